@@ -1,0 +1,63 @@
+"""Exceptions: one root, each class with a built-in parent.
+
+A message names the offending thing, what was expected, and what to do.
+"""
+
+
+class QnnError(Exception):
+    """Root of every error that this toolkit raises on purpose."""
+
+
+class InvalidInputError(QnnError, ValueError):
+    """A value that cannot be used: wrong shape, range, kind or name."""
+
+
+class ModelSizeError(QnnError, MemoryError):
+    """A model that would not fit in memory, refused before it is built."""
+
+
+class FileFormatError(QnnError, ValueError):
+    """A file that is corrupt, of another kind, or written by a newer version."""
+
+
+class FileAccessError(QnnError, OSError):
+    """A file that could not be read or written."""
+
+
+class MissingExtraError(QnnError, ImportError):
+    """An optional dependency that is not installed; the message names the extra."""
+
+
+class OracleError(QnnError, RuntimeError):
+    """An oracle that failed or returned something unusable."""
+
+
+def choose(name: str, value: object, known: list[str]) -> str:
+    """Return ``value`` if it is one of ``known``, else raise with the nearest valid name.
+
+    Parameters
+    ----------
+    name : str
+        What is being chosen, for the message.
+    value : object
+        The name given.
+    known : list of str
+        The valid names.
+
+    Raises
+    ------
+    InvalidInputError
+        If ``value`` is not one of ``known``.
+
+    Examples
+    --------
+    >>> choose("loss", "hinge", ["hinge", "squared"])
+    'hinge'
+    """
+    if isinstance(value, str) and value in known:
+        return value
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(value), known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise InvalidInputError(f"unknown {name} {value!r}: expected one of {', '.join(known)}.{hint}")

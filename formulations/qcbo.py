@@ -1,0 +1,216 @@
+"""The model: a quadratic constrained binary problem as sparse arrays.
+
+    minimise    offset + c'x + x'Qx          over x in {0, 1}^n
+    subject to  a_r'x = b_r  or  a_r'x <= b_r   (linear rows)
+                x_u = x_v x_w                   (product rows)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from formulations.errors import InvalidInputError
+from formulations.labels import Labels
+
+if TYPE_CHECKING:
+    import dimod
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BitArray = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class QCBO:
+    """A quadratic constrained binary optimization model.
+
+    Parameters
+    ----------
+    linear : ndarray, shape (n,)
+        Objective coefficient of each variable.
+    quadratic : csr_array, shape (n, n)
+        Objective couplers, strictly upper triangular, no duplicates.
+    offset : float
+        Constant of the objective.
+    rows : csr_array, shape (m, n)
+        Coefficients of the linear rows.
+    rhs : ndarray, shape (m,)
+        Right-hand sides.
+    equality : ndarray of bool, shape (m,)
+        True where a row is ``=``, False where it is ``<=``.
+    row_group : ndarray of int, shape (m,)
+        Group of each row, an index into ``group_names``.
+    group_names : tuple of str
+        Names of the row groups; a penalty can be given per group.  Product rows always form the
+        group ``"products"``, which is not listed here.
+    products : ndarray of int, shape (p, 3)
+        Columns u, v, w of each product row x_u = x_v x_w.
+    labels, row_labels : Labels
+        Names of the variables (in canonical order) and of the linear rows.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 1], activation="sign")
+    >>> model = TrainingProblem(net, [[1, -1], [1, 1]], [1, -1], loss="hinge").qcbo()
+    >>> model.num_variables, model.num_rows
+    (8, 2)
+    """
+
+    linear: FloatArray
+    quadratic: sp.csr_array
+    offset: float
+    rows: sp.csr_array
+    rhs: FloatArray
+    equality: npt.NDArray[np.bool_]
+    row_group: IntArray
+    group_names: tuple[str, ...]
+    products: IntArray
+    labels: Labels
+    row_labels: Labels
+    _cache: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def num_variables(self) -> int:
+        """Number of binary variables n."""
+        return len(self.linear)
+
+    @property
+    def num_rows(self) -> int:
+        """Number of linear rows m."""
+        return len(self.rhs)
+
+    @property
+    def num_products(self) -> int:
+        """Number of product rows p."""
+        return len(self.products)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of all row groups, the products' included where there are any."""
+        return self.group_names + (("products",) if self.num_products else ())
+
+    @property
+    def weight_variables(self) -> IntArray:
+        """Positions of the weight bits (labels that start with ``w[``), ascending."""
+        span = self.labels.span("w")
+        if self.labels.names is None:
+            return np.arange(span.start, span.stop)
+        return np.flatnonzero([s.startswith("w[") for s in self.labels.names])
+
+    # -- evaluation -------------------------------------------------------------------------------
+
+    def array(self, sample: Mapping[str, int] | npt.ArrayLike) -> BitArray:
+        """A sample (mapping label -> 0/1, or array of shape (..., n)) as an array of bits.
+
+        Raises
+        ------
+        InvalidInputError
+            If a variable is missing, a shape does not fit, or a value is neither 0 nor 1.
+        """
+        if isinstance(sample, Mapping):
+            missing = [s for s in self.labels if s not in sample]
+            if missing:
+                raise InvalidInputError(
+                    f"the sample has no value for {len(missing)} variables, first {missing[0]!r}: "
+                    "give every variable of the model a value of 0 or 1"
+                )
+            values = np.array([sample[s] for s in self.labels])
+        else:
+            values = np.asarray(sample)
+        if values.shape[-1:] != (self.num_variables,):
+            raise InvalidInputError(
+                f"sample of shape {values.shape}: expected (..., {self.num_variables})"
+            )
+        if not np.isin(values, (0, 1)).all():
+            raise InvalidInputError("sample values must be 0 or 1: convert spins by (s + 1) / 2")
+        return values.astype(np.int8)
+
+    def objective(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
+        """Objective offset + c'x + x'Qx of one sample or of many, shape (..., n) -> (...)."""
+        x = self.array(sample).astype(np.float64)
+        return np.asarray(self.offset + x @ self.linear + np.sum((x @ self.quadratic) * x, axis=-1))
+
+    def row_residuals(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
+        """a_r'x - b_r of every linear row, shape (..., n) -> (..., m)."""
+        x = self.array(sample).astype(np.float64)
+        return np.asarray(x @ self.rows.T - self.rhs)
+
+    def row_violations(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
+        """|a'x - b| of equalities and max(a'x - b, 0) of inequalities, shape (..., m)."""
+        residuals = self.row_residuals(sample)
+        return np.where(self.equality, np.abs(residuals), np.maximum(residuals, 0.0))
+
+    def product_violations(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
+        """|x_u - x_v x_w| of every product row, shape (..., p)."""
+        x = self.array(sample)
+        u, v, w = (x[..., self.products[:, i]] for i in range(3))
+        return np.asarray(np.abs(u - v * w), dtype=np.float64)
+
+    def is_feasible(
+        self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = 1e-6
+    ) -> npt.NDArray[np.bool_]:
+        """Whether every row holds within ``tolerance``, shape (..., n) -> (...)."""
+        return np.asarray(
+            (self.row_violations(sample) <= tolerance).all(axis=-1)
+            & (self.product_violations(sample) <= tolerance).all(axis=-1)
+        )
+
+    def violations(
+        self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = 1e-6
+    ) -> dict[str, float]:
+        """Violated rows of one sample: label -> amount, worst first."""
+        amounts = dict(
+            zip(self.row_labels.strings(), self.row_violations(sample).tolist(), strict=True)
+        )
+        amounts |= zip(
+            self.product_labels(), self.product_violations(sample).tolist(), strict=True
+        )
+        broken = {label: amount for label, amount in amounts.items() if amount > tolerance}
+        return dict(sorted(broken.items(), key=lambda item: -item[1]))
+
+    def product_labels(self) -> list[str]:
+        """Label of each product row: ``u = v * w`` by the labels of its three variables."""
+        names = self.labels.strings()
+        return [f"{names[u]} = {names[v]} * {names[w]}" for u, v, w in self.products.tolist()]
+
+    # -- the edge: dimod and files ----------------------------------------------------------------
+
+    def to_cqm(self) -> dimod.ConstrainedQuadraticModel:
+        """The same model as a dimod CQM, product rows as quadratic equalities."""
+        from formulations.exchange import to_cqm
+
+        return to_cqm(self)
+
+    @classmethod
+    def from_cqm(cls, cqm: dimod.ConstrainedQuadraticModel) -> QCBO:
+        """A binary dimod CQM as arrays; what cannot be represented is refused by name."""
+        from formulations.exchange import from_cqm
+
+        return from_cqm(cqm)
+
+    def to_bqm(self, penalty: float | Mapping[str, float]) -> dimod.BinaryQuadraticModel:
+        """The unconstrained BQM with one penalty weight for all row groups, or one per group."""
+        from formulations.exchange import to_bqm
+
+        return to_bqm(self, penalty)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to ``path`` (npz with a JSON manifest), atomically."""
+        from formulations.files import save_qcbo
+
+        save_qcbo(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> QCBO:
+        """Read a model that ``save`` wrote, of this or an older format version."""
+        from formulations.files import load_qcbo
+
+        return load_qcbo(path)

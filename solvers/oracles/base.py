@@ -1,0 +1,79 @@
+"""The oracle: anything that takes a QUBO and gives back samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BitArray = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class QUBO:
+    """Minimise linear'x + sum_e couplings[e] x[heads[e]] x[tails[e]] over bits x.
+
+    An iterative solver sends the same ``heads`` and ``tails`` arrays (the same objects) again and
+    again with new numbers, so that an oracle may keep what it made for them.
+
+    Parameters
+    ----------
+    linear : ndarray of float64, shape (n,)
+    heads, tails : ndarray of int64, shape (e,)
+        Couplers, heads < tails, no duplicates, sorted by (heads, tails).
+    couplings : ndarray of float64, shape (e,)
+    """
+
+    linear: FloatArray
+    heads: IntArray
+    tails: IntArray
+    couplings: FloatArray
+
+    @property
+    def num_variables(self) -> int:
+        """Number of bits n."""
+        return len(self.linear)
+
+    def energies(self, x: npt.ArrayLike) -> FloatArray:
+        """Energy of each sample, shape (reads, n) -> (reads,)."""
+        x = np.asarray(x, dtype=np.float64)
+        pairs = np.stack([(r[self.heads] * r[self.tails]) @ self.couplings for r in x])
+        return np.asarray(x @ self.linear + pairs)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What an oracle returns.
+
+    Parameters
+    ----------
+    x : ndarray of int8, shape (reads, n)
+        Bits, best energy first.
+    energies : ndarray of float64, shape (reads,)
+        Energy of each read under the QUBO that was sent.
+    seconds : float
+        Time the oracle itself spent.
+    exact : bool
+        True if the first read is proven to be a minimum.
+    info : dict
+        Anything else worth keeping in the ledger.
+    """
+
+    x: BitArray
+    energies: FloatArray
+    seconds: float
+    exact: bool = False
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Oracle(Protocol):
+    """One method: samples of a QUBO, the same for the same seed."""
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        """Samples of ``qubo``, best first."""
+        ...
