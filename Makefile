@@ -1,0 +1,37 @@
+# Everything needs nothing but Python 3.11 or newer and make: each target sets itself up first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint types arrows clean
+.DEFAULT_GOAL := demo
+
+demo: $(READY)  ## Digits 3 against 8: QCGD and its rivals, in a table and in results/
+	$(BIN)/qnn compare digits:3,8 --inputs 16 --hidden 5 --samples 100 --seeds 5 \
+	  --solvers qcgd,penalty,annealing,exact --json results/demo.json --report results/demo.md
+
+test: $(READY)  ## All tests and docstring examples
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+arrows: $(READY)
+	$(BIN)/lint-imports --no-cache
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Remade when what is to be installed has changed.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is too old: Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev,exact]' --constraint constraints.txt
+	touch $(READY)
