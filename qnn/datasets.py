@@ -1,0 +1,295 @@
+"""Data sets on the integer lattice: named ones, and CSV, NPZ and IDX files.
+
+``load`` reads a source, keeps the classes asked for, pools images, draws a stratified training part
+and puts every column on a few integer levels.  Whatever is fitted is fitted on the training part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError
+from qnn.sources import Source, open_source
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Integer inputs and labels, split into a training and a test part.
+
+    Parameters
+    ----------
+    name : str
+        What ``load`` was asked for.
+    X_train, X_test : ndarray of int64, shape (N, d) and (M, d)
+        Inputs on their levels; M may be 0.
+    y_train, y_test : ndarray of int64, shape (N,) and (M,)
+        -1 and +1 for two classes, 0 .. C-1 for more.
+    classes : tuple of str
+        The labels as the source spells them: of -1 and +1, or of 0 .. C-1.
+    levels : int or None
+        Number of levels of each input; None if the source's own integers were kept.
+    """
+
+    name: str
+    X_train: IntArray
+    y_train: IntArray
+    X_test: IntArray
+    y_test: IntArray
+    classes: tuple[str, ...]
+    levels: int | None
+
+    @property
+    def num_inputs(self) -> int:
+        """Number of input columns d."""
+        return int(self.X_train.shape[1])
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs that a network for it needs: 1 for two classes, C for C."""
+        return 1 if len(self.classes) == 2 else len(self.classes)
+
+
+def load(
+    spec: str | PathLike[str],
+    *,
+    samples: int | None = None,
+    inputs: int | None = None,
+    levels: int | None = 2,
+    seed: int = 0,
+    target: str | None = None,
+    data_dir: str | PathLike[str] | None = None,
+) -> Dataset:
+    """Read a data set and make it ready for training.
+
+    Parameters
+    ----------
+    spec : str or path
+        ``digits``, ``breast_cancer``, ``wine`` or ``iris`` (bundled with scikit-learn), ``mnist``
+        or ``fashion`` (from ``data_dir``), or a CSV, NPZ or IDX file.  ``:a,b,...`` after it keeps
+        those classes only, in that order: ``digits:3,8`` makes 3 the class -1 and 8 the class +1.
+    samples : int, optional
+        Size of the training part; None takes three quarters.  The rest is the test part, unless
+        the source has a test part of its own.
+    inputs : int, optional
+        Pool images by sums down to this many inputs; a square number whose root divides the side.
+    levels : int or None
+        Levels of each input, see :func:`quantize`; None keeps the values, which must be integers.
+    seed : int
+        Of the draw.  With one seed, a smaller training part is contained in a larger one.
+    target : str, optional
+        Name of the label column of a CSV file, see :func:`qnn.sources.read_csv`.
+    data_dir : path, optional
+        Folder of ``mnist`` and ``fashion``; None reads the environment variable ``QNN_DATA``.
+
+    Raises
+    ------
+    InvalidInputError
+        If something asked for does not exist or does not fit.
+    FileFormatError, OSError
+        If a file is not what its name says, or cannot be read.
+
+    Examples
+    --------
+    >>> data = load("digits:3,8", samples=100, inputs=16)
+    >>> data.X_train.shape, data.X_test.shape, data.classes
+    ((100, 16), (257, 16), ('3', '8'))
+    >>> np.unique(data.X_train).tolist(), np.unique(data.y_train).tolist()
+    ([-1, 1], [-1, 1])
+    """
+    _require_integer("samples", samples, 2)
+    _require_integer("inputs", inputs, 1)
+    _require_integer("levels", levels, 2)
+    _require_integer("seed", seed, 0)
+    source = open_source(spec, target=target, data_dir=data_dir)
+    name, X, image_shape = source.name, source.X, source.image_shape
+    y, classes = encode_labels(source)
+    keep = y >= 0
+    held_out = source.held_out
+    if not np.isfinite(X).all():
+        row, column = np.argwhere(~np.isfinite(X))[0]
+        raise InvalidInputError(
+            f"{name}: value {X[row, column]} in row {row + 1}, column {column + 1}: every input "
+            "must be a finite number; remove or fill what is missing first"
+        )
+    if inputs is not None:
+        X = pool(X, image_shape, inputs, name)
+    X, y, held_out = X[keep], y[keep], held_out[keep]
+    train, test = _split(y, held_out, samples, seed, classes, name)
+    lattice = _as_integers(X, name) if levels is None else quantize(X, X[train], levels)
+    coded = np.where(y == 1, 1, -1) if len(classes) == 2 else y
+    return Dataset(name, lattice[train], coded[train], lattice[test], coded[test], classes, levels)
+
+
+def _require_integer(name: str, value: int | None, least: int) -> None:
+    if value is None:
+        return
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise InvalidInputError(f"{name}={value!r}: expected an integer of at least {least}")
+
+
+def encode_labels(source: Source) -> tuple[IntArray, tuple[str, ...]]:
+    """Class index of every sample, -1 for samples that are not kept, and the classes.
+
+    Raises
+    ------
+    InvalidInputError
+        If a class asked for does not exist, is asked for twice, or fewer than two are left.
+    """
+    present = [str(c) for c in np.unique(source.y)]
+    classes = source.selection or tuple(present)
+    for label in classes:
+        if label not in present:
+            raise InvalidInputError(
+                f"{source.name}: no class {label!r}; its classes are {_shortened(present)}"
+            )
+    if len(set(classes)) != len(classes):
+        raise InvalidInputError(f"{source.name}: a class is named twice; name each one once")
+    if len(classes) < 2:
+        raise InvalidInputError(
+            f"{source.name}: only one class, {classes[0]!r}; training needs samples of at least two"
+        )
+    index = {label: i for i, label in enumerate(classes)}
+    return np.array([index.get(str(v), -1) for v in source.y.tolist()], dtype=np.int64), classes
+
+
+def _shortened(words: Sequence[str], most: int = 12) -> str:
+    more = f", ... ({len(words)} in all)" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
+
+
+def pool(
+    X: npt.ArrayLike, image_shape: tuple[int, int] | None, inputs: int, name: str = "data"
+) -> FloatArray:
+    """Images as sums over equal square blocks, ``inputs`` of them.
+
+    Parameters
+    ----------
+    X : array, shape (N, h * w)
+        Images, row by row.
+    image_shape : (h, w) or None
+        None for data that are no images.
+    inputs : int
+        Number of blocks, k * k.
+    name : str
+        Of the data, for messages.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, inputs)
+
+    Raises
+    ------
+    InvalidInputError
+        If the data are no images, or the blocks would not be equal.
+
+    Examples
+    --------
+    >>> pool(np.arange(16).reshape(1, 16), (4, 4), 4).tolist()
+    [[10.0, 18.0, 42.0, 50.0]]
+    """
+    X = np.asarray(X, dtype=np.float64)
+    if X.shape[1] == inputs:
+        return X
+    if image_shape is None:
+        raise InvalidInputError(
+            f"inputs={inputs}: {name} has {X.shape[1]} columns and is no set of images, and only "
+            "images can be pooled; leave inputs out"
+        )
+    h, w = image_shape
+    possible = [k * k for k in range(1, min(h, w) + 1) if h % k == 0 and w % k == 0]
+    if inputs not in possible:
+        raise InvalidInputError(
+            f"inputs={inputs}: images of {h} x {w} can be pooled to "
+            f"{_shortened([str(n) for n in possible])} inputs"
+        )
+    k = round(inputs**0.5)
+    blocks = X.reshape(len(X), k, h // k, k, w // k)
+    return np.asarray(blocks.sum(axis=(2, 4)).reshape(len(X), inputs))
+
+
+def quantize(X: npt.ArrayLike, reference: npt.ArrayLike, levels: int) -> IntArray:
+    """Every column on ``levels`` integer levels centred at zero, equally many samples on each.
+
+    The thresholds of a column are its quantiles 1/L, ..., (L-1)/L over ``reference``; a value v
+    becomes 2 #{thresholds < v} - (L - 1), halved if L is odd.  So two levels are -1 and +1 below
+    and above the median, three are -1, 0, +1, four are -3, -1, +1, +3.
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+    reference : array, shape (M, d)
+        What the quantiles are taken of: the training part.
+    levels : int
+        Number of levels L, at least 2.
+
+    Returns
+    -------
+    ndarray of int64, shape (N, d)
+
+    Examples
+    --------
+    >>> quantize([[0.1], [0.2], [0.7], [9.0]], [[0.1], [0.2], [0.7], [9.0]], 2).ravel().tolist()
+    [-1, -1, 1, 1]
+    """
+    X = np.asarray(X, dtype=np.float64)
+    quantiles = np.quantile(
+        np.asarray(reference, dtype=np.float64), np.arange(1, levels) / levels, axis=0
+    )
+    above = sum((X > threshold).astype(np.int64) for threshold in quantiles)
+    centred = 2 * np.asarray(above) - (levels - 1)
+    return np.asarray(centred if levels % 2 == 0 else centred // 2, dtype=np.int64)
+
+
+def _as_integers(X: FloatArray, name: str) -> IntArray:
+    whole = np.rint(X)
+    if not np.array_equal(whole, X):
+        row, column = np.argwhere(whole != X)[0]
+        raise InvalidInputError(
+            f"{name}: value {X[row, column]:g} in row {row + 1}, column {column + 1} is not an "
+            "integer; give a number of levels to have the inputs quantized"
+        )
+    return whole.astype(np.int64)
+
+
+def _split(
+    y: IntArray,
+    held_out: npt.NDArray[np.bool_],
+    samples: int | None,
+    seed: int,
+    classes: Sequence[str],
+    name: str,
+) -> tuple[IntArray, IntArray]:
+    """Positions of the training and the test part.
+
+    A class of n samples in random order gives its i-th the key (i + 1/2) / n; the training part is
+    the N smallest keys: stratified, and contained in the one for any larger N.
+    """
+    candidates, test = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    if samples is None:
+        samples = len(candidates) if len(test) else max(2, 3 * len(candidates) // 4)
+    if samples > len(candidates):
+        raise InvalidInputError(
+            f"samples={samples}: {name} has {len(candidates)} to train on; ask for no more"
+        )
+    order = np.random.default_rng(np.random.SeedSequence(seed)).permutation(candidates)
+    keys = np.empty(len(order))
+    for c in range(len(classes)):
+        members = y[order] == c
+        keys[members] = (np.arange(members.sum()) + 0.5) / max(members.sum(), 1)
+    order = order[np.argsort(keys, kind="stable")]
+    train, rest = np.sort(order[:samples]), np.sort(order[samples:])
+    absent = [classes[c] for c in range(len(classes)) if not (y[train] == c).any()]
+    if absent:
+        raise InvalidInputError(
+            f"samples={samples}: the training part of {name} has no sample of class "
+            f"{_shortened(absent)}; ask for more samples or fewer classes"
+        )
+    return train, (test if len(test) else rest)

@@ -1,0 +1,22 @@
+"""What every test shares: hypothesis' profile and the folder of real data outside the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("qnn", deadline=None, max_examples=30)
+settings.load_profile("qnn")
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder ``../shared/data`` beside the project; the test is skipped where there is none."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/data beside the project")
+    return folder
