@@ -7,15 +7,17 @@ the canonical order of the variables, which is part of the seed contract.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import cast, overload
 
 import numpy as np
 import numpy.typing as npt
 
+IntArray = npt.NDArray[np.int64]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Family:
     """Labels of one kind: a name and one row of indices per label.
 
@@ -27,28 +29,63 @@ class Family:
         Name of each index; an empty name is printed bare (``w[1,3,0]``).
     indices : ndarray of int64, shape (size, len(fields))
         One row per label.
+    widths : tuple of int, optional
+        Digits of each index; None takes those of the largest one here.
     """
 
     name: str
     fields: tuple[str, ...]
-    indices: npt.NDArray[np.int64]
+    indices: IntArray
+    widths: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
 
+    @property
+    def digits(self) -> tuple[int, ...]:
+        """Digits that each index is printed with."""
+        if self.widths is not None:
+            return self.widths
+        if not len(self.indices):
+            return (1,) * len(self.fields)
+        return tuple(len(str(largest)) for largest in self.indices.max(axis=0).tolist())
+
     def strings(self) -> list[str]:
         """All labels of the family, in the order of the rows of ``indices``."""
-        if not len(self.indices):
-            return []
-        widths = [len(str(m)) for m in self.indices.max(axis=0)]
-        parts = [f"{f}=%0{w}d" if f else f"%0{w}d" for f, w in zip(self.fields, widths, strict=True)]
+        parts = [
+            f"{f}=%0{w}d" if f else f"%0{w}d" for f, w in zip(self.fields, self.digits, strict=True)
+        ]
         template = f"{self.name}[" + ",".join(parts) + "]"
         return [template % tuple(row) for row in self.indices.tolist()]
 
+    def take(self, positions: IntArray) -> Family:
+        """Some labels of the family, spelt as they were."""
+        return Family(self.name, self.fields, self.indices[positions], self.digits)
+
 
 @dataclass(frozen=True)
+class Names:
+    """Labels that a user brought: strings, or whatever else can be a key."""
+
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def strings(self) -> list[str]:
+        """The labels as they were brought."""
+        return list(self.names)
+
+    def take(self, positions: IntArray) -> Names:
+        """Some of the labels."""
+        return Names(tuple(self.names[i] for i in positions.tolist()))
+
+
+@dataclass(frozen=True, eq=False)
 class Labels(Sequence[str]):
-    """Labels of a model's variables or rows: families, or strings that a user brought.
+    """Labels of a model's variables or rows, family by family.
+
+    Two of them are equal if they spell the same labels in the same order.
 
     Examples
     --------
@@ -57,31 +94,29 @@ class Labels(Sequence[str]):
     ['w[1,0,00]', 'w[1,0,10]']
     >>> labels.index("w[1,0,10]")
     1
+    >>> list(labels.take(np.array([0])) + Labels.of(["free"]))
+    ['w[1,0,00]', 'free']
     """
 
-    families: tuple[Family, ...] = ()
-    names: tuple[str, ...] | None = None
-    _cache: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
+    families: tuple[Family | Names, ...] = ()
+    _cache: dict[str, object] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of(cls, names: Iterable[str]) -> Labels:
-        """Labels given as plain strings."""
-        return cls(names=tuple(names))
+    def of(cls, names: Iterable[Hashable]) -> Labels:
+        """Labels given one by one: strings, or any other keys of a model that a user brought."""
+        return cls((Names(cast("tuple[str, ...]", tuple(names))),))
 
     def strings(self) -> list[str]:
-        """All labels as strings, in the model's order (made once, then kept)."""
+        """All labels, in the model's order (made once, then kept)."""
         if "strings" not in self._cache:
-            if self.names is not None:
-                self._cache["strings"] = list(self.names)
-            else:
-                self._cache["strings"] = [s for f in self.families for s in f.strings()]
-        return self._cache["strings"]  # type: ignore[return-value]
+            self._cache["strings"] = [s for f in self.families for s in f.strings()]
+        return cast("list[str]", self._cache["strings"])
 
     def positions(self) -> dict[str, int]:
         """Position of every label (made once, then kept)."""
         if "positions" not in self._cache:
             self._cache["positions"] = {s: i for i, s in enumerate(self.strings())}
-        return self._cache["positions"]  # type: ignore[return-value]
+        return cast("dict[str, int]", self._cache["positions"])
 
     def index(self, value: str, start: int = 0, stop: int | None = None) -> int:
         """Position of one label; ``ValueError`` if there is none."""
@@ -91,7 +126,7 @@ class Labels(Sequence[str]):
             raise ValueError(f"no label {value!r}") from None
 
     def __len__(self) -> int:
-        return len(self.names) if self.names is not None else sum(len(f) for f in self.families)
+        return sum(len(f) for f in self.families)
 
     @overload
     def __getitem__(self, item: int) -> str: ...
@@ -106,11 +141,66 @@ class Labels(Sequence[str]):
     def __contains__(self, value: object) -> bool:
         return value in self.positions()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Labels) and self.strings() == other.strings()
+
+    def __add__(self, other: Labels) -> Labels:
+        return Labels(self.families + other.families)
+
+    def take(self, positions: npt.ArrayLike) -> Labels:
+        """The labels at ``positions`` (ascending), each spelt as it was."""
+        positions = np.asarray(positions, dtype=np.int64)
+        starts = np.cumsum([0, *(len(f) for f in self.families)])
+        cuts = np.searchsorted(positions, starts).tolist()
+        return Labels(
+            tuple(
+                family.take(positions[low:high] - start)
+                for family, start, low, high in zip(
+                    self.families, starts.tolist(), cuts[:-1], cuts[1:], strict=False
+                )
+                if low < high
+            )
+        )
+
     def span(self, name: str) -> slice:
         """Positions of the family called ``name`` (empty if there is none)."""
         start = 0
         for family in self.families:
-            if family.name == name:
+            if isinstance(family, Family) and family.name == name:
                 return slice(start, start + len(family))
             start += len(family)
         return slice(0, 0)
+
+    def of_kind(self, name: str) -> IntArray:
+        """Positions of all labels that start with ``name[``, ascending."""
+        found, start = [], 0
+        for family in self.families:
+            if isinstance(family, Family):
+                inside = np.arange(len(family) if family.name == name else 0)
+            else:
+                inside = np.flatnonzero([kind(label) == name for label in family.names])
+            found.append(inside.astype(np.int64) + start)
+            start += len(family)
+        return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+    def fresh(self, name: str) -> str:
+        """``name``, or ``name2``, ``name3``, ...: the first that no label here starts with."""
+        used = {
+            kind(label)
+            for family in self.families
+            for label in ([f"{family.name}["] if isinstance(family, Family) else family.names)
+        }
+        candidates = (name if i == 1 else f"{name}{i}" for i in range(1, len(used) + 2))
+        return next(c for c in candidates if c not in used)
+
+
+def kind(label: Hashable) -> str | None:
+    """What stands before the bracket of ``name[...]``; None for a label of another form.
+
+    Examples
+    --------
+    >>> kind("w[1,3,0]")
+    'w'
+    """
+    name, bracket, _ = label.partition("[") if isinstance(label, str) else ("", "", "")
+    return name if bracket else None

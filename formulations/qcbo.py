@@ -1,14 +1,14 @@
 """The model: a quadratic constrained binary problem as sparse arrays.
 
-    minimise    offset + c'x + x'Qx          over x in {0, 1}^n
-    subject to  a_r'x = b_r  or  a_r'x <= b_r   (linear rows)
-                x_u = x_v x_w                   (product rows)
+minimise    offset + c'x + x'Qx          over x in {0, 1}^n
+subject to  a_r'x = b_r  or  a_r'x <= b_r   (linear rows)
+            x_u = x_v x_w                   (product rows)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ IntArray = npt.NDArray[np.int64]
 BitArray = npt.NDArray[np.int8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class QCBO:
     """A quadratic constrained binary optimization model.
 
@@ -75,7 +75,23 @@ class QCBO:
     products: IntArray
     labels: Labels
     row_labels: Labels
-    _cache: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        n, m = len(self.linear), len(self.rhs)
+        for name, shape, expected in (
+            ("quadratic", self.quadratic.shape, (n, n)),
+            ("rows", self.rows.shape, (m, n)),
+            ("equality", self.equality.shape, (m,)),
+            ("row_group", self.row_group.shape, (m,)),
+            ("products", self.products.shape, (len(self.products), 3)),
+            ("labels", (len(self.labels),), (n,)),
+            ("row_labels", (len(self.row_labels),), (m,)),
+        ):
+            if shape != expected:
+                raise InvalidInputError(
+                    f"model with {n} variables and {m} rows: {name} has shape {shape}, "
+                    f"expected {expected}"
+                )
 
     @property
     def num_variables(self) -> int:
@@ -100,10 +116,25 @@ class QCBO:
     @property
     def weight_variables(self) -> IntArray:
         """Positions of the weight bits (labels that start with ``w[``), ascending."""
-        span = self.labels.span("w")
-        if self.labels.names is None:
-            return np.arange(span.start, span.stop)
-        return np.flatnonzero([s.startswith("w[") for s in self.labels.names])
+        return self.labels.of_kind("w")
+
+    def equals(self, other: QCBO) -> bool:
+        """Whether ``other`` is the same model: numbers, labels and row groups, nothing rounded."""
+        return (
+            self.num_variables == other.num_variables
+            and self.num_rows == other.num_rows
+            and self.offset == other.offset
+            and np.array_equal(self.linear, other.linear)
+            and (self.quadratic - other.quadratic).count_nonzero() == 0
+            and (self.rows - other.rows).count_nonzero() == 0
+            and np.array_equal(self.rhs, other.rhs)
+            and np.array_equal(self.equality, other.equality)
+            and np.array_equal(self.products, other.products)
+            and self.labels == other.labels
+            and self.row_labels == other.row_labels
+            and [self.group_names[g] for g in self.row_group.tolist()]
+            == [other.group_names[g] for g in other.row_group.tolist()]
+        )
 
     # -- evaluation -------------------------------------------------------------------------------
 
@@ -136,12 +167,14 @@ class QCBO:
     def objective(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
         """Objective offset + c'x + x'Qx of one sample or of many, shape (..., n) -> (...)."""
         x = self.array(sample).astype(np.float64)
-        return np.asarray(self.offset + x @ self.linear + np.sum((x @ self.quadratic) * x, axis=-1))
+        return np.asarray(
+            self.offset + x @ self.linear + np.sum(_times(self.quadratic, x) * x, axis=-1)
+        )
 
     def row_residuals(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
         """a_r'x - b_r of every linear row, shape (..., n) -> (..., m)."""
         x = self.array(sample).astype(np.float64)
-        return np.asarray(x @ self.rows.T - self.rhs)
+        return _times(self.rows, x) - self.rhs
 
     def row_violations(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
         """|a'x - b| of equalities and max(a'x - b, 0) of inequalities, shape (..., m)."""
@@ -170,9 +203,7 @@ class QCBO:
         amounts = dict(
             zip(self.row_labels.strings(), self.row_violations(sample).tolist(), strict=True)
         )
-        amounts |= zip(
-            self.product_labels(), self.product_violations(sample).tolist(), strict=True
-        )
+        amounts |= zip(self.product_labels(), self.product_violations(sample).tolist(), strict=True)
         broken = {label: amount for label, amount in amounts.items() if amount > tolerance}
         return dict(sorted(broken.items(), key=lambda item: -item[1]))
 
@@ -214,3 +245,26 @@ class QCBO:
         from formulations.files import load_qcbo
 
         return load_qcbo(path)
+
+
+def fold(matrix: sp.csr_array) -> tuple[FloatArray, sp.csr_array]:
+    """The quadratic form x'Mx over bits as c'x + x'Qx, Q strictly upper triangular.
+
+    A bit is its own square, so the diagonal of M is c; Q_ij = M_ij + M_ji for i < j.
+
+    Examples
+    --------
+    >>> linear, quadratic = fold(sp.csr_array([[2.0, 1.0], [3.0, 0.0]]))
+    >>> linear.tolist(), quadratic.toarray().tolist()
+    ([2.0, 0.0], [[0.0, 4.0], [0.0, 0.0]])
+    """
+    quadratic = sp.csr_array(sp.triu(matrix + matrix.T, k=1))
+    quadratic.eliminate_zeros()
+    quadratic.sort_indices()
+    return matrix.diagonal(), quadratic
+
+
+def _times(matrix: sp.csr_array, x: FloatArray) -> FloatArray:
+    """Matrix times each vector of x, shape (..., n) -> (..., m)."""
+    flat = x.reshape(-1, x.shape[-1])
+    return np.asarray(matrix @ flat.T).T.reshape(*x.shape[:-1], matrix.shape[0])
