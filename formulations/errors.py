@@ -12,6 +12,10 @@ class InvalidInputError(QnnError, ValueError):
     """A value that cannot be used: wrong shape, range, kind or name."""
 
 
+class InfeasibleModelError(InvalidInputError):
+    """A model that no assignment can satisfy, proven without a search."""
+
+
 class ModelSizeError(QnnError, MemoryError):
     """A model that would not fit in memory, refused before it is built."""
 
