@@ -142,7 +142,7 @@ class Layer:
         scale = self.effective_scale(lo, hi)
         order = act.order if self.order is None else self.order
         resolution = self.resolution or (scale if order == 1 else 4)
-        return splines.fit(
+        spline = splines.fit(
             lambda z: act.function(z / scale),
             lo,
             hi,
@@ -151,6 +151,7 @@ class Layer:
             placement=self.placement,
             step=1.0 / resolution,
         )
+        return replace(spline, scale=scale)
 
     def effective_scale(self, lo: int, hi: int) -> int:
         """The scale of the activation's argument for pre-activations in [lo, hi]."""

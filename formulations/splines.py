@@ -41,6 +41,8 @@ class Spline:
         One unit of the value lattice.
     error : float
         Largest |spline - function| over the integers of the range it was placed on.
+    scale : float
+        The function that it stands for is read at z / scale.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Spline:
     intercepts: FloatArray
     step: float = 1.0
     error: float = 0.0
+    scale: float = 1.0
 
     @property
     def num_pieces(self) -> int:

@@ -1,0 +1,185 @@
+"""What an encoding of a neuron does: state bits and rows that tie them to z, and the value's form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.assembly import Assembly, StateStep, Terms
+from formulations.labels import Family
+from formulations.splines import Spline
+
+BitArray = npt.NDArray[np.int8]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+def word_length(largest: npt.ArrayLike) -> IntArray:
+    """Bits of the plain binary word that holds 0 .. largest.
+
+    Examples
+    --------
+    >>> word_length([0, 1, 2, 7, 8]).tolist()
+    [0, 1, 2, 3, 4]
+    """
+    return np.ceil(np.log2(np.asarray(largest, dtype=float) + 1.0)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """Neurons of one layer that need state bits: one entry per (sample, unit).
+
+    Parameters
+    ----------
+    layer : int
+        Number of the layer, from 1.
+    sample, unit : ndarray of int, shape (E,)
+    number : ndarray of int, shape (E,)
+        Number of the sample in labels.
+    low, high : ndarray of int, shape (E,)
+        Bounds of z.
+    constant : ndarray, shape (E,)
+        Constant part of z.
+    terms : Terms
+        The rest of z: linear entries owned by 0 .. E-1.
+    digits : tuple of int
+        Widths of sample, layer and unit numbers in labels.
+    """
+
+    layer: int
+    sample: IntArray
+    unit: IntArray
+    number: IntArray
+    low: IntArray
+    high: IntArray
+    constant: FloatArray
+    terms: Terms
+    digits: tuple[int, int, int]
+
+    def __len__(self) -> int:
+        return len(self.sample)
+
+    def take(self, chosen: IntArray) -> Neurons:
+        """The chosen neurons (ascending positions)."""
+        new = np.full(len(self), -1, dtype=np.int64)
+        new[chosen] = np.arange(len(chosen))
+        terms = self.terms.take(new[self.terms.owner] >= 0)
+        return Neurons(
+            self.layer,
+            self.sample[chosen],
+            self.unit[chosen],
+            self.number[chosen],
+            self.low[chosen],
+            self.high[chosen],
+            self.constant[chosen],
+            Terms(new[terms.owner], terms.variable, terms.coefficient, terms.second),
+            self.digits,
+        )
+
+    def state_bits(
+        self, assembly: Assembly, name: str, numbers: npt.ArrayLike, field: str = "", digits: int = 0
+    ) -> IntArray:
+        """New state bits ``name[k=,l=,j=,field=]``, shape (E, len(numbers))."""
+        extra = (np.asarray(numbers)[None, :],) if field else ()
+        ids = assembly.variables(
+            name,
+            ("k", "l", "j") + ((field,) if field else ()),
+            self.digits + ((digits,) if field else ()),
+            (self.number[:, None], np.full((len(self), 1), self.layer), self.unit[:, None], *extra),
+        )
+        return ids
+
+    def row_labels(self, name: str) -> Family:
+        """Labels ``name[k=,l=,j=]`` of one row per neuron."""
+        table = np.stack([self.number, np.full(len(self), self.layer), self.unit], axis=1)
+        return Family(name, ("k", "l", "j"), table, self.digits)
+
+
+@dataclass(frozen=True)
+class Values:
+    """Activation values as affine (or, at the output, quadratic) forms of state bits."""
+
+    constant: FloatArray
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Exact numbers per neuron, each of shape (E,): before anything is built."""
+
+    bits: IntArray
+    rows: IntArray
+    nonzeros: IntArray
+    products: IntArray
+    terms: IntArray
+
+
+class NeuronEncoding(Protocol):
+    """One file per encoding; a table in ``neurons/__init__.py`` names them."""
+
+    name: str
+
+    def count(self, low: IntArray, high: IntArray, spline: Spline, reduce: bool) -> Counts:
+        """Sizes of neurons with bounds ``low``, ``high``, shape (E,)."""
+        ...
+
+    def encode(
+        self, assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
+    ) -> Values:
+        """Add the state bits and rows of ``neurons``; return their values.
+
+        ``reduce`` asks for linear values (quadratic terms become product variables), as the next
+        layer needs; the objective takes quadratic ones as they are.  ``indexed`` gives sign bits
+        the index p of their piece, where a model mixes encodings.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class PlainWord:
+    """z - low as a plain binary word."""
+
+    low: IntArray
+    length: int
+
+    def bits(self, z: IntArray) -> BitArray:
+        """Bits of z - low, shape (..., E) -> (..., E, length)."""
+        return (((z - self.low)[..., None] >> np.arange(self.length)) & 1).astype(np.int8)
+
+
+def linear_word(assembly: Assembly, neurons: Neurons, spline: Spline) -> Values:
+    """Neurons that stay in one sloped piece: z = low + sum_r 2^r s_r, and a = slope z + intercept.
+
+    No indicator is needed; the word's length is that of the range.
+    """
+    lengths = word_length(neurons.high - neurons.low)
+    piece = spline.piece(neurons.low)
+    slope = spline.slopes[piece]
+    parts = []
+    for length in np.unique(lengths):
+        chosen = np.flatnonzero(lengths == length)
+        group = neurons.take(chosen)
+        powers = 2.0 ** np.arange(length)
+        s = group.state_bits(assembly, "s", np.arange(length), "r", 2)
+        owner = np.repeat(np.arange(len(group))[:, None], length, axis=1)
+        assembly.rows(
+            Terms.join([group.terms, Terms.linear(owner, s, -powers)]),
+            group.low - group.constant,
+            f"layer {group.layer}",
+            group.row_labels("z"),
+        )
+        word = PlainWord(group.low, int(length))
+        assembly.steps.append(StateStep(group.layer, group.sample, group.unit, s, word))
+        weight = slope[chosen][:, None] * powers
+        parts.append(Terms.linear(chosen[owner], s, weight))
+    return Values(slope * neurons.low + spline.intercepts[piece], Terms.join(parts))
+
+
+def linear_word_counts(low: IntArray, high: IntArray) -> Counts:
+    """Sizes of :func:`linear_word`."""
+    length = word_length(high - low)
+    one, none = np.ones_like(length), np.zeros_like(length)
+    return Counts(bits=length, rows=one, nonzeros=length, products=none, terms=length)

@@ -1,0 +1,244 @@
+"""Neuron as a two's-complement word around an origin o, one of the spline's breakpoints:
+
+    z - o = -2^S (1 - beta) + sum_{r<S} 2^r s_r,    S = bits of max(o - low, high - o + 1).
+
+One row and S + 1 bits, all determined by z.  With two pieces beta is the indicator: for the sign
+rule o = 0 and a = 2 beta - 1.  With more pieces whose breakpoints are aligned to 2^m around o, the
+piece is a function of the word's top q = S - m + 1 bits, written as a multilinear polynomial:
+
+    a = sum_T V_T prod_{i in T} top_i + (sum_T G_T prod_{i in T} top_i) sum_{r<m} 2^r s_r,
+
+V and G being the Moebius transforms of the pieces' values at the start of each aligned block and of
+their slopes.  Any integer breakpoints are aligned for m = 0; few pieces of wide, aligned blocks keep
+q small (``placement="power-of-two"``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.assembly import Assembly, StateStep, Terms
+from formulations.errors import ModelSizeError
+from formulations.neurons.base import Counts, Neurons, Values, word_length
+from formulations.splines import Spline
+
+BitArray = npt.NDArray[np.int8]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+MAX_TOP_BITS = 12
+
+
+@dataclass(frozen=True)
+class SignedWord:
+    """beta, then s_0 .. s_{S-1}, from z."""
+
+    origin: IntArray
+    length: int
+
+    def bits(self, z: IntArray) -> BitArray:
+        """All bits of the group, shape (..., E) -> (..., E, S + 1)."""
+        offset = z - self.origin
+        word = (offset[..., None] >> np.arange(self.length)) & 1
+        return np.concatenate([(offset >= 0)[..., None], word], axis=-1).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Neurons with words of the same shape, and the polynomials of their values."""
+
+    chosen: IntArray
+    origin: IntArray
+    length: int
+    low_bits: int
+    values: FloatArray
+    slopes: FloatArray
+
+    @property
+    def top_bits(self) -> int:
+        return self.length - self.low_bits + 1
+
+    def value_masks(self) -> list[int]:
+        """Non-empty monomials T with a coefficient V_T."""
+        return [t for t in np.flatnonzero(self.values.any(axis=0)).tolist() if t]
+
+    def slope_masks(self) -> list[int]:
+        """Monomials T with a coefficient G_T (the empty one too)."""
+        return np.flatnonzero(self.slopes.any(axis=0)).tolist() if self.low_bits else []
+
+    def conjunctions(self, reduce: bool) -> list[int]:
+        """Monomials of two bits or more that need a variable, prefixes first."""
+        wanted = [t for t in self.value_masks() if t.bit_count() > 1]
+        if not reduce:
+            wanted = [_prefix(t) for t in wanted]
+        wanted += self.slope_masks()
+        needed: set[int] = set()
+        for mask in wanted:
+            while mask.bit_count() > 1 and mask not in needed:
+                needed.add(mask)
+                mask = _prefix(mask)
+        return sorted(needed, key=lambda t: (t.bit_count(), t))
+
+
+def _prefix(mask: int) -> int:
+    """The monomial without its highest bit."""
+    return mask & ~(1 << (mask.bit_length() - 1))
+
+
+def _moebius(table: FloatArray) -> FloatArray:
+    """Coefficients of the multilinear polynomial with these values, along the last axis (2^q)."""
+    out = table.copy()
+    width = 1
+    while width < out.shape[-1]:
+        view = out.reshape(*out.shape[:-1], -1, 2, width)
+        view[..., 1, :] -= view[..., 0, :]
+        width *= 2
+    return out
+
+
+def _shapes(low: IntArray, high: IntArray, spline: Spline) -> tuple[IntArray, IntArray, IntArray]:
+    """Origin o, length S and low bits m of each word: the breakpoint with the cheapest polynomial."""
+    best = np.full(len(low), np.inf)
+    origin, length, low_bits = (np.zeros(len(low), dtype=np.int64) for _ in range(3))
+    crossed = [(b > low) & (b <= high) for b in spline.breakpoints]
+    for b, crosses in zip(spline.breakpoints, crossed, strict=True):
+        S = word_length(np.maximum(b - low, high - b + 1) - 1)
+        m = S.copy()
+        for other, crosses_other in zip(spline.breakpoints, crossed, strict=True):
+            if other != b:
+                zeros = int(other - b & -(other - b)).bit_length() - 1
+                m = np.where(crosses_other, np.minimum(m, zeros), m)
+        cost = np.where(crosses, S + 2.0 ** (S - m), np.inf)
+        better = cost < best
+        best = np.where(better, cost, best)
+        origin, length = np.where(better, b, origin), np.where(better, S, length)
+        low_bits = np.where(better, m, low_bits)
+    return origin, length, low_bits
+
+
+def _groups(low: IntArray, high: IntArray, spline: Spline) -> Iterator[_Group]:
+    origin, length, low_bits = _shapes(low, high, spline)
+    for S, m in np.unique(np.stack([length, low_bits], axis=1), axis=0) if len(low) else []:
+        chosen = np.flatnonzero((length == S) & (low_bits == m))
+        q = int(S - m + 1)
+        if q > MAX_TOP_BITS:
+            raise ModelSizeError(
+                f"two's-complement encoding of {spline.num_pieces} pieces over a range of "
+                f"{int((high - low).max()) + 1} needs a polynomial of 2^{q} terms a neuron: use "
+                "encoding='one-hot', fewer pieces, or placement='power-of-two'"
+            )
+        blocks = (np.arange(2**q) - 2 ** (q - 1)) << m
+        start = origin[chosen][:, None] + blocks
+        piece = spline.piece(np.clip(start, low[chosen][:, None], high[chosen][:, None]))
+        slope = spline.slopes[piece]
+        values = slope * start + spline.intercepts[piece]
+        yield _Group(
+            chosen, origin[chosen], int(S), int(m), _moebius(values), _moebius(slope)
+        )
+
+
+@dataclass(frozen=True)
+class TwosComplement:
+    """Two's-complement words: the default for two-level activations."""
+
+    name: str = "twos-complement"
+
+    def count(self, low: IntArray, high: IntArray, spline: Spline, reduce: bool) -> Counts:
+        """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
+        columns = np.zeros((5, len(low)), dtype=np.int64)
+        for group in _groups(low, high, spline):
+            conjunctions = len(group.conjunctions(reduce))
+            pairs = group.low_bits * sum(t > 0 for t in group.slope_masks())
+            products = conjunctions + (pairs if reduce else 0)
+            terms = np.count_nonzero(group.values[:, 1:], axis=1)
+            if group.low_bits:
+                terms = terms + group.low_bits * np.count_nonzero(group.slopes, axis=1)
+            columns[0, group.chosen] = group.length + 1 + products
+            columns[1, group.chosen] = 1
+            columns[2, group.chosen] = group.length + 1
+            columns[3, group.chosen] = products
+            columns[4, group.chosen] = terms
+        return Counts(*columns)
+
+    def encode(
+        self, assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
+    ) -> Values:
+        """Add words and rows; see the module's formulas."""
+        constant = np.zeros(len(neurons))
+        parts: list[Terms] = []
+        for group in _groups(neurons.low, neurons.high, spline):
+            members = neurons.take(group.chosen)
+            beta, word = _states(assembly, members, group, indexed)
+            constant[group.chosen] = group.values[:, 0]
+            parts += _polynomial(assembly, members, group, beta, word, reduce)
+        return Values(constant, Terms.join(parts))
+
+
+def _states(
+    assembly: Assembly, neurons: Neurons, group: _Group, indexed: bool
+) -> tuple[IntArray, IntArray]:
+    """Sign bits (E,) and words (E, S), with the row that holds them."""
+    E, S = len(neurons), group.length
+    field = "p" if indexed else ""
+    beta = neurons.state_bits(assembly, "beta", [1], field, 2)
+    word = neurons.state_bits(assembly, "s", np.arange(S), "r", 2)
+    states = np.concatenate([beta, word], axis=1)
+    powers = np.concatenate([[2.0**S], 2.0 ** np.arange(S)])
+    owner = np.broadcast_to(np.arange(E)[:, None], states.shape)
+    assembly.rows(
+        Terms.join([neurons.terms, Terms.linear(owner, states, -powers)]),
+        group.origin - 2.0**S - neurons.constant,
+        f"layer {neurons.layer}",
+        neurons.row_labels("z"),
+    )
+    assembly.steps.append(
+        StateStep(neurons.layer, neurons.sample, neurons.unit, states, SignedWord(group.origin, S))
+    )
+    return beta[:, 0], word
+
+
+def _polynomial(
+    assembly: Assembly,
+    neurons: Neurons,
+    group: _Group,
+    beta: IntArray,
+    word: IntArray,
+    reduce: bool,
+) -> list[Terms]:
+    """The value's terms; monomials that need a variable get one, held by product rows."""
+    m, q = group.low_bits, group.top_bits
+    variable = {1 << i: word[:, m + i] for i in range(q - 1)} | {1 << (q - 1): beta}
+
+    def conjunction(number: int, v: IntArray, w: IntArray) -> IntArray:
+        u = neurons.state_bits(assembly, "c", [number], "t", 4)[:, 0]
+        assembly.products(u, v, w)
+        return u
+
+    def split(mask: int) -> tuple[IntArray, IntArray]:
+        return variable[_prefix(mask)], variable[1 << (mask.bit_length() - 1)]
+
+    for mask in group.conjunctions(reduce):
+        variable[mask] = conjunction(mask * (m + 1), *split(mask))
+    terms = []
+    for mask in group.value_masks():
+        weight = group.values[:, mask]
+        if mask in variable:
+            terms.append(Terms.linear(group.chosen, variable[mask], weight))
+        else:
+            v, w = split(mask)
+            terms.append(Terms(group.chosen, v, weight, w))
+    for mask in group.slope_masks():
+        for r in range(m):
+            weight = group.slopes[:, mask] * 2.0**r
+            if mask == 0:
+                terms.append(Terms.linear(group.chosen, word[:, r], weight))
+            elif reduce:
+                u = conjunction(mask * (m + 1) + 1 + r, variable[mask], word[:, r])
+                terms.append(Terms.linear(group.chosen, u, weight))
+            else:
+                terms.append(Terms(group.chosen, variable[mask], weight, word[:, r]))
+    return terms

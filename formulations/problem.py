@@ -1,0 +1,531 @@
+"""The training problem: a network, data and a loss; its real loss, and its models.
+
+    minimise over the weight bits   sum_k sum_c loss_c(out_c(x_k; bits), y_kc)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError, choose
+from formulations.intervals import LayerBounds, LayerBox, propagate
+from formulations.labels import Family
+from formulations.losses import Loss
+from formulations.losses import loss as resolve_loss
+from formulations.network import Network, Weights
+from formulations.neurons import ENCODINGS
+from formulations.qcbo import QCBO
+from formulations.sizes import ModelSize, model_size, refuse_if_too_large
+from formulations.splines import Spline
+from formulations.training_model import FreeLayer, ModelBuilder, TrainingModel
+
+BitArray = npt.NDArray[np.int8]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+CHUNK = 2**22  # activations scored at a time
+
+
+class TrainingProblem:
+    """A network to be trained on data.
+
+    Parameters
+    ----------
+    network : Network
+    X : array of int, shape (N, d)
+        Inputs on an integer lattice.
+    y : array, shape (N,)
+        One output: -1 or +1 (any numbers for the squared loss).  C outputs: class indices 0 .. C-1,
+        trained one against the rest.
+    loss : str, callable or Loss
+        ``hinge``, ``zero-one``, ``squared``, ``logistic``, or a callable on the margin y * out.
+    loss_pieces, loss_order : int
+        Pieces of the spline of a loss that is not exact without (logistic, callables).
+
+    Raises
+    ------
+    InvalidInputError
+        For shapes, values or labels that do not fit, named with what was expected.
+
+    Examples
+    --------
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1], loss="hinge")
+    >>> weights = problem.weights_from_bits([1, 0, 1, 1, 1, 0])
+    >>> problem.loss(weights)
+    2.0
+    >>> problem.qcbo().objective(problem.complete(weights)).item()
+    2.0
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        loss: str | Callable[[FloatArray], FloatArray] | Loss = "hinge",
+        *,
+        loss_pieces: int = 4,
+        loss_order: Literal[0, 1] = 1,
+    ) -> None:
+        self.network = network
+        self.loss_kind = resolve_loss(loss)
+        self.X = _checked_inputs(X, network.widths[0])
+        self.y = np.asarray(y)
+        self.targets, self.target_index = _checked_targets(
+            self.y, len(self.X), network.num_outputs, self.loss_kind
+        )
+        bounds, self.splines = propagate(network, self.X, self.X)
+        self.units = network.units(self.splines)
+        self.out_step = network.out_step(self.splines)
+        self.output_low = int(bounds[-1].z_low.min())
+        self.output_high = int(bounds[-1].z_high.max())
+        self.loss_splines: list[Spline] = []
+        if not self.loss_kind.is_quadratic:
+            self.loss_splines = [
+                self.loss_kind.spline(
+                    float(t),
+                    self.out_step,
+                    self.output_low,
+                    self.output_high,
+                    pieces=loss_pieces,
+                    order=loss_order,
+                )
+                for t in self.targets
+            ]
+        self.free: IntArray = np.arange(network.num_weight_bits)
+        self.incumbent_bits: BitArray = np.zeros(network.num_weight_bits, dtype=np.int8)
+        self.sample_numbers: IntArray = np.arange(len(self.X))
+        self.num_samples_in_all = len(self.X)
+        self._models: dict[str | None, TrainingModel] = {}
+
+    def _copy(self) -> TrainingProblem:
+        """The same problem without what is cached, to be narrowed."""
+        twin = object.__new__(type(self))
+        cached = {
+            name
+            for cls in type(self).__mro__
+            for name, member in vars(cls).items()
+            if isinstance(member, cached_property)
+        }
+        twin.__dict__.update({k: v for k, v in self.__dict__.items() if k not in cached})
+        twin._models = {}
+        return twin
+
+    # -- shape ------------------------------------------------------------------------------------
+
+    @property
+    def num_samples(self) -> int:
+        """Number of samples N."""
+        return len(self.X)
+
+    @property
+    def num_free_bits(self) -> int:
+        """Number of weight bits that may change."""
+        return len(self.free)
+
+    @cached_property
+    def bit_table(self) -> IntArray:
+        """Layer, neuron, input and bit number of every weight bit, shape (n_w, 4)."""
+        parts = []
+        for number, layer in enumerate(self.network.layers, start=1):
+            i = np.repeat(np.arange(layer.inputs), layer.code.bits)
+            b = np.tile(np.arange(layer.code.bits), layer.inputs)
+            if layer.bias_code:
+                i = np.concatenate([i, np.full(layer.bias_code.bits, layer.inputs)])
+                b = np.concatenate([b, np.arange(layer.bias_code.bits)])
+            j = np.repeat(np.arange(layer.outputs), len(i))
+            table = [np.full(len(j), number), j, np.tile(i, layer.outputs), np.tile(b, layer.outputs)]
+            parts.append(np.stack(table, axis=1))
+        return np.concatenate(parts)
+
+    @cached_property
+    def bit_labels(self) -> list[str]:
+        """Label of every weight bit, shape (n_w,): ``w[layer,neuron,input]``, then the bit if any."""
+        table = self.bit_table if self.bit_table[:, 3].any() else self.bit_table[:, :3]
+        return Family("w", ("",) * table.shape[1], table).strings()
+
+    @cached_property
+    def free_layers(self) -> list[FreeLayer]:
+        """What may change in each layer."""
+        slots = np.full(self.network.num_weight_bits, -1, dtype=np.int64)
+        slots[self.free] = np.arange(len(self.free))
+        bits = self.incumbent_bits.astype(np.int64)
+        bits[self.free] = 0
+        offsets = self.network.bit_offsets()
+        layers = []
+        for layer, start, stop in zip(self.network.layers, offsets[:-1], offsets[1:], strict=True):
+            n, d, B = layer.outputs, layer.inputs, layer.code.bits
+            bias_bits = layer.bias_code.bits if layer.bias_code else 0
+            width = max(B, bias_bits)
+            slot = np.full((n, d + 1, width), -1, dtype=np.int64)
+            coefficient = np.zeros((d + 1, width), dtype=np.int64)
+            fixed = np.zeros((n, d + 1), dtype=np.int64)
+            words = bits[start:stop].reshape(n, -1)
+            numbers = slots[start:stop].reshape(n, -1)
+            slot[:, :d, :B] = numbers[:, : d * B].reshape(n, d, B)
+            coefficient[:d, :B] = layer.code.coefficients
+            fixed[:, :d] = layer.code.decode(words[:, : d * B].reshape(n, d, B))
+            if layer.bias_code:
+                slot[:, d, :bias_bits] = numbers[:, d * B :]
+                coefficient[d, :bias_bits] = layer.bias_code.coefficients
+                fixed[:, d] = layer.bias_code.decode(words[:, d * B :])
+            layers.append(FreeLayer(fixed, slot, coefficient))
+        return layers
+
+    @cached_property
+    def bounds(self) -> list[LayerBounds]:
+        """Interval propagation with the free bits free and the others fixed."""
+        boxes = []
+        for layer, free in zip(self.network.layers, self.free_layers, strict=True):
+            change = free.coefficient * (free.slot >= 0)
+            low = free.fixed + np.minimum(change, 0).sum(axis=2)
+            high = free.fixed + np.maximum(change, 0).sum(axis=2)
+            for code, columns in ((layer.code, np.s_[:, :-1]), (layer.bias_code, np.s_[:, -1:])):
+                if code is not None and code.one_hot:
+                    any_free = free.free_bits[columns] > 0
+                    low[columns] = np.where(any_free, code.low, free.fixed[columns])
+                    high[columns] = np.where(any_free, code.high, free.fixed[columns])
+            boxes.append(LayerBox(low[:, :-1], high[:, :-1], low[:, -1], high[:, -1]))
+        return propagate(self.network, self.X, self.X, self.splines, boxes)[0]
+
+    def free_words(self) -> IntArray:
+        """Positions in ``free`` of every free one-hot word, shape (words, bits)."""
+        words = self._one_hot_words
+        position = np.full(self.network.num_weight_bits, -1, dtype=np.int64)
+        position[self.free] = np.arange(len(self.free))
+        if not len(words):
+            return np.zeros((0, 1), dtype=np.int64)
+        return position[words[(position[words] >= 0).all(axis=1)]]
+
+    @cached_property
+    def _one_hot_words(self) -> IntArray:
+        """Bit numbers of every one-hot word, shape (words, bits), -1 never."""
+        offsets = self.network.bit_offsets()
+        words = []
+        for layer, start in zip(self.network.layers, offsets[:-1], strict=True):
+            rows = start + np.arange(layer.num_bits).reshape(layer.outputs, -1)
+            split = layer.inputs * layer.code.bits
+            if layer.code.one_hot:
+                words += list(rows[:, :split].reshape(-1, layer.code.bits))
+            if layer.bias_code and layer.bias_code.one_hot:
+                words += list(rows[:, split:])
+        if not words:
+            return np.zeros((0, 1), dtype=np.int64)
+        return np.stack(words)
+
+    # -- bits and weights -------------------------------------------------------------------------
+
+    def full_bits(self, bits: npt.ArrayLike) -> BitArray:
+        """All weight bits from the free ones, shape (..., num_free_bits) -> (..., n_w)."""
+        bits = np.asarray(bits, dtype=np.int8)
+        if bits.shape[-1:] != (self.num_free_bits,):
+            raise InvalidInputError(
+                f"weight bits of shape {bits.shape}: expected (..., {self.num_free_bits})"
+            )
+        full = np.broadcast_to(self.incumbent_bits, (*bits.shape[:-1], len(self.incumbent_bits)))
+        full = full.copy()
+        full[..., self.free] = bits
+        return full
+
+    def weights_from_bits(self, bits: npt.ArrayLike) -> Weights:
+        """Weights of the free bits (the others as in the incumbent)."""
+        repaired = self.repair_bits(np.asarray(bits, dtype=np.int8)[None])[0]
+        return self.network.decode_bits(self.full_bits(repaired), self.splines)
+
+    def bits_from_weights(self, weights: Weights) -> BitArray:
+        """Free bits of weights; a level with several words gets the first."""
+        return self.network.encode_bits(weights)[self.free]
+
+    def repair_bits(self, bits: npt.ArrayLike) -> BitArray:
+        """The same bits with every codebook word made one-hot (its first set bit is kept)."""
+        bits = np.array(bits, dtype=np.int8)
+        words = self.free_words()
+        if len(words):
+            first = np.argmax(bits[..., words], axis=-1)
+            bits[..., words] = np.arange(words.shape[1]) == first[..., None]
+        return bits
+
+    # -- the real loss ----------------------------------------------------------------------------
+
+    def output_losses(self, z: npt.ArrayLike) -> FloatArray:
+        """Loss of integer outputs z, shape (..., N, C) -> (..., N, C)."""
+        z = np.asarray(z)
+        index = np.broadcast_to(self.target_index, z.shape)
+        if self.loss_kind.is_quadratic:
+            return np.asarray((self.out_step * z - self.targets[index]) ** 2)
+        values = np.empty(z.shape)
+        for number, spline in enumerate(self.loss_splines):
+            chosen = index == number
+            values[chosen] = spline(z[chosen])
+        return values
+
+    def loss_table(self) -> tuple[int, FloatArray]:
+        """Least output and the loss of every target at every output: (z_low, table (K, R))."""
+        z = np.arange(self.output_low, self.output_high + 1)
+        if self.loss_kind.is_quadratic:
+            return self.output_low, (self.out_step * z - self.targets[:, None]) ** 2
+        return self.output_low, np.stack([spline(z) for spline in self.loss_splines])
+
+    def pre_activations(self, bits: npt.ArrayLike) -> list[IntArray]:
+        """z_l of every layer for many candidates, bits (R, num_free_bits) -> arrays (R, N, n_l)."""
+        full = self.full_bits(bits)
+        offsets = self.network.bit_offsets()
+        a: FloatArray = self.X.astype(float)
+        result = []
+        for number, layer in enumerate(self.network.layers):
+            block = full[:, offsets[number] : offsets[number + 1]]
+            block = block.reshape(len(full), layer.outputs, -1)
+            split = layer.inputs * layer.code.bits
+            words = block[..., :split].reshape(len(full), layer.outputs, layer.inputs, -1)
+            W = layer.code.decode(words).astype(float)
+            z = a @ W.swapaxes(1, 2)  # exact: integers below 2^53
+            if layer.bias_code:
+                bias = layer.bias_code.decode(block[..., split:])
+                z += self.units[number] * bias[:, None, :]
+            result.append(z.astype(np.int64))
+            if number < len(self.splines):
+                a = self.splines[number].units(result[-1])
+        return result
+
+    def losses(self, bits: npt.ArrayLike) -> FloatArray:
+        """Real loss of many candidates, bits (R, num_free_bits) -> (R,)."""
+        bits = self.repair_bits(np.atleast_2d(np.asarray(bits, dtype=np.int8)))
+        distinct, inverse = np.unique(bits, axis=0, return_inverse=True)
+        size = max(1, CHUNK // (self.num_samples * max(self.network.widths)))
+        parts = [
+            self.output_losses(self.pre_activations(distinct[s : s + size])[-1]).sum(axis=(1, 2))
+            for s in range(0, len(distinct), size)
+        ]
+        return np.concatenate(parts)[inverse.ravel()]
+
+    def loss(self, weights: Weights) -> float:
+        """Real loss of weights: the sum over samples and outputs."""
+        self.network.encode_bits(weights)  # refuses shapes and levels that do not fit
+        z = self.network.pre_activations(
+            Weights(weights.matrices, weights.biases, self.splines), self.X
+        )[-1]
+        return float(self.output_losses(z).sum())
+
+    def output_undecided(self, low: IntArray, high: IntArray) -> BoolArray:
+        """Where the loss is not yet a constant, given bounds of the outputs, shape (N, C)."""
+        least, greatest = self._loss_bounds(low, high)
+        return least < greatest
+
+    def decided_loss(self, low: IntArray, high: IntArray) -> float:
+        """Sum of the losses that bounds of the outputs decide."""
+        least, greatest = self._loss_bounds(low, high)
+        return float(least[least >= greatest].sum())
+
+    def _loss_bounds(self, low: IntArray, high: IntArray) -> tuple[FloatArray, FloatArray]:
+        if self.loss_kind.is_quadratic:  # only a decided output decides the loss
+            at_low = self.output_losses(low)
+            return at_low, np.where(low < high, np.inf, at_low)
+        least, greatest = np.empty(low.shape), np.empty(low.shape)
+        for number, spline in enumerate(self.loss_splines):
+            chosen = self.target_index == number
+            least[chosen], greatest[chosen] = spline.bounds(low[chosen], high[chosen])
+        return least, greatest
+
+    # -- models -----------------------------------------------------------------------------------
+
+    def size(self, encoding: str | None = None) -> ModelSize:
+        """Exact counts of the model, before anything is built."""
+        _checked_encoding(encoding)
+        return model_size(self, encoding)
+
+    def qcbo(self, encoding: str | None = None, *, memory_limit: float | None = None) -> QCBO:
+        """The problem as a constrained quadratic binary model.
+
+        Parameters
+        ----------
+        encoding : {"twos-complement", "one-hot"} or None
+            None: words for neurons of two pieces, one-hot intervals for others.
+        memory_limit : float, optional
+            Bytes that the model may take; None takes what is free now.
+
+        Raises
+        ------
+        ModelSizeError
+            If the model would not fit, with the numbers, before it is built.
+        """
+        return self.training_model(encoding, memory_limit=memory_limit).model
+
+    def training_model(
+        self, encoding: str | None = None, *, memory_limit: float | None = None
+    ) -> TrainingModel:
+        """The model and what completes weight bits in it (built once per encoding)."""
+        _checked_encoding(encoding)
+        if encoding not in self._models:
+            refuse_if_too_large(self.size(encoding), memory_limit)
+            self._models[encoding] = ModelBuilder(self, encoding).build()
+        return self._models[encoding]
+
+    def complete_bits(self, bits: npt.ArrayLike, encoding: str | None = None) -> BitArray:
+        """All variables of the model that the free bits force, shape (n,)."""
+        bits = np.asarray(bits, dtype=np.int8)
+        z = [layer[0] for layer in self.pre_activations(bits[None])]
+        return self.training_model(encoding).complete(bits, z)
+
+    def complete(self, weights: Weights, encoding: str | None = None) -> dict[str, int]:
+        """The feasible point of weights, dimod style: label -> 0/1."""
+        x = self.complete_bits(self.bits_from_weights(weights), encoding)
+        labels = self.training_model(encoding).model.labels.strings()
+        return dict(zip(labels, x.tolist(), strict=True))
+
+    def decode(self, sample: Mapping[str, int]) -> Weights:
+        """Weights of a sample (label -> 0/1); only the labels that start with ``w[`` are read."""
+        labels = [self.bit_labels[b] for b in self.free]
+        missing = [s for s in labels if s not in sample]
+        if missing:
+            raise InvalidInputError(
+                f"the sample has no value for the weight bit {missing[0]!r} "
+                f"({len(missing)} missing): decode samples of this problem's own model"
+            )
+        return self.weights_from_bits([int(sample[s]) for s in labels])
+
+    # -- smaller problems -------------------------------------------------------------------------
+
+    def subset(self, samples: npt.ArrayLike) -> TrainingProblem:
+        """The same problem on some of the samples (positions), activations and losses unchanged."""
+        samples = np.asarray(samples, dtype=np.int64)
+        if samples.ndim != 1 or not len(samples):
+            raise InvalidInputError("samples: expected a non-empty list of sample positions")
+        if samples.min() < 0 or samples.max() >= self.num_samples:
+            raise InvalidInputError(
+                f"sample {samples.max()}: expected positions 0 .. {self.num_samples - 1}"
+            )
+        twin = self._copy()
+        twin.X, twin.y = self.X[samples], self.y[samples]
+        twin.target_index = self.target_index[samples]
+        twin.sample_numbers = self.sample_numbers[samples]
+        return twin
+
+    def blocks(self, size: int) -> list[TrainingProblem]:
+        """Consecutive groups of at most ``size`` samples; their losses add up to this one's."""
+        if not isinstance(size, (int, np.integer)) or size < 1:
+            raise InvalidInputError(f"block size {size!r}: expected a positive integer")
+        n = self.num_samples
+        return [self.subset(np.arange(s, min(s + size, n))) for s in range(0, n, size)]
+
+    def restrict(
+        self, free: Sequence[int | str] | npt.ArrayLike, incumbent: Weights | npt.ArrayLike
+    ) -> TrainingProblem:
+        """The problem in which only some weight bits may change.
+
+        Parameters
+        ----------
+        free : sequence of int or str
+            Weight bits, by number in canonical order or by label.
+        incumbent : Weights or array of int8, shape (n_w,)
+            Values of all the others.
+
+        Raises
+        ------
+        InvalidInputError
+            For an empty free set, unknown bits, or part of a one-hot word.
+        """
+        numbers = self._bit_numbers(free)
+        if isinstance(incumbent, Weights):
+            bits = self.network.encode_bits(incumbent)
+        else:
+            bits = np.asarray(incumbent, dtype=np.int8)
+        if bits.shape != (self.network.num_weight_bits,):
+            raise InvalidInputError(
+                f"incumbent of shape {bits.shape}: expected weights of this network or "
+                f"({self.network.num_weight_bits},) bits"
+            )
+        words = np.isin(self._one_hot_words, numbers)
+        if (words.any(axis=1) != words.all(axis=1)).any():
+            broken = self._one_hot_words[words.any(axis=1) & ~words.all(axis=1)][0]
+            raise InvalidInputError(
+                f"free set holds part of the one-hot word {self.bit_labels[broken[0]]!r}: "
+                f"free all {len(broken)} bits of a codebook weight or none"
+            )
+        twin = self._copy()
+        twin.free, twin.incumbent_bits = numbers, bits.copy()
+        return twin
+
+    def _bit_numbers(self, free: Sequence[int | str] | npt.ArrayLike) -> IntArray:
+        values = list(np.asarray(free).ravel().tolist())
+        if not values:
+            raise InvalidInputError("the free set is empty: free at least one weight bit")
+        if isinstance(values[0], str):
+            positions = {label: number for number, label in enumerate(self.bit_labels)}
+            unknown = [v for v in values if v not in positions]
+            if unknown:
+                raise InvalidInputError(
+                    f"unknown weight bit {unknown[0]!r} in the free set: labels look like "
+                    f"{self.bit_labels[0]!r}"
+                )
+            values = [positions[v] for v in values]
+        n = self.network.num_weight_bits
+        numbers = np.unique(np.asarray(values))
+        if numbers.dtype.kind not in "iu" or numbers[0] < 0 or numbers[-1] >= n:
+            raise InvalidInputError(f"free set {values[:5]!r}: expected bit numbers 0 .. {n - 1}")
+        return numbers.astype(np.int64)
+
+
+def _checked_encoding(encoding: str | None) -> None:
+    if encoding is not None:
+        choose("encoding", encoding, list(ENCODINGS))
+
+
+def _checked_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:
+    values = np.asarray(X)
+    if values.ndim != 2 or not len(values) or values.shape[1] != inputs:
+        raise InvalidInputError(
+            f"X of shape {values.shape}: expected (N, {inputs}) with N > 0, the network's inputs"
+        )
+    if values.dtype.kind not in "iufb":
+        raise InvalidInputError(f"X of type {values.dtype}: expected integers")
+    if values.dtype.kind == "f":
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise InvalidInputError(
+                f"X[{row}, {column}] is {values[row, column]}: fill in or drop missing values first"
+            )
+        if (values != np.rint(values)).any():
+            row, column = np.argwhere(values != np.rint(values))[0]
+            raise InvalidInputError(
+                f"X[{row}, {column}] is {values[row, column]}, not an integer: put the inputs on "
+                "an integer lattice first (qnn.datasets does it with levels=)"
+            )
+    if np.abs(values.astype(float)).max() > 2**31:
+        raise InvalidInputError("X has values beyond 2^31: use fewer levels")
+    return values.astype(np.int64)
+
+
+def _checked_targets(
+    y: npt.NDArray[np.generic], samples: int, outputs: int, loss: Loss
+) -> tuple[FloatArray, IntArray]:
+    """Distinct targets (K,) and which one each (sample, output) has (N, C)."""
+    if y.shape != (samples,):
+        raise InvalidInputError(f"y of shape {y.shape}: expected ({samples},), one label per sample")
+    if y.dtype.kind not in "iufb" or (y.dtype.kind == "f" and not np.isfinite(y).all()):
+        raise InvalidInputError("y has labels that are not finite numbers: encode or drop them first")
+    values = y.astype(float)
+    if outputs > 1:
+        if (values != np.rint(values)).any() or values.min() < 0 or values.max() >= outputs:
+            bad = values[(values != np.rint(values)) | (values < 0) | (values >= outputs)][0]
+            raise InvalidInputError(
+                f"label {bad:g}: a network of {outputs} outputs expects class indices "
+                f"0 .. {outputs - 1}"
+            )
+        index = (values[:, None] == np.arange(outputs)).astype(np.int64)
+        return np.array([-1.0, 1.0]), index
+    if loss.is_quadratic:
+        targets, inverse = np.unique(values, return_inverse=True)
+        return targets, inverse.reshape(-1, 1).astype(np.int64)
+    if not np.isin(values, (-1, 1)).all():
+        bad = values[~np.isin(values, (-1, 1))][0]
+        raise InvalidInputError(
+            f"label {bad:g}: a network of one output expects -1 or +1 with the {loss.name} loss"
+        )
+    return np.array([-1.0, 1.0]), (values[:, None] > 0).astype(np.int64)
