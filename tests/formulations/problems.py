@@ -1,0 +1,76 @@
+"""Random tiny training problems: every code, activation, order, placement, loss and depth."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from formulations import Network, TrainingProblem
+
+
+def wave(z: np.ndarray) -> np.ndarray:
+    """An activation of the user's own, neither monotone nor odd."""
+    return np.sin(2.0 * z) + 0.3 * z
+
+
+def steep(margin: np.ndarray) -> np.ndarray:
+    """A loss of the user's own."""
+    return np.exp(-0.5 * margin)
+
+
+CODES = ["bipolar", "ternary", "uniform:2", "codebook:-1,2", "codebook:-1,0.5,1"]
+ACTIVATIONS = ["sign", "hard-tanh", "relu", "tanh", "sigmoid", wave]
+LOSSES = ["hinge", "zero-one", "squared", "logistic", steep]
+ENCODINGS = [None, "twos-complement", "one-hot"]
+
+
+@st.composite
+def networks(draw: st.DrawFn, max_bits: int = 8) -> Network:
+    """Networks of one to three layers with few weight bits."""
+    depth = draw(st.integers(1, 3))
+    widths = [draw(st.integers(1, 3))]
+    widths += [draw(st.integers(1, 2)) for _ in range(depth - 1)]
+    widths += [draw(st.sampled_from([1, 1, 1, 2]))]
+    network = Network.dense(
+        widths,
+        activation=draw(st.sampled_from(ACTIVATIONS)),
+        weights=draw(st.sampled_from(CODES)),
+        bias=draw(st.sampled_from([False, False, True, "bipolar", "uniform:2"])),
+        pieces=draw(st.sampled_from([None, 2, 3, 4])),
+        order=draw(st.sampled_from([None, 0, 1])),
+        placement=draw(st.sampled_from(["minimax", "uniform", "power-of-two"])),
+        resolution=draw(st.sampled_from([None, 1, 2, 3])),
+        scale=draw(st.sampled_from([None, None, 2])),
+    )
+    assume(network.num_weight_bits <= max_bits)
+    return network
+
+
+@st.composite
+def problems(draw: st.DrawFn, max_bits: int = 8, max_samples: int = 2) -> TrainingProblem:
+    """Training problems small enough to enumerate."""
+    network = draw(networks(max_bits))
+    samples = draw(st.integers(1, max_samples))
+    width = network.widths[0]
+    values = st.lists(st.integers(-3, 3), min_size=width, max_size=width)
+    X = draw(st.lists(values, min_size=samples, max_size=samples))
+    outputs = network.num_outputs
+    label = st.sampled_from([-1, 1]) if outputs == 1 else st.integers(0, outputs - 1)
+    y = draw(st.lists(label, min_size=samples, max_size=samples))
+    loss = draw(st.sampled_from(LOSSES))
+    return TrainingProblem(
+        network,
+        X,
+        y,
+        loss=loss,
+        loss_pieces=draw(st.integers(1, 4)),
+        loss_order=draw(st.sampled_from([0, 1])),
+    )
+
+
+def all_bits(problem: TrainingProblem) -> np.ndarray:
+    """Every admissible vector of the free weight bits, shape (R, num_free_bits)."""
+    n = problem.num_free_bits
+    bits = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.int8)
+    return bits[(problem.repair_bits(bits) == bits).all(axis=1)]
