@@ -187,8 +187,10 @@ class Assembly:
         sizes = [len(rhs) for _, rhs, _ in self._rows]
         first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         terms = Terms.join([t for t, _, _ in self._rows])
-        shift = [np.full(np.count_nonzero(t.coefficient), s)
-                 for (t, _, _), s in zip(self._rows, first[:-1], strict=True)]
+        shift = [
+            np.full(np.count_nonzero(t.coefficient), s)
+            for (t, _, _), s in zip(self._rows, first[:-1], strict=True)
+        ]
         owner = terms.owner + (np.concatenate(shift) if shift else 0)
         rows = sp.csr_array(
             (terms.coefficient, (owner, new[terms.variable])), shape=(int(first[-1]), self.count)

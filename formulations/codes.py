@@ -161,7 +161,7 @@ def codebook(values: Sequence[float]) -> WeightCode:
 
 
 def code(spec: str | WeightCode) -> WeightCode:
-    """The code that ``spec`` names: ``bipolar``, ``ternary``, ``uniform[:bits]``, ``codebook:a,b,...``.
+    """The code that ``spec`` names: ``bipolar``, ``ternary``, ``uniform[:bits]``, ``codebook:a,b``.
 
     Examples
     --------

@@ -87,9 +87,7 @@ class Loss:
                 return Spline(np.array([first]), np.array([-step, 0.0]), np.array([1.0, 0.0]))
             first = floor(-corner + 1e-9) + 1
             return Spline(np.array([first]), np.array([0.0, step]), np.array([0.0, 1.0]))
-        return fit(
-            lambda z: self.function(target * step * z), lo, hi, pieces=pieces, order=order
-        )
+        return fit(lambda z: self.function(target * step * z), lo, hi, pieces=pieces, order=order)
 
 
 def loss(spec: str | Callable[[FloatArray], FloatArray] | Loss) -> Loss:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
 from typing import Literal
 
 import numpy as np
@@ -240,14 +241,13 @@ class Network:
         choose("placement", placement, splines.PLACEMENTS)
         act = _resolve_activation(activation)
         weight_code = code(weights)
-        bias_code = (weight_code if bias is True else None) if isinstance(bias, bool) else code(bias)
+        bias_code = (
+            (weight_code if bias is True else None) if isinstance(bias, bool) else code(bias)
+        )
         hidden = Layer(
             1, 1, weight_code, bias_code, act, pieces, order, placement, resolution, scale
         )
-        layers = [
-            replace(hidden, inputs=int(n), outputs=int(m))
-            for n, m in zip(widths[:-1], widths[1:], strict=True)
-        ]
+        layers = [replace(hidden, inputs=int(n), outputs=int(m)) for n, m in pairwise(widths)]
         layers[-1] = replace(layers[-1], activation=None)
         return cls(tuple(layers))
 
@@ -278,7 +278,7 @@ class Network:
 
         The canonical order of the weight bits is layer, neuron, input (the threshold last), bit.
         """
-        return np.concatenate([[0], np.cumsum([la.num_bits for la in self.layers])]).tolist()
+        return list(accumulate((layer.num_bits for layer in self.layers), initial=0))
 
     # -- bits <-> levels --------------------------------------------------------------------------
 
@@ -368,7 +368,7 @@ class Network:
         out = self.forward(weights, X)
         if self.num_outputs == 1:
             return np.where(out[:, 0] >= 0, 1, -1)
-        return np.argmax(out, axis=1)
+        return np.asarray(np.argmax(out, axis=1))
 
 
 _resolve_activation = activation

@@ -1,6 +1,6 @@
 """The training problem: a network, data and a loss; its real loss, and its models.
 
-    minimise over the weight bits   sum_k sum_c loss_c(out_c(x_k; bits), y_kc)
+minimise over the weight bits   sum_k sum_c loss_c(out_c(x_k; bits), y_kc)
 """
 
 from __future__ import annotations
@@ -141,13 +141,18 @@ class TrainingProblem:
                 i = np.concatenate([i, np.full(layer.bias_code.bits, layer.inputs)])
                 b = np.concatenate([b, np.arange(layer.bias_code.bits)])
             j = np.repeat(np.arange(layer.outputs), len(i))
-            table = [np.full(len(j), number), j, np.tile(i, layer.outputs), np.tile(b, layer.outputs)]
+            table = [
+                np.full(len(j), number),
+                j,
+                np.tile(i, layer.outputs),
+                np.tile(b, layer.outputs),
+            ]
             parts.append(np.stack(table, axis=1))
         return np.concatenate(parts)
 
     @cached_property
     def bit_labels(self) -> list[str]:
-        """Label of every weight bit, shape (n_w,): ``w[layer,neuron,input]``, then the bit if any."""
+        """Label of every weight bit: ``w[layer,neuron,input]``, or with the bit's number last."""
         table = self.bit_table if self.bit_table[:, 3].any() else self.bit_table[:, :3]
         return Family("w", ("",) * table.shape[1], table).strings()
 
@@ -507,9 +512,13 @@ def _checked_targets(
 ) -> tuple[FloatArray, IntArray]:
     """Distinct targets (K,) and which one each (sample, output) has (N, C)."""
     if y.shape != (samples,):
-        raise InvalidInputError(f"y of shape {y.shape}: expected ({samples},), one label per sample")
+        raise InvalidInputError(
+            f"y of shape {y.shape}: expected ({samples},), one label per sample"
+        )
     if y.dtype.kind not in "iufb" or (y.dtype.kind == "f" and not np.isfinite(y).all()):
-        raise InvalidInputError("y has labels that are not finite numbers: encode or drop them first")
+        raise InvalidInputError(
+            "y has labels that are not finite numbers: encode or drop them first"
+        )
     values = y.astype(float)
     if outputs > 1:
         if (values != np.rint(values)).any() or values.min() < 0 or values.max() >= outputs:

@@ -176,9 +176,9 @@ def fit(
         starts = np.unique(np.arange(pieces) * len(z) // pieces)
     else:
         width = 1
-        while hi // width - lo // width + 1 > pieces and width <= hi - lo:
+        while hi // width - lo // width + 1 > max(pieces, 2):
             width *= 2
-        starts = np.flatnonzero((z % width == 0) | (z == lo))
+        starts = np.flatnonzero((z % width == 0) | (z == lo))[: 1 if pieces == 1 else None]
     s, t = _fit_pieces(z, scaled, slopes, starts, integer=step is not None)
     spline = Spline(z[starts[1:]], s, t, unit)
     return Spline(spline.breakpoints, s, t, unit, float(np.abs(spline(z) - target).max()))
@@ -215,7 +215,8 @@ def _minimax_starts(z: IntArray, scaled: FloatArray, slopes: FloatArray, pieces:
     residuals = scaled - slopes[:, None] * z
 
     def greedy(tolerance: float) -> list[int] | None:
-        starts, start = [], 0
+        starts: list[int] = []
+        start = 0
         while start < len(z):
             if len(starts) == pieces:
                 return None

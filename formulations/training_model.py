@@ -165,7 +165,9 @@ class ModelBuilder:
         widths = tuple(len(str(m)) for m in problem.bit_table.max(axis=0))
         several = problem.bit_table[:, 3].max() > 0
         columns = table.T if several else table.T[:3]
-        ids = self.assembly.variables("w", ("",) * len(columns), widths[: len(columns)], columns)
+        ids = self.assembly.variables(
+            "w", ("",) * len(columns), widths[: len(columns)], list(columns)
+        )
         words = problem.free_words()
         if len(words):
             owner = np.repeat(np.arange(len(words)), words.shape[1])
@@ -287,10 +289,8 @@ class ModelBuilder:
             )
         return Values(constant, Terms.join(parts))
 
-    def _activations(
-        self, number: int, plan: Layout, neurons: Neurons, encoded: Values
-    ) -> _Forms:
-        """Inputs of the next layer: constants where decided, affine forms of state bits elsewhere."""
+    def _activations(self, number: int, plan: Layout, neurons: Neurons, encoded: Values) -> _Forms:
+        """Inputs of the next layer: constants where decided, forms of state bits elsewhere."""
         constant = plan.bounds[number + 1].a_low.astype(float)
         constant[neurons.sample, neurons.unit] = encoded.constant
         return _Forms.of(constant, neurons, encoded.terms)
@@ -326,7 +326,7 @@ class ModelBuilder:
         self.assembly.objective(
             Terms(none, square.row.astype(np.int64), weight, square.col.astype(np.int64))
         )
-        linear = 2.0 * (A.T @ residual)
+        linear = np.asarray(2.0 * (A.T @ residual))
         columns = np.flatnonzero(linear)
         self.assembly.objective(Terms.linear(np.zeros_like(columns), columns, linear[columns]))
         self.assembly.offset += float(residual @ residual)
@@ -410,7 +410,8 @@ def walk_counts(
         weights = free.free_bits[:, :-1]
         products = (terms @ weights.T)[sample, unit]
         entries = (
-            (constant != 0) @ weights.T + free.free_bits[:, -1]
+            (constant != 0) @ weights.T
+            + free.free_bits[:, -1]
             + terms @ (free.fixed[:, :-1] != 0).T
         )[sample, unit] + products
         counts = _state_counts(builder, number, sample, unit, low, high)

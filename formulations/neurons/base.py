@@ -1,4 +1,4 @@
-"""What an encoding of a neuron does: state bits and rows that tie them to z, and the value's form."""
+"""What an encoding of a neuron does: state bits, the rows that tie them to z, the value's form."""
 
 from __future__ import annotations
 
@@ -80,7 +80,12 @@ class Neurons:
         )
 
     def state_bits(
-        self, assembly: Assembly, name: str, numbers: npt.ArrayLike, field: str = "", digits: int = 0
+        self,
+        assembly: Assembly,
+        name: str,
+        numbers: npt.ArrayLike,
+        field: str = "",
+        digits: int = 0,
     ) -> IntArray:
         """New state bits ``name[k=,l=,j=,field=]``, shape (E, len(numbers))."""
         extra = (np.asarray(numbers)[None, :],) if field else ()
@@ -120,7 +125,10 @@ class Counts:
 class NeuronEncoding(Protocol):
     """One file per encoding; a table in ``neurons/__init__.py`` names them."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The name that users write."""
+        ...
 
     def count(self, low: IntArray, high: IntArray, spline: Spline, reduce: bool) -> Counts:
         """Sizes of neurons with bounds ``low``, ``high``, shape (E,)."""

@@ -119,13 +119,9 @@ class OneHot:
             level, sloped = _value_pieces(group, spline)
             owner = group.chosen[:, None]
             constant[group.chosen] = _piece_values(group, spline)[:, 0]
-            parts.append(
-                Terms.linear(np.broadcast_to(owner, beta.shape), beta, level)
-            )
+            parts.append(Terms.linear(np.broadcast_to(owner, beta.shape), beta, level))
             if sloped and group.length:
-                parts.append(
-                    self._slopes(assembly, members, group, spline, beta, below, reduce)
-                )
+                parts.append(self._slopes(assembly, members, group, spline, beta, below, reduce))
         return Values(constant, Terms.join(parts))
 
     def _states(
@@ -137,8 +133,11 @@ class OneHot:
         beta = neurons.state_bits(assembly, "beta", group.pieces, "p", 2)
         below = neurons.state_bits(assembly, "s", np.arange(S), "r", 2)
         states = [beta, below]
-        e = np.arange(E)[:, None]
-        on = lambda ids, c: Terms.linear(np.broadcast_to(e, ids.shape), ids, c)  # noqa: E731
+
+        def on(ids: IntArray, coefficient: npt.ArrayLike) -> Terms:
+            owner = np.broadcast_to(np.arange(E)[:, None], ids.shape)
+            return Terms.linear(owner, ids, coefficient)
+
         assembly.rows(on(beta, 1.0), np.ones(E), "one-hot", neurons.row_labels("pick"))
         assembly.rows(
             Terms.join([neurons.terms, on(beta, -group.edges[:, :-1]), on(below, -powers)]),
@@ -198,6 +197,6 @@ def _piece_values(group: _Group, spline: Spline) -> npt.NDArray[np.float64]:
 
 
 def _value_pieces(group: _Group, spline: Spline) -> tuple[npt.NDArray[np.float64], int]:
-    """Coefficients of the indicators (the first piece's value is the constant), and sloped pieces."""
+    """Coefficients of the indicators, the first piece's value being the constant; sloped pieces."""
     values = _piece_values(group, spline)
     return values - values[:, :1], int(np.count_nonzero(spline.slopes[group.pieces]))

@@ -8,9 +8,9 @@ piece is a function of the word's top q = S - m + 1 bits, written as a multiline
 
     a = sum_T V_T prod_{i in T} top_i + (sum_T G_T prod_{i in T} top_i) sum_{r<m} 2^r s_r,
 
-V and G being the Moebius transforms of the pieces' values at the start of each aligned block and of
-their slopes.  Any integer breakpoints are aligned for m = 0; few pieces of wide, aligned blocks keep
-q small (``placement="power-of-two"``).
+V and G being the Moebius transforms of the pieces' values at the start of each aligned block and
+of their slopes.  Any integer breakpoints are aligned for m = 0; few pieces of wide, aligned blocks
+keep q small (``placement="power-of-two"``).
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _moebius(table: FloatArray) -> FloatArray:
 
 
 def _shapes(low: IntArray, high: IntArray, spline: Spline) -> tuple[IntArray, IntArray, IntArray]:
-    """Origin o, length S and low bits m of each word: the breakpoint with the cheapest polynomial."""
+    """Origin o, length S and low bits m of each word, for the cheapest polynomial."""
     best = np.full(len(low), np.inf)
     origin, length, low_bits = (np.zeros(len(low), dtype=np.int64) for _ in range(3))
     crossed = [(b > low) & (b <= high) for b in spline.breakpoints]
@@ -136,9 +136,7 @@ def _groups(low: IntArray, high: IntArray, spline: Spline) -> Iterator[_Group]:
         piece = spline.piece(np.clip(start, low[chosen][:, None], high[chosen][:, None]))
         slope = spline.slopes[piece]
         values = slope * start + spline.intercepts[piece]
-        yield _Group(
-            chosen, origin[chosen], int(S), int(m), _moebius(values), _moebius(slope)
-        )
+        yield _Group(chosen, origin[chosen], int(S), int(m), _moebius(values), _moebius(slope))
 
 
 @dataclass(frozen=True)

@@ -111,8 +111,7 @@ def test_labels_are_canonical_and_decode(problem: TrainingProblem, encoding: str
         sample = problem.complete(weights, encoding)
         decoded = problem.decode(sample)
         assert all(
-            np.array_equal(a, b)
-            for a, b in zip(decoded.matrices, weights.matrices, strict=True)
+            np.array_equal(a, b) for a, b in zip(decoded.matrices, weights.matrices, strict=True)
         )
         assert problem.loss(weights) == pytest.approx(problem.losses(bits)[0])
 
@@ -138,9 +137,7 @@ def test_restricted_model_agrees_with_full_model_with_bits_fixed(
     points = np.stack([restricted.complete_bits(b, encoding) for b in candidates[:, free]])
     np.testing.assert_allclose(restricted.losses(candidates[:, free]), problem.losses(candidates))
     assert model.is_feasible(points).all()
-    np.testing.assert_allclose(
-        model.objective(points), problem.losses(candidates), atol=TOLERANCE
-    )
+    np.testing.assert_allclose(model.objective(points), problem.losses(candidates), atol=TOLERANCE)
     expected = np.array(sorted(points.tolist()), dtype=np.int8)
     np.testing.assert_array_equal(feasible_points(model), expected)
     size = restricted.size(encoding)
