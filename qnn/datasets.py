@@ -215,12 +215,23 @@ def pool(
     return np.asarray(blocks.sum(axis=(2, 4)).reshape(len(X), inputs))
 
 
+def level_values(levels: int) -> IntArray:
+    """The ``levels`` integers centred at zero: odd numbers if they are even in number.
+
+    Examples
+    --------
+    >>> level_values(3).tolist(), level_values(4).tolist()
+    ([-1, 0, 1], [-3, -1, 1, 3])
+    """
+    centred = 2 * np.arange(levels, dtype=np.int64) - (levels - 1)
+    return centred if levels % 2 == 0 else centred // 2
+
+
 def quantize(X: npt.ArrayLike, reference: npt.ArrayLike, levels: int) -> IntArray:
     """Every column on ``levels`` integer levels centred at zero, equally many samples on each.
 
     The thresholds of a column are its quantiles 1/L, ..., (L-1)/L over ``reference``; a value v
-    becomes 2 #{thresholds < v} - (L - 1), halved if L is odd.  So two levels are -1 and +1 below
-    and above the median, three are -1, 0, +1, four are -3, -1, +1, +3.
+    takes the level numbered #{thresholds < v}.  So two levels say whether v is above the median.
 
     Parameters
     ----------
@@ -243,9 +254,8 @@ def quantize(X: npt.ArrayLike, reference: npt.ArrayLike, levels: int) -> IntArra
     quantiles = np.quantile(
         np.asarray(reference, dtype=np.float64), np.arange(1, levels) / levels, axis=0
     )
-    above = sum((X > threshold).astype(np.int64) for threshold in quantiles)
-    centred = 2 * np.asarray(above) - (levels - 1)
-    return np.asarray(centred if levels % 2 == 0 else centred // 2, dtype=np.int64)
+    above = np.sum([X > threshold for threshold in quantiles], axis=0)
+    return level_values(levels)[above]
 
 
 def _as_integers(X: FloatArray, name: str) -> IntArray:

@@ -1,0 +1,5 @@
+"""``python -m qnn``: the command line."""
+
+from qnn.cli import main
+
+main()

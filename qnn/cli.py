@@ -1,0 +1,409 @@
+"""The command ``qnn``: train, compare, size.
+
+Errors that the toolkit raises on purpose, and the operating system's, become one line on standard
+error and exit code 2.  Ctrl-C returns what there is so far; only without it is the exit code 130.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+from rich.console import Console
+
+from formulations.errors import InvalidInputError, QnnError
+
+if TYPE_CHECKING:
+    from qnn.training import DataOptions, ModelOptions, SolverOptions
+    from solvers.result import Progress
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    try:
+        code = cli.main(arguments, prog_name="qnn", standalone_mode=False) or 0
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("qnn: interrupted before there was a result", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = _silence_stdout()
+    except (QnnError, OSError) as error:
+        click.echo(f"qnn: error: {_one_line(error)}", err=True)
+        code = BAD_INPUT
+        _silence_stdout()
+    sys.exit(code)
+
+
+def _one_line(error: Exception) -> str:
+    """The message of an error; for one of the operating system the file, the reason, the remedy."""
+    if isinstance(error, OSError) and not isinstance(error, QnnError):
+        where = f"{error.filename}: " if error.filename else ""
+        reason = error.strerror or str(error)
+        return f"{where}{reason}; check the name, the permission and the space left, then try again"
+    return " ".join(str(error).split())
+
+
+def _silence_stdout() -> int:
+    """Keep the interpreter from failing once more when it flushes a closed or full output."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="qnn-ising", prog_name="qnn")
+def cli() -> None:
+    """Train networks of one or two bits a weight with an annealer."""
+
+
+# -- options that commands share -------------------------------------------------------------------
+
+
+def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+data_options = _options(
+    click.argument("data"),
+    click.option("--samples", type=int, default=100, show_default=True, help="Training samples."),
+    click.option("--inputs", type=int, help="Pool images to this many inputs (a square)."),
+    click.option(
+        "--levels",
+        default="2",
+        show_default=True,
+        help="Integer levels of each input, or 'keep' for inputs that are integers.",
+    ),
+    click.option("--target", help="Label column of a CSV file."),
+    click.option("--data-dir", help="Folder of mnist and fashion. Default: $QNN_DATA."),
+)
+hidden_option = click.option(
+    "--hidden", default="5", show_default=True, help="Hidden widths: 5, 8-4 or none."
+)
+model_options = _options(
+    click.option("--activation", default="sign", show_default=True, help="Of the hidden units."),
+    click.option("--weights", default="bipolar", show_default=True, help="Weight code."),
+    click.option(
+        "--bias", default="none", show_default=True, help="Thresholds: none, same or a code."
+    ),
+    click.option("--loss", default="hinge", show_default=True, help="Loss of a sample."),
+    click.option("--encoding", help="Of the model; chosen for each layer if left out."),
+)
+solver_options = _options(
+    click.option("--iterations", type=int, default=100, show_default=True, help="Oracle calls."),
+    click.option("--reads", type=int, default=10, show_default=True, help="Reads of a call."),
+    click.option("--sweeps", type=int, default=500, show_default=True, help="Sweeps of a read."),
+    click.option(
+        "--threads", type=int, default=1, show_default=True, help="Threads of the annealer."
+    ),
+    click.option("--flips", type=int, default=20_000, show_default=True, help="Of annealing."),
+    click.option("--restarts", type=int, default=1, show_default=True, help="Of annealing."),
+    click.option("--time-limit", type=float, help="Seconds of a run."),
+)
+output_options = _options(
+    click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice."),
+    click.option(
+        "--json", "json_file", help="Write the results to this file; - is standard output."
+    ),
+)
+
+
+def _levels(text: str) -> int | None:
+    return None if text == "keep" else _number("levels", text, int, "a whole number or keep")
+
+
+def _number(name: str, text: str, kind: type[Any], expected: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        raise InvalidInputError(f"--{name} {text!r}: expected {expected}") from None
+
+
+def _bias(text: str) -> bool | str:
+    return {"none": False, "same": True}.get(text, text)
+
+
+def _hidden(text: str) -> tuple[int, ...]:
+    from qnn.training import parse_widths
+
+    return () if text == "none" else parse_widths(text, "--hidden")
+
+
+def _read(given: dict[str, Any]) -> tuple[DataOptions, ModelOptions, SolverOptions]:
+    """The options of ``train`` and ``compare`` as the values that the work is done with."""
+    from qnn.training import DataOptions, ModelOptions, SolverOptions
+
+    data = DataOptions(
+        spec=given["data"],
+        samples=given["samples"],
+        inputs=given["inputs"],
+        levels=_levels(given["levels"]),
+        target=given["target"],
+        data_dir=given["data_dir"],
+    )
+    model = ModelOptions(
+        hidden=_hidden(given["hidden"]),
+        activation=given["activation"],
+        weights=given["weights"],
+        bias=_bias(given["bias"]),
+        loss=given["loss"],
+        encoding=given["encoding"],
+    )
+    names = ["iterations", "reads", "sweeps", "threads", "flips", "restarts", "time_limit"]
+    solver = SolverOptions(**{name: given[name] for name in names})
+    return data, model, solver
+
+
+# -- what is shown ---------------------------------------------------------------------------------
+
+
+def _console(json_file: str | None) -> Console:
+    """Where tables go: standard output, or standard error when that is for the JSON."""
+    console = Console(stderr=json_file == "-")
+    return console if console.is_terminal else Console(stderr=json_file == "-", width=120)
+
+
+def _check_outputs(*paths: str | None) -> None:
+    """Refuse places that cannot be written to before the work begins."""
+    from qnn.output import check_writable
+
+    for path in paths:
+        if path is not None and path != "-":
+            check_writable(path)
+
+
+def _write_json(path: str | None, value: Any) -> None:
+    from qnn.output import to_json, write_text
+
+    if path == "-":
+        click.echo(to_json(value), nl=False)
+    elif path is not None:
+        write_text(path, to_json(value))
+
+
+@contextmanager
+def _bar(description: str, total: int | None) -> Iterator[Callable[[float, str], None]]:
+    """A progress bar on standard error, and the function that moves it; nothing if no terminal."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+    ]
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(description, total=total, note="")
+        yield lambda completed, note: bar.update(task, completed=completed, note=note)
+
+
+# -- commands --------------------------------------------------------------------------------------
+
+
+@cli.command()
+@data_options
+@hidden_option
+@model_options
+@click.option(
+    "--solver", default="qcgd", show_default=True, help="qcgd, penalty, random, annealing, exact."
+)
+@click.option("--penalty", type=float, default=1.0, show_default=True, help="Weight of penalty.")
+@solver_options
+@click.option("--save", "save_file", help="Write network and weights to this NPZ file.")
+@output_options
+def train(
+    solver: str,
+    penalty: float,
+    save_file: str | None,
+    seed: int,
+    json_file: str | None,
+    **given: Any,
+) -> None:
+    """Train one network on DATA and report it.
+
+    DATA is digits, breast_cancer, wine, iris, mnist, fashion, or a CSV, NPZ or IDX file; :3,8 after
+    it keeps the classes 3 and 8.
+    """
+    from dataclasses import replace
+
+    from formulations.files import save_weights
+    from qnn import training
+    from qnn.output import FORMAT, environment
+    from qnn.tables import record_table
+
+    _check_outputs(json_file, save_file)
+    data, model, options = _read(given)
+    options = replace(options, penalty=penalty)
+    with _bar(f"{solver} on {data.spec}", None) as move:
+
+        def show(progress: Progress) -> None:
+            move(progress.iteration, f"{progress.iteration} steps, best loss {progress.loss:g}")
+
+        run = training.train(data, model, solver, options, seed=seed, callbacks=[show])
+    if save_file is not None:
+        save_weights(run.task.network, run.result.weights, save_file)
+    record = {
+        "format": FORMAT,
+        "kind": "training",
+        **run.figures,
+        "data": data,
+        "classes": run.task.data.classes,
+        "widths": run.task.network.widths,
+        "model": model,
+        "options": options,
+        "history": run.result.history.columns,
+        "environment": environment(),
+    }
+    _write_json(json_file, record)
+    if json_file != "-":
+        widths = "-".join(str(width) for width in run.task.network.widths)
+        _console(json_file).print(record_table(f"{widths} on {data.spec}", run.figures))
+
+
+@cli.command()
+@data_options
+@hidden_option
+@model_options
+@click.option(
+    "--solvers",
+    default="qcgd,penalty,random,annealing",
+    show_default=True,
+    help="Between commas: qcgd, penalty, random, annealing, exact.",
+)
+@click.option("--seeds", type=int, default=3, show_default=True, help="How many, from --seed on.")
+@click.option(
+    "--penalties", default="0.1,0.3,1,3", show_default=True, help="Weights that penalty tries."
+)
+@click.option(
+    "--exact-limit", type=float, default=10.0, show_default=True, help="Seconds of exact."
+)
+@solver_options
+@click.option(
+    "--report", "report_file", help="Write the table and every run to this Markdown file."
+)
+@output_options
+def compare(
+    solvers: str,
+    seeds: int,
+    penalties: str,
+    exact_limit: float,
+    report_file: str | None,
+    seed: int,
+    json_file: str | None,
+    **given: Any,
+) -> None:
+    """Train with several solvers on DATA, with one oracle budget, over several seeds.
+
+    A seed draws the training part and starts the solver, so that all solvers see the same data.
+    """
+    from qnn import compare as comparison
+    from qnn.output import plain, write_text
+    from qnn.tables import comparison_table, report
+
+    _check_outputs(json_file, report_file)
+    data, model, options = _read(given)
+    expected = "numbers between commas, such as 0.1,1"
+    cells = comparison.plan(
+        data,
+        model,
+        options,
+        solvers=[name.strip() for name in solvers.split(",")],
+        seeds=range(seed, seed + seeds),
+        penalties=[_number("penalties", word, float, expected) for word in penalties.split(",")],
+        exact_time_limit=exact_limit,
+    )
+    with _bar(f"compare on {data.spec}", len(cells)) as move:
+        finished: list[comparison.Outcome] = []
+
+        def keep(cell: comparison.Cell, outcome: comparison.Outcome) -> None:
+            finished.append(outcome)
+            if json_file is not None and json_file != "-":
+                partial = len(finished) < len(cells)
+                _write_json(json_file, comparison.results(cells, finished, interrupted=partial))
+            move(len(finished), f"{len(finished)} of {len(cells)} runs, last {cell.key}")
+
+        outcomes, interrupted = comparison.run(cells, on_outcome=keep)
+    results = plain(comparison.results(cells, outcomes, interrupted=interrupted))
+    _write_json(json_file, results)
+    if report_file is not None:
+        write_text(report_file, report(results))
+    if json_file != "-":
+        console = _console(json_file)
+        console.print(comparison_table(results))
+        for path in (json_file, report_file):
+            if path is not None:
+                console.print(f"written: {path}", highlight=False)
+    failures = [outcome["error"] for outcome in outcomes if "error" in outcome]
+    if len(failures) == len(outcomes):
+        raise QnnError(f"every run failed: {failures[0]}")
+
+
+@cli.command()
+@click.argument("widths")
+@click.option("--samples", type=int, default=100, show_default=True, help="Training samples.")
+@click.option("--levels", type=int, default=2, show_default=True, help="Levels of each input.")
+@model_options
+@output_options
+def size(
+    widths: str, samples: int, levels: int, seed: int, json_file: str | None, **given: Any
+) -> None:
+    """Count the model of a network WIDTHS, such as 16-4-1, without building it."""
+    from formulations import Network, network_size
+    from formulations.sizes import available_memory
+    from qnn.datasets import level_values
+    from qnn.output import FORMAT
+    from qnn.tables import record_table
+    from qnn.training import parse_widths
+
+    _check_outputs(json_file)
+    if levels < 2:
+        raise InvalidInputError(f"levels={levels}: expected at least 2")
+    network = Network.dense(
+        parse_widths(widths), given["activation"], given["weights"], _bias(given["bias"])
+    )
+    model = network_size(
+        network,
+        samples,
+        input_range=int(level_values(levels)[-1]),
+        loss=given["loss"],
+        encoding=given["encoding"],
+    )
+    free = available_memory()
+    record = {
+        "num_variables": model.num_variables,
+        "weight_bits": model.weight_bits,
+        "state_bits": model.state_bits,
+        "num_rows": model.num_rows,
+        "num_products": model.num_products,
+        "nonzeros": model.nonzeros,
+        "bytes": model.bytes,
+        "fits_in_memory": None if free is None else model.bytes <= free,
+    }
+    _write_json(json_file, {"format": FORMAT, "kind": "size", "samples": samples, **record})
+    if json_file != "-":
+        _console(json_file).print(record_table(f"{widths}, {samples} samples", record))
+
+
+if __name__ == "__main__":
+    main()

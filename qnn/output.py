@@ -1,0 +1,111 @@
+"""Results on disk: JSON and text, written whole or not at all, and what they were made with."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from formulations.errors import FileAccessError
+from formulations.files import atomic_write
+
+FORMAT = 1
+"""Version of the results files' layout."""
+
+PACKAGES = [
+    "qnn-ising",
+    "dimod",
+    "dwave-samplers",
+    "numba",
+    "numpy",
+    "ortools",
+    "scikit-learn",
+    "scipy",
+]
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON knows it; what is not a finite number becomes null.
+
+    Examples
+    --------
+    >>> plain({"loss": np.float64(2.0), "bound": float("-inf"), "widths": (16, 4)})
+    {'loss': 2.0, 'bound': None, 'widths': [16, 4]}
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): plain(v) for key, v in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(v) for v in value]
+    return value
+
+
+def to_json(value: Any) -> str:
+    """``value`` as JSON text that ends in a line break."""
+    return json.dumps(plain(value), indent=1, allow_nan=False) + "\n"
+
+
+def environment() -> dict[str, Any]:
+    """What a result was made with: machine, interpreter, packages and time (UTC)."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "packages": versions,
+    }
+
+
+def check_writable(path: str | PathLike[str]) -> Path:
+    """Refuse a place that could not be written to, before the work whose result it is to hold.
+
+    Raises
+    ------
+    FileAccessError
+        Naming the place, why, and what to do.
+    """
+    place = Path(path)
+    if not place.parent.is_dir():
+        raise FileAccessError(
+            f"cannot write {str(place)!r}: {str(place.parent)!r} is not a folder; make it first or "
+            "choose another place"
+        )
+    if place.is_dir():
+        raise FileAccessError(
+            f"cannot write {str(place)!r}: it is a folder; give the name of a file in it"
+        )
+    if not os.access(place.parent, os.W_OK) or (place.exists() and not os.access(place, os.W_OK)):
+        raise FileAccessError(
+            f"cannot write {str(place)!r}: no permission; change it or choose another place"
+        )
+    return place
+
+
+def write_text(path: str | PathLike[str], text: str) -> None:
+    """Write ``text`` to ``path`` whole, or leave what was there."""
+    with atomic_write(check_writable(path)) as file:
+        file.write(text.encode())

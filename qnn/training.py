@@ -1,0 +1,284 @@
+"""One training run, from the words of the front door to its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+
+from formulations import Network, TrainingProblem
+from formulations.errors import InvalidInputError, choose
+from formulations.network import Weights
+from qnn.datasets import Dataset, load
+from solvers import QCGD, ExactSolver, PenaltyMethod, WeightAnnealing
+from solvers.classical.random_search import RandomSearch
+from solvers.oracles import Annealer
+from solvers.result import Callback, Result
+
+
+class Solver(Protocol):
+    """From a problem to a result."""
+
+    def solve(self, problem: TrainingProblem) -> Result: ...
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Arguments of :func:`qnn.datasets.load`, without the seed."""
+
+    spec: str
+    samples: int | None = 100
+    inputs: int | None = None
+    levels: int | None = 2
+    target: str | None = None
+    data_dir: str | None = None
+
+    def load(self, seed: int) -> Dataset:
+        """The data set that ``seed`` draws."""
+        return load(
+            self.spec,
+            samples=self.samples,
+            inputs=self.inputs,
+            levels=self.levels,
+            seed=seed,
+            target=self.target,
+            data_dir=self.data_dir,
+        )
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """The network's hidden part, the loss, and the encoding; the data give the other widths."""
+
+    hidden: tuple[int, ...] = (5,)
+    activation: str = "sign"
+    weights: str = "bipolar"
+    bias: bool | str = False
+    loss: str = "hinge"
+    encoding: str | None = None
+
+    def network(self, data: Dataset) -> Network:
+        """The network for ``data``."""
+        widths = [data.num_inputs, *self.hidden, data.num_outputs]
+        return Network.dense(widths, self.activation, self.weights, self.bias)
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """What can be said about a solver at the front door.
+
+    Parameters
+    ----------
+    iterations : int
+        Oracle calls of ``qcgd`` and ``penalty``; ``random`` makes iterations x reads guesses.
+    reads, sweeps, threads : int
+        Of the annealer that is their oracle.
+    penalty : float
+        Weight of ``penalty``.
+    flips, restarts : int
+        Proposals per restart, and restarts, of ``annealing``.
+    time_limit : float, optional
+        Seconds.
+    """
+
+    iterations: int = 100
+    reads: int = 10
+    sweeps: int = 500
+    threads: int = 1
+    penalty: float = 1.0
+    flips: int = 20_000
+    restarts: int = 1
+    time_limit: float | None = None
+
+    def oracle(self) -> Annealer:
+        """The annealer."""
+        return Annealer(reads=self.reads, sweeps=self.sweeps, threads=self.threads)
+
+
+Maker = Callable[[SolverOptions, str | None, int, Sequence[Callback]], Solver]
+
+
+def _qcgd(
+    o: SolverOptions, encoding: str | None, seed: int, callbacks: Sequence[Callback]
+) -> Solver:
+    return QCGD(
+        oracle=o.oracle(),
+        iterations=o.iterations,
+        seed=seed,
+        time_limit=o.time_limit,
+        callbacks=tuple(callbacks),
+        encoding=encoding,
+    )
+
+
+def _penalty(
+    o: SolverOptions, encoding: str | None, seed: int, callbacks: Sequence[Callback]
+) -> Solver:
+    return PenaltyMethod(
+        oracle=o.oracle(),
+        penalty=o.penalty,
+        iterations=o.iterations,
+        seed=seed,
+        time_limit=o.time_limit,
+        callbacks=tuple(callbacks),
+        encoding=encoding,
+    )
+
+
+def _annealing(
+    o: SolverOptions, encoding: str | None, seed: int, callbacks: Sequence[Callback]
+) -> Solver:
+    return WeightAnnealing(
+        flips=o.flips,
+        restarts=o.restarts,
+        seed=seed,
+        time_limit=o.time_limit,
+        callbacks=tuple(callbacks),
+    )
+
+
+def _exact(
+    o: SolverOptions, encoding: str | None, seed: int, callbacks: Sequence[Callback]
+) -> Solver:
+    return ExactSolver(time_limit=o.time_limit, seed=seed)
+
+
+def _random(
+    o: SolverOptions, encoding: str | None, seed: int, callbacks: Sequence[Callback]
+) -> Solver:
+    return RandomSearch(
+        guesses=o.iterations * o.reads,
+        seed=seed,
+        time_limit=o.time_limit,
+        callbacks=tuple(callbacks),
+    )
+
+
+SOLVERS: Mapping[str, Maker] = MappingProxyType(
+    {
+        "qcgd": _qcgd,
+        "penalty": _penalty,
+        "random": _random,
+        "annealing": _annealing,
+        "exact": _exact,
+    }
+)
+"""Every solver of the front door by its name."""
+
+
+def make_solver(
+    name: str,
+    options: SolverOptions,
+    *,
+    encoding: str | None = None,
+    seed: int = 0,
+    callbacks: Sequence[Callback] = (),
+) -> Solver:
+    """The solver called ``name``.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none of that name, or an option is out of range.
+
+    Examples
+    --------
+    >>> type(make_solver("annealing", SolverOptions(flips=100))).__name__
+    'WeightAnnealing'
+    """
+    return SOLVERS[choose("solver", name, list(SOLVERS))](options, encoding, seed, callbacks)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set, the network for it, and the problem of training it."""
+
+    data: Dataset
+    network: Network
+    problem: TrainingProblem
+
+    @classmethod
+    def of(cls, data: DataOptions, model: ModelOptions, seed: int) -> Task:
+        """The task that ``seed`` draws; bad data and bad names are refused here."""
+        drawn = data.load(seed)
+        network = model.network(drawn)
+        problem = TrainingProblem(network, drawn.X_train, drawn.y_train, loss=model.loss)
+        problem.size(model.encoding)
+        return cls(drawn, network, problem)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run: what was trained, the solver's result, and the figures to report."""
+
+    task: Task
+    result: Result
+    figures: dict[str, Any]
+
+
+def train(
+    data: DataOptions,
+    model: ModelOptions,
+    solver: str,
+    options: SolverOptions,
+    *,
+    seed: int = 0,
+    callbacks: Sequence[Callback] = (),
+) -> Training:
+    """Load, build, solve and score.  The seed draws the training part and starts the solver.
+
+    Examples
+    --------
+    >>> run = train(DataOptions("iris:0,1", samples=20), ModelOptions(hidden=(2,)), "annealing",
+    ...             SolverOptions(flips=2000))
+    >>> run.figures["train_accuracy"]
+    1.0
+    """
+    chosen = make_solver(solver, options, encoding=model.encoding, seed=seed, callbacks=callbacks)
+    task = Task.of(data, model, seed)
+    drawn, network, problem = task.data, task.network, task.problem
+    result = chosen.solve(problem)
+    figures = {
+        "solver": solver,
+        "seed": seed,
+        "status": result.status.value,
+        "train_loss": result.loss,
+        "lower_bound": result.lower_bound,
+        "train_accuracy": accuracy(network, result.weights, drawn.X_train, drawn.y_train),
+        "test_accuracy": accuracy(network, result.weights, drawn.X_test, drawn.y_test),
+        "weight_bits": network.num_weight_bits,
+        "num_variables": problem.size(model.encoding).num_variables,
+        "oracle_calls": result.ledger.calls,
+        "oracle_sweeps": result.ledger.reads * options.sweeps,
+        "oracle_seconds": result.ledger.seconds,
+        "seconds": result.seconds,
+        "train_samples": len(drawn.X_train),
+        "test_samples": len(drawn.X_test),
+    }
+    return Training(task, result, figures)
+
+
+def accuracy(
+    network: Network, weights: Weights, X: np.ndarray[Any, Any], y: np.ndarray[Any, Any]
+) -> float | None:
+    """Share of the samples whose class is predicted; None where there is no sample."""
+    return float(np.mean(network.predict(weights, X) == y)) if len(X) else None
+
+
+def parse_widths(text: str, name: str = "widths") -> tuple[int, ...]:
+    """Widths such as ``16-4-1`` or ``16,4,1`` as numbers.
+
+    Examples
+    --------
+    >>> parse_widths("16-4-1")
+    (16, 4, 1)
+    """
+    try:
+        return tuple(int(word) for word in text.replace(",", "-").split("-"))
+    except ValueError:
+        raise InvalidInputError(
+            f"{name} {text!r}: expected whole numbers between dashes or commas, such as 16-4-1"
+        ) from None

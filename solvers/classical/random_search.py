@@ -1,0 +1,68 @@
+"""Random search: weight bits drawn at random, the best one kept.
+
+Every sample that an oracle returns is scored by the real forward pass, and a few thousand random
+guesses scored in the same way already make a passable small network.  What an oracle adds is what
+it finds beyond as many guesses as it had reads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from formulations import TrainingProblem
+from formulations.errors import InvalidInputError
+from solvers.result import Callback, Result, Run
+
+BATCH = 100
+
+
+class RandomSearch:
+    """Independent, uniform weight bits; the least real loss is returned.
+
+    Parameters
+    ----------
+    guesses : int
+        How many are scored.
+    seed : int
+        Of the draws.
+    time_limit : float, optional
+        Seconds.
+    callbacks : sequence of callable
+        Told the progress after every 100 guesses; one that returns True stops the search.
+
+    Examples
+    --------
+    >>> from formulations import Network
+    >>> net = Network.dense([2, 1])
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1]], [1, -1], loss="zero-one")
+    >>> RandomSearch(guesses=50, seed=0).solve(problem).loss
+    0.0
+    """
+
+    def __init__(
+        self,
+        guesses: int = 1000,
+        *,
+        seed: int = 0,
+        time_limit: float | None = None,
+        callbacks: tuple[Callback, ...] = (),
+    ) -> None:
+        if not isinstance(guesses, (int, np.integer)) or isinstance(guesses, bool) or guesses < 1:
+            raise InvalidInputError(f"guesses={guesses!r}: expected a positive integer")
+        Run(time_limit=time_limit)  # refuses a limit that is none
+        self.guesses = int(guesses)
+        self.seed = seed
+        self.time_limit = time_limit
+        self.callbacks = tuple(callbacks)
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """The best of the guesses on ``problem``."""
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed))
+        run = Run(time_limit=self.time_limit, callbacks=self.callbacks)
+        with run.guarded():
+            for step in run.steps(-(-self.guesses // BATCH)):
+                count = min(BATCH, self.guesses - (step - 1) * BATCH)
+                bits = rng.integers(0, 2, (count, problem.num_free_bits), dtype=np.int8)
+                run.incumbent.offer(problem.repair_bits(bits), problem.losses(bits))
+                run.history.record(iteration=step, loss=run.incumbent.loss)
+        return run.result(problem)
