@@ -12,8 +12,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from formulations.checks import checked_inputs, checked_targets
 from formulations.errors import InvalidInputError, choose
-from formulations.intervals import LayerBounds, LayerBox, propagate
+from formulations.intervals import LayerBounds, propagate
 from formulations.labels import Family
 from formulations.losses import Loss
 from formulations.losses import loss as resolve_loss
@@ -22,7 +23,8 @@ from formulations.neurons import ENCODINGS
 from formulations.qcbo import QCBO
 from formulations.sizes import ModelSize, model_size, refuse_if_too_large
 from formulations.splines import Spline
-from formulations.training_model import FreeLayer, ModelBuilder, TrainingModel
+from formulations.training_model import ModelBuilder, TrainingModel
+from formulations.weight_bits import FreeLayer, bit_table, free_layers, one_hot_words
 
 BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
@@ -76,9 +78,9 @@ class TrainingProblem:
     ) -> None:
         self.network = network
         self.loss_kind = resolve_loss(loss)
-        self.X = _checked_inputs(X, network.widths[0])
+        self.X = checked_inputs(X, network.widths[0])
         self.y = np.asarray(y)
-        self.targets, self.target_index = _checked_targets(
+        self.targets, self.target_index = checked_targets(
             self.y, len(self.X), network.num_outputs, self.loss_kind
         )
         bounds, self.splines = propagate(network, self.X, self.X)
@@ -133,22 +135,7 @@ class TrainingProblem:
     @cached_property
     def bit_table(self) -> IntArray:
         """Layer, neuron, input and bit number of every weight bit, shape (n_w, 4)."""
-        parts = []
-        for number, layer in enumerate(self.network.layers, start=1):
-            i = np.repeat(np.arange(layer.inputs), layer.code.bits)
-            b = np.tile(np.arange(layer.code.bits), layer.inputs)
-            if layer.bias_code:
-                i = np.concatenate([i, np.full(layer.bias_code.bits, layer.inputs)])
-                b = np.concatenate([b, np.arange(layer.bias_code.bits)])
-            j = np.repeat(np.arange(layer.outputs), len(i))
-            table = [
-                np.full(len(j), number),
-                j,
-                np.tile(i, layer.outputs),
-                np.tile(b, layer.outputs),
-            ]
-            parts.append(np.stack(table, axis=1))
-        return np.concatenate(parts)
+        return bit_table(self.network)
 
     @cached_property
     def bit_labels(self) -> list[str]:
@@ -159,71 +146,21 @@ class TrainingProblem:
     @cached_property
     def free_layers(self) -> list[FreeLayer]:
         """What may change in each layer."""
-        slots = np.full(self.network.num_weight_bits, -1, dtype=np.int64)
-        slots[self.free] = np.arange(len(self.free))
-        bits = self.incumbent_bits.astype(np.int64)
-        bits[self.free] = 0
-        offsets = self.network.bit_offsets()
-        layers = []
-        for layer, start, stop in zip(self.network.layers, offsets[:-1], offsets[1:], strict=True):
-            n, d, B = layer.outputs, layer.inputs, layer.code.bits
-            bias_bits = layer.bias_code.bits if layer.bias_code else 0
-            width = max(B, bias_bits)
-            slot = np.full((n, d + 1, width), -1, dtype=np.int64)
-            coefficient = np.zeros((d + 1, width), dtype=np.int64)
-            fixed = np.zeros((n, d + 1), dtype=np.int64)
-            words = bits[start:stop].reshape(n, -1)
-            numbers = slots[start:stop].reshape(n, -1)
-            slot[:, :d, :B] = numbers[:, : d * B].reshape(n, d, B)
-            coefficient[:d, :B] = layer.code.coefficients
-            fixed[:, :d] = layer.code.decode(words[:, : d * B].reshape(n, d, B))
-            if layer.bias_code:
-                slot[:, d, :bias_bits] = numbers[:, d * B :]
-                coefficient[d, :bias_bits] = layer.bias_code.coefficients
-                fixed[:, d] = layer.bias_code.decode(words[:, d * B :])
-            layers.append(FreeLayer(fixed, slot, coefficient))
-        return layers
+        return free_layers(self.network, self.free, self.incumbent_bits)
 
     @cached_property
     def bounds(self) -> list[LayerBounds]:
         """Interval propagation with the free bits free and the others fixed."""
-        boxes = []
-        for layer, free in zip(self.network.layers, self.free_layers, strict=True):
-            change = free.coefficient * (free.slot >= 0)
-            low = free.fixed + np.minimum(change, 0).sum(axis=2)
-            high = free.fixed + np.maximum(change, 0).sum(axis=2)
-            for code, columns in ((layer.code, np.s_[:, :-1]), (layer.bias_code, np.s_[:, -1:])):
-                if code is not None and code.one_hot:
-                    any_free = free.free_bits[columns] > 0
-                    low[columns] = np.where(any_free, code.low, free.fixed[columns])
-                    high[columns] = np.where(any_free, code.high, free.fixed[columns])
-            boxes.append(LayerBox(low[:, :-1], high[:, :-1], low[:, -1], high[:, -1]))
+        layers = zip(self.network.layers, self.free_layers, strict=True)
+        boxes = [free.box(layer) for layer, free in layers]
         return propagate(self.network, self.X, self.X, self.splines, boxes)[0]
 
-    def free_words(self) -> IntArray:
-        """Positions in ``free`` of every free one-hot word, shape (words, bits)."""
-        words = self._one_hot_words
+    def free_words(self) -> list[IntArray]:
+        """Positions in ``free`` of the free one-hot words, an array (words, bits) per codebook."""
         position = np.full(self.network.num_weight_bits, -1, dtype=np.int64)
         position[self.free] = np.arange(len(self.free))
-        if not len(words):
-            return np.zeros((0, 1), dtype=np.int64)
-        return position[words[(position[words] >= 0).all(axis=1)]]
-
-    @cached_property
-    def _one_hot_words(self) -> IntArray:
-        """Bit numbers of every one-hot word, shape (words, bits), -1 never."""
-        offsets = self.network.bit_offsets()
-        words = []
-        for layer, start in zip(self.network.layers, offsets[:-1], strict=True):
-            rows = start + np.arange(layer.num_bits).reshape(layer.outputs, -1)
-            split = layer.inputs * layer.code.bits
-            if layer.code.one_hot:
-                words += list(rows[:, :split].reshape(-1, layer.code.bits))
-            if layer.bias_code and layer.bias_code.one_hot:
-                words += list(rows[:, split:])
-        if not words:
-            return np.zeros((0, 1), dtype=np.int64)
-        return np.stack(words)
+        words = [position[w] for w in one_hot_words(self.network)]
+        return [w[(w >= 0).all(axis=1)] for w in words]
 
     # -- bits and weights -------------------------------------------------------------------------
 
@@ -251,8 +188,7 @@ class TrainingProblem:
     def repair_bits(self, bits: npt.ArrayLike) -> BitArray:
         """The same bits with every codebook word made one-hot (its first set bit is kept)."""
         bits = np.array(bits, dtype=np.int8)
-        words = self.free_words()
-        if len(words):
+        for words in self.free_words():
             first = np.argmax(bits[..., words], axis=-1)
             bits[..., words] = np.arange(words.shape[1]) == first[..., None]
         return bits
@@ -342,7 +278,8 @@ class TrainingProblem:
 
     def size(self, encoding: str | None = None) -> ModelSize:
         """Exact counts of the model, before anything is built."""
-        _checked_encoding(encoding)
+        if encoding is not None:
+            choose("encoding", encoding, list(ENCODINGS))
         return model_size(self, encoding)
 
     def qcbo(self, encoding: str | None = None, *, memory_limit: float | None = None) -> QCBO:
@@ -366,7 +303,8 @@ class TrainingProblem:
         self, encoding: str | None = None, *, memory_limit: float | None = None
     ) -> TrainingModel:
         """The model and what completes weight bits in it (built once per encoding)."""
-        _checked_encoding(encoding)
+        if encoding is not None:
+            choose("encoding", encoding, list(ENCODINGS))
         if encoding not in self._models:
             refuse_if_too_large(self.size(encoding), memory_limit)
             self._models[encoding] = ModelBuilder(self, encoding).build()
@@ -446,13 +384,13 @@ class TrainingProblem:
                 f"incumbent of shape {bits.shape}: expected weights of this network or "
                 f"({self.network.num_weight_bits},) bits"
             )
-        words = np.isin(self._one_hot_words, numbers)
-        if (words.any(axis=1) != words.all(axis=1)).any():
-            broken = self._one_hot_words[words.any(axis=1) & ~words.all(axis=1)][0]
-            raise InvalidInputError(
-                f"free set holds part of the one-hot word {self.bit_labels[broken[0]]!r}: "
-                f"free all {len(broken)} bits of a codebook weight or none"
-            )
+        for words in one_hot_words(self.network):
+            freed = np.isin(words, numbers)
+            if (broken := words[freed.any(axis=1) & ~freed.all(axis=1)]).size:
+                raise InvalidInputError(
+                    f"free set holds part of the one-hot word {self.bit_labels[broken[0, 0]]!r}: "
+                    f"free all {words.shape[1]} bits of a codebook weight or none"
+                )
         twin = self._copy()
         twin.free, twin.incumbent_bits = numbers, bits.copy()
         return twin
@@ -475,66 +413,3 @@ class TrainingProblem:
         if numbers.dtype.kind not in "iu" or numbers[0] < 0 or numbers[-1] >= n:
             raise InvalidInputError(f"free set {values[:5]!r}: expected bit numbers 0 .. {n - 1}")
         return numbers.astype(np.int64)
-
-
-def _checked_encoding(encoding: str | None) -> None:
-    if encoding is not None:
-        choose("encoding", encoding, list(ENCODINGS))
-
-
-def _checked_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:
-    values = np.asarray(X)
-    if values.ndim != 2 or not len(values) or values.shape[1] != inputs:
-        raise InvalidInputError(
-            f"X of shape {values.shape}: expected (N, {inputs}) with N > 0, the network's inputs"
-        )
-    if values.dtype.kind not in "iufb":
-        raise InvalidInputError(f"X of type {values.dtype}: expected integers")
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
-            raise InvalidInputError(
-                f"X[{row}, {column}] is {values[row, column]}: fill in or drop missing values first"
-            )
-        if (values != np.rint(values)).any():
-            row, column = np.argwhere(values != np.rint(values))[0]
-            raise InvalidInputError(
-                f"X[{row}, {column}] is {values[row, column]}, not an integer: put the inputs on "
-                "an integer lattice first (qnn.datasets does it with levels=)"
-            )
-    if np.abs(values.astype(float)).max() > 2**31:
-        raise InvalidInputError("X has values beyond 2^31: use fewer levels")
-    return values.astype(np.int64)
-
-
-def _checked_targets(
-    y: npt.NDArray[np.generic], samples: int, outputs: int, loss: Loss
-) -> tuple[FloatArray, IntArray]:
-    """Distinct targets (K,) and which one each (sample, output) has (N, C)."""
-    if y.shape != (samples,):
-        raise InvalidInputError(
-            f"y of shape {y.shape}: expected ({samples},), one label per sample"
-        )
-    if y.dtype.kind not in "iufb" or (y.dtype.kind == "f" and not np.isfinite(y).all()):
-        raise InvalidInputError(
-            "y has labels that are not finite numbers: encode or drop them first"
-        )
-    values = y.astype(float)
-    if outputs > 1:
-        if (values != np.rint(values)).any() or values.min() < 0 or values.max() >= outputs:
-            bad = values[(values != np.rint(values)) | (values < 0) | (values >= outputs)][0]
-            raise InvalidInputError(
-                f"label {bad:g}: a network of {outputs} outputs expects class indices "
-                f"0 .. {outputs - 1}"
-            )
-        index = (values[:, None] == np.arange(outputs)).astype(np.int64)
-        return np.array([-1.0, 1.0]), index
-    if loss.is_quadratic:
-        targets, inverse = np.unique(values, return_inverse=True)
-        return targets, inverse.reshape(-1, 1).astype(np.int64)
-    if not np.isin(values, (-1, 1)).all():
-        bad = values[~np.isin(values, (-1, 1))][0]
-        raise InvalidInputError(
-            f"label {bad:g}: a network of one output expects -1 or +1 with the {loss.name} loss"
-        )
-    return np.array([-1.0, 1.0]), (values[:, None] > 0).astype(np.int64)

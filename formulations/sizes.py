@@ -12,16 +12,24 @@ restriction, because they sum over the bounds that interval propagation finds.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from formulations.errors import InvalidInputError, ModelSizeError
 from formulations.network import Network
+from formulations.neurons import encoding_for
+from formulations.neurons.base import Counts, linear_word_counts
+from formulations.training_model import layout
 
 if TYPE_CHECKING:
     from formulations.problem import TrainingProblem
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -60,17 +68,79 @@ class ModelSize:
 
 def model_size(problem: TrainingProblem, encoding: str | None = None) -> ModelSize:
     """Counts of ``problem.qcbo(encoding)``, from its bounds alone."""
-    from formulations.training_model import walk_counts
-
     words = problem.free_words()
-    state_bits, rows, products, nonzeros = 0, len(words), 0, words.size
-    for _, counts, weight_products, entries in walk_counts(problem, encoding):
+    state_bits, rows, products = 0, sum(len(w) for w in words), 0
+    nonzeros = sum(w.size for w in words)
+    for counts, weight_products, entries in _walk(problem, encoding):
         has_row = counts.rows > 0
         state_bits += int(counts.bits.sum() + weight_products.sum())
         products += int(counts.products.sum() + weight_products.sum())
         rows += int(counts.rows.sum())
         nonzeros += int((counts.nonzeros + entries * has_row).sum())
     return ModelSize(problem.num_free_bits, state_bits, rows, products, nonzeros)
+
+
+def _walk(
+    problem: TrainingProblem, encoding: str | None
+) -> Iterator[tuple[Counts, IntArray, IntArray]]:
+    """Per layer: counts of its states, products with weights, entries of its rows.
+
+    The last two are per undecided neuron.  Nothing is built: bounds, tables and sums only.
+    """
+    plan = layout(problem)
+    terms = np.zeros(problem.X.shape, dtype=np.int64)
+    constant: FloatArray = problem.X.astype(float)
+    for number, bounds in enumerate(plan.bounds):
+        free = problem.free_layers[number]
+        sample, unit = np.nonzero(plan.states[number])
+        low, high = bounds.z_low[sample, unit], bounds.z_high[sample, unit]
+        weights = free.free_bits[:, :-1]
+        products = (terms @ weights.T)[sample, unit]
+        entries = (
+            (constant != 0) @ weights.T
+            + free.free_bits[:, -1]
+            + terms @ (free.fixed[:, :-1] != 0).T
+        )[sample, unit] + products
+        counts = _state_counts(problem, encoding, number, sample, unit, low, high)
+        yield counts, products, entries
+        if number < len(problem.splines):
+            following = plan.bounds[number + 1]
+            terms = np.zeros(bounds.z_low.shape, dtype=np.int64)
+            terms[sample, unit] = counts.terms
+            constant = np.where(plan.states[number], 1.0, following.a_low)
+
+
+def _state_counts(
+    problem: TrainingProblem,
+    encoding: str | None,
+    number: int,
+    sample: IntArray,
+    unit: IntArray,
+    low: IntArray,
+    high: IntArray,
+) -> Counts:
+    hidden = number < len(problem.splines)
+    total = np.zeros((5, len(sample)), dtype=np.int64)
+    if hidden:
+        groups = [(problem.splines[number], np.arange(len(sample)))]
+    elif problem.loss_kind.is_quadratic:
+        groups = []
+    else:
+        target = problem.target_index[sample, unit]
+        groups = [(s, np.flatnonzero(target == t)) for t, s in enumerate(problem.loss_splines)]
+    for spline, chosen in groups:
+        crossing = spline.piece(low[chosen]) < spline.piece(high[chosen])
+        for members, word in ((chosen[crossing], False), (chosen[~crossing], True)):
+            if word and not hidden:
+                continue
+            if word:
+                counts = linear_word_counts(low[members], high[members])
+            else:
+                encoder = encoding_for(encoding, spline)
+                counts = encoder.count(low[members], high[members], spline, hidden)
+            for row, name in enumerate(("bits", "rows", "nonzeros", "products", "terms")):
+                total[row, members] = getattr(counts, name)
+    return Counts(*total)
 
 
 def network_size(

@@ -1,4 +1,4 @@
-"""From a training problem to its QCBO, layer by layer, and the sizes of it beforehand.
+"""From a training problem to its QCBO, layer by layer.
 
 The same walk serves the whole model and restricted ones: what interval propagation has decided is
 a constant, what no undecided output needs is left out, and only the rest gets bits.
@@ -6,9 +6,7 @@ a constant, what no undecided output needs is left out, and only the rest gets b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,15 +17,10 @@ from formulations.assembly import Assembly, ProductStep, StateStep, Terms, ragge
 from formulations.intervals import LayerBounds
 from formulations.labels import Family
 from formulations.neurons import NeuronEncoding, encoding_for
-from formulations.neurons.base import (
-    Counts,
-    Neurons,
-    Values,
-    linear_word,
-    linear_word_counts,
-)
+from formulations.neurons.base import Neurons, Values, linear_word
 from formulations.qcbo import QCBO
 from formulations.splines import Spline
+from formulations.weight_bits import FreeLayer
 
 if TYPE_CHECKING:
     from formulations.problem import TrainingProblem
@@ -36,35 +29,6 @@ BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class FreeLayer:
-    """What may change in one layer.
-
-    Parameters
-    ----------
-    fixed : ndarray of int, shape (n_out, n_in + 1)
-        Level of each weight with its free bits at zero, threshold last.
-    slot : ndarray of int, shape (n_out, n_in + 1, B)
-        Position of each free bit among the problem's free bits, -1 where fixed.
-    coefficient : ndarray of int, shape (n_in + 1, B)
-        Change of the level per bit.
-    """
-
-    fixed: IntArray
-    slot: IntArray
-    coefficient: IntArray
-
-    @cached_property
-    def free_bits(self) -> IntArray:
-        """Number of free bits of each weight, shape (n_out, n_in + 1)."""
-        return np.asarray((self.slot >= 0).sum(axis=2))
-
-    @cached_property
-    def can_matter(self) -> BoolArray:
-        """Weights that are not fixed at zero, shape (n_out, n_in + 1)."""
-        return np.asarray((self.fixed != 0) | (self.free_bits > 0))
 
 
 @dataclass(frozen=True)
@@ -132,6 +96,9 @@ class ModelBuilder:
         outputs = [] if problem.loss_kind.is_quadratic else problem.loss_splines
         encodings += [self.encoding_of(s) for s in outputs]
         self.indexed = any(e.name == "one-hot" for e in encodings)
+        # several bits a weight, or several terms an activation
+        several_terms = any(s.num_pieces > 2 or s.order for s in problem.splines)
+        self.wide = self.indexed or several_terms or problem.bit_table[:, 3].max() > 0
         widths = problem.network.widths
         self.digits = (
             len(str(problem.num_samples_in_all - 1)),
@@ -168,8 +135,7 @@ class ModelBuilder:
         ids = self.assembly.variables(
             "w", ("",) * len(columns), widths[: len(columns)], list(columns)
         )
-        words = problem.free_words()
-        if len(words):
+        for words in problem.free_words():
             owner = np.repeat(np.arange(len(words)), words.shape[1])
             self.assembly.rows(
                 Terms.linear(owner, ids[words.ravel()], 1.0),
@@ -248,8 +214,7 @@ class ModelBuilder:
         widest = len(str(max(self.problem.network.widths) - 1))
         fields: tuple[str, ...] = ("k", "l", "j", "i")
         widths: tuple[int, ...] = (*self.digits, widest)
-        wide = self.problem.bit_table[:, 3].max() > 0 or self.indexed
-        if wide:  # several bits a weight, or several terms an activation
+        if self.wide:
             fields, widths = (*fields, "b", "q"), (*widths, 2, 4)
         for b in range(free.slot.shape[2]):
             slot = free.slot[j, i, b]
@@ -258,7 +223,7 @@ class ModelBuilder:
                 continue
             k, state = sample[owner[at]], values.variable[term[at]]
             indices = [self.problem.sample_numbers[k], np.full(len(at), number + 1), j[at], i[at]]
-            if wide:
+            if self.wide:
                 indices += [np.full(len(at), b), values.rank[term[at]]]
             u = self.assembly.variables("u", fields, widths, indices)
             self.assembly.products(u, self.weight_variable[slot[at]], state)
@@ -387,70 +352,3 @@ class _Forms:
             terms.coefficient,
             rank,
         )
-
-
-# -- sizes ----------------------------------------------------------------------------------------
-
-
-def walk_counts(
-    problem: TrainingProblem, encoding: str | None
-) -> Iterator[tuple[int, Counts, IntArray, IntArray]]:
-    """Per layer: its number, counts of its states, products with weights, entries of its rows.
-
-    The last two are per undecided neuron.  Nothing is built: bounds, tables and sums only.
-    """
-    builder = ModelBuilder(problem, encoding)
-    plan = layout(problem)
-    terms = np.zeros(problem.X.shape, dtype=np.int64)
-    constant: FloatArray = problem.X.astype(float)
-    for number, bounds in enumerate(plan.bounds):
-        free = problem.free_layers[number]
-        sample, unit = np.nonzero(plan.states[number])
-        low, high = bounds.z_low[sample, unit], bounds.z_high[sample, unit]
-        weights = free.free_bits[:, :-1]
-        products = (terms @ weights.T)[sample, unit]
-        entries = (
-            (constant != 0) @ weights.T
-            + free.free_bits[:, -1]
-            + terms @ (free.fixed[:, :-1] != 0).T
-        )[sample, unit] + products
-        counts = _state_counts(builder, number, sample, unit, low, high)
-        yield number, counts, products, entries
-        if number < len(problem.splines):
-            following = plan.bounds[number + 1]
-            terms = np.zeros(bounds.z_low.shape, dtype=np.int64)
-            terms[sample, unit] = counts.terms
-            constant = np.where(plan.states[number], 1.0, following.a_low)
-
-
-def _state_counts(
-    builder: ModelBuilder,
-    number: int,
-    sample: IntArray,
-    unit: IntArray,
-    low: IntArray,
-    high: IntArray,
-) -> Counts:
-    problem = builder.problem
-    hidden = number < len(problem.splines)
-    total = np.zeros((5, len(sample)), dtype=np.int64)
-    if hidden:
-        groups = [(problem.splines[number], np.arange(len(sample)))]
-    elif problem.loss_kind.is_quadratic:
-        groups = []
-    else:
-        target = problem.target_index[sample, unit]
-        groups = [(s, np.flatnonzero(target == t)) for t, s in enumerate(problem.loss_splines)]
-    for spline, chosen in groups:
-        crossing = spline.piece(low[chosen]) < spline.piece(high[chosen])
-        for members, word in ((chosen[crossing], False), (chosen[~crossing], True)):
-            if word and not hidden:
-                continue
-            if word:
-                counts = linear_word_counts(low[members], high[members])
-            else:
-                encoder = builder.encoding_of(spline)
-                counts = encoder.count(low[members], high[members], spline, hidden)
-            for row, name in enumerate(("bits", "rows", "nonzeros", "products", "terms")):
-                total[row, members] = getattr(counts, name)
-    return Counts(*total)

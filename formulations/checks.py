@@ -1,0 +1,71 @@
+"""What a training problem accepts; everything else is refused by name, with a remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError
+from formulations.losses import Loss
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+def checked_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:
+    """X as integers of shape (N, inputs)."""
+    values = np.asarray(X)
+    if values.ndim != 2 or not len(values) or values.shape[1] != inputs:
+        raise InvalidInputError(
+            f"X of shape {values.shape}: expected (N, {inputs}) with N > 0, the network's inputs"
+        )
+    if values.dtype.kind not in "iufb":
+        raise InvalidInputError(f"X of type {values.dtype}: expected integers")
+    if values.dtype.kind == "f":
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise InvalidInputError(
+                f"X[{row}, {column}] is {values[row, column]}: fill in or drop missing values first"
+            )
+        if (values != np.rint(values)).any():
+            row, column = np.argwhere(values != np.rint(values))[0]
+            raise InvalidInputError(
+                f"X[{row}, {column}] is {values[row, column]}, not an integer: put the inputs on "
+                "an integer lattice first (qnn.datasets does it with levels=)"
+            )
+    if np.abs(values.astype(float)).max() > 2**31:
+        raise InvalidInputError("X has values beyond 2^31: use fewer levels")
+    return values.astype(np.int64)
+
+
+def checked_targets(
+    y: npt.NDArray[np.generic], samples: int, outputs: int, loss: Loss
+) -> tuple[FloatArray, IntArray]:
+    """Distinct targets (K,) and which one each (sample, output) has (N, C)."""
+    if y.shape != (samples,):
+        raise InvalidInputError(
+            f"y of shape {y.shape}: expected ({samples},), one label per sample"
+        )
+    if y.dtype.kind not in "iufb" or (y.dtype.kind == "f" and not np.isfinite(y).all()):
+        raise InvalidInputError(
+            "y has labels that are not finite numbers: encode or drop them first"
+        )
+    values = y.astype(float)
+    if outputs > 1:
+        if (values != np.rint(values)).any() or values.min() < 0 or values.max() >= outputs:
+            bad = values[(values != np.rint(values)) | (values < 0) | (values >= outputs)][0]
+            raise InvalidInputError(
+                f"label {bad:g}: a network of {outputs} outputs expects class indices "
+                f"0 .. {outputs - 1}"
+            )
+        index = (values[:, None] == np.arange(outputs)).astype(np.int64)
+        return np.array([-1.0, 1.0]), index
+    if loss.is_quadratic:
+        targets, inverse = np.unique(values, return_inverse=True)
+        return targets, inverse.reshape(-1, 1).astype(np.int64)
+    if not np.isin(values, (-1, 1)).all():
+        bad = values[~np.isin(values, (-1, 1))][0]
+        raise InvalidInputError(
+            f"label {bad:g}: a network of one output expects -1 or +1 with the {loss.name} loss"
+        )
+    return np.array([-1.0, 1.0]), (values[:, None] > 0).astype(np.int64)
