@@ -204,3 +204,21 @@ def kind(label: Hashable) -> str | None:
     """
     name, bracket, _ = label.partition("[") if isinstance(label, str) else ("", "", "")
     return name if bracket else None
+
+
+def distinct(labels: Iterable[str], taken: Iterable[str]) -> list[str]:
+    """The labels, each primed until it differs from those taken and those before it.
+
+    Examples
+    --------
+    >>> distinct(["a", "b", "b"], taken=["a"])
+    ["a'", 'b', "b'"]
+    """
+    used = set(taken)
+    result = []
+    for label in labels:
+        while label in used:
+            label = f"{label}'"
+        used.add(label)
+        result.append(label)
+    return result

@@ -7,17 +7,18 @@ subject to  a_r'x = b_r  or  a_r'x <= b_r   (linear rows)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from math import prod
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.errors import InvalidInputError
-from formulations.labels import Labels
+from formulations.labels import Family, Labels, kind
 
 if TYPE_CHECKING:
     import dimod
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BitArray = npt.NDArray[np.int8]
+TOLERANCE = 1e-6
+"""A row whose residual is this small holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +96,79 @@ class QCBO:
                     f"expected {expected}"
                 )
 
+    @classmethod
+    def from_arrays(
+        cls,
+        linear: npt.ArrayLike,
+        rows: npt.ArrayLike | sp.csr_array | None = None,
+        rhs: npt.ArrayLike = (),
+        *,
+        equality: npt.ArrayLike | None = None,
+        quadratic: npt.ArrayLike | sp.csr_array | None = None,
+        offset: float = 0.0,
+        products: npt.ArrayLike = (),
+        labels: Iterable[Hashable] | None = None,
+        row_labels: Iterable[Hashable] | None = None,
+    ) -> QCBO:
+        """A model of one's own; rows are equalities and form one group unless said otherwise.
+
+        Parameters
+        ----------
+        linear : array, shape (n,)
+            Objective coefficient of each variable.
+        rows, rhs, equality : arrays, shapes (m, n), (m,) and (m,), optional
+            Linear rows: ``=`` where ``equality`` is true (everywhere by default), else ``<=``.
+        quadratic : array or sparse array, shape (n, n), optional
+            Any square matrix M of the quadratic form x'Mx.
+        products : array of int, shape (p, 3), optional
+            Columns u, v, w of each product row.
+        labels, row_labels : iterables, optional
+            ``x[0]``, ... and ``rows[0]``, ... by default; a row label ``name[...]`` puts its row in
+            the group ``name``, any other one in the group ``rows``.
+
+        Raises
+        ------
+        InvalidInputError
+            If shapes do not fit, a number is not finite, a product names a variable that there is
+            not, or labels are not distinct.
+
+        Examples
+        --------
+        >>> model = QCBO.from_arrays([1, 2, 3], [[1, 1, 1]], [1])
+        >>> model.objective([0, 1, 0]).item(), model.violations([1, 1, 0])
+        (2.0, {'rows[0]': 1.0})
+        """
+        c = np.array(linear, dtype=np.float64)
+        b = np.array(rhs, dtype=np.float64)
+        n, m = len(c), len(b)
+        diagonal, couplers = fold(_sparse("quadratic", quadratic, (n, n)))
+        triples = np.array(products, dtype=np.int64).reshape(-1, 3)
+        numbers = np.concatenate([c, b, [offset]])
+        if not np.isfinite(numbers).all():
+            raise InvalidInputError("linear, rhs and offset must be finite numbers")
+        if triples.size and not (0 <= triples.min() and triples.max() < n):
+            raise InvalidInputError(f"products must name variables 0 .. {n - 1}")
+        names = Labels.of(labels) if labels is not None else _numbered("x", n)
+        row_names = Labels.of(row_labels) if row_labels is not None else _numbered("rows", m)
+        for what, given in (("variables", names), ("rows", row_names)):
+            if len(given.positions()) != len(given):
+                raise InvalidInputError(f"labels of {what} must be distinct")
+        groups = [kind(label) or "rows" for label in row_names]
+        group_names = tuple(dict.fromkeys(groups))
+        return cls(
+            linear=c + diagonal,
+            quadratic=couplers,
+            offset=float(offset),
+            rows=_sparse("rows", rows, (m, n)),
+            rhs=b,
+            equality=np.ones(m, np.bool_) if equality is None else np.array(equality, np.bool_),
+            row_group=np.array([group_names.index(g) for g in groups], dtype=np.int64),
+            group_names=group_names,
+            products=triples,
+            labels=names,
+            row_labels=row_names,
+        )
+
     @property
     def num_variables(self) -> int:
         """Number of binary variables n."""
@@ -119,7 +195,11 @@ class QCBO:
         return self.labels.of_kind("w")
 
     def equals(self, other: QCBO) -> bool:
-        """Whether ``other`` is the same model: numbers, labels and row groups, nothing rounded."""
+        """Whether ``other`` is the same model, nothing rounded.
+
+        Numbers, labels, the order of rows and the name of each row's group have to be the same;
+        the factors of a product may be exchanged.
+        """
         return (
             self.num_variables == other.num_variables
             and self.num_rows == other.num_rows
@@ -129,7 +209,8 @@ class QCBO:
             and (self.rows - other.rows).count_nonzero() == 0
             and np.array_equal(self.rhs, other.rhs)
             and np.array_equal(self.equality, other.equality)
-            and np.array_equal(self.products, other.products)
+            and np.array_equal(self.products[:, 0], other.products[:, 0])
+            and np.array_equal(np.sort(self.products[:, 1:]), np.sort(other.products[:, 1:]))
             and self.labels == other.labels
             and self.row_labels == other.row_labels
             and [self.group_names[g] for g in self.row_group.tolist()]
@@ -168,13 +249,13 @@ class QCBO:
         """Objective offset + c'x + x'Qx of one sample or of many, shape (..., n) -> (...)."""
         x = self.array(sample).astype(np.float64)
         return np.asarray(
-            self.offset + x @ self.linear + np.sum(_times(self.quadratic, x) * x, axis=-1)
+            self.offset + x @ self.linear + np.sum(times(self.quadratic, x) * x, axis=-1)
         )
 
     def row_residuals(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
         """a_r'x - b_r of every linear row, shape (..., n) -> (..., m)."""
         x = self.array(sample).astype(np.float64)
-        return _times(self.rows, x) - self.rhs
+        return times(self.rows, x) - self.rhs
 
     def row_violations(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
         """|a'x - b| of equalities and max(a'x - b, 0) of inequalities, shape (..., m)."""
@@ -188,7 +269,7 @@ class QCBO:
         return np.asarray(np.abs(u - v * w), dtype=np.float64)
 
     def is_feasible(
-        self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = 1e-6
+        self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = TOLERANCE
     ) -> npt.NDArray[np.bool_]:
         """Whether every row holds within ``tolerance``, shape (..., n) -> (...)."""
         return np.asarray(
@@ -197,7 +278,7 @@ class QCBO:
         )
 
     def violations(
-        self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = 1e-6
+        self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = TOLERANCE
     ) -> dict[str, float]:
         """Violated rows of one sample: label -> amount, worst first."""
         amounts = dict(
@@ -207,10 +288,11 @@ class QCBO:
         broken = {label: amount for label, amount in amounts.items() if amount > tolerance}
         return dict(sorted(broken.items(), key=lambda item: -item[1]))
 
-    def product_labels(self) -> list[str]:
-        """Label of each product row: ``u = v * w`` by the labels of its three variables."""
-        names = self.labels.strings()
-        return [f"{names[u]} = {names[v]} * {names[w]}" for u, v, w in self.products.tolist()]
+    def product_labels(self, positions: IntArray | None = None) -> list[str]:
+        """Label of each product row, or of some: ``u = v * w`` by the labels of its variables."""
+        products = self.products if positions is None else self.products[positions]
+        names = self.labels.strings() if len(products) else []
+        return [f"{names[u]} = {names[v]} * {names[w]}" for u, v, w in products.tolist()]
 
     # -- the edge: dimod and files ----------------------------------------------------------------
 
@@ -264,7 +346,29 @@ def fold(matrix: sp.csr_array) -> tuple[FloatArray, sp.csr_array]:
     return matrix.diagonal(), quadratic
 
 
-def _times(matrix: sp.csr_array, x: FloatArray) -> FloatArray:
+def _sparse(
+    name: str, matrix: npt.ArrayLike | sp.csr_array | None, shape: tuple[int, int]
+) -> sp.csr_array:
+    """A matrix of the given shape in canonical form: sorted, no duplicates, no stored zeros."""
+    if matrix is None:
+        return sp.csr_array(shape, dtype=np.float64)
+    dense = None if sp.issparse(matrix) else np.asarray(matrix, dtype=np.float64)
+    given = sp.coo_array(cast("sp.csr_array", matrix) if dense is None else dense)
+    if given.shape != shape:
+        raise InvalidInputError(f"{name} of shape {given.shape}: expected {shape}")
+    result = sp.csr_array(given.astype(np.float64))
+    if not np.isfinite(result.data).all():
+        raise InvalidInputError(f"{name} must hold finite numbers")
+    result.eliminate_zeros()
+    return result
+
+
+def _numbered(name: str, count: int) -> Labels:
+    """Labels ``name[0]``, ``name[1]``, ..."""
+    return Labels((Family(name, ("",), np.arange(count)[:, None]),))
+
+
+def times(matrix: sp.csr_array, x: FloatArray) -> FloatArray:
     """Matrix times each vector of x, shape (..., n) -> (..., m)."""
-    flat = x.reshape(-1, x.shape[-1])
+    flat = x.reshape(prod(x.shape[:-1]), x.shape[-1])  # -1 would not do for no variables
     return np.asarray(matrix @ flat.T).T.reshape(*x.shape[:-1], matrix.shape[0])

@@ -1,0 +1,27 @@
+"""Exact rewritings of a model, one per file, each with its way back.
+
+A pass says whether it ``accepts`` a model, ``apply`` rewrites it, and the inverse that comes with
+the new model decodes its samples.  A :class:`Chain` is a list of passes; decoding is the list
+reversed.
+"""
+
+from formulations.passes.base import Chain, Composed, Identity, Inverse, Pass
+from formulations.passes.penalty import Penalty, sufficient_penalty
+from formulations.passes.presolve import Presolve
+from formulations.passes.product_reduction import ProductReduction
+from formulations.passes.scaling import Scaling
+from formulations.passes.slack import Slack
+
+__all__ = [
+    "Pass",
+    "Inverse",
+    "Chain",
+    "Composed",
+    "Identity",
+    "Slack",
+    "ProductReduction",
+    "Penalty",
+    "sufficient_penalty",
+    "Presolve",
+    "Scaling",
+]

@@ -1,0 +1,163 @@
+"""What a pass is: accepts, apply, and an inverse; after CVXPY's reductions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from formulations.qcbo import QCBO, BitArray, FloatArray, IntArray, fold
+
+
+class Inverse(Protocol):
+    """The way back from a rewritten model of n' bits to the model of n bits that it stands for."""
+
+    def invert(self, x: npt.ArrayLike) -> BitArray:
+        """Samples of the rewritten model as those of the original, shape (..., n') -> (..., n)."""
+        ...
+
+    def lift(self, x: npt.ArrayLike) -> BitArray:
+        """Feasible samples of the original as samples of the rewritten, (..., n) -> (..., n')."""
+        ...
+
+
+class Pass(Protocol):
+    """An exact rewriting: the feasible points and their objectives survive ``invert``."""
+
+    def accepts(self, model: QCBO) -> bool:
+        """Whether ``apply`` can rewrite ``model``."""
+        ...
+
+    def apply(self, model: QCBO) -> tuple[QCBO, Inverse]:
+        """The rewritten model and the way back.
+
+        Raises
+        ------
+        InvalidInputError
+            If the pass does not accept the model; the message names what stands in the way.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The inverse of a pass that keeps every variable."""
+
+    def invert(self, x: npt.ArrayLike) -> BitArray:
+        """The same samples."""
+        return np.asarray(x, dtype=np.int8)
+
+    def lift(self, x: npt.ArrayLike) -> BitArray:
+        """The same samples."""
+        return np.asarray(x, dtype=np.int8)
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The inverses of a chain, in the order in which its passes were applied."""
+
+    inverses: tuple[Inverse, ...]
+
+    def invert(self, x: npt.ArrayLike) -> BitArray:
+        """Samples of the last model as samples of the first."""
+        for inverse in reversed(self.inverses):
+            x = inverse.invert(x)
+        return np.asarray(x, dtype=np.int8)
+
+    def lift(self, x: npt.ArrayLike) -> BitArray:
+        """Feasible samples of the first model as samples of the last."""
+        for inverse in self.inverses:
+            x = inverse.lift(x)
+        return np.asarray(x, dtype=np.int8)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Passes one after another; a pass itself.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> from formulations.passes import Presolve, Slack
+    >>> net = Network.dense([2, 1], activation="sign")
+    >>> model = TrainingProblem(net, [[1, -1], [1, 1]], [1, -1], loss="hinge").qcbo()
+    >>> smaller, inverse = Chain((Presolve(), Slack())).apply(model)
+    >>> bool(smaller.equality.all())
+    True
+    """
+
+    passes: tuple[Pass, ...]
+
+    def accepts(self, model: QCBO) -> bool:
+        """Whether every pass accepts what the passes before it make of ``model``."""
+        for step in self.passes:
+            if not step.accepts(model):
+                return False
+            model, _ = step.apply(model)
+        return True
+
+    def apply(self, model: QCBO) -> tuple[QCBO, Composed]:
+        """The model after all passes, and the way back through them in reverse."""
+        inverses: list[Inverse] = []
+        for step in self.passes:
+            model, inverse = step.apply(model)
+            inverses.append(inverse)
+        return model, Composed(tuple(inverses))
+
+
+def entry_rows(rows: sp.csr_array) -> IntArray:
+    """Row of each stored entry, in storage order."""
+    return np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+
+
+def row_range(rows: sp.csr_array) -> tuple[FloatArray, FloatArray]:
+    """Least and greatest value of each row over all bits, shapes (m,) and (m,)."""
+    row, a = entry_rows(rows), rows.data
+    least = np.bincount(row, np.minimum(a, 0.0), rows.shape[0])
+    most = np.bincount(row, np.maximum(a, 0.0), rows.shape[0])
+    return least.astype(np.float64), most.astype(np.float64)
+
+
+def scaled_rows(rows: sp.csr_array, factors: FloatArray) -> sp.csr_array:
+    """Each row times its factor, shape (m,), entries stored as they were."""
+    data = rows.data * factors[entry_rows(rows)]
+    return sp.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+
+
+def take_rows(model: QCBO, positions: IntArray) -> QCBO:
+    """The model with some of its linear rows, ``positions`` ascending."""
+    if len(positions) == model.num_rows:
+        return model
+    return replace(
+        model,
+        rows=model.rows[positions],
+        rhs=model.rhs[positions],
+        equality=model.equality[positions],
+        row_group=model.row_group[positions],
+        row_labels=model.row_labels.take(positions),
+    )
+
+
+def widened(matrix: sp.csr_array, size: int) -> sp.csr_array:
+    """A square matrix with rows and columns of zeros added up to ``size``."""
+    indptr = np.pad(matrix.indptr, (0, size - matrix.shape[0]), mode="edge")
+    return sp.csr_array((matrix.data, matrix.indices, indptr), shape=(size, size))
+
+
+def substituted(
+    linear: FloatArray, matrix: sp.csr_array, offset: float, T: sp.csr_array, d: FloatArray
+) -> tuple[FloatArray, sp.csr_array, float]:
+    """The objective offset + c'x + x'Mx in the bits y of x = T y + d, by c, Q and offset.
+
+    It is (offset + c'd + d'Md) + (c + (M + M')d)'Ty + y'(T'MT)y.
+    """
+    coupled = matrix @ d
+    diagonal, quadratic = fold(sp.csr_array(T.T @ matrix @ T))
+    return (
+        T.T @ (linear + coupled + matrix.T @ d) + diagonal,
+        quadratic,
+        float(offset + linear @ d + d @ coupled),
+    )

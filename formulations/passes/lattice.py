@@ -1,0 +1,93 @@
+"""The lattice of a row: the step that all its coefficients are multiples of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError
+from formulations.qcbo import QCBO, TOLERANCE, FloatArray, IntArray
+
+LARGEST_DENOMINATOR = 10_000
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """The step of each of some rows, as numerator / denominator: exact where a float is not.
+
+    Parameters
+    ----------
+    numerator, denominator : ndarray of int, shape (r,)
+        The step of row r is numerator[r] / denominator[r].
+    """
+
+    numerator: IntArray
+    denominator: IntArray
+
+    @property
+    def step(self) -> FloatArray:
+        """The steps, shape (r,)."""
+        return np.asarray(self.numerator / self.denominator)
+
+    def units(self, values: FloatArray) -> FloatArray:
+        """One value per row in steps, shape (r,)."""
+        return np.asarray(values * self.denominator / self.numerator)
+
+    def floor(self, values: FloatArray) -> FloatArray:
+        """Values in whole steps, rounded down; a value that is feasible by tolerance stays."""
+        return np.floor(self.units(values + TOLERANCE))
+
+    def value(self, units: IntArray | FloatArray, row: IntArray | None = None) -> FloatArray:
+        """Value of whole steps, one per row or one for each entry of ``row``."""
+        numerator, denominator = self.numerator, self.denominator
+        if row is not None:
+            numerator, denominator = numerator[row], denominator[row]
+        return np.asarray(units * numerator / denominator)
+
+
+def lattice(model: QCBO, positions: IntArray) -> Lattice:
+    """The largest step that each of the rows ``positions`` has all its coefficients on.
+
+    Raises
+    ------
+    InvalidInputError
+        If the coefficients of a row are not multiples of any 1/d with d up to 10,000.
+    """
+    rows = model.rows[positions]
+    length = np.diff(rows.indptr)
+    numbers, place = np.unique(rows.data, return_inverse=True)
+    fractions = [Fraction(v).limit_denominator(LARGEST_DENOMINATOR) for v in numbers.tolist()]
+    denominators = np.array([f.denominator for f in fractions], dtype=np.int64)[place]
+    denominator = _reduce(np.lcm, denominators, rows.indptr, 1)
+    spread = np.repeat(denominator, length)
+    units = np.rint(rows.data * spread)
+    # lcm may have overflowed, a fraction may be no more than near: what counts is the result.
+    fits = (
+        (spread >= 1)
+        & (spread <= LARGEST_DENOMINATOR)
+        & (np.abs(units) < 2**53)
+        & (np.abs(units / np.maximum(spread, 1) - rows.data) <= 8 * np.spacing(np.abs(rows.data)))
+    )
+    if not fits.all():
+        bad = int(np.repeat(np.arange(len(positions)), length)[np.argmin(fits)])
+        raise InvalidInputError(
+            f"row {model.row_labels[int(positions[bad])]!r} with coefficients "
+            f"{rows[[bad]].data.tolist()}: expected multiples of one step 1/d with d <= "
+            f"{LARGEST_DENOMINATOR}; round them, or rescale the row to integers"
+        )
+    numerator = _reduce(np.gcd, np.abs(units).astype(np.int64), rows.indptr, 1)
+    return Lattice(numerator, denominator)
+
+
+def _reduce(
+    ufunc: np.ufunc, values: IntArray, indptr: npt.NDArray[np.integer], empty: int
+) -> IntArray:
+    """Reduce each segment of ``values``; ``empty`` for a segment without any."""
+    result = np.full(len(indptr) - 1, empty, dtype=np.int64)
+    filled = np.diff(indptr) > 0
+    if filled.any():
+        result[filled] = ufunc.reduceat(values, indptr[:-1][filled])
+    return result

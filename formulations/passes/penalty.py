@@ -1,0 +1,129 @@
+"""Equality rows to squared penalties in the objective, with a weight per row group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from formulations.errors import InvalidInputError, choose
+from formulations.passes.base import Identity, scaled_rows, take_rows
+from formulations.passes.lattice import lattice
+from formulations.qcbo import QCBO, FloatArray, fold
+
+CANCELLED = 1e-14
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """Every equality row becomes the objective term P (a'x - b)^2.
+
+    Parameters
+    ----------
+    weight : float or mapping of str to float
+        The weight P of all rows, or that of each row group by name.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([-1, -1], [[1, 1]], [1])
+    >>> unconstrained, _ = Penalty(10.0).apply(model)
+    >>> unconstrained.objective([[0, 0], [0, 1], [1, 1]]).tolist()
+    [10.0, -1.0, 8.0]
+    """
+
+    weight: float | Mapping[str, float]
+
+    def accepts(self, model: QCBO) -> bool:
+        """Whether every linear row is an equality."""
+        return bool(model.equality.all())
+
+    def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
+        """The model without linear rows.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are inequality rows, a group has no weight, or a weight is not positive.
+        """
+        if not self.accepts(model):
+            label = model.row_labels[int(np.argmin(model.equality))]
+            raise InvalidInputError(
+                f"row {label!r} is an inequality: expected equalities only; apply Slack first"
+            )
+        by_group = group_penalties(model, self.weight)
+        weights = np.array([by_group[name] for name in model.group_names])[model.row_group]
+        linear, quadratic, constant = squared(model.rows, model.rhs, weights)
+        rewritten = replace(
+            take_rows(model, np.zeros(0, dtype=np.int64)),
+            linear=model.linear + linear,
+            quadratic=sp.csr_array(model.quadratic + quadratic),
+            offset=model.offset + constant,
+        )
+        return rewritten, Identity()
+
+
+def squared(
+    rows: sp.csr_array, rhs: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, sp.csr_array, float]:
+    """sum_r P_r (a_r'x - b_r)^2 as b'Pb - 2 (A'Pb)'x + x'(A'PA)x, by constant, c and Q.
+
+    Couplers that are nothing but the rounding error of terms that cancel are dropped: one of them
+    would set the scale of an annealer's schedule.
+    """
+    weighted = scaled_rows(rows, weights)
+    diagonal, quadratic = fold(sp.csr_array(rows.T @ weighted))
+    largest = np.abs(rows.data * weighted.data).max(initial=0.0)
+    quadratic.data[np.abs(quadratic.data) <= CANCELLED * largest] = 0.0
+    quadratic.eliminate_zeros()
+    return diagonal - 2 * (weighted.T @ rhs), quadratic, float(weights @ rhs**2)
+
+
+def group_penalties(model: QCBO, penalty: float | Mapping[str, float]) -> dict[str, float]:
+    """Weight of every row group of ``model``, the products' included.
+
+    Raises
+    ------
+    InvalidInputError
+        If a group has no weight, a name is unknown, or a weight is not a positive number.
+    """
+    groups = list(model.groups)
+    if not isinstance(penalty, Mapping):
+        weight = checked_penalty("all rows", penalty)
+        return dict.fromkeys(groups, weight)
+    for name in penalty:
+        choose("row group", name, groups)
+    if missing := [name for name in groups if name not in penalty]:
+        raise InvalidInputError(
+            f"no penalty for the row groups {missing}: give one for each of {groups}, or one number"
+        )
+    return {name: checked_penalty(f"row group {name!r}", penalty[name]) for name in groups}
+
+
+def checked_penalty(what: str, weight: float) -> float:
+    """A positive, finite penalty weight."""
+    if not isinstance(weight, (int, float, np.number)) or not 0 < weight < np.inf:
+        raise InvalidInputError(f"penalty {weight!r} for {what}: expected a positive finite number")
+    return float(weight)
+
+
+def sufficient_penalty(model: QCBO) -> float:
+    """A penalty above which every ground state of ``to_bqm`` is a constrained optimum.
+
+    The objective cannot change by more than D = sum |c| + sum |Q|; a violated row costs at least
+    the square of its step.  Sufficient, rarely necessary: good samplers want smaller ones.
+
+    Raises
+    ------
+    InvalidInputError
+        If the coefficients of a row have no common step.
+
+    Examples
+    --------
+    >>> sufficient_penalty(QCBO.from_arrays([-1, -2], [[1, 1]], [1]))
+    4.0
+    """
+    spread = float(np.abs(model.linear).sum() + np.abs(model.quadratic.data).sum())
+    least = min(1.0, float(lattice(model, np.arange(model.num_rows)).step.min(initial=1.0)) ** 2)
+    return (spread + 1.0) / least

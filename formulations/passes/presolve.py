@@ -1,0 +1,271 @@
+"""Presolve: what the rows decide is substituted, what they repeat is dropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+from formulations.errors import InfeasibleModelError
+from formulations.labels import Labels, distinct
+from formulations.passes.base import entry_rows, row_range, substituted, take_rows
+from formulations.qcbo import QCBO, TOLERANCE, BitArray, IntArray
+
+CONFLICTS = "conflicts"
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Presolve:
+    """Bounds propagation over linear and product rows.
+
+    A bit is fixed if its other value would push a row beyond its right-hand side.  A product with a
+    factor 1 makes its two other bits one variable, and so do two products of the same factors.
+    A product whose u is 0 becomes the row v + w <= 1 of the group ``conflicts``.  Rows that always
+    hold and rows that repeat another are dropped.  The feasible points that are left are exactly
+    those of the original, with the same objective.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([1, 1, 1, 1], [[3, 1, 1, 0]], [4], products=[[3, 0, 1]])
+    >>> smaller, inverse = Presolve().apply(model)
+    >>> smaller.labels.strings(), smaller.rows.toarray().tolist(), smaller.num_products
+    (['x[1]', 'x[2]'], [[1.0, 1.0]], 0)
+    >>> inverse.invert([0, 1]).tolist()
+    [1, 0, 1, 0]
+    """
+
+    def accepts(self, model: QCBO) -> bool:
+        """Any model is accepted."""
+        return True
+
+    def apply(self, model: QCBO) -> tuple[QCBO, Substitution]:
+        """The smaller model and the substitution that made it.
+
+        Raises
+        ------
+        InfeasibleModelError
+            If propagation proves that no assignment satisfies the rows; the message names the row
+            or the variable.
+        """
+        total = Substitution.identity(model.num_variables)
+        while True:
+            step = _decide(model)
+            if len(step.kept) == model.num_variables:
+                return _without_repeats(model), total
+            model = step.substitute(model)
+            total = total.then(step)
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """x_i = y[source_i] + value_i: a variable that was kept, or a constant.
+
+    Parameters
+    ----------
+    source : ndarray of int, shape (n,)
+        Number of the variable of the smaller model, or -1 for none.
+    value : ndarray of int8, shape (n,)
+        The constant, 0 where there is a source.
+    kept : ndarray of int, shape (n',)
+        Number of the original variable that each variable of the smaller model is, ascending.
+    """
+
+    source: IntArray
+    value: BitArray
+    kept: IntArray
+
+    @classmethod
+    def identity(cls, num_variables: int) -> Substitution:
+        """The substitution that changes nothing."""
+        every = np.arange(num_variables)
+        return cls(every, np.zeros(num_variables, dtype=np.int8), every)
+
+    def invert(self, x: npt.ArrayLike) -> BitArray:
+        """Samples of the smaller model as samples of the original, shape (..., n') -> (..., n)."""
+        y = np.asarray(x, dtype=np.int8)
+        zero = np.zeros((*y.shape[:-1], 1), dtype=np.int8)  # what the source -1 reads
+        return np.asarray(np.concatenate([y, zero], axis=-1)[..., self.source] + self.value)
+
+    def lift(self, x: npt.ArrayLike) -> BitArray:
+        """Feasible samples of the original in the smaller model, shape (..., n) -> (..., n')."""
+        return np.asarray(x, dtype=np.int8)[..., self.kept]
+
+    def then(self, later: Substitution) -> Substitution:
+        """This substitution, and then a later one of the smaller model's variables."""
+        source = np.append(later.source, -1)[self.source]
+        value = np.append(later.value, np.int8(0))[self.source] + self.value
+        return Substitution(source, value, self.kept[later.kept])
+
+    def substitute(self, model: QCBO) -> QCBO:
+        """The model in the kept variables y, where x = T y + d: Ax = b is ATy = b - Ad."""
+        free = np.flatnonzero(self.source >= 0)
+        T = sp.csr_array(
+            (np.ones(len(free)), (free, self.source[free])),
+            shape=(len(self.source), len(self.kept)),
+        )
+        d = self.value.astype(np.float64)
+        linear, quadratic, offset = substituted(model.linear, model.quadratic, model.offset, T, d)
+        smaller = replace(
+            model,
+            linear=linear,
+            quadratic=quadratic,
+            offset=offset,
+            rows=_canonical(model.rows @ T),
+            rhs=model.rhs - model.rows @ d,
+            products=np.zeros((0, 3), dtype=np.int64),
+            labels=model.labels.take(self.kept),
+        )
+        products = self.source[model.products]
+        u, v, w = products.T
+        alive = (products >= 0).all(axis=1) & ((u != v) | (u != w))
+        apart = np.flatnonzero((u < 0) & (v >= 0) & (w >= 0))
+        smaller = replace(smaller, products=products[alive])
+        return _with_conflicts(smaller, products[apart, 1:], model.product_labels(apart))
+
+
+def _canonical(rows: sp.csr_array) -> sp.csr_array:
+    """Rows with sorted entries; those that cancelled, up to rounding, are gone."""
+    rows = sp.csr_array(rows)
+    rows.data[np.abs(rows.data) <= ROUNDING] = 0.0
+    rows.eliminate_zeros()
+    rows.sort_indices()
+    return rows
+
+
+def _decide(model: QCBO) -> Substitution:
+    """What propagation fixes and merges in ``model``."""
+    n = model.num_variables
+    low, high = np.zeros(n, dtype=np.int8), np.ones(n, dtype=np.int8)
+    while True:
+        free = np.count_nonzero(low < high)
+        _tighten_by_rows(model, low, high)
+        _tighten_by_products(model.products, low, high)
+        one = _merge(model.products, low, high)
+        np.maximum.at(low, one, low)
+        np.minimum.at(high, one, high)
+        low, high = low[one], high[one]
+        if (low > high).any():
+            raise InfeasibleModelError(
+                f"the rows force variable {model.labels[int(np.argmax(low > high))]!r} to be 0 and "
+                "1 at once: no assignment satisfies them; look for a wrong right-hand side"
+            )
+        if np.count_nonzero(low < high) == free:
+            break
+    kept = np.flatnonzero((low < high) & (one == np.arange(n)))
+    number = np.full(n, -1, dtype=np.int64)
+    number[kept] = np.arange(len(kept))
+    return Substitution(number[one], np.where(low == high, low, 0).astype(np.int8), kept)
+
+
+def _tighten_by_rows(model: QCBO, low: BitArray, high: BitArray) -> None:
+    """Fix every bit whose other value would push one of its rows beyond its right-hand side."""
+    row = entry_rows(model.rows)
+    j, a = model.rows.indices, model.rows.data
+    up, size, rhs = a > 0, np.abs(a), model.rhs
+    least = np.bincount(row, a * np.where(up, low[j], high[j]), model.num_rows)
+    most = np.bincount(row, a * np.where(up, high[j], low[j]), model.num_rows)
+    impossible = (least > rhs + TOLERANCE) | (model.equality & (most < rhs - TOLERANCE))
+    if impossible.any():
+        r = int(np.argmax(impossible))
+        raise InfeasibleModelError(
+            f"row {model.row_labels[r]!r} lies between {least[r]:g} and {most[r]:g}, but must be "
+            f"{'=' if model.equality[r] else '<='} {rhs[r]:g}: no assignment satisfies the rows; "
+            "look for a wrong right-hand side"
+        )
+    free = low[j] < high[j]
+    at_least = free & (least[row] + size > rhs[row] + TOLERANCE)
+    at_most = free & model.equality[row] & (most[row] - size < rhs[row] - TOLERANCE)
+    low[j[np.where(up, at_most, at_least)]] = 1
+    high[j[np.where(up, at_least, at_most)]] = 0
+
+
+def _tighten_by_products(products: IntArray, low: BitArray, high: BitArray) -> None:
+    """Fix what u = v w forces: u by its factors, the factors by u, a factor by u and the other."""
+    u, v, w = products.T
+    high[u[(high[v] == 0) | (high[w] == 0)]] = 0
+    low[u[(low[v] == 1) & (low[w] == 1)]] = 1
+    for one, other in ((v, w), (w, v)):
+        low[one[low[u] == 1]] = 1
+        high[one[(high[u] == 0) & (low[other] == 1)]] = 0
+
+
+def _merge(products: IntArray, low: BitArray, high: BitArray) -> IntArray:
+    """First variable of those that products make equal to each variable, shape (n,)."""
+    u, v, w = products.T
+    factors = np.sort(products[:, 1:], axis=1)
+    order = np.lexsort((factors[:, 1], factors[:, 0]))
+    repeated = (np.diff(factors[order], axis=0) == 0).all(axis=1)
+    pairs = (
+        (u[low[v] == 1], w[low[v] == 1]),
+        (u[low[w] == 1], v[low[w] == 1]),
+        (u[v == w], v[v == w]),
+        (u[order[:-1]][repeated], u[order[1:]][repeated]),
+    )
+    heads, tails = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    n = len(low)
+    graph = sp.csr_array((np.ones(len(heads)), (heads, tails)), shape=(n, n))
+    _, component = connected_components(graph, directed=False)
+    _, first = np.unique(component, return_index=True)
+    return np.asarray(first[component], dtype=np.int64)
+
+
+def _with_conflicts(model: QCBO, pairs: IntArray, labels: list[str]) -> QCBO:
+    """The model with a row v + w <= 1 for each pair of variables."""
+    count = len(pairs)
+    if not count:
+        return model
+    names = model.group_names
+    if CONFLICTS not in names:
+        names = (*names, CONFLICTS)
+    added = sp.csr_array(
+        (np.ones(2 * count), (np.repeat(np.arange(count), 2), pairs.ravel())),
+        shape=(count, model.num_variables),
+    )
+    return replace(
+        model,
+        rows=sp.csr_array(sp.vstack([model.rows, added], format="csr")),
+        rhs=np.append(model.rhs, np.ones(count)),
+        equality=np.append(model.equality, np.zeros(count, dtype=np.bool_)),
+        row_group=np.append(model.row_group, np.full(count, names.index(CONFLICTS))),
+        group_names=names,
+        row_labels=model.row_labels + Labels.of(distinct(labels, model.row_labels)),
+    )
+
+
+def _without_repeats(model: QCBO) -> QCBO:
+    """The model without rows that always hold, and without rows and products said twice."""
+    products = np.sort(model.products[:, 1:], axis=1)
+    products = np.unique(np.column_stack([model.products[:, 0], products]), axis=0)
+    if len(products) < model.num_products:
+        model = replace(model, products=products)
+    least, most = row_range(model.rows)
+    holds = (most <= model.rhs + TOLERANCE) & (~model.equality | (least >= model.rhs - TOLERANCE))
+    model = take_rows(model, np.flatnonzero(~holds))
+    return take_rows(model, _first_of_each(model))
+
+
+def _first_of_each(model: QCBO) -> IntArray:
+    """Numbers of the rows that are left when, of proportional rows, only the tightest stays."""
+    seen: dict[tuple[bool, bytes, bytes], int] = {}
+    indptr, indices, data = model.rows.indptr, model.rows.indices, model.rows.data
+    scale = data[indptr[:-1]]
+    scale = np.where(model.equality, scale, np.abs(scale))
+    level = model.rhs / scale
+    for r in range(model.num_rows):
+        entries = slice(indptr[r], indptr[r + 1])
+        direction = (data[entries] / scale[r]).tobytes()
+        key = (bool(model.equality[r]), indices[entries].tobytes(), direction)
+        first = seen.setdefault(key, r)
+        if not model.equality[r]:
+            seen[key] = r if level[r] < level[first] else first
+        elif abs(level[r] - level[first]) > TOLERANCE * abs(1 / scale[[r, first]]).sum():
+            raise InfeasibleModelError(
+                f"rows {model.row_labels[first]!r} and {model.row_labels[r]!r} have the same "
+                "coefficients up to a factor and different right-hand sides: no assignment "
+                "satisfies both; remove one"
+            )
+    return np.array(sorted(seen.values()), dtype=np.int64)

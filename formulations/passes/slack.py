@@ -1,0 +1,153 @@
+"""Inequality rows to equalities, by slack words that cover their range exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from formulations.errors import InvalidInputError
+from formulations.labels import Family, Labels
+from formulations.passes.base import row_range, scaled_rows, take_rows, widened
+from formulations.passes.lattice import lattice
+from formulations.qcbo import QCBO, TOLERANCE, BitArray, FloatArray, IntArray, times
+
+MOST_BITS = 40
+
+
+@dataclass(frozen=True)
+class Slack:
+    """Every row a'x <= b becomes a'x + g sum_k c_k s_k = b' with slack bits s_k.
+
+    The coefficients of a row are multiples of its step g, so that a'x takes values on a lattice:
+    b' is b rounded down to it and the word counts the R = (b' - min a'x) / g steps that are left.
+    With S = bits needed for R, the coefficients are c_k = 2^k, the last one R - (2^(S-1) - 1), so
+    that the word takes the values 0 .. R and no others.  Such a truncated word may have two
+    spellings of one value; the objective does not depend on it.  A row that always holds is
+    dropped.  Fractional coefficients need a common denominator of at most 10,000.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays(np.zeros(3), [[2, 3, 4]], [5], equality=[False])
+    >>> rewritten, inverse = Slack().apply(model)
+    >>> rewritten.rows.toarray().tolist(), rewritten.rhs.tolist()
+    ([[2.0, 3.0, 4.0, 1.0, 2.0, 2.0]], [5.0])
+    >>> inverse.lift([1, 1, 0]).tolist()
+    [1, 1, 0, 0, 0, 0]
+    """
+
+    def accepts(self, model: QCBO) -> bool:
+        """Whether the coefficients of every inequality row have a common step."""
+        try:
+            lattice(model, np.flatnonzero(~model.equality))
+        except InvalidInputError:
+            return False
+        return True
+
+    def apply(self, model: QCBO) -> tuple[QCBO, SlackInverse]:
+        """The model with equality rows only, slack bits last.
+
+        Raises
+        ------
+        InvalidInputError
+            If a row's coefficients have no common step, or too small a one for a word of 40 bits.
+        """
+        least, most = row_range(model.rows)
+        redundant = ~model.equality & (most <= model.rhs + TOLERANCE)
+        model = take_rows(model, np.flatnonzero(~redundant))
+        least = least[~redundant]
+        ranged = np.flatnonzero(~model.equality)
+        steps = lattice(model, ranged)
+        bound = steps.floor(model.rhs[ranged])
+        span = np.maximum(bound - np.rint(steps.units(least[ranged])), 0).astype(np.int64)
+        word = SlackWord.covering(span)
+        if (longest := int(word.bits.max(initial=0))) > MOST_BITS:
+            label = model.row_labels[int(ranged[np.argmax(word.bits)])]
+            raise InvalidInputError(
+                f"row {label!r} needs a slack word of {longest} bits: expected {MOST_BITS} at "
+                "most; round its coefficients to multiples of a larger step"
+            )
+        n, count = model.num_variables, len(word.row)
+        slack = sp.csr_array(
+            (steps.value(word.coefficient, word.row), (ranged[word.row], np.arange(count))),
+            shape=(model.num_rows, count),
+        )
+        rhs = model.rhs.copy()
+        rhs[ranged] = steps.value(bound)
+        name = model.labels.fresh("slack")
+        family = Family(name, ("row", "bit"), np.stack([ranged[word.row], word.place], axis=1))
+        rewritten = replace(
+            model,
+            linear=np.concatenate([model.linear, np.zeros(count)]),
+            quadratic=widened(model.quadratic, n + count),
+            rows=sp.csr_array(sp.hstack([model.rows, slack], format="csr")),
+            rhs=rhs,
+            equality=np.ones(model.num_rows, dtype=np.bool_),
+            labels=model.labels + Labels((family,)),
+        )
+        units = scaled_rows(model.rows[ranged], 1 / steps.step)
+        return rewritten, SlackInverse(n, units, bound, word)
+
+
+@dataclass(frozen=True)
+class SlackWord:
+    """Slack bits of many rows, row by row, least significant bit first.
+
+    Parameters
+    ----------
+    bits : ndarray of int, shape (r,)
+        Length S of each row's word.
+    row, place : ndarray of int, shape (count,)
+        Row of each bit and its place k in the word.
+    coefficient : ndarray of int, shape (count,)
+        c_k.
+    """
+
+    bits: IntArray
+    row: IntArray
+    place: IntArray
+    coefficient: IntArray
+
+    @classmethod
+    def covering(cls, span: IntArray) -> SlackWord:
+        """Words that take the values 0 .. span[r], shape (r,)."""
+        bits = np.frexp(span.astype(np.float64))[1].astype(np.int64)  # frexp(2^k) = (0.5, k + 1)
+        row = np.repeat(np.arange(len(span)), bits)
+        place = np.arange(len(row)) - np.repeat(np.cumsum(bits) - bits, bits)
+        coefficient = 1 << place
+        last = place == bits[row] - 1
+        coefficient[last] = span[row[last]] - (coefficient[last] - 1)
+        return cls(bits, row, place, coefficient)
+
+    def spell(self, values: IntArray) -> BitArray:
+        """Words of values within their spans, shape (..., r) -> (..., count)."""
+        last = self.place == self.bits[self.row] - 1
+        top = np.zeros(len(self.bits), dtype=np.int64)
+        top[self.row[last]] = self.coefficient[last]
+        reach = (1 << np.maximum(self.bits - 1, 0)) - 1  # largest value without the last bit
+        high = values > reach
+        rest = values - np.where(high, top, 0)
+        digits = (rest[..., self.row] >> self.place) & 1
+        return np.where(last, high[..., self.row], digits).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class SlackInverse:
+    """Drops the slack bits; ``lift`` spells them."""
+
+    num_variables: int
+    units: sp.csr_array
+    bound: FloatArray
+    word: SlackWord
+
+    def invert(self, x: npt.ArrayLike) -> BitArray:
+        """The variables of the original model."""
+        return np.asarray(x, dtype=np.int8)[..., : self.num_variables]
+
+    def lift(self, x: npt.ArrayLike) -> BitArray:
+        """Samples with the slack bits that their rows leave, shape (..., n) -> (..., n')."""
+        x = np.asarray(x, dtype=np.int8)
+        left = np.rint(self.bound - times(self.units, x.astype(np.float64)))
+        return np.concatenate([x, self.word.spell(np.maximum(left, 0).astype(np.int64))], axis=-1)

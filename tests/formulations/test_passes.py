@@ -1,0 +1,280 @@
+"""Passes keep the feasible points and their objectives: checked by enumeration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from formulations.errors import InfeasibleModelError, InvalidInputError
+from formulations.passes import (
+    Chain,
+    Pass,
+    Penalty,
+    Presolve,
+    ProductReduction,
+    Scaling,
+    Slack,
+    sufficient_penalty,
+)
+from formulations.passes.slack import SlackWord
+from formulations.qcbo import QCBO
+from tests.strategies import every_point, feasible_points, qcbos
+
+quick = settings(deadline=None, max_examples=60)
+EXACT: list[Pass] = [Slack(), Presolve(), Scaling(), Chain((Presolve(), Slack(), Scaling()))]
+
+
+def solutions(points: np.ndarray, objectives: np.ndarray) -> dict[bytes, float]:
+    """Point -> objective."""
+    return dict(zip([x.tobytes() for x in points], objectives.round(9).tolist(), strict=True))
+
+
+def assert_exact(step: Pass, model: QCBO) -> None:
+    """The feasible points of ``model`` are the inverses of those of the rewritten model."""
+    before = feasible_points(model)
+    try:
+        rewritten, inverse = step.apply(model)
+    except InfeasibleModelError:
+        assert not len(before)
+        return
+    assume(rewritten.num_variables <= 16)
+    after = feasible_points(rewritten)
+    objectives = rewritten.objective(after)
+    if isinstance(step, Scaling):
+        objectives = inverse.objective(objectives)
+    elif not isinstance(step, Chain):
+        assert np.allclose(model.objective(inverse.invert(after)), objectives)
+    if isinstance(step, Chain):
+        objectives = model.objective(inverse.invert(after))
+    back = solutions(inverse.invert(after), objectives)
+    assert back == solutions(before, model.objective(before))
+    lifted = inverse.lift(before)
+    assert rewritten.is_feasible(lifted).all()
+    assert np.array_equal(inverse.invert(lifted), before)
+
+
+@pytest.mark.parametrize("step", EXACT, ids=lambda step: type(step).__name__)
+@quick
+@given(qcbos())
+def test_feasible_set_and_objective_survive(step: Pass, model: QCBO) -> None:
+    assert step.accepts(model)
+    assert_exact(step, model)
+
+
+@pytest.mark.parametrize("step", EXACT, ids=lambda step: type(step).__name__)
+@quick
+@given(qcbos(feasible=False))
+def test_also_where_little_or_nothing_is_feasible(step: Pass, model: QCBO) -> None:
+    assert_exact(step, model)
+
+
+@quick
+@given(qcbos(max_variables=5, max_rows=3))
+def test_a_sufficient_penalty_makes_the_ground_states_the_constrained_optima(model: QCBO) -> None:
+    penalty = sufficient_penalty(model)
+    chain = Chain((Slack(), ProductReduction(penalty), Penalty(penalty)))
+    rewritten, inverse = chain.apply(model)
+    assume(rewritten.num_variables <= 16)
+    assert rewritten.num_rows == rewritten.num_products == 0
+    points = every_point(rewritten.num_variables)
+    energies = rewritten.objective(points)
+    ground = np.unique(inverse.invert(points[energies <= energies.min() + 1e-6]), axis=0)
+    feasible = feasible_points(model)
+    objectives = model.objective(feasible)
+    assert np.isclose(energies.min(), objectives.min(), atol=1e-6)
+    optima = feasible[objectives <= objectives.min() + 1e-6]
+    assert np.array_equal(ground, np.unique(optima, axis=0))
+
+
+def test_ground_state_of_fractional_rows_is_feasible() -> None:
+    # dimod's own conversion rounds such slack coefficients
+    model = QCBO.from_arrays([-1, -2, -1.5], [[0.3, 0.45, 0.7]], [0.8], equality=[False])
+    penalty = sufficient_penalty(model)
+    rewritten, inverse = Chain((Slack(), Penalty(penalty))).apply(model)
+    points = every_point(rewritten.num_variables)
+    best = inverse.invert(points[np.argmin(rewritten.objective(points))])
+    assert best.tolist() == [1, 1, 0]
+
+
+@quick
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=4))
+def test_slack_words_cover_their_range_exactly(spans: list[int]) -> None:
+    word = SlackWord.covering(np.array(spans))
+    for row, span in enumerate(spans):
+        coefficients = word.coefficient[word.row == row]
+        values = every_point(len(coefficients)).astype(np.int64) @ coefficients
+        assert np.array_equal(np.unique(values), np.arange(span + 1))
+        spelt = word.spell(np.where(np.arange(len(spans)) == row, np.arange(span + 1)[:, None], 0))[
+            :, word.row == row
+        ]
+        assert np.array_equal(spelt @ coefficients, np.arange(span + 1))
+
+
+def test_rows_that_always_hold_get_no_slack() -> None:
+    model = QCBO.from_arrays([1, 1], [[1, 1], [1, -1]], [2, 0], equality=[False, False])
+    rewritten, _ = Slack().apply(model)
+    assert rewritten.row_labels.strings() == ["rows[1]"]
+    assert rewritten.labels.strings() == ["x[0]", "x[1]", "slack[row=0,bit=0]"]
+
+
+def test_slack_refuses_coefficients_without_a_step_by_name() -> None:
+    model = QCBO.from_arrays([0, 0], [[1, np.pi]], [3], equality=[False], row_labels=["weight"])
+    assert not Slack().accepts(model)
+    with pytest.raises(InvalidInputError, match=r"'weight'.*3\.14159.*round"):
+        Slack().apply(model)
+    wide = QCBO.from_arrays([0, 0], [[1, 2.0**45]], [2.0**44], equality=[False])
+    with pytest.raises(InvalidInputError, match=r"slack word of 45 bits"):
+        Slack().apply(wide)
+
+
+def test_applying_slack_to_a_model_with_slack_labels_keeps_labels_distinct() -> None:
+    model = QCBO.from_arrays(
+        [0, 0], [[1, 1]], [1], equality=[False], labels=["slack[row=0,bit=0]", "b"]
+    )
+    rewritten, _ = Slack().apply(model)
+    assert len(set(rewritten.labels)) == rewritten.num_variables == 3
+
+
+@quick
+@given(qcbos(inequalities=False), st.floats(0.1, 50), st.floats(0.1, 50))
+def test_penalty_adds_each_groups_weight_times_its_squared_residuals(
+    model: QCBO, a: float, b: float
+) -> None:
+    weights = dict(zip(model.group_names, (a, b), strict=False))
+    rewritten, _ = Penalty(weights | ({"products": 1.0} if model.num_products else {})).apply(model)
+    points = every_point(model.num_variables)
+    per_row = np.array([weights[model.group_names[g]] for g in model.row_group])
+    expected = model.objective(points) + model.row_residuals(points) ** 2 @ per_row
+    assert np.allclose(rewritten.objective(points), expected)
+    assert rewritten.num_products == model.num_products
+
+
+def test_penalty_drops_couplers_that_are_rounding_errors() -> None:
+    rows = [[0.1, 0.3], [0.3, -0.1]]  # orthogonal up to rounding
+    model = QCBO.from_arrays([0, 0], rows, [0, 0])
+    rewritten, _ = Penalty(7.0).apply(model)
+    assert rewritten.quadratic.nnz == 0
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (0.0, "positive"),
+        (-1.0, "positive"),
+        (np.nan, "positive"),
+        (np.inf, "positive"),
+        ("big", "positive"),
+        ({"rows": 1.0, "row": 2.0}, "Did you mean 'rows'"),
+        ({}, "no penalty for the row groups"),
+        ({"rows": -1.0}, "positive"),
+    ],
+)
+def test_bad_penalties_are_refused(weight: object, message: str) -> None:
+    model = QCBO.from_arrays([0, 0], [[1, 1]], [1])
+    with pytest.raises(InvalidInputError, match=message):
+        Penalty(weight).apply(model)  # type: ignore[arg-type]
+
+
+def test_penalty_wants_equalities() -> None:
+    model = QCBO.from_arrays([0], [[1]], [1], equality=[False], row_labels=["cap"])
+    assert not Penalty(1.0).accepts(model)
+    assert not Chain((Penalty(1.0), Slack())).accepts(model)
+    with pytest.raises(InvalidInputError, match="'cap'.*Slack"):
+        Penalty(1.0).apply(model)
+
+
+@quick
+@given(qcbos(feasible=False, max_rows=0))
+def test_product_reduction_is_zero_on_products_and_at_least_the_penalty_elsewhere(
+    model: QCBO,
+) -> None:
+    reduced, _ = ProductReduction(3.0).apply(model)
+    points = every_point(model.num_variables)
+    extra = reduced.objective(points) - model.objective(points)
+    holds = model.is_feasible(points)
+    assert np.allclose(extra[holds], 0)
+    assert (extra[~holds] >= 3.0 - 1e-9).all()
+
+
+def test_presolve_propagates_through_a_chain_of_rows_and_products() -> None:
+    # x0 = 1, then x1 = 1 - x0 = 0, then the product x2 = x1 x3 = 0; x4 = x0 x5 merges x4 and x5
+    model = QCBO.from_arrays(
+        [1, 1, 1, 1, 1, 1],
+        [[1, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0]],
+        [1, 1],
+        products=[[2, 1, 3], [4, 0, 5]],
+        labels=["w[0]", "w[1]", "u", "free", "left", "right"],
+    )
+    smaller, inverse = Presolve().apply(model)
+    assert smaller.labels.strings() == ["free", "left"]
+    assert smaller.num_rows == smaller.num_products == 0
+    assert smaller.linear.tolist() == [1, 2]
+    assert smaller.offset == 1
+    assert inverse.invert([[0, 1]]).tolist() == [[1, 0, 0, 0, 1, 1]]
+
+
+def test_presolve_keeps_the_spelling_of_labels() -> None:
+    model = QCBO.from_arrays(np.zeros(12), [np.eye(12)[11]], [1])
+    smaller, _ = Presolve().apply(model)
+    assert smaller.labels.strings()[:2] == ["x[00]", "x[01]"]
+
+
+def test_presolve_drops_rows_that_repeat() -> None:
+    model = QCBO.from_arrays(
+        np.zeros(3),
+        [[1, 1, 1], [2, 2, 2], [1, 1, 0], [2, 2, 0], [0, 0, 0]],
+        [2, 4, 1, 3, 0],
+        equality=[True, True, False, False, True],
+    )
+    smaller, _ = Presolve().apply(model)
+    assert smaller.row_labels.strings() == ["rows[0]", "rows[2]"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "rhs", "message"),
+    [
+        ([[1, 1]], [3], r"'rows\[0\]' lies between 0 and 2"),
+        ([[1, 1], [1, 0], [0, 1]], [1, 1, 1], r"'rows\[0\]'|'x\[.\]'"),
+        ([[1, 1, 1], [2, 2, 2]], [1, 4], r"'rows\[0\]' and 'rows\[1\]' have the same coefficients"),
+        ([[0, 0]], [1], r"'rows\[0\]'"),
+    ],
+)
+def test_presolve_proves_infeasibility_by_name(
+    rows: list[list[int]], rhs: list[int], message: str
+) -> None:
+    with pytest.raises(InfeasibleModelError, match=message):
+        Presolve().apply(QCBO.from_arrays(np.zeros(len(rows[0])), rows, rhs))
+
+
+@quick
+@given(qcbos())
+def test_scaling_gives_unit_norms_and_takes_multipliers_back(model: QCBO) -> None:
+    scaled, inverse = Scaling().apply(model)
+    norms = np.sqrt((scaled.rows.toarray() ** 2).sum(axis=1))
+    assert (np.isclose(norms, 1) | (norms == 0)).all()
+    points = every_point(model.num_variables)
+    y = np.linspace(-1, 2, model.num_rows)
+    lagrangian = scaled.objective(points) + scaled.row_residuals(points) @ y
+    original = model.objective(points) + model.row_residuals(points) @ inverse.multipliers(y)
+    assert np.allclose(inverse.objective(lagrangian), original)
+
+
+def test_a_large_model_is_rewritten_quickly() -> None:
+    rng = np.random.default_rng(0)
+    n, m = 30_000, 5_000
+    from scipy import sparse
+
+    rows = sparse.random_array((m, n), density=20 / n, rng=rng, format="csr")
+    rows.data = rng.integers(-5, 6, len(rows.data)).astype(float)
+    triples = rng.choice(n, (3, 10_000), replace=False).T if n >= 30_000 else None
+    model = QCBO.from_arrays(
+        rng.normal(size=n), rows, np.zeros(m), equality=rng.random(m) < 0.5, products=triples
+    )
+    import time
+
+    start = time.perf_counter()
+    penalty = Chain((Presolve(), Slack(), ProductReduction(2.0), Penalty(2.0)))
+    penalty.apply(model)
+    assert time.perf_counter() - start < 10  # a loop over entries takes minutes
