@@ -10,18 +10,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from rich.console import Console
 
 from formulations.errors import InvalidInputError, QnnError
+from qnn import options
 
 if TYPE_CHECKING:
-    from qnn.training import DataOptions, ModelOptions, SolverOptions
     from solvers.result import Progress
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -68,108 +66,6 @@ def _silence_stdout() -> int:
 @click.version_option(package_name="qnn-ising", prog_name="qnn")
 def cli() -> None:
     """Train networks of one or two bits a weight with an annealer."""
-
-
-# -- options that commands share -------------------------------------------------------------------
-
-
-def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-data_options = _options(
-    click.argument("data"),
-    click.option("--samples", type=int, default=100, show_default=True, help="Training samples."),
-    click.option("--inputs", type=int, help="Pool images to this many inputs (a square)."),
-    click.option(
-        "--levels",
-        default="2",
-        show_default=True,
-        help="Integer levels of each input, or 'keep' for inputs that are integers.",
-    ),
-    click.option("--target", help="Label column of a CSV file."),
-    click.option("--data-dir", help="Folder of mnist and fashion. Default: $QNN_DATA."),
-)
-hidden_option = click.option(
-    "--hidden", default="5", show_default=True, help="Hidden widths: 5, 8-4 or none."
-)
-model_options = _options(
-    click.option("--activation", default="sign", show_default=True, help="Of the hidden units."),
-    click.option("--weights", default="bipolar", show_default=True, help="Weight code."),
-    click.option(
-        "--bias", default="none", show_default=True, help="Thresholds: none, same or a code."
-    ),
-    click.option("--loss", default="hinge", show_default=True, help="Loss of a sample."),
-    click.option("--encoding", help="Of the model; chosen for each layer if left out."),
-)
-solver_options = _options(
-    click.option("--iterations", type=int, default=100, show_default=True, help="Oracle calls."),
-    click.option("--reads", type=int, default=10, show_default=True, help="Reads of a call."),
-    click.option("--sweeps", type=int, default=500, show_default=True, help="Sweeps of a read."),
-    click.option(
-        "--threads", type=int, default=1, show_default=True, help="Threads of the annealer."
-    ),
-    click.option("--flips", type=int, default=20_000, show_default=True, help="Of annealing."),
-    click.option("--restarts", type=int, default=1, show_default=True, help="Of annealing."),
-    click.option("--time-limit", type=float, help="Seconds of a run."),
-)
-output_options = _options(
-    click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice."),
-    click.option(
-        "--json", "json_file", help="Write the results to this file; - is standard output."
-    ),
-)
-
-
-def _levels(text: str) -> int | None:
-    return None if text == "keep" else _number("levels", text, int, "a whole number or keep")
-
-
-def _number(name: str, text: str, kind: type[Any], expected: str) -> Any:
-    try:
-        return kind(text)
-    except ValueError:
-        raise InvalidInputError(f"--{name} {text!r}: expected {expected}") from None
-
-
-def _bias(text: str) -> bool | str:
-    return {"none": False, "same": True}.get(text, text)
-
-
-def _hidden(text: str) -> tuple[int, ...]:
-    from qnn.training import parse_widths
-
-    return () if text == "none" else parse_widths(text, "--hidden")
-
-
-def _read(given: dict[str, Any]) -> tuple[DataOptions, ModelOptions, SolverOptions]:
-    """The options of ``train`` and ``compare`` as the values that the work is done with."""
-    from qnn.training import DataOptions, ModelOptions, SolverOptions
-
-    data = DataOptions(
-        spec=given["data"],
-        samples=given["samples"],
-        inputs=given["inputs"],
-        levels=_levels(given["levels"]),
-        target=given["target"],
-        data_dir=given["data_dir"],
-    )
-    model = ModelOptions(
-        hidden=_hidden(given["hidden"]),
-        activation=given["activation"],
-        weights=given["weights"],
-        bias=_bias(given["bias"]),
-        loss=given["loss"],
-        encoding=given["encoding"],
-    )
-    names = ["iterations", "reads", "sweeps", "threads", "flips", "restarts", "time_limit"]
-    solver = SolverOptions(**{name: given[name] for name in names})
-    return data, model, solver
 
 
 # -- what is shown ---------------------------------------------------------------------------------
@@ -222,19 +118,18 @@ def _bar(description: str, total: int | None) -> Iterator[Callable[[float, str],
 
 
 @cli.command()
-@data_options
-@hidden_option
-@model_options
+@options.data_options
+@options.hidden_option
+@options.model_options
 @click.option(
     "--solver", default="qcgd", show_default=True, help="qcgd, penalty, random, annealing, exact."
 )
 @click.option("--penalty", type=float, default=1.0, show_default=True, help="Weight of penalty.")
-@solver_options
+@options.solver_options
 @click.option("--save", "save_file", help="Write network and weights to this NPZ file.")
-@output_options
+@options.output_options
 def train(
     solver: str,
-    penalty: float,
     save_file: str | None,
     seed: int,
     json_file: str | None,
@@ -245,22 +140,19 @@ def train(
     DATA is digits, breast_cancer, wine, iris, mnist, fashion, or a CSV, NPZ or IDX file; :3,8 after
     it keeps the classes 3 and 8.
     """
-    from dataclasses import replace
-
     from formulations.files import save_weights
     from qnn import training
     from qnn.output import FORMAT, environment
     from qnn.tables import record_table
 
     _check_outputs(json_file, save_file)
-    data, model, options = _read(given)
-    options = replace(options, penalty=penalty)
+    data, model, budget = options.chosen(given)
     with _bar(f"{solver} on {data.spec}", None) as move:
 
         def show(progress: Progress) -> None:
             move(progress.iteration, f"{progress.iteration} steps, best loss {progress.loss:g}")
 
-        run = training.train(data, model, solver, options, seed=seed, callbacks=[show])
+        run = training.train(data, model, solver, budget, seed=seed, callbacks=[show])
     if save_file is not None:
         save_weights(run.task.network, run.result.weights, save_file)
     record = {
@@ -269,44 +161,49 @@ def train(
         **run.figures,
         "data": data,
         "classes": run.task.data.classes,
-        "widths": run.task.network.widths,
         "model": model,
-        "options": options,
+        "options": budget,
         "history": run.result.history.columns,
         "environment": environment(),
     }
     _write_json(json_file, record)
     if json_file != "-":
         widths = "-".join(str(width) for width in run.task.network.widths)
-        _console(json_file).print(record_table(f"{widths} on {data.spec}", run.figures))
+        shown = {name: value for name, value in run.figures.items() if name != "widths"}
+        _console(json_file).print(record_table(f"{widths} on {data.spec}", shown))
 
 
 @cli.command()
-@data_options
-@hidden_option
-@model_options
+@options.data_options
+@options.hidden_option
+@options.model_options
 @click.option(
     "--solvers",
     default="qcgd,penalty,random,annealing",
+    callback=options.parsed(options.names),
     show_default=True,
     help="Between commas: qcgd, penalty, random, annealing, exact.",
 )
 @click.option("--seeds", type=int, default=3, show_default=True, help="How many, from --seed on.")
 @click.option(
-    "--penalties", default="0.1,0.3,1,3", show_default=True, help="Weights that penalty tries."
+    "--penalties",
+    default="0.1,0.3,1,3",
+    show_default=True,
+    callback=options.parsed(options.numbers),
+    help="Weights that penalty tries.",
 )
 @click.option(
     "--exact-limit", type=float, default=10.0, show_default=True, help="Seconds of exact."
 )
-@solver_options
+@options.solver_options
 @click.option(
     "--report", "report_file", help="Write the table and every run to this Markdown file."
 )
-@output_options
+@options.output_options
 def compare(
-    solvers: str,
+    solvers: list[str],
     seeds: int,
-    penalties: str,
+    penalties: list[float],
     exact_limit: float,
     report_file: str | None,
     seed: int,
@@ -322,15 +219,14 @@ def compare(
     from qnn.tables import comparison_table, report
 
     _check_outputs(json_file, report_file)
-    data, model, options = _read(given)
-    expected = "numbers between commas, such as 0.1,1"
+    data, model, budget = options.chosen(given)
     cells = comparison.plan(
         data,
         model,
-        options,
-        solvers=[name.strip() for name in solvers.split(",")],
+        budget,
+        solvers=solvers,
         seeds=range(seed, seed + seeds),
-        penalties=[_number("penalties", word, float, expected) for word in penalties.split(",")],
+        penalties=penalties,
         exact_time_limit=exact_limit,
     )
     with _bar(f"compare on {data.spec}", len(cells)) as move:
@@ -363,8 +259,8 @@ def compare(
 @click.argument("widths")
 @click.option("--samples", type=int, default=100, show_default=True, help="Training samples.")
 @click.option("--levels", type=int, default=2, show_default=True, help="Levels of each input.")
-@model_options
-@output_options
+@options.model_options
+@options.output_options
 def size(
     widths: str, samples: int, levels: int, seed: int, json_file: str | None, **given: Any
 ) -> None:
@@ -374,13 +270,12 @@ def size(
     from qnn.datasets import level_values
     from qnn.output import FORMAT
     from qnn.tables import record_table
-    from qnn.training import parse_widths
 
     _check_outputs(json_file)
     if levels < 2:
         raise InvalidInputError(f"levels={levels}: expected at least 2")
     network = Network.dense(
-        parse_widths(widths), given["activation"], given["weights"], _bias(given["bias"])
+        options.widths(widths), given["activation"], given["weights"], given["bias"]
     )
     model = network_size(
         network,

@@ -76,12 +76,17 @@ NOTE = (
 
 def headline(results: Mapping[str, Any]) -> str:
     """What was compared on what, in one line."""
-    data, model = results["data"], results["model"]
-    hidden = "-".join(str(width) for width in model["hidden"]) or "no"
-    return (
-        f"{data['spec']}, {data['samples']} training samples, {hidden} hidden units, "
-        f"{model['weights']} weights, {model['loss']} loss, {len(results['seeds'])} seeds"
-    )
+    trained = next((cell for cell in results["cells"] if "widths" in cell), None)
+    words = [str(results["data"]["spec"])]
+    if trained is not None:
+        words += [
+            "-".join(str(width) for width in trained["widths"]),
+            f"{trained['weight_bits']:,} weight bits",
+            f"{trained['train_samples']:,} training samples",
+            f"{trained['num_variables']:,} variables",
+        ]
+    words += [f"{results['model']['loss']} loss", f"{len(results['seeds'])} seeds"]
+    return ", ".join(words)
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

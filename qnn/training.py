@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from formulations import Network, TrainingProblem
-from formulations.errors import InvalidInputError, choose
+from formulations.errors import choose
 from formulations.network import Weights
 from qnn.datasets import Dataset, load
 from solvers import QCGD, ExactSolver, PenaltyMethod, WeightAnnealing
@@ -93,77 +93,48 @@ class SolverOptions:
     restarts: int = 1
     time_limit: float | None = None
 
-    def oracle(self) -> Annealer:
-        """The annealer."""
-        return Annealer(reads=self.reads, sweeps=self.sweeps, threads=self.threads)
+
+@dataclass(frozen=True)
+class Setup:
+    """What a solver is made from."""
+
+    options: SolverOptions
+    encoding: str | None
+    seed: int
+    callbacks: tuple[Callback, ...]
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """Arguments of every solver."""
+        return {"seed": self.seed, "time_limit": self.options.time_limit}
+
+    @property
+    def loop(self) -> dict[str, Any]:
+        """Arguments of every solver that goes step by step."""
+        return {**self.common, "callbacks": self.callbacks}
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """Arguments of every solver that asks an oracle about the whole model."""
+        o = self.options
+        oracle = Annealer(reads=o.reads, sweeps=o.sweeps, threads=o.threads)
+        return {
+            **self.loop,
+            "oracle": oracle,
+            "iterations": o.iterations,
+            "encoding": self.encoding,
+        }
 
 
-Maker = Callable[[SolverOptions, str | None, int, Sequence[Callback]], Solver]
-
-
-def _qcgd(
-    o: SolverOptions, encoding: str | None, seed: int, callbacks: Sequence[Callback]
-) -> Solver:
-    return QCGD(
-        oracle=o.oracle(),
-        iterations=o.iterations,
-        seed=seed,
-        time_limit=o.time_limit,
-        callbacks=tuple(callbacks),
-        encoding=encoding,
-    )
-
-
-def _penalty(
-    o: SolverOptions, encoding: str | None, seed: int, callbacks: Sequence[Callback]
-) -> Solver:
-    return PenaltyMethod(
-        oracle=o.oracle(),
-        penalty=o.penalty,
-        iterations=o.iterations,
-        seed=seed,
-        time_limit=o.time_limit,
-        callbacks=tuple(callbacks),
-        encoding=encoding,
-    )
-
-
-def _annealing(
-    o: SolverOptions, encoding: str | None, seed: int, callbacks: Sequence[Callback]
-) -> Solver:
-    return WeightAnnealing(
-        flips=o.flips,
-        restarts=o.restarts,
-        seed=seed,
-        time_limit=o.time_limit,
-        callbacks=tuple(callbacks),
-    )
-
-
-def _exact(
-    o: SolverOptions, encoding: str | None, seed: int, callbacks: Sequence[Callback]
-) -> Solver:
-    return ExactSolver(time_limit=o.time_limit, seed=seed)
-
-
-def _random(
-    o: SolverOptions, encoding: str | None, seed: int, callbacks: Sequence[Callback]
-) -> Solver:
-    return RandomSearch(
-        guesses=o.iterations * o.reads,
-        seed=seed,
-        time_limit=o.time_limit,
-        callbacks=tuple(callbacks),
-    )
-
-
-SOLVERS: Mapping[str, Maker] = MappingProxyType(
+SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
     {
-        "qcgd": _qcgd,
-        "penalty": _penalty,
-        "random": _random,
-        "annealing": _annealing,
-        "exact": _exact,
+        "qcgd": lambda s: QCGD(**s.sampling),
+        "penalty": lambda s: PenaltyMethod(**s.sampling, penalty=s.options.penalty),
+        "random": lambda s: RandomSearch(s.options.iterations * s.options.reads, **s.loop),
+        "annealing": lambda s: WeightAnnealing(
+            flips=s.options.flips, restarts=s.options.restarts, **s.loop
+        ),
+        "exact": lambda s: ExactSolver(**s.common),
     }
 )
 """Every solver of the front door by its name."""
@@ -189,7 +160,8 @@ def make_solver(
     >>> type(make_solver("annealing", SolverOptions(flips=100))).__name__
     'WeightAnnealing'
     """
-    return SOLVERS[choose("solver", name, list(SOLVERS))](options, encoding, seed, callbacks)
+    make = SOLVERS[choose("solver", name, list(SOLVERS))]
+    return make(Setup(options, encoding, seed, tuple(callbacks)))
 
 
 @dataclass(frozen=True)
@@ -249,6 +221,7 @@ def train(
         "lower_bound": result.lower_bound,
         "train_accuracy": accuracy(network, result.weights, drawn.X_train, drawn.y_train),
         "test_accuracy": accuracy(network, result.weights, drawn.X_test, drawn.y_test),
+        "widths": network.widths,
         "weight_bits": network.num_weight_bits,
         "num_variables": problem.size(model.encoding).num_variables,
         "oracle_calls": result.ledger.calls,
@@ -266,19 +239,3 @@ def accuracy(
 ) -> float | None:
     """Share of the samples whose class is predicted; None where there is no sample."""
     return float(np.mean(network.predict(weights, X) == y)) if len(X) else None
-
-
-def parse_widths(text: str, name: str = "widths") -> tuple[int, ...]:
-    """Widths such as ``16-4-1`` or ``16,4,1`` as numbers.
-
-    Examples
-    --------
-    >>> parse_widths("16-4-1")
-    (16, 4, 1)
-    """
-    try:
-        return tuple(int(word) for word in text.replace(",", "-").split("-"))
-    except ValueError:
-        raise InvalidInputError(
-            f"{name} {text!r}: expected whole numbers between dashes or commas, such as 16-4-1"
-        ) from None
