@@ -67,8 +67,8 @@ def to_cqm(model: QCBO) -> dimod.ConstrainedQuadraticModel:
 def from_cqm(cqm: dimod.ConstrainedQuadraticModel) -> QCBO:
     """The model of a dimod CQM over bits; spins and integers become bits.
 
-    Quadratic constraints of the form u - v w == 0 over bits become product rows.  A constraint
-    labelled ``name[...]`` belongs to the row group ``name``, any other one to ``rows``.  Use
+    Quadratic constraints of the form u - v w == 0 over bits become product rows.  The row group of
+    a constraint is read off its label, see :func:`formulations.labels.row_group`.  Use
     :func:`read_cqm` to get the CQM's own variables back from the model's bits.
 
     Raises

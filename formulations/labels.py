@@ -7,6 +7,7 @@ the canonical order of the variables, which is part of the seed contract.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast, overload
@@ -204,6 +205,19 @@ def kind(label: Hashable) -> str | None:
     """
     name, bracket, _ = label.partition("[") if isinstance(label, str) else ("", "", "")
     return name if bracket else None
+
+
+def row_group(label: Hashable) -> str:
+    """Row group that a label speaks of: its layer for a pre-activation, else its kind.
+
+    Examples
+    --------
+    >>> row_group("z[k=07,l=2,j=0]"), row_group("width[k=07,l=2,j=0]"), row_group("cap")
+    ('layer 2', 'width', 'rows')
+    """
+    name = kind(label) or "rows"
+    layer = re.search(r"[\[,]l=(\d+)", str(label)) if name == "z" else None
+    return f"layer {int(layer[1])}" if layer else name
 
 
 def distinct(labels: Iterable[str], taken: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.errors import InvalidInputError
-from formulations.labels import Family, Labels, kind
+from formulations.labels import Family, Labels, row_group
 
 if TYPE_CHECKING:
     import dimod
@@ -124,7 +124,8 @@ class QCBO:
             Columns u, v, w of each product row.
         labels, row_labels : iterables, optional
             ``x[0]``, ... and ``rows[0]``, ... by default; a row label ``name[...]`` puts its row in
-            the group ``name``, any other one in the group ``rows``.
+            the group ``name``, any other one in the group ``rows``, as
+            :func:`formulations.labels.row_group` has it.
 
         Raises
         ------
@@ -153,7 +154,7 @@ class QCBO:
         for what, given in (("variables", names), ("rows", row_names)):
             if len(given.positions()) != len(given):
                 raise InvalidInputError(f"labels of {what} must be distinct")
-        groups = [kind(label) or "rows" for label in row_names]
+        groups = [row_group(label) for label in row_names]
         group_names = tuple(dict.fromkeys(groups))
         return cls(
             linear=c + diagonal,

@@ -141,7 +141,7 @@ class ModelBuilder:
                 Terms.linear(owner, ids[words.ravel()], 1.0),
                 np.ones(len(words)),
                 "codebook",
-                Family("code", ("", "", ""), table[words[:, 0], :3], widths[:3]),
+                Family("codebook", ("", "", ""), table[words[:, 0], :3], widths[:3]),
             )
         return ids
 
@@ -154,9 +154,10 @@ class ModelBuilder:
         unit_one = self.problem.units[number]
         sample, unit = np.nonzero(plan.states[number])
         n_in = layer.inputs
-        constant = (
-            values.constant @ free.fixed[:, :-1].T.astype(float) + unit_one * free.fixed[:, -1]
-        )[sample, unit]
+        units, position = np.unique(unit, return_inverse=True)
+        rows = free.fixed[units]
+        inputs = values.constant @ rows[:, :-1].T.astype(float)
+        constant = (inputs + unit_one * rows[:, -1])[sample, position]
         parts = [self._fixed_inputs(free, values, sample, unit, n_in, unit_one)]
         owner, term = ragged(values.start[sample], values.count[sample])
         j, i = unit[owner], values.input[term]

@@ -138,7 +138,7 @@ class OneHot:
             owner = np.broadcast_to(np.arange(E)[:, None], ids.shape)
             return Terms.linear(owner, ids, coefficient)
 
-        assembly.rows(on(beta, 1.0), np.ones(E), "one-hot", neurons.row_labels("pick"))
+        assembly.rows(on(beta, 1.0), np.ones(E), "one-hot", neurons.row_labels("one-hot"))
         assembly.rows(
             Terms.join([neurons.terms, on(beta, -group.edges[:, :-1]), on(below, -powers)]),
             -neurons.constant,

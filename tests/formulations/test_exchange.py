@@ -8,11 +8,14 @@ import dimod
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from formulations import TrainingProblem
 from formulations.errors import InvalidInputError
 from formulations.exchange import from_cqm, read_cqm, to_bqm, to_cqm
 from formulations.passes import sufficient_penalty
 from formulations.qcbo import QCBO
+from tests.formulations.problems import ENCODINGS, problems
 from tests.strategies import every_point, feasible_points, qcbos
 
 quick = settings(deadline=None, max_examples=80)
@@ -40,6 +43,13 @@ def test_dimod_evaluates_the_cqm_as_we_do(model: QCBO) -> None:
 def test_a_model_survives_the_cqm(model: QCBO) -> None:
     assert from_cqm(to_cqm(model)).equals(model)
     assert QCBO.from_cqm(model.to_cqm()).equals(model)
+
+
+@settings(deadline=None, max_examples=40)
+@given(problems(), st.sampled_from(ENCODINGS))
+def test_training_problems_survive_the_cqm(problem: TrainingProblem, encoding: str | None) -> None:
+    model = problem.qcbo(encoding)
+    assert from_cqm(to_cqm(model)).equals(model)
 
 
 @quick
