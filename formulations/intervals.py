@@ -97,6 +97,65 @@ def pre_activation_bounds(
     return low.astype(np.int64), high.astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Anchor:
+    """A forward pass that a restricted problem starts from.
+
+    Parameters
+    ----------
+    levels : list of ndarray of int, shape (n_out, n_in + 1)
+        Weights of each layer, thresholds last.
+    z : list of ndarray of int, shape (N, n_out)
+        Pre-activations of each layer under these weights.
+    """
+
+    levels: list[IntArray]
+    z: list[IntArray]
+
+
+def propagate_around(
+    network: Network,
+    X: IntArray,
+    splines: tuple[Spline, ...],
+    boxes: Sequence[LayerBox],
+    anchor: Anchor,
+) -> list[LayerBounds]:
+    """The bounds of :func:`propagate`, at the cost of what may change around the anchor.
+
+    Only columns that change count, the anchor's share of them taken out and their box put in:
+
+        low = z + least(W_C, a_C) - W_C a_C,    C = inputs undecided or with an undecided weight.
+    """
+    units = network.units(splines)
+    bounds: list[LayerBounds] = []
+    a = a_low = a_high = X
+    for number, box in enumerate(boxes):
+        loose = box.weight_low < box.weight_high
+        moving = (a_low < a_high).any(axis=0) if number else np.zeros(X.shape[1], dtype=bool)
+        columns = np.flatnonzero(moving | loose.any(axis=0))
+        rows = np.flatnonzero(loose.any(axis=1) | (box.bias_low < box.bias_high) | moving.any())
+        part = np.ix_(rows, columns)
+        level = anchor.levels[number]
+        inner = LayerBox(
+            box.weight_low[part], box.weight_high[part], box.bias_low[rows], box.bias_high[rows]
+        )
+        rest = anchor.z[number][:, rows] - units[number] * level[rows, -1]
+        if len(columns):
+            rest = rest - (a[:, columns].astype(float) @ level[part].T).astype(np.int64)
+        low, high = pre_activation_bounds(
+            inner, units[number], a_low[:, columns], a_high[:, columns]
+        )
+        z_low, z_high = anchor.z[number].copy(), anchor.z[number].copy()
+        z_low[:, rows], z_high[:, rows] = rest + low, rest + high
+        bounds.append(LayerBounds(a_low, a_high, z_low, z_high))
+        if number < len(splines):
+            a = splines[number].units(anchor.z[number]).astype(np.int64)
+            a_low, a_high = a.copy(), a.copy()
+            least, greatest = splines[number].bounds(z_low[:, rows], z_high[:, rows])
+            a_low[:, rows], a_high[:, rows] = least, greatest
+    return bounds
+
+
 def propagate(
     network: Network,
     X_low: IntArray,

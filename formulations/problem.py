@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from formulations.checks import checked_inputs, checked_targets
+from formulations.checks import checked_free, checked_inputs, checked_targets
 from formulations.errors import InvalidInputError, choose
-from formulations.intervals import LayerBounds, propagate
+from formulations.intervals import Anchor, LayerBounds, propagate, propagate_around
 from formulations.labels import Family
 from formulations.losses import Loss
 from formulations.losses import loss as resolve_loss
@@ -23,7 +23,7 @@ from formulations.neurons import ENCODINGS
 from formulations.qcbo import QCBO
 from formulations.sizes import ModelSize, model_size, refuse_if_too_large
 from formulations.splines import Spline
-from formulations.training_model import ModelBuilder, TrainingModel
+from formulations.training_model import Layout, ModelBuilder, TrainingModel, layout
 from formulations.weight_bits import FreeLayer, bit_table, free_layers, one_hot_words
 
 BitArray = npt.NDArray[np.int8]
@@ -106,6 +106,8 @@ class TrainingProblem:
         self.sample_numbers: IntArray = np.arange(len(self.X))
         self.num_samples_in_all = len(self.X)
         self._models: dict[str | None, TrainingModel] = {}
+        self._anchor: Anchor | None = None
+        self._forward: tuple[bytes, Anchor] | None = None
 
     def _copy(self) -> TrainingProblem:
         """The same problem without what is cached, to be narrowed."""
@@ -117,7 +119,7 @@ class TrainingProblem:
             if isinstance(member, cached_property)
         }
         twin.__dict__.update({k: v for k, v in self.__dict__.items() if k not in cached})
-        twin._models = {}
+        twin._models, twin._forward = {}, None
         return twin
 
     # -- shape ------------------------------------------------------------------------------------
@@ -153,7 +155,14 @@ class TrainingProblem:
         """Interval propagation with the free bits free and the others fixed."""
         layers = zip(self.network.layers, self.free_layers, strict=True)
         boxes = [free.box(layer) for layer, free in layers]
+        if self._anchor is not None:
+            return propagate_around(self.network, self.X, self.splines, boxes, self._anchor)
         return propagate(self.network, self.X, self.X, self.splines, boxes)[0]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Which neurons need bits: what propagation has not decided and a loss depends on."""
+        return layout(self)
 
     def free_words(self) -> list[IntArray]:
         """Positions in ``free`` of the free one-hot words, an array (words, bits) per codebook."""
@@ -216,7 +225,9 @@ class TrainingProblem:
 
     def pre_activations(self, bits: npt.ArrayLike) -> list[IntArray]:
         """z_l of every layer for many candidates, bits (R, num_free_bits) -> arrays (R, N, n_l)."""
-        full = self.full_bits(bits)
+        return self._pre_activations(self.full_bits(bits))
+
+    def _pre_activations(self, full: BitArray) -> list[IntArray]:
         offsets = self.network.bit_offsets()
         a: FloatArray = self.X.astype(float)
         result = []
@@ -348,6 +359,8 @@ class TrainingProblem:
         twin.X, twin.y = self.X[samples], self.y[samples]
         twin.target_index = self.target_index[samples]
         twin.sample_numbers = self.sample_numbers[samples]
+        if self._anchor is not None:
+            twin._anchor = Anchor(self._anchor.levels, [z[samples] for z in self._anchor.z])
         return twin
 
     def blocks(self, size: int) -> list[TrainingProblem]:
@@ -374,7 +387,7 @@ class TrainingProblem:
         InvalidInputError
             For an empty free set, unknown bits, or part of a one-hot word.
         """
-        numbers = self._bit_numbers(free)
+        numbers = checked_free(free, self.bit_labels)
         if isinstance(incumbent, Weights):
             bits = self.network.encode_bits(incumbent)
         else:
@@ -393,23 +406,15 @@ class TrainingProblem:
                 )
         twin = self._copy()
         twin.free, twin.incumbent_bits = numbers, bits.copy()
+        twin._anchor = self._forward_pass(bits)
         return twin
 
-    def _bit_numbers(self, free: Sequence[int | str] | npt.ArrayLike) -> IntArray:
-        values = list(np.asarray(free).ravel().tolist())
-        if not values:
-            raise InvalidInputError("the free set is empty: free at least one weight bit")
-        if isinstance(values[0], str):
-            positions = {label: number for number, label in enumerate(self.bit_labels)}
-            unknown = [v for v in values if v not in positions]
-            if unknown:
-                raise InvalidInputError(
-                    f"unknown weight bit {unknown[0]!r} in the free set: labels look like "
-                    f"{self.bit_labels[0]!r}"
-                )
-            values = [positions[v] for v in values]
-        n = self.network.num_weight_bits
-        numbers = np.unique(np.asarray(values))
-        if numbers.dtype.kind not in "iu" or numbers[0] < 0 or numbers[-1] >= n:
-            raise InvalidInputError(f"free set {values[:5]!r}: expected bit numbers 0 .. {n - 1}")
-        return numbers.astype(np.int64)
+    def _forward_pass(self, bits: BitArray) -> Anchor:
+        """The forward pass of all weight bits; the last one is kept for the next restriction."""
+        key = bits.tobytes()
+        if self._forward is None or self._forward[0] != key:
+            none = np.zeros(0, dtype=np.int64)
+            levels = [layer.fixed for layer in free_layers(self.network, none, bits)]
+            z = [z[0] for z in self._pre_activations(bits[None])]
+            self._forward = (key, Anchor(levels, z))
+        return self._forward[1]

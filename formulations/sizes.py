@@ -23,7 +23,6 @@ from formulations.errors import InvalidInputError, ModelSizeError
 from formulations.network import Network
 from formulations.neurons import encoding_for
 from formulations.neurons.base import Counts, linear_word_counts
-from formulations.training_model import layout
 
 if TYPE_CHECKING:
     from formulations.problem import TrainingProblem
@@ -87,25 +86,24 @@ def _walk(
 
     The last two are per undecided neuron.  Nothing is built: bounds, tables and sums only.
     """
-    plan = layout(problem)
-    terms = np.zeros(problem.X.shape, dtype=np.int64)
+    plan = problem.layout
+    terms = np.zeros(problem.X.shape)
     constant: FloatArray = problem.X.astype(float)
     for number, bounds in enumerate(plan.bounds):
         free = problem.free_layers[number]
         sample, unit = np.nonzero(plan.states[number])
         low, high = bounds.z_low[sample, unit], bounds.z_high[sample, unit]
-        weights = free.free_bits[:, :-1]
-        products = (terms @ weights.T)[sample, unit]
-        entries = (
-            (constant != 0) @ weights.T
-            + free.free_bits[:, -1]
-            + terms @ (free.fixed[:, :-1] != 0).T
-        )[sample, unit] + products
+        units, position = np.unique(unit, return_inverse=True)
+        weights = free.free_bits[units].astype(float)
+        fixed = (free.fixed[units, :-1] != 0).astype(float)
+        products = (terms @ weights[:, :-1].T)[sample, position].astype(np.int64)
+        entries = (constant != 0) @ weights[:, :-1].T + weights[:, -1] + terms @ fixed.T
+        entries = entries[sample, position].astype(np.int64) + products
         counts = _state_counts(problem, encoding, number, sample, unit, low, high)
         yield counts, products, entries
         if number < len(problem.splines):
             following = plan.bounds[number + 1]
-            terms = np.zeros(bounds.z_low.shape, dtype=np.int64)
+            terms = np.zeros(bounds.z_low.shape)
             terms[sample, unit] = counts.terms
             constant = np.where(plan.states[number], 1.0, following.a_low)
 

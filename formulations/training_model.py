@@ -112,7 +112,7 @@ class ModelBuilder:
 
     def build(self) -> TrainingModel:
         """The whole walk: weight bits, hidden layers, outputs."""
-        plan = layout(self.problem)
+        plan = self.problem.layout
         self.weight_variable = self._weight_bits()
         values = _Forms.inputs(self.problem.X)
         for number in range(len(self.problem.splines)):
