@@ -1,0 +1,1 @@
+"""Compiled inner loops, and what prepares a training problem for them."""
