@@ -312,17 +312,17 @@ def anneal(
     best: Array,
     best_loss: float,
     goal: float,
-) -> tuple[float, float, int]:
+) -> tuple[float, int, float]:
     """Metropolis steps at a falling temperature; the best visited choice goes to ``best``.
 
     One flip moves one weight, drawn uniformly, to another of its levels, drawn uniformly, and is
     kept with probability min(1, exp(-change of the loss / temperature)).  Ends early when the best
-    loss is no more than ``goal``.  Returns the best loss, the sum of |change of the loss| over all
-    flips, and the number of flips kept.
+    loss is no more than ``goal``.  Returns the best loss, the number of flips proposed, and the sum
+    of their |change of the loss|.
     """
     rows, levels, pieces, plan, dirty, target, table, start, losses = state
     layers, neurons, sources, firsts, counts, choices, choice = moves
-    loss, spread, kept = 0.0, 0.0, 0
+    loss, spread, proposals = 0.0, 0.0, 0
     for c in range(losses.shape[1]):
         loss += losses[0, c]
     for _ in range(flips):
@@ -338,18 +338,18 @@ def anneal(
             rows, levels, pieces, plan, dirty, target, table, start, losses,
             layer, neuron, source, change,
         )  # fmt: skip
+        proposals += 1
         rise = proposed - loss
         spread += abs(rise)
         if rise <= 0 or rng.random() < math.exp(-rise / temperature):
             commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
             choice[k] = new
             loss = proposed
-            kept += 1
             if loss < best_loss:
                 best_loss = loss
                 best[:] = choice
         temperature *= cooling
-    return best_loss, spread, kept
+    return best_loss, proposals, spread
 
 
 @njit(nogil=True, cache=True)

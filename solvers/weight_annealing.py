@@ -1,0 +1,230 @@
+"""Simulated annealing of the weights themselves, by the true loss: the rival of every Ising route.
+
+All states of a network are functions of its weights, so that no constraint is needed: flip a
+weight, update the forward pass where it changes, keep the flip with the Metropolis probability
+min(1, exp(-change of the loss / temperature)) [Kirkpatrick, Gelatt, Vecchi 1983].
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError
+from solvers.kernels.incremental import anneal
+from solvers.kernels.landscape import Landscape
+from solvers.result import Callback, Result, Run, Status
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+IntArray = npt.NDArray[np.int64]
+
+START, END = 0.15, 0.005
+"""Default temperatures, in units of the mean |change of the loss| of a flip at random weights."""
+
+PROBES = 256
+"""Flips at infinite temperature that measure that mean."""
+
+STEPS = 20
+"""Least number of steps of a restart; callbacks and limits come in between."""
+
+WORK = 3e8
+"""Most sample updates in a step: some ten milliseconds, so that limits are kept closely."""
+
+
+@dataclass(frozen=True)
+class WeightAnnealing:
+    """Simulated annealing directly on the weights.
+
+    A flip moves one weight or threshold, drawn uniformly, to another level of its code; its exact
+    change of the training loss is found by an incremental forward pass.  The temperature falls
+    geometrically from the first flip of a restart to the last.  The best weights ever visited are
+    returned, not the last.
+
+    Parameters
+    ----------
+    flips : int
+        Proposed flips of each restart.
+    restarts : int or None
+        Independent restarts from random weights; None goes on until the time limit.
+    seed : int
+        Same seed, same result, unless the time limit cuts in.
+    time_limit : float, optional
+        Seconds.
+    callbacks : tuple of callable
+        Called after each step with a ``Progress``; one that returns True stops the run.
+    start_temperature, end_temperature : float, optional
+        In units of the loss.  None takes 0.15 and 0.005 times the mean |change of the loss| of a
+        flip at random weights.
+
+    Raises
+    ------
+    InvalidInputError
+        For values out of range.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> result = WeightAnnealing(flips=500, seed=0).solve(problem)
+    >>> result.loss, result.status
+    (2.0, <Status.FINISHED: 'finished'>)
+    """
+
+    flips: int = 20_000
+    restarts: int | None = 1
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+    start_temperature: float | None = None
+    end_temperature: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("flips", self.flips), ("restarts", self.restarts)):
+            whole = isinstance(value, (int, np.integer)) and value >= 1
+            if not whole and not (name == "restarts" and value is None):
+                raise InvalidInputError(f"{name}={value!r}: expected a positive integer")
+        if self.restarts is None and self.time_limit is None:
+            raise InvalidInputError("restarts=None never ends: give a time_limit or a number")
+        start, end = self.start_temperature, self.end_temperature
+        for name, limit in (("start_temperature", start), ("end_temperature", end)):
+            if limit is not None and not 0 < limit < np.inf:
+                raise InvalidInputError(f"{name}={limit!r}: expected a positive number or None")
+        if start is not None and end is not None and end > start:
+            raise InvalidInputError(
+                f"end_temperature={end!r} is above start_temperature={start!r}: "
+                "the temperature falls, so swap them"
+            )
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Anneal the free weight bits of ``problem``.
+
+        Parameters
+        ----------
+        problem : TrainingProblem
+
+        Returns
+        -------
+        Result
+            Its status is OPTIMAL, with a lower bound, where the loss has met the least that any
+            outputs in range could have (zero for the hinge loss).  ``history`` has a row per step;
+            ``info`` the ``flips`` proposed, ``flips_per_second`` and both temperatures.
+        """
+        run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
+        streams = np.random.SeedSequence(self.seed)
+        walk = _Walk(problem, np.random.default_rng(streams.spawn(1)[0]))
+        walk.offer_best(run)
+        hot, cold = self._temperatures(walk)
+        cooling = (cold / hot) ** (1 / max(1, self.flips - 1))
+        steps = max(STEPS, int(self.flips * _updates_per_flip(problem) / WORK) + 1)
+        size = -(-self.flips // steps)
+        steps = -(-self.flips // size)
+        with run.guarded():
+            for t in run.steps(None if self.restarts is None else self.restarts * steps):
+                if walk.at_floor:
+                    break
+                done = (t - 1) % steps * size
+                if done == 0:
+                    walk.restart(np.random.default_rng(streams.spawn(1)[0]))
+                temperature = hot * cooling**done
+                if walk.flip(min(size, self.flips - done), temperature, cooling):
+                    walk.offer_best(run)
+                run.history.record(
+                    iteration=t,
+                    flips=walk.flips,
+                    temperature=temperature,
+                    loss=walk.loss,
+                    best_loss=run.incumbent.loss,
+                )
+        if walk.at_floor:
+            run.status = Status.OPTIMAL
+        return run.result(
+            problem,
+            lower_bound=walk.landscape.floor if walk.at_floor else None,
+            flips=walk.flips,
+            flips_per_second=walk.flips / walk.seconds if walk.flips else 0.0,
+            start_temperature=hot,
+            end_temperature=cold,
+        )
+
+    def _temperatures(self, walk: _Walk) -> tuple[float, float]:
+        """First and last temperature; what is not given follows from the scale of a flip.
+
+        Where one is given, the other one meets it rather than cross it.
+        """
+        start, end = self.start_temperature, self.end_temperature
+        scale = 1.0 if start and end else walk.mean_change()
+        hot, cold = start or START * scale, end or END * scale
+        return (hot, min(hot, cold)) if end is None else (max(hot, cold), cold)
+
+
+class _Walk:
+    """A walk over the weights of a problem, and the best that it has met."""
+
+    def __init__(self, problem: TrainingProblem, rng: np.random.Generator) -> None:
+        self.problem, self.landscape = problem, Landscape(problem)
+        self.flips, self.seconds = 0, 0.0
+        self._best_value = np.inf
+        floor = self.landscape.floor
+        self._goal = self.landscape.value(floor + 1e-9 * max(1.0, abs(floor)))
+        self.restart(rng)
+
+    def restart(self, rng: np.random.Generator) -> None:
+        """Go to random weights."""
+        self._rng = rng
+        choice = rng.integers(self.landscape.moves.count)
+        value = self.landscape.value(self.landscape.set_choice(choice))
+        if value < self._best_value:
+            self._best, self._best_value = choice, value
+
+    @property
+    def loss(self) -> float:
+        """Training loss where the walk is."""
+        return self.landscape.loss(float(self.landscape.state.losses[0].sum()))
+
+    @property
+    def at_floor(self) -> bool:
+        """Whether no weights can be better than the best ones met."""
+        return self._best_value <= self._goal
+
+    def flip(self, count: int, temperature: float, cooling: float) -> bool:
+        """Propose ``count`` flips; return whether the best has improved."""
+        before, clock = self._best_value, time.perf_counter()
+        self._best_value, proposals, _ = self._anneal(
+            count, temperature / self.landscape.unit, cooling, self._best, before
+        )
+        self.seconds += time.perf_counter() - clock
+        self.flips += proposals
+        return self._best_value < before
+
+    def mean_change(self) -> float:
+        """Mean |change of the loss| over flips that are all kept; 1 if nothing ever changes."""
+        _, proposals, spread = self._anneal(PROBES, np.inf, 1.0, self._best.copy(), np.inf)
+        return self.landscape.unit * spread / max(1, proposals) or 1.0
+
+    def _anneal(
+        self, count: int, temperature: float, cooling: float, best: IntArray, best_value: float
+    ) -> tuple[float, int, float]:
+        state, moves = self.landscape.state, self.landscape.moves
+        found: tuple[float, int, float] = anneal(
+            state, moves, self._rng, count, temperature, cooling, best, best_value, self._goal
+        )
+        return found
+
+    def offer_best(self, run: Run) -> None:
+        """Score the best choice by the problem's own forward pass and offer it."""
+        bits = self.landscape.bits(self._best)[None]
+        run.incumbent.offer(bits, self.problem.losses(bits))
+
+
+def _updates_per_flip(problem: TrainingProblem) -> int:
+    """Numbers computed for one flip in the first layer: a neuron, then all layers above."""
+    above = problem.network.widths[2:]
+    return problem.num_samples * (8 + sum(above[:1]) + sum(n * m for n, m in pairwise(above)))
