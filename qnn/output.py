@@ -98,6 +98,11 @@ def check_writable(path: str | PathLike[str]) -> Path:
         raise FileAccessError(
             f"cannot write {str(place)!r}: it is a folder; give the name of a file in it"
         )
+    if place.exists() and not place.is_file():
+        raise FileAccessError(
+            f"cannot write {str(place)!r}: it is no ordinary file; give the name of one, or - for "
+            "standard output"
+        )
     if not os.access(place.parent, os.W_OK) or (place.exists() and not os.access(place, os.W_OK)):
         raise FileAccessError(
             f"cannot write {str(place)!r}: no permission; change it or choose another place"
