@@ -194,10 +194,16 @@ class Run:
         while (iterations is None or t < iterations) and not self.exhausted():
             t += 1
             yield t
-            progress = Progress(t, iterations, self.incumbent.loss, self.seconds)
-            if any([callback(progress) for callback in self.callbacks]):
-                self.status = Status.INTERRUPTED
+            if self.told_to_stop(t, iterations):
                 return
+
+    def told_to_stop(self, iteration: int, iterations: int | None = None) -> bool:
+        """Call the callbacks; whether one asked to stop, which sets the status."""
+        progress = Progress(iteration, iterations, self.incumbent.loss, self.seconds)
+        if any([callback(progress) for callback in self.callbacks]):
+            self.status = Status.INTERRUPTED
+            return True
+        return False
 
     @contextmanager
     def guarded(self) -> Iterator[None]:

@@ -75,7 +75,7 @@ class WeightAnnealing:
     >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
     >>> result = WeightAnnealing(flips=500, seed=0).solve(problem)
     >>> result.loss, result.status
-    (2.0, <Status.FINISHED: 'finished'>)
+    (0.0, <Status.OPTIMAL: 'optimal'>)
     """
 
     flips: int = 20_000
@@ -179,7 +179,7 @@ class _Walk:
     def restart(self, rng: np.random.Generator) -> None:
         """Go to random weights."""
         self._rng = rng
-        choice = rng.integers(self.landscape.moves.count)
+        choice = rng.integers(self.landscape.moves.num_levels)
         value = self.landscape.value(self.landscape.set_choice(choice))
         if value < self._best_value:
             self._best, self._best_value = choice, value

@@ -77,14 +77,14 @@ class Moves(NamedTuple):
     """The weights that may change, and to which levels.
 
     Weight k is (neuron[k], source[k]) of layer[k]; its levels are
-    ``levels[first[k] : first[k] + count[k]]``, of which number ``choice[k]`` is set.
+    ``levels[first[k] : first[k] + num_levels[k]]``, of which number ``choice[k]`` is set.
     """
 
     layer: Array
     neuron: Array
     source: Array
     first: Array
-    count: Array
+    num_levels: Array
     levels: Array
     choice: Array
 
@@ -162,7 +162,7 @@ def _activate(rows: Array, pieces: Array, plan: Array, layer: int, neuron: int) 
     delta = plan[layer, DELTA] + neuron
     first, last = plan[layer, PIECE], plan[layer + 1, PIECE]
     _apply_pieces(rows, plan[layer, Z_NEW] + neuron, pieces, first, last, delta)
-    return _subtract(rows, delta, plan[layer + 1, A] + neuron)
+    return bool(_subtract(rows, delta, plan[layer + 1, A] + neuron))
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -321,7 +321,7 @@ def anneal(
     of their |change of the loss|.
     """
     rows, levels, pieces, plan, dirty, target, table, start, losses = state
-    layers, neurons, sources, firsts, counts, choices, choice = moves
+    layers, neurons, sources, firsts, num_levels, choices, choice = moves
     loss, spread, proposals = 0.0, 0.0, 0
     for c in range(losses.shape[1]):
         loss += losses[0, c]
@@ -330,8 +330,8 @@ def anneal(
             break
         k = int(rng.random() * len(layers))
         old, new = choice[k], 1 - choice[k]
-        if counts[k] > 2:
-            new = (old + 1 + int(rng.random() * (counts[k] - 1))) % counts[k]
+        if num_levels[k] > 2:
+            new = (old + 1 + int(rng.random() * (num_levels[k] - 1))) % num_levels[k]
         change = choices[firsts[k] + new] - choices[firsts[k] + old]
         layer, neuron, source = layers[k], neurons[k], sources[k]
         proposed = propose(
@@ -370,7 +370,7 @@ def enumerate_choices(
     ``direction`` (K,) as ones.  Returns the best loss, and whether all choices have been visited.
     """
     rows, levels, pieces, plan, dirty, target, table, start, losses = state
-    layers, neurons, sources, firsts, counts, choices, choice = moves
+    layers, neurons, sources, firsts, num_levels, choices, choice = moves
     for _ in range(steps):
         if best_loss <= goal:
             break
@@ -387,7 +387,7 @@ def enumerate_choices(
         )  # fmt: skip
         commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
         choice[k] = new
-        if new == 0 or new == counts[k] - 1:
+        if new == 0 or new == num_levels[k] - 1:
             direction[k] = -direction[k]
             focus[k] = focus[k + 1]
             focus[k + 1] = k + 1

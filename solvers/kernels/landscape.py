@@ -63,7 +63,7 @@ class Landscape:
     >>> landscape.num_choices
     9
     >>> landscape.set_bits([1, 0, 0, 0]), landscape.moves.choice.tolist()
-    (1.0, [1, 0])
+    (0.0, [1, 0])
     """
 
     def __init__(self, problem: TrainingProblem) -> None:
@@ -82,7 +82,7 @@ class Landscape:
     @property
     def num_choices(self) -> int:
         """Number of distinct weight vectors: the product of the numbers of levels."""
-        return prod(self.moves.count.tolist())
+        return prod(self.moves.num_levels.tolist())
 
     def loss(self, value: float) -> float:
         """Training loss of a loss in the state's unit."""
@@ -110,8 +110,8 @@ class Landscape:
             levels[here] = matrix[moves.neuron[here], moves.source[here]]
         # levels ascend within a weight, so that the number of smaller ones is the place
         choice = np.zeros_like(levels)
-        for place in range(1, int(moves.count.max())):
-            inside = place < moves.count
+        for place in range(1, int(moves.num_levels.max())):
+            inside = place < moves.num_levels
             reached = moves.levels[moves.first[inside] + place] <= levels[inside]
             choice[inside] += reached
         return choice
@@ -202,7 +202,7 @@ def _moves(groups: list[_Group]) -> tuple[Moves, BitArray, IntArray]:
         neuron=np.concatenate([group.neuron for group in groups]),
         source=np.concatenate([group.source for group in groups]),
         first=np.concatenate(firsts),
-        count=np.repeat([len(group.change) for group in groups], sizes),
+        num_levels=np.repeat([len(group.change) for group in groups], sizes),
         levels=np.concatenate(levels),
         choice=np.zeros(sum(sizes), dtype=np.int64),
     )

@@ -120,7 +120,8 @@ def _margin(problem: TrainingProblem) -> LossForm | None:
     differences = [np.diff(column, prepend=0) for column in (slopes, intercepts)]
     positive = problem.target_index.T == 1
     margins = np.array([min(low, shift - high), max(high, shift - low)])
-    least, greatest = Spline(along.breakpoints, slopes, intercepts).bounds(*margins)
+    whole = Spline(along.breakpoints, slopes.astype(float), intercepts.astype(float))
+    least, greatest = whole.bounds(*margins)
     return LossForm(
         unit=float(unit),
         offset=float(unit) * zero * problem.target_index.size,
@@ -144,8 +145,9 @@ def _least(problem: TrainingProblem) -> FloatArray:
 def _mirror(against: Spline, along: Spline, low: int, high: int) -> int | None:
     """The shift, 0 or -1, with against(z) = along(shift - z) for every z in [low, high]."""
     for shift in (0, -1):
-        ends = [[low, high], against.breakpoints, shift - along.breakpoints + 1]
-        corners = np.clip(np.concatenate(ends), low, high)
+        ends = np.array([low, high])
+        breaks = [against.breakpoints, shift - along.breakpoints + 1]
+        corners = np.clip(np.concatenate([ends, *breaks]), low, high)
         z = np.unique(np.clip(corners[:, None] + np.array([-1, 0, 1]), low, high))
         if np.allclose(against(z), along(shift - z), rtol=1e-12, atol=1e-12):
             return shift
@@ -160,6 +162,7 @@ def common_unit(values: FloatArray, largest_denominator: int = 10_000) -> Fracti
     >>> common_unit(np.array([0.5, -0.75, 2.0]))
     Fraction(1, 4)
     """
+    values = np.unique(values)
     fractions = [Fraction(float(v)).limit_denominator(largest_denominator) for v in values]
     near = np.allclose([float(f) for f in fractions], values, rtol=1e-13, atol=1e-13)
     denominator = lcm(*(f.denominator for f in fractions))

@@ -1,0 +1,264 @@
+"""The exact optimum, or a certified bound, of a binary model by CP-SAT (extra ``exact``)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from formulations.errors import InfeasibleModelError, InvalidInputError, MissingExtraError
+from formulations.qcbo import QCBO
+from solvers.kernels.loss_form import common_unit
+from solvers.result import Status
+
+if TYPE_CHECKING:
+    from ortools.sat.python import cp_model
+
+BitArray = npt.NDArray[np.int8]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+LARGEST_SUM = 2**60
+"""CP-SAT adds up in 64 bits: the sum of |coefficients| of a row or of the objective stays below."""
+
+RESOLUTION = 2**50
+"""Where the objective must be rounded, its sum of |coefficients| becomes this many units."""
+
+TOLERANCE = 1e-9
+"""Rounding of the objective below this share still counts as a proof of optimality."""
+
+OnSolution = Callable[[BitArray, float, float], bool | None]
+"""Called with each better x, its objective and the bound so far; True asks to stop."""
+
+
+@dataclass(frozen=True)
+class ModelSolution:
+    """What :func:`solve_qcbo` returns.
+
+    Parameters
+    ----------
+    x : ndarray of int8, shape (n,), or None
+        Best feasible point found.
+    objective : float
+        Its objective; infinite without a point.
+    bound : float
+        Certified: no feasible point has a smaller objective.
+    status : Status
+        OPTIMAL if ``objective`` is proven to be the least; TIME_LIMIT or INTERRUPTED.
+    """
+
+    x: BitArray | None
+    objective: float
+    bound: float
+    status: Status
+
+
+def solve_qcbo(
+    model: QCBO,
+    *,
+    time_limit: float | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    hint: npt.ArrayLike | None = None,
+    on_solution: OnSolution | None = None,
+) -> ModelSolution:
+    """Minimise a model by CP-SAT.
+
+    Products and quadratic terms become clauses on binary variables.  Real coefficients of the
+    objective are scaled to integers, exactly where they have a simple common unit; where they must
+    be rounded, what the rounding could change is taken off the bound.
+
+    Parameters
+    ----------
+    model : QCBO
+    time_limit : float, optional
+        Seconds.
+    seed, workers : int
+        Random seed and number of threads; the same both times, the same result, unless the time
+        limit cuts in.
+    hint : array of 0/1, shape (n,), optional
+        Where the search begins, best a feasible point.
+    on_solution : callable, optional
+        Called with each better point, its objective, and the bound so far; True asks to stop.
+
+    Raises
+    ------
+    MissingExtraError
+        Without ortools.
+    InfeasibleModelError
+        If no point satisfies every row, which is proven then.
+    InvalidInputError
+        For rows that have no integer form, or coefficients beyond 64 bits.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([-1.0, -1.0, 0.5], [[1.0, 1.0, -1.0]], [1.0])
+    >>> solution = solve_qcbo(model)
+    >>> solution.x.tolist(), solution.objective, solution.bound, solution.status
+    ([1, 1, 1], -1.5, -1.5, <Status.OPTIMAL: 'optimal'>)
+    """
+    started = time.perf_counter()
+    cp_model = import_cp_model()
+    program = _Program.of(model, cp_model)
+    if hint is not None:
+        for variable, value in zip(program.x, model.array(hint).tolist(), strict=True):
+            program.cp.add_hint(variable, value)
+    solver = cp_model.CpSolver()
+    solver.parameters.random_seed = seed % 2**31
+    solver.parameters.num_workers = workers
+    solver.parameters.interleave_search = workers > 1  # threads in turns: deterministic
+    if time_limit is not None:
+        left = max(0.0, time_limit - (time.perf_counter() - started))
+        solver.parameters.max_time_in_seconds = left
+    watch = _watcher(cp_model, program, model, on_solution)
+    code = solver.solve(program.cp, watch)
+    if watch.error is not None:
+        raise watch.error
+    if code == cp_model.INFEASIBLE:
+        raise InfeasibleModelError(
+            f"the model of {model.num_variables} variables and {model.num_rows} rows is "
+            "infeasible, which is proven: no assignment satisfies every row"
+        )
+    if code == cp_model.MODEL_INVALID:
+        raise InvalidInputError(f"CP-SAT cannot take the model: {program.cp.validate()}")
+    bound = program.safe_bound(solver.best_objective_bound)
+    if code == cp_model.UNKNOWN:
+        return ModelSolution(None, float("inf"), bound, _why(watch, started, time_limit))
+    x = np.array([solver.value(variable) for variable in program.x], dtype=np.int8)
+    objective = float(model.objective(x))
+    slack = 2 * program.error <= TOLERANCE * max(1.0, abs(objective))
+    if code == cp_model.OPTIMAL and slack:
+        return ModelSolution(x, objective, min(bound, objective), Status.OPTIMAL)
+    status = Status.FINISHED if code == cp_model.OPTIMAL else _why(watch, started, time_limit)
+    return ModelSolution(x, objective, min(bound, objective), status)
+
+
+def import_cp_model() -> Any:
+    """CP-SAT's Python module."""
+    try:
+        from ortools.sat.python import cp_model
+    except ImportError as error:
+        raise MissingExtraError(
+            "CP-SAT is not installed: pip install 'qnn-ising[exact]' brings it"
+        ) from error
+    return cp_model
+
+
+def _why(watch: Any, started: float, time_limit: float | None) -> Status:
+    """Why an unfinished search ended; CP-SAT itself takes Ctrl-C for a request to stop."""
+    in_time = time_limit is None or time.perf_counter() - started < time_limit
+    return Status.INTERRUPTED if watch.stopped or in_time else Status.TIME_LIMIT
+
+
+def _watcher(cp_model: Any, program: _Program, model: QCBO, on_solution: OnSolution | None) -> Any:
+    """CP-SAT's callback; an exception must not cross the solver, so that it is kept for later."""
+
+    class Watcher(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.stopped = False
+            self.error: BaseException | None = None
+
+        def on_solution_callback(self) -> None:
+            if on_solution is None or self.stopped:
+                return
+            try:
+                x = np.array([self.value(variable) for variable in program.x], dtype=np.int8)
+                bound = program.safe_bound(self.best_objective_bound)
+                self.stopped = bool(on_solution(x, float(model.objective(x)), bound))
+            except BaseException as error:
+                self.error, self.stopped = error, True
+            if self.stopped:
+                self.stop_search()
+
+    return Watcher()
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A CP-SAT model with the variables of a QCBO.
+
+    objective of the QCBO = offset + unit * (objective of the CP-SAT model), up to ``error``.
+    """
+
+    cp: cp_model.CpModel
+    x: list[cp_model.IntVar]
+    unit: float
+    offset: float
+    error: float
+
+    @classmethod
+    def of(cls, model: QCBO, cp_model: Any) -> _Program:
+        cp = cp_model.CpModel()
+        x = [cp.new_bool_var("") for _ in range(model.num_variables)]
+        _add_rows(cp, cp_model, x, model)
+        for u, v, w in model.products.tolist():
+            cp.add_implication(x[u], x[v])
+            cp.add_implication(x[u], x[w])
+            cp.add_bool_or(~x[v], ~x[w], x[u])
+        pairs = model.quadratic.tocoo()
+        known = {(min(v, w), max(v, w)): u for u, v, w in model.products.tolist()}
+        terms = list(x)
+        for i, j, value in zip(pairs.row.tolist(), pairs.col.tolist(), pairs.data, strict=True):
+            terms.append(x[known[i, j]] if (i, j) in known else _product(cp, x[i], x[j], value))
+        coefficients = np.concatenate([model.linear, pairs.data])
+        unit, whole = _integers(coefficients)
+        cp.minimize(cp_model.LinearExpr.weighted_sum(terms, whole.tolist()))
+        error = float(np.abs(coefficients - unit * whole).sum())
+        return cls(cp, x, unit, float(model.offset), error)
+
+    def safe_bound(self, bound: float) -> float:
+        """Bound of the QCBO from one of the CP-SAT model."""
+        return self.offset + self.unit * bound - self.error
+
+
+def _product(cp: cp_model.CpModel, v: Any, w: Any, coefficient: float) -> Any:
+    """A variable that equals v w wherever a term coefficient * v * w is minimised."""
+    u = cp.new_bool_var("")
+    if coefficient < 0:
+        cp.add_implication(u, v)
+        cp.add_implication(u, w)
+    else:
+        cp.add_bool_or(~v, ~w, u)
+    return u
+
+
+def _integers(values: FloatArray) -> tuple[float, IntArray]:
+    """(unit, k) with values = unit * k, rounded where there is no simple unit."""
+    unit = common_unit(values)
+    if unit is not None and np.abs(values).sum() / float(unit) < LARGEST_SUM:
+        scaled = values * unit.denominator / unit.numerator
+        return float(unit), np.rint(scaled).astype(np.int64)
+    # a power of two, so that scaling by it is exact
+    step = 2.0 ** np.ceil(np.log2(max(np.abs(values).sum(), 1e-300) / RESOLUTION))
+    return float(step), np.rint(values / step).astype(np.int64)
+
+
+def _add_rows(cp: cp_model.CpModel, cp_model: Any, x: list[Any], model: QCBO) -> None:
+    """Linear rows with their coefficients as integers."""
+    rows = sp.csr_array(model.rows)
+    for r in range(model.num_rows):
+        inside = slice(rows.indptr[r], rows.indptr[r + 1])
+        values = np.append(rows.data[inside], model.rhs[r])
+        whole = np.rint(values)
+        if not np.array_equal(whole, values):
+            unit = common_unit(values, largest_denominator=10**6)
+            if unit is None:
+                raise InvalidInputError(
+                    f"row {model.row_labels[r]!r}: its coefficients have no common unit of a "
+                    "millionth or more, and CP-SAT takes integers only: round or scale the row"
+                )
+            whole = np.rint(values * unit.denominator / unit.numerator)
+        if np.abs(whole).sum() >= LARGEST_SUM:
+            raise InvalidInputError(
+                f"row {model.row_labels[r]!r}: coefficients beyond 2^60 are too large for CP-SAT"
+            )
+        *coefficients, rhs = whole.astype(np.int64).tolist()
+        variables = [x[i] for i in rows.indices[inside].tolist()]
+        left = cp_model.LinearExpr.weighted_sum(variables, coefficients)
+        cp.add(left == rhs) if model.equality[r] else cp.add(left <= rhs)

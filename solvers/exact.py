@@ -1,0 +1,207 @@
+"""The least training loss, proven: every weight vector, or CP-SAT on the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError, MissingExtraError, choose
+from solvers.cp_sat import import_cp_model, solve_qcbo
+from solvers.kernels.incremental import enumerate_choices
+from solvers.kernels.landscape import Landscape
+from solvers.result import Callback, Result, Run, Status
+from solvers.weight_annealing import WeightAnnealing
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+BitArray = npt.NDArray[np.int8]
+
+METHODS = ["auto", "enumeration", "cp-sat"]
+
+STEP = 2**16
+"""Weight vectors enumerated between two looks at the clock."""
+
+HINT_FLIPS = 20_000
+"""Flips of the weight annealing that gives CP-SAT its first incumbent."""
+
+
+@dataclass(frozen=True)
+class ExactSolver:
+    """Weights of proven least loss, or the best found in time with a certified bound.
+
+    Enumeration visits every weight vector in Gray-code order, one weight apart, by incremental
+    forward passes.  CP-SAT (extra ``exact``) takes the model of ``problem.qcbo()``, begun from a
+    quick annealing of the weights, and proves a bound even where it does not finish.
+
+    Parameters
+    ----------
+    time_limit : float, optional
+        Seconds.
+    seed : int
+        Same seed, same result, unless the time limit cuts in.
+    max_enumeration_bits : int
+        ``"auto"`` enumerates up to 2^max_enumeration_bits weight vectors.
+    method : {"auto", "enumeration", "cp-sat"}
+    encoding : {"twos-complement", "one-hot"} or None
+        Of the model that CP-SAT is given.
+    workers : int
+        Threads of CP-SAT.
+    callbacks : tuple of callable
+        Called after each step (enumeration) or better solution (CP-SAT) with a ``Progress``; one
+        that returns True stops the run.
+
+    Raises
+    ------
+    InvalidInputError
+        For options out of range or unknown names; by ``solve``, for more weight vectors than
+        ``max_enumeration_bits`` allows if the method is enumeration.
+    MissingExtraError
+        By ``solve``, if CP-SAT is needed and not installed.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [1, -1]], [1, -1, -1])
+    >>> result = ExactSolver().solve(problem)
+    >>> result.loss, result.lower_bound, result.status
+    (2.0, 2.0, <Status.OPTIMAL: 'optimal'>)
+    """
+
+    time_limit: float | None = None
+    seed: int = 0
+    max_enumeration_bits: int = 24
+    method: str = "auto"
+    encoding: str | None = None
+    workers: int = 2
+    callbacks: tuple[Callback, ...] = ()
+
+    def __post_init__(self) -> None:
+        choose("method", self.method, METHODS)
+        for name, value, most in (
+            ("max_enumeration_bits", self.max_enumeration_bits, 48),
+            ("workers", self.workers, 1024),
+        ):
+            if not isinstance(value, (int, np.integer)) or not 1 <= value <= most:
+                raise InvalidInputError(f"{name}={value!r}: expected an integer from 1 to {most}")
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """The least loss of ``problem``.
+
+        Parameters
+        ----------
+        problem : TrainingProblem
+
+        Returns
+        -------
+        Result
+            ``info["method"]`` says which way was taken; ``lower_bound`` is certified.
+        """
+        run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
+        landscape = Landscape(problem)
+        if self._enumerates(landscape):
+            return self._enumerate(problem, landscape, run)
+        return self._cp_sat(problem, landscape, run)
+
+    def _enumerates(self, landscape: Landscape) -> bool:
+        """Whether to enumerate; refuses what cannot be done."""
+        bits = log2(landscape.num_choices)
+        fits = bits <= self.max_enumeration_bits
+        if self.method == "enumeration" and not fits:
+            raise InvalidInputError(
+                f"2^{bits:.1f} weight vectors to enumerate, and max_enumeration_bits is "
+                f"{self.max_enumeration_bits}: take method='cp-sat', or free fewer weights "
+                "with problem.restrict"
+            )
+        if self.method == "cp-sat" or not fits:
+            try:
+                import_cp_model()
+            except MissingExtraError as error:
+                raise MissingExtraError(
+                    f"2^{bits:.1f} weight vectors, and max_enumeration_bits is "
+                    f"{self.max_enumeration_bits}, so that CP-SAT is needed: {error}"
+                ) from error
+            return False
+        return True
+
+    def _enumerate(self, problem: TrainingProblem, landscape: Landscape, run: Run) -> Result:
+        """Every weight vector; stops early where no outputs in range could do better."""
+        moves, floor = landscape.moves, landscape.floor
+        goal = landscape.value(floor + 1e-9 * max(1.0, abs(floor)))
+        best = np.zeros_like(moves.choice)
+        value = landscape.value(landscape.set_choice(best))
+        _offer(run, problem, landscape.bits(best))
+        focus, direction = np.arange(len(best) + 1), np.ones_like(best)
+        steps = -(-landscape.num_choices // STEP)
+        done = False
+        with run.guarded():
+            for t in run.steps(steps):
+                before = value
+                value, done = enumerate_choices(
+                    landscape.state, moves, focus, direction, STEP, best, value, goal
+                )
+                if value < before:
+                    _offer(run, problem, landscape.bits(best))
+                run.history.record(iteration=t, loss=run.incumbent.loss)
+                done = done or value <= goal
+                if done:
+                    break
+        if done:
+            run.status = Status.OPTIMAL
+        return run.result(
+            problem,
+            lower_bound=run.incumbent.loss if done else floor,
+            method="enumeration",
+            weight_vectors=landscape.num_choices,
+        )
+
+    def _cp_sat(self, problem: TrainingProblem, landscape: Landscape, run: Run) -> Result:
+        """CP-SAT on the model, from the best of a quick annealing."""
+        model = problem.qcbo(self.encoding)
+        start = WeightAnnealing(flips=HINT_FLIPS, seed=self.seed, time_limit=self.time_limit)
+        _offer(run, problem, start.solve(problem).bits)
+        bound = landscape.floor
+
+        def on_solution(x: BitArray, objective: float, proven: float) -> bool:
+            _offer(run, problem, x[model.weight_variables])
+            run.history.record(
+                iteration=len(run.history) + 1,
+                loss=run.incumbent.loss,
+                bound=max(bound, proven),
+                seconds=run.seconds,
+            )
+            return run.told_to_stop(len(run.history))
+
+        with run.guarded():
+            if run.incumbent.loss > bound + 1e-9 and not run.exhausted():
+                assert run.incumbent.bits is not None
+                solution = solve_qcbo(
+                    model,
+                    time_limit=self.time_limit and self.time_limit - run.seconds,
+                    seed=self.seed,
+                    workers=self.workers,
+                    hint=problem.complete_bits(run.incumbent.bits, self.encoding),
+                    on_solution=on_solution,
+                )
+                if solution.x is not None:
+                    _offer(run, problem, solution.x[model.weight_variables])
+                bound = max(bound, solution.bound)
+                run.status = solution.status
+        if run.incumbent.loss <= bound + 1e-9 * max(1.0, abs(bound)):
+            run.status = Status.OPTIMAL
+        return run.result(
+            problem,
+            lower_bound=min(bound, run.incumbent.loss),
+            method="cp-sat",
+            num_variables=model.num_variables,
+        )
+
+
+def _offer(run: Run, problem: TrainingProblem, bits: BitArray) -> None:
+    """Score weight bits by the problem's own forward pass and offer them."""
+    run.incumbent.offer(bits[None], problem.losses(bits[None]))
