@@ -20,6 +20,7 @@ from formulations.qcbo import QCBO
 BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 def ragged(starts: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:
@@ -57,15 +58,26 @@ class Terms:
     @classmethod
     def join(cls, parts: Sequence[Terms]) -> Terms:
         """All entries of several, without those whose coefficient is zero."""
-        if not parts:
+        # Large models are mostly one part without zeros: nothing is copied then.
+        kept = [p.nonzero() for p in parts if p.owner.size]
+        if not kept:
             return cls.linear(np.zeros(0, np.int64), np.zeros(0, np.int64), 0.0)
-        joined = cls(
-            np.concatenate([p.owner.ravel() for p in parts]),
-            np.concatenate([p.variable.ravel() for p in parts]),
-            np.concatenate([p.coefficient.ravel() for p in parts]),
-            np.concatenate([p.second.ravel() for p in parts]),
+        if len(kept) == 1:
+            return kept[0]
+        return cls(
+            np.concatenate([p.owner for p in kept]),
+            np.concatenate([p.variable for p in kept]),
+            np.concatenate([p.coefficient for p in kept]),
+            np.concatenate([p.second for p in kept]),
         )
-        return joined.take(joined.coefficient != 0)
+
+    def nonzero(self) -> Terms:
+        """The entries whose coefficient is not zero, in one dimension."""
+        flat = Terms(
+            self.owner.ravel(), self.variable.ravel(), self.coefficient.ravel(), self.second.ravel()
+        )
+        keep = flat.coefficient != 0
+        return flat if keep.all() else flat.take(keep)
 
     def take(self, selection: npt.NDArray[np.bool_] | IntArray) -> Terms:
         """The selected entries."""
@@ -110,7 +122,7 @@ class Assembly:
     count: int = 0
     _families: dict[str, list[tuple[IntArray, IntArray]]] = field(default_factory=dict)
     _fields: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = field(default_factory=dict)
-    _rows: list[tuple[Terms, FloatArray, str]] = field(default_factory=list)
+    _rows: list[tuple[Terms, FloatArray, str, bool]] = field(default_factory=list)
     _row_families: list[Family] = field(default_factory=list)
     _objective: list[Terms] = field(default_factory=list)
     steps: list[StateStep | ProductStep] = field(default_factory=list)
@@ -137,9 +149,11 @@ class Assembly:
         if u.size:
             self.steps.append(ProductStep(np.stack([u.ravel(), v.ravel(), w.ravel()], axis=1)))
 
-    def rows(self, terms: Terms, rhs: FloatArray, group: str, labels: Family) -> None:
-        """Equality rows: entries (owners 0 .. len(rhs) - 1) = rhs."""
-        self._rows.append((terms, rhs, group))
+    def rows(
+        self, terms: Terms, rhs: FloatArray, group: str, labels: Family, *, equality: bool = True
+    ) -> None:
+        """Rows: entries (owners 0 .. len(rhs) - 1) = rhs, or <= rhs."""
+        self._rows.append((terms, rhs, group, equality))
         self._row_families.append(labels)
 
     def objective(self, terms: Terms) -> None:
@@ -161,7 +175,7 @@ class Assembly:
             fields, widths = self._fields[name]
             families.append(Family(name, fields, table[order], widths))
         steps = [_renumbered(step, new) for step in self.steps]
-        rows, rhs, group, names = self._collect_rows(new)
+        rows, rhs, equality, group, names = self._collect_rows(new)
         linear, quadratic = self._collect_objective(new)
         triples = [step.triples for step in steps if isinstance(step, ProductStep)]
         products = np.concatenate(triples) if triples else np.zeros((0, 3), dtype=np.int64)
@@ -171,7 +185,7 @@ class Assembly:
             offset=self.offset,
             rows=rows,
             rhs=rhs,
-            equality=np.ones(len(rhs), dtype=bool),
+            equality=equality,
             row_group=group,
             group_names=names,
             products=products[np.argsort(products[:, 0])],
@@ -182,23 +196,24 @@ class Assembly:
 
     def _collect_rows(
         self, new: IntArray
-    ) -> tuple[sp.csr_array, FloatArray, IntArray, tuple[str, ...]]:
-        names = tuple(dict.fromkeys(group for _, _, group in self._rows))
-        sizes = [len(rhs) for _, rhs, _ in self._rows]
+    ) -> tuple[sp.csr_array, FloatArray, BoolArray, IntArray, tuple[str, ...]]:
+        names = tuple(dict.fromkeys(group for _, _, group, _ in self._rows))
+        sizes = [len(rhs) for _, rhs, _, _ in self._rows]
         first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        terms = Terms.join([t for t, _, _ in self._rows])
+        terms = Terms.join([t for t, _, _, _ in self._rows])
         shift = [
             np.full(np.count_nonzero(t.coefficient), s)
-            for (t, _, _), s in zip(self._rows, first[:-1], strict=True)
+            for (t, _, _, _), s in zip(self._rows, first[:-1], strict=True)
         ]
         owner = terms.owner + (np.concatenate(shift) if shift else 0)
         rows = sp.csr_array(
             (terms.coefficient, (owner, new[terms.variable])), shape=(int(first[-1]), self.count)
         )
         rows.sum_duplicates()
-        rhs = np.concatenate([rhs for _, rhs, _ in self._rows]) if sizes else np.zeros(0)
-        group = np.repeat([names.index(g) for _, _, g in self._rows], sizes).astype(np.int64)
-        return rows, rhs.astype(float), group, names
+        rhs = np.concatenate([rhs for _, rhs, _, _ in self._rows]) if sizes else np.zeros(0)
+        group = np.repeat([names.index(g) for _, _, g, _ in self._rows], sizes).astype(np.int64)
+        equality = np.repeat([e for _, _, _, e in self._rows], sizes).astype(bool)
+        return rows, rhs.astype(float), equality, group, names
 
     def _collect_objective(self, new: IntArray) -> tuple[FloatArray, sp.csr_array]:
         terms = Terms.join(self._objective)
