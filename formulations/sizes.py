@@ -22,7 +22,7 @@ import numpy.typing as npt
 from formulations.errors import InvalidInputError, ModelSizeError
 from formulations.network import Network
 from formulations.neurons import encoding_for
-from formulations.neurons.base import Counts, linear_word_counts
+from formulations.neurons.base import Counts, Sketch, linear_word_counts
 
 if TYPE_CHECKING:
     from formulations.problem import TrainingProblem
@@ -70,21 +70,18 @@ def model_size(problem: TrainingProblem, encoding: str | None = None) -> ModelSi
     words = problem.free_words()
     state_bits, rows, products = 0, sum(len(w) for w in words), 0
     nonzeros = sum(w.size for w in words)
-    for counts, weight_products, entries in _walk(problem, encoding):
-        has_row = counts.rows > 0
+    for counts, weight_products in _walk(problem, encoding):
         state_bits += int(counts.bits.sum() + weight_products.sum())
         products += int(counts.products.sum() + weight_products.sum())
         rows += int(counts.rows.sum())
-        nonzeros += int((counts.nonzeros + entries * has_row).sum())
+        nonzeros += int(counts.nonzeros.sum())
     return ModelSize(problem.num_free_bits, state_bits, rows, products, nonzeros)
 
 
-def _walk(
-    problem: TrainingProblem, encoding: str | None
-) -> Iterator[tuple[Counts, IntArray, IntArray]]:
-    """Per layer: counts of its states, products with weights, entries of its rows.
+def _walk(problem: TrainingProblem, encoding: str | None) -> Iterator[tuple[Counts, IntArray]]:
+    """Per layer: counts of its states and products with weights, per undecided neuron.
 
-    The last two are per undecided neuron.  Nothing is built: bounds, tables and sums only.
+    Nothing is built: bounds, tables and sums only.
     """
     plan = problem.layout
     terms = np.zeros(problem.X.shape)
@@ -92,20 +89,29 @@ def _walk(
     for number, bounds in enumerate(plan.bounds):
         free = problem.free_layers[number]
         sample, unit = np.nonzero(plan.states[number])
-        low, high = bounds.z_low[sample, unit], bounds.z_high[sample, unit]
         units, position = np.unique(unit, return_inverse=True)
         weights = free.free_bits[units].astype(float)
-        fixed = (free.fixed[units, :-1] != 0).astype(float)
+        fixed = free.fixed[units].astype(float)
+        inputs = constant @ fixed[:, :-1].T + problem.units[number] * fixed[:, -1]
         products = (terms @ weights[:, :-1].T)[sample, position].astype(np.int64)
-        entries = (constant != 0) @ weights[:, :-1].T + weights[:, -1] + terms @ fixed.T
+        entries = (
+            (constant != 0) @ weights[:, :-1].T + weights[:, -1] + terms @ (fixed[:, :-1] != 0).T
+        )
         entries = entries[sample, position].astype(np.int64) + products
-        counts = _state_counts(problem, encoding, number, sample, unit, low, high)
-        yield counts, products, entries
+        sketch = Sketch(
+            bounds.z_low[sample, unit],
+            bounds.z_high[sample, unit],
+            inputs[sample, position],
+            entries,
+        )
+        counts = _state_counts(problem, encoding, number, sample, unit, sketch)
+        yield counts, products
         if number < len(problem.splines):
             following = plan.bounds[number + 1]
             terms = np.zeros(bounds.z_low.shape)
             terms[sample, unit] = counts.terms
-            constant = np.where(plan.states[number], 1.0, following.a_low)
+            constant = following.a_low.astype(float)
+            constant[sample, unit] = counts.constant
 
 
 def _state_counts(
@@ -114,11 +120,11 @@ def _state_counts(
     number: int,
     sample: IntArray,
     unit: IntArray,
-    low: IntArray,
-    high: IntArray,
+    sketch: Sketch,
 ) -> Counts:
     hidden = number < len(problem.splines)
     total = np.zeros((5, len(sample)), dtype=np.int64)
+    constant = np.zeros(len(sample))
     if hidden:
         groups = [(problem.splines[number], np.arange(len(sample)))]
     elif problem.loss_kind.is_quadratic:
@@ -127,18 +133,19 @@ def _state_counts(
         target = problem.target_index[sample, unit]
         groups = [(s, np.flatnonzero(target == t)) for t, s in enumerate(problem.loss_splines)]
     for spline, chosen in groups:
-        crossing = spline.piece(low[chosen]) < spline.piece(high[chosen])
-        for members, word in ((chosen[crossing], False), (chosen[~crossing], True)):
-            if word and not hidden:
-                continue
-            if word:
-                counts = linear_word_counts(low[members], high[members])
+        encoder = encoding_for(encoding, spline)
+        crossing = spline.piece(sketch.low[chosen]) < spline.piece(sketch.high[chosen])
+        for members, crosses in ((chosen[crossing], True), (chosen[~crossing], False)):
+            if crosses or (hidden and not encoder.has_words):
+                counts = encoder.count(sketch.take(members), spline, hidden)
+            elif hidden:
+                counts = linear_word_counts(sketch.take(members), spline)
             else:
-                encoder = encoding_for(encoding, spline)
-                counts = encoder.count(low[members], high[members], spline, hidden)
+                continue
+            constant[members] = counts.constant
             for row, name in enumerate(("bits", "rows", "nonzeros", "products", "terms")):
                 total[row, members] = getattr(counts, name)
-    return Counts(*total)
+    return Counts.of(total, constant)
 
 
 def network_size(

@@ -95,7 +95,7 @@ class ModelBuilder:
         encodings = [self.encoding_of(s) for s in problem.splines]
         outputs = [] if problem.loss_kind.is_quadratic else problem.loss_splines
         encodings += [self.encoding_of(s) for s in outputs]
-        self.indexed = any(e.name == "one-hot" for e in encodings)
+        self.indexed = any(e.name != "twos-complement" for e in encodings)
         # several bits a weight, or several terms an activation
         several_terms = any(s.num_pieces > 2 or s.order for s in problem.splines)
         self.wide = self.indexed or several_terms or problem.bit_table[:, 3].max() > 0
@@ -244,7 +244,7 @@ class ModelBuilder:
             if crossing[chosen[0]]:
                 encoder = self.encoding_of(spline)
                 values = encoder.encode(self.assembly, group, spline, reduce, self.indexed)
-            elif reduce:
+            elif reduce and self.encoding_of(spline).has_words:
                 values = linear_word(self.assembly, group, spline)
             else:
                 values = _sloped(group, spline)

@@ -3,14 +3,16 @@
 from formulations.errors import choose
 from formulations.neurons.base import NeuronEncoding
 from formulations.neurons.one_hot import OneHot
+from formulations.neurons.threshold import Threshold
 from formulations.neurons.twos_complement import TwosComplement
 from formulations.splines import Spline
 
-__all__ = ["ENCODINGS", "NeuronEncoding", "OneHot", "TwosComplement", "encoding_for"]
+__all__ = ["ENCODINGS", "NeuronEncoding", "OneHot", "Threshold", "TwosComplement", "encoding_for"]
 
 ENCODINGS: dict[str, type[NeuronEncoding]] = {
     "twos-complement": TwosComplement,
     "one-hot": OneHot,
+    "threshold": Threshold,
 }
 
 

@@ -97,10 +97,22 @@ class Neurons:
         )
         return ids
 
-    def row_labels(self, name: str) -> Family:
-        """Labels ``name[k=,l=,j=]`` of one row per neuron."""
-        table = np.stack([self.number, np.full(len(self), self.layer), self.unit], axis=1)
-        return Family(name, ("k", "l", "j"), table, self.digits)
+    def products(self, assembly: Assembly, owner: IntArray, piece: int, rank: IntArray) -> IntArray:
+        """New product bits ``v[k=,l=,j=,p=,t=]`` of term number ``rank`` of neuron ``owner``."""
+        return assembly.variables(
+            "v",
+            ("k", "l", "j", "p", "t"),
+            (*self.digits, 2, 5),
+            (self.number[owner], self.layer, self.unit[owner], piece, rank),
+        )
+
+    def row_labels(self, name: str, piece: int | None = None) -> Family:
+        """Labels ``name[k=,l=,j=]``, or with ``,p=`` last, of one row per neuron."""
+        columns = [self.number, np.full(len(self), self.layer), self.unit]
+        if piece is None:
+            return Family(name, ("k", "l", "j"), np.stack(columns, axis=1), self.digits)
+        table = np.stack([*columns, np.full(len(self), piece)], axis=1)
+        return Family(name, ("k", "l", "j", "p"), table, (*self.digits, 2))
 
 
 @dataclass(frozen=True)
@@ -112,14 +124,44 @@ class Values:
 
 
 @dataclass(frozen=True)
+class Sketch:
+    """What is known of neurons before they are built, each of shape (E,).
+
+    Bounds of z, its constant part, and the number of its terms.
+    """
+
+    low: IntArray
+    high: IntArray
+    constant: FloatArray
+    entries: IntArray
+
+    def take(self, chosen: IntArray) -> Sketch:
+        """The chosen neurons."""
+        return Sketch(
+            self.low[chosen], self.high[chosen], self.constant[chosen], self.entries[chosen]
+        )
+
+
+@dataclass(frozen=True)
 class Counts:
-    """Exact numbers per neuron, each of shape (E,): before anything is built."""
+    """Exact numbers per neuron, each of shape (E,): before anything is built.
+
+    State bits (products among them included), rows, entries of these rows, product rows, terms of
+    the value's form and its constant.
+    """
 
     bits: IntArray
     rows: IntArray
     nonzeros: IntArray
     products: IntArray
     terms: IntArray
+    constant: FloatArray
+
+    @classmethod
+    def of(cls, columns: IntArray, constant: FloatArray) -> Counts:
+        """Counts from five rows of numbers, in the order above."""
+        bits, rows, nonzeros, products, terms = columns
+        return cls(bits, rows, nonzeros, products, terms, constant)
 
 
 class NeuronEncoding(Protocol):
@@ -130,8 +172,13 @@ class NeuronEncoding(Protocol):
         """The name that users write."""
         ...
 
-    def count(self, low: IntArray, high: IntArray, spline: Spline, reduce: bool) -> Counts:
-        """Sizes of neurons with bounds ``low``, ``high``, shape (E,)."""
+    @property
+    def has_words(self) -> bool:
+        """Whether z is written as a word; if not, a neuron inside one piece needs no bits."""
+        ...
+
+    def count(self, sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
+        """Sizes of neurons that cross a breakpoint."""
         ...
 
     def encode(
@@ -186,8 +233,10 @@ def linear_word(assembly: Assembly, neurons: Neurons, spline: Spline) -> Values:
     return Values(slope * neurons.low + spline.intercepts[piece], Terms.join(parts))
 
 
-def linear_word_counts(low: IntArray, high: IntArray) -> Counts:
+def linear_word_counts(sketch: Sketch, spline: Spline) -> Counts:
     """Sizes of :func:`linear_word`."""
-    length = word_length(high - low)
+    length = word_length(sketch.high - sketch.low)
+    piece = spline.piece(sketch.low)
+    value = spline.slopes[piece] * sketch.low + spline.intercepts[piece]
     one, none = np.ones_like(length), np.zeros_like(length)
-    return Counts(bits=length, rows=one, nonzeros=length, products=none, terms=length)
+    return Counts(length, one, length + sketch.entries, none, length, value)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.assembly import Assembly, StateStep, Terms
-from formulations.neurons.base import Counts, Neurons, Values, word_length
+from formulations.neurons.base import Counts, Neurons, Sketch, Values, word_length
 from formulations.splines import Spline
 
 BitArray = npt.NDArray[np.int8]
@@ -89,11 +89,14 @@ class OneHot:
     """One-hot intervals: any activation, any breakpoints."""
 
     name: str = "one-hot"
+    has_words: bool = True
 
-    def count(self, low: IntArray, high: IntArray, spline: Spline, reduce: bool) -> Counts:
+    def count(self, sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
         """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
-        columns = np.zeros((5, len(low)), dtype=np.int64)
-        for group in _groups(low, high, spline):
+        columns = np.zeros((5, len(sketch.low)), dtype=np.int64)
+        constant = np.zeros(len(sketch.low))
+        for group in _groups(sketch.low, sketch.high, spline):
+            constant[group.chosen] = _piece_values(group, spline)[:, 0]
             P, S = len(group.pieces), group.length
             level, sloped = _value_pieces(group, spline)
             pairs = S * sloped
@@ -105,7 +108,8 @@ class OneHot:
             columns[2, group.chosen] = P + edges + S + (widths + 2 * S if group.above else 0)
             columns[3, group.chosen] = pairs if reduce else 0
             columns[4, group.chosen] = np.count_nonzero(level, axis=1) + pairs
-        return Counts(*columns)
+        columns[2] += sketch.entries
+        return Counts.of(columns, constant)
 
     def encode(
         self, assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from formulations.assembly import Assembly, StateStep, Terms
 from formulations.errors import ModelSizeError
-from formulations.neurons.base import Counts, Neurons, Values, word_length
+from formulations.neurons.base import Counts, Neurons, Sketch, Values, word_length
 from formulations.splines import Spline
 
 BitArray = npt.NDArray[np.int8]
@@ -144,11 +144,14 @@ class TwosComplement:
     """Two's-complement words: the default for two-level activations."""
 
     name: str = "twos-complement"
+    has_words: bool = True
 
-    def count(self, low: IntArray, high: IntArray, spline: Spline, reduce: bool) -> Counts:
+    def count(self, sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
         """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
-        columns = np.zeros((5, len(low)), dtype=np.int64)
-        for group in _groups(low, high, spline):
+        columns = np.zeros((5, len(sketch.low)), dtype=np.int64)
+        constant = np.zeros(len(sketch.low))
+        for group in _groups(sketch.low, sketch.high, spline):
+            constant[group.chosen] = group.values[:, 0]
             conjunctions = len(group.conjunctions(reduce))
             pairs = group.low_bits * sum(t > 0 for t in group.slope_masks())
             products = conjunctions + (pairs if reduce else 0)
@@ -160,7 +163,8 @@ class TwosComplement:
             columns[2, group.chosen] = group.length + 1
             columns[3, group.chosen] = products
             columns[4, group.chosen] = terms
-        return Counts(*columns)
+        columns[2] += sketch.entries
+        return Counts.of(columns, constant)
 
     def encode(
         self, assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
