@@ -39,9 +39,9 @@ class Slack:
     """
 
     def accepts(self, model: QCBO) -> bool:
-        """Whether the coefficients of every inequality row have a common step."""
+        """Whether every inequality row has a common step and a word that is not too long."""
         try:
-            lattice(model, np.flatnonzero(~model.equality))
+            self.apply(model)
         except InvalidInputError:
             return False
         return True

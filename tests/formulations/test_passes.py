@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from formulations.errors import InfeasibleModelError, InvalidInputError
 from formulations.passes import (
@@ -125,6 +128,7 @@ def test_slack_refuses_coefficients_without_a_step_by_name() -> None:
     with pytest.raises(InvalidInputError, match=r"'weight'.*3\.14159.*round"):
         Slack().apply(model)
     wide = QCBO.from_arrays([0, 0], [[1, 2.0**45]], [2.0**44], equality=[False])
+    assert not Slack().accepts(wide)
     with pytest.raises(InvalidInputError, match=r"slack word of 45 bits"):
         Slack().apply(wide)
 
@@ -264,16 +268,12 @@ def test_scaling_gives_unit_norms_and_takes_multipliers_back(model: QCBO) -> Non
 def test_a_large_model_is_rewritten_quickly() -> None:
     rng = np.random.default_rng(0)
     n, m = 30_000, 5_000
-    from scipy import sparse
-
     rows = sparse.random_array((m, n), density=20 / n, rng=rng, format="csr")
     rows.data = rng.integers(-5, 6, len(rows.data)).astype(float)
-    triples = rng.choice(n, (3, 10_000), replace=False).T if n >= 30_000 else None
+    triples = rng.choice(n, (3, 10_000), replace=False).T
     model = QCBO.from_arrays(
         rng.normal(size=n), rows, np.zeros(m), equality=rng.random(m) < 0.5, products=triples
     )
-    import time
-
     start = time.perf_counter()
     penalty = Chain((Presolve(), Slack(), ProductReduction(2.0), Penalty(2.0)))
     penalty.apply(model)
