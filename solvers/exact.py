@@ -26,8 +26,8 @@ METHODS = ["auto", "enumeration", "cp-sat"]
 STEP = 2**16
 """Weight vectors enumerated between two looks at the clock."""
 
-HINT_FLIPS = 20_000
-"""Flips of the weight annealing that gives CP-SAT its first incumbent."""
+HINT_RESTARTS, HINT_SHARE = 20, 0.1
+"""Restarts, and largest share of the time, of the annealing that gives CP-SAT its first weights."""
 
 
 @dataclass(frozen=True)
@@ -162,44 +162,45 @@ class ExactSolver:
 
     def _cp_sat(self, problem: TrainingProblem, landscape: Landscape, run: Run) -> Result:
         """CP-SAT on the model, from the best of a quick annealing."""
-        model = problem.qcbo(self.encoding)
-        start = WeightAnnealing(flips=HINT_FLIPS, seed=self.seed, time_limit=self.time_limit)
-        _offer(run, problem, start.solve(problem).bits)
+        hint = WeightAnnealing(
+            restarts=HINT_RESTARTS,
+            seed=self.seed,
+            time_limit=self.time_limit and HINT_SHARE * self.time_limit,
+        ).solve(problem)
+        run.incumbent.offer(hint.bits[None], [hint.loss])
         bound = landscape.floor
-
-        def on_solution(x: BitArray, objective: float, proven: float) -> bool:
-            _offer(run, problem, x[model.weight_variables])
-            run.history.record(
-                iteration=len(run.history) + 1,
-                loss=run.incumbent.loss,
-                bound=max(bound, proven),
-                seconds=run.seconds,
-            )
-            return run.told_to_stop(len(run.history))
-
         with run.guarded():
-            if run.incumbent.loss > bound + 1e-9 and not run.exhausted():
-                assert run.incumbent.bits is not None
-                solution = solve_qcbo(
-                    model,
-                    time_limit=self.time_limit and self.time_limit - run.seconds,
-                    seed=self.seed,
-                    workers=self.workers,
-                    hint=problem.complete_bits(run.incumbent.bits, self.encoding),
-                    on_solution=on_solution,
-                )
-                if solution.x is not None:
-                    _offer(run, problem, solution.x[model.weight_variables])
-                bound = max(bound, solution.bound)
-                run.status = solution.status
+            if hint.status is Status.INTERRUPTED:
+                raise KeyboardInterrupt
+            if hint.status is not Status.OPTIMAL and not run.exhausted():
+                bound = max(bound, self._prove(problem, run))
         if run.incumbent.loss <= bound + 1e-9 * max(1.0, abs(bound)):
             run.status = Status.OPTIMAL
-        return run.result(
-            problem,
-            lower_bound=min(bound, run.incumbent.loss),
-            method="cp-sat",
-            num_variables=model.num_variables,
+        return run.result(problem, lower_bound=min(bound, run.incumbent.loss), method="cp-sat")
+
+    def _prove(self, problem: TrainingProblem, run: Run) -> float:
+        """Improve the incumbent by CP-SAT; return the bound that it has proven."""
+        model = problem.qcbo(self.encoding)
+        assert run.incumbent.bits is not None
+
+        def on_solution(x: BitArray, objective: float, bound: float) -> bool:
+            _offer(run, problem, x[model.weight_variables])
+            t = len(run.history) + 1
+            run.history.record(iteration=t, loss=run.incumbent.loss, bound=bound)
+            return run.told_to_stop(t)
+
+        solution = solve_qcbo(
+            model,
+            time_limit=self.time_limit and max(1e-3, self.time_limit - run.seconds),
+            seed=self.seed,
+            workers=self.workers,
+            hint=problem.complete_bits(run.incumbent.bits, self.encoding),
+            on_solution=on_solution,
         )
+        if solution.x is not None:
+            _offer(run, problem, solution.x[model.weight_variables])
+        run.status = solution.status
+        return solution.bound
 
 
 def _offer(run: Run, problem: TrainingProblem, bits: BitArray) -> None:

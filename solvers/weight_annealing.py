@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 IntArray = npt.NDArray[np.int64]
 
-START, END = 0.15, 0.005
+START, END = 0.5, 0.005
 """Default temperatures, in units of the mean |change of the loss| of a flip at random weights."""
 
 PROBES = 256
@@ -60,7 +60,7 @@ class WeightAnnealing:
     callbacks : tuple of callable
         Called after each step with a ``Progress``; one that returns True stops the run.
     start_temperature, end_temperature : float, optional
-        In units of the loss.  None takes 0.15 and 0.005 times the mean |change of the loss| of a
+        In units of the loss.  None takes 0.5 and 0.005 times the mean |change of the loss| of a
         flip at random weights.
 
     Raises

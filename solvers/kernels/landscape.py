@@ -258,9 +258,9 @@ def _state(problem: TrainingProblem, form: LossForm) -> State:
         pieces=pieces.astype(kind),
         plan=plan,
         dirty=np.zeros((len(layers), int(sizes.max())), dtype=np.int64),
-        target=form.target,
+        target=np.ascontiguousarray(form.target),
         table=form.table,
-        start=form.start,
+        start=np.ascontiguousarray(form.start),
         losses=np.zeros((2, outputs)),
     )
 
