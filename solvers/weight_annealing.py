@@ -134,8 +134,8 @@ class WeightAnnealing:
                 if done == 0:
                     walk.restart(np.random.default_rng(streams.spawn(1)[0]))
                 temperature = hot * cooling**done
-                if walk.flip(min(size, self.flips - done), temperature, cooling):
-                    walk.offer_best(run)
+                walk.flip(min(size, self.flips - done), temperature, cooling)
+                walk.offer_best(run)
                 run.history.record(
                     iteration=t,
                     flips=walk.flips,
@@ -171,7 +171,7 @@ class _Walk:
     def __init__(self, problem: TrainingProblem, rng: np.random.Generator) -> None:
         self.problem, self.landscape = problem, Landscape(problem)
         self.flips, self.seconds = 0, 0.0
-        self._best_value = np.inf
+        self._best_value = self._offered = np.inf
         floor = self.landscape.floor
         self._goal = self.landscape.value(floor + 1e-9 * max(1.0, abs(floor)))
         self.restart(rng)
@@ -194,15 +194,14 @@ class _Walk:
         """Whether no weights can be better than the best ones met."""
         return self._best_value <= self._goal
 
-    def flip(self, count: int, temperature: float, cooling: float) -> bool:
-        """Propose ``count`` flips; return whether the best has improved."""
-        before, clock = self._best_value, time.perf_counter()
+    def flip(self, count: int, temperature: float, cooling: float) -> None:
+        """Propose ``count`` flips."""
+        clock = time.perf_counter()
         self._best_value, proposals, _ = self._anneal(
-            count, temperature / self.landscape.unit, cooling, self._best, before
+            count, temperature / self.landscape.unit, cooling, self._best, self._best_value
         )
         self.seconds += time.perf_counter() - clock
         self.flips += proposals
-        return self._best_value < before
 
     def mean_change(self) -> float:
         """Mean |change of the loss| over flips that are all kept; 1 if nothing ever changes."""
@@ -219,9 +218,11 @@ class _Walk:
         return found
 
     def offer_best(self, run: Run) -> None:
-        """Score the best choice by the problem's own forward pass and offer it."""
-        bits = self.landscape.bits(self._best)[None]
-        run.incumbent.offer(bits, self.problem.losses(bits))
+        """Score the best choice, if it is a new one, by the problem's own forward pass."""
+        if self._best_value < self._offered:
+            bits = self.landscape.bits(self._best)[None]
+            run.incumbent.offer(bits, self.problem.losses(bits))
+            self._offered = self._best_value
 
 
 def _updates_per_flip(problem: TrainingProblem) -> int:

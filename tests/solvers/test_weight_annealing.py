@@ -150,6 +150,15 @@ def test_a_loss_that_cannot_be_beaten_ends_the_run() -> None:
     assert result.info["flips"] < 1000
 
 
+def test_a_restart_that_begins_at_the_best_weights_counts() -> None:
+    network = Network.dense([1, 1], weights="ternary")
+    problem = TrainingProblem(network, [[-1]], [1], loss="zero-one")
+    for seed in range(20):
+        result = WeightAnnealing(flips=1, restarts=50, seed=seed).solve(problem)
+        assert result.loss == 0.0
+        assert result.status is Status.OPTIMAL
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
