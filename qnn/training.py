@@ -106,12 +106,11 @@ class Setup:
     @property
     def common(self) -> dict[str, Any]:
         """Arguments of every solver."""
-        return {"seed": self.seed, "time_limit": self.options.time_limit}
-
-    @property
-    def loop(self) -> dict[str, Any]:
-        """Arguments of every solver that goes step by step."""
-        return {**self.common, "callbacks": self.callbacks}
+        return {
+            "seed": self.seed,
+            "time_limit": self.options.time_limit,
+            "callbacks": self.callbacks,
+        }
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -119,7 +118,7 @@ class Setup:
         o = self.options
         oracle = Annealer(reads=o.reads, sweeps=o.sweeps, threads=o.threads)
         return {
-            **self.loop,
+            **self.common,
             "oracle": oracle,
             "iterations": o.iterations,
             "encoding": self.encoding,
@@ -130,11 +129,11 @@ SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
     {
         "qcgd": lambda s: QCGD(**s.sampling),
         "penalty": lambda s: PenaltyMethod(**s.sampling, penalty=s.options.penalty),
-        "random": lambda s: RandomSearch(s.options.iterations * s.options.reads, **s.loop),
+        "random": lambda s: RandomSearch(s.options.iterations * s.options.reads, **s.common),
         "annealing": lambda s: WeightAnnealing(
-            flips=s.options.flips, restarts=s.options.restarts, **s.loop
+            flips=s.options.flips, restarts=s.options.restarts, **s.common
         ),
-        "exact": lambda s: ExactSolver(**s.common),
+        "exact": lambda s: ExactSolver(encoding=s.encoding, **s.common),
     }
 )
 """Every solver of the front door by its name."""

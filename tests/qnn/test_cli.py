@@ -75,6 +75,14 @@ def test_train_reports_what_is_promised(run: Run, solver: str) -> None:
     assert again["test_accuracy"] == record["test_accuracy"]
 
 
+@pytest.mark.parametrize("solver", ["qcgd", "penalty", "random", "annealing", "exact"])
+def test_a_time_limit_however_short_leaves_an_answer(run: Run, solver: str) -> None:
+    options = [*QUICK, "--solver", solver, "--time-limit", "1e-9", "--json", "-"]
+    code, out, err = run("train", "digits:3,8", *options)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["status"] == "time limit"
+
+
 def test_train_prints_a_table_and_writes_the_file(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "run.json"
     code, out, _ = run("train", "digits:3,8", *QUICK, "--json", file, "--seed", "3")

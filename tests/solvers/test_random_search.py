@@ -39,6 +39,12 @@ def test_a_callback_stops_it(problem: TrainingProblem) -> None:
     assert result.solve(problem).status is Status.INTERRUPTED
 
 
+def test_a_time_limit_leaves_an_answer(problem: TrainingProblem) -> None:
+    result = RandomSearch(10_000, time_limit=1e-9).solve(problem)
+    assert result.status is Status.TIME_LIMIT
+    assert result.loss == problem.loss(result.weights)
+
+
 @pytest.mark.parametrize("options", [{"guesses": 0}, {"guesses": 1.5}, {"time_limit": 0.0}])
 def test_bad_options(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError):
