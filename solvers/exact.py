@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError, MissingExtraError, choose
+from formulations.neurons import ENCODINGS
 from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.kernels.incremental import enumerate_choices
 from solvers.kernels.landscape import Landscape
+from solvers.options import check_whole
 from solvers.result import Callback, Result, Run, Status
 from solvers.weight_annealing import WeightAnnealing
 
@@ -83,12 +85,11 @@ class ExactSolver:
 
     def __post_init__(self) -> None:
         choose("method", self.method, METHODS)
-        for name, value, most in (
-            ("max_enumeration_bits", self.max_enumeration_bits, 48),
-            ("workers", self.workers, 1024),
-        ):
-            if not isinstance(value, (int, np.integer)) or not 1 <= value <= most:
-                raise InvalidInputError(f"{name}={value!r}: expected an integer from 1 to {most}")
+        if self.encoding is not None:
+            choose("encoding", self.encoding, list(ENCODINGS))
+        check_whole("max_enumeration_bits", self.max_enumeration_bits, most=48)
+        check_whole("workers", self.workers, most=1024)
+        check_whole("seed", self.seed, least=0)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """The least loss of ``problem``.

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from formulations.errors import InvalidInputError
 from solvers.kernels.incremental import anneal
 from solvers.kernels.landscape import Landscape
+from solvers.options import check_whole
 from solvers.result import Callback, Result, Run, Status
 
 if TYPE_CHECKING:
@@ -87,11 +88,11 @@ class WeightAnnealing:
     end_temperature: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("flips", self.flips), ("restarts", self.restarts)):
-            whole = isinstance(value, (int, np.integer)) and value >= 1
-            if not whole and not (name == "restarts" and value is None):
-                raise InvalidInputError(f"{name}={value!r}: expected a positive integer")
-        if self.restarts is None and self.time_limit is None:
+        check_whole("flips", self.flips)
+        check_whole("seed", self.seed, least=0)
+        if self.restarts is not None:
+            check_whole("restarts", self.restarts)
+        elif self.time_limit is None:
             raise InvalidInputError("restarts=None never ends: give a time_limit or a number")
         start, end = self.start_temperature, self.end_temperature
         for name, limit in (("start_temperature", start), ("end_temperature", end)):

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from solvers.kernels.compiled import compiled
 
 Array = npt.NDArray[Any]
 
@@ -14,7 +15,7 @@ REFRESH = 4096
 """Steps between two computations from scratch, so that rounding errors cannot build up."""
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def least_states(
     linear: Array, symmetric: Array, first: int, stop: int, tolerance: float, found: Array
 ) -> tuple[float, int]:

@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from solvers.kernels.compiled import compiled
 
 Array = npt.NDArray[Any]
 
@@ -92,14 +93,14 @@ class Moves(NamedTuple):
 # -- sweeps over the samples ----------------------------------------------------------------------
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled(inline="always")
 def _add(rows: Array, out: int, x: int, factor: int, y: int) -> None:
     """out = x + factor y."""
     for s in range(rows.shape[1]):
         rows[out, s] = rows[x, s] + factor * rows[y, s]
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled(inline="always")
 def _apply_pieces(rows: Array, z: int, pieces: Array, first: int, last: int, out: int) -> None:
     """out = sum over the pieces p that z has reached of slope_p z + intercept_p."""
     slope, intercept = pieces[1, first], pieces[2, first]
@@ -112,7 +113,7 @@ def _apply_pieces(rows: Array, z: int, pieces: Array, first: int, last: int, out
             rows[out, s] += reached * (slope * rows[z, s] + intercept)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled(inline="always")
 def _subtract(rows: Array, out: int, y: int) -> bool:
     """out -= y; return whether anything is left."""
     rest = 0
@@ -122,7 +123,7 @@ def _subtract(rows: Array, out: int, y: int) -> bool:
     return rest != 0
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled(inline="always")
 def _margin_loss(rows: Array, z: int, sign: int, shift: int, pieces: Array, first: int) -> float:
     """Sum of the pieces of shift + sign * z."""
     margin, value, total = rows.shape[0] - 2, rows.shape[0] - 1, 0
@@ -134,7 +135,7 @@ def _margin_loss(rows: Array, z: int, sign: int, shift: int, pieces: Array, firs
     return float(total)
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc"})
+@compiled(fastmath={"reassoc"})
 def _table_loss(rows: Array, z: int, table: Array, start: Array, output: int) -> float:
     """Sum of table[start + z]."""
     total = 0.0
@@ -143,7 +144,7 @@ def _table_loss(rows: Array, z: int, table: Array, start: Array, output: int) ->
     return total
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc"})
+@compiled(fastmath={"reassoc"})
 def _squared_loss(rows: Array, z: int, target: Array, output: int) -> float:
     """Sum of (z - target)^2."""
     total = 0.0
@@ -156,7 +157,7 @@ def _squared_loss(rows: Array, z: int, target: Array, output: int) -> float:
 # -- one change of a weight -----------------------------------------------------------------------
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled(inline="always")
 def _activate(rows: Array, pieces: Array, plan: Array, layer: int, neuron: int) -> bool:
     """Write the change of one hidden neuron's activation; return whether there is any."""
     delta = plan[layer, DELTA] + neuron
@@ -165,7 +166,7 @@ def _activate(rows: Array, pieces: Array, plan: Array, layer: int, neuron: int) 
     return bool(_subtract(rows, delta, plan[layer + 1, A] + neuron))
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled(inline="always")
 def _propagate(
     rows: Array, levels: Array, pieces: Array, plan: Array, dirty: Array, layer: int
 ) -> None:
@@ -183,7 +184,7 @@ def _propagate(
     plan[layer, NUM_DIRTY] = count
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled(inline="always")
 def _measure(
     rows: Array,
     pieces: Array,
@@ -209,7 +210,7 @@ def _measure(
             losses[1, c] = _margin_loss(rows, z, sign + c, shift + c, pieces, piece)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled(inline="always")
 def propose(
     rows: Array,
     levels: Array,
@@ -247,7 +248,7 @@ def propose(
     return total
 
 
-@njit(nogil=True, cache=True, inline="always")
+@compiled(inline="always")
 def commit(
     rows: Array,
     levels: Array,
@@ -278,7 +279,7 @@ def commit(
 # -- walks ----------------------------------------------------------------------------------------
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def refresh(state: State) -> float:
     """Compute everything from the weights and the inputs; return the loss."""
     rows, levels, pieces, plan, _, target, table, start, losses = state
@@ -301,7 +302,7 @@ def refresh(state: State) -> float:
     return total
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def anneal(
     state: State,
     moves: Moves,
@@ -352,7 +353,7 @@ def anneal(
     return best_loss, proposals, spread
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def enumerate_choices(
     state: State,
     moves: Moves,

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from formulations.errors import InvalidInputError
 from solvers.kernels.gray_code import least_states
+from solvers.options import check_whole
 from solvers.oracles.base import QUBO, BitArray, FloatArray, IntArray, Samples
 
 LIMIT = 40
@@ -51,12 +52,8 @@ class ExactOracle:
     max_samples: int = 16
 
     def __post_init__(self) -> None:
-        for name, value, most in (
-            ("max_variables", self.max_variables, LIMIT),
-            ("max_samples", self.max_samples, 2**20),
-        ):
-            if not isinstance(value, (int, np.integer)) or not 1 <= value <= most:
-                raise InvalidInputError(f"{name}={value!r}: expected an integer from 1 to {most}")
+        check_whole("max_variables", self.max_variables, most=LIMIT)
+        check_whole("max_samples", self.max_samples, most=2**20)
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """The minima of ``qubo`` in lexicographic order; the seed makes no difference."""

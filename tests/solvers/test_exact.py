@@ -164,6 +164,8 @@ def test_without_ortools_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         ({"method": "cpsat"}, "Did you mean 'cp-sat'"),
         ({"max_enumeration_bits": 0}, "max_enumeration_bits=0"),
         ({"workers": 0}, "workers=0"),
+        ({"seed": 0.5}, "seed=0.5"),
+        ({"encoding": "onehot"}, "Did you mean 'one-hot'"),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, int], message: str) -> None:

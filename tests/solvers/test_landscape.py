@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
+from solvers.kernels.compiled import compiled
 from solvers.kernels.incremental import anneal, enumerate_choices
 from solvers.kernels.landscape import Landscape
 from solvers.kernels.loss_form import LossForm
@@ -96,6 +97,12 @@ def test_integers_are_as_wide_as_the_data_needs(largest: int, kind: type) -> Non
         landscape.state, landscape.moves, rng, 500, loss / 100, 0.99, best, np.inf, -np.inf
     )
     assert landscape.loss(value) == pytest.approx(scores(problem, landscape, best), rel=1e-12)
+
+
+def test_a_kernel_works_where_no_cache_can_be_written() -> None:
+    namespace: dict[str, object] = {}
+    exec("def double(x): return 2 * x", namespace)  # no file, hence no place for a cache
+    assert compiled()(namespace["double"])(4) == 8
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,7 @@ def test_a_restart_that_begins_at_the_best_weights_counts() -> None:
         ({"flips": 2.5}, "flips=2.5"),
         ({"restarts": -1}, "restarts=-1"),
         ({"restarts": None}, "time_limit"),
+        ({"seed": -1}, "seed=-1"),
         ({"start_temperature": 0.0}, "start_temperature=0.0"),
         ({"end_temperature": float("nan")}, "end_temperature=nan"),
         ({"start_temperature": 1.0, "end_temperature": 2.0}, "swap"),

@@ -1,0 +1,28 @@
+"""Checks of solvers' and oracles' options: bad ones are refused by name before work begins."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from formulations.errors import InvalidInputError
+
+
+def check_whole(name: str, value: object, least: int = 1, most: int | None = None) -> None:
+    """Refuse anything but an integer from ``least`` to ``most``.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the option and what was expected.
+
+    Examples
+    --------
+    >>> check_whole("reads", 10)
+    >>> check_whole("reads", 0)
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: reads=0: expected an integer of at least 1
+    """
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
+        limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise InvalidInputError(f"{name}={value!r}: expected an integer {limits}")
