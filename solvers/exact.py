@@ -49,8 +49,8 @@ class ExactSolver:
     max_enumeration_bits : int
         ``"auto"`` enumerates up to 2^max_enumeration_bits weight vectors.
     method : {"auto", "enumeration", "cp-sat"}
-    encoding : {"twos-complement", "one-hot"} or None
-        Of the model that CP-SAT is given.
+    encoding : str or None
+        Of the model that CP-SAT is given, as in ``problem.qcbo``.
     workers : int
         Threads of CP-SAT.
     callbacks : tuple of callable
@@ -139,24 +139,23 @@ class ExactSolver:
         _offer(run, problem, landscape.bits(best))
         focus, direction = np.arange(len(best) + 1), np.ones_like(best)
         steps = -(-landscape.num_choices // STEP)
-        done = False
+        visited = False
         with run.guarded():
             for t in run.steps(steps):
                 before = value
-                value, done = enumerate_choices(
+                value, visited = enumerate_choices(
                     landscape.state, moves, focus, direction, STEP, best, value, goal
                 )
                 if value < before:
                     _offer(run, problem, landscape.bits(best))
                 run.history.record(iteration=t, loss=run.incumbent.loss)
-                done = done or value <= goal
-                if done:
+                if visited or value <= goal:
                     break
-        if done:
+        if visited or value <= goal:
             run.status = Status.OPTIMAL
         return run.result(
             problem,
-            lower_bound=run.incumbent.loss if done else floor,
+            lower_bound=run.incumbent.loss if visited else min(floor, run.incumbent.loss),
             method="enumeration",
             weight_vectors=landscape.num_choices,
         )
