@@ -1,0 +1,212 @@
+"""Straight-through estimator: gradient training of latent weights that are rounded on the way.
+
+Forward, a latent weight v counts as the nearest level q(v) of its code, and activations are those
+of the lattice; backward, rounding is the identity where |v| is within the code's range, and an
+activation is a ramp as wide as its pre-activations spread.  [BinaryConnect, Courbariaux et al.
+2015; BinaryNet, Hubara et al. 2016; Adam, Kingma and Ba 2015.]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError
+from formulations.network import Weights
+from solvers.result import Callback, Result, Run
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+    from formulations.codes import WeightCode
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+RATES = (0.01, 0.03, 0.1, 0.3)
+"""Learning rates of the sweep, for latent weights in [-1, 1]."""
+
+FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
+"""Adam's constants."""
+
+
+@dataclass(frozen=True)
+class StraightThrough:
+    """Latent real weights trained by gradients, rounded to the code; the best rounding is kept.
+
+    Parameters
+    ----------
+    epochs : int or None
+        Passes over the data for each learning rate; None shares the time limit out among them.
+    rates : sequence of float
+        Learning rates, each tried from its own random start.
+    batch : int
+        Samples of a gradient step.
+    seed : int
+        Same seed, same result, unless the clock rules.
+    time_limit : float, optional
+        Seconds.
+    callbacks : tuple of callable
+        Called after each epoch with a ``Progress``; one that returns True stops the run.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> StraightThrough(epochs=50).solve(problem).loss
+    0.0
+    """
+
+    epochs: int | None = 200
+    rates: Sequence[float] = RATES
+    batch: int = 100
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not list(self.rates) or not all(0 < r < np.inf for r in self.rates):
+            raise InvalidInputError(f"rates={self.rates!r}: expected positive learning rates")
+        for name, value in (("epochs", self.epochs), ("batch", self.batch)):
+            whole = isinstance(value, (int, np.integer)) and value >= 1
+            if not whole and not (name == "epochs" and value is None):
+                raise InvalidInputError(f"{name}={value!r}: expected a positive integer")
+        if self.epochs is None and self.time_limit is None:
+            raise InvalidInputError("epochs=None never ends: give a time_limit or a number")
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``.
+
+        Returns
+        -------
+        Result
+            ``info["rate"]`` is the learning rate of the incumbent, ``history`` has a row per epoch.
+        """
+        run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
+        seeds = np.random.SeedSequence(self.seed).spawn(len(self.rates))
+        best_rate, epochs = float("nan"), 0
+        with run.guarded():
+            latent: _Latent | None = None
+            total = None if self.epochs is None else self.epochs * len(self.rates)
+            current = -1
+            for t in run.steps(total):
+                done = t / total if total else run.seconds / (self.time_limit or 1.0)
+                index = min(int(done * len(self.rates) - 1e-9), len(self.rates) - 1)
+                if index != current:
+                    current, rate = index, self.rates[index]
+                    latent = _Latent(problem, np.random.default_rng(seeds[index]))
+                assert latent is not None
+                share = min(1.0, done * len(self.rates) - index)
+                latent.epoch(self.batch, rate * (1.0 - 0.95 * share))
+                bits = problem.bits_from_weights(latent.weights())
+                loss = float(problem.losses(bits[None])[0])
+                epochs += 1
+                if run.incumbent.offer(bits[None], [loss]):
+                    best_rate = rate
+                run.history.record(iteration=t, rate=rate, loss=loss, best_loss=run.incumbent.loss)
+        return run.result(problem, rate=best_rate, epochs=epochs)
+
+
+def _nearest(code: WeightCode, latent: FloatArray) -> FloatArray:
+    """Nearest levels of latent weights, which are in units of the largest magnitude."""
+    levels = code.levels.astype(float)
+    middles = (levels[1:] + levels[:-1]) / 2
+    return levels[np.searchsorted(middles, latent * np.abs(levels).max(), side="right")]
+
+
+class _Latent:
+    """Latent weights of a network, their Adam averages, and one epoch of training."""
+
+    def __init__(self, problem: TrainingProblem, rng: np.random.Generator) -> None:
+        self.problem, self.rng = problem, rng
+        self.values: list[FloatArray] = []
+        self.fixed = [layer.fixed for layer in problem.free_layers]
+        self.free = [layer.free_bits > 0 for layer in problem.free_layers]
+        for layer in problem.network.layers:
+            self.values.append(rng.uniform(-1, 1, (layer.outputs, layer.inputs + 1)))
+        self.first = [np.zeros_like(v) for v in self.values]
+        self.second = [np.zeros_like(v) for v in self.values]
+        self.steps = 0
+
+    def levels(self) -> list[FloatArray]:
+        """Rounded weights, thresholds last, of every layer."""
+        rounded = []
+        for number, layer in enumerate(self.problem.network.layers):
+            matrix = _nearest(layer.code, self.values[number])
+            if layer.bias_code:
+                matrix[:, -1] = _nearest(layer.bias_code, self.values[number][:, -1])
+            else:
+                matrix[:, -1] = 0.0
+            rounded.append(np.where(self.free[number], matrix, self.fixed[number]))
+        return rounded
+
+    def weights(self) -> Weights:
+        """Rounded weights as the problem's."""
+        levels = [matrix.astype(np.int64) for matrix in self.levels()]
+        layers = self.problem.network.layers
+        return Weights(
+            tuple(matrix[:, :-1] for matrix in levels),
+            tuple(
+                matrix[:, -1] if layer.bias_code else None
+                for matrix, layer in zip(levels, layers, strict=True)
+            ),
+            self.problem.splines,
+        )
+
+    def epoch(self, batch: int, rate: float) -> None:
+        """One pass over the samples in random batches."""
+        order = self.rng.permutation(self.problem.num_samples)
+        for start in range(0, len(order), batch):
+            self._step(order[start : start + batch], rate)
+
+    def _step(self, samples: IntArray, rate: float) -> None:
+        """Adam's step along the straight-through gradient of the mean loss."""
+        problem, levels = self.problem, self.levels()
+        inputs, z = [], []
+        a: FloatArray = problem.X[samples].astype(float)
+        for number, matrix in enumerate(levels):
+            unit = np.full((len(samples), 1), float(problem.units[number]))
+            inputs.append(np.concatenate([a, unit], axis=1))
+            z.append(inputs[-1] @ matrix.T)
+            if number < len(problem.splines):
+                a = problem.splines[number].units(z[-1])
+        slope = self._output_slopes(z[-1], samples) / len(samples)
+        self.steps += 1
+        for number in range(len(levels) - 1, -1, -1):
+            gradient = slope.T @ inputs[number]
+            if number:
+                slope = slope @ levels[number][:, :-1]
+                slope = slope * _ramp(z[number - 1])
+            self._adam(number, gradient, rate)
+
+    def _output_slopes(self, z: FloatArray, samples: IntArray) -> FloatArray:
+        """Slope of the loss at each output, by the difference across two lattice steps.
+
+        The zero-one loss, flat almost everywhere, is replaced by hinge.
+        """
+        problem = self.problem
+        if problem.loss_kind.name == "zero-one":
+            y = problem.targets[problem.target_index[samples]]
+            return np.where(y * z * problem.out_step < 1.0, -y * problem.out_step, 0.0)
+        part = problem.subset(samples)
+        return np.asarray(0.5 * (part.output_losses(z + 1) - part.output_losses(z - 1)))
+
+    def _adam(self, number: int, gradient: FloatArray, rate: float) -> None:
+        first, second, values = self.first[number], self.second[number], self.values[number]
+        gradient = gradient * self.free[number]
+        first += (1 - FIRST) * (gradient - first)
+        second += (1 - SECOND) * (gradient**2 - second)
+        move = first / (1 - FIRST**self.steps)
+        move /= np.sqrt(second / (1 - SECOND**self.steps)) + TINY
+        values -= rate * move
+        np.clip(values, -1.0, 1.0, out=values)
+
+
+def _ramp(z: FloatArray) -> FloatArray:
+    """Slope of the ramp that stands for an activation: 1 where |z| is within its spread."""
+    spread = np.sqrt((z**2).mean()) + TINY
+    return (np.abs(z) <= 1.5 * spread) / spread
