@@ -12,4 +12,6 @@ print(f"{network.num_weight_bits} weight bits, {problem.qcbo().num_variables} va
 
 result = QCGD(oracle=Annealer(reads=5, sweeps=200), iterations=20, seed=0).solve(problem)
 accuracy = (network.predict(result.weights, data.X_test) == data.y_test).mean()
-print(f"{result.status.value}: hinge loss {result.loss:g} on 50 samples, test accuracy {accuracy:.3f}")
+print(
+    f"{result.status.value}: hinge loss {result.loss:g} on 50 samples, test accuracy {accuracy:.3f}"
+)

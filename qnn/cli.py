@@ -121,9 +121,7 @@ def _bar(description: str, total: int | None) -> Iterator[Callable[[float, str],
 @options.data_options
 @options.hidden_option
 @options.model_options
-@click.option(
-    "--solver", default="qcgd", show_default=True, help="qcgd, penalty, random, annealing, exact."
-)
+@click.option("--solver", default="qcgd", show_default=True, help=f"One of {options.SOLVER_NAMES}.")
 @click.option("--penalty", type=float, default=1.0, show_default=True, help="Weight of penalty.")
 @options.solver_options
 @click.option("--save", "save_file", help="Write network and weights to this NPZ file.")
@@ -179,10 +177,10 @@ def train(
 @options.model_options
 @click.option(
     "--solvers",
-    default="qcgd,penalty,random,annealing",
+    default="qcgd,penalty,random,annealing,straight-through",
     callback=options.parsed(options.names),
     show_default=True,
-    help="Between commas: qcgd, penalty, random, annealing, exact.",
+    help=f"Between commas: {options.SOLVER_NAMES}.",
 )
 @click.option("--seeds", type=int, default=3, show_default=True, help="How many, from --seed on.")
 @click.option(

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+SOLVER_NAMES = "qcgd, penalty, random, annealing, straight-through, exact"
+"""What ``--help`` lists; the table itself is ``qnn.training.SOLVERS``, not loaded for help."""
+
 
 def widths(text: str) -> tuple[int, ...]:
     """Widths such as ``16-4-1`` or ``16,4,1``; none for ``none``.

@@ -65,7 +65,7 @@ def to_json(value: Any) -> str:
 
 def environment() -> dict[str, Any]:
     """What a result was made with: machine, interpreter, packages and time (UTC)."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             versions[package] = version(package)

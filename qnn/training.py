@@ -15,6 +15,7 @@ from formulations.network import Weights
 from qnn.datasets import Dataset, load
 from solvers import QCGD, ExactSolver, PenaltyMethod, WeightAnnealing
 from solvers.classical.random_search import RandomSearch
+from solvers.classical.straight_through import StraightThrough
 from solvers.oracles import Annealer
 from solvers.result import Callback, Result
 
@@ -133,6 +134,7 @@ SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
         "annealing": lambda s: WeightAnnealing(
             flips=s.options.flips, restarts=s.options.restarts, **s.common
         ),
+        "straight-through": lambda s: StraightThrough(**s.common),
         "exact": lambda s: ExactSolver(encoding=s.encoding, **s.common),
     }
 )

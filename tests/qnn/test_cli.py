@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from qnn import cli, training
+from qnn.options import SOLVER_NAMES
 from qnn.training import DataOptions, ModelOptions, SolverOptions
 
 QUICK = ["--inputs", "4", "--samples", "20", "--hidden", "2", "--iterations", "3"]
@@ -61,7 +62,7 @@ def qnn(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
 # -- what works --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("solver", ["qcgd", "penalty", "random", "annealing", "exact"])
+@pytest.mark.parametrize("solver", list(training.SOLVERS))
 def test_train_reports_what_is_promised(run: Run, solver: str) -> None:
     code, out, err = run("train", "digits:3,8", *QUICK, "--solver", solver, "--json", "-")
     assert (code, err) == (0, "")
@@ -75,7 +76,7 @@ def test_train_reports_what_is_promised(run: Run, solver: str) -> None:
     assert again["test_accuracy"] == record["test_accuracy"]
 
 
-@pytest.mark.parametrize("solver", ["qcgd", "penalty", "random", "annealing", "exact"])
+@pytest.mark.parametrize("solver", list(training.SOLVERS))
 def test_a_time_limit_however_short_leaves_an_answer(run: Run, solver: str) -> None:
     options = [*QUICK, "--solver", solver, "--time-limit", "1e-9", "--json", "-"]
     code, out, err = run("train", "digits:3,8", *options)
@@ -151,6 +152,7 @@ def test_every_command_has_help_and_the_shared_options(run: Run) -> None:
         assert code == 0
         assert "--json" in out
         assert "--seed" in out
+    assert SOLVER_NAMES.split(", ") == list(training.SOLVERS)
 
 
 # -- what is refused: one line on standard error, exit code 2, nothing written ------------------
