@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,7 @@ def solve_qcbo(
         left = max(0.0, time_limit - (time.perf_counter() - started))
         solver.parameters.max_time_in_seconds = left
     watch = _watcher(cp_model, program, model, on_solution)
-    code = solver.solve(program.cp, watch)
+    code = _run(solver, program, watch)
     if watch.error is not None:
         raise watch.error
     if code == cp_model.INFEASIBLE:
@@ -126,15 +127,18 @@ def solve_qcbo(
         )
     if code == cp_model.MODEL_INVALID:
         raise InvalidInputError(f"CP-SAT cannot take the model: {program.cp.validate()}")
+    stopped = Status.INTERRUPTED if watch.stopped else Status.TIME_LIMIT
     bound = program.safe_bound(solver.best_objective_bound)
     if code == cp_model.UNKNOWN:
-        return ModelSolution(None, float("inf"), bound, _why(watch, started, time_limit))
+        if solver.best_objective_bound == 0.0:  # also what it says before it has any bound
+            bound = program.safe_bound(program.least)
+        return ModelSolution(None, float("inf"), bound, stopped)
     x = np.array([solver.value(variable) for variable in program.x], dtype=np.int8)
     objective = float(model.objective(x))
     slack = 2 * program.error <= TOLERANCE * max(1.0, abs(objective))
     if code == cp_model.OPTIMAL and slack:
         return ModelSolution(x, objective, min(bound, objective), Status.OPTIMAL)
-    status = Status.FINISHED if code == cp_model.OPTIMAL else _why(watch, started, time_limit)
+    status = Status.FINISHED if code == cp_model.OPTIMAL else stopped
     return ModelSolution(x, objective, min(bound, objective), status)
 
 
@@ -149,10 +153,22 @@ def import_cp_model() -> Any:
     return cp_model
 
 
-def _why(watch: Any, started: float, time_limit: float | None) -> Status:
-    """Why an unfinished search ended; CP-SAT itself takes Ctrl-C for a request to stop."""
-    in_time = time_limit is None or time.perf_counter() - started < time_limit
-    return Status.INTERRUPTED if watch.stopped or in_time else Status.TIME_LIMIT
+def _run(solver: Any, program: _Program, watch: Any) -> Any:
+    """CP-SAT's status; Ctrl-C asks it to stop and is remembered as a stop.
+
+    The search has a thread of its own, because Python sees Ctrl-C in the main one only, and only
+    between two of its own instructions.
+    """
+    solver.parameters.catch_sigint_signal = False
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        search = pool.submit(solver.solve, program.cp, watch)
+        try:
+            while not search.done():
+                wait([search], timeout=0.1)
+        except KeyboardInterrupt:
+            watch.stopped = True
+            solver.stop_search()
+        return search.result()
 
 
 def _watcher(cp_model: Any, program: _Program, model: QCBO, on_solution: OnSolution | None) -> Any:
@@ -183,7 +199,8 @@ def _watcher(cp_model: Any, program: _Program, model: QCBO, on_solution: OnSolut
 class _Program:
     """A CP-SAT model with the variables of a QCBO.
 
-    objective of the QCBO = offset + unit * (objective of the CP-SAT model), up to ``error``.
+    objective of the QCBO = offset + unit * (objective of the CP-SAT model), up to ``error``;
+    ``least`` is what the latter cannot fall below whatever the rows.
     """
 
     cp: cp_model.CpModel
@@ -191,6 +208,7 @@ class _Program:
     unit: float
     offset: float
     error: float
+    least: float
 
     @classmethod
     def of(cls, model: QCBO, cp_model: Any) -> _Program:
@@ -210,7 +228,8 @@ class _Program:
         unit, whole = _integers(coefficients)
         cp.minimize(cp_model.LinearExpr.weighted_sum(terms, whole.tolist()))
         error = float(np.abs(coefficients - unit * whole).sum())
-        return cls(cp, x, unit, float(model.offset), error)
+        least = float(np.minimum(whole, 0).sum())
+        return cls(cp, x, unit, float(model.offset), error, least)
 
     def safe_bound(self, bound: float) -> float:
         """Bound of the QCBO from one of the CP-SAT model."""

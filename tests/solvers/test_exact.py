@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 import time
 
 import numpy as np
@@ -149,6 +152,20 @@ def test_ctrl_c_keeps_the_incumbent_of_cp_sat() -> None:
     assert len(result.history) <= 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="sends itself a POSIX signal")
+def test_a_real_ctrl_c_stops_cp_sat_within_a_second() -> None:
+    problem = noise(60, hidden=3, inputs=8)
+    solver = ExactSolver(method="cp-sat", time_limit=30)
+    solver.solve(noise(2))  # compiled and imported outside the measured time
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    result = solver.solve(problem)
+    timer.join()
+    assert result.status is Status.INTERRUPTED
+    assert result.seconds < 5.0
+    assert result.loss == problem.loss(result.weights)
+
+
 def test_without_ortools_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ortools.sat.python", None)
     with pytest.raises(MissingExtraError, match=r"2\^18\.0 weight vectors.*exact"):
@@ -229,6 +246,16 @@ def test_a_hint_and_a_callback_that_stops() -> None:
     assert len(seen) == 1
     assert solution.status is Status.INTERRUPTED
     assert solution.bound <= solution.objective
+
+
+def test_no_bound_is_claimed_before_there_is_one() -> None:
+    rng = np.random.default_rng(0)
+    point, rows = rng.integers(0, 2, 200), rng.integers(-20, 20, (30, 200))
+    model = QCBO.from_arrays(-np.arange(1.0, 201.0), rows, rows @ point)
+    for time_limit in (1e-9, 1e-3, 0.1):
+        solution = solve_qcbo(model, time_limit=time_limit)
+        assert solution.status is Status.TIME_LIMIT
+        assert -20_100.0 <= solution.bound <= model.objective(point)
 
 
 def test_rows_without_an_integer_form_are_refused_by_name() -> None:
