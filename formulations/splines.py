@@ -213,6 +213,7 @@ def _fit_pieces(
 def _minimax_starts(z: IntArray, scaled: FloatArray, slopes: FloatArray, pieces: int) -> IntArray:
     """First index of each piece of the partition with the least largest error."""
     residuals = scaled - slopes[:, None] * z
+    rounding = 1e-12 * max(1.0, float(np.abs(residuals).max()))
 
     def greedy(tolerance: float) -> list[int] | None:
         starts: list[int] = []
@@ -223,7 +224,7 @@ def _minimax_starts(z: IntArray, scaled: FloatArray, slopes: FloatArray, pieces:
             starts.append(start)
             tail = residuals[:, start:]
             spread = np.maximum.accumulate(tail, axis=1) - np.minimum.accumulate(tail, axis=1)
-            start += int((spread <= 2 * tolerance + 1e-12).sum(axis=1).max())
+            start += int((spread <= 2 * tolerance + rounding).sum(axis=1).max())
         return starts
 
     low, high = 0.0, float(np.ptp(residuals, axis=1).min()) / 2

@@ -70,6 +70,12 @@ class Ledger:
     reads: int = 0
     seconds: float = 0.0
 
+    def add(self, other: Ledger) -> None:
+        """Take in what another run cost."""
+        self.calls += other.calls
+        self.reads += other.reads
+        self.seconds += other.seconds
+
 
 @dataclass
 class History:

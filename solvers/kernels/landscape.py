@@ -99,6 +99,11 @@ class Landscape:
         bits[self._slots[used]] = words[used]
         return bits
 
+    def bits_of(self, weights: Array) -> IntArray:
+        """Positions of the free bits of some of the movable weights, ascending."""
+        slots = self._slots[weights]
+        return np.sort(slots[slots >= 0])
+
     def choice(self, bits: npt.ArrayLike) -> IntArray:
         """The choice that has the levels of free weight bits, shape (num_free_bits,)."""
         bits, moves = self._problem.repair_bits(bits), self.moves

@@ -1,0 +1,266 @@
+"""Two ways to solve a restricted problem and move to its answer: enumeration, and an oracle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from solvers.free_sets import Policy, WeightTable, first_order_gains
+from solvers.kernels.blocks import heat_bath
+from solvers.kernels.landscape import Landscape
+from solvers.oracles.base import Oracle
+from solvers.penalty import PenaltyMethod
+from solvers.result import Run
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+BitArray = npt.NDArray[np.int8]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+WORK = 1e7
+"""Sample updates of one step of enumeration: some milliseconds, so that limits are kept closely."""
+
+MOST_BLOCKS = 256
+"""Blocks of one step at most."""
+
+PROBES = 64
+"""Moves that measure the mean change of the loss."""
+
+
+class Walk(Protocol):
+    """A walk over the weights by restricted problems."""
+
+    rounds: int
+    loss: float
+    floor: float
+
+    @property
+    def at_floor(self) -> bool:
+        """Whether no weights can beat the best loss met so far."""
+        ...
+
+    def begin(self, bits: BitArray) -> None:
+        """Start at free weight bits, shape (num_free_bits,)."""
+        ...
+
+    def mean_change(self, rng: np.random.Generator) -> float:
+        """Mean |change of the loss| of moving one weight of the present state."""
+        ...
+
+    def step(
+        self,
+        policy: Policy,
+        size: int,
+        temperature: float,
+        limit: int | None,
+        rng: np.random.Generator,
+        run: Run,
+    ) -> float:
+        """Solve some restricted problems, at most ``limit``; return the loss gained per effort."""
+        ...
+
+    def offer_best(self, run: Run) -> None:
+        """Offer the best weights met so far to the run's incumbent."""
+        ...
+
+    def info(self) -> dict[str, Any]:
+        """Numbers for the result."""
+        ...
+
+
+class EnumeratedWalk:
+    """Restricted problems solved exactly: all choices of the free weights, in Gray-code order.
+
+    Parameters
+    ----------
+    problem : TrainingProblem
+    """
+
+    def __init__(self, problem: TrainingProblem) -> None:
+        self.problem, self.landscape = problem, Landscape(problem)
+        moves = self.landscape.moves
+        self.weights = WeightTable(moves.layer, moves.neuron, moves.source, moves.num_levels)
+        self.rounds, self.evaluated, self.loss = 0, 0, np.inf
+        self.floor = self.landscape.floor
+        self._goal = self.landscape.value(self.floor + 1e-9 * max(1.0, abs(self.floor)))
+        self._best, self._best_value = moves.choice.copy(), np.inf
+
+    @property
+    def at_floor(self) -> bool:
+        """Whether no weights can beat the best loss met so far."""
+        return self._best_value <= self._goal
+
+    def begin(self, bits: BitArray) -> None:
+        """Start at free weight bits."""
+        self.loss = self.landscape.set_bits(bits)
+        self._best_value = self.landscape.value(self.loss)
+        self._best[:] = self.landscape.moves.choice
+
+    def mean_change(self, rng: np.random.Generator) -> float:
+        """Mean |change of the loss| of moving one weight: the best of two levels is not taken."""
+        moves = self.landscape.moves
+        choice, loss = moves.choice.copy(), self.loss
+        changes = []
+        for k in rng.integers(0, len(choice), PROBES):
+            other = choice.copy()
+            other[k] = (other[k] + 1) % moves.num_levels[k]
+            changes.append(abs(self.landscape.set_choice(other) - loss))
+        self.landscape.set_choice(choice)
+        return float(np.mean(changes)) or 1.0
+
+    def step(
+        self,
+        policy: Policy,
+        size: int,
+        temperature: float,
+        limit: int | None,
+        rng: np.random.Generator,
+        run: Run,
+    ) -> float:
+        """Solve a batch of blocks of one policy, each drawn from its heat bath."""
+        landscape = self.landscape
+        choices = float(np.median(self.weights.num_levels)) ** size
+        count = int(np.clip(WORK / (choices * self.problem.num_samples), 1, MOST_BLOCKS))
+        count = count if limit is None else min(count, limit)
+        guide = np.zeros(len(self.weights))
+        if policy.guided:
+            bits = landscape.bits(landscape.moves.choice)
+            guide = first_order_gains(self.problem, self.weights, bits)
+        blocks = policy.blocks(self.weights, guide, count, size, rng)
+        gains = np.zeros(len(blocks))
+        self._best_value, evaluated = heat_bath(
+            landscape.state,
+            landscape.moves,
+            rng,
+            blocks,
+            np.full(len(blocks), temperature / landscape.unit),
+            gains,
+            self._best,
+            self._best_value,
+            self._goal,
+        )
+        self.loss -= landscape.unit * float(gains.sum())
+        self.rounds += len(blocks)
+        self.evaluated += evaluated
+        return landscape.unit * float(np.maximum(gains, 0).sum()) / max(1, evaluated)
+
+    def offer_best(self, run: Run) -> None:
+        """Offer the best choice, scored by the real forward pass."""
+        if self.landscape.loss(self._best_value) < run.incumbent.loss - 1e-9:
+            bits = self.landscape.bits(self._best)
+            run.incumbent.offer(bits[None], self.problem.losses(bits[None]))
+
+    def info(self) -> dict[str, Any]:
+        """Rounds and evaluated choices."""
+        return {"rounds": self.rounds, "evaluated": self.evaluated}
+
+
+class OracleWalk:
+    """Restricted problems as QUBOs for an oracle; its answer is scored on all samples.
+
+    Parameters
+    ----------
+    problem : TrainingProblem
+    oracle : Oracle
+    batch : int, optional
+        Samples that a model is built on.
+    variables : int, optional
+        Largest model; samples are left out until it fits.
+    """
+
+    def __init__(
+        self, problem: TrainingProblem, oracle: Oracle, batch: int | None, variables: int | None
+    ) -> None:
+        self.problem, self.oracle = problem, oracle
+        self.batch = min(batch or problem.num_samples, problem.num_samples)
+        self.variables = variables
+        self._landscape = Landscape(problem)  # for its table of weights and its floor
+        moves = self._landscape.moves
+        self.weights = WeightTable(moves.layer, moves.neuron, moves.source, moves.num_levels)
+        self.rounds, self.loss, self.floor = 0, np.inf, self._landscape.floor
+        self._bits = self._best = np.zeros(problem.num_free_bits, dtype=np.int8)
+        self._best_loss = np.inf
+        self._sizes: list[int] = []
+
+    @property
+    def at_floor(self) -> bool:
+        """Whether no weights can beat the best loss met so far."""
+        return self._best_loss <= self.floor + 1e-9 * max(1.0, abs(self.floor))
+
+    def begin(self, bits: BitArray) -> None:
+        """Start at free weight bits."""
+        self._move(bits, float(self.problem.losses(bits[None])[0]))
+
+    def _move(self, bits: BitArray, loss: float) -> None:
+        self._bits, self.loss = bits, loss
+        if loss < self._best_loss:
+            self._best, self._best_loss = bits, loss
+
+    def mean_change(self, rng: np.random.Generator) -> float:
+        """Mean |change of the loss| of flipping one bit."""
+        flips = rng.integers(0, len(self._bits), PROBES)
+        others = np.tile(self._bits, (PROBES, 1))
+        others[np.arange(PROBES), flips] ^= 1
+        return float(np.abs(self.problem.losses(others) - self.loss).mean()) or 1.0
+
+    def step(
+        self,
+        policy: Policy,
+        size: int,
+        temperature: float,
+        limit: int | None,
+        rng: np.random.Generator,
+        run: Run,
+    ) -> float:
+        """Solve one restricted problem; accept its answer by the Metropolis rule."""
+        guide = np.zeros(len(self.weights))
+        if policy.guided:
+            guide = first_order_gains(self.problem, self.weights, self._bits)
+        block = policy.blocks(self.weights, guide, 1, size, rng)[0]
+        restricted = self._restricted(self._landscape.bits_of(block[block >= 0]), rng)
+        self.rounds += 1
+        if not restricted.layout.states[-1].any():
+            return 0.0  # nothing that is free can change a loss
+        seed = int(rng.integers(2**31))
+        answer = PenaltyMethod(oracle=self.oracle, iterations=1, seed=seed).solve(restricted)
+        run.ledger.add(answer.ledger)
+        self._sizes.append(int(answer.info["num_variables"]))
+        bits = restricted.full_bits(answer.bits)[self.problem.free]
+        loss = float(self.problem.losses(bits[None])[0])
+        gain = self.loss - loss
+        if gain >= 0 or rng.random() < np.exp(gain / temperature):
+            self._move(bits, loss)
+        return max(gain, 0.0)
+
+    def _restricted(self, free: IntArray, rng: np.random.Generator) -> TrainingProblem:
+        """The problem with some free bits (positions) free, on as many samples as fit."""
+        full = self.problem.full_bits(self._bits)
+        samples = rng.permutation(self.problem.num_samples)[: self.batch]
+        while True:
+            problem = self.problem
+            if len(samples) < problem.num_samples:
+                problem = problem.subset(np.sort(samples))
+            restricted = problem.restrict(self.problem.free[free], full)
+            if self.variables is None or len(samples) == 1:
+                return restricted
+            size = restricted.size().num_variables
+            if size <= self.variables:
+                return restricted
+            samples = samples[: max(1, int(len(samples) * 0.95 * self.variables / size))]
+
+    def offer_best(self, run: Run) -> None:
+        """Offer the best weights met so far."""
+        run.incumbent.offer(self._best[None], [self._best_loss])
+
+    def info(self) -> dict[str, Any]:
+        """Rounds, and the sizes of the oracle's models."""
+        sizes = self._sizes or [0]
+        return {
+            "rounds": self.rounds,
+            "num_variables": int(np.median(sizes)),
+            "largest_model": max(sizes),
+        }
