@@ -73,8 +73,14 @@ def cli() -> None:
 
 def _console(json_file: str | None) -> Console:
     """Where tables go: standard output, or standard error when that is for the JSON."""
-    console = Console(stderr=json_file == "-")
-    return console if console.is_terminal else Console(stderr=json_file == "-", width=120)
+    terminal = (sys.stderr if json_file == "-" else sys.stdout).isatty()
+    return Console(
+        stderr=json_file == "-",
+        width=None if terminal else 120,
+        markup=False,  # a file may be called [bold].csv
+        emoji=False,
+        highlight=False,
+    )
 
 
 def _check_outputs(*paths: str | None) -> None:
@@ -96,22 +102,22 @@ def _write_json(path: str | None, value: Any) -> None:
 
 
 @contextmanager
-def _bar(description: str, total: int | None) -> Iterator[Callable[[float, str], None]]:
+def _bar(description: str) -> Iterator[Callable[[int, int | None, str], None]]:
     """A progress bar on standard error, and the function that moves it; nothing if no terminal."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
     columns = [
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         TimeElapsedColumn(),
     ]
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task(description, total=total, note="")
-        yield lambda completed, note: bar.update(task, completed=completed, note=note)
+        task = bar.add_task(description, total=None, note="")
+        yield lambda done, total, note: bar.update(task, completed=done, total=total, note=note)
 
 
 # -- commands --------------------------------------------------------------------------------------
@@ -145,10 +151,11 @@ def train(
 
     _check_outputs(json_file, save_file)
     data, model, budget = options.chosen(given)
-    with _bar(f"{solver} on {data.spec}", None) as move:
+    with _bar(f"{solver} on {data.spec}") as move:
 
         def show(progress: Progress) -> None:
-            move(progress.iteration, f"{progress.iteration} steps, best loss {progress.loss:g}")
+            note = f"{progress.iteration} steps, best loss {progress.loss:g}"
+            move(progress.iteration, progress.iterations, note)
 
         run = training.train(data, model, solver, budget, seed=seed, callbacks=[show])
     if save_file is not None:
@@ -227,7 +234,7 @@ def compare(
         penalties=penalties,
         exact_time_limit=exact_limit,
     )
-    with _bar(f"compare on {data.spec}", len(cells)) as move:
+    with _bar(f"compare on {data.spec}") as move:
         finished: list[comparison.Outcome] = []
 
         def keep(cell: comparison.Cell, outcome: comparison.Outcome) -> None:
@@ -235,7 +242,8 @@ def compare(
             if json_file is not None and json_file != "-":
                 partial = len(finished) < len(cells)
                 _write_json(json_file, comparison.results(cells, finished, interrupted=partial))
-            move(len(finished), f"{len(finished)} of {len(cells)} runs, last {cell.key}")
+            note = f"{len(finished)} of {len(cells)} runs, last {cell.key}"
+            move(len(finished), len(cells), note)
 
         outcomes, interrupted = comparison.run(cells, on_outcome=keep)
     results = plain(comparison.results(cells, outcomes, interrupted=interrupted))
@@ -247,7 +255,7 @@ def compare(
         console.print(comparison_table(results))
         for path in (json_file, report_file):
             if path is not None:
-                console.print(f"written: {path}", highlight=False)
+                console.print(f"written: {path}")
     failures = [outcome["error"] for outcome in outcomes if "error" in outcome]
     if len(failures) == len(outcomes):
         raise QnnError(f"every run failed: {failures[0]}")

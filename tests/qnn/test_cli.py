@@ -97,12 +97,14 @@ def test_train_on_a_file_of_three_classes_and_save(run: Run, tmp_path: Path) -> 
     from formulations.files import load_weights
 
     rng = np.random.default_rng(0)
-    with open(tmp_path / "d.csv", "w", newline="") as file:
+    path = tmp_path / "[bold] :warning:.csv"
+    with open(path, "w", newline="") as file:
         rows = [[*rng.normal(c, 1, 3).round(3), "abc"[c]] for c in range(3) for _ in range(12)]
         csv.writer(file).writerows([["u", "v", "w", "label"], *rows])
     options = [*QUICK[2:], "--levels", "3", "--save", tmp_path / "w.npz", "--json", "-"]
-    code, out, err = run("train", tmp_path / "d.csv", *options)
+    code, out, err = run("train", path, *options)
     assert (code, err) == (0, "")
+    assert "[bold] :warning:.csv" in "".join(run("train", path, *options[:-2])[1].split("\n"))
     record = json.loads(out)
     assert record["widths"] == [3, 2, 3]
     assert record["classes"] == ["a", "b", "c"]
