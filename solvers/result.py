@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
+from solvers.checkpoint import Checkpoint, Resumable
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -163,16 +164,23 @@ class Run:
     ...         _ = run.incumbent.offer(np.array([[t]]), np.array([5.0 - t]))
     >>> run.status, run.incumbent.loss
     (<Status.FINISHED: 'finished'>, 3.0)
+
+    With a checkpoint, ``run.resume(loop)`` comes first in there: ``loop`` is what is carried from
+    one step to the next.
     """
 
     time_limit: float | None = None
     call_limit: int | None = None
     callbacks: tuple[Callback, ...] = ()
+    checkpoint: Checkpoint | None = None
     incumbent: Incumbent = field(default_factory=Incumbent)
     history: History = field(default_factory=History)
     ledger: Ledger = field(default_factory=Ledger)
     status: Status = Status.FINISHED
     started: float = field(default_factory=time.perf_counter)
+    iteration: int = 0
+    ended: float | None = None
+    _loop: Resumable | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name, limit in (("time_limit", self.time_limit), ("call_limit", self.call_limit)):
@@ -181,8 +189,8 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the run began."""
-        return time.perf_counter() - self.started
+        """Seconds since the run began; those between two parts of it do not count."""
+        return time.perf_counter() - self.started if self.ended is None else self.ended
 
     def exhausted(self) -> bool:
         """Whether a budget is used up; sets the status that says which."""
@@ -196,11 +204,16 @@ class Run:
 
     def steps(self, iterations: int | None) -> Iterator[int]:
         """Iteration numbers 1, 2, ... until the iterations, a budget or a callback end the run."""
-        t = 0
-        while (iterations is None or t < iterations) and not self.exhausted():
-            t += 1
-            yield t
-            if self.told_to_stop(t, iterations):
+        while self.ended is None and (iterations is None or self.iteration < iterations):
+            if self.exhausted():
+                self._save()
+                return
+            yield self.iteration + 1
+            self.iteration += 1
+            stopped = self.told_to_stop(self.iteration, iterations)
+            if stopped or (self.checkpoint and self.checkpoint.due):
+                self._save()
+            if stopped:
                 return
 
     def told_to_stop(self, iteration: int, iterations: int | None = None) -> bool:
@@ -216,15 +229,84 @@ class Run:
         """Turn Ctrl-C into the status INTERRUPTED, once there is an incumbent to return."""
         try:
             yield
-        except KeyboardInterrupt:
-            if self.incumbent.bits is None:
+        except BaseException as error:
+            if self.checkpoint is not None:
+                self.checkpoint.close()
+            if not isinstance(error, KeyboardInterrupt) or self.incumbent.bits is None:
                 raise
             self.status = Status.INTERRUPTED
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def resume(self, loop: Resumable) -> bool:
+        """Keep ``loop`` in the checkpoint from now on, and go on from the one that is there.
+
+        Returns
+        -------
+        bool
+            Whether there was one: then ``loop`` and this run are as they were when it was saved.
+
+        Raises
+        ------
+        FileAccessError, FileFormatError, InvalidInputError
+            See :class:`solvers.checkpoint.Checkpoint`.
+        """
+        if self.checkpoint is None:
+            return False
+        self._loop = loop
+        self.checkpoint.open()
+        saved = self.checkpoint.load()
+        if saved is None:
+            return False
+        self.checkpoint.understood(lambda: self._restore(saved))
+        return True
+
+    def _snapshot(self, ended: bool) -> dict[str, Any]:
+        assert self._loop is not None, "a solver with checkpoints begins with run.resume(loop)"
+        return {
+            "iteration": self.iteration,
+            "seconds": self.seconds,
+            "status": self.status.value if ended else None,
+            "incumbent": vars(self.incumbent),
+            "ledger": vars(self.ledger),
+            "history": {name: self.history[name] for name in self.history.columns},
+            "loop": self._loop.snapshot(),
+        }
+
+    def _restore(self, saved: Mapping[str, Any]) -> None:
+        self.iteration = saved["iteration"]
+        self.started = time.perf_counter() - saved["seconds"]
+        if saved["status"] is not None:
+            self.status, self.ended = Status(saved["status"]), saved["seconds"]
+        self.incumbent = Incumbent(**saved["incumbent"])
+        self.ledger = Ledger(**saved["ledger"])
+        self.history = History({name: c.tolist() for name, c in saved["history"].items()})
+        assert self._loop is not None
+        self._loop.restore(saved["loop"])
+
+    def _save(self, *, ended: bool = False) -> None:
+        if self.checkpoint is not None:
+            self.checkpoint.save(self._snapshot(ended))
+
+    def _end(self) -> dict[str, Any]:
+        """Save that this is the end, if it is; what is to be said about the checkpoint."""
+        if self.checkpoint is None:
+            return {}
+        if self.ended is None and self.status in (Status.FINISHED, Status.OPTIMAL):
+            self.ended = self.seconds
+            with suppress(KeyboardInterrupt):  # too late to stop, and the one before will do
+                self._save(ended=True)
+        self.checkpoint.close()
+        failure = self.checkpoint.failure
+        return {} if failure is None else {"checkpoint_failure": failure}
+
+    # -- the result --------------------------------------------------------------------------------
 
     def result(
         self, problem: TrainingProblem, *, lower_bound: float | None = None, **info: Any
     ) -> Result:
         """The result, with the incumbent as weights of ``problem``."""
+        info |= self._end()
         assert self.incumbent.bits is not None
         return Result(
             weights=problem.weights_from_bits(self.incumbent.bits),

@@ -8,14 +8,16 @@ min(1, exp(-change of the loss / temperature)) [Kirkpatrick, Gelatt, Vecchi 1983
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
+from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.kernels.incremental import anneal
 from solvers.kernels.landscape import Landscape
 from solvers.options import check_whole
@@ -63,6 +65,10 @@ class WeightAnnealing:
     start_temperature, end_temperature : float, optional
         In units of the loss.  None takes 0.5 and 0.005 times the mean |change of the loss| of a
         flip at random weights.
+    checkpoint : path-like, optional
+        Folder for a checkpoint, from which the same call goes on: see :mod:`solvers.checkpoint`.
+    checkpoint_every : float
+        Seconds between two checkpoints; 0 saves after every step.
 
     Raises
     ------
@@ -86,6 +92,8 @@ class WeightAnnealing:
     callbacks: tuple[Callback, ...] = ()
     start_temperature: float | None = None
     end_temperature: float | None = None
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
         check_whole("flips", self.flips)
@@ -118,9 +126,12 @@ class WeightAnnealing:
             outputs in range could have (zero for the hinge loss).  ``history`` has a row per step;
             ``info`` the ``flips`` proposed, ``flips_per_second`` and both temperatures.
         """
-        run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
-        streams = np.random.SeedSequence(self.seed)
-        walk = _Walk(problem, np.random.default_rng(streams.spawn(1)[0]))
+        run = Run(
+            time_limit=self.time_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, problem),
+        )
+        walk = _Walk(problem, self._rng(0))
         walk.offer_best(run)
         hot, cold = self._temperatures(walk)
         cooling = (cold / hot) ** (1 / max(1, self.flips - 1))
@@ -128,12 +139,14 @@ class WeightAnnealing:
         size = -(-self.flips // steps)
         steps = -(-self.flips // size)
         with run.guarded():
+            run.resume(walk)
             for t in run.steps(None if self.restarts is None else self.restarts * steps):
                 if walk.at_floor:
                     break
-                done = (t - 1) % steps * size
+                restart, step = divmod(t - 1, steps)
+                done = step * size
                 if done == 0:
-                    walk.restart(np.random.default_rng(streams.spawn(1)[0]))
+                    walk.restart(self._rng(1 + restart))
                 temperature = hot * cooling**done
                 walk.flip(min(size, self.flips - done), temperature, cooling)
                 walk.offer_best(run)
@@ -154,6 +167,10 @@ class WeightAnnealing:
             start_temperature=hot,
             end_temperature=cold,
         )
+
+    def _rng(self, number: int) -> np.random.Generator:
+        """Random stream 0 of the start, k of the k-th restart."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number,)))
 
     def _temperatures(self, walk: _Walk) -> tuple[float, float]:
         """First and last temperature; what is not given follows from the scale of a flip.
@@ -184,6 +201,25 @@ class _Walk:
         value = self.landscape.value(self.landscape.set_choice(choice))
         if value < self._best_value:
             self._best, self._best_value = choice, value
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Where the walk is, and the best that it has met."""
+        return {
+            "landscape": self.landscape.snapshot(),
+            "rng": self._rng,
+            "best": self._best,
+            "best_value": self._best_value,
+            "offered": self._offered,
+            "flips": self.flips,
+            "seconds": self.seconds,
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        self.landscape.restore(snapshot["landscape"])
+        self._rng, self._best = snapshot["rng"], snapshot["best"]
+        self._best_value, self._offered = snapshot["best_value"], snapshot["offered"]
+        self.flips, self.seconds = snapshot["flips"], snapshot["seconds"]
 
     @property
     def loss(self) -> float:

@@ -8,16 +8,18 @@ activation is a ramp as wide as its pre-activations spread.  [BinaryConnect, Cou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
 from formulations.network import Weights
-from solvers.result import Callback, Result, Run
+from solvers.checkpoint import EVERY, Checkpoint, Folder
+from solvers.options import check_whole
+from solvers.result import Callback, History, Result, Run
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -28,6 +30,9 @@ IntArray = npt.NDArray[np.int64]
 
 RATES = (0.01, 0.03, 0.1, 0.3)
 """Learning rates of the sweep, for latent weights in [-1, 1]."""
+
+FALL = 0.95
+"""Share of a learning rate that it has lost, linearly, when its time is over."""
 
 FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
 """Adam's constants."""
@@ -51,13 +56,22 @@ class StraightThrough:
         Seconds.
     callbacks : tuple of callable
         Called after each epoch with a ``Progress``; one that returns True stops the run.
+    checkpoint : path-like, optional
+        Folder for a checkpoint, from which the same call goes on: see :mod:`solvers.checkpoint`.
+    checkpoint_every : float
+        Seconds between two checkpoints; 0 saves after every step.
+
+    Raises
+    ------
+    InvalidInputError
+        For values out of range.
 
     Examples
     --------
     >>> from formulations import Network, TrainingProblem
     >>> net = Network.dense([2, 2, 1], activation="sign")
     >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
-    >>> StraightThrough(epochs=50).solve(problem).loss
+    >>> StraightThrough(epochs=50, seed=1).solve(problem).loss
     0.0
     """
 
@@ -67,16 +81,19 @@ class StraightThrough:
     seed: int = 0
     time_limit: float | None = None
     callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
         if not list(self.rates) or not all(0 < r < np.inf for r in self.rates):
             raise InvalidInputError(f"rates={self.rates!r}: expected positive learning rates")
-        for name, value in (("epochs", self.epochs), ("batch", self.batch)):
-            whole = isinstance(value, (int, np.integer)) and value >= 1
-            if not whole and not (name == "epochs" and value is None):
-                raise InvalidInputError(f"{name}={value!r}: expected a positive integer")
+        check_whole("batch", self.batch)
+        check_whole("seed", self.seed, least=0)
+        if self.epochs is not None:
+            check_whole("epochs", self.epochs)
         if self.epochs is None and self.time_limit is None:
             raise InvalidInputError("epochs=None never ends: give a time_limit or a number")
+        Run(time_limit=self.time_limit)  # refuses a limit that is none
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Train the free weight bits of ``problem``.
@@ -86,51 +103,80 @@ class StraightThrough:
         Result
             ``info["rate"]`` is the learning rate of the incumbent, ``history`` has a row per epoch.
         """
-        run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
-        seeds = np.random.SeedSequence(self.seed).spawn(len(self.rates))
-        best_rate, epochs = float("nan"), 0
+        run = Run(
+            time_limit=self.time_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, problem),
+        )
+        latent = _Latent(problem, self._rng(0))
+        latent.offer(run)  # so that there is an answer however early it is stopped
+        total = None if self.epochs is None else self.epochs * len(self.rates)
         with run.guarded():
-            latent: _Latent | None = None
-            total = None if self.epochs is None else self.epochs * len(self.rates)
-            current = -1
+            run.resume(latent)
             for t in run.steps(total):
-                done = t / total if total else run.seconds / (self.time_limit or 1.0)
-                index = min(int(done * len(self.rates) - 1e-9), len(self.rates) - 1)
-                if index != current:
-                    current, rate = index, self.rates[index]
-                    latent = _Latent(problem, np.random.default_rng(seeds[index]))
-                assert latent is not None
-                share = min(1.0, done * len(self.rates) - index)
-                latent.epoch(self.batch, rate * (1.0 - 0.95 * share))
-                bits = problem.bits_from_weights(latent.weights())
-                loss = float(problem.losses(bits[None])[0])
-                epochs += 1
-                if run.incumbent.offer(bits[None], [loss]):
-                    best_rate = rate
+                number, share = self._phase(t, run.seconds)
+                if number != latent.number:
+                    latent.begin(number, self._rng(number))
+                rate = self.rates[number]
+                latent.epoch(self.batch, rate * (1.0 - FALL * share))
+                loss = latent.offer(run)
                 run.history.record(iteration=t, rate=rate, loss=loss, best_loss=run.incumbent.loss)
-        return run.result(problem, rate=best_rate, epochs=epochs)
+        return run.result(problem, rate=_best_rate(run.history), epochs=len(run.history))
+
+    def _phase(self, t: int, seconds: float) -> tuple[int, float]:
+        """Number of the learning rate of epoch t, and the share of its time that will be over."""
+        if self.epochs is not None:
+            number, done = divmod(t - 1, self.epochs)
+            return number, (done + 1) / self.epochs
+        assert self.time_limit is not None
+        over = len(self.rates) * min(1.0, seconds / self.time_limit)
+        number = min(int(over), len(self.rates) - 1)
+        return number, over - number
+
+    def _rng(self, number: int) -> np.random.Generator:
+        """Random stream of a learning rate."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number,)))
+
+
+def _best_rate(history: History) -> float:
+    """Learning rate of the first epoch with the least loss; NaN if there was none."""
+    return float(history["rate"][np.argmin(history["loss"])]) if len(history) else float("nan")
 
 
 def _nearest(code: WeightCode, latent: FloatArray) -> FloatArray:
     """Nearest levels of latent weights, which are in units of the largest magnitude."""
     levels = code.levels.astype(float)
     middles = (levels[1:] + levels[:-1]) / 2
-    return levels[np.searchsorted(middles, latent * np.abs(levels).max(), side="right")]
+    return np.asarray(levels[np.searchsorted(middles, latent * np.abs(levels).max(), side="right")])
 
 
 class _Latent:
     """Latent weights of a network, their Adam averages, and one epoch of training."""
 
     def __init__(self, problem: TrainingProblem, rng: np.random.Generator) -> None:
-        self.problem, self.rng = problem, rng
-        self.values: list[FloatArray] = []
+        self.problem = problem
         self.fixed = [layer.fixed for layer in problem.free_layers]
         self.free = [layer.free_bits > 0 for layer in problem.free_layers]
-        for layer in problem.network.layers:
-            self.values.append(rng.uniform(-1, 1, (layer.outputs, layer.inputs + 1)))
+        self.begin(0, rng)
+
+    def begin(self, number: int, rng: np.random.Generator) -> None:
+        """Draw the random start of a learning rate."""
+        self.number, self.rng, self.steps = number, rng, 0
+        self.values = [
+            rng.uniform(-1, 1, (layer.outputs, layer.inputs + 1))
+            for layer in self.problem.network.layers
+        ]
         self.first = [np.zeros_like(v) for v in self.values]
         self.second = [np.zeros_like(v) for v in self.values]
-        self.steps = 0
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that an epoch changes."""
+        names = ["number", "rng", "steps", "values", "first", "second"]
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        vars(self).update(snapshot)
 
     def levels(self) -> list[FloatArray]:
         """Rounded weights, thresholds last, of every layer."""
@@ -156,6 +202,13 @@ class _Latent:
             ),
             self.problem.splines,
         )
+
+    def offer(self, run: Run) -> float:
+        """Offer the rounded weights to the incumbent; return their loss."""
+        bits = self.problem.bits_from_weights(self.weights())
+        loss = float(self.problem.losses(bits[None])[0])
+        run.incumbent.offer(bits[None], [loss])
+        return loss
 
     def epoch(self, batch: int, rate: float) -> None:
         """One pass over the samples in random batches."""
@@ -209,4 +262,4 @@ class _Latent:
 def _ramp(z: FloatArray) -> FloatArray:
     """Slope of the ramp that stands for an activation: 1 where |z| is within its spread."""
     spread = np.sqrt((z**2).mean()) + TINY
-    return (np.abs(z) <= 1.5 * spread) / spread
+    return np.asarray((np.abs(z) <= 1.5 * spread) / spread)

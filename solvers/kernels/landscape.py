@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -132,6 +132,15 @@ class Landscape:
     def set_bits(self, bits: npt.ArrayLike) -> float:
         """Make free weight bits the state; return their training loss."""
         return self.set_choice(self.choice(bits))
+
+    def snapshot(self) -> dict[str, Array]:
+        """What the state follows from, with the losses to the last digit of their sums."""
+        return {"choice": self.moves.choice, "losses": self.state.losses}
+
+    def restore(self, snapshot: Mapping[str, Array]) -> None:
+        """Go back to a snapshot."""
+        self.set_choice(snapshot["choice"])
+        self.state.losses[:] = snapshot["losses"]
 
 
 # -- the movable weights --------------------------------------------------------------------------

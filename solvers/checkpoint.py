@@ -1,0 +1,298 @@
+"""Checkpoints: a run that is killed, at any moment, goes on and ends as if it had never stopped.
+
+A solver's loop carries an object from one step to the next.  It can be asked for a snapshot and be
+put back to one; :class:`solvers.result.Run` adds what all runs have, and saves both, between two
+steps, to one file of a folder, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from math import isfinite
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.archive import access_error, damaged, read_archive, write_archive
+from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
+
+Array = npt.NDArray[Any]
+Folder = str | PathLike[str]
+T = TypeVar("T")
+
+CHECKPOINT = "a checkpoint"
+FILE = "checkpoint.npz"
+
+LAYOUT = 1
+"""Version of what the solvers put in; raised when one of them puts in something else."""
+
+EVERY = 10.0
+"""Default seconds between two checkpoints."""
+
+
+class Resumable(Protocol):
+    """What a solver's loop carries from one step to the next."""
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All of it: arrays, generators, numbers, texts, None, and lists and mappings of these."""
+        ...
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot that an object made from the same arguments has given."""
+        ...
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint could not be written; the run goes on, and the one before is still there."""
+
+
+class Checkpoint:
+    """A folder that holds the latest snapshot of one run.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made if there is none.
+    identity : mapping of str to str
+        What makes the run itself; the snapshot of another run is refused.
+    every : float
+        Seconds between two snapshots; 0 saves after every step.
+
+    Attributes
+    ----------
+    failure : str or None
+        Why the latest snapshot could not be written, if so.
+
+    Raises
+    ------
+    InvalidInputError
+        For seconds out of range.
+
+    Examples
+    --------
+    >>> folder = tempfile.mkdtemp()
+    >>> with Checkpoint(folder, {"solver": "mine"}) as checkpoint:
+    ...     checkpoint.load()
+    ...     checkpoint.save({"iteration": 3, "best": np.array([1, 0])})
+    >>> with Checkpoint(folder, {"solver": "mine"}) as checkpoint:
+    ...     checkpoint.load()
+    {'iteration': 3, 'best': array([1, 0])}
+    """
+
+    def __init__(self, folder: Folder, identity: Mapping[str, str], every: float = EVERY) -> None:
+        if not isinstance(every, (int, float)) or isinstance(every, bool) or not 0 <= every:
+            raise InvalidInputError(
+                f"checkpoint_every={every!r}: expected seconds, or 0 to save after every step"
+            )
+        self.folder, self.identity, self.every = Path(folder), dict(identity), float(every)
+        self.path = self.folder / FILE
+        self.failure: str | None = None
+        self._saved = time.monotonic()
+        self._lock: int | None = None
+
+    @classmethod
+    def of(cls, solver: Any, problem: object) -> Self | None:
+        """That of a solver with options ``checkpoint`` and ``checkpoint_every``, if it wants one.
+
+        Parameters
+        ----------
+        solver : object
+        problem : TrainingProblem or QCBO
+        """
+        from solvers.identity import identity
+
+        if solver.checkpoint is None:
+            return None
+        return cls(solver.checkpoint, identity(solver, problem), solver.checkpoint_every)
+
+    # -- the folder --------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Claim the folder, for this process alone.
+
+        Raises
+        ------
+        FileAccessError
+            If it cannot be made or written to, or another run is using it.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(self.folder)
+            with tempfile.TemporaryFile(dir=self.folder) as probe:
+                probe.write(b"\0")
+        except FileAccessError:
+            raise
+        except OSError as error:
+            self.close()
+            raise access_error("keep a checkpoint in", self.folder, error) from error
+        for leftover in self.folder.glob(f".{FILE}.*.tmp"):  # of a process that was killed
+            with suppress(OSError):
+                leftover.unlink()
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # -- to the file and back ----------------------------------------------------------------------
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for another snapshot."""
+        return time.monotonic() - self._saved >= self.every
+
+    def save(self, snapshot: Mapping[str, Any]) -> None:
+        """Write a snapshot, whole or not at all.
+
+        A full disk or a lost permission must not end a run that goes well: there is a warning, the
+        reason is kept as ``failure``, the checkpoint before stays, and the run may try again.
+        """
+        arrays: dict[str, Array] = {}
+        content = {
+            "layout": LAYOUT,
+            "identity": self.identity,
+            "snapshot": _packed(snapshot, "", arrays),
+        }
+        try:
+            write_archive(self.path, CHECKPOINT, content, arrays)
+            self.failure = None
+        except FileAccessError as error:
+            self.failure = str(error)
+            warnings.warn(
+                f"the run goes on without a new checkpoint: {error}",
+                CheckpointWarning,
+                stacklevel=2,
+            )
+        self._saved = time.monotonic()
+
+    def load(self) -> dict[str, Any] | None:
+        """The latest snapshot; None if there is none yet.
+
+        Raises
+        ------
+        FileAccessError
+            If the file cannot be read.
+        FileFormatError
+            If it is damaged, or written by another release.
+        InvalidInputError
+            If it belongs to another run; the error names what differs.
+        """
+        if not self.path.exists():
+            return None
+        content, arrays = read_archive(self.path, CHECKPOINT)
+        return self.understood(lambda: self._unpacked(content, arrays))
+
+    def _unpacked(self, content: dict[str, Any], arrays: dict[str, Array]) -> dict[str, Any]:
+        if content["layout"] != LAYOUT:
+            raise FileFormatError(
+                f"{str(self.path)!r} was written by another release (layout {content['layout']}, "
+                f"here {LAYOUT}): go on with that one, or begin anew in another folder"
+            )
+        there: dict[str, str] = content["identity"]
+        for name in dict.fromkeys([*there, *self.identity]):
+            if there.get(name) != self.identity.get(name):
+                raise InvalidInputError(
+                    f"the checkpoint in {str(self.folder)!r} belongs to another run: {name} is "
+                    f"{there.get(name)} there and {self.identity.get(name)} here; give the same, "
+                    "or another folder"
+                )
+        snapshot: dict[str, Any] = _unpacked(content["snapshot"], arrays)
+        return snapshot
+
+    def understood(self, read: Callable[[], T]) -> T:
+        """What ``read`` makes of the content; whatever it stumbles over is damage."""
+        try:
+            return read()
+        except (FileFormatError, InvalidInputError):
+            raise
+        except Exception as error:
+            detail = f"{type(error).__name__}: {error}"
+            raise damaged(self.path, f"{detail}; or begin anew in another folder") from error
+
+
+def _locked(folder: Path) -> int | None:
+    """A file whose lock ends with this process, however it ends; None where there are no locks.
+
+    A record lock, since workers forked off would keep a lock of the other kind (``flock``) alive.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            raise FileAccessError(
+                f"the checkpoint in {str(folder)!r} is in use by a run that has not ended: wait "
+                "for it or stop it, or choose another folder"
+            ) from error
+        return None  # a file system without locks
+    return descriptor
+
+
+# -- snapshots as JSON and arrays -----------------------------------------------------------------
+
+
+def _packed(value: Any, name: str, arrays: dict[str, Array]) -> Any:
+    """``value`` as JSON, its arrays put into ``arrays`` under names that tell where they stood."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, np.generic):
+        return _packed(value.item(), name, arrays)
+    if isinstance(value, float):
+        return value if isfinite(value) else {"float": str(value)}
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, np.random.Generator):
+        return {"generator": value.bit_generator.state}
+    if isinstance(value, Mapping):
+        inside = f"{name}." if name else ""
+        return {"mapping": {k: _packed(v, f"{inside}{k}", arrays) for k, v in value.items()}}
+    if isinstance(value, (list, tuple)):
+        return [_packed(part, f"{name}.{i}", arrays) for i, part in enumerate(value)]
+    raise TypeError(f"{name}: a {type(value).__name__} cannot be put into a checkpoint")
+
+
+def _unpacked(packed: Any, arrays: Mapping[str, Array]) -> Any:
+    """The value that :func:`_packed` made JSON of."""
+    if isinstance(packed, list):
+        return [_unpacked(part, arrays) for part in packed]
+    if not isinstance(packed, dict):
+        return packed
+    ((kind, content),) = packed.items()
+    if kind == "float":
+        return float(content)
+    if kind == "array":
+        return arrays[content]
+    if kind == "generator":
+        generator = np.random.default_rng(0)
+        generator.bit_generator.state = content
+        return generator
+    return {key: _unpacked(part, arrays) for key, part in content.items()}

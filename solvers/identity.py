@@ -1,0 +1,111 @@
+"""What makes a run itself: its solver's options and its problem, as short texts to compare.
+
+Two runs with the same texts are the same run, whatever happens on the way.  Budgets, callbacks and
+workers are left out: they decide how far and how fast a run gets, not where it goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from formulations import TrainingProblem
+from solvers.result import Result
+
+LEFT_OUT = {
+    "time_limit",
+    "call_limit",
+    "callbacks",
+    "checkpoint",
+    "checkpoint_every",
+    "executor",
+    "workers",
+}
+"""Options that may differ between the parts of one run."""
+
+LONGEST = 100
+"""Longer texts are shown, and compared, by their digest."""
+
+
+def identity(solver: object, problem: object) -> dict[str, str]:
+    """The texts of a solver's options and of a problem's parts, by name.
+
+    Examples
+    --------
+    >>> from formulations import Network
+    >>> from solvers.weight_annealing import WeightAnnealing
+    >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, -1]], [1])
+    >>> texts = identity(WeightAnnealing(flips=500, time_limit=3.0), problem)
+    >>> texts["solver"], texts["flips"], "time_limit" in texts
+    ('WeightAnnealing', '500', False)
+    """
+    options = {name: value for name, value in _parameters(solver).items() if name not in LEFT_OUT}
+    return {
+        "solver": type(solver).__name__,
+        **{name: _short(_text(value)) for name, value in options.items()},
+        **{f"the problem's {name}": _short(_text(v)) for name, v in _parts(problem).items()},
+    }
+
+
+def _parts(problem: object) -> dict[str, Any]:
+    """What a problem consists of."""
+    if not isinstance(problem, TrainingProblem):
+        return {"model": problem}
+    held = problem.incumbent_bits.copy()
+    held[problem.free] = 0
+    return {
+        "network": (problem.network, problem.splines),
+        "samples": problem.X,
+        "labels": (problem.targets, problem.target_index),
+        "loss": (problem.loss_kind.name, problem.loss_splines),
+        "free bits": (problem.free, held),
+    }
+
+
+def _short(text: str) -> str:
+    """The text, or its digest where it is long."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text.split('(')[0][:30]}({hashlib.sha256(text.encode()).hexdigest()[:16]})"
+
+
+def _text(value: object) -> str:
+    """A text that two values share only if they are equal, in this process or another."""
+    if value is None or isinstance(value, (bool, int, float, str, bytes)):
+        return repr(value)
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if isinstance(value, np.ndarray):
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
+        return f"{value.dtype}{list(value.shape)}({digest})"
+    if isinstance(value, Result):  # a start: neither its clock nor its history matters
+        return _text(value.bits)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_text(k)}: {_text(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, Set):
+        return "{" + ", ".join(sorted(_text(part) for part in value)) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(_text(part) for part in value) + "]"
+    if hasattr(value, "indptr"):  # a sparse matrix
+        return _text([value.indptr, value.indices, value.data])  # type: ignore[attr-defined]
+    if hasattr(value, "__qualname__"):  # a function or a class
+        return f"{value.__module__}.{value.__qualname__}"
+    named = (f"{name}={_text(part)}" for name, part in _parameters(value).items())
+    return f"{type(value).__name__}({', '.join(named)})"
+
+
+def _parameters(value: object) -> dict[str, Any]:
+    """What an object was made from: its fields, or its constructor's arguments by their names."""
+    if is_dataclass(value):
+        names = [field.name for field in fields(value) if field.init]
+    else:
+        try:
+            names = list(inspect.signature(type(value)).parameters)
+        except (TypeError, ValueError):  # made by C
+            names = []
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}
