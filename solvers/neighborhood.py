@@ -8,15 +8,16 @@ search: Shaw 1998; annealed acceptance: Ropke and Pisinger 2006.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
 from formulations.network import Weights
+from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.free_sets import POLICIES, Adaptive, Policy, policy
 from solvers.oracles.base import Oracle
 from solvers.result import Callback, Result, Run, Status
@@ -78,6 +79,11 @@ class LargeNeighborhoodSearch:
         Seconds.
     callbacks : tuple of callable
         Called after each step with a ``Progress``; one that returns True stops the run.
+    checkpoint : path-like, optional
+        Folder for a checkpoint, from which the same call goes on: see :mod:`solvers.checkpoint`.
+        The solver that starts is not run again once its result is in there.
+    checkpoint_every : float
+        Seconds between two checkpoints; 0 saves after every step.
 
     Raises
     ------
@@ -106,6 +112,8 @@ class LargeNeighborhoodSearch:
     seed: int = 0
     time_limit: float | None = None
     callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
         if not list(self.policies) or not list(self.sizes):
@@ -137,26 +145,27 @@ class LargeNeighborhoodSearch:
             of each policy and size in the draws at the end, the rounds, and the choices evaluated
             or the size of the oracle's models.
         """
-        run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
-        seeds = np.random.SeedSequence(self.seed)
-        rng = np.random.default_rng(seeds.spawn(1)[0])
+        run = Run(
+            time_limit=self.time_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, problem),
+        )
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed).spawn(1)[0])
         arms = Adaptive([(policy(p), int(s)) for p in self.policies for s in self.sizes])
-        rounds = self._rounds()
+        search = _Search(self._walk(problem), arms, rng)
+        walk, rounds = search.walk, self._rounds()
         with run.guarded():
-            walk = self._walk(problem)
-            walk.begin(self._start_bits(problem, run, rng))
-            walk.offer_best(run)
-            hot, cold = self._temperatures(walk, rng)
+            if not run.resume(search):
+                walk.begin(self._start_bits(problem, run, rng))
+                walk.offer_best(run)
+                search.hot, search.cold = self._temperatures(walk, rng)
             for t in run.steps(None):
                 if walk.at_floor or (rounds is not None and walk.rounds >= rounds):
                     break
                 done = walk.rounds / rounds if rounds else run.seconds / (self.time_limit or 1.0)
-                temperature = hot * (cold / hot) ** (min(done, 1.0) * self.cycles % 1.0)
-                arm = arms.pick(rng)
-                chosen, size = arms.arms[arm]
+                temperature = search.temperature(min(done, 1.0) * self.cycles % 1.0)
                 left = None if rounds is None else rounds - walk.rounds
-                gain = walk.step(chosen, size, temperature, left, rng, run)
-                arms.learn(arm, gain)
+                search.step(temperature, left, run)
                 walk.offer_best(run)
                 run.history.record(
                     iteration=t,
@@ -206,3 +215,40 @@ class LargeNeighborhoodSearch:
         hot = START * scale if start is None else start
         cold = min(hot, END * scale) if end is None else end
         return max(hot, 1e-12), max(cold, 1e-12)
+
+
+@dataclass
+class _Search:
+    """What goes from round to round: where the walk is, what has been learnt, the random stream."""
+
+    walk: Walk
+    arms: Adaptive
+    rng: np.random.Generator
+    hot: float = np.nan
+    cold: float = np.nan
+
+    def temperature(self, done: float) -> float:
+        """Temperature when a share of the cooling is done."""
+        return self.hot * (self.cold / self.hot) ** done
+
+    def step(self, temperature: float, limit: int | None, run: Run) -> None:
+        """Solve restricted problems of one policy and size, and learn what they brought."""
+        arm = self.arms.pick(self.rng)
+        chosen, size = self.arms.arms[arm]
+        self.arms.learn(arm, self.walk.step(chosen, size, temperature, limit, self.rng, run))
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that a round changes."""
+        return {
+            "walk": self.walk.snapshot(),
+            "rewards": self.arms.rewards,
+            "rng": self.rng,
+            "hot": self.hot,
+            "cold": self.cold,
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        self.walk.restore(snapshot["walk"])
+        self.arms.rewards, self.rng = snapshot["rewards"], snapshot["rng"]
+        self.hot, self.cold = snapshot["hot"], snapshot["cold"]

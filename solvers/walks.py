@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -69,6 +70,14 @@ class Walk(Protocol):
 
     def info(self) -> dict[str, Any]:
         """Numbers for the result."""
+        ...
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that a step changes."""
+        ...
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
         ...
 
 
@@ -157,6 +166,23 @@ class EnumeratedWalk:
     def info(self) -> dict[str, Any]:
         """Rounds and evaluated choices."""
         return {"rounds": self.rounds, "evaluated": self.evaluated}
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that a step changes."""
+        return {
+            "landscape": self.landscape.snapshot(),
+            "loss": self.loss,
+            "best": self._best,
+            "best_value": self._best_value,
+            **self.info(),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        self.landscape.restore(snapshot["landscape"])
+        self.loss = snapshot["loss"]
+        self._best, self._best_value = snapshot["best"], snapshot["best_value"]
+        self.rounds, self.evaluated = snapshot["rounds"], snapshot["evaluated"]
 
 
 class OracleWalk:
@@ -264,3 +290,20 @@ class OracleWalk:
             "num_variables": int(np.median(sizes)),
             "largest_model": max(sizes),
         }
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that a step changes."""
+        return {
+            "bits": self._bits,
+            "loss": self.loss,
+            "best": self._best,
+            "best_loss": self._best_loss,
+            "rounds": self.rounds,
+            "sizes": np.array(self._sizes, dtype=np.int64),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        self._bits, self.loss = snapshot["bits"], snapshot["loss"]
+        self._best, self._best_loss = snapshot["best"], snapshot["best_loss"]
+        self.rounds, self._sizes = snapshot["rounds"], snapshot["sizes"].tolist()
