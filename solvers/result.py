@@ -238,8 +238,13 @@ class Run:
 
     # -- checkpoints -------------------------------------------------------------------------------
 
-    def resume(self, loop: Resumable) -> bool:
+    def resume(self, loop: Resumable | None = None) -> bool:
         """Keep ``loop`` in the checkpoint from now on, and go on from the one that is there.
+
+        Parameters
+        ----------
+        loop : Resumable, optional
+            What is carried from one step to the next besides what this run has itself.
 
         Returns
         -------
@@ -262,7 +267,6 @@ class Run:
         return True
 
     def _snapshot(self, ended: bool) -> dict[str, Any]:
-        assert self._loop is not None, "a solver with checkpoints begins with run.resume(loop)"
         return {
             "iteration": self.iteration,
             "seconds": self.seconds,
@@ -270,7 +274,7 @@ class Run:
             "incumbent": vars(self.incumbent),
             "ledger": vars(self.ledger),
             "history": {name: self.history[name] for name in self.history.columns},
-            "loop": self._loop.snapshot(),
+            "loop": self._loop and self._loop.snapshot(),
         }
 
     def _restore(self, saved: Mapping[str, Any]) -> None:
@@ -281,8 +285,8 @@ class Run:
         self.incumbent = Incumbent(**saved["incumbent"])
         self.ledger = Ledger(**saved["ledger"])
         self.history = History({name: c.tolist() for name, c in saved["history"].items()})
-        assert self._loop is not None
-        self._loop.restore(saved["loop"])
+        if self._loop is not None:
+            self._loop.restore(saved["loop"])
 
     def _save(self, *, ended: bool = False) -> None:
         if self.checkpoint is not None:

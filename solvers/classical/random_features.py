@@ -1,0 +1,214 @@
+"""Random features: hidden weights at random, the output layer by ridge regression.
+
+With Phi (N, h) the activations of the last hidden layer (its last column the constant that goes
+with a threshold) and T (N, C) the targets, each output's weights are
+
+    v = argmin |Phi v - t|^2 + lambda |v|^2 = (Phi'Phi + lambda I)^-1 Phi't,
+
+and are rounded to the code: w = nearest level of s v, with the scale s, of several, whose real loss
+is the least.  Coordinate descent on that loss then moves one output weight at a time to its best
+level until none is better.  [Random features: Rahimi and Recht 2008; ridge regression: Hoerl and
+Kennard 1970.]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError
+from formulations.network import Weights
+from solvers.checkpoint import EVERY, Checkpoint, Folder
+from solvers.kernels.blocks import heat_bath
+from solvers.kernels.landscape import Landscape
+from solvers.options import check_whole
+from solvers.result import Callback, Result, Run
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+    from formulations.codes import WeightCode
+
+BitArray = npt.NDArray[np.int8]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+QUANTILES = (0.5, 0.7, 0.85, 0.95, 1.0)
+"""Scales take these quantiles of |v| to the code's largest level."""
+
+SWEEPS = 50
+"""Most passes of the coordinate descent over the output weights."""
+
+
+@dataclass(frozen=True)
+class RandomFeatures:
+    """Random hidden weights of the code, and output weights by ridge regression, rounded.
+
+    Parameters
+    ----------
+    draws : int or None
+        Independent draws of the hidden weights; None goes on until the time limit.
+    ridge : float
+        lambda, in units of the mean of the diagonal of Phi'Phi.
+    greedy : bool
+        Whether coordinate descent improves the rounded output weights.
+    seed : int
+        Same seed, same result, unless the time limit cuts in.
+    time_limit : float, optional
+        Seconds.
+    callbacks : tuple of callable
+        Called after each draw with a ``Progress``; one that returns True stops the run.
+    checkpoint : path-like, optional
+        Folder for a checkpoint, from which the same call goes on: see :mod:`solvers.checkpoint`.
+    checkpoint_every : float
+        Seconds between two checkpoints; 0 saves after every step.
+
+    Raises
+    ------
+    InvalidInputError
+        For values out of range.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> RandomFeatures(draws=20).solve(problem).loss
+    0.0
+    """
+
+    draws: int | None = 20
+    ridge: float = 1e-2
+    greedy: bool = True
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+    def __post_init__(self) -> None:
+        check_whole("seed", self.seed, least=0)
+        if self.draws is not None:
+            check_whole("draws", self.draws)
+        elif self.time_limit is None:
+            raise InvalidInputError("draws=None never ends: give a time_limit or a number")
+        if not 0 < self.ridge < np.inf:
+            raise InvalidInputError(f"ridge={self.ridge!r}: expected a positive number")
+        Run(time_limit=self.time_limit)  # refuses a limit that is none
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``.
+
+        Returns
+        -------
+        Result
+            ``history`` has a row per draw: its ``loss`` and the ``best_loss`` so far;
+            ``info["draws"]`` is their number.
+        """
+        run = Run(
+            time_limit=self.time_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, problem),
+        )
+        anything = _random_bits(problem, self._rng(0))  # an answer however early it is stopped
+        run.incumbent.offer(anything[None], problem.losses(anything))
+        with run.guarded():
+            run.resume()
+            for t in run.steps(self.draws):
+                bits = self._draw(problem, self._rng(t))
+                loss = float(problem.losses(bits)[0])
+                run.incumbent.offer(bits[None], [loss])
+                run.history.record(iteration=t, loss=loss, best_loss=run.incumbent.loss)
+        return run.result(problem, draws=len(run.history))
+
+    def _rng(self, number: int) -> np.random.Generator:
+        """Random stream of a draw."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number,)))
+
+    def _draw(self, problem: TrainingProblem, rng: np.random.Generator) -> BitArray:
+        """Free bits with random hidden weights and the output layer fitted to them."""
+        bits = _random_bits(problem, rng)
+        features = _features(problem, bits)
+        targets = problem.targets[problem.target_index] / problem.out_step
+        output = _rounded(problem, features, _ridge(features, targets, self.ridge))
+        bits = _with_output(problem, bits, output)
+        return _descended(problem, bits, rng) if self.greedy else bits
+
+
+def _random_bits(problem: TrainingProblem, rng: np.random.Generator) -> BitArray:
+    return problem.repair_bits(rng.integers(0, 2, problem.num_free_bits, dtype=np.int8))
+
+
+def _features(problem: TrainingProblem, bits: BitArray) -> FloatArray:
+    """Inputs of the last layer and its constant, shape (N, h + 1), as integers of the lattice."""
+    inputs = problem.X.astype(float)
+    if problem.splines:
+        z = problem.pre_activations(bits[None])[-2][0]
+        inputs = problem.splines[-1].units(z).astype(float)
+    constant = float(problem.units[-1]) if problem.network.layers[-1].bias_code else 0.0
+    return np.concatenate([inputs, np.full((len(inputs), 1), constant)], axis=1)
+
+
+def _ridge(features: FloatArray, targets: FloatArray, ridge: float) -> FloatArray:
+    """(Phi'Phi + lambda I)^-1 Phi'T as rows, shape (C, h + 1)."""
+    gram = features.T @ features
+    penalty = ridge * float(np.diag(gram).mean()) or 1.0  # 1.0: no feature is anything but zero
+    fitted = np.linalg.solve(gram + penalty * np.eye(len(gram)), features.T @ targets)
+    return np.ascontiguousarray(fitted.T)
+
+
+def _rounded(problem: TrainingProblem, features: FloatArray, fitted: FloatArray) -> IntArray:
+    """Levels of each output's weights at its best scale, shape (C, h + 1)."""
+    layer = problem.network.layers[-1]
+    largest = np.abs(layer.code.levels).max()
+    sizes = np.quantile(np.abs(fitted[:, :-1]), QUANTILES, axis=1)
+    scales = np.concatenate([largest / np.maximum(sizes, 1e-300), np.ones((1, len(fitted)))])
+    wanted = scales[:, :, None] * fitted
+    levels = np.zeros(wanted.shape)
+    levels[..., :-1] = _nearest(layer.code, wanted[..., :-1])
+    if layer.bias_code:
+        levels[..., -1] = _nearest(layer.bias_code, wanted[..., -1])
+    losses = problem.output_losses(np.rint(features @ levels.swapaxes(1, 2))).sum(axis=1)
+    best = np.argmin(losses, axis=0)
+    return np.asarray(levels[best, np.arange(len(fitted))], dtype=np.int64)
+
+
+def _nearest(code: WeightCode, wanted: FloatArray) -> FloatArray:
+    """Nearest levels of a code."""
+    levels = code.levels.astype(float)
+    middles = (levels[1:] + levels[:-1]) / 2
+    return np.asarray(levels[np.searchsorted(middles, wanted, side="right")])
+
+
+def _with_output(problem: TrainingProblem, bits: BitArray, output: IntArray) -> BitArray:
+    """The free bits with those of the last layer set to levels, as far as they are free."""
+    weights = problem.weights_from_bits(bits)
+    bias = output[:, -1] if problem.network.layers[-1].bias_code else None
+    changed = Weights(
+        (*weights.matrices[:-1], output[:, :-1]), (*weights.biases[:-1], bias), weights.splines
+    )
+    return problem.bits_from_weights(changed)
+
+
+def _descended(problem: TrainingProblem, bits: BitArray, rng: np.random.Generator) -> BitArray:
+    """Free bits after coordinate descent on the output weights, each moved to its best level."""
+    last = problem.network.bit_offsets()[-2]
+    free = problem.free[problem.free >= last]
+    if not len(free):
+        return bits
+    full = problem.full_bits(bits)
+    landscape = Landscape(problem.restrict(free, full))
+    value = landscape.value(landscape.set_bits(full[free]))
+    best = landscape.moves.choice.copy()
+    for _ in range(SWEEPS):
+        order = rng.permutation(len(best))[:, None]
+        gains, cold = np.zeros(len(order)), np.zeros(len(order))
+        value, _ = heat_bath(
+            landscape.state, landscape.moves, rng, order, cold, gains, best, value, -np.inf
+        )
+        if gains.sum() <= 0:
+            break
+    full[free] = landscape.bits(best)
+    return np.asarray(full[problem.free])
