@@ -1,0 +1,252 @@
+"""Progressive hedging: blocks of samples, each with a copy of the weights, brought to consensus.
+
+    x_k  = argmin f_k(x) + W_k.x + (rho/2)(1 - 2 xbar).x     for every block k
+    xbar = sum_k p_k x_k
+    W_k += rho (x_k - xbar)                                  so that sum_k p_k W_k = 0 always
+
+with p_k the block's share of the samples and f_k its loss divided by p_k: sum_k p_k f_k is the loss
+of the whole problem [Rockafellar & Wets 1991; with integers Watson & Woodruff 2011].  On bits the
+proximal term is linear, so that a block's model never changes but in its linear coefficients.
+At any multipliers W
+
+    sum_k p_k min_x (f_k(x) + W_k.x)
+
+is a lower bound on the least loss [Gade et al. 2016].  The Frank-Wolfe variant [Boland,
+Christiansen, Dandurand, Eberhard, Linderoth, Luedtke, Oliveira 2018] drives W to the best such
+bound with one call per block and round: the x_k of W_k's update is a point of the convex hull of
+what the block has returned so far.
+
+Consensus is not the goal.  Every point that a block returns and every rounded mean is scored on all
+samples, and the best one is the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError, OracleError, choose
+from formulations.network import Weights
+from solvers.checkpoint import EVERY, Checkpoint, Folder
+from solvers.executors import ExecutorChoice, OutOfTimeError, Team
+from solvers.hedging_blocks import Block, BlockSolver, Enumeration
+from solvers.hedging_policies import (
+    BitwiseRho,
+    CycleDetector,
+    FixedRho,
+    GrowingRho,
+    RhoPolicy,
+)
+from solvers.hedging_rounds import Hedge
+from solvers.hedging_state import AGREED
+from solvers.options import check_whole
+from solvers.result import Callback, Result, Run, Status
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+__all__ = ["BitwiseRho", "CycleDetector", "FixedRho", "GrowingRho", "ProgressiveHedging"]
+
+BitArray = npt.NDArray[np.int8]
+
+VARIANTS = ["hedging", "frank-wolfe"]
+SYMMETRIES = ["order", "fix", "none"]
+
+BLOCKS = 4
+"""Default number of blocks."""
+
+
+class Starter(Protocol):
+    """Anything that solves a problem."""
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """A result to start from."""
+        ...
+
+
+@dataclass(frozen=True)
+class ProgressiveHedging:
+    """Decomposition by samples, with a lower bound.
+
+    Parameters
+    ----------
+    blocks : BlockSolver
+        Minimises a block's loss plus a linear term: ``Enumeration`` (up to 20 free bits) or
+        ``CpSatBlocks``, which are exact; ``PenaltyBlocks(oracle)``; ``AnnealedBlocks``.
+    block_size : int, optional
+        Samples in a block; None makes four blocks.
+    rounds : int
+        Most rounds, those of restarts included.
+    variant : {"hedging", "frank-wolfe"}
+        Towards consensus, or towards the best bound.
+    rho : RhoPolicy
+        ``FixedRho``, ``GrowingRho`` or ``BitwiseRho``.
+    symmetry : {"order", "fix", "none"} or None
+        Hidden units can change places, so that copies which agree as networks differ as bits.
+        ``"order"`` hedges over every way to sign the output weights, and those of one input, in
+        order: branches that together lose no network.  ``"fix"`` stays in the branch of the start;
+        a bound holds for that branch only, and is reported only if there is no other.  None takes
+        ``"order"`` with blocks that prove bounds, ``"fix"`` with others.
+    max_branches : int
+        Most branches; if they would be more, units are ordered by less.
+    fix_after : int, optional
+        Rounds after which a weight on which all copies agree is fixed.
+    cycles : CycleDetector, optional
+        Finds cycles; one weight is fixed at each.  None lets them be.
+    start : solver, Result, Weights or None
+        Where all copies begin.  Another solver is run first, and its time counts; None lets every
+        block begin with its own optimum.
+    restarts : int
+        How many times a branch begins anew near the incumbent when its copies have agreed.
+    shake : float
+        Share of the incumbent's bits that a restart flips.
+    executor : None, "serial", "threads", "processes", Executor, or function that returns one
+        Where the blocks are solved; the result does not depend on it.
+    workers : int, optional
+        Threads or processes.
+    seed : int
+        Same seed, same result, unless a time limit cuts in.
+    time_limit : float, optional
+        Seconds.
+    callbacks : tuple of callable
+        Called after each round with a ``Progress``; one that returns True stops the run.
+    checkpoint : path-like, optional
+        Folder for a checkpoint, from which the same call goes on: see :mod:`solvers.checkpoint`.
+    checkpoint_every : float
+        Seconds between two checkpoints; 0 saves after every round.
+
+    Raises
+    ------
+    InvalidInputError
+        For unknown names and values out of range; by ``solve``, for a block that its solver cannot
+        take.
+    OracleError
+        By ``solve``, when one block has failed three times; a checkpoint is saved first.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [1, -1]], [1, -1, -1])
+    >>> result = ProgressiveHedging(block_size=1).solve(problem)
+    >>> result.loss, result.lower_bound, result.status
+    (2.0, 2.0, <Status.OPTIMAL: 'optimal'>)
+    """
+
+    blocks: BlockSolver = field(default_factory=Enumeration)
+    block_size: int | None = None
+    rounds: int = 60
+    variant: str = "hedging"
+    rho: RhoPolicy = field(default_factory=GrowingRho)
+    symmetry: str | None = None
+    max_branches: int = 64
+    fix_after: int | None = None
+    cycles: CycleDetector | None = field(default_factory=CycleDetector)
+    start: Starter | Result | Weights | None = None
+    restarts: int = 0
+    shake: float = 0.2
+    executor: ExecutorChoice = None
+    workers: int | None = None
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+    def __post_init__(self) -> None:
+        for name, least in (("rounds", 1), ("max_branches", 1), ("restarts", 0), ("seed", 0)):
+            check_whole(name, getattr(self, name), least)
+        for name in ("block_size", "fix_after", "workers"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name))
+        choose("variant", self.variant, VARIANTS)
+        if self.symmetry is not None:
+            choose("symmetry", self.symmetry, SYMMETRIES)
+        if not 0 <= self.shake <= 1:
+            raise InvalidInputError(f"shake={self.shake!r}: expected a share from 0 to 1")
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Hedge over the free weight bits of ``problem``.
+
+        Returns
+        -------
+        Result
+            ``lower_bound`` is one on the loss of every setting of the free bits, None where blocks
+            prove nothing or branches are left out; where it meets the loss, the status is OPTIMAL.
+            ``history`` has a row per round: ``loss``, ``mean_loss`` of the best rounded mean,
+            ``disagreement`` (mean |x_k - xbar|), ``bound`` of the worst branch, ``open`` branches,
+            ``fixed`` bits.  ``info`` has ``consensus``, ``why`` it came or did not, the numbers of
+            ``blocks``, ``branches``, ``rounds`` and ``restarts``, and of models ``shipped`` to
+            workers and tasks ``run_again``.
+        """
+        run = Run(
+            time_limit=self.time_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, problem),
+        )
+        blocks = problem.blocks(self.block_size or -(-problem.num_samples // BLOCKS))
+        team = Team(
+            [Block(block, self.blocks) for block in blocks],
+            self.executor,
+            self.workers,
+            name=lambda k: f"block {k} ({_samples(blocks[k])})",
+        )
+        hedge = self._hedge(problem, team)
+        with run.guarded(), team:
+            if not run.resume(hedge):
+                hedge.begin(self._start(problem, run))
+            for _ in run.steps(self.rounds):
+                try:
+                    hedge.round(run)
+                except OutOfTimeError:
+                    run.status = Status.TIME_LIMIT
+                    run._save()
+                    break
+                except OracleError:
+                    run._save()  # of the round before, so that the run can go on
+                    raise
+                if hedge.finished:
+                    break
+        bound = hedge.bound()
+        if bound is not None and bound >= run.incumbent.loss:
+            run.status, bound = Status.OPTIMAL, run.incumbent.loss
+        state = hedge.state
+        return run.result(
+            problem,
+            lower_bound=bound,
+            consensus=hedge.finished and bool((state.outcome == AGREED).any()),
+            why=hedge.why(),
+            blocks=len(blocks),
+            branches=len(hedge.base),
+            rounds=state.round,
+            restarts=int(state.restarts.sum()),
+            shipped=team.shipments,
+            run_again=team.failures,
+        )
+
+    def _hedge(self, problem: TrainingProblem, team: Team[Block]) -> Hedge:
+        return Hedge(self, problem, team)
+
+    def _start(self, problem: TrainingProblem, run: Run) -> BitArray | None:
+        """Bits that all copies begin with; the run has an incumbent from here on."""
+        start = self.start
+        if start is None:
+            rng = np.random.default_rng(self.seed)
+            anything = problem.repair_bits(rng.integers(0, 2, (1, problem.num_free_bits)))
+            run.incumbent.offer(anything, problem.losses(anything))
+            return None
+        if not isinstance(start, (Result, Weights)):
+            start = start.solve(problem)
+            run.ledger.add(start.ledger)
+        weights = start if isinstance(start, Weights) else start.weights
+        bits = problem.bits_from_weights(weights)
+        run.incumbent.offer(bits[None], problem.losses(bits))
+        return bits
+
+
+def _samples(block: TrainingProblem) -> str:
+    numbers = block.sample_numbers
+    return f"samples {numbers[0]} to {numbers[-1]}"
