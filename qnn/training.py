@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 
 from formulations import Network, TrainingProblem
-from formulations.errors import choose
+from formulations.errors import InvalidInputError, choose
 from formulations.network import Weights
 from qnn.datasets import Dataset, load
 from solvers import QCGD, ExactSolver, PenaltyMethod, WeightAnnealing
+from solvers.checkpoint import EVERY
 from solvers.classical.random_search import RandomSearch
 from solvers.classical.straight_through import StraightThrough
 from solvers.oracles import Annealer
@@ -192,6 +193,23 @@ class Training:
     figures: dict[str, Any]
 
 
+def with_checkpoint(solver: Any, name: str, folder: str, every: float = EVERY) -> Solver:
+    """The same solver, its state kept in a folder, from which it goes on.
+
+    Raises
+    ------
+    InvalidInputError
+        If the solver keeps no checkpoints.
+    """
+    if not hasattr(solver, "checkpoint"):
+        raise InvalidInputError(
+            f"solver {name!r} keeps no checkpoints: leave out --checkpoint, or take a solver that "
+            "works step by step, such as annealing or qcgd"
+        )
+    kept: Solver = replace(solver, checkpoint=folder, checkpoint_every=every)
+    return kept
+
+
 def train(
     data: DataOptions,
     model: ModelOptions,
@@ -200,8 +218,13 @@ def train(
     *,
     seed: int = 0,
     callbacks: Sequence[Callback] = (),
+    checkpoint: str | None = None,
+    checkpoint_every: float = EVERY,
 ) -> Training:
     """Load, build, solve and score.  The seed draws the training part and starts the solver.
+
+    With a folder as ``checkpoint`` a run that was stopped goes on from there, when it is called
+    again with the same arguments.
 
     Examples
     --------
@@ -211,6 +234,8 @@ def train(
     1.0
     """
     chosen = make_solver(solver, options, encoding=model.encoding, seed=seed, callbacks=callbacks)
+    if checkpoint is not None:
+        chosen = with_checkpoint(chosen, solver, checkpoint, checkpoint_every)
     task = Task.of(data, model, seed)
     drawn, network, problem = task.data, task.network, task.problem
     result = chosen.solve(problem)
