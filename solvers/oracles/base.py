@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -41,8 +42,10 @@ class QUBO:
     def energies(self, x: npt.ArrayLike) -> FloatArray:
         """Energy of each sample, shape (reads, n) -> (reads,)."""
         x = np.asarray(x, dtype=np.float64)
-        pairs = np.stack([(r[self.heads] * r[self.tails]) @ self.couplings for r in x])
-        return np.asarray(x @ self.linear + pairs)
+        n = self.num_variables
+        starts = np.searchsorted(self.heads, np.arange(n + 1))
+        upper = sp.csr_array((self.couplings, self.tails, starts), shape=(n, n))
+        return np.asarray(x @ self.linear + np.einsum("ri,ir->r", x, upper @ x.T))
 
 
 @dataclass(frozen=True)
@@ -76,4 +79,15 @@ class Oracle(Protocol):
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """Samples of ``qubo``, best first."""
+        ...
+
+
+@runtime_checkable
+class WarmOracle(Oracle, Protocol):
+    """An oracle that can also start from given states, as reverse annealing does."""
+
+    def sample_from(
+        self, qubo: QUBO, states: npt.ArrayLike, seed: np.random.SeedSequence
+    ) -> Samples:
+        """Samples of ``qubo`` found from ``states``, shape (s, n); best first."""
         ...

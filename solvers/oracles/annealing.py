@@ -1,0 +1,250 @@
+"""Simulated annealing on the local machine, over dwave-samplers' compiled kernel.
+
+The kernel is called directly: going through ``dimod`` objects, and letting the sampler choose its
+temperatures in Python, costs more than the annealing itself.  With the same temperatures, seed and
+initial states the public ``SimulatedAnnealingSampler`` returns the same samples.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError, choose
+from solvers.options import check_whole
+from solvers.oracles.base import QUBO, BitArray, FloatArray, IntArray, Samples
+
+NEGLIGIBLE = 1e-9
+"""Coefficients below this share of the largest one are dropped: they decide nothing, and one of
+them would set the temperatures of a schedule that looks for the smallest."""
+
+STIFF = 0.95
+"""The hot end moves this share of the spins; the few stiffer ones follow what they are tied to."""
+
+DECADES = 3.0
+"""The schedule ends this many powers of ten below its start."""
+
+
+@dataclass(frozen=True)
+class Ising:
+    """A QUBO in spins s = 2x - 1: minimise h's + sum_e J[e] s[heads[e]] s[tails[e]].
+
+    Parameters
+    ----------
+    h, J : ndarray, shapes (n,) and (e,)
+    heads, tails : ndarray of int, shape (e,)
+    dropped : int
+        Number of negligible coefficients that were left out.
+
+    Examples
+    --------
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> ising = Ising.of(qubo)
+    >>> ising.h.tolist(), ising.J.tolist()
+    ([1.0, -1.0], [0.5])
+    """
+
+    h: FloatArray
+    heads: IntArray
+    tails: IntArray
+    J: FloatArray
+    dropped: int
+
+    @classmethod
+    def of(cls, qubo: QUBO) -> Ising:
+        """The spin model of ``qubo``, by x_i = (1 + s_i) / 2.
+
+        Raises
+        ------
+        InvalidInputError
+            If a coefficient is not finite.
+        """
+        heads, tails, J = qubo.heads, qubo.tails, qubo.couplings / 4.0
+        h = qubo.linear / 2.0 + _at_both_ends(qubo.num_variables, heads, tails, J)
+        largest = max(np.abs(h).max(initial=0.0), np.abs(J).max(initial=0.0))
+        if not np.isfinite(largest):
+            raise InvalidInputError(
+                "the QUBO has coefficients that are not finite: check the model's numbers and the "
+                "penalty weights"
+            )
+        small, kept = np.abs(h) <= NEGLIGIBLE * largest, np.abs(J) > NEGLIGIBLE * largest
+        dropped = np.count_nonzero(h[small]) + np.count_nonzero(J[~kept])
+        if not kept.all():
+            heads, tails, J = heads[kept], tails[kept], J[kept]
+        return cls(np.where(small, 0.0, h), heads, tails, J, int(dropped))
+
+    def beta_range(self) -> tuple[float, float]:
+        """Inverse temperatures, hot and cold, from the scale of the fields on the spins.
+
+        Among random neighbours spin i feels a field of root mean square f_i with
+        f_i^2 = h_i^2 + sum_j J_ij^2, and its flip costs about 2 f_i.  The hot temperature is the
+        95th percentile of the f_i, the cold one a thousandth of it.  Percentiles of sums, not the
+        least and the largest coefficient: one odd coefficient changes nothing.
+        """
+        square = self.h**2 + _at_both_ends(len(self.h), self.heads, self.tails, self.J**2)
+        fields = np.sqrt(square[square > 0.0])
+        if not len(fields):
+            return 1.0, 1.0
+        hot = 1.0 / float(np.quantile(fields, STIFF))
+        return hot, hot * 10.0**DECADES
+
+
+class Annealer:
+    """Oracle: simulated annealing, its temperatures taken from each QUBO's own scale.
+
+    Parameters
+    ----------
+    reads : int
+        Independent annealing runs of each call.
+    sweeps : int
+        Metropolis sweeps over all variables in each run, one for each temperature.
+    beta_range : (float, float), optional
+        Inverse temperatures, hot and cold, in units of 1 / energy.  None: chosen for every QUBO,
+        see :meth:`Ising.beta_range`.
+    schedule : {"geometric", "linear"}
+        Spacing of the inverse temperatures.
+    reheat : float
+        Runs that start from given states start at this share of the hot temperature.
+    threads : int
+        Threads that share the reads; the kernel releases Python's lock.  Like ``reads``, it is a
+        part of what a seed reproduces.
+
+    Raises
+    ------
+    InvalidInputError
+        For an option that is unknown or out of range.
+
+    Examples
+    --------
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> samples = Annealer(reads=2, sweeps=20).sample(qubo, np.random.SeedSequence(0))
+    >>> samples.x.tolist(), samples.energies.tolist()
+    ([[0, 1], [0, 1]], [-3.0, -3.0])
+    """
+
+    def __init__(
+        self,
+        reads: int = 10,
+        sweeps: int = 500,
+        *,
+        beta_range: tuple[float, float] | None = None,
+        schedule: str = "geometric",
+        reheat: float = 0.05,
+        threads: int = 1,
+        **unknown: Any,
+    ) -> None:
+        known = ["reads", "sweeps", "beta_range", "schedule", "reheat", "threads"]
+        for name in unknown:
+            choose("option of Annealer", name, known)
+        for name, value in (("reads", reads), ("sweeps", sweeps), ("threads", threads)):
+            check_whole(name, value)
+        if not isinstance(reheat, (int, float)) or not 0.0 < reheat <= 1.0:
+            raise InvalidInputError(f"reheat={reheat!r}: expected a number above 0, at most 1")
+        self.reads, self.sweeps, self.threads = int(reads), int(sweeps), int(threads)
+        self.beta_range = None if beta_range is None else _checked_range(beta_range)
+        self.schedule = choose("schedule", schedule, ["geometric", "linear"])
+        self.reheat = float(reheat)
+
+    def __repr__(self) -> str:
+        return f"Annealer(reads={self.reads}, sweeps={self.sweeps})"
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        """Samples from random initial states, best energy first."""
+        started = time.perf_counter()
+        stream, seed = seed.spawn(2)
+        random = np.random.default_rng(stream)
+        states = random.integers(0, 2, (self.reads, qubo.num_variables), dtype=np.int8)
+        return self._anneal(qubo, states, seed, 1.0, started)
+
+    def sample_from(
+        self, qubo: QUBO, states: npt.ArrayLike, seed: np.random.SeedSequence
+    ) -> Samples:
+        """Samples from given states, shape (s, n), reheated only so far; best energy first.
+
+        The reads take the states in turn.
+
+        Raises
+        ------
+        InvalidInputError
+            If the states have another number of variables than the QUBO.
+        """
+        started = time.perf_counter()
+        given = np.asarray(states, dtype=np.int8)
+        if given.ndim != 2 or given.shape[1] != qubo.num_variables or not len(given):
+            raise InvalidInputError(
+                f"initial states of shape {given.shape}: expected one or more states of "
+                f"{qubo.num_variables} bits"
+            )
+        turns = np.arange(self.reads) % len(given)
+        return self._anneal(qubo, given[turns], seed, self.reheat, started)
+
+    def _anneal(
+        self,
+        qubo: QUBO,
+        states: BitArray,
+        seed: np.random.SeedSequence,
+        heat: float,
+        started: float,
+    ) -> Samples:
+        ising = Ising.of(qubo)
+        hot, cold = self.beta_range or ising.beta_range()
+        betas = self._betas(min(hot / heat, cold), cold)
+        spins = 2 * states - 1
+        x = np.asarray((self._run(ising, betas, spins, seed) + 1) // 2, dtype=np.int8)
+        energies = qubo.energies(x)
+        order = np.argsort(energies, kind="stable")
+        seconds = time.perf_counter() - started
+        info = {"beta_range": (betas[0], betas[-1]), "dropped": ising.dropped}
+        return Samples(x[order], energies[order], seconds, info=info)
+
+    def _betas(self, hot: float, cold: float) -> FloatArray:
+        spacing = np.geomspace if self.schedule == "geometric" else np.linspace
+        return np.asarray(spacing(hot, cold, self.sweeps) if self.sweeps > 1 else [cold])
+
+    def _run(
+        self, ising: Ising, betas: FloatArray, spins: BitArray, seed: np.random.SeedSequence
+    ) -> BitArray:
+        """The kernel, on threads of its own so that Ctrl-C is heard after at most one read."""
+        from dwave.samplers.sa.simulated_annealing import simulated_annealing
+
+        stop = threading.Event()
+
+        def run(part: BitArray, stream: np.random.SeedSequence) -> BitArray:
+            number = int(stream.generate_state(1)[0] >> 1)  # 31 bits, as the public sampler wants
+            found, _ = simulated_annealing(
+                len(part), ising.h, ising.heads, ising.tails, ising.J, 1, betas, number, part,
+                interrupt_function=stop.is_set,
+            )  # fmt: skip
+            return np.asarray(found)
+
+        parts = np.array_split(spins, self.threads)
+        with ThreadPoolExecutor(self.threads) as pool:
+            try:
+                return np.concatenate(list(pool.map(run, parts, seed.spawn(self.threads))))
+            except KeyboardInterrupt:
+                stop.set()
+                raise
+
+
+def _at_both_ends(n: int, heads: IntArray, tails: IntArray, values: FloatArray) -> FloatArray:
+    """Sum of the values of all couplers at each variable, shape (n,)."""
+    return np.asarray(np.bincount(heads, values, n) + np.bincount(tails, values, n))
+
+
+def _checked_range(value: Any) -> tuple[float, float]:
+    try:
+        hot, cold = (float(beta) for beta in value)
+    except (TypeError, ValueError):
+        hot = cold = np.nan
+    if not 0.0 < hot <= cold < np.inf:
+        raise InvalidInputError(
+            f"beta_range={value!r}: expected two inverse temperatures with 0 < hot <= cold, "
+            "or None to have them chosen"
+        )
+    return hot, cold
