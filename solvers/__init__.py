@@ -1,0 +1,26 @@
+"""From a problem to weights: every solver answers ``solve(problem) -> Result``."""
+
+from solvers.classical.random_search import RandomSearch
+from solvers.classical.straight_through import StraightThrough
+from solvers.exact import ExactSolver
+from solvers.neighborhood import LargeNeighborhoodSearch
+from solvers.penalty import PenaltyMethod
+from solvers.qcgd import QCGD
+from solvers.result import History, Incumbent, Ledger, Progress, Result, Status
+from solvers.weight_annealing import WeightAnnealing
+
+__all__ = [
+    "QCGD",
+    "ExactSolver",
+    "History",
+    "Incumbent",
+    "LargeNeighborhoodSearch",
+    "Ledger",
+    "PenaltyMethod",
+    "Progress",
+    "RandomSearch",
+    "Result",
+    "Status",
+    "StraightThrough",
+    "WeightAnnealing",
+]

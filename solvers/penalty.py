@@ -1,0 +1,132 @@
+"""The penalty method: rows as squared terms of fixed weight, one QUBO sampled again and again.
+
+    minimise   objective + sum_g penalty_g sum_{r in g} (a_r'x - b_r)^2 / s_r^2 + products,
+
+every product row x_u = x_v x_w as penalty (x_v x_w - 2 (x_v + x_w) x_u + 3 x_u) [Rosenberg 1975].
+The rival that QCGD has to beat: the same model, the same oracle, every read scored the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError, choose
+from formulations.passes import Slack
+from solvers.checkpoint import EVERY, Checkpoint, Folder
+from solvers.lifting import Lifting
+from solvers.options import check_whole
+from solvers.oracles import Annealer, Oracle
+from solvers.result import Callback, Result, Run
+from solvers.targets import TrainingTarget
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PenaltyMethod:
+    """A fixed penalty weight, or one for each group of rows.
+
+    Parameters
+    ----------
+    oracle : Oracle, optional
+        Samples the QUBO; None takes ``Annealer(reads=10, sweeps=500)``.
+    penalty : float or mapping of str to float
+        Weight of every row group, or of each by name.  A unit is what QCGD takes as its scale: the
+        weight at which rows and objective pull on a bit with like force
+        (:meth:`~solvers.lifting.Lifting.plausible_scale`).
+    iterations : int
+        Oracle calls, each from random states.
+    encoding : str, optional
+        Of the training problem's model.
+    seed, time_limit, call_limit, callbacks, checkpoint, checkpoint_every
+        As everywhere.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> PenaltyMethod(iterations=5).solve(problem).loss
+    0.0
+    """
+
+    oracle: Oracle | None = None
+    penalty: float | Mapping[str, float] = 1.0
+    iterations: int = 100
+    encoding: str | None = None
+    seed: int = 0
+    time_limit: float | None = None
+    call_limit: int | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+    def __post_init__(self) -> None:
+        check_whole("iterations", self.iterations)
+        weights = self.penalty.values() if isinstance(self.penalty, Mapping) else [self.penalty]
+        for weight in weights:
+            if not isinstance(weight, (int, float)) or not 0 <= weight < np.inf:
+                raise InvalidInputError(f"penalty={weight!r}: expected a number, zero or more")
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``.
+
+        Returns
+        -------
+        Result
+            ``info``: ``num_variables`` (slack bits included), ``couplers`` and ``penalty``.
+        """
+        run = Run(
+            time_limit=self.time_limit,
+            call_limit=self.call_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, problem),
+        )
+        oracle = self.oracle or Annealer()
+        target = TrainingTarget(problem, self.encoding)
+        with run.guarded():
+            model = Slack().apply(target.model)[0]  # slack bits come after all others
+            lifting = Lifting.of(model)
+            qubo = lifting.qubo(self._multipliers(lifting))
+            for t in run.steps(self.iterations):
+                seed = np.random.SeedSequence(self.seed, spawn_key=(t,))
+                samples = oracle.sample(qubo, seed)
+                run.ledger.calls += 1
+                run.ledger.reads += len(samples.x)
+                run.ledger.seconds += samples.seconds
+                bits, losses = target.candidates(samples.x[:, : target.model.num_variables])
+                run.incumbent.offer(bits, losses)
+                run.history.record(
+                    iteration=t, loss=run.incumbent.loss, oracle_seconds=samples.seconds
+                )
+        return run.result(
+            problem,
+            num_variables=model.num_variables,
+            couplers=len(lifting.heads),
+            penalty=self.penalty,
+        )
+
+    def _multipliers(self, lifting: Lifting) -> FloatArray:
+        """The fixed weights as multipliers of rows (ii) and (iii)."""
+        model = lifting.model
+        groups = list(model.groups)
+        weights = dict.fromkeys(groups, 1.0)
+        if isinstance(self.penalty, Mapping):
+            for name, weight in self.penalty.items():
+                weights[choose("row group", name, groups)] = float(weight)
+        else:
+            weights = dict.fromkeys(groups, float(self.penalty))
+        _, squares, products = lifting.kinds
+        y = np.zeros(lifting.num_multipliers)
+        of_group = np.array([weights[name] for name in model.group_names])
+        y[squares] = of_group[model.row_group[model.equality]]
+        y[products] = weights.get("products", 1.0)
+        return y * lifting.plausible_scale()

@@ -1,0 +1,124 @@
+"""What an oracle's samples are worth: candidates read from them, their scores, the way back.
+
+A solver that asks an oracle again and again looks at a model in one of two ways: as a training
+problem, where a sample is worth the real loss of its weight bits, or as a constrained model for its
+own sake, where it is worth its objective once all rows hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.qcbo import QCBO
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+BitArray = npt.NDArray[np.int8]
+FloatArray = npt.NDArray[np.float64]
+
+
+class Target(Protocol):
+    """Reads candidates from samples of a model."""
+
+    @property
+    def model(self) -> QCBO:
+        """The model that is sampled."""
+        ...
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        """Candidates (R, k) of samples (R, n), and what each is worth (R,), less being better."""
+        ...
+
+    def complete(self, candidate: BitArray) -> BitArray:
+        """All variables of the model at a candidate, (k,) -> (n,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingTarget:
+    """Weight bits, scored by the real forward pass on all samples."""
+
+    problem: TrainingProblem
+    encoding: str | None = None
+
+    @property
+    def model(self) -> QCBO:
+        """The problem's model in the chosen encoding."""
+        return self.problem.qcbo(self.encoding)
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        """Weight bits and their real losses."""
+        bits = self.problem.repair_bits(x[:, self.model.weight_variables])
+        return bits, self.problem.losses(bits)
+
+    def complete(self, candidate: BitArray) -> BitArray:
+        """The one feasible point of these weights."""
+        return self.problem.complete_bits(candidate, self.encoding)
+
+
+@dataclass(frozen=True)
+class ModelTarget:
+    """All variables of a model; a sample that breaks rows is worth more than any that does not.
+
+    The price of a violation is twice the range of the objective, for each unit of it.
+    """
+
+    model: QCBO
+
+    @property
+    def _range(self) -> float:
+        return float(np.abs(self.model.linear).sum() + abs(self.model.quadratic).sum())
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        """The samples themselves; objective, and price of the violated rows."""
+        broken = self.model.row_violations(x).sum(axis=-1)
+        broken = broken + self.model.product_violations(x).sum(axis=-1)
+        price = np.where(self.model.is_feasible(x), 0.0, (1.0 + broken) * 2.0 * (1.0 + self._range))
+        return x, self.model.objective(x) + price
+
+    def complete(self, candidate: BitArray) -> BitArray:
+        """The candidate itself."""
+        return candidate
+
+
+@dataclass
+class Pool:
+    """The best distinct candidates so far, at most ``size``, best first.
+
+    Examples
+    --------
+    >>> pool = Pool(size=2)
+    >>> pool.add(np.array([[0, 1], [1, 1], [0, 1], [0, 0]]), np.array([3.0, 2.0, 3.0, 5.0]))
+    >>> pool.bits.tolist(), pool.losses.tolist()
+    ([[1, 1], [0, 1]], [2.0, 3.0])
+    """
+
+    size: int
+    bits: BitArray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int8))
+    losses: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    def add(self, bits: BitArray, losses: FloatArray) -> None:
+        """Take in candidates, shapes (R, k) and (R,)."""
+        if len(self.losses):
+            bits, losses = np.concatenate([self.bits, bits]), np.append(self.losses, losses)
+        bits, first = np.unique(np.asarray(bits, dtype=np.int8), axis=0, return_index=True)
+        losses = np.asarray(losses, dtype=float)[first]
+        best = np.argsort(losses, kind="stable")[: self.size]
+        self.bits, self.losses = bits[best], losses[best]
+
+    def draw(self, rng: np.random.Generator, count: int) -> BitArray:
+        """Candidates drawn evenly, with repetition, shape (count, k)."""
+        return self.bits[rng.integers(0, len(self.bits), count)]
+
+    def snapshot(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"bits": self.bits, "losses": self.losses}
+
+    def restore(self, snapshot: Any) -> None:
+        """From a checkpoint."""
+        self.bits, self.losses = snapshot["bits"], snapshot["losses"]
