@@ -161,9 +161,7 @@ class QCGD:
             "seconds": run.seconds,
             **descent.info(),
         }
-        return dimod.SampleSet(
-            samples.record[order], samples.variables, info, samples.vartype, sort_labels=False
-        )
+        return dimod.SampleSet(samples.record[order], samples.variables, info, samples.vartype)
 
     def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, _Descent]:
         """The loop, whatever the samples are worth."""
