@@ -203,10 +203,10 @@ class ProgressiveHedging:
                     hedge.round(run)
                 except OutOfTimeError:
                     run.status = Status.TIME_LIMIT
-                    run._save()
+                    run.save()
                     break
                 except OracleError:
-                    run._save()  # of the round before, so that the run can go on
+                    run.save()  # of the round before, so that the run can go on
                     raise
                 if hedge.finished:
                     break

@@ -96,6 +96,7 @@ class PenaltyMethod:
             model = Slack().apply(target.model)[0]  # slack bits come after all others
             lifting = Lifting.of(model)
             qubo = lifting.qubo(self._multipliers(lifting))
+            run.resume()
             for t in run.steps(self.iterations):
                 seed = np.random.SeedSequence(self.seed, spawn_key=(t,))
                 samples = oracle.sample(qubo, seed)

@@ -148,6 +148,7 @@ class QCGD:
 
         model, readout = read_cqm(cqm)
         run, descent = self._descend(ModelTarget(model), model)
+        about_checkpoint = run.end()
         samples = dimod.SampleSet.from_samples_cqm(
             [readout.sample(x) for x in descent.pool.bits], cqm
         )
@@ -160,6 +161,7 @@ class QCGD:
             "oracle_seconds": run.ledger.seconds,
             "seconds": run.seconds,
             **descent.info(),
+            **about_checkpoint,
         }
         return dimod.SampleSet(samples.record[order], samples.variables, info, samples.vartype)
 

@@ -206,13 +206,13 @@ class Run:
         """Iteration numbers 1, 2, ... until the iterations, a budget or a callback end the run."""
         while self.ended is None and (iterations is None or self.iteration < iterations):
             if self.exhausted():
-                self._save()
+                self.save()
                 return
             yield self.iteration + 1
             self.iteration += 1
             stopped = self.told_to_stop(self.iteration, iterations)
             if stopped or (self.checkpoint and self.checkpoint.due):
-                self._save()
+                self.save()
             if stopped:
                 return
 
@@ -288,18 +288,25 @@ class Run:
         if self._loop is not None:
             self._loop.restore(saved["loop"])
 
-    def _save(self, *, ended: bool = False) -> None:
+    def save(self, *, ended: bool = False) -> None:
+        """Save where the run is, between two steps; there is no need to, but before an error."""
         if self.checkpoint is not None:
             self.checkpoint.save(self._snapshot(ended))
 
-    def _end(self) -> dict[str, Any]:
-        """Save that this is the end, if it is; what is to be said about the checkpoint."""
+    def end(self) -> dict[str, Any]:
+        """Save that this is the end, if it is, and let go of the checkpoint.
+
+        Returns
+        -------
+        dict
+            What a result's ``info`` should say about it: why it could not be saved, if so.
+        """
         if self.checkpoint is None:
             return {}
         if self.ended is None and self.status in (Status.FINISHED, Status.OPTIMAL):
             self.ended = self.seconds
             with suppress(KeyboardInterrupt):  # too late to stop, and the one before will do
-                self._save(ended=True)
+                self.save(ended=True)
         self.checkpoint.close()
         failure = self.checkpoint.failure
         return {} if failure is None else {"checkpoint_failure": failure}
@@ -310,7 +317,7 @@ class Run:
         self, problem: TrainingProblem, *, lower_bound: float | None = None, **info: Any
     ) -> Result:
         """The result, with the incumbent as weights of ``problem``."""
-        info |= self._end()
+        info |= self.end()
         assert self.incumbent.bits is not None
         return Result(
             weights=problem.weights_from_bits(self.incumbent.bits),

@@ -97,10 +97,10 @@ def test_stopped_after_any_step_it_ends_the_same(name: str, tmp_path: Path) -> N
     whole = make().solve(problem)
     assert len(whole.history) >= 3
     for step in range(1, len(whole.history) + 1):
-        kept = {"checkpoint": tmp_path / str(step), "checkpoint_every": 0}
-        stopped = make(**kept, callbacks=(stop_after(step),)).solve(problem)
+        folder = tmp_path / str(step)
+        stopped = make(checkpoint=folder, callbacks=(stop_after(step),)).solve(problem)
         assert len(stopped.history) == step
-        assert content(make(**kept).solve(problem)) == content(whole)
+        assert content(make(checkpoint=folder).solve(problem)) == content(whole)
 
 
 @pytest.mark.parametrize("name", list(MAKERS))
@@ -120,6 +120,26 @@ def test_codes_and_classes_go_on_too(name: str, loss: str, tmp_path: Path) -> No
     for _ in range(len(whole.history)):
         make(checkpoint=tmp_path, callbacks=(stop_after(0),)).solve(problem)
     assert content(make(checkpoint=tmp_path).solve(problem)) == content(whole)
+
+
+def test_a_constrained_model_goes_on_too(tmp_path: Path) -> None:
+    import dimod
+
+    x, y, z = dimod.Binaries(["x", "y", "z"])
+    i = dimod.Integer("i", upper_bound=5)
+    cqm = dimod.ConstrainedQuadraticModel()
+    cqm.set_objective(x * y - 2 * y * z + x - i + i * x)
+    cqm.add_constraint(x + y + z == 2, label="two")
+    cqm.add_constraint(i + 2 * z <= 5, label="room")
+    make = MAKERS["qcgd"]
+    whole = make().sample_cqm(cqm)
+    for _ in range(9):
+        parts = make(checkpoint=tmp_path, callbacks=(stop_after(0),)).sample_cqm(cqm)
+    assert parts.info["oracle_calls"] == whole.info["oracle_calls"]
+    assert (parts.record == whole.record).all()
+    cqm.add_constraint(x + z <= 1, label="more")
+    with pytest.raises(InvalidInputError, match="model"):
+        make(checkpoint=tmp_path).sample_cqm(cqm)
 
 
 @pytest.mark.parametrize("name", list(MAKERS))
