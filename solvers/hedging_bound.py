@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy.typing as npt
 import scipy.linalg
 from scipy.optimize import nnls
 
+from solvers.hedging_symmetry import parity
 from solvers.kernels.loss_form import common_unit
 
 if TYPE_CHECKING:
@@ -47,26 +50,50 @@ def lagrangian_bound(values: FloatArray, linear: FloatArray) -> float:
     return float(values.sum() - rest - error)
 
 
-def rounded_up(problem: TrainingProblem, bound: float) -> float:
-    """The least loss that some weights could have and that is not below ``bound``.
+@dataclass(frozen=True)
+class LossGrid:
+    """The losses that weights can have: base + unit * (0, 1, 2, ...), if there is such a grid.
 
-    The loss is a sum of entries of the problem's tables, so that it is a whole multiple of their
-    common unit, if they have one.
+    A sample's loss is an entry of its target's table, at outputs of one parity where the weights
+    have only odd levels.  All entries of one table differ by whole multiples of ``unit``.
+
+    Parameters
+    ----------
+    base : float
+        Sum of the least entries.
+    unit : Fraction or None
 
     Examples
     --------
     >>> from formulations import Network, TrainingProblem
-    >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, 1], [1, -1]], [1, -1])
-    >>> rounded_up(problem, 0.3)
-    1.0
+    >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, 1], [1, 0]], [1, -1])
+    >>> grid = LossGrid.of(problem)  # outputs -2, 0, 2 cost 3, 1, 0; -1, 1 cost 0, 2
+    >>> grid.up(0.3), LossGrid.of(problem.subset([1])).up(0.3)
+    (1.0, 2.0)
     """
-    if not np.isfinite(bound) or problem.loss_kind.is_quadratic:
-        return bound
-    unit = common_unit(problem.loss_table()[1].ravel())
-    if unit is None:
-        return bound
-    tolerance = 1e-6 * max(1.0, abs(bound) / float(unit))
-    return float(unit) * float(np.ceil(bound / float(unit) - tolerance)) + 0.0  # no -0.0
+
+    base: float
+    unit: Fraction | None
+
+    @classmethod
+    def of(cls, problem: TrainingProblem) -> LossGrid:
+        """The grid of a problem's losses."""
+        low, tables = problem.loss_table()
+        known, odd = parity(problem, len(problem.network.layers) - 1)
+        of_sample = np.where(known, (odd - low) % 2, 2)  # offset of the parity in a table; 2: both
+        kinds = np.repeat(of_sample[:, None], problem.target_index.shape[1], axis=1)
+        pairs = np.stack([problem.target_index.ravel(), kinds.ravel()], axis=1)
+        pairs, counts = np.unique(pairs, axis=0, return_counts=True)
+        entries = [tables[t, kind::2] if kind < 2 else tables[t] for t, kind in pairs.tolist()]
+        base = sum(c * float(e.min()) for c, e in zip(counts.tolist(), entries, strict=True))
+        return cls(base, common_unit(np.concatenate([e - e.min() for e in entries])))
+
+    def up(self, bound: float) -> float:
+        """The least loss of the grid that is not below ``bound``."""
+        if self.unit is None or not np.isfinite(bound):
+            return bound
+        steps = (bound - self.base) / float(self.unit)
+        return self.base + float(self.unit) * float(np.ceil(steps - 1e-6 * max(1.0, abs(steps))))
 
 
 def hull_point(

@@ -1,4 +1,4 @@
-"""Solvers of blocks too large to enumerate: CP-SAT, and a penalty QUBO for an oracle."""
+"""Solvers of blocks too large to enumerate: CP-SAT, penalty QUBOs, QCGD, annealing."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from formulations.errors import InvalidInputError
-from formulations.passes import Chain, Penalty, ProductReduction, Slack
-from formulations.passes.penalty import group_penalties
+from formulations.passes import Slack
 from formulations.qcbo import QCBO
 from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.hedging_blocks import Answer, ranked
 from solvers.kernels.landscape import Landscape
 from solvers.kernels.tilted import anneal_tilted
-from solvers.oracles.base import QUBO, Oracle
+from solvers.lifting import Lifting
+from solvers.options import check_whole
+from solvers.oracles.base import QUBO, Oracle, WarmOracle
+from solvers.qcgd import QCGD
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 GRID = 2**-12
 """CP-SAT gets the linear term in whole multiples of this share of its largest coefficient: numbers
@@ -105,13 +105,14 @@ class CpSatBlock:
 class PenaltyBlocks:
     """A penalty QUBO of the block's model, sampled by an oracle; proves nothing.
 
-    Every sample's weight bits are scored by the real forward pass on the block.
+    Every sample's weight bits are scored by the real forward pass on the block.  An oracle that can
+    start from given states spends a second call on the completed points of the starts.
 
     Parameters
     ----------
     oracle : Oracle
-    penalty : float or mapping of str to float
-        Penalty weight of all row groups, or of each by its name.
+    penalty : float
+        Weight of every row, in the units of ``PenaltyMethod``.
     encoding : {"twos-complement", "one-hot"} or None
     points : int
         Most points returned to a question.
@@ -128,6 +129,9 @@ class PenaltyBlocks:
                 f"oracle={self.oracle!r}: expected an object with sample(qubo, seed), such as "
                 "Annealer()"
             )
+        check_whole("points", self.points)
+        if not 0 < self.penalty < np.inf:
+            raise InvalidInputError(f"penalty={self.penalty!r}: expected a positive number")
 
     @property
     def certifies(self) -> bool:
@@ -136,38 +140,119 @@ class PenaltyBlocks:
 
     def prepare(self, problem: TrainingProblem) -> PenaltyBlock:
         """Build the block's QUBO; only linear coefficients change from question to question."""
-        model = problem.qcbo(self.encoding)
-        weights = group_penalties(model, self.penalty)
-        rows = Penalty({name: weights[name] for name in model.group_names})
-        steps = Chain((Slack(), ProductReduction(weights.get("products", 1.0)), rows))
-        unconstrained, _ = steps.apply(model)
-        quadratic = sp.coo_array(unconstrained.quadratic)
-        heads, tails = (part.astype(np.int64) for part in quadratic.coords)
-        order = np.lexsort((tails, heads))
-        qubo = QUBO(unconstrained.linear, heads[order], tails[order], quadratic.data[order])
-        return PenaltyBlock(self, problem, qubo, model.weight_variables)
+        model = Slack().apply(problem.qcbo(self.encoding))[0]
+        lifting = Lifting.of(model)
+        _, squares, products = lifting.kinds
+        multipliers = np.zeros(lifting.num_multipliers)
+        multipliers[squares] = multipliers[products] = self.penalty * lifting.plausible_scale()
+        return PenaltyBlock(self, problem, lifting.qubo(multipliers), lifting.unit)
 
 
 @dataclass(frozen=True)
 class PenaltyBlock:
-    """A block's QUBO."""
+    """A block's QUBO, in units of ``unit``."""
 
     options: PenaltyBlocks
     problem: TrainingProblem
     qubo: QUBO
-    weight_variables: IntArray
+    unit: float
 
     def minimise(
         self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
     ) -> Answer:
         """The best of the samples' weight bits and of the starts."""
+        options, problem = self.options, self.problem
+        places = problem.qcbo(options.encoding).weight_variables
         coefficients = self.qubo.linear.copy()
-        coefficients[self.weight_variables] += linear
-        samples = self.options.oracle.sample(replace(self.qubo, linear=coefficients), seed)
-        points = np.concatenate([samples.x[:, self.weight_variables], starts])
+        coefficients[places] += linear / self.unit
+        qubo = replace(self.qubo, linear=coefficients)
+        cold, warm = seed.spawn(2)
+        samples = [options.oracle.sample(qubo, cold)]
+        if isinstance(options.oracle, WarmOracle) and len(starts):
+            states = np.zeros((len(starts), qubo.num_variables), dtype=np.int8)
+            for state, start in zip(states, starts, strict=True):
+                complete = problem.complete_bits(start, options.encoding)
+                state[: len(complete)] = complete  # slack bits come after all others
+            samples.append(options.oracle.sample_from(qubo, states, warm))
+        points = np.concatenate([*(part.x[:, places] for part in samples), starts])
+        bits, values, losses = ranked(problem, points, linear, options.points)
+        return Answer(
+            bits,
+            values,
+            losses,
+            -np.inf,
+            calls=len(samples),
+            reads=sum(len(part.x) for part in samples),
+            seconds=sum(part.seconds for part in samples),
+        )
+
+
+@dataclass(frozen=True)
+class QcgdBlocks:
+    """QCGD on the block's model with its linear coefficients changed.
+
+    Parameters
+    ----------
+    solver : QCGD
+        Its oracle and iterations; seed, limits and checkpoint are those of the hedging.
+    points : int
+        Most points returned to a question.
+    """
+
+    solver: QCGD
+    points: int = 4
+
+    @property
+    def certifies(self) -> bool:
+        """An exact oracle's bounds are taken where they come, but not asked for."""
+        return False
+
+    def prepare(self, problem: TrainingProblem) -> QcgdBlock:
+        """Build the block's model."""
+        return QcgdBlock(self, problem, problem.qcbo(self.solver.encoding))
+
+
+@dataclass(frozen=True)
+class QcgdBlock:
+    """A block's model for QCGD."""
+
+    options: QcgdBlocks
+    problem: TrainingProblem
+    model: QCBO
+
+    def minimise(
+        self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
+    ) -> Answer:
+        """The best of QCGD's pool and of the starts."""
+        objective = self.model.linear.copy()
+        objective[self.model.weight_variables] += linear
+        target = _Tilted(self, replace(self.model, linear=objective), linear)
+        solver = replace(
+            self.options.solver, seed=int(seed.generate_state(1)[0]), callbacks=(), checkpoint=None
+        )
+        run, descent = solver._descend(target, self.problem)
+        points = np.concatenate([descent.pool.bits, starts])
         bits, values, losses = ranked(self.problem, points, linear, self.options.points)
-        reads = len(samples.x)
-        return Answer(bits, values, losses, -np.inf, 1, reads, samples.seconds)
+        bound = -np.inf if descent.bound is None else min(descent.bound, float(values[0]))
+        spent = run.ledger
+        return Answer(bits, values, losses, bound, spent.calls, spent.reads, spent.seconds)
+
+
+@dataclass(frozen=True)
+class _Tilted:
+    """Samples of the changed model: weight bits, worth the block's real loss plus linear'x."""
+
+    block: QcgdBlock
+    model: QCBO
+    linear: FloatArray
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        problem = self.block.problem
+        bits = problem.repair_bits(x[:, self.model.weight_variables])
+        return bits, problem.losses(bits) + bits @ self.linear
+
+    def complete(self, candidate: BitArray) -> BitArray:
+        return self.block.problem.complete_bits(candidate, self.block.options.solver.encoding)
 
 
 @dataclass(frozen=True)
@@ -190,6 +275,15 @@ class AnnealedBlocks:
     restarts: int = 2
     start_temperature: float = 0.15
     end_temperature: float = 0.005
+
+    def __post_init__(self) -> None:
+        check_whole("flips", self.flips)
+        check_whole("restarts", self.restarts)
+        if not 0 < self.end_temperature <= self.start_temperature < np.inf:
+            raise InvalidInputError(
+                f"temperatures from {self.start_temperature!r} to {self.end_temperature!r}: "
+                "expected positive numbers that fall"
+            )
 
     @property
     def certifies(self) -> bool:

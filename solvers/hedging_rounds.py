@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from solvers.executors import Team
 from solvers.hedging_blocks import FREE, Answer, Block, Question, ask, canonical_bits, free_weights
-from solvers.hedging_bound import hull_point, lagrangian_bound, rounded_up
+from solvers.hedging_bound import LossGrid, hull_point, lagrangian_bound
 from solvers.hedging_policies import fixed_where_agreed, slammed
 from solvers.hedging_state import AGREED, BEATEN, HedgingState
 from solvers.hedging_symmetry import branch, incumbent_branch, unbroken
@@ -75,6 +75,7 @@ class Hedge:
         self.options, self.problem, self.team = options, problem, team
         sizes = [block.problem.num_samples for block in team.models]
         self.p = np.array(sizes) / problem.num_samples
+        self.grid = LossGrid.of(problem)
         self.rho = options.rho.first(self._scale())
         self.weight_of_bit = np.zeros(problem.num_free_bits, dtype=np.int64)
         for number, weight in enumerate(free_weights(problem)):
@@ -294,7 +295,7 @@ class Hedge:
         agree = _agreement(state)
         state.agreed = np.where(agree, state.agreed + 1, 0)
         for b in state.open:
-            if rounded_up(self.problem, float(state.bounds[b])) >= best.loss:
+            if self.grid.up(float(state.bounds[b])) >= best.loss:
                 state.outcome[b] = BEATEN
             elif agree[b].all():
                 state.outcome[b] = AGREED
@@ -377,9 +378,7 @@ class Hedge:
     def bound(self) -> float | None:
         """The certified bound of the whole problem: the least of the branches', if there is one."""
         least = float(self.state.bounds.min())
-        return (
-            rounded_up(self.problem, least) if self.branches.lossless and least > -np.inf else None
-        )
+        return self.grid.up(least) if self.branches.lossless and least > -np.inf else None
 
     def why(self) -> str:
         """How consensus came, or why it did not."""

@@ -297,23 +297,26 @@ def negation_is_exact(problem: TrainingProblem, number: int, units: IntArray) ->
     if not all(np.array_equal(code.levels, -code.levels[::-1]) for code in codes):
         return False
     spline, bounds = problem.splines[number], problem.bounds[number]
-    known, odd = _parity(problem, number)
-    for parity in (0, 1):
-        samples = np.flatnonzero(~known | (odd == parity))
+    known, odd = parity(problem, number)
+    for remainder in (0, 1):
+        samples = np.flatnonzero(~known | (odd == remainder))
         if len(samples):
             low = int(bounds.z_low[np.ix_(samples, units)].min())
             high = int(bounds.z_high[np.ix_(samples, units)].max())
             z = np.arange(low, high + 1)
-            z = z[z % 2 == parity]
+            z = z[z % 2 == remainder]
             if not np.array_equal(spline.units(-z), -spline.units(z)):
                 return False
     return True
 
 
-def _parity(
+def parity(
     problem: TrainingProblem, number: int
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-    """Whether z of a layer has the same parity for all weights, and which, for each sample."""
+    """Whether z of a layer (from 0) has one parity for all weights, and which (0 or 1), per sample.
+
+    It has where all levels are odd: z = sum_i w_i a_i + unit b then has that of sum_i a_i + unit.
+    """
     layer, unit = problem.network.layers[number], problem.units[number]
     unknown = np.zeros(problem.num_samples, dtype=bool), np.zeros(problem.num_samples, np.int64)
     if not (layer.code.levels % 2).all():

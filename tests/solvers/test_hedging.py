@@ -19,7 +19,7 @@ from solvers.exact import ExactSolver
 from solvers.executors import Team
 from solvers.hedging import BitwiseRho, CycleDetector, FixedRho, GrowingRho, ProgressiveHedging
 from solvers.hedging_blocks import FREE, Answer, Block, Enumeration, PreparedBlock, Question, ask
-from solvers.hedging_bound import hull_point, lagrangian_bound, rounded_up
+from solvers.hedging_bound import LossGrid, hull_point, lagrangian_bound
 from solvers.hedging_oracles import AnnealedBlocks, CpSatBlocks, PenaltyBlocks
 from solvers.hedging_rounds import Hedge
 from solvers.oracles.exact import ExactOracle
@@ -125,11 +125,14 @@ def test_the_bound_takes_off_what_rounding_leaves_of_the_multipliers() -> None:
     assert lagrangian_bound(np.array([2.0, 3.0]), linear) <= 4.9
 
 
-def test_rounding_up_reaches_the_next_loss_there_can_be() -> None:
-    problem = noisy(0)
-    assert rounded_up(problem, 2.0000000001) == 2.0
-    assert rounded_up(problem, 2.1) == 3.0
-    assert rounded_up(problem, -np.inf) == -np.inf
+@given(problem=problems(max_bits=7, max_samples=3), share=st.floats(0.0, 1.0))
+def test_rounding_up_never_passes_a_loss_there_is(problem: TrainingProblem, share: float) -> None:
+    grid, losses = LossGrid.of(problem), problem.losses(all_bits(problem))
+    for loss in losses[:20]:
+        assert grid.up(loss) == pytest.approx(loss, abs=1e-4)
+        below = loss - share * (losses.max() - losses.min() + 1.0)
+        assert below - 1e-4 <= grid.up(below) <= loss + 1e-4
+    assert grid.up(-np.inf) == -np.inf
 
 
 # -- the formulas ---------------------------------------------------------------------------------
@@ -316,7 +319,7 @@ def test_a_penalty_qubo_at_its_minimum_is_the_block() -> None:
     )
     exact = ask(Block(problem, Enumeration()), question)
     oracle = ExactOracle(max_variables=30)
-    penalty = ask(Block(problem, PenaltyBlocks(oracle, penalty=20.0)), question)
+    penalty = ask(Block(problem, PenaltyBlocks(oracle, penalty=200.0)), question)
     assert penalty.values[0] == pytest.approx(exact.values[0])
     assert penalty.calls == 1
 

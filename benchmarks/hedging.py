@@ -1,0 +1,268 @@
+"""Progressive hedging: its bound on small problems, consensus, time per round, two workers.
+
+    python benchmarks/hedging.py [--only bound consensus growth workers] [--json FILE]
+
+bound      Twenty small problems, ten of digits 3 v 8 (4-3-1, images pooled to 4 pixels of two
+           levels, 30 samples) and ten of noisy teachers (5-2-1, inputs -2 .. 2, 30 samples, one
+           label in ten turned), in blocks of ten, against the optimum that CP-SAT proves.
+consensus  Digits 3 v 8, 16-5-1, N = 300: rounds, disagreement and losses with several solvers of
+           blocks, without a start and from a quick annealing; beside them direct annealing.
+growth     Time of a round in blocks of 50 samples for N = 500 .. 8,000 (random data, 16-4-1).
+workers    The same run on one and on two worker processes, in turns; the best of each, by the clock
+           and by CPU time along the critical path, which other programs do not disturb.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import qnn
+from formulations import Network, TrainingProblem
+from solvers.exact import ExactSolver
+from solvers.hedging import FixedRho, ProgressiveHedging
+from solvers.hedging_oracles import AnnealedBlocks, PenaltyBlocks, QcgdBlocks
+from solvers.oracles import Annealer
+from solvers.qcgd import QCGD
+from solvers.result import Status
+from solvers.weight_annealing import WeightAnnealing
+
+SOLVERS = {
+    "hedging": ProgressiveHedging(block_size=10),
+    "hedging, symmetry kept": ProgressiveHedging(block_size=10, symmetry="none"),
+    "frank-wolfe": ProgressiveHedging(block_size=10, variant="frank-wolfe", rho=FixedRho(0.2)),
+    "frank-wolfe, symmetry kept": ProgressiveHedging(
+        block_size=10, variant="frank-wolfe", rho=FixedRho(0.2), symmetry="none"
+    ),
+}
+
+BLOCKS: dict[str, tuple[int, Any]] = {
+    "annealing of the weights": (30, AnnealedBlocks(flips=5000, restarts=1)),
+    "annealing, larger blocks": (100, AnnealedBlocks(flips=5000, restarts=1)),
+    "penalty QUBO": (30, PenaltyBlocks(Annealer(reads=5, sweeps=200))),
+    "QCGD": (30, QcgdBlocks(QCGD(Annealer(reads=5, sweeps=50), iterations=10))),
+}
+
+
+def digits(seed: int, inputs: int, hidden: int, samples: int) -> TrainingProblem:
+    """Digits 3 v 8, pooled, pixels of two levels."""
+    data = qnn.load("digits:3,8", samples=samples, inputs=inputs, seed=seed)
+    network = Network.dense([inputs, hidden, 1], activation="sign")
+    return TrainingProblem(network, data.X_train, data.y_train)
+
+
+def teacher(seed: int) -> TrainingProblem:
+    """A random network's labels, one in ten of them turned."""
+    rng = np.random.default_rng(seed)
+    network = Network.dense([5, 2, 1], activation="sign")
+    X = rng.integers(-2, 3, (30, 5))
+    plain = TrainingProblem(network, X, np.ones(30))
+    out = plain.pre_activations(rng.integers(0, 2, (1, network.num_weight_bits)))[-1][0, :, 0]
+    y = np.where(out >= 0, 1, -1) * np.where(rng.random(30) < 0.1, -1, 1)
+    return TrainingProblem(network, X, y)
+
+
+def bound() -> dict[str, Any]:
+    """The bound and the best visited point, beside the optimum."""
+    cases = [(f"digits {seed}", digits(seed, 4, 3, 30)) for seed in range(10)]
+    cases += [(f"teacher {seed}", teacher(seed)) for seed in range(10)]
+    print(f"{'':12}{'optimum':>8}" + "".join(f"{name:>28}" for name in SOLVERS))
+    print(f"{'':20}" + f"{'loss   bound  rounded':>28}" * len(SOLVERS))
+    rows = []
+    for name, problem in cases:
+        exact = ExactSolver(method="cp-sat").solve(problem)
+        assert exact.status is Status.OPTIMAL
+        row: dict[str, Any] = {"problem": name, "optimum": exact.loss}
+        text = f"{name:12}{exact.loss:8g}"
+        for label, solver in SOLVERS.items():
+            result = solver.solve(problem)
+            raw = float(result.history["bound"].max())
+            row[label] = {
+                "loss": result.loss,
+                "bound": raw,
+                "lower_bound": result.lower_bound,
+                "rounds": result.info["rounds"],
+                "seconds": result.seconds,
+            }
+            text += f"{result.loss:12g}{raw:8.2f}{result.lower_bound:8g}"
+        rows.append(row)
+        print(text, flush=True)
+    for label in SOLVERS:
+        above = sum(row[label]["lower_bound"] > row["optimum"] + 1e-9 for row in rows)
+        positive = sum(row[label]["bound"] > 1e-6 for row in rows)
+        optimal = sum(row[label]["loss"] == row["optimum"] for row in rows)
+        proven = sum(row[label]["lower_bound"] >= row["optimum"] for row in rows)
+        print(
+            f"{label}: bound above the optimum {above}, above zero {positive}, best visited point "
+            f"optimal {optimal}, proven so {proven}, of {len(rows)}"
+        )
+    return {"problems": rows}
+
+
+def consensus() -> dict[str, Any]:
+    """Whether the copies agree at N = 300, and what the best visited point is worth."""
+    rows = []
+    heads = ("loss", "mean's loss", "disagreement", "rounds", "seconds", "agreed")
+    print(f"{'':34}" + "".join(f"{head:>14}" for head in heads))
+    for seed in range(3):
+        problem = digits(seed, 16, 5, 300)
+        quick = WeightAnnealing(flips=2000, seed=seed).solve(problem)
+        for flips in (2000, 20_000, 200_000):
+            direct = WeightAnnealing(flips=flips, seed=seed).solve(problem)
+            print(f"{f'{seed}: direct annealing, {flips:,} flips':34}{direct.loss:14g}")
+        for name, (size, blocks) in BLOCKS.items():
+            for start in (None, quick):
+                solver = ProgressiveHedging(
+                    blocks, block_size=size, rounds=50, start=start, seed=seed, time_limit=60.0
+                )
+                result = solver.solve(problem)
+                history = result.history
+                row = {
+                    "seed": seed,
+                    "blocks": name,
+                    "block_size": size,
+                    "start": None if start is None else start.loss,
+                    "loss": result.loss,
+                    "mean_loss": float(history["mean_loss"][-1]),
+                    "disagreement": float(history["disagreement"][-1]),
+                    "rounds": result.info["rounds"],
+                    "seconds": result.seconds,
+                    "consensus": result.info["consensus"],
+                    "why": result.info["why"],
+                }
+                rows.append(row)
+                label = f"{seed}: {name}{'' if start is None else f', from {start.loss:g}'}"
+                print(
+                    f"{label:34}{row['loss']:14g}{row['mean_loss']:14g}{row['disagreement']:14.3f}"
+                    f"{row['rounds']:14}{row['seconds']:14.1f}{row['consensus']!s:>14}",
+                    flush=True,
+                )
+                print(f"    {row['why']}")
+    return {"runs": rows}
+
+
+def random_problem(samples: int) -> TrainingProblem:
+    """Inputs of four levels and labels of a random teacher."""
+    rng = np.random.default_rng(0)
+    network = Network.dense([16, 4, 1], activation="sign")
+    X = rng.integers(0, 4, (samples, 16))
+    plain = TrainingProblem(network, X, np.ones(samples))
+    out = plain.pre_activations(rng.integers(0, 2, (1, network.num_weight_bits)))[-1][0, :, 0]
+    return TrainingProblem(network, X, np.where(out >= 0, 1, -1))
+
+
+def time_of_round(solver: ProgressiveHedging, problem: TrainingProblem) -> tuple[float, float]:
+    """Median seconds of a round by the clock, and along its critical path by CPU time.
+
+    The critical path is this process's CPU time plus the busiest worker's: what the clock would
+    show on a machine with nothing else to do.  The first round, which prepares, is left out.
+    """
+    clock, paths = [], []
+
+    def tick(progress: Any) -> None:
+        clock.append(time.perf_counter())
+        workers = multiprocessing.active_children()
+        paths.append([time.process_time(), *(cpu_seconds(worker.pid) for worker in workers)])
+
+    replace(solver, callbacks=(tick,)).solve(problem)
+    spent = np.diff(np.array(paths), axis=0)
+    critical = spent[:, 0] + (spent[:, 1:].max(axis=1) if spent.shape[1] > 1 else 0.0)
+    return float(np.median(np.diff(clock))), float(np.median(critical))
+
+
+def cpu_seconds(pid: int | None) -> float:
+    """CPU time of another process so far (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def growth() -> dict[str, Any]:
+    """Time of a round as N grows, in blocks of 50 samples."""
+    rows = []
+    print(f"{'N':>8}" + "".join(f"{name:>28}" for name in ("annealed blocks", "penalty QUBO")))
+    for samples in (500, 1000, 2000, 4000, 8000):
+        problem = random_problem(samples)
+        times = [
+            time_of_round(ProgressiveHedging(blocks, block_size=50, rounds=6), problem)[0]
+            for blocks in (AnnealedBlocks(2000, 1), PenaltyBlocks(Annealer(reads=2, sweeps=50)))
+        ]
+        rows.append({"samples": samples, "annealed": times[0], "penalty": times[1]})
+        print(
+            f"{samples:8,}" + "".join(f"{t:14.3f} s {1e3 * t / samples:8.3f} ms/N" for t in times)
+        )
+    powers = {}
+    for name in ("annealed", "penalty"):
+        logs = np.log([[row["samples"], row[name]] for row in rows]).T
+        powers[name] = float(np.polyfit(*logs, 1)[0])
+    print(f"time of a round grows as N^{powers['annealed']:.2f} and N^{powers['penalty']:.2f}")
+    return {"rows": rows, "powers": powers}
+
+
+def workers() -> dict[str, Any]:
+    """One and two worker processes, in turns."""
+    problem = random_problem(1000)
+    solver = ProgressiveHedging(
+        PenaltyBlocks(Annealer(reads=5, sweeps=200)), block_size=50, rounds=4
+    )
+    kinds: dict[str, Callable[[], ProgressiveHedging]] = {
+        "serial": lambda: solver,
+        "one process": lambda: replace(solver, executor="processes", workers=1),
+        "two processes": lambda: replace(solver, executor="processes", workers=2),
+        "two threads": lambda: replace(solver, executor="threads", workers=2),
+    }
+    best = {name: (np.inf, np.inf) for name in kinds}
+    load = os.getloadavg()[0]
+    for _ in range(4):
+        for name, make in kinds.items():
+            times = time_of_round(make(), problem)
+            best[name] = (min(best[name][0], times[0]), min(best[name][1], times[1]))
+    print(f"{'':16}{'clock':>12}{'critical path':>16}")
+    for name, (wall, path) in best.items():
+        print(f"{name:16}{wall:10.3f} s{path:14.3f} s")
+    one, two = best["one process"], best["two processes"]
+    print(
+        f"two processes are {one[0] / two[0]:.2f} times as fast as one by the clock, "
+        f"{one[1] / two[1]:.2f} times along the critical path; load of the machine before: "
+        f"{load:.1f} on {os.cpu_count()} cores"
+    )
+    speedups = {"clock": one[0] / two[0], "critical path": one[1] / two[1]}
+    return {"seconds": best, "speedups": speedups, "load": load, "cores": os.cpu_count()}
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "bound": bound,
+    "consensus": consensus,
+    "growth": growth,
+    "workers": workers,
+}
+
+
+def main() -> None:
+    """Measure, print, write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
+    arguments = parser.parse_args()
+    figures: dict[str, Any] = {"python": platform.python_version()}
+    for name in arguments.only:
+        print(f"\n{name}")
+        figures[name] = PARTS[name]()
+    if arguments.json:
+        from formulations.files import atomic_write
+
+        with atomic_write(arguments.json) as file:
+            file.write(json.dumps(figures, indent=1).encode())
+
+
+if __name__ == "__main__":
+    main()
