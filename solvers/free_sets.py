@@ -227,7 +227,7 @@ class Adaptive:
         """Probability of each arm; what has not been tried yet comes first."""
         untried = np.isnan(self.rewards)
         if untried.any():
-            return untried / untried.sum()
+            return np.asarray(untried / untried.sum())
         total = self.rewards.sum()
         share = self.rewards / total if total > 0 else np.full(len(self.arms), 1 / len(self.arms))
         return self.explore / len(self.arms) + (1 - self.explore) * share

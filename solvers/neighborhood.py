@@ -229,7 +229,7 @@ class _Search:
 
     def temperature(self, done: float) -> float:
         """Temperature when a share of the cooling is done."""
-        return self.hot * (self.cold / self.hot) ** done
+        return float(self.hot * (self.cold / self.hot) ** done)
 
     def step(self, temperature: float, limit: int | None, run: Run) -> None:
         """Solve restricted problems of one policy and size, and learn what they brought."""

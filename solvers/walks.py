@@ -155,7 +155,7 @@ class EnumeratedWalk:
         self.loss -= landscape.unit * float(gains.sum())
         self.rounds += len(blocks)
         self.evaluated += evaluated
-        return landscape.unit * float(np.maximum(gains, 0).sum()) / max(1, evaluated)
+        return float(landscape.unit * np.maximum(gains, 0).sum() / max(1, evaluated))
 
     def offer_best(self, run: Run) -> None:
         """Offer the best choice, scored by the real forward pass."""

@@ -13,9 +13,9 @@ ds_p and dt_p being the changes of slope and intercept at M_p; beta_p z is linea
 A loss that bends once from a slope to zero, as hinge does, needs no bit of the neuron at all: a
 word e >= its sloped piece is its epigraph, and minimising brings e down to it.
 
-The model has more variables than with words, but no carries: a product that stands in inequalities
-alone is a coupling of the lifted problem (method of :mod:`solvers.qcgd`), and what is left to an
-oracle are weights and thresholds, a few bits a neuron, with one multiplier for each row.
+The model has more variables than with words, but no carries, and all its rows are inequalities with
+one multiplier each.  It is meant for solvers that take such rows as they are (QCGD by projection,
+CQM samplers, CP-SAT); the penalty method would need slack words for every row.
 """
 
 from __future__ import annotations
