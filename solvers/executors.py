@@ -12,6 +12,7 @@ import hashlib
 import os
 import pickle
 import signal
+import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
@@ -362,7 +363,15 @@ process's memory."""
 def stock(parcels: Sequence[Parcel]) -> None:
     """Begin a worker process of our own: all models on the shelf, and Ctrl-C left to its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _shelf.update((parcel.digest, parcel) for parcel in parcels)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when it has lost its parent: a pool whose owner is killed waits for ever."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def serve(

@@ -545,6 +545,45 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert content(kept) == content(whole)
 
 
+ORPHANS = """
+import time
+from solvers.executors import Team
+
+def wait(model, argument):
+    time.sleep(0.1)
+    return __import__("os").getpid()
+
+with Team([1, 2], executor="processes", workers=2) as team:
+    while True:
+        print(*team.ask(wait, [(0, 1), (1, 1)]), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "getppid"), reason="no parents on this system")
+def test_worker_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
+    (tmp_path / "team.py").write_text(ORPHANS)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "team.py"], env=environment, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        workers = [int(word) for word in parent.stdout.readline().split()]
+        parent.kill()
+    until = time.monotonic() + 10
+    while any(_alive(worker) for worker in workers):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{process}/stat")  # dead, but nobody has asked yet how it ended
+    return not (status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+
+
 def test_what_no_file_can_hold_is_a_mistake_of_the_solver() -> None:
     with pytest.raises(TypeError, match="what: a object cannot be put into a checkpoint"):
         Checkpoint("unused", {}).save({"what": object()})
