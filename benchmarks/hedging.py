@@ -8,24 +8,22 @@ bound      Twenty small problems, ten of digits 3 v 8 (4-3-1, images pooled to 4
 consensus  Digits 3 v 8, 16-5-1, N = 300: rounds, disagreement and losses with several solvers of
            blocks, without a start and from a quick annealing; beside them direct annealing.
 growth     Time of a round in blocks of 50 samples for N = 500 .. 8,000 (random data, 16-4-1).
-workers    The same run on one and on two worker processes, in turns; the best of each, by the clock
-           and by CPU time along the critical path, which other programs do not disturb.
+workers    The same run on one and on two worker processes, in turns; the fastest round of each.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import qnn
 from formulations import Network, TrainingProblem
@@ -161,29 +159,17 @@ def random_problem(samples: int) -> TrainingProblem:
     return TrainingProblem(network, X, np.where(out >= 0, 1, -1))
 
 
-def time_of_round(solver: ProgressiveHedging, problem: TrainingProblem) -> tuple[float, float]:
-    """Median seconds of a round by the clock, and along its critical path by CPU time.
-
-    The critical path is this process's CPU time plus the busiest worker's: what the clock would
-    show on a machine with nothing else to do.  The first round, which prepares, is left out.
-    """
-    clock, paths = [], []
+def times_of_rounds(
+    solver: ProgressiveHedging, problem: TrainingProblem
+) -> npt.NDArray[np.float64]:
+    """Seconds of each round but the first, which prepares."""
+    clock: list[float] = []
 
     def tick(progress: Any) -> None:
         clock.append(time.perf_counter())
-        workers = multiprocessing.active_children()
-        paths.append([time.process_time(), *(cpu_seconds(worker.pid) for worker in workers)])
 
     replace(solver, callbacks=(tick,)).solve(problem)
-    spent = np.diff(np.array(paths), axis=0)
-    critical = spent[:, 0] + (spent[:, 1:].max(axis=1) if spent.shape[1] > 1 else 0.0)
-    return float(np.median(np.diff(clock))), float(np.median(critical))
-
-
-def cpu_seconds(pid: int | None) -> float:
-    """CPU time of another process so far (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return np.diff(clock)
 
 
 def growth() -> dict[str, Any]:
@@ -193,7 +179,11 @@ def growth() -> dict[str, Any]:
     for samples in (500, 1000, 2000, 4000, 8000):
         problem = random_problem(samples)
         times = [
-            time_of_round(ProgressiveHedging(blocks, block_size=50, rounds=6), problem)[0]
+            float(
+                np.median(
+                    times_of_rounds(ProgressiveHedging(blocks, block_size=50, rounds=6), problem)
+                )
+            )
             for blocks in (AnnealedBlocks(2000, 1), PenaltyBlocks(Annealer(reads=2, sweeps=50)))
         ]
         rows.append({"samples": samples, "annealed": times[0], "penalty": times[1]})
@@ -220,23 +210,19 @@ def workers() -> dict[str, Any]:
         "two processes": lambda: replace(solver, executor="processes", workers=2),
         "two threads": lambda: replace(solver, executor="threads", workers=2),
     }
-    best = {name: (np.inf, np.inf) for name in kinds}
+    best = dict.fromkeys(kinds, np.inf)
     load = os.getloadavg()[0]
-    for _ in range(4):
+    for _ in range(6):
         for name, make in kinds.items():
-            times = time_of_round(make(), problem)
-            best[name] = (min(best[name][0], times[0]), min(best[name][1], times[1]))
-    print(f"{'':16}{'clock':>12}{'critical path':>16}")
-    for name, (wall, path) in best.items():
-        print(f"{name:16}{wall:10.3f} s{path:14.3f} s")
-    one, two = best["one process"], best["two processes"]
+            best[name] = min(best[name], float(times_of_rounds(make(), problem).min()))
+    for name, seconds in best.items():
+        print(f"{name:16}{seconds:8.3f} s")
+    speedup = best["one process"] / best["two processes"]
     print(
-        f"two processes are {one[0] / two[0]:.2f} times as fast as one by the clock, "
-        f"{one[1] / two[1]:.2f} times along the critical path; load of the machine before: "
+        f"two processes are {speedup:.2f} times as fast as one; load of the machine before: "
         f"{load:.1f} on {os.cpu_count()} cores"
     )
-    speedups = {"clock": one[0] / two[0], "critical path": one[1] / two[1]}
-    return {"seconds": best, "speedups": speedups, "load": load, "cores": os.cpu_count()}
+    return {"seconds": best, "speedup": speedup, "load": load, "cores": os.cpu_count()}
 
 
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
