@@ -16,13 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError, choose
-from formulations.passes import Slack
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.lifting import Lifting
 from solvers.options import check_whole
 from solvers.oracles import Annealer, Oracle
 from solvers.result import Callback, Result, Run
-from solvers.targets import TrainingTarget
+from solvers.targets import TrainingTarget, WithSlack
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -93,8 +92,8 @@ class PenaltyMethod:
         oracle = self.oracle or Annealer()
         target = TrainingTarget(problem, self.encoding)
         with run.guarded():
-            model = Slack().apply(target.model)[0]  # slack bits come after all others
-            lifting = Lifting.of(model)
+            slackened = WithSlack(target)
+            lifting = Lifting.of(slackened.model)
             qubo = lifting.qubo(self._multipliers(lifting))
             run.resume()
             for t in run.steps(self.iterations):
@@ -103,14 +102,14 @@ class PenaltyMethod:
                 run.ledger.calls += 1
                 run.ledger.reads += len(samples.x)
                 run.ledger.seconds += samples.seconds
-                bits, losses = target.candidates(samples.x[:, : target.model.num_variables])
+                bits, losses = slackened.candidates(samples.x)
                 run.incumbent.offer(bits, losses)
                 run.history.record(
                     iteration=t, loss=run.incumbent.loss, oracle_seconds=samples.seconds
                 )
         return run.result(
             problem,
-            num_variables=model.num_variables,
+            num_variables=lifting.model.num_variables,
             couplers=len(lifting.heads),
             penalty=self.penalty,
         )

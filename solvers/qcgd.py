@@ -30,7 +30,7 @@ from solvers.lifting import Lifting
 from solvers.options import check_whole
 from solvers.oracles import QUBO, Annealer, Oracle, Samples, WarmOracle
 from solvers.result import Callback, Result, Run, Status
-from solvers.targets import ModelTarget, Pool, Target, TrainingTarget
+from solvers.targets import ModelTarget, Pool, Target, TrainingTarget, WithSlack
 
 if TYPE_CHECKING:
     import dimod
@@ -67,6 +67,9 @@ class QCGD:
         Best candidates kept as starting points.
     fresh : int
         Every so many calls start from random states, the others from the pool; 1: all of them.
+    slack : bool
+        Whether inequalities get slack words, whose squared rows (ii) make the relaxation exact;
+        without, their averaged residual is projected.
     encoding : str, optional
         Of a training problem's model.
     seed : int
@@ -94,6 +97,7 @@ class QCGD:
     dual_step: float = 0.1
     pool: int = 10
     fresh: int = 10
+    slack: bool = True
     encoding: str | None = None
     seed: int = 0
     time_limit: float | None = None
@@ -174,6 +178,8 @@ class QCGD:
             checkpoint=Checkpoint.of(self, subject),
         )
         oracle = self.oracle or Annealer(reads=20, sweeps=25)
+        if self.slack and not target.model.equality.all():
+            target = WithSlack(target)
         descent = _Descent(target, self.beta0, self.pool)
         with run.guarded():
             run.resume(descent)

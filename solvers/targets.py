@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from formulations.passes import Slack
 from formulations.qcbo import QCBO
 
 if TYPE_CHECKING:
@@ -84,6 +85,27 @@ class ModelTarget:
     def complete(self, candidate: BitArray) -> BitArray:
         """The candidate itself."""
         return candidate
+
+
+class WithSlack:
+    """A target whose model has slack words for inequalities; candidates stay as they were."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._model, self._inverse = Slack().apply(target.model)
+
+    @property
+    def model(self) -> QCBO:
+        """The model with equality rows only."""
+        return self._model
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        """Those of the samples without their slack bits."""
+        return self._target.candidates(self._inverse.invert(x))
+
+    def complete(self, candidate: BitArray) -> BitArray:
+        """All variables, the slack words spelling what the rows leave."""
+        return self._inverse.lift(self._target.complete(candidate))
 
 
 @dataclass

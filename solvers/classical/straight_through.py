@@ -77,7 +77,7 @@ class StraightThrough:
 
     epochs: int | None = 200
     rates: Sequence[float] = RATES
-    batch: int = 100
+    batch: int = 20
     seed: int = 0
     time_limit: float | None = None
     callbacks: tuple[Callback, ...] = ()

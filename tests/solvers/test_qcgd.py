@@ -1,0 +1,203 @@
+"""QCGD: identities of the lifted problem, the recursion, bounds, the figure of exact oracles."""
+
+from __future__ import annotations
+
+import dimod
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from formulations import QCBO, Network, QnnError, TrainingProblem
+from solvers import QCGD, PenaltyMethod, Status
+from solvers.oracles import Annealer, ExactOracle, Samples
+from solvers.result import Run
+from solvers.targets import ModelTarget, Pool
+from tests.formulations.problems import problems
+from tests.strategies import every_point
+
+
+def constrained(seed: int, n: int = 15) -> QCBO:
+    """A random model of 15 bits with three equalities that some point satisfies."""
+    rng = np.random.default_rng(seed)
+    feasible = rng.integers(0, 2, n)
+    A = np.zeros((3, n))
+    for row in A:
+        row[rng.choice(n, 5, replace=False)] = rng.integers(1, 4, 5) * rng.choice([-1, 1], 5)
+    Q = np.triu(rng.normal(size=(n, n)), 1) * (rng.random((n, n)) < 0.5)
+    return QCBO.from_arrays(rng.normal(size=n), A, A @ feasible, quadratic=Q)
+
+
+def least(model: QCBO) -> float:
+    every = every_point(model.num_variables)
+    return float(model.objective(every[model.is_feasible(every)]).min())
+
+
+# -- the loop -------------------------------------------------------------------------------------
+
+
+class Recorder:
+    """Answers with random points and keeps them: the atoms, as an oracle gave them."""
+
+    def __init__(self) -> None:
+        self.atoms: list[np.ndarray] = []
+
+    def sample(self, qubo, seed) -> Samples:
+        x = np.random.default_rng(seed).integers(0, 2, (3, qubo.num_variables)).astype(np.int8)
+        self.atoms.append(x[0])
+        return Samples(x, qubo.energies(x), 0.0)
+
+
+def test_residual_recursion_and_atom_weights() -> None:
+    """r_T = A(W_T) - v with W_T = sum_t 2t / (T (T + 1)) x_t x_t'."""
+    model, oracle, T = constrained(1), Recorder(), 12
+    solver = QCGD(oracle=oracle, iterations=T)
+    run, descent = solver._descend(ModelTarget(model), model)
+    weights = np.array([2 * t / (T * (T + 1)) for t in range(1, T + 1)])
+    assert weights.sum() == pytest.approx(1.0)
+    residuals = np.array([descent.lifting.residuals(x) for x in oracle.atoms])
+    np.testing.assert_allclose(descent.r, weights @ residuals, atol=1e-10)
+    assert run.ledger.calls == T
+    assert run.ledger.reads == 3 * T
+
+
+def test_exact_oracle_finds_the_optimum_with_the_programs_own_beta0() -> None:
+    found = 0
+    for seed in range(20):
+        model = constrained(seed)
+        run, descent = QCGD(oracle=ExactOracle(), seed=seed)._descend(ModelTarget(model), model)
+        optimum = least(model)
+        found += run.incumbent.loss == pytest.approx(optimum, abs=1e-6)
+        assert descent.bound is not None
+        assert descent.bound <= optimum + 1e-6
+        if run.status is Status.OPTIMAL:
+            assert run.incumbent.loss == pytest.approx(optimum, abs=1e-6)
+    assert found >= 19
+
+
+@settings(deadline=None, max_examples=25)
+@given(problem=problems(max_bits=5, max_samples=1))
+def test_bounds_of_networks_are_bounds(problem: TrainingProblem) -> None:
+    if problem.size().num_variables > 14:
+        return
+    result = QCGD(oracle=ExactOracle(), iterations=30).solve(problem)
+    n = problem.num_free_bits
+    optimum = problem.losses(every_point(n)).min()
+    assert result.lower_bound is not None
+    assert result.lower_bound <= optimum + 1e-6
+    assert result.loss >= optimum - 1e-9
+
+
+def test_heuristic_oracles_give_no_bound() -> None:
+    problem = TrainingProblem(Network.dense([3, 2, 1]), [[1, -2, 1], [2, 1, -1]], [1, -1])
+    for solver in (QCGD(iterations=3), PenaltyMethod(Annealer(2, 20), iterations=3)):
+        assert solver.solve(problem).lower_bound is None
+
+
+def test_same_seed_same_result_and_incumbents_are_real_losses() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.choice([-1, 1], (30, 6))
+    problem = TrainingProblem(Network.dense([6, 3, 1]), X, rng.choice([-1, 1], 30))
+    one, two = (QCGD(iterations=6, seed=5).solve(problem) for _ in range(2))
+    np.testing.assert_array_equal(one.bits, two.bits)
+    np.testing.assert_array_equal(one.history["residual_square"], two.history["residual_square"])
+    assert problem.loss(one.weights) == one.loss == one.history["loss"][-1]
+    assert (np.diff(one.history["loss"]) <= 0).all()
+
+
+def test_budgets_and_interrupts_keep_the_incumbent() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.choice([-1, 1], (30, 6))
+    problem = TrainingProblem(Network.dense([6, 3, 1]), X, rng.choice([-1, 1], 30))
+    assert QCGD(call_limit=3).solve(problem).status is Status.CALL_LIMIT
+    assert QCGD(time_limit=0.05, iterations=10**6).solve(problem).status is Status.TIME_LIMIT
+
+    def interrupt(progress: object) -> bool:
+        raise KeyboardInterrupt
+
+    result = QCGD(callbacks=(interrupt,)).solve(problem)
+    assert result.status is Status.INTERRUPTED
+    assert result.ledger.calls == 1
+
+
+@pytest.mark.parametrize("encoding", ["twos-complement", "one-hot", "threshold"])
+def test_every_encoding_trains(encoding: str) -> None:
+    rng = np.random.default_rng(1)
+    X = rng.choice([-1, 1], (12, 4))
+    problem = TrainingProblem(Network.dense([4, 2, 1]), X, np.sign(X.sum(axis=1) + 0.5).astype(int))
+    for solver in (
+        QCGD(iterations=15, encoding=encoding),
+        PenaltyMethod(Annealer(5, 50), iterations=5, encoding=encoding),
+    ):
+        result = solver.solve(problem)
+        assert result.loss <= 8
+        assert result.info["num_variables"] >= problem.size(encoding).num_variables
+
+
+# -- for any constrained model --------------------------------------------------------------------
+
+
+def knapsack() -> dimod.ConstrainedQuadraticModel:
+    x = [dimod.Binary(f"x{i}") for i in range(8)]
+    value, weight = [6, 5, 8, 9, 6, 7, 3, 4], [2, 3, 6, 7, 5, 9, 4, 1]
+    cqm = dimod.ConstrainedQuadraticModel()
+    cqm.set_objective(-sum(v * b for v, b in zip(value, x, strict=True)))
+    cqm.add_constraint(sum(w * b for w, b in zip(weight, x, strict=True)) <= 15, label="capacity")
+    return cqm
+
+
+def test_sample_cqm_is_feasible_first_and_optimal_here() -> None:
+    cqm = knapsack()
+    exact = dimod.ExactCQMSolver().sample_cqm(cqm).filter(lambda d: d.is_feasible).first.energy
+    for oracle in (ExactOracle(), Annealer(reads=10, sweeps=100)):
+        sampleset = QCGD(oracle=oracle, iterations=60, seed=1).sample_cqm(cqm)
+        assert bool(sampleset.record.is_feasible[0])
+        assert sampleset.record.energy[0] == exact
+        feasible = sampleset.record.is_feasible
+        assert (np.diff(feasible.astype(int)) <= 0).all()
+        for datum in sampleset.data(["sample", "is_feasible"]):
+            assert cqm.check_feasible(datum.sample) == datum.is_feasible
+        assert sampleset.info["status"] in {s.value for s in Status}
+        assert (sampleset.info["lower_bound"] is None) == isinstance(oracle, Annealer)
+
+
+def test_reals_are_refused_by_name() -> None:
+    cqm = dimod.ConstrainedQuadraticModel()
+    cqm.add_variable("REAL", "temperature")
+    with pytest.raises(QnnError, match="temperature"):
+        QCGD().sample_cqm(cqm)
+
+
+# -- options --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: QCGD(iterations=0), "iterations=0"),
+        (lambda: QCGD(beta0=-1.0), "beta0=-1.0"),
+        (lambda: QCGD(oracle="annealer"), "expected an object with sample"),
+        (lambda: PenaltyMethod(penalty=-1.0), "penalty=-1.0"),
+        (lambda: Annealer(sweps=10), "Did you mean 'sweeps'"),
+    ],
+)
+def test_bad_options_are_refused(make, message: str) -> None:
+    with pytest.raises(QnnError, match=message):
+        make()
+
+
+def test_unknown_row_group_is_refused() -> None:
+    problem = TrainingProblem(Network.dense([2, 2, 1]), [[1, -1]], [1])
+    with pytest.raises(QnnError, match="unknown row group 'layer 9'"):
+        PenaltyMethod(penalty={"layer 9": 1.0}, iterations=1).solve(problem)
+
+
+def test_pool_keeps_the_best_distinct_candidates() -> None:
+    rng = np.random.default_rng(0)
+    pool, seen = Pool(size=5), {}
+    for _ in range(20):
+        bits = rng.integers(0, 2, (7, 4))
+        losses = bits @ [1.0, 2.0, 4.0, 8.0]
+        seen |= {tuple(b): loss for b, loss in zip(bits.tolist(), losses, strict=True)}
+        pool.add(bits, losses)
+    assert pool.losses.tolist() == sorted(seen.values())[:5]
+    assert isinstance(Run().incumbent.loss, float)
