@@ -203,9 +203,12 @@ class Run:
         return False
 
     def steps(self, iterations: int | None) -> Iterator[int]:
-        """Iteration numbers 1, 2, ... until the iterations, a budget or a callback end the run."""
+        """Iteration numbers 1, 2, ... until the iterations, a budget or a callback end the run.
+
+        A budget ends it only once there is an incumbent, so that there is always an answer.
+        """
         while self.ended is None and (iterations is None or self.iteration < iterations):
-            if self.exhausted():
+            if self.incumbent.bits is not None and self.exhausted():
                 self.save()
                 return
             yield self.iteration + 1

@@ -59,15 +59,10 @@ class RandomSearch:
         """The best of the guesses on ``problem``."""
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         run = Run(time_limit=self.time_limit, callbacks=self.callbacks)
-
-        def guess(count: int) -> None:
-            bits = rng.integers(0, 2, (count, problem.num_free_bits), dtype=np.int8)
-            run.incumbent.offer(problem.repair_bits(bits), problem.losses(bits))
-
-        guess(1)  # so that there is an answer however early it is stopped
-        left = self.guesses - 1
         with run.guarded():
-            for step in run.steps(-(-left // BATCH)):
-                guess(min(BATCH, left - (step - 1) * BATCH))
+            for step in run.steps(-(-self.guesses // BATCH)):
+                count = min(BATCH, self.guesses - (step - 1) * BATCH)
+                bits = rng.integers(0, 2, (count, problem.num_free_bits), dtype=np.int8)
+                run.incumbent.offer(problem.repair_bits(bits), problem.losses(bits))
                 run.history.record(iteration=step, loss=run.incumbent.loss)
         return run.result(problem)
