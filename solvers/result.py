@@ -205,10 +205,10 @@ class Run:
     def steps(self, iterations: int | None) -> Iterator[int]:
         """Iteration numbers 1, 2, ... until the iterations, a budget or a callback end the run.
 
-        A budget ends it only once there is an incumbent, so that there is always an answer.
+        A budget ends it after the first step at the earliest, so that there is an answer.
         """
         while self.ended is None and (iterations is None or self.iteration < iterations):
-            if self.incumbent.bits is not None and self.exhausted():
+            if self.iteration > 0 and self.exhausted():
                 self.save()
                 return
             yield self.iteration + 1
