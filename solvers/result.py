@@ -205,10 +205,11 @@ class Run:
     def steps(self, iterations: int | None) -> Iterator[int]:
         """Iteration numbers 1, 2, ... until the iterations, a budget or a callback end the run.
 
-        A budget ends it after the first step at the earliest, so that there is an answer.
+        Without an incumbent the first step is taken whatever the budget: there is always an answer.
         """
         while self.ended is None and (iterations is None or self.iteration < iterations):
-            if self.iteration > 0 and self.exhausted():
+            answered = self.iteration > 0 or self.incumbent.bits is not None
+            if answered and self.exhausted():
                 self.save()
                 return
             yield self.iteration + 1
