@@ -89,7 +89,14 @@ class Policy(Protocol):
 
 
 def _subsets(pools: IntArray, size: int, rng: np.random.Generator) -> IntArray:
-    """A random subset of each pool: pools (B, P), padded with -1 -> (B, size), likewise."""
+    """A random subset of each pool: pools (B, P), padded with -1 -> (B, size), likewise.
+
+    Small subsets are drawn with repetition, and what is repeated is dropped.
+    """
+    if 4 * size <= pools.shape[1]:
+        lengths = (pools >= 0).sum(axis=1, keepdims=True)
+        drawn = (rng.random((len(pools), size)) * lengths).astype(np.int64)
+        return _without_repeats(np.take_along_axis(pools, drawn, axis=1))
     keys = np.where(pools >= 0, rng.random(pools.shape), 2.0)
     order = np.argsort(keys, axis=1)[:, :size]
     return np.take_along_axis(pools, order, axis=1)
@@ -167,8 +174,7 @@ class TwoUnits:
 class WorstSamples:
     """Weights that the samples with a loss want moved: drawn by the gain to first order.
 
-    Drawn without replacement with probability proportional to exp(guide / spread), by the Gumbel
-    order.
+    Drawn with probability proportional to exp(guide / spread); what is drawn twice is dropped.
     """
 
     name: str = "worst-samples"
@@ -184,9 +190,10 @@ class WorstSamples:
     ) -> IntArray:
         """See :class:`Policy`."""
         spread = float(guide.std()) or 1.0
-        keys = guide / spread + rng.gumbel(size=(count, len(guide)))
-        size = min(size, len(guide))
-        return np.argpartition(-keys, size - 1, axis=1)[:, :size].astype(np.int64)
+        share = np.exp((guide - guide.max()) / spread)
+        reached = np.cumsum(share)
+        drawn = np.searchsorted(reached, rng.random((count, size)) * reached[-1], side="right")
+        return _without_repeats(np.minimum(drawn, len(guide) - 1))
 
 
 POLICIES: dict[str, type[Policy]] = {

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solvers.free_sets import Policy, WeightTable, first_order_gains
-from solvers.kernels.blocks import heat_bath
+from solvers.kernels.blocks import changes, heat_bath
 from solvers.kernels.landscape import Landscape
 from solvers.oracles.base import Oracle
 from solvers.penalty import PenaltyMethod
@@ -22,11 +22,14 @@ BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-WORK = 1e7
+WORK = 3e7
 """Sample updates of one step of enumeration: some milliseconds, so that limits are kept closely."""
 
-MOST_BLOCKS = 256
+MOST_BLOCKS = 1024
 """Blocks of one step at most."""
+
+GUIDE_LASTS = 16
+"""Steps of enumeration that share one computation of the first-order gains."""
 
 PROBES = 64
 """Moves that measure the mean change of the loss."""
@@ -97,6 +100,7 @@ class EnumeratedWalk:
         self.floor = self.landscape.floor
         self._goal = self.landscape.value(self.floor + 1e-9 * max(1.0, abs(self.floor)))
         self._best, self._best_value = moves.choice.copy(), np.inf
+        self._guide, self._guide_age = np.zeros(len(self.weights)), 0
 
     @property
     def at_floor(self) -> bool:
@@ -110,16 +114,11 @@ class EnumeratedWalk:
         self._best[:] = self.landscape.moves.choice
 
     def mean_change(self, rng: np.random.Generator) -> float:
-        """Mean |change of the loss| of moving one weight: the best of two levels is not taken."""
-        moves = self.landscape.moves
-        choice, loss = moves.choice.copy(), self.loss
-        changes = []
-        for k in rng.integers(0, len(choice), PROBES):
-            other = choice.copy()
-            other[k] = (other[k] + 1) % moves.num_levels[k]
-            changes.append(abs(self.landscape.set_choice(other) - loss))
-        self.landscape.set_choice(choice)
-        return float(np.mean(changes)) or 1.0
+        """Mean |change of the loss| of moving one weight to its next level."""
+        landscape = self.landscape
+        moved = rng.integers(0, len(self.weights), PROBES)
+        found = changes(landscape.state, landscape.moves, moved)
+        return float(landscape.unit * np.abs(found).mean()) or 1.0
 
     def step(
         self,
@@ -135,11 +134,9 @@ class EnumeratedWalk:
         choices = float(np.median(self.weights.num_levels)) ** size
         count = int(np.clip(WORK / (choices * self.problem.num_samples), 1, MOST_BLOCKS))
         count = count if limit is None else min(count, limit)
-        guide = np.zeros(len(self.weights))
         if policy.guided:
-            bits = landscape.bits(landscape.moves.choice)
-            guide = first_order_gains(self.problem, self.weights, bits)
-        blocks = policy.blocks(self.weights, guide, count, size, rng)
+            self._refresh_guide()
+        blocks = policy.blocks(self.weights, self._guide, count, size, rng)
         gains = np.zeros(len(blocks))
         self._best_value, evaluated = heat_bath(
             landscape.state,
@@ -157,11 +154,19 @@ class EnumeratedWalk:
         self.evaluated += evaluated
         return float(landscape.unit * np.maximum(gains, 0).sum() / max(1, evaluated))
 
+    def _refresh_guide(self) -> None:
+        """First-order gains at the present weights, renewed when many choices have been made."""
+        if self._guide_age <= 0:
+            bits = self.landscape.bits(self.landscape.moves.choice)
+            self._guide = first_order_gains(self.problem, self.weights, bits)
+            self._guide_age = GUIDE_LASTS
+        self._guide_age -= 1
+
     def offer_best(self, run: Run) -> None:
-        """Offer the best choice, scored by the real forward pass."""
-        if self.landscape.loss(self._best_value) < run.incumbent.loss - 1e-9:
-            bits = self.landscape.bits(self._best)
-            run.incumbent.offer(bits[None], self.problem.losses(bits[None]))
+        """Offer the best choice; its loss is exact, summed over all samples at each proposal."""
+        loss = self.landscape.loss(self._best_value)
+        if loss < run.incumbent.loss - 1e-9:
+            run.incumbent.offer(self.landscape.bits(self._best)[None], [loss])
 
     def info(self) -> dict[str, Any]:
         """Rounds and evaluated choices."""
@@ -174,6 +179,8 @@ class EnumeratedWalk:
             "loss": self.loss,
             "best": self._best,
             "best_value": self._best_value,
+            "guide": self._guide,
+            "guide_age": self._guide_age,
             **self.info(),
         }
 
@@ -182,6 +189,7 @@ class EnumeratedWalk:
         self.landscape.restore(snapshot["landscape"])
         self.loss = snapshot["loss"]
         self._best, self._best_value = snapshot["best"], snapshot["best_value"]
+        self._guide, self._guide_age = snapshot["guide"], snapshot["guide_age"]
         self.rounds, self.evaluated = snapshot["rounds"], snapshot["evaluated"]
 
 

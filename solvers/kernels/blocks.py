@@ -58,13 +58,15 @@ def heat_bath(
         before, temperature = loss, max(temperatures[b], TINY)
         picked_loss = loss
         score = -loss / temperature - math.log(-math.log(rng.random() + TINY) + TINY)
-        while True:
+        left = 1
+        for d in range(size):
+            left *= counts[blocks[b, d]]
+        while left > 1:
+            left -= 1
             d = 0
-            while d < size and digits[d] == counts[blocks[b, d]] - 1:
+            while digits[d] == counts[blocks[b, d]] - 1:
                 digits[d] = 0
                 d += 1
-            if d == size:
-                break
             digits[d] += 1
             k = blocks[b, d]
             new = at[d] + 1 if at[d] + 1 < counts[k] else 0
@@ -74,11 +76,11 @@ def heat_bath(
                 rows, levels, pieces, plan, dirty, target, table, start, losses,
                 layer, neuron, source, change,
             )  # fmt: skip
-            commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
-            at[d] = new
             evaluated += 1
+            old, at[d] = at[d], new
             rival = -loss / temperature - math.log(-math.log(rng.random() + TINY) + TINY)
-            if rival > score:
+            taken = rival > score
+            if taken:
                 score, picked_loss = rival, loss
                 for i in range(size):
                     picked[i] = at[i]
@@ -87,6 +89,10 @@ def heat_bath(
                 best[:] = choice
                 for i in range(size):
                     best[blocks[b, i]] = at[i]
+            if left > 1 or taken:
+                commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
+            else:  # nothing follows from the last choice: stay at the one before
+                at[d] = old
         for d in range(size):
             k = blocks[b, d]
             if picked[d] != at[d]:
@@ -101,3 +107,23 @@ def heat_bath(
         loss = picked_loss
         gains[b] = before - loss
     return best_loss, evaluated
+
+
+@njit(nogil=True, cache=True)
+def changes(state: State, moves: Moves, weights: Array) -> Array:
+    """Change of the loss if each of ``weights`` moved to its next level, one at a time."""
+    rows, levels, pieces, plan, dirty, target, table, start, losses = state
+    layers, neurons, sources, firsts, counts, choices, choice = moves
+    loss, out = 0.0, np.zeros(len(weights))
+    for c in range(losses.shape[1]):
+        loss += losses[0, c]
+    for i in range(len(weights)):
+        k = weights[i]
+        new = choice[k] + 1 if choice[k] + 1 < counts[k] else 0
+        change = choices[firsts[k] + new] - choices[firsts[k] + choice[k]]
+        proposed = propose(
+            rows, levels, pieces, plan, dirty, target, table, start, losses,
+            layers[k], neurons[k], sources[k], change,
+        )  # fmt: skip
+        out[i] = proposed - loss
+    return out
