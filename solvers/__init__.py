@@ -1,8 +1,10 @@
 """From a problem to weights: every solver answers ``solve(problem) -> Result``."""
 
+from solvers.classical.random_features import RandomFeatures
 from solvers.classical.random_search import RandomSearch
 from solvers.classical.straight_through import StraightThrough
 from solvers.exact import ExactSolver
+from solvers.hedging import ProgressiveHedging
 from solvers.neighborhood import LargeNeighborhoodSearch
 from solvers.penalty import PenaltyMethod
 from solvers.qcgd import QCGD
@@ -18,6 +20,8 @@ __all__ = [
     "Ledger",
     "PenaltyMethod",
     "Progress",
+    "ProgressiveHedging",
+    "RandomFeatures",
     "RandomSearch",
     "Result",
     "Status",
