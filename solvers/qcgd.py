@@ -40,11 +40,12 @@ if TYPE_CHECKING:
 BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
 
-SCALE = 2.0
-"""beta0 in units of the model's plausible scale; from 1 to 4 little changes on networks."""
+RAISE, MOST = 1.05, 1e4
+"""Factor on beta0 of an iteration that calls for it, and the cap of beta0.  The multipliers grow by
+themselves; a larger factor overshoots."""
 
-RAISE, MOST = 1.3, 1e4
-"""Factor on beta0 of an iteration without a feasible candidate in the pool, and its cap."""
+PATIENCE = 10
+"""Iterations without a new candidate in the pool after which beta0 is raised."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class QCGD:
     beta0 : float, optional
         Scale of the multipliers, in units of the normalised objective; None finds it from the
         model (:meth:`~solvers.lifting.Lifting.plausible_scale`) and raises it while no feasible
-        point has been met.
+        point, or nothing new, is met.
     dual_step : float
         gamma in units of beta0.
     pool : int
@@ -208,7 +209,7 @@ class QCGD:
                 if descent.bound is not None and run.incumbent.loss <= descent.bound + 1e-6:
                     run.status = Status.OPTIMAL
                     break
-                if self.beta0 is None and not descent.feasible:
+                if self.beta0 is None and (not descent.feasible or descent.idle >= PATIENCE):
                     descent.press()
         return run, descent
 
@@ -231,8 +232,8 @@ class _Descent:
     def __init__(self, target: Target, beta0: float | None, pool: int) -> None:
         self.target, self.model = target, target.model
         self.lifting = Lifting.of(self.model)
-        self.beta0 = SCALE * self.lifting.plausible_scale() if beta0 is None else beta0
-        self.pool, self.feasible = Pool(pool), False
+        self.beta0 = self.lifting.plausible_scale() if beta0 is None else beta0
+        self.pool, self.feasible, self.idle = Pool(pool), False, 0
         self.bound: float | None = None
         self.r = np.zeros(
             self.lifting.num_multipliers
@@ -249,7 +250,9 @@ class _Descent:
         """Offer every read to the incumbent and to the pool."""
         candidates, worth = self.target.candidates(samples.x)
         run.incumbent.offer(candidates, worth)
+        before = self.pool.losses
         self.pool.add(candidates, worth)
+        self.idle = self.idle + 1 if np.array_equal(before, self.pool.losses) else 0
         if not self.feasible:
             best = self.target.complete(self.pool.bits[0])
             self.feasible = bool(self.model.is_feasible(best))
@@ -262,7 +265,7 @@ class _Descent:
             self.bound = bound if self.bound is None else max(self.bound, bound)
 
     def press(self) -> None:
-        """Raise the scale of all multipliers: nothing feasible has been met."""
+        """Raise the scale of all multipliers: nothing feasible has been met, or nothing new."""
         factor = min(RAISE, MOST / max(self.beta0, 1e-300))
         self.beta0 *= factor
         _, squares, products = self.lifting.kinds
@@ -295,6 +298,7 @@ class _Descent:
             "beta0": self.beta0,
             "bound": self.bound,
             "feasible": self.feasible,
+            "idle": self.idle,
             "pool": self.pool.snapshot(),
         }
 
@@ -302,5 +306,5 @@ class _Descent:
         """From a checkpoint."""
         self.y, self.r = snapshot["y"], snapshot["r"]
         self.beta0, self.bound = snapshot["beta0"], snapshot["bound"]
-        self.feasible = snapshot["feasible"]
+        self.feasible, self.idle = snapshot["feasible"], snapshot["idle"]
         self.pool.restore(snapshot["pool"])
