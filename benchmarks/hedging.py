@@ -28,8 +28,7 @@ import numpy.typing as npt
 import qnn
 from formulations import Network, TrainingProblem
 from solvers.exact import ExactSolver
-from solvers.hedging import FixedRho, ProgressiveHedging
-from solvers.hedging_oracles import AnnealedBlocks, PenaltyBlocks, QcgdBlocks
+from solvers.hedging import AnnealedBlocks, PenaltyBlocks, ProgressiveHedging, QcgdBlocks
 from solvers.oracles import Annealer
 from solvers.qcgd import QCGD
 from solvers.result import Status
@@ -38,9 +37,9 @@ from solvers.weight_annealing import WeightAnnealing
 SOLVERS = {
     "hedging": ProgressiveHedging(block_size=10),
     "hedging, symmetry kept": ProgressiveHedging(block_size=10, symmetry="none"),
-    "frank-wolfe": ProgressiveHedging(block_size=10, variant="frank-wolfe", rho=FixedRho(0.2)),
+    "frank-wolfe": ProgressiveHedging(block_size=10, variant="frank-wolfe"),
     "frank-wolfe, symmetry kept": ProgressiveHedging(
-        block_size=10, variant="frank-wolfe", rho=FixedRho(0.2), symmetry="none"
+        block_size=10, variant="frank-wolfe", symmetry="none"
     ),
 }
 
@@ -121,7 +120,7 @@ def consensus() -> dict[str, Any]:
         for name, (size, blocks) in BLOCKS.items():
             for start in (None, quick):
                 solver = ProgressiveHedging(
-                    blocks, block_size=size, rounds=50, start=start, seed=seed, time_limit=60.0
+                    blocks, block_size=size, rounds=60, start=start, seed=seed, time_limit=60.0
                 )
                 result = solver.solve(problem)
                 history = result.history

@@ -33,6 +33,7 @@ from formulations.network import Weights
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.executors import ExecutorChoice, OutOfTimeError, Team
 from solvers.hedging_blocks import Block, BlockSolver, Enumeration
+from solvers.hedging_oracles import AnnealedBlocks, CpSatBlocks, PenaltyBlocks, QcgdBlocks
 from solvers.hedging_policies import (
     BitwiseRho,
     CycleDetector,
@@ -48,7 +49,18 @@ from solvers.result import Callback, Result, Run, Status
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-__all__ = ["BitwiseRho", "CycleDetector", "FixedRho", "GrowingRho", "ProgressiveHedging"]
+__all__ = [
+    "AnnealedBlocks",
+    "BitwiseRho",
+    "CpSatBlocks",
+    "CycleDetector",
+    "Enumeration",
+    "FixedRho",
+    "GrowingRho",
+    "PenaltyBlocks",
+    "ProgressiveHedging",
+    "QcgdBlocks",
+]
 
 BitArray = npt.NDArray[np.int8]
 
@@ -74,16 +86,18 @@ class ProgressiveHedging:
     Parameters
     ----------
     blocks : BlockSolver
-        Minimises a block's loss plus a linear term: ``Enumeration`` (up to 20 free bits) or
-        ``CpSatBlocks``, which are exact; ``PenaltyBlocks(oracle)``; ``AnnealedBlocks``.
+        Minimises a block's loss plus a linear term: ``Enumeration()`` (up to 20 free bits) or
+        ``CpSatBlocks()``, which are exact; ``PenaltyBlocks(oracle)`` or ``QcgdBlocks(QCGD(...))``,
+        which ask an oracle; ``AnnealedBlocks()``, which needs none.
     block_size : int, optional
         Samples in a block; None makes four blocks.
     rounds : int
         Most rounds, those of restarts included.
     variant : {"hedging", "frank-wolfe"}
         Towards consensus, or towards the best bound.
-    rho : RhoPolicy
-        ``FixedRho``, ``GrowingRho`` or ``BitwiseRho``.
+    rho : RhoPolicy, optional
+        ``FixedRho``, ``GrowingRho`` or ``BitwiseRho``; None takes ``GrowingRho()`` towards
+        consensus and ``FixedRho(0.2)`` towards the bound.
     symmetry : {"order", "fix", "none"} or None
         Hidden units can change places, so that copies which agree as networks differ as bits.
         ``"order"`` hedges over every way to sign the output weights, and those of one input, in
@@ -140,7 +154,7 @@ class ProgressiveHedging:
     block_size: int | None = None
     rounds: int = 60
     variant: str = "hedging"
-    rho: RhoPolicy = field(default_factory=GrowingRho)
+    rho: RhoPolicy | None = None
     symmetry: str | None = None
     max_branches: int = 64
     fix_after: int | None = None
@@ -226,6 +240,13 @@ class ProgressiveHedging:
             shipped=team.shipments,
             run_again=team.failures,
         )
+
+    @property
+    def rho_policy(self) -> RhoPolicy:
+        """The policy given, or the variant's own."""
+        if self.rho is not None:
+            return self.rho
+        return FixedRho(0.2) if self.variant == "frank-wolfe" else GrowingRho()
 
     def _hedge(self, problem: TrainingProblem, team: Team[Block]) -> Hedge:
         return Hedge(self, problem, team)

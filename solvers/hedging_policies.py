@@ -17,9 +17,6 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-EQUAL = 1e-9
-"""Hashes closer than this share of the largest one are equal."""
-
 
 def _positive(**values: float | None) -> None:
     for name, value in values.items():
@@ -132,14 +129,17 @@ class BitwiseRho(GrowingRho):
 class CycleDetector:
     """Bits whose multipliers repeat themselves, though the copies disagree.
 
-    Each bit has a hash h = sum_k z_k W_k with random z; equal multipliers have equal hashes
-    (Watson & Woodruff 2011).  A cycle of L rounds is seen when the latest L hashes are
-    those of the L rounds before.
+    Each bit has a hash h = sum_k z_k W_k / rho with random z; equal multipliers have equal hashes
+    (Watson & Woodruff 2011).  A cycle of L rounds is seen when the latest L hashes are those of the
+    L rounds before.  In units of rho, so that it is seen with a growing rho too: there copies can
+    flip for ever between two answers while W grows as fast as rho does.
 
     Parameters
     ----------
     window : int
         Rounds that are remembered: cycles of up to half as many are seen.
+    tolerance : float
+        Hashes this close are equal; a copy that differs changes its own by about one.
 
     Examples
     --------
@@ -149,22 +149,23 @@ class CycleDetector:
     """
 
     window: int = 16
+    tolerance: float = 0.02
 
     def __post_init__(self) -> None:
         check_whole("window", self.window, 2)
+        _positive(tolerance=self.tolerance)
 
-    def hashes(self, W: FloatArray) -> FloatArray:
-        """Hash of each bit's multipliers, shape (B, K, n) -> (B, n)."""
-        z = np.random.default_rng(0).random(W.shape[1])
-        return np.asarray(np.einsum("k,bkn->bn", z, W))
+    def hashes(self, W: FloatArray, rho: FloatArray) -> FloatArray:
+        """Hash of each bit's multipliers, shapes (B, K, n) and (B, n) -> (B, n)."""
+        z = np.random.default_rng(0).uniform(0.5, 1.5, W.shape[1])
+        return np.asarray(np.einsum("k,bkn->bn", z, W) / rho)
 
     def cycling(self, hashes: FloatArray, disagreeing: BoolArray) -> BoolArray:
         """Bits in a cycle, from the hashes of the latest rounds (B, H, n), latest first."""
-        scale = np.nan_to_num(np.abs(hashes)).max(axis=1, keepdims=True, initial=0.0)
         found = np.zeros_like(disagreeing)
         for length in range(1, hashes.shape[1] // 2 + 1):
             latest, before = hashes[:, :length], hashes[:, length : 2 * length]
-            found |= (np.abs(latest - before) <= EQUAL * scale).all(axis=1)
+            found |= (np.abs(latest - before) <= self.tolerance).all(axis=1)
         return found & disagreeing
 
 

@@ -76,7 +76,7 @@ class Hedge:
         sizes = [block.problem.num_samples for block in team.models]
         self.p = np.array(sizes) / problem.num_samples
         self.grid = LossGrid.of(problem)
-        self.rho = options.rho.first(self._scale())
+        self.rho = options.rho_policy.first(self._scale())
         self.weight_of_bit = np.zeros(problem.num_free_bits, dtype=np.int64)
         for number, weight in enumerate(free_weights(problem)):
             self.weight_of_bit[weight.slots] = number
@@ -302,7 +302,7 @@ class Hedge:
         if self.options.variant == "hedging":
             self._slam(state, np.logical_not(agree), best.bits)
             self._fix(state)
-        state.rho = self.options.rho.following(state.rho, np.logical_not(agree))
+        state.rho = self.options.rho_policy.following(state.rho, np.logical_not(agree))
         for b in np.flatnonzero(state.outcome == AGREED).tolist():
             if state.restarts[b] < self.options.restarts:
                 rng = self._rng(RESTART, int(state.restarts[b]), b)
@@ -313,7 +313,7 @@ class Hedge:
         """Fix one weight in every branch that cycles."""
         if self.options.cycles is None:
             return
-        latest = self.options.cycles.hashes(state.W)
+        latest = self.options.cycles.hashes(state.W, state.rho)
         state.hashes = np.concatenate([latest[:, None], state.hashes[:, :-1]], axis=1)
         cycling = self.options.cycles.cycling(state.hashes, disagree)
         for b in state.open:
@@ -389,18 +389,22 @@ class Hedge:
             moving = f"mean |x - xbar| is {self.disagreement:.3f}"
             apart = 1.0 - _agreement(state)[state.open].mean()
             where = f"{apart:.1%} of the bits differ between blocks"
-            slams = f"{state.cycles} cycles were broken by fixing a weight"
+            slams = f"cycles were broken by fixing a weight {state.cycles} times"
             return (
-                f"none after {state.round} rounds in {len(state.open)} of {count} branches: "
-                f"{where}, {moving}, {slams}; a larger or growing rho, larger blocks or fix_after "
-                "press harder, at the price of the loss"
+                f"none after {_rounds(state)} in {len(state.open)} of {count} branches: {where}, "
+                f"{moving}, {slams}; more rounds, a larger or growing rho, larger blocks or "
+                "fix_after press harder, at the price of the loss"
             )
         if (state.outcome == BEATEN).all():
             return "not needed: the bound of every branch has met the best loss"
-        return f"all copies were equal after {state.round} rounds"
+        return f"all copies were equal after {_rounds(state)}"
 
 
 def _agreement(state: HedgingState) -> BoolArray:
     """Bits that all copies of a branch have the same, shape (B, n)."""
     apart = np.abs(state.x - state.xbar[:, None])
     return np.asarray((apart <= EQUAL).all(axis=1), dtype=np.bool_)
+
+
+def _rounds(state: HedgingState) -> str:
+    return f"{state.round} round{'s' if state.round > 1 else ''}"

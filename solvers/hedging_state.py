@@ -52,8 +52,8 @@ class HedgingState:
         Points that span each block's convex hull (Frank-Wolfe variant).
     atom_losses : ndarray of float64, shape (B, K, A)
         Their loss on the block; infinite in empty places.
-    cycles, slammed : int
-        Rounds in which a branch cycled, and weights fixed for it.
+    cycles : int
+        How many times a branch cycled and a weight was fixed for it.
     """
 
     round: int
@@ -70,7 +70,6 @@ class HedgingState:
     atoms: BitArray
     atom_losses: FloatArray
     cycles: int = 0
-    slammed: int = 0
 
     @classmethod
     def first(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from solvers.kernels.compiled import compiled
 from solvers.kernels.incremental import Array, Moves, State, commit, propose
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def anneal_tilted(
     state: State,
     moves: Moves,

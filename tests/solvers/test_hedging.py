@@ -232,6 +232,21 @@ def test_cycles_are_found_and_broken() -> None:
     assert slammed.history["fixed"].max() > 0
 
 
+def test_cycles_are_seen_while_rho_grows() -> None:
+    """Two copies that flip for ever keep W in proportion to rho; W itself never repeats."""
+    x, W, rho = np.array([1.0, 0.0]), np.zeros(2), 1.0
+    seen, found = np.full((1, 16, 1), np.nan), []
+    for _ in range(80):
+        W, rho = W + rho * (x - x.mean()), 1.1 * rho
+        x = (W + rho * (0.5 - x.mean()) < 0).astype(float)
+        assert x.min() < x.max()
+        latest = CycleDetector().hashes(W[None, :, None], np.array([[rho]]))
+        seen = np.concatenate([latest[:, None], seen[:, :-1]], axis=1)
+        found.append(bool(CycleDetector().cycling(seen, np.array([[True]])).any()))
+    assert not any(found[:5])
+    assert all(found[-20:])
+
+
 def test_multipliers_that_stand_still_in_agreement_are_no_cycle() -> None:
     hashes = np.ones((1, 6, 2))
     found = CycleDetector(6).cycling(hashes, np.array([[True, False]]))

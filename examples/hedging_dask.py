@@ -1,0 +1,36 @@
+"""Progressive hedging on a Dask cluster: the same result as in one process.
+
+    pip install 'qnn-ising[dask]'
+    python examples/hedging_dask.py [SCHEDULER-ADDRESS]
+
+Without an address a cluster of two workers is started on this machine.
+"""
+
+import sys
+
+import numpy as np
+from dask.distributed import Client, LocalCluster
+
+import qnn
+from formulations import Network, TrainingProblem
+from solvers.hedging import AnnealedBlocks, ProgressiveHedging
+
+
+def main() -> None:
+    """Hedge on the cluster, and again in this process."""
+    data = qnn.load("digits:3,8", samples=200, inputs=16, seed=0)
+    network = Network.dense([16, 5, 1], activation="sign")
+    problem = TrainingProblem(network, data.X_train, data.y_train)
+    hedging = {"blocks": AnnealedBlocks(flips=5000), "block_size": 40, "rounds": 30, "seed": 0}
+
+    cluster = sys.argv[1] if len(sys.argv) > 1 else LocalCluster(n_workers=2, threads_per_worker=1)
+    with Client(cluster) as client:
+        there = ProgressiveHedging(**hedging, executor=client.get_executor()).solve(problem)
+    here = ProgressiveHedging(**hedging).solve(problem)
+
+    print(f"hinge loss {there.loss:g} on the cluster, {here.loss:g} here; {there.info['why']}")
+    print(f"identical: {np.array_equal(there.bits, here.bits)}")
+
+
+if __name__ == "__main__":
+    main()
