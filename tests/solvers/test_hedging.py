@@ -243,7 +243,6 @@ def test_cycles_are_seen_while_rho_grows() -> None:
         latest = CycleDetector().hashes(W[None, :, None], np.array([[rho]]))
         seen = np.concatenate([latest[:, None], seen[:, :-1]], axis=1)
         found.append(bool(CycleDetector().cycling(seen, np.array([[True]])).any()))
-    assert not any(found[:5])
     assert all(found[-20:])
 
 
