@@ -40,11 +40,12 @@ ROUND, RESTART, SCALE = range(3)
 
 
 @dataclass
-class _Found:
-    """What a round has to offer: points of blocks, rounded means, and what they cost."""
+class _Round:
+    """What a round is given besides the state, and what it finds and spends."""
 
+    incumbent: BitArray
+    seconds: float | None
     points: list[BitArray] = field(default_factory=list)
-    means: list[BitArray] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
 
 
@@ -113,29 +114,22 @@ class Hedge:
 
     def round(self, run: Run) -> None:
         """One round; what it finds is scored on all samples."""
-        old, new, found = self.state, self.state.copy(), _Found()
-        new.round += 1
+        assert run.incumbent.bits is not None
         left = None if run.time_limit is None else max(0.0, run.time_limit - run.seconds)
-        if self.options.variant == "frank-wolfe":
-            self._frank_wolfe(old, new, found, run.incumbent, left)
-        else:
-            self._hedge(old, new, found, run.incumbent, left)
-        self._commit(new, found, run)
+        this = _Round(run.incumbent.bits, left)
+        old, new = self.state, self.state.copy()
+        new.round += 1
+        step = self._frank_wolfe if self.options.variant == "frank-wolfe" else self._hedge
+        step(old, new, this)
+        self._commit(new, this, run)
 
-    def _hedge(
-        self,
-        old: HedgingState,
-        new: HedgingState,
-        found: _Found,
-        incumbent: Incumbent,
-        left: float | None,
-    ) -> None:
+    def _hedge(self, old: HedgingState, new: HedgingState, this: _Round) -> None:
         """Progressive hedging, with the bound at the multipliers that the round begins with."""
         proximal = old.W + (old.rho * (0.5 - old.xbar))[:, None]
         asked = [(proximal, old.pattern)]
         if self.options.blocks.certifies:
             asked.append((old.W, self.base))
-        answers = self._ask(asked, new, found, incumbent, left)
+        answers = self._ask(asked, new, this)
         for b in old.open:
             new.x[b] = [answer.bits[0] for answer in answers[0][b]]
         new.xbar = self._mean(new.x)
@@ -143,17 +137,10 @@ class Hedge:
         if self.options.blocks.certifies:
             self._raise_bounds(new, answers[1], old.W)
 
-    def _frank_wolfe(
-        self,
-        old: HedgingState,
-        new: HedgingState,
-        found: _Found,
-        incumbent: Incumbent,
-        left: float | None,
-    ) -> None:
+    def _frank_wolfe(self, old: HedgingState, new: HedgingState, this: _Round) -> None:
         """FW-PH with one step of simplicial decomposition (alpha = 1, t_max = 1)."""
         tilt = old.W + old.rho[:, None] * (old.x - old.xbar[:, None])
-        (vertices,) = self._ask([(tilt, self.base)], new, found, incumbent, left)
+        (vertices,) = self._ask([(tilt, self.base)], new, this)
         self._raise_bounds(new, vertices, tilt)
         self._extend_hulls(new, vertices)
         for b in old.open:
@@ -181,29 +168,23 @@ class Hedge:
     # -- asking the blocks -------------------------------------------------------------------------
 
     def _ask(
-        self,
-        asked: list[tuple[FloatArray, BitArray]],
-        state: HedgingState,
-        found: _Found,
-        incumbent: Incumbent,
-        left: float | None,
+        self, asked: list[tuple[FloatArray, BitArray]], state: HedgingState, this: _Round
     ) -> list[dict[int, list[Answer]]]:
         """Minimise f_k + linear.x under patterns; for each an answer per branch and block."""
-        assert incumbent.bits is not None
         tasks = []
         for number, (linear, patterns) in enumerate(asked):
             for b in state.open.tolist():
-                starts = np.stack([self._rounded(state.xbar[b], incumbent.bits), incumbent.bits])
+                starts = np.stack([self._rounded(state.xbar[b], this.incumbent), this.incumbent])
                 starts = np.where(patterns[b] == FREE, starts, patterns[b]).astype(np.int8)
                 for k, p in enumerate(self.p):
                     seed = (self.options.seed, ROUND, state.round, number, b, k)
                     tasks.append((k, Question(p * linear[b, k], patterns[b], starts, seed)))
-        answers = iter(self.team.ask(ask, tasks, left))
+        answers = iter(self.team.ask(ask, tasks, this.seconds))
         told = [{b: [next(answers) for _ in self.p] for b in state.open.tolist()} for _ in asked]
         for by_branch in told:
             for answer in (answer for several in by_branch.values() for answer in several):
-                found.points.append(answer.bits)
-                found.ledger.add(Ledger(answer.calls, answer.reads, answer.seconds))
+                this.points.append(answer.bits)
+                this.ledger.add(Ledger(answer.calls, answer.reads, answer.seconds))
         return told
 
     def _raise_bounds(
@@ -231,20 +212,19 @@ class Hedge:
 
     # -- scoring -----------------------------------------------------------------------------------
 
-    def _commit(self, new: HedgingState, found: _Found, run: Run) -> None:
+    def _commit(self, new: HedgingState, this: _Round, run: Run) -> None:
         """Score what was found on all samples, decide how to go on, and make the round final."""
-        assert run.incumbent.bits is not None
-        points = np.unique(np.concatenate(found.points), axis=0)
+        points = np.unique(np.concatenate(this.points), axis=0)
         losses = self.problem.losses(points)
         best = Incumbent(run.incumbent.bits, run.incumbent.loss)
         best.offer(points, losses)
-        means = self._rounded_means(new, best.bits, points, losses)
+        means = self._rounded_means(new, this.incumbent, points, losses)
         mean_losses = self.problem.losses(means)
         best.offer(means, mean_losses)
         self._decide(new, best)
         self.state = new
         run.incumbent.offer(best.bits[None], [best.loss])  # type: ignore[index]
-        run.ledger.add(found.ledger)
+        run.ledger.add(this.ledger)
         run.history.record(
             iteration=new.round,
             loss=best.loss,
@@ -256,10 +236,9 @@ class Hedge:
         )
 
     def _rounded_means(
-        self, state: HedgingState, ties: BitArray | None, points: BitArray, losses: FloatArray
+        self, state: HedgingState, ties: BitArray, points: BitArray, losses: FloatArray
     ) -> BitArray:
         """Each open branch's mean as bits, and a vote in which better copies count more."""
-        assert ties is not None
         means = [self._rounded(state.xbar[b], ties) for b in state.open]
         if self.options.variant == "hedging":
             known = {point.tobytes(): loss for point, loss in zip(points, losses, strict=True)}
