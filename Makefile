@@ -10,7 +10,9 @@ READY := $(VENV)/.ready
 demo: $(READY)  ## Digits 3 against 8: QCGD and its rivals, in a table and in results/
 	mkdir -p results
 	$(BIN)/qnn compare digits:3,8 --inputs 16 --hidden 5 --samples 100 --seeds 5 \
-	  --solvers qcgd,penalty,random,annealing,straight-through,exact --json results/demo.json --report results/demo.md
+	  --solvers qcgd,penalty,random,annealing,straight-through,exact \
+	  --iterations 100 --reads 10 --sweeps 20 --penalties 0.3,1,3,10 \
+	  --json results/demo.json --report results/demo.md
 
 test: $(READY)  ## All tests and docstring examples
 	$(BIN)/python -m pytest

@@ -260,7 +260,7 @@ def _train(asked: Asked, checkpoint: str | None) -> None:
 @click.option("--seeds", type=int, default=3, show_default=True, help="How many, from --seed on.")
 @click.option(
     "--penalties",
-    default="0.1,0.3,1,3",
+    default="0.3,1,3,10",
     show_default=True,
     callback=options.parsed(options.numbers),
     help="Weights that penalty tries.",

@@ -118,8 +118,8 @@ model_options = together(
 solver_options = together(
     click.option("--iterations", type=int, default=100, show_default=True, help="Oracle calls."),
     click.option("--reads", type=int, default=10, show_default=True, help="Reads of a call."),
-    click.option("--sweeps", type=int, default=500, show_default=True, help="Sweeps of a read."),
-    click.option("--threads", type=int, default=1, show_default=True, help="Of the oracle."),
+    click.option("--sweeps", type=int, default=50, show_default=True, help="Sweeps of a read."),
+    click.option("--threads", type=int, default=2, show_default=True, help="Of the oracle."),
     click.option("--flips", type=int, default=20_000, show_default=True, help="Of annealing."),
     click.option("--restarts", type=int, default=1, show_default=True, help="Of annealing."),
     click.option("--time-limit", type=float, help="Seconds of a run."),

@@ -13,10 +13,15 @@ from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError, choose
 from formulations.network import Weights
 from qnn.datasets import Dataset, load
-from solvers import QCGD, ExactSolver, PenaltyMethod, WeightAnnealing
+from solvers import (
+    QCGD,
+    ExactSolver,
+    PenaltyMethod,
+    RandomSearch,
+    StraightThrough,
+    WeightAnnealing,
+)
 from solvers.checkpoint import EVERY
-from solvers.classical.random_search import RandomSearch
-from solvers.classical.straight_through import StraightThrough
 from solvers.oracles import Annealer
 from solvers.result import Callback, Result
 
@@ -88,8 +93,8 @@ class SolverOptions:
 
     iterations: int = 100
     reads: int = 10
-    sweeps: int = 500
-    threads: int = 1
+    sweeps: int = 50
+    threads: int = 2
     penalty: float = 1.0
     flips: int = 20_000
     restarts: int = 1
