@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-SOLVER_NAMES = "qcgd, penalty, random, annealing, straight-through, exact"
+SOLVER_NAMES = (
+    "qcgd, penalty, random, annealing, restricted, straight-through, random-features, exact"
+)
 """What ``--help`` lists; the table itself is ``qnn.training.SOLVERS``, not loaded for help."""
 
 

@@ -16,7 +16,9 @@ from qnn.datasets import Dataset, load
 from solvers import (
     QCGD,
     ExactSolver,
+    LargeNeighborhoodSearch,
     PenaltyMethod,
+    RandomFeatures,
     RandomSearch,
     StraightThrough,
     WeightAnnealing,
@@ -140,7 +142,9 @@ SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
         "annealing": lambda s: WeightAnnealing(
             flips=s.options.flips, restarts=s.options.restarts, **s.common
         ),
+        "restricted": lambda s: LargeNeighborhoodSearch(**s.common),
         "straight-through": lambda s: StraightThrough(**s.common),
+        "random-features": lambda s: RandomFeatures(**s.common),
         "exact": lambda s: ExactSolver(encoding=s.encoding, **s.common),
     }
 )

@@ -72,7 +72,7 @@ def least_objectives(model: QCBO, points: np.ndarray) -> dict[tuple[int, ...], f
     return least
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(problem=problems(), encoding=st.sampled_from(ENCODINGS))
 def test_feasible_set_is_weights_times_completions(
     problem: TrainingProblem, encoding: str | None
