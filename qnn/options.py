@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 SOLVER_NAMES = (
-    "qcgd, penalty, random, annealing, restricted, straight-through, random-features, exact"
+    "qcgd, qcgd-cold, penalty, random, annealing, restricted, straight-through, "
+    "random-features, exact"
 )
 """What ``--help`` lists; the table itself is ``qnn.training.SOLVERS``, not loaded for help."""
 

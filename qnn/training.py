@@ -82,7 +82,8 @@ class SolverOptions:
     Parameters
     ----------
     iterations : int
-        Oracle calls of ``qcgd`` and ``penalty``; ``random`` makes iterations x reads guesses.
+        Oracle calls of ``qcgd``, ``qcgd-cold`` and ``penalty``; ``random`` makes as many guesses as
+        these have reads.
     reads, sweeps, threads : int
         Of the annealer that is their oracle.
     penalty : float
@@ -137,6 +138,7 @@ class Setup:
 SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
     {
         "qcgd": lambda s: QCGD(**s.sampling),
+        "qcgd-cold": lambda s: QCGD(**s.sampling, fresh=1),  # every call from random states
         "penalty": lambda s: PenaltyMethod(**s.sampling, penalty=s.options.penalty),
         "random": lambda s: RandomSearch(s.options.iterations * s.options.reads, **s.common),
         "annealing": lambda s: WeightAnnealing(

@@ -22,5 +22,8 @@ def test_python_of_the_readme() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
 def test_examples(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for extra in ("dask", "mpi4py", "torch"):
+        if re.search(rf"^(import|from) {extra}\b", path.read_text(), flags=re.MULTILINE):
+            pytest.importorskip(extra)
     runpy.run_path(str(path), run_name="__main__")
     assert capsys.readouterr().out
