@@ -255,7 +255,7 @@ def quantize(X: npt.ArrayLike, reference: npt.ArrayLike, levels: int) -> IntArra
         np.asarray(reference, dtype=np.float64), np.arange(1, levels) / levels, axis=0
     )
     above = np.sum([X > threshold for threshold in quantiles], axis=0)
-    return level_values(levels)[above]
+    return np.asarray(level_values(levels)[above])
 
 
 def _as_integers(X: FloatArray, name: str) -> IntArray:
