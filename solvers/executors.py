@@ -9,6 +9,7 @@ has forgotten: a worker that lacks the model says so, and the task is sent again
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import pickle
 import signal
@@ -363,15 +364,16 @@ process's memory."""
 def stock(parcels: Sequence[Parcel]) -> None:
     """Begin a worker process of our own: all models on the shelf, and Ctrl-C left to its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     _shelf.update((parcel.digest, parcel) for parcel in parcels)
 
 
-def _end_with(parent: int) -> None:
-    """End this process when it has lost its parent: a pool whose owner is killed waits for ever."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
+def _leave_with_parent() -> None:
+    """End this worker when the process that asks is killed; nobody else would tell it to."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def serve(

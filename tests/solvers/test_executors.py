@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
+import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -213,6 +216,49 @@ def test_time_is_up(executor: str) -> None:
 def test_time_is_up_between_two_tasks_of_a_serial_run() -> None:
     with Team([1], None) as team, pytest.raises(OutOfTimeError):
         team.ask(sleeps, [(0, 0.05)] * 10, seconds=0.12)
+
+
+def where(model: Path, x: int) -> int:
+    """Leave the worker's number behind and be busy."""
+    (model / str(os.getpid())).touch()
+    time.sleep(x)
+    return x
+
+
+def _run_until_killed(folder: Path) -> None:
+    with Team([folder], "processes", workers=2) as team:
+        team.ask(where, [(0, 60), (0, 60)])
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_workers_leave_when_the_run_is_killed(tmp_path: Path) -> None:
+    run = multiprocessing.get_context("fork").Process(target=_run_until_killed, args=(tmp_path,))
+    run.start()
+    assert _soon(lambda: len(list(tmp_path.iterdir())) == 2)
+    workers = [int(mark.name) for mark in tmp_path.iterdir()]
+    assert run.pid is not None
+    os.kill(run.pid, signal.SIGKILL)
+    run.join()
+    left = _soon(lambda: not any(_alive(pid) for pid in workers))
+    for pid in workers:
+        if _alive(pid):
+            os.kill(pid, signal.SIGKILL)
+    assert left
+
+
+def _soon(happened: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 10.0
+    while not happened() and time.monotonic() < until:
+        time.sleep(0.02)
+    return happened()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def test_bad_input() -> None:
