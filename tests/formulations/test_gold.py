@@ -44,6 +44,7 @@ def feasible_points(model: QCBO) -> np.ndarray:
     collector = Collector()
     solver = cp_model.CpSolver()
     solver.parameters.enumerate_all_solutions = True
+    solver.parameters.catch_sigint_signal = False  # it would not give the handler back
     solver.parameters.num_workers = 1
     solver.parameters.cp_model_presolve = False  # presolve may drop equivalent solutions' variables
     solver.solve(cp, collector)
