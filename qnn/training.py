@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -26,12 +26,7 @@ from solvers import (
 from solvers.checkpoint import EVERY
 from solvers.oracles import Annealer
 from solvers.result import Callback, Result
-
-
-class Solver(Protocol):
-    """From a problem to a result."""
-
-    def solve(self, problem: TrainingProblem) -> Result: ...
+from solvers.starts import Solver
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,12 @@ samples, and the best one is the answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError, OracleError, choose
-from formulations.network import Weights
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.executors import ExecutorChoice, OutOfTimeError, Team
 from solvers.hedging_blocks import Block, BlockSolver, Enumeration
@@ -45,6 +44,7 @@ from solvers.hedging_rounds import Hedge
 from solvers.hedging_state import AGREED
 from solvers.options import check_whole
 from solvers.result import Callback, Result, Run, Status
+from solvers.starts import Start, start_bits
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -69,14 +69,6 @@ SYMMETRIES = ["order", "fix", "none"]
 
 BLOCKS = 4
 """Default number of blocks."""
-
-
-class Starter(Protocol):
-    """Anything that solves a problem."""
-
-    def solve(self, problem: TrainingProblem) -> Result:
-        """A result to start from."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -159,7 +151,7 @@ class ProgressiveHedging:
     max_branches: int = 64
     fix_after: int | None = None
     cycles: CycleDetector | None = field(default_factory=CycleDetector)
-    start: Starter | Result | Weights | None = None
+    start: Start | None = None
     restarts: int = 0
     shake: float = 0.2
     executor: ExecutorChoice = None
@@ -253,18 +245,11 @@ class ProgressiveHedging:
 
     def _start(self, problem: TrainingProblem, run: Run) -> BitArray | None:
         """Bits that all copies begin with; the run has an incumbent from here on."""
-        start = self.start
-        if start is None:
+        bits = start_bits(self.start, problem, run)
+        if bits is None:
             rng = np.random.default_rng(self.seed)
             anything = problem.repair_bits(rng.integers(0, 2, (1, problem.num_free_bits)))
             run.incumbent.offer(anything, problem.losses(anything))
-            return None
-        if not isinstance(start, (Result, Weights)):
-            start = start.solve(problem)
-            run.ledger.add(start.ledger)
-        weights = start if isinstance(start, Weights) else start.weights
-        bits = problem.bits_from_weights(weights)
-        run.incumbent.offer(bits[None], problem.losses(bits))
         return bits
 
 

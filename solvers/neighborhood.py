@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
-from formulations.network import Weights
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.free_sets import POLICIES, Adaptive, Policy, policy
 from solvers.oracles.base import Oracle
 from solvers.result import Callback, Result, Run, Status
+from solvers.starts import Start, start_bits
 from solvers.walks import EnumeratedWalk, OracleWalk, Walk
 
 if TYPE_CHECKING:
@@ -33,14 +33,6 @@ MAX_ENUMERATED = 20
 
 START, END = 0.2, 0.003
 """Default temperatures, in units of the mean |change of the loss| of a move at the start."""
-
-
-class Starter(Protocol):
-    """Anything that solves a problem."""
-
-    def solve(self, problem: TrainingProblem) -> Result:
-        """A result to start from."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -101,7 +93,7 @@ class LargeNeighborhoodSearch:
 
     oracle: Oracle | None = None
     rounds: int | None = None
-    start: Starter | Result | Weights | None = None
+    start: Start | None = None
     policies: Sequence[str | Policy] = tuple(POLICIES)
     sizes: Sequence[int] = (2, 4, 6, 8)
     batch: int | None = None
@@ -195,18 +187,11 @@ class LargeNeighborhoodSearch:
         return OracleWalk(problem, self.oracle, self.batch, self.variables)
 
     def _start_bits(self, problem: TrainingProblem, run: Run, rng: np.random.Generator) -> BitArray:
-        """Free bits to begin with; what a starter found is kept as the first incumbent."""
-        start = self.start
-        if start is None:
-            return problem.repair_bits(rng.integers(0, 2, problem.num_free_bits, dtype=np.int8))
-        if isinstance(start, Weights):
-            return problem.bits_from_weights(start)
-        if isinstance(start, Result):
-            return problem.bits_from_weights(start.weights)
-        result = start.solve(problem)
-        run.incumbent.offer(result.bits[None], [result.loss])
-        run.ledger.add(result.ledger)
-        return result.bits
+        """Free bits to begin with: those of the start, or random ones."""
+        bits = start_bits(self.start, problem, run)
+        if bits is None:
+            bits = rng.integers(0, 2, problem.num_free_bits, dtype=np.int8)
+        return problem.repair_bits(bits)
 
     def _temperatures(self, walk: Walk, rng: np.random.Generator) -> tuple[float, float]:
         """First and last temperature; what is not given follows from the scale of a move."""

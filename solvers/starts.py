@@ -1,0 +1,50 @@
+"""Where a search begins: another solver's answer, weights that are given, or nowhere yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.network import Weights
+from solvers.result import Result, Run
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+BitArray = npt.NDArray[np.int8]
+
+
+class Solver(Protocol):
+    """From a problem to a result."""
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """The best weights that were found, and how."""
+        ...
+
+
+Start = Solver | Result | Weights
+
+
+def start_bits(start: Start | None, problem: TrainingProblem, run: Run) -> BitArray | None:
+    """Free weight bits to begin with, which become the run's incumbent; None if there is no start.
+
+    A solver is run first, and what its oracle cost counts.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, -1]], [1])
+    >>> run = Run()
+    >>> start_bits(problem.weights_from_bits([1, 0]), problem, run).tolist(), run.incumbent.loss
+    ([1, 0], 0.0)
+    """
+    if start is None:
+        return None
+    if not isinstance(start, (Result, Weights)):
+        start = start.solve(problem)
+        run.ledger.add(start.ledger)
+    bits = problem.bits_from_weights(start if isinstance(start, Weights) else start.weights)
+    run.incumbent.offer(bits[None], problem.losses(bits))
+    return bits
