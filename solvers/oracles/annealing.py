@@ -109,8 +109,10 @@ class Annealer:
         see :meth:`Ising.beta_range`.
     schedule : {"geometric", "linear"}
         Spacing of the inverse temperatures.
-    reheat : float
-        Runs that start from given states start at this share of the hot temperature.
+    reheat : (float, float)
+        Runs that start from given states start at a share of the hot temperature between these
+        two, drawn anew for each call on a logarithmic scale: how far is far enough depends on the
+        model, and a mixture serves all of them.
     threads : int
         Threads that share the reads; the kernel releases Python's lock.  Like ``reads``, it is a
         part of what a seed reproduces.
@@ -135,7 +137,7 @@ class Annealer:
         *,
         beta_range: tuple[float, float] | None = None,
         schedule: str = "geometric",
-        reheat: float = 0.05,
+        reheat: tuple[float, float] = (0.03, 0.2),
         threads: int = 1,
         **unknown: Any,
     ) -> None:
@@ -144,12 +146,12 @@ class Annealer:
             choose("option of Annealer", name, known)
         for name, value in (("reads", reads), ("sweeps", sweeps), ("threads", threads)):
             check_whole(name, value)
-        if not isinstance(reheat, (int, float)) or not 0.0 < reheat <= 1.0:
-            raise InvalidInputError(f"reheat={reheat!r}: expected a number above 0, at most 1")
         self.reads, self.sweeps, self.threads = int(reads), int(sweeps), int(threads)
-        self.beta_range = None if beta_range is None else _checked_range(beta_range)
+        self.beta_range = None
+        if beta_range is not None:
+            self.beta_range = _checked("beta_range", beta_range, "two inverse temperatures")
         self.schedule = choose("schedule", schedule, ["geometric", "linear"])
-        self.reheat = float(reheat)
+        self.reheat = _checked("reheat", reheat, "two shares", most=1.0)
 
     def __repr__(self) -> str:
         return f"Annealer(reads={self.reads}, sweeps={self.sweeps})"
@@ -182,7 +184,10 @@ class Annealer:
                 f"{qubo.num_variables} bits"
             )
         turns = np.arange(self.reads) % len(given)
-        return self._anneal(qubo, given[turns], seed, self.reheat, started)
+        stream, seed = seed.spawn(2)
+        least, most = self.reheat
+        heat = least * (most / least) ** np.random.default_rng(stream).random()
+        return self._anneal(qubo, given[turns], seed, float(heat), started)
 
     def _anneal(
         self,
@@ -237,14 +242,13 @@ def _at_both_ends(n: int, heads: IntArray, tails: IntArray, values: FloatArray) 
     return np.asarray(np.bincount(heads, values, n) + np.bincount(tails, values, n))
 
 
-def _checked_range(value: Any) -> tuple[float, float]:
+def _checked(name: str, value: Any, what: str, most: float = np.inf) -> tuple[float, float]:
+    """A pair of numbers with 0 < first <= second <= most, finite."""
     try:
-        hot, cold = (float(beta) for beta in value)
+        first, second = (float(number) for number in value)
     except (TypeError, ValueError):
-        hot = cold = np.nan
-    if not 0.0 < hot <= cold < np.inf:
-        raise InvalidInputError(
-            f"beta_range={value!r}: expected two inverse temperatures with 0 < hot <= cold, "
-            "or None to have them chosen"
-        )
-    return hot, cold
+        first = second = np.nan
+    if not 0.0 < first <= second <= most or not second < np.inf:
+        limit = "" if most == np.inf else f" and none above {most:g}"
+        raise InvalidInputError(f"{name}={value!r}: expected {what}, 0 < first <= second{limit}")
+    return first, second
