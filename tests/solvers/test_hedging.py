@@ -18,11 +18,21 @@ from formulations.errors import InvalidInputError, OracleError
 from solvers.exact import ExactSolver
 from solvers.executors import Team
 from solvers.hedging import BitwiseRho, CycleDetector, FixedRho, GrowingRho, ProgressiveHedging
-from solvers.hedging_blocks import FREE, Answer, Block, Enumeration, PreparedBlock, Question, ask
+from solvers.hedging_blocks import (
+    FREE,
+    Answer,
+    Block,
+    BlockSolver,
+    Enumeration,
+    PreparedBlock,
+    Question,
+    ask,
+)
 from solvers.hedging_bound import LossGrid, hull_point, lagrangian_bound
-from solvers.hedging_oracles import AnnealedBlocks, CpSatBlocks, PenaltyBlocks
+from solvers.hedging_oracles import AnnealedBlocks, CpSatBlocks, PenaltyBlocks, QcgdBlocks
 from solvers.hedging_rounds import Hedge
-from solvers.oracles.exact import ExactOracle
+from solvers.oracles import Annealer, ExactOracle
+from solvers.qcgd import QCGD
 from solvers.result import Progress, Status
 from solvers.weight_annealing import WeightAnnealing
 from tests.formulations.problems import all_bits, problems
@@ -336,6 +346,40 @@ def test_a_penalty_qubo_at_its_minimum_is_the_block() -> None:
     penalty = ask(Block(problem, PenaltyBlocks(oracle, penalty=200.0)), question)
     assert penalty.values[0] == pytest.approx(exact.values[0])
     assert penalty.calls == 1
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_qcgd_on_a_block_feels_the_linear_term_and_bounds_it(sign: float) -> None:
+    problem = TrainingProblem(Network.dense([2, 1]), [[1, 0], [1, 1]], [1, -1])
+    linear = sign * np.array([4.0, -3.0])
+    question = Question(
+        linear, np.full(2, FREE, dtype=np.int8), np.zeros((0, 2), dtype=np.int8), (0, 1)
+    )
+    exact = ask(Block(problem, Enumeration()), question)
+    answer = ask(Block(problem, QcgdBlocks(QCGD(ExactOracle(), iterations=20))), question)
+    assert answer.values[0] == pytest.approx(exact.values[0])
+    assert -np.inf < answer.bound <= exact.bound + 1e-9
+    assert answer.calls > 0
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        PenaltyBlocks(Annealer(reads=2, sweeps=20)),
+        QcgdBlocks(QCGD(Annealer(reads=2, sweeps=20), iterations=3)),
+    ],
+    ids=["penalty", "qcgd"],
+)
+def test_oracles_answer_the_same_for_blocks_in_other_processes(blocks: BlockSolver) -> None:
+    problem = noisy(12)
+    solver = ProgressiveHedging(blocks, block_size=5, rounds=3, seed=1)
+    here, there = (
+        solver.solve(problem),
+        replace(solver, executor="processes", workers=2).solve(problem),
+    )
+    assert np.array_equal(here.bits, there.bits)
+    assert np.array_equal(here.history["disagreement"], there.history["disagreement"])
+    assert here.ledger.calls == there.ledger.calls > 0
 
 
 def test_hedging_with_cp_sat_is_certified_too() -> None:
