@@ -34,6 +34,9 @@ MAX_ENUMERATED = 20
 START, END = 0.2, 0.003
 """Default temperatures, in units of the mean |change of the loss| of a move at the start."""
 
+STEPS = 64
+"""Least number of steps of a run of given rounds, each at a temperature of its own."""
+
 
 @dataclass(frozen=True)
 class LargeNeighborhoodSearch:
@@ -156,7 +159,7 @@ class LargeNeighborhoodSearch:
                     break
                 done = walk.rounds / rounds if rounds else run.seconds / (self.time_limit or 1.0)
                 temperature = search.temperature(min(done, 1.0) * self.cycles % 1.0)
-                left = None if rounds is None else rounds - walk.rounds
+                left = None if rounds is None else min(rounds - walk.rounds, -(-rounds // STEPS))
                 search.step(temperature, left, run)
                 walk.offer_best(run)
                 run.history.record(

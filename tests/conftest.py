@@ -6,9 +6,14 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("qnn", deadline=None, max_examples=30)
+settings.register_profile(
+    "qnn",
+    deadline=None,
+    max_examples=30,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
 settings.load_profile("qnn")
 
 ROOT = Path(__file__).parents[1]
