@@ -420,6 +420,20 @@ def test_the_same_seed_gives_the_same_result_on_any_executor(
         assert np.array_equal(result.history[name], reference.history[name]), name
 
 
+def test_a_dask_cluster_gives_the_identical_result() -> None:
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    problem = noisy(8, samples=21)
+    solver = ProgressiveHedging(AnnealedBlocks(300), block_size=5, rounds=6, seed=3)
+    here = solver.solve(problem)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as own,
+        distributed.Client(own) as client,
+    ):
+        there = replace(solver, executor=client.get_executor()).solve(problem)
+    assert np.array_equal(here.bits, there.bits)
+    assert here.history.columns == there.history.columns
+
+
 @dataclass(frozen=True)
 class Failing:
     """Enumeration on workers that die or raise the first times."""
