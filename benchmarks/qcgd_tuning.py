@@ -1,0 +1,139 @@
+"""What QCGD's parts contribute: hinge loss on digits at an equal budget, against penalty weights.
+
+    python benchmarks/qcgd_tuning.py [--seeds 5] [--json FILE]
+
+Digits 3 v 8 pooled to 16 inputs, 5 hidden sign units, 100 samples, on two levels or with the sums
+0 .. 64 as they are.  Every line has the same reads x sweeps of the same annealer, and every read is
+scored.  ``penalty, warm`` is the honest middle: the fixed QUBO of the penalty method, started from
+the best candidates as QCGD is; what it lacks are the multipliers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from formulations import Network, TrainingProblem
+from qnn.datasets import load
+from solvers import QCGD, PenaltyMethod
+from solvers.lifting import Lifting
+from solvers.oracles import Annealer
+from solvers.targets import Pool, TrainingTarget
+
+ITERATIONS, READS, SWEEPS = 100, 20, 25
+PENALTIES = [0.3, 1.0, 3.0, 10.0]
+Method = Callable[[TrainingProblem, int], float]
+
+
+def two_levels(seed: int) -> TrainingProblem:
+    """Pooled pixels above or below their median."""
+    data = load("digits:3,8", samples=100, inputs=16, levels=2, seed=seed)
+    return TrainingProblem(Network.dense([16, 5, 1]), data.X_train, data.y_train)
+
+
+def sums(seed: int) -> TrainingProblem:
+    """Pooled pixels as they are, 0 .. 64: words of ten bits."""
+    X, y = load_digits(return_X_y=True)
+    chosen = np.random.default_rng(seed).permutation(np.flatnonzero((y == 3) | (y == 8)))[:100]
+    pooled = X[chosen].reshape(-1, 4, 2, 4, 2).sum(axis=(2, 4)).reshape(-1, 16)
+    return TrainingProblem(Network.dense([16, 5, 1]), pooled, np.where(y[chosen] == 8, 1, -1))
+
+
+def qcgd(**options: Any) -> Method:
+    """QCGD with some options changed."""
+
+    def method(problem: TrainingProblem, seed: int) -> float:
+        oracle = Annealer(READS, SWEEPS)
+        solver = QCGD(oracle=oracle, iterations=ITERATIONS, seed=seed, **options)
+        return solver.solve(problem).loss
+
+    return method
+
+
+def penalty(weight: float) -> Method:
+    """The penalty method at one weight."""
+
+    def method(problem: TrainingProblem, seed: int) -> float:
+        oracle = Annealer(READS, SWEEPS)
+        solver = PenaltyMethod(oracle, penalty=weight, iterations=ITERATIONS, seed=seed)
+        return solver.solve(problem).loss
+
+    return method
+
+
+def warm_penalty(weight: float) -> Method:
+    """The same QUBO, nine calls in ten started from the ten best candidates."""
+
+    def method(problem: TrainingProblem, seed: int) -> float:
+        target, pool, oracle = TrainingTarget(problem), Pool(10), Annealer(READS, SWEEPS)
+        lifting = Lifting.of(target.model)
+        multipliers = np.zeros(lifting.num_multipliers)
+        for kind in lifting.kinds[1:]:
+            multipliers[kind] = weight * lifting.plausible_scale()
+        qubo = lifting.qubo(multipliers)
+        for t in range(ITERATIONS):
+            call, draw = np.random.SeedSequence(seed, spawn_key=(t,)).spawn(2)
+            if t % 10 == 0:
+                samples = oracle.sample(qubo, call)
+            else:
+                starts = pool.draw(np.random.default_rng(draw), READS)
+                states = np.stack([target.complete(start) for start in starts])
+                samples = oracle.sample_from(qubo, states, call)
+            pool.add(*target.candidates(samples.x))
+        return float(pool.losses[0])
+
+    return method
+
+
+METHODS: dict[str, Method] = {
+    "QCGD": qcgd(),
+    "QCGD, every call from random states": qcgd(fresh=1),
+    "QCGD, multipliers y fixed": qcgd(dual_step=0.0),
+    **{f"penalty {weight:g}": penalty(weight) for weight in PENALTIES},
+    **{f"penalty {weight:g}, warm": warm_penalty(weight) for weight in PENALTIES[1:3]},
+}
+
+
+def table(
+    name: str, make: Callable[[int], TrainingProblem], seeds: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Losses of every method on one data set."""
+    problems = [make(seed) for seed in seeds]
+    print(f"{name}: {ITERATIONS} calls x {READS} reads x {SWEEPS} sweeps")
+    results = []
+    for method_name, method in METHODS.items():
+        started = time.perf_counter()
+        losses = [method(problem, seed) for seed, problem in zip(seeds, problems, strict=True)]
+        seconds = (time.perf_counter() - started) / len(losses)
+        listed = ", ".join(f"{loss:g}" for loss in losses)
+        print(
+            f"  {method_name:38} {listed:24} median {np.median(losses):4g}  {seconds:.1f} s",
+            flush=True,
+        )
+        results.append({"data": name, "method": method_name, "losses": losses, "seconds": seconds})
+    return results
+
+
+def main() -> None:
+    """Measure, print the tables, write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5, help="number of draws of the data")
+    parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
+    arguments = parser.parse_args()
+    seeds = range(arguments.seeds)
+    figures = table("two levels", two_levels, seeds) + table("sums", sums, seeds)
+    if arguments.json:
+        from formulations.files import atomic_write
+
+        with atomic_write(arguments.json) as file:
+            file.write(json.dumps(figures, indent=1).encode())
+
+
+if __name__ == "__main__":
+    main()
