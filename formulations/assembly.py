@@ -207,7 +207,8 @@ class Assembly:
         ]
         owner = terms.owner + (np.concatenate(shift) if shift else 0)
         rows = sp.csr_array(
-            (terms.coefficient, (owner, new[terms.variable])), shape=(int(first[-1]), self.count)
+            (terms.coefficient, (owner.astype(np.int32), new.astype(np.int32)[terms.variable])),
+            shape=(int(first[-1]), self.count),
         )
         rows.sum_duplicates()
         rhs = np.concatenate([rhs for _, rhs, _, _ in self._rows]) if sizes else np.zeros(0)
