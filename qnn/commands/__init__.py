@@ -1,0 +1,17 @@
+"""The sub-commands of ``qnn``, one file each.
+
+A command imports what it works with when it is called, so that help needs nothing but click.
+"""
+
+from __future__ import annotations
+
+import click
+
+from qnn.commands.compare import compare
+from qnn.commands.size import size
+from qnn.commands.train import resume, train
+
+COMMANDS: tuple[click.Command, ...] = (train, resume, compare, size)
+"""In the order of ``qnn --help``."""
+
+__all__ = ["COMMANDS"]

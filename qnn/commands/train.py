@@ -1,0 +1,140 @@
+"""``qnn train`` and ``qnn resume``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qnn import options
+from qnn.commands import console
+
+if TYPE_CHECKING:
+    from qnn.resume import Asked
+    from solvers.result import Progress
+
+
+@click.command()
+@options.data_options
+@options.hidden_option
+@options.model_options
+@click.option("--solver", default="qcgd", show_default=True, help=f"One of {options.SOLVER_NAMES}.")
+@click.option("--penalty", type=float, default=1.0, show_default=True, help="Weight of penalty.")
+@options.solver_options
+@click.option("--save", "save_file", help="Write network and weights to this NPZ file.")
+@click.option("--checkpoint", help="Keep the run in this folder, so that qnn resume can go on.")
+@click.option(
+    "--checkpoint-every",
+    type=float,
+    default=10.0,
+    show_default=True,
+    help="Seconds between two checkpoints; 0: after every step.",
+)
+@options.output_options
+def train(
+    solver: str,
+    save_file: str | None,
+    checkpoint: str | None,
+    checkpoint_every: float,
+    seed: int,
+    json_file: str | None,
+    **given: Any,
+) -> None:
+    """Train one network on DATA and report it.
+
+    DATA is digits, breast_cancer, wine, iris, mnist, fashion, or a CSV, NPZ or IDX file; :3,8 after
+    it keeps the classes 3 and 8.
+    """
+    from qnn import resume as runs
+
+    asked = runs.Asked(
+        solver,
+        *options.chosen(given),
+        seed=seed,
+        json_file=json_file,
+        save_file=save_file,
+        checkpoint_every=checkpoint_every,
+        folder=os.getcwd(),
+    )
+    _train(asked, checkpoint)
+
+
+@click.command()
+@click.argument("folder", metavar="RUN")
+@click.option("--time-limit", type=float, help="Seconds of the run in all, instead of its own.")
+@click.option("--save", "save_file", help="Write network and weights to this NPZ file instead.")
+@click.option("--json", "json_file", help="Write the results to this file instead.")
+def resume(
+    folder: str, time_limit: float | None, save_file: str | None, json_file: str | None
+) -> None:
+    """Go on with the training run in the folder RUN, of qnn train --checkpoint RUN.
+
+    It ends as it would have ended if it had never been stopped.
+    """
+    from qnn import resume as runs
+
+    asked = runs.read(folder).instead(
+        time_limit=time_limit,
+        save_file=save_file and os.path.abspath(save_file),
+        json_file=json_file if json_file in (None, "-") else os.path.abspath(json_file),
+    )
+    checkpoint = os.path.abspath(folder)
+    with asked.in_folder():
+        _train(asked, checkpoint)
+
+
+def _train(asked: Asked, checkpoint: str | None) -> None:
+    """Train, with the run kept in the folder ``checkpoint`` if there is one, and report."""
+    from formulations.files import save_weights
+    from qnn import resume as runs
+    from qnn import training
+    from qnn.output import FORMAT, environment
+    from qnn.tables import record_table
+
+    json_file, save_file = asked.json_file, asked.save_file
+    console.check_outputs(json_file, save_file)
+    if checkpoint is not None:
+        solver = training.make_solver(asked.solver, asked.options)
+        training.with_checkpoint(solver, asked.solver, checkpoint)  # refused before it is written
+        runs.write(asked, checkpoint)
+    with (
+        console.progress_bar(f"{asked.solver} on {asked.data.spec}") as move,
+        runs.warnings_as_lines(),
+    ):
+
+        def show(progress: Progress) -> None:
+            note = f"{progress.iteration} steps, best loss {progress.loss:g}"
+            move(progress.iteration, progress.iterations, note)
+
+        run = training.train(
+            asked.data,
+            asked.model,
+            asked.solver,
+            asked.options,
+            seed=asked.seed,
+            callbacks=[show],
+            checkpoint=checkpoint,
+            checkpoint_every=asked.checkpoint_every,
+        )
+    if save_file is not None:
+        save_weights(run.task.network, run.result.weights, save_file)
+    record = {
+        "format": FORMAT,
+        "kind": "training",
+        **run.figures,
+        "data": asked.data,
+        "classes": run.task.data.classes,
+        "model": asked.model,
+        "options": asked.options,
+        "history": run.result.history.columns,
+        "environment": environment(),
+    }
+    console.write_json(json_file, record)
+    if json_file != "-":
+        widths = "-".join(str(width) for width in run.task.network.widths)
+        shown = {name: value for name, value in run.figures.items() if name != "widths"}
+        console.for_tables(json_file).print(record_table(f"{widths} on {asked.data.spec}", shown))
+    if checkpoint is not None and run.figures["status"] == "interrupted":
+        click.echo(f"go on with: qnn resume {shlex.quote(checkpoint)}", err=True)
