@@ -8,10 +8,11 @@ from __future__ import annotations
 import click
 
 from qnn.commands.compare import compare
+from qnn.commands.reproduce import reproduce
 from qnn.commands.size import size
 from qnn.commands.train import resume, train
 
-COMMANDS: tuple[click.Command, ...] = (train, resume, compare, size)
+COMMANDS: tuple[click.Command, ...] = (train, resume, compare, size, reproduce)
 """In the order of ``qnn --help``."""
 
 __all__ = ["COMMANDS"]

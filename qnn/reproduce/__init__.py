@@ -1,0 +1,32 @@
+"""Published tables, found again: each is a function from options to a report.
+
+A new table is a new file and a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from formulations.errors import choose
+from qnn.reproduce.report import Report, ReproduceOptions, Reproduction
+
+REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType({})
+"""Every table by its name."""
+
+
+def reproduce(name: str, options: ReproduceOptions | None = None) -> Report:
+    """Run the table called ``name``.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none of that name.
+    MissingExtraError
+        If it needs a package that is not installed.
+    """
+    table = REPRODUCTIONS[choose("published table", name, list(REPRODUCTIONS))]
+    return table(options or ReproduceOptions())
+
+
+__all__ = ["REPRODUCTIONS", "ReproduceOptions", "Report", "reproduce"]

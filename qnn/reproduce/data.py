@@ -1,0 +1,112 @@
+"""Data of the published tables: real inputs as they come, and a training and a test part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError
+from qnn.datasets import encode_labels
+from qnn.reproduce.report import ReproduceOptions
+from qnn.sources import FOLDERS, Source, open_source
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Real inputs and class numbers, in two parts.
+
+    Parameters
+    ----------
+    name : str
+        The source and the sizes of its parts, for the table.
+    X_train, X_test : ndarray of float64, shape (N, d) and (M, d)
+        Inputs as the source has them.
+    y_train, y_test : ndarray of int64, shape (N,) and (M,)
+        Classes 0 .. C-1.
+    """
+
+    name: str
+    X_train: FloatArray
+    y_train: IntArray
+    X_test: FloatArray
+    y_test: IntArray
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C."""
+        return int(max(self.y_train.max(), self.y_test.max())) + 1
+
+
+def split(
+    spec: str, options: ReproduceOptions, *, train: int | None = None, test_share: float = 0.2
+) -> Split:
+    """A data set in two parts: its own test part if it has one, else a share drawn by the seed.
+
+    Parameters
+    ----------
+    spec : str
+        As :func:`qnn.datasets.load` takes it, such as ``digits``, ``mnist`` or ``fashion``.
+    options : ReproduceOptions
+        Its folders are searched in their order; of several with the data set, the one with the
+        most samples is taken.
+    train : int, optional
+        Keep this many training samples only, drawn by the seed.
+    test_share : float
+        Share of the samples that are held out of a source that has no test part.
+
+    Raises
+    ------
+    InvalidInputError
+        If no folder has it.
+
+    Examples
+    --------
+    >>> parts = split("digits", ReproduceOptions())
+    >>> parts.name, parts.X_train.shape, parts.num_classes
+    ('digits (1,438 + 359)', (1438, 64), 10)
+    """
+    source = _largest(spec, options)
+    y, _ = encode_labels(source)
+    X, held_out = source.X[y >= 0], source.held_out[y >= 0]
+    y = y[y >= 0]
+    order = np.random.default_rng(np.random.SeedSequence(options.seed)).permutation(len(y))
+    if not held_out.any():
+        held_out[order[: round(test_share * len(y))]] = True
+    kept = order[~held_out[order]][:train]
+    name = f"{spec} ({len(kept):,} + {held_out.sum():,})"
+    return Split(name, X[kept], y[kept], X[held_out], y[held_out])
+
+
+def _largest(spec: str, options: ReproduceOptions) -> Source:
+    """The data set from the folder that has the most of it."""
+    if spec.partition(":")[0] not in FOLDERS or not options.data_dirs:
+        return open_source(spec)
+    found, reasons = [], []
+    for folder in options.data_dirs:
+        try:
+            found.append(open_source(spec, data_dir=folder))
+        except InvalidInputError as error:
+            reasons.append(str(error))
+    if not found:
+        raise InvalidInputError("; ".join(reasons))
+    return max(found, key=lambda source: len(source.X))
+
+
+def available(spec: str, options: ReproduceOptions) -> bool:
+    """Whether the data set can be opened at all.
+
+    Examples
+    --------
+    >>> available("digits", ReproduceOptions())
+    True
+    """
+    try:
+        _largest(spec, options)
+    except InvalidInputError:
+        return False
+    return True

@@ -1,0 +1,85 @@
+"""A report as tables for the terminal, as a page of Markdown, and as a record for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.table import Table as Drawn
+
+from qnn.output import FORMAT, environment, plain
+from qnn.reproduce.report import COLUMNS, Report, ReproduceOptions, Table
+from qnn.tables import markdown_table
+
+
+def _shown(table: Table) -> tuple[list[str], list[list[str]]]:
+    """Header and rows without the columns in which nothing is said."""
+    rows = [row.cells() for row in table.rows]
+    kept = [i for i in range(len(COLUMNS)) if i == 0 or any(r[i] not in ("", "-") for r in rows)]
+    return [COLUMNS[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
+def drawn(report: Report) -> Iterator[Drawn]:
+    """The tables of a report for a terminal."""
+    for table in report.tables:
+        header, rows = _shown(table)
+        result = Drawn(
+            title=table.title,
+            caption=table.conditions or None,
+            title_justify="left",
+            caption_justify="left",
+        )
+        for column in header:
+            wordy = column in ("", "remark", "origin")
+            result.add_column(column, justify="left" if wordy else "right", no_wrap=not wordy)
+        for row in rows:
+            result.add_row(*row)
+        yield result
+
+
+def remarks(report: Report) -> str:
+    """What stands below the tables, one paragraph a remark; empty if there is nothing to say."""
+    return "\n".join(f"- {remark}" for remark in report.remarks)
+
+
+def markdown(report: Report, options: ReproduceOptions) -> str:
+    """A report as a page of Markdown."""
+    made = environment()
+    packages = ", ".join(f"{k} {v}" for k, v in made["packages"].items() if v)
+    parts = [f"# {report.title}", f"`qnn reproduce {report.name}`: {report.source}"]
+    for table in report.tables:
+        parts += [f"## {table.title}", markdown_table(*_shown(table))]
+        parts += [table.conditions] if table.conditions else []
+    if report.remarks:
+        parts += ["## What the figures do not say", remarks(report)]
+    size = "Full" if options.full else "Quick"
+    parts += [
+        "## Made with",
+        f"{size} form, seed {options.seed}. Python {made['python']}, {made['system']}, "
+        f"{made['cores']} cores, {made['created']}; {packages}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def record(report: Report, options: ReproduceOptions) -> dict[str, Any]:
+    """A report as plain values; every row has its difference."""
+    tables = [
+        {
+            "title": table.title,
+            "conditions": table.conditions,
+            "rows": [{**plain(row), "difference": row.difference} for row in table.rows],
+        }
+        for table in report.tables
+    ]
+    return {
+        "format": FORMAT,
+        "kind": "reproduction",
+        "name": report.name,
+        "title": report.title,
+        "source": report.source,
+        "form": "full" if options.full else "quick",
+        "seed": options.seed,
+        "environment": environment(),
+        "tables": tables,
+        "remarks": list(report.remarks),
+    }

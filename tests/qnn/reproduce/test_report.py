@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from formulations.errors import InvalidInputError
+from qnn.output import to_json
+from qnn.reproduce import Report, ReproduceOptions, reproduce
+from qnn.reproduce.data import available, split
+from qnn.reproduce.report import Origin, Row, Table, mean_row
+from qnn.reproduce.show import drawn, markdown, record, remarks
+
+REPORT = Report(
+    "made-up",
+    "A method",
+    "arXiv 0000.00000",
+    (
+        Table("Both", (Row("a", 1.0, 2.0), Row("b", 3.0, origin=Origin.EARLIER)), "ten epochs"),
+        Table("Ours alone", (Row("c", None, remark="no data"),)),
+    ),
+    ("The baseline is frozen.",),
+)
+
+
+def test_a_difference_is_ours_less_the_published_figure() -> None:
+    assert Row("a", 1.0, 2.5).difference == -1.5
+    assert Row("a", None, 2.5).difference is None
+    assert Row("a", 1.0).difference is None
+    assert Row("a", 1.0, 2.5, form="{:.1f}").cells() == ["a", "2.5", "1.0", "-1.5", "paper", ""]
+
+
+def test_a_mean_has_a_spread_if_there_are_several_seeds() -> None:
+    assert mean_row("a", [1.0, 3.0]).spread == pytest.approx(np.sqrt(2))
+    assert mean_row("a", [1.0]).spread is None
+
+
+def test_the_page_has_every_figure_and_every_remark() -> None:
+    page = markdown(REPORT, ReproduceOptions(seed=7))
+    assert "| a | 2.00 % | 1.00 % | -1.00 | paper |" in page
+    assert "| c | no data |" in page
+    assert "- The baseline is frozen." in page
+    assert "ten epochs" in page
+    assert "Quick form, seed 7." in page
+    assert [table.title for table in drawn(REPORT)] == ["Both", "Ours alone"]
+    assert remarks(REPORT) == "- The baseline is frozen."
+
+
+def test_the_record_is_json_with_differences() -> None:
+    kept = json.loads(to_json(record(REPORT, ReproduceOptions(full=True))))
+    assert kept["form"] == "full"
+    assert kept["tables"][0]["rows"][0]["difference"] == -1.0
+    assert kept["tables"][0]["rows"][1]["origin"] == "measured"
+    assert kept["remarks"] == ["The baseline is frozen."]
+
+
+def test_unknown_names_and_seeds_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="published table 'manifolds'"):
+        reproduce("manifolds")
+    with pytest.raises(InvalidInputError, match="seed"):
+        ReproduceOptions(seed=-1)
+
+
+def test_a_split_is_drawn_by_the_seed_and_keeps_every_sample() -> None:
+    parts, again = (split("digits", ReproduceOptions(seed=3)) for _ in range(2))
+    assert len(parts.X_train) + len(parts.X_test) == 1797
+    assert (parts.X_train == again.X_train).all()
+    other = split("digits", ReproduceOptions(seed=4))
+    assert (parts.y_test != other.y_test).any()
+    few = split("digits", ReproduceOptions(seed=3), train=50)
+    assert (few.X_train == parts.X_train[:50]).all()
+    assert (few.X_test == parts.X_test).all()
+
+
+def test_of_several_folders_the_one_with_most_samples_is_taken(tmp_path: Path) -> None:
+    for name, size in (("few", 4), ("many", 9)):
+        folder = tmp_path / name
+        folder.mkdir()
+        np.savez(folder / "mnist.npz", X=np.zeros((size, 4)), y=np.arange(size) % 2)
+    folders = [str(tmp_path / name) for name in ("nowhere", "few", "many")]
+    parts = split("mnist", ReproduceOptions(data_dirs=folders), test_share=1 / 3)
+    assert (len(parts.X_train), len(parts.X_test), parts.num_classes) == (6, 3, 2)
+
+
+def test_missing_data_say_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("QNN_DATA", raising=False)
+    options = ReproduceOptions(data_dirs=[str(tmp_path)])
+    assert not available("mnist", options)
+    assert not available("mnist", ReproduceOptions())
+    with pytest.raises(InvalidInputError, match="--data-dir"):
+        split("mnist", options)
