@@ -1,13 +1,11 @@
-"""Simulated annealing on the local machine, over dwave-samplers' compiled kernel.
+"""Simulated annealing on the local machine.
 
-The kernel is called directly: going through ``dimod`` objects, and letting the sampler choose its
-temperatures in Python, costs more than the annealing itself.  With the same temperatures, seed and
-initial states the public ``SimulatedAnnealingSampler`` returns the same samples.
+What a call costs is the sweeps: the couplers of an iterative solver never change, so that their
+sorted neighbours are set up once, and the temperatures come from sums over the coefficients.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,14 +13,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from formulations.errors import InvalidInputError, choose
+from solvers.kernels.annealing import anneal
 from solvers.options import check_whole
 from solvers.oracles.base import QUBO, BitArray, FloatArray, IntArray, Samples
 
 NEGLIGIBLE = 1e-9
-"""Coefficients below this share of the largest one are dropped: they decide nothing, and one of
-them would set the temperatures of a schedule that looks for the smallest."""
+"""Coefficients below this share of the largest one become zero: what cancelled but for rounding."""
 
 STIFF = 0.95
 """The hot end moves this share of the spins; the few stiffer ones follow what they are tied to."""
@@ -40,7 +39,7 @@ class Ising:
     h, J : ndarray, shapes (n,) and (e,)
     heads, tails : ndarray of int, shape (e,)
     dropped : int
-        Number of negligible coefficients that were left out.
+        Number of negligible coefficients that were set to zero.
 
     Examples
     --------
@@ -73,11 +72,12 @@ class Ising:
                 "the QUBO has coefficients that are not finite: check the model's numbers and the "
                 "penalty weights"
             )
-        small, kept = np.abs(h) <= NEGLIGIBLE * largest, np.abs(J) > NEGLIGIBLE * largest
-        dropped = np.count_nonzero(h[small]) + np.count_nonzero(J[~kept])
-        if not kept.all():
-            heads, tails, J = heads[kept], tails[kept], J[kept]
-        return cls(np.where(small, 0.0, h), heads, tails, J, int(dropped))
+        dropped = 0
+        for values in (h, J):
+            small = np.abs(values) <= NEGLIGIBLE * largest
+            dropped += int(np.count_nonzero(values[small]))
+            values[small] = 0.0
+        return cls(h, heads, tails, J, dropped)
 
     def beta_range(self) -> tuple[float, float]:
         """Inverse temperatures, hot and cold, from the scale of the fields on the spins.
@@ -93,6 +93,40 @@ class Ising:
             return 1.0, 1.0
         hot = 1.0 / float(np.quantile(fields, STIFF))
         return hot, hot * 10.0**DECADES
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The couplers of each variable side by side, as the sweeps read them.
+
+    Parameters
+    ----------
+    starts : ndarray of int64, shape (n + 1,)
+        Where the neighbours of each variable begin.
+    others : ndarray of int32, shape (2e,)
+        The neighbours, ascending.
+    coupler : ndarray of int32, shape (2e,)
+        The coupler that leads there.
+
+    Examples
+    --------
+    >>> around = Neighbours.of(3, np.array([0, 0]), np.array([1, 2]))
+    >>> around.starts.tolist(), around.others.tolist(), around.coupler.tolist()
+    ([0, 2, 3, 4], [1, 2, 0, 0], [0, 1, 0, 1])
+    """
+
+    starts: IntArray
+    others: npt.NDArray[np.int32]
+    coupler: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, n: int, heads: IntArray, tails: IntArray) -> Neighbours:
+        """Those of couplers (heads, tails) of n variables."""
+        coupler = np.arange(1, len(heads) + 1, dtype=np.int32)  # not 0, which would be no entry
+        upper = sp.coo_array((coupler, (heads, tails)), shape=(n, n))
+        both = sp.csr_array(upper.tocsr() + upper.T.tocsr())
+        both.sort_indices()
+        return cls(both.indptr.astype(np.int64), both.indices.astype(np.int32), both.data - 1)
 
 
 class Annealer:
@@ -114,8 +148,8 @@ class Annealer:
         two, drawn anew for each call on a logarithmic scale: how far is far enough depends on the
         model, and a mixture serves all of them.
     threads : int
-        Threads that share the reads; the kernel releases Python's lock.  Like ``reads``, it is a
-        part of what a seed reproduces.
+        Threads that share the reads; every read has random numbers of its own, so that their
+        number changes nothing but the time.
 
     Raises
     ------
@@ -152,9 +186,13 @@ class Annealer:
             self.beta_range = _checked("beta_range", beta_range, "two inverse temperatures")
         self.schedule = choose("schedule", schedule, ["geometric", "linear"])
         self.reheat = _checked("reheat", reheat, "two shares", most=1.0)
+        self._kept: tuple[IntArray, IntArray, Neighbours] | None = None
 
     def __repr__(self) -> str:
         return f"Annealer(reads={self.reads}, sweeps={self.sweeps})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_kept": None}  # made again where it is needed
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """Samples from random initial states, best energy first."""
@@ -197,11 +235,12 @@ class Annealer:
         heat: float,
         started: float,
     ) -> Samples:
-        ising = Ising.of(qubo)
+        ising, around = Ising.of(qubo), self._neighbours(qubo)
         hot, cold = self.beta_range or ising.beta_range()
         betas = self._betas(min(hot / heat, cold), cold)
         spins = 2 * states - 1
-        x = np.asarray((self._run(ising, betas, spins, seed) + 1) // 2, dtype=np.int8)
+        self._run(ising.h, around, ising.J[around.coupler], betas, spins, seed)
+        x = np.asarray((spins + 1) // 2, dtype=np.int8)
         energies = qubo.energies(x)
         order = np.argsort(energies, kind="stable")
         seconds = time.perf_counter() - started
@@ -212,28 +251,36 @@ class Annealer:
         spacing = np.geomspace if self.schedule == "geometric" else np.linspace
         return np.asarray(spacing(hot, cold, self.sweeps) if self.sweeps > 1 else [cold])
 
+    def _neighbours(self, qubo: QUBO) -> Neighbours:
+        """Made once for the couplers that come again and again."""
+        kept = self._kept
+        if kept is None or kept[0] is not qubo.heads or kept[1] is not qubo.tails:
+            around = Neighbours.of(qubo.num_variables, qubo.heads, qubo.tails)
+            self._kept = kept = (qubo.heads, qubo.tails, around)
+        return kept[2]
+
     def _run(
-        self, ising: Ising, betas: FloatArray, spins: BitArray, seed: np.random.SeedSequence
-    ) -> BitArray:
-        """The kernel, on threads of its own so that Ctrl-C is heard after at most one read."""
-        from dwave.samplers.sa.simulated_annealing import simulated_annealing
+        self,
+        h: FloatArray,
+        around: Neighbours,
+        J: FloatArray,
+        betas: FloatArray,
+        spins: BitArray,
+        seed: np.random.SeedSequence,
+    ) -> None:
+        """Anneal the spins in place, on threads of their own so that Ctrl-C is heard."""
+        numbers = seed.generate_state(len(spins), np.uint64) | np.uint64(1)  # zero would stay zero
+        stop = np.zeros(1, dtype=np.bool_)
 
-        stop = threading.Event()
+        def run(part: slice) -> None:
+            anneal(h, around.starts, around.others, J, betas, numbers[part], spins[part], stop)
 
-        def run(part: BitArray, stream: np.random.SeedSequence) -> BitArray:
-            number = int(stream.generate_state(1)[0] >> 1)  # 31 bits, as the public sampler wants
-            found, _ = simulated_annealing(
-                len(part), ising.h, ising.heads, ising.tails, ising.J, 1, betas, number, part,
-                interrupt_function=stop.is_set,
-            )  # fmt: skip
-            return np.asarray(found)
-
-        parts = np.array_split(spins, self.threads)
+        ends = np.linspace(0, len(spins), self.threads + 1).astype(int)
         with ThreadPoolExecutor(self.threads) as pool:
             try:
-                return np.concatenate(list(pool.map(run, parts, seed.spawn(self.threads))))
+                list(pool.map(run, map(slice, ends[:-1], ends[1:])))
             except KeyboardInterrupt:
-                stop.set()
+                stop[0] = True
                 raise
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 import time
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from formulations.errors import InvalidInputError
 from solvers.oracles import QUBO, Annealer, ExactOracle, Oracle, WarmOracle
 from solvers.oracles.annealing import Ising
+from tests.strategies import every_point
 
 SEED = 7
 
@@ -61,31 +63,30 @@ def test_spins_have_the_energies_of_the_bits_up_to_a_constant(number: int) -> No
     np.testing.assert_allclose(shift, shift[0], atol=1e-9)
 
 
-def test_the_public_sampler_gives_the_same_samples() -> None:
-    """Same temperatures, initial states and seed: the reference for calling the kernel directly."""
+def test_at_one_temperature_states_come_as_often_as_boltzmann_says() -> None:
+    qubo, beta = random_qubo(4), 0.7
+    states = every_point(4)
+    weight = np.exp(-beta * qubo.energies(states))
+    oracle = Annealer(reads=20_000, sweeps=30, beta_range=(beta, beta))
+    found = oracle.sample(qubo, seed()).x @ [1, 2, 4, 8]
+    share = np.bincount(found, minlength=16) / 20_000
+    np.testing.assert_allclose(share, weight / weight.sum(), atol=0.012)  # three deviations
+
+
+def test_it_is_as_good_as_the_public_sampler() -> None:
+    """Same temperatures and sweeps on a glass of 200 spins: mean energies within 1 %."""
     import dimod
     from dwave.samplers import SimulatedAnnealingSampler
 
-    qubo = random_qubo(30, share=0.3)
-    states = np.random.default_rng(3).integers(0, 2, (5, 30), dtype=np.int8)
-    oracle = Annealer(reads=5, sweeps=40, beta_range=(0.05, 4.0), reheat=(1.0, 1.0))
-    ours = oracle.sample_from(qubo, states, seed())
-    number = int(seed().spawn(2)[1].spawn(1)[0].generate_state(1)[0] >> 1)
+    qubo = random_qubo(200, share=0.1)
+    ours = Annealer(reads=40, sweeps=100, beta_range=(0.1, 10.0)).sample(qubo, seed())
     bqm = dimod.BinaryQuadraticModel.from_numpy_vectors(
         qubo.linear, (qubo.heads, qubo.tails, qubo.couplings), 0.0, "BINARY"
     )
     theirs = SimulatedAnnealingSampler().sample(
-        bqm,
-        beta_range=(0.05, 4.0),
-        num_reads=5,
-        num_sweeps=40,
-        seed=number,
-        initial_states=(states, range(30)),
+        bqm, beta_range=(0.1, 10.0), num_reads=40, num_sweeps=100, seed=SEED
     )
-    x = theirs.record.sample[:, np.argsort(np.array(list(theirs.variables)))]
-    order = np.argsort(qubo.energies(x), kind="stable")
-    np.testing.assert_array_equal(ours.x, x[order])
-    np.testing.assert_allclose(ours.energies, np.sort(theirs.record.energy), atol=1e-9)
+    assert ours.energies.mean() == pytest.approx(theirs.record.energy.mean(), rel=0.01)
 
 
 def test_it_finds_the_minimum_of_small_problems() -> None:
@@ -98,12 +99,22 @@ def test_it_finds_the_minimum_of_small_problems() -> None:
 
 def test_same_seed_same_samples() -> None:
     qubo = random_qubo(40)
+    oracle = Annealer(reads=7, sweeps=5)
+    one = oracle.sample(qubo, seed())
     for threads in (1, 3):
-        oracle = Annealer(reads=7, sweeps=5, threads=threads)
-        one, two = oracle.sample(qubo, seed()), oracle.sample(qubo, seed())
+        two = Annealer(reads=7, sweeps=5, threads=threads).sample(qubo, seed())
         np.testing.assert_array_equal(one.x, two.x)
-        assert one.x.shape == (7, 40)
-        assert (oracle.sample(qubo, seed(8)).x != one.x).any()
+    assert one.x.shape == (7, 40)
+    assert (oracle.sample(qubo, seed(8)).x != one.x).any()
+
+
+def test_neighbours_are_kept_for_the_same_couplers_only() -> None:
+    qubo, other = random_qubo(30, share=0.3), random_qubo(30, 1, share=0.3)
+    oracle = Annealer(reads=3, sweeps=5)
+    for asked in (qubo, other, QUBO(-qubo.linear, qubo.heads, qubo.tails, -qubo.couplings)):
+        again, afresh = oracle.sample(asked, seed()), Annealer(3, 5).sample(asked, seed())
+        np.testing.assert_array_equal(again.x, afresh.x)
+    assert pickle.loads(pickle.dumps(oracle)).sample(qubo, seed()).x.shape == (3, 30)
 
 
 def test_more_threads_than_reads() -> None:
@@ -117,7 +128,7 @@ def test_negligible_coefficients_are_dropped_and_counted_and_change_no_temperatu
     couplings[3], couplings[5] = 1e-12, -1e-13
     spoilt = Ising.of(QUBO(qubo.linear, qubo.heads, qubo.tails, couplings))
     assert (sound.dropped, spoilt.dropped) == (0, 2)
-    assert len(spoilt.J) == len(couplings) - 2
+    assert np.count_nonzero(spoilt.J) == len(couplings) - 2
     np.testing.assert_allclose(spoilt.beta_range(), sound.beta_range(), rtol=0.2)
     info = (
         Annealer(sweeps=2).sample(QUBO(qubo.linear, qubo.heads, qubo.tails, couplings), seed()).info
