@@ -1,24 +1,27 @@
 """Large neighbourhood search: free a few weights around an incumbent, solve that, accept, go on.
 
 A round draws a free set, solves the restricted problem and moves to its answer, at a temperature
-that falls over the run.  The restricted problem goes to an oracle as a QUBO or, being small, is
+that falls over the run.  Several walks may go side by side: see :mod:`solvers.population`.  The restricted problem goes to an oracle as a QUBO or, being small, is
 enumerated, which is the honest rival of any Ising machine at this size.  (Large neighbourhood
 search: Shaw 1998; annealed acceptance: Ropke and Pisinger 2006.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
 from solvers.checkpoint import EVERY, Checkpoint, Folder
-from solvers.free_sets import POLICIES, Adaptive, Policy, policy
+from solvers.executors import ExecutorChoice, Team
+from solvers.free_sets import POLICIES, Policy, policy
 from solvers.oracles.base import Oracle
+from solvers.population import Arrival, Ground, Limits, Population
 from solvers.result import Callback, Result, Run, Status
 from solvers.starts import Start, start_bits
 from solvers.walks import EnumeratedWalk, OracleWalk, Walk
@@ -34,8 +37,8 @@ MAX_ENUMERATED = 20
 START, END = 0.2, 0.003
 """Default temperatures, in units of the mean |change of the loss| of a move at the start."""
 
-STEPS = 64
-"""Least number of steps of a run of given rounds, each at a temperature of its own."""
+STRETCHES = 64
+"""Least number of stretches of a run, each at a temperature of its own; and most steps of one."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,14 @@ class LargeNeighborhoodSearch:
         Samples that an oracle's model is built on; answers are scored on all of them.
     variables : int, optional
         Largest model for the oracle, such as 180 for a QPU; samples are left out until it fits.
+    walks : int
+        Walks side by side, each from a random start of its own where no start is given.  Poor ones
+        give way to copies of better ones as the temperature falls.
+    executor : None, "serial", "threads", "processes", Executor, or function that returns one
+        Where the walks go: see :class:`solvers.executors.Team`.  The same seed gives the same
+        result on any of them.  None: in this thread.
+    workers : int, optional
+        Threads or processes.
     cycles : int
         How many times the temperature falls from start to end.
     start_temperature, end_temperature : float, optional
@@ -101,6 +112,9 @@ class LargeNeighborhoodSearch:
     sizes: Sequence[int] = (2, 4, 6, 8)
     batch: int | None = None
     variables: int | None = None
+    walks: int = 1
+    executor: ExecutorChoice = None
+    workers: int | None = None
     cycles: int = 1
     start_temperature: float | None = None
     end_temperature: float | None = None
@@ -116,7 +130,9 @@ class LargeNeighborhoodSearch:
         for spec in self.policies:
             policy(spec)
         counts = [("sizes", s) for s in self.sizes]
-        counts += [(n, getattr(self, n)) for n in ("rounds", "batch", "variables", "cycles")]
+        counts += [
+            (n, getattr(self, n)) for n in ("rounds", "batch", "variables", "walks", "cycles")
+        ]
         for name, value in counts:
             if value is not None and (not isinstance(value, (int, np.integer)) or value < 1):
                 raise InvalidInputError(f"{name}={value!r}: expected a positive integer")
@@ -145,98 +161,86 @@ class LargeNeighborhoodSearch:
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, problem),
         )
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed).spawn(1)[0])
-        arms = Adaptive([(policy(p), int(s)) for p in self.policies for s in self.sizes])
-        search = _Search(self._walk(problem), arms, rng)
-        walk, rounds = search.walk, self._rounds()
-        with run.guarded():
-            if not run.resume(search):
-                walk.begin(self._start_bits(problem, run, rng))
-                walk.offer_best(run)
-                search.hot, search.cold = self._temperatures(walk, rng)
+        arms = [(policy(p), int(s)) for p in self.policies for s in self.sizes]
+        ground = Ground(self._walk_on(problem), arms)
+        floor, rounds = ground.floor, self._rounds()
+        with run.guarded(), Team([ground], self.executor, self.workers, self._name) as team:
+            main, *own = map(
+                np.random.default_rng, np.random.SeedSequence(self.seed).spawn(1 + self.walks)
+            )
+            population = Population(team, main)
+            if not run.resume(population):
+                begun = start_bits(self.start, problem, run)
+                walks = [ground.begin(_bits_or_random(begun, problem, rng), rng) for rng in own]
+                population.arrive(walks, run)
+                population.hot, population.cold = self._temperatures(ground, walks[0], main)
             for t in run.steps(None):
-                if walk.at_floor or (rounds is not None and walk.rounds >= rounds):
+                gone = population.tally.rounds
+                if _met(floor, run.incumbent.loss) or (rounds is not None and gone >= rounds):
                     break
-                done = walk.rounds / rounds if rounds else run.seconds / (self.time_limit or 1.0)
-                temperature = search.temperature(min(done, 1.0) * self.cycles % 1.0)
-                left = None if rounds is None else min(rounds - walk.rounds, -(-rounds // STEPS))
-                search.step(temperature, left, run)
-                walk.offer_best(run)
+                done = gone / rounds if rounds else run.seconds / (self.time_limit or 1.0)
+                limits = self._limits(gone, run.seconds)
+                population.go(min(done, 1.0) * self.cycles % 1.0, limits, run)
                 run.history.record(
                     iteration=t,
-                    rounds=walk.rounds,
-                    temperature=temperature,
-                    loss=walk.loss,
+                    rounds=population.tally.rounds,
+                    temperature=population.temperature,
+                    loss=float(population.losses.min()),
                     best_loss=run.incumbent.loss,
                 )
-        if walk.at_floor:
+        proven = _met(floor, run.incumbent.loss)
+        if proven:
             run.status = Status.OPTIMAL
-        names = [f"{p.name}:{s}" for p, s in arms.arms]
         return run.result(
             problem,
-            lower_bound=walk.floor if walk.at_floor else None,
-            shares=dict(zip(names, arms.chances().round(3).tolist(), strict=True)),
-            **walk.info(),
+            lower_bound=floor if proven else None,
+            shares=population.shares(arms),
+            **population.tally.info(),
         )
+
+    def _walk_on(self, problem: TrainingProblem) -> Callable[[], Walk]:
+        if self.oracle is None:
+            return partial(EnumeratedWalk, problem)
+        return partial(OracleWalk, problem, self.oracle, self.batch, self.variables)
+
+    @staticmethod
+    def _name(_: int) -> str:
+        return "a walk of the neighbourhood search"
 
     def _rounds(self) -> int | None:
         if self.rounds is not None or self.time_limit is not None:
             return self.rounds
         return 20_000 if self.oracle is None else 300
 
-    def _walk(self, problem: TrainingProblem) -> Walk:
-        if self.oracle is None:
-            return EnumeratedWalk(problem)
-        return OracleWalk(problem, self.oracle, self.batch, self.variables)
+    def _limits(self, gone: int, seconds: float) -> Limits:
+        """How far a stretch goes: an oracle's answer is taken in at once, for it may have cost."""
+        rounds, limit = self._rounds(), self.time_limit
+        return Limits(
+            steps=1 if self.oracle else STRETCHES,
+            rounds=None if rounds is None else min(rounds - gone, -(-rounds // STRETCHES)),
+            seconds=None if limit is None else min(limit - seconds, limit / STRETCHES),
+        )
 
-    def _start_bits(self, problem: TrainingProblem, run: Run, rng: np.random.Generator) -> BitArray:
-        """Free bits to begin with: those of the start, or random ones."""
-        bits = start_bits(self.start, problem, run)
-        if bits is None:
-            bits = rng.integers(0, 2, problem.num_free_bits, dtype=np.int8)
-        return problem.repair_bits(bits)
-
-    def _temperatures(self, walk: Walk, rng: np.random.Generator) -> tuple[float, float]:
+    def _temperatures(
+        self, ground: Ground, start: Arrival, rng: np.random.Generator
+    ) -> tuple[float, float]:
         """First and last temperature; what is not given follows from the scale of a move."""
-        start, end = self.start_temperature, self.end_temperature
-        scale = 1.0 if start is not None and end is not None else walk.mean_change(rng)
-        hot = START * scale if start is None else start
-        cold = min(hot, END * scale) if end is None else end
+        first, last = self.start_temperature, self.end_temperature
+        given = first is not None and last is not None
+        scale = 1.0 if given else ground.mean_change(start, rng)
+        hot = START * scale if first is None else first
+        cold = min(hot, END * scale) if last is None else last
         return max(hot, 1e-12), max(cold, 1e-12)
 
 
-@dataclass
-class _Search:
-    """What goes from round to round: where the walk is, what has been learnt, the random stream."""
+def _bits_or_random(
+    bits: BitArray | None, problem: TrainingProblem, rng: np.random.Generator
+) -> BitArray:
+    """Free bits to begin with: those of the start, or random ones."""
+    if bits is None:
+        bits = rng.integers(0, 2, problem.num_free_bits, dtype=np.int8)
+    return problem.repair_bits(bits)
 
-    walk: Walk
-    arms: Adaptive
-    rng: np.random.Generator
-    hot: float = np.nan
-    cold: float = np.nan
 
-    def temperature(self, done: float) -> float:
-        """Temperature when a share of the cooling is done."""
-        return float(self.hot * (self.cold / self.hot) ** done)
-
-    def step(self, temperature: float, limit: int | None, run: Run) -> None:
-        """Solve restricted problems of one policy and size, and learn what they brought."""
-        arm = self.arms.pick(self.rng)
-        chosen, size = self.arms.arms[arm]
-        self.arms.learn(arm, self.walk.step(chosen, size, temperature, limit, self.rng, run))
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """All that a round changes."""
-        return {
-            "walk": self.walk.snapshot(),
-            "rewards": self.arms.rewards,
-            "rng": self.rng,
-            "hot": self.hot,
-            "cold": self.cold,
-        }
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
-        self.walk.restore(snapshot["walk"])
-        self.arms.rewards, self.rng = snapshot["rewards"], snapshot["rng"]
-        self.hot, self.cold = snapshot["hot"], snapshot["cold"]
+def _met(floor: float, loss: float) -> bool:
+    return loss <= floor + 1e-9 * max(1.0, abs(floor))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from solvers.kernels.blocks import changes, heat_bath
 from solvers.kernels.landscape import Landscape
 from solvers.oracles.base import Oracle
 from solvers.penalty import PenaltyMethod
-from solvers.result import Run
+from solvers.result import Ledger
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -35,10 +36,65 @@ PROBES = 64
 """Moves that measure the mean change of the loss."""
 
 
+@dataclass
+class Tally:
+    """Effort of a walk.
+
+    Parameters
+    ----------
+    rounds : int
+        Restricted problems.
+    evaluated : int
+        Choices of free weights, where they are enumerated.
+    sizes : list of int
+        Variables of each model that an oracle was asked.
+    ledger : Ledger
+        What the oracle cost.
+
+    Examples
+    --------
+    >>> tally = Tally(rounds=1, sizes=[40])
+    >>> tally.add(Tally(rounds=2, sizes=[30, 60]))
+    >>> tally.info()
+    {'rounds': 3, 'num_variables': 40, 'largest_model': 60}
+    """
+
+    rounds: int = 0
+    evaluated: int = 0
+    sizes: list[int] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def add(self, other: Tally) -> None:
+        """Take in the effort of a part of the way."""
+        self.rounds += other.rounds
+        self.evaluated += other.evaluated
+        self.sizes += other.sizes
+        self.ledger.add(other.ledger)
+
+    def info(self) -> dict[str, Any]:
+        """Numbers for the result."""
+        if not self.sizes:
+            return {"rounds": self.rounds, "evaluated": self.evaluated}
+        return {
+            "rounds": self.rounds,
+            "num_variables": int(np.median(self.sizes)),
+            "largest_model": max(self.sizes),
+        }
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """For a checkpoint; the run's own ledger has the costs."""
+        sizes = np.array(self.sizes, dtype=np.int64)
+        return {"rounds": self.rounds, "evaluated": self.evaluated, "sizes": sizes}
+
+    @classmethod
+    def of(cls, snapshot: Mapping[str, Any]) -> Self:
+        """From a checkpoint."""
+        return cls(snapshot["rounds"], snapshot["evaluated"], snapshot["sizes"].tolist())
+
+
 class Walk(Protocol):
     """A walk over the weights by restricted problems."""
 
-    rounds: int
     loss: float
     floor: float
 
@@ -62,17 +118,13 @@ class Walk(Protocol):
         temperature: float,
         limit: int | None,
         rng: np.random.Generator,
-        run: Run,
+        tally: Tally,
     ) -> float:
         """Solve some restricted problems, at most ``limit``; return the loss gained per effort."""
         ...
 
-    def offer_best(self, run: Run) -> None:
-        """Offer the best weights met so far to the run's incumbent."""
-        ...
-
-    def info(self) -> dict[str, Any]:
-        """Numbers for the result."""
+    def best(self) -> tuple[BitArray, float]:
+        """Best free weight bits met so far, and their loss."""
         ...
 
     def snapshot(self) -> Mapping[str, Any]:
@@ -96,8 +148,7 @@ class EnumeratedWalk:
         self.problem, self.landscape = problem, Landscape(problem)
         moves = self.landscape.moves
         self.weights = WeightTable(moves.layer, moves.neuron, moves.source, moves.num_levels)
-        self.rounds, self.evaluated, self.loss = 0, 0, np.inf
-        self.floor = self.landscape.floor
+        self.loss, self.floor = np.inf, self.landscape.floor
         self._goal = self.landscape.value(self.floor + 1e-9 * max(1.0, abs(self.floor)))
         self._best, self._best_value = moves.choice.copy(), np.inf
         self._guide, self._guide_age = np.zeros(len(self.weights)), 0
@@ -112,6 +163,7 @@ class EnumeratedWalk:
         self.loss = self.landscape.set_bits(bits)
         self._best_value = self.landscape.value(self.loss)
         self._best[:] = self.landscape.moves.choice
+        self._guide_age = 0
 
     def mean_change(self, rng: np.random.Generator) -> float:
         """Mean |change of the loss| of moving one weight to its next level."""
@@ -127,7 +179,7 @@ class EnumeratedWalk:
         temperature: float,
         limit: int | None,
         rng: np.random.Generator,
-        run: Run,
+        tally: Tally,
     ) -> float:
         """Solve a batch of blocks of one policy, each drawn from its heat bath."""
         landscape = self.landscape
@@ -150,8 +202,8 @@ class EnumeratedWalk:
             self._goal,
         )
         self.loss -= landscape.unit * float(gains.sum())
-        self.rounds += len(blocks)
-        self.evaluated += evaluated
+        tally.rounds += len(blocks)
+        tally.evaluated += evaluated
         return float(landscape.unit * np.maximum(gains, 0).sum() / max(1, evaluated))
 
     def _refresh_guide(self) -> None:
@@ -162,15 +214,9 @@ class EnumeratedWalk:
             self._guide_age = GUIDE_LASTS
         self._guide_age -= 1
 
-    def offer_best(self, run: Run) -> None:
-        """Offer the best choice; its loss is exact, summed over all samples at each proposal."""
-        loss = self.landscape.loss(self._best_value)
-        if loss < run.incumbent.loss - 1e-9:
-            run.incumbent.offer(self.landscape.bits(self._best)[None], [loss])
-
-    def info(self) -> dict[str, Any]:
-        """Rounds and evaluated choices."""
-        return {"rounds": self.rounds, "evaluated": self.evaluated}
+    def best(self) -> tuple[BitArray, float]:
+        """The best choice; its loss is exact, summed over all samples at each proposal."""
+        return self.landscape.bits(self._best), self.landscape.loss(self._best_value)
 
     def snapshot(self) -> Mapping[str, Any]:
         """All that a step changes."""
@@ -181,16 +227,14 @@ class EnumeratedWalk:
             "best_value": self._best_value,
             "guide": self._guide,
             "guide_age": self._guide_age,
-            **self.info(),
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go back to a snapshot."""
         self.landscape.restore(snapshot["landscape"])
         self.loss = snapshot["loss"]
-        self._best, self._best_value = snapshot["best"], snapshot["best_value"]
+        self._best[:], self._best_value = snapshot["best"], snapshot["best_value"]
         self._guide, self._guide_age = snapshot["guide"], snapshot["guide_age"]
-        self.rounds, self.evaluated = snapshot["rounds"], snapshot["evaluated"]
 
 
 class OracleWalk:
@@ -215,10 +259,9 @@ class OracleWalk:
         self._landscape = Landscape(problem)  # for its table of weights and its floor
         moves = self._landscape.moves
         self.weights = WeightTable(moves.layer, moves.neuron, moves.source, moves.num_levels)
-        self.rounds, self.loss, self.floor = 0, np.inf, self._landscape.floor
+        self.loss, self.floor = np.inf, self._landscape.floor
         self._bits = self._best = np.zeros(problem.num_free_bits, dtype=np.int8)
         self._best_loss = np.inf
-        self._sizes: list[int] = []
 
     @property
     def at_floor(self) -> bool:
@@ -227,6 +270,7 @@ class OracleWalk:
 
     def begin(self, bits: BitArray) -> None:
         """Start at free weight bits."""
+        self._best_loss = np.inf
         self._move(bits, float(self.problem.losses(bits[None])[0]))
 
     def _move(self, bits: BitArray, loss: float) -> None:
@@ -248,7 +292,7 @@ class OracleWalk:
         temperature: float,
         limit: int | None,
         rng: np.random.Generator,
-        run: Run,
+        tally: Tally,
     ) -> float:
         """Solve one restricted problem; accept its answer by the Metropolis rule."""
         guide = np.zeros(len(self.weights))
@@ -256,13 +300,13 @@ class OracleWalk:
             guide = first_order_gains(self.problem, self.weights, self._bits)
         block = policy.blocks(self.weights, guide, 1, size, rng)[0]
         restricted = self._restricted(self._landscape.bits_of(block[block >= 0]), rng)
-        self.rounds += 1
+        tally.rounds += 1
         if not restricted.layout.states[-1].any():
             return 0.0  # nothing that is free can change a loss
         seed = int(rng.integers(2**31))
         answer = PenaltyMethod(oracle=self.oracle, iterations=1, seed=seed).solve(restricted)
-        run.ledger.add(answer.ledger)
-        self._sizes.append(int(answer.info["num_variables"]))
+        tally.ledger.add(answer.ledger)
+        tally.sizes.append(int(answer.info["num_variables"]))
         bits = restricted.full_bits(answer.bits)[self.problem.free]
         loss = float(self.problem.losses(bits[None])[0])
         gain = self.loss - loss
@@ -286,18 +330,9 @@ class OracleWalk:
                 return restricted
             samples = samples[: max(1, int(len(samples) * 0.95 * self.variables / size))]
 
-    def offer_best(self, run: Run) -> None:
-        """Offer the best weights met so far."""
-        run.incumbent.offer(self._best[None], [self._best_loss])
-
-    def info(self) -> dict[str, Any]:
-        """Rounds, and the sizes of the oracle's models."""
-        sizes = self._sizes or [0]
-        return {
-            "rounds": self.rounds,
-            "num_variables": int(np.median(sizes)),
-            "largest_model": max(sizes),
-        }
+    def best(self) -> tuple[BitArray, float]:
+        """Best free weight bits met so far, and their loss."""
+        return self._best, self._best_loss
 
     def snapshot(self) -> Mapping[str, Any]:
         """All that a step changes."""
@@ -306,12 +341,9 @@ class OracleWalk:
             "loss": self.loss,
             "best": self._best,
             "best_loss": self._best_loss,
-            "rounds": self.rounds,
-            "sizes": np.array(self._sizes, dtype=np.int64),
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go back to a snapshot."""
         self._bits, self.loss = snapshot["bits"], snapshot["loss"]
         self._best, self._best_loss = snapshot["best"], snapshot["best_loss"]
-        self.rounds, self._sizes = snapshot["rounds"], snapshot["sizes"].tolist()
