@@ -6,11 +6,13 @@ reversed.
 """
 
 from formulations.passes.base import Chain, Composed, Identity, Inverse, Pass
+from formulations.passes.integral import Integral
 from formulations.passes.penalty import Penalty, sufficient_penalty
 from formulations.passes.presolve import Presolve
 from formulations.passes.product_reduction import ProductReduction
 from formulations.passes.scaling import Scaling
 from formulations.passes.slack import Slack
+from formulations.passes.soft import Soft
 
 __all__ = [
     "Pass",
@@ -19,6 +21,8 @@ __all__ = [
     "Composed",
     "Identity",
     "Slack",
+    "Soft",
+    "Integral",
     "ProductReduction",
     "Penalty",
     "sufficient_penalty",

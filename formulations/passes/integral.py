@@ -1,0 +1,88 @@
+"""Rows to integers, and their right-hand sides to what a tolerance makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from formulations.errors import InfeasibleModelError
+from formulations.labels import Labels, distinct
+from formulations.passes.base import Identity, scaled_rows
+from formulations.passes.lattice import common_steps
+from formulations.qcbo import QCBO, TOLERANCE, FloatArray
+
+
+@dataclass(frozen=True)
+class Integral:
+    """Every row with a step g becomes a row of integers that holds exactly where the row does.
+
+    A row that may be violated by ``tolerance`` allows the multiples K g of its step with
+    ceil((b - tolerance) / g) <= K <= floor((b + tolerance) / g), or only the upper bound if it is
+    an inequality.  A row without a step is scaled so that its tolerance becomes that of the model.
+
+    Parameters
+    ----------
+    tolerance : ndarray, shape (m,)
+        Positive.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([0, 0], [[0.5, 0.75], [1, 2**0.5]], [0.9, 2], equality=[False] * 2)
+    >>> whole, _ = Integral(np.array([1e-6, 1e-7])).apply(model)
+    >>> whole.rows.toarray().round(2).tolist(), whole.rhs.tolist()
+    ([[2.0, 3.0], [10.0, 14.14]], [3.0, 20.0])
+    """
+
+    tolerance: FloatArray
+
+    def accepts(self, model: QCBO) -> bool:
+        """Whether there is a tolerance for each row."""
+        return len(self.tolerance) == model.num_rows
+
+    def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
+        """The model with rows of integers.
+
+        Raises
+        ------
+        InfeasibleModelError
+            If no multiple of an equality's step is as near to its right-hand side as need be.
+        """
+        steps, whole = common_steps(model.rows)
+        low, high = steps.interval(model.rhs - self.tolerance, model.rhs + self.tolerance)
+        missed = whole & model.equality & (low > high)
+        if missed.any():
+            r = int(np.argmax(missed))
+            raise InfeasibleModelError(
+                f"row {model.row_labels[r]!r} has only multiples of {steps.step[r]:g} on its left "
+                f"side, but must be = {model.rhs[r]:g}: no assignment satisfies it; look for a "
+                "wrong right-hand side"
+            )
+        rows = scaled_rows(model.rows, np.where(whole, 1 / steps.step, TOLERANCE / self.tolerance))
+        rows.data = np.where(np.repeat(whole, np.diff(rows.indptr)), np.rint(rows.data), rows.data)
+        result = replace(
+            model,
+            rows=rows,
+            rhs=np.where(whole, high, model.rhs * TOLERANCE / self.tolerance),
+        )
+        return _two_sided(result, np.flatnonzero(whole & model.equality & (low < high)), low), (
+            Identity()
+        )
+
+
+def _two_sided(model: QCBO, positions: np.ndarray, low: FloatArray) -> QCBO:
+    """Some equalities as inequalities low <= a'x <= rhs: a tolerance wider than a step."""
+    if not len(positions):
+        return model
+    equality = model.equality.copy()
+    equality[positions] = False
+    names = [f"{model.row_labels[r]} from below" for r in positions.tolist()]
+    return replace(
+        model,
+        rows=sp.csr_array(sp.vstack([model.rows, -model.rows[positions]], format="csr")),
+        rhs=np.append(model.rhs, -low[positions]),
+        equality=np.append(equality, np.zeros(len(positions), dtype=np.bool_)),
+        row_group=np.append(model.row_group, model.row_group[positions]),
+        row_labels=model.row_labels + Labels.of(distinct(names, map(str, model.row_labels))),
+    )

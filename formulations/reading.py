@@ -1,0 +1,271 @@
+"""A dimod CQM as a model over bits: words for its variables, products for its quadratic rows.
+
+    v = low_v + sum_k c_k x_k                      a word of bits for every variable
+    sum_uv q_uv u v + sum_v a_v v <= b             becomes, with u and v spelt out and x_j^2 = x_j,
+    sum_jk p_jk z_jk + sum_j a_j x_j <= b'         with one product row z_jk = x_j x_k for each pair
+
+A pair of bits has one product variable, whatever rows it is in; a constraint z - x y == 0 of the
+CQM's own over bits provides one.  The rewriting is exact, row by row.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from formulations.labels import distinct
+from formulations.passes.base import substituted
+from formulations.passes.soft import Soft
+from formulations.qcbo import QCBO, FloatArray
+from formulations.readout import Bounds, Readout
+
+if TYPE_CHECKING:
+    import dimod
+
+RTOL, ATOL = 1e-6, 1e-8
+"""dimod's: a row holds where it is violated by no more than ATOL + RTOL |right-hand side|."""
+
+Couplers = list[tuple[Hashable, Hashable, float]]
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What :func:`read` makes of a CQM.
+
+    Parameters
+    ----------
+    model : QCBO
+        Hard rows only; the costs of soft ones are in the objective.
+    readout : Readout
+        The way back to the CQM's variables.
+    tolerance : ndarray, shape (m,)
+        By how much dimod lets each linear row be violated.
+    """
+
+    model: QCBO
+    readout: Readout
+    tolerance: FloatArray
+
+
+def read_cqm(cqm: dimod.ConstrainedQuadraticModel) -> tuple[QCBO, Readout]:
+    """The model of a CQM, and the way back from the model's bits to the CQM's variables.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> x, y, s = dimod.Binary("x"), dimod.Binary("y"), dimod.Spin("s")
+    >>> cqm = dimod.ConstrainedQuadraticModel()
+    >>> _ = cqm.add_constraint(3 * x * y + s <= 1, label="row")
+    >>> model, _ = read_cqm(cqm)
+    >>> model.labels.strings(), model.rows.toarray().tolist(), model.rhs.tolist()
+    (['x', 'y', 's', 'x * y'], [[0.0, 0.0, 2.0, 3.0]], [2.0])
+    >>> model.products.tolist()
+    [[3, 0, 1]]
+    """
+    reading = read(cqm)
+    return reading.model, reading.readout
+
+
+def read(cqm: dimod.ConstrainedQuadraticModel, bounds: Bounds | None = None) -> Reading:
+    """The model of a CQM as in :func:`read_cqm`, with dimod's tolerance of each row.
+
+    Parameters
+    ----------
+    cqm : dimod.ConstrainedQuadraticModel
+    bounds : mapping, optional
+        Tighter bounds of some variables, as :func:`formulations.domains.domains` finds them.
+
+    Raises
+    ------
+    InvalidInputError
+        For real variables, integers of too wide a range, and soft constraints whose coefficients
+        have no common step, each by name.
+    InfeasibleModelError
+        If an integer has no value.
+    """
+    readout = Readout.of(cqm, bounds)
+    rows, products = _constraints(cqm, readout)
+    number = {v: i for i, v in enumerate(cqm.variables)}
+    count, n, T = len(number), readout.num_bits, readout.matrix
+    space = _Bits(readout, products, number)
+    spelt = [space.spelt(row.couplers) for row in rows]
+    total = n + len(space.products) - len(products)
+
+    outer = _matrix(((r, number[v], a) for r, row in enumerate(rows) for v, a in row.linear),
+                    len(rows), count)  # fmt: skip
+    inner = _matrix(((r, j, a) for r, part in enumerate(spelt) for j, a in part.bits.items()),
+                    len(rows), total)  # fmt: skip
+    a = sp.csr_array(_padded(sp.csr_array(outer @ T), total) + inner)
+    rhs = np.array([row.rhs - part.constant for row, part in zip(rows, spelt, strict=True)])
+    linear, quadratic, offset = _objective(cqm, readout, number)
+    labels = readout.labels(cqm)
+    added = [f"{labels[j]} * {labels[k]}" for j, k in space.pairs_made]
+    model = QCBO.from_arrays(
+        np.pad(linear, (0, total - n)),
+        a,
+        rhs - outer @ readout.low,
+        equality=[row.equality for row in rows],
+        quadratic=sp.csr_array(sp.block_diag([quadratic, sp.csr_array((total - n,) * 2)])),
+        offset=offset,
+        products=space.products,
+        labels=[*labels, *distinct(added, map(str, labels))],
+        row_labels=[row.label for row in rows],
+    )
+    tolerance = np.array([row.tolerance for row in rows], dtype=np.float64)
+    weight = np.array([row.weight for row in rows], dtype=np.float64)
+    square = np.array([row.square for row in rows], dtype=np.bool_)
+    if np.isfinite(weight).any():
+        model, _ = Soft(weight, square, tolerance).apply(model)
+    return Reading(model, readout, tolerance[~np.isfinite(weight)])
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A constraint: linear and quadratic terms == rhs or <= rhs; a finite weight makes it soft."""
+
+    label: Hashable
+    linear: list[tuple[Hashable, float]]
+    couplers: Couplers
+    equality: bool
+    rhs: float
+    tolerance: float
+    weight: float
+    square: bool
+
+
+def _constraints(
+    cqm: dimod.ConstrainedQuadraticModel, readout: Readout
+) -> tuple[list[_Row], list[tuple[Hashable, Hashable, Hashable]]]:
+    """The constraints of ``cqm`` that become rows, and its product rows (u, v, w)."""
+    import dimod
+
+    single = set(np.flatnonzero(readout.word.bits == 1).tolist())
+    binary = {
+        v for i, v in enumerate(cqm.variables) if i in single and cqm.vartype(v) is dimod.BINARY
+    }
+    rows, products = [], []
+    for label, constraint in cqm.constraints.items():
+        lhs, sense = constraint.lhs, constraint.sense.value
+        sign = -1.0 if sense == ">=" else 1.0  # a'x >= b is -a'x <= -b
+        row = _Row(
+            label,
+            [(v, sign * bias) for v, bias in lhs.iter_linear() if bias],
+            [(u, v, sign * bias) for u, v, bias in lhs.iter_quadratic() if bias],
+            sense == "==",
+            float(sign * (constraint.rhs - lhs.offset)),
+            ATOL + RTOL * abs(float(constraint.rhs)),
+            float(lhs.weight()) if lhs.is_soft() else np.inf,
+            lhs.is_soft() and lhs.penalty() == "quadratic",
+        )
+        product = _product(row, binary)
+        if product:
+            products.append(product)
+        else:
+            rows.append(row)
+    return rows, products
+
+
+def _product(row: _Row, binary: set[Hashable]) -> tuple[Hashable, Hashable, Hashable] | None:
+    """(u, v, w) of a hard constraint c (u - v w) == 0 over bits; None for any other."""
+    if len(row.couplers) == len(row.linear) == 1 and row.equality and row.rhs == 0:
+        (u, coefficient), (v, w, bias) = row.linear[0], row.couplers[0]
+        if coefficient == -bias and {u, v, w} <= binary and not np.isfinite(row.weight):
+            return u, v, w
+    return None
+
+
+@dataclass(frozen=True)
+class _Spelt:
+    """A quadratic form as constant + sum of coefficients of bits, products among them."""
+
+    constant: float
+    bits: dict[int, float]
+
+
+class _Bits:
+    """The bits of a readout and the products of two of them, each made once."""
+
+    def __init__(
+        self,
+        readout: Readout,
+        products: list[tuple[Hashable, Hashable, Hashable]],
+        number: dict[Hashable, int],
+    ) -> None:
+        self._low = readout.low.tolist()
+        T = readout.matrix
+        self._words = [
+            list(zip(T.indices[i:j].tolist(), T.data[i:j].tolist(), strict=True))
+            for i, j in zip(T.indptr[:-1], T.indptr[1:], strict=True)
+        ]
+        self._number = number
+        self._first_new = readout.num_bits
+        self.products = [[self._words[number[v]][0][0] for v in product] for product in products]
+        self._of_pair: dict[Pair, int] = {}
+        for u, v, w in self.products:
+            self._of_pair.setdefault((min(v, w), max(v, w)), u)
+        self.pairs_made: list[Pair] = []
+
+    def spelt(self, couplers: Couplers) -> _Spelt:
+        """The form sum q u v in bits; what cancels needs no product."""
+        constant, bits, pairs = 0.0, defaultdict[int, float](float), defaultdict[Pair, float](float)
+        for u, v, q in couplers:
+            i, j = self._number[u], self._number[v]
+            constant += q * self._low[i] * self._low[j]
+            for k, c in self._words[i]:
+                bits[k] += q * self._low[j] * c
+            for k, c in self._words[j]:
+                bits[k] += q * self._low[i] * c
+            for k, c in self._words[i]:
+                for m, d in self._words[j]:
+                    if k == m:
+                        bits[k] += q * c * d
+                    else:
+                        pairs[min(k, m), max(k, m)] += q * c * d
+        for pair, p in pairs.items():
+            if p:
+                bits[self._product(pair)] += p
+        return _Spelt(constant, bits)
+
+    def _product(self, pair: Pair) -> int:
+        """The bit that is the product of a pair."""
+        if pair not in self._of_pair:
+            bit = self._of_pair[pair] = self._first_new + len(self.pairs_made)
+            self.pairs_made.append(pair)
+            self.products.append([bit, *pair])
+        return self._of_pair[pair]
+
+
+def _objective(
+    cqm: dimod.ConstrainedQuadraticModel, readout: Readout, number: dict[Hashable, int]
+) -> tuple[FloatArray, sp.csr_array, float]:
+    """The objective in the bits of the words: c, Q and offset."""
+    linear = np.zeros(len(number))
+    for v, bias in cqm.objective.iter_linear():
+        linear[number[v]] = bias
+    terms = ((number[u], number[v], bias) for u, v, bias in cqm.objective.iter_quadratic())
+    return substituted(
+        linear,
+        _matrix(terms, len(number), len(number)),
+        float(cqm.objective.offset),
+        readout.matrix,
+        readout.low,
+    )
+
+
+def _padded(matrix: sp.csr_array, width: int) -> sp.csr_array:
+    """A matrix with columns of zeros added up to ``width``."""
+    return sp.csr_array(
+        (matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], width)
+    )
+
+
+def _matrix(entries: Iterable[tuple[int, int, float]], height: int, width: int) -> sp.csr_array:
+    """A sparse matrix from its entries (row, column, value), read without a list of them."""
+    table = np.fromiter(entries, dtype=np.dtype([("i", "i8"), ("j", "i8"), ("value", "f8")]))
+    return sp.csr_array((table["value"], (table["i"], table["j"])), shape=(height, width))
