@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.labels import distinct
 from formulations.passes.base import substituted
-from formulations.passes.soft import Soft
-from formulations.qcbo import QCBO, FloatArray
+from formulations.passes.soft import Hardened, Soft
+from formulations.qcbo import QCBO, BitArray, FloatArray, IntArray
 from formulations.readout import Bounds, Readout
 
 if TYPE_CHECKING:
@@ -46,11 +47,24 @@ class Reading:
         The way back to the CQM's variables.
     tolerance : ndarray, shape (m,)
         By how much dimod lets each linear row be violated.
+    pairs : ndarray of int, shape (k, 2)
+        The bits whose products follow the words of the variables.
+    hardened : Hardened, optional
+        What spells the excess bits of soft rows, which come last.
     """
 
     model: QCBO
     readout: Readout
     tolerance: FloatArray
+    pairs: IntArray
+    hardened: Hardened | None
+
+    def settled(self, x: npt.ArrayLike) -> BitArray:
+        """Samples with the products and excess bits that their words imply, shape (..., n)."""
+        words = np.asarray(x, dtype=np.int8)[..., : self.readout.num_bits]
+        products = words[..., self.pairs[:, 0]] * words[..., self.pairs[:, 1]]
+        settled = np.concatenate([words, products], axis=-1)
+        return settled if self.hardened is None else self.hardened.lift(settled)
 
 
 def read_cqm(cqm: dimod.ConstrainedQuadraticModel) -> tuple[QCBO, Readout]:
@@ -120,9 +134,11 @@ def read(cqm: dimod.ConstrainedQuadraticModel, bounds: Bounds | None = None) -> 
     tolerance = np.array([row.tolerance for row in rows], dtype=np.float64)
     weight = np.array([row.weight for row in rows], dtype=np.float64)
     square = np.array([row.square for row in rows], dtype=np.bool_)
-    if np.isfinite(weight).any():
-        model, _ = Soft(weight, square, tolerance).apply(model)
-    return Reading(model, readout, tolerance[~np.isfinite(weight)])
+    pairs = np.array(space.pairs_made, dtype=np.int64).reshape(-1, 2)
+    if not np.isfinite(weight).any():
+        return Reading(model, readout, tolerance, pairs, None)
+    model, hardened = Soft(weight, square, tolerance).apply(model)
+    return Reading(model, readout, tolerance[hardened.kept], pairs, hardened)
 
 
 @dataclass(frozen=True)

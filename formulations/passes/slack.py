@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from formulations.errors import InvalidInputError
 from formulations.labels import Family, Labels
 from formulations.passes.base import row_range, scaled_rows, take_rows, widened
-from formulations.passes.lattice import lattice
+from formulations.passes.lattice import common_steps, lattice
 from formulations.qcbo import QCBO, TOLERANCE, BitArray, FloatArray, IntArray, times
 
 MOST_BITS = 40
@@ -28,6 +28,11 @@ class Slack:
     spellings of one value; the objective does not depend on it.  A row that always holds is
     dropped.  Fractional coefficients need a common denominator of at most 10,000.
 
+    Parameters
+    ----------
+    most_bits : int, optional
+        Rows without a step, or that need a longer word, stay inequalities; None refuses them.
+
     Examples
     --------
     >>> model = QCBO.from_arrays(np.zeros(3), [[2, 3, 4]], [5], equality=[False])
@@ -38,6 +43,8 @@ class Slack:
     [1, 1, 0, 0, 0, 0]
     """
 
+    most_bits: int | None = None
+
     def accepts(self, model: QCBO) -> bool:
         """Whether every inequality row has a common step and a word that is not too long."""
         try:
@@ -47,7 +54,7 @@ class Slack:
         return True
 
     def apply(self, model: QCBO) -> tuple[QCBO, SlackInverse]:
-        """The model with equality rows only, slack bits last.
+        """The model with equality rows, but for those that ``most_bits`` leaves; slack bits last.
 
         Raises
         ------
@@ -59,23 +66,19 @@ class Slack:
         model = take_rows(model, np.flatnonzero(~redundant))
         least = least[~redundant]
         ranged = np.flatnonzero(~model.equality)
+        if self.most_bits is not None:
+            ranged = ranged[_fit(model, ranged, least, self.most_bits)]
         steps = lattice(model, ranged)
         bound = steps.floor(model.rhs[ranged])
-        span = np.maximum(bound - np.rint(steps.units(least[ranged])), 0).astype(np.int64)
-        word = SlackWord.covering(span)
-        if (longest := int(word.bits.max(initial=0))) > MOST_BITS:
-            label = model.row_labels[int(ranged[np.argmax(word.bits)])]
-            raise InvalidInputError(
-                f"row {label!r} needs a slack word of {longest} bits: expected {MOST_BITS} at "
-                "most; round its coefficients to multiples of a larger step"
-            )
+        span = np.maximum(bound - np.rint(steps.units(least[ranged])), 0)
+        word = SlackWord.of_rows(span, model.row_labels.take(ranged))
         n, count = model.num_variables, len(word.row)
         slack = sp.csr_array(
             (steps.value(word.coefficient, word.row), (ranged[word.row], np.arange(count))),
             shape=(model.num_rows, count),
         )
-        rhs = model.rhs.copy()
-        rhs[ranged] = steps.value(bound)
+        rhs, equality = model.rhs.copy(), model.equality.copy()
+        rhs[ranged], equality[ranged] = steps.value(bound), True
         name = model.labels.fresh("slack")
         family = Family(name, ("row", "bit"), np.stack([ranged[word.row], word.place], axis=1))
         rewritten = replace(
@@ -84,11 +87,18 @@ class Slack:
             quadratic=widened(model.quadratic, n + count),
             rows=sp.csr_array(sp.hstack([model.rows, slack], format="csr")),
             rhs=rhs,
-            equality=np.ones(model.num_rows, dtype=np.bool_),
+            equality=equality,
             labels=model.labels + Labels((family,)),
         )
         units = scaled_rows(model.rows[ranged], 1 / steps.step)
         return rewritten, SlackInverse(n, units, bound, word)
+
+
+def _fit(model: QCBO, rows: IntArray, least: FloatArray, most_bits: int) -> npt.NDArray[np.bool_]:
+    """Which of some rows have a step and a word of at most ``most_bits`` bits."""
+    steps, fits = common_steps(model.rows[rows])
+    span = steps.units(model.rhs[rows] - least[rows])
+    return np.asarray(fits & (span < 2.0**most_bits))
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,29 @@ class SlackWord:
         last = place == bits[row] - 1
         coefficient[last] = span[row[last]] - (coefficient[last] - 1)
         return cls(bits, row, place, coefficient)
+
+    @classmethod
+    def of_rows(cls, span: FloatArray, names: Labels) -> SlackWord:
+        """Words of rows as ``covering`` makes them, if none is too long.
+
+        Raises
+        ------
+        InvalidInputError
+            Naming a row that needs more than 40 bits.
+        """
+        longest = float(span.max(initial=0.0))
+        if not longest < 2.0**MOST_BITS:
+            raise InvalidInputError(
+                f"row {names[int(np.argmax(span))]!r} needs a slack word of "
+                f"{int(np.frexp(longest)[1])} bits: expected {MOST_BITS} at most; round its "
+                "coefficients to multiples of a larger step"
+            )
+        return cls.covering(span.astype(np.int64))
+
+    def within(self, values: FloatArray) -> BitArray:
+        """Words of values cut off at what the words can say, shape (..., r) -> (..., count)."""
+        most = np.bincount(self.row, self.coefficient, len(self.bits))
+        return self.spell(np.minimum(values, most).astype(np.int64))
 
     def spell(self, values: IntArray) -> BitArray:
         """Words of values within their spans, shape (..., r) -> (..., count)."""

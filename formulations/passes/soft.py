@@ -10,10 +10,10 @@ import scipy.sparse as sp
 
 from formulations.errors import InvalidInputError
 from formulations.labels import Family, Labels
-from formulations.passes.base import row_range, take_rows
+from formulations.passes.base import row_range, scaled_rows, take_rows
 from formulations.passes.lattice import common_steps
 from formulations.passes.slack import SlackWord
-from formulations.qcbo import QCBO, BitArray, FloatArray, IntArray, fold
+from formulations.qcbo import QCBO, BitArray, FloatArray, IntArray, fold, times
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ class Soft:
         Raises
         ------
         InvalidInputError
-            If the coefficients of a row that needs excess bits have no common step, by name.
+            If the coefficients of a row that needs excess bits have no common step, or too small a
+            one for words of 40 bits, by name.
         """
         worded = np.flatnonzero(self._in_words(model))
         steps, fits = common_steps(model.rows[worded])
@@ -74,48 +75,54 @@ class Soft:
                 f"soft constraint {label!r}: expected coefficients that are multiples of one step "
                 "1/d with d <= 10000; round them, or give an equality a quadratic penalty"
             )
+        units = scaled_rows(model.rows[worded], 1 / steps.step)
+        units.data = np.rint(units.data)
+        least, most = row_range(units)
+        equality, tolerance = model.equality[worded], self.tolerance[worded]
+        edge = np.floor(steps.units(model.rhs[worded] + tolerance))
+        beyond = model.rhs[worded] - steps.value(edge)  # of the last step below b
+        beyond[beyond <= tolerance] = 0.0
+        names = model.row_labels.take(worded)
+        excess = Excess.between(
+            np.maximum(most - edge, 0.0),
+            np.where(equality, np.maximum(edge - least, 0.0), 0.0),
+            beyond > 0.0,
+            names,
+        )
+        # where |a'x - b| grows on one side of b it shrinks on the other: twice for an equality
+        value = steps.step[excess.row] * np.abs(excess.coefficient)
+        value -= (
+            np.where(excess.first, np.where(equality, 2.0, 1.0)[excess.row], 0.0)
+            * (beyond[excess.row])
+        )
+        n, count = model.num_variables, len(excess.row)
+        entries = sp.csr_array(
+            (
+                steps.value(excess.coefficient, excess.row),
+                (worded[excess.row], np.arange(count)),
+            ),
+            shape=(model.num_rows, count),
+        )
         rhs = model.rhs.copy()
-        excess: list[_Excess] = []
-        least, most = (steps.units(side[worded]) for side in row_range(model.rows))
-        edge = np.floor(steps.units(model.rhs[worded] + self.tolerance[worded]))
-        constant = 0.0
-        for i, r in enumerate(worded.tolist()):
-            step = float(steps.step[i])
-            beyond = model.rhs[r] - step * edge[i]  # how far b lies beyond the last step below it
-            beyond = beyond if beyond > self.tolerance[r] else 0.0
-            rhs[r] = step * edge[i]
-            over = int(max(np.rint(most[i]) - edge[i], 0))
-            under = int(max(edge[i] - np.rint(least[i]), 0)) if model.equality[r] else 0
-            both = 2.0 if model.equality[r] else 1.0  # |violation| grows where it would shrink
-            excess.append(_Excess.of(r, -step, step, over, both * beyond))
-            excess.append(_Excess.of(r, step, step, under, 0.0))
-            constant += self.weight[r] * beyond if model.equality[r] else 0.0
-        part = _Excess.all(excess)
+        rhs[worded] = steps.value(edge)
         in_objective = np.isfinite(self.weight) & self.square & model.equality
         linear, quadratic, offset = self._squared_rows(model, np.flatnonzero(in_objective))
-        n, count = model.num_variables, len(part.row)
-        costs, couplers = self._costs(part)
-        entries = sp.csr_array(
-            (part.coefficient, (part.row, np.arange(count))), shape=(model.num_rows, count)
-        )
-        family = Family(
-            model.labels.fresh("excess"), ("row", "bit"), np.stack([part.row, part.place], axis=1)
-        )
-        always = np.zeros(model.num_rows, dtype=np.bool_)
-        always[worded] = ~model.equality[worded] & (np.rint(most) <= edge)
-        kept = np.flatnonzero(~in_objective & ~always)
+        costs, couplers = self._costs(worded[excess.row], value)
         hard = replace(
             model,
             linear=np.concatenate([model.linear + linear, costs]),
             quadratic=sp.csr_array(
                 sp.block_diag([model.quadratic + quadratic, couplers], format="csr")
             ),
-            offset=model.offset + offset + constant,
+            offset=model.offset + offset + float((self.weight[worded] * beyond)[equality].sum()),
             rows=sp.csr_array(sp.hstack([model.rows, entries], format="csr")),
             rhs=rhs,
-            labels=model.labels + Labels((family,)),
+            labels=model.labels + excess.labels(model.labels),
         )
-        return take_rows(hard, kept), Hardened(n, kept)
+        always = np.zeros(model.num_rows, dtype=np.bool_)
+        always[worded] = ~equality & (most <= edge)
+        kept = np.flatnonzero(~in_objective & ~always)
+        return take_rows(hard, kept), Hardened(n, kept, units, edge, excess)
 
     def _squared_rows(
         self, model: QCBO, positions: IntArray
@@ -125,53 +132,85 @@ class Soft:
         diagonal, quadratic = fold(sp.csr_array(a.T @ sp.diags_array(w) @ a))
         return diagonal - 2.0 * (a.T @ (w * b)), quadratic, float(w @ b**2)
 
-    def _costs(self, part: _Excess) -> tuple[FloatArray, sp.csr_array]:
-        """What the excess bits cost: w value, or w (sum of the row's values)^2."""
-        w, square = self.weight[part.row], self.square[part.row]
-        count = len(w)
+    def _costs(self, row: IntArray, value: FloatArray) -> tuple[FloatArray, sp.csr_array]:
+        """What excess bits of some rows cost: w value, or w (sum of the row's values)^2."""
+        w, square, count = self.weight[row], self.square[row], len(row)
         values = sp.csr_array(
-            (np.where(square, np.sqrt(w) * part.value, 0.0), (part.row, np.arange(count))),
+            (np.where(square, np.sqrt(w) * value, 0.0), (row, np.arange(count))),
             shape=(len(self.weight), count),
         )
         diagonal, quadratic = fold(sp.csr_array(values.T @ values))
-        return np.where(square, 0.0, w * part.value) + diagonal, quadratic
+        return np.where(square, 0.0, w * value) + diagonal, quadratic
 
 
 @dataclass(frozen=True)
-class _Excess:
-    """Excess bits: row, place among the row's bits, coefficient, and the violation it says."""
+class Excess:
+    """Excess bits of many rows: first steps, then words of what is over, then of what is under.
 
-    row: IntArray
-    place: IntArray
-    coefficient: FloatArray
-    value: FloatArray
+    Parameters
+    ----------
+    short : ndarray of int
+        The rows whose first step beyond b is a bit of its own.
+    over, under : SlackWord
+        The words of all rows.
+    """
 
-    @classmethod
-    def of(cls, row: int, coefficient: float, step: float, span: int, beyond: float) -> _Excess:
-        """Bits that count 0 .. ``span`` steps, the first of them shorter by ``beyond``."""
-        first = beyond > 0.0 and span > 0
-        word = SlackWord.covering(np.array([span - first], dtype=np.int64)).coefficient
-        units = np.concatenate([np.ones(int(first)), word.astype(np.float64)])
-        value = step * units
-        value[: int(first)] -= beyond
-        every = np.arange(len(units))
-        return cls(np.full(len(units), row), every, coefficient * units, value)
+    short: IntArray
+    over: SlackWord
+    under: SlackWord
 
     @classmethod
-    def all(cls, parts: list[_Excess]) -> _Excess:
-        """All bits, numbered by place within their row."""
-        row, coefficient, value = (
-            np.concatenate([getattr(part, name) for part in parts] or [np.zeros(0)])
-            for name in ("row", "coefficient", "value")
+    def between(
+        cls, over: FloatArray, under: FloatArray, short: npt.NDArray[np.bool_], names: Labels
+    ) -> Excess:
+        """Bits that count 0 .. ``over`` steps above the edge and 0 .. ``under`` below it."""
+        short = short & (over > 0)
+        words = SlackWord.of_rows(over - short, names), SlackWord.of_rows(under, names)
+        return cls(np.flatnonzero(short), *words)
+
+    @property
+    def row(self) -> IntArray:
+        """Row of each bit."""
+        return np.concatenate([self.short, self.over.row, self.under.row])
+
+    @property
+    def first(self) -> npt.NDArray[np.bool_]:
+        """Which bits are first steps."""
+        return np.arange(len(self.row)) < len(self.short)
+
+    @property
+    def coefficient(self) -> IntArray:
+        """Coefficient of each bit in its row, in steps."""
+        ones = np.ones(len(self.short), dtype=np.int64)
+        return np.concatenate([-ones, -self.over.coefficient, self.under.coefficient])
+
+    def labels(self, taken: Labels) -> Labels:
+        """Labels of the bits."""
+        kinds = (
+            ("step", self.short, np.zeros_like(self.short)),
+            ("excess", self.over.row, self.over.place),
+            ("shortfall", self.under.row, self.under.place),
         )
-        row = row.astype(np.int64)
-        first = np.searchsorted(row, row)  # rows come in order
-        return cls(row, np.arange(len(row)) - first, coefficient, value)
+        return Labels(
+            tuple(
+                Family(taken.fresh(name), ("row", "bit"), np.stack([row, place], axis=1))
+                for name, row, place in kinds
+                if len(row)
+            )
+        )
+
+    def spell(self, distance: FloatArray) -> BitArray:
+        """The cheapest bits that say how many steps each row is above its edge, (..., r)."""
+        over, under = np.maximum(distance, 0.0), np.maximum(-distance, 0.0)
+        first = over[..., self.short] > 0
+        over[..., self.short] -= first
+        words = (self.over.within(over), self.under.within(under))
+        return np.concatenate([first.astype(np.int8), *words], axis=-1)
 
 
 @dataclass(frozen=True)
 class Hardened:
-    """Drops the excess bits.
+    """Drops the excess bits; ``lift`` spells them.
 
     Parameters
     ----------
@@ -179,11 +218,23 @@ class Hardened:
         Variables of the original model.
     kept : ndarray of int
         The rows that are left.
+    units, edge : csr_array of shape (r, n), ndarray of shape (r,)
+        The rows with excess bits, in steps, and the last step that costs nothing.
+    excess : Excess
     """
 
     num_variables: int
     kept: IntArray
+    units: sp.csr_array
+    edge: FloatArray
+    excess: Excess
 
     def invert(self, x: npt.ArrayLike) -> BitArray:
         """The variables of the original model."""
         return np.asarray(x, dtype=np.int8)[..., : self.num_variables]
+
+    def lift(self, x: npt.ArrayLike) -> BitArray:
+        """Samples with the excess bits that cost least, shape (..., n) -> (..., n')."""
+        x = np.asarray(x, dtype=np.int8)
+        distance = times(self.units, x.astype(np.float64)) - self.edge
+        return np.concatenate([x, self.excess.spell(distance)], axis=-1)
