@@ -10,6 +10,7 @@ import click
 
 from qnn import options
 from qnn.commands import console
+from qnn.dry_run import dry_run_options
 
 if TYPE_CHECKING:
     from qnn.resume import Asked
@@ -32,12 +33,15 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds between two checkpoints; 0: after every step.",
 )
+@dry_run_options
 @options.output_options
 def train(
     solver: str,
     save_file: str | None,
     checkpoint: str | None,
     checkpoint_every: float,
+    dry_run: bool,
+    search: float | None,
     seed: int,
     json_file: str | None,
     **given: Any,
@@ -58,7 +62,27 @@ def train(
         checkpoint_every=checkpoint_every,
         folder=os.getcwd(),
     )
-    _train(asked, checkpoint)
+    if dry_run:
+        _dry_run(asked, search)
+    else:
+        _train(asked, checkpoint)
+
+
+def _dry_run(asked: Asked, search: float | None) -> None:
+    """Say what the run would take, and send nothing."""
+    from qnn import dry_run
+    from qnn.output import FORMAT
+    from qnn.tables import record_table
+
+    console.check_outputs(asked.json_file)
+    record = dry_run.of_training(asked, search)
+    about = {"data": asked.data, "model": asked.model, "options": asked.options}
+    console.write_json(asked.json_file, {"format": FORMAT, "kind": "dry run", **record, **about})
+    if asked.json_file != "-":
+        found, widths = record.pop("footprint"), record.pop("widths")
+        title = f"{'-'.join(map(str, widths))} on {asked.data.spec}, {dry_run.SENT_NOTHING}"
+        shown = {**record, **dry_run.lines(found)}
+        console.for_tables(asked.json_file).print(record_table(title, shown))
 
 
 @click.command()

@@ -1,0 +1,258 @@
+"""What a run would ask of an oracle, known before anything is sent.
+
+A run's first question is found by making the run, with an oracle that answers nothing: whatever the
+solver does on the way to it is done, and nothing leaves the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from formulations.errors import InvalidInputError
+from formulations.qcbo import QCBO
+from solvers.lifting import Lifting
+from solvers.options import check_whole
+from solvers.oracles.annealing import NEGLIGIBLE
+from solvers.oracles.base import QUBO, Oracle, Samples
+from solvers.oracles.embedding import GRAPHS, Fit, clique_fit, searched_fit
+from solvers.oracles.estimates import TIMINGS, hybrid_bqm_seconds, qpu_seconds
+
+MOST_PAIRS = 10_000_000
+"""Pairs of entries of equality rows that are multiplied out to count couplers: about 1 GB."""
+
+
+class _Asked(BaseException):
+    """Ends a run at its first question; no handler of errors is meant to hear it."""
+
+    def __init__(self, qubo: QUBO) -> None:
+        super().__init__("a dry run ends at the first question")
+        self.qubo = qubo
+
+
+class DryOracle:
+    """An oracle that answers nothing: the first question ends the run."""
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        """Never returns."""
+        raise _Asked(qubo)
+
+
+def first_qubo(ask: Callable[[Oracle], object]) -> QUBO | None:
+    """The first QUBO that a run would send; None if it ends without sending any.
+
+    Parameters
+    ----------
+    ask : callable
+        Makes the run with the oracle that it is given.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> from solvers import QCGD
+    >>> problem = TrainingProblem(Network.dense([2, 2, 1]), [[1, -1], [1, 1]], [1, -1])
+    >>> qubo = first_qubo(lambda oracle: QCGD(oracle=oracle).solve(problem))
+    >>> qubo.num_variables, len(qubo.couplings)
+    (28, 109)
+    """
+    try:
+        ask(DryOracle())
+    except _Asked as asked:
+        return asked.qubo
+    return None
+
+
+def coefficient_bits(qubo: QUBO) -> float:
+    """log2 of the largest over the least |coefficient|, leaving out zeros and negligible ones.
+
+    Examples
+    --------
+    >>> pair = np.array([0]), np.array([1])
+    >>> coefficient_bits(QUBO(np.array([1.0, -8.0]), *pair, np.array([1e-12])))
+    3.0
+    """
+    size = np.abs(np.concatenate([qubo.linear, qubo.couplings]))
+    size = size[size > NEGLIGIBLE * size.max(initial=0.0)]
+    return float(np.log2(size.max() / size.min())) if len(size) else 0.0
+
+
+def num_pairs(model: QCBO) -> int:
+    """Pairs of entries in the equality rows: what :meth:`Lifting.of` multiplies out."""
+    length = np.diff(model.rows.indptr)[model.equality].astype(np.int64)
+    return int((length * (length - 1) // 2).sum())
+
+
+def couplers_by_formula(model: QCBO, samples: int) -> int | None:
+    """Couplers of the lifted model of ``samples`` samples, from the model of one of them.
+
+    c_w + N c_s: those between two weight bits are shared by all samples, each sample has its own
+    others.  Exact where every sample's model has the same pattern, as with inputs -1 and +1; None
+    where even one sample's are too many to count.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> one = TrainingProblem(Network.dense([2, 2, 1]), [[1, -1]], [1]).qcbo()
+    >>> couplers_by_formula(one, 2)
+    109
+    """
+    if num_pairs(model) > MOST_PAIRS:
+        return None
+    lifting = Lifting.of(model)
+    weight = np.zeros(model.num_variables, dtype=np.bool_)
+    weight[model.weight_variables] = True
+    shared = int(np.count_nonzero(weight[lifting.heads] & weight[lifting.tails]))
+    return shared + samples * (len(lifting.heads) - shared)
+
+
+@dataclass(frozen=True)
+class Calls:
+    """The calls of a run: how many, of how many reads, of how long."""
+
+    calls: int
+    reads: int
+    annealing_time: float | None = None
+    """Microseconds of a read; None: the machine's own."""
+
+    def __post_init__(self) -> None:
+        check_whole("calls", self.calls)
+        check_whole("reads", self.reads)
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """A QUBO as a machine sees it, and what asking about it would take.
+
+    Parameters
+    ----------
+    variables : int
+    couplers : int or None
+        None where they are too many to count.
+    coefficient_bits : float or None
+        See :func:`coefficient_bits`; None if the QUBO was not made.
+    fits : tuple of Fit
+        As a clique and by search, on each graph.
+    calls : Calls
+        The run's calls.
+    qpu_seconds : dict of str to float or None
+        QPU access time of the run by graph; None where no embedding is known.
+    hybrid_bqm_seconds : float
+        Least seconds of the run, all its calls by a hybrid BQM solver.
+    hybrid_cqm_seconds : float or None
+        Least seconds of one call that gives the whole model to a hybrid CQM solver.
+    """
+
+    variables: int
+    couplers: int | None
+    coefficient_bits: float | None
+    fits: tuple[Fit, ...]
+    calls: Calls
+    qpu_seconds: dict[str, float | None]
+    hybrid_bqm_seconds: float
+    hybrid_cqm_seconds: float | None
+
+    @property
+    def density(self) -> float | None:
+        """Couplers over all pairs of variables."""
+        pairs = self.variables * (self.variables - 1) // 2
+        return None if self.couplers is None else self.couplers / max(1, pairs)
+
+    @classmethod
+    def of(
+        cls,
+        qubo: QUBO,
+        calls: Calls,
+        *,
+        cqm_seconds: float | None = None,
+        search: float | None = None,
+        graphs: Sequence[str] = tuple(GRAPHS),
+        seed: int = 0,
+    ) -> Footprint:
+        """What calls about ``qubo`` would take.
+
+        Parameters
+        ----------
+        qubo : QUBO
+        calls : Calls
+        cqm_seconds : float, optional
+            See :func:`solvers.oracles.estimates.cqm_seconds`.
+        search : float, optional
+            Seconds to search for an embedding on each graph; None makes no search.
+        graphs : sequence of str
+            See :data:`solvers.oracles.embedding.GRAPHS`.
+        seed : int
+            Of the search.
+
+        Examples
+        --------
+        >>> qubo = QUBO(np.ones(3), np.array([0, 1]), np.array([1, 2]), np.ones(2))
+        >>> footprint = Footprint.of(qubo, Calls(calls=10, reads=100))
+        >>> round(footprint.qpu_seconds["P16"], 2), footprint.hybrid_bqm_seconds
+        (0.25, 30.0)
+        """
+        if search is not None and not 0 < search < np.inf:
+            raise InvalidInputError(f"search={search!r}: expected a positive number of seconds")
+        n = qubo.num_variables
+        searched = [
+            searched_fit(n, qubo.heads, qubo.tails, name, timeout=search, seed=seed)
+            for name in graphs
+        ]
+        return cls._of(n, len(qubo.couplings), coefficient_bits(qubo), searched, calls, cqm_seconds)
+
+    @classmethod
+    def by_formula(
+        cls,
+        variables: int,
+        couplers: int | None,
+        calls: Calls,
+        *,
+        cqm_seconds: float | None = None,
+        graphs: Sequence[str] = tuple(GRAPHS),
+    ) -> Footprint:
+        """The same from counts alone, for a QUBO that is too large to make.
+
+        Examples
+        --------
+        >>> footprint = Footprint.by_formula(32_073, None, Calls(calls=1, reads=100))
+        >>> print(footprint.fits[0])
+        does not fit: 180 variables at most
+        >>> round(footprint.hybrid_bqm_seconds)
+        212
+        """
+        searched = [Fit(name, "search", None, note="not tried") for name in graphs]
+        return cls._of(variables, couplers, None, searched, calls, cqm_seconds)
+
+    @classmethod
+    def _of(
+        cls,
+        variables: int,
+        couplers: int | None,
+        bits: float | None,
+        searched: Sequence[Fit],
+        calls: Calls,
+        cqm_seconds: float | None,
+    ) -> Footprint:
+        cliques = [clique_fit(variables, fit.graph) for fit in searched]
+        qpu: dict[str, float | None] = {}
+        for pair in zip(cliques, searched, strict=True):
+            name = pair[0].graph
+            qubits = min((fit.qubits for fit in pair if fit.qubits), default=None)
+            qpu[name] = qubits and qpu_seconds(
+                qubits,
+                calls.reads,
+                calls.calls,
+                timing=TIMINGS[name[0]],
+                annealing_time=calls.annealing_time,
+            )
+        return cls(
+            variables,
+            couplers,
+            bits,
+            (*cliques, *searched),
+            calls,
+            qpu,
+            calls.calls * hybrid_bqm_seconds(variables),
+            cqm_seconds,
+        )

@@ -1,0 +1,244 @@
+"""Whether a QUBO fits a quantum annealer, and with what chains, before anything is sent.
+
+A variable of a QUBO is held by a chain of qubits, because a qubit has few neighbours.  Three
+numbers bracket how many qubits that takes on a graph of largest degree D:
+
+    at least   sum_i max(1, (d_i - 2) / (D - 2)), rounded up each; d_i is the degree of variable i,
+    at most    the qubits of the clique K_n, which holds every QUBO of n variables,
+    between    what a search finds.
+
+The first holds because a chain of L qubits spends 2 (L - 1) of its L D coupler ends on itself.  The
+second is found in polynomial time (Boothby, King and Roy, Quantum Inf. Process. 15, 495, 2016;
+``minorminer.busclique``), the third by a heuristic (Cai, Macready and Roy, arXiv 1406.2741;
+``minorminer.find_embedding``) whose failure proves nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from formulations.errors import InvalidInputError
+from solvers.oracles.base import IntArray
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+Chains = dict[int, tuple[int, ...]]
+"""An embedding: the qubits of each variable."""
+
+GRAPHS: Mapping[str, str] = {
+    "P16": "Advantage",
+    "Z12": "Advantage2",
+    "Z15": "Advantage2, full size",
+}
+"""Graphs of D-Wave's QPUs without their few defects: Pegasus of size 16, Zephyr of sizes 12, 15.
+(Which QPU has which: D-Wave documentation, "Per-QPU Solver Properties and Schedules".)"""
+
+DEGREES = {"P": 15, "Z": 20}
+"""Most neighbours of a qubit in Pegasus and Zephyr."""
+
+
+def hardware_graph(name: str) -> nx.Graph:
+    """The graph called ``name``: ``P16`` is Pegasus of size 16, ``Z12`` is Zephyr of size 12.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name is not P or Z and a size of at least 2.
+
+    Examples
+    --------
+    >>> len(hardware_graph("P16")), len(hardware_graph("Z12"))
+    (5640, 4800)
+    """
+    import dwave.graphs
+
+    letter, size = _parts(name)
+    make = {"P": dwave.graphs.pegasus_graph, "Z": dwave.graphs.zephyr_graph}[letter]
+    return make(size)
+
+
+def _parts(name: str) -> tuple[str, int]:
+    match = re.fullmatch(r"([PZ])(\d+)", name)
+    if match is None or int(match[2]) < 2:
+        raise InvalidInputError(
+            f"unknown graph {name!r}: expected P or Z and a size, such as {', '.join(GRAPHS)}"
+        )
+    return match[1], int(match[2])
+
+
+def largest_clique(name: str) -> int:
+    """Variables of the largest clique on the whole graph: 12 (m - 1) on P_m, 16 m - 8 on Z_m.
+
+    (Boothby, Bunyk, Raymond and Roy, arXiv 2003.00133; D-Wave technical report 14-1056A-A.)
+
+    Examples
+    --------
+    >>> [largest_clique(name) for name in GRAPHS]
+    [180, 184, 232]
+    """
+    letter, size = _parts(name)
+    return 12 * (size - 1) if letter == "P" else 16 * size - 8
+
+
+def clique_embedding(num_variables: int, graph: nx.Graph) -> Chains | None:
+    """Chains in which every two variables touch; None if the graph is too small for that.
+
+    Examples
+    --------
+    >>> chains = clique_embedding(180, hardware_graph("P16"))
+    >>> max(len(chain) for chain in chains.values())
+    17
+    >>> clique_embedding(181, hardware_graph("P16")) is None
+    True
+    """
+    from minorminer.busclique import find_clique_embedding
+
+    # no cache: it would write into the user's home, and saves hundredths of a second
+    found = find_clique_embedding(num_variables, graph, seed=0, use_cache=False)
+    return _plain(found) if len(found) == num_variables else None
+
+
+def searched_embedding(
+    num_variables: int,
+    heads: IntArray,
+    tails: IntArray,
+    graph: nx.Graph,
+    *,
+    timeout: float,
+    seed: int = 0,
+) -> Chains | None:
+    """Chains found by minorminer in at most ``timeout`` seconds; None if it found none.
+
+    The same seed gives the same chains, unless the time ran out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> heads, tails = np.array([0, 1, 0]), np.array([1, 2, 2])
+    >>> chains = searched_embedding(4, heads, tails, hardware_graph("P2"), timeout=5.0)
+    >>> sorted(chains)  # a variable without couplers has its qubit too
+    [0, 1, 2, 3]
+    """
+    import minorminer
+
+    edges = list(zip(heads.tolist(), tails.tolist(), strict=True))
+    alone = [(v, v) for v in range(num_variables)]
+    found = minorminer.find_embedding(
+        edges + alone, list(graph.edges), timeout=timeout, random_seed=seed, threads=1
+    )
+    return _plain(found) if len(found) == num_variables else None
+
+
+def _plain(found: Mapping[int, tuple[int, ...]]) -> Chains:
+    return {int(v): tuple(int(q) for q in chain) for v, chain in sorted(found.items())}
+
+
+def least_qubits(num_variables: int, heads: IntArray, tails: IntArray, degree: int) -> int:
+    """Qubits that any embedding needs on a graph of largest degree ``degree``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> star = np.zeros(20, dtype=np.int64), np.arange(1, 21)
+    >>> least_qubits(21, *star, degree=15)  # the centre needs 2
+    22
+    """
+    neighbours = np.bincount(heads, minlength=num_variables)
+    neighbours = neighbours + np.bincount(tails, minlength=num_variables)
+    return int(np.maximum(1, -((2 - neighbours) // (degree - 2))).sum())
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether a QUBO fits a graph in one way of embedding it.
+
+    Parameters
+    ----------
+    graph : str
+        Such as ``P16``.
+    method : {"clique", "search"}
+    fits : bool or None
+        None if nobody knows: a search that was not made, or that found nothing.
+    qubits, longest_chain : int or None
+        Of the embedding, if there is one.
+    note : str
+        Why there is none.
+    """
+
+    graph: str
+    method: str
+    fits: bool | None
+    qubits: int | None = None
+    longest_chain: int | None = None
+    note: str = ""
+
+    @classmethod
+    def of(cls, graph: str, method: str, chains: Chains) -> Fit:
+        """The fit of an embedding that was found."""
+        lengths = [len(chain) for chain in chains.values()]
+        return cls(graph, method, True, sum(lengths), max(lengths, default=0))
+
+    def __str__(self) -> str:
+        if not self.fits:
+            return self.note
+        return f"fits: chains of {self.longest_chain} at most, {self.qubits:,} qubits"
+
+
+def clique_fit(num_variables: int, name: str) -> Fit:
+    """Whether any QUBO of so many variables fits, as a clique.
+
+    Examples
+    --------
+    >>> print(clique_fit(100, "P16"))
+    fits: chains of 10 at most, 982 qubits
+    >>> print(clique_fit(200, "P16"))
+    does not fit: 180 variables at most
+    """
+    largest = largest_clique(name)
+    if num_variables > largest:
+        return Fit(name, "clique", False, note=f"does not fit: {largest} variables at most")
+    chains = clique_embedding(num_variables, hardware_graph(name))
+    assert chains is not None
+    return Fit.of(name, "clique", chains)
+
+
+def searched_fit(
+    num_variables: int,
+    heads: IntArray,
+    tails: IntArray,
+    name: str,
+    *,
+    timeout: float | None,
+    seed: int = 0,
+) -> Fit:
+    """Whether a search finds an embedding in ``timeout`` seconds; None makes no search.
+
+    More than the least number of qubits is refused without one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pair = np.array([0]), np.array([1])
+    >>> print(searched_fit(2, *pair, "Z12", timeout=5.0))
+    fits: chains of 1 at most, 2 qubits
+    >>> print(searched_fit(2, *pair, "Z12", timeout=None))
+    not tried
+    """
+    graph = hardware_graph(name)
+    least = least_qubits(num_variables, heads, tails, DEGREES[name[0]])
+    if least > len(graph):
+        return Fit(
+            name, "search", False, note=f"does not fit: {least:,} of {len(graph):,} qubits at least"
+        )
+    if timeout is None:
+        return Fit(name, "search", None, note="not tried")
+    chains = searched_embedding(num_variables, heads, tails, graph, timeout=timeout, seed=seed)
+    if chains is None:
+        return Fit(name, "search", None, note=f"none found in {timeout:g} s")
+    return Fit.of(name, "search", chains)
