@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
-from qnn.sources import Source, open_source
+from qnn.readers import Source
+from qnn.sources import open_source
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -73,7 +74,7 @@ def load(
     ----------
     spec : str or path
         ``digits``, ``breast_cancer``, ``wine`` or ``iris`` (bundled with scikit-learn), ``mnist``
-        or ``fashion`` (from ``data_dir``), or a CSV, NPZ or IDX file.  ``:a,b,...`` after it keeps
+        or ``fashion`` (see :func:`qnn.images.image_set`), or a CSV, NPZ or IDX file.  ``:a,b,...`` after it keeps
         those classes only, in that order: ``digits:3,8`` makes 3 the class -1 and 8 the class +1.
     samples : int, optional
         Size of the training part; None takes three quarters.  The rest is the test part, unless
@@ -85,9 +86,10 @@ def load(
     seed : int
         Of the draw.  With one seed, a smaller training part is contained in a larger one.
     target : str, optional
-        Name of the label column of a CSV file, see :func:`qnn.sources.read_csv`.
+        Name of the label column of a CSV file, see :func:`qnn.readers.read_csv`.
     data_dir : path, optional
-        Folder of ``mnist`` and ``fashion``; None reads the environment variable ``QNN_DATA``.
+        Folder of ``mnist`` and ``fashion``; None reads the environment variable ``QNN_DATA``,
+        and without one takes Debian's package or fetches them from OpenML.
 
     Raises
     ------

@@ -96,7 +96,7 @@ data_options = together(
         help="Integer levels of each input, or keep for inputs that are integers.",
     ),
     click.option("--target", help="Label column of a CSV file."),
-    click.option("--data-dir", help="Folder of mnist and fashion. Default: $QNN_DATA."),
+    click.option("--data-dir", help="Folder of mnist and fashion. Default: $QNN_DATA, else OpenML."),
 )
 hidden_option = click.option(
     "--hidden",

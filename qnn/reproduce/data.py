@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
 from qnn.datasets import encode_labels
+from qnn.images import IMAGES
+from qnn.readers import Source
 from qnn.reproduce.report import ReproduceOptions
-from qnn.sources import FOLDERS, Source, open_source
+from qnn.sources import open_source
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -84,7 +86,7 @@ def split(
 
 def _largest(spec: str, options: ReproduceOptions) -> Source:
     """The data set from the folder that has the most of it."""
-    if spec.partition(":")[0] not in FOLDERS or not options.data_dirs:
+    if spec.partition(":")[0] not in IMAGES or not options.data_dirs:
         return open_source(spec)
     found, reasons = [], []
     for folder in options.data_dirs:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from formulations.errors import FileFormatError, InvalidInputError
+from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
 from qnn.datasets import load, pool, quantize
-from qnn.sources import read_idx
+from qnn.images import IMAGES
+from qnn.readers import read_idx
 
 
 def write_idx(path: Path, array: np.ndarray) -> Path:
@@ -68,6 +72,55 @@ def test_mnist_and_fashion_from_a_folder(
     assert data.X_train.shape == (50, 49)
     monkeypatch.setenv("QNN_DATA", str(shared_data))
     assert load("fashion", samples=100).num_outputs == 10
+
+
+def openml(X: np.ndarray, y: np.ndarray) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """What scikit-learn's fetch_openml gives for MNIST: floats, labels as texts; once only."""
+    left = [(X.reshape(len(X), -1).astype(float), y.astype(str).astype(object))]
+
+    def fetch(**options: object) -> tuple[np.ndarray, np.ndarray]:
+        assert options["data_id"] == 554
+        return left.pop()
+
+    return fetch
+
+
+def test_openml_is_asked_once(
+    tmp_path: Path, images: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = images
+    monkeypatch.delenv("QNN_DATA", raising=False)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", openml(X, y))
+    monkeypatch.setattr("qnn.images.NUM_TEST", 10)
+    first, again = load("mnist"), load("mnist")
+    assert first.X_train.shape == (len(X) - 10, 784)
+    assert first.y_test.tolist() == y[-10:].tolist()
+    assert np.array_equal(first.X_train, again.X_train)
+
+
+def test_openml_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(**options: object) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.delenv("QNN_DATA", raising=False)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch)
+    with pytest.raises(FileAccessError, match=r"no route to host.*put mnist.npz.*QNN_DATA"):
+        load("mnist:4,5")
+
+
+def test_debians_package(
+    tmp_path: Path, images: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = images
+    for part, rows in (("train", slice(0, 30)), ("t10k", slice(30, 40))):
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte.gz", X[rows])
+        write_idx(tmp_path / f"{part}-labels-idx1-ubyte.gz", y[rows])
+    monkeypatch.delenv("QNN_DATA", raising=False)
+    packaged = replace(IMAGES["fashion"], package=tmp_path)
+    monkeypatch.setattr("qnn.images.IMAGES", {"fashion": packaged})
+    assert load("fashion").X_train.shape == (30, 784)
 
 
 # -- files -----------------------------------------------------------
@@ -202,7 +255,6 @@ def test_seeds_draw_differently() -> None:
         ("wine", {"inputs": 4}, "only images can be pooled"),
         ("wine", {"levels": None}, "is not an integer; give a number of levels"),
         ("mnist", {"data_dir": "/nowhere"}, "'/nowhere' does not exist: put mnist.npz"),
-        ("fashion:4,5", {}, "QNN_DATA"),
         ("nothing.csv", {}, "'nothing.csv' does not exist"),
     ],
 )

@@ -42,6 +42,7 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "straight-through": lambda **o: StraightThrough(epochs=3, batch=5, **o),
     "random-features": lambda **o: RandomFeatures(draws=5, **o),
     "enumerated-blocks": lambda **o: LargeNeighborhoodSearch(rounds=2000, sizes=(2, 3), **o),
+    "walks": lambda **o: LargeNeighborhoodSearch(rounds=2000, sizes=(2, 3), walks=3, **o),
     "restricted-by-oracle": lambda **o: LargeNeighborhoodSearch(
         rounds=8, oracle=QUICK, start=WeightAnnealing(flips=20), **o
     ),
