@@ -36,6 +36,22 @@ class OracleError(QnnError, RuntimeError):
     """An oracle that failed or returned something unusable."""
 
 
+class UnusableAnswerError(OracleError, ValueError):
+    """An oracle's answer that does not fit the question: nothing of it has been used."""
+
+
+class OracleRefusalError(OracleError, InvalidInputError):
+    """An oracle that refuses the question itself: asking again would not help."""
+
+
+class OracleTimeoutError(OracleError, TimeoutError):
+    """An oracle that did not answer in time."""
+
+
+class BudgetExhaustedError(QnnError, RuntimeError):
+    """A budget that is used up: the call was not made."""
+
+
 def choose(name: str, value: object, known: list[str]) -> str:
     """Return ``value`` if it is one of ``known``, else raise with the nearest valid name.
 

@@ -224,7 +224,8 @@ class Team(Generic[Model]):
 
     def _failed(self, job: _Job, error: BaseException) -> None:
         """Count a failure; three of the same task, or a mistake in the input, end the run."""
-        if isinstance(error, QnnError) and not isinstance(error, OracleError):
+        refused = isinstance(error, InvalidInputError) or not isinstance(error, OracleError)
+        if isinstance(error, QnnError) and refused:
             raise error
         self.failures += 1
         job.failures += 1

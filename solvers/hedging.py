@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError, OracleError, choose
+from formulations.errors import BudgetExhaustedError, InvalidInputError, OracleError, choose
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.executors import ExecutorChoice, OutOfTimeError, Team
 from solvers.hedging_blocks import Block, BlockSolver, Enumeration
@@ -129,9 +129,6 @@ class ProgressiveHedging:
     InvalidInputError
         For unknown names and values out of range; by ``solve``, for a block that its solver cannot
         take.
-    OracleError
-        By ``solve``, when one block has failed three times; a checkpoint is saved first.
-
     Examples
     --------
     >>> from formulations import Network, TrainingProblem
@@ -192,6 +189,7 @@ class ProgressiveHedging:
             time_limit=self.time_limit,
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, problem),
+            oracle=getattr(self.blocks, "oracle", None),
         )
         blocks = problem.blocks(self.block_size or -(-problem.num_samples // BLOCKS))
         team = Team(
@@ -211,7 +209,7 @@ class ProgressiveHedging:
                     run.status = Status.TIME_LIMIT
                     run.save()
                     break
-                except OracleError:
+                except (OracleError, BudgetExhaustedError):
                     run.save()  # of the round before, so that the run can go on
                     raise
                 if hedge.finished:

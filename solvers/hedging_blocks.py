@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log2, prod
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
+from solvers.oracles.ledger import Ledger
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -77,7 +78,7 @@ class Answer:
         Their L_k(x).
     bound : float
         Certified: nothing under this pattern has a smaller value; -inf if nothing is proven.
-    calls, reads, seconds : int, int, float
+    ledger : Ledger
         What an oracle was asked on the way.
     """
 
@@ -85,9 +86,7 @@ class Answer:
     values: FloatArray
     losses: FloatArray
     bound: float
-    calls: int = 0
-    reads: int = 0
-    seconds: float = 0.0
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 class PreparedBlock(Protocol):
@@ -170,15 +169,7 @@ def ask(block: Block, question: Question) -> Answer:
     bits = np.tile(question.pattern, (len(answer.bits), 1))
     bits[:, free] = answer.bits
     fixed = float(question.linear[~free] @ question.pattern[~free])
-    return Answer(
-        bits,
-        answer.values + fixed,
-        answer.losses,
-        answer.bound + fixed,
-        answer.calls,
-        answer.reads,
-        answer.seconds,
-    )
+    return Answer(bits, answer.values + fixed, answer.losses, answer.bound + fixed, answer.ledger)
 
 
 def _only(problem: TrainingProblem, question: Question) -> Answer:

@@ -17,6 +17,7 @@ from solvers.kernels.landscape import Landscape
 from solvers.kernels.tilted import anneal_tilted
 from solvers.lifting import Lifting
 from solvers.options import check_whole
+from solvers.oracles.audit import Audited
 from solvers.oracles.base import QUBO, Oracle, WarmOracle
 from solvers.qcgd import QCGD
 
@@ -167,24 +168,17 @@ class PenaltyBlock:
         coefficients[places] += linear / self.unit
         qubo = replace(self.qubo, linear=coefficients)
         cold, warm = seed.spawn(2)
-        samples = [options.oracle.sample(qubo, cold)]
+        oracle = Audited(options.oracle)
+        samples = [oracle.answer(qubo, None, cold)]
         if isinstance(options.oracle, WarmOracle) and len(starts):
             states = np.zeros((len(starts), qubo.num_variables), dtype=np.int8)
             for state, start in zip(states, starts, strict=True):
                 complete = problem.complete_bits(start, options.encoding)
                 state[: len(complete)] = complete  # slack bits come after all others
-            samples.append(options.oracle.sample_from(qubo, states, warm))
+            samples.append(oracle.answer(qubo, states, warm))
         points = np.concatenate([*(part.x[:, places] for part in samples), starts])
         bits, values, losses = ranked(problem, points, linear, options.points)
-        return Answer(
-            bits,
-            values,
-            losses,
-            -np.inf,
-            calls=len(samples),
-            reads=sum(len(part.x) for part in samples),
-            seconds=sum(part.seconds for part in samples),
-        )
+        return Answer(bits, values, losses, -np.inf, oracle.ledger)
 
 
 @dataclass(frozen=True)
@@ -234,8 +228,7 @@ class QcgdBlock:
         points = np.concatenate([descent.pool.bits, starts])
         bits, values, losses = ranked(self.problem, points, linear, self.options.points)
         bound = -np.inf if descent.bound is None else min(descent.bound, float(values[0]))
-        spent = run.ledger
-        return Answer(bits, values, losses, bound, spent.calls, spent.reads, spent.seconds)
+        return Answer(bits, values, losses, bound, run.ledger)
 
 
 @dataclass(frozen=True)

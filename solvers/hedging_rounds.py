@@ -184,7 +184,7 @@ class Hedge:
         for by_branch in told:
             for answer in (answer for several in by_branch.values() for answer in several):
                 this.points.append(answer.bits)
-                this.ledger.add(Ledger(answer.calls, answer.reads, answer.seconds))
+                this.ledger.add(answer.ledger)
         return told
 
     def _raise_bounds(

@@ -88,8 +88,8 @@ class PenaltyMethod:
             call_limit=self.call_limit,
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, problem),
+            oracle=self.oracle or Annealer(),
         )
-        oracle = self.oracle or Annealer()
         target = TrainingTarget(problem, self.encoding)
         with run.guarded():
             slackened = WithSlack(target)
@@ -98,10 +98,7 @@ class PenaltyMethod:
             run.resume()
             for t in run.steps(self.iterations):
                 seed = np.random.SeedSequence(self.seed, spawn_key=(t,))
-                samples = oracle.sample(qubo, seed)
-                run.ledger.calls += 1
-                run.ledger.reads += len(samples.x)
-                run.ledger.seconds += samples.seconds
+                samples = run.ask(qubo, seed)
                 bits, losses = slackened.candidates(samples.x)
                 run.incumbent.offer(bits, losses)
                 run.history.record(

@@ -177,8 +177,8 @@ class QCGD:
             call_limit=self.call_limit,
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, subject),
+            oracle=self.oracle or Annealer(reads=20, sweeps=25),
         )
-        oracle = self.oracle or Annealer(reads=20, sweeps=25)
         if self.slack and not target.model.equality.all():
             target = WithSlack(target)
         descent = _Descent(target, self.beta0, self.pool)
@@ -188,10 +188,7 @@ class QCGD:
                 beta = descent.beta0 * np.sqrt(t + 1.0)
                 p = descent.projected(descent.y + beta * descent.r)
                 seed = np.random.SeedSequence(self.seed, spawn_key=(t,))
-                samples = self._ask(oracle, descent.lifting.qubo(p), descent, t, seed)
-                run.ledger.calls += 1
-                run.ledger.reads += len(samples.x)
-                run.ledger.seconds += samples.seconds
+                samples = self._ask(run, descent.lifting.qubo(p), descent, t, seed)
                 descent.score(samples, run)
                 descent.certify(samples, p)
                 x = samples.x[0]
@@ -214,16 +211,16 @@ class QCGD:
         return run, descent
 
     def _ask(
-        self, oracle: Oracle, qubo: QUBO, descent: _Descent, t: int, seed: np.random.SeedSequence
+        self, run: Run, qubo: QUBO, descent: _Descent, t: int, seed: np.random.SeedSequence
     ) -> Samples:
         """One call, from random states or from the pool."""
         call, draw = seed.spawn(2)
-        if not isinstance(oracle, WarmOracle) or (t - 1) % self.fresh == 0:
-            return oracle.sample(qubo, call)
-        reads = int(getattr(oracle, "reads", 1))
+        if not isinstance(run.oracle, WarmOracle) or (t - 1) % self.fresh == 0:
+            return run.ask(qubo, call)
+        reads = int(getattr(run.oracle, "reads", 1))
         starts = descent.pool.draw(np.random.default_rng(draw), reads)
         states = np.stack([descent.target.complete(start) for start in starts])
-        return oracle.sample_from(qubo, states, call)
+        return run.ask(qubo, call, states)
 
 
 class _Descent:

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError
+from formulations.errors import BudgetExhaustedError, InvalidInputError, OracleError
 from solvers.checkpoint import Checkpoint, Resumable
+from solvers.oracles.audit import Audited
+from solvers.oracles.base import QUBO, Oracle, Samples
+from solvers.oracles.budget import budgets
+from solvers.oracles.ledger import Ledger
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -33,8 +37,22 @@ class Status(Enum):
     """The time limit came first; the incumbent is returned."""
     CALL_LIMIT = "call limit"
     """The budget of oracle calls came first; the incumbent is returned."""
+    BUDGET = "budget used up"
+    """A budget of the oracle came first; the incumbent is returned."""
+    ORACLE_FAILED = "oracle failed"
+    """The oracle failed or gave an unusable answer; the incumbent is returned."""
     INTERRUPTED = "interrupted"
     """Ctrl-C, or a callback asked to stop; the incumbent is returned."""
+
+    @classmethod
+    def after(cls, error: BaseException) -> Status | None:
+        """That of a run which an error ends with an incumbent in hand; None: it stays an error."""
+        kinds = {
+            KeyboardInterrupt: cls.INTERRUPTED,
+            BudgetExhaustedError: cls.BUDGET,
+            OracleError: cls.ORACLE_FAILED,
+        }
+        return next((status for kind, status in kinds.items() if isinstance(error, kind)), None)
 
 
 @dataclass
@@ -61,21 +79,6 @@ class Incumbent:
             return False
         self.bits, self.loss = np.asarray(bits, dtype=np.int8)[best].copy(), float(losses[best])
         return True
-
-
-@dataclass
-class Ledger:
-    """What the oracle was asked and what it cost."""
-
-    calls: int = 0
-    reads: int = 0
-    seconds: float = 0.0
-
-    def add(self, other: Ledger) -> None:
-        """Take in what another run cost."""
-        self.calls += other.calls
-        self.reads += other.reads
-        self.seconds += other.seconds
 
 
 @dataclass
@@ -166,17 +169,19 @@ class Run:
     (<Status.FINISHED: 'finished'>, 3.0)
 
     With a checkpoint, ``run.resume(loop)`` comes first in there: ``loop`` is what is carried from
-    one step to the next.
+    one step to the next.  With an oracle, ``run.ask(qubo, seed)`` asks it.
     """
 
     time_limit: float | None = None
     call_limit: int | None = None
     callbacks: tuple[Callback, ...] = ()
     checkpoint: Checkpoint | None = None
+    oracle: Oracle | None = None
     incumbent: Incumbent = field(default_factory=Incumbent)
     history: History = field(default_factory=History)
     ledger: Ledger = field(default_factory=Ledger)
     status: Status = Status.FINISHED
+    reason: str | None = None
     started: float = field(default_factory=time.perf_counter)
     iteration: int = 0
     ended: float | None = None
@@ -186,6 +191,26 @@ class Run:
         for name, limit in (("time_limit", self.time_limit), ("call_limit", self.call_limit)):
             if limit is not None and not limit > 0:
                 raise InvalidInputError(f"{name}={limit!r}: expected a positive number or None")
+
+    def ask(
+        self, qubo: QUBO, seed: np.random.SeedSequence, states: BitArray | None = None
+    ) -> Samples:
+        """The oracle's answer, checked and booked; found from ``states`` if there are any.
+
+        To be asked before the step changes what is carried: if the oracle fails, the run is saved.
+
+        Raises
+        ------
+        OracleError, BudgetExhaustedError
+            See :class:`solvers.oracles.audit.Audited`.
+        """
+        assert self.oracle is not None
+        try:
+            return Audited(self.oracle, self.ledger).answer(qubo, states, seed)
+        except (OracleError, BudgetExhaustedError):
+            if self.incumbent.bits is not None:
+                self.save()
+            raise
 
     @property
     def seconds(self) -> float:
@@ -230,15 +255,16 @@ class Run:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Turn Ctrl-C into the status INTERRUPTED, once there is an incumbent to return."""
+        """Turn Ctrl-C and an oracle's errors into a status, once there is an incumbent."""
         try:
             yield
         except BaseException as error:
             if self.checkpoint is not None:
                 self.checkpoint.close()
-            if not isinstance(error, KeyboardInterrupt) or self.incumbent.bits is None:
+            status = Status.after(error)
+            if status is None or self.incumbent.bits is None:
                 raise
-            self.status = Status.INTERRUPTED
+            self.status, self.reason = status, str(error) or None
 
     # -- checkpoints -------------------------------------------------------------------------------
 
@@ -277,6 +303,7 @@ class Run:
             "status": self.status.value if ended else None,
             "incumbent": vars(self.incumbent),
             "ledger": vars(self.ledger),
+            "budgets": [vars(budget.ledger) for budget in budgets(self.oracle)],
             "history": {name: self.history[name] for name in self.history.columns},
             "loop": self._loop and self._loop.snapshot(),
         }
@@ -288,6 +315,8 @@ class Run:
             self.status, self.ended = Status(saved["status"]), saved["seconds"]
         self.incumbent = Incumbent(**saved["incumbent"])
         self.ledger = Ledger(**saved["ledger"])
+        for budget, spent in zip(budgets(self.oracle), saved.get("budgets", ()), strict=False):
+            budget.ledger.at_least(Ledger(**spent))
         self.history = History({name: c.tolist() for name, c in saved["history"].items()})
         if self._loop is not None:
             self._loop.restore(saved["loop"])
@@ -303,17 +332,19 @@ class Run:
         Returns
         -------
         dict
-            What a result's ``info`` should say about it: why it could not be saved, if so.
+            What a result's ``info`` should say: why the run ended early, and why it could not be
+            saved, if so.
         """
+        about = {} if self.reason is None else {"reason": self.reason}
         if self.checkpoint is None:
-            return {}
+            return about
         if self.ended is None and self.status in (Status.FINISHED, Status.OPTIMAL):
             self.ended = self.seconds
             with suppress(KeyboardInterrupt):  # too late to stop, and the one before will do
                 self.save(ended=True)
         self.checkpoint.close()
         failure = self.checkpoint.failure
-        return {} if failure is None else {"checkpoint_failure": failure}
+        return about if failure is None else {**about, "checkpoint_failure": failure}
 
     # -- the result --------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ class Recorder:
 
     def sample(self, qubo, seed) -> Samples:
         x = np.random.default_rng(seed).integers(0, 2, (3, qubo.num_variables)).astype(np.int8)
+        x = x[np.argsort(qubo.energies(x), kind="stable")]
         self.atoms.append(x[0])
         return Samples(x, qubo.energies(x), 0.0)
 

@@ -1,0 +1,90 @@
+"""The ledger: what oracles were asked, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from math import isfinite
+from typing import Any
+
+from solvers.oracles.base import Samples
+
+KINDS = ("sampling", "programming", "waiting")
+"""Kinds of an oracle's seconds, as ``Samples.info["timing"]`` names them."""
+
+
+@dataclass
+class Ledger:
+    """What the oracle was asked and what it cost; all times in seconds.
+
+    Of ``Samples.info`` these entries are read: ``timing``, a mapping from kind to seconds, without
+    which all of the oracle's seconds are sampling; ``charged``, seconds that are billed; and
+    ``retries``.
+
+    Parameters
+    ----------
+    calls, reads : int
+        Answers, and samples in them.
+    seconds : float
+        What the oracles spent by their own account.
+    sampling, programming, waiting : float
+        Kinds of these: drawing samples, setting a machine up, and queues and networks.
+    ours : float
+        What calls took beyond that on this machine.
+    charged : float
+        What is billed.
+    failures, retries : int
+        Calls without a usable answer, and calls that were made anew because of one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ledger = Ledger()
+    >>> info = {"timing": {"sampling": 0.2, "waiting": 1.0}, "charged": 0.2}
+    >>> ledger.count(Samples(np.zeros((5, 3), np.int8), np.zeros(5), 1.2, info=info))
+    >>> ledger.calls, ledger.reads, ledger.seconds, ledger.waiting, ledger.charged
+    (1, 5, 1.2, 1.0, 0.2)
+    """
+
+    calls: int = 0
+    reads: int = 0
+    seconds: float = 0.0
+    sampling: float = 0.0
+    programming: float = 0.0
+    waiting: float = 0.0
+    ours: float = 0.0
+    charged: float = 0.0
+    failures: int = 0
+    retries: int = 0
+
+    def count(self, samples: Samples, elapsed: float = 0.0) -> None:
+        """Book an answer that took ``elapsed`` seconds from here."""
+        self.calls += 1
+        self.reads += len(samples.x)
+        seconds = _amount(samples.seconds)
+        self.seconds += seconds
+        self.ours += max(0.0, elapsed - seconds)
+        timing = samples.info.get("timing")
+        if not isinstance(timing, Mapping):
+            timing = {"sampling": seconds}
+        self.sampling += _amount(timing.get("sampling"))
+        self.programming += _amount(timing.get("programming"))
+        self.waiting += _amount(timing.get("waiting"))
+        self.charged += _amount(samples.info.get("charged"))
+        self.retries += int(_amount(samples.info.get("retries")))
+
+    def add(self, other: Ledger) -> None:
+        """Take in what another run cost."""
+        for item in fields(self):
+            setattr(self, item.name, getattr(self, item.name) + getattr(other, item.name))
+
+    def at_least(self, other: Ledger) -> None:
+        """Take in what is known to have been spent already, if it is not in here."""
+        for item in fields(self):
+            setattr(self, item.name, max(getattr(self, item.name), getattr(other, item.name)))
+
+
+def _amount(value: Any) -> float:
+    """A number that may be added up; 0 for anything else that an oracle reports."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and isfinite(value) and value >= 0 else 0.0
