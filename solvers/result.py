@@ -17,7 +17,7 @@ from solvers.checkpoint import Checkpoint, Resumable
 from solvers.oracles.audit import Audited
 from solvers.oracles.base import QUBO, Oracle, Samples
 from solvers.oracles.budget import budgets
-from solvers.oracles.ledger import Ledger
+from solvers.oracles.ledger import Ledger as Ledger
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
