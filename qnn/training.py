@@ -16,10 +16,13 @@ from qnn.datasets import Dataset, load
 from solvers import (
     QCGD,
     ExactSolver,
+    ExplicitSoftmax,
     LargeNeighborhoodSearch,
+    ManifoldNetwork,
     PenaltyMethod,
     RandomFeatures,
     RandomSearch,
+    Rounding,
     StraightThrough,
     WeightAnnealing,
 )
@@ -142,6 +145,10 @@ SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
         "restricted": lambda s: LargeNeighborhoodSearch(**s.common),
         "straight-through": lambda s: StraightThrough(**s.common),
         "random-features": lambda s: RandomFeatures(**s.common),
+        "explicit": lambda s: ExplicitSoftmax(**s.common),
+        "manifold": lambda s: ManifoldNetwork(**s.common),
+        "rounding": lambda s: Rounding(**s.common),
+        "rounding-qubo": lambda s: Rounding("qubo", **s.common),
         "exact": lambda s: ExactSolver(encoding=s.encoding, **s.common),
     }
 )

@@ -1,7 +1,10 @@
 """From a problem to weights: every solver answers ``solve(problem) -> Result``."""
 
+from solvers.classical.explicit import ExplicitSoftmax
+from solvers.classical.manifold import ManifoldNetwork
 from solvers.classical.random_features import RandomFeatures
 from solvers.classical.random_search import RandomSearch
+from solvers.classical.rounding import RealTraining, Rounding
 from solvers.classical.straight_through import StraightThrough
 from solvers.exact import ExactSolver
 from solvers.hedging import ProgressiveHedging
@@ -14,16 +17,20 @@ from solvers.weight_annealing import WeightAnnealing
 __all__ = [
     "QCGD",
     "ExactSolver",
+    "ExplicitSoftmax",
     "History",
     "Incumbent",
     "LargeNeighborhoodSearch",
     "Ledger",
+    "ManifoldNetwork",
     "PenaltyMethod",
     "Progress",
     "ProgressiveHedging",
     "RandomFeatures",
     "RandomSearch",
+    "RealTraining",
     "Result",
+    "Rounding",
     "Status",
     "StraightThrough",
     "WeightAnnealing",

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from formulations.errors import InvalidInputError
 from formulations.network import Weights
 from solvers.checkpoint import EVERY, Checkpoint, Folder
+from solvers.classical.level_fit import QUANTILES, nearest
 from solvers.kernels.blocks import heat_bath
 from solvers.kernels.landscape import Landscape
 from solvers.options import check_whole
@@ -29,14 +30,10 @@ from solvers.result import Callback, Result, Run
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
-    from formulations.codes import WeightCode
 
 BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-QUANTILES = (0.5, 0.7, 0.85, 0.95, 1.0)
-"""Scales take these quantiles of |v| to the code's largest level."""
 
 SWEEPS = 50
 """Most passes of the coordinate descent over the output weights."""
@@ -167,19 +164,12 @@ def _rounded(problem: TrainingProblem, features: FloatArray, fitted: FloatArray)
     scales = np.concatenate([largest / np.maximum(sizes, 1e-300), np.ones((1, len(fitted)))])
     wanted = scales[:, :, None] * fitted
     levels = np.zeros(wanted.shape)
-    levels[..., :-1] = _nearest(layer.code, wanted[..., :-1])
+    levels[..., :-1] = nearest(layer.code, wanted[..., :-1])
     if layer.bias_code:
-        levels[..., -1] = _nearest(layer.bias_code, wanted[..., -1])
+        levels[..., -1] = nearest(layer.bias_code, wanted[..., -1])
     losses = problem.output_losses(np.rint(features @ levels.swapaxes(1, 2))).sum(axis=1)
     best = np.argmin(losses, axis=0)
     return np.asarray(levels[best, np.arange(len(fitted))], dtype=np.int64)
-
-
-def _nearest(code: WeightCode, wanted: FloatArray) -> FloatArray:
-    """Nearest levels of a code."""
-    levels = code.levels.astype(float)
-    middles = (levels[1:] + levels[:-1]) / 2
-    return np.asarray(levels[np.searchsorted(middles, wanted, side="right")])
 
 
 def _with_output(problem: TrainingProblem, bits: BitArray, output: IntArray) -> BitArray:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from formulations.errors import InvalidInputError
 from formulations.network import Weights
 from solvers.checkpoint import EVERY, Checkpoint, Folder
+from solvers.classical.level_fit import nearest
 from solvers.options import check_whole
 from solvers.result import Callback, History, Result, Run
 
@@ -108,7 +109,7 @@ class StraightThrough:
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, problem),
         )
-        latent = _Latent(problem, self._rng(0))
+        latent = Latent(problem, self._rng(0))
         latent.offer(run)  # so that there is an answer however early it is stopped
         total = None if self.epochs is None else self.epochs * len(self.rates)
         with run.guarded():
@@ -145,12 +146,10 @@ def _best_rate(history: History) -> float:
 
 def _nearest(code: WeightCode, latent: FloatArray) -> FloatArray:
     """Nearest levels of latent weights, which are in units of the largest magnitude."""
-    levels = code.levels.astype(float)
-    middles = (levels[1:] + levels[:-1]) / 2
-    return np.asarray(levels[np.searchsorted(middles, latent * np.abs(levels).max(), side="right")])
+    return nearest(code, latent * np.abs(code.levels).max())
 
 
-class _Latent:
+class Latent:
     """Latent weights of a network, their Adam averages, and one epoch of training."""
 
     def __init__(self, problem: TrainingProblem, rng: np.random.Generator) -> None:

@@ -1,0 +1,1 @@
+"""Classical ways to train the same networks."""

@@ -1,0 +1,309 @@
+"""The explicit softmax solution: a layer's weights as logarithms of sums over the data.
+
+With inputs X (M, D) that are not negative, every row scaled to the L1 norm K, and one-hot or soft
+targets Y (M, C),
+
+    F = X'Y,    U = log F - ((K - 1) / K) log(sum_d F[d]),    prediction softmax(x U).
+
+As the entries of x sum to K, x U = sum_d x_d log(F[d] / sum_d F[d]) + log(sum_d F[d]): multinomial
+naive Bayes, with the classes' shares as prior.  Deeper networks are made layer by layer: hidden
+targets are fixed codes of the classes, and each layer is fitted to the softmax outputs of the one
+before.  [Explicit solutions: arXiv 2311.07498, 2311.07510.]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_softmax, softmax
+
+from formulations.errors import InvalidInputError, choose
+from solvers.checkpoint import EVERY, Folder
+from solvers.classical.level_fit import class_targets, read_by_layer
+from solvers.classical.rounding import METHODS, Rounding
+from solvers.options import check_whole
+from solvers.result import Callback, Result
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+TINY = 1e-10
+"""Stands for zeros in F."""
+
+
+def scaled_rows(X: npt.ArrayLike, K: float) -> FloatArray:
+    """Rows scaled to the L1 norm K, shape (M, D); rows of zeros stay.
+
+    Examples
+    --------
+    >>> scaled_rows([[1, 3], [0, 0]], 2.0).tolist()
+    [[0.5, 1.5], [0.0, 0.0]]
+    """
+    X = np.asarray(X, dtype=np.float64)
+    sums = X.sum(axis=1, keepdims=True)
+    return np.asarray(X * (K / np.where(sums > 0, sums, 1.0)))
+
+
+def explicit_weights(X: FloatArray, Y: FloatArray, K: float) -> FloatArray:
+    """U = log F - ((K - 1) / K) log(sum_d F[d]) with F = X'Y, shape (D, C).
+
+    Parameters
+    ----------
+    X : ndarray, shape (M, D)
+        Rows of L1 norm K.
+    Y : ndarray, shape (M, C)
+        Targets that are not negative.
+
+    Examples
+    --------
+    >>> np.exp(explicit_weights(np.eye(2), np.array([[1.0, 0.0], [1.0, 3.0]]), K=1.0)).round(2)
+    array([[1., 0.],
+           [1., 3.]])
+    """
+    F = np.maximum(X.T @ Y, TINY)
+    return np.asarray(np.log(F) - (K - 1) / K * np.log(F.sum(axis=0)))
+
+
+def class_codes(classes: int, width: int) -> FloatArray:
+    """Hidden targets of the classes, shape (classes, width), each row summing to one.
+
+    Class k <= width gets e_k; later ones get normalised sums of two unit vectors, then of three.
+
+    Raises
+    ------
+    InvalidInputError
+        If the width is too small for as many classes.
+
+    Examples
+    --------
+    >>> class_codes(4, 3).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.5, 0.5, 0.0]]
+    """
+    sets = (s for size in range(1, width + 1) for s in combinations(range(width), size))
+    codes = np.zeros((classes, width))
+    chosen = list(islice(sets, classes))
+    if len(chosen) < classes:
+        raise InvalidInputError(
+            f"a hidden layer of {width} units has {len(chosen)} codes, too few for {classes} "
+            "classes: make it wider"
+        )
+    for code, members in zip(codes, chosen, strict=True):
+        code[list(members)] = 1.0 / len(members)
+    return codes
+
+
+@dataclass(frozen=True)
+class SoftmaxNetwork:
+    """Layers h = softmax(x U), the input scaled to rows of L1 norm K.
+
+    Parameters
+    ----------
+    weights : tuple of ndarray
+        U of each layer, shape (D, C).
+    scale : float
+        K of the input.
+    complement : bool
+        Whether the input is [x, 1 - x].
+    """
+
+    weights: tuple[FloatArray, ...]
+    scale: float
+    complement: bool = False
+
+    def inputs(self, X: npt.ArrayLike) -> FloatArray:
+        """What the first layer reads: [x, 1 - x] if asked for, rows scaled to K."""
+        X = np.asarray(X, dtype=np.float64)
+        return scaled_rows(np.hstack([X, 1.0 - X]) if self.complement else X, self.scale)
+
+    def logits(self, X: npt.ArrayLike) -> FloatArray:
+        """Logarithms of the classes' probabilities up to a constant per row, shape (M, C)."""
+        h = self.inputs(X)
+        for U in self.weights[:-1]:
+            h = softmax(h @ U, axis=1)
+        return np.asarray(h @ self.weights[-1])
+
+    def predict(self, X: npt.ArrayLike) -> IntArray:
+        """Class numbers, shape (M,)."""
+        return np.asarray(self.logits(X).argmax(axis=1))
+
+    def cross_entropy(self, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+        """Mean of -log p(y | x), in nats."""
+        y = np.asarray(y)
+        return float(-log_softmax(self.logits(X), axis=1)[np.arange(len(y)), y].mean())
+
+
+@dataclass(frozen=True)
+class ExplicitSoftmax:
+    """The explicit softmax solution: ``fit`` in its own game, ``solve`` in that of low bits.
+
+    Parameters
+    ----------
+    scale : float
+        K, the L1 norm of the rows; it sets how sure the predictions are.
+    hidden : sequence of int
+        Widths of hidden softmax layers of ``fit``; ``solve`` takes the problem's network.
+    complement : bool
+        Whether ``fit`` reads [x, 1 - x], for x in [0, 1]; ``solve`` always does.
+    rounding : {"nearest", "greedy", "qubo"}
+        How ``solve`` puts the weights on levels, see :class:`solvers.Rounding`.
+    draws : int or None
+        Networks that ``solve`` tries: the first from all samples, the next ones from random halves.
+    seed, time_limit, callbacks, checkpoint, checkpoint_every
+        Of ``solve``, see :class:`solvers.Rounding`.
+
+    Raises
+    ------
+    InvalidInputError
+        For values out of range and unknown names.
+
+    Examples
+    --------
+    >>> X, y = [[3, 1, 0], [0, 1, 3], [4, 0, 1]], [0, 1, 0]
+    >>> ExplicitSoftmax().fit(X, y).predict(X).tolist()
+    [0, 1, 0]
+    >>> from formulations import Network, TrainingProblem
+    >>> X, y = [[1, 1, 1], [1, -1, 1], [-1, 1, -1], [-1, -1, -1]], [1, 1, -1, -1]
+    >>> problem = TrainingProblem(Network.dense([3, 1]), X, y)
+    >>> ExplicitSoftmax().solve(problem).loss
+    0.0
+    """
+
+    scale: float = 10.0
+    hidden: Sequence[int] = ()
+    complement: bool = False
+    rounding: str = "greedy"
+    draws: int | None = 10
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < np.inf:
+            raise InvalidInputError(f"scale={self.scale!r}: expected a positive number")
+        for width in self.hidden:
+            check_whole("hidden", width)
+        choose("rounding method", self.rounding, METHODS)
+        self._solver()  # refuses what it would refuse
+
+    # -- its own game ------------------------------------------------------------------------------
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> SoftmaxNetwork:
+        """The explicit solution for inputs (M, D) that are not negative and classes 0 .. C-1.
+
+        Raises
+        ------
+        InvalidInputError
+            For negative inputs, inputs beyond 1 with ``complement``, labels that are no class
+            numbers, or a hidden layer too narrow for the classes.
+        """
+        X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
+        if X.ndim != 2 or y.shape != (len(X),) or not len(X):
+            raise InvalidInputError(
+                f"X of shape {X.shape} and y of shape {y.shape}: expected (M, D) and (M,), M > 0"
+            )
+        if y.dtype.kind not in "iu" or y.min() < 0:
+            raise InvalidInputError("y: expected class numbers 0 .. C-1")
+        if not (X.min() >= 0 and (not self.complement or X.max() <= 1)):
+            raise InvalidInputError(
+                f"X reaches from {X.min():g} to {X.max():g}: expected finite values of at least 0"
+                f"{' and at most 1' if self.complement else ''}; shift or scale the inputs first"
+            )
+        one_hot = np.eye(int(y.max()) + 1)[y]
+        h = SoftmaxNetwork((), self.scale, self.complement).inputs(X)
+        weights, K = [], self.scale
+        for width in self.hidden:
+            weights.append(explicit_weights(h, class_codes(one_hot.shape[1], width)[y], K))
+            h, K = softmax(h @ weights[-1], axis=1), 1.0
+        weights.append(explicit_weights(h, one_hot, K))
+        return SoftmaxNetwork(tuple(weights), self.scale, self.complement)
+
+    # -- the game of low bits ----------------------------------------------------------------------
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``; see :meth:`solvers.Rounding.solve`."""
+        return self._solver().solve(problem)
+
+    def _solver(self) -> Rounding:
+        return Rounding(
+            self.rounding,
+            weights=_LogOdds(self.scale),
+            draws=self.draws,
+            seed=self.seed,
+            time_limit=self.time_limit,
+            callbacks=self.callbacks,
+            checkpoint=self.checkpoint,
+            checkpoint_every=self.checkpoint_every,
+        )
+
+
+@dataclass(frozen=True)
+class _LogOdds:
+    """Real weights of a network by the explicit two-class solution of every unit.
+
+    A unit tells samples where it is to be on from those where it is to be off: its
+    pre-activation is the difference of two columns of x U.  Output units have the classes as
+    targets.  Hidden unit k has class k against the rest, as in the fixed codes; the units beyond,
+    which the codes leave unused, have a random half of the classes, on a random half of the
+    samples, so that they differ.
+    """
+
+    scale: float
+
+    def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
+        """The weights of every unit, in units of the levels up to a factor per unit."""
+        outputs = class_targets(problem)
+        a: FloatArray = problem.X.astype(float)
+        weights = []
+        for number, layer in enumerate(problem.network.layers):
+            last = number == len(problem.splines)
+            on, counted = outputs, np.ones_like(outputs)
+            if not last:
+                on, counted = _codes(outputs, layer.outputs, rng)
+            matrix = _log_odds(a, on, counted, self.scale)
+            matrix[:, -1] /= problem.units[number]
+            weights.append(matrix)
+            if not last:
+                a = problem.splines[number].units(read_by_layer(problem, number, a) @ matrix.T)
+        return weights
+
+
+def _codes(
+    outputs: FloatArray, width: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Where each hidden unit is to be on, and which samples count for it, both (N, width)."""
+    classes = outputs if outputs.shape[1] > 1 else np.hstack([outputs, 1.0 - outputs])
+    label, count = classes.argmax(axis=1), classes.shape[1]
+    coded = min(width, count if count > 2 else 1)  # of two classes one unit tells both
+    on = rng.permuted(np.tile(np.arange(count) % 2, (width, 1)), axis=1).T.astype(float)
+    on[:, :coded] = class_codes(count, max(coded, 2))[:, :coded] > 0
+    counted = (rng.random((len(label), width)) < 0.5).astype(float)
+    counted[:, :coded] = 1.0
+    return on[label], counted
+
+
+def _log_odds(a: FloatArray, on: FloatArray, counted: FloatArray, K: float) -> FloatArray:
+    """Weights, threshold last, of the log odds of on against off, shape (units, n + 1).
+
+    The explicit solution reads [u, 1 - u] with inputs u = (a - low) / (high - low) in [0, 1]; what
+    it computes is affine in a.
+    """
+    low, high = a.min(), a.max()
+    width = max(float(high - low), 1e-300)
+    u = (a - low) / width
+    n, units = a.shape[1], on.shape[1]
+    both = np.hstack([on * counted, (1.0 - on) * counted])
+    U = explicit_weights(scaled_rows(np.hstack([u, 1.0 - u]), K), both, K)
+    V = (U[:, :units] - U[:, units:]) * (K / n)
+    matrix = ((V[:n] - V[n:]) / width).T
+    threshold = V[n:].sum(axis=0) - low * matrix.sum(axis=1)
+    return np.hstack([matrix, threshold[:, None]])

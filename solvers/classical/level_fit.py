@@ -1,0 +1,244 @@
+"""From real weights to a network's levels, a layer at a time: by nearest level, greedily, by QUBO.
+
+A layer reads inputs A, shape (N, n + 1), its last column the constant that goes with a threshold,
+and is to have the pre-activations t_j of a real network.  At a scale s the levels q of neuron j are
+to make
+
+    |A q - s t_j|^2  =  q'Gq - 2 s q'c_j + s^2 |t_j|^2,    G = A'A,  c_j = A't_j
+
+small.  The nearest levels of s v_j do not look at it.  Coordinate descent moves one weight at a
+time to its best level.  As q is affine in its bits, the least q is the ground state of a QUBO.
+[Optimal brain quantization: Frantar and Alistarh 2022; rounding as a QUBO: Nagel et al. 2020.]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.codes import WeightCode
+from solvers.oracles.base import QUBO
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+BitArray = npt.NDArray[np.int8]
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+QUANTILES = (0.5, 0.7, 0.85, 0.95, 1.0)
+"""Scales take these quantiles of a neuron's |v| to the code's largest level."""
+
+SHARES = (0.5, 0.25, 0.125)
+"""Further scales take the largest |v| to these shares of that level: with opposite weights on units
+that agree an output can be small where no level is."""
+
+SWEEPS = 20
+"""Most passes of coordinate descent over a layer's weights."""
+
+
+def nearest(code: WeightCode, wanted: FloatArray) -> FloatArray:
+    """Nearest levels of a code; the higher of two that are as near.
+
+    Examples
+    --------
+    >>> from formulations.codes import ternary
+    >>> nearest(ternary(), np.array([-3.0, -0.2, 0.5])).tolist()
+    [-1.0, 0.0, 1.0]
+    """
+    levels = code.levels.astype(float)
+    middles = (levels[1:] + levels[:-1]) / 2
+    return np.asarray(levels[np.searchsorted(middles, wanted, side="right")])
+
+
+def class_targets(problem: TrainingProblem) -> FloatArray:
+    """Where each output is to be large, shape (N, C) of 0 and 1: beyond the middle of the targets.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> class_targets(TrainingProblem(Network.dense([1, 1]), [[1], [2]], [-1, 1])).tolist()
+    [[0.0], [1.0]]
+    """
+    middle = (problem.targets.min() + problem.targets.max()) / 2
+    return np.asarray(problem.targets[problem.target_index] > middle, dtype=float)
+
+
+def read_by_layer(problem: TrainingProblem, number: int, a: FloatArray) -> FloatArray:
+    """Activations (N, n) and the constant that a threshold of layer ``number`` (from 0) counts."""
+    return np.concatenate([a, np.full((len(a), 1), float(problem.units[number]))], axis=1)
+
+
+def real_pre_activations(problem: TrainingProblem, weights: list[FloatArray]) -> list[FloatArray]:
+    """z of every layer of the network with real weights, (n_l, n_{l-1} + 1) each, in its lattice.
+
+    Activations are the network's own, read between the integers too.
+    """
+    a: FloatArray = problem.X.astype(float)
+    result = []
+    for number, matrix in enumerate(weights):
+        result.append(read_by_layer(problem, number, a) @ matrix.T)
+        if number < len(problem.splines):
+            a = problem.splines[number].units(result[-1])
+    return result
+
+
+@dataclass(frozen=True)
+class LayerFit:
+    """The least-squares problem of one layer's levels.
+
+    Parameters
+    ----------
+    codes : (WeightCode, WeightCode or None)
+        Of weights and thresholds.
+    real : ndarray, shape (n_out, m)
+        Real weights v_j, thresholds last.
+    gram : ndarray, shape (m, m)
+        G = A'A.
+    cross : ndarray, shape (n_out, m)
+        c_j = A't_j.
+    free : ndarray of bool, shape (n_out, m)
+        What may change.
+    fixed : ndarray, shape (n_out, m)
+        Levels of the rest.
+    """
+
+    codes: tuple[WeightCode, WeightCode | None]
+    real: FloatArray
+    gram: FloatArray
+    cross: FloatArray
+    free: BoolArray
+    fixed: FloatArray
+
+    @classmethod
+    def of(
+        cls,
+        problem: TrainingProblem,
+        number: int,
+        inputs: FloatArray,
+        real: FloatArray,
+        targets: FloatArray,
+    ) -> LayerFit:
+        """Layer ``number`` (from 0) with inputs (N, m), real weights and their pre-activations."""
+        layer, free = problem.network.layers[number], problem.free_layers[number]
+        may_change = np.asarray((free.slot >= 0).any(axis=2))
+        fixed = free.fixed.astype(float)
+        if layer.bias_code is None:
+            may_change[:, -1], fixed[:, -1] = False, 0.0
+        return cls(
+            (layer.code, layer.bias_code),
+            real,
+            inputs.T @ inputs,
+            targets.T @ inputs,
+            may_change,
+            fixed,
+        )
+
+    def _code(self, column: int) -> WeightCode:
+        """Code of a column that may change."""
+        weights, thresholds = self.codes
+        code = weights if column < len(self.gram) - 1 else thresholds
+        assert code is not None
+        return code
+
+    def scales(self) -> FloatArray:
+        """Scales of each neuron worth trying, shape (S, n_out)."""
+        largest = float(np.abs(self.codes[0].levels).max())
+        sizes = np.quantile(np.abs(self.real[:, :-1]), QUANTILES, axis=1)
+        floor = 1e-9 * np.abs(self.real).max(initial=1e-290)
+        scales = largest / np.maximum(sizes, floor)
+        return np.concatenate([scales, np.multiply.outer(SHARES, scales[-1])])
+
+    def nearest(self, scales: FloatArray) -> FloatArray:
+        """Nearest levels of s v, shape (S, n_out) -> (S, n_out, m)."""
+        code, bias_code = self.codes
+        wanted = scales[..., None] * self.real
+        levels = nearest(code, wanted)
+        if bias_code is not None:
+            levels[..., -1] = nearest(bias_code, wanted[..., -1])
+        return np.where(self.free, levels, self.fixed)
+
+    def descended(self, levels: FloatArray, scales: FloatArray) -> FloatArray:
+        """Levels (S, n_out, m) after coordinate descent on |A q - s t|^2 until none is better."""
+        levels = levels.copy()
+        slope = levels @ self.gram - scales[..., None] * self.cross
+        for _ in range(SWEEPS):
+            moved = False
+            for i in np.flatnonzero(self.free.any(axis=0)).tolist():
+                step = self._code(i).levels - levels[..., i, None]
+                change = step * (step * self.gram[i, i] + 2.0 * slope[..., i, None])
+                best = np.argmin(change, axis=-1)[..., None]
+                gain = np.take_along_axis(change, best, -1)[..., 0]
+                better = self.free[:, i] & (gain < -1e-9 * max(1.0, self.gram[i, i]))
+                if better.any():
+                    moved = True
+                    move = np.where(better, np.take_along_axis(step, best, -1)[..., 0], 0.0)
+                    levels[..., i] += move
+                    slope += move[..., None] * self.gram[i]
+            if not moved:
+                break
+        return levels
+
+    def likeness(self, levels: FloatArray) -> FloatArray:
+        """Cosine of the angle between A q and t, (S, n_out, m) -> (S, n_out), up to |t|."""
+        size = np.sqrt(np.maximum(((levels @ self.gram) * levels).sum(axis=-1), 1e-300))
+        return np.asarray((levels * self.cross).sum(axis=-1) / size)
+
+    def qubo(self, neuron: int, scale: float) -> tuple[QUBO, RowBits]:
+        """The QUBO of one neuron's levels at a scale, and how to read its samples."""
+        bits = RowBits.of(self, neuron)
+        quadratic = bits.matrix.T @ self.gram @ bits.matrix
+        linear = 2.0 * bits.matrix.T @ (self.gram @ bits.offset - scale * self.cross[neuron])
+        # more than any change of one weight could gain
+        price = 2.0 * float(np.abs(linear).sum() + np.abs(quadratic).sum())
+        for word in bits.one_hot:  # price (1 - sum of the word's bits)^2
+            quadratic[np.ix_(word, word)] += price
+            linear[word] -= 2.0 * price
+        heads, tails = np.triu_indices(len(linear), 1)
+        return QUBO(linear + np.diag(quadratic), heads, tails, 2.0 * quadratic[heads, tails]), bits
+
+
+@dataclass(frozen=True)
+class RowBits:
+    """A neuron's levels as q = offset + matrix x of bits x.
+
+    Parameters
+    ----------
+    offset : ndarray, shape (m,)
+    matrix : ndarray, shape (m, bits)
+    one_hot : list of ndarray
+        Bits of each word of which exactly one is set.
+    """
+
+    offset: FloatArray
+    matrix: FloatArray
+    one_hot: list[IntArray]
+
+    @classmethod
+    def of(cls, fit: LayerFit, neuron: int) -> RowBits:
+        """The free levels of a neuron."""
+        offset = fit.fixed[neuron].copy()
+        rows: list[int] = []
+        coefficients: list[int] = []
+        one_hot = []
+        for i in np.flatnonzero(fit.free[neuron]).tolist():
+            code = fit._code(i)
+            if code.one_hot:
+                one_hot.append(np.arange(len(rows), len(rows) + code.bits))
+            offset[i] = code.offset
+            rows += [i] * code.bits
+            coefficients += code.coefficients
+        matrix = np.zeros((len(offset), len(rows)))
+        matrix[rows, np.arange(len(rows))] = coefficients
+        return cls(offset, matrix, one_hot)
+
+    def levels(self, x: BitArray) -> FloatArray:
+        """Levels of samples, shape (R, bits) -> (R, m); a broken word keeps its first set bit."""
+        x = x.copy()
+        for word in self.one_hot:
+            x[:, word] = np.arange(len(word)) == np.argmax(x[:, word], axis=1)[:, None]
+        return np.asarray(self.offset + x @ self.matrix.T)

@@ -1,0 +1,275 @@
+"""Rounding: a network trained with real weights, put on the levels of its code afterwards.
+
+Layer by layer, from the first to the last, the levels are to give the pre-activations of the real
+network on the inputs that the rounded layers before it now produce: by the nearest level, greedily,
+or as the ground state of a QUBO; see :mod:`solvers.classical.level_fit`.  What comes out is scored
+by the real loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError, choose
+from formulations.network import Weights
+from solvers.checkpoint import EVERY, Checkpoint, Folder
+from solvers.classical.level_fit import LayerFit, read_by_layer, real_pre_activations
+from solvers.classical.straight_through import FALL, Latent
+from solvers.options import check_whole
+from solvers.oracles.annealing import Annealer
+from solvers.oracles.base import Oracle
+from solvers.result import Callback, Result, Run
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+BitArray = npt.NDArray[np.int8]
+FloatArray = npt.NDArray[np.float64]
+
+METHODS = ["nearest", "greedy", "qubo"]
+
+
+@runtime_checkable
+class RealWeights(Protocol):
+    """Where real weights come from; an object of plain options."""
+
+    def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
+        """Real weights of the problem's network in units of its levels, thresholds last.
+
+        Arrays of shape (n_l, n_{l-1} + 1); a network without thresholds follows, as far as it can,
+        the pre-activations that they give.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class RealTraining:
+    """Real weights by gradients: the straight-through estimator without its rounding.
+
+    Weights stay within the code's range, and activations are the network's own.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the data for each learning rate.
+    rates : sequence of float
+        Learning rates; the weights with the least loss of all of them are taken.
+    batch : int
+        Samples of a gradient step.
+    """
+
+    epochs: int = 50
+    rates: tuple[float, ...] = (0.01, 0.03, 0.1)
+    batch: int = 20
+
+    def __post_init__(self) -> None:
+        check_whole("epochs", self.epochs)
+        check_whole("batch", self.batch)
+        if not self.rates or not all(0 < r < np.inf for r in self.rates):
+            raise InvalidInputError(f"rates={self.rates!r}: expected positive learning rates")
+
+    def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
+        """The trained weights."""
+        latent, best, least = _Unrounded(problem, rng), None, np.inf
+        for number, (rate, stream) in enumerate(
+            zip(self.rates, rng.spawn(len(self.rates)), strict=True)
+        ):
+            latent.begin(number, stream)
+            for epoch in range(1, self.epochs + 1):
+                latent.epoch(self.batch, rate * (1.0 - FALL * epoch / self.epochs))
+                weights = latent.levels()
+                outputs = np.rint(real_pre_activations(problem, weights)[-1]).astype(np.int64)
+                loss = float(problem.output_losses(outputs).sum())
+                if loss < least:
+                    best, least = weights, loss
+        assert best is not None
+        return best
+
+
+class _Unrounded(Latent):
+    """Latent weights that count as they are, in units of the levels."""
+
+    def levels(self) -> list[FloatArray]:
+        """Real weights, thresholds last, of every layer."""
+        result = []
+        for number, layer in enumerate(self.problem.network.layers):
+            matrix = self.values[number] * np.abs(layer.code.levels).max()
+            matrix[:, -1] = 0.0
+            if layer.bias_code:
+                matrix[:, -1] = self.values[number][:, -1] * np.abs(layer.bias_code.levels).max()
+            result.append(np.where(self.free[number], matrix, self.fixed[number]))
+        return result
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """Post-training rounding of a network with real weights.
+
+    Parameters
+    ----------
+    method : {"nearest", "greedy", "qubo"}
+        How a layer is rounded.
+    weights : RealWeights, optional
+        Where the real weights come from: ``RealTraining()`` if None, an ``ExplicitSoftmax`` or a
+        ``ManifoldNetwork``.
+    oracle : Oracle, optional
+        Of ``qubo``; None takes an annealer of 10 reads and 200 sweeps.
+    draws : int or None
+        Real networks that are rounded, each from its own random stream; None goes on to the time
+        limit.
+    seed : int
+        Same seed, same result, unless the time limit cuts in.
+    time_limit : float, optional
+        Seconds; looked at between two draws, and between two neurons of ``qubo``, which leaves the
+        rest to ``greedy``.
+    callbacks : tuple of callable
+        Called after each draw with a ``Progress``; one that returns True stops the run.
+    checkpoint : path-like, optional
+        Folder for a checkpoint, from which the same call goes on: see :mod:`solvers.checkpoint`.
+    checkpoint_every : float
+        Seconds between two checkpoints; 0 saves after every step.
+
+    Raises
+    ------
+    InvalidInputError
+        For values out of range and unknown names.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> X, y = [[1, 1, 1], [1, -1, 1], [-1, 1, -1], [-1, -1, -1]], [1, 1, -1, -1]
+    >>> problem = TrainingProblem(Network.dense([3, 1]), X, y)
+    >>> Rounding("greedy", seed=0).solve(problem).loss
+    0.0
+    """
+
+    method: str = "greedy"
+    weights: RealWeights | None = None
+    oracle: Oracle | None = None
+    draws: int | None = 4
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+    def __post_init__(self) -> None:
+        choose("rounding method", self.method, METHODS)
+        check_whole("seed", self.seed, least=0)
+        if self.draws is not None:
+            check_whole("draws", self.draws)
+        elif self.time_limit is None:
+            raise InvalidInputError("draws=None never ends: give a time_limit or a number")
+        if self.weights is not None and not isinstance(self.weights, RealWeights):
+            raise InvalidInputError(
+                f"weights={self.weights!r}: expected an object with real_weights(problem, rng), "
+                "such as RealTraining() or ExplicitSoftmax()"
+            )
+        Run(time_limit=self.time_limit)  # refuses a limit that is none
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Round real weights to the free weight bits of ``problem``.
+
+        Returns
+        -------
+        Result
+            ``history`` has a row per draw: its ``loss`` and the ``best_loss`` so far;
+            ``info["draws"]`` is their number.
+        """
+        run = Run(
+            time_limit=self.time_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, problem),
+            oracle=self.oracle or Annealer(reads=10, sweeps=200),
+        )
+        source = self.weights or RealTraining()
+        rng = np.random.default_rng(self._seed(0))
+        anything = rng.integers(0, 2, problem.num_free_bits).astype(np.int8)
+        anything = problem.repair_bits(anything)  # an answer however early it is stopped
+        run.incumbent.offer(anything[None], problem.losses(anything))
+        with run.guarded():
+            run.resume()
+            for t in run.steps(self.draws):
+                seed, oracle_seed = self._seed(t).spawn(2)
+                real = source.real_weights(problem, np.random.default_rng(seed))
+                bits = self._rounded(problem, real, run, oracle_seed)
+                loss = float(problem.losses(bits)[0])
+                run.incumbent.offer(bits[None], [loss])
+                run.history.record(iteration=t, loss=loss, best_loss=run.incumbent.loss)
+        return run.result(problem, draws=len(run.history))
+
+    def _seed(self, number: int) -> np.random.SeedSequence:
+        """Random stream of a draw."""
+        return np.random.SeedSequence(self.seed, spawn_key=(number,))
+
+    def _rounded(
+        self,
+        problem: TrainingProblem,
+        real: list[FloatArray],
+        run: Run,
+        seed: np.random.SeedSequence,
+    ) -> BitArray:
+        """Free weight bits of real weights, rounded from the first layer to the last."""
+        targets = real_pre_activations(problem, real)
+        a: FloatArray = problem.X.astype(float)
+        matrices, biases = [], []
+        for number, layer in enumerate(problem.network.layers):
+            inputs = read_by_layer(problem, number, a)
+            fit = LayerFit.of(problem, number, inputs, real[number], targets[number])
+            last = number == len(problem.splines)
+            levels = self._layer(problem, fit, inputs, last, run, seed).astype(np.int64)
+            matrices.append(levels[:, :-1])
+            biases.append(levels[:, -1] if layer.bias_code else None)
+            if not last:
+                a = problem.splines[number].units(inputs @ levels.T)
+        return problem.bits_from_weights(Weights(tuple(matrices), tuple(biases), problem.splines))
+
+    def _layer(
+        self,
+        problem: TrainingProblem,
+        fit: LayerFit,
+        inputs: FloatArray,
+        last: bool,
+        run: Run,
+        seed: np.random.SeedSequence,
+    ) -> FloatArray:
+        """Levels of one layer, each neuron at the best of several scales, shape (n_out, m).
+
+        The best scale is that with the least real loss in the last layer, and that whose
+        pre-activations are most like the real ones, up to their size, in all others.
+        """
+
+        def worth(levels: FloatArray) -> FloatArray:
+            """Of each (scale, neuron), more being better."""
+            if not last:
+                return fit.likeness(levels)
+            z = (inputs @ levels.swapaxes(-1, -2)).astype(np.int64)
+            return np.asarray(-problem.output_losses(z).sum(axis=-2))
+
+        scales = fit.scales()
+        levels = fit.nearest(scales)
+        if self.method != "nearest":
+            levels = fit.descended(levels, scales)
+        neurons = np.arange(levels.shape[1])
+        best = np.argmax(worth(levels), axis=0)
+        chosen = levels[best, neurons]
+        if self.method == "qubo":
+            for j in neurons[fit.free.any(axis=1)]:
+                if run.exhausted():
+                    break
+                found = self._sampled(fit, j, float(scales[best[j], j]), run, seed)
+                sampled = np.repeat(chosen[None], len(found), axis=0)
+                sampled[:, j] = found
+                chosen = sampled[np.argmax(worth(sampled)[:, j])]
+        return np.asarray(chosen)
+
+    def _sampled(
+        self, fit: LayerFit, neuron: int, scale: float, run: Run, seed: np.random.SeedSequence
+    ) -> FloatArray:
+        """Levels of one neuron that the oracle finds, shape (R, m)."""
+        qubo, bits = fit.qubo(neuron, scale)
+        return bits.levels(run.ask(qubo, seed.spawn(1)[0]).x)
