@@ -17,7 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 SOLVER_NAMES = (
     "qcgd, qcgd-cold, penalty, random, annealing, restricted, straight-through, "
-    "random-features, exact"
+    "random-features, explicit, manifold, rounding, rounding-qubo, exact"
 )
 """What ``--help`` lists; the table itself is ``qnn.training.SOLVERS``, not loaded for help."""
 
