@@ -56,7 +56,8 @@ def domains(cqm: dimod.ConstrainedQuadraticModel) -> dict[Hashable, tuple[float,
     ]
     numbers = range(reduced.num_variables())
     values, names = presolver.restore_samples((np.array(corners).reshape(2, -1), numbers))
-    low, high = values.min(axis=0).tolist(), values.max(axis=0).tolist()
+    low = (np.ceil(values.min(axis=0) - RTOL) + 0.0).tolist()  # no -0.0
+    high = np.floor(values.max(axis=0) + RTOL).tolist()
     return dict(zip(names, zip(low, high, strict=True), strict=True))
 
 

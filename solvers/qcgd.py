@@ -10,8 +10,8 @@
 Q-FW [Yurtsever, Birdal, Golyanik, ECCV 2022, arXiv 2203.12633], which is CGAL [Yurtsever, Fercoq,
 Cevher 2019] with a QUBO as linear minimisation oracle; for networks arXiv 2506.18240.  Ours: rows
 whose residual cannot be negative start with the multiplier beta0, so that the first atom already
-feels them; every sample of every read is scored; and most calls start the oracle, where it can be
-started, from completed points of the best candidates so far.
+feels them; every sample of every read is scored, and repaired; and most calls start the oracle,
+where it can be started, from completed points of the best candidates so far.
 """
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from formulations.errors import InvalidInputError
+from formulations.errors import InvalidInputError, choose
 from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
+from solvers.descent import ROWS, Descent
 from solvers.lifting import Lifting
 from solvers.options import check_whole
-from solvers.oracles import QUBO, Annealer, Oracle, Samples, WarmOracle
+from solvers.oracles import Annealer, Oracle
+from solvers.oracles.base import FloatArray
+from solvers.repair import Repair
 from solvers.result import Callback, Result, Run, Status
+from solvers.search import Search
 from solvers.targets import ModelTarget, Pool, Target, TrainingTarget, WithSlack
 
 if TYPE_CHECKING:
@@ -37,15 +40,13 @@ if TYPE_CHECKING:
 
     from formulations import TrainingProblem
 
-BitArray = npt.NDArray[np.int8]
-FloatArray = npt.NDArray[np.float64]
-
-RAISE, MOST = 1.05, 1e4
-"""Factor on beta0 of an iteration that calls for it, and the cap of beta0.  The multipliers grow by
-themselves; a larger factor overshoots."""
-
 PATIENCE = 10
 """Iterations without a new candidate in the pool after which beta0 is raised."""
+
+
+def fitted_annealer(num_variables: int) -> Annealer:
+    """The oracle of a run that is given none."""
+    return Annealer(reads=20, sweeps=25)
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class QCGD:
         point, or nothing new, is met.
     dual_step : float
         gamma in units of beta0.
+    capped : bool
+        Whether the dual step is capped as in CGAL, see :class:`~solvers.descent.Descent`.
+    rows : {"both", "mean", "square"}
+        Lifted rows that get multipliers: (i) and (ii) of :mod:`solvers.lifting`, (i) alone, or (ii)
+        alone wherever a row has one.
     pool : int
         Best candidates kept as starting points.
     fresh : int
@@ -71,6 +77,11 @@ class QCGD:
     slack : bool
         Whether inequalities get slack words, whose squared rows (ii) make the relaxation exact;
         without, their averaged residual is projected.
+    repair : bool
+        Whether samples of a constrained model are repaired, see :mod:`solvers.repair`; weights need
+        none.  ``info["oracle_best"]`` is what the oracle found by itself.
+    patience : int, optional
+        Iterations without a better incumbent after which the run ends; None: all of them.
     encoding : str, optional
         Of a training problem's model.
     seed : int
@@ -96,9 +107,13 @@ class QCGD:
     iterations: int = 100
     beta0: float | None = None
     dual_step: float = 0.1
+    capped: bool = False
+    rows: str = "both"
     pool: int = 10
     fresh: int = 10
     slack: bool = True
+    repair: bool = True
+    patience: int | None = None
     encoding: str | None = None
     seed: int = 0
     time_limit: float | None = None
@@ -110,6 +125,9 @@ class QCGD:
     def __post_init__(self) -> None:
         for name in ("iterations", "pool", "fresh"):
             check_whole(name, getattr(self, name))
+        if self.patience is not None:
+            check_whole("patience", self.patience)
+        choose("rows", self.rows, ROWS)
         for name in ("beta0", "dual_step"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < np.inf:
@@ -134,174 +152,141 @@ class QCGD:
         return run.result(problem, lower_bound=descent.bound, **descent.info())
 
     def sample_cqm(self, cqm: dimod.ConstrainedQuadraticModel) -> dimod.SampleSet:
-        """Solve a dimod CQM of binary, spin or integer variables, rows linear or products.
+        """Solve a dimod CQM, with no penalty weight to choose.
+
+        Variables are binary, spin or integer; rows linear or quadratic, hard or soft; coefficients
+        whole or fractional.  It is presolved first: see :class:`formulations.prepared.Prepared`.
 
         Returns
         -------
         dimod.SampleSet
-            The best points met, feasible ones first, as ``SampleSet.from_samples_cqm`` judges them;
-            ``info`` has the status, the bound or None, calls, reads, seconds, beta0.
+            The best feasible points met, as ``SampleSet.from_samples_cqm`` judges them, best first;
+            infeasible ones if there are no others; no points if presolve proves that none is
+            feasible.  ``info`` has
+
+            - ``status``, ``lower_bound`` (None if none is proven), ``infeasibility``: None if the
+              first sample is feasible, ``"model"`` if it is proven that none can be, else
+              ``"search"``; ``reason`` of a proof or of an early end;
+            - ``residuals``: by how much the first sample violates each constraint that it violates;
+            - ``oracle_calls``, ``oracle_reads``, ``oracle_seconds`` and ``seconds``;
+            - ``multipliers`` in the units of the rows, ``coefficient_range`` of the last QUBO and
+              ``beta0``;
+            - ``bits``, ``bits_after_presolve``, ``rows_after_presolve`` and
+              ``products_after_presolve``; ``num_variables`` and ``couplers`` of the QUBO, slack
+              bits included;
+            - ``history`` of each iteration.
 
         Raises
         ------
         InvalidInputError
-            For what the model cannot hold, by name.
+            Before any work, for what cannot be done exactly, by name: real variables, integers of
+            too wide a range, soft constraints whose coefficients have no common step.
+
+        Examples
+        --------
+        >>> import dimod
+        >>> i, x, y = dimod.Integer("i", upper_bound=5), dimod.Binary("x"), dimod.Binary("y")
+        >>> cqm = dimod.ConstrainedQuadraticModel()
+        >>> cqm.set_objective(x - i)
+        >>> _ = cqm.add_constraint(i * x + 2 * y == 4, label="product")
+        >>> samples = QCGD(iterations=20, seed=1).sample_cqm(cqm)
+        >>> print(samples.first.energy, samples.info["infeasibility"])
+        -3.0 None
         """
-        import dimod
+        from solvers.cqm_sampler import solve_cqm
 
-        from formulations.exchange import read_cqm
+        return solve_cqm(cqm, self._descend)
 
-        model, readout = read_cqm(cqm)
-        run, descent = self._descend(ModelTarget(model), model)
-        about_checkpoint = run.end()
-        samples = dimod.SampleSet.from_samples_cqm(
-            [readout.sample(x) for x in descent.pool.bits], cqm
-        )
-        order = np.lexsort((samples.record.energy, ~samples.record.is_feasible))
-        info = {
-            "status": run.status.value,
-            "lower_bound": descent.bound,
-            "oracle_calls": run.ledger.calls,
-            "oracle_reads": run.ledger.reads,
-            "oracle_seconds": run.ledger.seconds,
-            "seconds": run.seconds,
-            **descent.info(),
-            **about_checkpoint,
-        }
-        return dimod.SampleSet(samples.record[order], samples.variables, info, samples.vartype)
-
-    def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, _Descent]:
+    def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, Loop]:
         """The loop, whatever the samples are worth."""
+        repair, ceiling = None, np.inf
+        if isinstance(target, ModelTarget):
+            repair, ceiling = Repair(target.model) if self.repair else None, target.ceiling
+        if self.slack and not target.model.equality.all():
+            target = WithSlack(target)
+        descent = Descent(target.model, self.beta0, self.dual_step, self.capped, self.rows)
+        search = Search(target, self.pool, self.fresh, repair, ceiling)
         run = Run(
             time_limit=self.time_limit,
             call_limit=self.call_limit,
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, subject),
-            oracle=self.oracle or Annealer(reads=20, sweeps=25),
+            oracle=self.oracle or fitted_annealer(target.model.num_variables),
         )
-        if self.slack and not target.model.equality.all():
-            target = WithSlack(target)
-        descent = _Descent(target, self.beta0, self.pool)
+        loop = Loop(descent, search)
         with run.guarded():
-            run.resume(descent)
+            run.resume(loop)
             for t in run.steps(self.iterations):
-                beta = descent.beta0 * np.sqrt(t + 1.0)
-                p = descent.projected(descent.y + beta * descent.r)
+                p = descent.multipliers(t)
                 seed = np.random.SeedSequence(self.seed, spawn_key=(t,))
-                samples = self._ask(run, descent.lifting.qubo(p), descent, t, seed)
-                descent.score(samples, run)
+                samples = search.ask(run, descent.lifting.qubo(p), t, seed)
+                search.score(samples, run, seed)
                 descent.certify(samples, p)
-                x = samples.x[0]
-                descent.r += 2.0 / (t + 1.0) * (descent.lifting.residuals(x) - descent.r)
-                gamma = self.dual_step * descent.beta0
-                descent.y = descent.projected(descent.y + gamma * descent.r)
+                descent.step(samples.x[0], t)
                 run.history.record(
                     iteration=t,
                     loss=run.incumbent.loss,
-                    beta=beta,
-                    atom_objective=float(descent.model.objective(x)),
+                    oracle_loss=search.oracle_best.loss,
+                    beta=descent.beta(t),
+                    atom_objective=float(descent.lifting.model.objective(samples.x[0])),
                     oracle_seconds=samples.seconds,
                     **descent.residual_norms(),
                 )
                 if descent.bound is not None and run.incumbent.loss <= descent.bound + 1e-6:
                     run.status = Status.OPTIMAL
                     break
-                if self.beta0 is None and (not descent.feasible or descent.idle >= PATIENCE):
+                if self.patience is not None and search.stale >= self.patience:
+                    break
+                if self.beta0 is None and (not search.feasible_reads or search.idle >= PATIENCE):
                     descent.press()
-        return run, descent
-
-    def _ask(
-        self, run: Run, qubo: QUBO, descent: _Descent, t: int, seed: np.random.SeedSequence
-    ) -> Samples:
-        """One call, from random states or from the pool."""
-        call, draw = seed.spawn(2)
-        if not isinstance(run.oracle, WarmOracle) or (t - 1) % self.fresh == 0:
-            return run.ask(qubo, call)
-        reads = int(getattr(run.oracle, "reads", 1))
-        starts = descent.pool.draw(np.random.default_rng(draw), reads)
-        states = np.stack([descent.target.complete(start) for start in starts])
-        return run.ask(qubo, call, states)
+        return run, loop
 
 
-class _Descent:
-    """What the loop carries: multipliers y, averaged residual r, the pool, the best bound."""
+@dataclass
+class Loop:
+    """What is carried from one iteration to the next, and what is read off in the end."""
 
-    def __init__(self, target: Target, beta0: float | None, pool: int) -> None:
-        self.target, self.model = target, target.model
-        self.lifting = Lifting.of(self.model)
-        self.beta0 = self.lifting.plausible_scale() if beta0 is None else beta0
-        self.pool, self.feasible, self.idle = Pool(pool), False, 0
-        self.bound: float | None = None
-        self.r = np.zeros(
-            self.lifting.num_multipliers
-        )  # it matters to the first call only: eta_1 = 1
-        self.y = np.zeros_like(self.r)
-        _, squares, products = self.lifting.kinds
-        self.y[squares] = self.y[products] = self.beta0
+    descent: Descent
+    search: Search
 
-    def projected(self, p: FloatArray) -> FloatArray:
-        """Multipliers of inequalities cut off at zero."""
-        return np.where(self.lifting.signed, np.maximum(p, 0.0), p)
+    @property
+    def pool(self) -> Pool:
+        """The best candidates, best first."""
+        return self.search.pool
 
-    def score(self, samples: Samples, run: Run) -> None:
-        """Offer every read to the incumbent and to the pool."""
-        candidates, worth = self.target.candidates(samples.x)
-        run.incumbent.offer(candidates, worth)
-        before = self.pool.losses
-        self.pool.add(candidates, worth)
-        self.idle = self.idle + 1 if np.array_equal(before, self.pool.losses) else 0
-        if not self.feasible:
-            best = self.target.complete(self.pool.bits[0])
-            self.feasible = bool(self.model.is_feasible(best))
+    @property
+    def bound(self) -> float | None:
+        """The best bound that an exact oracle has proven."""
+        return self.descent.bound
 
-    def certify(self, samples: Samples, p: FloatArray) -> None:
-        """min_x objective(x) + p'(A(x x') - v), from an exact answer, is a bound for any such p."""
-        if samples.exact:
-            least = samples.energies[0] + float(p @ self.lifting.constant)
-            bound = self.lifting.unit * least + self.model.offset
-            self.bound = bound if self.bound is None else max(self.bound, bound)
+    @property
+    def y(self) -> FloatArray:
+        """The multipliers, in units of the lifting, shape (K,)."""
+        return self.descent.y
 
-    def press(self) -> None:
-        """Raise the scale of all multipliers: nothing feasible has been met, or nothing new."""
-        factor = min(RAISE, MOST / max(self.beta0, 1e-300))
-        self.beta0 *= factor
-        _, squares, products = self.lifting.kinds
-        self.y[squares] *= factor
-        self.y[products] *= factor
-
-    def residual_norms(self) -> dict[str, float]:
-        """Norm of the averaged residual of each kind of row."""
-        mean, squares, products = self.lifting.kinds
-        r = np.where(self.lifting.signed, np.maximum(self.r, 0.0), self.r)
-        return {
-            "residual_mean": float(np.linalg.norm(r[mean])),
-            "residual_square": float(np.linalg.norm(r[squares])),
-            "residual_product": float(np.linalg.norm(r[products])),
-        }
+    @property
+    def lifting(self) -> Lifting:
+        """The lifted rows."""
+        return self.descent.lifting
 
     def info(self) -> dict[str, Any]:
         """Numbers for the result."""
+        search = self.search
+        found = search.oracle_best.loss
         return {
-            "num_variables": self.model.num_variables,
+            "num_variables": self.lifting.model.num_variables,
             "couplers": len(self.lifting.heads),
-            "beta0": self.beta0,
+            "beta0": self.descent.beta0,
+            "oracle_best": found if found <= search.ceiling else None,
+            "oracle_feasible": search.feasible_reads / max(search.reads, 1),
+            "repair_seconds": search.repair_seconds,
         }
 
     def snapshot(self) -> dict[str, Any]:
         """For a checkpoint."""
-        return {
-            "y": self.y,
-            "r": self.r,
-            "beta0": self.beta0,
-            "bound": self.bound,
-            "feasible": self.feasible,
-            "idle": self.idle,
-            "pool": self.pool.snapshot(),
-        }
+        return {"descent": self.descent.snapshot(), "search": self.search.snapshot()}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """From a checkpoint."""
-        self.y, self.r = snapshot["y"], snapshot["r"]
-        self.beta0, self.bound = snapshot["beta0"], snapshot["bound"]
-        self.feasible, self.idle = snapshot["feasible"], snapshot["idle"]
-        self.pool.restore(snapshot["pool"])
+        self.descent.restore(snapshot["descent"])
+        self.search.restore(snapshot["search"])

@@ -31,6 +31,8 @@ class Status(Enum):
 
     OPTIMAL = "optimal"
     """The loss is proven to be the least possible."""
+    INFEASIBLE = "infeasible"
+    """It is proven that no assignment satisfies the model's rows."""
     FINISHED = "finished"
     """All iterations ran; nothing is proven."""
     TIME_LIMIT = "time limit"

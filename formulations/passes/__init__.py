@@ -12,6 +12,7 @@ from formulations.passes.presolve import Presolve
 from formulations.passes.product_reduction import ProductReduction
 from formulations.passes.scaling import Scaling
 from formulations.passes.slack import Slack
+from formulations.passes.smallest import SmallestIntegers
 from formulations.passes.soft import Soft
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Slack",
     "Soft",
     "Integral",
+    "SmallestIntegers",
     "ProductReduction",
     "Penalty",
     "sufficient_penalty",

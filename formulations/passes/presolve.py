@@ -23,19 +23,20 @@ class Presolve:
     """Bounds propagation over linear and product rows.
 
     A bit is fixed if its other value would push a row beyond its right-hand side.  A product with a
-    factor 1 makes its two other bits one variable, and so do two products of the same factors.
-    A product whose u is 0 becomes the row v + w <= 1 of the group ``conflicts``.  Rows that always
-    hold and rows that repeat another are dropped.  The feasible points that are left are exactly
-    those of the original, with the same objective.
+    factor 1 makes its two other bits one variable, and so do two products of the same factors.  A
+    product whose u is 0 becomes the row v + w <= 1 of the group ``conflicts``.  An equality of two
+    bits, such as a one-hot of two, makes one of them the other or its complement.  Rows that
+    always hold and rows that repeat another are dropped.  The feasible points that are left are
+    exactly those of the original, with the same objective.
 
     Examples
     --------
-    >>> model = QCBO.from_arrays([1, 1, 1, 1], [[3, 1, 1, 0]], [4], products=[[3, 0, 1]])
+    >>> model = QCBO.from_arrays([1] * 5, [[3, 1, 1, 1, 0]], [4], products=[[4, 0, 1]])
     >>> smaller, inverse = Presolve().apply(model)
     >>> smaller.labels.strings(), smaller.rows.toarray().tolist(), smaller.num_products
-    (['x[1]', 'x[2]'], [[1.0, 1.0]], 0)
-    >>> inverse.invert([0, 1]).tolist()
-    [1, 0, 1, 0]
+    (['x[1]', 'x[2]', 'x[3]'], [[1.0, 1.0, 1.0]], 0)
+    >>> inverse.invert([0, 1, 0]).tolist()
+    [1, 0, 1, 0, 0]
     """
 
     def accepts(self, model: QCBO) -> bool:
@@ -55,6 +56,8 @@ class Presolve:
         while True:
             step = _decide(model)
             if len(step.kept) == model.num_variables:
+                step = _pair(model)
+            if len(step.kept) == model.num_variables:
                 return _without_repeats(model), total
             model = step.substitute(model)
             total = total.then(step)
@@ -62,33 +65,38 @@ class Presolve:
 
 @dataclass(frozen=True)
 class Substitution:
-    """x_i = y[source_i] + value_i: a variable that was kept, or a constant.
+    """x_i = sign_i y[source_i] + value_i: a variable that was kept, its complement, or a constant.
 
     Parameters
     ----------
     source : ndarray of int, shape (n,)
         Number of the variable of the smaller model, or -1 for none.
+    sign : ndarray of int8, shape (n,)
+        1, or -1 for a complement.
     value : ndarray of int8, shape (n,)
-        The constant, 0 where there is a source.
+        The constant; where there is a source 0, or 1 for a complement.
     kept : ndarray of int, shape (n',)
         Number of the original variable that each variable of the smaller model is, ascending.
     """
 
     source: IntArray
+    sign: BitArray
     value: BitArray
     kept: IntArray
 
     @classmethod
     def identity(cls, num_variables: int) -> Substitution:
         """The substitution that changes nothing."""
-        every = np.arange(num_variables)
-        return cls(every, np.zeros(num_variables, dtype=np.int8), every)
+        every, ones = np.arange(num_variables), np.ones(num_variables, dtype=np.int8)
+        return cls(every, ones, np.zeros_like(ones), every)
 
     def invert(self, x: npt.ArrayLike) -> BitArray:
         """Samples of the smaller model as samples of the original, shape (..., n') -> (..., n)."""
         y = np.asarray(x, dtype=np.int8)
         zero = np.zeros((*y.shape[:-1], 1), dtype=np.int8)  # what the source -1 reads
-        return np.asarray(np.concatenate([y, zero], axis=-1)[..., self.source] + self.value)
+        return np.asarray(
+            self.sign * np.concatenate([y, zero], axis=-1)[..., self.source] + self.value
+        )
 
     def lift(self, x: npt.ArrayLike) -> BitArray:
         """Feasible samples of the original in the smaller model, shape (..., n) -> (..., n')."""
@@ -97,14 +105,18 @@ class Substitution:
     def then(self, later: Substitution) -> Substitution:
         """This substitution, and then a later one of the smaller model's variables."""
         source = np.append(later.source, -1)[self.source]
-        value = np.append(later.value, np.int8(0))[self.source] + self.value
-        return Substitution(source, value, self.kept[later.kept])
+        sign = np.append(later.sign, np.int8(1))[self.source] * self.sign
+        value = self.sign * np.append(later.value, np.int8(0))[self.source] + self.value
+        return Substitution(source, sign, value, self.kept[later.kept])
 
     def substitute(self, model: QCBO) -> QCBO:
-        """The model in the kept variables y, where x = T y + d: Ax = b is ATy = b - Ad."""
+        """The model in the kept variables y, where x = T y + d: Ax = b is ATy = b - Ad.
+
+        Variables of products have to be kept as they are, or to be constants.
+        """
         free = np.flatnonzero(self.source >= 0)
         T = sp.csr_array(
-            (np.ones(len(free)), (free, self.source[free])),
+            (self.sign[free].astype(np.float64), (free, self.source[free])),
             shape=(len(self.source), len(self.kept)),
         )
         d = self.value.astype(np.float64)
@@ -158,7 +170,30 @@ def _decide(model: QCBO) -> Substitution:
     kept = np.flatnonzero((low < high) & (one == np.arange(n)))
     number = np.full(n, -1, dtype=np.int64)
     number[kept] = np.arange(len(kept))
-    return Substitution(number[one], np.where(low == high, low, 0).astype(np.int8), kept)
+    value = np.where(low == high, low, 0).astype(np.int8)
+    return Substitution(number[one], np.ones(n, dtype=np.int8), value, kept)
+
+
+def _pair(model: QCBO) -> Substitution:
+    """Bits that an equality of two makes another bit, or its complement, each bit in one pair."""
+    n, indptr, indices = model.num_variables, model.rows.indptr, model.rows.indices
+    step = Substitution.identity(n)
+    multiplied = np.zeros(n, dtype=np.bool_)
+    multiplied[model.products] = True
+    used = np.zeros(n, dtype=np.bool_)
+    for r in np.flatnonzero(model.equality & (np.diff(indptr) == 2)).tolist():
+        entries = slice(indptr[r], indptr[r + 1])
+        i, j = sorted(indices[entries].tolist(), key=lambda bit: (not multiplied[bit], bit))
+        a, b = model.rows.data[entries]
+        apart = a * b > 0  # a x_i + b x_j = c with both bits free: x_i + x_j = 1, or x_i = x_j
+        if used[[i, j]].any() or (apart and multiplied[j]):
+            continue
+        used[[i, j]] = True
+        step.source[j], step.sign[j], step.value[j] = i, -1 if apart else 1, int(apart)
+    kept = np.flatnonzero(step.source == np.arange(n))
+    number = np.full(n, -1)
+    number[kept] = np.arange(len(kept))
+    return Substitution(number[step.source], step.sign, step.value, kept)
 
 
 def _tighten_by_rows(model: QCBO, low: BitArray, high: BitArray) -> None:

@@ -19,6 +19,7 @@ from formulations.passes import (
     ProductReduction,
     Scaling,
     Slack,
+    SmallestIntegers,
     sufficient_penalty,
 )
 from formulations.passes.slack import SlackWord
@@ -26,7 +27,14 @@ from formulations.qcbo import QCBO
 from tests.strategies import every_point, feasible_points, qcbos
 
 quick = settings(deadline=None, max_examples=60)
-EXACT: list[Pass] = [Slack(), Presolve(), Scaling(), Chain((Presolve(), Slack(), Scaling()))]
+EXACT: list[Pass] = [
+    Slack(),
+    Slack(most_bits=2),
+    Presolve(),
+    SmallestIntegers(),
+    Scaling(),
+    Chain((SmallestIntegers(), Presolve(), Slack(), Scaling())),
+]
 
 
 def solutions(points: np.ndarray, objectives: np.ndarray) -> dict[bytes, float]:
@@ -217,6 +225,38 @@ def test_presolve_propagates_through_a_chain_of_rows_and_products() -> None:
     assert smaller.linear.tolist() == [1, 2]
     assert smaller.offset == 1
     assert inverse.invert([[0, 1]]).tolist() == [[1, 0, 0, 0, 1, 1]]
+
+
+def test_presolve_eliminates_one_of_two_bits_that_an_equality_ties() -> None:
+    # x1 = 1 - x0; x3 = x2; x5 has to stay for its product, and x6 = 1 - x5
+    model = QCBO.from_arrays(
+        [1, 10, 100, 1000, 0, 5, 7],
+        [[1, 1, 0, 0, 0, 0, 0], [0, 0, 2, -2, 0, 0, 0], [0, 0, 0, 0, 0, 3, 3]],
+        [1, 0, 3],
+        quadratic=np.diag([4.0] * 6, 1),
+        products=[[4, 2, 5]],
+    )
+    smaller, inverse = Presolve().apply(model)
+    assert smaller.labels.strings() == ["x[0]", "x[2]", "x[4]", "x[5]"]
+    assert smaller.num_rows == 0
+    points = every_point(4)
+    assert np.allclose(smaller.objective(points), model.objective(inverse.invert(points)))
+    assert model.is_feasible(inverse.invert(points))[smaller.is_feasible(points)].all()
+    assert np.array_equal(inverse.lift(inverse.invert(points)), points)
+
+
+def test_two_products_keep_the_bits_that_an_equality_makes_complements() -> None:
+    model = QCBO.from_arrays(
+        np.zeros(6), [[1, 1, 0, 0, 0, 0]], [1], products=[[2, 0, 3], [4, 1, 5]]
+    )
+    smaller, _ = Presolve().apply(model)
+    assert smaller.num_variables == 6
+
+
+def test_smallest_integers_prove_that_few_bits_cannot_satisfy_a_row() -> None:
+    model = QCBO.from_arrays([0, 0, 0], [[3, 5, 7]], [6], row_labels=["sum"])
+    with pytest.raises(InfeasibleModelError, match=r"'sum' has no setting of its 3 bits"):
+        SmallestIntegers().apply(model)
 
 
 def test_presolve_keeps_the_spelling_of_labels() -> None:

@@ -1,0 +1,92 @@
+"""Inequalities over few bits with the smallest integers that say the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from formulations.errors import InfeasibleModelError
+from formulations.passes.base import Identity
+from formulations.qcbo import QCBO, TOLERANCE, FloatArray
+
+FEW = 10
+"""Bits of a row whose 2^10 settings are looked at."""
+
+LARGEST = 64
+"""Largest coefficient that is tried."""
+
+
+@dataclass(frozen=True)
+class SmallestIntegers:
+    """Inequalities over at most ten bits with small integers in place of their coefficients.
+
+    Coefficients a become round(s a / max|a|) for the scale s = 1, 2, .. 64 that leaves the least
+    range for a slack word, among those with which all settings of the row's bits that satisfy it
+    lie below all that do not.  The feasible points stay the same; a row with coefficients of no
+    common step gets one, and slack words become shorter.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([0, 0, 0], [[31, 57.5, 2**6.5]], [100], equality=[False])
+    >>> smaller, _ = SmallestIntegers().apply(model)
+    >>> smaller.rows.toarray().tolist(), smaller.rhs.tolist()
+    ([[1.0, 1.0, 2.0]], [2.0])
+    """
+
+    def accepts(self, model: QCBO) -> bool:
+        """Any model is accepted."""
+        return True
+
+    def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
+        """The model with smaller rows.
+
+        Raises
+        ------
+        InfeasibleModelError
+            If no setting of a row's few bits satisfies it.
+        """
+        rows, rhs = model.rows.copy(), model.rhs.copy()
+        length = np.diff(rows.indptr)
+        for r in np.flatnonzero((length > 0) & (length <= FEW)).tolist():
+            entries = slice(rows.indptr[r], rows.indptr[r + 1])
+            a, b = rows.data[entries], float(rhs[r])
+            if (np.abs(a) == 1.0).all():
+                continue
+            settings = _settings(len(a))
+            values = settings @ a
+            holds = values <= b + TOLERANCE
+            if model.equality[r]:
+                holds &= values >= b - TOLERANCE
+            if not holds.any():
+                raise InfeasibleModelError(
+                    f"row {model.row_labels[r]!r} has no setting of its {len(a)} bits that "
+                    "satisfies it; look for a wrong coefficient or right-hand side"
+                )
+            if not model.equality[r] and not holds.all():
+                rows.data[entries], rhs[r] = _smallest(a, b, settings, holds)
+        rows = sp.csr_array(rows)
+        rows.eliminate_zeros()
+        return replace(model, rows=rows, rhs=rhs), Identity()
+
+
+def _settings(count: int) -> FloatArray:
+    """All settings of some bits, shape (2^count, count)."""
+    return ((np.arange(2**count)[:, None] >> np.arange(count)) & 1).astype(np.float64)
+
+
+def _smallest(
+    a: FloatArray, b: float, settings: FloatArray, holds: npt.NDArray[np.bool_]
+) -> tuple[FloatArray, float]:
+    """The smallest coefficients and right-hand side of the row a'x <= b, which may be its own."""
+    scales = np.arange(1, LARGEST + 1)
+    rounded = np.rint(scales[:, None] * (a / np.abs(a).max()))
+    values = rounded @ settings.T
+    edge = values[:, holds].max(axis=1)
+    same = edge < values[:, ~holds].min(axis=1)
+    ranges = np.where(same, edge - values.min(axis=1), np.inf)
+    best = int(np.argmin(ranges))
+    own = b - np.minimum(a, 0.0).sum() if (a == np.rint(a)).all() else np.inf
+    return (rounded[best], float(edge[best])) if ranges[best] < own else (a, b)

@@ -1,0 +1,94 @@
+"""A CQM made ready for a solver of models over bits, with the way back to its own variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.domains import domains
+from formulations.passes import Chain, Identity, Integral, Inverse, Presolve, SmallestIntegers
+from formulations.qcbo import QCBO, BitArray, FloatArray
+from formulations.reading import Reading, read
+
+if TYPE_CHECKING:
+    import dimod
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A smaller model with the same optimum as a CQM.
+
+    Parameters
+    ----------
+    cqm : dimod.ConstrainedQuadraticModel
+    reading : Reading
+        The CQM in bits.
+    model : QCBO
+        What is left of it.
+    inverse : Inverse
+        From the bits of ``model`` to those of the reading.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> i, x, y = dimod.Integer("i", upper_bound=9), dimod.Binary("x"), dimod.Binary("y")
+    >>> cqm = dimod.ConstrainedQuadraticModel()
+    >>> cqm.set_objective(-i * x)
+    >>> _ = cqm.add_constraint(2 * i + x <= 7)
+    >>> _ = cqm.add_constraint(x + y == 1)
+    >>> prepared = Prepared.of(cqm)
+    >>> prepared.model.labels.strings()  # i <= 3, and y is the complement of x
+    ['x', 'i[bit=0]', 'i[bit=1]']
+    >>> list(cqm.variables), prepared.values([[1, 1, 1]]).tolist()
+    (['x', 'i', 'y'], [[1.0, 3.0, 0.0]])
+    """
+
+    cqm: dimod.ConstrainedQuadraticModel
+    reading: Reading
+    model: QCBO
+    inverse: Inverse
+
+    @classmethod
+    def of(cls, cqm: dimod.ConstrainedQuadraticModel, *, presolve: bool = True) -> Prepared:
+        """Read ``cqm``, its rows as integers where they have a step, and presolve it.
+
+        Raises
+        ------
+        InvalidInputError
+            For what cannot be done exactly, by name: see :func:`formulations.reading.read`.
+        InfeasibleModelError
+            If it is proven that no assignment satisfies the rows.
+        """
+        reading = read(cqm, domains(cqm) if presolve else None)
+        model, _ = Integral(reading.tolerance).apply(reading.model)
+        if not presolve:
+            return cls(cqm, reading, model, Identity())
+        model, inverse = Chain((Presolve(), SmallestIntegers(), Presolve())).apply(model)
+        return cls(cqm, reading, model, inverse)
+
+    def settled(self, x: npt.ArrayLike) -> BitArray:
+        """Samples of ``model`` whose products and excess bits are what the other bits imply."""
+        return self.inverse.lift(self.reading.settled(self.inverse.invert(x)))
+
+    def values(self, x: npt.ArrayLike) -> FloatArray:
+        """Values of the CQM's variables, in its order: samples (..., n) -> (..., V)."""
+        return self.reading.readout.values(self.inverse.invert(x))
+
+    def samples(self, x: npt.ArrayLike) -> dimod.SampleSet:
+        """Distinct samples, judged by dimod, best first; infeasible ones only if all are.
+
+        So that ``.first`` of the set, which asks for the least energy alone, is what was looked for.
+        """
+        import dimod
+
+        values = np.unique(self.values(x), axis=0)
+        judged = dimod.SampleSet.from_samples_cqm(
+            (values.astype(np.int64), list(self.cqm.variables)), self.cqm
+        )
+        feasible = judged.record.is_feasible
+        order = np.argsort(judged.record.energy, kind="stable")
+        best = judged.record[order[feasible[order]] if feasible.any() else order]
+        return dimod.SampleSet(best, judged.variables, judged.info, judged.vartype)

@@ -1,0 +1,262 @@
+"""QCGD for dimod's constrained models: presolve, the descent, and an answer in their own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from formulations.errors import InfeasibleModelError, InvalidInputError, choose
+from formulations.prepared import Prepared
+from formulations.qcbo import QCBO
+from solvers.lifting import Lifting, row_scales
+from solvers.oracles import Annealer
+from solvers.qcgd import QCGD
+from solvers.result import Ledger, Run, Status
+from solvers.targets import BitArray, FloatArray, ModelTarget, Pool, Target
+
+if TYPE_CHECKING:
+    import dimod
+
+
+class Descent(Protocol):
+    """What is read off a descent that has ended: QCGD's own, or another's."""
+
+    pool: Pool
+    bound: float | None
+    y: FloatArray
+    lifting: Lifting
+
+    def info(self) -> dict[str, Any]:
+        """Numbers for the answer."""
+        ...
+
+
+Descend = Callable[[Target, QCBO], tuple[Run, Descent]]
+PROVEN = 1e-6
+"""By so much a bound has to exceed every objective to prove that no feasible point exists."""
+
+
+def solve_cqm(cqm: dimod.ConstrainedQuadraticModel, descend: Descend) -> dimod.SampleSet:
+    """The answer to ``cqm`` by a descent: see :meth:`solvers.qcgd.QCGD.sample_cqm`."""
+    try:
+        prepared = Prepared.of(cqm)
+    except InfeasibleModelError as error:
+        return _proven_infeasible(cqm, str(error))
+    if prepared.model.num_variables == 0:
+        return _decided(prepared)
+    run, descent = descend(PreparedTarget(prepared), prepared.model)
+    about_run = run.end()
+    samples = prepared.samples(descent.pool.bits)
+    feasible = bool(samples.record.is_feasible[0])
+    status, bound = run.status, descent.bound
+    if not feasible and bound is not None and bound > _greatest(prepared.model) + PROVEN:
+        status = Status.INFEASIBLE
+        about_run["reason"] = "an exact bound exceeds every value of the objective"
+    samples.info.update(
+        _info(
+            status,
+            run.ledger,
+            bound=bound,
+            feasible=feasible,
+            residuals=_residuals(cqm, samples),
+            multipliers=multipliers(descent.lifting, descent.y),
+            coefficient_range=_coefficient_range(descent),
+            seconds=run.seconds,
+            history=run.history.columns,
+            **_sizes(prepared),
+            **descent.info(),
+            **about_run,
+        )
+    )
+    return samples
+
+
+class PreparedTarget(ModelTarget):
+    """All variables of a prepared model; products and excess bits are what the others imply.
+
+    So that a sample is judged by the CQM's own variables, whatever the oracle made of the rest.
+    """
+
+    def __init__(self, prepared: Prepared) -> None:
+        super().__init__(prepared.model)
+        self._prepared = prepared
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        """The settled samples; objective, and price of the violated rows."""
+        return super().candidates(self._prepared.settled(x))
+
+
+def _proven_infeasible(cqm: dimod.ConstrainedQuadraticModel, reason: str) -> dimod.SampleSet:
+    """No samples, and why."""
+    import dimod
+
+    info = _info(Status.INFEASIBLE, Ledger(), bound=None, feasible=False, reason=reason)
+    return dimod.SampleSet.from_samples_cqm([], cqm, info=info)
+
+
+def _decided(prepared: Prepared) -> dimod.SampleSet:
+    """The one sample that presolve leaves."""
+    samples = prepared.samples(np.zeros((1, 0), dtype=np.int8))
+    bound = float(prepared.model.offset)
+    info = _info(Status.OPTIMAL, Ledger(), bound=bound, feasible=True, **_sizes(prepared))
+    samples.info.update(info)
+    return samples
+
+
+def _info(
+    status: Status, ledger: Ledger, *, bound: float | None, feasible: bool, **more: Any
+) -> dict[str, Any]:
+    """What every answer says."""
+    blame = "model" if status is Status.INFEASIBLE else "search"
+    return {
+        "status": status.value,
+        "lower_bound": bound,
+        "infeasibility": None if feasible else blame,
+        "oracle_calls": ledger.calls,
+        "oracle_reads": ledger.reads,
+        "oracle_seconds": ledger.seconds,
+        **more,
+    }
+
+
+def _sizes(prepared: Prepared) -> dict[str, Any]:
+    """What presolve left of the CQM's bits and rows."""
+    return {
+        "bits": prepared.reading.model.num_variables,
+        "bits_after_presolve": prepared.model.num_variables,
+        "rows_after_presolve": prepared.model.num_rows,
+        "products_after_presolve": prepared.model.num_products,
+    }
+
+
+def _residuals(cqm: dimod.ConstrainedQuadraticModel, samples: dimod.SampleSet) -> dict[Any, float]:
+    """By how much the first sample violates each constraint that it violates, soft ones too."""
+    labels, holds = samples.info["constraint_labels"], samples.record.is_satisfied[0]
+    broken = [label for label, good in zip(labels, holds.tolist(), strict=True) if not good]
+    first = dict(zip(samples.variables, samples.record.sample[0].tolist(), strict=True))
+    return {v: float(amount) for v, amount in cqm.iter_violations(first, labels=broken)}
+
+
+def multipliers(lifting: Lifting, p: FloatArray) -> dict[str, dict[Any, float]]:
+    """Multipliers of the lifted rows, in units of the objective per unit of the row.
+
+    Returns
+    -------
+    dict
+        ``linear`` and ``square`` for the residual a'x - b of a row and for its square, ``product``
+        for what holds u = v w; each a mapping from label to multiplier.
+
+    Examples
+    --------
+    >>> lifting = Lifting.of(QCBO.from_arrays([-3, -4], [[2, 2]], [2]))
+    >>> multipliers(lifting, np.array([1.0, 2.0]))
+    {'linear': {'rows[0]': 2.5}, 'square': {'rows[0]': 2.5}, 'product': {}}
+    """
+    model, scale = lifting.model, row_scales(lifting.model)
+    linear, square, product = (lifting.unit * p[kind] for kind in lifting.kinds)
+    labels, squared = model.row_labels.strings(), lifting.squared
+    squared_labels = [label for label, yes in zip(labels, squared.tolist(), strict=True) if yes]
+    return {
+        "linear": dict(zip(labels, (linear / scale).tolist(), strict=True)),
+        "square": dict(zip(squared_labels, (square / scale[squared] ** 2).tolist(), strict=True)),
+        "product": dict(zip(model.product_labels(), product.tolist(), strict=True)),
+    }
+
+
+def _coefficient_range(descent: Descent) -> tuple[float, float]:
+    """Least and greatest size of a coefficient of the QUBO at the last multipliers."""
+    qubo = descent.lifting.qubo(descent.y)
+    size = descent.lifting.unit * np.abs(np.concatenate([qubo.linear, qubo.couplings]))
+    size = size[size > 0]
+    return float(size.min(initial=np.inf if len(size) else 0.0)), float(size.max(initial=0.0))
+
+
+def _greatest(model: QCBO) -> float:
+    """A value that no objective exceeds."""
+    return float(
+        model.offset
+        + np.maximum(model.linear, 0.0).sum()
+        + np.maximum(model.quadratic.data, 0.0).sum()
+    )
+
+
+class QCGDSampler:
+    """QCGD in the shape of dimod's and Ocean's CQM samplers.
+
+    Parameters
+    ----------
+    solver : QCGD, optional
+        What its ``sample_cqm`` does unless a parameter says otherwise.
+
+    Attributes
+    ----------
+    parameters : dict
+        Keywords of ``sample_cqm``: the options of :class:`~solvers.qcgd.QCGD`, and ``reads`` and
+        ``sweeps`` of the annealer that is its oracle.
+    properties : dict
+        What it takes.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> x = dimod.Binaries(["a", "b", "c"])
+    >>> cqm = dimod.ConstrainedQuadraticModel()
+    >>> cqm.set_objective(-x[0] - 2 * x[1] - 3 * x[2])
+    >>> _ = cqm.add_constraint(x[0] + x[1] + x[2] <= 2)
+    >>> best = QCGDSampler().sample_cqm(cqm, iterations=10, seed=1).first
+    >>> print(best.energy, best.is_feasible)
+    -5.0 True
+    """
+
+    OF_ANNEALER = ("reads", "sweeps")
+    NOT_HERE = ("encoding", "checkpoint", "checkpoint_every")
+
+    def __init__(self, solver: QCGD | None = None) -> None:
+        self.solver = QCGD() if solver is None else solver
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """Keywords of ``sample_cqm``, with the properties that concern each, of which none does."""
+        own = [field.name for field in fields(QCGD) if field.name not in self.NOT_HERE]
+        return {name: [] for name in (*own, *self.OF_ANNEALER)}
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """Kinds of variables, degrees and penalties that are taken."""
+        return {
+            "category": "software",
+            "vartypes": ["BINARY", "SPIN", "INTEGER"],
+            "maximum_degree": 2,
+            "soft_penalties": ["linear", "quadratic"],
+        }
+
+    def sample_cqm(
+        self, cqm: dimod.ConstrainedQuadraticModel, **parameters: Any
+    ) -> dimod.SampleSet:
+        """Solve ``cqm``: see :meth:`solvers.qcgd.QCGD.sample_cqm`.
+
+        Raises
+        ------
+        InvalidInputError
+            For a parameter that there is not, and for what the model cannot hold.
+        """
+        return self._with(parameters).sample_cqm(cqm)
+
+    def _with(self, parameters: Mapping[str, Any]) -> QCGD:
+        """The solver with some options changed."""
+        for name in parameters:
+            choose("parameter of QCGDSampler", name, list(self.parameters))
+        given = dict(parameters)
+        annealing = {name: given.pop(name) for name in self.OF_ANNEALER if name in given}
+        if annealing:
+            oracle = given.get("oracle", self.solver.oracle)
+            if oracle is not None and not isinstance(oracle, Annealer):
+                raise InvalidInputError(
+                    f"parameters {', '.join(annealing)}: expected with the annealer only, but the "
+                    f"oracle is {oracle!r}; give them to the oracle itself"
+                )
+            given["oracle"] = Annealer(**{"reads": 20, "sweeps": 25, **annealing})
+        return replace(self.solver, **given)
