@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from formulations import TrainingProblem
+from solvers.oracles.wrapper import Transparent
 from solvers.result import Result
 
 LEFT_OUT = {
@@ -47,8 +48,8 @@ def identity(solver: object, problem: object) -> dict[str, str]:
     options = {name: value for name, value in _parameters(solver).items() if name not in LEFT_OUT}
     return {
         "solver": type(solver).__name__,
-        **{name: _short(_text(value)) for name, value in options.items()},
-        **{f"the problem's {name}": _short(_text(v)) for name, v in _parts(problem).items()},
+        **{name: _short(text(value)) for name, value in options.items()},
+        **{f"the problem's {name}": _short(text(v)) for name, v in _parts(problem).items()},
     }
 
 
@@ -74,7 +75,7 @@ def _short(text: str) -> str:
     return f"{text.split('(')[0][:30]}({hashlib.sha256(text.encode()).hexdigest()[:16]})"
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
     """A text that two values share only if they are equal, in this process or another."""
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return repr(value)
@@ -84,18 +85,20 @@ def _text(value: object) -> str:
         digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
         return f"{value.dtype}{list(value.shape)}({digest})"
     if isinstance(value, Result):  # a start: neither its clock nor its history matters
-        return _text(value.bits)
+        return text(value.bits)
+    if isinstance(value, Transparent):  # around an oracle: changes none of its answers
+        return text(value.stands_for)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_text(k)}: {_text(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{text(k)}: {text(v)}" for k, v in value.items()) + "}"
     if isinstance(value, Set):
-        return "{" + ", ".join(sorted(_text(part) for part in value)) + "}"
+        return "{" + ", ".join(sorted(text(part) for part in value)) + "}"
     if isinstance(value, Sequence):
-        return "[" + ", ".join(_text(part) for part in value) + "]"
+        return "[" + ", ".join(text(part) for part in value) + "]"
     if hasattr(value, "indptr"):  # a sparse matrix
-        return _text([value.indptr, value.indices, value.data])  # type: ignore[attr-defined]
+        return text([value.indptr, value.indices, value.data])  # type: ignore[attr-defined]
     if hasattr(value, "__qualname__"):  # a function or a class
         return f"{value.__module__}.{value.__qualname__}"
-    named = (f"{name}={_text(part)}" for name, part in _parameters(value).items())
+    named = (f"{name}={text(part)}" for name, part in _parameters(value).items())
     return f"{type(value).__name__}({', '.join(named)})"
 
 

@@ -2,6 +2,33 @@
 
 from solvers.oracles.annealing import Annealer
 from solvers.oracles.base import QUBO, Oracle, Samples, WarmOracle
+from solvers.oracles.budget import Budget
+from solvers.oracles.caching import Caching
+from solvers.oracles.distortion import Clipping, Noise, Precision
 from solvers.oracles.exact import ExactOracle
+from solvers.oracles.gauge import SpinReversal
+from solvers.oracles.ledger import Ledger
+from solvers.oracles.record import Record, Replay
+from solvers.oracles.retry import Retry, Timeout
+from solvers.oracles.success import Success
 
-__all__ = ["QUBO", "Annealer", "ExactOracle", "Oracle", "Samples", "WarmOracle"]
+__all__ = [
+    "QUBO",
+    "Oracle",
+    "Samples",
+    "WarmOracle",
+    "Annealer",
+    "ExactOracle",
+    "Budget",
+    "Caching",
+    "Clipping",
+    "Ledger",
+    "Noise",
+    "Precision",
+    "Record",
+    "Replay",
+    "Retry",
+    "SpinReversal",
+    "Success",
+    "Timeout",
+]

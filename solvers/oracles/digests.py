@@ -17,7 +17,7 @@ def qubo_digest(qubo: QUBO, states: BitArray | None = None) -> str:
     --------
     >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
     >>> qubo_digest(qubo)[:16], qubo_digest(qubo, np.zeros((1, 2), np.int8))[:16]
-    ('', '')
+    ('e894e7d144a9282a', '340bdc6f3361c39c')
     """
     digest = hashlib.sha256(b"QUBO")
     for values, kind in (

@@ -65,7 +65,7 @@ class Ledger:
         self.seconds += seconds
         self.ours += max(0.0, elapsed - seconds)
         timing = samples.info.get("timing")
-        if not isinstance(timing, Mapping):
+        if not isinstance(timing, Mapping) or not any(kind in timing for kind in KINDS):
             timing = {"sampling": seconds}
         self.sampling += _amount(timing.get("sampling"))
         self.programming += _amount(timing.get("programming"))

