@@ -2,8 +2,10 @@
 
 from solvers.classical.explicit import ExplicitSoftmax
 from solvers.classical.manifold import ManifoldNetwork
+from solvers.classical.monotone import MonotoneVI
 from solvers.classical.random_features import RandomFeatures
 from solvers.classical.random_search import RandomSearch
+from solvers.classical.rmda import RMDA, ProxSGD
 from solvers.classical.rounding import RealTraining, Rounding
 from solvers.classical.straight_through import StraightThrough
 from solvers.exact import ExactSolver
@@ -16,6 +18,7 @@ from solvers.weight_annealing import WeightAnnealing
 
 __all__ = [
     "QCGD",
+    "RMDA",
     "ExactSolver",
     "ExplicitSoftmax",
     "History",
@@ -23,9 +26,11 @@ __all__ = [
     "LargeNeighborhoodSearch",
     "Ledger",
     "ManifoldNetwork",
+    "MonotoneVI",
     "PenaltyMethod",
     "Progress",
     "ProgressiveHedging",
+    "ProxSGD",
     "RandomFeatures",
     "RandomSearch",
     "RealTraining",

@@ -1,0 +1,212 @@
+"""Training by a monotone variational inequality (SVI).
+
+One layer, predictions phi(eta(X) Theta): find Theta where the operator
+
+    F(Theta) = (1/n) eta'(phi(eta Theta) - Y)
+
+is zero.  It is monotone for any monotone phi, whatever the loss, and is followed without the slope
+of phi.  With strong monotonicity kappa, steps of 1 / (kappa (t + 1)) bring the squared error down
+as 1/t.  In deeper networks every layer drops its own slope, with the exact derivatives of all later
+layers: see :meth:`solvers.classical.real_network.RealNetwork.directions`.
+[SVI: arXiv 2202.08876; one layer: Juditsky and Nemirovski 2019.]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError, choose
+from solvers.checkpoint import EVERY, Folder
+from solvers.classical.objectives import NetworkObjective, one_epoch
+from solvers.classical.real_network import RULES, RealNetwork, Rule
+from solvers.classical.rounding import METHODS, Rounding
+from solvers.classical.steppers import Adam, Harmonic, Momentum, Stepper
+from solvers.classical.twin import Twin, best_twin
+from solvers.options import check_whole
+from solvers.result import Callback, Result
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+Array = npt.NDArray[Any]
+FloatArray = npt.NDArray[np.float64]
+
+OPTIMIZERS = ["momentum", "adam"]
+
+RATE = 0.15
+"""Learning rate of ``fit``: the paper's."""
+
+RATES = (0.01, 0.03, 0.1)
+"""Learning rates that ``solve`` tries for each network."""
+
+MOMENTUM = 0.9
+
+Watch = Callable[[int], None]
+"""Told the number of an epoch that is over."""
+
+
+@dataclass(frozen=True)
+class MonotoneVI:
+    """Stochastic variational inequality: ``fit`` in its own game, ``solve`` in that of low bits.
+
+    Parameters
+    ----------
+    rule : {"full", "small", "last", "gradient"}
+        Which directions are followed: without the hidden layers' own slopes; the same with hidden
+        layers slowed down by the number of samples in a batch; those of the last layer alone; or
+        exact gradients, the rival.
+    warm : int, optional
+        Epochs after which exact gradients take over from the rule.
+    frozen : int
+        First layers that stay as they are.
+    optimizer : {"momentum", "adam"}
+        What is done with the directions.  Adam undoes any scale, so that with it ``small`` is
+        ``full``.
+    rate : float, optional
+        Learning rate; None is 0.15 in ``fit``, while ``solve`` tries several for each network.
+    kappa : float, optional
+        Strong monotonicity: steps of 1 / (kappa (t + 1)), with no momentum, instead of the rate.
+    epochs : int
+        Passes over the data.
+    batch : int
+        Samples of a step.
+    rounding : {"nearest", "greedy", "qubo"}
+        How ``solve`` puts the weights on levels, see :class:`solvers.Rounding`.
+    draws : int or None
+        Networks that ``solve`` trains and rounds.
+    seed : int
+        Of ``fit`` the order of the samples.
+    time_limit, callbacks, checkpoint, checkpoint_every
+        Of ``solve``, see :class:`solvers.Rounding`.
+
+    Raises
+    ------
+    InvalidInputError
+        For values out of range and unknown names.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> MonotoneVI().solve(problem).loss
+    0.0
+    """
+
+    rule: Rule = "full"
+    warm: int | None = None
+    frozen: int = 0
+    optimizer: str = "momentum"
+    rate: float | None = None
+    kappa: float | None = None
+    epochs: int = 100
+    batch: int = 100
+    rounding: str = "greedy"
+    draws: int | None = 4
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+    def __post_init__(self) -> None:
+        choose("rule", self.rule, RULES)
+        choose("optimizer", self.optimizer, OPTIMIZERS)
+        choose("rounding method", self.rounding, METHODS)
+        for name in ("rate", "kappa"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                raise InvalidInputError(f"{name}={value!r}: expected a positive number or None")
+        for name in ("epochs", "batch"):
+            check_whole(name, getattr(self, name))
+        check_whole("frozen", self.frozen, least=0)
+        if self.warm is not None:
+            check_whole("warm", self.warm, least=0)
+        self._rounding()  # refuses what it would refuse
+
+    # -- its own game ------------------------------------------------------------------------------
+
+    def fit(
+        self, network: RealNetwork, X: npt.ArrayLike, Y: npt.ArrayLike, watch: Watch | None = None
+    ) -> RealNetwork:
+        """Train a network's weights, in place, from what they are.
+
+        Parameters
+        ----------
+        network : RealNetwork
+            Dense layers, graph filters, convolutions.
+        X, Y : array, shape (N, ...)
+            Inputs, and what the network's output takes as targets.
+        watch : callable, optional
+            Called after each epoch with its number, from 1.
+
+        Returns
+        -------
+        RealNetwork
+            The same network.
+        """
+        if self.frozen >= len(network.layers):
+            raise InvalidInputError(
+                f"frozen={self.frozen}: of {len(network.layers)} layers one at least must move"
+            )
+        objective = NetworkObjective(network, np.asarray(X), np.asarray(Y))
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed))
+        self._train(objective, RATE if self.rate is None else self.rate, rng, watch)
+        return network
+
+    def _train(
+        self,
+        objective: NetworkObjective,
+        rate: float,
+        rng: np.random.Generator,
+        watch: Watch | None = None,
+    ) -> None:
+        objective.rule, objective.frozen = self.rule, self.frozen
+        stepper = self._stepper(objective.weights, rate)
+        for epoch in range(1, self.epochs + 1):
+            if self.warm is not None and epoch > self.warm:
+                objective.rule = "gradient"
+            one_epoch(objective, stepper, self.batch, rng)
+            if watch is not None:
+                watch(epoch)
+
+    def _stepper(self, weights: Sequence[Array], rate: float) -> Stepper:
+        if self.kappa is not None:
+            return Harmonic(weights, 1.0 / self.kappa)
+        return (
+            Adam(weights, rate) if self.optimizer == "adam" else Momentum(weights, rate, MOMENTUM)
+        )
+
+    # -- the game of low bits ----------------------------------------------------------------------
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``: real weights, then rounded.
+
+        See :meth:`solvers.Rounding.solve`.
+        """
+        one = replace(self, draws=1, time_limit=None, callbacks=(), checkpoint=None)
+        return replace(self._rounding(), weights=one).solve(problem)
+
+    def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
+        """Real weights of the problem's network in units of its levels, thresholds last."""
+
+        def train(twin: Twin, rate: float, order: np.random.Generator) -> None:
+            self._train(twin, rate, order)
+
+        return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train)
+
+    def _rounding(self) -> Rounding:
+        return Rounding(
+            self.rounding,
+            draws=self.draws,
+            seed=self.seed,
+            time_limit=self.time_limit,
+            callbacks=self.callbacks,
+            checkpoint=self.checkpoint,
+            checkpoint_every=self.checkpoint_every,
+        )

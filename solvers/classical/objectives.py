@@ -1,0 +1,161 @@
+"""What first-order training needs: weights to change in place, and gradients at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError, MissingExtraError
+from solvers.classical.real_network import RealNetwork, Rule
+from solvers.classical.steppers import Stepper
+
+Array = npt.NDArray[Any]
+IntArray = npt.NDArray[np.int64]
+
+
+class Objective(Protocol):
+    """A mean of losses over samples."""
+
+    @property
+    def weights(self) -> list[Array]:
+        """What is trained, in place."""
+        ...
+
+    @property
+    def num_samples(self) -> int:
+        """Number of samples N."""
+        ...
+
+    def loss(self) -> float:
+        """Mean loss over all samples."""
+        ...
+
+    def directions(self, samples: IntArray) -> list[Array]:
+        """What each of ``weights`` is to be moved against, from some of the samples."""
+        ...
+
+
+def one_epoch(objective: Objective, stepper: Stepper, batch: int, rng: np.random.Generator) -> None:
+    """One pass over the samples in random batches, a step each.
+
+    Parameters
+    ----------
+    objective : Objective
+    stepper : Stepper
+        Of the objective's weights.
+    batch : int
+        Samples of a step; the last one may have fewer.
+    rng : Generator
+        Draws the order.
+    """
+    order = rng.permutation(objective.num_samples)
+    for start in range(0, len(order), batch):
+        stepper.step(objective.directions(order[start : start + batch]))
+
+
+@dataclass
+class NetworkObjective:
+    """A network of real weights on data, gradients in closed form.
+
+    Parameters
+    ----------
+    network : RealNetwork
+    X, Y : ndarray, shape (N, ...)
+        Inputs, and what the network's output takes as targets.
+    rule : str
+        Which directions, see :meth:`RealNetwork.directions`.
+    frozen : int
+        First layers that stay as they are.
+
+    Examples
+    --------
+    >>> from solvers.classical.real_network import RealLayer, SoftmaxCrossEntropy
+    >>> network = RealNetwork([RealLayer(np.zeros((2, 1)), None, None)], SoftmaxCrossEntropy())
+    >>> objective = NetworkObjective(network, np.array([[1.0], [-1.0]]), np.eye(2))
+    >>> objective.directions(np.array([0, 1]))[0].ravel().tolist()
+    [-0.5, 0.5]
+    """
+
+    network: RealNetwork
+    X: Array
+    Y: Array
+    rule: Rule = "gradient"
+    frozen: int = 0
+
+    @property
+    def weights(self) -> list[Array]:
+        """The network's weights and thresholds, but of the frozen layers."""
+        return [a for layer in self.network.layers[self.frozen :] for a in layer.arrays]
+
+    @property
+    def num_samples(self) -> int:
+        """Number of samples."""
+        return len(self.X)
+
+    def loss(self) -> float:
+        """Mean loss."""
+        return self.network.loss(self.X, self.Y)
+
+    def directions(self, samples: IntArray) -> list[Array]:
+        """By the rule, from some of the samples."""
+        return self.network.directions(self.X[samples], self.Y[samples], self.rule, self.frozen)
+
+
+class TorchObjective:
+    """A torch module on data, gradients by automatic differentiation.
+
+    The module's parameters are changed in place, through NumPy views of them.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        On the CPU.
+    X, y : torch.Tensor
+        Inputs and targets, first axis the samples.
+    loss : callable
+        Mean loss of (outputs, targets), such as ``torch.nn.functional.cross_entropy``.
+
+    Raises
+    ------
+    MissingExtraError
+        Without torch.
+    InvalidInputError
+        For a parameter that is not on the CPU.
+    """
+
+    def __init__(self, module: Any, X: Any, y: Any, loss: Callable[[Any, Any], Any]) -> None:
+        try:
+            import torch
+        except ImportError as error:
+            raise MissingExtraError(
+                "gradients of a torch module need torch: pip install 'qnn-ising[torch]'"
+            ) from error
+        self._torch, self.module, self.X, self.y, self._loss = torch, module, X, y, loss
+        self._parameters = [p for p in module.parameters() if p.requires_grad]
+        for parameter in self._parameters:
+            if parameter.device.type != "cpu":
+                raise InvalidInputError(
+                    f"a parameter on {parameter.device}: expected all on the CPU; "
+                    "move the module there by module.cpu()"
+                )
+        self.weights: list[Array] = [p.detach().numpy() for p in self._parameters]
+
+    @property
+    def num_samples(self) -> int:
+        """Number of samples."""
+        return len(self.X)
+
+    def loss(self) -> float:
+        """Mean loss."""
+        with self._torch.no_grad():
+            return float(self._loss(self.module(self.X), self.y))
+
+    def directions(self, samples: IntArray) -> list[Array]:
+        """Gradients from some of the samples."""
+        chosen = self._torch.from_numpy(samples)
+        value = self._loss(self.module(self.X[chosen]), self.y[chosen])
+        return [g.numpy() for g in self._torch.autograd.grad(value, self._parameters)]

@@ -1,0 +1,307 @@
+"""Regularised dual averaging with momentum (RMDA), and proximal gradients (ProxSGD) beside it.
+
+    minimise over W   mean loss(W) + strength psi(W)
+
+by stages: at a milestone the learning rate falls and averaging begins anew.  Averaged gradients
+lose their noise, so that the pattern of zeros settles after finitely many steps, which that of
+stochastic proximal gradients does not.  The steps are in :mod:`solvers.classical.steppers`, the
+regularisers in :mod:`solvers.classical.proximal`.  [RMDA: arXiv 2112.02612.]
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import InvalidInputError, choose
+from solvers.checkpoint import EVERY, Folder
+from solvers.classical.objectives import Objective, one_epoch
+from solvers.classical.proximal import REGULARIZERS, Levels, Regularizer, settled_share
+from solvers.classical.rounding import METHODS, Rounding
+from solvers.classical.steppers import DualAveraging, ProximalGradient, Stepper
+from solvers.classical.twin import Twin, best_twin
+from solvers.options import check_whole
+from solvers.result import Callback, History, Result
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+Array = npt.NDArray[Any]
+FloatArray = npt.NDArray[np.float64]
+
+STRENGTH, RATE = 1e-3, 0.1
+"""Of ``fit``: the paper's."""
+
+LEVELS_STRENGTH, RATES = 0.03, (1.0, 3.0, 10.0)
+"""Of ``solve``, which tries all these learning rates for each network."""
+
+MILESTONES = (0.2, 0.4, 0.6, 0.8)
+"""Ends of stages, as shares of the epochs."""
+
+FALL = 0.1
+"""The learning rate is multiplied by this at a milestone."""
+
+INERTIA = 0.1
+"""c of every stage but the last, in which it grows to 1."""
+
+Penalty = tuple[Regularizer, float]
+"""psi and lambda."""
+
+Watch = Callable[[int, Sequence[Array]], None]
+"""Told the number of an epoch that is over and the weights that would be the answer."""
+
+
+@dataclass(frozen=True)
+class _Regularized(ABC):
+    """What both methods share: stages, the own game, and the game of low bits."""
+
+    regularizer: str | Regularizer | None = None
+    strength: float | None = None
+    rate: float | None = None
+    epochs: int = 100
+    milestones: Sequence[float] = MILESTONES
+    batch: int = 128
+    rounding: str = "greedy"
+    draws: int | None = 4
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+    def __post_init__(self) -> None:
+        if isinstance(self.regularizer, str):
+            choose("regulariser", self.regularizer, [*REGULARIZERS, "levels"])
+        if self.strength is not None and not 0 <= self.strength < np.inf:
+            raise InvalidInputError(f"strength={self.strength!r}: expected a number of at least 0")
+        if self.rate is not None and not 0 < self.rate < np.inf:
+            raise InvalidInputError(f"rate={self.rate!r}: expected a positive number or None")
+        check_whole("epochs", self.epochs)
+        check_whole("batch", self.batch)
+        shares = [0.0, *self.milestones, 1.0]
+        if sorted(set(shares)) != shares:
+            raise InvalidInputError(
+                f"milestones={self.milestones!r}: expected ascending shares of the epochs, "
+                "between 0 and 1"
+            )
+        choose("rounding method", self.rounding, METHODS)
+        self._rounding()  # refuses what it would refuse
+
+    # -- its own game ------------------------------------------------------------------------------
+
+    def fit(self, objective: Objective, watch: Watch | None = None) -> History:
+        """Train the weights of an objective, in place.
+
+        Parameters
+        ----------
+        objective : Objective
+            Such as :class:`~solvers.classical.objectives.NetworkObjective` or, of a torch module,
+            :class:`~solvers.classical.objectives.TorchObjective`.
+        watch : callable, optional
+            Called after each epoch with its number, from 1, and the weights that would be the
+            answer.
+
+        Returns
+        -------
+        History
+            A row per epoch: the learning ``rate``, the share ``settled`` of the parameters that
+            are where the regulariser wants them (for the group lasso the weighted group
+            sparsity), and how many parts ``changed`` in that since the epoch before.
+        """
+        if self.regularizer == "levels":
+            raise InvalidInputError(
+                "regularizer='levels' is of a weight code, which fit does not know: "
+                "give Levels((-1.0, 1.0)) with its levels"
+            )
+        regularizer = self.regularizer or "group-lasso"
+        if isinstance(regularizer, str):
+            regularizer = REGULARIZERS[regularizer]()
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed))
+        penalty = (regularizer, STRENGTH if self.strength is None else self.strength)
+        return self._fit(objective, penalty, RATE if self.rate is None else self.rate, rng, watch)
+
+    def _fit(
+        self,
+        objective: Objective,
+        penalty: Penalty,
+        rate: float,
+        rng: np.random.Generator,
+        watch: Watch | None = None,
+    ) -> History:
+        history = History()
+        regularizer, stepper = penalty[0], self._stepper(objective.weights, penalty, rate)
+        ends = [round(share * self.epochs) for share in self.milestones]
+        before = _pattern(regularizer, stepper.answer())
+        for epoch in range(self.epochs):
+            if epoch in ends:
+                stepper.restart(stepper.rate * FALL)
+            self._prepare(stepper, epoch, ends[-1] if ends else 0)
+            one_epoch(objective, stepper, self.batch, rng)
+            answer = stepper.answer()
+            pattern = _pattern(regularizer, answer)
+            history.record(
+                iteration=epoch + 1,
+                rate=stepper.rate,
+                settled=settled_share(regularizer, answer),
+                changed=float((pattern != before).sum()),
+            )
+            before = pattern
+            if watch is not None:
+                watch(epoch + 1, answer)
+        for W, final in zip(objective.weights, stepper.answer(), strict=True):
+            W[...] = final
+        return history
+
+    @abstractmethod
+    def _stepper(self, weights: Sequence[Array], penalty: Penalty, rate: float) -> Stepper:
+        """What steps the weights."""
+
+    @abstractmethod
+    def _prepare(self, stepper: Stepper, epoch: int, last: int) -> None:
+        """Set what changes from epoch to epoch besides the rate; ``last`` is the last milestone."""
+
+    # -- the game of low bits ----------------------------------------------------------------------
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``: real weights, then rounded.
+
+        See :meth:`solvers.Rounding.solve`.
+        """
+        one = replace(self, draws=1, time_limit=None, callbacks=(), checkpoint=None)
+        return replace(self._rounding(), weights=one).solve(problem)
+
+    def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
+        """Real weights of the problem's network in units of its levels, thresholds last."""
+        penalty = self._penalty(problem)
+
+        def train(twin: Twin, rate: float, order: np.random.Generator) -> None:
+            self._fit(twin, penalty, rate, order)
+
+        return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train)
+
+    def _penalty(self, problem: TrainingProblem) -> Penalty:
+        """The regulariser and its strength, in the game of low bits."""
+        regularizer = self.regularizer or "levels"
+        strength = LEVELS_STRENGTH if self.strength is None else self.strength
+        if regularizer == "levels":
+            levels = problem.network.layers[0].code.levels
+            return Levels(tuple(levels.astype(float).tolist())), strength
+        if isinstance(regularizer, str):
+            regularizer = REGULARIZERS[regularizer]()
+        return regularizer, strength
+
+    def _rounding(self) -> Rounding:
+        return Rounding(
+            self.rounding,
+            draws=self.draws,
+            seed=self.seed,
+            time_limit=self.time_limit,
+            callbacks=self.callbacks,
+            checkpoint=self.checkpoint,
+            checkpoint_every=self.checkpoint_every,
+        )
+
+
+def _pattern(regularizer: Regularizer, weights: Sequence[Array]) -> npt.NDArray[np.bool_]:
+    """Which parts of all regularised weights are settled, one after another."""
+    return np.concatenate([regularizer.settled(W).ravel() for W in weights if W.ndim > 1])
+
+
+@dataclass(frozen=True)
+class RMDA(_Regularized):
+    """Regularised dual averaging: ``fit`` in its own game, ``solve`` in that of low bits.
+
+    Parameters
+    ----------
+    regularizer : {"group-lasso", "l1", "nuclear", "levels"} or Regularizer, optional
+        psi, of every weight of two axes or more.  ``levels``, of ``solve`` alone, draws weights to
+        the levels of the problem's code.  None is the group lasso in ``fit`` and ``levels`` in
+        ``solve``.
+    strength : float, optional
+        lambda; None is 0.001 in ``fit`` and 0.03 in ``solve``.
+    rate : float, optional
+        Learning rate of the first stage; None is 0.1 in ``fit``, while ``solve`` tries several for
+        each network.
+    epochs : int
+        Passes over the data.
+    milestones : sequence of float
+        Ends of stages, as shares of the epochs; at each the learning rate falls to a tenth.
+    batch : int
+        Samples of a step.
+    inertia : float
+        c of all stages but the last, where it grows to 1, as the square root of the epochs.
+    rounding : {"nearest", "greedy", "qubo"}
+        How ``solve`` puts the weights on levels, see :class:`solvers.Rounding`.
+    draws : int or None
+        Networks that ``solve`` trains and rounds.
+    seed : int
+        Of ``fit`` the order of the samples.
+    time_limit, callbacks, checkpoint, checkpoint_every
+        Of ``solve``, see :class:`solvers.Rounding`.
+
+    Raises
+    ------
+    InvalidInputError
+        For values out of range and unknown names.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> RMDA(draws=20).solve(problem).loss
+    0.0
+    """
+
+    inertia: float = INERTIA
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.inertia <= 1:
+            raise InvalidInputError(f"inertia={self.inertia!r}: expected a number in (0, 1]")
+
+    def _stepper(self, weights: Sequence[Array], penalty: Penalty, rate: float) -> DualAveraging:
+        return DualAveraging(weights, rate, *penalty, self.inertia)
+
+    def _prepare(self, stepper: Stepper, epoch: int, last: int) -> None:
+        """In the last stage c^2 grows evenly from c0^2 to 1: c = 0.1 sqrt(j + 1) in 100 epochs."""
+        assert isinstance(stepper, DualAveraging)
+        least, through = self.inertia**2, (epoch - last) / max(1, self.epochs - 1 - last)
+        if through >= 0:
+            stepper.inertia = float(np.sqrt(least + (1 - least) * through))
+
+
+@dataclass(frozen=True)
+class ProxSGD(_Regularized):
+    """Stochastic proximal gradients, the rival: the same calls and options as :class:`RMDA`.
+
+    Parameters
+    ----------
+    momentum : float
+        Of the gradients.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> ProxSGD().solve(problem).loss
+    1.0
+    """
+
+    momentum: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.momentum < 1:
+            raise InvalidInputError(f"momentum={self.momentum!r}: expected a number in [0, 1)")
+
+    def _stepper(self, weights: Sequence[Array], penalty: Penalty, rate: float) -> ProximalGradient:
+        return ProximalGradient(weights, rate, *penalty, self.momentum)
+
+    def _prepare(self, stepper: Stepper, epoch: int, last: int) -> None:
+        """Nothing."""
