@@ -155,7 +155,7 @@ def multipliers(lifting: Lifting, p: FloatArray) -> dict[str, dict[Any, float]]:
     >>> multipliers(lifting, np.array([1.0, 2.0]))
     {'linear': {'rows[0]': 2.5}, 'square': {'rows[0]': 2.5}, 'product': {}}
     """
-    model, scale = lifting.model, row_scales(lifting.model)
+    model, scale, squared = lifting.model, row_scales(lifting.model), lifting.squared
     linear, square, product = (lifting.unit * p[kind] for kind in lifting.kinds)
     labels, squared = model.row_labels.strings(), lifting.squared
     squared_labels = [label for label, yes in zip(labels, squared.tolist(), strict=True) if yes]

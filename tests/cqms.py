@@ -15,14 +15,21 @@ ODD = st.floats(-4, 4, allow_subnormal=False).filter(lambda a: a == 0 or abs(a) 
 
 
 @st.composite
-def cqms(draw: st.DrawFn, *, max_variables: int = 4, max_rows: int = 3) -> object:
+def cqms(
+    draw: st.DrawFn,
+    *,
+    min_variables: int = 1,
+    max_variables: int = 4,
+    min_rows: int = 0,
+    max_rows: int = 3,
+) -> object:
     """CQMs over bits, spins and integers: linear, quadratic and soft rows, one-hots, fractions.
 
     Most are feasible by construction: their right-hand sides are what a drawn point leaves.
     """
     cqm = dimod.ConstrainedQuadraticModel()
     names: list[object] = []
-    for number in range(draw(st.integers(1, max_variables))):
+    for number in range(draw(st.integers(min_variables, max_variables))):
         kind = draw(st.sampled_from(["BINARY", "BINARY", "SPIN", "INTEGER"]))
         name = draw(st.sampled_from([f"{kind[0].lower()}{number}", (kind, number)]))
         if kind == "INTEGER":
@@ -41,7 +48,7 @@ def cqms(draw: st.DrawFn, *, max_variables: int = 4, max_rows: int = 3) -> objec
         chosen = draw(st.sampled_from(group))
         point |= {v: int(v == chosen) for v in group}
     cqm.set_objective(_expression(draw, cqm, names, quadratic=draw(st.booleans())))
-    for number in range(draw(st.integers(0, max_rows))):
+    for number in range(draw(st.integers(min_rows, max_rows))):
         _add_row(draw, cqm, names, point, number)
     return cqm
 
@@ -116,3 +123,29 @@ def optimum(cqm: dimod.ConstrainedQuadraticModel) -> float | None:
     samples = dimod.ExactCQMSolver().sample_cqm(cqm)
     energies = samples.record.energy[samples.record.is_feasible]
     return float(energies.min()) if len(energies) else None
+
+
+def verdict(
+    cqm: dimod.ConstrainedQuadraticModel, samples: dimod.SampleSet, least: float | None
+) -> str:
+    """What an answer is worth, given the optimum; ``right``, ``missed`` or ``FALSE``."""
+    status, bound = samples.info["status"], samples.info["lower_bound"]
+    judged = [
+        bool(dimod.SampleSet.from_samples_cqm(datum.sample, cqm).record.is_feasible[0])
+        for datum in samples.data(["sample"])
+    ]
+    if judged != samples.record.is_feasible.tolist():
+        return "FALSE: an infeasible sample is marked feasible"
+    if least is None:
+        if status == "infeasible":
+            return "right: infeasible, proven"
+        blame = samples.info["infeasibility"]
+        return "missed: infeasible, not proven" if blame == "search" else "FALSE: no blame"
+    scale = 1e-6 * (1 + abs(least))
+    if status == "infeasible" or (bound is not None and bound > least + scale):
+        return "FALSE: a proof of what is not so"
+    if not any(judged):
+        return "missed: no feasible sample"
+    if samples.first.energy <= least + scale:
+        return f"right: optimum, {'proven' if status == 'optimal' else 'not proven'}"
+    return "FALSE: optimal" if status == "optimal" else "missed: a worse feasible sample"
