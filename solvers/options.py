@@ -26,3 +26,24 @@ def check_whole(name: str, value: object, least: int = 1, most: int | None = Non
     if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
         limits = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise InvalidInputError(f"{name}={value!r}: expected an integer {limits}")
+
+
+def check_number(name: str, value: object, *, zero: bool = False) -> None:
+    """Refuse anything but a finite positive number, or zero as well.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the option and what was expected.
+
+    Examples
+    --------
+    >>> check_number("noise", 0.0, zero=True)
+    >>> check_number("step", 0.0)
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: step=0.0: expected a finite number above 0
+    """
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not number or not (0 < value < np.inf or (zero and value == 0)):  # type: ignore[operator]
+        limit = "of at least 0" if zero else "above 0"
+        raise InvalidInputError(f"{name}={value!r}: expected a finite number {limit}")
