@@ -37,7 +37,18 @@ class OracleError(QnnError, RuntimeError):
 
 
 class UnusableAnswerError(OracleError, ValueError):
-    """An oracle's answer that does not fit the question: nothing of it has been used."""
+    """An oracle's answer that does not fit the question: nothing of it has been used.
+
+    Parameters
+    ----------
+    message : str
+    answer : object
+        What came, for it may have cost.
+    """
+
+    def __init__(self, message: str, answer: object = None) -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 class OracleRefusalError(OracleError, InvalidInputError):

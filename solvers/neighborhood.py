@@ -160,6 +160,7 @@ class LargeNeighborhoodSearch:
             time_limit=self.time_limit,
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, problem),
+            oracle=self.oracle,
         )
         arms = [(policy(p), int(s)) for p in self.policies for s in self.sizes]
         ground = Ground(self._walk_on(problem), arms)

@@ -65,7 +65,7 @@ class Audited(Transparent):
         except BudgetExhaustedError:
             raise
         except Exception as error:
-            self.ledger.failures += 1
+            self.ledger.fail(error)
             failure = _named(error)
         else:
             self.ledger.count(samples, time.perf_counter() - started)
@@ -111,14 +111,14 @@ def checked(qubo: QUBO, samples: Samples) -> Samples:
     formulations.errors.UnusableAnswerError: the oracle's answer cannot be used: the energy of ...
     """
     if not isinstance(samples, Samples):
-        raise _unusable(f"it is no Samples but {type(samples).__name__}")
+        raise _unusable(samples, f"it is no Samples but {type(samples).__name__}")
     x, told, n = np.asarray(samples.x), np.asarray(samples.energies), qubo.num_variables
     if x.ndim != 2 or not len(x) or x.shape[1] != n:
-        raise _unusable(f"samples of shape {x.shape}: expected one or more reads of {n} bits")
+        raise _unusable(samples, f"samples of shape {x.shape}: expected reads of {n} bits")
     if x.dtype.kind not in "biuf" or not ((x == 0) | (x == 1)).all():
-        raise _unusable("samples with values other than 0 and 1")
+        raise _unusable(samples, "samples with values other than 0 and 1")
     if told.shape != (len(x),) or told.dtype.kind not in "biuf":
-        raise _unusable(f"energies of shape {told.shape}: expected one for each of {len(x)} reads")
+        raise _unusable(samples, f"energies of shape {told.shape}: expected one for each read")
     x, told = x.astype(np.int8, copy=False), told.astype(np.float64, copy=False)
     energies = qubo.energies(x)
     scale = float(np.abs(qubo.linear).sum() + np.abs(qubo.couplings).sum())
@@ -127,9 +127,10 @@ def checked(qubo: QUBO, samples: Samples) -> Samples:
     if off.any():
         read = int(np.argmax(off))
         raise _unusable(
+            samples,
             f"the energy of read {read} is {told[read]:.9g} by the oracle and "
             f"{energies[read]:.9g} by its bits (variables in another order, or another model's "
-            "answer)"
+            "answer)",
         )
     if missing.any() or (np.diff(told) < 0).any():
         order = np.argsort(energies, kind="stable")
@@ -142,8 +143,9 @@ def checked(qubo: QUBO, samples: Samples) -> Samples:
     return replace(samples, x=x, energies=told)
 
 
-def _unusable(why: str) -> UnusableAnswerError:
+def _unusable(answer: object, why: str) -> UnusableAnswerError:
     return UnusableAnswerError(
         f"the oracle's answer cannot be used: {why}; run solvers.oracles.testing.check_oracle on "
-        "the oracle"
+        "the oracle",
+        answer,
     )

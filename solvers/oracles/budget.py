@@ -109,17 +109,18 @@ class Budget(Transparent):
             if limit is not None:
                 raise BudgetExhaustedError(f"the budget of {limit} is used up")
             self._in_flight.append(1)
-        started, samples = time.perf_counter(), None
+        started = time.perf_counter()
         try:
             samples = self.ask(qubo, states, seed)
-            return samples
-        finally:
+        except BaseException as error:
             with self._lock:
                 self._in_flight.pop()
-                if samples is None:
-                    self.ledger.failures += 1
-                else:
-                    self.ledger.count(samples, time.perf_counter() - started)
+                self.ledger.fail(error)
+            raise
+        with self._lock:
+            self._in_flight.pop()
+            self.ledger.count(samples, time.perf_counter() - started)
+        return samples
 
 
 def budgets(oracle: object) -> Iterator[Budget]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
 
+from formulations.errors import UnusableAnswerError
 from solvers.oracles.base import Samples
 
 KINDS = ("sampling", "programming", "waiting")
@@ -61,17 +62,27 @@ class Ledger:
         """Book an answer that took ``elapsed`` seconds from here."""
         self.calls += 1
         self.reads += len(samples.x)
+        self._book(samples)
+        self.ours += max(0.0, elapsed - _amount(samples.seconds))
+
+    def fail(self, error: BaseException) -> None:
+        """Book a call without a usable answer, and what it cost if there was an answer."""
+        self.failures += 1
+        if isinstance(error, UnusableAnswerError) and isinstance(error.answer, Samples):
+            self._book(error.answer)
+
+    def _book(self, samples: Samples) -> None:
         seconds = _amount(samples.seconds)
-        self.seconds += seconds
-        self.ours += max(0.0, elapsed - seconds)
-        timing = samples.info.get("timing")
+        info = samples.info if isinstance(samples.info, Mapping) else {}
+        timing = info.get("timing")
         if not isinstance(timing, Mapping) or not any(kind in timing for kind in KINDS):
             timing = {"sampling": seconds}
+        self.seconds += seconds
         self.sampling += _amount(timing.get("sampling"))
         self.programming += _amount(timing.get("programming"))
         self.waiting += _amount(timing.get("waiting"))
-        self.charged += _amount(samples.info.get("charged"))
-        self.retries += int(_amount(samples.info.get("retries")))
+        self.charged += _amount(info.get("charged"))
+        self.retries += int(_amount(info.get("retries")))
 
     def add(self, other: Ledger) -> None:
         """Take in what another run cost."""
