@@ -9,9 +9,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from formulations.errors import choose
+from qnn.reproduce.explicit import explicit
 from qnn.reproduce.report import Report, ReproduceOptions, Reproduction
 
-REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType({})
+REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType(
+    {
+        "explicit": explicit,
+    }
+)
 """Every table by its name."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError
+from formulations.errors import FileAccessError, InvalidInputError
 from qnn.datasets import encode_labels
 from qnn.images import IMAGES
 from qnn.readers import Source
@@ -109,6 +109,6 @@ def available(spec: str, options: ReproduceOptions) -> bool:
     """
     try:
         _largest(spec, options)
-    except InvalidInputError:
+    except (InvalidInputError, FileAccessError):
         return False
     return True

@@ -19,6 +19,8 @@ class Origin(Enum):
     """Printed by the authors, in the paper or in their public notebooks."""
     SECOND_HAND = "second hand"
     """Told of the paper by others, such as a public review."""
+    THEORY = "theory"
+    """Follows from the definitions."""
     EARLIER = "measured"
     """Not published: an earlier measurement of our own, with the published method."""
 
@@ -43,12 +45,15 @@ class Row:
         Of ``published``.
     remark : str
         What the reader has to know about this row alone.
+    baseline : float, optional
+        Figure of the method that ours is held against in our own runs; the table's conditions say
+        which that is.
 
     Examples
     --------
     >>> row = Row("test accuracy, K = 30", ours=90.31, published=90.4, form="{:.1f} %")
     >>> row.cells()
-    ['test accuracy, K = 30', '90.4 %', '90.3 %', '-0.1', 'paper', '']
+    ['test accuracy, K = 30', '90.4 %', '90.3 %', '-', '-0.1', 'paper', '']
     """
 
     what: str
@@ -58,6 +63,7 @@ class Row:
     form: str = "{:.2f} %"
     origin: Origin = Origin.PAPER
     remark: str = ""
+    baseline: float | None = None
 
     @property
     def difference(self) -> float | None:
@@ -73,6 +79,7 @@ class Row:
             self._text(self.published),
             self._text(self.ours)
             + (f" ± {self._bare(self.spread)}" if self.spread is not None else ""),
+            self._text(self.baseline),
             "-" if self.difference is None else self._bare(self.difference, sign="+"),
             "-" if self.published is None else self.origin.value,
             self.remark,
@@ -87,7 +94,7 @@ class Row:
         return number.format(value)
 
 
-COLUMNS = ["", "published", "ours", "difference", "origin", "remark"]
+COLUMNS = ["", "published", "ours", "baseline", "difference", "origin", "remark"]
 
 
 @dataclass(frozen=True)
@@ -176,8 +183,8 @@ def mean_row(
 
     Examples
     --------
-    >>> mean_row("accuracy", [90.0, 92.0], 92.5).cells()[1:4]
-    ['92.50 %', '91.00 % ± 1.41', '-1.50']
+    >>> mean_row("accuracy", [90.0, 92.0], 92.5).cells()[1:3]
+    ['92.50 %', '91.00 % ± 1.41']
     """
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return Row(what, float(np.mean(values)), published, spread, **more)

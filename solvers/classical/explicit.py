@@ -139,6 +139,26 @@ class SoftmaxNetwork:
         y = np.asarray(y)
         return float(-log_softmax(self.logits(X), axis=1)[np.arange(len(y)), y].mean())
 
+    def gradients(self, h: FloatArray, one_hot: FloatArray) -> tuple[FloatArray, ...]:
+        """Gradients of the mean cross-entropy with respect to the weights, for a warm start.
+
+        Parameters
+        ----------
+        h : ndarray, shape (M, D)
+            What the first layer reads, see :meth:`inputs`.
+        one_hot : ndarray, shape (M, C)
+        """
+        read = [h]
+        for U in self.weights:
+            read.append(softmax(read[-1] @ U, axis=1))
+        slope = (read[-1] - one_hot) / len(h)
+        result = [read[-2].T @ slope]
+        for U, below, a in zip(self.weights[:0:-1], read[-3::-1], read[-2:0:-1], strict=True):
+            slope = slope @ U.T
+            slope = a * (slope - (a * slope).sum(axis=1, keepdims=True))
+            result.append(below.T @ slope)
+        return tuple(reversed(result))
+
 
 @dataclass(frozen=True)
 class ExplicitSoftmax:
