@@ -1,0 +1,98 @@
+"""Files of constrained models, and of the answers to them."""
+
+from __future__ import annotations
+
+import json
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from formulations.errors import FileAccessError, FileFormatError
+
+if TYPE_CHECKING:
+    import dimod
+
+CQM_MAGIC, ZIP_MAGIC = b"DIMODCQM", b"PK"
+KINDS = "a CQM file of dimod's to_file, an LP file (.lp), or a QCBO that this toolkit saved (.npz)"
+
+
+def read_model(path: str | PathLike[str]) -> dimod.ConstrainedQuadraticModel:
+    """The constrained model in a file, whose kind is seen by its first bytes and its ending.
+
+    Raises
+    ------
+    FileAccessError
+        If the file cannot be read.
+    FileFormatError
+        If it is damaged or of another kind, MPS among them: Ocean has no reader of it.
+
+    Examples
+    --------
+    >>> import dimod, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.lp"
+    >>> x, y = dimod.Binaries("xy")
+    >>> cqm = dimod.ConstrainedQuadraticModel()
+    >>> _ = cqm.add_constraint(x + y <= 1, label="one")
+    >>> _ = path.write_text(dimod.lp.dumps(cqm))
+    >>> list(read_model(path).constraints)
+    ['one']
+    """
+    import dimod
+
+    from formulations import QCBO
+
+    file = Path(path)
+    try:
+        start = file.read_bytes()[: len(CQM_MAGIC)]
+    except OSError as error:
+        raise FileAccessError(
+            f"cannot read {str(path)!r}: {error.strerror}; name a file that is there, {KINDS}"
+        ) from None
+    if start.startswith(ZIP_MAGIC):
+        return QCBO.load(file).to_cqm()
+    if file.suffix.lower() == ".mps":
+        raise FileFormatError(
+            f"{str(path)!r} is an MPS file, which Ocean cannot read: convert it to LP, for "
+            "instance with HiGHS or SCIP, and give its integers bounds"
+        )
+    if start == CQM_MAGIC:
+        return _read(file, lambda: dimod.ConstrainedQuadraticModel.from_file(file.read_bytes()))
+    if file.suffix.lower() == ".lp":
+        cqm = _read(file, lambda: dimod.lp.loads(file.read_text()))
+        if not cqm.num_variables():  # what dimod makes of a text that is no LP file
+            raise FileFormatError(f"{str(path)!r}: expected an LP file, found no variable in it")
+        return cqm
+    raise FileFormatError(f"{str(path)!r}: expected {KINDS}")
+
+
+def _read(path: Path, read: Any) -> dimod.ConstrainedQuadraticModel:
+    """What ``read`` says, its errors as those of a file."""
+    try:
+        cqm: dimod.ConstrainedQuadraticModel = read()
+    except Exception as error:
+        raise FileFormatError(
+            f"{str(path)!r} is damaged or of another kind, dimod says {error}; expected {KINDS}"
+        ) from None
+    return cqm
+
+
+def answer_json(samples: dimod.SampleSet) -> str:
+    """A sample set as dimod writes it: ``SampleSet.from_serializable(json.load(file))`` reads it.
+
+    Of its ``info``, the status, the bound and what is said about feasibility.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> samples = dimod.SampleSet.from_samples([{"a": 1}], "BINARY", energy=[-1.0])
+    >>> samples.info.update(status="optimal", history={"loss": [1.0]})
+    >>> back = dimod.SampleSet.from_serializable(json.loads(answer_json(samples)))
+    >>> back.first.sample, back.info
+    ({'a': np.int8(1)}, {'status': 'optimal'})
+    """
+    import dimod
+
+    told = ("status", "lower_bound", "infeasibility", "reason", "constraint_labels")
+    info = {name: samples.info[name] for name in told if name in samples.info}
+    slim = dimod.SampleSet(samples.record, samples.variables, info, samples.vartype)
+    return json.dumps(slim.to_serializable()) + "\n"
