@@ -96,7 +96,9 @@ data_options = together(
         help="Integer levels of each input, or keep for inputs that are integers.",
     ),
     click.option("--target", help="Label column of a CSV file."),
-    click.option("--data-dir", help="Folder of mnist and fashion. Default: $QNN_DATA, else OpenML."),
+    click.option(
+        "--data-dir", help="Folder of mnist and fashion. Default: $QNN_DATA, else OpenML."
+    ),
 )
 hidden_option = click.option(
     "--hidden",
@@ -126,6 +128,15 @@ solver_options = together(
     click.option("--flips", type=int, default=20_000, show_default=True, help="Of annealing."),
     click.option("--restarts", type=int, default=1, show_default=True, help="Of annealing."),
     click.option("--time-limit", type=float, help="Seconds of a run."),
+)
+budget_options = together(
+    click.option("--budget-calls", type=int, help="Most oracle calls."),
+    click.option("--budget-seconds", type=float, help="Most seconds of the oracle's own time."),
+    click.option("--budget-charged", type=float, help="Most seconds that an account is charged."),
+)
+record_options = together(
+    click.option("--record", help="Keep every answer of the oracle in this folder, and use it."),
+    click.option("--replay", help="Take all answers from this folder of --record; ask no oracle."),
 )
 output_options = together(
     click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice."),

@@ -22,7 +22,10 @@ from solvers import checkpoint
 FILE = "run.json"
 KIND = "run"
 
-MAY_DIFFER = {"time_limit", "json_file", "save_file", "checkpoint_every", "folder"}
+LIMITS = ("time_limit", "budget_calls", "budget_seconds", "budget_charged")
+"""What a run that goes on may be given more of."""
+
+MAY_DIFFER = {*LIMITS, "record", "replay", "json_file", "save_file", "checkpoint_every", "folder"}
 """What may be asked for otherwise when a run goes on: none of it changes where the run goes."""
 
 
@@ -56,11 +59,10 @@ class Asked:
     folder: str = "."
 
     def instead(self, **given: Any) -> Self:
-        """The same with what is not None in ``given``; a ``time_limit`` is the options'."""
+        """The same with what is not None in ``given``; time limit and budgets are the options'."""
         given = {name: value for name, value in given.items() if value is not None}
-        if "time_limit" in given:
-            given["options"] = replace(self.options, time_limit=given.pop("time_limit"))
-        return replace(self, **given)
+        limits = {name: given.pop(name) for name in LIMITS if name in given}
+        return replace(self, options=replace(self.options, **limits), **given)
 
     @contextmanager
     def in_folder(self) -> Iterator[None]:

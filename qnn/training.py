@@ -13,6 +13,7 @@ from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError, choose
 from formulations.network import Weights
 from qnn.datasets import Dataset, load
+from qnn.safeguards import check_no_safeguards, safeguarded
 from solvers import (
     QCGD,
     ExactSolver,
@@ -90,6 +91,10 @@ class SolverOptions:
         Proposals per restart, and restarts, of ``annealing``.
     time_limit : float, optional
         Seconds.
+    budget_calls, budget_seconds, budget_charged : int, float, float, optional
+        Most calls of the oracle, seconds of its own time, and seconds that are charged.
+    record, replay : str, optional
+        Folder that every answer is kept in, and folder that all of them are taken from.
     """
 
     iterations: int = 100
@@ -100,6 +105,11 @@ class SolverOptions:
     flips: int = 20_000
     restarts: int = 1
     time_limit: float | None = None
+    budget_calls: int | None = None
+    budget_seconds: float | None = None
+    budget_charged: float | None = None
+    record: str | None = None
+    replay: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +137,7 @@ class Setup:
         oracle = Annealer(reads=o.reads, sweeps=o.sweeps, threads=o.threads)
         return {
             **self.common,
-            "oracle": oracle,
+            "oracle": safeguarded(oracle, o),
             "iterations": o.iterations,
             "encoding": self.encoding,
         }
@@ -176,7 +186,10 @@ def make_solver(
     'WeightAnnealing'
     """
     make = SOLVERS[choose("solver", name, list(SOLVERS))]
-    return make(Setup(options, encoding, seed, tuple(callbacks)))
+    solver = make(Setup(options, encoding, seed, tuple(callbacks)))
+    if getattr(solver, "oracle", None) is None:
+        check_no_safeguards(name, options)
+    return solver
 
 
 @dataclass(frozen=True)
@@ -256,6 +269,7 @@ def train(
         "solver": solver,
         "seed": seed,
         "status": result.status.value,
+        "reason": result.info.get("reason"),
         "train_loss": result.loss,
         "lower_bound": result.lower_bound,
         "train_accuracy": accuracy(network, result.weights, drawn.X_train, drawn.y_train),
@@ -266,6 +280,7 @@ def train(
         "oracle_calls": result.ledger.calls,
         "oracle_sweeps": result.ledger.reads * options.sweeps,
         "oracle_seconds": result.ledger.seconds,
+        "oracle_charged": result.ledger.charged,
         "seconds": result.seconds,
         "train_samples": len(drawn.X_train),
         "test_samples": len(drawn.X_test),

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from qnn.resume import Asked
     from solvers.result import Progress
 
+RESUMABLE = ("interrupted", "oracle failed", "budget used up")
+"""After a run with one of these the command line says how to go on."""
+
 
 @click.command()
 @options.data_options
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 @click.option("--solver", default="qcgd", show_default=True, help=f"One of {options.SOLVER_NAMES}.")
 @click.option("--penalty", type=float, default=1.0, show_default=True, help="Weight of penalty.")
 @options.solver_options
+@options.budget_options
+@options.record_options
 @click.option("--save", "save_file", help="Write network and weights to this NPZ file.")
 @click.option("--checkpoint", help="Keep the run in this folder, so that qnn resume can go on.")
 @click.option(
@@ -88,11 +93,10 @@ def _dry_run(asked: Asked, search: float | None) -> None:
 @click.command()
 @click.argument("folder", metavar="RUN")
 @click.option("--time-limit", type=float, help="Seconds of the run in all, instead of its own.")
+@options.budget_options
 @click.option("--save", "save_file", help="Write network and weights to this NPZ file instead.")
 @click.option("--json", "json_file", help="Write the results to this file instead.")
-def resume(
-    folder: str, time_limit: float | None, save_file: str | None, json_file: str | None
-) -> None:
+def resume(folder: str, save_file: str | None, json_file: str | None, **limits: Any) -> None:
     """Go on with the training run in the folder RUN, of qnn train --checkpoint RUN.
 
     It ends as it would have ended if it had never been stopped.
@@ -100,7 +104,7 @@ def resume(
     from qnn import resume as runs
 
     asked = runs.read(folder).instead(
-        time_limit=time_limit,
+        **limits,
         save_file=save_file and os.path.abspath(save_file),
         json_file=json_file if json_file in (None, "-") else os.path.abspath(json_file),
     )
@@ -152,6 +156,7 @@ def _train(asked: Asked, checkpoint: str | None) -> None:
         "classes": run.task.data.classes,
         "model": asked.model,
         "options": asked.options,
+        "ledger": run.result.ledger,
         "history": run.result.history.columns,
         "environment": environment(),
     }
@@ -160,5 +165,7 @@ def _train(asked: Asked, checkpoint: str | None) -> None:
         widths = "-".join(str(width) for width in run.task.network.widths)
         shown = {name: value for name, value in run.figures.items() if name != "widths"}
         console.for_tables(json_file).print(record_table(f"{widths} on {asked.data.spec}", shown))
-    if checkpoint is not None and run.figures["status"] == "interrupted":
+    if run.figures["reason"] is not None:
+        click.echo(f"qnn: stopped: {run.figures['reason']}", err=True)
+    if checkpoint is not None and run.figures["status"] in RESUMABLE:
         click.echo(f"go on with: qnn resume {shlex.quote(checkpoint)}", err=True)

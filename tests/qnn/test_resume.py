@@ -23,7 +23,7 @@ from solvers import checkpoint
 ROOT = Path(__file__).parents[2]
 QUICK: list[object] = ["--inputs", 4, "--samples", 20, "--hidden", 2, "--iterations", 6]
 QUICK += ["--reads", 2, "--sweeps", 20, "--flips", 500, "--seed", 5]
-CLOCKS = {"seconds", "oracle_seconds", "environment"}
+CLOCKS = {"seconds", "oracle_seconds", "ledger", "environment"}
 KEPT = [
     name
     for name in training.SOLVERS
