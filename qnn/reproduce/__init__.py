@@ -11,10 +11,12 @@ from types import MappingProxyType
 from formulations.errors import choose
 from qnn.reproduce.explicit import explicit
 from qnn.reproduce.report import Report, ReproduceOptions, Reproduction
+from qnn.reproduce.svi import svi
 
 REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType(
     {
         "explicit": explicit,
+        "svi": svi,
     }
 )
 """Every table by its name."""
