@@ -4,11 +4,14 @@ Lift z = (1, x) and W = z z'.  The rows of a model become linear functions of W,
 
     (i)    (a_r'x - b_r) / s_r                   of every linear row,
     (ii)   (a_r'x - b_r)^2 / s_r^2               of every equality,
+           (a_r'x - b_r)(a_r'x - b_r + g) / s^2  of an inequality with just the sums b and b - g,
     (iii)  x_v x_w - 2 (x_v + x_w) x_u + 3 x_u   of every product row x_u = x_v x_w.
 
-Residuals (ii) and (iii) are never negative on bits, so that their multipliers are penalty weights;
-those of (i) may have either sign, and for an inequality only positive multipliers count.  A QUBO is
-the vector of its n linear coefficients and its e couplings, and with multipliers p it is
+Residuals (ii) and (iii) are never negative on bits, so that their multipliers are penalty weights:
+"at most one" and x <= y need no slack bit for that.  An inequality with more sums needs a word of
+them to become an equality; without one it has (i) alone.  The multipliers of (i) may have either
+sign, and for an inequality only positive ones count.  A QUBO is the vector of its n linear
+coefficients and its e couplings, and with multipliers p it is
 
     G = C + A*(p) = objective + M p,
 
@@ -25,6 +28,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.linalg import lsqr
 
+from formulations.passes.base import entry_rows, row_range
 from formulations.qcbo import QCBO
 from solvers.oracles.base import QUBO, FloatArray, IntArray
 
@@ -57,6 +61,12 @@ class Lifting:
         Residual of each lifted row at x = 0.
     rows, rhs : csr_array of shape (m, n), ndarray of shape (m,)
         The linear rows divided by their scales s_r.
+    scale : ndarray, shape (m,)
+        s_r.
+    squared : ndarray of bool, shape (m,)
+        Rows that have a square (ii).
+    gap : ndarray, shape (m,)
+        g / s_r of these; 0 of equalities.
 
     Examples
     --------
@@ -77,6 +87,9 @@ class Lifting:
     constant: FloatArray
     rows: sp.csr_array
     rhs: FloatArray
+    scale: FloatArray
+    squared: npt.NDArray[np.bool_]
+    gap: FloatArray
 
     @classmethod
     def of(cls, model: QCBO) -> Lifting:
@@ -85,7 +98,9 @@ class Lifting:
         scale = row_scales(model)
         rows = sp.csr_array(sp.diags_array(1.0 / scale) @ model.rows)
         rhs = model.rhs / scale
-        squares, b = sp.csr_array(rows[model.equality]), rhs[model.equality]
+        gap = two_sums(model) / scale
+        squared = model.equality | (gap > 0.0)
+        squares, b, g = sp.csr_array(rows[squared]), rhs[squared], gap[squared]
         i, j, of_row, crossed = _pairs(squares)
         u, v, w = model.products.T
         Q = sp.coo_array(model.quadratic)
@@ -104,15 +119,18 @@ class Lifting:
         adjoint = _matrix(
             (len(objective), m + len(b) + p),
             (mean.col, mean.row, mean.data),
-            (square.col, of_square[square.row], a * (a - 2.0 * b[square.row])),  # x^2 = x
+            (square.col, of_square[square.row], a * (a + (g - 2.0 * b)[square.row])),  # x^2 = x
             (at_ij, of_square[of_row], 2.0 * crossed),
             (at_vw, of_product, 1.0),
             (at_vu, of_product, -2.0),
             (at_wu, of_product, -2.0),
             (u, of_product, 3.0),
         )
-        constant = np.concatenate([-rhs, b**2, np.zeros(p)])
-        return cls(model, heads, tails, objective / unit, unit, adjoint, constant, rows, rhs)
+        constant = np.concatenate([-rhs, b * (b - g), np.zeros(p)])
+        return cls(
+            model, heads, tails, objective / unit, unit, adjoint, constant,
+            rows, rhs, scale, squared, gap,
+        )  # fmt: skip
 
     @property
     def num_multipliers(self) -> int:
@@ -168,9 +186,8 @@ class Lifting:
         x = np.asarray(x, dtype=np.float64)
         mean = self.rows @ x - self.rhs
         u, v, w = x[self.model.products.T]
-        return np.concatenate(
-            [mean, mean[self.model.equality] ** 2, v * w - 2.0 * (v + w) * u + 3.0 * u]
-        )
+        square = (mean * (mean + self.gap))[self.squared]
+        return np.concatenate([mean, square, v * w - 2.0 * (v + w) * u + 3.0 * u])
 
 
 def row_scales(model: QCBO) -> FloatArray:
@@ -194,6 +211,29 @@ def row_scales(model: QCBO) -> FloatArray:
     np.maximum.at(shared, rows.row, np.where(uses[rows.col] > 1, size, 0.0))
     scales = np.where(shared > 0.0, shared, largest)
     return np.where(scales > 0.0, scales, 1.0)
+
+
+def two_sums(model: QCBO) -> FloatArray:
+    """g of each inequality whose sum can only be b or b - g where it holds; 0 of other rows.
+
+    These are rows of coefficients +g and -g whose least sum is b - g: at most one of several bits,
+    at least one of two, x <= y.
+
+    Examples
+    --------
+    >>> rows = [[2, 2, 2], [1, -1, 0], [1, 1, 1], [1, 1, 0]]
+    >>> two_sums(QCBO.from_arrays([0, 0, 0], rows, [2, 0, 2, 1], equality=[0, 0, 0, 1])).tolist()
+    [2.0, 1.0, 0.0, 0.0]
+    """
+    rows = model.rows
+    length = np.diff(rows.indptr)
+    size = np.zeros(model.num_rows)
+    np.maximum.at(size, entry_rows(rows), np.abs(rows.data))
+    least, most = row_range(rows)
+    total = most - least
+    close = 1e-9 * (1.0 + np.abs(model.rhs))
+    two = (np.abs(total - length * size) <= close) & (np.abs(least + size - model.rhs) <= close)
+    return np.where(two & ~model.equality, size, 0.0)
 
 
 def _pairs(rows: sp.csr_array) -> tuple[IntArray, IntArray, IntArray, FloatArray]:

@@ -251,8 +251,10 @@ class Loop:
 
     @property
     def pool(self) -> Pool:
-        """The best candidates, best first."""
-        return self.search.pool
+        """The best candidates, best first; none that breaks rows beside others that do not."""
+        pool = self.search.pool
+        holds = pool.losses <= self.search.ceiling
+        return Pool(pool.size, pool.bits[holds], pool.losses[holds]) if holds.any() else pool
 
     @property
     def bound(self) -> float | None:

@@ -1,12 +1,12 @@
-"""Repair and local search on samples of a constrained model: what lies next to what an oracle found.
+"""Repair and local search on samples of a model: what lies next to what an oracle found.
 
 A sample is mended first: a variable of a violated row is flipped, the one that costs the objective
 least for what it takes off the violation; where every flip only moves the violation elsewhere, that
 row's weight is raised [breakout: Morris, AAAI 1993; on mixed-integer rows: Luteberget & Sartor,
-Feasibility Jump, Math. Prog. Comp. 15, 2023].  From the feasible point, chains of flips descend: one
+Feasibility Jump, Math. Prog. Comp. 15, 2023].  From the feasible point chains of flips descend: one
 variable flips, then one of each row that this violates, until all rows hold again [ejection chains:
-Glover 1996].  With one-hot rows a chain is an exchange, with two families of them a swap in the
-permutation, with a capacity an item for another.
+Glover, Discrete Applied Mathematics 65, 1996].  With one-hot rows a chain is an exchange, with two
+families of them a swap in the permutation, with a capacity one item for another.
 """
 
 from __future__ import annotations

@@ -7,20 +7,26 @@ own sake, where it is worth its objective once all rows hold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from formulations.passes import Slack
-from formulations.qcbo import QCBO
+from formulations.passes.base import take_rows
+from formulations.qcbo import QCBO, TOLERANCE
+from solvers.lifting import two_sums
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
+
+SLACK_BITS = 20
+"""Longest word that is given to an inequality."""
 
 
 class Target(Protocol):
@@ -62,25 +68,29 @@ class TrainingTarget:
         return self.problem.complete_bits(candidate, self.encoding)
 
 
-@dataclass(frozen=True)
 class ModelTarget:
     """All variables of a model; a sample that breaks rows is worth more than any that does not.
 
     The price of a violation is twice the range of the objective, for each unit of it.
+
+    Attributes
+    ----------
+    model : QCBO
+    ceiling : float
+        What a sample that breaks no row is worth at most, and any other one more.
     """
 
-    model: QCBO
-
-    @property
-    def _range(self) -> float:
-        return float(np.abs(self.model.linear).sum() + abs(self.model.quadratic).sum())
+    def __init__(self, model: QCBO) -> None:
+        self.model = model
+        self._range = 1.0 + float(np.abs(model.linear).sum() + abs(model.quadratic).sum())
+        self.ceiling = model.offset + self._range
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """The samples themselves; objective, and price of the violated rows."""
-        broken = self.model.row_violations(x).sum(axis=-1)
-        broken = broken + self.model.product_violations(x).sum(axis=-1)
-        price = np.where(self.model.is_feasible(x), 0.0, (1.0 + broken) * 2.0 * (1.0 + self._range))
-        return x, self.model.objective(x) + price
+        rows, products = self.model.row_violations(x), self.model.product_violations(x)
+        broken = (rows > TOLERANCE).any(axis=-1) | (products > TOLERANCE).any(axis=-1)
+        price = (1.0 + rows.sum(axis=-1) + products.sum(axis=-1)) * 2.0 * self._range
+        return x, self.model.objective(x) + np.where(broken, price, 0.0)
 
     def complete(self, candidate: BitArray) -> BitArray:
         """The candidate itself."""
@@ -88,19 +98,37 @@ class ModelTarget:
 
 
 class WithSlack:
-    """A target whose model has slack words for inequalities; candidates stay as they were."""
+    """A target whose model has slack words for inequalities; candidates stay as they were.
+
+    Rows that can be squared without (:func:`solvers.lifting.two_sums`) and rows whose word would be
+    too long stay inequalities.
+    """
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._model, self._inverse = Slack().apply(target.model)
+        without = two_sums(target.model) > 0.0
+        wordless = take_rows(target.model, np.flatnonzero(without))
+        slackened, self._inverse = Slack(SLACK_BITS).apply(
+            take_rows(target.model, np.flatnonzero(~without))
+        )
+        a = wordless.rows
+        rest = sp.csr_array((a.data, a.indices, a.indptr), (a.shape[0], slackened.num_variables))
+        self._model = replace(
+            slackened,
+            rows=sp.csr_array(sp.vstack([slackened.rows, rest], format="csr")),
+            rhs=np.concatenate([slackened.rhs, wordless.rhs]),
+            equality=np.concatenate([slackened.equality, wordless.equality]),
+            row_group=np.concatenate([slackened.row_group, wordless.row_group]),
+            row_labels=slackened.row_labels + wordless.row_labels,
+        )
 
     @property
     def model(self) -> QCBO:
-        """The model with equality rows only."""
+        """The model with slack words."""
         return self._model
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
-        """Those of the samples without their slack bits."""
+        """Those of the samples without their slack bits, if they have any."""
         return self._target.candidates(self._inverse.invert(x))
 
     def complete(self, candidate: BitArray) -> BitArray:

@@ -81,7 +81,7 @@ def _begin(ground: Ground, x: Array, activity: Array, field: Array) -> None:
 @compiled()
 def _excess(ground: Ground, r: int, activity: float) -> float:
     """By how much row r is violated at a row sum."""
-    return max(activity - ground.upper[r], ground.lower[r] - activity, 0.0)
+    return float(max(activity - ground.upper[r], ground.lower[r] - activity, 0.0))
 
 
 @compiled()
@@ -156,7 +156,7 @@ def _mend(
     while count and effort > 0:
         state = _draw(state)
         row = broken[state % np.uint64(count)]
-        best, least, best_price = -1, np.inf, 0.0
+        best, least = -1, np.inf
         first, stop = ground.row_starts[row], ground.row_starts[row + 1]
         effort -= stop - first + 1
         for e in range(first, stop):
@@ -166,7 +166,7 @@ def _mend(
                 continue  # makes it worse
             price = _price(ground, i, step, activity, weight)
             if price < 0.0 and step * field[i] / -price < least:
-                best, least, best_price = i, step * field[i] / -price, price
+                best, least = i, step * field[i] / -price
         if best < 0:
             weight[row] += ground.weight[row]
             continue

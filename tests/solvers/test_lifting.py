@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
 from formulations.qcbo import QCBO
-from solvers.lifting import Lifting, row_scales
+from solvers.lifting import Lifting, row_scales, two_sums
+from solvers.targets import ModelTarget, WithSlack
 from tests.strategies import every_point, qcbos
 
 FloatArray = npt.NDArray[np.float64]
@@ -30,9 +31,10 @@ def lifted_rows(model: QCBO) -> list[tuple[FloatArray, float]]:
         B = np.zeros((n + 1, n + 1))
         B[0, 1:] = B[1:, 0] = a[r] / 2
         rows.append((B, b[r]))
-    for r in np.flatnonzero(model.equality):  # (ii): (a'x - b)^2 = z' (-b, a)(-b, a)' z
-        c = np.concatenate([[-b[r]], a[r]])
-        rows.append((np.outer(c, c), 0.0))
+    gap = two_sums(model) / scales
+    for r in np.flatnonzero(model.equality | (gap > 0)):  # (ii): z' (-b, a)(-b + g, a)' z
+        c, shifted = (np.concatenate([[start], a[r]]) for start in (-b[r], -b[r] + gap[r]))
+        rows.append(((np.outer(c, shifted) + np.outer(shifted, c)) / 2, 0.0))
     for u, v, w in (model.products + 1).tolist():  # (iii)
         B = np.zeros((n + 1, n + 1))
         for i, j, value in ((v, w, 1.0), (v, u, -2.0), (w, u, -2.0), (0, u, 3.0)):
@@ -100,6 +102,31 @@ def test_squares_and_products_are_never_negative_and_zero_where_rows_hold(model:
         holds = model.product_violations(x)[distinct] == 0
         assert (g[holds] == 0).all()
         assert (g[~holds] >= 1).all()
+
+
+@given(MODELS)
+def test_rows_of_two_sums_have_just_these_where_they_hold(model: QCBO) -> None:
+    gap, points = two_sums(model), every_point(model.num_variables)
+    residuals = model.row_residuals(points)
+    for r in np.flatnonzero(gap):
+        held = np.unique(np.round(residuals[residuals[:, r] <= 1e-6, r] / gap[r], 6))
+        assert held.tolist() == [-1.0, 0.0]
+    assert not gap[model.equality].any()
+
+
+def test_at_most_one_needs_no_slack_bit_and_a_capacity_does() -> None:
+    rows = np.array([[1.0, 1, 1, 0], [1, -1, 0, 0], [2, 3, 4, 1], [1, 0, 0, 1]])
+    equality = [False, False, False, True]
+    model = QCBO.from_arrays(np.zeros(4), rows, [1, 0, 5, 1], equality=equality)
+    target = WithSlack(ModelTarget(model))
+    assert target.model.num_variables == 4 + 3
+    assert target.model.equality.sum() == 2
+    lifting = Lifting.of(target.model)
+    assert lifting.squared.all()
+    for x in every_point(4):
+        residuals = lifting.residuals(target.complete(x))
+        broken = residuals[lifting.kinds[1]].any() or (residuals[lifting.kinds[0]] > 1e-9).any()
+        assert broken != model.is_feasible(x)
 
 
 @given(MODELS)

@@ -1,0 +1,108 @@
+"""What becomes of an oracle's samples, and where its next reads begin.
+
+The same for QCGD and for its rivals: every read is a candidate and is scored.  Where there is a
+repair, what it makes of the read is another one, and what the oracle found by itself stays on
+record.  The best candidates are the pool that later calls start from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from solvers.oracles import QUBO, Samples, WarmOracle
+from solvers.repair import Repair
+from solvers.result import Incumbent, Run
+from solvers.targets import Pool, Target
+
+
+class Search:
+    """Scores, pool and starts of one run.
+
+    Parameters
+    ----------
+    target : Target
+        What samples are worth.
+    pool : int
+        Best candidates kept as starting points.
+    fresh : int
+        Every so many calls start from random states, the others from the pool; 1: all of them.
+    repair : Repair, optional
+        Makes better candidates of candidates.
+    ceiling : float
+        What no candidate that satisfies all rows is worth more than.
+
+    Attributes
+    ----------
+    oracle_best : Incumbent
+        The best candidate that the oracle found without repair.
+    feasible_reads : int
+        Reads that satisfied all rows as they were.
+    idle, stale : int
+        Calls since the pool, and since the best candidate, have last become better.
+    repair_seconds : float
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        pool: int = 10,
+        fresh: int = 10,
+        repair: Repair | None = None,
+        ceiling: float = np.inf,
+    ) -> None:
+        self.target, self.repair, self.fresh, self.ceiling = target, repair, fresh, ceiling
+        self.pool, self.oracle_best = Pool(pool), Incumbent()
+        self.feasible_reads = self.reads = self.idle = self.stale = 0
+        self.repair_seconds = 0.0
+
+    def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
+        """Call number t, from random states or from the pool."""
+        call, draw = seed.spawn(2)
+        warm = isinstance(run.oracle, WarmOracle) and len(self.pool.losses)
+        if not warm or (t - 1) % self.fresh == 0:
+            return run.ask(qubo, call)
+        reads = int(getattr(run.oracle, "reads", 1))
+        starts = self.pool.draw(np.random.default_rng(draw), reads)
+        return run.ask(qubo, call, np.stack([self.target.complete(start) for start in starts]))
+
+    def score(self, samples: Samples, run: Run, seed: np.random.SeedSequence) -> None:
+        """Offer every read, and what repair makes of it, to the incumbent and to the pool."""
+        candidates, worth = self.target.candidates(samples.x)
+        before, best = self.pool.losses, run.incumbent.loss
+        self.oracle_best.offer(candidates, worth)
+        run.incumbent.offer(candidates, worth)
+        self.feasible_reads += int(np.count_nonzero(worth <= self.ceiling))
+        self.reads += len(worth)
+        if self.repair is not None:
+            started = time.perf_counter()
+            mended = self.repair(candidates, seed)
+            mended, better = self.target.candidates(mended)
+            run.incumbent.offer(mended, better)
+            candidates, worth = np.concatenate([candidates, mended]), np.append(worth, better)
+            self.repair_seconds += time.perf_counter() - started
+        self.pool.add(candidates, worth)
+        self.idle = self.idle + 1 if np.array_equal(before, self.pool.losses) else 0
+        self.stale = self.stale + 1 if run.incumbent.loss == best else 0
+
+    def snapshot(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {
+            "pool": self.pool.snapshot(),
+            "oracle_best": vars(self.oracle_best),
+            "feasible_reads": self.feasible_reads,
+            "reads": self.reads,
+            "idle": self.idle,
+            "stale": self.stale,
+            "repair_seconds": self.repair_seconds,
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        self.pool.restore(snapshot["pool"])
+        self.oracle_best = Incumbent(**snapshot["oracle_best"])
+        for name in ("feasible_reads", "reads", "idle", "stale", "repair_seconds"):
+            setattr(self, name, snapshot[name])
