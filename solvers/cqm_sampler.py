@@ -24,10 +24,25 @@ if TYPE_CHECKING:
 class Descent(Protocol):
     """What is read off a descent that has ended: QCGD's own, or another's."""
 
-    pool: Pool
-    bound: float | None
-    y: FloatArray
-    lifting: Lifting
+    @property
+    def pool(self) -> Pool:
+        """The best candidates."""
+        ...
+
+    @property
+    def bound(self) -> float | None:
+        """The best proven bound."""
+        ...
+
+    @property
+    def y(self) -> FloatArray:
+        """The multipliers."""
+        ...
+
+    @property
+    def lifting(self) -> Lifting:
+        """What they belong to."""
+        ...
 
     def info(self) -> dict[str, Any]:
         """Numbers for the answer."""
