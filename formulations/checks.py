@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -73,22 +73,25 @@ def checked_targets(
     return np.array([-1.0, 1.0]), (values[:, None] > 0).astype(np.int64)
 
 
-def checked_free(free: Sequence[int | str] | npt.ArrayLike, labels: list[str]) -> IntArray:
+def checked_free(
+    free: Sequence[int | str] | npt.ArrayLike, num_bits: int, labels: Callable[[], list[str]]
+) -> IntArray:
     """A free set as sorted bit numbers, from numbers or from labels of the weight bits."""
     values = np.asarray(free).ravel()
     if not len(values):
         raise InvalidInputError("the free set is empty: free at least one weight bit")
     if values.dtype.kind == "U":
-        positions = {label: number for number, label in enumerate(labels)}
+        positions = {label: number for number, label in enumerate(labels())}
         unknown = [v for v in values.tolist() if v not in positions]
         if unknown:
             raise InvalidInputError(
-                f"unknown weight bit {unknown[0]!r} in the free set: labels look like {labels[0]!r}"
+                f"unknown weight bit {unknown[0]!r} in the free set: labels look like "
+                f"{next(iter(positions))!r}"
             )
         values = np.array([positions[v] for v in values.tolist()])
     numbers = np.unique(values)
-    if numbers.dtype.kind not in "iu" or numbers[0] < 0 or numbers[-1] >= len(labels):
+    if numbers.dtype.kind not in "iu" or numbers[0] < 0 or numbers[-1] >= num_bits:
         raise InvalidInputError(
-            f"free set {values[:5].tolist()!r}: expected bit numbers 0 .. {len(labels) - 1}"
+            f"free set {values[:5].tolist()!r}: expected bit numbers 0 .. {num_bits - 1}"
         )
     return numbers.astype(np.int64)

@@ -107,7 +107,7 @@ class TrainingProblem:
         self.num_samples_in_all = len(self.X)
         self._models: dict[str | None, TrainingModel] = {}
         self._anchor: Anchor | None = None
-        self._forward: tuple[bytes, Anchor] | None = None
+        self._forward: tuple[bytes, list[IntArray]] | None = None
 
     def _copy(self) -> TrainingProblem:
         """The same problem without what is cached, to be narrowed."""
@@ -371,7 +371,10 @@ class TrainingProblem:
         return [self.subset(np.arange(s, min(s + size, n))) for s in range(0, n, size)]
 
     def restrict(
-        self, free: Sequence[int | str] | npt.ArrayLike, incumbent: Weights | npt.ArrayLike
+        self,
+        free: Sequence[int | str] | npt.ArrayLike,
+        incumbent: Weights | npt.ArrayLike,
+        pre_activations: Sequence[IntArray] | None = None,
     ) -> TrainingProblem:
         """The problem in which only some weight bits may change.
 
@@ -381,13 +384,15 @@ class TrainingProblem:
             Weight bits, by number in canonical order or by label.
         incumbent : Weights or array of int8, shape (n_w,)
             Values of all the others.
+        pre_activations : sequence of ndarray of int, shapes (N, n_l), optional
+            Those of the incumbent, if they are known already; otherwise a forward pass finds them.
 
         Raises
         ------
         InvalidInputError
             For an empty free set, unknown bits, or part of a one-hot word.
         """
-        numbers = checked_free(free, self.bit_labels)
+        numbers = checked_free(free, self.network.num_weight_bits, lambda: self.bit_labels)
         if isinstance(incumbent, Weights):
             bits = self.network.encode_bits(incumbent)
         else:
@@ -406,15 +411,16 @@ class TrainingProblem:
                 )
         twin = self._copy()
         twin.free, twin.incumbent_bits = numbers, bits.copy()
-        twin._anchor = self._forward_pass(bits)
+        if pre_activations is None:
+            pre_activations = self._forward_pass(bits)
+        none = np.zeros(0, dtype=np.int64)
+        levels = [layer.fixed for layer in free_layers(self.network, none, bits)]
+        twin._anchor = Anchor(levels, list(pre_activations))
         return twin
 
-    def _forward_pass(self, bits: BitArray) -> Anchor:
-        """The forward pass of all weight bits; the last one is kept for the next restriction."""
+    def _forward_pass(self, bits: BitArray) -> list[IntArray]:
+        """Pre-activations of all weight bits; the last are kept for the next restriction."""
         key = bits.tobytes()
         if self._forward is None or self._forward[0] != key:
-            none = np.zeros(0, dtype=np.int64)
-            levels = [layer.fixed for layer in free_layers(self.network, none, bits)]
-            z = [z[0] for z in self._pre_activations(bits[None])]
-            self._forward = (key, Anchor(levels, z))
+            self._forward = (key, [z[0] for z in self._pre_activations(bits[None])])
         return self._forward[1]

@@ -81,37 +81,38 @@ def model_size(problem: TrainingProblem, encoding: str | None = None) -> ModelSi
 def _walk(problem: TrainingProblem, encoding: str | None) -> Iterator[tuple[Counts, IntArray]]:
     """Per layer: counts of its states and products with weights, per undecided neuron.
 
-    Nothing is built: bounds, tables and sums only.
+    Nothing is built: bounds, tables and sums only, of the samples with something undecided.
     """
     plan = problem.layout
-    terms = np.zeros(problem.X.shape)
-    constant: FloatArray = problem.X.astype(float)
+    kept = np.flatnonzero(np.any([states.any(axis=1) for states in plan.states], axis=0))
+    terms = np.zeros((len(kept), problem.X.shape[1]))
+    constant: FloatArray = problem.X[kept].astype(float)
     for number, bounds in enumerate(plan.bounds):
         free = problem.free_layers[number]
-        sample, unit = np.nonzero(plan.states[number])
+        row, unit = np.nonzero(plan.states[number][kept])
+        sample = kept[row]
         units, position = np.unique(unit, return_inverse=True)
         weights = free.free_bits[units].astype(float)
         fixed = free.fixed[units].astype(float)
         inputs = constant @ fixed[:, :-1].T + problem.units[number] * fixed[:, -1]
-        products = (terms @ weights[:, :-1].T)[sample, position].astype(np.int64)
+        products = (terms @ weights[:, :-1].T)[row, position].astype(np.int64)
         entries = (
             (constant != 0) @ weights[:, :-1].T + weights[:, -1] + terms @ (fixed[:, :-1] != 0).T
         )
-        entries = entries[sample, position].astype(np.int64) + products
+        entries = entries[row, position].astype(np.int64) + products
         sketch = Sketch(
             bounds.z_low[sample, unit],
             bounds.z_high[sample, unit],
-            inputs[sample, position],
+            inputs[row, position],
             entries,
         )
         counts = _state_counts(problem, encoding, number, sample, unit, sketch)
         yield counts, products
         if number < len(problem.splines):
-            following = plan.bounds[number + 1]
-            terms = np.zeros(bounds.z_low.shape)
-            terms[sample, unit] = counts.terms
-            constant = following.a_low.astype(float)
-            constant[sample, unit] = counts.constant
+            constant = plan.bounds[number + 1].a_low[kept].astype(float)
+            terms = np.zeros(constant.shape)
+            terms[row, unit] = counts.terms
+            constant[row, unit] = counts.constant
 
 
 def _state_counts(

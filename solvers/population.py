@@ -35,6 +35,7 @@ class Search:
     walk: Walk
     arms: Adaptive
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
+    at: Mapping[str, Any] | None = None
 
     def go(self, temperature: float, limits: Limits) -> Tally:
         """Solve restricted problems, each of a drawn policy and size, and learn what they bring."""
@@ -53,12 +54,15 @@ class Search:
 
     def snapshot(self) -> Mapping[str, Any]:
         """All that a stretch changes."""
-        return {"walk": self.walk.snapshot(), "rewards": self.arms.rewards, "rng": self.rng}
+        parts = {"walk": self.walk.snapshot(), "rewards": self.arms.rewards, "rng": self.rng}
+        self.at = copy.deepcopy(parts)
+        return self.at
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
-        self.walk.restore(snapshot["walk"])
-        self.arms.rewards, self.rng = snapshot["rewards"].copy(), copy.deepcopy(snapshot["rng"])
+        """Go back to a snapshot, unless it is the one that was taken last."""
+        if snapshot is not self.at:
+            self.walk.restore(snapshot["walk"])
+            self.arms.rewards, self.rng = snapshot["rewards"].copy(), copy.deepcopy(snapshot["rng"])
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ def arrival(search: Search, tally: Tally) -> Arrival:
     """Where a search is now."""
     walk = search.walk
     bits, loss = walk.best()
-    return Arrival(copy.deepcopy(search.snapshot()), walk.loss, bits, loss, tally)
+    return Arrival(search.snapshot(), walk.loss, bits, loss, tally)
 
 
 def advance(ground: Ground, stretch: Stretch) -> Arrival:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from solvers.free_sets import Policy, WeightTable, first_order_gains
-from solvers.kernels.blocks import changes, heat_bath
+from solvers.kernels.blocks import changes, heat_bath, move
 from solvers.kernels.landscape import Landscape
 from solvers.oracles.base import Oracle
 from solvers.penalty import PenaltyMethod
@@ -26,11 +27,15 @@ IntArray = npt.NDArray[np.int64]
 WORK = 3e7
 """Sample updates of one step of enumeration: some milliseconds, so that limits are kept closely."""
 
+FIRST_SAMPLES, GROWTH, ROOM = 64, 8, 0.85
+"""Samples that a limited model is first tried on, the most that their number grows by at a time,
+and the share of the limit that is enough."""
+
 MOST_BLOCKS = 1024
 """Blocks of one step at most."""
 
 GUIDE_LASTS = 16
-"""Steps of enumeration that share one computation of the first-order gains."""
+"""Steps that share one computation of the first-order gains."""
 
 PROBES = 64
 """Moves that measure the mean change of the loss."""
@@ -92,56 +97,19 @@ class Tally:
         return cls(snapshot["rounds"], snapshot["evaluated"], snapshot["sizes"].tolist())
 
 
-class Walk(Protocol):
-    """A walk over the weights by restricted problems."""
-
-    loss: float
-    floor: float
-
-    @property
-    def at_floor(self) -> bool:
-        """Whether no weights can beat the best loss met so far."""
-        ...
-
-    def begin(self, bits: BitArray) -> None:
-        """Start at free weight bits, shape (num_free_bits,)."""
-        ...
-
-    def mean_change(self, rng: np.random.Generator) -> float:
-        """Mean |change of the loss| of moving one weight of the present state."""
-        ...
-
-    def step(
-        self,
-        policy: Policy,
-        size: int,
-        temperature: float,
-        limit: int | None,
-        rng: np.random.Generator,
-        tally: Tally,
-    ) -> float:
-        """Solve some restricted problems, at most ``limit``; return the loss gained per effort."""
-        ...
-
-    def best(self) -> tuple[BitArray, float]:
-        """Best free weight bits met so far, and their loss."""
-        ...
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """All that a step changes."""
-        ...
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
-        ...
-
-
-class EnumeratedWalk:
-    """Restricted problems solved exactly: all choices of the free weights, in Gray-code order.
+class Walk(ABC):
+    """A walk over the weights by restricted problems.
 
     Parameters
     ----------
     problem : TrainingProblem
+
+    Attributes
+    ----------
+    loss : float
+        Loss of the present weights.
+    floor : float
+        A loss that no weights can fall below.
     """
 
     def __init__(self, problem: TrainingProblem) -> None:
@@ -153,13 +121,25 @@ class EnumeratedWalk:
         self._best, self._best_value = moves.choice.copy(), np.inf
         self._guide, self._guide_age = np.zeros(len(self.weights)), 0
 
+    @abstractmethod
+    def step(
+        self,
+        policy: Policy,
+        size: int,
+        temperature: float,
+        limit: int | None,
+        rng: np.random.Generator,
+        tally: Tally,
+    ) -> float:
+        """Solve some restricted problems, at most ``limit``; return the loss gained per effort."""
+
     @property
     def at_floor(self) -> bool:
         """Whether no weights can beat the best loss met so far."""
         return self._best_value <= self._goal
 
     def begin(self, bits: BitArray) -> None:
-        """Start at free weight bits."""
+        """Start at free weight bits, shape (num_free_bits,)."""
         self.loss = self.landscape.set_bits(bits)
         self._best_value = self.landscape.value(self.loss)
         self._best[:] = self.landscape.moves.choice
@@ -172,50 +152,22 @@ class EnumeratedWalk:
         found = changes(landscape.state, landscape.moves, moved)
         return float(landscape.unit * np.abs(found).mean()) or 1.0
 
-    def step(
-        self,
-        policy: Policy,
-        size: int,
-        temperature: float,
-        limit: int | None,
-        rng: np.random.Generator,
-        tally: Tally,
-    ) -> float:
-        """Solve a batch of blocks of one policy, each drawn from its heat bath."""
-        landscape = self.landscape
-        choices = float(np.median(self.weights.num_levels)) ** size
-        count = int(np.clip(WORK / (choices * self.problem.num_samples), 1, MOST_BLOCKS))
-        count = count if limit is None else min(count, limit)
+    def draw(self, policy: Policy, count: int, size: int, rng: np.random.Generator) -> IntArray:
+        """Blocks of weights to free, padded by -1; gains are renewed after many of the steps."""
         if policy.guided:
-            self._refresh_guide()
-        blocks = policy.blocks(self.weights, self._guide, count, size, rng)
-        gains = np.zeros(len(blocks))
-        self._best_value, evaluated = heat_bath(
-            landscape.state,
-            landscape.moves,
-            rng,
-            blocks,
-            np.full(len(blocks), temperature / landscape.unit),
-            gains,
-            self._best,
-            self._best_value,
-            self._goal,
-        )
-        self.loss -= landscape.unit * float(gains.sum())
-        tally.rounds += len(blocks)
-        tally.evaluated += evaluated
-        return float(landscape.unit * np.maximum(gains, 0).sum() / max(1, evaluated))
+            if self._guide_age <= 0:
+                self._guide = first_order_gains(self.problem, self.weights, self.bits)
+                self._guide_age = GUIDE_LASTS
+            self._guide_age -= 1
+        return policy.blocks(self.weights, self._guide, count, size, rng)
 
-    def _refresh_guide(self) -> None:
-        """First-order gains at the present weights, renewed when many choices have been made."""
-        if self._guide_age <= 0:
-            bits = self.landscape.bits(self.landscape.moves.choice)
-            self._guide = first_order_gains(self.problem, self.weights, bits)
-            self._guide_age = GUIDE_LASTS
-        self._guide_age -= 1
+    @property
+    def bits(self) -> BitArray:
+        """Free weight bits of the present weights."""
+        return self.landscape.bits(self.landscape.moves.choice)
 
     def best(self) -> tuple[BitArray, float]:
-        """The best choice; its loss is exact, summed over all samples at each proposal."""
+        """Best free weight bits met so far; their loss is exact, summed over all samples."""
         return self.landscape.bits(self._best), self.landscape.loss(self._best_value)
 
     def snapshot(self) -> Mapping[str, Any]:
@@ -237,7 +189,43 @@ class EnumeratedWalk:
         self._guide, self._guide_age = snapshot["guide"], snapshot["guide_age"]
 
 
-class OracleWalk:
+class EnumeratedWalk(Walk):
+    """Restricted problems solved exactly: all choices of the free weights, in Gray-code order."""
+
+    def step(
+        self,
+        policy: Policy,
+        size: int,
+        temperature: float,
+        limit: int | None,
+        rng: np.random.Generator,
+        tally: Tally,
+    ) -> float:
+        """Solve a batch of blocks of one policy, each drawn from its heat bath."""
+        landscape = self.landscape
+        choices = float(np.median(self.weights.num_levels)) ** size
+        count = int(np.clip(WORK / (choices * self.problem.num_samples), 1, MOST_BLOCKS))
+        count = count if limit is None else min(count, limit)
+        blocks = self.draw(policy, count, size, rng)
+        gains = np.zeros(len(blocks))
+        self._best_value, evaluated = heat_bath(
+            landscape.state,
+            landscape.moves,
+            rng,
+            blocks,
+            np.full(len(blocks), temperature / landscape.unit),
+            gains,
+            self._best,
+            self._best_value,
+            self._goal,
+        )
+        self.loss -= landscape.unit * float(gains.sum())
+        tally.rounds += len(blocks)
+        tally.evaluated += evaluated
+        return float(landscape.unit * np.maximum(gains, 0).sum() / max(1, evaluated))
+
+
+class OracleWalk(Walk):
     """Restricted problems as QUBOs for an oracle; its answer is scored on all samples.
 
     Parameters
@@ -247,43 +235,15 @@ class OracleWalk:
     batch : int, optional
         Samples that a model is built on.
     variables : int, optional
-        Largest model; samples are left out until it fits.
+        Largest model; only as many samples are taken as fit.
     """
 
     def __init__(
         self, problem: TrainingProblem, oracle: Oracle, batch: int | None, variables: int | None
     ) -> None:
-        self.problem, self.oracle = problem, oracle
+        super().__init__(problem)
+        self.oracle, self.variables = oracle, variables
         self.batch = min(batch or problem.num_samples, problem.num_samples)
-        self.variables = variables
-        self._landscape = Landscape(problem)  # for its table of weights and its floor
-        moves = self._landscape.moves
-        self.weights = WeightTable(moves.layer, moves.neuron, moves.source, moves.num_levels)
-        self.loss, self.floor = np.inf, self._landscape.floor
-        self._bits = self._best = np.zeros(problem.num_free_bits, dtype=np.int8)
-        self._best_loss = np.inf
-
-    @property
-    def at_floor(self) -> bool:
-        """Whether no weights can beat the best loss met so far."""
-        return self._best_loss <= self.floor + 1e-9 * max(1.0, abs(self.floor))
-
-    def begin(self, bits: BitArray) -> None:
-        """Start at free weight bits."""
-        self._best_loss = np.inf
-        self._move(bits, float(self.problem.losses(bits[None])[0]))
-
-    def _move(self, bits: BitArray, loss: float) -> None:
-        self._bits, self.loss = bits, loss
-        if loss < self._best_loss:
-            self._best, self._best_loss = bits, loss
-
-    def mean_change(self, rng: np.random.Generator) -> float:
-        """Mean |change of the loss| of flipping one bit."""
-        flips = rng.integers(0, len(self._bits), PROBES)
-        others = np.tile(self._bits, (PROBES, 1))
-        others[np.arange(PROBES), flips] ^= 1
-        return float(np.abs(self.problem.losses(others) - self.loss).mean()) or 1.0
 
     def step(
         self,
@@ -295,11 +255,10 @@ class OracleWalk:
         tally: Tally,
     ) -> float:
         """Solve one restricted problem; accept its answer by the Metropolis rule."""
-        guide = np.zeros(len(self.weights))
-        if policy.guided:
-            guide = first_order_gains(self.problem, self.weights, self._bits)
-        block = policy.blocks(self.weights, guide, 1, size, rng)[0]
-        restricted = self._restricted(self._landscape.bits_of(block[block >= 0]), rng)
+        landscape = self.landscape
+        block = self.draw(policy, 1, size, rng)[0]
+        block = block[block >= 0]
+        restricted = self._restricted(landscape.bits_of(block), rng)
         tally.rounds += 1
         if not restricted.layout.states[-1].any():
             return 0.0  # nothing that is free can change a loss
@@ -308,42 +267,39 @@ class OracleWalk:
         tally.ledger.add(answer.ledger)
         tally.sizes.append(int(answer.info["num_variables"]))
         bits = restricted.full_bits(answer.bits)[self.problem.free]
-        loss = float(self.problem.losses(bits[None])[0])
+        old, new = landscape.moves.choice[block], landscape.choice(bits)[block]
+        loss = landscape.loss(move(landscape.state, landscape.moves, block, new))
         gain = self.loss - loss
         if gain >= 0 or rng.random() < np.exp(gain / temperature):
-            self._move(bits, loss)
+            self.loss = loss
+            if landscape.value(loss) < self._best_value:
+                self._best[:], self._best_value = landscape.moves.choice, landscape.value(loss)
+        else:
+            move(landscape.state, landscape.moves, block, old)
         return max(gain, 0.0)
 
     def _restricted(self, free: IntArray, rng: np.random.Generator) -> TrainingProblem:
-        """The problem with some free bits (positions) free, on as many samples as fit."""
-        full = self.problem.full_bits(self._bits)
+        """The problem with some free bits (positions) free, on as many samples as fit.
+
+        How many that are is found from few samples upwards: the work is in proportion to what is
+        built, not to all there are.
+        """
+        full = self.problem.full_bits(self.bits)
         samples = rng.permutation(self.problem.num_samples)[: self.batch]
+        count = len(samples) if self.variables is None else min(FIRST_SAMPLES, len(samples))
+        grows = True
         while True:
-            problem = self.problem
-            if len(samples) < problem.num_samples:
-                problem = problem.subset(np.sort(samples))
-            restricted = problem.restrict(self.problem.free[free], full)
-            if self.variables is None or len(samples) == 1:
+            chosen = np.sort(samples[:count])
+            part = self.problem.subset(chosen)
+            z = self.landscape.pre_activations(chosen)
+            restricted = part.restrict(self.problem.free[free], full, z)
+            if self.variables is None:
                 return restricted
             size = restricted.size().num_variables
-            if size <= self.variables:
+            fits = size <= self.variables
+            full_enough = size >= ROOM * self.variables or count == len(samples)
+            if count == 1 or (fits and (full_enough or not grows)):
                 return restricted
-            samples = samples[: max(1, int(len(samples) * 0.95 * self.variables / size))]
-
-    def best(self) -> tuple[BitArray, float]:
-        """Best free weight bits met so far, and their loss."""
-        return self._best, self._best_loss
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """All that a step changes."""
-        return {
-            "bits": self._bits,
-            "loss": self.loss,
-            "best": self._best,
-            "best_loss": self._best_loss,
-        }
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
-        self._bits, self.loss = snapshot["bits"], snapshot["loss"]
-        self._best, self._best_loss = snapshot["best"], snapshot["best_loss"]
+            grows = grows and fits
+            wanted = int(count * 0.95 * self.variables / max(size, 1))
+            count = min(wanted, GROWTH * count, len(samples)) if fits else max(1, wanted)

@@ -127,3 +127,26 @@ def changes(state: State, moves: Moves, weights: Array) -> Array:
         )  # fmt: skip
         out[i] = proposed - loss
     return out
+
+
+@njit(nogil=True, cache=True)
+def move(state: State, moves: Moves, weights: Array, places: Array) -> float:
+    """Set some weights, each to one of its levels by its place in the list; return the loss."""
+    rows, levels, pieces, plan, dirty, target, table, start, losses = state
+    layers, neurons, sources, firsts, _, choices, choice = moves
+    loss = 0.0
+    for c in range(losses.shape[1]):
+        loss += losses[0, c]
+    for i in range(len(weights)):
+        k = weights[i]
+        if places[i] == choice[k]:
+            continue
+        change = choices[firsts[k] + places[i]] - choices[firsts[k] + choice[k]]
+        layer, neuron, source = layers[k], neurons[k], sources[k]
+        loss = propose(
+            rows, levels, pieces, plan, dirty, target, table, start, losses,
+            layer, neuron, source, change,
+        )  # fmt: skip
+        commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
+        choice[k] = places[i]
+    return loss

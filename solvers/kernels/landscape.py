@@ -129,6 +129,12 @@ class Landscape:
         self.state.levels[place] = moves.levels[moves.first + moves.choice]
         return self.loss(refresh(self.state))
 
+    def pre_activations(self, samples: IntArray) -> list[IntArray]:
+        """Those of the state on some samples, an array (len(samples), n_l) for each layer."""
+        plan, rows = self.state.plan, self.state.rows
+        layers = zip(plan[:-1, Z], plan[1:, Z], strict=True)
+        return [rows[first:end, samples].T.astype(np.int64) for first, end in layers]
+
     def set_bits(self, bits: npt.ArrayLike) -> float:
         """Make free weight bits the state; return their training loss."""
         return self.set_choice(self.choice(bits))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
+from solvers.kernels.blocks import move
 from solvers.kernels.compiled import compiled
 from solvers.kernels.incremental import anneal, enumerate_choices
 from solvers.kernels.landscape import Landscape
@@ -131,3 +132,38 @@ def test_each_loss_takes_its_fastest_form(loss: str, step: float, form: str) -> 
         choice = rng.integers(landscape.moves.num_levels)
         real = scores(problem, landscape, choice)
         assert landscape.set_choice(choice) == pytest.approx(real, rel=1e-12, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=30)
+@given(problem=problems(max_bits=8, max_samples=5), seed=st.integers(0, 100))
+def test_pre_activations_of_the_state_serve_a_restriction(
+    problem: TrainingProblem, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    landscape = Landscape(problem)
+    bits = problem.repair_bits(rng.integers(0, 2, problem.num_free_bits, dtype=np.int8))
+    landscape.set_bits(bits)
+    samples = np.arange(0, problem.num_samples, 2)
+    part, full = problem.subset(samples), problem.full_bits(bits)
+    known = landscape.pre_activations(samples)
+    for ours, theirs in zip(known, part.pre_activations(bits[None]), strict=True):
+        np.testing.assert_array_equal(ours, theirs[0])
+    free = problem.free[landscape.bits_of(np.array([0]))]
+    assert part.restrict(free, full, known).qcbo().equals(part.restrict(free, full).qcbo())
+
+
+@settings(deadline=None, max_examples=30)
+@given(problem=problems(max_bits=8, max_samples=5), seed=st.integers(0, 100))
+def test_moving_weights_and_back(problem: TrainingProblem, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    landscape = Landscape(problem)
+    moves = landscape.moves
+    old = np.array([rng.integers(n) for n in moves.num_levels])
+    new = np.array([rng.integers(n) for n in moves.num_levels])
+    before, every = landscape.set_choice(old), np.arange(len(old))
+    after = landscape.loss(move(landscape.state, moves, every, new))
+    bits = landscape.bits(new)
+    assert after == pytest.approx(float(problem.losses(bits[None])[0]), abs=1e-6)
+    back = landscape.loss(move(landscape.state, moves, every, old))
+    assert back == pytest.approx(before, abs=1e-6)
+    np.testing.assert_array_equal(moves.choice, old)

@@ -138,3 +138,14 @@ def test_three_failures_end_the_run_with_its_incumbent(problem: TrainingProblem)
 def test_bad_options_are_refused(problem: TrainingProblem, options: dict, message: str) -> None:
     with pytest.raises(QnnError, match=message):
         LargeNeighborhoodSearch(**options).solve(problem)
+
+
+def test_an_oracles_models_fill_the_variables_that_it_has() -> None:
+    rng = np.random.default_rng(1)
+    X = rng.integers(-3, 4, (2000, 6))
+    problem = TrainingProblem(Network.dense([6, 4, 1]), X, rng.choice([-1, 1], 2000))
+    search = LargeNeighborhoodSearch(
+        Annealer(reads=2, sweeps=5), rounds=12, sizes=(6,), variables=400, policies=("random",)
+    )
+    info = search.solve(problem).info
+    assert 0.8 * 400 <= info["num_variables"] <= info["largest_model"] <= 400
