@@ -47,6 +47,7 @@ class SimulatedBifurcation(AmplitudeOracle):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from solvers.oracles.base import QUBO
     >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
     >>> oracle = SimulatedBifurcation(reads=2, sweeps=50, device="numpy")
