@@ -11,7 +11,8 @@ from scipy.sparse.csgraph import connected_components
 
 from formulations.errors import InfeasibleModelError
 from formulations.labels import Labels, distinct
-from formulations.passes.base import entry_rows, row_range, substituted, take_rows
+from formulations.passes.base import entry_rows, substituted
+from formulations.passes.repeats import without_repeats
 from formulations.qcbo import QCBO, TOLERANCE, BitArray, IntArray
 
 CONFLICTS = "conflicts"
@@ -58,7 +59,7 @@ class Presolve:
             if len(step.kept) == model.num_variables:
                 step = _pair(model)
             if len(step.kept) == model.num_variables:
-                return _without_repeats(model), total
+                return without_repeats(model), total
             model = step.substitute(model)
             total = total.then(step)
 
@@ -269,38 +270,3 @@ def _with_conflicts(model: QCBO, pairs: IntArray, labels: list[str]) -> QCBO:
         group_names=names,
         row_labels=model.row_labels + Labels.of(distinct(labels, model.row_labels)),
     )
-
-
-def _without_repeats(model: QCBO) -> QCBO:
-    """The model without rows that always hold, and without rows and products said twice."""
-    products = np.sort(model.products[:, 1:], axis=1)
-    products = np.unique(np.column_stack([model.products[:, 0], products]), axis=0)
-    if len(products) < model.num_products:
-        model = replace(model, products=products)
-    least, most = row_range(model.rows)
-    holds = (most <= model.rhs + TOLERANCE) & (~model.equality | (least >= model.rhs - TOLERANCE))
-    model = take_rows(model, np.flatnonzero(~holds))
-    return take_rows(model, _first_of_each(model))
-
-
-def _first_of_each(model: QCBO) -> IntArray:
-    """Numbers of the rows that are left when, of proportional rows, only the tightest stays."""
-    seen: dict[tuple[bool, bytes, bytes], int] = {}
-    indptr, indices, data = model.rows.indptr, model.rows.indices, model.rows.data
-    scale = data[indptr[:-1]]
-    scale = np.where(model.equality, scale, np.abs(scale))
-    level = model.rhs / scale
-    for r in range(model.num_rows):
-        entries = slice(indptr[r], indptr[r + 1])
-        direction = (data[entries] / scale[r]).tobytes()
-        key = (bool(model.equality[r]), indices[entries].tobytes(), direction)
-        first = seen.setdefault(key, r)
-        if not model.equality[r]:
-            seen[key] = r if level[r] < level[first] else first
-        elif abs(level[r] - level[first]) > TOLERANCE * abs(1 / scale[[r, first]]).sum():
-            raise InfeasibleModelError(
-                f"rows {model.row_labels[first]!r} and {model.row_labels[r]!r} have the same "
-                "coefficients up to a factor and different right-hand sides: no assignment "
-                "satisfies both; remove one"
-            )
-    return np.array(sorted(seen.values()), dtype=np.int64)

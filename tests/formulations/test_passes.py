@@ -292,6 +292,22 @@ def test_presolve_proves_infeasibility_by_name(
         Presolve().apply(QCBO.from_arrays(np.zeros(len(rows[0])), rows, rhs))
 
 
+def test_presolve_drops_inequalities_that_an_equality_implies() -> None:
+    model = QCBO.from_arrays(
+        np.zeros(3),
+        [[1, 1, 1], [2, 2, 2], [-1, -1, -1], [1, 0, 1], [-1, 0, -1]],
+        [2, 5, -1, 1, -1],
+        equality=[True, False, False, False, False],
+    )
+    smaller, _ = Presolve().apply(model)
+    assert smaller.row_labels.strings()[0] == "rows[0]"
+    assert smaller.equality.all()
+    with pytest.raises(InfeasibleModelError, match=r"'rows\[0\]' and 'rows\[1\]' .* contradict"):
+        Presolve().apply(
+            QCBO.from_arrays(np.zeros(3), [[1] * 3, [-2] * 3], [1, -4], equality=[True, False])
+        )
+
+
 @quick
 @given(qcbos())
 def test_scaling_gives_unit_norms_and_takes_multipliers_back(model: QCBO) -> None:
