@@ -10,20 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError, choose
+from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.lifting import Lifting
 from solvers.options import check_whole
 from solvers.oracles import Annealer, Oracle
 from solvers.result import Callback, Result, Run
-from solvers.targets import TrainingTarget, WithSlack
+from solvers.search import Loop, Search
+from solvers.targets import Target, TrainingTarget, WithSlack
 
 if TYPE_CHECKING:
+    import dimod
+
     from formulations import TrainingProblem
 
 FloatArray = npt.NDArray[np.float64]
@@ -42,7 +46,10 @@ class PenaltyMethod:
         weight at which rows and objective pull on a bit with like force
         (:meth:`~solvers.lifting.Lifting.plausible_scale`).
     iterations : int
-        Oracle calls, each from random states.
+        Oracle calls.
+    pool, fresh, repair
+        Warm starts and repair as in :class:`~solvers.qcgd.QCGD`; by default there are none, and
+        every call starts from random states.
     encoding : str, optional
         Of the training problem's model.
     seed, time_limit, call_limit, callbacks, checkpoint, checkpoint_every
@@ -60,6 +67,9 @@ class PenaltyMethod:
     oracle: Oracle | None = None
     penalty: float | Mapping[str, float] = 1.0
     iterations: int = 100
+    pool: int = 10
+    fresh: int = 1
+    repair: bool = False
     encoding: str | None = None
     seed: int = 0
     time_limit: float | None = None
@@ -69,7 +79,8 @@ class PenaltyMethod:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        check_whole("iterations", self.iterations)
+        for name in ("iterations", "pool", "fresh"):
+            check_whole(name, getattr(self, name))
         weights = self.penalty.values() if isinstance(self.penalty, Mapping) else [self.penalty]
         for weight in weights:
             if not isinstance(weight, (int, float)) or not 0 <= weight < np.inf:
@@ -81,35 +92,46 @@ class PenaltyMethod:
         Returns
         -------
         Result
-            ``info``: ``num_variables`` (slack bits included), ``couplers`` and ``penalty``.
+            ``info``: ``num_variables`` (slack bits included), ``couplers``, ``penalty``, and
+            ``beta0``, its unit.
         """
+        run, loop = self._descend(TrainingTarget(problem, self.encoding), problem)
+        return run.result(problem, **loop.info(), penalty=self.penalty)
+
+    def sample_cqm(self, cqm: dimod.ConstrainedQuadraticModel) -> dimod.SampleSet:
+        """Solve a dimod CQM by fixed weights: see :meth:`solvers.qcgd.QCGD.sample_cqm`."""
+        from solvers.cqm_sampler import solve_cqm
+
+        return solve_cqm(cqm, self._descend)
+
+    def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, Loop]:
+        """The loop, whatever the samples are worth."""
+        search = Search.of(target, self.pool, self.fresh, repair=self.repair)
+        search.target = target = WithSlack(target)
+        lifting = Lifting.of(target.model)
+        fixed = FixedWeights(lifting, self._multipliers(lifting), lifting.plausible_scale())
+        qubo = lifting.qubo(fixed.y)
         run = Run(
             time_limit=self.time_limit,
             call_limit=self.call_limit,
             callbacks=tuple(self.callbacks),
-            checkpoint=Checkpoint.of(self, problem),
+            checkpoint=Checkpoint.of(self, subject),
             oracle=self.oracle or Annealer(),
         )
-        target = TrainingTarget(problem, self.encoding)
+        loop = Loop(fixed, search)
         with run.guarded():
-            slackened = WithSlack(target)
-            lifting = Lifting.of(slackened.model)
-            qubo = lifting.qubo(self._multipliers(lifting))
-            run.resume()
+            run.resume(loop)
             for t in run.steps(self.iterations):
                 seed = np.random.SeedSequence(self.seed, spawn_key=(t,))
-                samples = run.ask(qubo, seed)
-                bits, losses = slackened.candidates(samples.x)
-                run.incumbent.offer(bits, losses)
+                samples = search.ask(run, qubo, t, seed)
+                search.score(samples, run, seed)
                 run.history.record(
-                    iteration=t, loss=run.incumbent.loss, oracle_seconds=samples.seconds
+                    iteration=t,
+                    loss=run.incumbent.loss,
+                    oracle_loss=search.oracle_best.loss,
+                    oracle_seconds=samples.seconds,
                 )
-        return run.result(
-            problem,
-            num_variables=lifting.model.num_variables,
-            couplers=len(lifting.heads),
-            penalty=self.penalty,
-        )
+        return run, loop
 
     def _multipliers(self, lifting: Lifting) -> FloatArray:
         """The fixed weights as multipliers of rows (ii) and (iii)."""
@@ -124,6 +146,23 @@ class PenaltyMethod:
         _, squares, products = lifting.kinds
         y = np.zeros(lifting.num_multipliers)
         of_group = np.array([weights[name] for name in model.group_names])
-        y[squares] = of_group[model.row_group[model.equality]]
+        y[squares] = of_group[model.row_group[lifting.squared]]
         y[products] = weights.get("products", 1.0)
         return y * lifting.plausible_scale()
+
+
+@dataclass(frozen=True)
+class FixedWeights:
+    """Multipliers that stay what they are."""
+
+    lifting: Lifting
+    y: FloatArray
+    beta0: float
+    bound: None = None
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Nothing changes."""
+        return {}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Nothing has changed."""

@@ -16,9 +16,8 @@ where it can be started, from completed points of the best candidates so far.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,14 +25,11 @@ from formulations.errors import InvalidInputError, choose
 from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.descent import ROWS, Descent
-from solvers.lifting import Lifting
 from solvers.options import check_whole
 from solvers.oracles import Annealer, Oracle
-from solvers.oracles.base import FloatArray
-from solvers.repair import Repair
 from solvers.result import Callback, Result, Run, Status
-from solvers.search import Search
-from solvers.targets import ModelTarget, Pool, Target, TrainingTarget, WithSlack
+from solvers.search import Loop, Search
+from solvers.targets import Target, TrainingTarget, WithSlack
 
 if TYPE_CHECKING:
     import dimod
@@ -199,13 +195,10 @@ class QCGD:
 
     def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, Loop]:
         """The loop, whatever the samples are worth."""
-        repair, ceiling = None, np.inf
-        if isinstance(target, ModelTarget):
-            repair, ceiling = Repair(target.model) if self.repair else None, target.ceiling
+        search = Search.of(target, self.pool, self.fresh, repair=self.repair)
         if self.slack and not target.model.equality.all():
-            target = WithSlack(target)
+            search.target = target = WithSlack(target)
         descent = Descent(target.model, self.beta0, self.dual_step, self.capped, self.rows)
-        search = Search(target, self.pool, self.fresh, repair, ceiling)
         run = Run(
             time_limit=self.time_limit,
             call_limit=self.call_limit,
@@ -240,55 +233,3 @@ class QCGD:
                 if self.beta0 is None and (not search.feasible_reads or search.idle >= PATIENCE):
                     descent.press()
         return run, loop
-
-
-@dataclass
-class Loop:
-    """What is carried from one iteration to the next, and what is read off in the end."""
-
-    descent: Descent
-    search: Search
-
-    @property
-    def pool(self) -> Pool:
-        """The best candidates, best first; none that breaks rows beside others that do not."""
-        pool = self.search.pool
-        holds = pool.losses <= self.search.ceiling
-        return Pool(pool.size, pool.bits[holds], pool.losses[holds]) if holds.any() else pool
-
-    @property
-    def bound(self) -> float | None:
-        """The best bound that an exact oracle has proven."""
-        return self.descent.bound
-
-    @property
-    def y(self) -> FloatArray:
-        """The multipliers, in units of the lifting, shape (K,)."""
-        return self.descent.y
-
-    @property
-    def lifting(self) -> Lifting:
-        """The lifted rows."""
-        return self.descent.lifting
-
-    def info(self) -> dict[str, Any]:
-        """Numbers for the result."""
-        search = self.search
-        found = search.oracle_best.loss
-        return {
-            "num_variables": self.lifting.model.num_variables,
-            "couplers": len(self.lifting.heads),
-            "beta0": self.descent.beta0,
-            "oracle_best": found if found <= search.ceiling else None,
-            "oracle_feasible": search.feasible_reads / max(search.reads, 1),
-            "repair_seconds": search.repair_seconds,
-        }
-
-    def snapshot(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {"descent": self.descent.snapshot(), "search": self.search.snapshot()}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        self.descent.restore(snapshot["descent"])
-        self.search.restore(snapshot["search"])

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
+from solvers.lifting import Lifting
 from solvers.oracles import QUBO, Samples, WarmOracle
+from solvers.oracles.base import FloatArray
 from solvers.repair import Repair
 from solvers.result import Incumbent, Run
-from solvers.targets import Pool, Target
+from solvers.targets import ModelTarget, Pool, Target
 
 
 class Search:
@@ -58,6 +61,13 @@ class Search:
         self.pool, self.oracle_best = Pool(pool), Incumbent()
         self.feasible_reads = self.reads = self.idle = self.stale = 0
         self.repair_seconds = 0.0
+
+    @classmethod
+    def of(cls, target: Target, pool: int, fresh: int, *, repair: bool) -> Search:
+        """The search for what ``target`` is; weights of a network need no repair."""
+        if not isinstance(target, ModelTarget):
+            return cls(target, pool, fresh)
+        return cls(target, pool, fresh, Repair(target.model) if repair else None, target.ceiling)
 
     def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
         """Call number t, from random states or from the pool."""
@@ -106,3 +116,87 @@ class Search:
         self.oracle_best = Incumbent(**snapshot["oracle_best"])
         for name in ("feasible_reads", "reads", "idle", "stale", "repair_seconds"):
             setattr(self, name, snapshot[name])
+
+
+class Multipliers(Protocol):
+    """What makes the QUBOs: a descent's multipliers, or fixed ones."""
+
+    @property
+    def lifting(self) -> Lifting:
+        """The lifted rows."""
+        ...
+
+    @property
+    def y(self) -> FloatArray:
+        """The multipliers, in units of the lifting, shape (K,)."""
+        ...
+
+    @property
+    def beta0(self) -> float:
+        """Their scale."""
+        ...
+
+    @property
+    def bound(self) -> float | None:
+        """The best bound that an exact oracle has proven."""
+        ...
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """For a checkpoint."""
+        ...
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        ...
+
+
+@dataclass
+class Loop:
+    """What is carried from one iteration to the next, and what is read off in the end."""
+
+    descent: Multipliers
+    search: Search
+
+    @property
+    def pool(self) -> Pool:
+        """The best candidates, best first; none that breaks rows beside others that do not."""
+        pool = self.search.pool
+        holds = pool.losses <= self.search.ceiling
+        return Pool(pool.size, pool.bits[holds], pool.losses[holds]) if holds.any() else pool
+
+    @property
+    def bound(self) -> float | None:
+        """The best bound that an exact oracle has proven."""
+        return self.descent.bound
+
+    @property
+    def y(self) -> FloatArray:
+        """The multipliers, in units of the lifting, shape (K,)."""
+        return self.descent.y
+
+    @property
+    def lifting(self) -> Lifting:
+        """The lifted rows."""
+        return self.descent.lifting
+
+    def info(self) -> dict[str, Any]:
+        """Numbers for the result."""
+        search = self.search
+        found = search.oracle_best.loss
+        return {
+            "num_variables": self.lifting.model.num_variables,
+            "couplers": len(self.lifting.heads),
+            "beta0": self.descent.beta0,
+            "oracle_best": found if found <= search.ceiling else None,
+            "oracle_feasible": search.feasible_reads / max(search.reads, 1),
+            "repair_seconds": search.repair_seconds,
+        }
+
+    def snapshot(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"descent": self.descent.snapshot(), "search": self.search.snapshot()}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        self.descent.restore(snapshot["descent"])
+        self.search.restore(snapshot["search"])
