@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,11 @@ from qnn.dry_run import dry_run_options
 if TYPE_CHECKING:
     import dimod
 
+    from solvers.oracles import Oracle
     from solvers.result import Progress
+
+READS, SWEEPS = 20, 25
+"""Of the annealer, where it is guarded or has one of the two given."""
 
 SHOWN = 12
 """Values of the answer that the table lists, those that are not zero."""
@@ -22,10 +27,16 @@ SHOWN = 12
 @click.command()
 @click.argument("model")
 @click.option("--iterations", type=int, default=100, show_default=True, help="Oracle calls.")
-@click.option("--reads", type=int, help="Reads of a call; found from the model if left out.")
-@click.option("--sweeps", type=int, help="Sweeps of a read; found from the model if left out.")
+@click.option("--reads", type=int, help="Reads of a call; the oracle's own if left out.")
+@click.option("--sweeps", type=int, help="Sweeps of a read; the oracle's own if left out.")
 @click.option("--time-limit", type=float, help="Seconds of the run.")
+@click.option(
+    "--oracle",
+    help="Annealer, exact, tabu, qpu or another by name; a fitting annealer if left out.",
+)
 @click.option("--save", "save_file", help="Write all samples to this JSON file, as dimod does.")
+@options.budget_options
+@options.record_options
 @dry_run_options
 @options.output_options
 def solve(
@@ -34,11 +45,13 @@ def solve(
     reads: int | None,
     sweeps: int | None,
     time_limit: float | None,
+    oracle: str | None,
     save_file: str | None,
     dry_run: bool,
     search: float | None,
     seed: int,
     json_file: str | None,
+    **guards: Any,
 ) -> None:
     """Solve the constrained model in the file MODEL, with no penalty to choose.
 
@@ -47,31 +60,50 @@ def solve(
     from qnn.models import answer_json, read_model
     from qnn.output import FORMAT, environment, write_text
     from qnn.tables import record_table
-    from solvers.cqm_sampler import QCGDSampler
+    from solvers import QCGD
 
     console.check_outputs(json_file, save_file)
     cqm = read_model(model)
-    given = {"reads": reads, "sweeps": sweeps, "time_limit": time_limit}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    chosen |= {"iterations": iterations, "seed": seed}
+    asked = {"iterations": iterations, "seed": seed, "time_limit": time_limit}
+    of_oracle = _given(reads=reads, sweeps=sweeps)
     if dry_run:
-        _dry_run(model, cqm, chosen, search, json_file)
+        _dry_run(model, cqm, asked, of_oracle.get("reads", READS), search, json_file)
         return
+    chosen = {**asked, "oracle": _oracle(oracle, of_oracle, _given(**guards))}
     with console.progress_bar(f"solve {model}") as move:
 
         def show(progress: Progress) -> None:
             move(progress.iteration, progress.iterations, f"best {progress.loss:g}")
 
-        samples = QCGDSampler().sample_cqm(cqm, **chosen, callbacks=(show,))
+        samples = QCGD(**chosen, callbacks=(show,)).sample_cqm(cqm)
     if save_file is not None:
         write_text(save_file, answer_json(samples))
     figures = _figures(cqm, samples)
-    about = {"model": model, "options": chosen, "environment": environment()}
+    asked |= {"oracle": oracle, **of_oracle, **guards}
+    about = {"model": model, "options": asked, "environment": environment()}
     record = {"format": FORMAT, "kind": "answer", **figures, **samples.info, **about}
     console.write_json(json_file, record)
     if json_file != "-":
-        table = record_table(f"{model}: {cqm.num_variables()} variables", _lines(figures, samples))
+        table = record_table(Path(model).name, _lines(figures, samples))
         console.for_tables(json_file).print(table)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _oracle(name: str | None, given: dict[str, Any], guards: dict[str, Any]) -> Oracle | None:
+    """The oracle of that name with its options, guarded; None leaves the choice to the solver."""
+    from qnn.safeguards import safeguarded
+    from qnn.training import SolverOptions
+    from solvers.oracles import registry
+
+    if name is None and not given and not guards:
+        return None
+    if name is None:
+        given = {"reads": READS, "sweeps": SWEEPS, **given}
+    return safeguarded(registry.make(name or "annealer", **given), SolverOptions(**guards))
 
 
 def _figures(cqm: dimod.ConstrainedQuadraticModel, samples: dimod.SampleSet) -> dict[str, Any]:
@@ -107,7 +139,8 @@ def _lines(figures: dict[str, Any], samples: dimod.SampleSet) -> dict[str, Any]:
 def _dry_run(
     model: str,
     cqm: dimod.ConstrainedQuadraticModel,
-    chosen: dict[str, Any],
+    asked: dict[str, Any],
+    reads: int,
     search: float | None,
     json_file: str | None,
 ) -> None:
@@ -116,17 +149,16 @@ def _dry_run(
     from qnn import dry_run
     from qnn.output import FORMAT
     from qnn.tables import record_table
-    from solvers.cqm_sampler import QCGDSampler
+    from solvers import QCGD
     from solvers.footprint import Calls
 
     prepared = Prepared.of(cqm)
-    rest = {name: value for name, value in chosen.items() if name not in ("reads", "sweeps")}
     found = dry_run.footprint(
-        lambda oracle: QCGDSampler().sample_cqm(cqm, **rest, oracle=oracle),
-        Calls(chosen["iterations"], chosen.get("reads", 20)),
+        lambda oracle: QCGD(**asked, oracle=oracle).sample_cqm(cqm),
+        Calls(asked["iterations"], reads),
         model=prepared.model,
         search=search,
-        seed=chosen["seed"],
+        seed=asked["seed"],
     )
     counts = {
         "variables": cqm.num_variables(),
@@ -136,8 +168,8 @@ def _dry_run(
         "rows_after_presolve": prepared.model.num_rows,
     }
     record = {"format": FORMAT, "kind": "dry run", "model": model, **counts, "footprint": found}
-    console.write_json(json_file, {**record, "options": chosen})
+    console.write_json(json_file, {**record, "options": asked})
     if json_file != "-":
-        title = f"{model}, {dry_run.SENT_NOTHING}"
+        title = f"{Path(model).name}, {dry_run.SENT_NOTHING}"
         shown = {**counts, **dry_run.lines(found)}
         console.for_tables(json_file).print(record_table(title, shown))
