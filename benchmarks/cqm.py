@@ -1,0 +1,258 @@
+"""Constrained models against the field: QCGD, penalty weights, CP-SAT, and what repair does alone.
+
+    python benchmarks/cqm.py FOLDER [--qaplib DIR] [--seeds 10] [--only NAMES] [--quick]
+
+Every method with an oracle has the same calls x reads x sweeps of the same annealer, and every one
+is also read off at the wall-clock time that QCGD without repair took.  A family's instance is drawn
+from the seed; QAPLIB's instances are fixed and a seed only starts the solver.  Gaps are in percent
+of the best value known: QAPLIB's own, CP-SAT's where it proves one, else the best of all runs here.
+
+FOLDER gets cqm.json with every run and cqm.md with the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import dimod
+import numpy as np
+from cqm_families import FAMILIES, assignment
+from cqm_report import markdown
+
+from formulations.prepared import Prepared
+from formulations.qcbo import QCBO
+from solvers import QCGD, PenaltyMethod
+from solvers.cp_sat import solve_qcbo
+from solvers.oracles import Annealer
+from solvers.oracles.base import QUBO, Samples
+from solvers.result import Progress
+from solvers.targets import ModelTarget
+
+CQM = dimod.ConstrainedQuadraticModel
+Trace = list[tuple[float, float]]
+
+WEIGHTS = (0.25, 1.0, 4.0, 16.0, 64.0)
+"""Penalty weights, in units of what QCGD takes as its scale."""
+
+LIBRARY = ("chr12a", "had12", "nug12", "tai12a", "chr15a", "nug15", "tai15a", "had16")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Calls, reads and sweeps of every method with an oracle; seconds of CP-SAT."""
+
+    calls: int = 100
+    reads: int = 10
+    sweeps: int = 500
+    seconds: float = 3.0
+
+
+@dataclass
+class Outcome:
+    """The best objective of one run, None where nothing feasible was found."""
+
+    family: str
+    instance: str
+    method: str
+    seed: int
+    value: float | None
+    seconds: float
+    oracle_seconds: float
+    trace: Trace
+    """Seconds and objective of each improvement."""
+    best: float = 0.0
+
+    def value_after(self, seconds: float) -> float | None:
+        """The best objective after so many seconds."""
+        return min((value for at, value in self.trace if at <= seconds), default=None)
+
+    def gap(self, value: float | None) -> float:
+        """Percent above the best known value."""
+        if value is None:
+            return float("inf")
+        return 100.0 * (value - self.best) / max(abs(self.best), 1e-9)
+
+
+class Watch:
+    """Keeps when a run's incumbent became better, once it satisfies all rows."""
+
+    def __init__(self, model: QCBO) -> None:
+        self.ceiling = ModelTarget(model).ceiling
+        self.trace: Trace = []
+
+    def __call__(self, progress: Progress) -> bool:
+        best = self.trace[-1][1] if self.trace else self.ceiling
+        if progress.loss < best or (not self.trace and progress.loss <= best):
+            self.trace.append((progress.seconds, progress.loss))
+        return False
+
+
+Method = Callable[[CQM, QCBO, Budget, int], tuple[Trace, float, float]]
+"""From a model, as CQM and presolved, and a seed to the trace, the seconds and the oracle's."""
+
+
+def solver(make: Callable[..., Any], **options: Any) -> Method:
+    """QCGD or the penalty method with some options."""
+
+    def method(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trace, float, float]:
+        watch = Watch(model)
+        oracle = Annealer(budget.reads, budget.sweeps)
+        instance = make(
+            oracle=oracle, iterations=budget.calls, seed=seed, callbacks=(watch,), **options
+        )
+        started = time.perf_counter()
+        info = instance.sample_cqm(cqm).info
+        return watch.trace, time.perf_counter() - started, info["oracle_seconds"]
+
+    return method
+
+
+class FromNothing:
+    """An oracle that draws random states: what is found is the repair's."""
+
+    def __init__(self, reads: int) -> None:
+        self.reads = reads
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        """Random bits."""
+        x = np.random.default_rng(seed).integers(0, 2, (self.reads, qubo.num_variables))
+        energies = qubo.energies(x)
+        order = np.argsort(energies, kind="stable")
+        return Samples(x[order].astype(np.int8), energies[order], 0.0)
+
+
+def repair_alone(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trace, float, float]:
+    """Repair of as many random states as the others have reads."""
+    watch = Watch(model)
+    started = time.perf_counter()
+    QCGD(
+        oracle=FromNothing(budget.reads), iterations=budget.calls, seed=seed, callbacks=(watch,)
+    ).sample_cqm(cqm)
+    return watch.trace, time.perf_counter() - started, 0.0
+
+
+def dimods_own(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trace, float, float]:
+    """``dimod.cqm_to_bqm`` with its default multiplier, the same annealer."""
+    started = time.perf_counter()
+    bqm, invert = dimod.cqm_to_bqm(cqm)
+    qubo, order = _qubo(bqm)
+    oracle, trace, best, spent = Annealer(budget.reads, budget.sweeps), [], float("inf"), 0.0
+    for t in range(budget.calls):
+        samples = oracle.sample(qubo, np.random.SeedSequence(seed, spawn_key=(t,)))
+        spent += samples.seconds
+        rows = [invert(dict(zip(order, x.tolist(), strict=True))) for x in samples.x]
+        answer = dimod.SampleSet.from_samples_cqm(rows, cqm)
+        good = answer.record.energy[answer.record.is_feasible]
+        if len(good) and good.min() < best:
+            best = float(good.min())
+            trace.append((time.perf_counter() - started, best))
+    return trace, time.perf_counter() - started, spent
+
+
+def _qubo(bqm: dimod.BinaryQuadraticModel) -> tuple[QUBO, list[Any]]:
+    """A BQM as a QUBO, and its variables in order."""
+    order = list(bqm.variables)
+    linear, (i, j, values), _ = bqm.change_vartype("BINARY", inplace=False).to_numpy_vectors(
+        variable_order=order
+    )
+    heads, tails = np.minimum(i, j).astype(np.int64), np.maximum(i, j).astype(np.int64)
+    sort = np.lexsort((tails, heads))
+    return QUBO(np.asarray(linear), heads[sort], tails[sort], np.asarray(values)[sort]), order
+
+
+def cp_sat(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trace, float, float]:
+    """CP-SAT, one worker, with a time limit."""
+    started = time.perf_counter()
+    found = solve_qcbo(model, time_limit=budget.seconds, seed=seed, workers=1).x
+    seconds = time.perf_counter() - started
+    trace = [] if found is None else [(seconds, float(model.objective(found)))]
+    return trace, seconds, 0.0
+
+
+METHODS: dict[str, Method] = {
+    "QCGD": solver(QCGD),
+    "QCGD without repair": solver(QCGD, repair=False),
+    "QCGD without repair or warm starts": solver(QCGD, repair=False, fresh=1),
+    "repair of random states": repair_alone,
+    "cqm_to_bqm": dimods_own,
+    "CP-SAT": cp_sat,
+    **{f"penalty {w:g}": solver(PenaltyMethod, penalty=w) for w in WEIGHTS},
+    **{f"penalty {w:g}, warm": solver(PenaltyMethod, penalty=w, fresh=10) for w in WEIGHTS},
+    **{
+        f"penalty {w:g}, warm, repaired": solver(PenaltyMethod, penalty=w, fresh=10, repair=True)
+        for w in WEIGHTS
+    },
+}
+
+
+def instances(
+    folder: Path | None, seeds: int, quick: bool
+) -> Iterator[tuple[str, str, int, CQM, float | None]]:
+    """Family, instance, seed, model and best known value."""
+    for name in () if folder is None else LIBRARY[1:3] if quick else LIBRARY:
+        cqm, best = assignment(folder, name)
+        for seed in range(seeds):
+            yield "QAP", name, seed, cqm, best
+    for family, make in FAMILIES.items():
+        for seed in range(seeds):
+            yield family, f"{family} {seed}", seed, make(seed), None
+
+
+def measure(
+    folder: Path | None, seeds: int, budget: Budget, quick: bool, methods: dict[str, Method]
+) -> list[Outcome]:
+    """Every method on every instance."""
+    outcomes = []
+    for family, name, seed, cqm, known in instances(folder, seeds, quick):
+        model = Prepared.of(cqm).model
+        here = []
+        for method_name, method in methods.items():
+            trace, seconds, spent = method(cqm, model, budget, seed)
+            value = trace[-1][1] if trace else None
+            here.append(Outcome(family, name, method_name, seed, value, seconds, spent, trace))
+        values = [known] if known is not None else [o.value for o in here if o.value is not None]
+        best = min(values, default=float("nan"))
+        for outcome in here:
+            outcome.best = best
+        outcomes += here
+        first = here[0]
+        print(f"{name} seed {seed}: {first.method} {first.gap(first.value):.2f} %", flush=True)
+    return outcomes
+
+
+def main() -> None:
+    """Measure, print the tables, write them and every run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where cqm.json and cqm.md go")
+    parser.add_argument("--qaplib", type=Path, help="folder with QAPLIB's .dat and .sln files")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument(
+        "--only", default="", help="methods whose names begin with one of these, comma-separated"
+    )
+    parser.add_argument("--quick", action="store_true", help="two seeds, a fifth of the calls")
+    options = parser.parse_args()
+    seeds = min(options.seeds, 2) if options.quick else options.seeds
+    budget = Budget(calls=20, seconds=1.0) if options.quick else Budget()
+    started = time.perf_counter()
+    chosen = {
+        name: method
+        for name, method in METHODS.items()
+        if any(name.startswith(prefix) for prefix in options.only.split(","))
+    }
+    outcomes = measure(options.qaplib, seeds, budget, options.quick, chosen)
+    text = markdown(outcomes, asdict(budget), time.perf_counter() - started)
+    print(text)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    (options.folder / "cqm.md").write_text(text)
+    rows = [asdict(outcome) for outcome in outcomes]
+    (options.folder / "cqm.json").write_text(json.dumps({"budget": asdict(budget), "runs": rows}))
+
+
+if __name__ == "__main__":
+    main()
