@@ -64,7 +64,7 @@ def solve(
 
     console.check_outputs(json_file, save_file)
     cqm = read_model(model)
-    asked = {"iterations": iterations, "seed": seed, "time_limit": time_limit}
+    asked: dict[str, Any] = {"iterations": iterations, "seed": seed, "time_limit": time_limit}
     of_oracle = _given(reads=reads, sweeps=sweeps)
     if dry_run:
         _dry_run(model, cqm, asked, of_oracle.get("reads", READS), search, json_file)
