@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from formulations.errors import InvalidInputError
+from formulations.errors import InvalidInputError, choose
 from solvers.oracles.base import IntArray
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ GRAPHS: Mapping[str, str] = {
 }
 """Graphs of D-Wave's QPUs without their few defects: Pegasus of size 16, Zephyr of sizes 12, 15.
 (Which QPU has which: D-Wave documentation, "Per-QPU Solver Properties and Schedules".)"""
+
+METHODS = ("best", "clique", "search")
+"""Ways to embed."""
 
 DEGREES = {"P": 15, "Z": 20}
 """Most neighbours of a qubit in Pegasus and Zephyr."""
@@ -89,6 +92,8 @@ def largest_clique(name: str) -> int:
 def clique_embedding(num_variables: int, graph: nx.Graph) -> Chains | None:
     """Chains in which every two variables touch; None if the graph is too small for that.
 
+    All cliques of a graph are found the first time that it is seen, and kept in Ocean's folder.
+
     Examples
     --------
     >>> chains = clique_embedding(180, hardware_graph("P16"))
@@ -97,10 +102,10 @@ def clique_embedding(num_variables: int, graph: nx.Graph) -> Chains | None:
     >>> clique_embedding(181, hardware_graph("P16")) is None
     True
     """
-    from minorminer.busclique import find_clique_embedding
+    from minorminer.busclique import busgraph_cache
 
-    # no cache: it would write into the user's home, and saves hundredths of a second
-    found = find_clique_embedding(num_variables, graph, seed=0, use_cache=False)
+    # with its cache on disk, as Ocean uses it: without, it never ends for some Zephyr graphs
+    found = busgraph_cache(graph, seed=0).find_clique_embedding(num_variables)
     return _plain(found) if len(found) == num_variables else None
 
 
@@ -127,12 +132,64 @@ def searched_embedding(
     """
     import minorminer
 
-    edges = list(zip(heads.tolist(), tails.tolist(), strict=True))
-    alone = [(v, v) for v in range(num_variables)]
-    found = minorminer.find_embedding(
-        edges + alone, list(graph.edges), timeout=timeout, random_seed=seed, threads=1
-    )
-    return _plain(found) if len(found) == num_variables else None
+    found: dict[int, tuple[int, ...]] = {}
+    coupled = np.union1d(heads, tails)
+    if len(coupled):  # minorminer looks for nothing until the time is up
+        edges = list(zip(heads.tolist(), tails.tolist(), strict=True))
+        found = minorminer.find_embedding(
+            edges, list(graph.edges), timeout=timeout, random_seed=seed, threads=1
+        )
+        if not found:
+            return None
+    used = {qubit for chain in found.values() for qubit in chain}
+    unused = (qubit for qubit in graph if qubit not in used)
+    alone = np.setdiff1d(np.arange(num_variables), coupled).tolist()
+    singles = {v: (qubit,) for v, qubit in zip(alone, unused, strict=False)}
+    return _plain({**found, **singles}) if len(singles) == len(alone) else None
+
+
+def best_embedding(
+    num_variables: int,
+    heads: IntArray,
+    tails: IntArray,
+    graph: nx.Graph,
+    *,
+    method: str = "best",
+    timeout: float = 60.0,
+) -> Chains | None:
+    """The embedding with the shortest longest chain, then the fewest qubits; None if none is known.
+
+    Parameters
+    ----------
+    num_variables, heads, tails
+        Of the QUBO.
+    graph : networkx.Graph
+        Of the machine.
+    method : {"best", "clique", "search"}
+        Which to look at; a search is what takes time.
+    timeout : float
+        Seconds of the search.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ring = np.array([0, 0, 1, 2]), np.array([1, 3, 2, 3])
+    >>> chains = best_embedding(4, *ring, hardware_graph("P2"))
+    >>> [len(chain) for chain in chains.values()]
+    [1, 1, 1, 1]
+    """
+    choose("embedding", method, list(METHODS))
+    found = []
+    if method != "search":
+        found.append(clique_embedding(num_variables, graph))
+    if method != "clique":
+        found.append(searched_embedding(num_variables, heads, tails, graph, timeout=timeout))
+    return min((chains for chains in found if chains is not None), key=_rank, default=None)
+
+
+def _rank(chains: Chains) -> tuple[int, int]:
+    lengths = [len(chain) for chain in chains.values()]
+    return max(lengths, default=0), sum(lengths)
 
 
 def _plain(found: Mapping[int, tuple[int, ...]]) -> Chains:
