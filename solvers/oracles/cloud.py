@@ -1,9 +1,9 @@
 """D-Wave's machines as oracles, by Ocean's own configuration and nothing else.
 
 Which account and which solver comes from ``dwave.conf`` and the variables ``DWAVE_*``; nothing of
-it is kept here.  A client is made for the first call, so that an oracle can be made, shown, compared
-and sent elsewhere without an account, and belongs to this process alone.  Each has a mock to try
-things with: :mod:`solvers.oracles.mock`.
+it is kept here.  A client is made for the first call, so that an oracle can be made, shown,
+compared and sent elsewhere without an account, and belongs to this process alone.  Each has a mock
+to try things with: :mod:`solvers.oracles.mock`.
 
 ``Samples.info`` says what a call cost:
 
@@ -143,8 +143,8 @@ def costs(timing: Mapping[str, float], seconds: float) -> dict[str, Any]:
     return {"timing": {**timing, **kinds}, "charged": charged}
 
 
-class _Cloud:
-    """What the oracles here share: copies are made anew, without the connection."""
+class Cloud:
+    """What has a connection: copies, here and in other processes, are made anew without it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         items = [item for item in fields(self) if item.init]  # type: ignore[arg-type]
@@ -152,7 +152,7 @@ class _Cloud:
 
 
 @dataclass(frozen=True)
-class QPU(_Cloud):
+class QPU(Cloud):
     """Oracle: a D-Wave quantum computer, with an embedding that is kept while the pattern stays.
 
     An iterative solver such as QCGD sends the same couplers again and again with new numbers: the
@@ -211,10 +211,10 @@ class QPU(_Cloud):
     def __post_init__(self) -> None:
         check_whole("reads", self.reads)
         choose("embedding", self.embedding, list(METHODS))
-        _check_positive("annealing_time", self.annealing_time, "microseconds")
-        _check_positive("search", self.search, "seconds")
+        check_positive("annealing_time", self.annealing_time, "microseconds")
+        check_positive("search", self.search, "seconds")
         if not callable(self.chain_strength):
-            _check_positive("chain_strength", self.chain_strength, "energy")
+            check_positive("chain_strength", self.chain_strength, "energy")
         object.__setattr__(self, "_connection", Connection(self.sampler or _qpu_sampler))
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
@@ -304,7 +304,7 @@ class _ChainOracle(DimodOracle):
 
 
 @dataclass(frozen=True)
-class HybridBQM(_Cloud):
+class HybridBQM(Cloud):
     """Oracle: D-Wave's hybrid solver for QUBOs of up to a million variables, one sample a call.
 
     Parameters
@@ -339,7 +339,7 @@ class HybridBQM(_Cloud):
     _connection: Connection = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _check_positive("time_limit", self.time_limit, "seconds")
+        check_positive("time_limit", self.time_limit, "seconds")
         object.__setattr__(self, "_connection", Connection(self.sampler or _hybrid_sampler))
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
@@ -353,7 +353,20 @@ class HybridBQM(_Cloud):
             return booked(oracle.sample(qubo, seed))
 
 
-def _check_positive(name: str, value: float | None, what: str) -> None:
+def check_positive(name: str, value: float | None, what: str) -> None:
+    """Refuse anything but a positive number, or None.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the option and what was expected.
+
+    Examples
+    --------
+    >>> check_positive("time_limit", -1.0, "seconds")
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: time_limit=-1.0: expected a positive number of seconds
+    """
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if value is not None and not (number and 0 < value < np.inf):
         raise InvalidInputError(f"{name}={value!r}: expected a positive number of {what}")

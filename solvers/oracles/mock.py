@@ -4,8 +4,7 @@ For trying a pipeline, its budget and its bookkeeping, not for judging a machine
 exact or simulated annealing on this computer, and times are those that a real call would be charged
 (the hybrid solvers' least, Ocean's fixed ones for a QPU), not those that it took.
 
->>> from solvers.oracles.cloud import QPU, HybridBQM
->>> QPU(reads=10, sampler=MockQPU("Z4")), HybridBQM(sampler=MockHybridBQM)  # doctest: +ELLIPSIS
+>>> mock_qpu("Z12", reads=10), mock_hybrid()
 (QPU(reads=10, ...), HybridBQM(time_limit=None, options={}))
 """
 
@@ -64,6 +63,44 @@ class MockQPU:
         )
         sampler.parameters["seed"] = []  # passed on to the steepest descent that answers
         return sampler
+
+
+def mock_qpu(graph: str = "P16", **given: Any) -> Oracle:
+    """:class:`~solvers.oracles.cloud.QPU` over a :class:`MockQPU`.
+
+    Parameters
+    ----------
+    graph : str
+        Of the mock, such as ``P16`` or ``Z12``.
+    **given
+        Options of ``QPU``.
+
+    Examples
+    --------
+    >>> mock_qpu("Z12", reads=10).reads
+    10
+    """
+    from solvers.oracles.cloud import QPU
+
+    return QPU(**given, sampler=MockQPU(graph))
+
+
+def mock_hybrid(**given: Any) -> Oracle:
+    """:class:`~solvers.oracles.cloud.HybridBQM` over a :class:`MockHybridBQM`.
+
+    Parameters
+    ----------
+    **given
+        Options of ``HybridBQM``.
+
+    Examples
+    --------
+    >>> mock_hybrid(time_limit=10.0).time_limit
+    10.0
+    """
+    from solvers.oracles.cloud import HybridBQM
+
+    return HybridBQM(**given, sampler=MockHybridBQM)
 
 
 class MockHybridBQM:

@@ -36,7 +36,8 @@ OURS: Mapping[str, str] = MappingProxyType(
         "coherent-ising": "solvers.oracles.coherent:CoherentIsing",
         "qpu": "solvers.oracles.cloud:QPU",
         "hybrid": "solvers.oracles.cloud:HybridBQM",
-        "mock-qpu": "solvers.oracles.registry:mock_qpu",
+        "mock-qpu": "solvers.oracles.mock:mock_qpu",
+        "mock-hybrid": "solvers.oracles.mock:mock_hybrid",
     }
 )
 """The toolkit's own, which nobody can replace."""
@@ -111,22 +112,6 @@ def make(name: str, **given: Any) -> Oracle:
             "sample(qubo, seed): report it to the package that registers it"
         )
     return oracle
-
-
-def mock_qpu(graph: str = "P16", **given: Any) -> Oracle:
-    """``qpu`` over Ocean's mock of a machine: nothing is sent, and no account is needed.
-
-    Parameters
-    ----------
-    graph : str
-        Of the mock, such as ``P16`` or ``Z15``.
-    **given
-        Options of :class:`solvers.oracles.cloud.QPU`.
-    """
-    from solvers.oracles.cloud import QPU
-    from solvers.oracles.mock import MockQPU
-
-    return QPU(**given, sampler=MockQPU(graph))
 
 
 def _others() -> Iterable[EntryPoint]:

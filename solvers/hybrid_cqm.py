@@ -1,0 +1,165 @@
+"""A hybrid solver for constrained models as a solver of its own: the whole model in one call.
+
+It takes the rows as rows, so that there is no penalty weight and no multiplier; what it does with
+them is its secret.  It is no oracle, which takes a QUBO, and no part of a loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from formulations.errors import OracleError
+from formulations.qcbo import QCBO
+from solvers.oracles.base import BitArray, Samples
+from solvers.oracles.cloud import Cloud, Connection, Factory, check_positive, costs, presentable
+from solvers.oracles.dimod_sampler import check_parameters, timings
+from solvers.result import Callback, Ledger, Result, Run
+from solvers.targets import TrainingTarget
+
+if TYPE_CHECKING:
+    import dimod
+
+    from formulations import TrainingProblem
+
+
+@dataclass(frozen=True)
+class HybridCQM(Cloud):
+    """D-Wave's hybrid solver for constrained models, by Ocean's own configuration.
+
+    Parameters
+    ----------
+    time_limit : float, optional
+        Seconds that it may work, and charges; None: the least that it takes for the model
+        (:func:`~solvers.oracles.estimates.cqm_seconds`).
+    encoding : str, optional
+        Of a training problem's model.
+    seed : int
+        For a mock; the real solver takes none.
+    callbacks : tuple of callable
+        Called once there is an answer.
+    options : mapping
+        Other parameters of the sampler, checked against those it has.
+    sampler : callable, optional
+        Makes the sampler; None: ``dwave.system.LeapHybridCQMSampler``, when it is needed.
+
+    Raises
+    ------
+    InvalidInputError
+        For options out of range.
+    OracleError
+        When asked, without credentials, or if the answer is no answer to the model.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> from solvers.oracles.mock import MockHybridCQM
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> result = HybridCQM(sampler=MockHybridCQM).solve(problem)
+    >>> result.loss, result.ledger.calls, result.ledger.charged
+    (0.0, 1, 5.0)
+    """
+
+    time_limit: float | None = None
+    encoding: str | None = None
+    seed: int = 0
+    callbacks: tuple[Callback, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sampler: Factory | None = field(default=None, repr=False)
+    _connection: Connection = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_positive("time_limit", self.time_limit, "seconds")
+        object.__setattr__(self, "_connection", Connection(self.sampler or _leap_sampler))
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``.
+
+        Every sample is scored by the real loss of its weight bits, whether or not it breaks rows.
+
+        Returns
+        -------
+        Result
+            ``lower_bound`` is None: the solver proves nothing.  ``info`` has ``num_variables``,
+            ``samples`` and ``feasible_samples``.
+        """
+        run = Run(callbacks=tuple(self.callbacks))
+        target = TrainingTarget(problem, self.encoding)
+        model, feasible, number = target.model, 0, 0
+        with run.guarded():
+            for t in run.steps(1):
+                found, seconds = self._ask(model.to_cqm(), run.ledger)
+                x = _bits(found, model)
+                run.incumbent.offer(*target.candidates(x))
+                feasible, number = int(np.count_nonzero(model.is_feasible(x))), len(x)
+                run.history.record(iteration=t, loss=run.incumbent.loss, oracle_seconds=seconds)
+        return run.result(
+            problem,
+            num_variables=model.num_variables,
+            samples=number,
+            feasible_samples=feasible,
+        )
+
+    def sample_cqm(self, cqm: dimod.ConstrainedQuadraticModel) -> dimod.SampleSet:
+        """Solve a dimod CQM of any kind that the solver takes.
+
+        Returns
+        -------
+        dimod.SampleSet
+            Feasible samples first, the best of them first; ``info`` has ``oracle_calls``,
+            ``oracle_seconds`` and ``charged`` beside what the solver says.
+        """
+        ledger = Ledger()
+        found, seconds = self._ask(cqm, ledger)
+        order = np.lexsort((found.record.energy, ~found.record.is_feasible))
+        info = {"oracle_calls": 1, "oracle_seconds": seconds, "charged": ledger.charged}
+        return type(found)(
+            found.record[order], found.variables, {**found.info, **info}, found.vartype
+        )
+
+    def _ask(self, cqm: Any, ledger: Ledger) -> tuple[Any, float]:
+        """The solver's samples of ``cqm`` and the seconds they took, booked."""
+        sampler = self._connection()
+        check_parameters(sampler, self.options)
+        given = dict(self.options)
+        if self.time_limit is not None:
+            given["time_limit"] = self.time_limit
+        if "seed" in sampler.parameters:
+            given["seed"] = self.seed
+        started = time.perf_counter()
+        try:
+            with presentable():
+                found = sampler.sample_cqm(cqm, **given)
+                found.resolve()
+        except Exception:
+            ledger.failures += 1
+            raise
+        seconds = time.perf_counter() - started
+        x = np.zeros((len(found), 0), dtype=np.int8)
+        info = costs(timings(found.info), seconds)
+        ledger.count(Samples(x, np.zeros(len(x)), seconds, info=info), seconds)
+        return found, seconds
+
+
+def _bits(found: dimod.SampleSet, model: QCBO) -> BitArray:
+    """The samples in the model's own order, shape (samples, n)."""
+    place = {label: number for number, label in enumerate(model.labels.strings())}
+    if not len(found) or set(found.variables) != place.keys():
+        raise OracleError(
+            f"the solver returned {len(found)} samples of {len(found.variables)} variables: "
+            f"expected one or more of the {model.num_variables} that were sent"
+        )
+    x = np.empty((len(found), model.num_variables), dtype=np.int8)
+    x[:, [place[label] for label in found.variables]] = np.rint(found.record.sample)
+    return x
+
+
+def _leap_sampler() -> Any:
+    from dwave.system import LeapHybridCQMSampler
+
+    return LeapHybridCQMSampler()
