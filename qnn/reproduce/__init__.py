@@ -11,11 +11,13 @@ from types import MappingProxyType
 from formulations.errors import choose
 from qnn.reproduce.explicit import explicit
 from qnn.reproduce.report import Report, ReproduceOptions, Reproduction
+from qnn.reproduce.rmda import rmda
 from qnn.reproduce.svi import svi
 
 REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType(
     {
         "explicit": explicit,
+        "rmda": rmda,
         "svi": svi,
     }
 )

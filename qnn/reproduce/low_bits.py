@@ -9,24 +9,26 @@ from typing import Any
 import numpy as np
 
 from formulations import Network, TrainingProblem
-from qnn.datasets import load
+from qnn.datasets import Dataset, load
 from qnn.reproduce.report import ReproduceOptions, Row, Table
 
 WIDTHS = (16, 5, 1)
 SAMPLES = 100
 
 
-def three_or_eight(seed: int, weights: str = "bipolar", inputs: int = 16) -> TrainingProblem:
-    """Digits 3 against 8, pooled to ``inputs`` inputs of two levels, hinge loss.
+def three_or_eight(
+    seed: int, weights: str = "bipolar", inputs: int = 16, samples: int = SAMPLES
+) -> tuple[Dataset, Network]:
+    """Digits 3 against 8, pooled to ``inputs`` inputs of two levels, and a network of sign units.
 
     Examples
     --------
-    >>> three_or_eight(0).network.widths
-    (16, 5, 1)
+    >>> data, network = three_or_eight(0)
+    >>> data.X_train.shape, network.widths
+    ((100, 16), (16, 5, 1))
     """
-    data = load("digits:3,8", samples=SAMPLES, inputs=inputs, seed=seed)
-    network = Network.dense([inputs, *WIDTHS[1:]], weights=weights)
-    return TrainingProblem(network, data.X_train, data.y_train)
+    data = load("digits:3,8", samples=samples, inputs=inputs, seed=seed)
+    return data, Network.dense([inputs, *WIDTHS[1:]], weights=weights)
 
 
 def low_bits_table(solvers: Mapping[str, Any], options: ReproduceOptions) -> Table:
@@ -41,10 +43,13 @@ def low_bits_table(solvers: Mapping[str, Any], options: ReproduceOptions) -> Tab
     seeds = options.seeds(10 if options.full else 3)
     rows = []
     for weights in ("bipolar", "ternary"):
+        drawn = [three_or_eight(seed, weights) for seed in seeds]
+        problems = [TrainingProblem(net, data.X_train, data.y_train) for data, net in drawn]
         for name, solver in solvers.items():
             options.progress(f"low bits, {name}, {weights}")
             results = [
-                replace(solver, seed=seed).solve(three_or_eight(seed, weights)) for seed in seeds
+                replace(solver, seed=seed).solve(problem)
+                for seed, problem in zip(seeds, problems, strict=True)
             ]
             least, low, middle, high = np.quantile([r.loss for r in results], [0, 0.25, 0.5, 0.75])
             seconds = np.median([r.seconds for r in results])
