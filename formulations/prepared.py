@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.domains import domains
-from formulations.passes import Chain, Identity, Integral, Inverse, Presolve, SmallestIntegers
+from formulations.errors import InfeasibleModelError, InvalidInputError
+from formulations.passes import Chain, Integral, Inverse, Presolve, SmallestIntegers
 from formulations.qcbo import QCBO, BitArray, FloatArray
 from formulations.reading import Reading, read
+from formulations.readout import Bounds, check_no_reals
 
 if TYPE_CHECKING:
     import dimod
@@ -62,12 +64,33 @@ class Prepared:
         InfeasibleModelError
             If it is proven that no assignment satisfies the rows.
         """
-        reading = read(cqm, domains(cqm) if presolve else None)
-        model, _ = Integral(reading.tolerance).apply(reading.model)
+        check_no_reals(cqm)
         if not presolve:
-            return cls(cqm, reading, model, Identity())
-        model, inverse = Chain((Presolve(), SmallestIntegers(), Presolve())).apply(model)
-        return cls(cqm, reading, model, inverse)
+            reading = read(cqm)
+            model, inverse = Integral(reading.tolerance).apply(reading.model)
+            return cls(cqm, reading, model, inverse)
+        try:
+            bounds = domains(cqm)
+        except InfeasibleModelError as proof:
+            raise cls._named(cqm) or proof from None
+        return cls._presolved(cqm, bounds)
+
+    @classmethod
+    def _named(cls, cqm: dimod.ConstrainedQuadraticModel) -> InfeasibleModelError | None:
+        """The proof of infeasibility that names a row, if our own passes find one."""
+        try:
+            cls._presolved(cqm, None)
+        except InfeasibleModelError as named:
+            return named
+        except InvalidInputError:
+            return None
+        return None
+
+    @classmethod
+    def _presolved(cls, cqm: dimod.ConstrainedQuadraticModel, bounds: Bounds | None) -> Prepared:
+        reading = read(cqm, bounds)
+        steps = (Integral(reading.tolerance), Presolve(), SmallestIntegers(), Presolve())
+        return cls(cqm, reading, *Chain(steps).apply(reading.model))
 
     def settled(self, x: npt.ArrayLike) -> BitArray:
         """Samples of ``model`` whose products and excess bits are what the other bits imply."""
@@ -80,7 +103,7 @@ class Prepared:
     def samples(self, x: npt.ArrayLike) -> dimod.SampleSet:
         """Distinct samples, judged by dimod, best first; infeasible ones only if all are.
 
-        So that ``.first`` of the set, which asks for the least energy alone, is what was looked for.
+        So that ``.first``, which asks for the least energy alone, is what was looked for.
         """
         import dimod
 

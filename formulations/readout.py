@@ -68,16 +68,12 @@ class Readout:
         """
         import dimod
 
+        check_no_reals(cqm)
         bounds = {} if bounds is None else bounds
         low, span, unit = [], [], []
         for v in cqm.variables:
             vartype = cqm.vartype(v)
             least, most = bounds.get(v, (cqm.lower_bound(v), cqm.upper_bound(v)))
-            if vartype is dimod.Vartype.REAL:
-                raise InvalidInputError(
-                    f"variable {v!r} is real: expected binary, spin or integer variables; make it "
-                    "an integer number of steps"
-                )
             if most - least > WIDEST_INTEGER:
                 raise InvalidInputError(
                     f"integer variable {v!r} ranges from {least:g} to {most:g}: expected a range "
@@ -135,3 +131,21 @@ class Readout:
             f"{names[v]}[bit={k}]" if cqm.vartype(names[v]) is dimod.INTEGER else names[v]
             for v, k in zip(self.word.row.tolist(), self.word.place.tolist(), strict=True)
         ]
+
+
+def check_no_reals(cqm: dimod.ConstrainedQuadraticModel) -> None:
+    """Refuse real variables by name.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first of them.
+    """
+    import dimod
+
+    for v in cqm.variables:
+        if cqm.vartype(v) is dimod.Vartype.REAL:
+            raise InvalidInputError(
+                f"variable {v!r} is real: expected binary, spin or integer variables; make it "
+                "an integer number of steps"
+            )
