@@ -56,7 +56,7 @@ def installed(folder: Path, name: str, lines: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_ours_are_made_and_take_reads_wherever_they_read_more_than_once(name: str) -> None:
     assert isinstance(make(name), Oracle)
-    if name not in ("exact", "hybrid"):
+    if name not in ("exact", "hybrid", "mock-hybrid"):
         assert make(name, reads=4).reads == 4  # type: ignore[attr-defined]
 
 
