@@ -20,9 +20,8 @@ from solvers.lifting import Lifting
 from solvers.oracles import Samples
 from solvers.oracles.base import FloatArray
 
-RAISE, MOST = 1.05, 1e4
-"""Factor on beta0 of an iteration that calls for it, and the cap of beta0.  The multipliers grow by
-themselves; a larger factor overshoots."""
+MOST = 1e4
+"""The cap of beta0."""
 
 ROWS = ["both", "mean", "square"]
 """Which lifted rows have multipliers: (i) and (ii), (i) alone, (ii) alone where there is one."""
@@ -106,8 +105,8 @@ class Descent:
             bound = self.lifting.unit * least + self.lifting.model.offset
             self.bound = bound if self.bound is None else max(self.bound, bound)
 
-    def press(self, factor: float = RAISE) -> None:
-        """Raise the scale of all multipliers: nothing feasible has been met, or nothing new."""
+    def press(self, factor: float) -> None:
+        """Multiply the scale of all multipliers."""
         factor = min(factor, MOST / max(self.beta0, 1e-300))
         self.beta0 *= factor
         _, squares, products = self.lifting.kinds

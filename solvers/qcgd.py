@@ -36,8 +36,14 @@ if TYPE_CHECKING:
 
     from formulations import TrainingProblem
 
-PATIENCE = 10
-"""Iterations without a new candidate in the pool after which beta0 is raised."""
+PATIENCE, RAISE = 10, 1.05
+"""Iterations without a new candidate in the pool after which a network's beta0 is raised, and the
+factor.  The multipliers grow by themselves; a larger factor overshoots."""
+
+FEW, MORE, MANY, LESS = 0.05, 1.1, 0.5, 1 / 1.05
+"""beta0 is multiplied by MORE where less than FEW of a call's reads satisfy a model's rows, and by
+LESS where more than MANY do: the best points lie where rows are at the point of being violated
+[strategic oscillation: Glover, Decision Sciences 8, 1977]."""
 
 
 def fitted_annealer(num_variables: int) -> Annealer:
@@ -57,8 +63,8 @@ class QCGD:
         Oracle calls.
     beta0 : float, optional
         Scale of the multipliers, in units of the normalised objective; None finds it from the
-        model (:meth:`~solvers.lifting.Lifting.plausible_scale`) and raises it while no feasible
-        point, or nothing new, is met.
+        model (:meth:`~solvers.lifting.Lifting.plausible_scale`) and adapts it: so that a share of
+        the reads satisfies a model's rows, and upwards while nothing new is met.
     dual_step : float
         gamma in units of beta0.
     capped : bool
@@ -230,6 +236,15 @@ class QCGD:
                     break
                 if self.patience is not None and search.stale >= self.patience:
                     break
-                if self.beta0 is None and (not search.feasible_reads or search.idle >= PATIENCE):
-                    descent.press()
+                if self.beta0 is None:
+                    descent.press(pressure(search))
         return run, loop
+
+
+def pressure(search: Search) -> float:
+    """Factor on the scale of the multipliers after a call."""
+    if search.share is None:
+        return RAISE if search.idle >= PATIENCE else 1.0
+    if search.share < FEW:
+        return MORE
+    return LESS if search.share > MANY else 1.0

@@ -24,8 +24,8 @@ DENSE = 1024
 DEPTH = 6
 """Most flips of a chain: a swap in a permutation takes four."""
 
-EFFORT = 200
-"""Candidates looked at for each sample, per variable of the model."""
+EFFORT, MOST = 200, 500_000
+"""Candidates looked at for each sample: so many per variable of the model, and at most so many."""
 
 
 class Repair:
@@ -48,7 +48,7 @@ class Repair:
 
     def __init__(self, model: QCBO, *, depth: int = DEPTH, effort: int = EFFORT) -> None:
         self.ground = _ground(model)
-        self.depth, self.effort = depth, effort * max(model.num_variables, 1)
+        self.depth, self.effort = depth, min(effort * max(model.num_variables, 1), MOST)
 
     def __call__(self, x: npt.ArrayLike, seed: np.random.SeedSequence) -> BitArray:
         """Feasible local minima near samples (reads, n); a sample not mended stays as it was."""

@@ -44,6 +44,8 @@ class Search:
         The best candidate that the oracle found without repair.
     feasible_reads : int
         Reads that satisfied all rows as they were.
+    share : float or None
+        Share of these in the latest call; None of weights, which always do.
     idle, stale : int
         Calls since the pool, and since the best candidate, have last become better.
     repair_seconds : float
@@ -61,6 +63,7 @@ class Search:
         self.pool, self.oracle_best = Pool(pool), Incumbent()
         self.feasible_reads = self.reads = self.idle = self.stale = 0
         self.repair_seconds = 0.0
+        self.share: float | None = None
 
     @classmethod
     def of(cls, target: Target, pool: int, fresh: int, *, repair: bool) -> Search:
@@ -85,8 +88,10 @@ class Search:
         before, best = self.pool.losses, run.incumbent.loss
         self.oracle_best.offer(candidates, worth)
         run.incumbent.offer(candidates, worth)
-        self.feasible_reads += int(np.count_nonzero(worth <= self.ceiling))
+        held = int(np.count_nonzero(worth <= self.ceiling))
+        self.feasible_reads += held
         self.reads += len(worth)
+        self.share = held / len(worth) if np.isfinite(self.ceiling) else None
         if self.repair is not None:
             started = time.perf_counter()
             mended = self.repair(candidates, seed)

@@ -156,9 +156,11 @@ class Pool:
         """Take in candidates, shapes (R, k) and (R,)."""
         if len(self.losses):
             bits, losses = np.concatenate([self.bits, bits]), np.append(self.losses, losses)
-        bits, first = np.unique(np.asarray(bits, dtype=np.int8), axis=0, return_index=True)
-        losses = np.asarray(losses, dtype=float)[first]
-        best = np.argsort(losses, kind="stable")[: self.size]
+        bits, losses = np.asarray(bits, dtype=np.int8), np.asarray(losses, dtype=float)
+        packed = np.pad(np.packbits(bits, axis=1), ((0, 0), (0, 1)))  # ordered as the bits are
+        packed = np.ascontiguousarray(packed)
+        _, first = np.unique(packed.view(f"V{packed.shape[1]}").ravel(), return_index=True)
+        best = first[np.argsort(losses[first], kind="stable")[: self.size]]
         self.bits, self.losses = bits[best], losses[best]
 
     def draw(self, rng: np.random.Generator, count: int) -> BitArray:

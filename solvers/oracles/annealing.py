@@ -171,7 +171,7 @@ class Annealer:
         *,
         beta_range: tuple[float, float] | None = None,
         schedule: str = "geometric",
-        reheat: tuple[float, float] = (0.03, 0.2),
+        reheat: tuple[float, float] = (0.03, 0.08),
         threads: int = 1,
         **unknown: Any,
     ) -> None:
