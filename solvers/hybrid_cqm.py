@@ -16,7 +16,7 @@ import numpy as np
 from formulations.errors import OracleError
 from formulations.qcbo import QCBO
 from solvers.oracles.base import BitArray, Samples
-from solvers.oracles.cloud import Cloud, Connection, Factory, check_positive, costs, presentable
+from solvers.oracles.cloud import Cloud, Connection, Factory, check_positive, costs, presentably
 from solvers.oracles.dimod_sampler import check_parameters, timings
 from solvers.result import Callback, Ledger, Result, Run
 from solvers.targets import TrainingTarget
@@ -133,9 +133,7 @@ class HybridCQM(Cloud):
             given["seed"] = self.seed
         started = time.perf_counter()
         try:
-            with presentable():
-                found = sampler.sample_cqm(cqm, **given)
-                found.resolve()
+            found = presentably(lambda: _resolved(sampler.sample_cqm(cqm, **given)))
         except Exception:
             ledger.failures += 1
             raise
@@ -157,6 +155,12 @@ def _bits(found: dimod.SampleSet, model: QCBO) -> BitArray:
     x = np.empty((len(found), model.num_variables), dtype=np.int8)
     x[:, [place[label] for label in found.variables]] = np.rint(found.record.sample)
     return x
+
+
+def _resolved(found: dimod.SampleSet) -> dimod.SampleSet:
+    """The samples, waited for."""
+    found.resolve()
+    return found
 
 
 def _leap_sampler() -> Any:

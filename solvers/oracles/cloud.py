@@ -17,10 +17,9 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -31,6 +30,8 @@ from solvers.oracles.base import QUBO, IntArray, Samples
 from solvers.oracles.dimod_sampler import DimodOracle, from_dimod
 from solvers.oracles.embedding import METHODS, Chains, best_embedding
 from solvers.oracles.secrets import redacted
+
+Answer = TypeVar("Answer")
 
 Factory = Callable[[], Any]
 """Makes a sampler, such as the class ``dwave.system.DWaveSampler``."""
@@ -78,25 +79,26 @@ class Connection:
         """
         with self._lock:
             if self._sampler is None:
-                with presentable(connecting=True):
-                    self._sampler = self._make()
+                self._sampler = presentably(self._make, connecting=True)
             return self._sampler
 
 
-@contextmanager
-def presentable(connecting: bool = False) -> Iterator[None]:
-    """Let no error out that could show a token.
+def presentably(call: Callable[[], Answer], *, connecting: bool = False) -> Answer:
+    """What ``call`` returns; no error comes out of it that could show a token.
 
     Ocean's errors carry the request that failed, and that carries the token.  They keep their
     types, by which a caller knows whether to try again, and lose what is attached to them.
+
+    Raises
+    ------
+    OracleError
+        If access is refused, or nothing is configured while ``connecting``.
     """
-    failure: Exception | None = None
     try:
-        yield
+        return call()
     except Exception as error:
         failure = _without_credentials(error, connecting)
-    if failure is not None:
-        raise failure  # out here, where nothing is attached to it
+    raise failure  # out here, where the error that it came from is not attached to it
 
 
 def _without_credentials(error: Exception, connecting: bool) -> Exception:
@@ -228,8 +230,7 @@ class QPU(Cloud):
             return best_first(qubo, np.zeros((self.reads, 0)), time.perf_counter())
         with self._lock:
             embedded = self._embedded(qubo)
-        with presentable():
-            return booked(embedded.sample(qubo, seed))
+        return booked(presentably(lambda: embedded.sample(qubo, seed)))
 
     def _embedded(self, qubo: QUBO) -> _Embedded:
         """The embedding of the last call if it is for the same couplers, else a new one."""
@@ -349,8 +350,7 @@ class HybridBQM(Cloud):
             return best_first(qubo, np.zeros((1, 0)), time.perf_counter())
         limit = {} if self.time_limit is None else {"time_limit": self.time_limit}
         oracle = from_dimod(self._connection(), **limit, **self.options)
-        with presentable():
-            return booked(oracle.sample(qubo, seed))
+        return booked(presentably(lambda: oracle.sample(qubo, seed)))
 
 
 def check_positive(name: str, value: float | None, what: str) -> None:

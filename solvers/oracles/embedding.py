@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -75,24 +75,32 @@ def _parts(name: str) -> tuple[str, int]:
     return match[1], int(match[2])
 
 
-def largest_clique(name: str) -> int:
-    """Variables of the largest clique on the whole graph: 12 (m - 1) on P_m, 16 m - 8 on Z_m.
+def largest_clique(graph: nx.Graph) -> int:
+    """Variables of the largest clique that is known to fit a graph.
 
-    (Boothby, Bunyk, Raymond and Roy, arXiv 2003.00133; D-Wave technical report 14-1056A-A.)
+    On whole graphs 12 (m - 1) on P_m, from P_3 on, and 16 m - 8 on Z_m (Boothby, Bunyk, Raymond and
+    Roy, arXiv 2003.00133; D-Wave technical report 14-1056A-A).
 
     Examples
     --------
-    >>> [largest_clique(name) for name in GRAPHS]
+    >>> [largest_clique(hardware_graph(name)) for name in GRAPHS]
     [180, 184, 232]
     """
-    letter, size = _parts(name)
-    return 12 * (size - 1) if letter == "P" else 16 * size - 8
+    return len(_cliques(graph).largest_clique())
+
+
+def _cliques(graph: nx.Graph) -> Any:
+    """All cliques of a graph, found the first time that it is seen, and kept in Ocean's folder.
+
+    Without that cache the search never ends for some Zephyr graphs (minorminer 0.2.22).
+    """
+    from minorminer.busclique import busgraph_cache
+
+    return busgraph_cache(graph, seed=0)
 
 
 def clique_embedding(num_variables: int, graph: nx.Graph) -> Chains | None:
     """Chains in which every two variables touch; None if the graph is too small for that.
-
-    All cliques of a graph are found the first time that it is seen, and kept in Ocean's folder.
 
     Examples
     --------
@@ -102,10 +110,7 @@ def clique_embedding(num_variables: int, graph: nx.Graph) -> Chains | None:
     >>> clique_embedding(181, hardware_graph("P16")) is None
     True
     """
-    from minorminer.busclique import busgraph_cache
-
-    # with its cache on disk, as Ocean uses it: without, it never ends for some Zephyr graphs
-    found = busgraph_cache(graph, seed=0).find_clique_embedding(num_variables)
+    found = _cliques(graph).find_clique_embedding(num_variables)
     return _plain(found) if len(found) == num_variables else None
 
 
@@ -257,11 +262,11 @@ def clique_fit(num_variables: int, name: str) -> Fit:
     >>> print(clique_fit(200, "P16"))
     does not fit: 180 variables at most
     """
-    largest = largest_clique(name)
-    if num_variables > largest:
+    graph = hardware_graph(name)
+    chains = clique_embedding(num_variables, graph)
+    if chains is None:
+        largest = largest_clique(graph)
         return Fit(name, "clique", False, note=f"does not fit: {largest} variables at most")
-    chains = clique_embedding(num_variables, hardware_graph(name))
-    assert chains is not None
     return Fit.of(name, "clique", chains)
 
 
