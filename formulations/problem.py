@@ -106,6 +106,7 @@ class TrainingProblem:
         self.sample_numbers: IntArray = np.arange(len(self.X))
         self.num_samples_in_all = len(self.X)
         self._models: dict[str | None, TrainingModel] = {}
+        self._sizes: dict[str | None, ModelSize] = {}
         self._anchor: Anchor | None = None
         self._forward: tuple[bytes, list[IntArray]] | None = None
 
@@ -119,7 +120,7 @@ class TrainingProblem:
             if isinstance(member, cached_property)
         }
         twin.__dict__.update({k: v for k, v in self.__dict__.items() if k not in cached})
-        twin._models, twin._forward = {}, None
+        twin._models, twin._sizes, twin._forward = {}, {}, None
         return twin
 
     # -- shape ------------------------------------------------------------------------------------
@@ -291,7 +292,9 @@ class TrainingProblem:
         """Exact counts of the model, before anything is built."""
         if encoding is not None:
             choose("encoding", encoding, list(ENCODINGS))
-        return model_size(self, encoding)
+        if encoding not in self._sizes:
+            self._sizes[encoding] = model_size(self, encoding)
+        return self._sizes[encoding]
 
     def qcbo(self, encoding: str | None = None, *, memory_limit: float | None = None) -> QCBO:
         """The problem as a constrained quadratic binary model.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solvers.free_sets import Policy, WeightTable, first_order_gains
-from solvers.kernels.blocks import changes, heat_bath, move
+from solvers.kernels.blocks import heat_bath, visit
 from solvers.kernels.landscape import Landscape
 from solvers.oracles.base import Oracle
 from solvers.penalty import PenaltyMethod
@@ -27,9 +27,9 @@ IntArray = npt.NDArray[np.int64]
 WORK = 3e7
 """Sample updates of one step of enumeration: some milliseconds, so that limits are kept closely."""
 
-FIRST_SAMPLES, GROWTH, ROOM = 64, 8, 0.85
+FIRST_SAMPLES, GROWTH, FILL, ENOUGH = 64, 8, 0.93, 0.85
 """Samples that a limited model is first tried on, the most that their number grows by at a time,
-and the share of the limit that is enough."""
+the share of the limit that is aimed at, and the share that is enough."""
 
 MOST_BLOCKS = 1024
 """Blocks of one step at most."""
@@ -147,10 +147,11 @@ class Walk(ABC):
 
     def mean_change(self, rng: np.random.Generator) -> float:
         """Mean |change of the loss| of moving one weight to its next level."""
-        landscape = self.landscape
+        landscape, moves = self.landscape, self.landscape.moves
         moved = rng.integers(0, len(self.weights), PROBES)
-        found = changes(landscape.state, landscape.moves, moved)
-        return float(landscape.unit * np.abs(found).mean()) or 1.0
+        following = (moves.choice[moved] + 1) % moves.num_levels[moved]
+        found = visit(landscape.state, moves, moved, following, False)
+        return float(np.abs(landscape.unit * found + landscape.offset - self.loss).mean()) or 1.0
 
     def draw(self, policy: Policy, count: int, size: int, rng: np.random.Generator) -> IntArray:
         """Blocks of weights to free, padded by -1; gains are renewed after many of the steps."""
@@ -244,6 +245,7 @@ class OracleWalk(Walk):
         super().__init__(problem)
         self.oracle, self.variables = oracle, variables
         self.batch = min(batch or problem.num_samples, problem.num_samples)
+        self._fitted: dict[str, int] = {}
 
     def step(
         self,
@@ -258,7 +260,7 @@ class OracleWalk(Walk):
         landscape = self.landscape
         block = self.draw(policy, 1, size, rng)[0]
         block = block[block >= 0]
-        restricted = self._restricted(landscape.bits_of(block), rng)
+        restricted = self._restricted(landscape.bits_of(block), f"{policy.name}:{size}", rng)
         tally.rounds += 1
         if not restricted.layout.states[-1].any():
             return 0.0  # nothing that is free can change a loss
@@ -268,26 +270,26 @@ class OracleWalk(Walk):
         tally.sizes.append(int(answer.info["num_variables"]))
         bits = restricted.full_bits(answer.bits)[self.problem.free]
         old, new = landscape.moves.choice[block], landscape.choice(bits)[block]
-        loss = landscape.loss(move(landscape.state, landscape.moves, block, new))
+        loss = landscape.loss(float(visit(landscape.state, landscape.moves, block, new, True)[-1]))
         gain = self.loss - loss
         if gain >= 0 or rng.random() < np.exp(gain / temperature):
             self.loss = loss
             if landscape.value(loss) < self._best_value:
                 self._best[:], self._best_value = landscape.moves.choice, landscape.value(loss)
         else:
-            move(landscape.state, landscape.moves, block, old)
+            visit(landscape.state, landscape.moves, block, old, True)
         return max(gain, 0.0)
 
-    def _restricted(self, free: IntArray, rng: np.random.Generator) -> TrainingProblem:
+    def _restricted(self, free: IntArray, kind: str, rng: np.random.Generator) -> TrainingProblem:
         """The problem with some free bits (positions) free, on as many samples as fit.
 
-        How many that are is found from few samples upwards: the work is in proportion to what is
-        built, not to all there are.
+        How many that are is found from as many as the last time for free bits of this kind, and
+        from few the first time: the work is in proportion to what is built, not to all there are.
         """
         full = self.problem.full_bits(self.bits)
         samples = rng.permutation(self.problem.num_samples)[: self.batch]
-        count = len(samples) if self.variables is None else min(FIRST_SAMPLES, len(samples))
-        grows = True
+        first = len(samples) if self.variables is None else FIRST_SAMPLES
+        count, grows = min(self._fitted.get(kind, first), len(samples)), True
         while True:
             chosen = np.sort(samples[:count])
             part = self.problem.subset(chosen)
@@ -297,9 +299,19 @@ class OracleWalk(Walk):
                 return restricted
             size = restricted.size().num_variables
             fits = size <= self.variables
-            full_enough = size >= ROOM * self.variables or count == len(samples)
+            full_enough = size >= ENOUGH * self.variables or count == len(samples)
+            wanted = int(count * FILL * self.variables / max(size, 1))
             if count == 1 or (fits and (full_enough or not grows)):
+                self._fitted[kind] = max(1, wanted)
                 return restricted
             grows = grows and fits
-            wanted = int(count * 0.95 * self.variables / max(size, 1))
             count = min(wanted, GROWTH * count, len(samples)) if fits else max(1, wanted)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that a step changes."""
+        return {**super().snapshot(), "fitted": self._fitted}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        super().restore(snapshot)
+        self._fitted = dict(snapshot["fitted"])

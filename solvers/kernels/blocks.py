@@ -110,43 +110,23 @@ def heat_bath(
 
 
 @njit(nogil=True, cache=True)
-def changes(state: State, moves: Moves, weights: Array) -> Array:
-    """Change of the loss if each of ``weights`` moved to its next level, one at a time."""
-    rows, levels, pieces, plan, dirty, target, table, start, losses = state
-    layers, neurons, sources, firsts, counts, choices, choice = moves
-    loss, out = 0.0, np.zeros(len(weights))
-    for c in range(losses.shape[1]):
-        loss += losses[0, c]
-    for i in range(len(weights)):
-        k = weights[i]
-        new = choice[k] + 1 if choice[k] + 1 < counts[k] else 0
-        change = choices[firsts[k] + new] - choices[firsts[k] + choice[k]]
-        proposed = propose(
-            rows, levels, pieces, plan, dirty, target, table, start, losses,
-            layers[k], neurons[k], sources[k], change,
-        )  # fmt: skip
-        out[i] = proposed - loss
-    return out
+def visit(state: State, moves: Moves, weights: Array, places: Array, stay: bool) -> Array:
+    """Losses as some weights, one after the other, take the level at a place of their list.
 
-
-@njit(nogil=True, cache=True)
-def move(state: State, moves: Moves, weights: Array, places: Array) -> float:
-    """Set some weights, each to one of its levels by its place in the list; return the loss."""
+    With ``stay`` they keep it; without it each goes back before the next one moves.
+    """
     rows, levels, pieces, plan, dirty, target, table, start, losses = state
     layers, neurons, sources, firsts, _, choices, choice = moves
-    loss = 0.0
-    for c in range(losses.shape[1]):
-        loss += losses[0, c]
+    out = np.zeros(len(weights))
     for i in range(len(weights)):
         k = weights[i]
-        if places[i] == choice[k]:
-            continue
         change = choices[firsts[k] + places[i]] - choices[firsts[k] + choice[k]]
         layer, neuron, source = layers[k], neurons[k], sources[k]
-        loss = propose(
+        out[i] = propose(
             rows, levels, pieces, plan, dirty, target, table, start, losses,
             layer, neuron, source, change,
         )  # fmt: skip
-        commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
-        choice[k] = places[i]
-    return loss
+        if stay:
+            commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
+            choice[k] = places[i]
+    return out

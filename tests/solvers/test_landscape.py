@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
-from solvers.kernels.blocks import move
+from solvers.kernels.blocks import visit
 from solvers.kernels.compiled import compiled
 from solvers.kernels.incremental import anneal, enumerate_choices
 from solvers.kernels.landscape import Landscape
@@ -161,9 +161,9 @@ def test_moving_weights_and_back(problem: TrainingProblem, seed: int) -> None:
     old = np.array([rng.integers(n) for n in moves.num_levels])
     new = np.array([rng.integers(n) for n in moves.num_levels])
     before, every = landscape.set_choice(old), np.arange(len(old))
-    after = landscape.loss(move(landscape.state, moves, every, new))
+    after = landscape.loss(visit(landscape.state, moves, every, new, True)[-1])
     bits = landscape.bits(new)
     assert after == pytest.approx(float(problem.losses(bits[None])[0]), abs=1e-6)
-    back = landscape.loss(move(landscape.state, moves, every, old))
+    back = landscape.loss(visit(landscape.state, moves, every, old, True)[-1])
     assert back == pytest.approx(before, abs=1e-6)
     np.testing.assert_array_equal(moves.choice, old)
