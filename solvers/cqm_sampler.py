@@ -11,7 +11,7 @@ import numpy as np
 from formulations.errors import InfeasibleModelError, InvalidInputError, choose
 from formulations.prepared import Prepared
 from formulations.qcbo import QCBO
-from solvers.lifting import Lifting, row_scales
+from solvers.lifting import Lifting
 from solvers.oracles import Annealer
 from solvers.qcgd import QCGD
 from solvers.result import Ledger, Run, Status
@@ -170,7 +170,7 @@ def multipliers(lifting: Lifting, p: FloatArray) -> dict[str, dict[Any, float]]:
     >>> multipliers(lifting, np.array([1.0, 2.0]))
     {'linear': {'rows[0]': 2.5}, 'square': {'rows[0]': 2.5}, 'product': {}}
     """
-    model, scale, squared = lifting.model, row_scales(lifting.model), lifting.squared
+    model, scale, squared = lifting.model, lifting.scale, lifting.squared
     linear, square, product = (lifting.unit * p[kind] for kind in lifting.kinds)
     labels, squared = model.row_labels.strings(), lifting.squared
     squared_labels = [label for label, yes in zip(labels, squared.tolist(), strict=True) if yes]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.errors import InfeasibleModelError
@@ -50,37 +49,36 @@ class SmallestIntegers:
         """
         rows, rhs = model.rows.copy(), model.rhs.copy()
         length = np.diff(rows.indptr)
+        done: dict[tuple[bytes, float, bool], tuple[FloatArray, float] | None] = {}
         for r in np.flatnonzero((length > 0) & (length <= FEW)).tolist():
             entries = slice(rows.indptr[r], rows.indptr[r + 1])
-            a, b = rows.data[entries], float(rhs[r])
-            if (np.abs(a) == 1.0).all():
-                continue
-            settings = _settings(len(a))
-            values = settings @ a
-            holds = values <= b + TOLERANCE
-            if model.equality[r]:
-                holds &= values >= b - TOLERANCE
-            if not holds.any():
+            a, b, equality = rows.data[entries], float(rhs[r]), bool(model.equality[r])
+            key = a.tobytes(), b, equality
+            if key not in done:
+                done[key] = _smallest(a, b, equality)
+            found = done[key]
+            if found is None:
                 raise InfeasibleModelError(
                     f"row {model.row_labels[r]!r} has no setting of its {len(a)} bits that "
                     "satisfies it; look for a wrong coefficient or right-hand side"
                 )
-            if not model.equality[r] and not holds.all():
-                rows.data[entries], rhs[r] = _smallest(a, b, settings, holds)
+            rows.data[entries], rhs[r] = found
         rows = sp.csr_array(rows)
         rows.eliminate_zeros()
         return replace(model, rows=rows, rhs=rhs), Identity()
 
 
-def _settings(count: int) -> FloatArray:
-    """All settings of some bits, shape (2^count, count)."""
-    return ((np.arange(2**count)[:, None] >> np.arange(count)) & 1).astype(np.float64)
-
-
-def _smallest(
-    a: FloatArray, b: float, settings: FloatArray, holds: npt.NDArray[np.bool_]
-) -> tuple[FloatArray, float]:
-    """The smallest coefficients and right-hand side of the row a'x <= b, which may be its own."""
+def _smallest(a: FloatArray, b: float, equality: bool) -> tuple[FloatArray, float] | None:
+    """The smallest coefficients and right-hand side of a row, maybe its own; None: never holds."""
+    if (np.abs(a) == 1.0).all():
+        return a, b
+    settings = ((np.arange(2 ** len(a))[:, None] >> np.arange(len(a))) & 1).astype(np.float64)
+    values = settings @ a
+    holds = (values <= b + TOLERANCE) & (~np.bool_(equality) | (values >= b - TOLERANCE))
+    if not holds.any():
+        return None
+    if equality or holds.all():
+        return a, b
     scales = np.arange(1, LARGEST + 1)
     rounded = np.rint(scales[:, None] * (a / np.abs(a).max()))
     values = rounded @ settings.T
