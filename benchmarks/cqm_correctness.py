@@ -36,9 +36,11 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=200)
     parser.add_argument("--bits", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-repair", action="store_true", help="What the oracle finds alone.")
     parser.add_argument("--show", type=int, default=0, help="Print this many models that failed.")
     asked = parser.parse_args()
-    solver = QCGD(oracle=ExactOracle(max_variables=asked.bits), iterations=asked.iterations)
+    oracle = ExactOracle(max_variables=asked.bits)
+    solver = QCGD(oracle=oracle, iterations=asked.iterations, repair=not asked.no_repair)
     counts: Counter[str] = Counter()
     seen: set[bytes] = set()
     calls: list[int] = []

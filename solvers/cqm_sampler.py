@@ -217,7 +217,7 @@ class QCGDSampler:
     Examples
     --------
     >>> import dimod
-    >>> x = dimod.Binaries(["a", "b", "c"])
+    >>> x = list(dimod.Binaries(["a", "b", "c"]))
     >>> cqm = dimod.ConstrainedQuadraticModel()
     >>> cqm.set_objective(-x[0] - 2 * x[1] - 3 * x[2])
     >>> _ = cqm.add_constraint(x[0] + x[1] + x[2] <= 2)
