@@ -6,9 +6,10 @@ DIR holds Fashion-MNIST or MNIST (IDX files or NPZ, see ``qnn.load``).  Rungs: F
 pullover against coat, 49-8-1 with thresholds, 1,000 and 12,000 samples; MNIST and Fashion-MNIST
 with ten classes, 196-64-10 with thresholds, 10,000 samples (9,000 where the source has no more).
 Every solver trains the identical network of +-1 weights by the hinge loss, from random weights;
-a seed draws the samples and starts the solver.  Figures are medians over the seeds.
+a seed draws the samples and starts the solver.  Figures are medians over the seeds.  With
+OMP_NUM_THREADS=1 all solvers keep to one thread.
 
-All solvers run in one thread if OMP_NUM_THREADS=1.  Two columns of time: the wall-clock here, and the seconds if each call of the oracle took the given
+Two columns of time: the wall-clock here, and the seconds if each call of the oracle took the given
 microseconds instead of what it took here, as hardware might.
 """
 
