@@ -37,7 +37,7 @@ from solvers.targets import ModelTarget
 CQM = dimod.ConstrainedQuadraticModel
 Trace = list[tuple[float, float]]
 
-WEIGHTS = (0.25, 1.0, 4.0, 16.0, 64.0)
+WEIGHTS = (0.5, 4.0, 16.0, 64.0, 256.0)
 """Penalty weights, in units of what QCGD takes as its scale."""
 
 LIBRARY = ("chr12a", "had12", "nug12", "tai12a", "chr15a", "nug15", "tai15a", "had16")
@@ -50,7 +50,7 @@ class Budget:
     calls: int = 100
     reads: int = 10
     sweeps: int = 500
-    seconds: float = 3.0
+    seconds: float = 2.0
 
 
 @dataclass
@@ -191,10 +191,12 @@ METHODS: dict[str, Method] = {
 }
 
 
-def instances(
-    folder: Path | None, seeds: int, quick: bool
-) -> Iterator[tuple[str, str, int, CQM, float | None]]:
-    """Family, instance, seed, model and best known value."""
+Case = tuple[str, str, int, CQM, float | None]
+"""Family, instance, seed, model and best known value."""
+
+
+def instances(folder: Path | None, seeds: int, quick: bool) -> Iterator[Case]:
+    """All of them; QAPLIB's where there is a folder."""
     for name in () if folder is None else LIBRARY[1:3] if quick else LIBRARY:
         cqm, best = assignment(folder, name)
         for seed in range(seeds):
@@ -204,12 +206,15 @@ def instances(
             yield family, f"{family} {seed}", seed, make(seed), None
 
 
-def measure(
-    folder: Path | None, seeds: int, budget: Budget, quick: bool, methods: dict[str, Method]
-) -> list[Outcome]:
+def begins(name: str, prefixes: str) -> bool:
+    """Whether a name begins with one of the prefixes, which commas separate."""
+    return any(name.startswith(prefix) for prefix in prefixes.split(","))
+
+
+def measure(cases: list[Case], budget: Budget, methods: dict[str, Method]) -> list[Outcome]:
     """Every method on every instance."""
     outcomes = []
-    for family, name, seed, cqm, known in instances(folder, seeds, quick):
+    for family, name, seed, cqm, known in cases:
         model = Prepared.of(cqm).model
         here = []
         for method_name, method in methods.items():
@@ -235,17 +240,19 @@ def main() -> None:
     parser.add_argument(
         "--only", default="", help="methods whose names begin with one of these, comma-separated"
     )
+    parser.add_argument("--families", default="", help="the same for families; QAP is one")
     parser.add_argument("--quick", action="store_true", help="two seeds, a fifth of the calls")
     options = parser.parse_args()
     seeds = min(options.seeds, 2) if options.quick else options.seeds
     budget = Budget(calls=20, seconds=1.0) if options.quick else Budget()
     started = time.perf_counter()
-    chosen = {
-        name: method
-        for name, method in METHODS.items()
-        if any(name.startswith(prefix) for prefix in options.only.split(","))
-    }
-    outcomes = measure(options.qaplib, seeds, budget, options.quick, chosen)
+    chosen = {name: method for name, method in METHODS.items() if begins(name, options.only)}
+    cases = [
+        case
+        for case in instances(options.qaplib, seeds, options.quick)
+        if begins(case[0], options.families)
+    ]
+    outcomes = measure(cases, budget, chosen)
     text = markdown(outcomes, asdict(budget), time.perf_counter() - started)
     print(text)
     options.folder.mkdir(parents=True, exist_ok=True)

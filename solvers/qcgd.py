@@ -46,9 +46,22 @@ LESS where more than MANY do: the best points lie where rows are at the point of
 [strategic oscillation: Glover, Decision Sciences 8, 1977]."""
 
 
+READS, PROPOSALS, SWEEPS = 20, 2_000_000, (25, 200)
+"""Reads and proposed flips of a call to the oracle of a run that is given none; limits of its
+sweeps."""
+
+
 def fitted_annealer(num_variables: int) -> Annealer:
-    """The oracle of a run that is given none."""
-    return Annealer(reads=20, sweeps=25)
+    """The oracle of a run that is given none: many short calls, the longer the smaller the model.
+
+    Examples
+    --------
+    >>> fitted_annealer(144), fitted_annealer(32_073)
+    (Annealer(reads=20, sweeps=200), Annealer(reads=20, sweeps=25))
+    """
+    least, most = SWEEPS
+    sweeps = PROPOSALS // (READS * max(num_variables, 1))
+    return Annealer(reads=READS, sweeps=min(max(sweeps, least), most))
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,7 @@ class QCGD:
     Parameters
     ----------
     oracle : Oracle, optional
-        Solves the QUBOs; None takes ``Annealer(reads=20, sweeps=25)``.
+        Solves the QUBOs; None takes :func:`fitted_annealer`.
     iterations : int
         Oracle calls.
     beta0 : float, optional

@@ -2,6 +2,7 @@
 
 from solvers.oracles.annealing import Annealer
 from solvers.oracles.base import QUBO, Oracle, Samples, WarmOracle
+from solvers.oracles.blockwise import Blockwise
 from solvers.oracles.budget import Budget
 from solvers.oracles.caching import Caching
 from solvers.oracles.distortion import Clipping, Noise, Precision
@@ -19,6 +20,7 @@ __all__ = [
     "WarmOracle",
     "Annealer",
     "ExactOracle",
+    "Blockwise",
     "Budget",
     "Caching",
     "Clipping",

@@ -6,6 +6,7 @@ sorted neighbours are set up once, and the temperatures come from sums over the 
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ NEGLIGIBLE = 1e-9
 
 STIFF = 0.95
 """The hot end moves this share of the spins; the few stiffer ones follow what they are tied to."""
+
+LONG = 2**24
+"""From so many proposed flips on a call is shared among threads without being told so."""
 
 DECADES = 3.0
 """The schedule ends this many powers of ten below its start."""
@@ -147,9 +151,10 @@ class Annealer:
         Runs that start from given states start at a share of the hot temperature between these
         two, drawn anew for each call on a logarithmic scale: how far is far enough depends on the
         model, and a mixture serves all of them.
-    threads : int
+    threads : int, optional
         Threads that share the reads; every read has random numbers of its own, so that their
-        number changes nothing but the time.
+        number changes nothing but the time.  None: as many as there are processors, where the
+        call is long enough.
 
     Raises
     ------
@@ -172,15 +177,16 @@ class Annealer:
         beta_range: tuple[float, float] | None = None,
         schedule: str = "geometric",
         reheat: tuple[float, float] = (0.03, 0.08),
-        threads: int = 1,
+        threads: int | None = None,
         **unknown: Any,
     ) -> None:
         known = ["reads", "sweeps", "beta_range", "schedule", "reheat", "threads"]
         for name in unknown:
             choose("option of Annealer", name, known)
         for name, value in (("reads", reads), ("sweeps", sweeps), ("threads", threads)):
-            check_whole(name, value)
-        self.reads, self.sweeps, self.threads = int(reads), int(sweeps), int(threads)
+            if value is not None or name != "threads":
+                check_whole(name, value)
+        self.reads, self.sweeps, self.threads = int(reads), int(sweeps), threads
         self.beta_range = None
         if beta_range is not None:
             self.beta_range = _checked("beta_range", beta_range, "two inverse temperatures")
@@ -275,8 +281,11 @@ class Annealer:
         def run(part: slice) -> None:
             anneal(h, around.starts, around.others, J, betas, numbers[part], spins[part], stop)
 
-        ends = np.linspace(0, len(spins), self.threads + 1).astype(int)
-        with ThreadPoolExecutor(self.threads) as pool:
+        threads = self.threads or 1
+        if self.threads is None and spins.size * self.sweeps >= LONG:
+            threads = min(os.cpu_count() or 1, len(spins))
+        ends = np.linspace(0, len(spins), threads + 1).astype(int)
+        with ThreadPoolExecutor(threads) as pool:
             try:
                 list(pool.map(run, map(slice, ends[:-1], ends[1:])))
             except KeyboardInterrupt:
