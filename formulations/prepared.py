@@ -13,7 +13,7 @@ from formulations.errors import InfeasibleModelError, InvalidInputError
 from formulations.passes import Chain, Integral, Inverse, Presolve, SmallestIntegers
 from formulations.qcbo import QCBO, BitArray, FloatArray
 from formulations.reading import Reading, read
-from formulations.readout import Bounds, check_no_reals
+from formulations.readout import Bounds, check_usable
 
 if TYPE_CHECKING:
     import dimod
@@ -64,7 +64,7 @@ class Prepared:
         InfeasibleModelError
             If it is proven that no assignment satisfies the rows.
         """
-        check_no_reals(cqm)
+        check_usable(cqm)
         if not presolve:
             reading = read(cqm)
             model, inverse = Integral(reading.tolerance).apply(reading.model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, floor, isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,7 +68,7 @@ class Readout:
         """
         import dimod
 
-        check_no_reals(cqm)
+        check_usable(cqm)
         bounds = {} if bounds is None else bounds
         low, span, unit = [], [], []
         for v in cqm.variables:
@@ -133,8 +133,8 @@ class Readout:
         ]
 
 
-def check_no_reals(cqm: dimod.ConstrainedQuadraticModel) -> None:
-    """Refuse real variables by name.
+def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
+    """Refuse real variables, and constraints with numbers that are not finite, by name.
 
     Raises
     ------
@@ -148,4 +148,12 @@ def check_no_reals(cqm: dimod.ConstrainedQuadraticModel) -> None:
             raise InvalidInputError(
                 f"variable {v!r} is real: expected binary, spin or integer variables; make it "
                 "an integer number of steps"
+            )
+    for label, row in cqm.constraints.items():
+        linear = (bias for _, bias in row.lhs.iter_linear())
+        quadratic = (bias for _, _, bias in row.lhs.iter_quadratic())
+        if not all(map(isfinite, (row.rhs, row.lhs.offset, *linear, *quadratic))):
+            raise InvalidInputError(
+                f"constraint {label!r} has numbers that are not finite: expected coefficients and "
+                "a right-hand side that are; leave out a constraint that always holds"
             )

@@ -161,6 +161,14 @@ def test_an_empty_model_has_the_empty_answer() -> None:
         (lambda c: c.add_variable("REAL", "r"), "variable 'r' is real"),
         (lambda c: c.add_variable("INTEGER", "wide"), "integer variable 'wide' ranges"),
         (
+            lambda c: c.add_constraint_from_iterable([("a", np.nan)], "<=", 1, label="odd"),
+            "constraint 'odd' has numbers that are not finite",
+        ),
+        (
+            lambda c: c.add_constraint_from_iterable([("a", 1.0)], "<=", np.inf, label="odd"),
+            "constraint 'odd' has numbers that are not finite",
+        ),
+        (
             lambda c: c.add_constraint_from_iterable(
                 [("a", 1.0), ("b", 2**0.5)], "<=", 1, label="soft one", weight=1.0
             ),
