@@ -6,6 +6,7 @@ import dimod
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from formulations import QCBO, Network, QnnError, TrainingProblem
 from solvers import QCGD, PenaltyMethod, Status
@@ -13,7 +14,7 @@ from solvers.oracles import Annealer, ExactOracle, Samples
 from solvers.result import Run
 from solvers.targets import ModelTarget, Pool
 from tests.formulations.problems import problems
-from tests.strategies import every_point
+from tests.strategies import every_point, qcbos
 
 
 def constrained(seed: int, n: int = 15) -> QCBO:
@@ -178,6 +179,9 @@ def test_reals_are_refused_by_name() -> None:
     [
         (lambda: QCGD(iterations=0), "iterations=0"),
         (lambda: QCGD(beta0=-1.0), "beta0=-1.0"),
+        (lambda: QCGD(patience=0), "patience=0"),
+        (lambda: QCGD(rows="means"), "Did you mean 'mean'"),
+        (lambda: PenaltyMethod(fresh=0), "fresh=0"),
         (lambda: QCGD(oracle="annealer"), "expected an object with sample"),
         (lambda: PenaltyMethod(penalty=-1.0), "penalty=-1.0"),
         (lambda: Annealer(sweps=10), "Did you mean 'sweeps'"),
@@ -204,3 +208,92 @@ def test_pool_keeps_the_best_distinct_candidates() -> None:
         pool.add(bits, losses)
     assert pool.losses.tolist() == sorted(seen.values())[:5]
     assert isinstance(Run().incumbent.loss, float)
+
+
+# -- multipliers and where reads begin ------------------------------------------------------------
+
+
+def test_rows_choose_which_multipliers_there_are() -> None:
+    model = constrained(2)
+    for rows, mean, square in (("both", 1, 1), ("mean", 1, 0), ("square", 0, 1)):
+        solver = QCGD(oracle=Annealer(5, 50), iterations=5, rows=rows)
+        _, loop = solver._descend(ModelTarget(model), model)
+        means, squares, _ = loop.lifting.kinds
+        p = loop.descent.multipliers(6)
+        assert (p[means].any(), p[squares].any()) == (mean, square)
+
+
+def test_square_alone_keeps_the_mean_of_rows_without_a_square() -> None:
+    model = QCBO.from_arrays([-1, -2, -3], [[2, 3, 4]], [5], equality=[False])
+    solver = QCGD(oracle=ExactOracle(), iterations=10, rows="square", slack=False)
+    run, loop = solver._descend(ModelTarget(model), model)
+    assert loop.descent.used.tolist() == [True]
+    assert run.incumbent.loss == -3.0
+
+
+@settings(deadline=None, max_examples=25)
+@given(model=qcbos(max_variables=6), rows=st.sampled_from(["both", "mean", "square"]),
+       slack=st.booleans(), capped=st.booleans())  # fmt: skip
+def test_bounds_are_bounds_whatever_the_options(
+    model: QCBO, rows: str, slack: bool, capped: bool
+) -> None:
+    """And what is called feasible is: the incumbent's loss is an objective of a feasible point."""
+    solver = QCGD(
+        oracle=ExactOracle(), iterations=15, rows=rows, slack=slack, capped=capped, repair=False
+    )
+    run, loop = solver._descend(ModelTarget(model), model)
+    optimum = least(model)
+    assert loop.bound is not None
+    assert loop.bound <= optimum + 1e-6
+    if run.incumbent.loss <= loop.search.ceiling:
+        assert run.incumbent.bits is not None
+        assert model.is_feasible(run.incumbent.bits)
+        assert run.incumbent.loss >= optimum - 1e-9
+
+
+def test_the_capped_step_is_no_longer_than_the_other() -> None:
+    model = constrained(3)
+    lengths = []
+    for capped in (False, True):
+        solver = QCGD(Recorder(), iterations=30, dual_step=1.0, capped=capped, beta0=1.0)
+        _, loop = solver._descend(ModelTarget(model), model)
+        lengths.append(np.linalg.norm(loop.y))
+    assert 0.0 < lengths[1] < lengths[0]
+
+
+def test_patience_ends_a_run_that_stands_still() -> None:
+    model = constrained(1)
+    run, _ = QCGD(Annealer(10, 100), patience=5)._descend(ModelTarget(model), model)
+    assert run.ledger.calls < 60
+    assert run.status is Status.FINISHED
+    assert (run.history["loss"][-6:] == run.incumbent.loss).all()
+
+
+def test_the_scale_follows_the_share_of_feasible_reads() -> None:
+    def scale(oracle: object) -> float:
+        model = QCBO.from_arrays([1.0, 2.0, 3.0], [[1, 1, 1]], [1])
+        _, loop = QCGD(oracle, iterations=20)._descend(ModelTarget(model), model)  # type: ignore[arg-type]
+        return loop.descent.beta0 / loop.lifting.plausible_scale()
+
+    class Always:
+        def __init__(self, x: list[int]) -> None:
+            self.x = np.array([x] * 4, dtype=np.int8)
+
+        def sample(self, qubo, seed) -> Samples:
+            return Samples(self.x, qubo.energies(self.x), 0.0)
+
+    assert scale(Always([1, 1, 1])) > 5.0
+    assert scale(Always([1, 0, 0])) < 0.5
+
+
+def test_the_penalty_method_has_the_same_warm_starts_and_repair() -> None:
+    cqm = knapsack()
+    optimum = dimod.ExactCQMSolver().sample_cqm(cqm).filter(lambda d: d.is_feasible).first.energy
+    oracle = Annealer(5, 50)
+    plain = PenaltyMethod(oracle, penalty=16.0, iterations=20).sample_cqm(cqm)
+    warm = PenaltyMethod(oracle, penalty=16.0, iterations=20, fresh=10, repair=True)
+    helped = warm.sample_cqm(cqm)
+    assert plain.info["repair_seconds"] == 0.0 < helped.info["repair_seconds"]
+    assert helped.first.energy == optimum
+    assert bool(helped.record.is_feasible[0])
+    assert plain.info["lower_bound"] is None
