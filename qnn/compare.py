@@ -15,7 +15,16 @@ import numpy as np
 
 from formulations.errors import InvalidInputError, QnnError, choose
 from qnn.output import FORMAT, environment
-from qnn.training import SOLVERS, DataOptions, ModelOptions, SolverOptions, Task, make_solver, train
+from qnn.training import (
+    SOLVERS,
+    DataOptions,
+    ModelOptions,
+    SolverOptions,
+    Task,
+    asks_oracle,
+    make_solver,
+    train,
+)
 from solvers.result import Status
 
 Outcome = dict[str, Any]
@@ -100,11 +109,12 @@ def plan(
     cells = []
     for seed in seeds:
         for name in solvers:
-            variants = [options]
+            own = options if asks_oracle(name) else replace(options, oracle=None, oracle_option=())
+            variants = [own]
             if name == "penalty":
-                variants = [replace(options, penalty=weight) for weight in penalties]
+                variants = [replace(own, penalty=weight) for weight in penalties]
             if name == "exact":
-                variants = [replace(options, time_limit=exact_time_limit)]
+                variants = [replace(own, time_limit=exact_time_limit)]
             cells += [Cell(data, model, name, variant, seed) for variant in variants]
     return cells
 

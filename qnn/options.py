@@ -21,6 +21,12 @@ SOLVER_NAMES = (
 )
 """What ``--help`` lists; the table itself is ``qnn.training.SOLVERS``, not loaded for help."""
 
+ORACLE_NAMES = (
+    "annealer, path-integral, tabu, steepest-descent, tree-decomposition, exact, bifurcation, "
+    "coherent-ising, qpu, hybrid, mock-qpu, mock-hybrid"
+)
+"""As above, of ``solvers.oracles.registry``."""
+
 
 def widths(text: str) -> tuple[int, ...]:
     """Widths such as ``16-4-1`` or ``16,4,1``; none for ``none``.
@@ -120,7 +126,20 @@ model_options = together(
     click.option("--loss", default="hinge", show_default=True, help="Loss of a sample."),
     click.option("--encoding", help="Of the model; chosen for each layer if left out."),
 )
+oracle_options = together(
+    click.option(
+        "--oracle", help=f"Who answers QUBOs: {ORACLE_NAMES}, or another package's.  [annealer]"
+    ),
+    click.option(
+        "--oracle-option",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Of the oracle; may be given again.  --reads, --sweeps and --threads go to every "
+        "oracle that has them.",
+    ),
+)
 solver_options = together(
+    oracle_options,
     click.option("--iterations", type=int, default=100, show_default=True, help="Oracle calls."),
     click.option("--reads", type=int, default=10, show_default=True, help="Reads of a call."),
     click.option("--sweeps", type=int, default=50, show_default=True, help="Sweeps of a read."),

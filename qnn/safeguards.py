@@ -10,8 +10,11 @@ from solvers.oracles import Budget, Oracle, Record, Replay, Retry
 if TYPE_CHECKING:
     from qnn.training import SolverOptions
 
-NAMES = ("budget_calls", "budget_seconds", "budget_charged", "record", "replay")
-"""The options that ask for it."""
+NAMES = (
+    "oracle", "oracle_option", "budget_calls", "budget_seconds", "budget_charged", "record",
+    "replay",
+)  # fmt: skip
+"""The options that ask for it, and those that name the oracle."""
 
 
 def safeguarded(oracle: Oracle, options: SolverOptions) -> Oracle:
@@ -54,7 +57,7 @@ def check_no_safeguards(solver: str, options: SolverOptions) -> None:
         Naming the first of the options.
     """
     for name in NAMES:
-        if getattr(options, name) is not None:
+        if getattr(options, name) not in (None, ()):
             raise InvalidInputError(
                 f"--{name.replace('_', '-')}: solver {solver!r} asks no oracle; leave it out, or "
                 "take one that does, such as qcgd"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -28,7 +29,8 @@ from solvers import (
     WeightAnnealing,
 )
 from solvers.checkpoint import EVERY
-from solvers.oracles import Annealer
+from solvers.oracles import Oracle, registry
+from solvers.oracles.wrapper import layers
 from solvers.result import Callback, Result
 from solvers.starts import Solver
 
@@ -83,8 +85,13 @@ class SolverOptions:
     iterations : int
         Oracle calls of ``qcgd``, ``qcgd-cold`` and ``penalty``; ``random`` makes as many guesses as
         these have reads.
+    oracle : str, optional
+        Who answers QUBOs, a name of :mod:`solvers.oracles.registry`.  None: the annealer, and none
+        for ``restricted``.
+    oracle_option : sequence of str
+        Its options, each as ``KEY=VALUE``.
     reads, sweeps, threads : int
-        Of the annealer that is their oracle.
+        Options of the oracle that need no ``oracle_option``, wherever it has them.
     penalty : float
         Weight of ``penalty``.
     flips, restarts : int
@@ -101,6 +108,8 @@ class SolverOptions:
     reads: int = 10
     sweeps: int = 50
     threads: int = 2
+    oracle: str | None = None
+    oracle_option: Sequence[str] = ()
     penalty: float = 1.0
     flips: int = 20_000
     restarts: int = 1
@@ -110,6 +119,9 @@ class SolverOptions:
     budget_charged: float | None = None
     record: str | None = None
     replay: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "oracle_option", tuple(self.oracle_option))  # a list in a file
 
 
 @dataclass(frozen=True)
@@ -133,14 +145,17 @@ class Setup:
     @property
     def sampling(self) -> dict[str, Any]:
         """Arguments of every solver that asks an oracle about the whole model."""
-        o = self.options
-        oracle = Annealer(reads=o.reads, sweeps=o.sweeps, threads=o.threads)
         return {
             **self.common,
-            "oracle": safeguarded(oracle, o),
-            "iterations": o.iterations,
+            "oracle": self.oracle,
+            "iterations": self.options.iterations,
             "encoding": self.encoding,
         }
+
+    @property
+    def oracle(self) -> Oracle:
+        """The oracle that was named, or the annealer."""
+        return safeguarded(named_oracle(self.options), self.options)
 
 
 SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
@@ -152,7 +167,9 @@ SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
         "annealing": lambda s: WeightAnnealing(
             flips=s.options.flips, restarts=s.options.restarts, **s.common
         ),
-        "restricted": lambda s: LargeNeighborhoodSearch(**s.common),
+        "restricted": lambda s: LargeNeighborhoodSearch(
+            oracle=s.oracle if s.options.oracle else None, **s.common
+        ),
         "straight-through": lambda s: StraightThrough(**s.common),
         "random-features": lambda s: RandomFeatures(**s.common),
         "explicit": lambda s: ExplicitSoftmax(**s.common),
@@ -163,6 +180,54 @@ SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
     }
 )
 """Every solver of the front door by its name."""
+
+
+def named_oracle(options: SolverOptions) -> Oracle:
+    """The oracle that the options name, with its options.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no oracle or no option of that name, or a value is out of range.
+
+    Examples
+    --------
+    >>> named_oracle(SolverOptions(oracle="bifurcation", oracle_option=["kind=discrete"]))
+    SimulatedBifurcation(reads=10, sweeps=50)
+    """
+    name = options.oracle or "annealer"
+    shared = {"reads": options.reads, "sweeps": options.sweeps, "threads": options.threads}
+    own = registry.options(name)
+    given = {option: value for option, value in shared.items() if option in own}
+    return registry.make(name, **given | dict(map(_key_and_value, options.oracle_option)))
+
+
+def _key_and_value(text: str) -> tuple[str, Any]:
+    """``KEY=VALUE``, the value as JSON says it if it is JSON: a number, true, a list; else a word.
+
+    Examples
+    --------
+    >>> _key_and_value("beta_range=[0.1, 5]"), _key_and_value("kind=discrete")
+    (('beta_range', [0.1, 5]), ('kind', 'discrete'))
+    """
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise InvalidInputError(f"oracle option {text!r}: expected KEY=VALUE, such as reads=100")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def asks_oracle(name: str) -> bool:
+    """Whether the solver called ``name`` can ask an oracle.
+
+    Examples
+    --------
+    >>> asks_oracle("qcgd"), asks_oracle("annealing")
+    (True, False)
+    """
+    return hasattr(SOLVERS[name](Setup(SolverOptions(), None, 0, ())), "oracle")
 
 
 def make_solver(
@@ -267,6 +332,7 @@ def train(
     result = chosen.solve(problem)
     figures = {
         "solver": solver,
+        "oracle": _oracle_name(chosen, options),
         "seed": seed,
         "status": result.status.value,
         "reason": result.info.get("reason"),
@@ -278,7 +344,7 @@ def train(
         "weight_bits": network.num_weight_bits,
         "num_variables": problem.size(model.encoding).num_variables,
         "oracle_calls": result.ledger.calls,
-        "oracle_sweeps": result.ledger.reads * options.sweeps,
+        "oracle_sweeps": result.ledger.reads * _sweeps(chosen),
         "oracle_seconds": result.ledger.seconds,
         "oracle_charged": result.ledger.charged,
         "seconds": result.seconds,
@@ -286,6 +352,16 @@ def train(
         "test_samples": len(drawn.X_test),
     }
     return Training(task, result, figures)
+
+
+def _oracle_name(solver: Solver, options: SolverOptions) -> str | None:
+    return None if getattr(solver, "oracle", None) is None else options.oracle or "annealer"
+
+
+def _sweeps(solver: Solver) -> int:
+    """Sweeps of a read of the solver's oracle; 0 if it has no such thing."""
+    counts = (getattr(layer, "sweeps", None) for layer in layers(getattr(solver, "oracle", None)))
+    return next((count for count in counts if count is not None), 0)
 
 
 def accuracy(

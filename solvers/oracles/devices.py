@@ -7,6 +7,8 @@ and energies are computed from the QUBO in double precision afterwards.
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import warnings
 from typing import Any, Protocol
 
@@ -177,9 +179,11 @@ def device(name: str, seed: np.random.SeedSequence) -> Device:
 
 
 def _sees_gpu() -> bool:
+    """Whether torch finds a GPU; torch takes seconds to import and is not, without a driver."""
     try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
         return bool(_torch().cuda.is_available())
-    except MissingExtraError:
+    except (OSError, MissingExtraError):
         return False
 
 
