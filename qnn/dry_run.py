@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SMALL, PATIENCE = 64, 10.0
 """Up to so many variables an embedding is searched for so many seconds without being asked to."""
 
+ROUNDS = 300
+"""Calls of a solver that counts no iterations: those of the search over restricted problems."""
+
 SENT_NOTHING = "this was a dry run: nothing was sent"
 
 search_option = click.option(
@@ -96,15 +99,21 @@ def of_training(asked: Asked, search: float | None = None) -> dict[str, Any]:
     """The record of a dry run of ``qnn train``: counts, and the footprint or None."""
     from qnn.training import Task, make_solver
     from solvers.footprint import Calls
+    from solvers.oracles.wrapper import layers
 
     task = Task.of(asked.data, asked.model, asked.seed)
     encoding, options = asked.model.encoding, asked.options
     solver: Any = make_solver(asked.solver, options, encoding=encoding, seed=asked.seed)
-    found = None
-    if getattr(solver, "oracle", None) is not None:
+    found, real = None, getattr(solver, "oracle", None)
+    if real is not None:
+        times = (getattr(layer, "annealing_time", None) for layer in layers(real))
         found = footprint(
             lambda oracle: replace(solver, oracle=oracle).solve(task.problem),
-            Calls(options.iterations, options.reads),
+            Calls(
+                getattr(solver, "iterations", ROUNDS),
+                int(getattr(real, "reads", 1)),
+                next((time for time in times if time is not None), None),
+            ),
             model=task.problem.qcbo(encoding),
             search=search,
             seed=asked.seed,
@@ -167,8 +176,8 @@ def of_network(
     Returns
     -------
     dict
-        Counts by formula; ``couplers_by_formula``; ``built``, the number of variables of the model
-        that was built, or None; ``footprint``.
+        Counts by formula; ``couplers_by_formula``; ``num_variables_built``, of the model that
+        was built, or None; ``footprint``.
     """
     import numpy as np
 
@@ -180,7 +189,10 @@ def of_network(
 
     largest = int(np.max(values))
     size = network_size(network, samples, input_range=largest, loss=loss, encoding=encoding)
-    record: dict[str, Any] = counts(size) | {"couplers_by_formula": None, "built": None}
+    record: dict[str, Any] = counts(size) | {
+        "couplers_by_formula": None,
+        "num_variables_built": None,
+    }
     record["footprint"] = None
     cqm = hybrid_cqm_seconds(
         size.num_variables,
@@ -193,7 +205,7 @@ def of_network(
         record["couplers_by_formula"] = couplers_by_formula(model, samples)
         if samples * num_pairs(model) <= MOST_PAIRS:
             problem = drawn_problem(network, samples, values, loss, seed)
-            record["built"] = problem.qcbo(encoding).num_variables
+            record["num_variables_built"] = problem.qcbo(encoding).num_variables
             record["footprint"] = footprint(
                 lambda oracle: QCGD(oracle=oracle, encoding=encoding).solve(problem),
                 calls,
@@ -224,11 +236,15 @@ def lines(found: Footprint | None) -> Mapping[str, Any]:
         "its density": None if density is None else f"{density:.2%}",
         "its coefficients' range": None if bits is None else f"{bits:.1f} bits",
     }
-    for fit in found.fits:
-        shown[f"{GRAPHS.get(fit.graph, 'QPU')} ({fit.graph}), {fit.method}"] = str(fit)
     for graph, seconds in found.qpu_seconds.items():
-        time = "no embedding known" if seconds is None else f"{seconds:,.3g} s"
-        shown[f"QPU time on {graph}, {run}"] = time
+        machine = f"{GRAPHS.get(graph, 'QPU')} ({graph})"
+        fits = {fit.method: fit for fit in found.fits if fit.graph == graph}
+        shown[f"{machine}, as a clique"] = str(fits["clique"])
+        shown[f"{machine}, by search"] = str(fits["search"])
+        if fits["search"].fits is None and "expected" in fits:
+            shown[f"{machine}, by search"] += f"; {fits['expected']}"
+        time = "-" if seconds is None else f"{seconds:,.3g} s"
+        shown[f"{machine}, {run}"] = time
     shown[f"hybrid BQM, {calls.calls:,} calls, at least"] = f"{found.hybrid_bqm_seconds:,.0f} s"
     if cqm is not None:
         shown["hybrid CQM, 1 call, at least"] = f"{cqm:,.0f} s"

@@ -17,7 +17,7 @@ from solvers.lifting import Lifting
 from solvers.options import check_whole
 from solvers.oracles.annealing import NEGLIGIBLE
 from solvers.oracles.base import QUBO, Oracle, Samples
-from solvers.oracles.embedding import GRAPHS, Fit, clique_fit, searched_fit
+from solvers.oracles.embedding import GRAPHS, Fit, clique_fit, expected_fit, searched_fit
 from solvers.oracles.estimates import TIMINGS, hybrid_bqm_seconds, qpu_seconds
 
 MOST_PAIRS = 10_000_000
@@ -133,11 +133,12 @@ class Footprint:
     coefficient_bits : float or None
         See :func:`coefficient_bits`; None if the QUBO was not made.
     fits : tuple of Fit
-        As a clique and by search, on each graph.
+        As a clique, by search and by expectation, on each graph.
     calls : Calls
         The run's calls.
     qpu_seconds : dict of str to float or None
-        QPU access time of the run by graph; None where no embedding is known.
+        QPU access time of the run by graph, by the smallest embedding that is known or else by the
+        qubits that are expected; None where it is not expected to fit.
     hybrid_bqm_seconds : float
         Least seconds of the run, all its calls by a hybrid BQM solver.
     hybrid_cqm_seconds : float or None
@@ -234,25 +235,33 @@ class Footprint:
         calls: Calls,
         cqm_seconds: float | None,
     ) -> Footprint:
-        cliques = [clique_fit(variables, fit.graph) for fit in searched]
-        qpu: dict[str, float | None] = {}
-        for pair in zip(cliques, searched, strict=True):
-            name = pair[0].graph
-            qubits = min((fit.qubits for fit in pair if fit.qubits), default=None)
-            qpu[name] = qubits and qpu_seconds(
-                qubits,
-                calls.reads,
-                calls.calls,
-                timing=TIMINGS[name[0]],
-                annealing_time=calls.annealing_time,
-            )
+        graphs = [fit.graph for fit in searched]
+        cliques = [clique_fit(variables, name) for name in graphs]
+        expected = [expected_fit(variables, couplers, name) for name in graphs if couplers]
+        fits = (*cliques, *searched, *expected)
         return cls(
             variables,
             couplers,
             bits,
-            (*cliques, *searched),
+            fits,
             calls,
-            qpu,
+            {name: _qpu_seconds(name, fits, calls) for name in graphs},
             calls.calls * hybrid_bqm_seconds(variables),
             cqm_seconds,
         )
+
+
+def _qpu_seconds(graph: str, fits: Sequence[Fit], calls: Calls) -> float | None:
+    """Access time on a graph, by the smallest embedding that is known or else expected."""
+    fitting = [fit for fit in fits if fit.graph == graph and fit.fits]
+    known = [fit.qubits for fit in fitting if fit.method != "expected"]
+    qubits = min(known or [fit.qubits for fit in fitting], default=None)  # type: ignore[type-var]
+    if qubits is None:
+        return None
+    return qpu_seconds(
+        qubits,
+        calls.reads,
+        calls.calls,
+        timing=TIMINGS[graph[0]],
+        annealing_time=calls.annealing_time,
+    )

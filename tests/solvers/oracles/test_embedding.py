@@ -14,11 +14,15 @@ from solvers.oracles.embedding import (
     GRAPHS,
     Chains,
     best_embedding,
+    clique_bound,
     clique_embedding,
     clique_fit,
+    expected_fit,
+    expected_qubits,
     hardware_graph,
     largest_clique,
     least_qubits,
+    num_qubits,
     searched_embedding,
     searched_fit,
 )
@@ -46,9 +50,9 @@ def test_the_graphs_are_the_published_ones() -> None:
 
 @pytest.mark.parametrize("name", ["P3", "P4", "P16", "Z2", "Z4", "Z15"])
 def test_the_largest_clique_is_the_published_one(name: str) -> None:
-    graph, size = hardware_graph(name), int(name[1:])
-    largest = 12 * (size - 1) if name[0] == "P" else 16 * size - 8
+    graph, largest = hardware_graph(name), clique_bound(name)
     assert largest_clique(graph) == largest
+    assert len(graph) == num_qubits(name)
     chains = clique_embedding(largest, graph)
     assert chains is not None
     assert clique_embedding(largest + 1, graph) is None
@@ -108,6 +112,30 @@ def test_a_search_that_finds_nothing_says_so_and_proves_nothing() -> None:
     assert fit.fits is None
     assert str(fit) == "none found in 0.5 s"
     assert clique_fit(30, "P3").fits is False
+
+
+def test_expected_qubits_are_about_those_that_a_search_takes() -> None:
+    """Of restricted problems; the whole comparison is benchmarks/embedding.py."""
+    from formulations import Network, TrainingProblem
+    from solvers import QCGD
+    from solvers.footprint import first_qubo
+
+    random = np.random.default_rng(0)
+    whole = TrainingProblem(
+        Network.dense([8, 3, 1]), random.choice([-1, 1], (12, 8)), random.choice([-1, 1], 12)
+    )
+    bits = random.integers(0, 2, whole.num_free_bits).astype(np.int8)
+    problem = whole.restrict(np.arange(0, whole.num_free_bits, 4), bits)
+    qubo = first_qubo(lambda oracle: QCGD(oracle=oracle).solve(problem))
+    assert qubo is not None
+    n, couplers = qubo.num_variables, len(qubo.couplings)
+    for name in ("P6", "Z6"):
+        found = searched_fit(n, qubo.heads, qubo.tails, name, timeout=20.0)
+        clique = clique_fit(n, name)
+        assert found.qubits is not None
+        assert found.qubits == pytest.approx(expected_qubits(n, couplers, name), rel=0.4)
+        assert clique.qubits is None or found.qubits <= clique.qubits
+        assert expected_fit(n, couplers, name).fits
 
 
 def test_unknown_graphs_and_ways_are_refused() -> None:
