@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from formulations.domains import domains
 from formulations.errors import InfeasibleModelError, InvalidInputError
-from formulations.passes import Chain, Integral, Inverse, Presolve, SmallestIntegers
+from formulations.passes import Chain, Integral, Inverse, Presolve, Rounded, SmallestIntegers
 from formulations.qcbo import QCBO, BitArray, FloatArray
 from formulations.reading import Reading, read
 from formulations.readout import Bounds, check_usable
@@ -89,7 +89,8 @@ class Prepared:
     @classmethod
     def _presolved(cls, cqm: dimod.ConstrainedQuadraticModel, bounds: Bounds | None) -> Prepared:
         reading = read(cqm, bounds)
-        steps = (Integral(reading.tolerance), Presolve(), SmallestIntegers(), Presolve())
+        whole = Integral(reading.tolerance)
+        steps = (whole, Presolve(), SmallestIntegers(), Presolve(), Rounded())
         return cls(cqm, reading, *Chain(steps).apply(reading.model))
 
     def settled(self, x: npt.ArrayLike) -> BitArray:

@@ -10,6 +10,7 @@ from formulations.passes.integral import Integral
 from formulations.passes.penalty import Penalty, sufficient_penalty
 from formulations.passes.presolve import Presolve
 from formulations.passes.product_reduction import ProductReduction
+from formulations.passes.rounded import Rounded
 from formulations.passes.scaling import Scaling
 from formulations.passes.slack import Slack
 from formulations.passes.smallest import SmallestIntegers
@@ -24,6 +25,7 @@ __all__ = [
     "Slack",
     "Soft",
     "Integral",
+    "Rounded",
     "SmallestIntegers",
     "ProductReduction",
     "Penalty",

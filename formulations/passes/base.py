@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from formulations.labels import Labels, distinct
 from formulations.qcbo import QCBO, BitArray, FloatArray, IntArray, fold
 
 
@@ -138,6 +139,25 @@ def take_rows(model: QCBO, positions: IntArray) -> QCBO:
         equality=model.equality[positions],
         row_group=model.row_group[positions],
         row_labels=model.row_labels.take(positions),
+    )
+
+
+def with_inequalities(
+    model: QCBO, rows: sp.csr_array, rhs: FloatArray, like: IntArray, suffix: str
+) -> QCBO:
+    """The model with more rows a'x <= b, named after its rows ``like`` and in their groups."""
+    if not len(like):
+        return model
+    names = distinct(
+        [f"{model.row_labels[r]} {suffix}" for r in like.tolist()], map(str, model.row_labels)
+    )
+    return replace(
+        model,
+        rows=sp.csr_array(sp.vstack([model.rows, rows], format="csr")),
+        rhs=np.append(model.rhs, rhs),
+        equality=np.append(model.equality, np.zeros(len(like), dtype=np.bool_)),
+        row_group=np.append(model.row_group, model.row_group[like]),
+        row_labels=model.row_labels + Labels.of(names),
     )
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
 
 from formulations.errors import InfeasibleModelError
-from formulations.labels import Labels, distinct
-from formulations.passes.base import Identity, scaled_rows
+from formulations.passes.base import Identity, scaled_rows, with_inequalities
 from formulations.passes.lattice import common_steps
 from formulations.qcbo import QCBO, TOLERANCE, FloatArray
 
@@ -61,28 +59,14 @@ class Integral:
             )
         rows = scaled_rows(model.rows, np.where(whole, 1 / steps.step, TOLERANCE / self.tolerance))
         rows.data = np.where(np.repeat(whole, np.diff(rows.indptr)), np.rint(rows.data), rows.data)
+        equality = model.equality.copy()
+        wide = np.flatnonzero(whole & model.equality & (low < high))  # wider than a step
+        equality[wide] = False
         result = replace(
             model,
             rows=rows,
             rhs=np.where(whole, high, model.rhs * TOLERANCE / self.tolerance),
+            equality=equality,
         )
-        return _two_sided(result, np.flatnonzero(whole & model.equality & (low < high)), low), (
-            Identity()
-        )
-
-
-def _two_sided(model: QCBO, positions: np.ndarray, low: FloatArray) -> QCBO:
-    """Some equalities as inequalities low <= a'x <= rhs: a tolerance wider than a step."""
-    if not len(positions):
-        return model
-    equality = model.equality.copy()
-    equality[positions] = False
-    names = [f"{model.row_labels[r]} from below" for r in positions.tolist()]
-    return replace(
-        model,
-        rows=sp.csr_array(sp.vstack([model.rows, -model.rows[positions]], format="csr")),
-        rhs=np.append(model.rhs, -low[positions]),
-        equality=np.append(equality, np.zeros(len(positions), dtype=np.bool_)),
-        row_group=np.append(model.row_group, model.row_group[positions]),
-        row_labels=model.row_labels + Labels.of(distinct(names, map(str, model.row_labels))),
-    )
+        below = with_inequalities(result, -rows[wide], -low[wide], wide, "from below")
+        return below, Identity()

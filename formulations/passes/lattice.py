@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from formulations.errors import InvalidInputError
 from formulations.qcbo import QCBO, TOLERANCE, FloatArray, IntArray
 
-LARGEST_DENOMINATOR = 10_000
+LARGEST_DENOMINATOR = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def lattice(model: QCBO, positions: IntArray) -> Lattice:
     Raises
     ------
     InvalidInputError
-        If the coefficients of a row are not multiples of any 1/d with d up to 10,000.
+        If the coefficients of a row are not multiples of any 1/d with d up to 1,000,000.
     """
     rows = model.rows[positions]
     steps, fits = common_steps(rows)
@@ -75,7 +75,7 @@ def lattice(model: QCBO, positions: IntArray) -> Lattice:
 
 
 def common_steps(rows: sp.csr_array) -> tuple[Lattice, npt.NDArray[np.bool_]]:
-    """The largest step of each row, and whether it has one: 1/d, d <= 10,000, or a multiple of it.
+    """The largest step of each row, and whether it has one: 1/d with d <= 1,000,000, or a multiple.
 
     Coefficients that were sums may be off by the rounding of the row's largest one.
 

@@ -26,7 +26,7 @@ class Slack:
     With S = bits needed for R, the coefficients are c_k = 2^k, the last one R - (2^(S-1) - 1), so
     that the word takes the values 0 .. R and no others.  Such a truncated word may have two
     spellings of one value; the objective does not depend on it.  A row that always holds is
-    dropped.  Fractional coefficients need a common denominator of at most 10,000.
+    dropped.  Fractional coefficients need a common denominator of at most 1,000,000.
 
     Parameters
     ----------

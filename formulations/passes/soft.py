@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from formulations.errors import InvalidInputError
 from formulations.labels import Family, Labels
 from formulations.passes.base import row_range, scaled_rows, take_rows
-from formulations.passes.lattice import common_steps
+from formulations.passes.lattice import LARGEST_DENOMINATOR, common_steps
 from formulations.passes.slack import SlackWord
 from formulations.qcbo import QCBO, BitArray, FloatArray, IntArray, fold, times
 
@@ -73,7 +73,8 @@ class Soft:
             label = model.row_labels[int(worded[np.argmin(fits)])]
             raise InvalidInputError(
                 f"soft constraint {label!r}: expected coefficients that are multiples of one step "
-                "1/d with d <= 10000; round them, or give an equality a quadratic penalty"
+                f"1/d with d <= {LARGEST_DENOMINATOR}; round them, or give an equality a "
+                "quadratic penalty"
             )
         units = scaled_rows(model.rows[worded], 1 / steps.step)
         units.data = np.rint(units.data)

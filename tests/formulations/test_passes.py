@@ -17,6 +17,7 @@ from formulations.passes import (
     Penalty,
     Presolve,
     ProductReduction,
+    Rounded,
     Scaling,
     Slack,
     SmallestIntegers,
@@ -32,6 +33,7 @@ EXACT: list[Pass] = [
     Slack(most_bits=2),
     Presolve(),
     SmallestIntegers(),
+    Rounded(bits=3, longest=2),
     Scaling(),
     Chain((SmallestIntegers(), Presolve(), Slack(), Scaling())),
 ]
