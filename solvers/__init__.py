@@ -10,6 +10,7 @@ from solvers.classical.rounding import RealTraining, Rounding
 from solvers.classical.straight_through import StraightThrough
 from solvers.exact import ExactSolver
 from solvers.hedging import ProgressiveHedging
+from solvers.hybrid_cqm import HybridCQM
 from solvers.neighborhood import LargeNeighborhoodSearch
 from solvers.penalty import PenaltyMethod
 from solvers.qcgd import QCGD
@@ -22,6 +23,7 @@ __all__ = [
     "ExactSolver",
     "ExplicitSoftmax",
     "History",
+    "HybridCQM",
     "Incumbent",
     "LargeNeighborhoodSearch",
     "Ledger",

@@ -5,6 +5,7 @@ from solvers.oracles.base import QUBO, Oracle, Samples, WarmOracle
 from solvers.oracles.blockwise import Blockwise
 from solvers.oracles.budget import Budget
 from solvers.oracles.caching import Caching
+from solvers.oracles.cloud import QPU, HybridBQM
 from solvers.oracles.distortion import Clipping, Noise, Precision
 from solvers.oracles.exact import ExactOracle
 from solvers.oracles.gauge import SpinReversal
@@ -19,6 +20,8 @@ __all__ = [
     "Samples",
     "WarmOracle",
     "Annealer",
+    "QPU",
+    "HybridBQM",
     "ExactOracle",
     "Blockwise",
     "Budget",
