@@ -22,9 +22,7 @@ from sklearn.datasets import load_digits
 from formulations import Network, TrainingProblem
 from qnn.datasets import load
 from solvers import QCGD, PenaltyMethod
-from solvers.lifting import Lifting
 from solvers.oracles import Annealer
-from solvers.targets import Pool, TrainingTarget
 
 ITERATIONS, READS, SWEEPS = 100, 20, 25
 PENALTIES = [0.3, 1.0, 3.0, 10.0]
@@ -56,37 +54,15 @@ def qcgd(**options: Any) -> Method:
     return method
 
 
-def penalty(weight: float) -> Method:
-    """The penalty method at one weight."""
+def penalty(weight: float, fresh: int = 1) -> Method:
+    """The penalty method at one weight; one of ``fresh`` calls from random states."""
 
     def method(problem: TrainingProblem, seed: int) -> float:
         oracle = Annealer(READS, SWEEPS)
-        solver = PenaltyMethod(oracle, penalty=weight, iterations=ITERATIONS, seed=seed)
+        solver = PenaltyMethod(
+            oracle, penalty=weight, iterations=ITERATIONS, fresh=fresh, seed=seed
+        )
         return solver.solve(problem).loss
-
-    return method
-
-
-def warm_penalty(weight: float) -> Method:
-    """The same QUBO, nine calls in ten started from the ten best candidates."""
-
-    def method(problem: TrainingProblem, seed: int) -> float:
-        target, pool, oracle = TrainingTarget(problem), Pool(10), Annealer(READS, SWEEPS)
-        lifting = Lifting.of(target.model)
-        multipliers = np.zeros(lifting.num_multipliers)
-        for kind in lifting.kinds[1:]:
-            multipliers[kind] = weight * lifting.plausible_scale()
-        qubo = lifting.qubo(multipliers)
-        for t in range(ITERATIONS):
-            call, draw = np.random.SeedSequence(seed, spawn_key=(t,)).spawn(2)
-            if t % 10 == 0:
-                samples = oracle.sample(qubo, call)
-            else:
-                starts = pool.draw(np.random.default_rng(draw), READS)
-                states = np.stack([target.complete(start) for start in starts])
-                samples = oracle.sample_from(qubo, states, call)
-            pool.add(*target.candidates(samples.x))
-        return float(pool.losses[0])
 
     return method
 
@@ -96,7 +72,7 @@ METHODS: dict[str, Method] = {
     "QCGD, every call from random states": qcgd(fresh=1),
     "QCGD, multipliers y fixed": qcgd(dual_step=0.0),
     **{f"penalty {weight:g}": penalty(weight) for weight in PENALTIES},
-    **{f"penalty {weight:g}, warm": warm_penalty(weight) for weight in PENALTIES[1:3]},
+    **{f"penalty {weight:g}, warm": penalty(weight, fresh=10) for weight in PENALTIES[1:3]},
 }
 
 

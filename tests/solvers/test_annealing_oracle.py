@@ -117,6 +117,14 @@ def test_neighbours_are_kept_for_the_same_couplers_only() -> None:
     assert pickle.loads(pickle.dumps(oracle)).sample(qubo, seed()).x.shape == (3, 30)
 
 
+def test_long_calls_are_shared_among_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    qubo = random_qubo(40)
+    one = Annealer(reads=7, sweeps=5).sample(qubo, seed())
+    monkeypatch.setattr("solvers.oracles.annealing.LONG", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    np.testing.assert_array_equal(Annealer(reads=7, sweeps=5).sample(qubo, seed()).x, one.x)
+
+
 def test_more_threads_than_reads() -> None:
     assert Annealer(reads=2, sweeps=3, threads=5).sample(random_qubo(5), seed()).x.shape == (2, 5)
 
