@@ -28,6 +28,9 @@ Array = npt.NDArray[np.float32]
 EPOCHS = 500
 """Of the paper, with a tenth of the learning rate after each 100."""
 
+INPUTS = 64
+"""Inputs before some are left out."""
+
 LOW_BITS = {
     "RMDA, to the levels": RMDA(batch=20),
     "RMDA, group lasso": RMDA("group-lasso", 1e-3, batch=20),
@@ -202,17 +205,17 @@ def _left_out(options: ReproduceOptions) -> Table:
     """Size of the model, and what QCGD reaches, with all inputs and with those that are left."""
     seconds, samples = (30.0, 200) if options.full else (5.0, 100)
     seeds = options.seeds(5 if options.full else 2)
-    inputs, rows = 64, []
     targets: list[float] = []
-    for most in (inputs, inputs // 2, inputs // 4):
-        options.progress(f"inputs left out: {most} of {inputs}")
-        runs = [_Trace.of(seed, inputs, most, seconds, samples) for seed in seeds]
+    rows = []
+    for most in (INPUTS, INPUTS // 2, INPUTS // 4):
+        options.progress(f"inputs left out: {most} of {INPUTS}")
+        runs = [_Trace.of(seed, most, seconds, samples) for seed in seeds]
         targets = targets or [run.best for run in runs]
         when = np.median([r.reached(t) for r, t in zip(runs, targets, strict=True)])
         chosen = np.median([run.selection for run in runs])
-        name = "all inputs" if most == inputs else f"at most {most} inputs"
+        name = "all inputs" if most == INPUTS else f"at most {most} inputs"
         remark = f"what all inputs reach, after {when:.1f} s"
-        if most < inputs:
+        if most < INPUTS:
             remark += f" and {chosen:.1f} s to choose the inputs"
         rows += [
             _median(f"{name}: their number", [run.inputs for run in runs]),
@@ -224,7 +227,7 @@ def _left_out(options: ReproduceOptions) -> Table:
             _median(f"{name}: test accuracy", [run.accuracy for run in runs], "{:.1f} %"),
         ]
     conditions = (
-        f"Digits 3 against 8, {inputs}-5-1 sign units, bipolar, N = {samples}, hinge; inputs that "
+        f"Digits 3 against 8, {INPUTS}-5-1 sign units, bipolar, N = {samples}, hinge; inputs that "
         f"keep weights under the group lasso; QCGD on the threshold encoding for {seconds:g} s; "
         f"medians of {len(seeds)} draws."
     )
@@ -248,11 +251,11 @@ class _Trace:
     steps: Sequence[tuple[float, float]]
 
     @classmethod
-    def of(cls, seed: int, inputs: int, most: int, seconds: float, samples: int) -> _Trace:
-        data, network = three_or_eight(seed, inputs=inputs, samples=samples)
+    def of(cls, seed: int, most: int, seconds: float, samples: int) -> _Trace:
+        data, network = three_or_eight(seed, inputs=INPUTS, samples=samples)
         problem = TrainingProblem(network, data.X_train, data.y_train)
-        kept, selection = np.arange(inputs), 0.0
-        if most < inputs:
+        kept, selection = np.arange(INPUTS), 0.0
+        if most < INPUTS:
             started = time.perf_counter()
             kept = select_inputs(problem, most, RMDA(rate=3.0, batch=20, seed=seed))
             selection = time.perf_counter() - started

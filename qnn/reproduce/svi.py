@@ -51,6 +51,12 @@ STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 NODES = 15
 
+GRAPH_SIZES = {False: (800, 20), True: (2000, 100)}
+"""Samples and epochs of the graph recovery, in the quick and in the full form."""
+
+PROBIT_STEPS = {False: (100, 300, 1000, 3000, 10_000), True: (100, 300, 1000, 3000, 10_000, 30_000)}
+"""Numbers of steps of the probit recovery."""
+
 
 LOW_BITS = {
     "SVI full": MonotoneVI(batch=20, draws=2),
@@ -137,8 +143,7 @@ def _moons_error(rule: MonotoneVI, width: int, seed: int) -> float:
 
 def _probit(options: ReproduceOptions) -> Table:
     """Squared error of the last layer alone by the number of steps, and its rate of decay."""
-    steps = [100, 300, 1000, 3000, 10_000, *([30_000] if options.full else [])]
-    seeds, errors = options.seeds(20), []
+    steps, seeds, errors = PROBIT_STEPS[options.full], options.seeds(20), []
     for count in steps:
         options.progress(f"probit recovery, {count} steps")
         errors.append([_probit_error(count, seed) for seed in seeds])
@@ -214,7 +219,7 @@ class _GraphTask:
 
 def _graphs(options: ReproduceOptions) -> list[Table]:
     """Both sides at equal learning rates, at matched steps, and at the best of their sweeps."""
-    samples, epochs = (2000, 100) if options.full else (800, 20)
+    samples, epochs = GRAPH_SIZES[options.full]
     seeds = options.seeds(3)
     tasks = [_GraphTask.drawn(seed, samples) for seed in seeds]
 

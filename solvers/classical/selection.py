@@ -22,8 +22,8 @@ IntArray = npt.NDArray[np.int64]
 GROWTH = 1.5
 """The strength is raised by this factor until few enough inputs are left."""
 
-RAISES = 40
-"""Most times."""
+TRIES = 40
+"""Most strengths that are tried."""
 
 
 def select_inputs(problem: TrainingProblem, most: int, method: RMDA | None = None) -> IntArray:
@@ -58,18 +58,21 @@ def select_inputs(problem: TrainingProblem, most: int, method: RMDA | None = Non
     check_whole("most", most, most=problem.network.widths[0])
     method = method or RMDA(batch=20)
     strength = STRENGTH if method.strength is None else max(method.strength, 1e-12)
-    kept = np.arange(problem.network.widths[0])
-    for _ in range(RAISES):
+    order = kept = np.arange(problem.network.widths[0])
+    for _ in range(TRIES):
         if len(kept) <= most:
             return kept
         trained = replace(method, regularizer="group-lasso", strength=strength)
         rng = np.random.default_rng(np.random.SeedSequence(method.seed))
         sizes = np.linalg.norm(trained.real_weights(problem, rng)[0][:, :-1], axis=0)
-        if not sizes.any():
+        if sizes.any():
+            order, kept = np.argsort(-sizes, kind="stable"), np.flatnonzero(sizes)
+            strength *= GROWTH
+        elif len(kept) == len(sizes):  # too strong to begin with
+            strength /= GROWTH**4
+        else:  # all that were left have gone at once
             break
-        kept, strength = np.flatnonzero(sizes), strength * GROWTH
-        order = np.argsort(-sizes, kind="stable")
-    return np.sort(order[:most])  # all went at once: the largest of those that were left before
+    return np.sort(order[:most])
 
 
 def with_inputs(problem: TrainingProblem, kept: npt.ArrayLike) -> TrainingProblem:

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from scipy.stats import norm
+from sklearn.datasets import make_moons
+
+from formulations import Network, TrainingProblem
+from formulations.errors import InvalidInputError
+from solvers import MonotoneVI
+from solvers.classical.level_fit import real_pre_activations
+from solvers.classical.real_network import (
+    MeanSquare,
+    Probit,
+    RealLayer,
+    RealNetwork,
+    Relu,
+    SoftmaxCrossEntropy,
+)
+from solvers.classical.twin import Twin
+from solvers.result import Status
+from tests.formulations.problems import problems
+from tests.strategies import every_point
+
+QUICK = {"epochs": 3, "draws": 2}
+
+
+def moons(width: int = 16) -> tuple[RealNetwork, np.ndarray, np.ndarray]:
+    X, y = make_moons(300, noise=0.1, random_state=0)
+    rng = np.random.default_rng(0)
+    layers = [RealLayer.drawn(rng, (width, 2), Relu()), RealLayer.drawn(rng, (2, width))]
+    return RealNetwork(layers, SoftmaxCrossEntropy()), X, np.eye(2)[y]
+
+
+def noise(
+    weights: str = "bipolar", loss: str = "hinge", activation: str = "sign"
+) -> TrainingProblem:
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(-3, 4, (60, 8)), rng.integers(0, 3, 60)
+    network = Network.dense([8, 6, 3], bias=True, weights=weights, activation=activation)
+    return TrainingProblem(network, X, y, loss)
+
+
+def test_the_paper_s_steps() -> None:
+    """F = (1/n) eta'(phi(eta Theta) - Y) with momentum, written out."""
+    rng = np.random.default_rng(2)
+    X, Y = rng.normal(size=(40, 3)), rng.random((40, 1))
+    layer = RealLayer(np.zeros((1, 3)), np.zeros(1), None)
+    network = RealNetwork([layer], MeanSquare(Probit()))
+    MonotoneVI("last", epochs=5, batch=40, rate=0.3).fit(network, X, Y)
+    eta, theta, velocity = np.column_stack([np.ones(40), X]), np.zeros((4, 1)), np.zeros((4, 1))
+    for _ in range(5):
+        velocity = 0.9 * velocity + eta.T @ (norm.cdf(eta @ theta) - Y) / 40
+        theta -= 0.3 * velocity
+    np.testing.assert_allclose([layer.b[0], *layer.W[0]], theta[:, 0])
+
+
+def test_probit_recovery_at_the_rate_of_theory() -> None:
+    steps, errors = [300, 1200, 4800], []
+    for count in steps:
+        over = []
+        for seed in range(8):
+            rng = np.random.default_rng(seed)
+            truth = np.array([[0.6, -0.8, 0.0]])
+            X = rng.normal(size=(10 * count, 3))
+            Y = (rng.random((len(X), 1)) < norm.cdf(X @ truth.T)).astype(float)
+            layer = RealLayer(np.zeros((1, 3)), None, None)
+            network = RealNetwork([layer], MeanSquare(Probit()))
+            MonotoneVI("last", kappa=0.14, epochs=1, batch=10).fit(network, X, Y)
+            over.append(np.square(layer.W - truth).sum())
+        errors.append(np.mean(over))
+    slope = np.polyfit(np.log(steps), np.log(errors), 1)[0]
+    assert -1.35 < slope < -0.65  # -1 in theory; eight seeds
+
+
+def test_rules_on_two_moons() -> None:
+    errors = {}
+    for rule in ("full", "small", "last", "gradient"):
+        network, X, Y = moons()
+        start = network.layers[0].W.copy()
+        MonotoneVI(rule, epochs=60).fit(network, X, Y)
+        errors[rule] = np.mean(network.predict(X).argmax(axis=1) != Y.argmax(axis=1))
+        assert (network.layers[0].W == start).all() == (rule == "last")
+    assert errors["gradient"] < 0.02
+    assert max(errors.values()) < 0.15
+
+
+def test_frozen_gradients_of_cross_entropy_are_the_last_layer_s_operator() -> None:
+    frozen, X, Y = moons()
+    last, _, _ = moons()
+    MonotoneVI("gradient", frozen=1, epochs=3).fit(frozen, X, Y)
+    MonotoneVI("last", epochs=3).fit(last, X, Y)
+    for ours, theirs in zip(frozen.weights, last.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs)
+
+
+def test_warm_starts_go_on_with_gradients() -> None:
+    trained = {}
+    for name, method in {
+        "warm": MonotoneVI("full", warm=4, epochs=10),
+        "never": MonotoneVI("full", epochs=10),
+        "at once": MonotoneVI("full", warm=0, epochs=10),
+        "gradient": MonotoneVI("gradient", epochs=10),
+    }.items():
+        network, X, Y = moons()
+        seen: list[int] = []
+        method.fit(network, X, Y, watch=seen.append)
+        assert seen == list(range(1, 11))
+        trained[name] = network.layers[0].W
+    assert (trained["at once"] == trained["gradient"]).all()
+    assert not np.allclose(trained["warm"], trained["gradient"])
+    assert not np.allclose(trained["warm"], trained["never"])
+
+
+# -- the game of low bits --------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(problems(max_bits=10, max_samples=4))
+def test_the_loss_is_real_and_no_better_than_the_optimum(problem: TrainingProblem) -> None:
+    result = MonotoneVI(**QUICK).solve(problem)
+    least = problem.losses(every_point(problem.num_free_bits)).min()
+    assert result.loss == pytest.approx(problem.loss(result.weights), rel=1e-9, abs=1e-9)
+    assert result.loss >= least - 1e-9
+    assert (result.status, result.lower_bound) == (Status.FINISHED, None)
+
+
+@pytest.mark.parametrize("activation", ["sign", "hard-tanh", "relu", "tanh"])
+def test_real_training_lowers_the_real_loss(activation: str) -> None:
+    problem = noise("ternary", activation=activation)
+    twin = Twin(problem, np.random.default_rng(1))
+    trained = MonotoneVI("gradient", batch=20, epochs=30).real_weights(
+        problem, np.random.default_rng(0)
+    )
+    losses = [
+        twin.network.output.loss(real_pre_activations(problem, w)[-1], problem.target_index)
+        for w in (twin.levels(twin.weights), trained)
+    ]
+    assert losses[0] == pytest.approx(twin.loss())
+    assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize("loss", ["hinge", "logistic", "squared", "zero-one"])
+@pytest.mark.parametrize("weights", ["bipolar", "ternary", "uniform:2", "codebook:-1,0.5,2"])
+def test_every_code_and_loss(weights: str, loss: str) -> None:
+    problem = noise(weights, loss)
+    result = MonotoneVI(epochs=8, batch=20, draws=2).solve(problem)
+    rng = np.random.default_rng(1)
+    anything = problem.repair_bits(rng.integers(0, 2, (50, problem.num_free_bits)))
+    assert result.loss < np.median(problem.losses(anything))
+
+
+def test_what_is_not_free_stays() -> None:
+    problem = noise("ternary")
+    incumbent = np.random.default_rng(3).integers(0, 2, problem.num_free_bits).astype(np.int8)
+    free = [0, 1, 16, 17, 100, 101]
+    restricted = problem.restrict(free, incumbent)
+    real = MonotoneVI(**QUICK).real_weights(restricted, np.random.default_rng(0))
+    levels = problem.network.decode_bits(incumbent, problem.splines)
+    assert (real[0][1:5, :-1] == levels.matrices[0][1:5]).all()
+    result = MonotoneVI(**QUICK).solve(restricted)
+    held = np.setdiff1d(np.arange(len(incumbent)), free)
+    assert (restricted.full_bits(result.bits)[held] == incumbent[held]).all()
+
+
+def test_same_seed_same_result() -> None:
+    first, again, other = (MonotoneVI(**QUICK, seed=s).solve(noise()) for s in (7, 7, 8))
+    assert first.bits.tolist() == again.bits.tolist()
+    assert first.history.columns == again.history.columns
+    assert first.history.columns != other.history.columns
+
+
+def test_stops_at_a_limit_and_at_a_callback() -> None:
+    at_once = MonotoneVI(time_limit=1e-9).solve(noise())
+    assert at_once.status is Status.TIME_LIMIT
+    stopped = MonotoneVI(epochs=2, callbacks=(lambda p: p.iteration == 2,)).solve(noise())
+    assert (stopped.status, stopped.info["draws"]) == (Status.INTERRUPTED, 2)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"rule": "half"},
+        {"optimizer": "sgd"},
+        {"rounding": "up"},
+        {"rate": 0.0},
+        {"kappa": -1.0},
+        {"epochs": 0},
+        {"batch": 1.5},
+        {"frozen": -1},
+        {"warm": -1},
+        {"draws": None},
+        {"seed": -1},
+        {"time_limit": 0.0},
+    ],
+)
+def test_bad_options_are_refused_by_name(bad: dict[str, object]) -> None:
+    with pytest.raises(InvalidInputError, match=next(iter(bad))):
+        MonotoneVI(**bad)
+
+
+def test_something_has_to_move() -> None:
+    network, X, Y = moons()
+    with pytest.raises(InvalidInputError, match="frozen=2"):
+        MonotoneVI(frozen=2).fit(network, X, Y)
