@@ -273,5 +273,5 @@ class QCGDSampler:
                     f"parameters {', '.join(annealing)}: expected with the annealer only, but the "
                     f"oracle is {oracle!r}; give them to the oracle itself"
                 )
-            given["oracle"] = Annealer(**{"reads": 20, "sweeps": 25, **annealing})
+            given["oracle"] = Annealer(**{"reads": 20, "sweeps": 100, **annealing})
         return replace(self.solver, **given)

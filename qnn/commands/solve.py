@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from solvers.oracles import Oracle
     from solvers.result import Progress
 
-READS, SWEEPS = 20, 25
-"""Of the annealer, where it is guarded or has one of the two given."""
+READS, SWEEPS = 20, 100
+"""Of an oracle that is named, guarded, or given one of the two."""
 
 SHOWN = 12
 """Values of the answer that the table lists, those that are not zero."""
@@ -27,13 +27,14 @@ SHOWN = 12
 @click.command()
 @click.argument("model")
 @click.option("--iterations", type=int, default=100, show_default=True, help="Oracle calls.")
-@click.option("--reads", type=int, help="Reads of a call; the oracle's own if left out.")
-@click.option("--sweeps", type=int, help="Sweeps of a read; the oracle's own if left out.")
-@click.option("--time-limit", type=float, help="Seconds of the run.")
+@options.oracle_options
+@click.option("--reads", type=int, help=f"Reads of a call.  [{READS}]")
 @click.option(
-    "--oracle",
-    help="Annealer, exact, tabu, qpu or another by name; a fitting annealer if left out.",
+    "--sweeps",
+    type=int,
+    help=f"Sweeps of a read.  [by the size of the model; {SWEEPS} beside --oracle, budgets, ...]",
 )
+@click.option("--time-limit", type=float, help="Seconds of the run.")
 @click.option("--save", "save_file", help="Write all samples to this JSON file, as dimod does.")
 @options.budget_options
 @options.record_options
@@ -42,16 +43,13 @@ SHOWN = 12
 def solve(
     model: str,
     iterations: int,
-    reads: int | None,
-    sweeps: int | None,
     time_limit: float | None,
-    oracle: str | None,
     save_file: str | None,
     dry_run: bool,
     search: float | None,
     seed: int,
     json_file: str | None,
-    **guards: Any,
+    **given: Any,
 ) -> None:
     """Solve the constrained model in the file MODEL, with no penalty to choose.
 
@@ -65,22 +63,20 @@ def solve(
     console.check_outputs(json_file, save_file)
     cqm = read_model(model)
     asked: dict[str, Any] = {"iterations": iterations, "seed": seed, "time_limit": time_limit}
-    of_oracle = _given(reads=reads, sweeps=sweeps)
     if dry_run:
-        _dry_run(model, cqm, asked, of_oracle.get("reads", READS), search, json_file)
+        _dry_run(model, cqm, asked, given["reads"] or READS, search, json_file)
         return
-    chosen = {**asked, "oracle": _oracle(oracle, of_oracle, _given(**guards))}
+    oracle = _oracle({name: value for name, value in given.items() if value not in (None, ())})
     with console.progress_bar(f"solve {model}") as move:
 
         def show(progress: Progress) -> None:
             move(progress.iteration, progress.iterations, f"best {progress.loss:g}")
 
-        samples = QCGD(**chosen, callbacks=(show,)).sample_cqm(cqm)
+        samples = QCGD(**asked, oracle=oracle, callbacks=(show,)).sample_cqm(cqm)
     if save_file is not None:
         write_text(save_file, answer_json(samples))
     figures = _figures(cqm, samples)
-    asked |= {"oracle": oracle, **of_oracle, **guards}
-    about = {"model": model, "options": asked, "environment": environment()}
+    about = {"model": model, "options": {**asked, **given}, "environment": environment()}
     record = {"format": FORMAT, "kind": "answer", **figures, **samples.info, **about}
     console.write_json(json_file, record)
     if json_file != "-":
@@ -88,22 +84,15 @@ def solve(
         console.for_tables(json_file).print(table)
 
 
-def _given(**options: Any) -> dict[str, Any]:
-    """The options that were given."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _oracle(name: str | None, given: dict[str, Any], guards: dict[str, Any]) -> Oracle | None:
-    """The oracle of that name with its options, guarded; None leaves the choice to the solver."""
+def _oracle(given: dict[str, Any]) -> Oracle | None:
+    """The oracle that the options speak of; None, if there are none, leaves it to the solver."""
     from qnn.safeguards import safeguarded
-    from qnn.training import SolverOptions
-    from solvers.oracles import registry
+    from qnn.training import SolverOptions, named_oracle
 
-    if name is None and not given and not guards:
+    if not given:
         return None
-    if name is None:
-        given = {"reads": READS, "sweeps": SWEEPS, **given}
-    return safeguarded(registry.make(name or "annealer", **given), SolverOptions(**guards))
+    options = SolverOptions(**{"reads": READS, "sweeps": SWEEPS, **given})
+    return safeguarded(named_oracle(options), options)
 
 
 def _figures(cqm: dimod.ConstrainedQuadraticModel, samples: dimod.SampleSet) -> dict[str, Any]:

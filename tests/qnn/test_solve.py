@@ -118,7 +118,7 @@ def test_errors_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -
     for arguments in (
         (folder / "nothing.cqm",),
         (folder / "model.cqm", "--oracle", "exat"),
-        (folder / "model.cqm", "--oracle", "exact", "--sweeps", 3),
+        (folder / "model.cqm", "--oracle", "exact", "--oracle-option", "max_samples=0"),
         (folder / "model.cqm", "--save", folder / "no" / "such"),
     ):
         assert call("solve", *arguments) == 2
