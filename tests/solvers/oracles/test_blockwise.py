@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formulations import QCBO
@@ -27,6 +27,7 @@ def blocks(count: int, size: int, number: int = 0) -> QUBO:
     return QUBO(random.normal(size=n), heads.astype(np.int64), tails.astype(np.int64), J)
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 99), st.integers(1, 9))
 def test_the_minimum_is_that_of_the_whole(count: int, size: int, number: int, most: int) -> None:
     qubo = blocks(count, size, number)
