@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from formulations.errors import InvalidInputError, OracleError, choose
+from formulations.errors import InvalidInputError, OracleError, QnnError, choose
 from solvers.options import check_whole
 from solvers.oracles.answers import best_first, check_finite
 from solvers.oracles.base import QUBO, IntArray, Samples
@@ -102,6 +102,9 @@ def presentably(call: Callable[[], Answer], *, connecting: bool = False) -> Answ
 
 
 def _without_credentials(error: Exception, connecting: bool) -> Exception:
+    """The error to raise instead: what to do if access is refused, else itself with less in it."""
+    if isinstance(error, QnnError):
+        return error
     kinds = {kind.__name__ for kind in type(error).__mro__}
     refused = kinds & {"ResourceAuthenticationError", "ResourceAccessForbiddenError"}
     unset = connecting and kinds & {"ValueError", "ConfigFileError"}
@@ -158,7 +161,8 @@ class QPU(Cloud):
     """Oracle: a D-Wave quantum computer, with an embedding that is kept while the pattern stays.
 
     An iterative solver such as QCGD sends the same couplers again and again with new numbers: the
-    embedding is found for the first call and used for all of them.  Other couplers get a new one.
+    embedding is found for the first call and used for all of them.  Other couplers get a new one;
+    restricted problems have others every time, and ``embedding="clique"`` then saves the search.
 
     Parameters
     ----------

@@ -179,6 +179,11 @@ def test_bad_options_are_refused_when_it_is_made(make: Callable[[], object], mes
     assert TOKEN not in str(caught.value)
 
 
+def test_what_is_wrong_with_a_mock_is_not_blamed_on_an_account() -> None:
+    with pytest.raises(InvalidInputError, match="unknown graph 'X9'"):
+        QPU(sampler=MockQPU("X9")).sample(random_qubo(3), seed())
+
+
 def test_a_time_limit_below_the_least_is_refused_by_the_solver() -> None:
     with pytest.raises(ValueError, match="least time limit is 3 s"):
         HybridBQM(time_limit=1.0, sampler=MockHybridBQM).sample(random_qubo(3), seed())
