@@ -74,8 +74,9 @@ def load(
     ----------
     spec : str or path
         ``digits``, ``breast_cancer``, ``wine`` or ``iris`` (bundled with scikit-learn), ``mnist``
-        or ``fashion`` (see :func:`qnn.images.image_set`), or a CSV, NPZ or IDX file.  ``:a,b,...`` after it keeps
-        those classes only, in that order: ``digits:3,8`` makes 3 the class -1 and 8 the class +1.
+        or ``fashion`` (see :func:`qnn.images.image_set`), or a CSV, NPZ or IDX file.  ``:a,b,...``
+        after it keeps those classes only, in that order: ``digits:3,8`` makes 3 the class -1 and 8
+        the class +1.
     samples : int, optional
         Size of the training part; None takes three quarters.  The rest is the test part, unless
         the source has a test part of its own.

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 SOLVER_NAMES = (
-    "qcgd, qcgd-cold, penalty, random, annealing, restricted, straight-through, "
-    "random-features, explicit, manifold, rounding, rounding-qubo, exact"
+    "qcgd, qcgd-cold, penalty, random, annealing, restricted, hedging, "
+    "straight-through, random-features, explicit, manifold, rounding, rounding-qubo, exact"
 )
 """What ``--help`` lists; the table itself is ``qnn.training.SOLVERS``, not loaded for help."""
 

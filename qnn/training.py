@@ -22,6 +22,7 @@ from solvers import (
     LargeNeighborhoodSearch,
     ManifoldNetwork,
     PenaltyMethod,
+    ProgressiveHedging,
     RandomFeatures,
     RandomSearch,
     Rounding,
@@ -29,6 +30,7 @@ from solvers import (
     WeightAnnealing,
 )
 from solvers.checkpoint import EVERY
+from solvers.hedging import AnnealedBlocks, PenaltyBlocks
 from solvers.oracles import Oracle, registry
 from solvers.oracles.wrapper import layers
 from solvers.result import Callback, Result
@@ -95,7 +97,7 @@ class SolverOptions:
     penalty : float
         Weight of ``penalty``.
     flips, restarts : int
-        Proposals per restart, and restarts, of ``annealing``.
+        Proposals per restart, and restarts, of ``annealing``; proposals per block of ``hedging``.
     time_limit : float, optional
         Seconds.
     budget_calls, budget_seconds, budget_charged : int, float, float, optional
@@ -169,6 +171,11 @@ SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
         ),
         "restricted": lambda s: LargeNeighborhoodSearch(
             oracle=s.oracle if s.options.oracle else None, **s.common
+        ),
+        "hedging": lambda s: ProgressiveHedging(
+            PenaltyBlocks(s.oracle) if s.options.oracle else AnnealedBlocks(s.options.flips),
+            rounds=s.options.iterations,
+            **s.common,
         ),
         "straight-through": lambda s: StraightThrough(**s.common),
         "random-features": lambda s: RandomFeatures(**s.common),
