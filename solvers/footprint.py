@@ -17,7 +17,14 @@ from solvers.lifting import Lifting
 from solvers.options import check_whole
 from solvers.oracles.annealing import NEGLIGIBLE
 from solvers.oracles.base import QUBO, Oracle, Samples
-from solvers.oracles.embedding import GRAPHS, Fit, clique_fit, expected_fit, searched_fit
+from solvers.oracles.embedding import (
+    GRAPHS,
+    Fit,
+    clique_fit,
+    expected_fit,
+    searched_fit,
+    unsearched_fit,
+)
 from solvers.oracles.estimates import TIMINGS, hybrid_bqm_seconds, qpu_seconds
 
 MOST_PAIRS = 10_000_000
@@ -222,7 +229,7 @@ class Footprint:
         >>> round(footprint.hybrid_bqm_seconds)
         212
         """
-        searched = [Fit(name, "search", None, note="not tried") for name in graphs]
+        searched = [unsearched_fit(variables, name) for name in graphs]
         return cls._of(variables, couplers, None, searched, calls, cqm_seconds)
 
     @classmethod

@@ -249,6 +249,22 @@ def least_qubits(num_variables: int, heads: IntArray, tails: IntArray, degree: i
     return int(np.maximum(1, -((2 - neighbours) // (degree - 2))).sum())
 
 
+def unsearched_fit(least: int, name: str) -> Fit:
+    """What can be said of so many qubits at least without a search: that they are too many, or not.
+
+    Examples
+    --------
+    >>> print(unsearched_fit(9000, "P16"))
+    does not fit: 9,000 of 5,640 qubits at least
+    """
+    size = num_qubits(name)
+    if least > size:
+        return Fit(
+            name, "search", False, note=f"does not fit: {least:,} of {size:,} qubits at least"
+        )
+    return Fit(name, "search", None, note="not tried")
+
+
 def expected_qubits(num_variables: int, num_couplers: int, name: str) -> float:
     """Qubits that a search is expected to take, without one; at least one for each variable.
 
@@ -356,13 +372,9 @@ def searched_fit(
     >>> print(searched_fit(2, *pair, "Z12", timeout=None))
     not tried
     """
-    size = num_qubits(name)
-    least = least_qubits(num_variables, heads, tails, DEGREES[name[0]])
-    if least > size:
-        note = f"does not fit: {least:,} of {size:,} qubits at least"
-        return Fit(name, "search", False, note=note)
-    if timeout is None:
-        return Fit(name, "search", None, note="not tried")
+    least = least_qubits(num_variables, heads, tails, DEGREES[_parts(name)[0]])
+    if timeout is None or least > num_qubits(name):
+        return unsearched_fit(least, name)
     graph = hardware_graph(name)
     chains = searched_embedding(num_variables, heads, tails, graph, timeout=timeout, seed=seed)
     if chains is None:
