@@ -35,8 +35,8 @@ class Descent(Protocol):
         ...
 
     @property
-    def y(self) -> FloatArray:
-        """The multipliers."""
+    def applied(self) -> FloatArray:
+        """The multipliers of the last QUBO."""
         ...
 
     @property
@@ -77,7 +77,7 @@ def solve_cqm(cqm: dimod.ConstrainedQuadraticModel, descend: Descend) -> dimod.S
             bound=bound,
             feasible=feasible,
             residuals=_residuals(cqm, samples),
-            multipliers=multipliers(descent.lifting, descent.y),
+            multipliers=multipliers(descent.lifting, descent.applied),
             coefficient_range=_coefficient_range(descent),
             seconds=run.seconds,
             history=run.history.columns,
@@ -183,7 +183,7 @@ def multipliers(lifting: Lifting, p: FloatArray) -> dict[str, dict[Any, float]]:
 
 def _coefficient_range(descent: Descent) -> tuple[float, float]:
     """Least and greatest size of a coefficient of the QUBO at the last multipliers."""
-    qubo = descent.lifting.qubo(descent.y)
+    qubo = descent.lifting.qubo(descent.applied)
     size = descent.lifting.unit * np.abs(np.concatenate([qubo.linear, qubo.couplings]))
     size = size[size > 0]
     return float(size.min(initial=np.inf if len(size) else 0.0)), float(size.max(initial=0.0))

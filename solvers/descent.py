@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from formulations.errors import choose
-from formulations.qcbo import QCBO, BitArray
+from formulations.passes.lattice import common_steps
+from formulations.qcbo import QCBO, TOLERANCE, BitArray
 from solvers.lifting import Lifting
 from solvers.oracles import Samples
 from solvers.oracles.base import FloatArray
@@ -45,6 +46,8 @@ class Descent:
     ----------
     lifting : Lifting
     y, r : ndarray, shape (K,)
+    applied : ndarray, shape (K,)
+        p of the last QUBO.
     beta0 : float
         As it has become.
     bound : float or None
@@ -73,6 +76,8 @@ class Descent:
             self.used[mean] = ~lifting.squared
         self.y[squares] = self.y[products] = self.beta0
         self.y[~self.used] = 0.0
+        self.applied = self.y
+        self._margin = margins(lifting)
 
     def projected(self, p: FloatArray) -> FloatArray:
         """Multipliers of inequalities cut off at zero, those of rows without one at zero."""
@@ -80,7 +85,8 @@ class Descent:
 
     def multipliers(self, t: int) -> FloatArray:
         """p of iteration t, shape (K,)."""
-        return self.projected(self.y + self.beta(t) * self.r)
+        self.applied = self.projected(self.y + self.beta(t) * self.r)
+        return self.applied
 
     def beta(self, t: int) -> float:
         """Weight of the averaged residual."""
@@ -99,9 +105,14 @@ class Descent:
         self.y = self.projected(self.y + gamma * self.r)
 
     def certify(self, samples: Samples, p: FloatArray) -> None:
-        """min_x objective(x) + p'(A(x x') - v), from an exact answer, is a bound for any such p."""
+        """min_x objective(x) + p'(A(x x') - v), from an exact answer, is a bound for any such p.
+
+        Less what rows that hold by tolerance alone can add to it.
+        """
         if samples.exact:
-            least = samples.energies[0] + float(p @ self.lifting.constant)
+            least = float(
+                samples.energies[0] + p @ self.lifting.constant - np.abs(p) @ self._margin
+            )
             bound = self.lifting.unit * least + self.lifting.model.offset
             self.bound = bound if self.bound is None else max(self.bound, bound)
 
@@ -127,9 +138,26 @@ class Descent:
 
     def snapshot(self) -> dict[str, Any]:
         """For a checkpoint."""
-        return {"y": self.y, "r": self.r, "beta0": self.beta0, "bound": self.bound}
+        names = ("y", "r", "applied", "beta0", "bound")
+        return {name: getattr(self, name) for name in names}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """From a checkpoint."""
-        self.y, self.r = snapshot["y"], snapshot["r"]
+        self.y, self.r, self.applied = snapshot["y"], snapshot["r"], snapshot["applied"]
         self.beta0, self.bound = snapshot["beta0"], snapshot["bound"]
+
+
+def margins(lifting: Lifting) -> FloatArray:
+    """By how much a lifted residual may be other than zero where its row holds, shape (K,).
+
+    Rows whose coefficients have a common step hold exactly; others within the model's tolerance.
+
+    Examples
+    --------
+    >>> margins(Lifting.of(QCBO.from_arrays([0, 0], [[1, 2], [1, 2**0.5]], [1, 1]))).tolist()
+    [0.0, 1e-06, 0.0, 1e-12]
+    """
+    _, whole = common_steps(lifting.model.rows)
+    mean = np.where(whole, 0.0, TOLERANCE / lifting.scale)
+    square = (mean * (mean + lifting.gap))[lifting.squared]
+    return np.concatenate([mean, square, np.zeros(lifting.model.num_products)])

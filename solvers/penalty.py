@@ -160,6 +160,11 @@ class FixedWeights:
     beta0: float
     bound: None = None
 
+    @property
+    def applied(self) -> FloatArray:
+        """The same in every QUBO."""
+        return self.y
+
     def snapshot(self) -> Mapping[str, Any]:
         """Nothing changes."""
         return {}

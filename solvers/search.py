@@ -137,6 +137,11 @@ class Multipliers(Protocol):
         ...
 
     @property
+    def applied(self) -> FloatArray:
+        """Those of the last QUBO, shape (K,)."""
+        ...
+
+    @property
     def beta0(self) -> float:
         """Their scale."""
         ...
@@ -178,6 +183,11 @@ class Loop:
     def y(self) -> FloatArray:
         """The multipliers, in units of the lifting, shape (K,)."""
         return self.descent.y
+
+    @property
+    def applied(self) -> FloatArray:
+        """The multipliers of the last QUBO, shape (K,)."""
+        return self.descent.applied
 
     @property
     def lifting(self) -> Lifting:
