@@ -26,7 +26,7 @@ def markdown(outcomes: Sequence[Outcome], budget: dict[str, Any], seconds: float
         "",
         *_table(["method", *families, "seconds"], rows, families, None),
         "",
-        "## Equal wall-clock: the same at the seconds that QCGD without repair took",
+        "## Equal time: the same at the processor seconds that QCGD without repair took",
         "",
         *_table(["method", *families, "seconds"], rows, families, _clock(outcomes)),
         "",

@@ -4,9 +4,10 @@ A sample is mended first: a variable of a violated row is flipped, the one that 
 least for what it takes off the violation; where every flip only moves the violation elsewhere, that
 row's weight is raised [breakout: Morris, AAAI 1993; on mixed-integer rows: Luteberget & Sartor,
 Feasibility Jump, Math. Prog. Comp. 15, 2023].  From the feasible point chains of flips descend: one
-variable flips, then one of each row that this violates, until all rows hold again [ejection chains:
-Glover, Discrete Applied Mathematics 65, 1996].  With one-hot rows a chain is an exchange, with two
-families of them a swap in the permutation, with a capacity one item for another.
+variable flips, then one of each row that this violates, until all rows hold again, and what fits
+into room that was made comes in [ejection chains: Glover, Discrete Applied Mathematics 65, 1996].
+With one-hot rows a chain is an exchange, with two families of them a swap in the permutation, with
+a capacity some items for others.
 """
 
 from __future__ import annotations

@@ -200,8 +200,9 @@ def _descend(
     """Chains of flips that keep every row and lower the objective, until there is none.
 
     A chain begins with any variable; as long as a row is violated, one of its variables follows:
-    the one that leaves the least violation, then the least objective.  So one mechanism finds
-    single flips, exchanges within a one-hot row or a knapsack, and swaps in a permutation.
+    the one that leaves the least violation, then the least objective.  Where a variable that was
+    taken out has made room, another one that fits comes in.  So one mechanism finds single flips,
+    exchanges within a one-hot row or a knapsack, and swaps in a permutation.
     """
     n = len(x)
     chain = np.empty(depth, np.int64)
@@ -222,6 +223,15 @@ def _descend(
                 break
             effort -= ground.row_starts[row + 1] - ground.row_starts[row]
             j, more = _follower(ground, x, activity, field, chain, length, row)
+            if j < 0:
+                break
+            chain[length] = j
+            length += 1
+            change += more
+            _move(ground, j, 1.0 - 2.0 * x[j], activity)
+        while row < 0 and change >= -tolerance and length < depth and x[chain[length - 1]]:
+            j, more, looked = _filler(ground, x, activity, field, chain, length)
+            effort -= looked
             if j < 0:
                 break
             chain[length] = j
@@ -264,12 +274,43 @@ def _follower(
         price = _price(ground, j, step, activity, ground.weight)
         if price > least + HOLDS:
             continue
-        pull, repeated = field[j], False
-        for k in range(length):
-            if chain[k] == j:
-                repeated = True
-                break
-            pull += (1.0 - 2.0 * x[chain[k]]) * _coupling(ground, j, chain[k])
-        if not repeated and (price < least - HOLDS or step * pull < cheapest):
-            best, least, cheapest = j, price, step * pull
+        cost = _cost(ground, x, field, chain, length, j)
+        if cost < np.inf and (price < least - HOLDS or cost < cheapest):
+            best, least, cheapest = j, price, cost
     return best, cheapest
+
+
+@compiled()
+def _filler(
+    ground: Ground, x: Array, activity: Array, field: Array, chain: Array, length: int
+) -> tuple[int, float, int]:
+    """The variable that fits where the chain's last has made room and lowers the objective most.
+
+    -1 if there is none; with it its change of the objective and how many were looked at.
+    """
+    best, cheapest, looked = -1, 0.0, 1
+    last = chain[length - 1]
+    for place in range(ground.column_starts[last], ground.column_starts[last + 1]):
+        row = ground.column_rows[place]
+        if ground.lower[row] > -np.inf:
+            continue  # an equality has no room
+        looked += ground.row_starts[row + 1] - ground.row_starts[row]
+        for e in range(ground.row_starts[row], ground.row_starts[row + 1]):
+            j = ground.row_columns[e]
+            if x[j]:
+                continue
+            cost = _cost(ground, x, field, chain, length, j)
+            if cost < cheapest and _price(ground, j, 1.0, activity, ground.weight) <= 0.0:
+                best, cheapest = j, cost
+    return best, cheapest, looked
+
+
+@compiled()
+def _cost(ground: Ground, x: Array, field: Array, chain: Array, length: int, j: int) -> float:
+    """Change of the objective if x_j flips after the chain; infinite for one of its variables."""
+    pull = field[j]
+    for k in range(length):
+        if chain[k] == j:
+            return np.inf
+        pull += (1.0 - 2.0 * x[chain[k]]) * _coupling(ground, j, chain[k])
+    return float((1.0 - 2.0 * x[j]) * pull)

@@ -79,7 +79,7 @@ def test_no_swap_is_left_in_a_permutation() -> None:
 
 
 def test_one_item_for_another_in_a_knapsack() -> None:
-    """From the item of value 5 the exchange for the one of value 6 is found, and nothing else."""
+    """From the item of value 5 the exchange for the one of value 6 is found."""
     model = QCBO.from_arrays([-5.0, -6.0, -1.0], [[4, 4, 4]], [4], equality=[False])
     assert Repair(model)([[1, 0, 0]], seed()).tolist() == [[0, 1, 0]]
 
@@ -146,3 +146,8 @@ def test_the_optimum_is_met_from_all_points(model: QCBO) -> None:
     points = Repair(model)(every_point(model.num_variables), seed())
     best = model.objective(feasible_points(model)).min()
     assert model.objective(points[model.is_feasible(points)]).min() == pytest.approx(best)
+
+
+def test_two_items_for_one_in_a_knapsack() -> None:
+    model = QCBO.from_arrays([-5.0, -3.0, -4.0], [[4, 2, 2]], [4], equality=[False])
+    assert Repair(model)([[1, 0, 0]], seed()).tolist() == [[0, 1, 1]]
