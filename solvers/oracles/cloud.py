@@ -38,7 +38,7 @@ Factory = Callable[[], Any]
 
 REMEDY = (
     "run `dwave config create`, or set DWAVE_API_TOKEN; `dwave ping` says whether it works.  "
-    "Without an account, take a mock of solvers.oracles.mock"
+    "Without an account, try mock-qpu, mock-hybrid or solvers.oracles.mock.MockHybridCQM"
 )
 
 

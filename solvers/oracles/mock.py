@@ -4,7 +4,7 @@ For trying a pipeline, its budget and its bookkeeping, not for judging a machine
 exact or simulated annealing on this computer, and times are those that a real call would be charged
 (the hybrid solvers' least, Ocean's fixed ones for a QPU), not those that it took.
 
->>> mock_qpu("Z12", reads=10), mock_hybrid()
+>>> mock_qpu(reads=10, graph="Z12"), mock_hybrid()
 (QPU(reads=10, ...), HybridBQM(time_limit=None, options={}))
 """
 
@@ -65,24 +65,26 @@ class MockQPU:
         return sampler
 
 
-def mock_qpu(graph: str = "P16", **given: Any) -> Oracle:
+def mock_qpu(reads: int = 100, *, graph: str = "P16", **given: Any) -> Oracle:
     """:class:`~solvers.oracles.cloud.QPU` over a :class:`MockQPU`.
 
     Parameters
     ----------
+    reads : int
+        Samples of a call.
     graph : str
         Of the mock, such as ``P16`` or ``Z12``.
     **given
-        Options of ``QPU``.
+        Other options of ``QPU``.
 
     Examples
     --------
-    >>> mock_qpu("Z12", reads=10).reads
+    >>> mock_qpu(reads=10, graph="Z12").reads
     10
     """
     from solvers.oracles.cloud import QPU
 
-    return QPU(**given, sampler=MockQPU(graph))
+    return QPU(reads, **given, sampler=MockQPU(graph))
 
 
 def mock_hybrid(**given: Any) -> Oracle:

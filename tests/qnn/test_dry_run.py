@@ -66,7 +66,9 @@ def test_a_dry_run_on_a_quantum_computer_makes_no_client(run: Any) -> None:
     code, out, err = run(*RUN, *options, "--dry-run", "--json", "-")
     assert (code, err) == (0, "")
     slow = json.loads(out)["footprint"]
-    assert slow["calls"]["annealing_time"] == 200
+    assert slow["calls"] == {"calls": 30, "reads": 20, "annealing_time": 200}
+    mocked = json.loads(run(*RUN, "--oracle", "mock-qpu", "--dry-run", "--json", "-")[1])
+    assert mocked["footprint"]["calls"]["reads"] == 20
     fast = json.loads(run(*RUN, "--dry-run", "--json", "-")[1])["footprint"]
     more = slow["qpu_seconds"]["P16"] - fast["qpu_seconds"]["P16"]
     assert more == pytest.approx(30 * 20 * 180e-6)
