@@ -3,10 +3,10 @@
     python benchmarks/cqm.py FOLDER [--qaplib DIR] [--seeds 10] [--only NAMES] [--quick]
 
 Every method with an oracle has the same calls x reads x sweeps of the same annealer, and every one
-is also read off at the time that QCGD without repair took: processor time of one thread, which other
-work on the machine does not change.  A family's instance is drawn
-from the seed; QAPLIB's instances are fixed and a seed only starts the solver.  Gaps are in percent
-of the best value known: QAPLIB's own, CP-SAT's where it proves one, else the best of all runs here.
+is also read off at the time that QCGD without repair took: seconds of the processor, one thread, so
+that other work on the machine changes nothing (but CP-SAT's limit, which is by the clock).  A
+family's instance is drawn from the seed; QAPLIB's instances are fixed and a seed only starts the
+solver.  Gaps are in percent of QAPLIB's best known value, or of the best of all runs on the instance.
 
 FOLDER gets cqm.json with every run and cqm.md with the tables.
 """
