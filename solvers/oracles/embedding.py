@@ -35,17 +35,16 @@ Chains = dict[int, tuple[int, ...]]
 GRAPHS: Mapping[str, str] = {
     "P16": "Advantage",
     "Z12": "Advantage2",
-    "Z15": "Advantage2, full size",
+    "Z15": "Zephyr",
 }
-"""Graphs of D-Wave's QPUs without their few defects: Pegasus of size 16, Zephyr of sizes 12, 15.
-(Which QPU has which: D-Wave documentation, "Per-QPU Solver Properties and Schedules".)"""
+"""Graphs of QPUs without their few defects: Pegasus of size 16, Zephyr of sizes 12 and 15.  (Which
+QPU has which: D-Wave documentation, "Per-QPU Solver Properties and Schedules".)"""
 
 METHODS = ("best", "clique", "search")
 """Ways to embed."""
 
 DEGREES = {"P": 15, "Z": 20}
 """Most neighbours of a qubit in Pegasus and Zephyr."""
-
 
 LAWS = {"P": (0.126, 0.181, 0.956), "Z": (0.184, 0.120, 0.868)}
 """a, b and c of the qubits that a search takes, fitted to 21 embeddings each of restricted problems
