@@ -1,0 +1,159 @@
+"""Which local oracle reaches which energy in the same time, and what the dimod adapter costs.
+
+    python benchmarks/oracles.py [--seconds S] [--seeds N] [--json FILE]
+
+Side by side: the same QUBOs, each oracle called again and again for the same wall-clock time, its
+length of a read the best of three; shown is how far its best energy lies above the least that any
+oracle found, in thousandths of the gap between that and a single descent.  Adapter: the time of a
+call through ``from_dimod`` above that of the bare sampler, with the same model at hand, at 3,000
+variables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from dwave.samplers import SimulatedAnnealingSampler, SteepestDescentSampler
+
+from formulations import Network, TrainingProblem
+from solvers import PenaltyMethod
+from solvers.footprint import first_qubo
+from solvers.oracles import QUBO, Oracle, SteepestDescent, registry
+from solvers.oracles.dimod_sampler import from_dimod, to_bqm
+from solvers.oracles.testing import random_qubo
+
+SWEEPS = (50, 200, 1000)
+
+ORACLES: dict[str, Callable[[int], Oracle]] = {
+    "annealer": lambda sweeps: registry.make("annealer", sweeps=sweeps),
+    "path-integral": lambda sweeps: registry.make("path-integral", reads=2, sweeps=sweeps // 5),
+    "tabu": lambda sweeps: registry.make("tabu", reads=5, sweeps=sweeps // 2),
+    "steepest-descent": lambda sweeps: registry.make("steepest-descent", reads=sweeps),
+    "bifurcation": lambda sweeps: _moving("bifurcation", sweeps),
+    "bifurcation, discrete": lambda sweeps: _moving("bifurcation", sweeps, kind="discrete"),
+    "coherent-ising": lambda sweeps: _moving("coherent-ising", sweeps),
+}
+
+
+def _moving(name: str, sweeps: int, **options: Any) -> Oracle:
+    return registry.make(name, sweeps=sweeps, device="numpy", **options)
+
+
+def network_qubo(widths: list[int], samples: int) -> QUBO:
+    """The penalty method's QUBO of a network on random samples."""
+    random = np.random.default_rng(0)
+    X, y = random.choice([-1, 1], (samples, widths[0])), random.choice([-1, 1], samples)
+    problem = TrainingProblem(Network.dense(widths), X, y)
+    qubo = first_qubo(lambda oracle: PenaltyMethod(oracle=oracle).solve(problem))
+    assert qubo is not None
+    return qubo
+
+
+def models() -> dict[str, QUBO]:
+    """Two of networks, a dense and a sparse random one."""
+    return {
+        "8-3-1, 20 samples": network_qubo([8, 3, 1], 20),
+        "16-4-1, 60 samples": network_qubo([16, 4, 1], 60),
+        "dense, 200": random_qubo(200, 0, 1.0),
+        "sparse, 1,000": random_qubo(1000, 0, 0.01),
+    }
+
+
+def least_within(oracle: Oracle, qubo: QUBO, seconds: float, seed: int) -> float:
+    """Least energy of as many calls as begin within the time, after one that does not count."""
+    oracle.sample(qubo, np.random.SeedSequence(seed, spawn_key=(2**31,)))
+    started, call, least = time.perf_counter(), 0, np.inf
+    while time.perf_counter() - started < seconds:
+        samples = oracle.sample(qubo, np.random.SeedSequence(seed, spawn_key=(call,)))
+        least, call = min(least, float(samples.energies[0])), call + 1
+    return least
+
+
+def side_by_side(seconds: float, seeds: int) -> list[dict[str, Any]]:
+    """A row per model and oracle."""
+    rows = []
+    for model, qubo in models().items():
+        found = {
+            name: [
+                [least_within(make(sweeps), qubo, seconds, seed) for seed in range(seeds)]
+                for sweeps in SWEEPS
+            ]
+            for name, make in ORACLES.items()
+        }
+        least = min(min(map(min, energies)) for energies in found.values())
+        descent = SteepestDescent(50).sample(qubo, np.random.SeedSequence(0)).energies.mean()
+        for name, energies in found.items():
+            medians = np.median(energies, axis=1)
+            best = int(np.argmin(medians))
+            rows.append(
+                {
+                    "model": model,
+                    "variables": qubo.num_variables,
+                    "couplers": len(qubo.couplings),
+                    "oracle": name,
+                    "sweeps": SWEEPS[best],
+                    "energies": energies[best],
+                    "above": 1e3 * (medians[best] - least) / (descent - least),
+                }
+            )
+    return rows
+
+
+def overhead(repetitions: int = 15) -> dict[str, float]:
+    """Share of a call's time that the adapter adds, at 3,000 variables; medians of pairs."""
+    qubo = random_qubo(3000, 0, 0.004)
+    bqm = to_bqm(qubo)
+    cases = {
+        "annealing, 10 reads of 200 sweeps": (
+            SimulatedAnnealingSampler(),
+            {"num_reads": 10, "num_sweeps": 200, "beta_range": (0.1, 10.0)},
+        ),
+        "descent, 10 reads": (
+            SteepestDescentSampler(),
+            {"num_reads": 10, "large_sparse_opt": True},
+        ),
+    }
+    shares = {}
+    for name, (sampler, options) in cases.items():
+        oracle = from_dimod(sampler, **options)
+        ratios = []
+        for number in range(repetitions):
+            started = time.perf_counter()
+            sampler.sample(bqm, seed=number, **options)
+            bare = time.perf_counter() - started
+            started = time.perf_counter()
+            oracle.sample(qubo, np.random.SeedSequence(number))
+            ratios.append((time.perf_counter() - started) / bare - 1.0)
+        shares[name] = float(np.median(ratios))
+    return shares
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each oracle on each model")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", help="write every figure to this file")
+    options = parser.parse_args()
+    rows, shares = side_by_side(options.seconds, options.seeds), overhead()
+    names = list(dict.fromkeys(row["model"] for row in rows))
+    print("| oracle | " + " | ".join(names) + " |")
+    print("|---" * (len(names) + 1) + "|")
+    for oracle in ORACLES:
+        own = {row["model"]: row for row in rows if row["oracle"] == oracle}
+        cells = (f"{own[name]['above']:.1f} ({own[name]['sweeps']})" for name in names)
+        print(f"| {oracle} | " + " | ".join(cells) + " |")
+    print()
+    for name, share in shares.items():
+        print(f"adapter, {name}: {share:+.1%}")
+    if options.json:
+        Path(options.json).write_text(json.dumps({"rows": rows, "overhead": shares}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

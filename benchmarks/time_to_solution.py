@@ -1,0 +1,199 @@
+"""Time to solution of the local oracles against the number of variables.
+
+    python benchmarks/time_to_solution.py [--quick] [--instances N] [--json FILE] [--plot FILE]
+
+Two kinds of QUBO: random ones, six normal couplers at each variable; and those of networks, the
+penalty method's QUBO of a 6-2-1 network on more and more random samples.  The energy to be reached
+is the least that any oracle found in any call, a long anneal's included; nobody proves it for the
+larger ones, so that times are lower bounds there.  Each oracle is given three lengths of a read and
+is shown with the one that is best at each size.  Times are medians over the instances, in
+milliseconds, for a probability of 0.99; in brackets the median bounds of the 95 % intervals.  With
+matplotlib (the extra ``plot``) ``--plot`` draws them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from formulations import Network, TrainingProblem
+from formulations.errors import InvalidInputError
+from solvers import PenaltyMethod
+from solvers.footprint import first_qubo
+from solvers.oracles import QUBO, Annealer, Oracle, TreeDecomposition, registry
+from solvers.time_to_solution import TimeToSolution, Trials
+
+SWEEPS = (30, 100, 300)
+"""Lengths of a read."""
+
+ORACLES: dict[str, Callable[[int], Oracle]] = {
+    "annealer": lambda sweeps: Annealer(20, sweeps),
+    "path-integral": lambda sweeps: registry.make("path-integral", reads=5, sweeps=sweeps),
+    "tabu": lambda sweeps: registry.make("tabu", reads=20, sweeps=sweeps),
+    "steepest-descent": lambda sweeps: registry.make("steepest-descent", reads=5 * sweeps),
+    "bifurcation": lambda sweeps: _moving("bifurcation", sweeps),
+    "bifurcation, discrete": lambda sweeps: _moving("bifurcation", sweeps, kind="discrete"),
+    "coherent-ising": lambda sweeps: _moving("coherent-ising", sweeps),
+    "tree-decomposition": lambda sweeps: TreeDecomposition(max_width=16),
+}
+
+
+def _moving(name: str, sweeps: int, **options: Any) -> Oracle:
+    return registry.make(name, reads=20, sweeps=3 * sweeps, device="numpy", **options)
+
+
+def random_model(n: int, seed: int) -> QUBO:
+    """About six normal couplers at each variable."""
+    random = np.random.default_rng((seed, n))
+    ends = np.sort(random.integers(0, n, (4 * n, 2)), axis=1)
+    ends = np.unique(ends[ends[:, 0] < ends[:, 1]], axis=0)
+    ends = ends[np.sort(random.permutation(len(ends))[: 3 * n])]
+    heads, tails = np.ascontiguousarray(ends.T)
+    return QUBO(random.normal(size=n), heads, tails, random.normal(size=len(heads)))
+
+
+def network_model(samples: int, seed: int) -> QUBO:
+    """The penalty method's QUBO of a 6-2-1 network."""
+    random = np.random.default_rng((seed, samples))
+    X, y = random.choice([-1, 1], (samples, 6)), random.choice([-1, 1], samples)
+    problem = TrainingProblem(Network.dense([6, 2, 1]), X, y)
+    qubo = first_qubo(lambda oracle: PenaltyMethod(oracle=oracle).solve(problem))
+    assert qubo is not None
+    return qubo
+
+
+MODELS: dict[str, tuple[Callable[[int, int], QUBO], tuple[int, ...]]] = {
+    "random": (random_model, (25, 50, 100, 200, 400)),
+    "network": (network_model, (1, 2, 4, 8, 16)),
+}
+
+
+def measure(qubo: QUBO, calls: int, limit: float) -> dict[str, list[TimeToSolution]]:
+    """Times of every oracle with each length of a read, to the least energy that any found."""
+    found: dict[str, list[Trials]] = {}
+    for name, make in ORACLES.items():
+        for sweeps in SWEEPS:
+            oracle = make(sweeps)
+            started = time.perf_counter()
+            try:
+                oracle.sample(qubo, np.random.SeedSequence(99))  # compiled, and how long it takes
+            except InvalidInputError:
+                break  # too wide for a tree
+            share = limit / max(time.perf_counter() - started, 1e-9)
+            trials = Trials.of(oracle, qubo, calls=int(np.clip(share, 1, calls)))
+            found.setdefault(name, []).append(trials)
+            if trials.energies.size == trials.seconds.size:
+                break  # exact, whatever the length
+    long = Annealer(20, 2000).sample(qubo, np.random.SeedSequence(98)).energies[0]
+    least = min([long, *(t.energies.min() for several in found.values() for t in several)])
+    return {name: [t.time_to(least) for t in several] for name, several in found.items()}
+
+
+def rows_of(kind: str, sizes: int, instances: int, calls: int, limit: float) -> Iterator[Any]:
+    """One row per oracle and size."""
+    make, parameters = MODELS[kind]
+    for parameter in parameters[:sizes]:
+        qubos = [make(parameter, seed) for seed in range(instances)]
+        measured = [measure(qubo, calls, limit) for qubo in qubos]
+        for name in ORACLES:
+            if all(name in one for one in measured):
+                lengths = range(min(len(one[name]) for one in measured))
+                medians = [_median([one[name][k] for one in measured]) for k in lengths]
+                best = int(np.argmin([median["seconds"] for median in medians]))
+                yield {
+                    "model": kind,
+                    "oracle": name,
+                    "variables": int(np.median([qubo.num_variables for qubo in qubos])),
+                    "sweeps": SWEEPS[best],
+                    **medians[best],
+                }
+
+
+def _median(times: list[TimeToSolution]) -> dict[str, float]:
+    return {
+        part: float(np.median([getattr(t, part) for t in times]))
+        for part in ("seconds", "low", "high")
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """A Markdown table: an oracle a line, a size a column."""
+    lines = []
+    for kind in dict.fromkeys(row["model"] for row in rows):
+        own = [row for row in rows if row["model"] == kind]
+        sizes = list(dict.fromkeys(row["variables"] for row in own))
+        lines += [f"| {kind} | " + " | ".join(f"n = {n}" for n in sizes) + " |"]
+        lines += ["|---" * (len(sizes) + 1) + "|"]
+        for name in dict.fromkeys(row["oracle"] for row in own):
+            cells = {row["variables"]: _cell(row) for row in own if row["oracle"] == name}
+            lines += [f"| {name} | " + " | ".join(cells.get(n, "-") for n in sizes) + " |"]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def _cell(row: dict[str, Any]) -> str:
+    seconds, low, high = (_short(row[part]) for part in ("seconds", "low", "high"))
+    return f"{seconds} ({low} - {high})"
+
+
+def _short(seconds: float) -> str:
+    return "never" if np.isinf(seconds) else f"{1e3 * seconds:.3g}"
+
+
+def plot(rows: list[dict[str, Any]], path: str) -> None:
+    """Time against size, both logarithmic, with intervals."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    kinds = list(dict.fromkeys(row["model"] for row in rows))
+    figure, panels = pyplot.subplots(
+        1, len(kinds), figsize=(6 * len(kinds), 4.5), sharey=True, squeeze=False
+    )
+    for kind, panel in zip(kinds, panels[0], strict=True):
+        for name in ORACLES:
+            own = [r for r in rows if (r["model"], r["oracle"]) == (kind, name)]
+            own = [r for r in own if np.isfinite(r["seconds"])]
+            if own:
+                sizes, times = ([r[part] for r in own] for part in ("variables", "seconds"))
+                high = [min(r["high"], 10 * r["seconds"]) - r["seconds"] for r in own]
+                low = [r["seconds"] - r["low"] for r in own]
+                panel.errorbar(sizes, times, [low, high], marker="o", capsize=2, label=name)
+        panel.set(xscale="log", yscale="log", xlabel="variables", title=kind)
+    panels[0][0].set_ylabel("time to solution at 0.99, s")
+    panels[0][-1].legend(fontsize="small")
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="three sizes, two instances")
+    parser.add_argument("--instances", type=int, default=5)
+    parser.add_argument("--calls", type=int, default=10, help="most calls of an oracle")
+    parser.add_argument("--limit", type=float, default=1.0, help="seconds for these calls")
+    parser.add_argument("--json", help="write every figure to this file")
+    parser.add_argument("--plot", help="draw to this file, such as tts.svg")
+    options = parser.parse_args()
+    sizes, instances = (3, 2) if options.quick else (5, options.instances)
+    rows = [
+        row
+        for kind in MODELS
+        for row in rows_of(kind, sizes, instances, options.calls, options.limit)
+    ]
+    print(table(rows))
+    if options.json:
+        Path(options.json).write_text(json.dumps(rows, indent=1))
+    if options.plot:
+        plot(rows, options.plot)
+
+
+if __name__ == "__main__":
+    main()
