@@ -305,7 +305,10 @@ def _codes(
     label, count = classes.argmax(axis=1), classes.shape[1]
     coded = min(width, count if count > 2 else 1)  # of two classes one unit tells both
     on = rng.permuted(np.tile(np.arange(count) % 2, (width, 1)), axis=1).T.astype(float)
-    on[:, :coded] = class_codes(count, max(coded, 2))[:, :coded] > 0
+    if count >= 2 ** max(coded, 2):  # too narrow for a code of each class
+        coded = 0
+    else:
+        on[:, :coded] = class_codes(count, max(coded, 2))[:, :coded] > 0
     counted = (rng.random((len(label), width)) < 0.5).astype(float)
     counted[:, :coded] = 1.0
     return on[label], counted
