@@ -225,7 +225,7 @@ def lines(found: Footprint | None) -> Mapping[str, Any]:
     from solvers.oracles.embedding import GRAPHS
 
     if found is None:
-        return {"oracle": "asks none: nothing would be sent or charged"}
+        return {"oracle": "none that is paid for: nothing would be sent or charged"}
     calls = found.calls
     run = f"{calls.calls:,} calls of {calls.reads:,} reads"
     bits, density = found.coefficient_bits, found.density

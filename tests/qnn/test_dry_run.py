@@ -81,7 +81,7 @@ def test_a_dry_run_on_a_quantum_computer_makes_no_client(run: Any) -> None:
 def test_a_dry_run_without_an_oracle_says_so(run: Any) -> None:
     code, out, _ = run(*RUN, "--solver", "annealing", "--dry-run")
     assert code == 0
-    assert "asks none: nothing would be sent or charged" in out
+    assert "none that is paid for: nothing would be sent or charged" in out
     assert "nothing was sent" in out
 
 
