@@ -8,6 +8,7 @@ from solvers.classical.random_search import RandomSearch
 from solvers.classical.rmda import RMDA, ProxSGD
 from solvers.classical.rounding import RealTraining, Rounding
 from solvers.classical.straight_through import StraightThrough
+from solvers.cqm_sampler import QCGDSampler
 from solvers.exact import ExactSolver
 from solvers.hedging import ProgressiveHedging
 from solvers.hybrid_cqm import HybridCQM
@@ -19,6 +20,7 @@ from solvers.weight_annealing import WeightAnnealing
 
 __all__ = [
     "QCGD",
+    "QCGDSampler",
     "RMDA",
     "ExactSolver",
     "ExplicitSoftmax",

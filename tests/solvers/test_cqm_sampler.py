@@ -12,8 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from formulations.errors import InvalidInputError
-from solvers import QCGD, Status
-from solvers.cqm_sampler import QCGDSampler
+from solvers import QCGD, QCGDSampler, Status
 from solvers.oracles import Annealer, ExactOracle
 from tests.cqms import cqms, optimum, verdict
 
