@@ -6,7 +6,7 @@ Every method with an oracle has the same calls x reads x sweeps of the same anne
 is also read off at the time that QCGD without repair took: seconds of the processor, one thread, so
 that other work on the machine changes nothing (but CP-SAT's limit, which is by the clock).  A
 family's instance is drawn from the seed; QAPLIB's instances are fixed and a seed only starts the
-solver.  Gaps are in percent of QAPLIB's best known value, or of the best of all runs on the instance.
+solver.  Gaps are in percent of QAPLIB's best known value, or of the best of all runs here.
 
 FOLDER gets cqm.json with every run and cqm.md with the tables.
 """

@@ -23,7 +23,7 @@ from solvers.options import check_whole
 from solvers.oracles import Annealer, Oracle
 from solvers.result import Callback, Result, Run
 from solvers.search import Loop, Search
-from solvers.targets import Target, TrainingTarget, WithSlack
+from solvers.targets import Target, TrainingTarget
 
 if TYPE_CHECKING:
     import dimod
@@ -107,8 +107,7 @@ class PenaltyMethod:
     def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, Loop]:
         """The loop, whatever the samples are worth."""
         search = Search.of(target, self.pool, self.fresh, repair=self.repair)
-        search.target = target = WithSlack(target)
-        lifting = Lifting.of(target.model)
+        lifting = Lifting.of(search.target.model)
         fixed = FixedWeights(lifting, self._multipliers(lifting), lifting.plausible_scale())
         qubo = lifting.qubo(fixed.y)
         run = Run(

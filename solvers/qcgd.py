@@ -29,7 +29,7 @@ from solvers.options import check_whole
 from solvers.oracles import Annealer, Oracle
 from solvers.result import Callback, Result, Run, Status
 from solvers.search import Loop, Search
-from solvers.targets import Target, TrainingTarget, WithSlack
+from solvers.targets import Target, TrainingTarget
 
 if TYPE_CHECKING:
     import dimod
@@ -214,16 +214,15 @@ class QCGD:
 
     def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, Loop]:
         """The loop, whatever the samples are worth."""
-        search = Search.of(target, self.pool, self.fresh, repair=self.repair)
-        if self.slack and not target.model.equality.all():
-            search.target = target = WithSlack(target)
-        descent = Descent(target.model, self.beta0, self.dual_step, self.capped, self.rows)
+        search = Search.of(target, self.pool, self.fresh, repair=self.repair, slack=self.slack)
+        model = search.target.model
+        descent = Descent(model, self.beta0, self.dual_step, self.capped, self.rows)
         run = Run(
             time_limit=self.time_limit,
             call_limit=self.call_limit,
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, subject),
-            oracle=self.oracle or fitted_annealer(target.model.num_variables),
+            oracle=self.oracle or fitted_annealer(model.num_variables),
         )
         loop = Loop(descent, search)
         with run.guarded():
@@ -240,7 +239,7 @@ class QCGD:
                     loss=run.incumbent.loss,
                     oracle_loss=search.oracle_best.loss,
                     beta=descent.beta(t),
-                    atom_objective=float(descent.lifting.model.objective(samples.x[0])),
+                    atom_objective=float(model.objective(samples.x[0])),
                     oracle_seconds=samples.seconds,
                     **descent.residual_norms(),
                 )

@@ -19,7 +19,7 @@ from solvers.oracles import QUBO, Samples, WarmOracle
 from solvers.oracles.base import FloatArray
 from solvers.repair import Repair
 from solvers.result import Incumbent, Run
-from solvers.targets import ModelTarget, Pool, Target
+from solvers.targets import ModelTarget, Pool, Target, WithSlack
 
 
 class Search:
@@ -66,11 +66,18 @@ class Search:
         self.share: float | None = None
 
     @classmethod
-    def of(cls, target: Target, pool: int, fresh: int, *, repair: bool) -> Search:
-        """The search for what ``target`` is; weights of a network need no repair."""
+    def of(
+        cls, target: Target, pool: int, fresh: int, *, repair: bool, slack: bool = True
+    ) -> Search:
+        """The search for what ``target`` is, inequalities with slack words if so wished.
+
+        Repair works on the model without them; weights of a network need none.
+        """
+        model = target.model
+        sampled = WithSlack(target) if slack and not model.equality.all() else target
         if not isinstance(target, ModelTarget):
-            return cls(target, pool, fresh)
-        return cls(target, pool, fresh, Repair(target.model) if repair else None, target.ceiling)
+            return cls(sampled, pool, fresh)
+        return cls(sampled, pool, fresh, Repair(model) if repair else None, target.ceiling)
 
     def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
         """Call number t, from random states or from the pool."""
