@@ -189,40 +189,35 @@ def of_network(
 
     largest = int(np.max(values))
     size = network_size(network, samples, input_range=largest, loss=loss, encoding=encoding)
-    record: dict[str, Any] = counts(size) | {
-        "couplers_by_formula": None,
-        "num_variables_built": None,
-    }
-    record["footprint"] = None
+    one, model = drawn_problem(network, 1, np.array([largest]), loss, seed), None
+    if one.size(encoding).nonzeros <= MOST_PAIRS:
+        model, _ = Slack().apply(one.qcbo(encoding))
+    couplers = None if model is None else couplers_by_formula(model, samples)
+    record = {**counts(size), "couplers_by_formula": couplers}
+    if model is not None and samples * num_pairs(model) <= MOST_PAIRS:
+        problem = drawn_problem(network, samples, values, loss, seed)
+        built = problem.qcbo(encoding)
+        found = footprint(
+            lambda oracle: QCGD(oracle=oracle, encoding=encoding).solve(problem),
+            calls,
+            model=built,
+            search=search,
+            seed=seed,
+        )
+        return {**record, "num_variables_built": built.num_variables, "footprint": found}
     cqm = hybrid_cqm_seconds(
         size.num_variables,
         size.num_variables + size.nonzeros + 4 * size.num_products,
         size.num_rows + size.num_products,
     )
-    one = drawn_problem(network, 1, np.array([largest]), loss, seed)
-    if one.size(encoding).nonzeros <= MOST_PAIRS:
-        model, _ = Slack().apply(one.qcbo(encoding))
-        record["couplers_by_formula"] = couplers_by_formula(model, samples)
-        if samples * num_pairs(model) <= MOST_PAIRS:
-            problem = drawn_problem(network, samples, values, loss, seed)
-            record["num_variables_built"] = problem.qcbo(encoding).num_variables
-            record["footprint"] = footprint(
-                lambda oracle: QCGD(oracle=oracle, encoding=encoding).solve(problem),
-                calls,
-                model=problem.qcbo(encoding),
-                search=search,
-                seed=seed,
-            )
-    if record["footprint"] is None:
-        record["footprint"] = Footprint.by_formula(
-            size.num_variables, record["couplers_by_formula"], calls, cqm_seconds=cqm
-        )
-    return record
+    found = Footprint.by_formula(size.num_variables, couplers, calls, cqm_seconds=cqm)
+    return {**record, "num_variables_built": None, "footprint": found}
 
 
 def lines(found: Footprint | None) -> Mapping[str, Any]:
     """A footprint as the lines of a table."""
     from solvers.oracles.embedding import GRAPHS
+    from solvers.oracles.estimates import TIMINGS
 
     if found is None:
         return {"oracle": "none that is paid for: nothing would be sent or charged"}
@@ -243,8 +238,8 @@ def lines(found: Footprint | None) -> Mapping[str, Any]:
         shown[f"{machine}, by search"] = str(fits["search"])
         if fits["search"].fits is None and "expected" in fits:
             shown[f"{machine}, by search"] += f"; {fits['expected']}"
-        time = "-" if seconds is None else f"{seconds:,.3g} s"
-        shown[f"{machine}, {run}"] = time
+        if seconds is not None:
+            shown[f"{machine}, {run}"] = f"{seconds:,.3g} s ({TIMINGS[graph[0]].name})"
     shown[f"hybrid BQM, {calls.calls:,} calls, at least"] = f"{found.hybrid_bqm_seconds:,.0f} s"
     if cqm is not None:
         shown["hybrid CQM, 1 call, at least"] = f"{cqm:,.0f} s"
