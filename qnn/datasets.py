@@ -126,7 +126,7 @@ def load(
         X = pool(X, image_shape, inputs, name)
     X, y, held_out = X[keep], y[keep], held_out[keep]
     train, test = _split(y, held_out, samples, seed, classes, name)
-    lattice = _as_integers(X, name) if levels is None else quantize(X, X[train], levels)
+    lattice = whole_numbers(X, name) if levels is None else quantize(X, X[train], levels)
     coded = np.where(y == 1, 1, -1) if len(classes) == 2 else y
     return Dataset(name, lattice[train], coded[train], lattice[test], coded[test], classes, levels)
 
@@ -253,15 +253,23 @@ def quantize(X: npt.ArrayLike, reference: npt.ArrayLike, levels: int) -> IntArra
     >>> quantize([[0.1], [0.2], [0.7], [9.0]], [[0.1], [0.2], [0.7], [9.0]], 2).ravel().tolist()
     [-1, -1, 1, 1]
     """
-    X = np.asarray(X, dtype=np.float64)
-    quantiles = np.quantile(
-        np.asarray(reference, dtype=np.float64), np.arange(1, levels) / levels, axis=0
-    )
-    above = np.sum([X > threshold for threshold in quantiles], axis=0)
-    return np.asarray(level_values(levels)[above])
+    return on_levels(X, level_thresholds(reference, levels))
 
 
-def _as_integers(X: FloatArray, name: str) -> IntArray:
+def level_thresholds(reference: npt.ArrayLike, levels: int) -> FloatArray:
+    """Quantiles 1/L, ..., (L-1)/L of every column, shape (L-1, d)."""
+    reference = np.asarray(reference, dtype=np.float64)
+    return np.asarray(np.quantile(reference, np.arange(1, levels) / levels, axis=0))
+
+
+def on_levels(X: npt.ArrayLike, thresholds: FloatArray) -> IntArray:
+    """Every value on the level numbered #{thresholds < v}, levels centred at zero."""
+    above = np.sum([np.asarray(X) > row for row in thresholds], axis=0)
+    return np.asarray(level_values(len(thresholds) + 1)[above])
+
+
+def whole_numbers(X: FloatArray, name: str) -> IntArray:
+    """The same values as integers; refused, with its place, is one that is none."""
     whole = np.rint(X)
     if not np.array_equal(whole, X):
         row, column = np.argwhere(whole != X)[0]

@@ -1,0 +1,324 @@
+"""scikit-learn estimators: networks of low-bit weights behind ``fit`` and ``predict``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from formulations import Network, TrainingProblem
+from formulations.errors import InvalidInputError
+from formulations.network import Weights
+from qnn.datasets import level_thresholds, on_levels, whole_numbers
+from solvers import LargeNeighborhoodSearch
+from solvers.result import Result
+from solvers.starts import Solver
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+FINEST = 16
+"""Sample weights are rounded to this share of their mean, unless they are whole numbers."""
+
+PROBES = 32
+"""Random networks whose outputs set the scale of a regression's targets."""
+
+
+class _QNN(BaseEstimator):  # type: ignore[misc]
+    """What the classifier and the regressor share: levels, network, problem, solver."""
+
+    def __init__(
+        self,
+        hidden: Sequence[int],
+        activation: str | Callable[..., Any],
+        weights: str,
+        bias: bool | str,
+        loss: str | Callable[..., Any],
+        levels: int | None,
+        solver: Solver | None,
+        warm_start: bool,
+        random_state: int | np.random.RandomState | None,
+    ) -> None:
+        self.hidden = hidden
+        self.activation = activation
+        self.weights = weights
+        self.bias = bias
+        self.loss = loss
+        self.levels = levels
+        self.solver = solver
+        self.warm_start = warm_start
+        self.random_state = random_state
+
+    def _train(
+        self, X: FloatArray, outputs: int, target: Callable[[IntArray], npt.NDArray[Any]]
+    ) -> None:
+        """Fit levels and weights; ``target`` gives the labels of the problem from its inputs."""
+        self.thresholds_ = None if self.levels is None else level_thresholds(X, self.levels)
+        lattice = self._on_levels(X)
+        network = Network.dense(
+            [X.shape[1], *self.hidden, outputs], self.activation, self.weights, self.bias
+        )
+        before = getattr(self, "network_", None) if self.warm_start else None
+        start = self.weights_ if before is not None and before.widths == network.widths else None
+        self.network_ = network
+        problem = TrainingProblem(network, lattice, target(lattice), loss=self.loss)
+        self.result_: Result = self._chosen_solver(start).solve(problem)
+        self.weights_: Weights = self.result_.weights
+
+    def _on_levels(self, X: FloatArray) -> IntArray:
+        if self.thresholds_ is None:
+            return whole_numbers(X, "X")
+        return on_levels(X, self.thresholds_)
+
+    def _chosen_solver(self, start: Weights | None) -> Solver:
+        """A copy of the solver, with the seed of ``random_state`` and the start of a warm one."""
+        given = LargeNeighborhoodSearch() if self.solver is None else self.solver
+        solver: Any = clone(given, safe=False)
+        options: dict[str, Any] = {}
+        if self.random_state is not None:
+            options["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if start is not None:
+            options["start"] = start
+        known = {field.name for field in fields(solver)} if is_dataclass(solver) else set()
+        if not options.keys() <= known:
+            missing = sorted(options.keys() - known)[0]
+            raise InvalidInputError(
+                f"solver {type(solver).__name__} takes no {missing!r}, which "
+                f"{'warm_start' if missing == 'start' else 'random_state'} needs: leave that out, "
+                "or take a solver that does, such as LargeNeighborhoodSearch()"
+            )
+        chosen: Solver = replace(solver, **options) if options else solver
+        return chosen
+
+    def _outputs(self, X: npt.ArrayLike) -> FloatArray:
+        """Outputs z of the network in its own units, shape (N, C)."""
+        check_is_fitted(self)
+        inputs = self._on_levels(validate_data(self, X, dtype=np.float64, reset=False))
+        return self.network_.pre_activations(self.weights_, inputs)[-1].astype(float)
+
+    @property
+    def bits_per_weight_(self) -> float:
+        """Stored bits over the number of weights and thresholds."""
+        check_is_fitted(self)
+        return float(self.network_.num_weight_bits / self.network_.num_weights)
+
+
+def _repeated(
+    sample_weight: npt.ArrayLike | None, X: FloatArray, *others: npt.NDArray[Any]
+) -> tuple[npt.NDArray[Any], ...]:
+    """Every sample as often as its weight says: exactly for whole numbers, else nearly."""
+    if sample_weight is None:
+        return (X, *others)
+    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    counts = np.rint(weight)
+    if not np.array_equal(counts, weight):
+        counts = np.rint(FINEST * weight / weight.mean())
+    if not counts.any():
+        raise InvalidInputError("sample_weight is zero everywhere: expected a positive one")
+    return tuple(np.repeat(part, counts.astype(np.int64), axis=0) for part in (X, *others))
+
+
+class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
+    """A classifier whose weights have one or a few bits.
+
+    Inputs are put on a few integer levels by their quantiles in the training data.  Two classes
+    need one output, C classes C outputs, trained one against the rest.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        Widths of the hidden layers; ``()`` for none.
+    activation, weights, bias : see :meth:`formulations.Network.dense`
+    loss : str or callable
+        See :class:`formulations.TrainingProblem`.
+    levels : int or None
+        Integer levels of each input, see :func:`qnn.datasets.quantize`; None for inputs that are
+        whole numbers already.
+    solver : solver, optional
+        Anything with ``solve(problem)``; it is copied, never changed.  None takes
+        ``LargeNeighborhoodSearch()``.
+    warm_start : bool
+        Whether ``fit`` begins at the weights of the fit before, if they fit the network.
+    calibrate : bool
+        Whether there is ``predict_proba``: the scale of the outputs is fitted to the training data
+        by logistic loss.  For probabilities that hold on other data put the classifier into
+        ``sklearn.calibration.CalibratedClassifierCV``.
+    random_state : int, RandomState or None
+        Seed of the solver; None leaves the solver's own, so that the same fit gives the same
+        network.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+    network_ : Network
+    weights_ : Weights
+    result_ : Result
+        Loss, status, history and costs of the training.
+    thresholds_ : ndarray of float64, shape (levels - 1, d), or None
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = QNNClassifier(hidden=(8,)).fit(X, y)
+    >>> bool(classifier.score(X, y) > 0.9), round(classifier.bits_per_weight_, 2)
+    (True, 1.2)
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (8,),
+        *,
+        activation: str | Callable[..., Any] = "sign",
+        weights: str = "bipolar",
+        bias: bool | str = True,
+        loss: str | Callable[..., Any] = "hinge",
+        levels: int | None = 8,
+        solver: Solver | None = None,
+        warm_start: bool = False,
+        calibrate: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            hidden, activation, weights, bias, loss, levels, solver, warm_start, random_state
+        )
+        self.calibrate = calibrate
+
+    def fit(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
+        """Train.
+
+        Parameters
+        ----------
+        X : array, shape (N, d)
+        y : array, shape (N,)
+            Labels of at least two classes.
+        sample_weight : array, shape (N,), optional
+            A sample counts as often as its weight says; weights that are not whole numbers are
+            rounded to a sixteenth of their mean.
+        """
+        inputs, labels = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(labels)
+        inputs, labels = _repeated(sample_weight, inputs, labels)
+        self.classes_, numbers = np.unique(labels, return_inverse=True)
+        count = len(self.classes_)
+        if count < 2:
+            raise InvalidInputError("y has 1 class: a classifier needs samples of two at least")
+        if count == 2:
+            self._train(inputs, 1, lambda _: 2 * numbers - 1)
+        else:
+            self._train(inputs, count, lambda _: numbers)
+        if self.calibrate:
+            self.scale_ = _scale(self._logits(inputs), numbers)
+        return self
+
+    def _logits(self, X: npt.ArrayLike) -> FloatArray:
+        """Outputs of two classes or more, shape (N, classes), the largest being predicted."""
+        z = self._outputs(X)
+        return z if z.shape[1] > 1 else np.concatenate([-z - 0.5, z + 0.5], axis=1)
+
+    def decision_function(self, X: npt.ArrayLike) -> FloatArray:
+        """Output for two classes, shape (N,), positive for the second; else (N, classes)."""
+        z = self._outputs(X)
+        return z if z.shape[1] > 1 else z[:, 0] + 0.5  # the sign rule counts zero as positive
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Predicted labels, shape (N,)."""
+        largest = np.argmax(self._logits(X), axis=1)
+        return np.asarray(self.classes_[largest])
+
+    @available_if(lambda self: self.calibrate)
+    def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
+        """Probabilities softmax(scale * outputs), shape (N, classes)."""
+        logits = self._logits(X)
+        return np.asarray(softmax(self.scale_ * logits, axis=1))
+
+
+def _scale(logits: FloatArray, numbers: IntArray) -> float:
+    """The temperature's inverse that makes the labels likeliest (Guo et al. 2017)."""
+    size = float(np.abs(logits).max()) or 1.0
+
+    def cost(log_scale: float) -> float:
+        likely = log_softmax(np.exp(log_scale) * logits / size, axis=1)
+        return -float(likely[np.arange(len(numbers)), numbers].mean())
+
+    return float(np.exp(minimize_scalar(cost, bounds=(-6, 6), method="bounded").x) / size)
+
+
+class QNNRegressor(RegressorMixin, _QNN):  # type: ignore[misc]
+    """A regressor whose weights have one or a few bits, and two real numbers beside them.
+
+    The network is trained by the squared loss on targets brought to the scale of the outputs of
+    random networks; slope and intercept of its output are then fitted by least squares.
+
+    Parameters
+    ----------
+    hidden, activation, weights, bias, levels, solver, warm_start, random_state
+        See :class:`QNNClassifier`.
+
+    Attributes
+    ----------
+    network_, weights_, result_, thresholds_
+        See :class:`QNNClassifier`; the result's loss is in units of the scaled targets.
+    slope_, intercept_ : float
+
+    Examples
+    --------
+    >>> X = np.linspace(-1, 1, 60)[:, None]
+    >>> regressor = QNNRegressor(hidden=(4,), levels=8, activation="hard-tanh").fit(X, 3 * X[:, 0])
+    >>> bool(regressor.score(X, 3 * X[:, 0]) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (8,),
+        *,
+        activation: str | Callable[..., Any] = "hard-tanh",
+        weights: str = "ternary",
+        bias: bool | str = True,
+        levels: int | None = 8,
+        solver: Solver | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            hidden, activation, weights, bias, "squared", levels, solver, warm_start, random_state
+        )
+
+    def fit(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
+        """Train; see :meth:`QNNClassifier.fit` for the weights of the samples."""
+        inputs, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        inputs, values = _repeated(sample_weight, inputs, np.asarray(values, dtype=np.float64))
+        scaled = (values - values.mean()) / (values.std() or 1.0)
+        self._train(inputs, 1, lambda lattice: scaled * self._usual_output(lattice))
+        z = self._outputs(inputs)[:, 0]
+        self.slope_, self.intercept_ = 0.0, float(values.mean())
+        if z.std() > 0:
+            self.slope_, self.intercept_ = map(float, np.polyfit(z, values, 1))
+        return self
+
+    def _usual_output(self, lattice: IntArray) -> float:
+        """Standard deviation of the outputs of random networks."""
+        problem = TrainingProblem(self.network_, lattice, np.zeros(len(lattice)), loss="squared")
+        bits = np.random.default_rng(0).integers(0, 2, (PROBES, problem.num_free_bits))
+        z = problem.pre_activations(problem.repair_bits(bits))[-1]
+        return float(problem.out_step * z.std(axis=1).mean()) or 1.0
+
+    def predict(self, X: npt.ArrayLike) -> FloatArray:
+        """Predicted values, shape (N,)."""
+        z = self._outputs(X)[:, 0]
+        return self.slope_ * z + self.intercept_

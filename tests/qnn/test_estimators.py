@@ -1,0 +1,154 @@
+"""Estimators: scikit-learn's own checks, its tools, and what they promise beyond them."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import qnn
+from formulations import QnnError
+from qnn import QNNClassifier, QNNRegressor
+from solvers import QCGD, LargeNeighborhoodSearch, RandomFeatures, WeightAnnealing
+from solvers.oracles import Annealer
+
+QUICK = LargeNeighborhoodSearch(rounds=2000)
+
+
+@parametrize_with_checks(
+    [
+        QNNClassifier(solver=QUICK),
+        QNNClassifier(solver=QUICK, calibrate=True),
+        QNNRegressor(solver=WeightAnnealing(flips=4000)),
+    ]
+)
+def test_sklearns_own_checks(estimator: BaseEstimator, check: object) -> None:
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def cancer() -> tuple[np.ndarray, np.ndarray]:
+    return load_breast_cancer(return_X_y=True)
+
+
+def test_pipeline_grid_and_parallel_scores(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = cancer
+    network = make_pipeline(StandardScaler(), QNNClassifier(solver=QUICK))
+    grid = {
+        "qnnclassifier__hidden": [(2,), (4,)],
+        "qnnclassifier__solver": [QUICK, WeightAnnealing(flips=3000)],
+    }
+    search = GridSearchCV(network, grid, cv=2, n_jobs=2).fit(X, y)
+    assert search.best_score_ > 0.9
+    assert (cross_val_score(network, X, y, cv=2, n_jobs=2) > 0.88).all()
+
+
+def test_the_promised_line(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = cancer
+    solver = QCGD(Annealer(reads=2, sweeps=10), iterations=3)
+    classifier = qnn.QNNClassifier(hidden=(2,), levels=2, solver=solver).fit(X[:60], y[:60])
+    assert classifier.score(X, y) > 0.5
+    assert classifier.result_.ledger.calls == 3
+    assert solver == QCGD(solver.oracle, iterations=3)
+
+
+def test_labels_of_any_kind_and_frames() -> None:
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    names = np.array(["setosa", "versicolor", "virginica"])[y]
+    classifier = QNNClassifier(solver=QUICK).fit(X, names)
+    assert classifier.feature_names_in_.tolist() == X.columns.tolist()
+    assert set(classifier.predict(X)) <= set(names)
+    assert isinstance(X, pd.DataFrame)
+    again = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(again.predict(X), classifier.predict(X))
+
+
+def test_bits_are_counted_with_all_that_is_stored() -> None:
+    X, y = load_iris(return_X_y=True)
+    classifier = QNNClassifier(hidden=(8,), solver=QUICK).fit(X, y)
+    weights = 4 * 8 + 8 * 3
+    thresholds = 8 + 3
+    assert classifier.bits_per_weight_ == pytest.approx((weights + thresholds) / weights)
+
+
+def test_weights_of_samples_are_repetitions(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = cancer[0][:80], cancer[1][:80]
+    counts = np.arange(80) % 3
+    weighted = QNNClassifier(solver=QUICK).fit(X, y, sample_weight=counts)
+    repeated = QNNClassifier(solver=QUICK).fit(np.repeat(X, counts, axis=0), np.repeat(y, counts))
+    np.testing.assert_array_equal(weighted.predict(X), repeated.predict(X))
+    halves = QNNClassifier(solver=QUICK).fit(X, y, sample_weight=0.5 * counts)
+    assert halves.score(X, y) > 0.8
+
+
+def test_a_warm_start_never_loses_what_was_found(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = cancer
+    classifier = QNNClassifier(solver=LargeNeighborhoodSearch(rounds=40), warm_start=True)
+    losses = [classifier.fit(X, y).result_.loss for _ in range(4)]
+    assert losses == sorted(losses, reverse=True)
+    cold = clone(classifier).set_params(warm_start=False)
+    assert cold.fit(X, y).fit(X, y).result_.loss == losses[0]
+    classifier.set_params(hidden=(3,)).fit(X, y)  # another network begins anew
+    assert classifier.network_.widths == (30, 3, 1)
+
+
+def test_random_state_seeds_the_solver(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = cancer
+    few = LargeNeighborhoodSearch(rounds=30)
+    bits = [
+        QNNClassifier(solver=few, random_state=seed).fit(X, y).result_.bits for seed in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(bits[0], bits[1])
+    assert not np.array_equal(bits[0], bits[2])
+
+
+def test_probabilities_are_optional_and_agree(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = cancer
+    assert not hasattr(QNNClassifier().fit(X[:50], y[:50]), "predict_proba")
+    classifier = QNNClassifier(solver=QUICK, calibrate=True).fit(X[:300], y[:300])
+    p = classifier.predict_proba(X)
+    np.testing.assert_array_equal(classifier.classes_[p.argmax(axis=1)], classifier.predict(X))
+    assert log_loss(y[:300], p[:300]) < 0.3
+    outside = CalibratedClassifierCV(QNNClassifier(solver=QUICK), cv=2).fit(X[:300], y[:300])
+    assert log_loss(y[300:], outside.predict_proba(X[300:])) < 0.5
+
+
+def test_a_regressor_beats_the_mean() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    regressor = QNNRegressor(hidden=(4,), solver=WeightAnnealing(flips=20_000)).fit(
+        X[:300], y[:300]
+    )
+    assert regressor.score(X[300:], y[300:]) > 0.2
+    constant = QNNRegressor(solver=QUICK).fit(X[:40], np.full(40, 7.0))
+    np.testing.assert_allclose(constant.predict(X[:5]), 7.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "data", "message"),
+    [
+        ({"levels": None}, (np.array([[0.5], [1.0]]), [0, 1]), "not an integer"),
+        ({}, (np.array([[0.5], [1.0]]), [1, 1]), "1 class"),
+        ({"random_state": 1, "solver": object()}, (np.eye(2), [0, 1]), "takes no 'seed'"),
+        ({"activation": "sgn"}, (np.eye(2), [0, 1]), "Did you mean 'sign'"),
+    ],
+)
+def test_refused(options: dict, data: tuple, message: str) -> None:
+    with pytest.raises(QnnError, match=message):
+        QNNClassifier(**options).fit(*data)
+
+
+def test_a_warm_start_needs_a_solver_that_takes_one(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = cancer[0][:40], cancer[1][:40]
+    classifier = QNNClassifier(solver=RandomFeatures(draws=2), warm_start=True).fit(X, y)
+    with pytest.raises(QnnError, match=r"RandomFeatures takes no 'start', which warm_start needs"):
+        classifier.fit(X, y)
