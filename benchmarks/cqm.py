@@ -251,9 +251,9 @@ def main() -> None:
     budget = Budget(calls=20, seconds=1.0) if options.quick else Budget()
     started = time.perf_counter()
     chosen = {name: method for name, method in METHODS.items() if begins(name, options.only)}
-    cases = [
+    cases = [  # by seed, so that all families have been seen when a long run is stopped
         case
-        for case in instances(options.qaplib, seeds, options.quick)
+        for case in sorted(instances(options.qaplib, seeds, options.quick), key=lambda c: c[2])
         if begins(case[0], options.families) or begins(case[1], options.families)
     ]
     if not cases:

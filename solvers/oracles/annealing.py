@@ -27,8 +27,9 @@ NEGLIGIBLE = 1e-9
 STIFF = 0.95
 """The hot end moves this share of the spins; the few stiffer ones follow what they are tied to."""
 
-LONG = 2**24
-"""From so many proposed flips on a call is shared among threads without being told so."""
+SHORT, LONG = 2**22, 2**24
+"""A call of at most so many proposed flips, about 20 ms, needs no thread to be stopped; one of at
+least so many is shared among threads without being told so."""
 
 DECADES = 3.0
 """The schedule ends this many powers of ten below its start."""
@@ -274,16 +275,19 @@ class Annealer:
         spins: BitArray,
         seed: np.random.SeedSequence,
     ) -> None:
-        """Anneal the spins in place, on threads of their own so that Ctrl-C is heard."""
+        """Anneal the spins in place; a long call on threads of its own, so that Ctrl-C is heard."""
         numbers = seed.generate_state(len(spins), np.uint64) | np.uint64(1)  # zero would stay zero
         stop = np.zeros(1, dtype=np.bool_)
 
         def run(part: slice) -> None:
             anneal(h, around.starts, around.others, J, betas, numbers[part], spins[part], stop)
 
-        threads = self.threads or 1
-        if self.threads is None and spins.size * self.sweeps >= LONG:
+        proposals, threads = spins.size * self.sweeps, self.threads or 1
+        if self.threads is None and proposals >= LONG:
             threads = min(os.cpu_count() or 1, len(spins))
+        if threads == 1 and proposals <= SHORT:
+            run(slice(None))
+            return
         ends = np.linspace(0, len(spins), threads + 1).astype(int)
         with ThreadPoolExecutor(threads) as pool:
             try:
