@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=200)
     parser.add_argument("--bits", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=3600, help="Stop and report after these.")
     parser.add_argument("--no-repair", action="store_true", help="What the oracle finds alone.")
     parser.add_argument("--show", type=int, default=0, help="Print this many models that failed.")
     asked = parser.parse_args()
@@ -58,7 +59,7 @@ def main() -> None:
     )
     @given(cqms(min_variables=3, max_variables=5, min_rows=1, max_rows=4))
     def solve(cqm: dimod.ConstrainedQuadraticModel) -> None:
-        if len(seen) >= asked.models:
+        if len(seen) >= asked.models or time.perf_counter() - started > asked.seconds:
             return
         with cqm.to_file() as file:
             key = file.read()
