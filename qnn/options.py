@@ -17,7 +17,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 SOLVER_NAMES = (
     "qcgd, qcgd-cold, penalty, random, annealing, restricted, hedging, "
-    "straight-through, random-features, explicit, manifold, rounding, rounding-qubo, exact"
+    "straight-through, random-features, explicit, manifold, rmda, svi, "
+    "rounding, rounding-qubo, exact"
 )
 """What ``--help`` lists; the table itself is ``qnn.training.SOLVERS``, not loaded for help."""
 

@@ -17,10 +17,12 @@ from qnn.datasets import Dataset, load
 from qnn.safeguards import check_no_safeguards, safeguarded
 from solvers import (
     QCGD,
+    RMDA,
     ExactSolver,
     ExplicitSoftmax,
     LargeNeighborhoodSearch,
     ManifoldNetwork,
+    MonotoneVI,
     PenaltyMethod,
     ProgressiveHedging,
     RandomFeatures,
@@ -181,6 +183,8 @@ SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
         "random-features": lambda s: RandomFeatures(**s.common),
         "explicit": lambda s: ExplicitSoftmax(**s.common),
         "manifold": lambda s: ManifoldNetwork(**s.common),
+        "rmda": lambda s: RMDA(**s.common),
+        "svi": lambda s: MonotoneVI(**s.common),
         "rounding": lambda s: Rounding(**s.common),
         "rounding-qubo": lambda s: Rounding("qubo", **s.common),
         "exact": lambda s: ExactSolver(encoding=s.encoding, **s.common),
