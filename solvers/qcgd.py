@@ -189,6 +189,9 @@ class QCGD:
             - ``bits``, ``bits_after_presolve``, ``rows_after_presolve`` and
               ``products_after_presolve``; ``num_variables`` and ``couplers`` of the QUBO, slack
               bits included;
+            - ``oracle_best``: the best objective that the oracle found without repair, None if it
+              found nothing feasible; ``oracle_feasible``: the share of its reads that satisfied all
+              rows; ``repair_seconds``;
             - ``history`` of each iteration.
 
         Raises
