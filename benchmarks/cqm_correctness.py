@@ -1,6 +1,6 @@
 """QCGD over an exact oracle on random small CQMs of all kinds: how often it finds the optimum.
 
-    python benchmarks/cqm_correctness.py [--models 2000] [--iterations 200] [--bits 16]
+    python benchmarks/cqm_correctness.py [--models 2000] [--iterations 200] [--json FILE]
 
 The models come from tests/cqms.py: bits, spins, integers and one-hots; linear, quadratic and soft
 rows; whole, fractional and irregular coefficients.  dimod.ExactCQMSolver judges what is feasible
@@ -11,6 +11,7 @@ exact oracle and is drawn anew.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import time
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=3600, help="Stop and report after these.")
     parser.add_argument("--no-repair", action="store_true", help="What the oracle finds alone.")
+    parser.add_argument("--json", type=Path, help="Write all figures to this file.")
     parser.add_argument("--show", type=int, default=0, help="Print this many models that failed.")
     asked = parser.parse_args()
     oracle = ExactOracle(max_variables=asked.bits)
@@ -93,6 +95,9 @@ def main() -> None:
     print(f"right: {100 * right / len(seen):.2f} %")
     for outcome, cqm in failed[: asked.show]:
         print(f"\n{outcome}\n{cqm}")
+    if asked.json is not None:
+        figures = {"outcomes": counts, "calls": calls, "bits": bits, "seconds": seconds}
+        asked.json.write_text(json.dumps({**figures, "right": right / len(seen)}, indent=1))
 
 
 if __name__ == "__main__":
