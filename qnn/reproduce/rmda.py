@@ -32,9 +32,9 @@ INPUTS = 64
 """Inputs before some are left out."""
 
 LOW_BITS = {
-    "RMDA, to the levels": RMDA(batch=20),
-    "RMDA, group lasso": RMDA("group-lasso", 1e-3, batch=20),
-    "ProxSGD, to the levels": ProxSGD(batch=20),
+    "RMDA, to the levels": RMDA(),
+    "RMDA, group lasso": RMDA("group-lasso", 1e-3),
+    "ProxSGD, to the levels": ProxSGD(),
     "gradients, rounded": Rounding(weights=RealTraining()),
     "straight-through": StraightThrough(),
 }
@@ -257,7 +257,7 @@ class _Trace:
         kept, selection = np.arange(INPUTS), 0.0
         if most < INPUTS:
             started = time.perf_counter()
-            kept = select_inputs(problem, most, RMDA(rate=3.0, batch=20, seed=seed))
+            kept = select_inputs(problem, most, RMDA(rate=3.0, seed=seed))
             selection = time.perf_counter() - started
             problem = with_inputs(problem, kept)
         steps: list[tuple[float, float]] = []

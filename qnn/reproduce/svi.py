@@ -59,11 +59,11 @@ PROBIT_STEPS = {False: (100, 300, 1000, 3000, 10_000), True: (100, 300, 1000, 30
 
 
 LOW_BITS = {
-    "SVI full": MonotoneVI(batch=20, draws=2),
-    "SVI small": MonotoneVI("small", batch=20, draws=2),
-    "SVI, last layer alone": MonotoneVI("last", batch=20, draws=2),
-    "SVI 20 epochs, then gradients": MonotoneVI(warm=20, batch=20, draws=2),
-    "gradients": MonotoneVI("gradient", batch=20, draws=2),
+    "SVI full": MonotoneVI(draws=2),
+    "SVI small": MonotoneVI("small", draws=2),
+    "SVI, last layer alone": MonotoneVI("last", draws=2),
+    "SVI 20 epochs, then gradients": MonotoneVI(warm=20, draws=2),
+    "gradients": MonotoneVI("gradient", draws=2),
     "straight-through": StraightThrough(),
 }
 """What is compared on the low-bit network; the first five train real weights and round them."""

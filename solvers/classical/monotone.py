@@ -38,11 +38,11 @@ FloatArray = npt.NDArray[np.float64]
 
 OPTIMIZERS = ["momentum", "adam"]
 
-RATE = 0.15
-"""Learning rate of ``fit``: the paper's."""
+RATE, BATCH = 0.15, 100
+"""Of ``fit``: the paper's."""
 
-RATES = (0.01, 0.03, 0.1)
-"""Learning rates that ``solve`` tries for each network."""
+RATES, SMALL_BATCH = (0.01, 0.03, 0.1), 20
+"""Of ``solve``, which tries all these learning rates for each network."""
 
 MOMENTUM = 0.9
 
@@ -73,8 +73,8 @@ class MonotoneVI:
         Strong monotonicity: steps of 1 / (kappa (t + 1)), with no momentum, instead of the rate.
     epochs : int
         Passes over the data.
-    batch : int
-        Samples of a step.
+    batch : int, optional
+        Samples of a step; None is 100 in ``fit`` and 20 in ``solve``.
     rounding : {"nearest", "greedy", "qubo"}
         How ``solve`` puts the weights on levels, see :class:`solvers.Rounding`.
     draws : int or None
@@ -105,7 +105,7 @@ class MonotoneVI:
     rate: float | None = None
     kappa: float | None = None
     epochs: int = 100
-    batch: int = 100
+    batch: int | None = None
     rounding: str = "greedy"
     draws: int | None = 4
     seed: int = 0
@@ -122,8 +122,9 @@ class MonotoneVI:
             value = getattr(self, name)
             if value is not None and not 0 < value < np.inf:
                 raise InvalidInputError(f"{name}={value!r}: expected a positive number or None")
-        for name in ("epochs", "batch"):
-            check_whole(name, getattr(self, name))
+        check_whole("epochs", self.epochs)
+        if self.batch is not None:
+            check_whole("batch", self.batch)
         check_whole("frozen", self.frozen, least=0)
         if self.warm is not None:
             check_whole("warm", self.warm, least=0)
@@ -156,13 +157,15 @@ class MonotoneVI:
             )
         objective = NetworkObjective(network, np.asarray(X), np.asarray(Y))
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
-        self._train(objective, RATE if self.rate is None else self.rate, rng, watch)
+        rate = RATE if self.rate is None else self.rate
+        self._train(objective, rate, self.batch or BATCH, rng, watch)
         return network
 
     def _train(
         self,
         objective: NetworkObjective,
         rate: float,
+        batch: int,
         rng: np.random.Generator,
         watch: Watch | None = None,
     ) -> None:
@@ -171,7 +174,7 @@ class MonotoneVI:
         for epoch in range(1, self.epochs + 1):
             if self.warm is not None and epoch > self.warm:
                 objective.rule = "gradient"
-            one_epoch(objective, stepper, self.batch, rng)
+            one_epoch(objective, stepper, batch, rng)
             if watch is not None:
                 watch(epoch)
 
@@ -196,7 +199,7 @@ class MonotoneVI:
         """Real weights of the problem's network in units of its levels, thresholds last."""
 
         def train(twin: Twin, rate: float, order: np.random.Generator) -> None:
-            self._train(twin, rate, order)
+            self._train(twin, rate, self.batch or SMALL_BATCH, order)
 
         return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train)
 

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
-STRENGTH, RATE = 1e-3, 0.1
+STRENGTH, RATE, BATCH = 1e-3, 0.1, 128
 """Of ``fit``: the paper's."""
 
-LEVELS_STRENGTH, RATES = 0.03, (1.0, 3.0, 10.0)
+LEVELS_STRENGTH, RATES, SMALL_BATCH = 0.03, (1.0, 3.0, 10.0), 20
 """Of ``solve``, which tries all these learning rates for each network."""
 
 MILESTONES = (0.2, 0.4, 0.6, 0.8)
@@ -65,7 +65,7 @@ class _Regularized(ABC):
     rate: float | None = None
     epochs: int = 100
     milestones: Sequence[float] = MILESTONES
-    batch: int = 128
+    batch: int | None = None
     rounding: str = "greedy"
     draws: int | None = 4
     seed: int = 0
@@ -82,7 +82,8 @@ class _Regularized(ABC):
         if self.rate is not None and not 0 < self.rate < np.inf:
             raise InvalidInputError(f"rate={self.rate!r}: expected a positive number or None")
         check_whole("epochs", self.epochs)
-        check_whole("batch", self.batch)
+        if self.batch is not None:
+            check_whole("batch", self.batch)
         shares = [0.0, *self.milestones, 1.0]
         if sorted(set(shares)) != shares:
             raise InvalidInputError(
@@ -123,13 +124,15 @@ class _Regularized(ABC):
             regularizer = REGULARIZERS[regularizer]()
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         penalty = (regularizer, STRENGTH if self.strength is None else self.strength)
-        return self._fit(objective, penalty, RATE if self.rate is None else self.rate, rng, watch)
+        rate = RATE if self.rate is None else self.rate
+        return self._fit(objective, penalty, rate, self.batch or BATCH, rng, watch)
 
     def _fit(
         self,
         objective: Objective,
         penalty: Penalty,
         rate: float,
+        batch: int,
         rng: np.random.Generator,
         watch: Watch | None = None,
     ) -> History:
@@ -141,7 +144,7 @@ class _Regularized(ABC):
             if epoch in ends:
                 stepper.restart(stepper.rate * FALL)
             self._prepare(stepper, epoch, ends[-1] if ends else 0)
-            one_epoch(objective, stepper, self.batch, rng)
+            one_epoch(objective, stepper, batch, rng)
             answer = stepper.answer()
             pattern = _pattern(regularizer, answer)
             history.record(
@@ -180,7 +183,7 @@ class _Regularized(ABC):
         penalty = self._penalty(problem)
 
         def train(twin: Twin, rate: float, order: np.random.Generator) -> None:
-            self._fit(twin, penalty, rate, order)
+            self._fit(twin, penalty, rate, self.batch or SMALL_BATCH, order)
 
         return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train)
 
@@ -231,8 +234,8 @@ class RMDA(_Regularized):
         Passes over the data.
     milestones : sequence of float
         Ends of stages, as shares of the epochs; at each the learning rate falls to a tenth.
-    batch : int
-        Samples of a step.
+    batch : int, optional
+        Samples of a step; None is 128 in ``fit`` and 20 in ``solve``.
     inertia : float
         c of all stages but the last, where it grows to 1, as the square root of the epochs.
     rounding : {"nearest", "greedy", "qubo"}

@@ -56,7 +56,7 @@ def select_inputs(problem: TrainingProblem, most: int, method: RMDA | None = Non
     [4]
     """
     check_whole("most", most, most=problem.network.widths[0])
-    method = method or RMDA(batch=20)
+    method = method or RMDA()
     strength = STRENGTH if method.strength is None else max(method.strength, 1e-12)
     order = kept = np.arange(problem.network.widths[0])
     for _ in range(TRIES):
