@@ -36,9 +36,6 @@ FILE = "checkpoint.npz"
 LAYOUT = 2
 """Version of what the solvers put in; raised when one of them puts in something else."""
 
-READABLE = (1, LAYOUT)
-"""Versions that are understood; 1 has a shorter ledger."""
-
 EVERY = 10.0
 """Default seconds between two checkpoints."""
 
@@ -209,7 +206,7 @@ class Checkpoint:
         return self.understood(lambda: self._unpacked(content, arrays))
 
     def _unpacked(self, content: dict[str, Any], arrays: dict[str, Array]) -> dict[str, Any]:
-        if content["layout"] not in READABLE:
+        if content["layout"] != LAYOUT:
             raise FileFormatError(
                 f"{str(self.path)!r} was written by another release (layout {content['layout']}, "
                 f"here {LAYOUT}): go on with that one, or begin anew in another folder"

@@ -16,7 +16,7 @@ from formulations.errors import (
     UnusableAnswerError,
 )
 from solvers.oracles.base import QUBO, BitArray, Samples
-from solvers.oracles.ledger import Ledger
+from solvers.oracles.ledger import Ledger, amount
 from solvers.oracles.secrets import redacted, without_secrets
 from solvers.oracles.wrapper import Transparent
 
@@ -92,7 +92,8 @@ def checked(qubo: QUBO, samples: Samples) -> Samples:
     """The samples, if they are an answer to ``qubo``, in order and with energies that are true.
 
     Reads whose energy is missing (NaN) get it here, reads in another order are sorted, and a claim
-    that either contradicts, to have proven a minimum, is withdrawn.
+    that either contradicts, to have proven a minimum, is withdrawn.  Seconds that are none count
+    as zero.
 
     Raises
     ------
@@ -138,9 +139,8 @@ def checked(qubo: QUBO, samples: Samples) -> Samples:
         exact = samples.exact and bool(first) and not missing.any()
         samples = replace(samples, exact=exact)
         x, told = x[order], energies[order]
-    if x is samples.x and told is samples.energies:
-        return samples
-    return replace(samples, x=x, energies=told)
+    seconds, info = amount(samples.seconds), samples.info if isinstance(samples.info, dict) else {}
+    return replace(samples, x=x, energies=told, seconds=seconds, info=info)
 
 
 def _unusable(answer: object, why: str) -> UnusableAnswerError:

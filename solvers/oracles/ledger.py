@@ -63,7 +63,7 @@ class Ledger:
         self.calls += 1
         self.reads += len(samples.x)
         self._book(samples)
-        self.ours += max(0.0, elapsed - _amount(samples.seconds))
+        self.ours += max(0.0, elapsed - amount(samples.seconds))
 
     def fail(self, error: BaseException) -> None:
         """Book a call without a usable answer, and what it cost if there was an answer."""
@@ -72,17 +72,17 @@ class Ledger:
             self._book(error.answer)
 
     def _book(self, samples: Samples) -> None:
-        seconds = _amount(samples.seconds)
+        seconds = amount(samples.seconds)
         info = samples.info if isinstance(samples.info, Mapping) else {}
         timing = info.get("timing")
         if not isinstance(timing, Mapping) or not any(kind in timing for kind in KINDS):
             timing = {"sampling": seconds}
         self.seconds += seconds
-        self.sampling += _amount(timing.get("sampling"))
-        self.programming += _amount(timing.get("programming"))
-        self.waiting += _amount(timing.get("waiting"))
-        self.charged += _amount(info.get("charged"))
-        self.retries += int(_amount(info.get("retries")))
+        self.sampling += amount(timing.get("sampling"))
+        self.programming += amount(timing.get("programming"))
+        self.waiting += amount(timing.get("waiting"))
+        self.charged += amount(info.get("charged"))
+        self.retries += int(amount(info.get("retries")))
 
     def add(self, other: Ledger) -> None:
         """Take in what another run cost."""
@@ -95,7 +95,7 @@ class Ledger:
             setattr(self, item.name, max(getattr(self, item.name), getattr(other, item.name)))
 
 
-def _amount(value: Any) -> float:
+def amount(value: Any) -> float:
     """A number that may be added up; 0 for anything else that an oracle reports."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if number and isfinite(value) and value >= 0 else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -366,6 +367,14 @@ def test_a_newer_or_foreign_file_is_refused(
         file.writestr("something", "else")
     with pytest.raises(FileFormatError, match="manifest"):
         solver.solve(noise())
+
+
+def test_what_an_older_release_wrote_is_refused_by_name(tmp_path: Path) -> None:
+    """Layout 1 knows less of a run than is needed to go on."""
+    shutil.copy(ROOT / "tests" / "fixtures" / "checkpoint-v1.npz", tmp_path / FILE)
+    problem = TrainingProblem(Network.dense([2, 1]), [[1, -1], [1, 1]], [1, -1])
+    with pytest.raises(FileFormatError, match=r"another release \(layout 1, here 2\)"):
+        WeightAnnealing(flips=40, checkpoint=tmp_path).solve(problem)
 
 
 def test_a_folder_that_cannot_be_used_is_refused_before_work_begins(tmp_path: Path) -> None:
