@@ -5,7 +5,7 @@ Weights of one axis (thresholds) are never regularised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 
 
 class Stepper(Protocol):
-    """Changes weights in place; what it keeps can be put in a checkpoint."""
+    """Changes weights in place."""
 
     rate: float
 
@@ -33,19 +33,9 @@ class Stepper(Protocol):
         """The weights to be used: as a rule those that are stepped."""
         ...
 
-    def snapshot(self) -> Mapping[str, Any]:
-        """All that steps change, the weights included."""
-        ...
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
-        ...
-
-
-class _Kept:
-    """Weights, a learning rate, and arrays of their shapes that steps change."""
-
-    KEPT: tuple[str, ...] = ()
+class _Stepped:
+    """Weights, a learning rate, and room for what a step computes."""
 
     def __init__(self, weights: Sequence[Array], rate: float) -> None:
         self.weights, self.rate = list(weights), rate
@@ -62,19 +52,8 @@ class _Kept:
         """The weights themselves."""
         return self.weights
 
-    def snapshot(self) -> Mapping[str, Any]:
-        """All that steps change."""
-        return {name: getattr(self, name) for name in ("weights", "rate", *self.KEPT)}
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot; the arrays of the weights stay the same objects."""
-        for own, saved in zip(self.weights, snapshot["weights"], strict=True):
-            own[...] = saved
-        for name in ("rate", *self.KEPT):
-            setattr(self, name, snapshot[name])
-
-
-class Momentum(_Kept):
+class Momentum(_Stepped):
     """v = momentum v + G; W -= rate v [Polyak 1964].
 
     Examples
@@ -86,8 +65,6 @@ class Momentum(_Kept):
     >>> W.round(3).tolist()
     [-0.45]
     """
-
-    KEPT = ("velocity",)
 
     def __init__(self, weights: Sequence[Array], rate: float, momentum: float = 0.9) -> None:
         super().__init__(weights, rate)
@@ -103,10 +80,8 @@ class Momentum(_Kept):
             W -= np.multiply(v, self.rate, out=scratch)
 
 
-class Harmonic(_Kept):
+class Harmonic(_Stepped):
     """W -= scale / (t + 1) G at step t = 1, 2, ...: of a strongly monotone operator, 1 / kappa."""
-
-    KEPT = ("steps",)
 
     def __init__(self, weights: Sequence[Array], scale: float) -> None:
         super().__init__(weights, scale)
@@ -119,10 +94,9 @@ class Harmonic(_Kept):
             W -= self.rate / (self.steps + 1) * G
 
 
-class Adam(_Kept):
+class Adam(_Stepped):
     """Adam with its authors' constants [Kingma and Ba 2015]."""
 
-    KEPT = ("first", "second", "steps")
     FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
 
     def __init__(self, weights: Sequence[Array], rate: float) -> None:
@@ -141,7 +115,7 @@ class Adam(_Kept):
             W -= unbiased * first / (np.sqrt(second / (1 - self.SECOND**self.steps)) + self.TINY)
 
 
-class DualAveraging(_Kept):
+class DualAveraging(_Stepped):
     """Regularised dual averaging with momentum, RMDA [arXiv 2112.02612].
 
     With W0 the weights at the start of the stage, V = alpha = t = 0 there, each step is
@@ -164,8 +138,6 @@ class DualAveraging(_Kept):
     inertia : float
         c, which may be set between two steps.
     """
-
-    KEPT = ("start", "sums", "alpha", "steps", "inertia", "averaged")
 
     def __init__(
         self,
@@ -196,10 +168,10 @@ class DualAveraging(_Kept):
             zip(self.weights, directions, self._scratch, strict=True)
         ):
             self.sums[i] += np.multiply(G, s, out=scratch)
-            averaged = self.start[i] - np.multiply(self.sums[i], 1 / beta, out=scratch)
+            np.multiply(self.sums[i], 1 / beta, out=scratch)
+            averaged = np.subtract(self.start[i], scratch, out=self.averaged[i])
             if W.ndim > 1:
-                averaged = self.regularizer.prox(averaged, tau)
-            self.averaged[i] = averaged
+                averaged = self.averaged[i] = self.regularizer.prox(averaged, tau)
             W += np.multiply(np.subtract(averaged, W, out=scratch), self.inertia, out=scratch)
 
     def answer(self) -> list[Array]:
@@ -207,10 +179,8 @@ class DualAveraging(_Kept):
         return self.averaged
 
 
-class ProximalGradient(_Kept):
+class ProximalGradient(Momentum):
     """The rival, ProxSGD: v = momentum v + G;  W = prox_{rate strength psi}(W - rate v)."""
-
-    KEPT = ("velocity",)
 
     def __init__(
         self,
@@ -220,17 +190,12 @@ class ProximalGradient(_Kept):
         strength: float,
         momentum: float = 0.0,
     ) -> None:
-        super().__init__(weights, rate)
-        self.regularizer, self.strength, self.momentum = regularizer, strength, momentum
-        self.velocity = self._zeros()
+        super().__init__(weights, rate, momentum)
+        self.regularizer, self.strength = regularizer, strength
 
     def step(self, directions: Sequence[Array]) -> None:
         """One step."""
-        for W, v, G, scratch in zip(
-            self.weights, self.velocity, directions, self._scratch, strict=True
-        ):
-            v *= self.momentum
-            v += G
-            W -= np.multiply(v, self.rate, out=scratch)
+        super().step(directions)
+        for W in self.weights:
             if W.ndim > 1:
                 W[...] = self.regularizer.prox(W, self.rate * self.strength)

@@ -14,7 +14,7 @@ from solvers import RMDA, ProxSGD
 from solvers.classical.objectives import NetworkObjective, TorchObjective
 from solvers.classical.proximal import L1, GroupLasso, Levels, Nuclear
 from solvers.classical.real_network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
-from solvers.classical.steppers import Adam, DualAveraging, Harmonic, Momentum, ProximalGradient
+from solvers.classical.steppers import DualAveraging
 from solvers.result import Status
 from tests.formulations.problems import problems
 from tests.solvers.classical.test_monotone import noise
@@ -76,35 +76,6 @@ def test_without_a_regulariser_thresholds_and_weights_are_treated_alike() -> Non
         G = rng.normal(size=5)
         stepper.step([G[None], G])
     np.testing.assert_allclose(W[0], b)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda w: Momentum(w, 0.1),
-        lambda w: Adam(w, 0.1),
-        lambda w: Harmonic(w, 0.1),
-        lambda w: DualAveraging(w, 0.1, L1(), 0.01),
-        lambda w: ProximalGradient(w, 0.1, L1(), 0.01, 0.5),
-    ],
-)
-def test_a_snapshot_is_all_that_steps_change(make: object) -> None:
-    rng = np.random.default_rng(0)
-    directions = rng.normal(size=(6, 2, 3))
-    whole, parts = (make([np.ones((2, 3))]) for _ in range(2))
-    for G in directions:
-        whole.step([G])
-    for G in directions[:3]:
-        parts.step([G])
-    saved = {k: np.copy(v) if k == "weights" else v for k, v in parts.snapshot().items()}
-    again = make([np.zeros((2, 3))])
-    own = again.weights[0]
-    again.restore(saved)
-    for G in directions[3:]:
-        again.step([G])
-    assert again.weights[0] is own
-    np.testing.assert_array_equal(own, whole.weights[0])
-    np.testing.assert_array_equal(again.answer()[0], whole.answer()[0])
 
 
 # -- its own game ----------------------------------------------------------------------------------
