@@ -1,6 +1,6 @@
 """All solvers on one page: digits (all 45 pairs), breast cancer and wine, same bits, same budget.
 
-    python benchmarks/all_solvers.py [--seconds 1] [--seeds 10] [--quick] --json FILE [--report FILE]
+    python benchmarks/all_solvers.py [--seconds 1] [--seeds 10] [--quick] --json FILE [--report MD]
 
 Every solver trains the identical network (one-bit weights, sign units, 5 hidden, hinge loss, 100
 training samples; digits pooled to 16 inputs) from the same draw of data for as many seconds.  Those

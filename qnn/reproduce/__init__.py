@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from formulations.errors import choose
 from qnn.reproduce.explicit import explicit
+from qnn.reproduce.manifold import manifold
 from qnn.reproduce.report import Report, ReproduceOptions, Reproduction
 from qnn.reproduce.rmda import rmda
 from qnn.reproduce.svi import svi
@@ -17,6 +18,7 @@ from qnn.reproduce.svi import svi
 REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType(
     {
         "explicit": explicit,
+        "manifold": manifold,
         "rmda": rmda,
         "svi": svi,
     }

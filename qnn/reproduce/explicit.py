@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,11 +10,17 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import MultinomialNB
 
+from formulations import Network, TrainingProblem
+from qnn.datasets import load
 from qnn.reproduce.data import Split, available, split
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
 from qnn.sources import open_source
 from solvers.classical.explicit import TINY, ExplicitSoftmax, SoftmaxNetwork
 from solvers.classical.steppers import Adam
+from solvers.neighborhood import LargeNeighborhoodSearch
+from solvers.oracles import Annealer
+from solvers.oracles.base import Oracle
+from solvers.result import Progress
 
 SCALES = (1.0, 3.0, 10.0, 30.0, 100.0)
 """Values of K in the sweep."""
@@ -39,6 +46,7 @@ def explicit(options: ReproduceOptions) -> Report:
         *(_sweep(spec, data[spec]) for spec in data),
         _layer_by_layer(data),
         _warm_start(data, options),
+        _low_bits(options),
     ]
     missing = [NAMES[spec] for spec in ("mnist", "fashion") if spec not in data]
     return Report(
@@ -221,3 +229,78 @@ def _best_descent(
                 entropy = network.cross_entropy(data.X_train, data.y_train)
                 best[step] = min(best[step], (entropy, _accuracy(network, data)))
     return {0: _accuracy(start, data), **{steps: best[steps][1] for steps in marks}}
+
+
+# -- the game of low bits --------------------------------------------------------------------------
+
+Trace = list[tuple[float, float]]
+"""Seconds of processor time and the least loss by then."""
+
+
+def _low_bits(options: ReproduceOptions) -> Table:
+    """What the explicit solution is worth as the start of a search among low-bit weights."""
+    seeds, longer = options.seeds(10 if options.full else 3), 10 if options.full else 1
+    annealer = Annealer(reads=5, sweeps=50)
+    cases: list[tuple[str, tuple[int, ...], Oracle | None, int]] = [
+        ("digits:3,8", (16, 5, 1), None, 2000 * longer),
+        ("digits:3,8", (16, 5, 1), annealer, 60 * longer),
+        ("digits", (64, 16, 10), None, 2000 * longer),
+    ]
+    rows = []
+    for spec, widths, oracle, rounds in cases:
+        options.progress(f"restricted problems from the explicit solution, {spec}")
+        cold, warm, losses = [], [], []
+        for seed in seeds:
+            drawn = load(spec, samples=200, inputs=widths[0], seed=seed)
+            network = Network.dense(widths, bias=len(drawn.classes) > 2)
+            problem = TrainingProblem(network, drawn.X_train, drawn.y_train)
+            start = ExplicitSoftmax(seed=seed)
+            losses.append(start.solve(problem).loss)
+            search = LargeNeighborhoodSearch(oracle, rounds=1, seed=seed)
+            search.solve(problem)  # compiled before it counts
+            search = replace(search, rounds=rounds)
+            cold.append(_traced(search, problem))
+            warm.append(_traced(replace(search, start=start), problem))
+        by = "enumerated" if oracle is None else "by the annealer"
+        name = f"{spec}, {'-'.join(map(str, widths))}, {rounds:,} rounds {by}"
+        finals = [trace[-1][1] for trace in cold]
+        rows.append(Row(f"{name}: loss of the explicit solution", _median(losses), form="{:g}"))
+        for words, goals in (("that loss", losses), ("the random start's last loss", finals)):
+            rows.append(
+                Row(
+                    f"{name}: seconds to {words}",
+                    _median([_reached(t, goal) for t, goal in zip(warm, goals, strict=True)]),
+                    baseline=_median([_reached(t, g) for t, g in zip(cold, goals, strict=True)]),
+                    form="{:.3f}",
+                )
+            )
+        ends = _median([trace[-1][1] for trace in warm])
+        rows.append(Row(f"{name}: last loss", ends, baseline=_median(finals), form="{:g}"))
+    return Table(
+        "In the game of low bits: restricted problems that start from the explicit solution",
+        rows,
+        "The start is the best of ten explicit solutions, and its time counts; baseline: random "
+        "weights. One bit a weight, hinge loss, N = 200; seconds of processor time; medians over "
+        f"{len(seeds)} draws, inf where not reached.",
+    )
+
+
+def _traced(search: LargeNeighborhoodSearch, problem: TrainingProblem) -> Trace:
+    """Least losses of a search by the processor time that it took, its start included."""
+    trace: Trace = []
+    began = time.process_time()
+
+    def keep(progress: Progress) -> None:
+        trace.append((time.process_time() - began, progress.loss))
+
+    replace(search, callbacks=(keep,)).solve(problem)
+    return trace
+
+
+def _reached(trace: Trace, loss: float) -> float:
+    """Seconds until a loss was reached; infinite if it was not."""
+    return next((seconds for seconds, least in trace if least <= loss), float("inf"))
+
+
+def _median(values: Sequence[float]) -> float:
+    return float(np.median(values))
