@@ -258,6 +258,7 @@ def main() -> None:
     ]
     if not cases:
         parser.error("no instances: QAP needs --qaplib")
+    QCGD(iterations=2).sample_cqm(FAMILIES["set packing"](0))  # what is compiled or loaded once
     options.folder.mkdir(parents=True, exist_ok=True)
     outcomes: list[Outcome] = []
     for more in measure(cases, budget, chosen):  # what there is stays, if this is stopped
