@@ -30,8 +30,8 @@ REMARKS = (
     "one, so that beyond 10,000 samples most are below the clip, the hidden targets become "
     "constant and the network guesses. Where exactly depends on the width. The mended form "
     "rescales each row into [0.05, 0.95] instead.",
-    "With two classes the target that is carried back to a hidden unit has two values, one a class, "
-    "so that all units of the layer learn the same rule: wider layers add nothing.",
+    "With two classes the target that is carried back to a hidden unit has two values, one for "
+    "each class, so that all units of the layer learn the same rule: wider layers add nothing.",
     "att40 and umist are not to be had here; their figures (93.3 and 96.1, ridge 91.7 and 95.4) "
     "are not measured again.",
 )
@@ -138,7 +138,7 @@ def _table(
 def _many_samples(options: ReproduceOptions) -> Table:
     """Fashion-MNIST with more and more samples, either side of 10,000."""
     data = split("fashion", options)
-    sizes = (5_000, 9_000, 11_000, 13_000, 16_000, 20_000)
+    sizes: tuple[int, ...] = (5_000, 9_000, 11_000, 13_000, 16_000, 20_000)
     if options.full:
         sizes = (*sizes, 40_000, 60_000)
     shapes: list[tuple[int, ...]] = [(100,), (100, 100)]

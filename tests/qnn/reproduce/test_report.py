@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from formulations.errors import InvalidInputError
+from qnn.cli import cli
 from qnn.output import to_json
 from qnn.reproduce import Report, ReproduceOptions, reproduce
 from qnn.reproduce.data import available, split
@@ -84,6 +86,30 @@ def test_of_several_folders_the_one_with_most_samples_is_taken(tmp_path: Path) -
     folders = [str(tmp_path / name) for name in ("nowhere", "few", "many")]
     parts = split("mnist", ReproduceOptions(data_dirs=folders), test_share=1 / 3)
     assert (len(parts.X_train), len(parts.X_test), parts.num_classes) == (6, 3, 2)
+
+
+def test_the_command_prints_and_writes_every_figure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[ReproduceOptions] = []
+
+    def made_up(options: ReproduceOptions) -> Report:
+        options.progress("something")
+        asked.append(options)
+        return REPORT
+
+    monkeypatch.setattr("qnn.reproduce.REPRODUCTIONS", {"made-up": made_up})
+    page, values = tmp_path / "page.md", tmp_path / "values.json"
+    words = ["reproduce", "made-up", "--full", "--seed", "3", "--data-dir", "a", "--data-dir", "b"]
+    result = CliRunner().invoke(cli, [*words, "--report", str(page), "--json", str(values)])
+    assert result.exit_code == 0, result.output
+    assert (asked[0].full, asked[0].seed, tuple(asked[0].data_dirs)) == (True, 3, ("a", "b"))
+    assert "-1.00" in result.output
+    assert "The baseline is frozen." in result.output
+    assert "| a | 2.00 % | 1.00 % | -1.00 | paper |" in page.read_text()
+    assert json.loads(values.read_text())["tables"][0]["rows"][0]["ours"] == 1.0
+    alone = CliRunner().invoke(cli, ["reproduce", "made-up", "--json", "-"])
+    assert json.loads(alone.stdout)["name"] == "made-up"
 
 
 def test_missing_data_say_what_to_do(tmp_path: Path) -> None:

@@ -73,6 +73,14 @@ def test_the_released_squashing_is_constant_beyond_ten_thousand_samples() -> Non
     assert rescaled_rows(many).max() == pytest.approx(0.95)
 
 
+def test_with_two_classes_all_hidden_units_learn_one_rule() -> None:
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(300, 6))
+    network = ManifoldNetwork([5], epochs=2).fit(X, (X[:, 0] + X[:, 1] > 0).astype(int))
+    z = network.hidden[0](X.T)
+    assert np.abs(np.corrcoef(z)) == pytest.approx(np.ones((5, 5)), abs=1e-6)
+
+
 def clusters(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 4, n)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qnn.reproduce import ReproduceOptions
+from qnn.reproduce.data import split
+from qnn.reproduce.explicit import _best_descent, _digits, _same_as_naive_bayes, _unit
+from qnn.reproduce.manifold import _accuracies, _ridge_accuracy, waveform
+from solvers import ExplicitSoftmax
+
+
+def test_digits_without_iteration_are_found_again() -> None:
+    rows = [row for row in _digits(ReproduceOptions()) if row.published is not None]
+    assert [row.published for row in rows] == [82.0, 90.4]
+    assert all(abs(row.difference or 0.0) < 0.3 for row in rows)
+
+
+def test_predictions_are_those_of_naive_bayes(shared_data: Path) -> None:
+    options = ReproduceOptions(data_dirs=[str(shared_data)])
+    data = {spec: _unit(split(spec, options)) for spec in ("mnist", "digits")}
+    assert all(row.ours == 100.0 for row in _same_as_naive_bayes(data).rows)
+    mnist = data["mnist"]
+    network = ExplicitSoftmax(1.0).fit(mnist.X_train, mnist.y_train)
+    assert np.mean(network.predict(mnist.X_test) == mnist.y_test) == pytest.approx(0.82, abs=0.02)
+
+
+def test_a_few_steps_improve_the_explicit_solution() -> None:
+    data = _unit(split("digits", ReproduceOptions()))
+    start = ExplicitSoftmax(10.0, hidden=[5]).fit(data.X_train, data.y_train)
+    after = _best_descent(start, data, (50,), seed=0)
+    assert list(after) == [0, 50]
+    assert after[50] > after[0] + 5
+
+
+def test_waves_are_mixtures_of_two_triangles() -> None:
+    X, y = waveform(30_000, 2, np.random.default_rng(0))
+    first = X[y == 0].mean(axis=0)  # half of the triangles at 11 and at 15
+    assert X.shape == (30_000, 23)
+    assert first[[10, 14, 6]] == pytest.approx([4.0, 4.0, 1.0], abs=0.1)
+    assert X[:, 21:].mean() == pytest.approx(0.0, abs=0.05)
+
+
+def test_waves_and_digits_are_learnt() -> None:
+    X, y = waveform(3000, 0, np.random.default_rng(1))
+    digits = split("digits", ReproduceOptions())
+    wave = type(digits)("waveform", X[:2000], y[:2000], X[2000:], y[2000:])
+    assert _ridge_accuracy(wave) > 80
+    reached = _accuracies(wave, (10,), "rescaled", 0, 3)
+    assert len(reached) == 3
+    assert reached[-1] > 80
