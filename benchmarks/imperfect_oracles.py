@@ -34,7 +34,7 @@ from solvers.targets import ModelTarget
 
 BITS, ROWS = 15, 3
 ORACLES: dict[str, Callable[[], Oracle]] = {
-    "exact": ExactOracle,
+    "exact": lambda: Success(ExactOracle(), 1.0),  # proves nothing: a proof would end the run
     "annealed": lambda: Annealer(reads=5, sweeps=50),
     "noise 0.0001": lambda: Noise(ExactOracle(), 1e-4),
     "noise 0.001": lambda: Noise(ExactOracle(), 1e-3),
@@ -76,20 +76,19 @@ def descent(model: QCBO, least: float, oracle: Oracle, T: int, beta0: float) -> 
         mean += 2.0 / (t + 1.0) * (value - mean)
         errors[t - 1] = abs(mean - least) / max(1.0, abs(least))
     norms = [run.history[f"residual_{kind}"] for kind in ("mean", "square", "product")]
-    residual = np.sqrt(sum(norm**2 for norm in norms))
-    fill = (T - len(errors), "edge")  # a proven optimum ends a run
     return {
-        "error": np.pad(errors, (0, fill[0]), fill[1]),
-        "residual": np.pad(residual, (0, fill[0]), fill[1]),
+        "error": errors,
+        "residual": np.sqrt(sum(norm**2 for norm in norms)),
         "met": bool(run.incumbent.loss <= least + 1e-6),
-        "ended": len(errors),
     }
 
 
 def slope(curve: np.ndarray) -> float:
     """Exponent a of a fit C T^a from T = 10 on."""
     t = np.arange(1, len(curve) + 1)
-    late = (t >= 10) & (curve > 0)
+    late = (t >= 10) & (curve > 1e-9)
+    if np.count_nonzero(late) < 2:
+        return float("nan")  # it is zero
     return float(np.polyfit(np.log(t[late]), np.log(curve[late]), 1)[0])
 
 
@@ -106,7 +105,9 @@ def measured(draws: int, T: int) -> dict[str, Any]:
     by_beta0 = {
         beta0: sum(descent(m, least, ExactOracle(), T, beta0)["met"] for m, least in models)
         for beta0 in CLAIMED_BETA0
+        if beta0 != 1.0
     }
+    by_beta0[1.0] = optima["exact"]
     return {"draws": draws, "T": T, "curves": curves, "optima": optima, "by_beta0": by_beta0}
 
 
@@ -186,8 +187,8 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--draws", type=int, default=20)
-    parser.add_argument("--iterations", type=int, default=100)
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--iterations", type=int, default=200)
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()

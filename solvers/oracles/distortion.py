@@ -18,6 +18,7 @@ import numpy as np
 
 from formulations.errors import InvalidInputError
 from solvers.options import check_whole
+from solvers.oracles.answers import check_finite
 from solvers.oracles.base import QUBO, BitArray, FloatArray, Samples
 from solvers.oracles.wrapper import Wrapper, rescored
 
@@ -34,15 +35,11 @@ class Distorted(Wrapper):
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
         """Samples of the distorted QUBO, by the energies of the one that was sent."""
+        check_finite(qubo)
         own, inner = seed.spawn(2)
         J = qubo.couplings / 4.0
         h = qubo.linear / 2.0 + _at_both_ends(qubo, J)
         largest = float(max(np.abs(h).max(initial=0.0), np.abs(J).max(initial=0.0)))
-        if not np.isfinite(largest):
-            raise InvalidInputError(
-                "the QUBO has coefficients that are not finite: check the model's numbers and the "
-                "penalty weights"
-            )
         h, J = self.distorted(h, J, largest, np.random.default_rng(own))
         held = replace(qubo, linear=2.0 * (h - _at_both_ends(qubo, J)), couplings=4.0 * J)
         return rescored(qubo, self.ask(held, states, inner))
