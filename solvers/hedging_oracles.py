@@ -197,6 +197,11 @@ class QcgdBlocks:
     points: int = 4
 
     @property
+    def oracle(self) -> Oracle | None:
+        """Whom the solver asks."""
+        return self.solver.oracle
+
+    @property
     def certifies(self) -> bool:
         """An exact oracle's bounds are taken where they come, but not asked for."""
         return False
