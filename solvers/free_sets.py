@@ -59,6 +59,28 @@ class WeightTable:
         return table
 
 
+@dataclass(frozen=True)
+class Draw:
+    """What blocks of weights are drawn from, and how.
+
+    Parameters
+    ----------
+    weights : WeightTable
+    guide : ndarray of float64, shape (K,)
+        How much the training loss would gain, to first order, from moving each weight; for
+        policies that are guided.
+    count, size : int
+        Number of blocks B, and most weights of one S.
+    rng : numpy.random.Generator
+    """
+
+    weights: WeightTable
+    guide: FloatArray
+    count: int
+    size: int
+    rng: np.random.Generator
+
+
 class Policy(Protocol):
     """Draws blocks of weights."""
 
@@ -72,19 +94,8 @@ class Policy(Protocol):
         """Whether it reads ``guide``."""
         ...
 
-    def blocks(
-        self,
-        weights: WeightTable,
-        guide: FloatArray,
-        count: int,
-        size: int,
-        rng: np.random.Generator,
-    ) -> IntArray:
-        """Blocks of at most ``size`` weights, shape (count, size), -1 where one is shorter.
-
-        ``guide`` (K,) is how much the training loss would gain, to first order, from moving each
-        weight; policies that need none ignore it.
-        """
+    def blocks(self, draw: Draw) -> IntArray:
+        """Blocks of distinct weights, shape (B, S), -1 where one is shorter."""
         ...
 
 
@@ -117,16 +128,9 @@ class RandomWeights:
     name: str = "random"
     guided: bool = False
 
-    def blocks(
-        self,
-        weights: WeightTable,
-        guide: FloatArray,
-        count: int,
-        size: int,
-        rng: np.random.Generator,
-    ) -> IntArray:
+    def blocks(self, draw: Draw) -> IntArray:
         """See :class:`Policy`."""
-        return _without_repeats(rng.integers(0, len(weights), (count, size)))
+        return _without_repeats(draw.rng.integers(0, len(draw.weights), (draw.count, draw.size)))
 
 
 @dataclass(frozen=True)
@@ -136,16 +140,11 @@ class OneUnit:
     name: str = "one-unit"
     guided: bool = False
 
-    def blocks(
-        self,
-        weights: WeightTable,
-        guide: FloatArray,
-        count: int,
-        size: int,
-        rng: np.random.Generator,
-    ) -> IntArray:
+    def blocks(self, draw: Draw) -> IntArray:
         """See :class:`Policy`."""
-        return _subsets(weights.units[rng.integers(0, len(weights.units), count)], size, rng)
+        units = draw.weights.units
+        chosen = draw.rng.integers(0, len(units), draw.count)
+        return _subsets(units[chosen], draw.size, draw.rng)
 
 
 @dataclass(frozen=True)
@@ -155,19 +154,12 @@ class TwoUnits:
     name: str = "two-units"
     guided: bool = False
 
-    def blocks(
-        self,
-        weights: WeightTable,
-        guide: FloatArray,
-        count: int,
-        size: int,
-        rng: np.random.Generator,
-    ) -> IntArray:
+    def blocks(self, draw: Draw) -> IntArray:
         """See :class:`Policy`."""
-        units = weights.units
-        pairs = rng.integers(0, len(units), (2, count))
+        units = draw.weights.units
+        pairs = draw.rng.integers(0, len(units), (2, draw.count))
         pools = np.concatenate([units[pairs[0]], units[pairs[1]]], axis=1)
-        return _subsets(_without_repeats(pools), size, rng)
+        return _subsets(_without_repeats(pools), draw.size, draw.rng)
 
 
 @dataclass(frozen=True)
@@ -180,19 +172,14 @@ class WorstSamples:
     name: str = "worst-samples"
     guided: bool = True
 
-    def blocks(
-        self,
-        weights: WeightTable,
-        guide: FloatArray,
-        count: int,
-        size: int,
-        rng: np.random.Generator,
-    ) -> IntArray:
+    def blocks(self, draw: Draw) -> IntArray:
         """See :class:`Policy`."""
+        guide = draw.guide
         spread = float(guide.std()) or 1.0
         share = np.exp((guide - guide.max()) / spread)
         reached = np.cumsum(share)
-        drawn = np.searchsorted(reached, rng.random((count, size)) * reached[-1], side="right")
+        heights = draw.rng.random((draw.count, draw.size)) * reached[-1]
+        drawn = np.searchsorted(reached, heights, side="right")
         return _without_repeats(np.minimum(drawn, len(guide) - 1))
 
 

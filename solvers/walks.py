@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from solvers.free_sets import Policy, WeightTable, first_order_gains
+from solvers.free_sets import Draw, Policy, WeightTable, first_order_gains
 from solvers.kernels.blocks import heat_bath, visit
 from solvers.kernels.landscape import Landscape
 from solvers.oracles.base import Oracle
@@ -160,7 +160,7 @@ class Walk(ABC):
                 self._guide = first_order_gains(self.problem, self.weights, self.bits)
                 self._guide_age = GUIDE_LASTS
             self._guide_age -= 1
-        return policy.blocks(self.weights, self._guide, count, size, rng)
+        return policy.blocks(Draw(self.weights, self._guide, count, size, rng))
 
     @property
     def bits(self) -> BitArray:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formulations import Network, QnnError, TrainingProblem
-from solvers.free_sets import POLICIES, Adaptive, OneUnit, RandomWeights, WeightTable, policy
+from solvers.free_sets import POLICIES, Adaptive, Draw, OneUnit, RandomWeights, WeightTable, policy
 from solvers.kernels.blocks import heat_bath
 from solvers.kernels.landscape import Landscape
 from solvers.neighborhood import LargeNeighborhoodSearch
@@ -92,7 +92,7 @@ def test_policies_draw_distinct_weights_of_the_problem(name: str) -> None:
     weights = WeightTable(moves.layer, moves.neuron, moves.source, moves.num_levels)
     rng = np.random.default_rng(0)
     for size in (1, 3, 40):
-        blocks = policy(name).blocks(weights, rng.normal(size=len(weights)), 20, size, rng)
+        blocks = policy(name).blocks(Draw(weights, rng.normal(size=len(weights)), 20, size, rng))
         assert blocks.shape[0] == 20
         for block in blocks:
             used = block[block >= 0]
@@ -105,7 +105,8 @@ def test_policies_draw_distinct_weights_of_the_problem(name: str) -> None:
 def test_one_unit_frees_one_neuron_with_its_outgoing_weights() -> None:
     moves = Landscape(random_problem(1)).moves
     weights = WeightTable(moves.layer, moves.neuron, moves.source, moves.num_levels)
-    for block in OneUnit().blocks(weights, np.zeros(0), 30, 100, np.random.default_rng(0)):
+    rng = np.random.default_rng(0)
+    for block in OneUnit().blocks(Draw(weights, np.zeros(0), 30, 100, rng)):
         used = block[block >= 0]
         hidden = {int(n) for n in weights.neuron[used][weights.layer[used] == 0]}
         hidden |= {int(s) for s in weights.source[used][weights.layer[used] == 1]}
