@@ -186,7 +186,7 @@ SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
         "rmda": lambda s: RMDA(**s.common),
         "svi": lambda s: MonotoneVI(**s.common),
         "rounding": lambda s: Rounding(**s.common),
-        "rounding-qubo": lambda s: Rounding("qubo", **s.common),
+        "rounding-qubo": lambda s: Rounding("qubo", oracle=s.oracle, **s.common),
         "exact": lambda s: ExactSolver(encoding=s.encoding, **s.common),
     }
 )
