@@ -32,7 +32,7 @@ SWEEPS = (50, 200, 1000)
 
 ORACLES: dict[str, Callable[[int], Oracle]] = {
     "annealer": lambda sweeps: registry.make("annealer", sweeps=sweeps),
-    "path-integral": lambda sweeps: registry.make("path-integral", reads=2, sweeps=sweeps // 5),
+    "path-integral": lambda sweeps: registry.make("path-integral", reads=2, sweeps=sweeps // 10),
     "tabu": lambda sweeps: registry.make("tabu", reads=5, sweeps=sweeps // 2),
     "steepest-descent": lambda sweeps: registry.make("steepest-descent", reads=sweeps),
     "bifurcation": lambda sweeps: _moving("bifurcation", sweeps),
@@ -66,8 +66,14 @@ def models() -> dict[str, QUBO]:
 
 
 def least_within(oracle: Oracle, qubo: QUBO, seconds: float, seed: int) -> float:
-    """Least energy of as many calls as begin within the time, after one that does not count."""
+    """Least energy of as many calls as begin within the time, after one that does not count.
+
+    Infinite if a call alone takes longer.
+    """
+    started = time.perf_counter()
     oracle.sample(qubo, np.random.SeedSequence(seed, spawn_key=(2**31,)))
+    if time.perf_counter() - started > max(seconds, 2.0):  # what is compiled takes up to a second
+        return np.inf
     started, call, least = time.perf_counter(), 0, np.inf
     while time.perf_counter() - started < seconds:
         samples = oracle.sample(qubo, np.random.SeedSequence(seed, spawn_key=(call,)))
@@ -75,21 +81,25 @@ def least_within(oracle: Oracle, qubo: QUBO, seconds: float, seed: int) -> float
     return least
 
 
-def side_by_side(seconds: float, seeds: int) -> list[dict[str, Any]]:
+def side_by_side(seconds: float, seeds: int, small: bool = False) -> list[dict[str, Any]]:
     """A row per model and oracle."""
     rows = []
     for model, qubo in models().items():
-        found = {
-            name: [
-                [least_within(make(sweeps), qubo, seconds, seed) for seed in range(seeds)]
-                for sweeps in SWEEPS
-            ]
-            for name, make in ORACLES.items()
-        }
+        if small and qubo.num_variables > 1500:
+            continue
+        found: dict[str, list[list[float]]] = {}
+        for name, make in ORACLES.items():
+            for sweeps in SWEEPS:
+                first = least_within(make(sweeps), qubo, seconds, 0)
+                if np.isinf(first) and name in found:
+                    break  # longer reads as well
+                rest = range(1, seeds if np.isfinite(first) else 1)
+                others = [least_within(make(sweeps), qubo, seconds, seed) for seed in rest]
+                found.setdefault(name, []).append([first, *others])
         least = min(min(map(min, energies)) for energies in found.values())
         descent = SteepestDescent(50).sample(qubo, np.random.SeedSequence(0)).energies.mean()
         for name, energies in found.items():
-            medians = np.median(energies, axis=1)
+            medians = [np.median(several) for several in energies]
             best = int(np.argmin(medians))
             rows.append(
                 {
@@ -138,15 +148,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=2.0, help="of each oracle on each model")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--small", action="store_true", help="without the largest model")
     parser.add_argument("--json", help="write every figure to this file")
     options = parser.parse_args()
-    rows, shares = side_by_side(options.seconds, options.seeds), overhead()
+    rows, shares = side_by_side(options.seconds, options.seeds, options.small), overhead()
     names = list(dict.fromkeys(row["model"] for row in rows))
     print("| oracle | " + " | ".join(names) + " |")
     print("|---" * (len(names) + 1) + "|")
     for oracle in ORACLES:
         own = {row["model"]: row for row in rows if row["oracle"] == oracle}
-        cells = (f"{own[name]['above']:.1f} ({own[name]['sweeps']})" for name in names)
+        cells = (
+            f"{own[name]['above']:.1f} ({own[name]['sweeps']})"
+            if np.isfinite(own[name]["above"])
+            else "one call takes longer"
+            for name in names
+        )
         print(f"| {oracle} | " + " | ".join(cells) + " |")
     print()
     for name, share in shares.items():

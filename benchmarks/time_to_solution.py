@@ -158,17 +158,23 @@ def plot(rows: list[dict[str, Any]], path: str) -> None:
         1, len(kinds), figsize=(6 * len(kinds), 4.5), sharey=True, squeeze=False
     )
     for kind, panel in zip(kinds, panels[0], strict=True):
-        for name in ORACLES:
+        for number, name in enumerate(ORACLES):
             own = [r for r in rows if (r["model"], r["oracle"]) == (kind, name)]
             own = [r for r in own if np.isfinite(r["seconds"])]
             if own:
                 sizes, times = ([r[part] for r in own] for part in ("variables", "seconds"))
                 high = [min(r["high"], 10 * r["seconds"]) - r["seconds"] for r in own]
                 low = [r["seconds"] - r["low"] for r in own]
-                panel.errorbar(sizes, times, [low, high], marker="o", capsize=2, label=name)
+                panel.errorbar(
+                    sizes, times, [low, high], color=f"C{number}", marker="o", capsize=2, label=name
+                )
         panel.set(xscale="log", yscale="log", xlabel="variables", title=kind)
     panels[0][0].set_ylabel("time to solution at 0.99, s")
-    panels[0][-1].legend(fontsize="small")
+    drawn = [
+        pair for panel in panels[0] for pair in zip(*panel.get_legend_handles_labels(), strict=True)
+    ]
+    lines = {label: handle for handle, label in drawn}
+    panels[0][-1].legend(lines.values(), lines.keys(), fontsize="small")
     figure.tight_layout()
     figure.savefig(path)
 
