@@ -215,9 +215,9 @@ def test_30_000_variables_go_both_ways_in_seconds() -> None:
     model = QCBO.from_arrays(
         np.ones(n), rows, np.full(m, 3.0), products=rng.permutation(n).reshape(-1, 3)
     )
-    start = time.perf_counter()
+    start = time.process_time()  # of this process: others may be busy
     cqm = to_cqm(model)
     back = from_cqm(cqm)
     to_bqm(model, 2.0)
-    assert time.perf_counter() - start < 15  # term by term through symbols takes minutes
+    assert time.process_time() - start < 15  # term by term through symbols takes minutes
     assert back.equals(model)
