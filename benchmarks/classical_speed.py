@@ -4,8 +4,8 @@
 
 Steps: a whole step of RMDA (gradient by torch, averaging, proximal operator) against one of torch's
 SGD with momentum on the same network and batch.  Closed forms: a fit against nothing but its own
-matrix products, solves and decompositions, on arrays of the same shapes.  Medians; the two sides
-take turns, so that a busy machine slows both.
+matrix products, solves and decompositions, on arrays of the same shapes.  Medians of processor
+time, on one thread (set OMP_NUM_THREADS=1); the two sides take turns.
 """
 
 from __future__ import annotations
@@ -29,23 +29,29 @@ from solvers.classical.steppers import DualAveraging
 
 STEP_LIMIT, FORM_LIMIT = 1.3, 2.0
 BATCH = 128
+BLOCK = 0.03  # seconds that are timed at once
 
 Action = Callable[[], object]
 
 
-def ratio(ours: Action, theirs: Action, repeats: int, inner: int) -> tuple[float, float, float]:
-    """Median seconds of both, taking turns, and the median of their ratios."""
-    pairs = []
-    for turn in range(repeats + 1):
-        times = []
-        for action in (ours, theirs) if turn % 2 else (theirs, ours):
-            started = time.perf_counter()
-            for _ in range(inner):
-                action()
-            times.append((time.perf_counter() - started) / inner)
-        pairs.append(times if turn % 2 else times[::-1])
-    pairs = pairs[1:]  # the first one warms up
+def ratio(ours: Action, theirs: Action, repeats: int) -> tuple[float, float, float]:
+    """Median processor seconds of both, taking turns, and the median of their ratios."""
+    warm = min(seconds(theirs, 1) for _ in range(3))
+    inner, pairs = max(1, round(BLOCK / max(warm, 1e-6))), []
+    for turn in range(repeats):
+        if turn % 2:
+            pairs.append((seconds(ours, inner), seconds(theirs, inner)))
+        else:
+            pairs.append((seconds(theirs, inner), seconds(ours, inner))[::-1])
     return median(p[0] for p in pairs), median(p[1] for p in pairs), median(a / b for a, b in pairs)
+
+
+def seconds(action: Action, times: int) -> float:
+    """Processor seconds of one of several calls; other processes do not count."""
+    started = time.process_time()
+    for _ in range(times):
+        action()
+    return (time.process_time() - started) / times
 
 
 # -- steps -----------------------------------------------------------------------------------------
@@ -106,7 +112,7 @@ def steps(repeats: int) -> list[dict[str, Any]]:
             cross_entropy(module(X[chosen]), y[chosen]).backward()
             sgd.step()
 
-        rows.append(row(f"RMDA step, {name}", ratio(ours, theirs, repeats, 5), STEP_LIMIT))
+        rows.append(row(f"RMDA step, {name}", ratio(ours, theirs, repeats), STEP_LIMIT))
     return rows
 
 
@@ -149,15 +155,17 @@ def closed_forms(repeats: int) -> list[dict[str, Any]]:
         A.T @ batch
 
     return [
-        row("explicit solution, 4,000 x 256", ratio(explicit, explicit_algebra, repeats, 5), 2.0),
+        row(
+            "explicit solution, 4,000 x 256", ratio(explicit, explicit_algebra, repeats), FORM_LIMIT
+        ),
         row(
             "manifold network, one epoch, 4,000 x 256-128-10",
-            ratio(manifold, manifold_algebra(X.T, Y.T, hidden), repeats, 1),
+            ratio(manifold, manifold_algebra(X.T, Y.T, hidden), repeats),
             FORM_LIMIT,
         ),
         row(
             "SVI's directions, batch 128, 256-128-10",
-            ratio(directions, directions_algebra, repeats, 20),
+            ratio(directions, directions_algebra, repeats),
             FORM_LIMIT,
         ),
     ]
