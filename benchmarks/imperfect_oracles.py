@@ -117,10 +117,10 @@ def report(figures: dict[str, Any], plotted: bool) -> str:
     lines = [
         "# QCGD under imperfect oracles",
         "",
-        f"{draws} random models of {BITS} bits and {ROWS} equality rows, {T} iterations, beta0",
-        "= 1, one call an iteration from random states, no repair. Medians over the models of the",
+        f"{draws} random models of {BITS} bits and {ROWS} rows; {T} iterations, beta0 = 1,",
+        "one call an iteration from random states, no repair. Medians over the models of the",
         "relative objective error and of the residual norm of the averaged iterate. The exponent",
-        "is that of a fit C T^a from T = 10 on; the guarantee is a = -0.5.",
+        "is that of a fit C T^a from T = 10 on; the guarantee, with an exact oracle, is a = -0.5.",
         "",
         *(["![curves](curves.svg)", ""] if plotted else []),
         f"| oracle | error at 10 | at {T} | exponent | residual at 10 | at {T} | exponent | "
@@ -145,7 +145,8 @@ def report(figures: dict[str, Any], plotted: bool) -> str:
     lines += [
         "",
         "Within the spread: a draw of ten with the chance found here has the earlier count or one",
-        "further off with a probability of at least 5 % (two-sided, binomial).",
+        "further off with a probability of at least 5 % (two-sided, binomial). So few draws",
+        "tell only large differences apart.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -172,8 +173,9 @@ def plot(figures: dict[str, Any], path: Path) -> bool:
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.5), sharex=True)
     titles = (("error", "relative objective error"), ("residual", "infeasibility |A(W) - v|"))
     for axis, (kind, title) in zip(axes, titles, strict=True):
-        for name, curve in figures["curves"].items():
-            axis.loglog(t, np.maximum(curve[kind], 1e-6), label=name, linewidth=1)
+        for number, (name, curve) in enumerate(figures["curves"].items()):
+            colour = pyplot.colormaps["tab20"](number)
+            axis.loglog(t, np.maximum(curve[kind], 1e-6), label=name, linewidth=1, color=colour)
         start = figures["curves"]["exact"][kind][0]
         axis.loglog(t, start / np.sqrt(t), "k--", label="1/sqrt(T)")
         axis.set(title=title, xlabel="T")
