@@ -150,11 +150,15 @@ def _probit(options: ReproduceOptions) -> Table:
     means = np.mean(errors, axis=1)
     slope = float(np.polyfit(np.log(steps[1:]), np.log(means[1:]), 1)[0])
     rows = [
-        mean_row(f"|error|^2 after {count} steps", values, form="{:.2e}")
+        mean_row(f"squared error after {count} steps", values, form="{:.2e}")
         for count, values in zip(steps, errors, strict=True)
     ]
     rate = Row(
-        "slope of log |error|^2 over log steps", slope, -1.0, form="{:.2f}", origin=Origin.THEORY
+        "slope of log squared error over log steps",
+        slope,
+        -1.0,
+        form="{:.2f}",
+        origin=Origin.THEORY,
     )
     conditions = (
         f"P(y = 1 | x) = Phi(x'w), 10 standard normal inputs, |w| = 1; {FRESH} fresh samples a "
