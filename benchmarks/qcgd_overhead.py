@@ -35,7 +35,7 @@ from solvers.targets import ModelTarget, TrainingTarget
 
 CASES: dict[str, dict[str, Any]] = {
     "3,000 variables": {"n": 3_000, "couplers": 30_000, "reads": 10, "sweeps": 500},
-    "50,000 variables": {"n": 50_000, "couplers": 500_000, "reads": 10, "sweeps": 100},
+    "50,000 variables": {"n": 50_000, "couplers": 500_000, "reads": 10, "sweeps": 500},
     "network, 32,073": {"n": None, "reads": 10, "sweeps": 100},
 }
 LARGE = {"n": 50_000, "couplers": 5_000_000, "reads": 4, "sweeps": 20}
