@@ -1,9 +1,10 @@
 """Large neighbourhood search: free a few weights around an incumbent, solve that, accept, go on.
 
 A round draws a free set, solves the restricted problem and moves to its answer, at a temperature
-that falls over the run.  Several walks may go side by side: see :mod:`solvers.population`.  The restricted problem goes to an oracle as a QUBO or, being small, is
-enumerated, which is the honest rival of any Ising machine at this size.  (Large neighbourhood
-search: Shaw 1998; annealed acceptance: Ropke and Pisinger 2006.)
+that falls over the run.  Several walks may go side by side: see :mod:`solvers.population`.  The
+restricted problem goes to an oracle as a QUBO or, being small, is enumerated, which is the honest
+rival of any Ising machine at this size.  (Large neighbourhood search: Shaw 1998; annealed
+acceptance: Ropke and Pisinger 2006.)
 """
 
 from __future__ import annotations
