@@ -192,6 +192,10 @@ SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
 )
 """Every solver of the front door by its name."""
 
+ASK_ALWAYS = frozenset({"qcgd", "qcgd-cold", "penalty", "rounding-qubo"})
+ASK_IF_NAMED = frozenset({"restricted", "hedging"})
+"""Solvers that ask an oracle: in any case, and those that take one but need none."""
+
 
 def named_oracle(options: SolverOptions) -> Oracle:
     """The oracle that the options name, with its options.
@@ -230,15 +234,15 @@ def _key_and_value(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def asks_oracle(name: str) -> bool:
-    """Whether the solver called ``name`` can ask an oracle.
+def asks_oracle(name: str, named: bool = True) -> bool:
+    """Whether the solver called ``name`` asks an oracle, if one is ``named`` or if none is.
 
     Examples
     --------
-    >>> asks_oracle("qcgd"), asks_oracle("annealing")
-    (True, False)
+    >>> asks_oracle("qcgd"), asks_oracle("restricted"), asks_oracle("restricted", named=False)
+    (True, True, False)
     """
-    return hasattr(SOLVERS[name](Setup(SolverOptions(), None, 0, ())), "oracle")
+    return name in ASK_ALWAYS or (named and name in ASK_IF_NAMED)
 
 
 def make_solver(
@@ -263,7 +267,7 @@ def make_solver(
     """
     make = SOLVERS[choose("solver", name, list(SOLVERS))]
     solver = make(Setup(options, encoding, seed, tuple(callbacks)))
-    if getattr(solver, "oracle", None) is None:
+    if not asks_oracle(name, options.oracle is not None):
         check_no_safeguards(name, options)
     return solver
 

@@ -11,7 +11,16 @@ from formulations.errors import InvalidInputError
 from qnn import cli
 from qnn.compare import plan
 from qnn.options import ORACLE_NAMES
-from qnn.training import DataOptions, ModelOptions, SolverOptions, make_solver, named_oracle, train
+from qnn.training import (
+    SOLVERS,
+    DataOptions,
+    ModelOptions,
+    SolverOptions,
+    asks_oracle,
+    make_solver,
+    named_oracle,
+    train,
+)
 from solvers.oracles.registry import OURS
 from solvers.oracles.wrapper import layers
 
@@ -55,6 +64,18 @@ def test_restricted_problems_go_to_the_oracle_that_is_named() -> None:
     solver = make_solver("restricted", with_oracle("tabu"))
     inner = [type(layer).__name__ for layer in layers(solver.oracle)]  # type: ignore[attr-defined]
     assert inner[-1] == "Tabu"
+
+
+@pytest.mark.parametrize("solver", list(SOLVERS))
+def test_a_solver_asks_the_oracle_that_is_named_or_refuses_it(solver: str) -> None:
+    if solver in ("rmda", "svi"):
+        pytest.importorskip("torch", reason="the extra torch is not installed")
+    named = with_oracle("annealer")
+    if asks_oracle(solver):
+        assert train(DATA, MODEL, solver, named).figures["oracle_calls"] > 0
+    else:
+        with pytest.raises(InvalidInputError, match="oracle"):
+            make_solver(solver, named)
 
 
 def test_a_comparison_gives_it_to_the_solvers_that_ask_one() -> None:
