@@ -18,15 +18,10 @@ from formulations import TrainingProblem
 from solvers.oracles.wrapper import Transparent
 from solvers.result import Result
 
-LEFT_OUT = {
-    "time_limit",
-    "call_limit",
-    "callbacks",
-    "checkpoint",
-    "checkpoint_every",
-    "executor",
-    "workers",
-}
+WORKERS = {"executor", "workers", "threads"}
+"""Options that change no result, of a solver and of whatever is inside it."""
+
+LEFT_OUT = WORKERS | {"time_limit", "call_limit", "callbacks", "checkpoint", "checkpoint_every"}
 """Options that may differ between the parts of one run."""
 
 LONGEST = 100
@@ -98,7 +93,8 @@ def text(value: object) -> str:
         return text([value.indptr, value.indices, value.data])  # type: ignore[attr-defined]
     if hasattr(value, "__qualname__"):  # a function or a class
         return f"{value.__module__}.{value.__qualname__}"
-    named = (f"{name}={text(part)}" for name, part in _parameters(value).items())
+    parts = {name: part for name, part in _parameters(value).items() if name not in WORKERS}
+    named = (f"{name}={text(part)}" for name, part in parts.items())
     return f"{type(value).__name__}({', '.join(named)})"
 
 

@@ -10,11 +10,13 @@ exact or simulated annealing on this computer, and times are those that a real c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from formulations.errors import choose
 from solvers.oracles.annealing import Annealer
 from solvers.oracles.base import QUBO, Oracle, Samples
 from solvers.oracles.embedding import hardware_graph
@@ -84,6 +86,7 @@ def mock_qpu(reads: int = 100, *, graph: str = "P16", **given: Any) -> Oracle:
     """
     from solvers.oracles.cloud import QPU
 
+    _check_options("mock-qpu", QPU, ["graph"], given)
     return QPU(reads, **given, sampler=MockQPU(graph))
 
 
@@ -102,7 +105,15 @@ def mock_hybrid(**given: Any) -> Oracle:
     """
     from solvers.oracles.cloud import HybridBQM
 
+    _check_options("mock-hybrid", HybridBQM, [], given)
     return HybridBQM(**given, sampler=MockHybridBQM)
+
+
+def _check_options(name: str, kind: type[Any], own: list[str], given: Iterable[str]) -> None:
+    """Refuse options that neither the mock has nor the oracle whose mock it is."""
+    known = [field.name for field in fields(kind) if field.init and field.name != "sampler"]
+    for option in given:
+        choose(f"option of {name}", option, own + known)
 
 
 class MockHybridBQM:

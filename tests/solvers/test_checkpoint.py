@@ -597,3 +597,9 @@ def _alive(process: int) -> bool:
 def test_what_no_file_can_hold_is_a_mistake_of_the_solver() -> None:
     with pytest.raises(TypeError, match="what: a object cannot be put into a checkpoint"):
         Checkpoint("unused", {}).save({"what": object()})
+
+
+def test_the_number_of_threads_is_no_part_of_a_run() -> None:
+    one, two = (QCGD(Annealer(reads=2, sweeps=10, threads=n)) for n in (1, 2))
+    assert identity(one, noise()) == identity(two, noise())
+    assert identity(one, noise()) != identity(QCGD(Annealer(reads=3, sweeps=10)), noise())

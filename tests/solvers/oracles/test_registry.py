@@ -75,6 +75,8 @@ def test_one_word_is_all_that_changes() -> None:
         ("annealer", {"read": 3}, "Did you mean 'reads'"),
         ("bifurcation", {"reads": 0}, "reads=0"),
         ("bifurcation", {"kind": "balistic"}, "Did you mean 'ballistic'"),
+        ("mock-qpu", {"grap": "Z4"}, "unknown option of mock-qpu 'grap'.*Did you mean 'graph'"),
+        ("mock-hybrid", {"reads": 3}, "unknown option of mock-hybrid 'reads'"),
     ],
 )
 def test_wrong_names_and_values(name: str, given: dict[str, object], message: str) -> None:
