@@ -321,7 +321,7 @@ def _log_odds(a: FloatArray, on: FloatArray, counted: FloatArray, K: float) -> F
     it computes is affine in a.
     """
     low, high = a.min(), a.max()
-    width = max(float(high - low), 1e-300)
+    width = float(high - low) or 1.0  # of inputs that are all the same
     u = (a - low) / width
     n, units = a.shape[1], on.shape[1]
     both = np.hstack([on * counted, (1.0 - on) * counted])

@@ -190,3 +190,11 @@ def test_bad_data_are_refused() -> None:
         ExplicitSoftmax().fit([[0.5, 2.0]], [-1])
     with pytest.raises(InvalidInputError, match="shape"):
         ExplicitSoftmax().fit([[0.5, 2.0]], [0, 1])
+
+
+def test_inputs_that_are_all_the_same_give_finite_weights() -> None:
+    problem = TrainingProblem(
+        Network.dense([3, 2, 1], bias=True), np.ones((6, 3), int), [1, -1] * 3
+    )
+    with np.errstate(all="raise"):
+        assert ExplicitSoftmax(draws=2).solve(problem).loss == 6.0
