@@ -108,7 +108,8 @@ class PenaltyMethod:
         """The loop, whatever the samples are worth."""
         search = Search.of(target, self.pool, self.fresh, repair=self.repair)
         lifting = Lifting.of(search.target.model)
-        fixed = FixedWeights(lifting, self._multipliers(lifting), lifting.plausible_scale())
+        scale = lifting.plausible_scale()
+        fixed = FixedWeights(lifting, scale * self._weights(lifting), scale)
         qubo = lifting.qubo(fixed.y)
         run = Run(
             time_limit=self.time_limit,
@@ -132,8 +133,8 @@ class PenaltyMethod:
                 )
         return run, loop
 
-    def _multipliers(self, lifting: Lifting) -> FloatArray:
-        """The fixed weights as multipliers of rows (ii) and (iii)."""
+    def _weights(self, lifting: Lifting) -> FloatArray:
+        """The weights of rows (ii) and (iii), in units of the scale, shape (K,)."""
         model = lifting.model
         groups = list(model.groups)
         weights = dict.fromkeys(groups, 1.0)
@@ -147,7 +148,7 @@ class PenaltyMethod:
         of_group = np.array([weights[name] for name in model.group_names])
         y[squares] = of_group[model.row_group[lifting.squared]]
         y[products] = weights.get("products", 1.0)
-        return y * lifting.plausible_scale()
+        return y
 
 
 @dataclass(frozen=True)
