@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types arrows clean
+.PHONY: demo test docs lint types arrows clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## Digits 3 against 8: QCGD and its rivals, in a table and in results/
@@ -17,6 +17,10 @@ demo: $(READY)  ## Digits 3 against 8: QCGD and its rivals, in a table and in re
 test: $(READY)  ## All tests and docstring examples
 	$(BIN)/python -m pytest
 
+docs: $(READY)  ## The documentation site, in docs/_build/html
+	$(BIN)/python -m pip install --quiet --editable '.[docs]' --constraint constraints.txt
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,7 +32,7 @@ arrows: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Remade when what is to be installed has changed.
@@ -36,5 +40,5 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is too old: Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,exact]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[dev,exact,onnx,plot]' --constraint constraints.txt
 	touch $(READY)
