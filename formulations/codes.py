@@ -66,6 +66,17 @@ class WeightCode:
         return np.unique(sums + self.offset)
 
     @property
+    def stored_bits(self) -> int:
+        """Bits that a stored weight takes: as many as number its words.
+
+        Examples
+        --------
+        >>> uniform(3).stored_bits, codebook([-4, -1, 1, 4]).stored_bits
+        (3, 2)
+        """
+        return (self.bits - 1).bit_length() if self.one_hot else self.bits
+
+    @property
     def low(self) -> int:
         """Smallest level."""
         return int(self.levels[0])

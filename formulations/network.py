@@ -126,13 +126,19 @@ class Layer:
 
     @property
     def bits_per_neuron(self) -> int:
-        """Stored bits of one neuron's weights and threshold."""
+        """Binary variables of one neuron's weights and threshold."""
         return self.inputs * self.code.bits + (self.bias_code.bits if self.bias_code else 0)
 
     @property
     def num_bits(self) -> int:
-        """Stored bits of the layer."""
+        """Binary variables of the layer's weights and thresholds."""
         return self.outputs * self.bits_per_neuron
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits that the layer's weights and thresholds take once they are trained."""
+        threshold = self.bias_code.stored_bits if self.bias_code else 0
+        return self.outputs * (self.inputs * self.code.stored_bits + threshold)
 
     def place(self, lo: int, hi: int) -> Spline:
         """The layer's spline for pre-activations in [lo, hi]."""
@@ -270,8 +276,30 @@ class Network:
 
     @property
     def num_weight_bits(self) -> int:
-        """Stored bits of all weights and thresholds."""
+        """Binary variables of all weights and thresholds: what is trained."""
         return sum(layer.num_bits for layer in self.layers)
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of all weights and thresholds once they are trained: what is kept.
+
+        A codebook of L values is trained with L bits a weight, and kept with the bits of a number
+        below L; every other code keeps the bits that it is trained with.
+        """
+        return sum(layer.stored_bits for layer in self.layers)
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Stored bits of weights and thresholds over the number of weights.
+
+        Thresholds count among the bits and not among the weights, so that they are not free.
+
+        Examples
+        --------
+        >>> Network.dense([196, 64, 10], bias=True).bits_per_weight
+        1.005...
+        """
+        return self.stored_bits / self.num_weights
 
     def bit_offsets(self) -> list[int]:
         """First weight bit of each layer, and the total.
