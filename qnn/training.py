@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from formulations import Network, TrainingProblem
-from formulations.errors import InvalidInputError, choose
+from formulations.errors import InvalidInputError
 from formulations.network import Weights
 from qnn.datasets import Dataset, load
-from qnn.safeguards import check_no_safeguards, safeguarded
-from solvers import (
-    QCGD,
-    RMDA,
-    ExactSolver,
-    ExplicitSoftmax,
-    LargeNeighborhoodSearch,
-    ManifoldNetwork,
-    MonotoneVI,
-    PenaltyMethod,
-    ProgressiveHedging,
-    RandomFeatures,
-    RandomSearch,
-    Rounding,
-    StraightThrough,
-    WeightAnnealing,
-)
+from qnn.makers import SOLVERS, SolverOptions, asks_oracle, make_solver, named_oracle
 from solvers.checkpoint import EVERY
-from solvers.hedging import AnnealedBlocks, PenaltyBlocks
-from solvers.oracles import Oracle, registry
 from solvers.oracles.wrapper import layers
-from solvers.result import Callback, Result
+from solvers.result import Callback, Progress, Result
 from solvers.starts import Solver
+
+__all__ = [
+    "DataOptions",
+    "ModelOptions",
+    "SOLVERS",
+    "SolverOptions",
+    "Task",
+    "Training",
+    "accuracy",
+    "asks_oracle",
+    "make_solver",
+    "named_oracle",
+    "train",
+    "with_checkpoint",
+]
+
+MOST = 200
+"""Most rows of a history, and most points of a trace, that are kept with the figures."""
 
 
 @dataclass(frozen=True)
@@ -81,198 +79,6 @@ class ModelOptions:
 
 
 @dataclass(frozen=True)
-class SolverOptions:
-    """What can be said about a solver at the front door.
-
-    Parameters
-    ----------
-    iterations : int
-        Oracle calls of ``qcgd``, ``qcgd-cold`` and ``penalty``; ``random`` makes as many guesses as
-        these have reads.
-    oracle : str, optional
-        Who answers QUBOs, a name of :mod:`solvers.oracles.registry`.  None: the annealer, and none
-        for ``restricted``.
-    oracle_option : sequence of str
-        Its options, each as ``KEY=VALUE``.
-    reads, sweeps, threads : int
-        Options of the oracle that need no ``oracle_option``, wherever it has them.
-    penalty : float
-        Weight of ``penalty``.
-    flips, restarts : int
-        Proposals per restart, and restarts, of ``annealing``; proposals per block of ``hedging``.
-    time_limit : float, optional
-        Seconds.
-    budget_calls, budget_seconds, budget_charged : int, float, float, optional
-        Most calls of the oracle, seconds of its own time, and seconds that are charged.
-    record, replay : str, optional
-        Folder that every answer is kept in, and folder that all of them are taken from.
-    """
-
-    iterations: int = 100
-    reads: int = 10
-    sweeps: int = 50
-    threads: int = 2
-    oracle: str | None = None
-    oracle_option: Sequence[str] = ()
-    penalty: float = 1.0
-    flips: int = 20_000
-    restarts: int = 1
-    time_limit: float | None = None
-    budget_calls: int | None = None
-    budget_seconds: float | None = None
-    budget_charged: float | None = None
-    record: str | None = None
-    replay: str | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "oracle_option", tuple(self.oracle_option))  # a list in a file
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What a solver is made from."""
-
-    options: SolverOptions
-    encoding: str | None
-    seed: int
-    callbacks: tuple[Callback, ...]
-
-    @property
-    def common(self) -> dict[str, Any]:
-        """Arguments of every solver."""
-        return {
-            "seed": self.seed,
-            "time_limit": self.options.time_limit,
-            "callbacks": self.callbacks,
-        }
-
-    @property
-    def sampling(self) -> dict[str, Any]:
-        """Arguments of every solver that asks an oracle about the whole model."""
-        return {
-            **self.common,
-            "oracle": self.oracle,
-            "iterations": self.options.iterations,
-            "encoding": self.encoding,
-        }
-
-    @property
-    def oracle(self) -> Oracle:
-        """The oracle that was named, or the annealer."""
-        return safeguarded(named_oracle(self.options), self.options)
-
-
-SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
-    {
-        "qcgd": lambda s: QCGD(**s.sampling),
-        "qcgd-cold": lambda s: QCGD(**s.sampling, fresh=1),  # every call from random states
-        "penalty": lambda s: PenaltyMethod(**s.sampling, penalty=s.options.penalty),
-        "random": lambda s: RandomSearch(s.options.iterations * s.options.reads, **s.common),
-        "annealing": lambda s: WeightAnnealing(
-            flips=s.options.flips, restarts=s.options.restarts, **s.common
-        ),
-        "restricted": lambda s: LargeNeighborhoodSearch(
-            oracle=s.oracle if s.options.oracle else None, **s.common
-        ),
-        "hedging": lambda s: ProgressiveHedging(
-            PenaltyBlocks(s.oracle) if s.options.oracle else AnnealedBlocks(s.options.flips),
-            rounds=s.options.iterations,
-            **s.common,
-        ),
-        "straight-through": lambda s: StraightThrough(**s.common),
-        "random-features": lambda s: RandomFeatures(**s.common),
-        "explicit": lambda s: ExplicitSoftmax(**s.common),
-        "manifold": lambda s: ManifoldNetwork(**s.common),
-        "rmda": lambda s: RMDA(**s.common),
-        "svi": lambda s: MonotoneVI(**s.common),
-        "rounding": lambda s: Rounding(**s.common),
-        "rounding-qubo": lambda s: Rounding("qubo", oracle=s.oracle, **s.common),
-        "exact": lambda s: ExactSolver(encoding=s.encoding, **s.common),
-    }
-)
-"""Every solver of the front door by its name."""
-
-ASK_ALWAYS = frozenset({"qcgd", "qcgd-cold", "penalty", "rounding-qubo"})
-ASK_IF_NAMED = frozenset({"restricted", "hedging"})
-"""Solvers that ask an oracle: in any case, and those that take one but need none."""
-
-
-def named_oracle(options: SolverOptions) -> Oracle:
-    """The oracle that the options name, with its options.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no oracle or no option of that name, or a value is out of range.
-
-    Examples
-    --------
-    >>> named_oracle(SolverOptions(oracle="bifurcation", oracle_option=["kind=discrete"]))
-    SimulatedBifurcation(reads=10, sweeps=50)
-    """
-    name = options.oracle or "annealer"
-    shared = {"reads": options.reads, "sweeps": options.sweeps, "threads": options.threads}
-    own = registry.options(name)
-    given = {option: value for option, value in shared.items() if option in own}
-    return registry.make(name, **given | dict(map(_key_and_value, options.oracle_option)))
-
-
-def _key_and_value(text: str) -> tuple[str, Any]:
-    """``KEY=VALUE``, the value as JSON says it if it is JSON: a number, true, a list; else a word.
-
-    Examples
-    --------
-    >>> _key_and_value("beta_range=[0.1, 5]"), _key_and_value("kind=discrete")
-    (('beta_range', [0.1, 5]), ('kind', 'discrete'))
-    """
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise InvalidInputError(f"oracle option {text!r}: expected KEY=VALUE, such as reads=100")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
-
-
-def asks_oracle(name: str, named: bool = True) -> bool:
-    """Whether the solver called ``name`` asks an oracle, if one is ``named`` or if none is.
-
-    Examples
-    --------
-    >>> asks_oracle("qcgd"), asks_oracle("restricted"), asks_oracle("restricted", named=False)
-    (True, True, False)
-    """
-    return name in ASK_ALWAYS or (named and name in ASK_IF_NAMED)
-
-
-def make_solver(
-    name: str,
-    options: SolverOptions,
-    *,
-    encoding: str | None = None,
-    seed: int = 0,
-    callbacks: Sequence[Callback] = (),
-) -> Solver:
-    """The solver called ``name``.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is none of that name, or an option is out of range.
-
-    Examples
-    --------
-    >>> type(make_solver("annealing", SolverOptions(flips=100))).__name__
-    'WeightAnnealing'
-    """
-    make = SOLVERS[choose("solver", name, list(SOLVERS))]
-    solver = make(Setup(options, encoding, seed, tuple(callbacks)))
-    if not asks_oracle(name, options.oracle is not None):
-        check_no_safeguards(name, options)
-    return solver
-
-
-@dataclass(frozen=True)
 class Task:
     """A data set, the network for it, and the problem of training it."""
 
@@ -290,13 +96,63 @@ class Task:
         return cls(drawn, network, problem)
 
 
+@dataclass
+class Trace:
+    """The incumbent's loss over the seconds of a run: a point for each improvement.
+
+    Examples
+    --------
+    >>> trace = Trace()
+    >>> for second, loss in enumerate([9.0, 9.0, 4.0, 4.0]):
+    ...     _ = trace(Progress(second, None, loss, float(second)))
+    >>> trace.until(3.5, 4.0)
+    {'seconds': [0.0, 2.0, 3.5], 'loss': [9.0, 4.0, 4.0]}
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+
+    def __call__(self, progress: Progress) -> None:
+        """A solver's callback."""
+        if not self.loss or progress.loss < self.loss[-1]:
+            self.seconds.append(progress.seconds)
+            self.loss.append(progress.loss)
+
+    def until(self, seconds: float, loss: float) -> dict[str, list[float]]:
+        """The points, and the end of the run as the last one."""
+        return thinned({"seconds": [*self.seconds, seconds], "loss": [*self.loss, loss]})
+
+
+def thinned(columns: Mapping[str, Sequence[float]], most: int = MOST) -> dict[str, list[float]]:
+    """Columns of at most so many rows, the first and the last among them, to seven digits.
+
+    Examples
+    --------
+    >>> thinned({"iteration": range(1, 1002)}, most=3)
+    {'iteration': [1.0, 501.0, 1001.0]}
+    """
+    count = len(next(iter(columns.values()), ()))
+    rows = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    return {name: [float(f"{values[row]:.7g}") for row in rows] for name, values in columns.items()}
+
+
 @dataclass(frozen=True)
 class Training:
-    """A run: what was trained, the solver's result, and the figures to report."""
+    """A run: what was trained, the solver's result, the figures to report, and its course."""
 
     task: Task
     result: Result
     figures: dict[str, Any]
+    trace: dict[str, list[float]]
+
+    @property
+    def course(self) -> dict[str, Any]:
+        """Ledger, trace, and the solver's own history, thinned."""
+        return {
+            "ledger": asdict(self.result.ledger),
+            "trace": self.trace,
+            "history": thinned(self.result.history.columns),
+        }
 
 
 def with_checkpoint(solver: Any, name: str, folder: str, every: float = EVERY) -> Solver:
@@ -339,7 +195,10 @@ def train(
     >>> run.figures["train_accuracy"]
     1.0
     """
-    chosen = make_solver(solver, options, encoding=model.encoding, seed=seed, callbacks=callbacks)
+    trace = Trace()
+    chosen = make_solver(
+        solver, options, encoding=model.encoding, seed=seed, callbacks=[trace, *callbacks]
+    )
     if checkpoint is not None:
         chosen = with_checkpoint(chosen, solver, checkpoint, checkpoint_every)
     task = Task.of(data, model, seed)
@@ -351,12 +210,16 @@ def train(
         "seed": seed,
         "status": result.status.value,
         "reason": result.info.get("reason"),
+        "loss": problem.loss_kind.name,
         "train_loss": result.loss,
         "lower_bound": result.lower_bound,
         "train_accuracy": accuracy(network, result.weights, drawn.X_train, drawn.y_train),
         "test_accuracy": accuracy(network, result.weights, drawn.X_test, drawn.y_test),
         "widths": network.widths,
         "weight_bits": network.num_weight_bits,
+        "num_weights": network.num_weights,
+        "stored_bits": network.stored_bits,
+        "bits_per_weight": network.bits_per_weight,
         "num_variables": problem.size(model.encoding).num_variables,
         "oracle_calls": result.ledger.calls,
         "oracle_sweeps": result.ledger.reads * _sweeps(chosen),
@@ -366,7 +229,7 @@ def train(
         "train_samples": len(drawn.X_train),
         "test_samples": len(drawn.X_test),
     }
-    return Training(task, result, figures)
+    return Training(task, result, figures, trace.until(result.seconds, result.loss))
 
 
 def _oracle_name(solver: Solver, options: SolverOptions) -> str | None:

@@ -42,7 +42,7 @@ from solvers.hedging_policies import (
 )
 from solvers.hedging_rounds import Hedge
 from solvers.hedging_state import AGREED
-from solvers.options import check_whole
+from solvers.options import check_count, check_whole
 from solvers.result import Callback, Result, Run, Status
 from solvers.starts import Start, start_bits
 
@@ -83,8 +83,8 @@ class ProgressiveHedging:
         which ask an oracle; ``AnnealedBlocks()``, which needs none.
     block_size : int, optional
         Samples in a block; None makes four blocks.
-    rounds : int
-        Most rounds, those of restarts included.
+    rounds : int or None
+        Most rounds, those of restarts included; None goes on until the time limit.
     variant : {"hedging", "frank-wolfe"}
         Towards consensus, or towards the best bound.
     rho : RhoPolicy, optional
@@ -141,7 +141,7 @@ class ProgressiveHedging:
 
     blocks: BlockSolver = field(default_factory=Enumeration)
     block_size: int | None = None
-    rounds: int = 60
+    rounds: int | None = 60
     variant: str = "hedging"
     rho: RhoPolicy | None = None
     symmetry: str | None = None
@@ -160,8 +160,9 @@ class ProgressiveHedging:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        for name, least in (("rounds", 1), ("max_branches", 1), ("restarts", 0), ("seed", 0)):
+        for name, least in (("max_branches", 1), ("restarts", 0), ("seed", 0)):
             check_whole(name, getattr(self, name), least)
+        check_count("rounds", self.rounds, self.time_limit)
         for name in ("block_size", "fix_after", "workers"):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name))

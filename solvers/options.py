@@ -28,6 +28,27 @@ def check_whole(name: str, value: object, least: int = 1, most: int | None = Non
         raise InvalidInputError(f"{name}={value!r}: expected an integer {limits}")
 
 
+def check_count(name: str, value: object, *limits: float | None) -> None:
+    """Refuse anything but a positive integer, or None where one of the limits ends the run.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the option and what was expected.
+
+    Examples
+    --------
+    >>> check_count("iterations", None, 2.0)
+    >>> check_count("iterations", None, None)
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: iterations=None never ends: give a time_limit or a number
+    """
+    if value is not None:
+        check_whole(name, value)
+    elif all(limit is None for limit in limits):
+        raise InvalidInputError(f"{name}=None never ends: give a time_limit or a number")
+
+
 def check_number(name: str, value: object, *, zero: bool = False) -> None:
     """Refuse anything but a finite positive number, or zero as well.
 

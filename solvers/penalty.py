@@ -8,6 +8,7 @@ The rival that QCGD has to beat: the same model, the same oracle, every read sco
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from formulations.errors import InvalidInputError, choose
 from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.lifting import Lifting
-from solvers.options import check_whole
+from solvers.options import check_count, check_whole
 from solvers.oracles import Annealer, Oracle
 from solvers.result import Callback, Result, Run
 from solvers.search import Loop, Search
@@ -45,8 +46,8 @@ class PenaltyMethod:
         Weight of every row group, or of each by name.  A unit is what QCGD takes as its scale: the
         weight at which rows and objective pull on a bit with like force
         (:meth:`~solvers.lifting.Lifting.plausible_scale`).
-    iterations : int
-        Oracle calls.
+    iterations : int or None
+        Oracle calls; None goes on until the time limit or the call limit.
     pool, fresh, repair
         Warm starts and repair as in :class:`~solvers.qcgd.QCGD`; by default there are none, and
         every call starts from random states.
@@ -66,7 +67,7 @@ class PenaltyMethod:
 
     oracle: Oracle | None = None
     penalty: float | Mapping[str, float] = 1.0
-    iterations: int = 100
+    iterations: int | None = 100
     pool: int = 10
     fresh: int = 1
     repair: bool = False
@@ -79,8 +80,9 @@ class PenaltyMethod:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "pool", "fresh"):
+        for name in ("pool", "fresh"):
             check_whole(name, getattr(self, name))
+        check_count("iterations", self.iterations, self.time_limit, self.call_limit)
         weights = self.penalty.values() if isinstance(self.penalty, Mapping) else [self.penalty]
         for weight in weights:
             if not isinstance(weight, (int, float)) or not 0 <= weight < np.inf:
@@ -106,6 +108,7 @@ class PenaltyMethod:
 
     def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, Loop]:
         """The loop, whatever the samples are worth."""
+        started = time.perf_counter()  # building the model counts
         search = Search.of(target, self.pool, self.fresh, repair=self.repair)
         lifting = Lifting.of(search.target.model)
         scale = lifting.plausible_scale()
@@ -116,6 +119,7 @@ class PenaltyMethod:
             call_limit=self.call_limit,
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, subject),
+            started=started,
             oracle=self.oracle or Annealer(),
         )
         loop = Loop(fixed, search)

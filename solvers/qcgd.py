@@ -16,6 +16,7 @@ where it can be started, from completed points of the best candidates so far.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from formulations.errors import InvalidInputError, choose
 from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.descent import ROWS, Descent
-from solvers.options import check_whole
+from solvers.options import check_count, check_whole
 from solvers.oracles import Annealer, Oracle
 from solvers.result import Callback, Result, Run, Status
 from solvers.search import Loop, Search
@@ -72,8 +73,8 @@ class QCGD:
     ----------
     oracle : Oracle, optional
         Solves the QUBOs; None takes :func:`fitted_annealer`.
-    iterations : int
-        Oracle calls.
+    iterations : int or None
+        Oracle calls; None goes on until the time limit or the call limit.
     beta0 : float, optional
         Scale of the multipliers, in units of the normalised objective; None finds it from the
         model (:meth:`~solvers.lifting.Lifting.plausible_scale`) and adapts it: so that a share of
@@ -119,7 +120,7 @@ class QCGD:
     """
 
     oracle: Oracle | None = None
-    iterations: int = 100
+    iterations: int | None = 100
     beta0: float | None = None
     dual_step: float = 0.1
     capped: bool = False
@@ -138,8 +139,9 @@ class QCGD:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "pool", "fresh"):
+        for name in ("pool", "fresh"):
             check_whole(name, getattr(self, name))
+        check_count("iterations", self.iterations, self.time_limit, self.call_limit)
         if self.patience is not None:
             check_whole("patience", self.patience)
         choose("rows", self.rows, ROWS)
@@ -217,6 +219,7 @@ class QCGD:
 
     def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, Loop]:
         """The loop, whatever the samples are worth."""
+        started = time.perf_counter()  # building the model counts
         search = Search.of(target, self.pool, self.fresh, repair=self.repair, slack=self.slack)
         model = search.target.model
         descent = Descent(model, self.beta0, self.dual_step, self.capped, self.rows)
@@ -225,6 +228,7 @@ class QCGD:
             call_limit=self.call_limit,
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, subject),
+            started=started,
             oracle=self.oracle or fitted_annealer(model.num_variables),
         )
         loop = Loop(descent, search)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from formulations import TrainingProblem
-from formulations.errors import InvalidInputError
+from solvers.options import check_count
 from solvers.result import Callback, Result, Run
 
 BATCH = 100
@@ -21,8 +21,8 @@ class RandomSearch:
 
     Parameters
     ----------
-    guesses : int
-        How many are scored.
+    guesses : int or None
+        How many are scored; None goes on until the time limit.
     seed : int
         Of the draws.
     time_limit : float, optional
@@ -41,16 +41,15 @@ class RandomSearch:
 
     def __init__(
         self,
-        guesses: int = 1000,
+        guesses: int | None = 1000,
         *,
         seed: int = 0,
         time_limit: float | None = None,
         callbacks: tuple[Callback, ...] = (),
     ) -> None:
-        if not isinstance(guesses, (int, np.integer)) or isinstance(guesses, bool) or guesses < 1:
-            raise InvalidInputError(f"guesses={guesses!r}: expected a positive integer")
+        check_count("guesses", guesses, time_limit)
         Run(time_limit=time_limit)  # refuses a limit that is none
-        self.guesses = int(guesses)
+        self.guesses = guesses
         self.seed = seed
         self.time_limit = time_limit
         self.callbacks = tuple(callbacks)
@@ -60,8 +59,9 @@ class RandomSearch:
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         run = Run(time_limit=self.time_limit, callbacks=self.callbacks)
         with run.guarded():
-            for step in run.steps(-(-self.guesses // BATCH)):
-                count = min(BATCH, self.guesses - (step - 1) * BATCH)
+            for step in run.steps(None if self.guesses is None else -(-self.guesses // BATCH)):
+                gone = (step - 1) * BATCH
+                count = BATCH if self.guesses is None else min(BATCH, self.guesses - gone)
                 bits = rng.integers(0, 2, (count, problem.num_free_bits), dtype=np.int8)
                 run.incumbent.offer(problem.repair_bits(bits), problem.losses(bits))
                 run.history.record(iteration=step, loss=run.incumbent.loss)
