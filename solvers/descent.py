@@ -136,6 +136,13 @@ class Descent:
             for name, kind in zip(("mean", "square", "product"), self.lifting.kinds, strict=True)
         }
 
+    def multiplier_norms(self) -> dict[str, float]:
+        """Norm of the multipliers of each kind of row, in units of the normalised objective."""
+        return {
+            f"multiplier_{name}": float(np.linalg.norm(self.y[kind]))
+            for name, kind in zip(("mean", "square", "product"), self.lifting.kinds, strict=True)
+        }
+
     def snapshot(self) -> dict[str, Any]:
         """For a checkpoint."""
         names = ("y", "r", "applied", "beta0", "bound")

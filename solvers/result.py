@@ -93,14 +93,18 @@ class History:
     >>> history.record(iteration=1, loss=4.0)
     >>> history["loss"].tolist()
     [4.0]
+    >>> history.record(iteration=2, loss=3.0, bound=1.0)  # since another release
+    >>> history["bound"].tolist()
+    [nan, 1.0]
     """
 
     columns: dict[str, list[float]] = field(default_factory=dict)
 
     def record(self, **values: float) -> None:
-        """Append one row; every row has the same names."""
+        """Append one row; a column that begins late is not a number before."""
+        rows = len(self)
         for name, value in values.items():
-            self.columns.setdefault(name, []).append(float(value))
+            self.columns.setdefault(name, [float("nan")] * rows).append(float(value))
 
     def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
         return np.array(self.columns[name])
