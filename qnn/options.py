@@ -57,6 +57,16 @@ def levels(text: str) -> int | None:
         raise InvalidInputError(f"levels {text!r}: expected a whole number or keep") from None
 
 
+def samples(text: str) -> int | None:
+    """A number of samples, or None for ``all``."""
+    if text == "all":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidInputError(f"samples {text!r}: expected a whole number or all") from None
+
+
 def numbers(text: str) -> list[float]:
     """Numbers between commas."""
     try:
@@ -91,9 +101,14 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
-data_options = together(
-    click.argument("data"),
-    click.option("--samples", type=int, default=100, show_default=True, help="Training samples."),
+reading_options = together(
+    click.option(
+        "--samples",
+        default="100",
+        show_default=True,
+        callback=parsed(samples),
+        help="Training samples, or all: three quarters, or the whole training part.",
+    ),
     click.option("--inputs", type=int, help="Pool images to this many inputs (a square)."),
     click.option(
         "--levels",
@@ -107,6 +122,7 @@ data_options = together(
         "--data-dir", help="Folder of mnist and fashion. Default: $QNN_DATA, else OpenML."
     ),
 )
+data_options = together(click.argument("data"), reading_options)
 hidden_option = click.option(
     "--hidden",
     default="5",

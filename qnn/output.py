@@ -23,6 +23,9 @@ from formulations.files import atomic_write
 FORMAT = 1
 """Version of the results files' layout."""
 
+COMPARISON_FORMAT = 2
+"""Version of the layout of comparisons, which have several data sets since the second."""
+
 PACKAGES = [
     "qnn-ising",
     "dimod",
@@ -58,9 +61,9 @@ def plain(value: Any) -> Any:
     return value
 
 
-def to_json(value: Any) -> str:
+def to_json(value: Any, indent: int | None = 1) -> str:
     """``value`` as JSON text that ends in a line break."""
-    return json.dumps(plain(value), indent=1, allow_nan=False) + "\n"
+    return json.dumps(plain(value), indent=indent, allow_nan=False) + "\n"
 
 
 def environment() -> dict[str, Any]:

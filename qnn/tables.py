@@ -12,6 +12,7 @@ COLUMNS = [
     "train loss",
     "train acc.",
     "test acc.",
+    "bits/weight",
     "oracle sweeps",
     "seconds",
     "status",
@@ -26,6 +27,7 @@ def comparison_cells(summary: Sequence[Mapping[str, Any]]) -> list[list[str]]:
             _quartiles(row["train_loss"], "{:g}"),
             _quartiles(row["train_accuracy"], "{:.3f}", spread=False),
             _quartiles(row["test_accuracy"], "{:.3f}", spread=False),
+            _number(row["bits_per_weight"], "{:.3g}"),
             f"{row['oracle_sweeps']:,}" if row["oracle_sweeps"] else "-",
             _quartiles(row["seconds"], "{:.2f}", spread=False),
             _status(row),
@@ -53,31 +55,98 @@ def _status(row: Mapping[str, Any]) -> str:
     return words
 
 
-def comparison_table(results: Mapping[str, Any]) -> Table:
-    """The summary of a comparison."""
-    table = Table(
-        title=headline(results), caption=NOTE, title_justify="left", caption_justify="left"
-    )
+def comparison_tables(results: Mapping[str, Any]) -> list[Table]:
+    """A table for each data set; of many, one table of medians."""
+    summaries = results["summary"]
+    if len(summaries) > FULL:
+        return [medians_table(results)]
+    tables = [_table(results, summary) for summary in summaries]
+    if tables:
+        tables[-1].caption, tables[-1].caption_justify = note(results), "left"
+    return tables
+
+
+def _table(results: Mapping[str, Any], summary: Mapping[str, Any]) -> Table:
+    """The rows of one data set."""
+    table = Table(title=headline(results, summary["data"]), title_justify="left")
     for number, column in enumerate(COLUMNS):
         table.add_column(
-            column, justify="left" if number in (0, 6) else "right", no_wrap=number < 6
+            column,
+            justify="left" if number in (0, len(COLUMNS) - 1) else "right",
+            no_wrap=number < len(COLUMNS) - 1,
         )
-    for cells, row in zip(comparison_cells(results["summary"]), results["summary"], strict=True):
-        table.add_row(*cells, style="dim" if row["part"] else None)
+    for cells, row in zip(comparison_cells(summary["rows"]), summary["rows"], strict=True):
+        table.add_row(*cells, style="dim" if row["part"] or row["reference"] else None)
     return table
 
 
-NOTE = (
-    "Median over the seeds (quartiles in brackets). Each run with an oracle had the same number of "
-    "reads x sweeps. The best penalty weight is chosen afterwards, per seed, by training loss; its "
-    "row costs the whole sweep. A bound is proven; without one nothing is proven."
-)
+def medians_table(results: Mapping[str, Any]) -> Table:
+    """A line for each data set: the median training loss of every solver, the least marked."""
+    names = list(
+        dict.fromkeys(
+            row["name"]
+            for summary in results["summary"]
+            for row in summary["rows"]
+            if not row["part"] and row["train_loss"]
+        )
+    )
+    table = Table(
+        title=f"Median training loss, {len(results['summary'])} data sets",
+        caption=f"* least of the line. {note(results)}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("data")
+    for name in names:
+        table.add_column(name, justify="right")
+    wins = dict.fromkeys(names, 0)
+    for summary in results["summary"]:
+        medians = {
+            row["name"]: row["train_loss"]["median"]
+            for row in summary["rows"]
+            if row["name"] in wins and row["train_loss"]
+        }
+        least = min(medians.values(), default=None)
+        for name, median in medians.items():
+            wins[name] += median == least
+        table.add_row(
+            summary["data"],
+            *(
+                "-"
+                if name not in medians
+                else f"{medians[name]:g}" + "*" * (medians[name] == least)
+                for name in names
+            ),
+        )
+    table.add_row("least or equal", *(str(count) for count in wins.values()), style="bold")
+    return table
 
 
-def headline(results: Mapping[str, Any]) -> str:
+FULL = 6
+"""Most data sets that get a table each."""
+
+
+def note(results: Mapping[str, Any]) -> str:
+    """How to read the figures."""
+    budget = {
+        "sweeps": "Each run with an oracle had the same number of reads x sweeps.",
+        "seconds": (
+            f"Each run had {results['options']['time_limit'] or 0:g} s, unless it came to an end "
+            "of its own."
+        ),
+    }[results["equal"]]
+    return (
+        f"Median over the seeds (quartiles in brackets). {budget} The best penalty weight is "
+        "chosen afterwards, per seed, by training loss; its row costs the whole sweep. A bound is "
+        "proven; without one nothing is proven."
+    )
+
+
+def headline(results: Mapping[str, Any], spec: str) -> str:
     """What was compared on what, in one line."""
-    trained = next((cell for cell in results["cells"] if "widths" in cell), None)
-    words = [str(results["data"]["spec"])]
+    own = [cell for cell in results["cells"] if cell["data"] == spec]
+    trained = next((cell for cell in own if "num_variables" in cell), None)
+    words = [spec]
     if trained is not None:
         words += [
             "-".join(str(width) for width in trained["widths"]),
@@ -107,7 +176,6 @@ def report(results: Mapping[str, Any]) -> str:
     """A comparison as a page of Markdown: the summary, every run, and how it was made."""
     environment = results["environment"]
     packages = ", ".join(f"{k} {v}" for k, v in environment["packages"].items() if v)
-    summary = [[cell.strip() for cell in row] for row in comparison_cells(results["summary"])]
     runs = [
         [
             str(cell["key"]),
@@ -131,19 +199,24 @@ def report(results: Mapping[str, Any]) -> str:
         "seconds",
         "status",
     ]
-    cut = (
-        f"\n**Interrupted: {len(runs)} of {results['planned']} runs are here.**\n"
-        if results["interrupted"]
-        else ""
-    )
-    return (
-        f"# {headline(results)}\n{cut}\n{markdown_table(COLUMNS, summary)}\n\n{NOTE}\n\n"
-        f"## Every run\n\n{markdown_table(run_header, runs)}\n\n"
-        f"## Made with\n\nPython {environment['python']}, {environment['system']}, "
-        f"{environment['cores']} cores, {environment['created']}; {packages}.\n\n"
-        f"Data: {_words(results['data'])}.\n\nModel: {_words(results['model'])}.\n\n"
-        f"Solvers: {_words(results['options'])}.\n"
-    )
+    parts = ["# Comparison"]
+    if results["interrupted"]:
+        parts.append(f"**Interrupted: {len(runs)} of {results['planned']} runs are here.**")
+    for summary in results["summary"]:
+        rows = [[cell.strip() for cell in row] for row in comparison_cells(summary["rows"])]
+        parts += [f"## {headline(results, summary['data'])}", markdown_table(COLUMNS, rows)]
+    parts += [
+        note(results),
+        "## Every run",
+        markdown_table(run_header, runs),
+        "## Made with",
+        f"Python {environment['python']}, {environment['system']}, "
+        f"{environment['cores']} cores, {environment['created']}; {packages}.",
+        *(f"Data: {_words(data)}." for data in results["datasets"]),
+        f"Model: {_words(results['model'])}.",
+        f"Solvers: {_words(results['options'])}.",
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _number(value: Any, form: str) -> str:

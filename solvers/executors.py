@@ -297,10 +297,15 @@ class Team(Generic[Model]):
         self._shipped.clear()
         if executor is None or executor is self._given:
             return
-        workers = list((getattr(executor, "_processes", None) or {}).values())
-        executor.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:  # otherwise they would finish their task before they look up
-            worker.terminate()
+        dismiss(executor)
+
+
+def dismiss(executor: Executor) -> None:
+    """Close an executor at once: processes do not finish what they are at."""
+    workers = list((getattr(executor, "_processes", None) or {}).values())
+    executor.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:  # otherwise they would finish their task before they look up
+        worker.terminate()
 
 
 @dataclass
@@ -362,10 +367,15 @@ state: whatever executor a user brings, its workers have nothing between two tas
 process's memory."""
 
 
-def stock(parcels: Sequence[Parcel]) -> None:
-    """Begin a worker process of our own: all models on the shelf, and Ctrl-C left to its parent."""
+def begin_worker() -> None:
+    """Begin a worker process of our own: Ctrl-C is left to its parent, and it ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def stock(parcels: Sequence[Parcel]) -> None:
+    """Begin a worker process with all models on its shelf."""
+    begin_worker()
     _shelf.update((parcel.digest, parcel) for parcel in parcels)
 
 

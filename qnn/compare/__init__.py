@@ -1,0 +1,28 @@
+"""Solvers beside each other: the same draws of data, the same budget, every figure kept.
+
+A comparison is a list of independent cells, one per data set, solver, penalty weight and seed.  A
+cell is a plain value, and its outcome a plain dictionary, so that cells can be left out because
+they are done, or be run elsewhere:
+
+    plan -> run -> results
+"""
+
+from qnn.compare.cells import BUDGETS, Cell, Outcome, plan, words_to_data
+from qnn.compare.execute import run
+from qnn.compare.paired import paired
+from qnn.compare.store import Store, in_folder
+from qnn.compare.summary import results, summarize
+
+__all__ = [
+    "BUDGETS",
+    "Cell",
+    "Outcome",
+    "Store",
+    "in_folder",
+    "paired",
+    "plan",
+    "results",
+    "run",
+    "summarize",
+    "words_to_data",
+]

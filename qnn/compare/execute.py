@@ -1,0 +1,183 @@
+"""Running the cells of a comparison: one after another here, or side by side in processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
+from dataclasses import replace
+
+from threadpoolctl import threadpool_limits
+
+from qnn.compare.cells import Cell, Outcome
+from qnn.compare.store import Store
+from solvers.executors import begin_worker, dismiss
+from solvers.options import check_whole
+from solvers.result import Status
+
+OnOutcome = Callable[[Cell, Outcome], None]
+
+
+def run(
+    cells: Sequence[Cell],
+    *,
+    done: Mapping[str, Outcome] | None = None,
+    keep: str | Store | None = None,
+    workers: int = 1,
+    on_outcome: OnOutcome | None = None,
+) -> tuple[list[Outcome], bool]:
+    """Outcomes of the cells, in their order, and whether Ctrl-C cut the comparison short.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+    done : mapping, optional
+        Outcomes by key that need not be computed again.
+    keep : str or Store, optional
+        Folder of finished cells: those in it are not run again, and every other one is written to
+        it as soon as it is finished.
+    workers : int
+        Processes; 1 works in this one.  Each computes on its share of the cores; the outcomes do
+        not depend on their number, unless a time limit cuts in.
+    on_outcome : callable, optional
+        Told each cell with its outcome as soon as it is known.
+
+    Raises
+    ------
+    InvalidInputError
+        For what would fail in every cell, before any work.
+    KeyboardInterrupt
+        If it comes before the first outcome.
+    """
+    check_whole("workers", workers)
+    _check(cells)
+    store = Store(keep) if isinstance(keep, str) else keep
+    outcomes: dict[int, Outcome] = {}
+    interrupted = False
+    try:
+        for number, outcome in _outcomes(cells, done or {}, store, workers):
+            outcomes[number] = outcome
+            if on_outcome is not None:
+                on_outcome(cells[number], outcome)
+            if outcome["status"] == Status.INTERRUPTED.value:
+                interrupted = True
+                break
+    except KeyboardInterrupt:
+        if not outcomes:
+            raise
+        interrupted = True
+    return [outcomes[number] for number in sorted(outcomes)], interrupted
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
+def threads(workers: int) -> int:
+    """Threads of each of so many workers: its share of the cores, at least one."""
+    return max(1, available_cores() // workers)
+
+
+def _check(cells: Sequence[Cell]) -> None:
+    """Refuse before any work what would fail in every cell of a solver, a data set or a seed."""
+    first: dict[tuple[str, ...], Cell] = {}
+    for cell in cells:
+        first.setdefault(("variant", cell.variant), cell)
+        first.setdefault(("data", cell.data.spec), cell)
+    for cell in {id(cell): cell for cell in first.values()}.values():
+        cell.check()
+
+
+def _outcomes(
+    cells: Sequence[Cell], done: Mapping[str, Outcome], store: Store | None, workers: int
+) -> Iterator[tuple[int, Outcome]]:
+    """Outcomes with their cells' numbers: what is there first, then what has to be computed."""
+    todo = []
+    for number, cell in enumerate(cells):
+        known = done.get(cell.key) or (store.get(cell) if store else None)
+        if known is None:
+            todo.append(number)
+        else:
+            yield number, known
+    jobs = [(number, _on_threads(cells[number], threads(workers))) for number in todo]
+    for number, outcome in _here(jobs) if workers == 1 else _apart(jobs, workers):
+        if store is not None:
+            store.put(cells[number], outcome)
+        yield number, outcome
+
+
+def _on_threads(cell: Cell, count: int) -> Cell:
+    """The same cell, its oracle on no more threads than its worker has.
+
+    Not ``exact``, whose answer depends on their number.
+    """
+    if cell.solver == "exact" or cell.options.threads <= count:
+        return cell
+    return replace(cell, options=replace(cell.options, threads=count))
+
+
+Job = tuple[int, Cell]
+
+
+def _here(jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
+    for number, cell in jobs:
+        with threadpool_limits(cell.options.threads):
+            outcome = cell.run()
+        yield number, outcome
+
+
+def _apart(jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Outcome]]:
+    """Cells in processes.  A process that dies takes its cell with it, which is tried once more."""
+    waiting, suspects = deque(jobs), deque[Job]()
+    while waiting or suspects:
+        # who it was that died is seen when each of those that were in flight runs alone
+        alone = bool(suspects)
+        lost: list[Job] = []
+        if alone:
+            yield from _together(deque([suspects.popleft()]), 1, lost)
+        else:
+            yield from _together(waiting, workers, lost)
+        if alone and lost:
+            number, cell = lost[0]
+            reason = "its process died twice: killed, or out of memory"
+            yield number, cell.failed(reason)
+        else:
+            suspects.extend(lost)
+
+
+def _together(queue: deque[Job], workers: int, lost: list[Job]) -> Iterator[tuple[int, Outcome]]:
+    """Cells side by side, until they are done or a process dies; ``lost`` gets those in flight."""
+    context = multiprocessing.get_context("spawn")  # a fork would copy this process's threads
+    pool = ProcessPoolExecutor(workers, context, begin_worker)
+    running: dict[Future[Outcome], Job] = {}
+    try:
+        while (queue and not lost) or running:
+            while queue and not lost and len(running) < workers:
+                job = queue.popleft()
+                try:
+                    running[pool.submit(_work, job[1])] = job
+                except BrokenExecutor:
+                    lost.append(job)
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                job = running.pop(future)
+                try:
+                    outcome = future.result()
+                except BrokenExecutor:
+                    lost.append(job)
+                else:
+                    yield job[0], outcome
+    finally:
+        dismiss(pool)
+
+
+def _work(cell: Cell) -> Outcome:
+    """A cell on a worker."""
+    with threadpool_limits(cell.options.threads):
+        return cell.run()
