@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from formulations.errors import InfeasibleModelError
 from formulations.labels import Labels, distinct
 from formulations.passes.base import entry_rows, substituted
+from formulations.passes.exclusive import tighten_by_groups
 from formulations.passes.repeats import without_repeats
 from formulations.qcbo import QCBO, TOLERANCE, BitArray, IntArray
 
@@ -23,7 +25,8 @@ ROUNDING = 1e-12
 class Presolve:
     """Bounds propagation over linear and product rows.
 
-    A bit is fixed if its other value would push a row beyond its right-hand side.  A product with a
+    A bit is fixed if its other value would push a row beyond its right-hand side, bits of which one
+    at most can be 1 counting once (:mod:`formulations.passes.exclusive`).  A product with a
     factor 1 makes its two other bits one variable, and so do two products of the same factors.  A
     product whose u is 0 becomes the row v + w <= 1 of the group ``conflicts``.  An equality of two
     bits, such as a one-hot of two, makes one of them the other or its complement.  Rows that
@@ -55,10 +58,10 @@ class Presolve:
         """
         total = Substitution.identity(model.num_variables)
         while True:
-            step = _decide(model)
-            if len(step.kept) == model.num_variables:
-                step = _pair(model)
-            if len(step.kept) == model.num_variables:
+            step = next(
+                (step for step in _steps(model) if len(step.kept) < model.num_variables), None
+            )
+            if step is None:
                 return without_repeats(model), total
             model = step.substitute(model)
             total = total.then(step)
@@ -149,6 +152,13 @@ def _canonical(rows: sp.csr_array) -> sp.csr_array:
     return rows
 
 
+def _steps(model: QCBO) -> Iterator[Substitution]:
+    """What can be substituted, the cheapest way of finding it first."""
+    yield _decide(model)
+    yield _pair(model)
+    yield _exclude(model)
+
+
 def _decide(model: QCBO) -> Substitution:
     """What propagation fixes and merges in ``model``."""
     n = model.num_variables
@@ -161,13 +171,31 @@ def _decide(model: QCBO) -> Substitution:
         np.maximum.at(low, one, low)
         np.minimum.at(high, one, high)
         low, high = low[one], high[one]
-        if (low > high).any():
-            raise InfeasibleModelError(
-                f"the rows force variable {model.labels[int(np.argmax(low > high))]!r} to be 0 and "
-                "1 at once: no assignment satisfies them; look for a wrong right-hand side"
-            )
+        _refuse_both(model, low, high)
         if np.count_nonzero(low < high) == free:
-            break
+            return _fixed(low, high, one)
+
+
+def _exclude(model: QCBO) -> Substitution:
+    """What rows fix that know which bits exclude each other."""
+    n = model.num_variables
+    low, high = np.zeros(n, dtype=np.int8), np.ones(n, dtype=np.int8)
+    tighten_by_groups(without_repeats(model), low, high)  # which names rows that contradict
+    _refuse_both(model, low, high)
+    return _fixed(low, high, np.arange(n))
+
+
+def _refuse_both(model: QCBO, low: BitArray, high: BitArray) -> None:
+    if (low > high).any():
+        raise InfeasibleModelError(
+            f"the rows force variable {model.labels[int(np.argmax(low > high))]!r} to be 0 and "
+            "1 at once: no assignment satisfies them; look for a wrong right-hand side"
+        )
+
+
+def _fixed(low: BitArray, high: BitArray, one: IntArray) -> Substitution:
+    """Bits with one value left are constants, others the variable ``one`` that they equal."""
+    n = len(low)
     kept = np.flatnonzero((low < high) & (one == np.arange(n)))
     number = np.full(n, -1, dtype=np.int64)
     number[kept] = np.arange(len(kept))

@@ -267,10 +267,30 @@ def test_presolve_keeps_the_spelling_of_labels() -> None:
     assert smaller.labels.strings()[:2] == ["x[00]", "x[01]"]
 
 
+def test_presolve_knows_which_bits_exclude_each_other() -> None:
+    # one of x0, x1, x2 takes 3, 4 or 5 of 5: no room for the 3 of x3, nor at most one of x4 .. x6
+    rows = [[1, 1, 1, 0, 0, 0, 0], [3, 4, 5, 3, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1],
+            [-3, -2, -2, 0, -3, -1, 0]]  # fmt: skip
+    model = QCBO.from_arrays(
+        np.arange(7.0), rows, [1, 5, 1, -5], equality=[True, False, False, False]
+    )
+    smaller, inverse = Presolve().apply(model)
+    assert smaller.labels.strings() == ["x[0]", "x[1]", "x[2]"]  # x4 is needed, x5, x6 are not
+    assert inverse.invert([0, 1, 0]).tolist() == [0, 1, 0, 0, 1, 0, 0]
+
+
+def test_presolve_proves_that_groups_of_bits_cannot_satisfy_a_row() -> None:
+    rows = [[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1], [2, 3, 3, 2, 3, 3]]
+    with pytest.raises(InfeasibleModelError, match=r"'rows\[2\]' cannot hold where each group"):
+        Presolve().apply(
+            QCBO.from_arrays(np.zeros(6), rows, [1, 1, 3], equality=[True, True, False])
+        )
+
+
 def test_presolve_drops_rows_that_repeat() -> None:
     model = QCBO.from_arrays(
-        np.zeros(3),
-        [[1, 1, 1], [2, 2, 2], [1, 1, 0], [2, 2, 0], [0, 0, 0]],
+        np.zeros(4),
+        [[1, 1, 1, 1], [2, 2, 2, 2], [1, 1, 0, 0], [2, 2, 0, 0], [0, 0, 0, 0]],
         [2, 4, 1, 3, 0],
         equality=[True, True, False, False, True],
     )
@@ -296,9 +316,9 @@ def test_presolve_proves_infeasibility_by_name(
 
 def test_presolve_drops_inequalities_that_an_equality_implies() -> None:
     model = QCBO.from_arrays(
-        np.zeros(3),
-        [[1, 1, 1], [2, 2, 2], [-1, -1, -1], [1, 0, 1], [-1, 0, -1]],
-        [2, 5, -1, 1, -1],
+        np.zeros(4),
+        [[1, 2, 3, 1], [2, 4, 6, 2], [-1, -2, -3, -1], [1, 0, 2, 1], [-1, 0, -2, -1]],
+        [3, 7, -2, 2, -2],
         equality=[True, False, False, False, False],
     )
     smaller, _ = Presolve().apply(model)
