@@ -24,25 +24,6 @@ def test_python_of_the_readme() -> None:
         assert names.get("accuracy", 1.0) > 0.5
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name)
-def test_python_of_the_docs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The blocks of a page, one after another; a comment at a print says what it prints."""
-    names: dict[str, object] = {}
-    for block in re.findall(r"```python\n(.*?)```", path.read_text(), flags=re.DOTALL):
-        exec(compile(block, path.name, "exec"), names)
-        shown = capsys.readouterr().out
-        for said in re.findall(r"^print\(.*\)  # ([^:\n]*)", block, flags=re.MULTILINE):
-            assert said in shown
-
-
-def test_the_figure_of_the_docs(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="the figure is drawn with the extra plot")
-    script = runpy.run_path(str(ROOT / "docs" / "draw_cqm.py"))
-    path = tmp_path / "figure.svg"
-    script["draw"](script["history"](), path)
-    assert path.read_text().startswith("<?xml")
-
-
 HERE = [path for path in sorted((ROOT / "examples").glob("*.py")) if path.stem != "hedging_mpi"]
 
 

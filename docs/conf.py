@@ -1,0 +1,91 @@
+"""The documentation site: ``make docs`` builds it in docs/_build/html, without asking the network.
+
+The figures are drawn anew at each build, by the ``draw_*.py`` beside this file.  Pages link to
+files outside of ``docs/`` as a forge needs it, ``../benchmarks/results/qaplib.md``; here these are
+pages too, copied in at each build.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+sys.path[:0] = [str(HERE), str(ROOT)]
+
+project = "qnn-ising"
+author = copyright = "The qnn-ising maintainers"
+version = release = installed(project)
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_click",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+
+html_theme = "furo"
+html_title = project
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+
+myst_heading_anchors = 3
+copybutton_prompt_text = "$ "
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+
+COPIED = ("CHANGELOG.md", "benchmarks/README.md", "benchmarks/results/*.md")
+"""Pages from outside of ``docs/``, into ``docs/copied/``."""
+
+
+def prepare(app: Sphinx) -> None:
+    """Draw the figures and copy the pages, before any page is read."""
+    import drawing
+
+    drawing.draw_all()
+    for pattern in COPIED:
+        for source in sorted(ROOT.glob(pattern)):
+            text = source.read_text()
+            if not text.startswith("# "):
+                text = f"# {source.stem.replace('_', ' ').capitalize()}\n\n{text}"
+            target = HERE / "copied" / source.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists() or target.read_text() != text:
+                target.write_text(text)
+
+
+def link_copies(app: Sphinx, name: str, content: list[str]) -> None:
+    """Links out of ``docs/`` to what has been copied go to the copies."""
+    up = "../" * (name.count("/") + 1)
+    for pattern in COPIED:
+        outside = re.escape(f"]({up}") + "(" + re.escape(pattern).replace(r"\*", r"\w+") + ")"
+        content[0] = re.sub(outside, rf"]({up.removeprefix('../')}copied/\1", content[0])
+
+
+def escape_bars(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """``|x|`` in a docstring is an absolute value, not a substitution."""
+    lines[:] = [re.sub(r"\|(?=\S[^|]*\|)", r"\\|", line) for line in lines]
+
+
+def setup(app: Sphinx) -> None:
+    """Hang the three into the build."""
+    app.connect("builder-inited", prepare)
+    app.connect("source-read", link_copies)
+    app.connect("autodoc-process-docstring", escape_bars)
