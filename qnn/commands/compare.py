@@ -103,7 +103,7 @@ def compare(
         exact_time_limit=exact_limit,
         equal=equal,
     )
-    about = {"equal": equal, "workers": workers, "command": _command()}
+    about: dict[str, Any] = {"equal": equal, "workers": workers, "command": _command()}
     store = None if keep is None else comparison.Store(keep)
     if store is not None:
         store.write_plan(cells, **about)
