@@ -233,6 +233,22 @@ class Checkpoint:
             raise damaged(self.path, f"{detail}; or begin anew in another folder") from error
 
 
+def peek(folder: Folder) -> dict[str, Any] | None:
+    """The latest snapshot in a folder, whatever run it is of, to look at; None if there is none.
+
+    Raises
+    ------
+    FileAccessError, FileFormatError
+        If it cannot be read, is damaged, or was written by another release.
+    """
+    path = Path(folder) / FILE
+    if not path.exists():
+        return None
+    content, _ = read_archive(path, CHECKPOINT)
+    identity = content.get("identity") if isinstance(content, dict) else None
+    return Checkpoint(folder, identity if isinstance(identity, dict) else {}).load()
+
+
 def _locked(folder: Path) -> int | None:
     """A file whose lock ends with this process, however it ends; None where there are no locks.
 
