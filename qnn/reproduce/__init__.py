@@ -11,7 +11,7 @@ from types import MappingProxyType
 from formulations.errors import choose
 from qnn.reproduce.explicit import explicit
 from qnn.reproduce.manifold import manifold
-from qnn.reproduce.report import Report, ReproduceOptions, Reproduction
+from qnn.reproduce.report import Report, ReproduceOptions, Reproduction, finished
 from qnn.reproduce.rmda import rmda
 from qnn.reproduce.svi import svi
 
@@ -27,7 +27,7 @@ REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType(
 
 
 def reproduce(name: str, options: ReproduceOptions | None = None) -> Report:
-    """Run the table called ``name``.
+    """Run the table called ``name``; Ctrl-C ends it with the rows that are there.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def reproduce(name: str, options: ReproduceOptions | None = None) -> Report:
         If it needs a package that is not installed.
     """
     table = REPRODUCTIONS[choose("published table", name, list(REPRODUCTIONS))]
-    return table(options or ReproduceOptions())
+    return finished(table(options or ReproduceOptions()))
 
 
 __all__ = ["REPRODUCTIONS", "ReproduceOptions", "Report", "reproduce"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -38,24 +39,26 @@ PUBLISHED_ENTROPY = {("fashion", 1.0): 1.73, ("fashion", 10.0): 0.93, ("fashion"
 
 def explicit(options: ReproduceOptions) -> Report:
     """All tables of the explicit softmax solution."""
-    found = [spec for spec in ("mnist", "fashion") if available(spec, options)]
-    data = {spec: _unit(split(spec, options)) for spec in [*found, "digits"]}
-    tables = [
-        _without_iteration(data, options),
-        _same_as_naive_bayes(data),
-        *(_sweep(spec, data[spec]) for spec in data),
-        _layer_by_layer(data),
-        _warm_start(data, options),
-        _low_bits(options),
-    ]
-    missing = [NAMES[spec] for spec in ("mnist", "fashion") if spec not in data]
+    images = ("mnist", "fashion")
+    missing = [NAMES[spec] for spec in images if not available(spec, options)]
     return Report(
         "explicit",
         "Explicit softmax solution",
         "arXiv 2311.07498, 2311.07510",
-        tables,
+        _tables(options),
         _remarks(missing),
     )
+
+
+def _tables(options: ReproduceOptions) -> Iterator[Table]:
+    found = [spec for spec in NAMES if available(spec, options)]
+    data = {spec: _unit(split(spec, options)) for spec in found}
+    yield _without_iteration(data, options)
+    yield _same_as_naive_bayes(data)
+    yield from (_sweep(spec, data[spec]) for spec in data)
+    yield _layer_by_layer(data)
+    yield _warm_start(data, options)
+    yield _low_bits(options)
 
 
 def _remarks(missing: Sequence[str]) -> list[str]:
@@ -186,26 +189,39 @@ def _layer_by_layer(data: dict[str, Split]) -> Table:
 
 def _warm_start(data: dict[str, Split], options: ReproduceOptions) -> Table:
     """Test accuracy after as many Adam steps from the explicit solution and from random weights."""
-    rows = []
-    marks = (10, 100, 1000, 5000) if options.full else (10, 100, 1000)
-    for part in data.values():
-        for hidden in ((), (20,)):
-            shape = f"{hidden[0]} hidden units" if hidden else "one layer"
-            options.progress(f"warm start, {part.name}, {shape}")
-            start = ExplicitSoftmax(10.0, hidden=hidden).fit(part.X_train, part.y_train)
-            warm = _best_descent(start, part, marks, options.seed)
-            cold = _best_descent(_random_like(start, options.seed), part, marks, options.seed)
-            rows += [
-                Row(f"{part.name}, {shape}, {steps:,} steps", warm[steps], baseline=cold[steps])
-                for steps in warm
-            ]
     return Table(
         "Warm start: test accuracy at equal steps",
-        rows,
+        _warm_start_rows(data, options),
         f"Baseline: random start. Adam, batches of {BATCH}, learning rates "
         f"{', '.join(map(str, RATES))}, K = 10. The paper says, without a figure, that the start "
         "improves training only slightly.",
     )
+
+
+def _warm_start_rows(data: dict[str, Split], options: ReproduceOptions) -> Iterator[Row]:
+    marks = (10, 100, 1000, 5000) if options.full else (10, 100, 1000)
+    cases = [(part, hidden) for part in data.values() for hidden in ((), (20,))]
+    found = options.map(
+        _best_descent,
+        [
+            (start, part, marks, options.seed)
+            for part, hidden in cases
+            for start in _both_starts(part, hidden, options.seed)
+        ],
+    )
+    for part, hidden in cases:
+        shape = f"{hidden[0]} hidden units" if hidden else "one layer"
+        options.progress(f"warm start, {part.name}, {shape}")
+        warm, cold = next(found), next(found)
+        for steps in warm:
+            name = f"{part.name}, {shape}, {steps:,} steps"
+            yield Row(name, warm[steps], baseline=cold[steps])
+
+
+def _both_starts(part: Split, hidden: Sequence[int], seed: int) -> tuple[SoftmaxNetwork, ...]:
+    """The explicit solution, and random weights."""
+    start = ExplicitSoftmax(10.0, hidden=hidden).fit(part.X_train, part.y_train)
+    return start, _random_like(start, seed)
 
 
 def _random_like(network: SoftmaxNetwork, seed: int) -> SoftmaxNetwork:
@@ -242,50 +258,56 @@ Trace = list[tuple[float, float]]
 
 def _low_bits(options: ReproduceOptions) -> Table:
     """What the explicit solution is worth as the start of a search among low-bit weights."""
-    seeds, longer = options.seeds(10 if options.full else 3), 10 if options.full else 1
+    seeds = options.seeds(10 if options.full else 3)
+    return Table(
+        "In the game of low bits: restricted problems that start from the explicit solution",
+        _low_bits_rows(options, seeds),
+        "The start is the best of ten explicit solutions, and its time counts; baseline: random "
+        "weights. One bit a weight, hinge loss, N = 200; seconds of processor time; medians over "
+        f"{len(seeds)} draws, inf where not reached.",
+    )
+
+
+def _low_bits_rows(options: ReproduceOptions, seeds: Sequence[int]) -> Iterator[Row]:
+    longer = 10 if options.full else 1
     annealer = Annealer(reads=5, sweeps=50)
     cases: list[tuple[str, tuple[int, ...], Oracle | None, int]] = [
         ("digits:3,8", (16, 5, 1), None, 2000 * longer),
         ("digits:3,8", (16, 5, 1), annealer, 60 * longer),
         ("digits", (64, 16, 10), None, 2000 * longer),
     ]
-    rows = []
+    found = options.map(_both_searches, [(*case, seed) for case in cases for seed in seeds])
     for spec, widths, oracle, rounds in cases:
         options.progress(f"restricted problems from the explicit solution, {spec}")
-        cold, warm, losses = [], [], []
-        for seed in seeds:
-            drawn = load(spec, samples=200, inputs=widths[0], seed=seed)
-            network = Network.dense(widths, bias=len(drawn.classes) > 2)
-            problem = TrainingProblem(network, drawn.X_train, drawn.y_train)
-            start = ExplicitSoftmax(seed=seed)
-            losses.append(start.solve(problem).loss)
-            search = LargeNeighborhoodSearch(oracle, rounds=1, seed=seed)
-            search.solve(problem)  # compiled before it counts
-            search = replace(search, rounds=rounds)
-            cold.append(_traced(search, problem))
-            warm.append(_traced(replace(search, start=start), problem))
+        losses, cold, warm = zip(*islice(found, len(seeds)), strict=True)
         by = "enumerated" if oracle is None else "by the annealer"
         name = f"{spec}, {'-'.join(map(str, widths))}, {rounds:,} rounds {by}"
         finals = [trace[-1][1] for trace in cold]
-        rows.append(Row(f"{name}: loss of the explicit solution", _median(losses), form="{:g}"))
+        yield Row(f"{name}: loss of the explicit solution", _median(losses), form="{:g}")
         for words, goals in (("that loss", losses), ("the random start's last loss", finals)):
-            rows.append(
-                Row(
-                    f"{name}: seconds to {words}",
-                    _median([_reached(t, goal) for t, goal in zip(warm, goals, strict=True)]),
-                    baseline=_median([_reached(t, g) for t, g in zip(cold, goals, strict=True)]),
-                    form="{:.3f}",
-                )
+            yield Row(
+                f"{name}: seconds to {words}",
+                _median([_reached(t, goal) for t, goal in zip(warm, goals, strict=True)]),
+                baseline=_median([_reached(t, g) for t, g in zip(cold, goals, strict=True)]),
+                form="{:.3f}",
             )
         ends = _median([trace[-1][1] for trace in warm])
-        rows.append(Row(f"{name}: last loss", ends, baseline=_median(finals), form="{:g}"))
-    return Table(
-        "In the game of low bits: restricted problems that start from the explicit solution",
-        rows,
-        "The start is the best of ten explicit solutions, and its time counts; baseline: random "
-        "weights. One bit a weight, hinge loss, N = 200; seconds of processor time; medians over "
-        f"{len(seeds)} draws, inf where not reached.",
-    )
+        yield Row(f"{name}: last loss", ends, baseline=_median(finals), form="{:g}")
+
+
+def _both_searches(
+    spec: str, widths: tuple[int, ...], oracle: Oracle | None, rounds: int, seed: int
+) -> tuple[float, Trace, Trace]:
+    """Loss of the explicit solution, and what is found from random weights and from it."""
+    drawn = load(spec, samples=200, inputs=widths[0], seed=seed)
+    network = Network.dense(widths, bias=len(drawn.classes) > 2)
+    problem = TrainingProblem(network, drawn.X_train, drawn.y_train)
+    start = ExplicitSoftmax(seed=seed)
+    loss = start.solve(problem).loss
+    search = LargeNeighborhoodSearch(oracle, rounds=1, seed=seed)
+    search.solve(problem)  # compiled before it counts
+    search = replace(search, rounds=rounds)
+    return loss, _traced(search, problem), _traced(replace(search, start=start), problem)
 
 
 def _traced(search: LargeNeighborhoodSearch, problem: TrainingProblem) -> Trace:

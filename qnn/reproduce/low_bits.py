@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -41,29 +42,37 @@ def low_bits_table(solvers: Mapping[str, Any], options: ReproduceOptions) -> Tab
     options : ReproduceOptions
     """
     seeds = options.seeds(10 if options.full else 3)
-    rows = []
-    for weights in ("bipolar", "ternary"):
-        drawn = [three_or_eight(seed, weights) for seed in seeds]
-        problems = [TrainingProblem(net, data.X_train, data.y_train) for data, net in drawn]
-        for name, solver in solvers.items():
-            options.progress(f"low bits, {name}, {weights}")
-            results = [
-                replace(solver, seed=seed).solve(problem)
-                for seed, problem in zip(seeds, problems, strict=True)
-            ]
-            least, low, middle, high = np.quantile([r.loss for r in results], [0, 0.25, 0.5, 0.75])
-            seconds = np.median([r.seconds for r in results])
-            rows.append(
-                Row(
-                    f"{name}, {weights}",
-                    float(middle),
-                    form="{:g}",
-                    remark=f"quartiles {low:g}-{high:g}, least {least:g}, {seconds:.1f} s",
-                )
-            )
     shape = "-".join(map(str, WIDTHS))
     conditions = (
         f"Digits 3 against 8, {shape} sign units, N = {SAMPLES}, hinge: the loss of the network "
         f"with its weights on the levels, median over {len(seeds)} draws of samples."
     )
-    return Table("The identical low-bit network", rows, conditions)
+    return Table("The identical low-bit network", _rows(solvers, seeds, options), conditions)
+
+
+def _rows(
+    solvers: Mapping[str, Any], seeds: Sequence[int], options: ReproduceOptions
+) -> Iterator[Row]:
+    cases = [(weights, name) for weights in ("bipolar", "ternary") for name in solvers]
+    found = options.map(
+        _loss_and_seconds,
+        [(solvers[name], weights, seed) for weights, name in cases for seed in seeds],
+    )
+    for weights, name in cases:
+        options.progress(f"low bits, {name}, {weights}")
+        losses, seconds = zip(*islice(found, len(seeds)), strict=True)
+        least, low, middle, high = np.quantile(losses, [0, 0.25, 0.5, 0.75])
+        yield Row(
+            f"{name}, {weights}",
+            float(middle),
+            form="{:g}",
+            remark=f"quartiles {low:g}-{high:g}, least {least:g}, {np.median(seconds):.1f} s",
+        )
+
+
+def _loss_and_seconds(solver: Any, weights: str, seed: int) -> tuple[float, float]:
+    """What a solver reaches on a draw, and its time."""
+    data, network = three_or_eight(seed, weights)
+    problem = TrainingProblem(network, data.X_train, data.y_train)
+    result = replace(solver, seed=seed).solve(problem)
+    return result.loss, result.seconds

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -39,19 +40,19 @@ REMARKS = (
 
 def manifold(options: ReproduceOptions) -> Report:
     """All tables of the manifold network."""
-    seeds = options.seeds(10 if options.full else 3)
-    tables, remarks = [_waveform(options, seeds), _digits(options, seeds)], list(REMARKS)
-    if available("fashion", options):
-        tables.append(_many_samples(options))
-    else:
+    remarks = list(REMARKS)
+    if not available("fashion", options):
         remarks.append("Fashion-MNIST was not found: the breakdown with many samples was not run.")
-    return Report(
-        "manifold",
-        "Non-gradient manifold network",
-        "arXiv 2106.07905",
-        tables,
-        remarks,
-    )
+    title = "Non-gradient manifold network"
+    return Report("manifold", title, "arXiv 2106.07905", _tables(options), remarks)
+
+
+def _tables(options: ReproduceOptions) -> Iterator[Table]:
+    seeds = options.seeds(10 if options.full else 3)
+    yield _waveform(options, seeds)
+    yield _digits(options, seeds)
+    if available("fashion", options):
+        yield _many_samples(options)
 
 
 def waveform(samples: int, noise: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
@@ -108,28 +109,34 @@ def _table(
     published_ridge: float | None = None,
 ) -> Table:
     """Both forms in several shapes, each part with its seed, beside ridge regression."""
-    ridge = [_ridge_accuracy(part) for part in parts]
-    rows = [mean_row("ridge on raw features", ridge, published_ridge, origin=Origin.EARLIER)]
-    for form in FORMS:
-        for shape in SHAPES:
-            options.progress(f"{title}, {form}, {_words(shape)}")
-            runs = [
-                _accuracies(part, shape, form, seed, EPOCHS)
+
+    def rows() -> Iterator[Row]:
+        ridge = [_ridge_accuracy(part) for part in parts]
+        yield mean_row("ridge on raw features", ridge, published_ridge, origin=Origin.EARLIER)
+        cases = [(form, shape) for form in FORMS for shape in SHAPES]
+        found = options.map(
+            _accuracies,
+            [
+                (part, shape, form, seed, EPOCHS)
+                for form, shape in cases
                 for part, seed in zip(parts, seeds, strict=True)
-            ]
-            rows.append(
-                mean_row(
-                    f"{form}, {_words(shape)}",
-                    [run[-1] for run in runs],
-                    published if form == "released" else None,
-                    origin=Origin.EARLIER,
-                    baseline=float(np.mean(ridge)),
-                    remark=f"best epoch {np.mean([max(run) for run in runs]):.2f} %",
-                )
+            ],
+        )
+        for form, shape in cases:
+            options.progress(f"{title}, {form}, {_words(shape)}")
+            runs = list(islice(found, len(parts)))
+            yield mean_row(
+                f"{form}, {_words(shape)}",
+                [run[-1] for run in runs],
+                published if form == "released" else None,
+                origin=Origin.EARLIER,
+                baseline=float(np.mean(ridge)),
+                remark=f"best epoch {np.mean([max(run) for run in runs]):.2f} %",
             )
+
     return Table(
         f"{title}: test accuracy of the last of {EPOCHS} epochs",
-        rows,
+        rows(),
         f"Mean and standard deviation of {len(parts)} seeds; gamma = {GAMMA}. Baseline: ridge "
         "regression on the same features. The setting of the earlier figure is not recorded.",
     )
@@ -137,6 +144,16 @@ def _table(
 
 def _many_samples(options: ReproduceOptions) -> Table:
     """Fashion-MNIST with more and more samples, either side of 10,000."""
+    return Table(
+        "Fashion-MNIST: test accuracy of the last of 3 epochs, by training samples",
+        _many_samples_rows(options),
+        "10 % is a guess. Baseline: ridge regression on the same samples. The widths of the "
+        "earlier figures are not recorded: that of the released form with one hidden layer stands "
+        "beside the width that comes nearest to it.",
+    )
+
+
+def _many_samples_rows(options: ReproduceOptions) -> Iterator[Row]:
     data = split("fashion", options)
     sizes: tuple[int, ...] = (5_000, 9_000, 11_000, 13_000, 16_000, 20_000)
     if options.full:
@@ -147,34 +164,26 @@ def _many_samples(options: ReproduceOptions) -> Table:
         ("released", (100, 100), 20_000): 10.0,
         ("rescaled", (100,), 20_000): 80.7,
     }
-    held = len(
-        data.X_train
-    )  # a part of the images shows no breakdown, but is measured all the same
-    rows = []
+    # a part of the images shows no breakdown, but is measured all the same
+    held = len(data.X_train)
     for n in [n for n in sizes if n <= held] or [held]:
         X_train, y_train = data.X_train[:n] / 255.0, data.y_train[:n]
         part = Split(f"n = {n:,}", X_train, y_train, data.X_test / 255.0, data.y_test)
         ridge = _ridge_accuracy(part)
         narrow: list[tuple[int, ...]] = [(30,)] if options.full or n == 20_000 else []
-        for shape in [*narrow, *shapes]:
-            for form in FORMS:
-                options.progress(f"{part.name}, {form}, {_words(shape)}")
-                rows.append(
-                    Row(
-                        f"{part.name}, {form}, {_words(shape)}",
-                        _accuracies(part, shape, form, options.seed, 3)[-1],
-                        earlier.get((form, shape, n)),
-                        origin=Origin.EARLIER,
-                        baseline=ridge,
-                    )
-                )
-    return Table(
-        "Fashion-MNIST: test accuracy of the last of 3 epochs, by training samples",
-        rows,
-        "10 % is a guess. Baseline: ridge regression on the same samples. The widths of the "
-        "earlier figures are not recorded: that of the released form with one hidden layer stands "
-        "beside the width that comes nearest to it.",
-    )
+        cases = [(shape, form) for shape in [*narrow, *shapes] for form in FORMS]
+        found = options.map(
+            _accuracies, [(part, shape, form, options.seed, 3) for shape, form in cases]
+        )
+        for shape, form in cases:
+            options.progress(f"{part.name}, {form}, {_words(shape)}")
+            yield Row(
+                f"{part.name}, {form}, {_words(shape)}",
+                next(found)[-1],
+                earlier.get((form, shape, n)),
+                origin=Origin.EARLIER,
+                baseline=ridge,
+            )
 
 
 def _accuracies(

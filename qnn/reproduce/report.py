@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from itertools import starmap
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from formulations.errors import InvalidInputError
+
+Answer = TypeVar("Answer")
 
 
 class Origin(Enum):
@@ -99,10 +102,13 @@ COLUMNS = ["", "published", "ours", "baseline", "difference", "origin", "remark"
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that belong together, under the conditions that they share."""
+    """Rows that belong together, under the conditions that they share.
+
+    Rows may be worked out as they are asked for, once: see :func:`finished`.
+    """
 
     title: str
-    rows: Sequence[Row]
+    rows: Iterable[Row]
     conditions: str = ""
 
 
@@ -118,16 +124,73 @@ class Report:
         The method.
     source : str
         The paper.
-    tables : sequence of Table
+    tables : iterable of Table
+        They may be made as they are asked for, once, as their rows.
     remarks : sequence of str
         Where a comparison in the paper does not hold, and what else the figures do not say.
+    interrupted : bool
+        Whether Ctrl-C came before the last row.
     """
 
     name: str
     title: str
     source: str
-    tables: Sequence[Table]
+    tables: Iterable[Table]
     remarks: Sequence[str] = ()
+    interrupted: bool = False
+
+
+def finished(report: Report) -> Report:
+    """The report with all its rows worked out, or those that are there when Ctrl-C comes.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it comes before the first row.
+
+    Examples
+    --------
+    >>> tables = (Table(name, (Row(str(n), n) for n in range(2))) for name in "ab")
+    >>> [len(table.rows) for table in finished(Report("r", "R", "paper", tables)).tables]
+    [2, 2]
+    """
+    tables: list[Table] = []
+    rows: list[Row] = []
+    try:
+        for table in report.tables:
+            rows = []
+            tables.append(replace(table, rows=rows))
+            for row in table.rows:
+                rows.append(row)  # one by one: those that are there are kept
+    except KeyboardInterrupt:
+        tables = [table for table in tables if table.rows]
+        if not tables:
+            raise
+        return replace(report, tables=tables, interrupted=True)
+    return replace(report, tables=tables)
+
+
+class Mapped(Protocol):
+    """How independent parts of a report are worked out: here, or in other processes."""
+
+    def __call__(
+        self, function: Callable[..., Answer], tasks: Iterable[tuple[Any, ...]]
+    ) -> Iterator[Answer]:
+        """The function's answers to the arguments of each task, in their order."""
+        ...
+
+
+def one_by_one(
+    function: Callable[..., Answer], tasks: Iterable[tuple[Any, ...]]
+) -> Iterator[Answer]:
+    """The answers one after another, here, each when it is asked for.
+
+    Examples
+    --------
+    >>> list(one_by_one(divmod, [(7, 2), (9, 4)]))
+    [(3, 1), (2, 1)]
+    """
+    return starmap(function, tasks)
 
 
 def _silent(what: str) -> None:
@@ -149,16 +212,25 @@ class ReproduceOptions:
         the environment variable ``QNN_DATA`` names one.
     progress : callable
         Told in a few words what is being measured next.
+    map : callable
+        Works out independent parts, such as seeds: :func:`one_by_one`, or that of
+        :func:`qnn.reproduce.work.processes`, for which functions and arguments have to be
+        such as can be sent to another process.
     """
 
     full: bool = False
     seed: int = 0
     data_dirs: Sequence[str] = ()
     progress: Callable[[str], None] = _silent
+    map: Mapped = one_by_one
 
     def __post_init__(self) -> None:
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
             raise InvalidInputError(f"seed={self.seed!r}: expected an integer of at least 0")
+
+    def alone(self) -> ReproduceOptions:
+        """These options for a part that is worked out elsewhere, all by itself and in silence."""
+        return replace(self, progress=_silent, map=one_by_one)
 
     def seeds(self, count: int) -> list[int]:
         """Seeds of ``count`` independent repetitions; the first few stay if there are more.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,10 @@ Array = npt.NDArray[np.float32]
 EPOCHS = 500
 """Of the paper, with a tenth of the learning rate after each 100."""
 
+NAMES = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
+
+METHODS: dict[str, type[RMDA] | type[ProxSGD]] = {"RMDA": RMDA, "ProxSGD": ProxSGD}
+
 INPUTS = 64
 """Inputs before some are left out."""
 
@@ -42,33 +47,33 @@ LOW_BITS = {
 
 def rmda(options: ReproduceOptions) -> Report:
     """All tables of regularised dual averaging."""
-    full, tables, missing = options.full, [], []
-    if available("mnist", options):
-        mnist = split("mnist", options)
-        tables.append(_regression(mnist, "from 0 to 1", EPOCHS, options, MNIST))
-        tables.append(_regression(mnist, "standardised", EPOCHS if full else 100, options))
-    else:
-        missing.append("MNIST")
-    if available("fashion", options):
-        fashion = split("fashion", options)
-        whole = len(fashion.X_train) == 60_000
-        published = FASHION if whole else Published()
-        tables.append(_regression(fashion, "standardised", 40, options, published))
-        if full:
-            tables.append(_regression(fashion, "standardised", EPOCHS, options))
-            tables.append(_regression(fashion, "from 0 to 1", EPOCHS, options))
-    else:
-        missing.append("Fashion-MNIST")
-    if not tables:
-        tables.append(_regression(split("digits", options), "from 0 to 1", EPOCHS, options))
-    tables += [_left_out(options), low_bits_table(LOW_BITS, options)]
+    missing = [NAMES[spec] for spec in NAMES if not available(spec, options)]
     return Report(
         "rmda",
         "Regularised dual averaging with momentum (RMDA)",
         "arXiv 2112.02612",
-        tables,
+        _tables(options),
         _remarks(missing),
     )
+
+
+def _tables(options: ReproduceOptions) -> Iterator[Table]:
+    full, found = options.full, [spec for spec in NAMES if available(spec, options)]
+    if "mnist" in found:
+        mnist = split("mnist", options)
+        yield _regression(mnist, "from 0 to 1", EPOCHS, options, MNIST)
+        yield _regression(mnist, "standardised", EPOCHS if full else 100, options)
+    if "fashion" in found:
+        fashion = split("fashion", options)
+        whole = len(fashion.X_train) == 60_000
+        yield _regression(fashion, "standardised", 40, options, FASHION if whole else None)
+        if full:
+            yield _regression(fashion, "standardised", EPOCHS, options)
+            yield _regression(fashion, "from 0 to 1", EPOCHS, options)
+    if not found:
+        yield _regression(split("digits", options), "from 0 to 1", EPOCHS, options)
+    yield _left_out(options)
+    yield low_bits_table(LOW_BITS, options)
 
 
 def _remarks(missing: Sequence[str]) -> list[str]:
@@ -128,66 +133,79 @@ def _regression(
     published: Published | None = None,
 ) -> Table:
     """Both methods on the same batches, from zero; accuracy, sparsity, and how it moves."""
-    published = published or Published()
-    X_train, X_test = _scaled(data, scale)
-    rows = []
-    for name, method in (
-        ("RMDA", RMDA(epochs=epochs, seed=options.seed)),
-        ("ProxSGD", ProxSGD(epochs=epochs, seed=options.seed)),
-    ):
-        options.progress(f"{data.name}, inputs {scale}, {name}")
-        shape = (data.num_classes, X_train.shape[1])
-        layer = RealLayer(np.zeros(shape, np.float32), np.zeros(shape[0], np.float32), None)
-        network = RealNetwork([layer], SoftmaxCrossEntropy())
-        targets = np.eye(data.num_classes, dtype=np.float32)[data.y_train]
-        history = method.fit(NetworkObjective(network, X_train, targets))
-        accuracy = np.mean(network.predict(X_test).argmax(axis=1) == data.y_test)
-        objective = network.loss(X_train, targets) + STRENGTH * GroupLasso().value(layer.W)
-        settled, changed = 100 * history["settled"], history["changed"]
-        stage = changed[round(0.8 * epochs) + 1 :]
-        ends = settled[-max(2, epochs // 10) :]
-        last_change = int(np.flatnonzero(changed)[-1]) + 1 if changed.any() else 0
-        dark = (data.X_train > 0).mean(axis=0) < 0.01
-        zeros = GroupLasso().settled(layer.W)
-        steady = f"from {ends.min():.1f} to {ends.max():.1f} in the last {len(ends)} epochs"
-        found = [
-            ("test accuracy", 100 * float(accuracy), published.accuracy, "{:.2f} %", ""),
-            ("group sparsity", float(settled[-1]), published.sparsity, "{:.2f} %", steady),
-            ("most at any epoch", float(settled.max()), {}, "{:.2f} %", ""),
-            (
-                "zero groups that are no dark pixels",
-                float((zeros & ~dark).sum()),
-                {},
-                "{:g}",
-                f"of {zeros.sum()}; dark in over 99 % of the images: {dark.sum()}",
-            ),
-            ("objective", objective, published.objective, "{:.4f}", ""),
-            (
-                "last stage: epochs that change the zeros",
-                float((stage > 0).sum()),
-                {},
-                "{:g}",
-                f"of {len(stage)}; last change in epoch {last_change} of {epochs}",
-            ),
-        ]
-        rows += [
-            Row(
-                f"{name}, {what}",
-                value,
-                known.get(name),
-                form=form,
-                origin=published.origin,
-                remark=remark,
-            )
-            for what, value, known, form, remark in found
-        ]
+
+    def rows() -> Iterator[Row]:
+        found = options.map(
+            _method_rows,
+            [
+                (name, data, scale, epochs, options.seed, published or Published())
+                for name in METHODS
+            ],
+        )
+        for name in METHODS:
+            options.progress(f"{data.name}, inputs {scale}, {name}")
+            yield from next(found)
+
     conditions = (
         f"Logistic regression, inputs {scale}, from zero: batch 128, learning rate 0.1 falling to "
         f"a tenth at each fifth of {epochs} epochs, group lasso of strength {STRENGTH:g}, groups "
         "the pixels. Sparsity: share of the weights in groups of zeros. The objective is over the "
         "training part."
     )
-    return Table(f"{data.name}, inputs {scale}", rows, conditions)
+    return Table(f"{data.name}, inputs {scale}, {epochs} epochs", rows(), conditions)
+
+
+def _method_rows(
+    name: str, data: Split, scale: str, epochs: int, seed: int, published: Published
+) -> list[Row]:
+    """What one of the methods comes to."""
+    method = METHODS[name](epochs=epochs, seed=seed)
+    X_train, X_test = _scaled(data, scale)
+    shape = (data.num_classes, X_train.shape[1])
+    layer = RealLayer(np.zeros(shape, np.float32), np.zeros(shape[0], np.float32), None)
+    network = RealNetwork([layer], SoftmaxCrossEntropy())
+    targets = np.eye(data.num_classes, dtype=np.float32)[data.y_train]
+    history = method.fit(NetworkObjective(network, X_train, targets))
+    accuracy = np.mean(network.predict(X_test).argmax(axis=1) == data.y_test)
+    objective = network.loss(X_train, targets) + STRENGTH * GroupLasso().value(layer.W)
+    settled, changed = 100 * history["settled"], history["changed"]
+    stage = changed[round(0.8 * epochs) + 1 :]
+    ends = settled[-max(2, epochs // 10) :]
+    last_change = int(np.flatnonzero(changed)[-1]) + 1 if changed.any() else 0
+    dark = (data.X_train > 0).mean(axis=0) < 0.01
+    zeros = GroupLasso().settled(layer.W)
+    steady = f"from {ends.min():.1f} to {ends.max():.1f} in the last {len(ends)} epochs"
+    found = [
+        ("test accuracy", 100 * float(accuracy), published.accuracy, "{:.2f} %", ""),
+        ("group sparsity", float(settled[-1]), published.sparsity, "{:.2f} %", steady),
+        ("most at any epoch", float(settled.max()), {}, "{:.2f} %", ""),
+        (
+            "zero groups that are no dark pixels",
+            float((zeros & ~dark).sum()),
+            {},
+            "{:g}",
+            f"of {zeros.sum()}; dark in over 99 % of the images: {dark.sum()}",
+        ),
+        ("objective", objective, published.objective, "{:.4f}", ""),
+        (
+            "last stage: epochs that change the zeros",
+            float((stage > 0).sum()),
+            {},
+            "{:g}",
+            f"of {len(stage)}; last change in epoch {last_change} of {epochs}",
+        ),
+    ]
+    return [
+        Row(
+            f"{name}, {what}",
+            value,
+            known.get(name),
+            form=form,
+            origin=published.origin,
+            remark=remark,
+        )
+        for what, value, known, form, remark in found
+    ]
 
 
 def _scaled(data: Split, scale: str) -> tuple[Array, Array]:
@@ -207,33 +225,40 @@ def _left_out(options: ReproduceOptions) -> Table:
     """Size of the model, and what QCGD reaches, with all inputs and with those that are left."""
     seconds, samples = (30.0, 200) if options.full else (5.0, 100)
     seeds = options.seeds(5 if options.full else 2)
-    targets: list[float] = []
-    rows = []
-    for most in (INPUTS, INPUTS // 2, INPUTS // 4):
-        options.progress(f"inputs left out: {most} of {INPUTS}")
-        runs = [_Trace.of(seed, most, seconds, samples) for seed in seeds]
-        targets = targets or [run.best for run in runs]
-        when = np.median([r.reached(t) for r, t in zip(runs, targets, strict=True)])
-        chosen = np.median([run.selection for run in runs])
-        name = "all inputs" if most == INPUTS else f"at most {most} inputs"
-        remark = f"what all inputs reach, after {when:.1f} s"
-        if most < INPUTS:
-            remark += f" and {chosen:.1f} s to choose the inputs"
-        rows += [
-            _median(f"{name}: their number", [run.inputs for run in runs]),
-            _median(f"{name}: weight bits", [run.bits for run in runs]),
-            _median(f"{name}: variables of the QCBO", [run.variables for run in runs], "{:,.0f}"),
-            _median(
-                f"{name}: loss after {seconds:g} s", [run.best for run in runs], "{:g}", remark
-            ),
-            _median(f"{name}: test accuracy", [run.accuracy for run in runs], "{:.1f} %"),
-        ]
     conditions = (
         f"Digits 3 against 8, {INPUTS}-5-1 sign units, bipolar, N = {samples}, hinge; inputs that "
         f"keep weights under the group lasso; QCGD on the threshold encoding for {seconds:g} s; "
         f"medians of {len(seeds)} draws."
     )
+    rows = _left_out_rows(options, seeds, seconds, samples)
     return Table("Inputs left out before the QCBO is built", rows, conditions)
+
+
+def _left_out_rows(
+    options: ReproduceOptions, seeds: Sequence[int], seconds: float, samples: int
+) -> Iterator[Row]:
+    numbers = (INPUTS, INPUTS // 2, INPUTS // 4)
+    found = options.map(
+        _Trace.of, [(seed, most, seconds, samples) for most in numbers for seed in seeds]
+    )
+    targets: list[float] = []
+    for most in numbers:
+        options.progress(f"inputs left out: {most} of {INPUTS}")
+        runs = list(islice(found, len(seeds)))
+        targets = targets or [run.best for run in runs]
+        when = np.median([r.reached(t) for r, t in zip(runs, targets, strict=True)])
+        chosen = np.median([run.selection for run in runs])
+        name = "all inputs" if most == INPUTS else f"at most {most} inputs"
+        remark = "what all inputs reach: "
+        remark += f"after {when:.1f} s" if np.isfinite(when) else "not reached"
+        if most < INPUTS:
+            remark += f"; {chosen:.1f} s to choose the inputs"
+        yield _median(f"{name}: their number", [run.inputs for run in runs])
+        yield _median(f"{name}: weight bits", [run.bits for run in runs])
+        yield _median(f"{name}: variables of the QCBO", [run.variables for run in runs], "{:,.0f}")
+        best = [run.best for run in runs]
+        yield _median(f"{name}: loss after {seconds:g} s", best, "{:g}", remark)
+        yield _median(f"{name}: test accuracy", [run.accuracy for run in runs], "{:.1f} %")
 
 
 def _median(what: str, values: Sequence[float], form: str = "{:g}", remark: str = "") -> Row:

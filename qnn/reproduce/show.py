@@ -11,6 +11,8 @@ from qnn.output import FORMAT, environment, plain
 from qnn.reproduce.report import COLUMNS, Report, ReproduceOptions, Table
 from qnn.tables import markdown_table
 
+INTERRUPTED = "Interrupted: the rows that are missing were not run."
+
 
 def _shown(table: Table) -> tuple[list[str], list[list[str]]]:
     """Header and rows without the columns in which nothing is said."""
@@ -39,18 +41,20 @@ def drawn(report: Report) -> Iterator[Drawn]:
 
 def remarks(report: Report) -> str:
     """What stands below the tables, one paragraph a remark; empty if there is nothing to say."""
-    return "\n".join(f"- {remark}" for remark in report.remarks)
+    said = [INTERRUPTED, *report.remarks] if report.interrupted else report.remarks
+    return "\n".join(f"- {remark}" for remark in said)
 
 
 def markdown(report: Report, options: ReproduceOptions) -> str:
     """A report as a page of Markdown."""
     made = environment()
     packages = ", ".join(f"{k} {v}" for k, v in made["packages"].items() if v)
-    parts = [f"# {report.title}", f"`qnn reproduce {report.name}`: {report.source}"]
+    words = f"qnn reproduce {report.name}{' --full' if options.full else ''} --seed {options.seed}"
+    parts = [f"# {report.title}", f"`{words}`: {report.source}"]
     for table in report.tables:
         parts += [f"## {table.title}", markdown_table(*_shown(table))]
         parts += [table.conditions] if table.conditions else []
-    if report.remarks:
+    if remarks(report):
         parts += ["## What the figures do not say", remarks(report)]
     size = "Full" if options.full else "Quick"
     parts += [
@@ -82,4 +86,5 @@ def record(report: Report, options: ReproduceOptions) -> dict[str, Any]:
         "environment": environment(),
         "tables": tables,
         "remarks": list(report.remarks),
+        "interrupted": report.interrupted,
     }

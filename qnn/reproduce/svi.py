@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 from sklearn.datasets import make_moons
+from sklearn.model_selection import train_test_split
 
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
@@ -21,30 +24,34 @@ from solvers.classical.real_network import (
     Relu,
     Rule,
     Sigmoid,
-    SoftmaxCrossEntropy,
+    SoftmaxMeanSquare,
 )
 from solvers.classical.straight_through import StraightThrough
 
 FloatArray = npt.NDArray[np.float64]
 
 WIDTHS = (8, 16, 32, 64, 128, 256)
-SEEDS = 3
-"""Repetitions of the two moons in the paper."""
+SEEDS = (1103, 1111, 1214)
+"""Of the paper's three repetitions, as its notebooks name them."""
 
 MOONS = {
-    "SVI small": (MonotoneVI("small"), {32: 1.60, 64: 0.93, 128: 0.47, 256: 0.13}, Origin.PAPER),
+    "SVI small": ("small", 0, {32: 1.60, 64: 0.93, 128: 0.47, 256: 0.13}, Origin.PAPER),
     "SGD, first layer frozen": (
-        MonotoneVI("gradient", frozen=1),
+        "gradient",
+        1,
         {32: 1.80, 64: 1.07, 128: 0.60, 256: 0.27},
         Origin.PAPER,
     ),
-    "SGD": (MonotoneVI("gradient"), {32: 0.13, 64: 0.07}, Origin.EARLIER),
-    "SVI full": (MonotoneVI("full"), {}, Origin.PAPER),
+    "SGD": ("gradient", 0, {32: 0.13, 64: 0.07}, Origin.EARLIER),
+    "SVI full": ("full", 0, {32: 9.67}, Origin.PAPER),
+    "SVI, last layer alone": ("last", 0, {}, Origin.PAPER),
 }
-"""Rule, figures by width, and where these are from."""
+"""Rule, frozen layers, figures by width, and where these are from."""
 
 FRESH = 20
 """Samples of a step of the probit recovery."""
+
+PROBIT_SEEDS = 20
 
 STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Learning rates of SGD in the graph recovery; those of SVI are less by the number of nodes."""
@@ -71,26 +78,33 @@ LOW_BITS = {
 
 def svi(options: ReproduceOptions) -> Report:
     """All tables of the monotone variational inequality."""
-    tables = [_moons(options), _probit(options), *_graphs(options)]
-    tables.append(low_bits_table(LOW_BITS, options))
-    return Report(
-        "svi", "Monotone variational inequality (SVI)", "arXiv 2202.08876", tables, REMARKS
-    )
+    title = "Monotone variational inequality (SVI)"
+    return Report("svi", title, "arXiv 2202.08876", _tables(options), REMARKS)
+
+
+def _tables(options: ReproduceOptions) -> Iterator[Table]:
+    yield _moons(options)
+    yield _probit(options)
+    yield from _graphs(options)
+    yield low_bits_table(LOW_BITS, options)
 
 
 REMARKS = [
-    "The published SGD on the two moons has its first layer frozen, because its input is cut off "
-    "from the gradient: it trains an output on random features. With the first layer trained, "
-    "plain SGD errs far less than SVI at every width in the table; the comparison in the paper is "
-    "between two ways to leave the first layer as it was drawn.",
-    "SVI small divides the hidden layers' steps by the batch of 100, so that these hardly move "
-    "either; SVI full moves them, errs more up to 64 units and about as much from there on. With "
-    "softmax and cross-entropy the last layer's operator is its gradient: SVI differs from SGD in "
-    "the hidden layer alone.",
-    "Three seeds, as in the paper, leave a standard error of up to three test errors of 500 (0.2 "
-    "points each) at 32 hidden units: the mean over more seeds beside each figure is what the "
-    "method gives, the figure itself is one draw of it. Which points, halves and seeds the paper "
-    "drew is not known.",
+    "The two moons are those of the authors' notebooks: their three seeds, for points, halves and "
+    "first weights (drawn as torch draws them), their batches in the order of the points, and "
+    "their loss, the mean square of the probabilities. Every published entry is found again, as "
+    "is each seed's own figure where the notebooks print it.",
+    "The published SGD has its first layer frozen, because its input is cut off from the "
+    "gradient: it trains an output on random features. With the first layer trained, plain SGD "
+    "errs far less than SVI at every width; the comparison in the paper is between ways to leave "
+    "the first layer nearly as it was drawn.",
+    "What sets the two published columns apart is the last layer. SVI leaves out the slope of the "
+    "softmax there, which makes its direction the gradient of the cross-entropy; the frozen SGD "
+    "descends the mean square. The last layer alone, with no step in the hidden layer, errs least "
+    "of the three: what SVI does to the hidden layer does not help here. SVI full moves it most, "
+    "and errs most.",
+    "Three seeds say little: at 32 hidden units they happen to err about half as much as the mean "
+    "over more seeds, which stands beside each figure.",
     "In the graph task SVI's step is a sum over the nodes and SGD's a mean: at equal learning "
     "rates SVI steps further by the number of nodes. Compare at matched steps, or at the best "
     "learning rate of each side, both of which are shown.",
@@ -100,42 +114,58 @@ REMARKS = [
 
 
 def _moons(options: ReproduceOptions) -> Table:
-    """Test errors of four rules; three seeds as published, and the mean over more beside them."""
-    seeds = options.seeds(100 if options.full else 10)
-    rows = []
-    for name, (rule, published, origin) in MOONS.items():
-        for width in WIDTHS:
-            options.progress(f"two moons, {name}, {width} units")
-            errors = [_moons_error(rule, width, seed) for seed in seeds]
-            wide = f"{np.mean(errors):.2f} ± {np.std(errors, ddof=1):.2f} over {len(seeds)} seeds"
-            rows.append(
-                mean_row(
-                    f"{name}, {width} units",
-                    errors[:SEEDS],
-                    published.get(width),
-                    origin=origin,
-                    remark=wide,
-                )
-            )
+    """Test errors of all rules; the published seeds, and the mean over more beside them."""
     conditions = (
         "Test error; 500 + 500 standardised points of noise 0.1, two layers, ReLU and softmax with "
-        "cross-entropy, batch 100, learning rate 0.15, momentum 0.9, 100 epochs, last epoch; mean "
-        f"and standard deviation over {SEEDS} seeds. One test error is 0.2 points."
+        "mean square loss, batch 100, learning rate 0.15, momentum 0.9, 100 epochs, last epoch; "
+        f"mean and standard deviation over the paper's {len(SEEDS)} seeds. One test error of one "
+        "seed is 0.2 points."
     )
-    return Table("Two moons", rows, conditions)
+    return Table("Two moons", _moons_rows(options), conditions)
 
 
-def _moons_error(rule: MonotoneVI, width: int, seed: int) -> float:
-    """Test error in per cent; the seed draws points, halves, weights and batches."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed))
-    X, y = make_moons(1000, noise=0.1, random_state=int(rng.integers(2**31)))
-    X = (X - X.mean(axis=0)) / X.std(axis=0)
-    order = rng.permutation(len(X))
-    train, test = order[:500], order[500:]
-    layers = [RealLayer.drawn(rng, (width, 2), Relu()), RealLayer.drawn(rng, (2, width))]
-    network = RealNetwork(layers, SoftmaxCrossEntropy())
-    rule.fit(network, X[train], np.eye(2)[y[train]])
-    return 100.0 * float(np.mean(network.predict(X[test]).argmax(axis=1) != y[test]))
+def _moons_rows(options: ReproduceOptions) -> Iterator[Row]:
+    seeds = [*SEEDS, *options.seeds(100 if options.full else 10)]
+    cases = [(name, width) for name in MOONS for width in WIDTHS]
+    found = options.map(
+        _moons_error,
+        [(*MOONS[name][:2], width, seed) for name, width in cases for seed in seeds],
+    )
+    for name, width in cases:
+        options.progress(f"two moons, {name}, {width} units")
+        errors = list(islice(found, len(seeds)))
+        published, more = errors[: len(SEEDS)], errors[len(SEEDS) :]
+        wide = f"{np.mean(more):.2f} ± {np.std(more, ddof=1):.2f} over {len(more)} other seeds"
+        _, _, known, origin = MOONS[name]
+        yield mean_row(
+            f"{name}, {width} units", published, known.get(width), origin=origin, remark=wide
+        )
+
+
+def _moons_error(rule: Rule, frozen: int, width: int, seed: int) -> float:
+    """Test error in per cent; the seed draws points, halves and weights, as in the notebooks."""
+    X, y = make_moons(1000, noise=0.1, random_state=seed)
+    X = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32)
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, random_state=seed)
+    words = np.random.RandomState(seed)
+    layers = [_as_torch(words, (width, 2), Relu()), _as_torch(words, (2, width))]
+    network = RealNetwork(layers, SoftmaxMeanSquare())
+    method = MonotoneVI(rule, frozen=frozen, shuffled=False)
+    method.fit(network, X, np.eye(2, dtype=np.float32)[y])
+    return 100.0 * float(np.mean(network.predict(X_test).argmax(axis=1) != y_test))
+
+
+def _as_torch(
+    words: np.random.RandomState, shape: tuple[int, int], unit: Relu | None = None
+) -> RealLayer:
+    """A layer as torch draws it after ``manual_seed``: 24 bits of each word of the twister."""
+    limit = np.float32(1 / np.sqrt(shape[1]))
+
+    def uniform(size: tuple[int, ...]) -> npt.NDArray[np.float32]:
+        bits = words.randint(0, 2**32, size, dtype=np.uint32) & np.uint32(2**24 - 1)
+        return bits.astype(np.float32) * np.float32(2**-24) * (2 * limit) - limit
+
+    return RealLayer(uniform(shape), uniform(shape[:1]), unit)
 
 
 # -- probit ----------------------------------------------------------------------------------------
@@ -143,28 +173,24 @@ def _moons_error(rule: MonotoneVI, width: int, seed: int) -> float:
 
 def _probit(options: ReproduceOptions) -> Table:
     """Squared error of the last layer alone by the number of steps, and its rate of decay."""
-    steps, seeds, errors = PROBIT_STEPS[options.full], options.seeds(20), []
-    for count in steps:
-        options.progress(f"probit recovery, {count} steps")
-        errors.append([_probit_error(count, seed) for seed in seeds])
-    means = np.mean(errors, axis=1)
-    slope = float(np.polyfit(np.log(steps[1:]), np.log(means[1:]), 1)[0])
-    rows = [
-        mean_row(f"squared error after {count} steps", values, form="{:.2e}")
-        for count, values in zip(steps, errors, strict=True)
-    ]
-    rate = Row(
-        "slope of log squared error over log steps",
-        slope,
-        -1.0,
-        form="{:.2f}",
-        origin=Origin.THEORY,
-    )
     conditions = (
         f"P(y = 1 | x) = Phi(x'w), 10 standard normal inputs, |w| = 1; {FRESH} fresh samples a "
-        f"step of 1 / (kappa (t + 1)); {len(seeds)} seeds. The slope leaves the first row out."
+        f"step of 1 / (kappa (t + 1)); {PROBIT_SEEDS} seeds. The slope leaves the first row out."
     )
-    return Table("Probit recovery by the last layer alone", [rate, *rows], conditions)
+    return Table("Probit recovery by the last layer alone", _probit_rows(options), conditions)
+
+
+def _probit_rows(options: ReproduceOptions) -> Iterator[Row]:
+    steps, seeds, means = PROBIT_STEPS[options.full], options.seeds(PROBIT_SEEDS), []
+    found = options.map(_probit_error, [(count, seed) for count in steps for seed in seeds])
+    for count in steps:
+        options.progress(f"probit recovery, {count} steps")
+        errors = list(islice(found, len(seeds)))
+        means.append(np.mean(errors))
+        yield mean_row(f"squared error after {count} steps", errors, form="{:.2e}")
+    slope = float(np.polyfit(np.log(steps[1:]), np.log(means[1:]), 1)[0])
+    what = "slope of log squared error over log steps"
+    yield Row(what, slope, -1.0, form="{:.2f}", origin=Origin.THEORY)
 
 
 def _probit_error(steps: int, seed: int, inputs: int = 10) -> float:
@@ -227,33 +253,37 @@ def _graphs(options: ReproduceOptions) -> list[Table]:
     seeds = options.seeds(3)
     tasks = [_GraphTask.drawn(seed, samples) for seed in seeds]
 
-    def errors(rule: Rule, rate: float) -> list[float]:
-        options.progress(f"graph recovery, {rule}, {rate:g}")
-        method = MonotoneVI(rule, rate=rate, epochs=epochs)
-        return [task.error(method, seed) for task, seed in zip(tasks, seeds, strict=True)]
+    def sweep(rule: Rule, scale: float) -> dict[float, list[float]]:
+        """Errors at each step; the learning rates are less by a factor."""
+        options.progress(f"graph recovery, {rule}")
+        methods = [MonotoneVI(rule, rate=step * scale, epochs=epochs) for step in STEPS]
+        found = options.map(
+            _GraphTask.error,
+            [(task, m, seed) for m in methods for task, seed in zip(tasks, seeds, strict=True)],
+        )
+        return {step: list(islice(found, len(seeds))) for step in STEPS}
 
     form = "{:.4f}"
-    sides: list[tuple[str, Rule, float]] = [
-        ("SVI full", "full", 1 / NODES),
-        ("SVI small", "small", 1 / NODES),
-        ("SGD", "gradient", 1.0),
-    ]
     sweeps = {
-        name: {step: errors(rule, step * scale) for step in STEPS} for name, rule, scale in sides
+        "SVI full": sweep("full", 1 / NODES),
+        "SVI small": sweep("small", 1 / NODES),
+        "SGD": sweep("gradient", 1.0),
     }
     equal = STEPS[1] / NODES
+    method = MonotoneVI("gradient", rate=equal, epochs=epochs)
+    slow = [task.error(method, seed) for task, seed in zip(tasks, seeds, strict=True)]
     unmatched = [
         mean_row(f"SVI full, rate {equal:.1g}", sweeps["SVI full"][STEPS[1]], form=form),
-        mean_row(f"SGD, rate {equal:.1g}", errors("gradient", equal), form=form),
+        mean_row(f"SGD, rate {equal:.1g}", slow, form=form),
     ]
     rows, best = [], []
     for step in STEPS:
         rows += [
             mean_row(f"{name}, step {step:g}", sweeps[name][step], form=form) for name in sweeps
         ]
-    for name, sweep in sweeps.items():
-        step = min(STEPS, key=lambda s: float(np.mean(sweep[s])))
-        best.append(mean_row(f"{name}, its best step {step:g}", sweep[step], form=form))
+    for name, errors in sweeps.items():
+        step = min(STEPS, key=lambda s: float(np.mean(errors[s])))
+        best.append(mean_row(f"{name}, its best step {step:g}", errors[step], form=form))
     conditions = (
         f"Relative error of the probabilities on test inputs. Random graph of {NODES} nodes, "
         "density 0.15; teacher of two graph filters, 2-2-1, ReLU and sigmoid, whose labels are "

@@ -75,6 +75,8 @@ class MonotoneVI:
         Passes over the data.
     batch : int, optional
         Samples of a step; None is 100 in ``fit`` and 20 in ``solve``.
+    shuffled : bool
+        Whether each epoch draws its batches anew; otherwise the samples stay in their order.
     rounding : {"nearest", "greedy", "qubo"}
         How ``solve`` puts the weights on levels, see :class:`solvers.Rounding`.
     draws : int or None
@@ -106,6 +108,7 @@ class MonotoneVI:
     kappa: float | None = None
     epochs: int = 100
     batch: int | None = None
+    shuffled: bool = True
     rounding: str = "greedy"
     draws: int | None = 4
     seed: int = 0
@@ -174,7 +177,7 @@ class MonotoneVI:
         for epoch in range(1, self.epochs + 1):
             if self.warm is not None and epoch > self.warm:
                 objective.rule = "gradient"
-            one_epoch(objective, stepper, batch, rng)
+            one_epoch(objective, stepper, batch, rng if self.shuffled else None)
             if watch is not None:
                 watch(epoch)
 

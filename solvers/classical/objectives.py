@@ -39,8 +39,10 @@ class Objective(Protocol):
         ...
 
 
-def one_epoch(objective: Objective, stepper: Stepper, batch: int, rng: np.random.Generator) -> None:
-    """One pass over the samples in random batches, a step each.
+def one_epoch(
+    objective: Objective, stepper: Stepper, batch: int, rng: np.random.Generator | None
+) -> None:
+    """One pass over the samples in batches, a step each.
 
     Parameters
     ----------
@@ -49,10 +51,11 @@ def one_epoch(objective: Objective, stepper: Stepper, batch: int, rng: np.random
         Of the objective's weights.
     batch : int
         Samples of a step; the last one may have fewer.
-    rng : Generator
-        Draws the order.
+    rng : Generator or None
+        Draws the order; None leaves the samples in theirs.
     """
-    order = rng.permutation(objective.num_samples)
+    count = objective.num_samples
+    order = np.arange(count) if rng is None else rng.permutation(count)
     for start in range(0, len(order), batch):
         stepper.step(objective.directions(order[start : start + batch]))
 

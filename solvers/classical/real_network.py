@@ -225,6 +225,29 @@ class SoftmaxCrossEntropy:
 
 
 @dataclass(frozen=True)
+class SoftmaxMeanSquare:
+    """softmax over the last axis; loss the mean of (p - Y)^2 over samples and classes."""
+
+    def value(self, Z: Array) -> Array:
+        """Probabilities."""
+        return np.asarray(softmax(Z, axis=-1))
+
+    def loss(self, Z: Array, Y: Array) -> float:
+        """Mean square."""
+        return float(np.square(self.value(Z) - Y).mean())
+
+    def slope(self, Z: Array, Y: Array) -> Array:
+        """p (g - p'g) with g = 2 (p - Y) over the number of all entries."""
+        P = self.value(Z)
+        G = P * (2.0 / Y.size * (P - Y))
+        return np.asarray(G - P * G.sum(axis=-1, keepdims=True))
+
+    def residual(self, Z: Array, Y: Array) -> Array:
+        """(p - Y) / n."""
+        return np.asarray((self.value(Z) - Y) / len(Y))
+
+
+@dataclass(frozen=True)
 class MeanSquare:
     """Any activation; loss the mean of (phi(Z) - Y)^2 over samples, nodes and channels."""
 

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from formulations.errors import InvalidInputError
+from formulations.errors import InvalidInputError, QnnError
 from qnn.cli import cli
 from qnn.output import to_json
 from qnn.reproduce import Report, ReproduceOptions, reproduce
 from qnn.reproduce.data import available, split
-from qnn.reproduce.report import Origin, Row, Table, mean_row
+from qnn.reproduce.report import Origin, Row, Table, finished, mean_row
 from qnn.reproduce.show import drawn, markdown, record, remarks
+from qnn.reproduce.work import processes
 
 REPORT = Report(
     "made-up",
@@ -58,6 +63,38 @@ def test_the_record_is_json_with_differences() -> None:
     assert kept["tables"][0]["rows"][0]["difference"] == -1.0
     assert kept["tables"][0]["rows"][1]["origin"] == "measured"
     assert kept["remarks"] == ["The baseline is frozen."]
+
+
+def rows(until: int) -> Iterator[Row]:
+    """Rows without end, and Ctrl-C."""
+    for number in count():
+        if number == until:
+            raise KeyboardInterrupt
+        yield Row(str(number), float(number))
+
+
+def test_ctrl_c_keeps_the_rows_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def made_up(until: int) -> Report:
+        return replace(REPORT, tables=(REPORT.tables[0], Table("long", rows(until))))
+
+    kept = finished(made_up(3))
+    assert [len(list(table.rows)) for table in kept.tables] == [2, 3]
+    assert "Interrupted" in markdown(kept, ReproduceOptions())
+    assert record(kept, ReproduceOptions())["interrupted"]
+    assert [table.title for table in finished(made_up(0)).tables] == ["Both"]
+    with pytest.raises(KeyboardInterrupt):
+        finished(replace(REPORT, tables=(Table("none", rows(0)),)))
+
+
+def test_processes_give_the_same_answers_in_the_same_order() -> None:
+    with processes(2) as mapped:
+        assert list(mapped(divmod, [(n, 3) for n in range(20)])) == [
+            divmod(n, 3) for n in range(20)
+        ]
+    with pytest.raises(QnnError, match="fewer workers"), processes(2) as mapped:
+        list(mapped(os._exit, [(1,)]))
+    with pytest.raises(InvalidInputError, match="workers=0"), processes(0):
+        pass
 
 
 def test_unknown_names_and_seeds_are_refused() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qnn.reproduce import REPRODUCTIONS, ReproduceOptions
+from qnn.reproduce import ReproduceOptions, reproduce
 from qnn.reproduce.data import Split
 from qnn.reproduce.report import Row, Table
 from qnn.reproduce.show import markdown
@@ -68,7 +68,7 @@ def test_the_report_says_what_was_not_run(monkeypatch: pytest.MonkeyPatch, tmp_p
     X, y = np.concatenate([data.X_train, data.X_test]), np.concatenate([data.y_train, data.y_test])
     np.savez(tmp_path / "mnist.npz", X=X.astype(np.uint8), y=y)
     options = ReproduceOptions(data_dirs=[str(tmp_path)])
-    report = REPRODUCTIONS["rmda"](options)
+    report = reproduce("rmda", options)
     page = markdown(report, options)
     assert "| RMDA, group sparsity | 57.02 % |" in page
     assert "Not run, because the data were not found: Fashion-MNIST" in page
@@ -91,6 +91,6 @@ def test_digits_stand_in_where_there_are_no_images(
 ) -> None:
     monkeypatch.delenv("QNN_DATA", raising=False)
     monkeypatch.setattr(rmda, "_left_out", lambda options: Table("left out", []))
-    report = REPRODUCTIONS["rmda"](ReproduceOptions(data_dirs=[str(tmp_path)]))
+    report = reproduce("rmda", ReproduceOptions(data_dirs=[str(tmp_path)]))
     assert "digits" in report.tables[0].title
     assert "MNIST and Fashion-MNIST" in report.remarks[-1]

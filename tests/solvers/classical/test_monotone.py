@@ -95,6 +95,16 @@ def test_frozen_gradients_of_cross_entropy_are_the_last_layer_s_operator() -> No
         np.testing.assert_allclose(ours, theirs)
 
 
+def test_batches_in_the_order_of_the_samples() -> None:
+    trained = []
+    for seed, shuffled in ((1, False), (2, False), (1, True)):
+        network, X, Y = moons()
+        MonotoneVI(epochs=2, shuffled=shuffled, seed=seed).fit(network, X, Y)
+        trained.append(network.layers[0].W)
+    assert (trained[0] == trained[1]).all()  # nothing is left to the seed
+    assert (trained[0] != trained[2]).any()
+
+
 def test_warm_starts_go_on_with_gradients() -> None:
     trained = {}
     for name, method in {

@@ -18,6 +18,7 @@ from solvers.classical.real_network import (
     Rule,
     Sigmoid,
     SoftmaxCrossEntropy,
+    SoftmaxMeanSquare,
 )
 
 Case = tuple[RealNetwork, np.ndarray, np.ndarray]
@@ -32,6 +33,11 @@ def dense() -> Case:
     ]
     Y = np.eye(3)[rng.integers(0, 3, 8)]
     return RealNetwork(layers, SoftmaxCrossEntropy()), rng.normal(size=(8, 3)), Y
+
+
+def mean_square() -> Case:
+    network, X, Y = dense()
+    return RealNetwork(network.layers, SoftmaxMeanSquare()), X, Y
 
 
 def graph() -> Case:
@@ -58,7 +64,7 @@ def convolution() -> Case:
     return RealNetwork(layers, MeanSquare(Sigmoid())), X, rng.random((4, 1, 2, 1))
 
 
-CASES = [dense, graph, convolution]
+CASES = [dense, mean_square, graph, convolution]
 
 
 @pytest.mark.parametrize("case", CASES)

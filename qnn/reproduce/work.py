@@ -1,0 +1,69 @@
+"""Independent parts of a report side by side, in processes of our own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from formulations.errors import QnnError
+from qnn.reproduce.report import Mapped, one_by_one
+from solvers.executors import begin_worker, dismiss
+from solvers.options import check_whole
+
+Answer = TypeVar("Answer")
+
+
+@contextmanager
+def processes(workers: int = 1) -> Iterator[Mapped]:
+    """What works out independent parts, in so many processes; with one, in this process.
+
+    Each process computes on its share of the cores.  Answers come in the order of the tasks, so
+    that a report is the same however many there are, clocks apart.
+
+    Raises
+    ------
+    InvalidInputError
+        For a number that is none.
+    QnnError
+        If a process dies: it was killed, or memory ran out.
+
+    Examples
+    --------
+    >>> with processes() as mapped:
+    ...     list(mapped(divmod, [(7, 2), (9, 4)]))
+    [(3, 1), (2, 1)]
+    """
+    check_whole("workers", workers)
+    if workers == 1:
+        yield one_by_one
+        return
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    context = multiprocessing.get_context("spawn")  # a fork would copy this process's threads
+    pool = ProcessPoolExecutor(workers, context, begin_worker)
+
+    def mapped(
+        function: Callable[..., Answer], tasks: Iterable[tuple[Any, ...]]
+    ) -> Iterator[Answer]:
+        futures = [pool.submit(_worked, threads, function, task) for task in tasks]
+        return (future.result() for future in futures)
+
+    try:
+        yield mapped
+    except BrokenExecutor as error:
+        raise QnnError(
+            "a process died: killed, or out of memory; try again with fewer workers"
+        ) from error
+    finally:
+        dismiss(pool)
+
+
+def _worked(threads: int, function: Callable[..., Answer], task: tuple[Any, ...]) -> Answer:
+    """The answer to one task, on no more threads than the process has."""
+    with threadpool_limits(threads):
+        return function(*task)
