@@ -1,0 +1,402 @@
+"""A comparison as a part of a report: conclusions, tables, charts, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from qnn.report import text, words
+from qnn.report.charts import Look
+from qnn.report.made import made
+from qnn.report.pictures import DataSet, Pictures
+from qnn.report.view import Chart, Part, Row, Section, Table
+
+Results = Mapping[str, Any]
+
+CHARTED = 8
+"""Up to so many data sets have charts of their own; more are drawn together."""
+
+OPEN = 3
+"""Up to so many data sets are shown unfolded."""
+
+
+def part(results: Results, prefix: str) -> Part:
+    """A comparison as it is shown.  ``prefix`` begins the names of its charts."""
+    sets = _data_sets(results)
+    pictures = Pictures(prefix, sets)
+    many = len(sets) > 1
+    sections = []
+    if many:
+        sections.append(_overview(sets, pictures))
+    sections += [_data_set(one, pictures, results, len(sets)) for one in sets]
+    sections += [_ledger(results), _every_run(results), made(results)]
+    return Part(
+        title=_title(results, sets),
+        line=_line(results, sets),
+        conclusions=words.of_comparison(results),
+        sections=sections,
+        warning=_warning(results),
+    )
+
+
+def _data_sets(results: Results) -> list[DataSet]:
+    names = [row["name"] for part in results["summary"] for row in part["rows"] if not row["part"]]
+    looks = {name: Look.number(i) for i, name in enumerate(dict.fromkeys(names))}
+    return [
+        DataSet(
+            part["data"],
+            part,
+            [cell for cell in results["cells"] if cell["data"] == part["data"]],
+            looks,
+        )
+        for part in results["summary"]
+    ]
+
+
+# -- the head -------------------------------------------------------------------------------------
+
+
+def _title(results: Results, sets: Sequence[DataSet]) -> str:
+    solvers = len(dict.fromkeys(row["name"] for one in sets for row in one.rows))
+    where = sets[0].name if len(sets) == 1 else f"{len(sets)} data sets"
+    return f"{words.counted(solvers, 'solver')} on {where}"
+
+
+def _line(results: Results, sets: Sequence[DataSet]) -> str:
+    """What was compared, in one line."""
+    trained = [
+        cell for cell in results["cells"] if cell.get("widths") and not cell.get("reference")
+    ]
+    said = []
+    networks = dict.fromkeys(text.widths(cell) for cell in trained)
+    if networks:
+        shown = next(iter(networks)) if len(networks) == 1 else f"{len(networks)} networks"
+        said.append(f"{shown} with {results['model']['weights']} weights")
+    sizes = [cell["stored_bits"] for cell in trained if cell.get("stored_bits")]
+    if sizes:
+        said.append(f"{_range(sizes, '{:,}')} stored bits")
+    shares = [cell["bits_per_weight"] for cell in trained if cell.get("bits_per_weight")]
+    if shares:
+        said.append(f"{_range(shares, '{:.3g}')} bits a weight")
+    samples = [cell["train_samples"] for cell in trained if cell.get("train_samples")]
+    if samples:
+        said.append(f"{_range(samples, '{:,}')} training samples")
+    said.append(f"{results['model']['loss']} loss")
+    said.append(words.counted(len(results["seeds"]), "seed"))
+    said.append(words.counted(len(results["cells"]), "run"))
+    return ", ".join(said)
+
+
+def _range(values: Sequence[float], form: str) -> str:
+    low, high = form.format(min(values)), form.format(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def _warning(results: Results) -> str:
+    if results.get("interrupted"):
+        return (
+            f"Interrupted: {len(results['cells'])} of {results['planned']} runs are here, and "
+            "everything below is of these alone."
+        )
+    return ""
+
+
+# -- data sets ------------------------------------------------------------------------------------
+
+
+def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
+    """A line a data set, a column a solver."""
+    names = list(sets[0].looks)
+    tables = [
+        _across(
+            sets,
+            names,
+            "Test accuracy",
+            "test_accuracy",
+            lambda value: text.number(value, "{:.3f}"),
+            max,
+            "Medians over the seeds; the highest of each data set stands out, which alone is no "
+            "evidence: see the paired differences.",
+        ),
+        _across(
+            sets,
+            names,
+            "Training loss",
+            "train_loss",
+            lambda value: text.number(value, "{:.4g}"),
+            min,
+            "Medians over the seeds; the lowest of each data set stands out. References with real "
+            "weights have no loss on this scale.",
+        ),
+    ]
+    charts = [*pictures.accuracy_by_data_set(), *pictures.accuracy_and_size(sets)]
+    if len(sets) > CHARTED:
+        charts += pictures.share_over_time(sets)
+    return Section("Overview", tables=tables, charts=charts)
+
+
+def _across(
+    sets: Sequence[DataSet],
+    names: Sequence[str],
+    title: str,
+    measure: str,
+    form: Callable[[float | None], str],
+    best: Callable[..., float],
+    note: str,
+) -> Table:
+    rows = []
+    for one in sets:
+        found = {row["name"]: (row.get(measure) or {}).get("median") for row in one.rows}
+        known = [value for value in found.values() if value is not None]
+        leaders = [
+            column
+            for column, name in enumerate(names, start=1)
+            if known and found.get(name) == best(known)
+        ]
+        rows.append(Row([one.name, *(form(found.get(name)) for name in names)], tuple(leaders)))
+    return Table(title, ["data set", *names], rows, note, wordy_end=False)
+
+
+def _data_set(one: DataSet, pictures: Pictures, results: Results, count: int) -> Section:
+    tables = [_figures(one, results), *_pairs(one)]
+    charts: list[Chart] = []
+    if count <= CHARTED:
+        charts = [
+            *pictures.loss_over_time(one),
+            *pictures.share_over_time([one]),
+            *(pictures.accuracy_and_size([one]) if count == 1 else []),
+            *pictures.rounds(one),
+        ]
+    best = min(
+        (row for row in one.rows if row.get("train_loss")),
+        key=lambda row: row["train_loss"]["median"],
+        default=None,
+    )
+    line = "no run found weights"
+    if best is not None:
+        line = f"least median training loss: {best['name']}, {best['train_loss']['median']:.4g}"
+    return Section(one.name, line, tables, charts, folded=count > OPEN)
+
+
+def _figures(one: DataSet, results: Results) -> Table:
+    """Every solver on one data set."""
+    medians = [row["train_loss"]["median"] for row in one.rows if row.get("train_loss")]
+    rows = []
+    for row in one.summary["rows"]:
+        loss = row.get("train_loss")
+        leads = bool(medians and loss and not row["part"] and loss["median"] == min(medians))
+        reached = row.get("time_to_target")
+        rows.append(
+            Row(
+                [
+                    row["name"],
+                    text.quartiles(loss),
+                    text.quartiles(row.get("train_accuracy"), "{:.3f}"),
+                    text.quartiles(row.get("test_accuracy"), "{:.3f}"),
+                    text.number(row.get("bits_per_weight"), "{:.3g}"),
+                    text.whole(row.get("stored_bits")),
+                    text.whole(row.get("oracle_sweeps")),
+                    text.seconds((row.get("seconds") or {}).get("median")),
+                    f"{reached['reached']} of {reached['runs']}" if reached else text.NONE,
+                    _bound(row),
+                    ", ".join(f"{count} {status}" for status, count in row["status"].items()),
+                ],
+                best=(1,) if leads else (),
+                minor=row["part"],
+            )
+        )
+    target = one.summary.get("target")
+    note = (
+        "Medians over the seeds, quartiles in brackets. Bits a weight are all stored bits, "
+        "thresholds included, over the number of weights. "
+    )
+    if any(row.get("time_to_target") for row in one.rows) and target is not None:
+        note += (
+            f"Target: training loss {target:.4g}, the least median of all rows, chosen afterwards. "
+        )
+    if any(row["part"] for row in one.summary["rows"]):
+        note += (
+            "The best penalty weight is chosen afterwards, for each seed by training loss; its row "
+            "costs the whole sweep. "
+        )
+    note += "A bound is proven; without one nothing is proven."
+    columns = [
+        "solver",
+        "training loss",
+        "training accuracy",
+        "test accuracy",
+        "bits a weight",
+        "stored bits",
+        "oracle sweeps",
+        "seconds",
+        "reached target",
+        "proven bound",
+        "status",
+    ]
+    return _without_empty(Table("Every solver", columns, rows, note))
+
+
+def _bound(row: Mapping[str, Any]) -> str:
+    bounds = row["lower_bounds"]
+    if not bounds:
+        return text.NONE
+    return f"{_range(bounds, '{:.4g}')} ({len(bounds)} of {row['runs']})"
+
+
+def _without_empty(table: Table) -> Table:
+    """The same without columns of figures in which nothing is said."""
+    kept = [
+        column
+        for column in range(len(table.columns))
+        if table.wordy(column) or any(row.cells[column] != text.NONE for row in table.rows)
+    ]
+    rows = [
+        Row(
+            [row.cells[column] for column in kept],
+            tuple(kept.index(column) for column in row.best if column in kept),
+            row.minor,
+        )
+        for row in table.rows
+    ]
+    return Table(table.title, [table.columns[column] for column in kept], rows, table.note)
+
+
+def _pairs(one: DataSet) -> list[Table]:
+    rows = []
+    for pair in one.summary.get("pairs", ()):
+        loss = pair["measure"] == "train_loss"
+        form = "{:+.4g}" if loss else "{:+.3f}"
+        difference = {**pair, "median": pair["median_difference"]}
+        rows.append(
+            Row(
+                [
+                    f"{pair['first']} against {pair['second']}",
+                    "training loss" if loss else "test accuracy",
+                    text.quartiles(difference, form),
+                    f"{pair['wins']} / {pair['ties']} / {pair['losses']}",
+                    text.p_value(pair["p"]),
+                    text.p_value(pair["p_adjusted"]),
+                    text.p_value(pair["smallest_p"]),
+                ],
+                best=(5,) if words.decided(pair) else (),
+            )
+        )
+    if not rows:
+        return []
+    note = (
+        "First minus second on the same draw of data, seed by seed: median and quartiles, and how "
+        "often the first was better, equal and worse. Wilcoxon's signed-rank test, two-sided; "
+        "adjusted by Holm's method over the pairs of this data set and measure; below 0.05 it "
+        "stands out. Least p: the smallest that so many seeds can give before the adjustment. The "
+        "first is chosen by the same figures, which makes p a little too small."
+    )
+    columns = [
+        "pair",
+        "measure",
+        "median difference",
+        "better / equal / worse",
+        "p",
+        "p adjusted",
+        "least p",
+    ]
+    return [Table("Paired differences", columns, rows, note, words=2, wordy_end=False)]
+
+
+# -- all runs -------------------------------------------------------------------------------------
+
+
+def _ledger(results: Results) -> Section:
+    """What the oracles were asked and what it cost, summed over the runs of each solver."""
+    rows = []
+    for name in dict.fromkeys(cell["variant"] for cell in results["cells"]):
+        own = [cell for cell in results["cells"] if cell["variant"] == name]
+        booked = [ledger_of(cell) for cell in own]
+        if not any(ledger.get("calls") for ledger in booked):
+            continue
+        total = {
+            item: sum(ledger.get(item) or 0 for ledger in booked)
+            for item in dict.fromkeys(item for ledger in booked for item in ledger)
+        }
+        rows.append(Row([name, *ledger_cells(total)]))
+    note = (
+        "Sums over all data sets and seeds. Oracle seconds are the oracles' own account; ours is "
+        "what the calls took beyond that on this machine; charged is what is billed, in seconds."
+    )
+    if not rows:
+        return Section("Ledger and cost", "no solver asked an oracle", folded=True)
+    table = Table("Oracle calls and their cost", ["solver", *LEDGER], rows, note, wordy_end=False)
+    return Section("Ledger and cost", tables=[_without_empty_figures(table)])
+
+
+LEDGER = [
+    "calls",
+    "reads",
+    "oracle seconds",
+    "sampling",
+    "programming",
+    "waiting",
+    "ours",
+    "charged",
+    "failures",
+    "retries",
+]
+
+
+def ledger_of(cell: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The ledger of a run, or what is left of it in results that have none."""
+    kept = ("calls", "seconds", "charged")
+    return cell.get("ledger") or {name: cell.get(f"oracle_{name}") or 0 for name in kept}
+
+
+def ledger_cells(ledger: Mapping[str, Any]) -> list[str]:
+    """A ledger as text, in the order of ``LEDGER``."""
+    counts = ("calls", "reads", "failures", "retries")
+    names = [name.removeprefix("oracle ") for name in LEDGER]
+    return [
+        text.whole(ledger.get(name)) if name in counts else text.seconds(ledger.get(name))
+        for name in names
+    ]
+
+
+def _without_empty_figures(table: Table) -> Table:
+    kept = [0] + [
+        column
+        for column in range(1, len(table.columns))
+        if any(row.cells[column] not in (text.NONE, "0.000") for row in table.rows)
+    ]
+    rows = [Row([row.cells[column] for column in kept]) for row in table.rows]
+    columns = [table.columns[column] for column in kept]
+    return Table(table.title, columns, rows, table.note, wordy_end=False)
+
+
+def _every_run(results: Results) -> Section:
+    many = len(results["summary"]) > 1
+    rows = []
+    for cell in results["cells"]:
+        figures = [
+            text.number(cell.get("train_loss"), "{:.6g}"),
+            text.number(cell.get("lower_bound"), "{:.6g}"),
+            text.number(cell.get("train_accuracy"), "{:.3f}"),
+            text.number(cell.get("test_accuracy"), "{:.3f}"),
+            text.whole(cell.get("oracle_calls")),
+            text.whole(cell.get("oracle_sweeps")),
+            text.seconds(cell.get("seconds")),
+            str(cell.get("error") or cell.get("reason") or cell["status"]),
+        ]
+        head = [cell["data"]] if many else []
+        rows.append(Row([*head, cell["variant"], str(cell["seed"]), *figures]))
+    columns = [
+        *(["data set"] if many else []),
+        "solver",
+        "seed",
+        "training loss",
+        "proven bound",
+        "training accuracy",
+        "test accuracy",
+        "oracle calls",
+        "oracle sweeps",
+        "seconds",
+        "status",
+    ]
+    table = Table("", columns, rows, words=2 if many else 1)
+    return Section("Every run", words.counted(len(rows), "run"), tables=[table], folded=True)

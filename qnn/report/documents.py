@@ -1,0 +1,149 @@
+"""Results on disk, of any release and of any command that a report is made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from formulations.archive import access_error
+from formulations.errors import FileAccessError, FileFormatError
+from qnn.output import COMPARISON_FORMAT, plain
+
+KINDS = {"comparison": "qnn compare --json", "training": "qnn train --json"}
+"""Kinds of results that a report is made of, and what writes them."""
+
+
+def load(run: str | PathLike[str]) -> dict[str, Any]:
+    """The results in a file or a folder, as today's releases write them.
+
+    Parameters
+    ----------
+    run : path-like
+        A JSON file of ``qnn compare`` or ``qnn train``, a folder of ``qnn compare --keep``, or one
+        of ``qnn train --checkpoint``.
+
+    Raises
+    ------
+    FileAccessError
+        If there is none, or it cannot be read.
+    FileFormatError
+        If it is damaged, of another kind, or written by a newer release.
+    """
+    path = Path(run)
+    content = _of_folder(path) if path.is_dir() else _of_file(path)
+    try:
+        return upgraded(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FileFormatError(
+            f"{str(run)!r} is damaged ({type(error).__name__}: {error}): make it anew"
+        ) from error
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise FileAccessError(
+            f"{str(path)!r} is not there: give a file of {' or '.join(KINDS.values())}, or a "
+            "folder of qnn compare --keep or qnn train --checkpoint"
+        ) from None
+    except OSError as error:
+        raise access_error("read", path, error) from error
+    except ValueError as error:
+        raise FileFormatError(f"{str(path)!r} is no JSON: {error}; give a results file") from error
+    kind = content.get("kind") if isinstance(content, dict) else None
+    version = content.get("format") if isinstance(content, dict) else None
+    if kind not in KINDS:
+        raise FileFormatError(
+            f"{str(path)!r} holds {kind!r}: expected results of {' or '.join(KINDS.values())}"
+        )
+    if not isinstance(version, int) or version > COMPARISON_FORMAT:
+        raise FileFormatError(
+            f"{str(path)!r} has format {version!r}: expected {COMPARISON_FORMAT} or older; install "
+            "a newer release of qnn-ising"
+        )
+    return dict(content)
+
+
+def _of_folder(path: Path) -> dict[str, Any]:
+    from qnn import resume
+    from qnn.compare.store import PLAN, in_folder
+
+    if (path / PLAN).exists():
+        return dict(plain(in_folder(path)))
+    if (path / resume.FILE).exists():
+        return _of_checkpoint(path)
+    raise FileAccessError(
+        f"{str(path)!r} holds no run: there is neither {PLAN} of qnn compare --keep nor "
+        f"{resume.FILE} of qnn train --checkpoint in it"
+    )
+
+
+def _of_checkpoint(path: Path) -> dict[str, Any]:
+    """What is known of a training run from its folder: what was asked, and the latest snapshot."""
+    from qnn import resume
+    from solvers.checkpoint import peek
+
+    asked = resume.read(str(path))
+    saved = peek(path)
+    if saved is None:
+        raise FileAccessError(
+            f"{str(path)!r} holds a run that has kept nothing yet: wait for its first checkpoint, "
+            "or begin it with a smaller --checkpoint-every"
+        )
+    return {
+        "format": COMPARISON_FORMAT,
+        "kind": "training",
+        "solver": asked.solver,
+        "seed": asked.seed,
+        "status": saved["status"] or "not ended",
+        "train_loss": saved["incumbent"]["loss"],
+        "oracle_calls": saved["ledger"]["calls"],
+        "oracle_seconds": saved["ledger"]["seconds"],
+        "oracle_charged": saved["ledger"]["charged"],
+        "seconds": saved["seconds"],
+        "data": asdict(asked.data),
+        "model": asdict(asked.model),
+        "options": asdict(asked.options),
+        "ledger": plain(saved["ledger"]),
+        "history": plain(saved["history"]),
+        "environment": {},
+    }
+
+
+def upgraded(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Results of any release as today's.
+
+    Comparisons of format 1 have one data set and no paired tests; the tests follow from the cells.
+
+    Examples
+    --------
+    >>> old = {"format": 1, "kind": "comparison", "data": {"spec": "iris"}, "options": {},
+    ...        "model": {"loss": "hinge"}, "seeds": [0],
+    ...        "cells": [{"variant": "qcgd", "solver": "qcgd", "seed": 0, "status": "finished",
+    ...                   "train_loss": 2.0}]}
+    >>> new = upgraded(old)
+    >>> new["datasets"], new["summary"][0]["data"]
+    ([{'spec': 'iris'}], 'iris')
+    """
+    if results["kind"] != "comparison" or "datasets" in results:
+        return dict(results)
+    from qnn.compare.summary import summarize
+
+    spec = results["data"]["spec"]
+    cells = [{"data": spec, "loss": results["model"]["loss"], **cell} for cell in results["cells"]]
+    new = {name: value for name, value in results.items() if name != "data"}
+    return {
+        **new,
+        "format": COMPARISON_FORMAT,
+        "datasets": [results["data"]],
+        "equal": "sweeps",
+        "workers": 1,
+        "command": None,
+        "cells": cells,
+        "summary": plain(summarize(cells)),
+    }

@@ -1,0 +1,171 @@
+"""A report as a page of HTML, as Markdown, and as a record for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from formulations.errors import InvalidInputError
+from qnn.output import COMPARISON_FORMAT, check_writable, environment, plain, write_text
+from qnn.report import comparison, training
+from qnn.report.view import Part, Section, Table
+
+Results = Mapping[str, Any]
+
+PARTS = {"comparison": comparison.part, "training": training.part}
+
+SUFFIXES = (".html", ".htm", ".md", ".markdown")
+
+
+def parts(runs: Sequence[Results]) -> list[Part]:
+    """A part for each run, in the order given."""
+    return [PARTS[run["kind"]](run, f"r{number}") for number, run in enumerate(runs)]
+
+
+def title(shown: Sequence[Part]) -> str:
+    """The title of the whole report."""
+    return shown[0].title if len(shown) == 1 else f"{len(shown)} runs"
+
+
+def html(runs: Sequence[Results]) -> str:
+    """One page that needs nothing but itself.
+
+    Raises
+    ------
+    MissingExtraError
+        Without matplotlib.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    shown = parts(runs)
+    templates = Environment(
+        loader=PackageLoader("qnn.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = templates.get_template("page.html")
+    return template.render(title=title(shown), parts=shown, made_by=_made_by())
+
+
+def markdown(runs: Sequence[Results]) -> str:
+    """Everything but the charts, as Markdown."""
+    shown = parts(runs)
+    blocks = [f"# {title(shown)}"]
+    for part in shown:
+        blocks += [f"# {part.title}"] if len(shown) > 1 else []
+        blocks += [f"{part.line}."]
+        blocks += [f"**{part.warning}**"] if part.warning else []
+        blocks += ["## What can be concluded", _bullets(part.conclusions.can)]
+        blocks += ["## What cannot", _bullets(part.conclusions.cannot)]
+        blocks += [block for section in part.sections for block in _section(section)]
+    return "\n\n".join([*blocks, _made_by()]) + "\n"
+
+
+def told(runs: Sequence[Results]) -> Iterator[str]:
+    """The conclusions alone, line by line, for a terminal."""
+    for part in parts(runs):
+        yield f"{part.title}: {part.line}"
+        for heading, sentences in (
+            ("What can be concluded", part.conclusions.can),
+            ("What cannot", part.conclusions.cannot),
+        ):
+            yield f"\n{heading}"
+            for sentence in sentences:
+                yield from wrap(sentence, 98, initial_indent="- ", subsequent_indent="  ")
+        yield ""
+
+
+def record(runs: Sequence[Results]) -> dict[str, Any]:
+    """The results as today's release has them, with what can be concluded from each."""
+    return {
+        "format": COMPARISON_FORMAT,
+        "kind": "report",
+        "environment": environment(),
+        "runs": [
+            {
+                "title": part.title,
+                "line": part.line,
+                "conclusions": plain(part.conclusions),
+                "results": plain(run),
+            }
+            for part, run in zip(parts(runs), runs, strict=True)
+        ],
+    }
+
+
+def check_place(path: str) -> None:
+    """Refuse a file to which no report can be written, before any work.
+
+    Raises
+    ------
+    InvalidInputError
+        For a name that says neither HTML nor Markdown.
+    FileAccessError
+        If it could not be written.
+    MissingExtraError
+        For HTML without matplotlib.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InvalidInputError(
+            f"report {path!r}: expected a name that ends in .html or .md, such as report.html"
+        )
+    check_writable(path)
+    if suffix.startswith(".h"):
+        from qnn.report.svg import check_matplotlib
+
+        check_matplotlib()
+
+
+def write(path: str, runs: Sequence[Results]) -> None:
+    """Write a report, HTML or Markdown by the name's end."""
+    check_place(path)
+    make = html if Path(path).suffix.lower().startswith(".h") else markdown
+    write_text(path, make(runs))
+
+
+# -- Markdown -------------------------------------------------------------------------------------
+
+
+def _section(section: Section) -> list[str]:
+    blocks = [f"## {section.title}"]
+    blocks += [f"{section.line}."] if section.line and not section.tables else []
+    for table in section.tables:
+        blocks += [f"### {table.title}"] if table.title else []
+        blocks += [markdown_table(table)]
+        blocks += [table.note] if table.note else []
+    return blocks
+
+
+def markdown_table(table: Table) -> str:
+    """A table as Markdown.
+
+    Examples
+    --------
+    >>> from qnn.report.view import Row
+    >>> print(markdown_table(Table("", ["solver", "loss"], [Row(["a|b", "2"])], wordy_end=False)))
+    | solver | loss |
+    | --- | ---: |
+    | a\\\\|b | 2 |
+    """
+    rule = ["---" if table.wordy(column) else "---:" for column in range(len(table.columns))]
+    lines = [list(table.columns), *(_cells(row.cells) for row in table.rows)]
+    lines.insert(1, rule)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cells(cells: Sequence[str]) -> list[str]:
+    return [" ".join(cell.split()).replace("|", "\\|") for cell in cells]
+
+
+def _bullets(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _made_by() -> str:
+    made = environment()
+    return f"Made by qnn-ising {made['packages']['qnn-ising']}, {made['created'][:10]}."

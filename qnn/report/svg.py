@@ -1,0 +1,148 @@
+"""Charts as SVG inside a page: text is text, and colours are the page's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from html import escape
+from io import StringIO
+from types import MappingProxyType
+from typing import Any
+
+from formulations.errors import MissingExtraError
+
+COLORS: Mapping[str, str] = MappingProxyType(
+    {"#000001": "ink", "#000002": "soft", "#000003": "grid", "#000004": "paper"}
+    | {f"#0000f{number}": f"c{number}" for number in range(8)}
+)
+"""What stands for a colour while a chart is drawn, and the CSS variable that takes its place."""
+
+INK, SOFT, GRID, PAPER, *SERIES = COLORS
+
+WIDTH = 6.0
+"""Inches of a chart of half the page's width."""
+
+STYLE: Mapping[str, Any] = MappingProxyType(
+    {
+        "svg.fonttype": "none",
+        "font.size": 10.5,
+        "axes.labelsize": 10.5,
+        "axes.labelcolor": INK,
+        "axes.edgecolor": SOFT,
+        "axes.linewidth": 0.8,
+        "axes.facecolor": "none",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.unicode_minus": True,
+        "figure.facecolor": "none",
+        "grid.color": GRID,
+        "grid.linewidth": 0.8,
+        "xtick.color": SOFT,
+        "ytick.color": SOFT,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "text.color": INK,
+        "legend.frameon": False,
+        "legend.fontsize": 10.0,
+        "lines.linewidth": 1.8,
+        "lines.markersize": 6.0,
+        "path.simplify": True,
+        "savefig.facecolor": "none",
+    }
+)
+
+
+def check_matplotlib() -> None:
+    """Refuse to begin without what draws the charts.
+
+    Raises
+    ------
+    MissingExtraError
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            "the charts of an HTML report need matplotlib: pip install 'qnn-ising[plot]', or take "
+            "Markdown or JSON, which have none"
+        ) from error
+
+
+@contextmanager
+def drawing(salt: str, width: float = WIDTH, height: float = 3.9) -> Iterator[Any]:
+    """A figure to draw on, in the report's style.
+
+    Raises
+    ------
+    MissingExtraError
+        Without matplotlib.
+    """
+    check_matplotlib()
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE, "svg.hashsalt": salt}):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def chart(
+    name: str, title: str, description: str, paint: Callable[[Any], None], **size: float
+) -> str:
+    """What ``paint`` draws on a figure, as an SVG element; the same picture is the same text."""
+    text = StringIO()
+    with drawing(name, **size) as figure:
+        paint(figure)
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    return inline(text.getvalue(), name, title, description)
+
+
+def inline(svg: str, name: str, title: str, description: str) -> str:
+    """A file of matplotlib's as an element of a page that holds others beside it.
+
+    Examples
+    --------
+    >>> print(inline('<?xml?><svg width="9pt" viewBox="0 0 9 9"><path id="p1" '
+    ...              'style="stroke: #0000f0" d="M 1.23456 2"/><use href="#p1"/></svg>',
+    ...              "loss", "Loss", "It falls."))
+    <svg class="chart" role="img" aria-labelledby="loss-title loss-desc" viewBox="0 0 9 9"><title
+    id="loss-title">Loss</title><desc id="loss-desc">It falls.</desc><path id="loss-p1"
+    style="stroke:var(--c0)" d="M 1.2 2"/><use href="#loss-p1"/></svg>
+    """
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    box = re.search(r'viewBox="[^"]*"', svg)
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
+    body = svg[svg.index(">") + 1 :]
+    body = re.sub(r'\sid="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", body)
+    body = re.sub(r'((?:href="|url\()#)', rf"\g<1>{name}-", body)
+    body = body.replace("xlink:href", "href")
+    body = re.sub(r'style="([^"]*)"', lambda m: f'style="{_style(m[1])}"', body)
+    body = re.sub(r'\s(d|x|y|transform)="([^"]*)"', lambda m: _place(m[1], m[2]), body)
+    body = re.sub(r'<path[^>]*style="fill:none"/>', "", body)
+    body = re.sub(r">\s+<", "><", body)
+    head = (
+        f'<svg class="chart" role="img" aria-labelledby="{name}-title {name}-desc" '
+        f'{box[0] if box else ""}><title id="{name}-title">{escape(title)}</title>'
+        f'<desc id="{name}-desc">{escape(description)}</desc>'
+    )
+    return head + body.strip()
+
+
+def _place(name: str, value: str) -> str:
+    """An attribute that says where something is, to a tenth of a point; nothing if it is idle."""
+    if value.startswith("rotate(-0 "):
+        return ""
+    value = re.sub(r"-?\d+\.\d+", lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), value)
+    return f' {name}="{" ".join(value.split())}"'
+
+
+def _style(style: str) -> str:
+    """CSS with the page's colours and without a font of its own."""
+    for color, variable in COLORS.items():
+        style = style.replace(color, f"var(--{variable})")
+    style = re.sub(r"font:[^;]*?([\d.]+px)[^;]*", r"font-size:\1", style)
+    style = re.sub(r"font-family:[^;]*;?", "", style)
+    return re.sub(r"\s*([:;])\s*", r"\1", style).strip("; ")

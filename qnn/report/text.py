@@ -1,0 +1,102 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NONE = "-"
+
+
+def number(value: Any, form: str = "{:g}") -> str:
+    """A figure, or a dash where there is none.
+
+    Examples
+    --------
+    >>> number(12.5), number(None), number(0.25, "{:.1%}")
+    ('12.5', '-', '25.0%')
+    """
+    return NONE if value is None else form.format(value)
+
+
+def whole(value: Any) -> str:
+    """A count, or a dash where there is none.
+
+    Examples
+    --------
+    >>> whole(12_000), whole(0), whole(None)
+    ('12,000', '-', '-')
+    """
+    return f"{value:,}" if value else NONE
+
+
+def seconds(value: Any) -> str:
+    """Seconds to about three digits.
+
+    Examples
+    --------
+    >>> [seconds(value) for value in (None, 0.0123, 1.234, 123.4, 1234.5)]
+    ['-', '0.012', '1.23', '123', '1,234']
+    """
+    if value is None:
+        return NONE
+    return f"{value:,.{3 if value < 0.1 else 2 if value < 10 else 1 if value < 100 else 0}f}"
+
+
+def quartiles(value: Mapping[str, float] | None, form: str = "{:.4g}") -> str:
+    """A median, and the quartiles in brackets where they differ.
+
+    Examples
+    --------
+    >>> quartiles({"median": 6.0, "low": 5.0, "high": 7.0}), quartiles(None)
+    ('6 (5 to 7)', '-')
+    """
+    if value is None:
+        return NONE
+    low, median, high = (form.format(value[name]) for name in ("low", "median", "high"))
+    return median if low == high else f"{median} ({low} to {high})"
+
+
+def p_value(p: float | None) -> str:
+    """A p value to two digits.
+
+    Examples
+    --------
+    >>> [p_value(p) for p in (None, 1.0, 0.03125, 0.00004)]
+    ['-', '1', '0.031', '< 0.0001']
+    """
+    if p is None:
+        return NONE
+    return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
+
+
+def options(values: Mapping[str, Any]) -> str:
+    """Options that are set, between commas.
+
+    Examples
+    --------
+    >>> options({"spec": "iris", "samples": 100, "target": None, "oracle_option": []})
+    'spec iris, samples 100'
+    """
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_said(value)}"
+        for name, value in values.items()
+        if value is not None and value != []
+    )
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def widths(cell: Mapping[str, Any] | None) -> str:
+    """A network's widths as people write them.
+
+    Examples
+    --------
+    >>> widths({"widths": [16, 4, 1]}), widths(None)
+    ('16-4-1', '')
+    """
+    return "-".join(str(width) for width in (cell or {}).get("widths") or ())

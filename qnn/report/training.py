@@ -1,0 +1,117 @@
+"""A training run as a part of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from qnn.report import charts, text, words
+from qnn.report.charts import Curve, Look
+from qnn.report.comparison import LEDGER, ledger_cells, ledger_of
+from qnn.report.made import made
+from qnn.report.pictures import of_history
+from qnn.report.series import over_rounds, over_time, steps_of
+from qnn.report.view import Chart, Part, Row, Section, Table
+
+Results = Mapping[str, Any]
+
+
+def part(results: Results, prefix: str) -> Part:
+    """A training run as it is shown.  ``prefix`` begins the names of its charts."""
+    return Part(
+        title=f"{results['solver']} on {results['data']['spec']}",
+        line=_line(results),
+        conclusions=words.of_training(results),
+        sections=[
+            Section("Figures", tables=[_figures(results)], charts=_charts(results, prefix)),
+            _ledger(results),
+            made(results),
+        ],
+        warning=_warning(results),
+    )
+
+
+def _line(results: Results) -> str:
+    said = [
+        text.widths(results),
+        f"{results['model']['weights']} weights",
+        f"{results['model']['loss']} loss",
+        f"seed {results['seed']}",
+    ]
+    if results.get("stored_bits"):
+        said.insert(2, f"{results['stored_bits']:,} stored bits")
+    return ", ".join(filter(None, said))
+
+
+def _warning(results: Results) -> str:
+    if results["status"] == "not ended":
+        return "This run has not ended: what follows is what its latest checkpoint holds."
+    return ""
+
+
+def _figures(results: Results) -> Table:
+    said = {
+        "training loss": text.number(results.get("train_loss"), "{:.6g}"),
+        "proven bound": text.number(results.get("lower_bound"), "{:.6g}"),
+        "training accuracy": text.number(results.get("train_accuracy"), "{:.1%}"),
+        "test accuracy": text.number(results.get("test_accuracy"), "{:.1%}"),
+        "training samples": text.whole(results.get("train_samples")),
+        "test samples": text.whole(results.get("test_samples")),
+        "weights": text.whole(results.get("num_weights")),
+        "stored bits": text.whole(results.get("stored_bits") or results.get("weight_bits")),
+        "bits a weight": text.number(results.get("bits_per_weight"), "{:.3g}"),
+        "variables of the model": text.whole(results.get("num_variables")),
+        "seconds": text.seconds(results.get("seconds")),
+        "status": str(results.get("reason") or results["status"]),
+    }
+    rows = [Row([name, value]) for name, value in said.items() if value != text.NONE]
+    return Table("", ["", ""], rows, wordy_end=False)
+
+
+def _charts(results: Results, prefix: str) -> list[Chart]:
+    found = []
+    look, where = Look.number(0), results["data"]["spec"]
+    history = results.get("history") or {}
+    steps = steps_of([results])
+    if steps is not None:
+        curve = Curve(results["solver"], look, over_time([steps]))
+        found.append(
+            Chart(
+                f"{prefix}-loss",
+                "Training loss over time",
+                "Best loss so far, by wall-clock seconds.",
+                partial(charts.loss_over_time, curves=[curve]),
+            )
+        )
+    by_round = over_rounds([history], "loss")
+    if by_round is not None and steps is None:
+        found.append(
+            Chart(
+                f"{prefix}-rounds",
+                "Training loss by round",
+                "Best loss so far, by the solver's rounds.",
+                partial(
+                    charts.over_rounds,
+                    curves=[Curve("best loss", look, by_round)],
+                    label="best training loss so far",
+                ),
+            )
+        )
+    return [*found, *of_history(results["solver"], [history], f"{prefix}-own", where)]
+
+
+def _ledger(results: Results) -> Section:
+    ledger = ledger_of(results)
+    if not ledger.get("calls"):
+        return Section("Ledger and cost", "no oracle was asked", folded=True)
+    rows = [
+        Row([name, value])
+        for name, value in zip(LEDGER, ledger_cells(ledger), strict=True)
+        if value not in (text.NONE, "0.000")
+    ]
+    note = (
+        "Oracle seconds are the oracle's own account; ours is what the calls took beyond that on "
+        "this machine; charged is what is billed, in seconds."
+    )
+    return Section("Ledger and cost", tables=[Table("", ["", ""], rows, note, wordy_end=False)])

@@ -1,0 +1,110 @@
+"""What a report is made of, before anybody says whether it becomes HTML, Markdown or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table; ``best`` are columns that stand out, ``minor`` a part of another line."""
+
+    cells: Sequence[str]
+    best: tuple[int, ...] = ()
+    minor: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its title, its columns, its rows, and what to know when reading it.
+
+    Parameters
+    ----------
+    title : str
+    columns : sequence of str
+    rows : sequence of Row
+    note : str
+        Below the table.
+    words : int
+        So many columns at the left, and the last one if ``wordy_end``, are words; others figures.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    note: str = ""
+    words: int = 1
+    wordy_end: bool = True
+
+    def wordy(self, column: int) -> bool:
+        """Whether a column is words rather than figures.
+
+        Examples
+        --------
+        >>> table = Table("", ["solver", "loss", "status"], [])
+        >>> [table.wordy(column) for column in range(3)]
+        [True, False, True]
+        """
+        return column < self.words or (self.wordy_end and column == len(self.columns) - 1)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture: what it shows in words, and how to draw it.
+
+    Parameters
+    ----------
+    name : str
+        Unlike every other chart's of the page.
+    title, caption : str
+        What is drawn, and how to read it.
+    draw : callable
+        Gives the picture as SVG when asked, with the chart itself as argument.
+    wide : bool
+        Whether it takes the page's whole width.
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Chart], str]
+    wide: bool = False
+
+    @property
+    def svg(self) -> str:
+        """The picture, as an element that stands inside a page."""
+        return self.draw(self)
+
+
+@dataclass(frozen=True)
+class Conclusions:
+    """Sentences: what can be concluded, and what cannot."""
+
+    can: Sequence[str]
+    cannot: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it: tables first, then charts, then sections.
+
+    ``line`` says in a few words what a folded section holds.
+    """
+
+    title: str
+    line: str = ""
+    tables: Sequence[Table] = ()
+    charts: Sequence[Chart] = ()
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """Everything about one run: a comparison, or the training of one network."""
+
+    title: str
+    line: str
+    conclusions: Conclusions
+    sections: Sequence[Section] = field(default_factory=list)
+    warning: str = ""
