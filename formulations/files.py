@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from math import isfinite
 from os import PathLike
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from formulations.network import Layer, Network, Weights, activation
 from formulations.qcbo import QCBO
 from formulations.splines import Spline
 
-__all__ = ["atomic_write", "save_qcbo", "load_qcbo", "save_weights", "load_weights"]
+__all__ = ["atomic_write", "save_qcbo", "load_qcbo", "save_weights", "load_weights", "load_about"]
 
 MODEL = "a QCBO model"
 NETWORK = "a trained network"
@@ -176,8 +177,25 @@ def _unpack_label(packed: Any) -> Any:
 # -- trained networks -----------------------------------------------------------------------------
 
 
-def save_weights(network: Network, weights: Weights, path: str | PathLike[str]) -> None:
+def save_weights(
+    network: Network,
+    weights: Weights,
+    path: str | PathLike[str],
+    *,
+    about: Mapping[str, Any] = MappingProxyType({}),
+    beside: Mapping[str, Array] = MappingProxyType({}),
+) -> None:
     """Write a trained network, its description and its weights, to ``path``, atomically.
+
+    Parameters
+    ----------
+    network : Network
+    weights : Weights
+    path : path-like
+    about : mapping, optional
+        What else is to be kept, as JSON knows it; see :func:`load_about`.
+    beside : mapping of str to ndarray, optional
+        The same for arrays.
 
     Raises
     ------
@@ -197,7 +215,7 @@ def save_weights(network: Network, weights: Weights, path: str | PathLike[str]) 
     [1, -1]
     """
     network.encode_bits(weights)  # raises where they do not fit
-    arrays: dict[str, Array] = {}
+    arrays: dict[str, Array] = {f"about.{name}": array for name, array in beside.items()}
     for number, (matrix, bias) in enumerate(zip(weights.matrices, weights.biases, strict=True)):
         arrays[f"matrix.{number}"] = np.asarray(matrix, dtype=np.int64)
         if bias is not None:
@@ -211,6 +229,7 @@ def save_weights(network: Network, weights: Weights, path: str | PathLike[str]) 
             {"step": float(s.step), "error": float(s.error), "scale": float(s.scale)}
             for s in weights.splines
         ],
+        "about": dict(about),
     }
     write_archive(path, NETWORK, content, arrays)
 
@@ -226,6 +245,19 @@ def load_weights(path: str | PathLike[str]) -> tuple[Network, Weights]:
         If it is of another kind, written by a newer version, cut off or damaged.
     """
     return _read(path, NETWORK, _unpack_weights)
+
+
+def load_about(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
+    """What :func:`save_weights` was given to keep beside a network; nothing in older files.
+
+    Raises
+    ------
+    FileAccessError, FileFormatError
+        As :func:`load_weights`.
+    """
+    content, arrays = read_archive(path, NETWORK)
+    kept = {name.removeprefix("about."): a for name, a in arrays.items() if name[:6] == "about."}
+    return dict(content.get("about", {})), kept
 
 
 def _unpack_weights(content: dict[str, Any], arrays: dict[str, Array]) -> tuple[Network, Weights]:

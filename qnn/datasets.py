@@ -37,6 +37,8 @@ class Dataset:
         The labels as the source spells them: of -1 and +1, or of 0 .. C-1.
     levels : int or None
         Number of levels of each input; None if the source's own integers were kept.
+    thresholds : ndarray of float64, shape (levels - 1, d), or None
+        Where each level ends, see :func:`on_levels`; None with ``levels``.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Dataset:
     y_test: IntArray
     classes: tuple[str, ...]
     levels: int | None
+    thresholds: FloatArray | None = None
 
     @property
     def num_inputs(self) -> int:
@@ -122,13 +125,15 @@ def load(
             f"{name}: value {X[row, column]} in row {row + 1}, column {column + 1}: every input "
             "must be a finite number; remove or fill what is missing first"
         )
+    X, y, held_out = X[keep].astype(np.float64), y[keep], held_out[keep]
     if inputs is not None:
         X = pool(X, image_shape, inputs, name)
-    X, y, held_out = X[keep], y[keep], held_out[keep]
     train, test = _split(y, held_out, samples, seed, classes, name)
-    lattice = whole_numbers(X, name) if levels is None else quantize(X, X[train], levels)
+    thresholds = None if levels is None else level_thresholds(X[train], levels)
+    lattice = whole_numbers(X, name) if thresholds is None else on_levels(X, thresholds)
     coded = np.where(y == 1, 1, -1) if len(classes) == 2 else y
-    return Dataset(name, lattice[train], coded[train], lattice[test], coded[test], classes, levels)
+    parts = (lattice[train], coded[train], lattice[test], coded[test])
+    return Dataset(name, *parts, classes, levels, thresholds)
 
 
 def _require_integer(name: str, value: int | None, least: int) -> None:
@@ -266,6 +271,20 @@ def on_levels(X: npt.ArrayLike, thresholds: FloatArray) -> IntArray:
     """Every value on the level numbered #{thresholds < v}, levels centred at zero."""
     above = np.sum([np.asarray(X) > row for row in thresholds], axis=0)
     return np.asarray(level_values(len(thresholds) + 1)[above])
+
+
+def span_of(inputs: npt.ArrayLike) -> tuple[int, int, int]:
+    """Least and greatest of some integers, and 2 if they are all odd numbers between, else 1.
+
+    Examples
+    --------
+    >>> span_of([-1, 1, 1]), span_of([0, 16, 4])
+    ((-1, 1, 2), (0, 16, 1))
+    """
+    values = np.unique(np.asarray(inputs))
+    low, high = int(values[0]), int(values[-1])
+    every_odd = np.array_equal(values, np.arange(low, high + 1, 2)) and len(values) > 1
+    return low, high, 2 if every_odd and low % 2 else 1
 
 
 def whole_numbers(X: FloatArray, name: str) -> IntArray:

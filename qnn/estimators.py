@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
 from formulations.network import Weights
-from qnn.datasets import level_thresholds, on_levels, whole_numbers
+from qnn.datasets import level_thresholds, on_levels, span_of, whole_numbers
 from solvers import LargeNeighborhoodSearch
 from solvers.result import Result
 from solvers.starts import Solver
@@ -65,6 +65,7 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
         """Fit levels and weights; ``target`` gives the labels of the problem from its inputs."""
         self.thresholds_ = None if self.levels is None else level_thresholds(X, self.levels)
         lattice = self._on_levels(X)
+        self.span_ = span_of(lattice)
         network = Network.dense(
             [X.shape[1], *self.hidden, outputs], self.activation, self.weights, self.bias
         )
@@ -108,9 +109,9 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
 
     @property
     def bits_per_weight_(self) -> float:
-        """Stored bits over the number of weights and thresholds."""
+        """Stored bits of weights and thresholds over the number of weights."""
         check_is_fitted(self)
-        return float(self.network_.num_weight_bits / self.network_.num_weights)
+        return float(self.network_.bits_per_weight)
 
 
 def _repeated(
@@ -165,6 +166,8 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
     result_ : Result
         Loss, status, history and costs of the training.
     thresholds_ : ndarray of float64, shape (levels - 1, d), or None
+    span_ : (int, int, int)
+        Least and greatest level in the training data, and the step between levels.
 
     Examples
     --------

@@ -115,9 +115,9 @@ def resume(folder: str, save_file: str | None, json_file: str | None, **limits: 
 
 def _train(asked: Asked, checkpoint: str | None) -> None:
     """Train, with the run kept in the folder ``checkpoint`` if there is one, and report."""
-    from formulations.files import save_weights
     from qnn import resume as runs
     from qnn import training
+    from qnn.export import TrainedModel
     from qnn.output import FORMAT, environment
     from qnn.tables import record_table
 
@@ -147,7 +147,7 @@ def _train(asked: Asked, checkpoint: str | None) -> None:
             checkpoint_every=asked.checkpoint_every,
         )
     if save_file is not None:
-        save_weights(run.task.network, run.result.weights, save_file)
+        TrainedModel.of_task(run.task, run.result.weights).save(save_file)
     record = {
         "format": FORMAT,
         "kind": "training",

@@ -1,0 +1,10 @@
+"""Trained networks for use elsewhere: ONNX, QONNX, a packed file, and C."""
+
+from __future__ import annotations
+
+from qnn.export.onnx_graph import to_onnx, to_qonnx
+from qnn.export.packed import pack
+from qnn.export.packed_reader import Packed, unpack
+from qnn.export.trained import TrainedModel
+
+__all__ = ["TrainedModel", "pack", "unpack", "Packed", "to_onnx", "to_qonnx"]

@@ -1,0 +1,275 @@
+"""ONNX and QONNX graphs that compute what a trained network computes, to the last bit.
+
+Everything inside is an integer in single precision, which is exact below 2^24; a network that could
+reach that is refused.  Only the scores are in double precision, as in :meth:`Network.forward`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.codes import WeightCode
+from formulations.errors import InvalidInputError, MissingExtraError
+from formulations.splines import Spline
+from qnn.export.packed import single_thresholds
+from qnn.export.reach import Reach, reaches
+from qnn.export.trained import TrainedModel
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET, IR_VERSION = 17, 8
+"""Of the standard operators, and of the file."""
+
+QONNX_DOMAIN = "qonnx.custom_op.general"
+EXACT = 2**24
+"""Integers below are exact in single precision."""
+
+
+def to_onnx(model: TrainedModel, *, raw: bool = False) -> onnx.ModelProto:
+    """A trained network as an ONNX model.
+
+    Its input is ``inputs``, float32 of shape (N, d); its outputs are ``scores``, float64 of shape
+    (N, outputs), and, but for a regression, ``label``, int64 of shape (N,): the number of the
+    class, 0 or 1 for a single output.  Names of the classes and the kind of the inputs are in the
+    model's metadata.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    raw : bool
+        Whether the inputs are raw numbers, put on their levels in the graph, rather than the
+        integers of the lattice.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the extra ``onnx``.
+    InvalidInputError
+        If single precision would not be exact, or raw inputs are asked for without thresholds.
+
+    Examples
+    --------
+    >>> from formulations import Network
+    >>> from formulations.network import Weights
+    >>> net, weights = Network.dense([2, 1]), Weights((np.array([[1, -1]]),), (None,), ())
+    >>> graph = to_onnx(TrainedModel(net, weights, span=(-1, 1, 2))).graph
+    >>> [node.op_type for node in graph.node]
+    ['MatMul', 'GreaterOrEqual', 'Cast', 'Squeeze', 'Cast', 'Mul']
+    """
+    return _Graph(model, quantized=False).build(raw)
+
+
+def to_qonnx(model: TrainedModel, *, raw: bool = False) -> onnx.ModelProto:
+    """The same as a QONNX model, whose nodes say how many bits weights and activations have.
+
+    Weights, thresholds and signs are ``BipolarQuant`` or ``Quant`` of the domain
+    ``qonnx.custom_op.general``; the other activations are standard operators and a ``Quant`` of
+    their lattice.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the extra ``onnx``.
+    InvalidInputError
+        As :func:`to_onnx`, and for a codebook whose values are not evenly spaced.
+
+    Examples
+    --------
+    >>> from formulations import Network
+    >>> from formulations.network import Weights
+    >>> net, weights = Network.dense([2, 1]), Weights((np.array([[1, -1]]),), (None,), ())
+    >>> graph = to_qonnx(TrainedModel(net, weights, span=(-1, 1, 2))).graph
+    >>> graph.node[0].op_type, graph.node[0].domain
+    ('BipolarQuant', 'qonnx.custom_op.general')
+    """
+    return _Graph(model, quantized=True).build(raw)
+
+
+class _Graph:
+    """Nodes and constants, as they are added one after another."""
+
+    def __init__(self, model: TrainedModel, quantized: bool) -> None:
+        try:
+            import onnx
+        except ImportError as error:
+            raise MissingExtraError(
+                "export to ONNX needs onnx: pip install 'qnn-ising[onnx]'"
+            ) from error
+        self.onnx, self.model, self.quantized = onnx, model, quantized
+        self.limits = reaches(model)
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def add(
+        self, operator: str, *inputs: str, name: str = "", domain: str = "", **options: Any
+    ) -> str:
+        """A node of one output; the output's name."""
+        name = name or f"{operator}_{len(self.nodes)}"
+        node = self.onnx.helper.make_node(operator, list(inputs), [name], domain=domain, **options)
+        self.nodes.append(node)
+        return name
+
+    def constant(self, value: npt.ArrayLike, kind: type[np.generic] = np.float32) -> str:
+        """A constant; its name."""
+        name = f"constant_{len(self.constants)}"
+        array = np.asarray(value, dtype=kind)
+        self.constants.append(self.onnx.numpy_helper.from_array(array, name))
+        return name
+
+    # -- the network -------------------------------------------------------------------------------
+
+    def build(self, raw: bool) -> onnx.ModelProto:
+        network, weights = self.model.network, self.model.weights
+        _check_exact(self.model, self.limits)
+        units = network.units(weights.splines)
+        a = self.levels("inputs") if raw else "inputs"
+        for number, layer in enumerate(network.layers):
+            matrix, bias = weights.matrices[number], weights.biases[number]
+            z = self.add("MatMul", a, self.weight(layer.code, matrix.T))
+            if layer.bias_code is not None and bias is not None:
+                threshold = self.weight(layer.bias_code, bias)
+                if units[number] != 1:
+                    threshold = self.add("Mul", threshold, self.constant(units[number]))
+                z = self.add("Add", z, threshold)
+            if number < len(weights.splines):
+                a = self.activation(z, weights.splines[number], self.limits[number + 1])
+        if self.model.line is None:
+            self.label(z)
+        self.scores(z)
+        return self.proto(raw)
+
+    def levels(self, raw: str) -> str:
+        """Raw numbers on their levels: low + step #{thresholds < v}."""
+        thresholds = single_thresholds(self.model)
+        assert self.model.span is not None
+        low, _, step = self.model.span
+        columns = self.add("Unsqueeze", raw, self.constant([1], np.int64))
+        above = self.add("Greater", columns, self.constant(thresholds))
+        ones = self.add("Cast", above, to=self.onnx.TensorProto.FLOAT)
+        count = self.add("ReduceSum", ones, self.constant([1], np.int64), keepdims=0)
+        return self.add("Add", self.add("Mul", count, self.constant(step)), self.constant(low))
+
+    def weight(self, code: WeightCode, levels: npt.ArrayLike) -> str:
+        """Weights as a constant, and as so many bits where the graph says that."""
+        constant = self.constant(levels)
+        return self.quant_of(code, constant) if self.quantized else constant
+
+    def activation(self, z: str, spline: Spline, values: Reach) -> str:
+        """An activation: the sign, or the piece that holds z and its line."""
+        if _is_sign(spline):
+            if self.quantized:
+                return self.add("BipolarQuant", z, self.constant(1), domain=QONNX_DOMAIN)
+            positive = self.add("GreaterOrEqual", z, self.constant(0))
+            return self.add("Where", positive, self.constant(1), self.constant(-1))
+        columns = self.add("Unsqueeze", z, self.constant([-1], np.int64))
+        passed = self.add("GreaterOrEqual", columns, self.constant(spline.breakpoints))
+        ones = self.add("Cast", passed, to=self.onnx.TensorProto.INT64)
+        piece = self.add("ReduceSum", ones, self.constant([-1], np.int64), keepdims=0)
+        value = self.add("Gather", self.constant(spline.intercepts), piece)
+        if spline.order == 1:
+            slope = self.add("Gather", self.constant(spline.slopes), piece)
+            value = self.add("Add", self.add("Mul", slope, z), value)
+        if not self.quantized:
+            return value
+        signed = values.low < 0
+        size = max(values.high, -values.low - 1) if signed else values.high
+        return self.quant(value, 1, 0, max(1, size.bit_length()) + signed, signed=signed)
+
+    def label(self, z: str) -> None:
+        """The class: of the largest output, or of the single one's sign."""
+        if self.model.network.num_outputs > 1:
+            self.add("ArgMax", z, name="label", axis=1, keepdims=0)
+            return
+        positive = self.add("GreaterOrEqual", z, self.constant(0))
+        number = self.add("Cast", positive, to=self.onnx.TensorProto.INT64)
+        self.add("Squeeze", number, self.constant([1], np.int64), name="label")
+
+    def scores(self, z: str) -> None:
+        """The real outputs, in double precision."""
+        wide = self.add("Cast", z, to=self.onnx.TensorProto.DOUBLE)
+        scale = self.constant(self.model.scale, np.float64)
+        if self.model.shift == 0:
+            self.add("Mul", wide, scale, name="scores")
+            return
+        scaled = self.add("Mul", wide, scale)
+        self.add("Add", scaled, self.constant(self.model.shift, np.float64), name="scores")
+
+    # -- QONNX -------------------------------------------------------------------------------------
+
+    def quant_of(self, code: WeightCode, levels: str) -> str:
+        """The node that says which levels a weight has."""
+        values = code.levels
+        if values.tolist() == [-1, 1]:
+            return self.add("BipolarQuant", levels, self.constant(1), domain=QONNX_DOMAIN)
+        if values.tolist() == [-1, 0, 1]:
+            return self.quant(levels, 1, 0, 2, signed=True, narrow=True)
+        step = np.float32(values[1] - values[0])
+        zero = -np.float32(values[0]) / step
+        said = (np.arange(len(values), dtype=np.float32) - zero) * step
+        if not np.array_equal(said, values):
+            raise InvalidInputError(
+                f"weight code {code.name!r}: QONNX knows evenly spaced levels only, and these are "
+                f"{values.tolist()}; export to ONNX or to a packed file instead"
+            )
+        return self.quant(
+            levels, float(step), float(zero), (len(values) - 1).bit_length(), signed=False
+        )
+
+    def quant(
+        self, x: str, scale: float, zero: float, bits: int, *, signed: bool, narrow: bool = False
+    ) -> str:
+        """A ``Quant`` node."""
+        parts = [self.constant(value) for value in (scale, zero, bits)]
+        how: dict[str, Any] = {"signed": int(signed), "narrow": int(narrow)}
+        return self.add("Quant", x, *parts, domain=QONNX_DOMAIN, rounding_mode="ROUND", **how)
+
+    # -- the file ----------------------------------------------------------------------------------
+
+    def proto(self, raw: bool) -> onnx.ModelProto:
+        """The model, checked."""
+        helper, kinds = self.onnx.helper, self.onnx.TensorProto
+        tensor, outputs = helper.make_tensor_value_info, self.model.network.num_outputs
+        results = [tensor("scores", kinds.DOUBLE, ["N", outputs])]
+        if self.model.line is None:
+            results.append(tensor("label", kinds.INT64, ["N"]))
+        inputs = [tensor("inputs", kinds.FLOAT, ["N", self.model.num_inputs])]
+        graph = helper.make_graph(self.nodes, "qnn", inputs, results, self.constants)
+        imports = [helper.make_opsetid("", OPSET)]
+        if self.quantized:
+            imports.append(helper.make_opsetid(QONNX_DOMAIN, 1))
+        proto = helper.make_model(
+            graph, opset_imports=imports, ir_version=IR_VERSION, producer_name="qnn-ising"
+        )
+        span = None if raw else self.model.span
+        about = {"inputs": "raw" if raw else "levels", "span": span, "classes": self.model.names}
+        helper.set_model_props(proto, {"qnn-ising": json.dumps(about)})
+        self.onnx.checker.check_model(proto)
+        return proto
+
+
+def _is_sign(spline: Spline) -> bool:
+    return not spline.order and (spline.breakpoints.tolist(), spline.intercepts.tolist()) == (
+        [0],
+        [-1, 1],
+    )
+
+
+def _check_exact(model: TrainedModel, limits: list[Reach]) -> None:
+    """Refuse a network whose integers could leave what single precision holds exactly."""
+    for number, reach in enumerate(limits, start=1):
+        largest = reach.largest
+        if number <= len(model.weights.splines):
+            spline = model.weights.splines[number - 1]
+            line = np.abs(spline.slopes).max() * max(-reach.z_low, reach.z_high)
+            largest = max(largest, int(line + np.abs(spline.intercepts).max()))
+        if largest >= EXACT:
+            known = "" if model.span else "; the range of the inputs is not known: name it"
+            raise InvalidInputError(
+                f"layer {number} can reach {largest:,}, and single precision is exact below "
+                f"{EXACT:,}: take fewer levels or a coarser activation, or a packed file{known}"
+            )

@@ -1,0 +1,243 @@
+"""The packed file: a trained network in as many bits as its weights have.
+
+All numbers are little-endian; ``u8``, ``u16`` and ``u32`` are unsigned, ``i32`` is two's
+complement, ``f32`` and ``f64`` are IEEE 754.
+
+=============== ==================================================================================
+bytes           what
+=============== ==================================================================================
+4               ``QNNP``
+u8              version of the format, 1
+u8              flags: 1 scale, 2 regression, 4 thresholds, 8 class names
+u8              number of layers, 1 to 16
+u32             number of inputs
+lattice         of the inputs
+f64, f64        with flag 1: scale and shift, score = scale * z + shift; else 1 and 0
+u8, f32 ...     with flag 4: number of thresholds of an input, then these, threshold by threshold,
+                all inputs for each; a raw input v is the integer low + 2^shift * #{thresholds < v}
+u16, text       with flag 8: length of, and the names of the classes in UTF-8, a zero byte after
+                each
+layer ...       for each layer, see below
+u32             CRC-32 (that of zlib) of all bytes before
+=============== ==================================================================================
+
+A *lattice* says which integers come into a layer: low + 2^shift * q with 0 <= q < 2^planes.
+
+=============== ==================================================================================
+i32             low
+u8              shift, 0 to 30
+u8              planes, 1 to 8; 0 for any 32-bit integers, low and shift being 0 then
+=============== ==================================================================================
+
+A *layer*:
+
+=============== ==================================================================================
+u32             number of outputs
+code            of the weights
+code            of the thresholds
+activation      of the outputs
+bits            of the weights: neuron by neuron, for each neuron bit plane by bit plane, the lowest
+                first; a plane has one bit per input, 8 in a byte, the first input lowest, and ends
+                with a whole byte
+bits            of the thresholds, one plane per bit as above with one bit per output
+=============== ==================================================================================
+
+A *code* makes a level of the B bits w_0, w_1, ... of a weight, w_0 being in the lowest plane:
+
+=============== ==================================================================================
+u8 = 0          nothing: no thresholds
+u8 = 1 to 8     B bits, level = sum of 2^b (2 w_b - 1); one bit is -1 or +1
+u8 = 9          two bits, level = w_0 + w_1 - 1
+u8 = 10         a table: u16 number of levels, 2 to 256, and an i32 each; the bits are the number
+                of the level, as many as the largest number needs
+=============== ==================================================================================
+
+An *activation*, of an integer z:
+
+=============== ==================================================================================
+u8 = 0          none: the last layer
+u8 = 1          sign: +1 from zero on, else -1
+u8 = 2          pieces: u16 number P of pieces; u32 unit, the lattice's value of 1, by which the
+                thresholds of the next layer are multiplied; the lattice of the values; i32 x (P-1)
+                first z of pieces 1, 2, ...; i32 x P slopes; i32 x P intercepts.  In piece p the
+                value is slope_p z + intercept_p
+=============== ==================================================================================
+
+A layer computes z = sum of weight * input + unit * threshold; the unit is 1 but after pieces.  The
+class is the number of the first largest z, or, of a single z, 1 from zero on and else 0.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.codes import WeightCode
+from formulations.errors import InvalidInputError
+from formulations.splines import Spline
+from qnn.export.reach import Reach, reaches
+from qnn.export.trained import TrainedModel
+
+IntArray = npt.NDArray[np.int64]
+
+MAGIC, VERSION = b"QNNP", 1
+SCALE, REGRESSION, THRESHOLDS, NAMES = 1, 2, 4, 8
+TERNARY, TABLE = 9, 10
+NONE, SIGN, PIECES = 0, 1, 2
+MOST_LAYERS, MOST_PLANES = 16, 8
+
+
+def pack(model: TrainedModel, *, raw: bool = False) -> bytes:
+    """The packed file of a trained network.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    raw : bool
+        Whether it holds the thresholds of the inputs, so that the readers take raw inputs.
+
+    Raises
+    ------
+    InvalidInputError
+        If something in the network is too large for the format, or there are no thresholds.
+
+    Examples
+    --------
+    >>> from formulations import Network
+    >>> from formulations.network import Weights
+    >>> net = Network.dense([16, 1])
+    >>> weights = Weights((np.ones((1, 16), dtype=int),), (None,), ())
+    >>> len(pack(TrainedModel(net, weights, span=(-1, 1, 2)))), net.stored_bits
+    (30, 16)
+    """
+    network, weights = model.network, model.weights
+    if len(network.layers) > MOST_LAYERS:
+        raise InvalidInputError(
+            f"{len(network.layers)} layers: a packed file holds at most {MOST_LAYERS}"
+        )
+    limits = reaches(model)
+    units = network.units(weights.splines)
+    flags, extras = _extras(model, raw)
+    parts = [MAGIC, struct.pack("<BBBI", VERSION, flags, len(network.layers), model.num_inputs)]
+    parts += [_lattice(limits[0]), extras]
+    for number, layer in enumerate(network.layers):
+        inner = number < len(network.layers) - 1
+        matrix, bias = weights.matrices[number], weights.biases[number]
+        parts += [struct.pack("<I", layer.outputs), _code(layer.code), _code(layer.bias_code)]
+        parts += [
+            _activation(weights.splines[number], units[number + 1], limits[number + 1])
+            if inner
+            else bytes([NONE])
+        ]
+        parts += [_planes(layer.code, matrix)]
+        if layer.bias_code and bias is not None:
+            parts += [_planes(layer.bias_code, bias[None])]
+    content = b"".join(parts)
+    return content + struct.pack("<I", zlib.crc32(content))
+
+
+def _extras(model: TrainedModel, raw: bool) -> tuple[int, bytes]:
+    """Flags, and what they announce."""
+    flags, parts = 0, []
+    if (model.scale, model.shift) != (1.0, 0.0):
+        flags |= SCALE
+        parts.append(struct.pack("<dd", model.scale, model.shift))
+    if model.line is not None:
+        flags |= REGRESSION
+    if raw:
+        rows = single_thresholds(model)
+        flags |= THRESHOLDS
+        parts.append(bytes([len(rows)]) + rows.astype("<f4").tobytes())
+    if model.classes and model.classes != tuple(map(str, range(model.num_classes))):
+        text = b"".join(name.encode() + b"\0" for name in model.classes)
+        flags |= NAMES
+        parts.append(_packed("H", "class names", len(text)) + text)
+    return flags, b"".join(parts)
+
+
+def _lattice(limits: Reach) -> bytes:
+    """The lattice of a layer's inputs; that of all integers where there are too many planes."""
+    if limits.planes > MOST_PLANES:
+        return struct.pack("<iBB", 0, 0, 0)
+    return _packed("iBB", "an input", limits.low, limits.shift, limits.planes)
+
+
+def _code(code: WeightCode | None) -> bytes:
+    """What a code is called in the file."""
+    if code is None:
+        return bytes([NONE])
+    kind = kind_of(code)
+    if kind != TABLE:
+        return bytes([kind])
+    levels = code.levels.tolist()
+    if len(levels) > 256:
+        raise InvalidInputError(
+            f"weight code {code.name!r} has {len(levels)} levels: a packed file holds up to 256"
+        )
+    return _packed(f"BH{len(levels)}i", f"weight code {code.name!r}", TABLE, len(levels), *levels)
+
+
+def kind_of(code: WeightCode) -> int:
+    """Number of a code: its bits if its levels are odd numbers about zero, ternary, or a table."""
+    levels = code.levels.tolist()
+    for bits in range(1, 9):
+        if levels == list(range(1 - 2**bits, 2**bits, 2)):
+            return bits
+    return TERNARY if levels == [-1, 0, 1] else TABLE
+
+
+def _planes(code: WeightCode, levels: IntArray) -> bytes:
+    """Bit planes of every row of levels."""
+    number = np.searchsorted(code.levels, levels)
+    bits = 2 if kind_of(code) == TERNARY else (len(code.levels) - 1).bit_length()
+    if kind_of(code) == TERNARY:
+        number = np.array([0, 1, 3])[number]  # w_0 + w_1 - 1
+    planes = (number[:, None, :] >> np.arange(bits)[:, None]) & 1
+    return np.packbits(planes.astype(np.uint8), axis=-1, bitorder="little").tobytes()
+
+
+def _activation(spline: Spline, unit: int, values: Reach) -> bytes:
+    """An activation, and the lattice of its values."""
+    coefficients = (spline.slopes.tolist(), spline.intercepts.tolist())
+    if (spline.breakpoints.tolist(), *coefficients, unit) == ([0], [0.0, 0.0], [-1.0, 1.0], 1):
+        return bytes([SIGN])
+    whole = [int(c) for part in coefficients for c in part]
+    if whole != [c for part in coefficients for c in part]:
+        raise InvalidInputError("an activation is not on a lattice: its pieces must be integers")
+    count = spline.num_pieces
+    numbers = [*spline.breakpoints.tolist(), *whole]
+    return (
+        _packed("BHI", "an activation", PIECES, count, unit)
+        + _lattice(values)
+        + _packed(f"{len(numbers)}i", "an activation", *numbers)
+    )
+
+
+def single_thresholds(model: TrainedModel) -> npt.NDArray[np.float32]:
+    """The thresholds in single precision: v > t has the same answer for every v of that precision.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model has none.
+    """
+    if model.thresholds is None:
+        raise InvalidInputError(
+            "the network has no thresholds of its inputs, which are whole numbers already: leave "
+            "raw inputs out"
+        )
+    single = model.thresholds.astype(np.float32)
+    return np.where(single > model.thresholds, np.nextafter(single, np.float32(-np.inf)), single)
+
+
+def _packed(layout: str, what: str, *numbers: int) -> bytes:
+    """``struct.pack``, with an error that names what is too large."""
+    try:
+        return struct.pack("<" + layout, *numbers)
+    except struct.error as error:
+        raise InvalidInputError(
+            f"{what} is too large for a packed file: {error}; take fewer or smaller values"
+        ) from error

@@ -1,0 +1,249 @@
+"""A trained network with what it takes to use it: levels of the inputs, names of the classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
+from formulations.files import load_about, load_weights, save_weights
+from formulations.network import Network, Weights
+from qnn.datasets import level_values, on_levels, span_of, whole_numbers
+
+if TYPE_CHECKING:
+    from qnn.training import Task
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained network, ready to be used or exported.
+
+    Parameters
+    ----------
+    network : Network
+    weights : Weights
+    thresholds : ndarray of float64, shape (levels - 1, d), optional
+        Where each level of an input ends; None if the inputs are whole numbers already.
+    classes : tuple of str
+        Names of the classes; without names they are called as :meth:`Network.predict` calls them.
+    span : (int, int, int), optional
+        Least and greatest input on the lattice and the step between them, 1 or 2; the thresholds
+        tell it where there are some.
+    line : (float, float), optional
+        Slope and intercept that make a predicted number of the output; None for a classifier.
+
+    Examples
+    --------
+    >>> net = Network.dense([2, 1])
+    >>> model = TrainedModel(net, Weights((np.array([[1, -1]]),), (None,), ()), span=(-1, 1, 2))
+    >>> model.labels([[1, -1], [-1, 1]]).tolist(), model.predict([[1, -1], [-1, 1]]).tolist()
+    ([1, 0], ['+1', '-1'])
+    """
+
+    network: Network
+    weights: Weights
+    thresholds: FloatArray | None = None
+    classes: tuple[str, ...] = ()
+    span: tuple[int, int, int] | None = None
+    line: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        self.network.encode_bits(self.weights)  # raises where they do not fit
+        if self.thresholds is not None:
+            if np.ndim(self.thresholds) != 2 or self.thresholds.shape[1] != self.num_inputs:
+                raise InvalidInputError(
+                    f"thresholds of shape {np.shape(self.thresholds)}: expected "
+                    f"(levels - 1, {self.num_inputs}), one column per input"
+                )
+            values = level_values(len(self.thresholds) + 1)
+            object.__setattr__(self, "span", span_of(values))
+        if self.classes and len(self.classes) != self.num_classes:
+            raise InvalidInputError(
+                f"{len(self.classes)} class names for {self.num_classes} classes: give one each"
+            )
+
+    # -- where one comes from ----------------------------------------------------------------------
+
+    @classmethod
+    def of(cls, source: Any) -> Self:
+        """The trained network of a file, of the folder of a run, or of a fitted estimator.
+
+        Parameters
+        ----------
+        source : path or estimator
+            A file of ``qnn train --save``, a folder of ``qnn train --checkpoint``, a
+            ``QNNClassifier`` or a ``QNNRegressor``.
+
+        Raises
+        ------
+        FileAccessError, FileFormatError
+            If a file cannot be read, is damaged, or holds something else.
+        InvalidInputError
+            If the source is none of these.
+        """
+        if isinstance(source, cls):
+            return source
+        if isinstance(source, (str, PathLike)):
+            return cls.of_run(source) if Path(source).is_dir() else cls.load(source)
+        if hasattr(source, "get_params"):
+            return cls.of_estimator(source)
+        raise InvalidInputError(
+            f"{type(source).__name__}: expected the path of a network file or of a run's folder, "
+            "or a fitted QNNClassifier or QNNRegressor"
+        )
+
+    @classmethod
+    def of_task(cls, task: Task, weights: Weights) -> Self:
+        """That of a training run's task, with the weights that were found."""
+        data = task.data
+        inputs = np.concatenate([data.X_train, data.X_test])
+        return cls(task.network, weights, data.thresholds, data.classes, span_of(inputs))
+
+    @classmethod
+    def of_run(cls, folder: str | PathLike[str]) -> Self:
+        """The best network so far of a run that ``qnn train --checkpoint`` keeps in a folder.
+
+        The data are read again, for the levels of the inputs come from them.
+        """
+        from qnn import resume
+        from qnn.training import Task
+        from solvers.checkpoint import CHECKPOINT, FILE, Checkpoint
+
+        asked = resume.read(str(folder))
+        path = Path(folder) / FILE
+        if not path.exists():
+            raise FileAccessError(
+                f"{str(folder)!r} holds no network yet: there is no {FILE}; begin the run with "
+                f"qnn resume {folder}"
+            )
+        from formulations.archive import read_archive
+
+        identity = read_archive(path, CHECKPOINT)[0].get("identity", {})
+        saved = Checkpoint(folder, identity).load() or {}
+        bits = saved.get("incumbent", {}).get("bits")
+        if bits is None:
+            raise FileFormatError(
+                f"{str(path)!r} holds no network yet: go on with qnn resume {folder}"
+            )
+        with asked.in_folder():
+            task = Task.of(asked.data, asked.model, asked.seed)
+        return cls.of_task(task, task.problem.weights_from_bits(bits))
+
+    @classmethod
+    def of_estimator(cls, estimator: Any) -> Self:
+        """That of a fitted ``QNNClassifier`` or ``QNNRegressor``."""
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(estimator, "network_")
+        line = (estimator.slope_, estimator.intercept_) if hasattr(estimator, "slope_") else None
+        classes = tuple(str(c) for c in getattr(estimator, "classes_", ()))
+        span = estimator.span_
+        return cls(
+            estimator.network_, estimator.weights_, estimator.thresholds_, classes, span, line
+        )
+
+    # -- files -------------------------------------------------------------------------------------
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write everything to one NPZ file, whole or not at all.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "network.npz"
+        >>> weights = Weights((np.array([[1, -1]]),), (None,), ())
+        >>> TrainedModel(Network.dense([2, 1]), weights, classes=("no", "yes")).save(path)
+        >>> TrainedModel.load(path).classes
+        ('no', 'yes')
+        """
+        about = {"classes": list(self.classes), "span": self.span, "line": self.line}
+        beside = {} if self.thresholds is None else {"thresholds": self.thresholds}
+        save_weights(self.network, self.weights, path, about=about, beside=beside)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read what :meth:`save` or ``save_weights`` wrote, of this or an older release.
+
+        Raises
+        ------
+        FileAccessError
+            If the file cannot be read.
+        FileFormatError
+            If it is of another kind, written by a newer version, cut off or damaged.
+        """
+        network, weights = load_weights(path)
+        about, arrays = load_about(path)
+        span, line = about.get("span"), about.get("line")
+        return cls(
+            network,
+            weights,
+            arrays.get("thresholds"),
+            tuple(about.get("classes", ())),
+            span and (span[0], span[1], span[2]),
+            line and (line[0], line[1]),
+        )
+
+    # -- what it is --------------------------------------------------------------------------------
+
+    @property
+    def num_inputs(self) -> int:
+        """Number of inputs d."""
+        return self.network.widths[0]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes: two for one output; 0 of a regression."""
+        if self.line is not None:
+            return 0
+        return max(2, self.network.num_outputs)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each class, its number where it has none; ``-1`` and ``+1`` for two."""
+        if self.classes or self.line is not None:
+            return self.classes
+        count = self.num_classes
+        single = self.network.num_outputs == 1
+        return ("-1", "+1") if single else tuple(str(c) for c in range(count))
+
+    @property
+    def scale(self) -> float:
+        """What an integer output is multiplied by."""
+        return self.line[0] if self.line else self.network.out_step(self.weights.splines)
+
+    @property
+    def shift(self) -> float:
+        """What is added to it then."""
+        return self.line[1] if self.line else 0.0
+
+    # -- its use -----------------------------------------------------------------------------------
+
+    def on_lattice(self, X: npt.ArrayLike) -> IntArray:
+        """Raw inputs as integers, shape (N, d)."""
+        X = np.asarray(X, dtype=np.float64)
+        return whole_numbers(X, "X") if self.thresholds is None else on_levels(X, self.thresholds)
+
+    def scores(self, X: npt.ArrayLike) -> FloatArray:
+        """Real outputs of integer inputs, shape (N, outputs)."""
+        z = self.network.pre_activations(self.weights, X)[-1]
+        return np.asarray(z * self.scale + self.shift, dtype=np.float64)
+
+    def labels(self, X: npt.ArrayLike) -> IntArray:
+        """Number of the class of integer inputs, shape (N,): 0 or 1 for one output."""
+        predicted = self.network.predict(self.weights, X)
+        return np.where(predicted > 0, 1, 0) if self.network.num_outputs == 1 else predicted
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Names of the classes of raw inputs, or predicted numbers, shape (N,)."""
+        inputs = self.on_lattice(X)
+        if self.line is not None:
+            return self.scores(inputs)[:, 0]
+        return np.asarray(self.names)[self.labels(inputs)]

@@ -1,0 +1,59 @@
+"""ONNX by onnxruntime, and QONNX by its own executor, give what the network gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from formulations.errors import InvalidInputError
+from qnn.export import to_onnx, to_qonnx
+from qnn.export.onnx_graph import IR_VERSION
+from tests.qnn.export.networks import KINDS, random_inputs, random_model
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+
+
+def by_onnxruntime(proto: object, X: np.ndarray) -> tuple[np.ndarray, ...]:
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    return tuple(session.run(None, {"inputs": X.astype(np.float32)}))
+
+
+@pytest.fixture(autouse=True)
+def _version_that_onnxruntime_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """QONNX's executor makes a model of each node, of the newest version that onnx knows."""
+    monkeypatch.setattr("onnx.IR_VERSION", IR_VERSION)
+
+
+def by_qonnx(proto: object, X: np.ndarray) -> tuple[np.ndarray, ...]:
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
+
+    model = ModelWrapper(proto)
+    model.set_tensor_shape("inputs", list(X.shape))
+    found = execute_onnx(model.transform(InferShapes()), {"inputs": X.astype(np.float32)})
+    return tuple(found[name] for name in ("scores", "label") if name in found)
+
+
+@pytest.mark.parametrize(("activation", "weights", "bias"), KINDS)
+def test_onnx_is_exact(activation: str, weights: str, bias: bool | str) -> None:
+    for outputs, levels in ((1, 2), (4, 5)):
+        model = random_model((19, 9, 6, outputs), activation, weights, bias, levels)
+        X = random_inputs(model)
+        scores, label = by_onnxruntime(to_onnx(model), X)
+        assert np.array_equal(scores, model.network.forward(model.weights, X))
+        assert np.array_equal(label, model.labels(X))
+
+
+@pytest.mark.parametrize(("activation", "weights", "bias"), KINDS[::3])
+def test_qonnx_is_exact(activation: str, weights: str, bias: bool | str) -> None:
+    for outputs in (1, 4):
+        model = random_model((19, 9, 6, outputs), activation, weights, bias)
+        X = random_inputs(model)
+        if weights.startswith("codebook"):
+            with pytest.raises(InvalidInputError, match=f"{weights}.*evenly spaced"):
+                to_qonnx(model)
+            return
+        scores, label = by_qonnx(to_qonnx(model), X)
+        assert np.array_equal(scores, model.network.forward(model.weights, X))
+        assert np.array_equal(label, model.labels(X))
