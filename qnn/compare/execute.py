@@ -5,19 +5,27 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
+from contextlib import closing, suppress
 from dataclasses import replace
 
 from threadpoolctl import threadpool_limits
 
+from formulations.errors import QnnError
 from qnn.compare.cells import Cell, Outcome
 from qnn.compare.store import Store
+from qnn.training import DataOptions, SolverOptions
 from solvers.executors import begin_worker, dismiss
 from solvers.options import check_whole
 from solvers.result import Status
 
 OnOutcome = Callable[[Cell, Outcome], None]
+Job = tuple[int, Cell]
+
+SMALL = DataOptions("iris:0,1", samples=10)
+TINY = SolverOptions(iterations=1, reads=1, sweeps=1, threads=1, flips=100, time_limit=0.05)
+"""Data and options of the runs that nobody counts; no oracle that may cost money is asked."""
 
 
 def run(
@@ -57,13 +65,14 @@ def run(
     outcomes: dict[int, Outcome] = {}
     interrupted = False
     try:
-        for number, outcome in _outcomes(cells, done or {}, store, workers):
-            outcomes[number] = outcome
-            if on_outcome is not None:
-                on_outcome(cells[number], outcome)
-            if outcome["status"] == Status.INTERRUPTED.value:
-                interrupted = True
-                break
+        with closing(_outcomes(cells, done or {}, store, workers)) as arriving:
+            for number, outcome in arriving:
+                outcomes[number] = outcome
+                if on_outcome is not None:
+                    on_outcome(cells[number], outcome)
+                if outcome["status"] == Status.INTERRUPTED.value:
+                    interrupted = True
+                    break
     except KeyboardInterrupt:
         if not outcomes:
             raise
@@ -96,7 +105,7 @@ def _check(cells: Sequence[Cell]) -> None:
 
 def _outcomes(
     cells: Sequence[Cell], done: Mapping[str, Outcome], store: Store | None, workers: int
-) -> Iterator[tuple[int, Outcome]]:
+) -> Generator[tuple[int, Outcome]]:
     """Outcomes with their cells' numbers: what is there first, then what has to be computed."""
     todo = []
     for number, cell in enumerate(cells):
@@ -106,10 +115,11 @@ def _outcomes(
         else:
             yield number, known
     jobs = [(number, _on_threads(cells[number], threads(workers))) for number in todo]
-    for number, outcome in _here(jobs) if workers == 1 else _apart(jobs, workers):
-        if store is not None:
-            store.put(cells[number], outcome)
-        yield number, outcome
+    with closing(_here(jobs) if workers == 1 else _apart(jobs, workers)) as arriving:
+        for number, outcome in arriving:
+            if store is not None:
+                store.put(cells[number], outcome)
+            yield number, outcome
 
 
 def _on_threads(cell: Cell, count: int) -> Cell:
@@ -122,27 +132,49 @@ def _on_threads(cell: Cell, count: int) -> Cell:
     return replace(cell, options=replace(cell.options, threads=count))
 
 
-Job = tuple[int, Cell]
-
-
-def _here(jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
+def _here(jobs: Sequence[Job]) -> Generator[tuple[int, Outcome]]:
+    """Cells in this process, one after another."""
+    _warm_up(_warming(jobs))
     for number, cell in jobs:
-        with threadpool_limits(cell.options.threads):
-            outcome = cell.run()
-        yield number, outcome
+        yield number, _work(cell)
 
 
-def _apart(jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Outcome]]:
+def _work(cell: Cell) -> Outcome:
+    """A cell on as many threads as it has."""
+    with threadpool_limits(cell.options.threads):
+        return cell.run()
+
+
+def _warming(jobs: Sequence[Job]) -> list[Cell]:
+    """A tiny run of every solver, so that no clock counts what is compiled at the first call."""
+    cells = {cell.solver: cell for _, cell in jobs}
+    return [replace(cell, data=SMALL, options=TINY) for cell in cells.values()]
+
+
+def _warm_up(cells: Sequence[Cell]) -> None:
+    for cell in cells:
+        with suppress(QnnError):
+            if _work(cell)["status"] == Status.INTERRUPTED.value:
+                raise KeyboardInterrupt
+
+
+def _begin_worker(cells: Sequence[Cell]) -> None:
+    begin_worker()
+    _warm_up(cells)
+
+
+def _apart(jobs: Sequence[Job], workers: int) -> Generator[tuple[int, Outcome]]:
     """Cells in processes.  A process that dies takes its cell with it, which is tried once more."""
+    warming = _warming(jobs)
     waiting, suspects = deque(jobs), deque[Job]()
     while waiting or suspects:
         # who it was that died is seen when each of those that were in flight runs alone
         alone = bool(suspects)
         lost: list[Job] = []
         if alone:
-            yield from _together(deque([suspects.popleft()]), 1, lost)
+            yield from _together(deque([suspects.popleft()]), 1, lost, warming)
         else:
-            yield from _together(waiting, workers, lost)
+            yield from _together(waiting, workers, lost, warming)
         if alone and lost:
             number, cell = lost[0]
             reason = "its process died twice: killed, or out of memory"
@@ -151,14 +183,16 @@ def _apart(jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Outcome]]:
             suspects.extend(lost)
 
 
-def _together(queue: deque[Job], workers: int, lost: list[Job]) -> Iterator[tuple[int, Outcome]]:
+def _together(
+    queue: deque[Job], workers: int, lost: list[Job], warming: Sequence[Cell]
+) -> Generator[tuple[int, Outcome]]:
     """Cells side by side, until they are done or a process dies; ``lost`` gets those in flight."""
     context = multiprocessing.get_context("spawn")  # a fork would copy this process's threads
-    pool = ProcessPoolExecutor(workers, context, begin_worker)
+    pool = ProcessPoolExecutor(workers, context, _begin_worker, (warming,))
     running: dict[Future[Outcome], Job] = {}
     try:
         while (queue and not lost) or running:
-            while queue and not lost and len(running) < workers:
+            while queue and not lost and len(running) <= workers:  # one in reserve
                 job = queue.popleft()
                 try:
                     running[pool.submit(_work, job[1])] = job
@@ -175,9 +209,3 @@ def _together(queue: deque[Job], workers: int, lost: list[Job]) -> Iterator[tupl
                     yield job[0], outcome
     finally:
         dismiss(pool)
-
-
-def _work(cell: Cell) -> Outcome:
-    """A cell on a worker."""
-    with threadpool_limits(cell.options.threads):
-        return cell.run()

@@ -43,7 +43,8 @@ def refer(name: str, options: DataOptions, model: ModelOptions, seed: int) -> di
     Examples
     --------
     >>> from qnn.training import DataOptions, ModelOptions
-    >>> figures = refer("logistic-regression", DataOptions("iris:0,1"), ModelOptions(), seed=0)
+    >>> data = DataOptions("iris:0,1", samples=50)
+    >>> figures = refer("logistic-regression", data, ModelOptions(), seed=0)
     >>> figures["test_accuracy"], figures["stored_bits"], figures["train_loss"]
     (1.0, 160, None)
     """

@@ -62,6 +62,7 @@ class Store:
 
     def __init__(self, folder: str | PathLike[str]) -> None:
         self.folder = Path(folder)
+        self._release = environment()["packages"]["qnn-ising"]
         self._contents: dict[tuple[str, str | None, str | None], str] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -109,7 +110,7 @@ class Store:
         data = {name: value for name, value in plain(cell.data).items() if name != "data_dir"}
         return {
             "format": COMPARISON_FORMAT,
-            "release": environment()["packages"]["qnn-ising"],
+            "release": self._release,
             "data": {**data, "content": self._content(cell.data)},
             "model": cell.model,
             "solver": solver,

@@ -22,7 +22,7 @@ from solvers.classical.straight_through import FALL, Latent
 from solvers.options import check_whole
 from solvers.oracles.annealing import Annealer
 from solvers.oracles.base import Oracle
-from solvers.result import Callback, Result, Run
+from solvers.result import Callback, Result, Run, Status
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -31,6 +31,9 @@ BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
 
 METHODS = ["nearest", "greedy", "qubo"]
+
+LATE = 1.1
+"""How much later than the time limit, in units of it, a draw may be expected to end."""
 
 
 @runtime_checkable
@@ -124,8 +127,8 @@ class Rounding:
     seed : int
         Same seed, same result, unless the time limit cuts in.
     time_limit : float, optional
-        Seconds; looked at between two draws, and between two neurons of ``qubo``, which leaves the
-        rest to ``greedy``.
+        Seconds; looked at between two draws, of which none is begun that would end much later, and
+        between two neurons of ``qubo``, which leaves the rest to ``greedy``.
     callbacks : tuple of callable
         Called after each draw with a ``Progress``; one that returns True stops the run.
     checkpoint : path-like, optional
@@ -194,6 +197,10 @@ class Rounding:
         with run.guarded():
             run.resume()
             for t in run.steps(self.draws):
+                if self._too_late(t, run.seconds):
+                    run.status = Status.TIME_LIMIT
+                    run.save()
+                    break
                 seed, oracle_seed = self._seed(t).spawn(2)
                 real = source.real_weights(problem, np.random.default_rng(seed))
                 bits = self._rounded(problem, real, run, oracle_seed)
@@ -201,6 +208,12 @@ class Rounding:
                 run.incumbent.offer(bits[None], [loss])
                 run.history.record(iteration=t, loss=loss, best_loss=run.incumbent.loss)
         return run.result(problem, draws=len(run.history))
+
+    def _too_late(self, t: int, seconds: float) -> bool:
+        """Whether draw t, if it takes as long as those before, would end well after the limit."""
+        if self.time_limit is None or t == 1:
+            return False
+        return seconds * t / (t - 1) > LATE * self.time_limit
 
     def _seed(self, number: int) -> np.random.SeedSequence:
         """Random stream of a draw."""
