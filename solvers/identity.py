@@ -50,6 +50,8 @@ def identity(solver: object, problem: object) -> dict[str, str]:
 
 def _parts(problem: object) -> dict[str, Any]:
     """What a problem consists of."""
+    if isinstance(problem, Mapping):  # named already
+        return dict(problem)
     if not isinstance(problem, TrainingProblem):
         return {"model": problem}
     held = problem.incumbent_bits.copy()

@@ -22,13 +22,13 @@ import numpy.typing as npt
 
 from formulations.errors import InvalidInputError, choose
 from solvers.checkpoint import EVERY, Folder
-from solvers.classical.objectives import NetworkObjective, one_epoch
+from solvers.classical.objectives import Descent, NetworkObjective, own_run
 from solvers.classical.real_network import RULES, RealNetwork, Rule
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.classical.steppers import Adam, Harmonic, Momentum, Stepper
 from solvers.classical.twin import Twin, best_twin
 from solvers.options import check_whole
-from solvers.result import Callback, Result
+from solvers.result import Callback, Result, Run
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -83,8 +83,10 @@ class MonotoneVI:
         Networks that ``solve`` trains and rounds.
     seed : int
         Of ``fit`` the order of the samples.
-    time_limit, callbacks, checkpoint, checkpoint_every
+    time_limit, callbacks
         Of ``solve``, see :class:`solvers.Rounding`.
+    checkpoint, checkpoint_every
+        Of both: ``fit`` goes on after its last saved epoch, ``solve`` after its last saved draw.
 
     Raises
     ------
@@ -161,7 +163,8 @@ class MonotoneVI:
         objective = NetworkObjective(network, np.asarray(X), np.asarray(Y))
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         rate = RATE if self.rate is None else self.rate
-        self._train(objective, rate, self.batch or BATCH, rng, watch)
+        run = own_run(self, objective)
+        self._train(objective, rate, self.batch or BATCH, rng, run, watch)
         return network
 
     def _train(
@@ -170,16 +173,21 @@ class MonotoneVI:
         rate: float,
         batch: int,
         rng: np.random.Generator,
+        run: Run,
         watch: Watch | None = None,
     ) -> None:
-        objective.rule, objective.frozen = self.rule, self.frozen
+        objective.frozen = self.frozen
         stepper = self._stepper(objective.weights, rate)
-        for epoch in range(1, self.epochs + 1):
-            if self.warm is not None and epoch > self.warm:
-                objective.rule = "gradient"
-            one_epoch(objective, stepper, batch, rng if self.shuffled else None)
-            if watch is not None:
-                watch(epoch)
+        with run.guarded():
+            descent = Descent(objective, stepper, batch, rng if self.shuffled else None)
+            run.resume(descent)
+            for epoch in run.steps(self.epochs):
+                warmed = self.warm is not None and epoch > self.warm
+                objective.rule = "gradient" if warmed else self.rule
+                descent.epoch()
+                if watch is not None:
+                    watch(epoch)
+        run.end()
 
     def _stepper(self, weights: Sequence[Array], rate: float) -> Stepper:
         if self.kappa is not None:
@@ -202,7 +210,7 @@ class MonotoneVI:
         """Real weights of the problem's network in units of its levels, thresholds last."""
 
         def train(twin: Twin, rate: float, order: np.random.Generator) -> None:
-            self._train(twin, rate, self.batch or SMALL_BATCH, order)
+            self._train(twin, rate, self.batch or SMALL_BATCH, order, Run())
 
         return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train)
 

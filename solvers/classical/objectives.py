@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,11 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError, MissingExtraError
+from solvers.checkpoint import Checkpoint
 from solvers.classical.real_network import RealNetwork, Rule
 from solvers.classical.steppers import Stepper
+from solvers.result import Run
 
 Array = npt.NDArray[Any]
 IntArray = npt.NDArray[np.int64]
+
+PROBED = 1000
+"""Samples whose gradient tells one run's data from another's."""
 
 
 class Objective(Protocol):
@@ -58,6 +63,62 @@ def one_epoch(
     order = np.arange(count) if rng is None else rng.permutation(count)
     for start in range(0, len(order), batch):
         stepper.step(objective.directions(order[start : start + batch]))
+
+
+@dataclass
+class Descent:
+    """What is carried from one epoch of training to the next, and one epoch of it.
+
+    Parameters
+    ----------
+    objective : Objective
+    stepper : Stepper
+        Of the objective's weights.
+    batch : int
+        Samples of a step.
+    rng : Generator or None
+        Draws the order of the samples, see :func:`one_epoch`.
+    """
+
+    objective: Objective
+    stepper: Stepper
+    batch: int
+    rng: np.random.Generator | None
+
+    def epoch(self) -> None:
+        """One pass over the samples."""
+        one_epoch(self.objective, self.stepper, self.batch, self.rng)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Weights, stepper and order."""
+        weights, stepper = self.objective.weights, self.stepper.snapshot()
+        return {"weights": weights, "stepper": stepper, "rng": self.rng}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot, the weights in place."""
+        for W, kept in zip(self.objective.weights, snapshot["weights"], strict=True):
+            W[...] = kept
+        self.stepper.restore(snapshot["stepper"])
+        self.rng = snapshot["rng"]
+
+
+def own_run(solver: Any, objective: Objective) -> Run:
+    """The run of a solver with options ``checkpoint`` and ``checkpoint_every`` in its own game.
+
+    It is told from others by the weights that it starts from, and by the gradient there of
+    thousand samples, which stands for the data and the loss.
+    """
+    if solver.checkpoint is None:
+        return Run()
+    count = objective.num_samples
+    some = np.unique(np.linspace(0, count - 1, PROBED).astype(np.int64))
+    slope = np.sqrt(sum(float(np.square(G).sum()) for G in objective.directions(some)))
+    start = {
+        "weights at the start": objective.weights,
+        "samples": count,
+        "gradient at the start": f"{slope:.6g}",
+    }
+    return Run(checkpoint=Checkpoint.of(solver, start))
 
 
 @dataclass

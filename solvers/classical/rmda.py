@@ -20,13 +20,13 @@ import numpy.typing as npt
 
 from formulations.errors import InvalidInputError, choose
 from solvers.checkpoint import EVERY, Folder
-from solvers.classical.objectives import Objective, one_epoch
+from solvers.classical.objectives import Descent, Objective, own_run
 from solvers.classical.proximal import REGULARIZERS, Levels, Regularizer, settled_share
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.classical.steppers import DualAveraging, ProximalGradient, Stepper
 from solvers.classical.twin import Twin, best_twin
 from solvers.options import check_whole
-from solvers.result import Callback, History, Result
+from solvers.result import Callback, History, Result, Run
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -125,7 +125,8 @@ class _Regularized(ABC):
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         penalty = (regularizer, STRENGTH if self.strength is None else self.strength)
         rate = RATE if self.rate is None else self.rate
-        return self._fit(objective, penalty, rate, self.batch or BATCH, rng, watch)
+        run = own_run(self, objective)
+        return self._fit(objective, penalty, rate, self.batch or BATCH, rng, run, watch)
 
     def _fit(
         self,
@@ -134,31 +135,35 @@ class _Regularized(ABC):
         rate: float,
         batch: int,
         rng: np.random.Generator,
+        run: Run,
         watch: Watch | None = None,
     ) -> History:
-        history = History()
         regularizer, stepper = penalty[0], self._stepper(objective.weights, penalty, rate)
         ends = [round(share * self.epochs) for share in self.milestones]
-        before = _pattern(regularizer, stepper.answer())
-        for epoch in range(self.epochs):
-            if epoch in ends:
-                stepper.restart(stepper.rate * FALL)
-            self._prepare(stepper, epoch, ends[-1] if ends else 0)
-            one_epoch(objective, stepper, batch, rng)
-            answer = stepper.answer()
-            pattern = _pattern(regularizer, answer)
-            history.record(
-                iteration=epoch + 1,
-                rate=stepper.rate,
-                settled=settled_share(regularizer, answer),
-                changed=float((pattern != before).sum()),
-            )
-            before = pattern
-            if watch is not None:
-                watch(epoch + 1, answer)
+        with run.guarded():
+            descent = Descent(objective, stepper, batch, rng)
+            run.resume(descent)
+            before = _pattern(regularizer, stepper.answer())
+            for epoch in run.steps(self.epochs):
+                if epoch - 1 in ends:
+                    stepper.restart(stepper.rate * FALL)
+                self._prepare(stepper, epoch - 1, ends[-1] if ends else 0)
+                descent.epoch()
+                answer = stepper.answer()
+                pattern = _pattern(regularizer, answer)
+                run.history.record(
+                    iteration=epoch,
+                    rate=stepper.rate,
+                    settled=settled_share(regularizer, answer),
+                    changed=float((pattern != before).sum()),
+                )
+                before = pattern
+                if watch is not None:
+                    watch(epoch, answer)
+        run.end()
         for W, final in zip(objective.weights, stepper.answer(), strict=True):
             W[...] = final
-        return history
+        return run.history
 
     @abstractmethod
     def _stepper(self, weights: Sequence[Array], penalty: Penalty, rate: float) -> Stepper:
@@ -183,7 +188,7 @@ class _Regularized(ABC):
         penalty = self._penalty(problem)
 
         def train(twin: Twin, rate: float, order: np.random.Generator) -> None:
-            self._fit(twin, penalty, rate, self.batch or SMALL_BATCH, order)
+            self._fit(twin, penalty, rate, self.batch or SMALL_BATCH, order, Run())
 
         return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train)
 
@@ -244,8 +249,11 @@ class RMDA(_Regularized):
         Networks that ``solve`` trains and rounds.
     seed : int
         Of ``fit`` the order of the samples.
-    time_limit, callbacks, checkpoint, checkpoint_every
+    time_limit, callbacks
         Of ``solve``, see :class:`solvers.Rounding`.
+    checkpoint, checkpoint_every
+        Of both: ``fit`` goes on after its last saved epoch, ``solve`` after its last saved draw.
+        Of a torch module the trained weights are kept, not its buffers.
 
     Raises
     ------

@@ -5,8 +5,8 @@ Weights of one axis (thresholds) are never regularised.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +33,20 @@ class Stepper(Protocol):
         """The weights to be used: as a rule those that are stepped."""
         ...
 
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that is carried from one step to the next, but the weights."""
+        ...
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot; the weights are put back by whoever has them."""
+        ...
+
 
 class _Stepped:
     """Weights, a learning rate, and room for what a step computes."""
+
+    CARRIED: ClassVar[tuple[str, ...]] = ("rate",)
+    """What is carried from one step to the next."""
 
     def __init__(self, weights: Sequence[Array], rate: float) -> None:
         self.weights, self.rate = list(weights), rate
@@ -52,6 +63,14 @@ class _Stepped:
         """The weights themselves."""
         return self.weights
 
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that is carried from one step to the next, but the weights."""
+        return {name: getattr(self, name) for name in self.CARRIED}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot; the weights are put back by whoever has them."""
+        vars(self).update(snapshot)
+
 
 class Momentum(_Stepped):
     """v = momentum v + G; W -= rate v [Polyak 1964].
@@ -65,6 +84,8 @@ class Momentum(_Stepped):
     >>> W.round(3).tolist()
     [-0.45]
     """
+
+    CARRIED = ("rate", "velocity")
 
     def __init__(self, weights: Sequence[Array], rate: float, momentum: float = 0.9) -> None:
         super().__init__(weights, rate)
@@ -83,6 +104,8 @@ class Momentum(_Stepped):
 class Harmonic(_Stepped):
     """W -= scale / (t + 1) G at step t = 1, 2, ...: of a strongly monotone operator, 1 / kappa."""
 
+    CARRIED = ("rate", "steps")
+
     def __init__(self, weights: Sequence[Array], scale: float) -> None:
         super().__init__(weights, scale)
         self.steps = 0
@@ -98,6 +121,7 @@ class Adam(_Stepped):
     """Adam with its authors' constants [Kingma and Ba 2015]."""
 
     FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
+    CARRIED = ("rate", "first", "second", "steps")
 
     def __init__(self, weights: Sequence[Array], rate: float) -> None:
         super().__init__(weights, rate)
@@ -138,6 +162,8 @@ class DualAveraging(_Stepped):
     inertia : float
         c, which may be set between two steps.
     """
+
+    CARRIED = ("rate", "inertia", "alpha", "steps", "start", "sums", "averaged")
 
     def __init__(
         self,

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,6 +106,42 @@ def test_batches_in_the_order_of_the_samples() -> None:
         trained.append(network.layers[0].W)
     assert (trained[0] == trained[1]).all()  # nothing is left to the seed
     assert (trained[0] != trained[2]).any()
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        MonotoneVI("full", warm=3, epochs=6),
+        MonotoneVI("small", optimizer="adam", epochs=6),
+        MonotoneVI("last", kappa=0.5, epochs=6, shuffled=False),
+    ],
+)
+@pytest.mark.parametrize("stop", [1, 4])
+def test_a_killed_fit_goes_on(method: MonotoneVI, stop: int, tmp_path: Path) -> None:
+    kept = replace(method, checkpoint=tmp_path, checkpoint_every=0)
+
+    def kill(epoch: int) -> None:
+        if epoch == stop + 1:
+            raise KeyboardInterrupt
+
+    whole, stopped, again = moons(), moons(), moons()
+    method.fit(*whole)
+    with pytest.raises(KeyboardInterrupt):
+        kept.fit(*stopped, kill)
+    kept.fit(*again)
+    for ours, theirs in zip(again[0].weights, whole[0].weights, strict=True):
+        assert (ours == theirs).all()
+    with pytest.raises(InvalidInputError, match="another run"):
+        kept.fit(*stopped)
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    problem, method = noise(), MonotoneVI(epochs=2, draws=3)
+    kept = replace(method, checkpoint=tmp_path)
+    replace(kept, callbacks=(lambda p: True,)).solve(problem)
+    whole, again = method.solve(problem), kept.solve(problem)
+    assert again.bits.tolist() == whole.bits.tolist()
+    assert again.history.columns == whole.history.columns
 
 
 def test_warm_starts_go_on_with_gradients() -> None:

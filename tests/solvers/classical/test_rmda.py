@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,33 @@ def test_most_weights_settle_on_levels_exactly() -> None:
     exact = np.isin(objective.network.layers[0].W, [-1.0, 1.0]).mean()
     assert history["settled"][-1] == pytest.approx(exact)
     assert exact > 0.9
+
+
+@pytest.mark.parametrize("method", [RMDA(epochs=8), ProxSGD(epochs=8, momentum=0.9)])
+@pytest.mark.parametrize("stop", [1, 3, 7, 8])
+def test_a_killed_fit_goes_on(method: RMDA | ProxSGD, stop: int, tmp_path: Path) -> None:
+    """Stages end after epochs 2, 3, 5 and 6; every bit is as without a stop."""
+    kept = replace(method, checkpoint=tmp_path, checkpoint_every=0)
+
+    def kill(epoch: int, weights: object) -> None:
+        if epoch == stop + 1 or stop == 8:
+            raise KeyboardInterrupt
+
+    whole, parts = logistic(), logistic()
+    history = method.fit(whole)
+    if stop == 8:
+        kept.fit(logistic())
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            kept.fit(logistic(), kill)
+    again = kept.fit(parts, kill if stop == 8 else None)  # one that has ended does no epoch more
+    assert again.columns == history.columns
+    for ours, theirs in zip(parts.weights, whole.weights, strict=True):
+        assert (ours == theirs).all()
+    with pytest.raises(InvalidInputError, match="weights at the start"):
+        kept.fit(whole)  # not where that run began
+    with pytest.raises(InvalidInputError, match="gradient at the start"):
+        kept.fit(logistic(useful=2))
 
 
 def test_watch_sees_every_epoch_s_answer() -> None:
