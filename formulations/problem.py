@@ -46,7 +46,8 @@ class TrainingProblem:
         One output: -1 or +1 (any numbers for the squared loss).  C outputs: class indices 0 .. C-1,
         trained one against the rest.
     loss : str, callable or Loss
-        ``hinge``, ``zero-one``, ``squared``, ``logistic``, or a callable on the margin y * out.
+        ``hinge``, ``hinge:MARGIN``, ``zero-one``, ``squared``, ``logistic``, or a callable on the
+        margin y * out.
     loss_pieces, loss_order : int
         Pieces of the spline of a loss that is not exact without (logistic, callables).
 

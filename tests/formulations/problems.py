@@ -21,7 +21,7 @@ def steep(margin: np.ndarray) -> np.ndarray:
 
 CODES = ["bipolar", "ternary", "uniform:2", "codebook:-1,2", "codebook:-1,0.5,1"]
 ACTIVATIONS = ["sign", "hard-tanh", "relu", "tanh", "sigmoid", wave]
-LOSSES = ["hinge", "zero-one", "squared", "logistic", steep]
+LOSSES = ["hinge", "hinge:2.5", "zero-one", "squared", "logistic", steep]
 ENCODINGS = [None, "twos-complement", "one-hot", "threshold"]
 
 

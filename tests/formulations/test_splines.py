@@ -83,18 +83,25 @@ def test_sign_rule() -> None:
     assert sign()(np.array([-1, 0, 1])).tolist() == [-1, 1, 1]
 
 
-@pytest.mark.parametrize("name", ["hinge", "zero-one"])
+@pytest.mark.parametrize("name", ["hinge", "hinge:4", "hinge:0.5", "zero-one"])
 @pytest.mark.parametrize("step", [1.0, 0.5, 0.3])
 @pytest.mark.parametrize("target", [-1.0, 1.0])
 def test_two_piece_losses_are_exact(name: str, step: float, target: float) -> None:
     spline = loss(name).spline(target, step, -20, 20)
     z = np.arange(-20, 21)
-    if name == "hinge":
-        expected = np.maximum(0, 1 - target * step * z)
+    corner = loss(name).corner
+    if corner is not None:
+        expected = np.maximum(0, corner - target * step * z)
     else:
         expected = (np.where(z >= 0, 1, -1) != target).astype(float)
     np.testing.assert_allclose(spline(z), expected, atol=1e-12)
     assert spline.num_pieces == 2
+
+
+@pytest.mark.parametrize("spec", ["hinge:", "hinge:four", "hinge:0", "hinge:-1", "hinge:inf"])
+def test_margins_that_are_none_are_refused(spec: str) -> None:
+    with pytest.raises(QnnError, match="expected a"):
+        loss(spec)
 
 
 @pytest.mark.parametrize(

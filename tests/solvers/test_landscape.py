@@ -113,6 +113,8 @@ def test_a_kernel_works_where_no_cache_can_be_written() -> None:
         ("hinge", 0.25, "pieces"),
         ("hinge", 1 / 3, "pieces"),
         ("hinge", 0.1234567, "table"),
+        ("hinge:4", 1.0, "pieces"),
+        ("hinge:2.5", 1 / 3, "pieces"),
         ("zero-one", 0.7, "pieces"),
         ("squared", 0.3, "target"),
         ("logistic", 1.0, "table"),
