@@ -27,7 +27,7 @@ class Source:
     Parameters
     ----------
     name : str
-    X : ndarray of float64, shape (N, d)
+    X : ndarray of float64, or of uint8 where a file holds bytes, shape (N, d)
     y : ndarray, shape (N,)
         Labels of any kind.
     image_shape : (h, w) or None
@@ -39,7 +39,7 @@ class Source:
     """
 
     name: str
-    X: FloatArray
+    X: FloatArray | npt.NDArray[np.uint8]
     y: npt.NDArray[np.generic]
     image_shape: tuple[int, int] | None
     held_out: npt.NDArray[np.bool_]
@@ -67,7 +67,8 @@ def make_source(
     [False, False]
     """
     try:
-        X = np.asarray(X, dtype=np.float64)
+        X = np.asarray(X)
+        X = X if X.dtype == np.uint8 else np.asarray(X, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"{name}: the inputs X are not numbers ({error})") from error
     y = np.asarray(y)

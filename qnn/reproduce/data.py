@@ -74,7 +74,7 @@ def split(
     """
     source = _largest(spec, options)
     y, _ = encode_labels(source)
-    X, held_out = source.X[y >= 0], source.held_out[y >= 0]
+    X, held_out = source.X[y >= 0].astype(np.float64), source.held_out[y >= 0]
     y = y[y >= 0]
     order = np.random.default_rng(np.random.SeedSequence(options.seed)).permutation(len(y))
     if not held_out.any():
