@@ -62,10 +62,12 @@ class Cell:
         """Train and report; a failure of this cell alone is reported in its place."""
         try:
             if self.solver in REFERENCES:
-                return {**self.head, **refer(self.solver, self.data, self.model, self.seed)}
+                return self.head | refer(self.solver, self.data, self.model, self.seed)
             training = train(self.data, self.model, self.solver, self.options, seed=self.seed)
         except QnnError as error:
             return self.failed(str(error))
+        except Exception as error:  # of one cell, which hours of others are not to be lost for
+            return self.failed(f"{type(error).__name__}: {error}")
         return {**self.head, **training.figures, **training.course}
 
     def failed(self, reason: str) -> Outcome:

@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 
 from threadpoolctl import threadpool_limits
@@ -22,6 +22,9 @@ from solvers.result import Status
 
 OnOutcome = Callable[[Cell, Outcome], None]
 Job = tuple[int, Cell]
+
+HOPELESS = 3
+"""So many runs that died with their process, and none that did not, end a comparison."""
 
 SMALL = DataOptions("iris:0,1", samples=10)
 TINY = SolverOptions(iterations=1, reads=1, sweeps=1, threads=1, flips=100, time_limit=0.05)
@@ -153,9 +156,8 @@ def _warming(jobs: Sequence[Job]) -> list[Cell]:
 
 def _warm_up(cells: Sequence[Cell]) -> None:
     for cell in cells:
-        with suppress(QnnError):
-            if _work(cell)["status"] == Status.INTERRUPTED.value:
-                raise KeyboardInterrupt
+        if _work(cell)["status"] == Status.INTERRUPTED.value:
+            raise KeyboardInterrupt
 
 
 def _begin_worker(cells: Sequence[Cell]) -> None:
@@ -167,20 +169,25 @@ def _apart(jobs: Sequence[Job], workers: int) -> Generator[tuple[int, Outcome]]:
     """Cells in processes.  A process that dies takes its cell with it, which is tried once more."""
     warming = _warming(jobs)
     waiting, suspects = deque(jobs), deque[Job]()
+    arrived = died = 0
     while waiting or suspects:
         # who it was that died is seen when each of those that were in flight runs alone
         alone = bool(suspects)
         lost: list[Job] = []
-        if alone:
-            yield from _together(deque([suspects.popleft()]), 1, lost, warming)
-        else:
-            yield from _together(waiting, workers, lost, warming)
-        if alone and lost:
-            number, cell = lost[0]
-            reason = "its process died twice: killed, or out of memory"
-            yield number, cell.failed(reason)
-        else:
+        queue = deque([suspects.popleft()]) if alone else waiting
+        for arrival in _together(queue, 1 if alone else workers, lost, warming):
+            arrived += 1
+            yield arrival
+        if not alone:
             suspects.extend(lost)
+        for number, cell in lost if alone else ():
+            died += 1
+            if died == HOPELESS and not arrived:
+                raise QnnError(
+                    "no process stays alive: there may be too little memory for a run; in a "
+                    "script, call run below if __name__ == '__main__', or take workers=1"
+                )
+            yield number, cell.failed("its process died twice: killed, or out of memory")
 
 
 def _together(
