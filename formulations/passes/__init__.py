@@ -7,6 +7,7 @@ reversed.
 
 from formulations.passes.base import Chain, Composed, Identity, Inverse, Pass
 from formulations.passes.integral import Integral
+from formulations.passes.one_hot import OneHot
 from formulations.passes.penalty import Penalty, sufficient_penalty
 from formulations.passes.presolve import Presolve
 from formulations.passes.product_reduction import ProductReduction
@@ -27,6 +28,7 @@ __all__ = [
     "Integral",
     "Rounded",
     "SmallestIntegers",
+    "OneHot",
     "ProductReduction",
     "Penalty",
     "sufficient_penalty",

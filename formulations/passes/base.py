@@ -13,6 +13,9 @@ from formulations.labels import Labels, distinct
 from formulations.qcbo import QCBO, BitArray, FloatArray, IntArray, fold
 
 
+ROUNDING = 1e-12
+
+
 class Inverse(Protocol):
     """The way back from a rewritten model of n' bits to the model of n bits that it stands for."""
 
@@ -126,6 +129,15 @@ def scaled_rows(rows: sp.csr_array, factors: FloatArray) -> sp.csr_array:
     """Each row times its factor, shape (m,), entries stored as they were."""
     data = rows.data * factors[entry_rows(rows)]
     return sp.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+
+
+def canonical(rows: sp.csr_array) -> sp.csr_array:
+    """Rows with sorted entries; those that cancelled, up to rounding, are gone."""
+    rows = sp.csr_array(rows)
+    rows.data[np.abs(rows.data) <= ROUNDING] = 0.0
+    rows.eliminate_zeros()
+    rows.sort_indices()
+    return rows
 
 
 def take_rows(model: QCBO, positions: IntArray) -> QCBO:

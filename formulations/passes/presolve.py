@@ -12,13 +12,12 @@ from scipy.sparse.csgraph import connected_components
 
 from formulations.errors import InfeasibleModelError
 from formulations.labels import Labels, distinct
-from formulations.passes.base import entry_rows, substituted
+from formulations.passes.base import canonical, entry_rows, substituted
 from formulations.passes.exclusive import tighten_by_groups
 from formulations.passes.repeats import without_repeats
 from formulations.qcbo import QCBO, TOLERANCE, BitArray, IntArray
 
 CONFLICTS = "conflicts"
-ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ class Substitution:
             linear=linear,
             quadratic=quadratic,
             offset=offset,
-            rows=_canonical(model.rows @ T),
+            rows=canonical(model.rows @ T),
             rhs=model.rhs - model.rows @ d,
             products=np.zeros((0, 3), dtype=np.int64),
             labels=model.labels.take(self.kept),
@@ -143,26 +142,19 @@ class Substitution:
         return _with_conflicts(smaller, products[apart, 1:], model.product_labels(apart))
 
 
-def _canonical(rows: sp.csr_array) -> sp.csr_array:
-    """Rows with sorted entries; those that cancelled, up to rounding, are gone."""
-    rows = sp.csr_array(rows)
-    rows.data[np.abs(rows.data) <= ROUNDING] = 0.0
-    rows.eliminate_zeros()
-    rows.sort_indices()
-    return rows
-
-
 def _steps(model: QCBO) -> Iterator[Substitution]:
     """What can be substituted, the cheapest way of finding it first."""
-    yield _decide(model)
-    yield _pair(model)
-    yield _exclude(model)
-
-
-def _decide(model: QCBO) -> Substitution:
-    """What propagation fixes and merges in ``model``."""
     n = model.num_variables
     low, high = np.zeros(n, dtype=np.int8), np.ones(n, dtype=np.int8)
+    yield _decide(model, low, high)
+    yield _pair(model)
+    tighten_by_groups(without_repeats(model), low, high)  # which names rows that contradict
+    yield _decide(model, low, high)
+
+
+def _decide(model: QCBO, low: BitArray, high: BitArray) -> Substitution:
+    """What propagation fixes and merges in ``model``, from these bounds on."""
+    low, high = low.copy(), high.copy()
     while True:
         free = np.count_nonzero(low < high)
         _tighten_by_rows(model, low, high)
@@ -171,26 +163,13 @@ def _decide(model: QCBO) -> Substitution:
         np.maximum.at(low, one, low)
         np.minimum.at(high, one, high)
         low, high = low[one], high[one]
-        _refuse_both(model, low, high)
+        if (low > high).any():
+            raise InfeasibleModelError(
+                f"the rows force variable {model.labels[int(np.argmax(low > high))]!r} to be 0 and "
+                "1 at once: no assignment satisfies them; look for a wrong right-hand side"
+            )
         if np.count_nonzero(low < high) == free:
             return _fixed(low, high, one)
-
-
-def _exclude(model: QCBO) -> Substitution:
-    """What rows fix that know which bits exclude each other."""
-    n = model.num_variables
-    low, high = np.zeros(n, dtype=np.int8), np.ones(n, dtype=np.int8)
-    tighten_by_groups(without_repeats(model), low, high)  # which names rows that contradict
-    _refuse_both(model, low, high)
-    return _fixed(low, high, np.arange(n))
-
-
-def _refuse_both(model: QCBO, low: BitArray, high: BitArray) -> None:
-    if (low > high).any():
-        raise InfeasibleModelError(
-            f"the rows force variable {model.labels[int(np.argmax(low > high))]!r} to be 0 and "
-            "1 at once: no assignment satisfies them; look for a wrong right-hand side"
-        )
 
 
 def _fixed(low: BitArray, high: BitArray, one: IntArray) -> Substitution:

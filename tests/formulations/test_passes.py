@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from formulations.errors import InfeasibleModelError, InvalidInputError
+from formulations.labels import Labels
 from formulations.passes import (
     Chain,
+    OneHot,
     Pass,
     Penalty,
     Presolve,
@@ -33,9 +36,10 @@ EXACT: list[Pass] = [
     Slack(most_bits=2),
     Presolve(),
     SmallestIntegers(),
+    OneHot(),
     Rounded(bits=3, longest=2),
     Scaling(),
-    Chain((SmallestIntegers(), Presolve(), Slack(), Scaling())),
+    Chain((SmallestIntegers(), Presolve(), OneHot(), Presolve(), Slack(), Scaling())),
 ]
 
 
@@ -259,6 +263,47 @@ def test_smallest_integers_prove_that_few_bits_cannot_satisfy_a_row() -> None:
     model = QCBO.from_arrays([0, 0, 0], [[3, 5, 7]], [6], row_labels=["sum"])
     with pytest.raises(InfeasibleModelError, match=r"'sum' has no setting of its 3 bits"):
         SmallestIntegers().apply(model)
+
+
+@st.composite
+def with_one_hots(draw: st.DrawFn) -> QCBO:
+    """A random model, and one or two one-hot rows over three of its bits or more, maybe scaled."""
+    model = draw(qcbos(max_variables=7, max_rows=2))
+    assume(model.num_variables >= 3)
+    every = list(range(model.num_variables))
+    rows = np.zeros((draw(st.integers(1, 2)), model.num_variables))
+    for row in rows:
+        row[draw(st.lists(st.sampled_from(every), min_size=3, unique=True))] = draw(
+            st.sampled_from([1.0, -2.0, 0.5])
+        )
+    return replace(
+        model,
+        rows=sparse.csr_array(sparse.vstack([rows, model.rows], format="csr")),
+        rhs=np.append(rows.min(axis=1) + rows.max(axis=1), model.rhs),
+        equality=np.append(np.ones(len(rows), dtype=np.bool_), model.equality),
+        row_group=np.append(np.zeros(len(rows), dtype=np.int64), model.row_group),
+        group_names=model.group_names or ("one-hot",),
+        row_labels=Labels.of([f"one[{r}]" for r in range(len(rows))]) + model.row_labels,
+    )
+
+
+@quick
+@given(with_one_hots(), st.sampled_from([OneHot(), Chain((Presolve(), OneHot(), Presolve()))]))
+def test_one_bit_of_a_one_hot_is_what_the_others_leave(model: QCBO, step: Pass) -> None:
+    assert_exact(step, model)
+    rewritten, inverse = OneHot().apply(model)
+    assert rewritten.rows.nnz + rewritten.quadratic.nnz <= model.rows.nnz + model.quadratic.nnz
+    points = every_point(rewritten.num_variables)
+    assert np.isin(inverse.invert(points), [0, 1]).all()
+
+
+def test_the_eliminated_bit_has_the_fewest_neighbours() -> None:
+    rows = [[1, 1, 1, 0, 0, 0], [0, 0, 0, 2, 2, 2], [1, 0, 1, 3, 4, 5]]
+    model = QCBO.from_arrays(np.zeros(6), rows, [1, 2, 9], equality=[True, True, False])
+    smaller, _ = OneHot().apply(model)
+    assert smaller.labels.strings() == ["x[0]", "x[2]", "x[4]", "x[5]"]
+    assert smaller.rows.toarray().tolist() == [[1, 1, 0, 0], [0, 0, 1, 1], [1, 1, 1, 2]]
+    assert smaller.rhs.tolist() == [1, 1, 6]
 
 
 def test_presolve_keeps_the_spelling_of_labels() -> None:

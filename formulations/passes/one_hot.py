@@ -1,0 +1,152 @@
+"""One bit of a one-hot row in terms of the others, which leaves a row that at most one is 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from formulations.passes.base import canonical, substituted
+from formulations.passes.exclusive import exclusive_rows, members
+from formulations.qcbo import QCBO, BitArray, IntArray, times
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """Eliminates x_k = 1 - (the other bits) from rows that one of three bits or more is 1.
+
+    What is left of the row is that at most one of the others is 1, whose square needs no slack
+    word (:func:`solvers.lifting.two_sums`).  The bit is the one of the fewest neighbours, in other
+    rows and in the objective; a row keeps its bits where this would add more entries to these than
+    it removes, or where each of its bits is part of a product.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([3, 5, 4], [[1, 1, 1]], [1])
+    >>> smaller, inverse = OneHot().apply(model)
+    >>> smaller.labels.strings(), smaller.linear.tolist(), smaller.offset
+    (['x[1]', 'x[2]'], [2.0, 1.0], 3.0)
+    >>> smaller.rows.toarray().tolist(), smaller.equality.tolist()
+    ([[1.0, 1.0]], [False])
+    >>> inverse.invert([[0, 0], [0, 1]]).tolist()
+    [[1, 0, 0], [0, 0, 1]]
+    """
+
+    def accepts(self, model: QCBO) -> bool:
+        """Any model is accepted."""
+        return True
+
+    def apply(self, model: QCBO) -> tuple[QCBO, Rest]:
+        """The smaller model, and what the bits that it lacks are."""
+        rows, gone = _chosen(model)
+        n = model.num_variables
+        kept = np.setdiff1d(np.arange(n), gone)
+        others = sp.csr_array(model.rows[rows] != 0).astype(np.float64)[:, kept]
+        inverse = Rest(gone, kept, others)
+        return (_without(model, rows, inverse) if len(gone) else model), inverse
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The way back: an eliminated bit is 1 where the others of its row are 0.
+
+    Parameters
+    ----------
+    gone : ndarray of int, shape (g,)
+        Eliminated bits.
+    kept : ndarray of int, shape (n',)
+        The others, ascending.
+    others : csr_array, shape (g, n')
+        1 at the other bits of each eliminated bit's row.
+    """
+
+    gone: IntArray
+    kept: IntArray
+    others: sp.csr_array
+
+    def invert(self, x: npt.ArrayLike) -> BitArray:
+        """Samples of the smaller model as samples of the original, shape (..., n') -> (..., n)."""
+        y = np.asarray(x, dtype=np.int8)
+        full = np.empty((*y.shape[:-1], len(self.gone) + len(self.kept)), dtype=np.int8)
+        full[..., self.kept] = y
+        full[..., self.gone] = times(self.others, y.astype(np.float64)) == 0
+        return full
+
+    def lift(self, x: npt.ArrayLike) -> BitArray:
+        """Feasible samples of the original in the smaller model, shape (..., n) -> (..., n')."""
+        return np.asarray(x, dtype=np.int8)[..., self.kept]
+
+
+def _chosen(model: QCBO) -> tuple[IntArray, IntArray]:
+    """Rows to eliminate a bit of, and the bits; no bit of one row depends on that of another."""
+    rows = exclusive_rows(model)
+    rows = rows[model.equality[rows] & (np.diff(model.rows.indptr)[rows] > 2)]
+    met = _met(model)
+    count = np.diff(met.indptr)
+    chosen: list[tuple[int, int]] = []
+    held = np.zeros(model.num_variables, dtype=np.bool_)  # bits that have to stay
+    held[model.products] = True
+    gone = np.zeros_like(held)
+    for r in rows.tolist():
+        bits = members(model, r)
+        free = bits[~held[bits]]
+        if gone[bits].any() or not len(free):
+            continue
+        k = int(free[np.argmin(count[free])])
+        of_k = _of(met, k)
+        outside = np.setdiff1d(of_k, [*bits, model.num_variables + r])
+        there = sum(int(np.isin(_of(met, i), outside).sum()) for i in bits.tolist() if i != k)
+        if (len(bits) - 1) * len(outside) - there <= len(of_k):
+            chosen.append((r, k))
+            gone[k] = True
+            held[bits] = held[of_k[of_k < model.num_variables]] = True
+    pairs = np.array(chosen, dtype=np.int64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _met(model: QCBO) -> sp.csr_array:
+    """What each bit meets, shape (n, n + m): bits in the objective, and rows."""
+    Q = model.quadratic
+    return sp.csr_array(sp.hstack([Q + Q.T, model.rows.T], format="csr"))
+
+
+def _of(met: sp.csr_array, bit: int) -> IntArray:
+    return np.asarray(met.indices[met.indptr[bit] : met.indptr[bit + 1]], dtype=np.int64)
+
+
+def _without(model: QCBO, chosen: IntArray, rest: Rest) -> QCBO:
+    """The model in the kept bits y, x = T y + d; a row that was chosen is what is left of it."""
+    n, kept = model.num_variables, rest.kept
+    number = np.full(n, -1, dtype=np.int64)
+    number[kept] = np.arange(len(kept))
+    others = sp.coo_array(rest.others)
+    T = sp.csr_array(
+        (
+            np.concatenate([np.ones(len(kept)), -others.data]),
+            (np.concatenate([kept, rest.gone[others.row]]), np.append(number[kept], others.col)),
+        ),
+        shape=(n, len(kept)),
+    )
+    d = np.zeros(n)
+    d[rest.gone] = 1.0
+    linear, quadratic, offset = substituted(model.linear, model.quadratic, model.offset, T, d)
+    together = (rest.others.T @ rest.others) != 0  # pairs of which one is 0
+    quadratic = sp.csr_array(quadratic - quadratic.multiply(together))
+    keep, rhs, equality = np.ones(model.num_rows), model.rhs - model.rows @ d, model.equality.copy()
+    keep[chosen], rhs[chosen], equality[chosen] = 0.0, 1.0, False
+    place = sp.csr_array(
+        (np.ones(len(chosen)), (chosen, np.arange(len(chosen)))), (model.num_rows, len(chosen))
+    )
+    return replace(
+        model,
+        linear=linear,
+        quadratic=canonical(quadratic),
+        offset=offset,
+        rows=canonical(sp.diags_array(keep) @ model.rows @ T + place @ rest.others),
+        rhs=rhs,
+        equality=equality,
+        products=number[model.products],
+        labels=model.labels.take(kept),
+    )
