@@ -12,7 +12,6 @@ import scipy.sparse as sp
 from formulations.labels import Labels, distinct
 from formulations.qcbo import QCBO, BitArray, FloatArray, IntArray, fold
 
-
 ROUNDING = 1e-12
 
 
