@@ -10,7 +10,7 @@ bytes           what
 u8              version of the format, 1
 u8              flags: 1 scale, 2 regression, 4 thresholds, 8 class names
 u8              number of layers, 1 to 16
-u32             number of inputs
+u32             number of inputs, 1 to 2^24
 lattice         of the inputs
 f64, f64        with flag 1: scale and shift, score = scale * z + shift; else 1 and 0
 u8, f32 ...     with flag 4: number of thresholds of an input, then these, threshold by threshold,
@@ -32,7 +32,7 @@ u8              planes, 1 to 8; 0 for any 32-bit integers, low and shift being 0
 A *layer*:
 
 =============== ==================================================================================
-u32             number of outputs
+u32             number of outputs, 1 to 2^24
 code            of the weights
 code            of the thresholds
 activation      of the outputs
@@ -87,7 +87,7 @@ MAGIC, VERSION = b"QNNP", 1
 SCALE, REGRESSION, THRESHOLDS, NAMES = 1, 2, 4, 8
 TERNARY, TABLE = 9, 10
 NONE, SIGN, PIECES = 0, 1, 2
-MOST_LAYERS, MOST_PLANES = 16, 8
+MOST_LAYERS, MOST_PLANES, MOST_WIDTH = 16, 8, 2**24
 
 
 def pack(model: TrainedModel, *, raw: bool = False) -> bytes:
@@ -118,6 +118,8 @@ def pack(model: TrainedModel, *, raw: bool = False) -> bytes:
         raise InvalidInputError(
             f"{len(network.layers)} layers: a packed file holds at most {MOST_LAYERS}"
         )
+    if max(network.widths) > MOST_WIDTH:
+        raise InvalidInputError(f"width {max(network.widths)}: a packed file holds 2^24 at most")
     limits = reaches(model)
     units = network.units(weights.splines)
     flags, extras = _extras(model, raw)

@@ -169,6 +169,7 @@ class _File:
     def network(self) -> Packed:
         flags, depth, width = self.one("u1"), self.one("u1"), self.one("u4")
         lattice, unit, layers = self.lattice(), 1, []
+        _require(1 <= depth <= 16 and 1 <= width <= 2**24, f"{depth} layers, {width} inputs")
         scale, shift = self.take("f8", 2).tolist() if flags & 1 else (1.0, 0.0)
         rows = self.one("u1") if flags & 4 else 0
         thresholds = self.take("f4", rows * width).reshape(rows, width)
@@ -177,8 +178,9 @@ class _File:
             layer, lattice, unit = self.layer(width, lattice, unit)
             layers.append(layer)
             width = len(layer.bias)
-            if (layer.activation == 0) != (number == depth) or layer.activation > 2:
-                raise ValueError(f"activation {layer.activation} of layer {number} of {depth}")
+            good = layer.activation <= 2 and (layer.activation == 0) == (number == depth)
+            _require(good, f"activation {layer.activation} of layer {number} of {depth}")
+        _require(not flags & 8 or text.endswith("\0"), "names without an end")
         names = text.split("\0")[:-1]
         return Packed(layers, scale, shift, bool(flags & 2), thresholds, names)
 
@@ -186,10 +188,13 @@ class _File:
         """A layer, and the lattice and the unit of the next."""
         outputs = self.one("u4")
         (levels, signs), (thresholds, _) = self.code(), self.code()
+        _require(1 <= outputs <= 2**24 and len(levels) > 1, f"{outputs} outputs")
         activation, values, pieces, scale = self.one("u1"), (-1, 1, 1), [], 1
         if activation == 2:
             count, scale, values = self.one("u2"), self.one("u4"), self.lattice()
+            _require(count > 0, "an activation without pieces")
             pieces = [self.take("i4", n).astype(np.int64) for n in (count - 1, count, count)]
+            _require(bool(np.all(np.diff(pieces[0]) > 0)), "pieces out of order")
         planes = self.planes(levels, outputs, width)
         bias = self.planes(thresholds, 1, outputs)
         words = np.stack([_words(plane) for plane in np.moveaxis(planes, 1, 0)])
@@ -199,17 +204,17 @@ class _File:
 
     def lattice(self) -> Lattice:
         low, shift, planes = self.one("i4"), self.one("u1"), self.one("u1")
-        if shift > 30 or planes > 8:
-            raise ValueError(f"a lattice of shift {shift} and {planes} planes")
+        _require(shift <= 30 and planes <= 8, f"a lattice of shift {shift} and {planes} planes")
         return low, shift, planes
 
     def code(self) -> tuple[Array, Array]:
         """All levels, and what the sign of each bit adds to twice the level."""
         kind = self.one("u1")
-        if kind > 10:
-            raise ValueError(f"a code {kind}")
+        _require(kind <= 10, f"a code {kind}")
         if kind == 10:
-            return self.take("i4", self.one("u2")).astype(np.int64), np.zeros(0, np.int64)
+            levels = self.take("i4", self.one("u2")).astype(np.int64)
+            _require(2 <= len(levels) <= 256, f"{len(levels)} levels")
+            return levels, np.zeros(0, np.int64)
         if kind == 9:
             return np.array([-1, 0, 0, 1]), np.array([1, 1])
         return 2 * np.arange(2**kind) - 2**kind + 1, 2 << np.arange(kind)
@@ -218,6 +223,11 @@ class _File:
         """Bit planes of a matrix, shape (rows, bits, bytes)."""
         shape = (rows, (len(levels) - 1).bit_length(), -(-columns // 8))
         return np.asarray(self.take("u1", shape[0] * shape[1] * shape[2]).reshape(shape))
+
+
+def _require(good: bool, what: str) -> None:
+    if not good:
+        raise ValueError(what)
 
 
 def _decoded(levels: Array, planes: Array, columns: int) -> Array:

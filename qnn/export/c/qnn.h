@@ -1,0 +1,80 @@
+/* Reader of packed networks: see docs/packed-file.md of qnn-ising.
+ *
+ * C99, no dependency, no allocation, no global state.  The file stays where it is, for instance in
+ * flash memory, and is read in place.
+ *
+ *     qnn_network net;
+ *     if (qnn_open(&net, data, size) != QNN_OK) ...
+ *     uint64_t *work = malloc(qnn_workspace(&net) * sizeof *work);
+ *     int64_t z[10];                                   one for each of net.outputs
+ *     if (qnn_outputs(&net, inputs, z, work) == QNN_OK)
+ *         label = qnn_label(&net, z);
+ */
+#ifndef QNN_H
+#define QNN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define QNN_MOST_LAYERS 16
+
+enum {
+    QNN_OK = 0,
+    QNN_NO_FILE = 1,  /* not a packed file of version 1 */
+    QNN_CHECKSUM = 2, /* changed since it was written */
+    QNN_DAMAGED = 3,  /* cut off, or it says what cannot be */
+    QNN_RANGE = 4     /* an input that the network does not take */
+};
+
+/* Integers low + 2^shift q with 0 <= q < 2^planes; any integers if planes is 0. */
+typedef struct {
+    int32_t low;
+    uint32_t shift, planes;
+} qnn_lattice;
+
+/* Bit planes, and the code that makes weights of them. */
+typedef struct {
+    uint32_t kind, bits, count;
+    const uint8_t *levels, *planes;
+} qnn_code;
+
+typedef struct {
+    uint32_t inputs, outputs, activation, unit, pieces;
+    qnn_lattice lattice;
+    qnn_code weights, biases;
+    const uint8_t *numbers;
+} qnn_layer;
+
+typedef struct {
+    uint32_t depth, inputs, outputs, widest, flags;
+    double scale, shift;
+    uint32_t thresholds, names_size;
+    const uint8_t *threshold, *names, *end;
+    qnn_layer layers[QNN_MOST_LAYERS];
+} qnn_network;
+
+/* Check a file and find its parts.  The bytes must stay as long as the network is used. */
+int qnn_open(qnn_network *net, const void *data, size_t size);
+
+/* Number of uint64_t that qnn_outputs needs to work in. */
+size_t qnn_workspace(const qnn_network *net);
+
+/* Integer outputs of one sample: net->inputs integers in, net->outputs integers out. */
+int qnn_outputs(const qnn_network *net, const int32_t *inputs, int64_t *z, uint64_t *work);
+
+/* Number of the class, from the outputs. */
+uint32_t qnn_label(const qnn_network *net, const int64_t *z);
+
+/* Real value of an output. */
+double qnn_score(const qnn_network *net, int64_t z);
+
+/* Whether the answer is a score rather than a class. */
+int qnn_is_regression(const qnn_network *net);
+
+/* Name of a class; NULL if the file has none. */
+const char *qnn_class_name(const qnn_network *net, uint32_t label);
+
+/* Raw numbers as inputs, if net->thresholds is not 0. */
+void qnn_on_lattice(const qnn_network *net, const float *raw, int32_t *inputs);
+
+#endif

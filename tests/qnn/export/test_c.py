@@ -1,0 +1,114 @@
+"""The C reader: exact, and safe on whatever it is given."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qnn.export import pack, unpack, write_c
+from tests.qnn.export.networks import KINDS, random_inputs, random_model
+
+CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+STRICT = ["-O1", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-std=c99"]
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+READER = Path(__file__).parents[3] / "qnn" / "export" / "c"
+
+pytestmark = pytest.mark.skipif(CC is None, reason="no C compiler (cc, gcc or clang) on PATH")
+
+
+@pytest.fixture(scope="module")
+def check(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reader in a program that checks files, with sanitizers where the compiler has them."""
+    program = tmp_path_factory.mktemp("check") / "check"
+    sources = [READER / "qnn.c", Path(__file__).with_name("check.c")]
+    command = [CC, *STRICT, "-I", READER, *sources, "-o", program]
+    if subprocess.run([*command, *SANITIZE], capture_output=True).returncode:
+        subprocess.run(command, check=True)
+    return program
+
+
+def answers(check: Path, paths: list[Path]) -> list[int]:
+    """What the reader says to each file; the sanitizers end it if it does anything wrong."""
+    ran = subprocess.run([check, *paths], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return [int(line) for line in ran.stdout.split()]
+
+
+def test_the_c_reader_agrees_with_the_network(check: Path, tmp_path: Path) -> None:
+    paths, expected = [], []
+    for number, (activation, weights, bias) in enumerate(KINDS):
+        widths = (19, 9, 6, 1 + number % 3) if number % 2 else (130, 17, 2)
+        levels = (2, 3, 8, None)[number % 4]
+        model = random_model(widths, activation, weights, bias, levels, seed=number)
+        X = random_inputs(model)
+        paths.append(tmp_path / str(number))
+        paths[-1].write_bytes(pack(model))
+        Path(f"{paths[-1]}.x").write_bytes(X.astype(np.int32).tobytes())
+        expected.append(model.network.pre_activations(model.weights, X)[-1])
+    assert answers(check, paths) == [0] * len(paths)
+    for path, z in zip(paths, expected, strict=True):
+        found = np.fromfile(f"{path}.z", dtype=np.int64).reshape(z.shape)
+        assert np.array_equal(found, z), path
+
+
+def test_damaged_files_are_refused_by_both_readers(check: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    paths, refused = [], []
+    models = [random_model((9, 5, 3), *kind, levels=5) for kind in KINDS[::8]]
+    models += [random_model((9, 5, 3), levels=None), random_model((9, 5, 3), "tanh", levels=2)]
+    for number in range(600):
+        model = models[rng.integers(len(models))]
+        data = bytearray(pack(model, raw=model.thresholds is not None and bool(rng.integers(2))))
+        if number % 4 == 0:
+            data = data[: rng.integers(len(data))]
+        else:
+            data[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        if number % 4 > 1:  # with a checksum that fits, so that the contents are looked at
+            for _ in range(3):
+                data[rng.integers(5, 60) % len(data)] = rng.choice([0, 1, 2, 9, 10, 127, 255])
+            data[-4:] = struct.pack("<I", zlib.crc32(data[:-4]))
+        paths.append(tmp_path / str(number))
+        paths[-1].write_bytes(data)
+        Path(f"{paths[-1]}.x").write_bytes(random_inputs(model, 4).astype(np.int32).tobytes())
+        try:
+            unpack(bytes(data))
+            refused.append(False)
+        except ValueError:
+            refused.append(True)
+    found = [answer in (1, 2, 3) for answer in answers(check, paths)]
+    assert found == refused
+    assert all(r for i, r in enumerate(refused) if i % 4 < 2)
+
+
+def test_inputs_off_the_lattice_are_refused(check: Path, tmp_path: Path) -> None:
+    model = random_model((9, 3, 1), levels=4)
+    path = tmp_path / "net"
+    path.write_bytes(pack(model))
+    for wrong in (0, 5, -5, 2**31 - 1, -(2**31)):
+        Path(f"{path}.x").write_bytes(np.array([1] * 8 + [wrong], dtype=np.int32).tobytes())
+        assert answers(check, [path]) == [4]
+        with pytest.raises(ValueError, match=r"is not -3 \+ 2 q"):
+            unpack(pack(model)).outputs(np.array([[1] * 8 + [wrong]]))
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_the_program_prints_labels(tmp_path: Path, raw: bool) -> None:
+    model = random_model((9, 5, 3), "tanh", "ternary", levels=5)
+    sources = [path for path in write_c(model, tmp_path / "c", raw=raw) if path.suffix == ".c"]
+    program = tmp_path / "predict"
+    flags = ["-O2", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    subprocess.run([CC, *flags, *sources, "-o", program], check=True)
+    X = np.random.default_rng(0).normal(size=(50, 9)).astype(np.float32)
+    given = X if raw else model.on_lattice(X)
+    text = "\n".join(" ".join(f"{v:.9g}" for v in row) for row in given)
+    ran = subprocess.run([program], input=text, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == model.predict(X).tolist()
+    ran = subprocess.run([program], input=text + " 1", capture_output=True, text=True)
+    assert ran.returncode == 2
+    assert "sample 51: expected 9 numbers" in ran.stderr
