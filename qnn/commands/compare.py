@@ -30,7 +30,9 @@ WRITTEN_EVERY = 10.0
     default="qcgd,penalty,random,annealing,straight-through",
     callback=options.parsed(options.names),
     show_default=True,
-    help=f"Between commas: {options.SOLVER_NAMES}; logistic-regression, with real weights.",
+    help=f"Between commas: {options.SOLVER_NAMES}; logistic-regression, with real "
+    "weights, on the same inputs; with -grey or -pixels after it, before they are put on levels or "
+    "pooled.",
 )
 @click.option("--seeds", type=int, default=3, show_default=True, help="How many, from --seed on.")
 @click.option(

@@ -7,7 +7,8 @@ the training loss, and theirs is not given: it would be of another scale.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +24,43 @@ REAL_BITS = 32
 """Bits that a real number is stored in."""
 
 
-def _logistic_regression(data: Dataset, seed: int) -> tuple[Any, int, int]:
-    """The fitted classifier, the number of its weights, and of all its numbers."""
-    from sklearn.linear_model import LogisticRegression
+@dataclass(frozen=True)
+class Reference:
+    """Logistic regression, and what of the inputs it sees.
 
-    fitted = LogisticRegression(max_iter=10_000, random_state=seed).fit(data.X_train, data.y_train)
-    return fitted, fitted.coef_.size, fitted.coef_.size + fitted.intercept_.size
+    Parameters
+    ----------
+    levels : bool
+        On their levels, as the networks see them; else as they are, which has to be integers.
+    pooled : bool
+        Images pooled as for the networks; else every pixel.
+    """
+
+    levels: bool = True
+    pooled: bool = True
+
+    def load(self, options: DataOptions, seed: int) -> Dataset:
+        """The data that ``seed`` draws for the solvers, as the reference sees them."""
+        levels = options.levels if self.levels else None
+        inputs = options.inputs if self.pooled else None
+        return replace(options, levels=levels, inputs=inputs).load(seed)
+
+    def fit(self, data: Dataset, seed: int) -> Any:
+        """The fitted classifier.  Inputs are standardised, which its weights can take in."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        regression = LogisticRegression(max_iter=10_000, random_state=seed)
+        return make_pipeline(StandardScaler(), regression).fit(data.X_train, data.y_train)
 
 
-REFERENCES: Mapping[str, Callable[[Dataset, int], tuple[Any, int, int]]] = MappingProxyType(
-    {"logistic-regression": _logistic_regression}
+REFERENCES: Mapping[str, Reference] = MappingProxyType(
+    {
+        "logistic-regression": Reference(),
+        "logistic-regression-grey": Reference(levels=False),
+        "logistic-regression-pixels": Reference(levels=False, pooled=False),
+    }
 )
 """Every reference by its name."""
 
@@ -48,10 +76,13 @@ def refer(name: str, options: DataOptions, model: ModelOptions, seed: int) -> di
     >>> figures["test_accuracy"], figures["stored_bits"], figures["train_loss"]
     (1.0, 160, None)
     """
-    data = options.load(seed)
+    reference = REFERENCES[name]
+    data = reference.load(options, seed)
     clock = time.perf_counter()
-    fitted, num_weights, numbers = REFERENCES[name](data, seed)
+    fitted = reference.fit(data, seed)
     seconds = time.perf_counter() - clock
+    num_weights = fitted[-1].coef_.size
+    numbers = num_weights + fitted[-1].intercept_.size
     return {
         "status": Status.FINISHED.value,
         "reference": True,
