@@ -35,6 +35,10 @@ RATES = (0.01, 0.03, 0.1, 0.3)
 FALL = 0.95
 """Share of a learning rate that it has lost, linearly, when its time is over."""
 
+FEW, MANY, STEPS = 20, 100, 100
+"""Samples of a gradient step where nothing else is said: so many that an epoch has this many steps,
+within these limits."""
+
 FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
 """Adam's constants."""
 
@@ -49,8 +53,8 @@ class StraightThrough:
         Passes over the data for each learning rate; None shares the time limit out among them.
     rates : sequence of float
         Learning rates, each tried from its own random start.
-    batch : int
-        Samples of a gradient step.
+    batch : int, optional
+        Samples of a gradient step.  None takes a hundredth of all, at least 20 and at most 100.
     seed : int
         Same seed, same result, unless the clock rules.
     time_limit : float, optional
@@ -78,7 +82,7 @@ class StraightThrough:
 
     epochs: int | None = 200
     rates: Sequence[float] = RATES
-    batch: int = 20
+    batch: int | None = None
     seed: int = 0
     time_limit: float | None = None
     callbacks: tuple[Callback, ...] = ()
@@ -88,7 +92,8 @@ class StraightThrough:
     def __post_init__(self) -> None:
         if not list(self.rates) or not all(0 < r < np.inf for r in self.rates):
             raise InvalidInputError(f"rates={self.rates!r}: expected positive learning rates")
-        check_whole("batch", self.batch)
+        if self.batch is not None:
+            check_whole("batch", self.batch)
         check_whole("seed", self.seed, least=0)
         if self.epochs is not None:
             check_whole("epochs", self.epochs)
@@ -112,6 +117,7 @@ class StraightThrough:
         latent = Latent(problem, self._rng(0))
         latent.offer(run)  # so that there is an answer however early it is stopped
         total = None if self.epochs is None else self.epochs * len(self.rates)
+        batch = self.batch or min(max(problem.num_samples // STEPS, FEW), MANY)
         with run.guarded():
             run.resume(latent)
             for t in run.steps(total):
@@ -119,7 +125,7 @@ class StraightThrough:
                 if number != latent.number:
                     latent.begin(number, self._rng(number))
                 rate = self.rates[number]
-                latent.epoch(self.batch, rate * (1.0 - FALL * share))
+                latent.epoch(batch, rate * (1.0 - FALL * share))
                 loss = latent.offer(run)
                 run.history.record(iteration=t, rate=rate, loss=loss, best_loss=run.incumbent.loss)
         return run.result(problem, rate=_best_rate(run.history), epochs=len(run.history))
