@@ -14,6 +14,7 @@ from formulations.qcbo import QCBO
 from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.hedging_blocks import Answer, ranked
 from solvers.kernels.landscape import Landscape
+from solvers.kernels.loss_form import LossForm
 from solvers.kernels.tilted import anneal_tilted
 from solvers.lifting import Lifting
 from solvers.options import check_whole
@@ -243,6 +244,10 @@ class _Tilted:
     block: QcgdBlock
     model: QCBO
     linear: FloatArray
+
+    @property
+    def floor(self) -> float:
+        return LossForm.of(self.block.problem).floor + float(np.minimum(self.linear, 0.0).sum())
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         problem = self.block.problem

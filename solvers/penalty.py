@@ -22,7 +22,7 @@ from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.lifting import Lifting
 from solvers.options import check_count, check_whole
 from solvers.oracles import Annealer, Oracle
-from solvers.result import Callback, Result, Run
+from solvers.result import Callback, Result, Run, Status
 from solvers.search import Loop, Search
 from solvers.targets import Target, TrainingTarget
 
@@ -98,7 +98,7 @@ class PenaltyMethod:
             ``beta0``, its unit.
         """
         run, loop = self._descend(TrainingTarget(problem, self.encoding), problem)
-        return run.result(problem, **loop.info(), penalty=self.penalty)
+        return run.result(problem, lower_bound=loop.bound, **loop.info(), penalty=self.penalty)
 
     def sample_cqm(self, cqm: dimod.ConstrainedQuadraticModel) -> dimod.SampleSet:
         """Solve a dimod CQM by fixed weights: see :meth:`solvers.qcgd.QCGD.sample_cqm`."""
@@ -135,6 +135,9 @@ class PenaltyMethod:
                     oracle_loss=search.oracle_best.loss,
                     oracle_seconds=samples.seconds,
                 )
+                if loop.proven:
+                    run.status = Status.OPTIMAL
+                    break
         return run, loop
 
     def _weights(self, lifting: Lifting) -> FloatArray:

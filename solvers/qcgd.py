@@ -17,7 +17,7 @@ where it can be started, from completed points of the best candidates so far.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +30,7 @@ from solvers.options import check_count, check_whole
 from solvers.oracles import Annealer, Oracle
 from solvers.result import Callback, Result, Run, Status
 from solvers.search import Loop, Search
+from solvers.stopping import Standstill, StopRule
 from solvers.targets import Target, TrainingTarget
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class QCGD:
     oracle : Oracle, optional
         Solves the QUBOs; None takes :func:`fitted_annealer`.
     iterations : int or None
-        Oracle calls; None goes on until the time limit or the call limit.
+        Most oracle calls; None goes on until the time limit or the call limit, or without these
+        for as long as ``stop`` says.
     beta0 : float, optional
         Scale of the multipliers, in units of the normalised objective; None finds it from the
         model (:meth:`~solvers.lifting.Lifting.plausible_scale`) and adapts it: so that a share of
@@ -96,8 +98,10 @@ class QCGD:
     repair : bool
         Whether samples of a constrained model are repaired, see :mod:`solvers.repair`; weights need
         none.  ``info["oracle_best"]`` is what the oracle found by itself.
-    patience : int, optional
-        Iterations without a better incumbent after which the run ends; None: all of them.
+    stop : StopRule, optional
+        Ends a run that nothing better is to be expected of, see :mod:`solvers.stopping`; None: only
+        a proof and the budgets do.  Not asked where ``iterations=None`` leaves the end to a limit,
+        nor of an exact oracle, whose every answer may improve the bound.
     encoding : str, optional
         Of a training problem's model.
     seed : int
@@ -116,7 +120,7 @@ class QCGD:
     >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
     >>> result = QCGD(iterations=20, seed=0).solve(problem)
     >>> result.loss, result.lower_bound is None
-    (0.0, True)
+    (0.0, False)
     """
 
     oracle: Oracle | None = None
@@ -129,7 +133,7 @@ class QCGD:
     fresh: int = 10
     slack: bool = True
     repair: bool = True
-    patience: int | None = None
+    stop: StopRule | None = field(default_factory=Standstill)
     encoding: str | None = None
     seed: int = 0
     time_limit: float | None = None
@@ -141,9 +145,15 @@ class QCGD:
     def __post_init__(self) -> None:
         for name in ("pool", "fresh"):
             check_whole(name, getattr(self, name))
-        check_count("iterations", self.iterations, self.time_limit, self.call_limit)
-        if self.patience is not None:
-            check_whole("patience", self.patience)
+        if self.stop is not None and not callable(getattr(self.stop, "over", None)):
+            raise InvalidInputError(
+                f"stop={self.stop!r}: expected None or an object with over(course), such as "
+                "solvers.stopping.Standstill()"
+            )
+        if self.stop is None:
+            check_count("iterations", self.iterations, self.time_limit, self.call_limit)
+        elif self.iterations is not None:
+            check_whole("iterations", self.iterations)
         choose("rows", self.rows, ROWS)
         for name in ("beta0", "dual_step"):
             value = getattr(self, name)
@@ -161,8 +171,10 @@ class QCGD:
         Returns
         -------
         Result
-            ``lower_bound`` only from an oracle whose answers are exact.  ``history`` has the loss,
-            residual norms of rows (i), (ii) and (iii), beta and the objective of each atom;
+            ``lower_bound`` only from an oracle whose answers are exact, or where the loss has met
+            what no weights fall below.  ``history`` has the loss,
+            norms of the residuals and multipliers of rows (i), (ii) and (iii), beta and the
+            objective of each atom;
             ``info`` has ``num_variables``, ``couplers`` and ``beta0``.
         """
         run, descent = self._descend(TrainingTarget(problem, self.encoding), problem)
@@ -217,6 +229,12 @@ class QCGD:
 
         return solve_cqm(cqm, self._descend)
 
+    @property
+    def _rule(self) -> StopRule | None:
+        """The stop rule, unless a limit is to be used up."""
+        limited = self.time_limit is not None or self.call_limit is not None
+        return None if limited and self.iterations is None else self.stop
+
     def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, Loop]:
         """The loop, whatever the samples are worth."""
         started = time.perf_counter()  # building the model counts
@@ -232,6 +250,7 @@ class QCGD:
             oracle=self.oracle or fitted_annealer(model.num_variables),
         )
         loop = Loop(descent, search)
+        rule = self._rule
         with run.guarded():
             run.resume(loop)
             for t in run.steps(self.iterations):
@@ -249,11 +268,13 @@ class QCGD:
                     atom_objective=float(model.objective(samples.x[0])),
                     oracle_seconds=samples.seconds,
                     **descent.residual_norms(),
+                    **descent.multiplier_norms(),
                 )
-                if descent.bound is not None and run.incumbent.loss <= descent.bound + 1e-6:
+                if loop.proven:
                     run.status = Status.OPTIMAL
                     break
-                if self.patience is not None and search.stale >= self.patience:
+                if rule is not None and descent.bound is None and search.over(rule, t):
+                    run.reason = f"nothing better in {search.stale} of {t} calls"
                     break
                 if self.beta0 is None:
                     descent.press(pressure(search))

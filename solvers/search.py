@@ -19,7 +19,16 @@ from solvers.oracles import QUBO, Samples, WarmOracle
 from solvers.oracles.base import FloatArray
 from solvers.repair import Repair
 from solvers.result import Incumbent, Run
+from solvers.stopping import Course, StopRule
 from solvers.targets import ModelTarget, Pool, Target, WithSlack
+
+MET = 1e-6
+"""A bound that is so near is met."""
+
+
+def met(bound: float, loss: float) -> bool:
+    """Whether a loss is as good as the bound."""
+    return loss <= bound + MET
 
 
 class Search:
@@ -110,6 +119,16 @@ class Search:
         self.idle = self.idle + 1 if np.array_equal(before, self.pool.losses) else 0
         self.stale = self.stale + 1 if run.incumbent.loss == best else 0
 
+    @property
+    def proven(self) -> bool:
+        """Whether the best candidate is worth no more than any can be."""
+        return len(self.pool.losses) > 0 and met(self.target.floor, self.pool.losses[0])
+
+    def over(self, rule: StopRule, calls: int) -> bool:
+        """Whether the rule ends the run here; never without a candidate that satisfies all rows."""
+        course = Course(calls, self.stale, self.idle)
+        return bool(self.pool.losses[0] <= self.ceiling) and rule.over(course)
+
     def snapshot(self) -> dict[str, Any]:
         """For a checkpoint."""
         return {
@@ -183,8 +202,13 @@ class Loop:
 
     @property
     def bound(self) -> float | None:
-        """The best bound that an exact oracle has proven."""
-        return self.descent.bound
+        """The best bound that is proven: by an exact oracle, or by a candidate that meets one."""
+        return self.search.target.floor if self.search.proven else self.descent.bound
+
+    @property
+    def proven(self) -> bool:
+        """Whether nothing can be better than the best candidate."""
+        return self.bound is not None and met(self.bound, self.search.pool.losses[0])
 
     @property
     def y(self) -> FloatArray:

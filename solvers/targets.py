@@ -8,6 +8,7 @@ own sake, where it is worth its objective once all rows hold.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,7 +17,9 @@ import scipy.sparse as sp
 
 from formulations.passes import Slack
 from formulations.passes.base import take_rows
+from formulations.passes.exclusive import Groups
 from formulations.qcbo import QCBO, TOLERANCE
+from solvers.kernels.loss_form import LossForm
 from solvers.lifting import two_sums
 
 if TYPE_CHECKING:
@@ -35,6 +38,11 @@ class Target(Protocol):
     @property
     def model(self) -> QCBO:
         """The model that is sampled."""
+        ...
+
+    @property
+    def floor(self) -> float:
+        """What no candidate can be worth less than."""
         ...
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
@@ -58,6 +66,11 @@ class TrainingTarget:
         """The problem's model in the chosen encoding."""
         return self.problem.qcbo(self.encoding)
 
+    @cached_property
+    def floor(self) -> float:
+        """The least losses of outputs in range, summed."""
+        return LossForm.of(self.problem).floor
+
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """Weight bits and their real losses."""
         bits = self.problem.repair_bits(x[:, self.model.weight_variables])
@@ -78,12 +91,15 @@ class ModelTarget:
     model : QCBO
     ceiling : float
         What a sample that breaks no row is worth at most, and any other one more.
+    floor : float
+        What none is worth less than.
     """
 
     def __init__(self, model: QCBO) -> None:
         self.model = model
         self._range = 1.0 + float(np.abs(model.linear).sum() + abs(model.quadratic).sum())
         self.ceiling = model.offset + self._range
+        self.floor = least_objective(model)
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """The samples themselves; objective, and price of the violated rows."""
@@ -127,6 +143,11 @@ class WithSlack:
         """The model with slack words."""
         return self._model
 
+    @property
+    def floor(self) -> float:
+        """That of the target without slack words."""
+        return self._target.floor
+
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """Those of the samples without their slack bits, if they have any."""
         return self._target.candidates(self._inverse.invert(x))
@@ -134,6 +155,28 @@ class WithSlack:
     def complete(self, candidate: BitArray) -> BitArray:
         """All variables, the slack words spelling what the rows leave."""
         return self._inverse.lift(self._target.complete(candidate))
+
+
+def least_objective(model: QCBO) -> float:
+    """A value that no feasible point falls below: the least of each term by itself.
+
+    Of the linear terms of bits that exclude each other only one counts.
+
+    Examples
+    --------
+    >>> least_objective(QCBO.from_arrays([3, 5, 4, -1], [[1, 1, 1, 0]], [1], offset=2))
+    4.0
+    """
+    groups = Groups.of_rows(model)
+    alone = groups.of < 0
+    least = np.where(groups.exact, np.inf, 0.0)
+    np.minimum.at(least, groups.of[~alone], model.linear[~alone])
+    return float(
+        model.offset
+        + np.minimum(model.linear[alone], 0.0).sum()
+        + least.sum()
+        + np.minimum(model.quadratic.data, 0.0).sum()
+    )
 
 
 @dataclass

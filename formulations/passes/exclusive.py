@@ -12,6 +12,9 @@ from formulations.errors import InfeasibleModelError
 from formulations.passes.base import entry_rows
 from formulations.qcbo import QCBO, TOLERANCE, BitArray, IntArray
 
+SAME = 1e-9
+"""Share by which the coefficients of such a row may differ from its right-hand side."""
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -66,10 +69,10 @@ def exclusive_rows(model: QCBO) -> IntArray:
     """
     row, a = entry_rows(model.rows), model.rows.data
     length = np.diff(model.rows.indptr)
-    odd = np.abs(a - model.rhs[row]) > TOLERANCE
+    odd = np.abs(a - model.rhs[row]) > np.minimum(SAME * np.abs(model.rhs[row]), TOLERANCE)
     uneven = np.bincount(row, odd, model.num_rows) > 0
     positive = model.equality | (model.rhs > 0)
-    return np.flatnonzero((length > 1) & ~uneven & positive & (np.abs(model.rhs) > TOLERANCE))
+    return np.flatnonzero((length > 1) & ~uneven & positive & (np.abs(model.rhs) > 2 * TOLERANCE))
 
 
 def members(model: QCBO, r: int) -> IntArray:

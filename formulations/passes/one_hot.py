@@ -43,7 +43,8 @@ class OneHot:
         rows, gone = _chosen(model)
         n = model.num_variables
         kept = np.setdiff1d(np.arange(n), gone)
-        others = sp.csr_array(model.rows[rows] != 0).astype(np.float64)[:, kept]
+        others = sp.csr_array(model.rows[rows])[:, kept]
+        others.data = np.ones_like(others.data)
         inverse = Rest(gone, kept, others)
         return (_without(model, rows, inverse) if len(gone) else model), inverse
 
@@ -132,7 +133,8 @@ def _without(model: QCBO, chosen: IntArray, rest: Rest) -> QCBO:
     d = np.zeros(n)
     d[rest.gone] = 1.0
     linear, quadratic, offset = substituted(model.linear, model.quadratic, model.offset, T, d)
-    together = (rest.others.T @ rest.others) != 0  # pairs of which one is 0
+    together = sp.csr_array(rest.others.T @ rest.others)  # pairs of which one is 0
+    together.data = np.ones_like(together.data)
     quadratic = sp.csr_array(quadratic - quadratic.multiply(together))
     keep, rhs, equality = np.ones(model.num_rows), model.rhs - model.rows @ d, model.equality.copy()
     keep[chosen], rhs[chosen], equality[chosen] = 0.0, 1.0, False

@@ -12,6 +12,7 @@ from formulations import QCBO, Network, QnnError, TrainingProblem
 from solvers import QCGD, PenaltyMethod, Status
 from solvers.oracles import Annealer, ExactOracle, Samples
 from solvers.result import Run
+from solvers.stopping import Standstill
 from solvers.targets import ModelTarget, Pool
 from tests.formulations.problems import problems
 from tests.strategies import every_point, qcbos
@@ -92,7 +93,7 @@ def test_bounds_of_networks_are_bounds(problem: TrainingProblem) -> None:
 
 
 def test_heuristic_oracles_give_no_bound() -> None:
-    problem = TrainingProblem(Network.dense([3, 2, 1]), [[1, -2, 1], [2, 1, -1]], [1, -1])
+    problem = TrainingProblem(Network.dense([3, 2, 1]), [[1, -2, 1], [1, -2, 1]], [1, -1])
     for solver in (QCGD(iterations=3), PenaltyMethod(Annealer(2, 20), iterations=3)):
         assert solver.solve(problem).lower_bound is None
 
@@ -179,7 +180,10 @@ def test_reals_are_refused_by_name() -> None:
     [
         (lambda: QCGD(iterations=0), "iterations=0"),
         (lambda: QCGD(beta0=-1.0), "beta0=-1.0"),
-        (lambda: QCGD(patience=0), "patience=0"),
+        (lambda: QCGD(stop=30), "stop=30: expected None or an object with over"),
+        (lambda: QCGD(stop=Standstill(least=0)), "least=0"),
+        (lambda: QCGD(stop=Standstill(factor=-1.0)), "factor=-1.0"),
+        (lambda: QCGD(stop=None, iterations=None), "iterations=None never ends"),
         (lambda: QCGD(rows="means"), "Did you mean 'mean'"),
         (lambda: PenaltyMethod(fresh=0), "fresh=0"),
         (lambda: QCGD(oracle="annealer"), "expected an object with sample"),
@@ -261,17 +265,49 @@ def test_the_capped_step_is_no_longer_than_the_other() -> None:
     assert 0.0 < lengths[1] < lengths[0]
 
 
-def test_patience_ends_a_run_that_stands_still() -> None:
+def test_a_run_that_stands_still_ends() -> None:
     model = constrained(1)
-    run, _ = QCGD(Annealer(10, 100), patience=5)._descend(ModelTarget(model), model)
-    assert run.ledger.calls < 60
+    run, loop = QCGD(Annealer(10, 100), iterations=None)._descend(ModelTarget(model), model)
+    found, calls = run.ledger.calls - loop.search.stale, run.ledger.calls
+    assert 20 + 3 * found <= calls < 100
     assert run.status is Status.FINISHED
-    assert (run.history["loss"][-6:] == run.incumbent.loss).all()
+    assert run.reason == f"nothing better in {calls - found} of {calls} calls"
+    whole, _ = QCGD(Annealer(10, 100), stop=None)._descend(ModelTarget(model), model)
+    assert whole.ledger.calls == 100
+    assert whole.history["loss"][:calls].tolist() == run.history["loss"].tolist()
+
+
+def test_a_run_goes_on_without_an_answer_or_where_a_limit_is_to_be_used_up() -> None:
+    impossible = QCBO.from_arrays([1.0, 2, 3, 4], [[2, 2, 2, 2]], [3])
+    strict = Standstill(factor=0.0, least=1)
+    for model, options, calls in (
+        (impossible, {"iterations": 30}, 30),
+        (constrained(1), {"iterations": None, "call_limit": 25}, 25),
+    ):
+        run, _ = QCGD(Annealer(2, 20), stop=strict, **options)._descend(ModelTarget(model), model)
+        assert run.ledger.calls == calls
+
+
+def test_what_nothing_can_beat_ends_a_run() -> None:
+    problem = TrainingProblem(Network.dense([2, 2, 1]), [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    one_hot = QCBO.from_arrays([3.0, 5, 4], [[1, 1, 1]], [1], offset=1)
+    for solver in (QCGD(), PenaltyMethod()):
+        result = solver.solve(problem)
+        assert (result.loss, result.lower_bound, result.status) == (0.0, 0.0, Status.OPTIMAL)
+    run, loop = QCGD()._descend(ModelTarget(one_hot), one_hot)
+    assert (run.incumbent.loss, loop.bound, run.status) == (4.0, 4.0, Status.OPTIMAL)
+    assert run.ledger.calls < 20
+
+
+@settings(deadline=None, max_examples=100)
+@given(model=qcbos())
+def test_no_feasible_point_is_below_the_floor(model: QCBO) -> None:
+    assert ModelTarget(model).floor <= least(model) + 1e-9
 
 
 def test_the_scale_follows_the_share_of_feasible_reads() -> None:
     def scale(oracle: object) -> float:
-        model = QCBO.from_arrays([1.0, 2.0, 3.0], [[1, 1, 1]], [1])
+        model = QCBO.from_arrays([2.0, 2.0, 3.0], [[1, 1, 1]], [1], quadratic=[[0, -1, 0]] * 3)
         _, loop = QCGD(oracle, iterations=20)._descend(ModelTarget(model), model)  # type: ignore[arg-type]
         return loop.descent.beta0 / loop.lifting.plausible_scale()
 
