@@ -29,7 +29,8 @@ def reproduce(
     seed: int,
     json_file: str | None,
 ) -> None:
-    """Find the published table NAME again: explicit, manifold, rmda or svi.
+    """Find the published table NAME again: baselines, explicit, manifold, rmda
+    or svi.
 
     Prints each published figure beside ours, and says where a comparison in the paper does not
     hold.  Ctrl-C ends it with the rows that are there.

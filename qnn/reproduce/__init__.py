@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from formulations.errors import choose
+from qnn.reproduce.baselines import baselines
 from qnn.reproduce.explicit import explicit
 from qnn.reproduce.manifold import manifold
 from qnn.reproduce.report import Report, ReproduceOptions, Reproduction, finished
@@ -17,6 +18,7 @@ from qnn.reproduce.svi import svi
 
 REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType(
     {
+        "baselines": baselines,
         "explicit": explicit,
         "manifold": manifold,
         "rmda": rmda,

@@ -111,7 +111,7 @@ def _table(
     """Both forms in several shapes, each part with its seed, beside ridge regression."""
 
     def rows() -> Iterator[Row]:
-        ridge = [_ridge_accuracy(part) for part in parts]
+        ridge = [ridge_accuracy(part) for part in parts]
         yield mean_row("ridge on raw features", ridge, published_ridge, origin=Origin.EARLIER)
         cases = [(form, shape) for form in FORMS for shape in SHAPES]
         found = options.map(
@@ -169,7 +169,7 @@ def _many_samples_rows(options: ReproduceOptions) -> Iterator[Row]:
     for n in [n for n in sizes if n <= held] or [held]:
         X_train, y_train = data.X_train[:n] / 255.0, data.y_train[:n]
         part = Split(f"n = {n:,}", X_train, y_train, data.X_test / 255.0, data.y_test)
-        ridge = _ridge_accuracy(part)
+        ridge = ridge_accuracy(part)
         narrow: list[tuple[int, ...]] = [(30,)] if options.full or n == 20_000 else []
         cases = [(shape, form) for shape in [*narrow, *shapes] for form in FORMS]
         found = options.map(
@@ -200,7 +200,7 @@ def _accuracies(
     return reached
 
 
-def _ridge_accuracy(part: Split) -> float:
+def ridge_accuracy(part: Split) -> float:
     """Test accuracy of ridge regression on one-hot targets, in per cent."""
     fitted = ridge_layer(part.X_train.T, np.eye(part.num_classes)[part.y_train].T, 1.0)
     return 100.0 * float(np.mean(fitted(part.X_test.T).argmax(axis=0) == part.y_test))

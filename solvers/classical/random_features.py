@@ -14,7 +14,7 @@ Kennard 1970.]
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ from solvers.result import Callback, Result, Run
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
+Array = npt.NDArray[Any]
 BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -40,17 +41,47 @@ SWEEPS = 50
 
 
 @dataclass(frozen=True)
+class SignFeatures:
+    """Units sign(W x) with weights of +-1, and real output weights.
+
+    Parameters
+    ----------
+    hidden : ndarray of int8, shape (d, units)
+    output : ndarray, shape (units, C)
+    thresholds : ndarray, shape (C,)
+    """
+
+    hidden: BitArray
+    output: FloatArray
+    thresholds: FloatArray
+
+    def features(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """+1 or -1, shape (M, units)."""
+        Z = np.asarray(X, dtype=np.float32) @ self.hidden.astype(np.float32)
+        return np.where(Z >= 0, np.float32(1), np.float32(-1))
+
+    def predict(self, X: npt.ArrayLike) -> IntArray:
+        """Class numbers, shape (M,)."""
+        return np.asarray((self.features(X) @ self.output + self.thresholds).argmax(axis=1))
+
+
+@dataclass(frozen=True)
 class RandomFeatures:
-    """Random hidden weights of the code, and output weights by ridge regression, rounded.
+    """Random features: ``fit`` in its own game, ``solve`` in that of low bits.
+
+    ``fit`` draws hidden weights of +-1 and leaves the output weights real; ``solve`` draws them of
+    the problem's code, and rounds the output weights to it.
 
     Parameters
     ----------
     draws : int or None
-        Independent draws of the hidden weights; None goes on until the time limit.
+        Independent draws of the hidden weights by ``solve``; None goes on until the time limit.
     ridge : float
         lambda, in units of the mean of the diagonal of Phi'Phi.
     greedy : bool
-        Whether coordinate descent improves the rounded output weights.
+        Whether coordinate descent improves the rounded output weights of ``solve``.
+    units : int
+        Hidden units of ``fit``.
     seed : int
         Same seed, same result, unless the time limit cuts in.
     time_limit : float, optional
@@ -74,11 +105,14 @@ class RandomFeatures:
     >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
     >>> RandomFeatures(draws=20).solve(problem).loss
     0.0
+    >>> RandomFeatures(units=20).fit([[1, -1], [1, 1], [-1, 1]], [0, 1, 1]).predict([[2, -1]])
+    array([0])
     """
 
     draws: int | None = 20
     ridge: float = 1e-2
     greedy: bool = True
+    units: int = 1000
     seed: int = 0
     time_limit: float | None = None
     callbacks: tuple[Callback, ...] = ()
@@ -87,6 +121,7 @@ class RandomFeatures:
 
     def __post_init__(self) -> None:
         check_whole("seed", self.seed, least=0)
+        check_whole("units", self.units)
         if self.draws is not None:
             check_whole("draws", self.draws)
         elif self.time_limit is None:
@@ -94,6 +129,30 @@ class RandomFeatures:
         if not 0 < self.ridge < np.inf:
             raise InvalidInputError(f"ridge={self.ridge!r}: expected a positive number")
         Run(time_limit=self.time_limit)  # refuses a limit that is none
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> SignFeatures:
+        """Random units and ridge regression for inputs (M, d) and classes 0 .. C-1.
+
+        Raises
+        ------
+        InvalidInputError
+            For shapes that do not fit, or labels that are no class numbers.
+        """
+        X, y = np.asarray(X, dtype=np.float32), np.asarray(y)
+        if X.ndim != 2 or y.shape != (len(X),) or not len(X) or not np.isfinite(X).all():
+            raise InvalidInputError(
+                f"X of shape {X.shape} and y of shape {y.shape}: expected finite (M, d) and (M,)"
+            )
+        if y.dtype.kind not in "iu" or y.min() < 0:
+            raise InvalidInputError("y: expected class numbers 0 .. C-1")
+        targets, signs = np.eye(int(y.max()) + 1, dtype=np.float32)[y], np.array([-1, 1], np.int8)
+        drawn = self._rng(0).choice(signs, (X.shape[1], self.units))
+        network = SignFeatures(drawn, np.zeros((self.units, 1)), np.zeros(1))
+        features = network.features(X)
+        centre, mean = features.mean(axis=0), targets.mean(axis=0)
+        features -= centre
+        output = _ridge(features, targets - mean, self.ridge).T
+        return SignFeatures(drawn, output, mean - centre @ output)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Train the free weight bits of ``problem``.
@@ -148,7 +207,7 @@ def _features(problem: TrainingProblem, bits: BitArray) -> FloatArray:
     return np.concatenate([inputs, np.full((len(inputs), 1), constant)], axis=1)
 
 
-def _ridge(features: FloatArray, targets: FloatArray, ridge: float) -> FloatArray:
+def _ridge(features: Array, targets: Array, ridge: float) -> FloatArray:
     """(Phi'Phi + lambda I)^-1 Phi'T as rows, shape (C, h + 1)."""
     gram = features.T @ features
     penalty = ridge * float(np.diag(gram).mean()) or 1.0  # 1.0: no feature is anything but zero

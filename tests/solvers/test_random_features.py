@@ -123,3 +123,18 @@ def test_ctrl_c_returns_what_there_is() -> None:
 def test_bad_options_are_refused_by_name(bad: dict[str, float]) -> None:
     with pytest.raises(InvalidInputError, match=next(iter(bad))):
         RandomFeatures(**bad)
+
+
+def test_random_units_learn_a_rule() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 8))
+    y = X[:, :3].argmax(axis=1)
+    network = RandomFeatures(units=200, seed=1).fit(X[:400], y[:400])
+    assert np.mean(network.predict(X[400:]) == y[400:]) > 0.75
+    assert set(np.unique(network.hidden)) == {-1, 1}
+    again = RandomFeatures(units=200, seed=1).fit(X[:400], y[:400])
+    assert (again.output == network.output).all()
+    with pytest.raises(InvalidInputError, match="class numbers"):
+        RandomFeatures().fit(X, y - 1)
+    with pytest.raises(InvalidInputError, match="shape"):
+        RandomFeatures().fit(X, y[:10])

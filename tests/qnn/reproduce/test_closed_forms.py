@@ -8,7 +8,7 @@ import pytest
 from qnn.reproduce import ReproduceOptions
 from qnn.reproduce.data import split
 from qnn.reproduce.explicit import _best_descent, _digits, _same_as_naive_bayes, _unit
-from qnn.reproduce.manifold import _accuracies, _ridge_accuracy, waveform
+from qnn.reproduce.manifold import _accuracies, ridge_accuracy, waveform
 from solvers import ExplicitSoftmax
 
 
@@ -47,7 +47,7 @@ def test_waves_and_digits_are_learnt() -> None:
     X, y = waveform(3000, 0, np.random.default_rng(1))
     digits = split("digits", ReproduceOptions())
     wave = type(digits)("waveform", X[:2000], y[:2000], X[2000:], y[2000:])
-    assert _ridge_accuracy(wave) > 80
+    assert ridge_accuracy(wave) > 80
     reached = _accuracies(wave, (10,), "rescaled", 0, 3)
     assert len(reached) == 3
     assert reached[-1] > 80
