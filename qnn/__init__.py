@@ -2,16 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
-from qnn.datasets import Dataset, load
-
 if TYPE_CHECKING:
+    from qnn.datasets import Dataset, load
     from qnn.estimators import QNNClassifier, QNNRegressor
 
 __all__ = ["Dataset", "QNNClassifier", "QNNRegressor", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    """The estimators, which bring scikit-learn, when they are asked for."""
+    """Each name when it is asked for: help and completion need none of them."""
+    if name in ("Dataset", "load"):
+        from qnn import datasets
+
+        return getattr(datasets, name)
     if name in ("QNNClassifier", "QNNRegressor"):
         from qnn import estimators
 

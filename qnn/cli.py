@@ -1,7 +1,7 @@
 """The command ``qnn``; its sub-commands are in :mod:`qnn.commands`.
 
 Errors that the toolkit raises on purpose, and the operating system's, become one line on standard
-error and exit code 2.  Ctrl-C returns what there is so far; only without it is the exit code 130.
+error and an exit code, see :data:`EXIT_CODES`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,20 @@ from typing import NoReturn
 
 import click
 
-from formulations.errors import QnnError
+from formulations.errors import InvalidInputError, OracleError, QnnError
 from qnn.commands import COMMANDS
+from qnn.commands.console import ORACLE_FAILED
+from qnn.help import Group, indented
 
 BAD_INPUT, INTERRUPTED = 2, 130
+
+EXIT_CODES = """
+0    a result, even after Ctrl-C, a time limit, a budget: see status
+1    what reads standard output has closed it
+2    refused: bad input, or a file that cannot be read or written
+3    the oracle failed; what was found before, if anything, is written
+130  Ctrl-C before there was a result
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -34,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = _silence_stdout()
     except (QnnError, OSError) as error:
         click.echo(f"qnn: error: {_one_line(error)}", err=True)
-        code = BAD_INPUT
+        failed = isinstance(error, OracleError) and not isinstance(error, InvalidInputError)
+        code = ORACLE_FAILED if failed else BAD_INPUT
         _silence_stdout()
     sys.exit(code)
 
@@ -57,10 +68,27 @@ def _silence_stdout() -> int:
     return 1
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"""\b
+Exit codes:
+{indented(EXIT_CODES)}
+
+\b
+Begin with:
+  qnn train digits:3,8 --inputs 16
+  qnn list solvers
+  eval "$(qnn completion bash)"
+""",
+)
 @click.version_option(package_name="qnn-ising", prog_name="qnn")
 def cli() -> None:
-    """Train networks of one or two bits a weight with an annealer."""
+    """Train networks of one or two bits a weight with an Ising machine.
+
+    qnn COMMAND --help says what a command takes, with examples.  Each writes its results to --json
+    FILE, and what is random follows --seed.
+    """
 
 
 for _command in COMMANDS:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from qnn.options import together
+from qnn.help import option
+from qnn.options import DRY_RUN, together
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,14 +25,21 @@ ROUNDS = 300
 
 SENT_NOTHING = "this was a dry run: nothing was sent"
 
-search_option = click.option(
+search_option = option(
     "--search",
+    heading=DRY_RUN,
     type=float,
-    help=f"Seconds to search for an embedding on each QPU graph; 0: none.  Default: {PATIENCE:g} "
-    f"up to {SMALL} variables, else none.",
+    metavar="SECONDS",
+    help="Search for an embedding on each graph of a QPU for so long; 0: not at all.",
+    otherwise=f"{PATIENCE:g} up to {SMALL} variables, else 0",
 )
 dry_run_options = together(
-    click.option("--dry-run", is_flag=True, help="Say what the run would take, and send nothing."),
+    option(
+        "--dry-run",
+        heading=DRY_RUN,
+        is_flag=True,
+        help="Say what the run would take, and send nothing.",
+    ),
     search_option,
 )
 

@@ -57,6 +57,8 @@ class SolverOptions:
         Seconds.
     budget_calls, budget_seconds, budget_charged : int, float, float, optional
         Most calls of the oracle, seconds of its own time, and seconds that are charged.
+    oracle_timeout : float, optional
+        Seconds after which a call is given up, to be made again.
     record, replay : str, optional
         Folder that every answer is kept in, and folder that all of them are taken from.
     """
@@ -74,6 +76,7 @@ class SolverOptions:
     budget_calls: int | None = None
     budget_seconds: float | None = None
     budget_charged: float | None = None
+    oracle_timeout: float | None = None
     record: str | None = None
     replay: str | None = None
 

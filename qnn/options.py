@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from formulations.errors import InvalidInputError
+from qnn import vocabulary
+from qnn.help import Items, argument, file, folder, name_or_file, one_of, option
 
 if TYPE_CHECKING:
     from qnn.training import DataOptions, ModelOptions, SolverOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-SOLVER_NAMES = (
-    "qcgd, qcgd-cold, penalty, random, annealing, restricted, hedging, "
-    "straight-through, random-features, explicit, manifold, rmda, svi, "
-    "rounding, rounding-qubo, exact"
-)
-"""What ``--help`` lists; the table itself is ``qnn.training.SOLVERS``, not loaded for help."""
+SOLVER_NAMES = ", ".join(vocabulary.SOLVERS)
+"""What ``--help`` lists; what they stand for is not loaded for help."""
 
-ORACLE_NAMES = (
-    "annealer, path-integral, tabu, steepest-descent, tree-decomposition, exact, bifurcation, "
-    "coherent-ising, qpu, hybrid, mock-qpu, mock-hybrid"
-)
-"""As above, of ``solvers.oracles.registry``."""
+CODES = ["bipolar", "ternary", "uniform:", "codebook:"]
+"""Weight codes, as completion gives them."""
 
 
 def widths(text: str) -> tuple[int, ...]:
@@ -94,92 +89,305 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     """Several options as one decorator, shown in this order."""
 
     def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
+        for decorator in reversed(options):
+            command = decorator(command)
         return command
 
     return decorate
 
 
+DATA = "Data"
+NETWORK = "Network"
+SOLVER = "Solver"
+ORACLE = "Oracle"
+BUDGET = "Budget, at whose end a run keeps what it has"
+DRY_RUN = "Dry run"
+OUTPUT = "Run and results"
+"""Headings."""
+
+KNOWN_DATA = {
+    **vocabulary.DATA,
+    "FILE.csv": "A line for each sample, numbers, and a column with its class; the first line may "
+    "name the columns.",
+    "FILE.npz": "Arrays X and y, or X_train, y_train, X_test and y_test.",
+    "FILE-images-idx3-ubyte": "Images in IDX, the labels beside them; .gz as well.",
+    "DATA:A,B,...": "Only these classes, in this order: digits:3,8 makes 3 the class -1.",
+}
+"""What DATA may be."""
+
+
+def listed(known: Iterable[str]) -> str:
+    """Names in one line."""
+    return ", ".join(known)
+
+
+def oracle_names() -> list[str]:
+    """Names of all oracles, those of other packages too, which are not loaded for it."""
+    from importlib.metadata import entry_points
+
+    others = {entry.name for entry in entry_points(group="qnn.oracles")}
+    return [*vocabulary.ORACLES, *sorted(others - set(vocabulary.ORACLES))]
+
+
+def oracle_option_names(context: click.Context, parameter: click.Parameter, start: str) -> Items:
+    """Completes the name of an option of the oracle that ``--oracle`` names."""
+    from formulations.errors import QnnError
+    from solvers.oracles import registry
+
+    try:
+        known = registry.options(context.params.get("oracle") or "annealer")
+    except QnnError:
+        known = []
+    return one_of([f"{name}=" for name in known])(context, parameter, start)
+
+
 reading_options = together(
-    click.option(
+    option(
         "--samples",
+        heading=DATA,
         default="100",
-        show_default=True,
+        metavar="N",
         callback=parsed(samples),
-        help="Training samples, or all: three quarters, or the whole training part.",
+        help="Training samples; the others are for the test.  all: three quarters, or the whole "
+        "training part of data that have one.",
     ),
-    click.option("--inputs", type=int, help="Pool images to this many inputs (a square)."),
-    click.option(
+    option(
+        "--inputs",
+        heading=DATA,
+        type=int,
+        metavar="N",
+        help="Pool images to N inputs, such as 16 for 4 x 4.",
+    ),
+    option(
         "--levels",
+        heading=DATA,
         default="2",
-        show_default=True,
+        metavar="N",
         callback=parsed(levels),
-        help="Integer levels of each input, or keep for inputs that are integers.",
+        help="Integer levels of each input, a share of 1/N of the samples on each.  keep: leave "
+        "inputs that are integers as they are.",
     ),
-    click.option("--target", help="Label column of a CSV file."),
-    click.option(
-        "--data-dir", help="Folder of mnist and fashion. Default: $QNN_DATA, else OpenML."
+    option(
+        "--target",
+        heading=DATA,
+        metavar="COLUMN",
+        help="Column of a CSV file with the classes.",
+        otherwise="y, label, target or class; else the last",
+    ),
+    option(
+        "--data-dir",
+        heading=DATA,
+        metavar="FOLDER",
+        shell_complete=folder,
+        help="Where mnist and fashion are.",
+        otherwise="$QNN_DATA, else fetched once",
     ),
 )
-data_options = together(click.argument("data"), reading_options)
-hidden_option = click.option(
+data_options = together(
+    argument("data", known=KNOWN_DATA, shell_complete=name_or_file(vocabulary.DATA)),
+    reading_options,
+)
+hidden_option = option(
     "--hidden",
+    heading=NETWORK,
     default="5",
-    show_default=True,
+    metavar="WIDTHS",
     callback=parsed(widths),
-    help="Hidden widths: 5, 8-4 or none.",
+    shell_complete=one_of(["none"]),
+    help="Widths of the hidden layers, as 5 or 8-4; or none.",
 )
 model_options = together(
-    click.option("--activation", default="sign", show_default=True, help="Of the hidden units."),
-    click.option("--weights", default="bipolar", show_default=True, help="Weight code."),
-    click.option(
+    option(
+        "--activation",
+        heading=NETWORK,
+        default="sign",
+        metavar="NAME",
+        shell_complete=one_of(vocabulary.ACTIVATIONS),
+        help=f"Of the hidden units: {listed(vocabulary.ACTIVATIONS)}.",
+    ),
+    option(
+        "--weights",
+        heading=NETWORK,
+        default="bipolar",
+        metavar="CODE",
+        shell_complete=one_of(CODES),
+        help="Values of a weight: bipolar (-1, +1), ternary (-1, 0, +1), uniform:BITS, or "
+        "codebook:VALUES, as codebook:-1,0.5,2.",
+    ),
+    option(
         "--bias",
+        heading=NETWORK,
         default="none",
-        show_default=True,
+        metavar="CODE",
         callback=parsed(bias),
-        help="Thresholds: none, same (as the weights) or a weight code.",
+        shell_complete=one_of(["none", "same", *CODES]),
+        help="Thresholds: none, same as the weights, or a code of their own.",
     ),
-    click.option("--loss", default="hinge", show_default=True, help="Loss of a sample."),
-    click.option("--encoding", help="Of the model; chosen for each layer if left out."),
+    option(
+        "--loss",
+        heading=NETWORK,
+        default="hinge",
+        metavar="NAME",
+        shell_complete=one_of(vocabulary.LOSSES),
+        help=f"Summed over the samples: {listed(vocabulary.LOSSES)}.",
+    ),
+    option(
+        "--encoding",
+        heading=NETWORK,
+        metavar="NAME",
+        shell_complete=one_of(vocabulary.ENCODINGS),
+        help=f"Of sums in the model: {listed(vocabulary.ENCODINGS)}.",
+        otherwise="chosen for each layer",
+    ),
 )
-oracle_options = together(
-    click.option(
-        "--oracle", help=f"Who answers QUBOs: {ORACLE_NAMES}, or another package's.  [annealer]"
-    ),
-    click.option(
-        "--oracle-option",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Of the oracle; may be given again.  --reads, --sweeps and --threads go to every "
-        "oracle that has them.",
-    ),
+ASK = "qcgd, qcgd-cold, penalty and rounding-qubo, and of restricted and hedging if it is named"
+"""Solvers that ask an oracle."""
+
+
+def oracle_options(whose: str = "") -> Callable[[Command], Command]:
+    """The oracle and its options; ``whose`` QUBOs it answers goes into the help."""
+    return together(
+        option(
+            "--oracle",
+            heading=ORACLE,
+            metavar="NAME",
+            shell_complete=one_of(oracle_names),
+            help=f"Who answers QUBOs{whose}: {listed(vocabulary.ORACLES)}, or another package's.",
+            otherwise="annealer",
+        ),
+        option(
+            "--oracle-option",
+            heading=ORACLE,
+            multiple=True,
+            metavar="KEY=VALUE",
+            shell_complete=oracle_option_names,
+            help="Option of the oracle, see qnn list oracles; may be given again.",
+        ),
+    )
+
+
+timeout_option = option(
+    "--oracle-timeout",
+    heading=ORACLE,
+    type=float,
+    metavar="SECONDS",
+    help="Give up a call that has not been answered in this time, and make it again, four times.",
 )
 solver_options = together(
-    oracle_options,
-    click.option("--iterations", type=int, default=100, show_default=True, help="Oracle calls."),
-    click.option("--reads", type=int, default=10, show_default=True, help="Reads of a call."),
-    click.option("--sweeps", type=int, default=50, show_default=True, help="Sweeps of a read."),
-    click.option("--threads", type=int, default=2, show_default=True, help="Of the oracle."),
-    click.option("--flips", type=int, default=20_000, show_default=True, help="Of annealing."),
-    click.option("--restarts", type=int, default=1, show_default=True, help="Of annealing."),
-    click.option("--time-limit", type=float, help="Seconds of a run."),
+    option(
+        "--iterations",
+        heading=SOLVER,
+        type=int,
+        default=100,
+        metavar="N",
+        help="Oracle calls of qcgd, qcgd-cold and penalty, rounds of hedging; times --reads, the "
+        "guesses of random.",
+    ),
+    option(
+        "--flips",
+        heading=SOLVER,
+        type=int,
+        default=20_000,
+        metavar="N",
+        help="Proposals of annealing in each restart, and of hedging in each block.",
+    ),
+    option(
+        "--restarts",
+        heading=SOLVER,
+        type=int,
+        default=1,
+        metavar="N",
+        help="Restarts of annealing.",
+    ),
+    option(
+        "--time-limit",
+        heading=SOLVER,
+        type=float,
+        metavar="SECONDS",
+        help="End any solver after this time, with the best that it has.",
+    ),
+    oracle_options(f" of {ASK}"),
+    option(
+        "--reads",
+        heading=ORACLE,
+        type=int,
+        default=10,
+        metavar="N",
+        help="Samples of a call, of every oracle that counts them.",
+    ),
+    option(
+        "--sweeps",
+        heading=ORACLE,
+        type=int,
+        default=50,
+        metavar="N",
+        help="Steps of a read, of every oracle that counts them.",
+    ),
+    option(
+        "--threads",
+        heading=ORACLE,
+        type=int,
+        default=2,
+        metavar="N",
+        help="Of the oracles here that have any, and of exact.",
+    ),
+    timeout_option,
 )
 budget_options = together(
-    click.option("--budget-calls", type=int, help="Most oracle calls."),
-    click.option("--budget-seconds", type=float, help="Most seconds of the oracle's own time."),
-    click.option("--budget-charged", type=float, help="Most seconds that an account is charged."),
-)
-record_options = together(
-    click.option("--record", help="Keep every answer of the oracle in this folder, and use it."),
-    click.option("--replay", help="Take all answers from this folder of --record; ask no oracle."),
-)
-output_options = together(
-    click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice."),
-    click.option(
-        "--json", "json_file", help="Write the results to this file; - for standard output."
+    option("--budget-calls", heading=BUDGET, type=int, metavar="N", help="Most oracle calls."),
+    option(
+        "--budget-seconds",
+        heading=BUDGET,
+        type=float,
+        metavar="SECONDS",
+        help="Most of the oracle's own time.",
+    ),
+    option(
+        "--budget-charged",
+        heading=BUDGET,
+        type=float,
+        metavar="SECONDS",
+        help="Most that an account is charged.",
     ),
 )
+record_options = together(
+    option(
+        "--record",
+        heading=ORACLE,
+        metavar="FOLDER",
+        shell_complete=folder,
+        help="Keep every answer in this folder, and ask for none that is there.",
+    ),
+    option(
+        "--replay",
+        heading=ORACLE,
+        metavar="FOLDER",
+        shell_complete=folder,
+        help="Take all answers from a folder of --record, and ask for none.",
+    ),
+)
+seed_option = option(
+    "--seed",
+    heading=OUTPUT,
+    type=int,
+    default=0,
+    metavar="N",
+    help="Of every random choice: the same seed gives the same result.",
+)
+json_option = option(
+    "--json",
+    "json_file",
+    heading=OUTPUT,
+    metavar="FILE",
+    shell_complete=file,
+    help="Write the results to this file; - for standard output, and nothing else there.",
+)
+output_options = together(seed_option, json_option)
+
+
+def file_option(*words: str, help: str) -> Any:
+    """An option that names a file to be written."""
+    return option(*words, heading=OUTPUT, metavar="FILE", shell_complete=file, help=help)
 
 
 def chosen(given: dict[str, Any]) -> tuple[DataOptions, ModelOptions, SolverOptions]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from formulations.errors import InvalidInputError
-from solvers.oracles import Budget, Oracle, Record, Replay, Retry
+from solvers.oracles import Budget, Oracle, Record, Replay, Retry, Timeout
 
 if TYPE_CHECKING:
     from qnn.training import SolverOptions
 
 NAMES = (
     "oracle", "oracle_option", "budget_calls", "budget_seconds", "budget_charged", "record",
-    "replay",
+    "replay", "oracle_timeout",
 )  # fmt: skip
 """The options that ask for it, and those that name the oracle."""
 
@@ -43,6 +43,8 @@ def safeguarded(oracle: Oracle, options: SolverOptions) -> Oracle:
         oracle = Record(oracle, options.record)
     if options.replay is not None:
         oracle = Replay(oracle, options.replay)
+    if options.oracle_timeout is not None:
+        oracle = Timeout(oracle, options.oracle_timeout)
     oracle = Retry(oracle)
     limits = (options.budget_calls, options.budget_seconds, options.budget_charged)
     return oracle if limits == (None, None, None) else Budget(oracle, *limits)

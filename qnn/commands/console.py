@@ -5,14 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ORACLE_FAILED = 3
+"""Exit code of a run that its oracle has ended; what it had is written all the same."""
 
 
 def for_tables(json_file: str | None) -> Console:
     """Where tables go: standard output, or standard error when that is for the JSON."""
+    from rich.console import Console
+
     terminal = (sys.stderr if json_file == "-" else sys.stdout).isatty()
     return Console(
         stderr=json_file == "-",
@@ -44,6 +51,7 @@ def write_json(path: str | None, value: Any) -> None:
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[int, int | None, str], None]]:
     """A progress bar on standard error, and the function that moves it; nothing if no terminal."""
+    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     shown = Console(stderr=True)

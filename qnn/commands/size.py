@@ -4,22 +4,60 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from formulations.errors import InvalidInputError
 from qnn import options
 from qnn.commands import console
 from qnn.dry_run import search_option
+from qnn.help import argument, command, option
+
+RUN = "The run that is thought of"
 
 
-@click.command()
-@click.argument("widths")
-@click.option("--samples", type=int, default=100, show_default=True, help="Training samples.")
-@click.option("--levels", type=int, default=2, show_default=True, help="Levels of each input.")
+@command(
+    examples="""
+    qnn size 16-4-1 --samples 1000
+    qnn size 784-16-10 --weights ternary --bias same
+    qnn size 4-2-1 --samples 10 --reads 1000 --search 60
+    """
+)
+@argument(
+    "widths",
+    known={"16-4-1": "16 inputs, 4 hidden units, 1 output; as many hidden layers as are named."},
+)
+@option(
+    "--samples",
+    heading=options.DATA,
+    type=int,
+    default=100,
+    metavar="N",
+    help="Training samples.",
+)
+@option(
+    "--levels",
+    heading=options.DATA,
+    type=int,
+    default=2,
+    metavar="N",
+    help="Integer levels of each input.",
+)
 @options.model_options
-@click.option("--iterations", type=int, default=100, show_default=True, help="Oracle calls.")
-@click.option("--reads", type=int, default=100, show_default=True, help="Reads of a call.")
-@click.option("--annealing-time", type=float, help="Microseconds of a QPU's read.")
+@option(
+    "--iterations",
+    heading=RUN,
+    type=int,
+    default=100,
+    metavar="N",
+    help="Oracle calls.",
+)
+@option("--reads", heading=RUN, type=int, default=100, metavar="N", help="Samples of a call.")
+@option(
+    "--annealing-time",
+    heading=RUN,
+    type=float,
+    metavar="TIME",
+    help="Microseconds of a QPU's read.",
+    otherwise="20",
+)
 @search_option
 @options.output_options
 def size(
@@ -34,7 +72,7 @@ def size(
     json_file: str | None,
     **given: Any,
 ) -> None:
-    """Count the model of a network WIDTHS, such as 16-4-1, and say what it would take to solve.
+    """Say how large a network's model is, and what solving it takes.
 
     The counts are by formula; a model that is not too large is also built, on random inputs, and
     its first QUBO measured: couplers, range of the coefficients, embeddings on the graphs of

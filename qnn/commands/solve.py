@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from qnn import options
 from qnn.commands import console
 from qnn.dry_run import dry_run_options
+from qnn.help import argument, command, file, option
 
 if TYPE_CHECKING:
     import dimod
@@ -20,26 +19,64 @@ if TYPE_CHECKING:
 READS, SWEEPS = 20, 100
 """Of an oracle that is named, guarded, or given one of the two."""
 
+KINDS = {
+    "FILE.cqm": "A constrained quadratic model, written by dimod's to_file.",
+    "FILE.lp": "An LP file, as of most solvers; every integer needs bounds.",
+    "FILE.npz": "A QCBO that this toolkit saved.",
+}
+"""What MODEL may be."""
+
 SHOWN = 12
 """Values of the answer that the table lists, those that are not zero."""
 
 
-@click.command()
-@click.argument("model")
-@click.option("--iterations", type=int, default=100, show_default=True, help="Oracle calls.")
-@options.oracle_options
-@click.option("--reads", type=int, help=f"Reads of a call.  [{READS}]")
-@click.option(
-    "--sweeps",
-    type=int,
-    help=f"Sweeps of a read.  [by the size of the model; {SWEEPS} beside --oracle, budgets, ...]",
+@command(
+    examples="""
+    qnn solve model.cqm
+    qnn solve model.lp --time-limit 60 --save samples.json --json answer.json
+    qnn solve model.lp --oracle tabu --oracle-option timeout=100
+    qnn solve model.cqm --oracle qpu --dry-run
+    """
 )
-@click.option("--time-limit", type=float, help="Seconds of the run.")
-@click.option("--save", "save_file", help="Write all samples to this JSON file, as dimod does.")
-@options.budget_options
+@argument("model", known=KINDS, shell_complete=file)
+@option(
+    "--iterations",
+    heading=options.SOLVER,
+    type=int,
+    default=100,
+    metavar="N",
+    help="Oracle calls.",
+)
+@option(
+    "--time-limit",
+    heading=options.SOLVER,
+    type=float,
+    metavar="SECONDS",
+    help="End the run after this time, with the best that it has.",
+)
+@options.oracle_options()
+@option(
+    "--reads",
+    heading=options.ORACLE,
+    type=int,
+    metavar="N",
+    help="Samples of a call.",
+    otherwise=f"{READS}",
+)
+@option(
+    "--sweeps",
+    heading=options.ORACLE,
+    type=int,
+    metavar="N",
+    help="Steps of a read.",
+    otherwise=f"by the size of the model; {SWEEPS} beside --oracle, budgets and records",
+)
+@options.timeout_option
 @options.record_options
+@options.budget_options
 @dry_run_options
 @options.output_options
+@options.file_option("--save", "save_file", help="Write all samples to this JSON file, as dimod.")
 def solve(
     model: str,
     iterations: int,
@@ -50,10 +87,11 @@ def solve(
     seed: int,
     json_file: str | None,
     **given: Any,
-) -> None:
-    """Solve the constrained model in the file MODEL, with no penalty to choose.
+) -> int:
+    """Solve a constrained model, with no penalty to choose.
 
-    MODEL is a CQM file of dimod, an LP file, or a QCBO that this toolkit saved.
+    QCGD minimises the objective under all constraints, linear and quadratic; the answer is feasible
+    wherever one was found, and the table says if none was.
     """
     from qnn.models import answer_json, read_model
     from qnn.output import FORMAT, environment, write_text
@@ -64,9 +102,9 @@ def solve(
     cqm = read_model(model)
     asked: dict[str, Any] = {"iterations": iterations, "seed": seed, "time_limit": time_limit}
     if dry_run:
-        _dry_run(model, cqm, asked, given["reads"] or READS, search, json_file)
-        return
-    oracle = _oracle({name: value for name, value in given.items() if value not in (None, ())})
+        _dry_run(model, cqm, asked, given, search, json_file)
+        return 0
+    oracle = _oracle(given)
     with console.progress_bar(f"solve {model}") as move:
 
         def show(progress: Progress) -> None:
@@ -82,13 +120,15 @@ def solve(
     if json_file != "-":
         table = record_table(Path(model).name, _lines(figures, samples))
         console.for_tables(json_file).print(table)
+    return console.ORACLE_FAILED if figures["status"] == "oracle failed" else 0
 
 
 def _oracle(given: dict[str, Any]) -> Oracle | None:
     """The oracle that the options speak of; None, if there are none, leaves it to the solver."""
+    from qnn.makers import SolverOptions, named_oracle
     from qnn.safeguards import safeguarded
-    from qnn.training import SolverOptions, named_oracle
 
+    given = {name: value for name, value in given.items() if value not in (None, ())}
     if not given:
         return None
     options = SolverOptions(**{"reads": READS, "sweeps": SWEEPS, **given})
@@ -129,7 +169,7 @@ def _dry_run(
     model: str,
     cqm: dimod.ConstrainedQuadraticModel,
     asked: dict[str, Any],
-    reads: int,
+    given: dict[str, Any],
     search: float | None,
     json_file: str | None,
 ) -> None:
@@ -144,7 +184,7 @@ def _dry_run(
     prepared = Prepared.of(cqm)
     found = dry_run.footprint(
         lambda oracle: QCGD(**asked, oracle=oracle).sample_cqm(cqm),
-        Calls(asked["iterations"], reads),
+        Calls(asked["iterations"], int(getattr(_oracle(given), "reads", READS))),
         model=prepared.model,
         search=search,
         seed=asked["seed"],

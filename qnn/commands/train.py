@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qnn import options
+from formulations.errors import InvalidInputError
+from qnn import options, vocabulary
 from qnn.commands import console
 from qnn.dry_run import dry_run_options
+from qnn.help import argument, command, folder, one_of, option
 
 if TYPE_CHECKING:
     from qnn.resume import Asked
@@ -20,26 +22,59 @@ RESUMABLE = ("interrupted", "oracle failed", "budget used up")
 """After a run with one of these the command line says how to go on."""
 
 
-@click.command()
+@command(
+    examples="""
+    qnn train digits:3,8 --inputs 16
+    qnn train data.csv --target species --solver annealing --weights ternary
+    qnn train fashion:2,4 --inputs 49 --samples 1000 --solver restricted \\
+        --time-limit 60 --save net.npz --json run.json
+    qnn train digits:3,8 --inputs 4 --samples 10 --oracle qpu --dry-run
+    qnn train digits --inputs 16 --hidden 16 --solver hedging --checkpoint run
+    """
+)
 @options.data_options
 @options.hidden_option
 @options.model_options
-@click.option("--solver", default="qcgd", show_default=True, help=f"One of {options.SOLVER_NAMES}.")
-@click.option("--penalty", type=float, default=1.0, show_default=True, help="Weight of penalty.")
+@option(
+    "--solver",
+    heading=options.SOLVER,
+    default="qcgd",
+    metavar="NAME",
+    shell_complete=one_of(vocabulary.SOLVERS),
+    help=f"Who trains: {options.SOLVER_NAMES}.  qnn list solvers says what each does.",
+)
+@option(
+    "--penalty",
+    heading=options.SOLVER,
+    type=float,
+    default=1.0,
+    metavar="WEIGHT",
+    help="Of the model's rows, for the solver penalty.",
+)
 @options.solver_options
-@options.budget_options
 @options.record_options
-@click.option("--save", "save_file", help="Write network and weights to this NPZ file.")
-@click.option("--checkpoint", help="Keep the run in this folder, so that qnn resume can go on.")
-@click.option(
+@options.budget_options
+@dry_run_options
+@options.seed_option
+@options.json_option
+@options.file_option(
+    "--save", "save_file", help="Write network and weights to this NPZ file, for qnn export."
+)
+@option(
+    "--checkpoint",
+    heading=options.OUTPUT,
+    metavar="FOLDER",
+    shell_complete=folder,
+    help="Keep the run in this folder, so that qnn resume can go on with it.",
+)
+@option(
     "--checkpoint-every",
+    heading=options.OUTPUT,
     type=float,
     default=10.0,
-    show_default=True,
-    help="Seconds between two checkpoints; 0: after every step.",
+    metavar="SECONDS",
+    help="Time between two checkpoints; 0: after every step.",
 )
-@dry_run_options
-@options.output_options
 def train(
     solver: str,
     save_file: str | None,
@@ -50,11 +85,10 @@ def train(
     seed: int,
     json_file: str | None,
     **given: Any,
-) -> None:
+) -> int:
     """Train one network on DATA and report it.
 
-    DATA is digits, breast_cancer, wine, iris, mnist, fashion, or a CSV, NPZ or IDX file; :3,8 after
-    it keeps the classes 3 and 8.
+    Ctrl-C ends the run with the best weights so far.
     """
     from qnn import resume as runs
 
@@ -68,12 +102,11 @@ def train(
         folder=os.getcwd(),
     )
     if dry_run:
-        _dry_run(asked, search)
-    else:
-        _train(asked, checkpoint)
+        return _dry_run(asked, search)
+    return _train(asked, checkpoint)
 
 
-def _dry_run(asked: Asked, search: float | None) -> None:
+def _dry_run(asked: Asked, search: float | None) -> int:
     """Say what the run would take, and send nothing."""
     from qnn import dry_run
     from qnn.output import FORMAT
@@ -88,33 +121,68 @@ def _dry_run(asked: Asked, search: float | None) -> None:
         title = f"{'-'.join(map(str, widths))} on {asked.data.spec}, {dry_run.SENT_NOTHING}"
         shown = {**record, **dry_run.lines(found)}
         console.for_tables(asked.json_file).print(record_table(title, shown))
+    return 0
 
 
-@click.command()
-@click.argument("folder", metavar="RUN")
-@click.option("--time-limit", type=float, help="Seconds of the run in all, instead of its own.")
+@command(
+    examples="""
+    qnn train digits --inputs 16 --hidden 16 --solver hedging --checkpoint run
+    qnn resume run
+    qnn resume run --time-limit 3600 --json run.json
+    """
+)
+@argument("folder", metavar="RUN", shell_complete=folder)
+@option(
+    "--time-limit",
+    heading=options.SOLVER,
+    type=float,
+    metavar="SECONDS",
+    help="Of the run in all, instead of its own.",
+)
 @options.budget_options
-@click.option("--save", "save_file", help="Write network and weights to this NPZ file instead.")
-@click.option("--json", "json_file", help="Write the results to this file instead.")
-def resume(folder: str, save_file: str | None, json_file: str | None, **limits: Any) -> None:
-    """Go on with the training run in the folder RUN, of qnn train --checkpoint RUN.
+@option(
+    "--seed",
+    heading=options.OUTPUT,
+    type=int,
+    metavar="N",
+    help="Must be the run's own, with which it goes on.",
+)
+@options.file_option("--json", "json_file", help="Write the results to this file instead.")
+@options.file_option("--save", "save_file", help="Write network and weights to this file instead.")
+def resume(
+    folder: str, seed: int | None, save_file: str | None, json_file: str | None, **limits: Any
+) -> int:
+    """Go on with a run of qnn train --checkpoint.
 
-    It ends as it would have ended if it had never been stopped.
+    RUN is its folder.  It ends as it would have ended if it had never been stopped.  What it was
+    asked for is kept in RUN; only limits, and where results go, can be given anew.
     """
     from qnn import resume as runs
 
-    asked = runs.read(folder).instead(
+    kept = runs.read(folder)
+    if seed not in (None, kept.seed):
+        raise InvalidInputError(
+            f"--seed {seed}: the run in {folder!r} has seed {kept.seed} and goes on with it; leave "
+            "it out, or begin another run"
+        )
+    asked = kept.instead(
         **limits,
         save_file=save_file and os.path.abspath(save_file),
         json_file=json_file if json_file in (None, "-") else os.path.abspath(json_file),
     )
     checkpoint = os.path.abspath(folder)
     with asked.in_folder():
-        _train(asked, checkpoint)
+        return _train(asked, checkpoint)
 
 
-def _train(asked: Asked, checkpoint: str | None) -> None:
-    """Train, with the run kept in the folder ``checkpoint`` if there is one, and report."""
+def _train(asked: Asked, checkpoint: str | None) -> int:
+    """Train, with the run kept in the folder ``checkpoint`` if there is one, and report.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     from qnn import resume as runs
     from qnn import training
     from qnn.export import TrainedModel
@@ -169,3 +237,4 @@ def _train(asked: Asked, checkpoint: str | None) -> None:
         click.echo(f"qnn: stopped: {run.figures['reason']}", err=True)
     if checkpoint is not None and run.figures["status"] in RESUMABLE:
         click.echo(f"go on with: qnn resume {shlex.quote(checkpoint)}", err=True)
+    return console.ORACLE_FAILED if run.figures["status"] == "oracle failed" else 0

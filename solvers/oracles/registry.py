@@ -67,6 +67,22 @@ def options(name: str) -> list[str]:
     >>> options("steepest-descent")
     ['reads']
     """
+    return [parameter.name for parameter in parameters(name)]
+
+
+def parameters(name: str) -> list[inspect.Parameter]:
+    """The options that the oracle called ``name`` takes, with their defaults.
+
+    Raises
+    ------
+    InvalidInputError, OracleError
+        As :func:`make`.
+
+    Examples
+    --------
+    >>> [f"{p.name}={p.default}" for p in parameters("steepest-descent")]
+    ['reads=20']
+    """
     named, _ = _parameters(_factory(name))
     return named
 
@@ -104,7 +120,7 @@ def make(name: str, **given: Any) -> Oracle:
     named, others = _parameters(factory)
     for option in given:
         if not others:  # else the factory checks them itself
-            choose(f"option of {name}", option, named)
+            choose(f"option of {name}", option, [parameter.name for parameter in named])
     oracle = factory(**given)
     if not isinstance(oracle, Oracle):
         raise OracleError(
@@ -141,8 +157,8 @@ def _factory(name: str) -> Callable[..., Any]:
     return factory
 
 
-def _parameters(factory: Callable[..., Any]) -> tuple[list[str], bool]:
-    """Names of the arguments of ``factory``, and whether it takes others as well."""
+def _parameters(factory: Callable[..., Any]) -> tuple[list[inspect.Parameter], bool]:
+    """The named arguments of ``factory``, and whether it takes others as well."""
     parameters = inspect.signature(factory).parameters.values()
-    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     return named, any(p.kind is p.VAR_KEYWORD for p in parameters)

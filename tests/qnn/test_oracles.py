@@ -10,7 +10,6 @@ import pytest
 from formulations.errors import InvalidInputError
 from qnn import cli
 from qnn.compare import plan
-from qnn.options import ORACLE_NAMES
 from qnn.training import (
     SOLVERS,
     DataOptions,
@@ -21,6 +20,7 @@ from qnn.training import (
     named_oracle,
     train,
 )
+from qnn.vocabulary import ORACLES
 from solvers.oracles.registry import OURS
 from solvers.oracles.wrapper import layers
 
@@ -34,7 +34,7 @@ def with_oracle(name: str | None, *options: str) -> SolverOptions:
 
 
 def test_help_lists_every_oracle() -> None:
-    assert ORACLE_NAMES.split(", ") == list(OURS)
+    assert list(ORACLES) == list(OURS)
 
 
 def test_without_a_name_it_is_the_annealer() -> None:
