@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
+import types
 from pathlib import Path
 
 import pytest
+
+from formulations.neurons import ENCODINGS
+from qnn.cli import cli
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -30,12 +36,24 @@ def test_python_of_the_docs(
 ) -> None:
     """The blocks of a page, one after another; a comment at a print says what it prints."""
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"__name__": "__main__"}
+    monkeypatch.setitem(ENCODINGS, "unary", ENCODINGS["one-hot"])  # a page puts its own there
+    module = types.ModuleType("page")
+    monkeypatch.setitem(sys.modules, "page", module)  # so that what it defines can be pickled
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL):
-        exec(compile(block, page.name, "exec"), names)
+        exec(compile(block, page.name, "exec"), module.__dict__)
         shown = capsys.readouterr().out
         for said in re.findall(r"^print\(.*\)  # ([^:\n]*)", block, flags=re.MULTILINE):
             assert said in shown
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=name)
+def test_commands_of_the_docs(page: Path) -> None:
+    """Every ``$ qnn ...`` is understood: command, options and their values."""
+    text = page.read_text().replace("\\\n", " ")
+    for line in re.findall(r"^\$ qnn (.*)$", text, flags=re.MULTILINE):
+        command, *arguments = shlex.split(line, comments=True)
+        assert command in cli.commands, line
+        cli.commands[command].make_context(command, arguments)
 
 
 @pytest.mark.parametrize("figure", ["neuron", "model", "qcgd", "cqm"])
