@@ -16,8 +16,8 @@ from qnn.commands import console
 if TYPE_CHECKING:
     from qnn.compare import Cell, Outcome
 
-WRITTEN_EVERY = 10.0
-"""Seconds between two writings of an unfinished results file."""
+WRITTEN_EVERY, SHARE = 10.0, 0.05
+"""Least seconds between two writings of an unfinished results file, and their share of the time."""
 
 
 @click.command()
@@ -111,17 +111,18 @@ def compare(
         store.write_plan(cells, **about)
     with console.progress_bar(f"compare on {_shortened(words)}") as move:
         finished: list[Outcome] = []
-        written = time.monotonic()
+        due = time.monotonic() + WRITTEN_EVERY
 
         def show(cell: Cell, outcome: Outcome) -> None:
-            nonlocal written
+            nonlocal due
             finished.append(outcome)
-            late = time.monotonic() - written >= WRITTEN_EVERY
-            if json_file is not None and json_file != "-" and late:
+            begun = time.monotonic()
+            if json_file is not None and json_file != "-" and begun >= due:
                 console.write_json(
                     json_file, comparison.results(cells, finished, interrupted=True, **about)
                 )
-                written = time.monotonic()
+                ended = time.monotonic()
+                due = ended + max(WRITTEN_EVERY, (ended - begun) / SHARE)
             note = f"{len(finished)} of {len(cells)} runs, last {cell.key}"
             move(len(finished), len(cells), note)
 
