@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,11 @@ class Look:
             MARKERS[number % len(MARKERS)],
         )
 
+    @classmethod
+    def reference(cls, number: int) -> Look:
+        """The look of a reference, which is no solver: without color."""
+        return cls(INK, ":", "1234"[number % 4])
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -67,13 +72,13 @@ def loss_over_time(about: Chart, curves: Sequence[Curve]) -> str:
     def paint(figure: Any) -> None:
         axes = figure.subplots()
         for curve in curves:
-            _steps(axes, curve)
-        _log_where_wide(axes.set_xscale, [curve.band.at for curve in curves])
-        _log_where_wide(axes.set_yscale, [curve.band.median for curve in curves])
+            _steps(axes, curve, _shade(curves))
+        _log_where_wide(axes, "x", [curve.band.at for curve in curves])
+        _log_where_wide(axes, "y", [curve.band.median for curve in curves])
         axes.set(xlabel="seconds", ylabel="best training loss so far")
         _legend(figure, axes)
 
-    return _drawn(about, paint)
+    return _drawn(about, paint, [curve.name for curve in curves])
 
 
 def share_over_time(about: Chart, reached: Mapping[str, tuple[Look, Array]]) -> str:
@@ -88,11 +93,13 @@ def share_over_time(about: Chart, reached: Mapping[str, tuple[Look, Array]]) -> 
         positive = np.concatenate([*known, [1e-9]])
         last = max(float(positive.max()), 1e-3) * 1.5
         for (name, (look, times)), own in zip(reached.items(), known, strict=True):
-            share = np.arange(len(own) + 1) / max(len(times), 1)
-            ends = np.concatenate([own, [last]])
+            if not len(own):
+                continue
+            share = np.arange(1, len(own) + 1) / len(times)
+            ends = np.append(own, last)
             axes.step(
                 ends,
-                np.append(share[1:], share[-1]),
+                np.append(share, share[-1]),
                 where="post",
                 color=look.color,
                 linestyle=look.dashes,
@@ -101,12 +108,12 @@ def share_over_time(about: Chart, reached: Mapping[str, tuple[Look, Array]]) -> 
                 markevery=[len(ends) - 1],
                 clip_on=False,
             )
-        _log_where_wide(axes.set_xscale, [np.append(k, last) for k in known])
+        _log_where_wide(axes, "x", [np.append(k, last) for k in known])
         axes.set(xlabel="seconds", ylabel="share of runs", ylim=(0, 1.02))
         axes.yaxis.set_major_formatter(lambda value, place: f"{value:.0%}")
         _legend(figure, axes)
 
-    return _drawn(about, paint)
+    return _drawn(about, paint, list(reached))
 
 
 def accuracy_and_size(about: Chart, points: Sequence[Point]) -> str:
@@ -115,27 +122,25 @@ def accuracy_and_size(about: Chart, points: Sequence[Point]) -> str:
     def paint(figure: Any) -> None:
         axes = figure.subplots()
         named: set[str] = set()
-        for point in points:
+        places = _side_by_side(axes, points)
+        for point, place in zip(points, places, strict=True):
             axes.errorbar(
-                point.size,
+                place,
                 point.median,
                 yerr=[[point.median - point.low], [point.high - point.median]],
                 color=point.look.color,
                 marker=point.look.marker,
-                markeredgecolor=PAPER,
-                markeredgewidth=0.6,
-                markersize=7,
+                **_edge(point.look),
+                markersize=_size(point.look),
                 linestyle="none",
                 elinewidth=1.2,
                 label=None if point.name in named else point.name,
             )
             named.add(point.name)
-        _log_where_wide(axes.set_xscale, [np.array([point.size for point in points])])
-        axes.margins(x=0.08, y=0.08)
         axes.set(xlabel="stored bits (weights and thresholds)", ylabel="test accuracy")
         _legend(figure, axes)
 
-    return _drawn(about, paint)
+    return _drawn(about, paint, [point.name for point in points])
 
 
 def by_data_set(
@@ -154,8 +159,8 @@ def by_data_set(
                 linestyle="none",
                 color=look.color,
                 marker=look.marker,
-                markeredgecolor=PAPER,
-                markeredgewidth=0.6,
+                markersize=_size(look),
+                **_edge(look),
                 label=name,
             )
         axes.set_yticks(places, rows)
@@ -164,7 +169,7 @@ def by_data_set(
         axes.tick_params(axis="y", length=0)
         _legend(figure, axes)
 
-    return _drawn(about, paint, height=1.4 + 0.22 * len(rows))
+    return _drawn(about, paint, list(values), height=1.0 + 0.22 * len(rows))
 
 
 def over_rounds(
@@ -173,32 +178,47 @@ def over_rounds(
     """Quantities of a solver's own, round by round."""
 
     def paint(figure: Any) -> None:
-        axes = figure.subplots()
+        axes, shade = figure.subplots(), _shade(curves)
         for curve in curves:
             band, look = curve.band, curve.look
             axes.plot(
                 band.at, band.median, color=look.color, linestyle=look.dashes, label=curve.name
             )
             axes.fill_between(
-                band.at, band.low, band.high, color=look.color, alpha=0.15, linewidth=0
+                band.at, band.low, band.high, color=look.color, alpha=shade, linewidth=0
             )
         if logarithmic:
-            _log_where_wide(axes.set_yscale, [curve.band.median for curve in curves])
+            _log_where_wide(axes, "y", [curve.band.median for curve in curves])
         axes.set(xlabel="round", ylabel=label)
         axes.xaxis.get_major_locator().set_params(integer=True)
         _legend(figure, axes)
 
-    return _drawn(about, paint)
+    return _drawn(about, paint, [curve.name for curve in curves])
 
 
 # -- what they have in common ---------------------------------------------------------------------
 
 
-def _drawn(about: Chart, paint: Callable[[Any], None], **size: float) -> str:
-    return chart(about.name, about.title, about.caption, paint, **size)
+def _drawn(
+    about: Chart, paint: Callable[[Any], None], names: Iterable[str], height: float = 3.2
+) -> str:
+    """A chart with room for its legend, which has these names."""
+    rows = -(-len(set(names)) // _columns(names))
+    return chart(about.name, about.title, about.caption, paint, height=height + 0.24 * rows)
 
 
-def _steps(axes: Any, curve: Curve) -> None:
+def _columns(names: Iterable[str]) -> int:
+    """Columns of a legend that fit."""
+    longest = max(map(len, names), default=1)
+    return int(np.clip(70 // (longest + 7), 1, 4))
+
+
+def _shade(curves: Sequence[Curve]) -> float:
+    """Opacity of bands: the fainter the more of them."""
+    return 0.16 if len(curves) < 4 else 0.09
+
+
+def _steps(axes: Any, curve: Curve, shade: float) -> None:
     band, look = curve.band, curve.look
     axes.step(
         band.at,
@@ -211,18 +231,71 @@ def _steps(axes: Any, curve: Curve) -> None:
         markevery=[len(band.at) - 1],
     )
     axes.fill_between(
-        band.at, band.low, band.high, step="post", color=look.color, alpha=0.15, linewidth=0
+        band.at, band.low, band.high, step="post", color=look.color, alpha=shade, linewidth=0
     )
 
 
-def _log_where_wide(
-    set_scale: Callable[..., None], values: Sequence[Array], ratio: float = 20.0
-) -> None:
-    """A logarithmic axis where the figures are positive and far apart."""
+def _side_by_side(axes: Any, points: Sequence[Point]) -> Array:
+    """Where the points stand, those of equal size a little apart; sets the axis."""
+    sizes = np.array([point.size for point in points], dtype=float)
+    names = list(dict.fromkeys(point.name for point in points))
+    _log_where_wide(axes, "x", [sizes], ratio=5.0)
+    low, high = sizes.min(), sizes.max()
+    width = np.log(high / low) if axes.get_xscale() == "log" else (high - low) / high
+    step = max(width, 0.3) * 0.03
+    shift = np.zeros(len(points))
+    for size in np.unique(sizes):
+        here = [name for name in names if any(p.name == name and p.size == size for p in points)]
+        for i, point in enumerate(points):
+            if point.size == size:
+                shift[i] = (here.index(point.name) - (len(here) - 1) / 2) * step
+    if axes.get_xscale() == "log":
+        places, ends = sizes * np.exp(shift), (low * np.exp(-9 * step), high * np.exp(9 * step))
+    else:
+        places, ends = sizes + high * shift, (low - 9 * high * step, high * (1 + 9 * step))
+    axes.set_xlim(*ends)
+    axes.set_xticks(_apart(np.unique(sizes), axes.get_xscale() == "log"))
+    axes.xaxis.set_major_formatter(lambda value, place: f"{value:,.0f}")
+    axes.minorticks_off()
+    return places
+
+
+def _apart(sizes: Array, logarithmic: bool, most: int = 6) -> Array:
+    """Sizes to write on an axis: all of them, or some that do not run into one another."""
+    scaled = np.log(sizes) if logarithmic else sizes
+    least = (scaled[-1] - scaled[0]) / most
+    kept = [0]
+    for i in range(1, len(sizes)):
+        if scaled[i] - scaled[kept[-1]] >= least:
+            kept.append(i)
+    return sizes[kept]
+
+
+def _size(look: Look) -> float:
+    return {"*": 9.5, "D": 5.6, "X": 7.2, "P": 7.2}.get(look.marker, 6.5)
+
+
+def _edge(look: Look) -> dict[str, Any]:
+    """A thin rim around filled marks, so that they stay apart where they overlap."""
+    if look.marker in "1234":
+        return {"markeredgewidth": 1.6}
+    return {"markeredgecolor": PAPER, "markeredgewidth": 0.6}
+
+
+def _log_where_wide(axes: Any, which: str, values: Sequence[Array], ratio: float = 20.0) -> None:
+    """A logarithmic axis where the figures are positive and far apart, with plain numbers."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     known = np.concatenate([np.asarray(v, dtype=float).ravel() for v in values])
     known = known[np.isfinite(known)]
-    if len(known) and known.min() > 0 and known.max() > ratio * known.min():
-        set_scale("log")
+    if not len(known) or known.min() <= 0 or known.max() <= ratio * known.min():
+        return
+    getattr(axes, f"set_{which}scale")("log")
+    axis = getattr(axes, f"{which}axis")
+    steps = (1.0, 2.0, 5.0) if known.max() < 100 * known.min() else (1.0,)
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(lambda value, place: f"{value:,.10g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def _legend(figure: Any, axes: Any) -> None:
@@ -230,13 +303,11 @@ def _legend(figure: Any, axes: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) < 2:
         return
-    longest = max(len(label) for label in labels)
-    columns = int(np.clip(62 // (longest + 5), 1, 4))
     figure.legend(
         handles,
         labels,
         loc="outside lower center",
-        ncols=min(columns, len(labels)),
+        ncols=min(_columns(labels), len(labels)),
         handlelength=2.8,
         labelcolor=INK,
         columnspacing=1.4,

@@ -41,7 +41,10 @@ def part(results: Results, prefix: str) -> Part:
 
 def _data_sets(results: Results) -> list[DataSet]:
     names = [row["name"] for part in results["summary"] for row in part["rows"] if not row["part"]]
-    looks = {name: Look.number(i) for i, name in enumerate(dict.fromkeys(names))}
+    references = {r["name"] for p in results["summary"] for r in p["rows"] if r.get("reference")}
+    solvers = [name for name in dict.fromkeys(names) if name not in references]
+    looks = {name: Look.number(i) for i, name in enumerate(solvers)}
+    looks |= {name: Look.reference(i) for i, name in enumerate(sorted(references))}
     return [
         DataSet(
             part["data"],
@@ -129,6 +132,7 @@ def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
             "weights have no loss on this scale.",
         ),
     ]
+    tables += _pairs(words.over_data_sets([one.summary for one in sets]), OVER_SETS)
     charts = [*pictures.accuracy_by_data_set(), *pictures.accuracy_and_size(sets)]
     if len(sets) > CHARTED:
         charts += pictures.share_over_time(sets)
@@ -158,7 +162,7 @@ def _across(
 
 
 def _data_set(one: DataSet, pictures: Pictures, results: Results, count: int) -> Section:
-    tables = [_figures(one, results), *_pairs(one)]
+    tables = [_figures(one, results), *_pairs(one.summary.get("pairs", ()), OVER_SEEDS)]
     charts: list[Chart] = []
     if count <= CHARTED:
         charts = [
@@ -180,18 +184,19 @@ def _data_set(one: DataSet, pictures: Pictures, results: Results, count: int) ->
 
 def _figures(one: DataSet, results: Results) -> Table:
     """Every solver on one data set."""
+    traced = any(cell.get("trace") for cell in one.cells)
     medians = [row["train_loss"]["median"] for row in one.rows if row.get("train_loss")]
     rows = []
     for row in one.summary["rows"]:
         loss = row.get("train_loss")
         leads = bool(medians and loss and not row["part"] and loss["median"] == min(medians))
-        reached = row.get("time_to_target")
+        reached = row.get("time_to_target") if traced else None
         rows.append(
             Row(
                 [
                     row["name"],
                     text.quartiles(loss),
-                    text.quartiles(row.get("train_accuracy"), "{:.3f}"),
+                    text.number((row.get("train_accuracy") or {}).get("median"), "{:.3f}"),
                     text.quartiles(row.get("test_accuracy"), "{:.3f}"),
                     text.number(row.get("bits_per_weight"), "{:.3g}"),
                     text.whole(row.get("stored_bits")),
@@ -210,7 +215,7 @@ def _figures(one: DataSet, results: Results) -> Table:
         "Medians over the seeds, quartiles in brackets. Bits a weight are all stored bits, "
         "thresholds included, over the number of weights. "
     )
-    if any(row.get("time_to_target") for row in one.rows) and target is not None:
+    if traced and target is not None:
         note += (
             f"Target: training loss {target:.4g}, the least median of all rows, chosen afterwards. "
         )
@@ -261,9 +266,26 @@ def _without_empty(table: Table) -> Table:
     return Table(table.title, [table.columns[column] for column in kept], rows, table.note)
 
 
-def _pairs(one: DataSet) -> list[Table]:
+OVER_SEEDS = (
+    "Paired differences",
+    "First minus second on the same draw of data, seed by seed: median and quartiles, and how "
+    "often the first was better, equal and worse. p: Wilcoxon's signed-rank test of this pair "
+    "alone, two-sided. p adjusted allows for the choice of the first and for the number of "
+    "solvers: how often the best of as many equal solvers is as far ahead of any other; below "
+    "0.05 it stands out. Least p: the smallest p that so many seeds can give.",
+)
+OVER_SETS = (
+    "Paired differences over data sets",
+    "First minus second, data set by data set, on the medians over the seeds; the same tests, "
+    "with data sets in the place of seeds. Data sets that share samples or classes are not "
+    "independent, which makes p too small.",
+)
+"""Title and note of the two kinds of tables of pairs."""
+
+
+def _pairs(pairs: Sequence[Mapping[str, Any]], about: tuple[str, str]) -> list[Table]:
     rows = []
-    for pair in one.summary.get("pairs", ()):
+    for pair in pairs:
         loss = pair["measure"] == "train_loss"
         form = "{:+.4g}" if loss else "{:+.3f}"
         difference = {**pair, "median": pair["median_difference"]}
@@ -283,13 +305,6 @@ def _pairs(one: DataSet) -> list[Table]:
         )
     if not rows:
         return []
-    note = (
-        "First minus second on the same draw of data, seed by seed: median and quartiles, and how "
-        "often the first was better, equal and worse. Wilcoxon's signed-rank test, two-sided; "
-        "adjusted by Holm's method over the pairs of this data set and measure; below 0.05 it "
-        "stands out. Least p: the smallest that so many seeds can give before the adjustment. The "
-        "first is chosen by the same figures, which makes p a little too small."
-    )
     columns = [
         "pair",
         "measure",
@@ -299,7 +314,7 @@ def _pairs(one: DataSet) -> list[Table]:
         "p adjusted",
         "least p",
     ]
-    return [Table("Paired differences", columns, rows, note, words=2, wordy_end=False)]
+    return [Table(about[0], columns, rows, about[1], words=2, wordy_end=False)]
 
 
 # -- all runs -------------------------------------------------------------------------------------

@@ -36,7 +36,9 @@ def load(run: str | PathLike[str]) -> dict[str, Any]:
     path = Path(run)
     content = _of_folder(path) if path.is_dir() else _of_file(path)
     try:
-        return upgraded(content)
+        results = upgraded(content)
+        _check(results)
+        return results
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileFormatError(
             f"{str(run)!r} is damaged ({type(error).__name__}: {error}): make it anew"
@@ -67,6 +69,22 @@ def _of_file(path: Path) -> dict[str, Any]:
             "a newer release of qnn-ising"
         )
     return dict(content)
+
+
+NEEDED = {
+    "comparison": ("datasets", "model", "options", "seeds", "cells", "summary", "environment"),
+    "training": ("solver", "seed", "status", "data", "model", "options"),
+}
+OF_A_CELL = ("data", "variant", "solver", "seed", "status")
+
+
+def _check(results: Mapping[str, Any]) -> None:
+    """Stumble here over what is missing, rather than in the middle of a page."""
+    for name in NEEDED[results["kind"]]:
+        results[name]
+    for cell in results.get("cells", ()):
+        for name in OF_A_CELL:
+            cell[name]
 
 
 def _of_folder(path: Path) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def markdown_table(table: Table) -> str:
     >>> print(markdown_table(Table("", ["solver", "loss"], [Row(["a|b", "2"])], wordy_end=False)))
     | solver | loss |
     | --- | ---: |
-    | a\\\\|b | 2 |
+    | a\\|b | 2 |
     """
     rule = ["---" if table.wordy(column) else "---:" for column in range(len(table.columns))]
     lines = [list(table.columns), *(_cells(row.cells) for row in table.rows)]

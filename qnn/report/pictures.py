@@ -13,6 +13,7 @@ from qnn.report import charts
 from qnn.report.charts import Curve, Look, Point
 from qnn.report.series import over_rounds, over_time, steps_of
 from qnn.report.view import Chart
+from qnn.report.words import listed
 
 KINDS = {
     "mean": "rows: averaged",
@@ -92,6 +93,9 @@ class Pictures:
         if not any(np.isfinite(times).any() for times in reached.values()):
             return []
         curves = {name: (looks[name], np.array(times)) for name, times in reached.items()}
+        never = [name for name, (_, times) in curves.items() if not np.isfinite(times).any()]
+        curves = {name: curve for name, curve in curves.items() if name not in never}
+        missing = f" Never there: {listed(never)}." if never else ""
         alone = sets[0] if len(sets) == 1 else None
         where = f"loss {alone.summary['target']:.4g}" if alone else "each data set's target"
         name = alone.name if alone else f"{len(sets)} data sets"
@@ -100,7 +104,8 @@ class Pictures:
                 self._name("target", alone),
                 f"Time to target, {name}",
                 f"Share of all runs whose training loss has come to {where} or less: the least "
-                "median of all solvers, chosen afterwards. Failed runs never reach it.",
+                "median of all solvers, chosen afterwards. A failed run never reaches it."
+                f"{missing}",
                 partial(charts.share_over_time, reached=curves),
             )
         ]

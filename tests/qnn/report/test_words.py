@@ -1,0 +1,167 @@
+"""The sentences follow from the figures, and claim no more than they."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from qnn.report import words
+from qnn.report.words import Conclusions
+from tests.qnn.report.results import comparison, large, of_cells, outcome, pairs_of
+
+
+def said(results: dict[str, Any]) -> tuple[str, str]:
+    found: Conclusions = words.of_comparison(results)
+    return " ".join(found.can), " ".join(found.cannot)
+
+
+def with_pairs(*pairs: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A comparison of three solvers with these tests."""
+    results = comparison({"qcgd": [5.0], "random": [6.0], "hedging": [7.0]}, **more)
+    return {**results, "summary": [{**results["summary"][0], "pairs": list(pairs)}]}
+
+
+def test_a_clear_winner_is_named_with_its_p_value() -> None:
+    results = with_pairs(
+        *pairs_of("qcgd", random=0.004, hedging=0.03),
+        *pairs_of("qcgd", "test_accuracy", random=0.02, hedging=-0.01),
+    )
+    can, cannot = said(results)
+    assert can == (
+        "qcgd has a lower training loss than random and hedging (adjusted p at most 0.03); a "
+        "higher test accuracy than random (adjusted p 0.02); a lower test accuracy than hedging "
+        "(adjusted p 0.01)."
+    )
+    assert "differs" not in cannot
+
+
+def test_what_is_not_significant_is_no_win_and_no_proof_of_equality() -> None:
+    can, cannot = said(with_pairs(*pairs_of("qcgd", random=0.02, hedging=0.05)))
+    assert can == "qcgd has a lower training loss than random (adjusted p 0.02)."
+    assert "Whether qcgd differs in training loss from hedging: what was measured" in cannot
+    assert "does not show that they are equal" in cannot
+
+
+def test_a_tie_is_nothing() -> None:
+    can, cannot = said(comparison({"qcgd": [5.0] * 10, "random": [5.0] * 10}))
+    assert can == "Nothing about which solver is better: the figures do not tell them apart."
+    assert "Whether qcgd differs in training loss from random: what was measured" in cannot
+
+
+def test_three_seeds_are_no_evidence_however_large_the_difference() -> None:
+    can, cannot = said(comparison({"qcgd": [1.0, 2.0, 4.0], "random": [90.0, 80.0, 85.0]}))
+    assert "lower" not in can
+    assert "too few seeds, for the least p that 3 of them can give is 0.25" in cannot
+    assert "medians alone are no evidence" in cannot
+
+
+def test_many_solvers_can_make_seeds_too_few() -> None:
+    clear = [
+        {**pair, "wins": 10, "losses": 0} for pair in pairs_of("qcgd", random=0.2, hedging=0.3)
+    ]
+    can, cannot = said(with_pairs(*clear))
+    assert "lower" not in can
+    assert "not even a lead on all 10 of them is significant among so many solvers" in cannot
+
+
+def test_a_pair_without_a_test_is_left_open() -> None:
+    can, cannot = said(with_pairs(*pairs_of("qcgd", random=None)))
+    assert "random" not in can
+    assert "from random: there are too few seeds that both have" in cannot
+
+
+def test_what_a_failed_solver_might_have_done_is_left_open() -> None:
+    losses = {"qcgd": [5.0] * 10, "random": [None, None, *[9.0] * 8]}
+    _, cannot = said(comparison(losses))
+    assert "How good random is in full: 2 of 10 runs failed (the oracle is not there)" in cannot
+    can, cannot = said(comparison({"qcgd": [5.0] * 10, "random": [None] * 10}))
+    assert "10 of 10 runs failed (the oracle is not there); it is in no test" in cannot
+    assert "random" not in can
+
+
+def test_only_what_is_proven_is_called_least() -> None:
+    cells = [outcome("iris", "exact", s, 4.0, status="optimal", lower_bound=4.0) for s in range(3)]
+    cells += [outcome("iris", "qcgd", s, 4.0 + s) for s in range(3)]
+    can, cannot = said(of_cells(cells))
+    assert "known in 3 of 3 draws of data: exact proved it" in can
+    assert "qcgd found a loss that is proven least in 1 of these 3" in can
+    assert "no solver proved a bound" not in cannot
+    _, cannot = said(comparison({"qcgd": [4.0] * 3, "random": [5.0] * 3}))
+    assert "How far any loss is from the least possible: no solver proved a bound." in cannot
+
+
+def test_runs_that_ended_early_are_counted() -> None:
+    cells = [outcome("iris", "qcgd", s, 4.0, status="time limit") for s in range(2)]
+    cells += [outcome("iris", "random", s, 5.0) for s in range(2)]
+    assert "2 of 2 runs ended early (time limit)" in said(of_cells(cells))[1]
+    limited = of_cells(cells, equal="seconds", options={"time_limit": 5.0})
+    assert "ended early" not in said(limited)[1]
+    assert "every solver had 5 seconds" in said(limited)[1]
+
+
+def test_hindsight_of_the_penalty_weight_is_told() -> None:
+    losses = {"qcgd": [5.0] * 3, "penalty 0.3": [6.0] * 3, "penalty 1": [7.0] * 3}
+    assert (
+        "How good penalty, best of 2 is in use: its weight is chosen afterwards"
+        in said(comparison(losses))[1]
+    )
+    assert "hindsight" not in said(comparison({"qcgd": [5.0], "penalty 1": [6.0]}))[1]
+
+
+@pytest.mark.parametrize(
+    ("workers", "expected"),
+    [(1, None), (4, "4 runs at a time"), (8, "8 runs shared 4 cores")],
+)
+def test_seconds_of_a_busy_machine(workers: int, expected: str | None) -> None:
+    cannot = said(comparison({"qcgd": [5.0], "random": [6.0]}, workers=workers))[1]
+    if expected is None:
+        assert "seconds:" not in cannot
+        assert "shared" not in cannot
+    else:
+        assert expected in cannot
+
+
+def test_solvers_without_an_oracle_had_no_part_in_its_budget() -> None:
+    _, cannot = said(comparison({"qcgd": [5.0], "annealing": [6.0]}))
+    assert "annealing asks no oracle and had a budget of its own" in cannot
+
+
+def test_an_interrupted_comparison_says_so() -> None:
+    results = comparison({"qcgd": [5.0], "random": [6.0]}, interrupted=True, planned=40)
+    assert "interrupted with 2 of 40 runs done" in said(results)[1]
+
+
+def test_many_data_sets_are_counted_not_listed() -> None:
+    can, cannot = said(large(data_sets=12, seeds=3))
+    assert len(can) + len(cannot) < 3000
+    assert "On all 12 data sets together, qcgd has a lower training loss than" in can
+    assert "with so few seeds no result could be significant there" in cannot
+    assert "its p values are too small" in cannot
+    can, cannot = said(large(data_sets=4, seeds=3))
+    assert "lower" not in can
+    assert "too few data sets, for the least p that 4 of them can give is 0.12" in cannot
+
+
+def test_a_win_on_many_data_sets_by_their_own_tests_is_counted() -> None:
+    parts = large(data_sets=4, seeds=1)
+    pairs = pairs_of("qcgd", random=0.01, hedging=0.2)
+    parts["summary"] = [{**part, "pairs": pairs} for part in parts["summary"]]
+    can, cannot = said(parts)
+    assert "qcgd has the least median training loss on 4 of 4 data sets" in can
+    assert "a significantly lower training loss in 4 of 8 pairs" in can
+    assert "on a data set by itself in 4 of 8 pairs" in cannot
+
+
+def test_a_training_run_claims_nothing_over_seeds() -> None:
+    run = {"status": "finished", "train_loss": 7.0, "test_accuracy": 0.6, "test_samples": 100}
+    found = words.of_training(run)
+    assert any("60.0% are classified correctly (about ± 9.6 points" in s for s in found.can)
+    assert any("no bound is proven" in s for s in found.cannot)
+    assert any("this is one run" in s for s in found.cannot)
+    proven = words.of_training({**run, "status": "optimal", "lower_bound": 7.0})
+    assert any("proven to be the least" in s for s in proven.can)
+    bounded = words.of_training({**run, "status": "time limit", "lower_bound": 5.0})
+    assert any("below 5: proven" in s for s in bounded.can)
+    assert any("between 5 and the 7" in s for s in bounded.cannot)
+    assert any("it ended early, time limit" in s for s in bounded.cannot)
