@@ -229,7 +229,8 @@ model_options = together(
         default="hinge",
         metavar="NAME",
         shell_complete=one_of(vocabulary.LOSSES),
-        help=f"Summed over the samples: {listed(vocabulary.LOSSES)}.",
+        help=f"Summed over the samples: {listed(vocabulary.LOSSES)}; hinge:MARGIN for another "
+        "margin than 1.",
     ),
     option(
         "--encoding",

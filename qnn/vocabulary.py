@@ -79,7 +79,7 @@ WEIGHTS: Mapping[str, str] = MappingProxyType(
 
 LOSSES: Mapping[str, str] = MappingProxyType(
     {
-        "hinge": "max(0, 1 - y out), summed over the samples",
+        "hinge": "max(0, 1 - y out); hinge:MARGIN has another number than 1",
         "zero-one": "1 for every sample that is wrong",
         "squared": "(y - out)^2",
         "logistic": "log(1 + exp(-y out)), by a few straight pieces",
