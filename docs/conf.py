@@ -85,7 +85,8 @@ def escape_bars(
 
 
 def setup(app: Sphinx) -> None:
-    """Hang the three into the build."""
+    """Hang these into the build."""
     app.connect("builder-inited", prepare)
+    app.connect("env-get-outdated", lambda *_: ["command-line"])  # it follows no file of its own
     app.connect("source-read", link_copies)
     app.connect("autodoc-process-docstring", escape_bars)
