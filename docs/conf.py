@@ -33,6 +33,8 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 
+smartquotes = False  # they make one dash of --json
+
 html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]
