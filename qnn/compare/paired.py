@@ -42,7 +42,7 @@ def paired(named: Mapping[str, Mapping[str, Series]]) -> list[dict[str, Any]]:
     ----------
     named : mapping
         Of every solver, of every measure, the values by seed.  The best has the least median
-        training loss; solvers without one are left out.
+        training loss, of those with at least half as many seeds as the most.
 
     Returns
     -------
@@ -62,9 +62,11 @@ def paired(named: Mapping[str, Mapping[str, Series]]) -> list[dict[str, Any]]:
     named = {name: own for name, own in named.items() if own.get("train_loss")}
     if not named:
         return []
-    medians = {name: np.median(list(own["train_loss"].values())) for name, own in named.items()}
+    most = max(len(own["train_loss"]) for own in named.values())
+    family = {name: own for name, own in named.items() if 2 * len(own["train_loss"]) >= most}
+    medians = {name: np.median(list(own["train_loss"].values())) for name, own in family.items()}
     first = min(medians, key=lambda name: float(medians[name]))
-    adjusted = _adjusted(named, first)
+    adjusted = _adjusted(family, first)
     return [
         {
             "first": first,
@@ -136,16 +138,11 @@ def smallest_p(seeds: int) -> float:
 
 
 def _adjusted(
-    named: Mapping[str, Mapping[str, Series]], first: str
+    family: Mapping[str, Mapping[str, Series]], first: str
 ) -> dict[tuple[str, str], float]:
-    """Adjusted p-values by name and measure, of the solvers that have all seeds.
-
-    Seeds are those of the solvers with at least half as many as the most.
-    """
-    most = max(len(own["train_loss"]) for own in named.values())
-    family = {name: own for name, own in named.items() if 2 * len(own["train_loss"]) >= most}
+    """Adjusted p-values by name and measure, on the seeds that all have."""
     seeds = sorted(set.intersection(*(set(own["train_loss"]) for own in family.values())))
-    if first not in family or len(family) < 2 or not seeds:
+    if len(family) < 2 or not seeds:
         return {}
     names = list(family)
     losses = _table(family, "train_loss", seeds)

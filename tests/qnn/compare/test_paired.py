@@ -1,0 +1,97 @@
+"""Paired tests: against scipy, and by simulation of solvers that are all alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import PermutationMethod, wilcoxon
+
+from qnn.compare.paired import paired, signed_rank, smallest_p
+
+
+def named(losses: np.ndarray, accuracies: np.ndarray | None = None) -> dict:
+    """Solvers a, b, ... from arrays of shape (seeds, solvers)."""
+    found = {}
+    for number, name in enumerate("abcdefgh"[: losses.shape[1]]):
+        found[name] = {"train_loss": dict(enumerate(losses[:, number].tolist()))}
+        if accuracies is not None:
+            found[name]["test_accuracy"] = dict(enumerate(accuracies[:, number].tolist()))
+    return found
+
+
+@pytest.mark.parametrize("seeds", [3, 6, 10, 60])
+def test_signed_rank_is_scipys(seeds: int) -> None:
+    differences = np.random.default_rng(seeds).normal(size=seeds)
+    assert signed_rank(differences) == pytest.approx(wilcoxon(differences).pvalue)
+
+
+def test_ties_and_zeros_are_exact() -> None:
+    differences = [2.0, -1.0, 0.0, 1.0, 4.0, 2.0, 3.0]
+    nonzero = np.array([d for d in differences if d])
+    exact = wilcoxon(nonzero, method=PermutationMethod(n_resamples=np.inf)).pvalue
+    assert signed_rank(differences) == pytest.approx(exact)
+
+    # and against every sign of the ranks, gone through by hand
+    ranks = np.array([3.5, 1.5, 1.5, 6.0, 3.5, 5.0])
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 6)).reshape(6, -1)
+    seen = abs((np.sign(nonzero) * ranks).sum())
+    assert exact == pytest.approx((np.abs(ranks @ signs) >= seen).mean())
+
+
+def test_two_solvers_need_no_adjustment() -> None:
+    rng = np.random.default_rng(5)
+    losses = rng.normal(size=(10, 2)) + np.array([0.0, 0.9])
+    (pair,) = paired(named(losses))
+    assert pair["p"] == wilcoxon(losses[:, 0], losses[:, 1]).pvalue
+    assert pair["p_adjusted"] == pytest.approx(pair["p"], abs=0.02)
+
+
+def test_what_a_pair_says() -> None:
+    losses = np.array([[1.0, 4.0], [2.0, 2.0], [3.0, 1.0], [1.0, 9.0]])
+    accuracies = np.array([[0.9, 0.8], [0.8, 0.8], [0.7, 0.9], [0.9, 0.5]])
+    loss, accuracy = paired(named(losses, accuracies))
+    assert (loss["first"], loss["second"]) == ("a", "b")
+    assert (loss["wins"], loss["ties"], loss["losses"]) == (2, 1, 1)
+    assert loss["median_difference"] == -1.5
+    assert (accuracy["wins"], accuracy["ties"], accuracy["losses"]) == (2, 1, 1)
+    assert accuracy["median_difference"] == pytest.approx(0.05)
+
+
+def test_few_seeds_cannot_say_much() -> None:
+    losses = np.array([[0.0, 10.0], [1.0, 12.0], [2.0, 15.0]])
+    (pair,) = paired(named(losses))
+    assert pair["p"] == pair["smallest_p"] == smallest_p(3) == 0.25
+    (pair,) = paired(named(losses[:1]))
+    assert pair["p"] == pair["smallest_p"] == 1.0
+
+
+def test_equal_solvers_are_equal() -> None:
+    (pair,) = paired(named(np.ones((5, 2))))
+    assert (pair["p"], pair["p_adjusted"], pair["ties"]) == (1.0, 1.0, 5)
+
+
+def test_seeds_that_are_missing() -> None:
+    given = named(np.arange(30.0).reshape(10, 3))
+    del given["b"]["train_loss"][4]
+    given["c"]["train_loss"] = {0: 2.0}
+    first, second = paired(given)
+    assert (first["second"], first["seeds"], second["seeds"]) == ("b", 9, 1)
+    assert second["p_adjusted"] is None  # one seed of ten
+    assert paired({}) == paired({"a": {"train_loss": {}}}) == []
+
+
+@pytest.mark.parametrize("solvers", [2, 8])
+def test_solvers_that_are_alike_are_rarely_told_apart(solvers: int) -> None:
+    """Of 100 comparisons of equals, each with its best chosen, some 5 % at most find a winner."""
+    rng = np.random.default_rng(3)
+    found = 0
+    for _ in range(100):
+        losses = rng.normal(size=(10, 1)) + rng.normal(size=(10, solvers))
+        found += any(pair["p_adjusted"] <= 0.05 for pair in paired(named(losses)))
+    assert found <= 10  # 5 expected at most; more than 10 in 1 % of all simulations
+
+
+def test_ten_seeds_and_eight_solvers_are_enough_for_a_clear_winner() -> None:
+    rng = np.random.default_rng(4)
+    losses = rng.normal(size=(10, 8)) + 6.0 * (np.arange(8) > 0)
+    assert all(pair["p_adjusted"] < 0.05 for pair in paired(named(losses)))
