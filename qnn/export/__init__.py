@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from qnn.export.c_source import write_c
+from qnn.export.forms import Exported, export, usual_sizes
 from qnn.export.onnx_graph import to_onnx, to_qonnx
 from qnn.export.packed import pack
 from qnn.export.packed_reader import Packed, unpack
 from qnn.export.trained import TrainedModel
 
-__all__ = ["TrainedModel", "pack", "unpack", "Packed", "to_onnx", "to_qonnx", "write_c"]
+__all__ = [
+    "Exported",
+    "export",
+    "usual_sizes",
+    "TrainedModel",
+    "pack",
+    "unpack",
+    "Packed",
+    "to_onnx",
+    "to_qonnx",
+    "write_c",
+]

@@ -25,7 +25,7 @@ A *lattice* says which integers come into a layer: low + 2^shift * q with 0 <= q
 
 =============== ==================================================================================
 i32             low
-u8              shift, 0 to 30
+u8              shift; shift + planes is at most 31
 u8              planes, 1 to 8; 0 for any 32-bit integers, low and shift being 0 then
 =============== ==================================================================================
 
@@ -162,7 +162,7 @@ def _extras(model: TrainedModel, raw: bool) -> tuple[int, bytes]:
 
 def _lattice(limits: Reach) -> bytes:
     """The lattice of a layer's inputs; that of all integers where there are too many planes."""
-    if limits.planes > MOST_PLANES:
+    if limits.planes > MOST_PLANES or limits.shift + limits.planes > 31:
         return struct.pack("<iBB", 0, 0, 0)
     return _packed("iBB", "an input", limits.low, limits.shift, limits.planes)
 

@@ -26,6 +26,8 @@ class Layer:
     signs : ndarray of int64, shape (bits,)
         What the sign of each bit adds to twice a weight; empty for a table.
     bias : ndarray of int64, shape (outputs,)
+    total : ndarray of int64, shape (outputs,)
+        Twice the sum of each row of weights.
     activation : int
         0 none, 1 sign, 2 pieces.
     pieces : list of ndarray of int64
@@ -37,15 +39,16 @@ class Layer:
     words: Array
     signs: Array
     bias: Array
+    total: Array
     activation: int
     pieces: list[Array]
 
     def __call__(self, a: Array) -> Array:
         """Integers (N, inputs) to integers (N, outputs)."""
         on_planes = self.lattice[2] > 0 and len(self.signs) > 0
-        z = (self.by_count(a) if on_planes else a @ self.weights.T) + self.bias
+        z = self.by_count(a) if on_planes else a @ self.weights.T + self.bias
         if self.activation == 1:
-            return np.where(z >= 0, 1, -1)
+            return np.where(z >= 0, np.int8(1), np.int8(-1))
         if self.activation == 2:
             piece = np.searchsorted(self.pieces[0], z, side="right")
             return np.asarray(self.pieces[1][piece] * z + self.pieces[2][piece])
@@ -54,18 +57,20 @@ class Layer:
     def by_count(self, a: Array) -> Array:
         """Sums of products, for two planes of signs: their number - 2 ones of the XOR."""
         low, shift, planes = self.lattice
-        above = (a - low) >> shift
-        if np.any((above << shift) + low != a) or np.any(above >> planes):
+        high, n = low + (((1 << planes) - 1) << shift), a.shape[1]
+        small, wrapped = (np.uint8, low % 256) if shift + planes <= 8 else (np.int64, low)
+        above = np.subtract(a, wrapped, dtype=small, casting="unsafe")
+        if a.size and (a.min() < low or a.max() > high or np.any(above & ((1 << shift) - 1))):
             raise ValueError(f"an input is not {low} + {1 << shift} q with 0 <= q < {1 << planes}")
-        middle = 2 * low + (((1 << planes) - 1) << shift)  # twice the lattice's
-        z = 2 * middle * self.weights.sum(axis=1) + np.zeros((len(a), 1), np.int64)
+        z = np.empty((len(a), len(self.bias)), np.int64)  # four times what it is to be
+        z[:] = 4 * self.bias + self.total * (low + high) + n * self.signs.sum() * (high - low)
         for k in range(planes):
-            inputs = _words(np.packbits((above >> k) & 1, axis=1, bitorder="little"))
+            inputs = _words(np.packbits(above & (1 << k + shift), axis=1, bitorder="little"))
             for words, sign in zip(self.words, self.signs, strict=True):
-                ones = np.zeros(z.shape, np.int32)
+                ones = np.zeros(z.shape, np.min_scalar_type(n))
                 for word, mine in zip(inputs, words, strict=True):
                     ones += np.bitwise_count(word[:, None] ^ mine)
-                z += (sign << (k + shift)) * (a.shape[1] - 2 * ones.astype(np.int64))
+                z -= (sign << k + shift + 1) * ones
         return z >> 2
 
 
@@ -99,7 +104,6 @@ class Packed:
         inputs = self.layers[0].weights.shape[1]
         if a.ndim != 2 or a.shape[1] != inputs or a.dtype.kind not in "iu":
             raise ValueError(f"expected integers of shape (N, {inputs})")
-        a = a.astype(np.int64)
         for layer in self.layers:
             a = layer(a)
         return a
@@ -199,12 +203,15 @@ class _File:
         bias = self.planes(thresholds, 1, outputs)
         words = np.stack([_words(plane) for plane in np.moveaxis(planes, 1, 0)])
         weights, bias = _decoded(levels, planes, width), _decoded(thresholds, bias, outputs)[0]
-        layer = Layer(lattice, weights, words, signs, unit * bias, activation, pieces)
+        total = 2 * weights.sum(axis=1)
+        layer = Layer(lattice, weights, words, signs, unit * bias, total, activation, pieces)
         return layer, values, scale
 
     def lattice(self) -> Lattice:
         low, shift, planes = self.one("i4"), self.one("u1"), self.one("u1")
-        _require(shift <= 30 and planes <= 8, f"a lattice of shift {shift} and {planes} planes")
+        _require(
+            planes <= 8 and shift + planes <= 31, f"a lattice of shift {shift} and {planes} planes"
+        )
         return low, shift, planes
 
     def code(self) -> tuple[Array, Array]:

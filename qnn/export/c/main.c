@@ -41,7 +41,7 @@ int main(void) {
     int32_t *inputs = error ? NULL : malloc(net.inputs * sizeof *inputs);
     float *raw = error ? NULL : malloc(net.inputs * sizeof *raw);
     int64_t *z = error ? NULL : malloc(net.outputs * sizeof *z);
-    uint64_t *work = error ? NULL : malloc(qnn_workspace(&net) * sizeof *work);
+    qnn_cell *work = error ? NULL : malloc(qnn_workspace(&net) * sizeof *work);
     unsigned long sample = 1;
     if (!inputs || !raw || !z || !work)
         fprintf(stderr, "the network cannot be used (error %d)\n", error);

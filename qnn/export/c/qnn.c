@@ -3,6 +3,9 @@
 #include "qnn.h"
 
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 enum { SCALE = 1, REGRESSION = 2, THRESHOLDS = 4, NAMES = 8 };
 enum { NO_CODE = 0, TERNARY = 9, TABLE = 10 };
@@ -66,7 +69,7 @@ static const uint8_t *take(cursor *file, uint64_t count) {
 
 static int read_lattice(cursor *file, qnn_lattice *lattice) {
     const uint8_t *p = take(file, 6);
-    if (!p || p[4] > 30 || p[5] > 8)
+    if (!p || p[5] > 8 || p[4] + p[5] > 31)
         return 0;
     lattice->low = i32_at(p);
     lattice->shift = p[4];
@@ -95,7 +98,8 @@ INLINE uint32_t bytes_of(uint32_t bits) { return (bits + 7) / 8; }
 
 /* Number of the level of a weight, from its bit in each plane. */
 INLINE uint32_t number_at(const qnn_code *code, uint32_t row, uint32_t column, uint32_t columns) {
-    uint32_t size = bytes_of(columns), number = 0;
+    const uint32_t size = bytes_of(columns);
+    uint32_t number = 0;
     const uint8_t *p = code->planes + (size_t)row * code->bits * size + column / 8;
     for (uint32_t b = 0; b < code->bits; b++, p += size)
         number |= (uint32_t)(*p >> column % 8 & 1) << b;
@@ -200,11 +204,10 @@ int qnn_open(qnn_network *net, const void *data, size_t size) {
     memset(net, 0, sizeof *net);
     if (size < 15 || memcmp(p, "QNNP\1", 5) != 0)
         return QNN_NO_FILE;
-    net->end = p + size - 4;
-    if (crc32_of(p, size - 4) != u32_at(net->end))
-        return QNN_CHECKSUM;
     file.at = p + 11;
-    file.end = net->end;
+    file.end = p + size - 4;
+    if (crc32_of(p, size - 4) != u32_at(file.end))
+        return QNN_CHECKSUM;
     net->flags = p[5];
     net->depth = p[6];
     net->inputs = u32_at(p + 7);
@@ -231,101 +234,124 @@ INLINE uint32_t ones_of(uint64_t x, int instruction) {
     return (uint32_t)(x * 0x0101010101010101u >> 56);
 }
 
-/* The last 1 to 7 bytes of a row as a word, read beyond the row if that is within the file. */
-INLINE uint64_t tail_at(const uint8_t *p, uint32_t count, const uint8_t *end) {
-    uint64_t word = 0;
-    if (end - p >= 8)
-        return u64_at(p) & (((uint64_t)1 << 8 * count) - 1);
-    while (count--)
-        word = word << 8 | p[count];
-    return word;
-}
-
-/* Ones of a row XOR a plane of inputs, or of the row alone. */
+/* Ones of a row XOR a plane of inputs.  The bytes of the last word that are before the row are
+ * other parts of the file, of which there are enough, and are shifted out. */
 INLINE uint32_t ones_of_row(const uint8_t *row, const uint64_t *plane, uint32_t size,
-                            const uint8_t *end, int instruction) {
-    uint32_t ones = 0, full = size / 8;
+                            int instruction) {
+    const uint32_t full = size / 8, cut = (64 - 8 * (size % 8)) & 63;
+    uint32_t ones = 0;
     for (uint32_t i = 0; i < full; i++)
-        ones += ones_of(u64_at(row + 8 * i) ^ (plane ? plane[i] : 0), instruction);
-    if (size % 8)
-        ones += ones_of(tail_at(row + 8 * full, size % 8, end) ^ (plane ? plane[full] : 0),
-                        instruction);
+        ones += ones_of(u64_at(row + 8 * i) ^ plane[i], instruction);
+    if (cut)
+        ones += ones_of(u64_at(row + size - 8) >> cut ^ plane[full], instruction);
     return ones;
 }
 
-/* Sums of products by counting: each pair of planes of signs adds n - 2 ones of their XOR. */
+/* Sums of products by counting: each pair of planes of signs adds n - 2 ones of their XOR.  The
+ * plane after those of the inputs is zero, which counts the ones of the row alone. */
 INLINE void count_with(const qnn_layer *layer, const uint64_t *planes, int64_t *z,
-                       const uint8_t *end, int instruction) {
-    const uint32_t n = layer->inputs, size = bytes_of(n), words = (size + 7) / 8;
+                       int instruction) {
+    const uint32_t n = layer->inputs, size = bytes_of(n), words = (n + 63) / 64;
+    const uint32_t bits = layer->weights.bits, outputs = layer->outputs;
+    const uint32_t first = layer->weights.kind != TERNARY; /* of twice the weight, by the lowest */
     const qnn_lattice at = layer->lattice;
-    const uint32_t bits = layer->weights.bits, ternary = layer->weights.kind == TERNARY;
     const uint64_t middle =
         2 * (uint64_t)(int64_t)at.low + ((((uint64_t)1 << at.planes) - 1) << at.shift);
     const uint8_t *row = layer->weights.planes;
-    for (uint32_t j = 0; j < layer->outputs; j++) {
+    if (bits == 1 && at.planes == 1 && middle == 0) { /* inputs are low and -low */
+        const int64_t scale = -(int64_t)at.low;
+        for (uint32_t j = 0; j < outputs; j++, row += size)
+            z[j] = scale * ((int64_t)n - 2 * (int64_t)ones_of_row(row, planes, size, instruction));
+        return;
+    }
+    for (uint32_t j = 0; j < outputs; j++) {
         uint64_t sum = 0;
         for (uint32_t b = 0; b < bits; b++, row += size) {
-            uint64_t part = 0;
+            uint64_t part = 0, ones;
             for (uint32_t k = 0; k < at.planes; k++) {
-                uint32_t ones = ones_of_row(row, planes + (size_t)k * words, size, end, instruction);
-                part += ((uint64_t)n - 2 * (uint64_t)ones) << (k + at.shift);
+                ones = ones_of_row(row, planes + (size_t)k * words, size, instruction);
+                part += (n - 2 * ones) << (k + at.shift);
             }
-            if (middle)
-                part += middle * (2 * (uint64_t)ones_of_row(row, NULL, size, end, instruction) - n);
-            sum += part << (ternary ? 0 : b + 1);
+            if (middle) {
+                ones = ones_of_row(row, planes + (size_t)at.planes * words, size, instruction);
+                part += middle * (2 * ones - n);
+            }
+            sum += part << (first ? b + 1 : 0);
         }
         z[j] = (int64_t)sum / 4;
     }
 }
 
 #if defined(__GNUC__) && defined(__x86_64__) && !defined(__POPCNT__)
-static __attribute__((target("popcnt"))) void count_by_instruction(
-    const qnn_layer *layer, const uint64_t *planes, int64_t *z, const uint8_t *end) {
-    count_with(layer, planes, z, end, 1);
+static __attribute__((target("popcnt"))) void count_by_instruction(const qnn_layer *layer,
+                                                                   const uint64_t *planes,
+                                                                   int64_t *z) {
+    count_with(layer, planes, z, 1);
 }
 
-static void count(const qnn_layer *layer, const uint64_t *planes, int64_t *z, const uint8_t *end) {
+static void count(const qnn_layer *layer, const uint64_t *planes, int64_t *z) {
     if (__builtin_cpu_supports("popcnt"))
-        count_by_instruction(layer, planes, z, end);
+        count_by_instruction(layer, planes, z);
     else
-        count_with(layer, planes, z, end, 0);
+        count_with(layer, planes, z, 0);
 }
 #elif defined(__POPCNT__) || defined(__aarch64__)
-static void count(const qnn_layer *layer, const uint64_t *planes, int64_t *z, const uint8_t *end) {
-    count_with(layer, planes, z, end, 1);
+static void count(const qnn_layer *layer, const uint64_t *planes, int64_t *z) {
+    count_with(layer, planes, z, 1);
 }
 #else
-static void count(const qnn_layer *layer, const uint64_t *planes, int64_t *z, const uint8_t *end) {
-    count_with(layer, planes, z, end, 0);
+static void count(const qnn_layer *layer, const uint64_t *planes, int64_t *z) {
+    count_with(layer, planes, z, 0);
 }
 #endif
 
-/* Inputs as bit planes; 0 if one is not on the lattice. */
-static int to_planes(const qnn_layer *layer, const int64_t *a, uint64_t *planes) {
-    const qnn_lattice at = layer->lattice;
-    const uint32_t words = (layer->inputs + 63) / 64;
-    const uint64_t low = (uint64_t)(int64_t)at.low;
-    const uint64_t outside = ~(((((uint64_t)1 << at.planes) - 1) << at.shift));
-    uint64_t wrong = 0;
-    for (uint32_t i = 0; i < layer->inputs; i++)
-        wrong |= ((uint64_t)a[i] - low) & outside;
-    for (uint32_t k = 0; k < at.planes; k++)
-        for (uint32_t w = 0; w < words; w++) {
-            const int64_t *from = a + 64 * (size_t)w;
-            const uint32_t rest = layer->inputs - 64 * w, most = rest < 64 ? rest : 64;
-            uint64_t word = 0;
-            for (uint32_t i = 0; i < most; i++)
-                word |= (((uint64_t)from[i] - low) >> (k + at.shift) & 1) << i;
-            planes[(size_t)k * words + w] = word;
+#if defined(__SSE2__)
+/* Inputs as bits in the planes, sixteen at a time, without the last n % 16; all bits seen. */
+static uint32_t sixteen_at_once(const int32_t *a, uint32_t n, qnn_lattice at, uint64_t *planes) {
+    const uint32_t words = (n + 63) / 64;
+    const __m128i low = _mm_set1_epi32(at.low);
+    __m128i seen = _mm_setzero_si128();
+    for (uint32_t i = 0; i + 16 <= n; i += 16) {
+        __m128i above[4];
+        for (uint32_t q = 0; q < 4; q++) {
+            above[q] = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(a + i + 4 * q)), low);
+            seen = _mm_or_si128(seen, above[q]);
         }
-    return wrong == 0;
+        for (uint32_t k = 0; k < at.planes; k++) { /* each bit to the top, where a mask is made */
+            const __m128i up = _mm_cvtsi32_si128((int)(31 - k - at.shift));
+            const __m128i first =
+                _mm_packs_epi32(_mm_sll_epi32(above[0], up), _mm_sll_epi32(above[1], up));
+            const __m128i second =
+                _mm_packs_epi32(_mm_sll_epi32(above[2], up), _mm_sll_epi32(above[3], up));
+            const int mask = _mm_movemask_epi8(_mm_packs_epi16(first, second));
+            planes[(size_t)k * words + i / 64] |= (uint64_t)(uint32_t)mask << i % 64;
+        }
+    }
+    seen = _mm_or_si128(seen, _mm_unpackhi_epi64(seen, seen));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_or_si128(seen, _mm_shuffle_epi32(seen, 1)));
+}
+#endif
+
+/* Inputs as bit planes, and a plane of zeros; 0 if one is not on the lattice. */
+static int to_planes(const qnn_layer *layer, const int32_t *a, uint64_t *planes) {
+    const qnn_lattice at = layer->lattice;
+    const uint32_t n = layer->inputs, words = (n + 63) / 64;
+    uint32_t seen = 0, i = 0;
+    memset(planes, 0, (at.planes + (size_t)1) * words * sizeof *planes);
+#if defined(__SSE2__)
+    seen = sixteen_at_once(a, n, at, planes);
+    i = n - n % 16;
+#endif
+    for (; i < n; i++) {
+        const uint32_t above = (uint32_t)a[i] - (uint32_t)at.low;
+        seen |= above;
+        for (uint32_t k = 0; k < at.planes; k++)
+            planes[(size_t)k * words + i / 64] |= (uint64_t)(above >> (k + at.shift) & 1) << i % 64;
+    }
+    return seen >> at.shift >> at.planes == 0 && (seen & ((1u << at.shift) - 1)) == 0;
 }
 
-static int64_t level_at(const qnn_code *code, uint32_t row, uint32_t column, uint32_t columns) {
-    uint32_t number;
-    if (code->kind == NO_CODE)
-        return 0;
-    number = number_at(code, row, column, columns);
+static int64_t level_of(const qnn_code *code, uint32_t number) {
     if (code->kind == TABLE)
         return i32_at(code->levels + 4 * (size_t)number);
     if (code->kind == TERNARY)
@@ -334,57 +360,92 @@ static int64_t level_at(const qnn_code *code, uint32_t row, uint32_t column, uin
 }
 
 /* Sums of products of any integers. */
-static void multiply(const qnn_layer *layer, const int64_t *a, int64_t *z) {
+static void multiply(const qnn_layer *layer, const int32_t *a, int64_t *z) {
+    const uint32_t n = layer->inputs;
     for (uint32_t j = 0; j < layer->outputs; j++) {
         uint64_t sum = 0;
-        for (uint32_t i = 0; i < layer->inputs; i++)
-            sum += (uint64_t)level_at(&layer->weights, j, i, layer->inputs) * (uint64_t)a[i];
+        for (uint32_t i = 0; i < n; i++)
+            sum += (uint64_t)level_of(&layer->weights, number_at(&layer->weights, j, i, n)) *
+                   (uint64_t)(int64_t)a[i];
         z[j] = (int64_t)sum;
     }
 }
 
-static int64_t activation(const qnn_layer *layer, int64_t z) {
+static void add_thresholds(const qnn_layer *layer, int64_t *z) {
+    const qnn_code *code = &layer->biases;
+    const uint32_t n = layer->outputs;
+    if (code->kind == 1)
+        for (uint32_t j = 0; j < n; j++)
+            z[j] += (int64_t)layer->unit * (2 * (code->planes[j / 8] >> j % 8 & 1) - 1);
+    else if (code->kind != NO_CODE)
+        for (uint32_t j = 0; j < n; j++)
+            z[j] = (int64_t)((uint64_t)z[j] +
+                             layer->unit * (uint64_t)level_of(code, number_at(code, 0, j, n)));
+}
+
+static int32_t piece_value(const qnn_layer *layer, int64_t z) {
     const uint32_t count = layer->pieces;
-    const uint8_t *slopes, *intercepts;
+    const uint8_t *slopes = layer->numbers + 4 * (size_t)(count - 1);
+    const uint8_t *intercepts = slopes + 4 * (size_t)count;
     uint32_t piece = 0;
-    if (layer->activation == SIGN)
-        return z >= 0 ? 1 : -1;
-    if (layer->activation == LAST)
-        return z;
     while (piece < count - 1 && z >= i32_at(layer->numbers + 4 * (size_t)piece))
         piece++;
-    slopes = layer->numbers + 4 * (size_t)(count - 1);
-    intercepts = slopes + 4 * (size_t)count;
-    return (int64_t)((uint64_t)(int64_t)i32_at(slopes + 4 * (size_t)piece) * (uint64_t)z +
+    return (int32_t)((uint64_t)(int64_t)i32_at(slopes + 4 * (size_t)piece) * (uint64_t)z +
                      (uint64_t)(int64_t)i32_at(intercepts + 4 * (size_t)piece));
 }
 
-size_t qnn_workspace(const qnn_network *net) {
-    return 2 * (size_t)net->widest + 8 * (((size_t)net->widest + 63) / 64);
+/* The signs of sums as the one plane of the next layer, and a plane of zeros. */
+static void signs_to_planes(const int64_t *z, uint32_t n, uint64_t *planes) {
+    const uint32_t words = (n + 63) / 64;
+    memset(planes + words, 0, words * sizeof *planes);
+    for (uint32_t w = 0; w < words; w++) {
+        uint64_t word = 0;
+        for (uint32_t i = n - 64 * w < 64 ? n - 64 * w : 64; i-- > 0;)
+            word = 2 * word + ((uint64_t)~z[64 * (size_t)w + i] >> 63);
+        planes[w] = word;
+    }
 }
 
-int qnn_outputs(const qnn_network *net, const int32_t *inputs, int64_t *z, uint64_t *work) {
-    int64_t *a = (int64_t *)work, *next = a + net->widest;
-    uint64_t *planes = work + 2 * (size_t)net->widest;
-    for (uint32_t i = 0; i < net->inputs; i++)
-        a[i] = inputs[i];
+static const int32_t *activate(const qnn_layer *layer, const int64_t *z, int32_t *a) {
+    if (layer->activation == SIGN)
+        for (uint32_t j = 0; j < layer->outputs; j++)
+            a[j] = 1 - 2 * (int32_t)((uint64_t)z[j] >> 63);
+    else
+        for (uint32_t j = 0; j < layer->outputs; j++)
+            a[j] = piece_value(layer, z[j]);
+    return a;
+}
+
+/* Whether a layer's sums are counted in bit planes, rather than multiplied. */
+static int counts(const qnn_layer *layer) {
+    return layer->lattice.planes && layer->weights.kind != TABLE;
+}
+
+size_t qnn_workspace(const qnn_network *net) {
+    return 2 * (size_t)net->widest + 9 * (((size_t)net->widest + 63) / 64);
+}
+
+int qnn_outputs(const qnn_network *net, const int32_t *inputs, int64_t *z, qnn_cell *work) {
+    int64_t *sums = &work[0].sum;
+    int32_t *values = &work[net->widest].value;
+    uint64_t *planes = &work[2 * (size_t)net->widest].word;
+    const int32_t *a = inputs; /* NULL once they are in planes */
     for (uint32_t number = 0; number < net->depth; number++) {
         const qnn_layer *layer = &net->layers[number];
-        int64_t *out = number + 1 < net->depth ? next : z;
-        if (layer->lattice.planes && layer->weights.kind != TABLE) {
-            if (!to_planes(layer, a, planes))
+        int64_t *out = layer->activation == LAST ? z : sums;
+        if (counts(layer)) {
+            if (a && !to_planes(layer, a, planes))
                 return QNN_RANGE;
-            count(layer, planes, out, net->end);
+            count(layer, planes, out);
         } else {
             multiply(layer, a, out);
         }
-        for (uint32_t j = 0; j < layer->outputs; j++)
-            out[j] = activation(
-                layer, (int64_t)((uint64_t)out[j] +
-                                 (uint64_t)layer->unit *
-                                     (uint64_t)level_at(&layer->biases, 0, j, layer->outputs)));
-        next = a;
-        a = out;
+        add_thresholds(layer, out);
+        a = NULL;
+        if (layer->activation == SIGN && counts(layer + 1))
+            signs_to_planes(out, layer->outputs, planes);
+        else if (layer->activation != LAST)
+            a = activate(layer, out, values);
     }
     return QNN_OK;
 }

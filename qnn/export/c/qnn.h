@@ -5,7 +5,7 @@
  *
  *     qnn_network net;
  *     if (qnn_open(&net, data, size) != QNN_OK) ...
- *     uint64_t *work = malloc(qnn_workspace(&net) * sizeof *work);
+ *     qnn_cell *work = malloc(qnn_workspace(&net) * sizeof *work);
  *     int64_t z[10];                                   one for each of net.outputs
  *     if (qnn_outputs(&net, inputs, z, work) == QNN_OK)
  *         label = qnn_label(&net, z);
@@ -49,18 +49,25 @@ typedef struct {
     uint32_t depth, inputs, outputs, widest, flags;
     double scale, shift;
     uint32_t thresholds, names_size;
-    const uint8_t *threshold, *names, *end;
+    const uint8_t *threshold, *names;
     qnn_layer layers[QNN_MOST_LAYERS];
 } qnn_network;
+
+/* A cell of the memory to work in. */
+typedef union {
+    int64_t sum;
+    uint64_t word;
+    int32_t value;
+} qnn_cell;
 
 /* Check a file and find its parts.  The bytes must stay as long as the network is used. */
 int qnn_open(qnn_network *net, const void *data, size_t size);
 
-/* Number of uint64_t that qnn_outputs needs to work in. */
+/* Number of cells that qnn_outputs needs to work in. */
 size_t qnn_workspace(const qnn_network *net);
 
 /* Integer outputs of one sample: net->inputs integers in, net->outputs integers out. */
-int qnn_outputs(const qnn_network *net, const int32_t *inputs, int64_t *z, uint64_t *work);
+int qnn_outputs(const qnn_network *net, const int32_t *inputs, int64_t *z, qnn_cell *work);
 
 /* Number of the class, from the outputs. */
 uint32_t qnn_label(const qnn_network *net, const int64_t *z);

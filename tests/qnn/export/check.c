@@ -33,7 +33,7 @@ static int check(const char *path) {
         char name[4096];
         FILE *out;
         int64_t *z = malloc(net.outputs * sizeof *z);
-        uint64_t *work = malloc(qnn_workspace(&net) * sizeof *work);
+        qnn_cell *work = malloc(qnn_workspace(&net) * sizeof *work);
         int32_t *x = malloc(net.inputs * sizeof *x);
         size_t row = net.inputs * sizeof *x;
         snprintf(name, sizeof name, "%s.z", path);

@@ -1,0 +1,113 @@
+"""Every form that a trained network can be written in, measured and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+
+from formulations.files import atomic_write
+from qnn.export.c_source import write_c
+from qnn.export.onnx_graph import to_onnx, to_qonnx
+from qnn.export.packed import pack
+from qnn.export.trained import TrainedModel
+from qnn.export.verify import check_onnx, check_packed
+
+Path = str | PathLike[str]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A network in one form.
+
+    Parameters
+    ----------
+    form : str
+    path : str or None
+        The file or the folder; None if none was written.
+    size : int
+        Bytes of the file; of a C program, of the array that holds the network.
+    checked : int or None
+        On how many random inputs it has given exactly the network's answers; None: not checked.
+    """
+
+    form: str
+    path: str | None
+    size: int
+    checked: int | None
+
+
+def export(
+    model: TrainedModel,
+    *,
+    packed: Path | None = None,
+    c: Path | None = None,
+    onnx: Path | None = None,
+    qonnx: Path | None = None,
+    raw: bool = False,
+) -> list[Exported]:
+    """Write a trained network in the forms asked for, each once it has been checked.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    packed, onnx, qonnx : path-like, optional
+        Files.
+    c : path-like, optional
+        Folder, made if there is none.
+    raw : bool
+        Whether inputs are raw numbers rather than the integers of the lattice.
+
+    Returns
+    -------
+    list of Exported
+        The packed form always, for its size; then what was asked for.
+
+    Raises
+    ------
+    MissingExtraError
+        For ONNX and QONNX without the extra ``onnx``.
+    InvalidInputError
+        If a form cannot hold the network.
+    FileAccessError
+        If a file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from formulations import Network
+    >>> from formulations.network import Weights
+    >>> net, weights = Network.dense([2, 1]), Weights((np.array([[1, -1]]),), (None,), ())
+    >>> export(TrainedModel(net, weights, span=(-1, 1, 2)))
+    [Exported(form='packed', path=None, size=29, checked=1000)]
+    """
+    data = pack(model, raw=raw)
+    found = [Exported("packed", _text(packed), len(data), check_packed(model, data, raw=raw))]
+    contents = {packed: data} if packed is not None else {}
+    if onnx is not None:
+        proto = to_onnx(model, raw=raw)
+        contents[onnx] = proto.SerializeToString()
+        checked = check_onnx(model, proto, raw=raw)
+        found.append(Exported("ONNX", _text(onnx), len(contents[onnx]), checked))
+    if qonnx is not None:
+        contents[qonnx] = to_qonnx(model, raw=raw).SerializeToString()
+        found.append(Exported("QONNX", _text(qonnx), len(contents[qonnx]), None))
+    for path, content in contents.items():
+        with atomic_write(path) as file:
+            file.write(content)
+    if c is not None:
+        write_c(model, c, raw=raw)
+        found.append(Exported("C", _text(c), len(data), found[0].checked))
+    return found
+
+
+def usual_sizes(model: TrainedModel) -> Iterator[Exported]:
+    """What weights and thresholds take in float32 and in int8."""
+    layers = model.network.layers
+    numbers = sum(layer.outputs * (layer.inputs + bool(layer.bias_code)) for layer in layers)
+    yield Exported("as float32", None, 4 * numbers, None)
+    yield Exported("as int8", None, numbers, None)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

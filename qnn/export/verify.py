@@ -1,0 +1,87 @@
+"""Whether an exported network computes what the network computes, on random inputs."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.errors import QnnError
+from qnn.export.packed import single_thresholds
+from qnn.export.packed_reader import unpack
+from qnn.export.trained import TrainedModel
+
+SAMPLES = 1000
+WIDE = 100
+"""Range of the inputs where nothing is known of them."""
+
+
+class ExportError(QnnError, RuntimeError):
+    """An exported network that does not compute what the network computes: a fault of ours."""
+
+
+def inputs_for(model: TrainedModel, *, raw: bool, seed: int = 0) -> npt.NDArray[Any]:
+    """Random inputs: integers of the lattice, or raw numbers at, just above and between thresholds.
+
+    Examples
+    --------
+    >>> from formulations import Network
+    >>> from formulations.network import Weights
+    >>> net, weights = Network.dense([2, 1]), Weights((np.array([[1, -1]]),), (None,), ())
+    >>> inputs_for(TrainedModel(net, weights, span=(-1, 1, 2)), raw=False).shape
+    (1000, 2)
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    shape = (SAMPLES, model.num_inputs)
+    if not raw:
+        low, high, step = model.span or (-WIDE, WIDE, 1)
+        return np.asarray(low + step * rng.integers(0, (high - low) // step + 1, shape))
+    rows = single_thresholds(model)
+    chosen = np.take_along_axis(rows, rng.integers(0, len(rows), shape), axis=0)
+    above = np.nextafter(chosen, np.float32(np.inf))
+    other = chosen + rng.normal(size=shape).astype(np.float32) * np.ptp(rows)
+    return np.asarray(np.choose(rng.integers(0, 3, shape), [chosen, above, other]))
+
+
+def check_packed(model: TrainedModel, data: bytes, *, raw: bool = False) -> int:
+    """Number of inputs on which a packed file has given the network's outputs exactly.
+
+    Raises
+    ------
+    ExportError
+        If there is one on which it does not.
+    """
+    X, packed = inputs_for(model, raw=raw), unpack(data)
+    inputs = model.on_lattice(X) if raw else X
+    same = not raw or np.array_equal(packed.on_lattice(X), inputs)
+    same = same and np.array_equal(packed.scores(inputs), model.scores(inputs))
+    return _counted("the packed file", same and _same_labels(model, inputs, packed.labels(inputs)))
+
+
+def check_onnx(model: TrainedModel, proto: Any, *, raw: bool = False) -> int | None:
+    """The same of an ONNX model by onnxruntime; None where that is not installed."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        return None
+    import onnxruntime
+
+    X = inputs_for(model, raw=raw)
+    inputs = model.on_lattice(X) if raw else X
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    scores, *label = session.run(None, {"inputs": X.astype(np.float32)})
+    same = np.array_equal(scores, model.scores(inputs))
+    return _counted("ONNX", same and (not label or _same_labels(model, inputs, label[0])))
+
+
+def _same_labels(model: TrainedModel, inputs: npt.NDArray[Any], labels: Any) -> bool:
+    return model.line is not None or np.array_equal(labels, model.labels(inputs))
+
+
+def _counted(what: str, same: bool) -> int:
+    if not same:
+        raise ExportError(
+            f"{what} does not compute what the network computes; nothing is written: please report "
+            "this with the network's file"
+        )
+    return SAMPLES
