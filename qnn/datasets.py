@@ -20,6 +20,9 @@ from qnn.sources import open_source
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+MOST_LEVELS = 1024
+"""Of an input: more than any model here has a use for."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -112,7 +115,7 @@ def load(
     """
     _require_integer("samples", samples, 2)
     _require_integer("inputs", inputs, 1)
-    _require_integer("levels", levels, 2)
+    _require_integer("levels", levels, 2, most=MOST_LEVELS)
     _require_integer("seed", seed, 0)
     source = open_source(spec, target=target, data_dir=data_dir)
     name, X, image_shape = source.name, source.X, source.image_shape
@@ -136,11 +139,13 @@ def load(
     return Dataset(name, *parts, classes, levels, thresholds)
 
 
-def _require_integer(name: str, value: int | None, least: int) -> None:
+def _require_integer(name: str, value: int | None, least: int, most: int | None = None) -> None:
     if value is None:
         return
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
         raise InvalidInputError(f"{name}={value!r}: expected an integer of at least {least}")
+    if most is not None and value > most:
+        raise InvalidInputError(f"{name}={value!r}: expected at most {most:,}")
 
 
 def encode_labels(source: Source) -> tuple[IntArray, tuple[str, ...]]:

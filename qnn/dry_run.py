@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qnn.help import option
-from qnn.options import DRY_RUN, together
+from qnn.options import DRY_RUN, at_least, together
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,7 @@ search_option = option(
     "--search",
     heading=DRY_RUN,
     type=float,
+    callback=at_least(0),
     metavar="SECONDS",
     help="Search for an embedding on each graph of a QPU for so long; 0: not at all.",
     otherwise=f"{PATIENCE:g} up to {SMALL} variables, else 0",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -83,6 +84,18 @@ def bias(text: str) -> bool | str:
 def parsed(read: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
     """A callback that turns an option's text into its value, with the toolkit's own errors."""
     return lambda context, parameter, value: read(value)
+
+
+def at_least(least: float, *, more: bool = False) -> Callable[..., Any]:
+    """A callback that refuses numbers below ``least``, or also ``least``, and what is no number."""
+
+    def check(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        if value is None or least < value < inf or (value == least and not more):
+            return value
+        bound = f"{'above' if more else 'of at least'} {least:g}"
+        raise InvalidInputError(f"{parameter.name}={value!r}: expected a number {bound}")
+
+    return check
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -271,6 +284,7 @@ timeout_option = option(
     "--oracle-timeout",
     heading=ORACLE,
     type=float,
+    callback=at_least(0, more=True),
     metavar="SECONDS",
     help="Give up a call that has not been answered in this time, and make it again, four times.",
 )
@@ -335,11 +349,19 @@ solver_options = together(
     timeout_option,
 )
 budget_options = together(
-    option("--budget-calls", heading=BUDGET, type=int, metavar="N", help="Most oracle calls."),
+    option(
+        "--budget-calls",
+        heading=BUDGET,
+        type=int,
+        callback=at_least(0),
+        metavar="N",
+        help="Most oracle calls.",
+    ),
     option(
         "--budget-seconds",
         heading=BUDGET,
         type=float,
+        callback=at_least(0),
         metavar="SECONDS",
         help="Most of the oracle's own time.",
     ),
@@ -347,6 +369,7 @@ budget_options = together(
         "--budget-charged",
         heading=BUDGET,
         type=float,
+        callback=at_least(0),
         metavar="SECONDS",
         help="Most that an account is charged.",
     ),
@@ -372,6 +395,7 @@ seed_option = option(
     heading=OUTPUT,
     type=int,
     default=0,
+    callback=at_least(0),
     metavar="N",
     help="Of every random choice: the same seed gives the same result.",
 )

@@ -96,6 +96,7 @@ ENCODINGS: Mapping[str, str] = MappingProxyType(
 
 TABLES: Mapping[str, str] = MappingProxyType(
     {
+        "baselines": "what a user would pick instead, in its own game",
         "explicit": "the explicit softmax solution, without iteration",
         "manifold": "the non-gradient manifold network",
         "rmda": "dual averaging, proximal gradients, sparsity by groups",

@@ -10,56 +10,108 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from formulations.errors import QnnError
-from qnn import options
+from qnn import options, vocabulary
 from qnn.commands import console
+from qnn.help import argument, command, folder, name_or_file, one_of, option, some_of
 
 if TYPE_CHECKING:
     from qnn.compare import Cell, Outcome
+
+COMPARED = "What is compared"
+
+REFERENCES = ("logistic-regression", "logistic-regression-grey", "logistic-regression-pixels")
+"""Names for completion, of :mod:`qnn.compare.references`."""
 
 WRITTEN_EVERY, SHARE = 10.0, 0.05
 """Least seconds between two writings of an unfinished results file, and their share of the time."""
 
 
-@click.command()
-@click.argument("words", metavar="DATA...", nargs=-1, required=True)
+@command(
+    examples="""
+    qnn compare breast_cancer --solvers qcgd,random,annealing --seeds 10
+    qnn compare digits:3,8 wine iris --samples 60 --hidden 4 \\
+        --solvers qcgd,penalty,annealing,logistic-regression \\
+        --keep runs --workers 2 --json results.json
+    qnn compare digits:pairs --inputs 16 --equal seconds --time-limit 10
+    qnn report results.json --html report.html
+    """
+)
+@argument(
+    "words",
+    metavar="DATA...",
+    nargs=-1,
+    required=True,
+    known={**options.KNOWN_DATA, "DATA:pairs": "Every pair of its classes, each a data set."},
+    shell_complete=name_or_file(vocabulary.DATA),
+)
 @options.reading_options
 @options.hidden_option
 @options.model_options
-@click.option(
+@option(
     "--solvers",
+    heading=COMPARED,
     default="qcgd,penalty,random,annealing,straight-through",
+    metavar="NAMES",
     callback=options.parsed(options.names),
-    show_default=True,
+    shell_complete=some_of([*vocabulary.SOLVERS, *REFERENCES]),
     help=f"Between commas: {options.SOLVER_NAMES}; logistic-regression, with real "
     "weights, on the same inputs; with -grey or -pixels after it, before they are put on levels or "
-    "pooled.",
+    "pooled.  qnn list solvers says what each does.",
 )
-@click.option("--seeds", type=int, default=3, show_default=True, help="How many, from --seed on.")
-@click.option(
-    "--penalties",
-    default="0.3,1,3,10",
-    show_default=True,
-    callback=options.parsed(options.numbers),
-    help="Weights that penalty tries.",
+@option(
+    "--seeds",
+    heading=COMPARED,
+    type=int,
+    default=3,
+    metavar="N",
+    help="How many, from --seed on; ten tell differences that three cannot.",
 )
-@click.option(
-    "--exact-limit", type=float, default=10.0, show_default=True, help="Seconds of exact."
-)
-@click.option(
+@option(
     "--equal",
+    heading=COMPARED,
     default="sweeps",
-    show_default=True,
+    metavar="WHAT",
+    shell_complete=one_of(["sweeps", "seconds"]),
     help="What all get the same of: sweeps of the oracle, or seconds, of --time-limit.",
 )
+@option(
+    "--penalties",
+    heading=COMPARED,
+    default="0.3,1,3,10",
+    metavar="WEIGHTS",
+    callback=options.parsed(options.numbers),
+    help="Those that penalty tries; the best counts, chosen afterwards for each seed.",
+)
+@option(
+    "--exact-limit",
+    heading=COMPARED,
+    type=float,
+    default=10.0,
+    metavar="SECONDS",
+    callback=options.at_least(0, more=True),
+    help="Time limit of exact.",
+)
 @options.solver_options
-@click.option(
-    "--workers", type=int, default=1, show_default=True, help="Processes that share the work."
+@options.seed_option
+@options.json_option
+@options.file_option(
+    "--report", "report_file", help="Write tables and every run to this Markdown file."
 )
-@click.option(
-    "--keep", metavar="FOLDER", help="Keep every finished run in this folder, and repeat none."
+@option(
+    "--keep",
+    heading=options.OUTPUT,
+    metavar="FOLDER",
+    shell_complete=folder,
+    help="Keep every finished run in this folder, and repeat none that is there.",
 )
-@click.option("--report", "report_file", help="Write tables and every run to this Markdown file.")
-@options.output_options
+@option(
+    "--workers",
+    heading=options.OUTPUT,
+    type=int,
+    default=1,
+    metavar="N",
+    help="Processes that share the work.",
+)
 def compare(
     words: tuple[str, ...],
     solvers: list[str],
@@ -74,11 +126,9 @@ def compare(
     json_file: str | None,
     **given: Any,
 ) -> None:
-    """Train with several solvers on each DATA, with one budget, over several seeds.
+    """Train with several solvers, on one budget, over several seeds.
 
     A seed draws the training part and starts the solver, so that all solvers see the same data.
-    DATA is a data set or a file, digits:3,8 with its classes, digits:pairs for all pairs of them.
-
     With --keep a comparison that was stopped goes on when it is called again, and a larger one
     takes from the folder what is there.
     """

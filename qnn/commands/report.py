@@ -5,26 +5,44 @@ from __future__ import annotations
 import click
 
 from formulations.errors import InvalidInputError
+from qnn import options
 from qnn.commands import console
+from qnn.help import argument, command, file
 
 
-@click.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--html", "html_file", help="Write one self-contained page to this HTML file.")
-@click.option("--markdown", "markdown_file", help="Write the report to this Markdown file.")
-@click.option(
-    "--json", "json_file", help="Write results and conclusions to this JSON file; - for stdout."
+@command(
+    examples="""
+    qnn report results.json
+    qnn report results.json --html report.html
+    qnn report runs run.json --markdown report.md --json report.json
+    """
 )
+@argument(
+    "runs",
+    metavar="RUN...",
+    nargs=-1,
+    required=True,
+    known={
+        "FILE.json": "Results of qnn compare --json or qnn train --json.",
+        "FOLDER": "A folder of qnn compare --keep, or of qnn train --checkpoint.",
+    },
+    shell_complete=file,
+)
+@options.file_option(
+    "--html", "html_file", help="Write one page that needs nothing else to this HTML file."
+)
+@options.file_option("--markdown", "markdown_file", help="Write the report to this Markdown file.")
+@options.json_option
 def report(
     runs: tuple[str, ...],
     html_file: str | None,
     markdown_file: str | None,
     json_file: str | None,
 ) -> None:
-    """Tell what RUN has shown, and what it has not: tables, charts, and plain words.
+    """Tell what runs have shown, and what they have not.
 
-    RUN is a JSON file of qnn compare or qnn train, a folder of qnn compare --keep, or a folder of
-    qnn train --checkpoint; several become one page.  Without a file the conclusions are printed.
+    Tables, charts, and a conclusion in plain words; several RUN become one page.  Without a file
+    the conclusions are printed.  Nothing here is random: there is no --seed.
     """
     from qnn import report as reports
     from qnn.output import write_text

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
-import click
-
-from qnn import options
+from qnn import options, vocabulary
 from qnn.commands import console
+from qnn.help import argument, command, folder, one_of, option
+
+WORK = "How much"
 
 
-@click.command()
-@click.argument("name")
-@click.option("--quick/--full", default=True, help="Two minutes at most, or the published size.")
-@click.option(
+@command(
+    examples="""
+    qnn reproduce svi
+    qnn reproduce explicit --data-dir ~/data --report explicit.md
+    qnn reproduce rmda --full --workers 2 --json rmda.json
+    """
+)
+@argument("name", known=vocabulary.TABLES, shell_complete=one_of(vocabulary.TABLES))
+@option(
+    "--quick/--full",
+    heading=WORK,
+    default=True,
+    show_default="quick",
+    help="Two minutes at most, or the published size, which may take hours.",
+)
+@option(
     "--data-dir",
     "data_dirs",
+    heading=WORK,
     multiple=True,
-    help="Folder of mnist and fashion; may be given more than once. Default: $QNN_DATA.",
+    metavar="FOLDER",
+    shell_complete=folder,
+    help="Where mnist and fashion are; may be given again.",
+    otherwise="$QNN_DATA",
 )
-@click.option("--workers", default=1, help="Processes that share the work.")
-@click.option("--report", "report_file", help="Write the tables to this Markdown file.")
+@option(
+    "--workers",
+    heading=WORK,
+    type=int,
+    default=1,
+    metavar="N",
+    help="Processes that share the work.",
+)
 @options.output_options
+@options.file_option("--report", "report_file", help="Write the tables to this Markdown file.")
 def reproduce(
     name: str,
     quick: bool,
@@ -29,8 +53,7 @@ def reproduce(
     seed: int,
     json_file: str | None,
 ) -> None:
-    """Find the published table NAME again: baselines, explicit, manifold, rmda
-    or svi.
+    """Find a published table again.
 
     Prints each published figure beside ours, and says where a comparison in the paper does not
     hold.  Ctrl-C ends it with the rows that are there.

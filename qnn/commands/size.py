@@ -54,6 +54,7 @@ RUN = "The run that is thought of"
     "--annealing-time",
     heading=RUN,
     type=float,
+    callback=options.at_least(0, more=True),
     metavar="TIME",
     help="Microseconds of a QPU's read.",
     otherwise="20",

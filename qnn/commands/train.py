@@ -72,6 +72,7 @@ RESUMABLE = ("interrupted", "oracle failed", "budget used up")
     heading=options.OUTPUT,
     type=float,
     default=10.0,
+    callback=options.at_least(0),
     metavar="SECONDS",
     help="Time between two checkpoints; 0: after every step.",
 )
