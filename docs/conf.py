@@ -51,8 +51,16 @@ napoleon_google_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 
-COPIED = ("CHANGELOG.md", "benchmarks/README.md", "benchmarks/results/*.md")
-"""Pages from outside of ``docs/``, into ``docs/copied/``."""
+COPIED = (
+    "CHANGELOG.md",
+    "benchmarks/README.md",
+    "benchmarks/results/*.md",
+    "examples/README.md",
+    "examples/*.py",
+)
+"""Pages and programs from outside of ``docs/``."""
+
+COPIES = HERE / "copied"
 
 
 def prepare(app: Sphinx) -> None:
@@ -60,23 +68,39 @@ def prepare(app: Sphinx) -> None:
     import drawing
 
     drawing.draw_all()
-    for pattern in COPIED:
-        for source in sorted(ROOT.glob(pattern)):
-            text = source.read_text()
-            if not text.startswith("# "):
-                text = f"# {source.stem.replace('_', ' ').capitalize()}\n\n{text}"
-            target = HERE / "copied" / source.relative_to(ROOT)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.exists() or target.read_text() != text:
-                target.write_text(text)
+    sources = [path for pattern in COPIED for path in sorted(ROOT.glob(pattern))]
+    pages = {COPIES / p.relative_to(ROOT).with_suffix(".md"): p for p in sources if p.is_file()}
+    for old in set(COPIES.rglob("*.md")) - set(pages):
+        old.unlink()
+    for page, source in pages.items():
+        text = copied(source)
+        if page.stem == "README":  # what lies beside it is below it in the contents
+            below = [p for p in pages if p.is_relative_to(page.parent) and p != page]
+            listed = "\n".join(str(p.relative_to(page.parent).with_suffix("")) for p in below)
+            text += f"\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        if not page.exists() or page.read_text() != text:
+            page.write_text(text)
+
+
+def copied(source: Path) -> str:
+    """A page from outside, or a program as a page, under a heading if it has none."""
+    text = source.read_text()
+    if source.suffix == ".py":
+        text = f"```python\n{text}```\n"
+    if not text.startswith("# "):
+        text = f"# {source.stem.replace('_', ' ').capitalize()}\n\n{text}"
+    return re.sub(r"\]\((\w+)\.py\)", r"](\1.md)", text)
 
 
 def link_copies(app: Sphinx, name: str, content: list[str]) -> None:
     """Links out of ``docs/`` to what has been copied go to the copies."""
     up = "../" * (name.count("/") + 1)
-    for pattern in COPIED:
-        outside = re.escape(f"]({up}") + "(" + re.escape(pattern).replace(r"\*", r"\w+") + ")"
-        content[0] = re.sub(outside, rf"]({up.removeprefix('../')}copied/\1", content[0])
+    for path in sorted(COPIES.rglob("*.md")):
+        outside = path.relative_to(COPIES).with_suffix("")
+        inside = f"]({up.removeprefix('../')}copied/{outside}.md"
+        for suffix in (".md", ".py"):
+            content[0] = content[0].replace(f"]({up}{outside}{suffix}", inside)
 
 
 def escape_bars(
