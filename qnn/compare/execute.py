@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from formulations.errors import QnnError
 from qnn.compare.cells import Cell, Outcome
 from qnn.compare.store import Store
+from qnn.output import plain
 from qnn.training import DataOptions, SolverOptions
 from solvers.executors import begin_worker, dismiss
 from solvers.options import check_whole
@@ -143,9 +144,10 @@ def _here(jobs: Sequence[Job]) -> Generator[tuple[int, Outcome]]:
 
 
 def _work(cell: Cell) -> Outcome:
-    """A cell on as many threads as it has."""
+    """A cell on as many threads as it has; its outcome as it would be read from a file."""
     with threadpool_limits(cell.options.threads):
-        return cell.run()
+        outcome: Outcome = plain(cell.run())
+    return outcome
 
 
 def _warming(jobs: Sequence[Job]) -> list[Cell]:
