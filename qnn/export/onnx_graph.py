@@ -160,12 +160,26 @@ class _Graph:
         return self.quant_of(code, constant) if self.quantized else constant
 
     def activation(self, z: str, spline: Spline, values: Reach) -> str:
-        """An activation: the sign, or the piece that holds z and its line."""
+        """An activation: the sign, or a line of each piece."""
         if _is_sign(spline):
             if self.quantized:
                 return self.add("BipolarQuant", z, self.constant(1), domain=QONNX_DOMAIN)
             positive = self.add("GreaterOrEqual", z, self.constant(0))
             return self.add("Where", positive, self.constant(1), self.constant(-1))
+        value = self.piece(z, spline) if spline.num_pieces > 1 else self.line(z, spline)
+        if not self.quantized:
+            return value
+        signed = values.low < 0
+        size = max(values.high, -values.low - 1) if signed else values.high
+        return self.quant(value, 1, 0, max(1, size.bit_length()) + signed, signed=signed)
+
+    def line(self, z: str, spline: Spline) -> str:
+        """An activation of one piece."""
+        scaled = self.add("Mul", z, self.constant(spline.slopes[0]))
+        return self.add("Add", scaled, self.constant(spline.intercepts[0]))
+
+    def piece(self, z: str, spline: Spline) -> str:
+        """The line of the piece that holds z: its number is how many breakpoints z has passed."""
         columns = self.add("Unsqueeze", z, self.constant([-1], np.int64))
         passed = self.add("GreaterOrEqual", columns, self.constant(spline.breakpoints))
         ones = self.add("Cast", passed, to=self.onnx.TensorProto.INT64)
@@ -174,11 +188,7 @@ class _Graph:
         if spline.order == 1:
             slope = self.add("Gather", self.constant(spline.slopes), piece)
             value = self.add("Add", self.add("Mul", slope, z), value)
-        if not self.quantized:
-            return value
-        signed = values.low < 0
-        size = max(values.high, -values.low - 1) if signed else values.high
-        return self.quant(value, 1, 0, max(1, size.bit_length()) + signed, signed=signed)
+        return value
 
     def label(self, z: str) -> None:
         """The class: of the largest output, or of the single one's sign."""

@@ -207,8 +207,6 @@ def _activation(spline: Spline, unit: int, values: Reach) -> bytes:
     if (spline.breakpoints.tolist(), *coefficients, unit) == ([0], [0.0, 0.0], [-1.0, 1.0], 1):
         return bytes([SIGN])
     whole = [int(c) for part in coefficients for c in part]
-    if whole != [c for part in coefficients for c in part]:
-        raise InvalidInputError("an activation is not on a lattice: its pieces must be integers")
     count = spline.num_pieces
     numbers = [*spline.breakpoints.tolist(), *whole]
     return (

@@ -76,8 +76,19 @@ def reaches(model: TrainedModel) -> list[Reach]:
                 "compute with 64 bits: name the range of the inputs, or take fewer levels"
             )
         if number < len(weights.splines):
+            _check_lattice(weights.splines[number], number + 1)
             low, high, shift = _values(weights.splines[number], found[-1].z_low, found[-1].z_high)
     return found
+
+
+def _check_lattice(spline: Spline, number: int) -> None:
+    """Refuse an activation whose values are no integers in its own units."""
+    for part in (spline.slopes, spline.intercepts):
+        if not np.array_equal(part, np.rint(part)):
+            raise InvalidInputError(
+                f"the activation of layer {number} is on no lattice: expected whole slopes and "
+                "intercepts, as every trained network has"
+            )
 
 
 def _values(spline: Spline, lo: int, hi: int) -> tuple[int, int, int]:
