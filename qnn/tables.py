@@ -1,4 +1,4 @@
-"""Results as people read them: tables for the terminal, a report in Markdown."""
+"""Results as people read them: tables for the terminal, and in Markdown."""
 
 from __future__ import annotations
 
@@ -163,68 +163,18 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
     Examples
     --------
-    >>> print(markdown_table(["a", "b"], [["1", "2"]]))
+    >>> print(markdown_table(["a", "b"], [["1|0", "2"]]))
     | a | b |
     | --- | --- |
-    | 1 | 2 |
+    | 1\\|0 | 2 |
     """
-    lines = [header, ["---"] * len(header), *rows]
+    written = [[" ".join(cell.split()).replace("|", r"\|") for cell in row] for row in rows]
+    lines = [header, ["---"] * len(header), *written]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def report(results: Mapping[str, Any]) -> str:
-    """A comparison as a page of Markdown: the summary, every run, and how it was made."""
-    environment = results["environment"]
-    packages = ", ".join(f"{k} {v}" for k, v in environment["packages"].items() if v)
-    runs = [
-        [
-            str(cell["key"]),
-            _number(cell.get("train_loss"), "{:g}"),
-            _number(cell.get("lower_bound"), "{:g}"),
-            _number(cell.get("train_accuracy"), "{:.3f}"),
-            _number(cell.get("test_accuracy"), "{:.3f}"),
-            _number(cell.get("oracle_sweeps"), "{:,}"),
-            _number(cell.get("seconds"), "{:.2f}"),
-            str(cell.get("error") or cell["status"]),
-        ]
-        for cell in results["cells"]
-    ]
-    run_header = [
-        "run",
-        "train loss",
-        "lower bound",
-        "train acc.",
-        "test acc.",
-        "oracle sweeps",
-        "seconds",
-        "status",
-    ]
-    parts = ["# Comparison"]
-    if results["interrupted"]:
-        parts.append(f"**Interrupted: {len(runs)} of {results['planned']} runs are here.**")
-    for summary in results["summary"]:
-        rows = [[cell.strip() for cell in row] for row in comparison_cells(summary["rows"])]
-        parts += [f"## {headline(results, summary['data'])}", markdown_table(COLUMNS, rows)]
-    parts += [
-        note(results),
-        "## Every run",
-        markdown_table(run_header, runs),
-        "## Made with",
-        f"Python {environment['python']}, {environment['system']}, "
-        f"{environment['cores']} cores, {environment['created']}; {packages}.",
-        *(f"Data: {_words(data)}." for data in results["datasets"]),
-        f"Model: {_words(results['model'])}.",
-        f"Solvers: {_words(results['options'])}.",
-    ]
-    return "\n\n".join(parts) + "\n"
 
 
 def _number(value: Any, form: str) -> str:
     return "-" if value is None else form.format(value)
-
-
-def _words(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in options.items() if value is not None)
 
 
 def record_table(title: str, record: Mapping[str, Any]) -> Table:

@@ -94,9 +94,7 @@ WRITTEN_EVERY, SHARE = 10.0, 0.05
 @options.solver_options
 @options.seed_option
 @options.json_option
-@options.file_option(
-    "--report", "report_file", help="Write tables and every run to this Markdown file."
-)
+@options.file_option("--report", "report_file", help="Write a report to this .html or .md file.")
 @option(
     "--keep",
     heading=options.OUTPUT,
@@ -133,11 +131,14 @@ def compare(
     takes from the folder what is there.
     """
     from qnn import compare as comparison
+    from qnn import report
     from qnn.compare.execute import available_cores
-    from qnn.output import plain, write_text
-    from qnn.tables import comparison_tables, report
+    from qnn.output import plain
+    from qnn.tables import comparison_tables
 
-    console.check_outputs(json_file, report_file)
+    console.check_outputs(json_file)
+    if report_file is not None:
+        report.check_place(report_file)
     if workers > available_cores():
         click.echo(
             f"qnn: warning: {workers} workers on {available_cores()} cores: times are longer than "
@@ -180,7 +181,7 @@ def compare(
     results = plain(comparison.results(cells, outcomes, interrupted=interrupted, **about))
     console.write_json(json_file, results)
     if report_file is not None:
-        write_text(report_file, report(results))
+        report.write(report_file, [results])
     if json_file != "-":
         shown = console.for_tables(json_file)
         for table in comparison_tables(results):

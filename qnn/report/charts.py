@@ -163,7 +163,7 @@ def by_data_set(
                 **_edge(look),
                 label=name,
             )
-        axes.set_yticks(places, rows)
+        axes.set_yticks(places, [shortened(row) for row in rows])
         axes.set_ylim(-0.7, len(rows) - 0.3)
         axes.set_xlabel("median test accuracy")
         axes.tick_params(axis="y", length=0)
@@ -269,6 +269,17 @@ def _apart(sizes: Array, logarithmic: bool, most: int = 6) -> Array:
         if scaled[i] - scaled[kept[-1]] >= least:
             kept.append(i)
     return sizes[kept]
+
+
+def shortened(name: str, most: int = 26) -> str:
+    """A name that fits beside an axis: the end of a long one tells most.
+
+    Examples
+    --------
+    >>> shortened("digits:3,8"), shortened("folder/of/mine/measurements.csv:3,8")
+    ('digits:3,8', '…f/mine/measurements.csv:3,8')
+    """
+    return name if len(name) <= most + 2 else f"…{name[-most - 1 :]}"
 
 
 def _size(look: Look) -> float:

@@ -10,7 +10,8 @@ from typing import Any
 from formulations.errors import InvalidInputError
 from qnn.output import COMPARISON_FORMAT, check_writable, environment, plain, write_text
 from qnn.report import comparison, training
-from qnn.report.view import Part, Section, Table
+from qnn.report.view import Part, Section
+from qnn.tables import markdown_table
 
 Results = Mapping[str, Any]
 
@@ -136,30 +137,9 @@ def _section(section: Section) -> list[str]:
     blocks += [f"{section.line}."] if section.line and not section.tables else []
     for table in section.tables:
         blocks += [f"### {table.title}"] if table.title else []
-        blocks += [markdown_table(table)]
+        blocks += [markdown_table(table.columns, [row.cells for row in table.rows])]
         blocks += [table.note] if table.note else []
     return blocks
-
-
-def markdown_table(table: Table) -> str:
-    """A table as Markdown.
-
-    Examples
-    --------
-    >>> from qnn.report.view import Row
-    >>> print(markdown_table(Table("", ["solver", "loss"], [Row(["a|b", "2"])], wordy_end=False)))
-    | solver | loss |
-    | --- | ---: |
-    | a\\|b | 2 |
-    """
-    rule = ["---" if table.wordy(column) else "---:" for column in range(len(table.columns))]
-    lines = [list(table.columns), *(_cells(row.cells) for row in table.rows)]
-    lines.insert(1, rule)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cells(cells: Sequence[str]) -> list[str]:
-    return [" ".join(cell.split()).replace("|", "\\|") for cell in cells]
 
 
 def _bullets(sentences: Sequence[str]) -> str:

@@ -15,7 +15,8 @@ import pytest
 from formulations.errors import InvalidInputError, MissingExtraError
 from qnn.compare import Cell, cells, plan, results, run
 from qnn.output import plain
-from qnn.tables import comparison_tables, report
+from qnn.report import markdown
+from qnn.tables import comparison_tables
 from qnn.training import DataOptions, ModelOptions, SolverOptions
 
 DATA = DataOptions("digits:3,8", samples=20, inputs=4)
@@ -85,7 +86,7 @@ def test_a_run_that_fails_is_reported_and_the_others_go_on(
     assert row["train_loss"] is None
     assert row["status"] == {"failed": 2}
     assert str(error) in row["errors"][0]
-    assert str(error) in report(page)
+    assert str(error) in markdown([page])
     assert comparison_tables(page)[0].row_count == 2
 
 
@@ -103,7 +104,7 @@ def test_interrupt_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     assert interrupted
     assert len(outcomes) == 1
     page = plain(results(planned, outcomes, interrupted=True))
-    assert "Interrupted: 1 of 2 runs" in report(page)
+    assert "Interrupted: 1 of 2 runs" in markdown([page])
     with pytest.raises(KeyboardInterrupt):
         run(planned[1:])
 

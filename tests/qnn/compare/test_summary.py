@@ -8,7 +8,7 @@ from rich.console import Console
 
 from qnn.compare import plan, results, summarize
 from qnn.output import plain
-from qnn.tables import comparison_tables, report
+from qnn.tables import comparison_tables
 from qnn.training import DataOptions, ModelOptions, SolverOptions
 
 
@@ -103,7 +103,7 @@ def test_bounds_are_shown_only_where_they_are_proven() -> None:
     page = page_of(
         [outcome("exact", 0, 2.0, lower_bound=0.0), outcome("qcgd", 0, 4.0, lower_bound=None)]
     )
-    text = report(page)
+    text = shown(page)
     assert "1 finished; bound 0" in text
     assert text.count("; bound") == 1
 
