@@ -122,7 +122,8 @@ def test_compare_writes_results_and_report(run: Run, tmp_path: Path) -> None:
     results = json.loads((tmp_path / "r.json").read_text())
     assert len(results["cells"]) == results["planned"] == 2 * (1 + 2 + 1)
     assert not results["interrupted"]
-    assert [row["name"] for row in results["summary"]] == [
+    (summary,) = results["summary"]
+    assert [row["name"] for row in summary["rows"]] == [
         "qcgd",
         "penalty, best of 2",
         "penalty 0.5",
@@ -130,7 +131,7 @@ def test_compare_writes_results_and_report(run: Run, tmp_path: Path) -> None:
         "annealing",
     ]
     report = (tmp_path / "r.md").read_text()
-    for row in results["summary"]:
+    for row in summary["rows"]:
         assert row["name"] in out
         assert row["name"] in report
 

@@ -17,7 +17,7 @@ from qnn.compare import Cell, cells, plan, results, run
 from qnn.output import plain
 from qnn.report import markdown
 from qnn.tables import comparison_tables
-from qnn.training import DataOptions, ModelOptions, SolverOptions
+from qnn.training import SOLVERS, DataOptions, ModelOptions, SolverOptions
 
 DATA = DataOptions("digits:3,8", samples=20, inputs=4)
 MODEL = ModelOptions(hidden=(2,))
@@ -181,3 +181,22 @@ def test_a_cell_that_kills_its_worker_is_a_failed_cell(monkeypatch: pytest.Monke
     outcomes, _ = run(planned, workers=2)
     assert [o["status"] == "failed" for o in outcomes] == [False, False, True, False]
     assert "died" in outcomes[2]["error"]
+
+
+def test_every_solver_ends_with_its_time() -> None:
+    options = replace(OPTIONS, time_limit=0.1)
+    names = [name for name in SOLVERS if name != "exact"]
+    planned = plan(
+        DataOptions("digits:3,8", samples=40, inputs=16),
+        ModelOptions(hidden=(4,)),
+        options,
+        solvers=names,
+        seeds=[0],
+        penalties=[1.0],
+        equal="seconds",
+    )
+    outcomes, _ = run(planned)
+    assert [o["solver"] for o in outcomes] == names
+    for outcome in outcomes:
+        assert outcome["status"] in {"time limit", "optimal", "finished"}, outcome
+        assert outcome["seconds"] < 10  # of 0.1 on an idle machine
