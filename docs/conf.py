@@ -7,14 +7,18 @@ pages too, copied in at each build.
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sphinx.util import logging
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -62,12 +66,18 @@ COPIED = (
 
 COPIES = HERE / "copied"
 
+DOCUMENTED = ("formulations", "solvers", "solvers.oracles", "qnn")
+"""Modules whose public names have to be in the pages of ``api/``."""
+
 
 def prepare(app: Sphinx) -> None:
     """Draw the figures and copy the pages, before any page is read."""
     import drawing
 
     drawing.draw_all()
+    for module in map(importlib.import_module, DOCUMENTED):
+        for name in module.__all__:  # some are imported when they are asked for
+            setattr(module, name, getattr(module, name))
     sources = [path for pattern in COPIED for path in sorted(ROOT.glob(pattern))]
     pages = {COPIES / p.relative_to(ROOT).with_suffix(".md"): p for p in sources if p.is_file()}
     for old in set(COPIES.rglob("*.md")) - set(pages):
@@ -87,7 +97,7 @@ def copied(source: Path) -> str:
     """A page from outside, or a program as a page, under a heading if it has none."""
     text = source.read_text()
     if source.suffix == ".py":
-        text = f"```python\n{text}```\n"
+        text = f"# `{source.name}`\n\n```python\n{text}```\n"
     if not text.startswith("# "):
         text = f"# {source.stem.replace('_', ' ').capitalize()}\n\n{text}"
     return re.sub(r"\]\((\w+)\.py\)", r"](\1.md)", text)
@@ -103,6 +113,14 @@ def link_copies(app: Sphinx, name: str, content: list[str]) -> None:
             content[0] = content[0].replace(f"]({up}{outside}{suffix}", inside)
 
 
+def check_names(app: Sphinx, env: BuildEnvironment) -> None:
+    """Warn of public names that no page has, which ends ``make docs``."""
+    found = {name.rpartition(".")[2] for name in env.domaindata["py"]["objects"]}
+    for module in DOCUMENTED:
+        for name in set(importlib.import_module(module).__all__) - found:
+            logging.getLogger(__name__).warning("%s.%s is on no page", module, name)
+
+
 def escape_bars(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
 ) -> None:
@@ -110,9 +128,16 @@ def escape_bars(
     lines[:] = [re.sub(r"\|(?=\S[^|]*\|)", r"\\|", line) for line in lines]
 
 
+def skip_routing(app: Sphinx, what: str, name: str, *about: Any) -> bool | None:
+    """Leave out the methods that scikit-learn puts into every estimator."""
+    return True if re.fullmatch("set_.*_request", name) else None
+
+
 def setup(app: Sphinx) -> None:
     """Hang these into the build."""
     app.connect("builder-inited", prepare)
     app.connect("env-get-outdated", lambda *_: ["command-line"])  # it follows no file of its own
     app.connect("source-read", link_copies)
+    app.connect("env-check-consistency", check_names)
     app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("autodoc-skip-member", skip_routing)

@@ -6,11 +6,13 @@ import re
 import shlex
 import sys
 import types
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from formulations.neurons import ENCODINGS
+from qnn import vocabulary
 from qnn.cli import cli
 
 ROOT = Path(__file__).parents[2]
@@ -93,3 +95,17 @@ def test_every_page_is_in_the_contents() -> None:
                 if line and not line.startswith(":"):
                     listed.add((page.parent / f"{line.split('<')[-1].rstrip('>')}.md").resolve())
     assert set(PAGES) <= listed
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("choose-a-solver.md", vocabulary.SOLVERS),
+        ("choose-an-oracle.md", vocabulary.ORACLES),
+        ("published-tables.md", vocabulary.TABLES),
+    ],
+    ids=["solvers", "oracles", "tables"],
+)
+def test_pages_have_every_name(page: str, names: Iterable[str]) -> None:
+    text = (DOCS / page).read_text()
+    assert [name for name in names if f"`{name}`" not in text] == []
