@@ -220,6 +220,22 @@ int qnn_open(qnn_network *net, const void *data, size_t size) {
 
 /* -- computing -------------------------------------------------------------------------------- */
 
+static int64_t level_of(const qnn_code *code, uint32_t number) {
+    if (code->kind == TABLE)
+        return i32_at(code->levels + 4 * (size_t)number);
+    if (code->kind == TERNARY)
+        return (int64_t)(number & 1) + (number >> 1) - 1;
+    return 2 * (int64_t)number - ((int64_t)1 << code->bits) + 1;
+}
+
+/* Every output with its threshold. */
+static void add_thresholds(const qnn_layer *layer, int64_t *z) {
+    const qnn_code *code = &layer->biases;
+    if (code->kind != NO_CODE)
+        for (uint32_t j = 0; j < layer->outputs; j++)
+            z[j] = (int64_t)((uint64_t)z[j] + layer->unit * (uint64_t)level_of(code, number_at(code, 0, j, layer->outputs)));
+}
+
 /* Ones of a word: by the processor's own instruction if it is told that there is one. */
 INLINE uint32_t ones_of(uint64_t x, int instruction) {
 #if defined(__GNUC__)
@@ -247,7 +263,7 @@ INLINE uint32_t ones_of_row(const uint8_t *row, const uint64_t *plane, uint32_t 
     return ones;
 }
 
-/* Sums of products by counting: each pair of planes of signs adds n - 2 ones of their XOR.  The
+/* Outputs by counting: each pair of planes of signs adds n - 2 ones of their XOR.  The
  * plane after those of the inputs is zero, which counts the ones of the row alone. */
 INLINE void count_with(const qnn_layer *layer, const uint64_t *planes, int64_t *z,
                        int instruction) {
@@ -258,10 +274,14 @@ INLINE void count_with(const qnn_layer *layer, const uint64_t *planes, int64_t *
     const uint64_t middle =
         2 * (uint64_t)(int64_t)at.low + ((((uint64_t)1 << at.planes) - 1) << at.shift);
     const uint8_t *row = layer->weights.planes;
-    if (bits == 1 && at.planes == 1 && middle == 0) { /* inputs are low and -low */
-        const int64_t scale = -(int64_t)at.low;
-        for (uint32_t j = 0; j < outputs; j++, row += size)
-            z[j] = scale * ((int64_t)n - 2 * (int64_t)ones_of_row(row, planes, size, instruction));
+    if (bits == 1 && at.planes == 1 && middle == 0 && layer->biases.kind <= 1) {
+        const int64_t scale = -(int64_t)at.low; /* inputs are low and -low */
+        const int64_t unit = layer->biases.kind ? (int64_t)layer->unit : 0;
+        const uint8_t *above = layer->biases.kind ? layer->biases.planes : row;
+        for (uint32_t j = 0; j < outputs; j++, row += size) {
+            const int64_t ones = ones_of_row(row, planes, size, instruction);
+            z[j] = scale * (n - 2 * ones) - unit + (2 * unit & -(int64_t)(above[j / 8] >> j % 8 & 1));
+        }
         return;
     }
     for (uint32_t j = 0; j < outputs; j++) {
@@ -280,6 +300,7 @@ INLINE void count_with(const qnn_layer *layer, const uint64_t *planes, int64_t *
         }
         z[j] = (int64_t)sum / 4;
     }
+    add_thresholds(layer, z);
 }
 
 #if defined(__GNUC__) && defined(__x86_64__) && !defined(__POPCNT__)
@@ -312,17 +333,16 @@ static uint32_t sixteen_at_once(const int32_t *a, uint32_t n, qnn_lattice at, ui
     const __m128i low = _mm_set1_epi32(at.low);
     __m128i seen = _mm_setzero_si128();
     for (uint32_t i = 0; i + 16 <= n; i += 16) {
-        __m128i above[4];
-        for (uint32_t q = 0; q < 4; q++) {
-            above[q] = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(a + i + 4 * q)), low);
-            seen = _mm_or_si128(seen, above[q]);
-        }
+        const __m128i *from = (const __m128i *)(a + i);
+        const __m128i p = _mm_sub_epi32(_mm_loadu_si128(from), low);
+        const __m128i q = _mm_sub_epi32(_mm_loadu_si128(from + 1), low);
+        const __m128i r = _mm_sub_epi32(_mm_loadu_si128(from + 2), low);
+        const __m128i s = _mm_sub_epi32(_mm_loadu_si128(from + 3), low);
+        seen = _mm_or_si128(seen, _mm_or_si128(_mm_or_si128(p, q), _mm_or_si128(r, s)));
         for (uint32_t k = 0; k < at.planes; k++) { /* each bit to the top, where a mask is made */
             const __m128i up = _mm_cvtsi32_si128((int)(31 - k - at.shift));
-            const __m128i first =
-                _mm_packs_epi32(_mm_sll_epi32(above[0], up), _mm_sll_epi32(above[1], up));
-            const __m128i second =
-                _mm_packs_epi32(_mm_sll_epi32(above[2], up), _mm_sll_epi32(above[3], up));
+            const __m128i first = _mm_packs_epi32(_mm_sll_epi32(p, up), _mm_sll_epi32(q, up));
+            const __m128i second = _mm_packs_epi32(_mm_sll_epi32(r, up), _mm_sll_epi32(s, up));
             const int mask = _mm_movemask_epi8(_mm_packs_epi16(first, second));
             planes[(size_t)k * words + i / 64] |= (uint64_t)(uint32_t)mask << i % 64;
         }
@@ -351,15 +371,7 @@ static int to_planes(const qnn_layer *layer, const int32_t *a, uint64_t *planes)
     return seen >> at.shift >> at.planes == 0 && (seen & ((1u << at.shift) - 1)) == 0;
 }
 
-static int64_t level_of(const qnn_code *code, uint32_t number) {
-    if (code->kind == TABLE)
-        return i32_at(code->levels + 4 * (size_t)number);
-    if (code->kind == TERNARY)
-        return (int64_t)(number & 1) + (number >> 1) - 1;
-    return 2 * (int64_t)number - ((int64_t)1 << code->bits) + 1;
-}
-
-/* Sums of products of any integers. */
+/* Outputs by products of any integers. */
 static void multiply(const qnn_layer *layer, const int32_t *a, int64_t *z) {
     const uint32_t n = layer->inputs;
     for (uint32_t j = 0; j < layer->outputs; j++) {
@@ -369,18 +381,7 @@ static void multiply(const qnn_layer *layer, const int32_t *a, int64_t *z) {
                    (uint64_t)(int64_t)a[i];
         z[j] = (int64_t)sum;
     }
-}
-
-static void add_thresholds(const qnn_layer *layer, int64_t *z) {
-    const qnn_code *code = &layer->biases;
-    const uint32_t n = layer->outputs;
-    if (code->kind == 1)
-        for (uint32_t j = 0; j < n; j++)
-            z[j] += (int64_t)layer->unit * (2 * (code->planes[j / 8] >> j % 8 & 1) - 1);
-    else if (code->kind != NO_CODE)
-        for (uint32_t j = 0; j < n; j++)
-            z[j] = (int64_t)((uint64_t)z[j] +
-                             layer->unit * (uint64_t)level_of(code, number_at(code, 0, j, n)));
+    add_thresholds(layer, z);
 }
 
 static int32_t piece_value(const qnn_layer *layer, int64_t z) {
@@ -440,7 +441,6 @@ int qnn_outputs(const qnn_network *net, const int32_t *inputs, int64_t *z, qnn_c
         } else {
             multiply(layer, a, out);
         }
-        add_thresholds(layer, out);
         a = NULL;
         if (layer->activation == SIGN && counts(layer + 1))
             signs_to_planes(out, layer->outputs, planes);
