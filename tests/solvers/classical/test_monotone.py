@@ -14,11 +14,14 @@ from formulations.errors import InvalidInputError
 from solvers import MonotoneVI
 from solvers.classical.level_fit import real_pre_activations
 from solvers.classical.real_network import (
+    Convolution,
+    GraphFilter,
     MeanSquare,
     Probit,
     RealLayer,
     RealNetwork,
     Relu,
+    Rule,
     SoftmaxCrossEntropy,
 )
 from solvers.classical.twin import Twin
@@ -87,6 +90,34 @@ def test_rules_on_two_moons() -> None:
         assert (network.layers[0].W == start).all() == (rule == "last")
     assert errors["gradient"] < 0.02
     assert max(errors.values()) < 0.15
+
+
+@pytest.mark.parametrize("rule", ["full", "small", "last"])
+@pytest.mark.parametrize("kind", ["graph", "convolution"])
+def test_graphs_and_images_are_learnt(kind: str, rule: Rule) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 200)
+    if kind == "graph":  # of four nodes, one of which tells
+        eta = GraphFilter.normalized(np.ones((4, 4)) - np.eye(4))
+        X = rng.normal(size=(200, 4, 2))
+        X[:, 0, 0] += np.where(y, 9.0, -9.0)
+        layers = [
+            RealLayer.drawn(rng, (8, 2), Relu(), eta),
+            RealLayer.drawn(rng, (2, 8), None, eta),
+        ]
+        Y = np.repeat(np.eye(2)[y][:, None], 4, axis=1)
+    else:  # a bar that lies or stands
+        X = 0.1 * rng.normal(size=(200, 5, 5, 1))
+        X[y == 0, 2, :, 0] += 1
+        X[y == 1, :, 2, 0] += 1
+        layers = [
+            RealLayer.drawn(rng, (4, 1, 3, 3), Relu(), Convolution(3)),
+            RealLayer.drawn(rng, (2, 4, 3, 3), None, Convolution(3)),
+        ]
+        Y = np.eye(2)[y][:, None, None]
+    network = RealNetwork(layers, SoftmaxCrossEntropy())
+    MonotoneVI(rule, rate=0.02, epochs=40, batch=20).fit(network, X, Y)
+    assert np.mean(network.predict(X).argmax(axis=-1) == Y.argmax(axis=-1)) > 0.95
 
 
 def test_frozen_gradients_of_cross_entropy_are_the_last_layer_s_operator() -> None:
