@@ -18,6 +18,9 @@ from formulations.errors import InvalidInputError, choose
 
 IntArray = npt.NDArray[np.int64]
 
+MOST = 1_000_000
+"""Largest level of a codebook."""
+
 
 @dataclass(frozen=True)
 class WeightCode:
@@ -167,6 +170,11 @@ def codebook(values: Sequence[float]) -> WeightCode:
         )
     denominator = lcm(*(f.denominator for f in fractions))
     levels = tuple(int(f * denominator) for f in sorted(fractions))
+    if max(map(abs, levels)) > MOST:
+        raise InvalidInputError(
+            f"codebook {list(values)!r}: expected values up to {MOST:,} times their common step; "
+            "round them first"
+        )
     name = "codebook:" + ",".join(f"{float(f):g}" for f in sorted(fractions))
     return WeightCode(name, levels, 0, 1.0 / denominator, one_hot=True)
 
@@ -188,7 +196,7 @@ def code(spec: str | WeightCode) -> WeightCode:
             return uniform(int(rest or 2))
         if name == "codebook":
             return codebook([float(v) for v in rest.split(",")])
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(

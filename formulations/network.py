@@ -27,6 +27,9 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BitArray = npt.NDArray[np.int8]
 
+WIDEST = 1_000_000
+"""Most units of a layer: everything is counted and built unit by unit."""
+
 
 @dataclass(frozen=True)
 class Activation:
@@ -239,6 +242,8 @@ class Network:
                 f"widths {widths!r}: expected two or more positive integers, "
                 "inputs first and outputs last, such as [16, 4, 1]"
             )
+        if max(widths) > WIDEST:
+            raise InvalidInputError(f"widths {widths!r}: expected at most {WIDEST:,} units a layer")
         for name, value in (("pieces", pieces), ("resolution", resolution), ("scale", scale)):
             if value is not None and (not isinstance(value, (int, np.integer)) or value < 1):
                 raise InvalidInputError(f"{name}={value!r}: expected a positive integer or None")

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = INTERRUPTED
     except BrokenPipeError:
         code = _silence_stdout()
-    except (QnnError, OSError) as error:
+    except (QnnError, OSError, MemoryError) as error:
         click.echo(f"qnn: error: {_one_line(error)}", err=True)
         failed = isinstance(error, OracleError) and not isinstance(error, InvalidInputError)
         code = ORACLE_FAILED if failed else BAD_INPUT
@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _one_line(error: Exception) -> str:
-    """The message of an error; for one of the operating system the file, the reason, the remedy."""
+    """The message of an error; of others than the toolkit's the reason and the remedy."""
+    if isinstance(error, MemoryError) and not isinstance(error, QnnError):
+        return f"not enough memory ({error}); take fewer inputs, hidden units or samples"
     if isinstance(error, OSError) and not isinstance(error, QnnError):
         where = f"{error.filename}: " if error.filename else ""
         reason = error.strerror or str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def open_source(
             raise InvalidInputError(
                 f"data {spec!r}: expected class names between the commas, such as digits:3,8"
             )
+    if not name:
+        raise InvalidInputError(f"data {spec!r}: no name; expected one such as digits or data.csv")
     if name in BUNDLED:
         source = _bundled(name)
     elif name in IMAGES:
@@ -59,9 +62,12 @@ def _bundled(name: str) -> Source:
 def _file(path: Path, target: str | None) -> Source:
     if not path.exists():
         known = ", ".join([*BUNDLED, *IMAGES])
+        beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = get_close_matches(path.name, beside, n=1)
+        hint = f".  Did you mean {str(path.with_name(near[0]))!r}?" if near else ""
         raise InvalidInputError(
             f"data file {str(path)!r} does not exist: give the path of a CSV, NPZ or IDX file, or "
-            f"one of {known}"
+            f"one of {known}{hint}"
         )
     name = path.name.removesuffix(".gz")
     if name.endswith(".csv"):

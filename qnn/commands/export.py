@@ -61,7 +61,7 @@ def export(
     span: str | None,
     json_file: str | None,
 ) -> None:
-    """Write the trained network of RUN in forms that other programs read, and say how large.
+    """Write a trained network in forms that other programs read.
 
     Each file computes exactly what the network computes; that is checked on 1,000 random inputs
     before it is written.  Without a form nothing is written, and the sizes are told.

@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from formulations.errors import OracleError
 from qnn import cli, training
-from qnn.options import SOLVER_NAMES
+from qnn.commands import console
 from qnn.training import DataOptions, ModelOptions, SolverOptions
+from solvers.oracles import Annealer
 
 QUICK = ["--inputs", "4", "--samples", "20", "--hidden", "2", "--iterations", "3"]
 QUICK += ["--reads", "2", "--sweeps", "20", "--flips", "500"]
@@ -150,15 +152,6 @@ def test_as_a_process_only_json_is_on_standard_output() -> None:
     assert set(PROMISED) <= json.loads(done.stdout).keys()
 
 
-def test_every_command_has_help_and_the_shared_options(run: Run) -> None:
-    for command in cli.cli.commands:
-        code, out, _ = run(command, "--help")
-        assert code == 0
-        assert "--json" in out
-        assert "--seed" in out or command == "resume"  # which goes on with the run's own
-    assert SOLVER_NAMES.split(", ") == list(training.SOLVERS)
-
-
 # -- what is refused: one line on standard error, exit code 2, nothing written ------------------
 
 
@@ -174,6 +167,21 @@ def test_every_command_has_help_and_the_shared_options(run: Run) -> None:
         (["train", "digits", "--inputs", "17"], "can be pooled to 1, 4, 16, 64"),
         (["train", "digits", "--levels", "one"], "levels 'one'"),
         (["train", "digits", "--levels", "1"], "levels=1"),
+        (["train", "digits", "--levels", "99999999999"], "at most 1,024"),
+        (["train", "digits", "--hidden", "99999999999"], "at most 1,000,000 units"),
+        (["train", "digits:3,8", "--weights", "codebook:1,1e30"], "times their common step"),
+        (["train", "digits:3,8", "--weights", "codebook:1,inf"], "expected uniform:BITS"),
+        (["train", "digits:3,8", "--checkpoint-every", "nan"], "checkpoint_every=nan"),
+        (["train", "digits:3,8", "--search", "-1"], "search=-1.0"),
+        (["train", "digits:3,8", "--oracle-timeout", "0"], "oracle_timeout=0.0"),
+        (["train", "digits:3,8", "--budget-calls", "-1"], "budget_calls=-1"),
+        (["train", "digits:3,8", "--budget-charged", "nan"], "budget_charged=nan"),
+        (["train", ""], "no name"),
+        (["train", ":3"], "no name"),
+        (["train", "."], "of no known kind"),
+        (["train", "digits:3,8", "--solver", ""], "unknown solver ''"),
+        (["train", "digits:3,8", "--hidden", ""], "widths ''"),
+        (["train", "digits:3,8", "--save", "."], "it is a folder"),
         (["train", "wine", "--levels", "keep"], "is not an integer"),
         (["train", "digits", "--seed", "-1"], "seed=-1"),
         (["train", "digits", "--hidden", "0"], "positive integers"),
@@ -208,6 +216,11 @@ def test_every_command_has_help_and_the_shared_options(run: Run) -> None:
         (["size", "16-x-1"], "'16-x-1'"),
         (["size", "16-4-1", "--samples", "0"], "samples=0"),
         (["size", "16-4-1", "--levels", "1"], "levels=1"),
+        (["size", "16-4-1", "--seed", "-1"], "seed=-1"),
+        (["size", "16-4-1", "--annealing-time", "inf"], "annealing_time=inf"),
+        (["size", "99999999-1"], "at most 1,000,000 units"),
+        (["solve", "."], "Is a directory"),
+        (["resume", "."], "holds no run"),
         (["size", "16-4-1", "--encoding", "two"], "unknown encoding 'two'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -310,6 +323,44 @@ def test_closed_pipe_is_quiet() -> None:
         done = qnn("size", "16-4-1", "--json", "-", stdout=closed)
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+# -- oracles that fail --------------------------------------------------------------------------
+
+
+def test_an_oracle_that_fails_leaves_what_there_was(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    sample = Annealer.sample
+
+    def fail(self: Annealer, *given: Any) -> Any:
+        calls.append(1)
+        if len(calls) == limit:
+            raise OracleError("the machine is on fire")
+        return sample(self, *given)
+
+    monkeypatch.setattr(Annealer, "sample", fail)
+    limit, options = 3, ["--solver", "qcgd-cold", "--json", "-"]
+    code, out, err = run("train", "digits:3,8", *QUICK, *options, "--iterations", 10)
+    assert code == console.ORACLE_FAILED
+    assert json.loads(out)["status"] == "oracle failed"
+    assert json.loads(out)["oracle_calls"] == 2
+    assert "the machine is on fire" in err
+    limit = len(calls) + 1
+    code, out, err = run("train", "digits:3,8", *QUICK, *options)
+    assert (code, out) == (console.ORACLE_FAILED, "")
+    assert "the machine is on fire" in err
+
+
+def test_no_memory_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: Any, **named: Any) -> None:
+        raise MemoryError("Unable to allocate 7 PiB")
+
+    monkeypatch.setattr(training, "train", fail)
+    code, _, err = run("train", "digits:3,8", *QUICK)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "not enough memory (Unable to allocate 7 PiB); take fewer" in err
 
 
 # -- Ctrl-C -------------------------------------------------------------------------------------
