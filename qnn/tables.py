@@ -131,8 +131,8 @@ def note(results: Mapping[str, Any]) -> str:
     budget = {
         "sweeps": "Each run with an oracle had the same number of reads x sweeps.",
         "seconds": (
-            f"Each run had {results['options']['time_limit'] or 0:g} s, unless it came to an end "
-            "of its own."
+            f"Each run had {results['options']['time_limit'] or 0:g} s: it may have come to an end "
+            "of its own, and it finished the step that it was at."
         ),
     }[results["equal"]]
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
@@ -35,7 +35,6 @@ TINY = SolverOptions(iterations=1, reads=1, sweeps=1, threads=1, flips=100, time
 def run(
     cells: Sequence[Cell],
     *,
-    done: Mapping[str, Outcome] | None = None,
     keep: str | Store | None = None,
     workers: int = 1,
     on_outcome: OnOutcome | None = None,
@@ -45,8 +44,6 @@ def run(
     Parameters
     ----------
     cells : sequence of Cell
-    done : mapping, optional
-        Outcomes by key that need not be computed again.
     keep : str or Store, optional
         Folder of finished cells: those in it are not run again, and every other one is written to
         it as soon as it is finished.
@@ -62,6 +59,16 @@ def run(
         For what would fail in every cell, before any work.
     KeyboardInterrupt
         If it comes before the first outcome.
+
+    Examples
+    --------
+    >>> from qnn.compare import plan
+    >>> from qnn.training import ModelOptions
+    >>> cells = plan(SMALL, ModelOptions(hidden=(2,)), TINY, solvers=["random", "annealing"],
+    ...              seeds=[0, 1], penalties=[1.0])
+    >>> outcomes, interrupted = run(cells)
+    >>> [outcome["seed"] for outcome in outcomes], interrupted
+    ([0, 0, 1, 1], False)
     """
     check_whole("workers", workers)
     _check(cells)
@@ -69,7 +76,7 @@ def run(
     outcomes: dict[int, Outcome] = {}
     interrupted = False
     try:
-        with closing(_outcomes(cells, done or {}, store, workers)) as arriving:
+        with closing(_outcomes(cells, store, workers)) as arriving:
             for number, outcome in arriving:
                 outcomes[number] = outcome
                 if on_outcome is not None:
@@ -108,12 +115,12 @@ def _check(cells: Sequence[Cell]) -> None:
 
 
 def _outcomes(
-    cells: Sequence[Cell], done: Mapping[str, Outcome], store: Store | None, workers: int
+    cells: Sequence[Cell], store: Store | None, workers: int
 ) -> Generator[tuple[int, Outcome]]:
     """Outcomes with their cells' numbers: what is there first, then what has to be computed."""
     todo = []
     for number, cell in enumerate(cells):
-        known = done.get(cell.key) or (store.get(cell) if store else None)
+        known = store.get(cell) if store else None
         if known is None:
             todo.append(number)
         else:

@@ -58,13 +58,6 @@ def test_an_outcome_has_the_course_of_the_run() -> None:
     assert outcome["bits_per_weight"] == 1.0
 
 
-def test_what_is_done_is_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    cells = cells_of("annealing")
-    outcomes, _ = run(cells)
-    monkeypatch.setattr(Cell, "run", lambda self: pytest.fail(f"{self.key} was run again"))
-    assert run(cells, done={o["key"]: o for o in outcomes})[0] == outcomes
-
-
 @pytest.mark.parametrize("error", [MissingExtraError("pip install it"), ValueError("a mistake")])
 def test_a_run_that_fails_is_reported_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, error: Exception
