@@ -21,7 +21,15 @@ import pytest
 from formulations import Network, TrainingProblem, archive
 from formulations.archive import read_archive, write_archive
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
-from solvers import PenaltyMethod
+from solvers import (
+    RMDA,
+    ExplicitSoftmax,
+    ManifoldNetwork,
+    MonotoneVI,
+    PenaltyMethod,
+    RealTraining,
+    Rounding,
+)
 from solvers.checkpoint import CHECKPOINT, FILE, Checkpoint, CheckpointWarning
 from solvers.classical.random_features import RandomFeatures
 from solvers.classical.straight_through import StraightThrough
@@ -42,6 +50,13 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "annealing": lambda **o: WeightAnnealing(flips=120, restarts=2, **o),
     "straight-through": lambda **o: StraightThrough(epochs=3, batch=5, **o),
     "random-features": lambda **o: RandomFeatures(draws=5, **o),
+    "rmda": lambda **o: RMDA(epochs=2, draws=3, **o),
+    "svi": lambda **o: MonotoneVI(epochs=2, draws=3, **o),
+    "manifold": lambda **o: ManifoldNetwork(epochs=1, draws=3, **o),
+    "explicit": lambda **o: ExplicitSoftmax(draws=3, **o),
+    "rounding": lambda **o: Rounding(
+        "qubo", weights=RealTraining(epochs=1), oracle=QUICK, draws=3, **o
+    ),
     "enumerated-blocks": lambda **o: LargeNeighborhoodSearch(rounds=2000, sizes=(2, 3), **o),
     "walks": lambda **o: LargeNeighborhoodSearch(rounds=2000, sizes=(2, 3), walks=3, **o),
     "restricted-by-oracle": lambda **o: LargeNeighborhoodSearch(
