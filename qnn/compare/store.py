@@ -63,6 +63,7 @@ class Store:
     def __init__(self, folder: str | PathLike[str]) -> None:
         self.folder = Path(folder)
         self._release = environment()["packages"]["qnn-ising"]
+        self._names: dict[Cell, str] = {}
         self._contents: dict[tuple[str, str | None, str | None], str] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -71,8 +72,11 @@ class Store:
 
     def name(self, cell: Cell) -> str:
         """The name of a cell's file."""
-        written = json.dumps(plain(self._determinants(cell)), sort_keys=True)
-        return f"{hashlib.sha256(written.encode()).hexdigest()[:24]}.json"
+        if cell not in self._names:
+            written = json.dumps(plain(self._determinants(cell)), sort_keys=True)
+            digest = hashlib.sha256(written.encode()).hexdigest()
+            self._names[cell] = f"{digest[:24]}.json"
+        return self._names[cell]
 
     def get(self, cell: Cell) -> Outcome | None:
         """The outcome of a cell that has been finished."""

@@ -136,10 +136,10 @@ def _others() -> Iterable[EntryPoint]:
 
 def _factory(name: str) -> Callable[..., Any]:
     """What makes the oracle of this name, loaded now."""
-    choose("oracle", name, names())
-    if name in OURS:
+    if name in OURS:  # then other packages need not be looked through
         entry = EntryPoint(name, OURS[name], GROUP)
     else:
+        choose("oracle", name, names())
         found = {entry.value: entry for entry in _others() if entry.name == name}
         if len(found) > 1:
             raise InvalidInputError(
