@@ -63,8 +63,9 @@ def export(
 ) -> None:
     """Write a trained network in forms that other programs read.
 
-    Each file computes exactly what the network computes; that is checked on 1,000 random inputs
-    before it is written.  Without a form nothing is written, and the sizes are told.
+    Each file computes exactly what the network computes; packed files, and ONNX where onnxruntime
+    is installed, are checked on 1,000 random inputs before they are written.  Without a form
+    nothing is written, and the sizes are told.
     """
     from dataclasses import replace
 
@@ -130,7 +131,7 @@ def _table(model: TrainedModel, sizes: list[Exported], raw: bool) -> Any:
     table = Table(title=title, caption=_takes(model, raw), title_justify="left")
     table.caption_justify = "left"
     table.add_column("form")
-    for column in ("bytes", "bits a weight", "of the bits", "checked on"):
+    for column in ("bytes", "bits a weight", "x bits alone", "checked on"):
         table.add_column(column, justify="right")
     table.add_column("file")
     table.add_row("bits alone", f"{claimed:,.1f}", f"{network.bits_per_weight:.3f}", "1.00", "", "")

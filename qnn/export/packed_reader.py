@@ -48,7 +48,7 @@ class Layer:
         on_planes = self.lattice[2] > 0 and len(self.signs) > 0
         z = self.by_count(a) if on_planes else a @ self.weights.T + self.bias
         if self.activation == 1:
-            return np.where(z >= 0, np.int8(1), np.int8(-1))
+            return np.asarray(np.int8(2) * (z >= 0) - np.int8(1))
         if self.activation == 2:
             piece = np.searchsorted(self.pieces[0], z, side="right")
             return np.asarray(self.pieces[1][piece] * z + self.pieces[2][piece])
