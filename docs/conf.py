@@ -99,7 +99,8 @@ def copied(source: Path) -> str:
     if source.suffix == ".py":
         text = f"# `{source.name}`\n\n```python\n{text}```\n"
     if not text.startswith("# "):
-        text = f"# {source.stem.replace('_', ' ').capitalize()}\n\n{text}"
+        words = source.stem.replace("_", " ").capitalize()
+        text = f"# {re.sub('Cqm|Qaplib', lambda word: word[0].upper(), words)}\n\n{text}"
     return re.sub(r"\]\((\w+)\.py\)", r"](\1.md)", text)
 
 
