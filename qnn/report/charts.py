@@ -243,6 +243,11 @@ def _side_by_side(axes: Any, points: Sequence[Point]) -> Array:
     low, high = sizes.min(), sizes.max()
     width = np.log(high / low) if axes.get_xscale() == "log" else (high - low) / high
     step = max(width, 0.3) * 0.03
+    margin = 9 * step
+    scaled = np.log(sizes) if axes.get_xscale() == "log" else sizes / high
+    gaps = np.diff(np.unique(scaled))
+    if len(gaps):  # those of one size stay nearer to one another than to the next
+        step = min(step, 0.6 * float(gaps.min()) / len(names))
     shift = np.zeros(len(points))
     for size in np.unique(sizes):
         here = [name for name in names if any(p.name == name and p.size == size for p in points)]
@@ -250,9 +255,9 @@ def _side_by_side(axes: Any, points: Sequence[Point]) -> Array:
             if point.size == size:
                 shift[i] = (here.index(point.name) - (len(here) - 1) / 2) * step
     if axes.get_xscale() == "log":
-        places, ends = sizes * np.exp(shift), (low * np.exp(-9 * step), high * np.exp(9 * step))
+        places, ends = sizes * np.exp(shift), (low * np.exp(-margin), high * np.exp(margin))
     else:
-        places, ends = sizes + high * shift, (low - 9 * high * step, high * (1 + 9 * step))
+        places, ends = sizes + high * shift, (low - high * margin, high * (1 + margin))
     axes.set_xlim(*ends)
     axes.set_xticks(_apart(np.unique(sizes), axes.get_xscale() == "log"))
     axes.xaxis.set_major_formatter(lambda value, place: f"{value:,.0f}")

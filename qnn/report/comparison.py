@@ -7,6 +7,9 @@ from typing import Any
 
 from qnn.report import text, words
 from qnn.report.charts import Look
+from qnn.report.costs import ledger
+from qnn.report.differences import TOO_FEW, decided, over_data_sets
+from qnn.report.language import counted, listed
 from qnn.report.made import made
 from qnn.report.pictures import DataSet, Pictures
 from qnn.report.view import Chart, Part, Row, Section, Table
@@ -28,8 +31,8 @@ def part(results: Results, prefix: str) -> Part:
     sections = []
     if many:
         sections.append(_overview(sets, pictures))
-    sections += [_data_set(one, pictures, results, len(sets)) for one in sets]
-    sections += [_ledger(results), _every_run(results), made(results)]
+    sections += [_data_set(one, pictures, len(sets)) for one in sets]
+    sections += [ledger(results["cells"]), _every_run(results), made(results)]
     return Part(
         title=_title(results, sets),
         line=_line(results, sets),
@@ -62,7 +65,7 @@ def _data_sets(results: Results) -> list[DataSet]:
 def _title(results: Results, sets: Sequence[DataSet]) -> str:
     solvers = len(dict.fromkeys(row["name"] for one in sets for row in one.rows))
     where = sets[0].name if len(sets) == 1 else f"{len(sets)} data sets"
-    return f"{words.counted(solvers, 'solver')} on {where}"
+    return f"{counted(solvers, 'solver')} on {where}"
 
 
 def _line(results: Results, sets: Sequence[DataSet]) -> str:
@@ -85,8 +88,8 @@ def _line(results: Results, sets: Sequence[DataSet]) -> str:
     if samples:
         said.append(f"{_range(samples, '{:,}')} training samples")
     said.append(f"{results['model']['loss']} loss")
-    said.append(words.counted(len(results["seeds"]), "seed"))
-    said.append(words.counted(len(results["cells"]), "run"))
+    said.append(counted(len(results["seeds"]), "seed"))
+    said.append(counted(len(results["cells"]), "run"))
     return ", ".join(said)
 
 
@@ -132,7 +135,8 @@ def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
             "weights have no loss on this scale.",
         ),
     ]
-    tables += _pairs(words.over_data_sets([one.summary for one in sets]), OVER_SETS)
+    if len(sets) > TOO_FEW:
+        tables += _pairs(over_data_sets([one.summary for one in sets]), OVER_SETS)
     charts = [*pictures.accuracy_by_data_set(), *pictures.accuracy_and_size(sets)]
     if len(sets) > CHARTED:
         charts += pictures.share_over_time(sets)
@@ -161,8 +165,8 @@ def _across(
     return Table(title, ["data set", *names], rows, note, wordy_end=False)
 
 
-def _data_set(one: DataSet, pictures: Pictures, results: Results, count: int) -> Section:
-    tables = [_figures(one, results), *_pairs(one.summary.get("pairs", ()), OVER_SEEDS)]
+def _data_set(one: DataSet, pictures: Pictures, count: int) -> Section:
+    tables = [_figures(one), *_pairs(one.summary.get("pairs", ()), OVER_SEEDS)]
     charts: list[Chart] = []
     if count <= CHARTED:
         charts = [
@@ -171,18 +175,16 @@ def _data_set(one: DataSet, pictures: Pictures, results: Results, count: int) ->
             *(pictures.accuracy_and_size([one]) if count == 1 else []),
             *pictures.rounds(one),
         ]
-    best = min(
-        (row for row in one.rows if row.get("train_loss")),
-        key=lambda row: row["train_loss"]["median"],
-        default=None,
-    )
+    medians = {row["name"]: row["train_loss"]["median"] for row in one.rows if row["train_loss"]}
     line = "no run found weights"
-    if best is not None:
-        line = f"least median training loss: {best['name']}, {best['train_loss']['median']:.4g}"
+    if medians:
+        least = min(medians.values())
+        leaders = [name for name, median in medians.items() if median == least]
+        line = f"least median training loss: {listed(leaders)}, {least:.4g}"
     return Section(one.name, line, tables, charts, folded=count > OPEN)
 
 
-def _figures(one: DataSet, results: Results) -> Table:
+def _figures(one: DataSet) -> Table:
     """Every solver on one data set."""
     traced = any(cell.get("trace") for cell in one.cells)
     medians = [row["train_loss"]["median"] for row in one.rows if row.get("train_loss")]
@@ -238,7 +240,7 @@ def _figures(one: DataSet, results: Results) -> Table:
         "proven bound",
         "status",
     ]
-    return _without_empty(Table("Every solver", columns, rows, note))
+    return Table("Every solver", columns, rows, note).without_empty()
 
 
 def _bound(row: Mapping[str, Any]) -> str:
@@ -246,24 +248,6 @@ def _bound(row: Mapping[str, Any]) -> str:
     if not bounds:
         return text.NONE
     return f"{_range(bounds, '{:.4g}')} ({len(bounds)} of {row['runs']})"
-
-
-def _without_empty(table: Table) -> Table:
-    """The same without columns of figures in which nothing is said."""
-    kept = [
-        column
-        for column in range(len(table.columns))
-        if table.wordy(column) or any(row.cells[column] != text.NONE for row in table.rows)
-    ]
-    rows = [
-        Row(
-            [row.cells[column] for column in kept],
-            tuple(kept.index(column) for column in row.best if column in kept),
-            row.minor,
-        )
-        for row in table.rows
-    ]
-    return Table(table.title, [table.columns[column] for column in kept], rows, table.note)
 
 
 OVER_SEEDS = (
@@ -300,7 +284,7 @@ def _pairs(pairs: Sequence[Mapping[str, Any]], about: tuple[str, str]) -> list[T
                     text.p_value(pair["p_adjusted"]),
                     text.p_value(pair["smallest_p"]),
                 ],
-                best=(5,) if words.decided(pair) else (),
+                best=(5,) if decided(pair) else (),
             )
         )
     if not rows:
@@ -318,70 +302,6 @@ def _pairs(pairs: Sequence[Mapping[str, Any]], about: tuple[str, str]) -> list[T
 
 
 # -- all runs -------------------------------------------------------------------------------------
-
-
-def _ledger(results: Results) -> Section:
-    """What the oracles were asked and what it cost, summed over the runs of each solver."""
-    rows = []
-    for name in dict.fromkeys(cell["variant"] for cell in results["cells"]):
-        own = [cell for cell in results["cells"] if cell["variant"] == name]
-        booked = [ledger_of(cell) for cell in own]
-        if not any(ledger.get("calls") for ledger in booked):
-            continue
-        total = {
-            item: sum(ledger.get(item) or 0 for ledger in booked)
-            for item in dict.fromkeys(item for ledger in booked for item in ledger)
-        }
-        rows.append(Row([name, *ledger_cells(total)]))
-    note = (
-        "Sums over all data sets and seeds. Oracle seconds are the oracles' own account; ours is "
-        "what the calls took beyond that on this machine; charged is what is billed, in seconds."
-    )
-    if not rows:
-        return Section("Ledger and cost", "no solver asked an oracle", folded=True)
-    table = Table("Oracle calls and their cost", ["solver", *LEDGER], rows, note, wordy_end=False)
-    return Section("Ledger and cost", tables=[_without_empty_figures(table)])
-
-
-LEDGER = [
-    "calls",
-    "reads",
-    "oracle seconds",
-    "sampling",
-    "programming",
-    "waiting",
-    "ours",
-    "charged",
-    "failures",
-    "retries",
-]
-
-
-def ledger_of(cell: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The ledger of a run, or what is left of it in results that have none."""
-    kept = ("calls", "seconds", "charged")
-    return cell.get("ledger") or {name: cell.get(f"oracle_{name}") or 0 for name in kept}
-
-
-def ledger_cells(ledger: Mapping[str, Any]) -> list[str]:
-    """A ledger as text, in the order of ``LEDGER``."""
-    counts = ("calls", "reads", "failures", "retries")
-    names = [name.removeprefix("oracle ") for name in LEDGER]
-    return [
-        text.whole(ledger.get(name)) if name in counts else text.seconds(ledger.get(name))
-        for name in names
-    ]
-
-
-def _without_empty_figures(table: Table) -> Table:
-    kept = [0] + [
-        column
-        for column in range(1, len(table.columns))
-        if any(row.cells[column] not in (text.NONE, "0.000") for row in table.rows)
-    ]
-    rows = [Row([row.cells[column] for column in kept]) for row in table.rows]
-    columns = [table.columns[column] for column in kept]
-    return Table(table.title, columns, rows, table.note, wordy_end=False)
 
 
 def _every_run(results: Results) -> Section:
@@ -414,4 +334,4 @@ def _every_run(results: Results) -> Section:
         "status",
     ]
     table = Table("", columns, rows, words=2 if many else 1)
-    return Section("Every run", words.counted(len(rows), "run"), tables=[table], folded=True)
+    return Section("Every run", counted(len(rows), "run"), tables=[table], folded=True)

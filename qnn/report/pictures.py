@@ -11,9 +11,9 @@ import numpy as np
 
 from qnn.report import charts
 from qnn.report.charts import Curve, Look, Point
+from qnn.report.language import listed
 from qnn.report.series import over_rounds, over_time, steps_of
 from qnn.report.view import Chart
-from qnn.report.words import listed
 
 KINDS = {
     "mean": "rows: averaged",

@@ -53,7 +53,10 @@ def quartiles(value: Mapping[str, float] | None, form: str = "{:.4g}") -> str:
     """
     if value is None:
         return NONE
-    low, median, high = (form.format(value[name]) for name in ("low", "median", "high"))
+    low, median, high = (
+        form.format(value[name]).replace("+0", "0", value[name] == 0)
+        for name in ("low", "median", "high")
+    )
     return median if low == high else f"{median} ({low} to {high})"
 
 

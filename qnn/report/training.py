@@ -8,7 +8,7 @@ from typing import Any
 
 from qnn.report import charts, text, words
 from qnn.report.charts import Curve, Look
-from qnn.report.comparison import LEDGER, ledger_cells, ledger_of
+from qnn.report.costs import ledger
 from qnn.report.made import made
 from qnn.report.pictures import of_history
 from qnn.report.series import over_rounds, over_time, steps_of
@@ -25,7 +25,7 @@ def part(results: Results, prefix: str) -> Part:
         conclusions=words.of_training(results),
         sections=[
             Section("Figures", tables=[_figures(results)], charts=_charts(results, prefix)),
-            _ledger(results),
+            ledger([{"variant": results["solver"], **results}]),
             made(results),
         ],
         warning=_warning(results),
@@ -99,19 +99,3 @@ def _charts(results: Results, prefix: str) -> list[Chart]:
             )
         )
     return [*found, *of_history(results["solver"], [history], f"{prefix}-own", where)]
-
-
-def _ledger(results: Results) -> Section:
-    ledger = ledger_of(results)
-    if not ledger.get("calls"):
-        return Section("Ledger and cost", "no oracle was asked", folded=True)
-    rows = [
-        Row([name, value])
-        for name, value in zip(LEDGER, ledger_cells(ledger), strict=True)
-        if value not in (text.NONE, "0.000")
-    ]
-    note = (
-        "Oracle seconds are the oracle's own account; ours is what the calls took beyond that on "
-        "this machine; charged is what is billed, in seconds."
-    )
-    return Section("Ledger and cost", tables=[Table("", ["", ""], rows, note, wordy_end=False)])

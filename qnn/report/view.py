@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from qnn.report.text import NONE
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,30 @@ class Table:
         [True, False, True]
         """
         return column < self.words or (self.wordy_end and column == len(self.columns) - 1)
+
+    def without_empty(self) -> Table:
+        """The same without columns of figures in which nothing is said.
+
+        Examples
+        --------
+        >>> table = Table("", ["solver", "loss", "bound"], [Row(["qcgd", "2", "-"], best=(1,))])
+        >>> replace(table, wordy_end=False).without_empty().columns
+        ['solver', 'loss']
+        """
+        kept = [
+            column
+            for column in range(len(self.columns))
+            if self.wordy(column) or any(row.cells[column] != NONE for row in self.rows)
+        ]
+        rows = [
+            Row(
+                [row.cells[column] for column in kept],
+                tuple(kept.index(column) for column in row.best if column in kept),
+                row.minor,
+            )
+            for row in self.rows
+        ]
+        return replace(self, columns=[self.columns[column] for column in kept], rows=rows)
 
 
 @dataclass(frozen=True)
