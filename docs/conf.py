@@ -36,6 +36,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_build"]
+highlight_language = "text"
 
 smartquotes = False  # they make one dash of --json
 
