@@ -54,7 +54,7 @@ SOLVERS: dict[str, Callable[[dict[str, Any]], Solver]] = {
     "restricted, explicit start": lambda b: LargeNeighborhoodSearch(
         start=ExplicitSoftmax(draws=3, seed=b["seed"]), **b
     ),
-    "QCGD": lambda b: QCGD(oracle=Annealer(reads=5, sweeps=20), iterations=FOREVER, **b),
+    "QCGD": lambda b: QCGD(oracle=Annealer(reads=5, sweeps=20), iterations=FOREVER, stop=None, **b),
     "penalty method": lambda b: PenaltyMethod(
         oracle=Annealer(reads=5, sweeps=20), iterations=FOREVER, **b
     ),

@@ -134,7 +134,11 @@ def repair_alone(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trac
     watch = Watch(model)
     started = time.process_time()
     QCGD(
-        oracle=FromNothing(budget.reads), iterations=budget.calls, seed=seed, callbacks=(watch,)
+        oracle=FromNothing(budget.reads),
+        iterations=budget.calls,
+        stop=None,
+        seed=seed,
+        callbacks=(watch,),
     ).sample_cqm(cqm)
     return watch.trace, time.process_time() - started, 0.0
 
@@ -178,9 +182,9 @@ def cp_sat(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trace, flo
 
 
 METHODS: dict[str, Method] = {
-    "QCGD": solver(QCGD),
-    "QCGD without repair": solver(QCGD, repair=False),
-    "QCGD without repair or warm starts": solver(QCGD, repair=False, fresh=1),
+    "QCGD": solver(QCGD, stop=None),
+    "QCGD without repair": solver(QCGD, stop=None, repair=False),
+    "QCGD without repair or warm starts": solver(QCGD, stop=None, repair=False, fresh=1),
     "repair of random states": repair_alone,
     "cqm_to_bqm": dimods_own,
     "CP-SAT": cp_sat,

@@ -68,7 +68,7 @@ def drawn(number: int) -> tuple[QCBO, float]:
 
 def descent(model: QCBO, least: float, oracle: Oracle, T: int, beta0: float) -> dict[str, Any]:
     """One run: errors of the averaged iterate after each t, and whether the optimum was met."""
-    solver = QCGD(oracle, iterations=T, beta0=beta0, fresh=1, repair=False, seed=0)
+    solver = QCGD(oracle, iterations=T, beta0=beta0, fresh=1, repair=False, stop=None)
     run, _ = solver._descend(ModelTarget(model), model)
     objective, mean = run.history["atom_objective"], 0.0
     errors = np.zeros(len(objective))

@@ -48,7 +48,7 @@ def qcgd(**options: Any) -> Method:
 
     def method(problem: TrainingProblem, seed: int) -> float:
         oracle = Annealer(READS, SWEEPS)
-        solver = QCGD(oracle=oracle, iterations=ITERATIONS, seed=seed, **options)
+        solver = QCGD(oracle=oracle, iterations=ITERATIONS, stop=None, seed=seed, **options)
         return solver.solve(problem).loss
 
     return method

@@ -9,14 +9,27 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.domains import domains
-from formulations.errors import InfeasibleModelError, InvalidInputError
-from formulations.passes import Chain, Integral, Inverse, Presolve, Rounded, SmallestIntegers
+from formulations.errors import InfeasibleModelError, InvalidInputError, choose
+from formulations.passes import (
+    Chain,
+    Integral,
+    Inverse,
+    OneHot,
+    Pass,
+    Presolve,
+    Rounded,
+    SmallestIntegers,
+)
 from formulations.qcbo import QCBO, BitArray, FloatArray
 from formulations.reading import Reading, read
 from formulations.readout import Bounds, check_usable
 
 if TYPE_CHECKING:
     import dimod
+
+
+ONE_HOT = ["keep", "eliminate"]
+"""What presolve does with one bit of one-hot rows, by default the first."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +67,22 @@ class Prepared:
     inverse: Inverse
 
     @classmethod
-    def of(cls, cqm: dimod.ConstrainedQuadraticModel, *, presolve: bool = True) -> Prepared:
+    def of(
+        cls,
+        cqm: dimod.ConstrainedQuadraticModel,
+        *,
+        presolve: bool = True,
+        one_hot: str = ONE_HOT[0],
+    ) -> Prepared:
         """Read ``cqm``, its rows as integers where they have a step, and presolve it.
+
+        Parameters
+        ----------
+        cqm : dimod.ConstrainedQuadraticModel
+        presolve : bool
+        one_hot : {"keep", "eliminate"}
+            Whether presolve also eliminates one bit of one-hot rows of three bits or more, see
+            :class:`~formulations.passes.OneHot`.
 
         Raises
         ------
@@ -64,6 +91,7 @@ class Prepared:
         InfeasibleModelError
             If it is proven that no assignment satisfies the rows.
         """
+        choose("one_hot", one_hot, ONE_HOT)
         check_usable(cqm)
         if not presolve:
             reading = read(cqm)
@@ -73,7 +101,7 @@ class Prepared:
             bounds = domains(cqm)
         except InfeasibleModelError as proof:
             raise cls._named(cqm) or proof from None
-        return cls._presolved(cqm, bounds)
+        return cls._presolved(cqm, bounds, one_hot)
 
     @classmethod
     def _named(cls, cqm: dimod.ConstrainedQuadraticModel) -> InfeasibleModelError | None:
@@ -87,11 +115,18 @@ class Prepared:
         return None
 
     @classmethod
-    def _presolved(cls, cqm: dimod.ConstrainedQuadraticModel, bounds: Bounds | None) -> Prepared:
+    def _presolved(
+        cls,
+        cqm: dimod.ConstrainedQuadraticModel,
+        bounds: Bounds | None,
+        one_hot: str = ONE_HOT[0],
+    ) -> Prepared:
         reading = read(cqm, bounds)
         whole = Integral(reading.tolerance)
-        steps = (whole, Presolve(), SmallestIntegers(), Presolve(), Rounded())
-        return cls(cqm, reading, *Chain(steps).apply(reading.model))
+        steps: list[Pass] = [whole, Presolve(), SmallestIntegers(), Presolve()]
+        if one_hot == "eliminate":
+            steps += [OneHot(), Presolve()]
+        return cls(cqm, reading, *Chain((*steps, Rounded())).apply(reading.model))
 
     def settled(self, x: npt.ArrayLike) -> BitArray:
         """Samples of ``model`` whose products and excess bits are what the other bits imply."""

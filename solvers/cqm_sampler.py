@@ -54,10 +54,12 @@ PROVEN = 1e-6
 """By so much a bound has to exceed every objective to prove that no feasible point exists."""
 
 
-def solve_cqm(cqm: dimod.ConstrainedQuadraticModel, descend: Descend) -> dimod.SampleSet:
+def solve_cqm(
+    cqm: dimod.ConstrainedQuadraticModel, descend: Descend, one_hot: str = "keep"
+) -> dimod.SampleSet:
     """The answer to ``cqm`` by a descent: see :meth:`solvers.qcgd.QCGD.sample_cqm`."""
     try:
-        prepared = Prepared.of(cqm)
+        prepared = Prepared.of(cqm, one_hot=one_hot)
     except InfeasibleModelError as error:
         return _proven_infeasible(cqm, str(error))
     if prepared.model.num_variables == 0:

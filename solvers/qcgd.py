@@ -23,9 +23,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from formulations.errors import InvalidInputError, choose
+from formulations.prepared import ONE_HOT
 from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.descent import ROWS, Descent
+from solvers.effort import Effort
 from solvers.options import check_count, check_whole
 from solvers.oracles import Annealer, Oracle
 from solvers.result import Callback, Result, Run, Status
@@ -95,6 +97,8 @@ class QCGD:
     slack : bool
         Whether inequalities get slack words, whose squared rows (ii) make the relaxation exact;
         without, their averaged residual is projected.
+    one_hot : {"keep", "eliminate"}
+        Whether presolve of a CQM eliminates one bit of one-hot rows of three bits or more.
     repair : bool
         Whether samples of a constrained model are repaired, see :mod:`solvers.repair`; weights need
         none.  ``info["oracle_best"]`` is what the oracle found by itself.
@@ -132,6 +136,7 @@ class QCGD:
     pool: int = 10
     fresh: int = 10
     slack: bool = True
+    one_hot: str = ONE_HOT[0]
     repair: bool = True
     stop: StopRule | None = field(default_factory=Standstill)
     encoding: str | None = None
@@ -155,6 +160,7 @@ class QCGD:
         elif self.iterations is not None:
             check_whole("iterations", self.iterations)
         choose("rows", self.rows, ROWS)
+        choose("one_hot", self.one_hot, ONE_HOT)
         for name in ("beta0", "dual_step"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < np.inf:
@@ -227,7 +233,7 @@ class QCGD:
         """
         from solvers.cqm_sampler import solve_cqm
 
-        return solve_cqm(cqm, self._descend)
+        return solve_cqm(cqm, self._descend, self.one_hot)
 
     @property
     def _rule(self) -> StopRule | None:
@@ -247,8 +253,11 @@ class QCGD:
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, subject),
             started=started,
-            oracle=self.oracle or fitted_annealer(model.num_variables),
+            oracle=self.oracle,
         )
+        if self.oracle is None:
+            run.oracle = annealer = fitted_annealer(model.num_variables)
+            search.effort = Effort(annealer)
         loop = Loop(descent, search)
         rule = self._rule
         with run.guarded():

@@ -34,7 +34,7 @@ class Status(Enum):
     INFEASIBLE = "infeasible"
     """It is proven that no assignment satisfies the model's rows."""
     FINISHED = "finished"
-    """All iterations ran; nothing is proven."""
+    """All iterations ran, or a rule expects no more of them; nothing is proven."""
     TIME_LIMIT = "time limit"
     """The time limit came first; the incumbent is returned."""
     CALL_LIMIT = "call limit"
@@ -307,6 +307,7 @@ class Run:
             "iteration": self.iteration,
             "seconds": self.seconds,
             "status": self.status.value if ended else None,
+            "reason": self.reason if ended else None,
             "incumbent": vars(self.incumbent),
             "ledger": vars(self.ledger),
             "budgets": [vars(budget.ledger) for budget in budgets(self.oracle)],
@@ -319,6 +320,7 @@ class Run:
         self.started = time.perf_counter() - saved["seconds"]
         if saved["status"] is not None:
             self.status, self.ended = Status(saved["status"]), saved["seconds"]
+            self.reason = saved.get("reason")
         self.incumbent = Incumbent(**saved["incumbent"])
         self.ledger = Ledger(**saved["ledger"])
         for budget, spent in zip(budgets(self.oracle), saved.get("budgets", ()), strict=False):

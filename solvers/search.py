@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from solvers.effort import Effort
 from solvers.lifting import Lifting
 from solvers.oracles import QUBO, Samples, WarmOracle
 from solvers.oracles.base import FloatArray
@@ -46,6 +47,8 @@ class Search:
         Makes better candidates of candidates.
     ceiling : float
         What no candidate that satisfies all rows is worth more than.
+    effort : Effort, optional
+        Decides the reads and sweeps of each call; None leaves the oracle as it is.
 
     Attributes
     ----------
@@ -67,7 +70,9 @@ class Search:
         fresh: int = 10,
         repair: Repair | None = None,
         ceiling: float = np.inf,
+        effort: Effort | None = None,
     ) -> None:
+        self.effort = effort
         self.target, self.repair, self.fresh, self.ceiling = target, repair, fresh, ceiling
         self.pool, self.oracle_best = Pool(pool), Incumbent()
         self.feasible_reads = self.reads = self.idle = self.stale = 0
@@ -92,7 +97,10 @@ class Search:
         """Call number t, from random states or from the pool."""
         call, draw = seed.spawn(2)
         warm = isinstance(run.oracle, WarmOracle) and len(self.pool.losses)
-        if not warm or (t - 1) % self.fresh == 0:
+        warm = bool(warm) and (t - 1) % self.fresh > 0
+        if self.effort is not None:
+            self.effort.begin(warm)
+        if not warm:
             return run.ask(qubo, call)
         reads = int(getattr(run.oracle, "reads", 1))
         starts = self.pool.draw(np.random.default_rng(draw), reads)
@@ -104,6 +112,8 @@ class Search:
         before, best = self.pool.losses, run.incumbent.loss
         self.oracle_best.offer(candidates, worth)
         run.incumbent.offer(candidates, worth)
+        if self.effort is not None:
+            self.effort.end(float(worth.min()))
         held = int(np.count_nonzero(worth <= self.ceiling))
         self.feasible_reads += held
         self.reads += len(worth)
@@ -139,6 +149,7 @@ class Search:
             "idle": self.idle,
             "stale": self.stale,
             "repair_seconds": self.repair_seconds,
+            "effort": self.effort and self.effort.snapshot(),
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -147,6 +158,8 @@ class Search:
         self.oracle_best = Incumbent(**snapshot["oracle_best"])
         for name in ("feasible_reads", "reads", "idle", "stale", "repair_seconds"):
             setattr(self, name, snapshot[name])
+        if self.effort is not None:
+            self.effort.restore(snapshot["effort"])
 
 
 class Multipliers(Protocol):

@@ -40,6 +40,7 @@ from solvers.neighborhood import LargeNeighborhoodSearch
 from solvers.oracles import Annealer
 from solvers.qcgd import QCGD
 from solvers.result import Progress, Result, Status
+from solvers.stopping import Standstill
 from solvers.weight_annealing import WeightAnnealing
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +64,8 @@ MAKERS: dict[str, Callable[..., Any]] = {
         rounds=8, oracle=QUICK, start=WeightAnnealing(flips=20), **o
     ),
     "qcgd": lambda **o: QCGD(QUICK, iterations=8, fresh=3, **o),
+    "qcgd-by-itself": lambda **o: QCGD(iterations=8, fresh=3, **o),
+    "qcgd-standstill": lambda **o: QCGD(QUICK, iterations=30, stop=Standstill(0.0, 3), **o),
     "penalty": lambda **o: PenaltyMethod(QUICK, iterations=5, **o),
     "hedging": lambda **o: ProgressiveHedging(block_size=5, rounds=6, restarts=2, fix_after=2, **o),
     "hedging-frank-wolfe": lambda **o: ProgressiveHedging(

@@ -1,0 +1,141 @@
+"""What QCGD's own choices do: when to stop, reads against sweeps, one-hot bits in presolve.
+
+    python benchmarks/qcgd_defaults.py [--qaplib DIR] [--seeds 3] [--only NAMES] [--json FILE]
+
+Every variant solves the same cases with the same seeds, at most 100 calls of the same number of
+proposed flips: digits 3 v 8 (16 inputs, 5 hidden units, 100 samples), QAPLIB's instances of 12 to
+16 places and the six families of cqm.py, the constrained models with and without repair.  Gaps are
+in percent of the best value that any variant found or that is known; of digits, the hinge loss.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cqm import LIBRARY, begins
+from cqm_families import FAMILIES, assignment
+from qcgd_tuning import two_levels
+
+from solvers import QCGD
+from solvers.oracles import Annealer
+from solvers.oracles.base import QUBO, BitArray, Samples
+from solvers.qcgd import fitted_annealer
+
+Figures = dict[str, Any]
+Solve = Callable[[QCGD], tuple[float, int]]
+"""The value that a solver finds, infinite if nothing feasible, and the calls that it took."""
+
+
+class Constant:
+    """The default oracle, its reads and sweeps the same in every call."""
+
+    def __init__(self) -> None:
+        self._annealer: Annealer | None = None
+        self.reads = 20
+
+    def _fitted(self, qubo: QUBO) -> Annealer:
+        if self._annealer is None:
+            self._annealer = fitted_annealer(qubo.num_variables)
+        return self._annealer
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        """Samples from random states."""
+        return self._fitted(qubo).sample(qubo, seed)
+
+    def sample_from(self, qubo: QUBO, states: BitArray, seed: np.random.SeedSequence) -> Samples:
+        """Samples from given states."""
+        return self._fitted(qubo).sample_from(qubo, states, seed)
+
+
+VARIANTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "default": dict,
+    "all 100 calls": lambda: {"stop": None},
+    "all 100 calls, constant split": lambda: {"stop": None, "oracle": Constant()},
+    "all 100 calls, one-hot bits eliminated": lambda: {"stop": None, "one_hot": "eliminate"},
+}
+
+
+def cases(folder: Path | None, seed: int) -> Iterator[tuple[str, str, Solve, bool, float]]:
+    """Family, name, what solves it, whether to repair, and the best known value."""
+    problem = two_levels(seed)
+
+    def train(solver: QCGD) -> tuple[float, int]:
+        result = solver.solve(problem)
+        return result.loss, result.ledger.calls
+
+    yield "digits", "digits", train, True, 0.0
+    models = {name: (FAMILIES[name](seed), np.inf, name) for name in FAMILIES}
+    for name in () if folder is None else LIBRARY:
+        models[name] = (*assignment(folder, name), "QAP")
+    for name, (cqm, best, family) in models.items():
+
+        def sample(solver: QCGD, cqm: Any = cqm) -> tuple[float, int]:
+            samples = solver.sample_cqm(cqm)
+            found = samples.info["infeasibility"] is None
+            return samples.first.energy if found else np.inf, samples.info["oracle_calls"]
+
+        for repair in (True, False):
+            yield family + ("" if repair else ", no repair"), name, sample, repair, best
+
+
+def measure(folder: Path | None, seeds: Sequence[int], only: str) -> list[Figures]:
+    """Every variant on every case."""
+    runs: list[Figures] = []
+    for seed in seeds:
+        for family, name, solve, repair, best in cases(folder, seed):
+            if not begins(family, only):
+                continue
+            here: list[Figures] = []
+            for variant, options in VARIANTS.items():
+                started = time.process_time()
+                value, calls = solve(QCGD(seed=seed, repair=repair, **options()))
+                seconds = time.process_time() - started
+                here.append(
+                    {"family": family, "name": name, "seed": seed, "variant": variant}
+                    | {"value": value, "calls": calls, "seconds": seconds}
+                )
+            best = min(best, *(run["value"] for run in here))
+            for run in here:
+                scale = 1.0 if family == "digits" else 100.0 / max(abs(best), 1e-9)
+                run["gap"] = scale * (run["value"] - best)
+            print(name, seed, [(run["value"], run["calls"]) for run in here], flush=True)
+            runs += here
+    return runs
+
+
+def table(runs: list[Figures]) -> str:
+    """Mean gap and mean calls of every variant on every family."""
+    families = list(dict.fromkeys(run["family"] for run in runs))
+    lines = ["| family | " + " | ".join(VARIANTS) + " |", "|" + " --- |" * (1 + len(VARIANTS))]
+    for family in families:
+        cells = [family]
+        for variant in VARIANTS:
+            here = [r for r in runs if (r["family"], r["variant"]) == (family, variant)]
+            gap, calls = (np.mean([run[name] for run in here]) for name in ("gap", "calls"))
+            cells.append(f"{gap:.2f} ({calls:.0f} calls)")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print the table, write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--qaplib", type=Path, help="folder with QAPLIB's .dat and .sln files")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", default="", help="families that begin so, comma-separated")
+    parser.add_argument("--json", type=Path, help="write all runs to this file")
+    asked = parser.parse_args()
+    runs = measure(asked.qaplib, range(asked.seeds), asked.only)
+    print(table(runs))
+    if asked.json is not None:
+        asked.json.write_text(json.dumps(runs, indent=1))
+
+
+if __name__ == "__main__":
+    main()
