@@ -229,7 +229,8 @@ def single_thresholds(model: TrainedModel) -> npt.NDArray[np.float32]:
             "the network has no thresholds of its inputs, which are whole numbers already: leave "
             "raw inputs out"
         )
-    single = model.thresholds.astype(np.float32)
+    with np.errstate(over="ignore"):  # to infinity, and from there to the largest number
+        single = model.thresholds.astype(np.float32)
     return np.where(single > model.thresholds, np.nextafter(single, np.float32(-np.inf)), single)
 
 

@@ -3,8 +3,14 @@
 #include "qnn.h"
 
 #include <string.h>
-#if defined(__SSE2__)
+
+/* -DQNN_PORTABLE leaves out what needs more than C99. */
+#if !defined(QNN_PORTABLE) && defined(__SSE2__)
+#define WITH_SSE2
 #include <emmintrin.h>
+#endif
+#if !defined(QNN_PORTABLE) && defined(__GNUC__)
+#define WITH_GNU
 #endif
 
 enum { SCALE = 1, REGRESSION = 2, THRESHOLDS = 4, NAMES = 8 };
@@ -12,7 +18,7 @@ enum { NO_CODE = 0, TERNARY = 9, TABLE = 10 };
 enum { LAST = 0, SIGN = 1, PIECES = 2 };
 #define MOST_WIDTH (1u << 24)
 
-#if defined(__GNUC__)
+#if defined(WITH_GNU)
 #define INLINE static inline __attribute__((always_inline))
 #else
 #define INLINE static inline
@@ -238,7 +244,7 @@ static void add_thresholds(const qnn_layer *layer, int64_t *z) {
 
 /* Ones of a word: by the processor's own instruction if it is told that there is one. */
 INLINE uint32_t ones_of(uint64_t x, int instruction) {
-#if defined(__GNUC__)
+#if defined(WITH_GNU)
     if (instruction)
         return (uint32_t)__builtin_popcountll(x);
 #else
@@ -303,7 +309,7 @@ INLINE void count_with(const qnn_layer *layer, const uint64_t *planes, int64_t *
     add_thresholds(layer, z);
 }
 
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(__POPCNT__)
+#if defined(WITH_GNU) && defined(__x86_64__) && !defined(__POPCNT__)
 static __attribute__((target("popcnt"))) void count_by_instruction(const qnn_layer *layer,
                                                                    const uint64_t *planes,
                                                                    int64_t *z) {
@@ -316,7 +322,7 @@ static void count(const qnn_layer *layer, const uint64_t *planes, int64_t *z) {
     else
         count_with(layer, planes, z, 0);
 }
-#elif defined(__POPCNT__) || defined(__aarch64__)
+#elif defined(WITH_GNU) && (defined(__POPCNT__) || defined(__aarch64__))
 static void count(const qnn_layer *layer, const uint64_t *planes, int64_t *z) {
     count_with(layer, planes, z, 1);
 }
@@ -326,7 +332,7 @@ static void count(const qnn_layer *layer, const uint64_t *planes, int64_t *z) {
 }
 #endif
 
-#if defined(__SSE2__)
+#if defined(WITH_SSE2)
 /* Inputs as bits in the planes, sixteen at a time, without the last n % 16; all bits seen. */
 static uint32_t sixteen_at_once(const int32_t *a, uint32_t n, qnn_lattice at, uint64_t *planes) {
     const uint32_t words = (n + 63) / 64;
@@ -358,7 +364,7 @@ static int to_planes(const qnn_layer *layer, const int32_t *a, uint64_t *planes)
     const uint32_t n = layer->inputs, words = (n + 63) / 64;
     uint32_t seen = 0, i = 0;
     memset(planes, 0, (at.planes + (size_t)1) * words * sizeof *planes);
-#if defined(__SSE2__)
+#if defined(WITH_SSE2)
     seen = sixteen_at_once(a, n, at, planes);
     i = n - n % 16;
 #endif

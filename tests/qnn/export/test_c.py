@@ -22,12 +22,12 @@ READER = Path(__file__).parents[3] / "qnn" / "export" / "c"
 pytestmark = pytest.mark.skipif(CC is None, reason="no C compiler (cc, gcc or clang) on PATH")
 
 
-@pytest.fixture(scope="module")
-def check(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[[], ["-DQNN_PORTABLE"]], ids=["", "portable"])
+def check(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The reader in a program that checks files, with sanitizers where the compiler has them."""
     program = tmp_path_factory.mktemp("check") / "check"
     sources = [READER / "qnn.c", Path(__file__).with_name("check.c")]
-    command = [CC, *STRICT, "-I", READER, *sources, "-o", program]
+    command = [CC, *STRICT, *request.param, "-I", READER, *sources, "-o", program]
     if subprocess.run([*command, *SANITIZE], capture_output=True).returncode:
         subprocess.run(command, check=True)
     return program

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from formulations.errors import InvalidInputError
+from formulations.errors import InvalidInputError, MissingExtraError
 from qnn.export import to_onnx, to_qonnx
 from qnn.export.onnx_graph import IR_VERSION
+from qnn.export.verify import inputs_for
 from tests.qnn.export.networks import KINDS, random_inputs, random_model
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
@@ -57,3 +61,25 @@ def test_qonnx_is_exact(activation: str, weights: str, bias: bool | str) -> None
         scores, label = by_qonnx(to_qonnx(model), X)
         assert np.array_equal(scores, model.network.forward(model.weights, X))
         assert np.array_equal(label, model.labels(X))
+
+
+def test_qonnx_takes_raw_inputs() -> None:
+    model = random_model((7, 4, 3), "tanh", "ternary", levels=5)
+    X = inputs_for(model, raw=True)
+    scores, label = by_qonnx(to_qonnx(model, raw=True), X)
+    inputs = model.on_lattice(X)
+    assert np.array_equal(scores, model.scores(inputs))
+    assert np.array_equal(label, model.labels(inputs))
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingExtraError, match=r"qnn-ising\[onnx\]"):
+        to_onnx(random_model((3, 2, 1)))
+
+
+def test_what_single_precision_cannot_hold_is_refused() -> None:
+    model = random_model((3, 2, 1), levels=None)
+    with pytest.raises(InvalidInputError, match=r"layer 1 can reach .* exact below 16,777,216"):
+        to_onnx(replace(model, span=(0, 2**24, 1)))
+    assert to_onnx(replace(model, span=(0, 2**21, 1)))
