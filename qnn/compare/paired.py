@@ -5,7 +5,8 @@ of how hard that draw is.  One pair is tested by Wilcoxon's signed-rank test, tw
 best solver is chosen afterwards, and is compared with many: by chance alone one of eight equals
 beats another at the 5 % level more often than not.  So p-values are adjusted by exchanging the
 names of the solvers at random within each seed, which changes nothing if they are all alike, and
-counting how often the best is then as far ahead of any other.  [Wilcoxon 1945; Westfall and Young
+counting how often the best is then as far ahead of any other; no p-value gets less by it, since the
+two of a pair may be alike where others are not.  [Wilcoxon 1945; Westfall and Young
 1993, the single step with the largest statistic; Demsar 2006.]
 """
 
@@ -67,18 +68,21 @@ def paired(named: Mapping[str, Mapping[str, Series]]) -> list[dict[str, Any]]:
     medians = {name: np.median(list(own["train_loss"].values())) for name, own in family.items()}
     first = min(medians, key=lambda name: float(medians[name]))
     adjusted = _adjusted(family, first)
-    return [
+    pairs = [
         {
             "first": first,
             "second": name,
             "measure": measure,
             **_compared(named[first][measure], own[measure], better),
-            "p_adjusted": adjusted.get((name, measure)),
         }
         for measure, better in MEASURES.items()
         for name, own in named.items()
         if name != first and own.get(measure, {}).keys() & named[first].get(measure, {}).keys()
     ]
+    for pair in pairs:
+        by_chance = adjusted.get((pair["second"], pair["measure"]))
+        pair["p_adjusted"] = None if by_chance is None else max(pair["p"], by_chance)
+    return pairs
 
 
 def _compared(first: Series, second: Series, better: float) -> dict[str, Any]:
@@ -172,7 +176,7 @@ def _table(
 
 
 def _lead(values: FloatArray, best: npt.NDArray[np.int64]) -> FloatArray:
-    """|sum of signed ranks| of the best minus each, in standard deviations; shape (B, solvers).
+    """|sum of signed ranks| of the best minus each, shape (B, solvers).
 
     Values have shape (B, solvers, seeds), the numbers of the best shape (B,).
     """
@@ -182,6 +186,4 @@ def _lead(values: FloatArray, best: npt.NDArray[np.int64]) -> FloatArray:
     ahead = np.round(ahead, DIGITS)
     size = np.where(ahead == 0, np.inf, np.abs(ahead))  # zeros are ranked last, and left out
     ranks = np.where(ahead == 0, 0.0, rankdata(size, axis=-1))
-    spread = np.sqrt((ranks**2).sum(axis=-1))
-    total = np.abs((np.sign(ahead) * ranks).sum(axis=-1))
-    return np.asarray(total / np.where(spread > 0, spread, 1.0))
+    return np.asarray(np.abs((np.sign(ahead) * ranks).sum(axis=-1)))
