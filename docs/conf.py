@@ -1,6 +1,7 @@
 """The documentation site: ``make docs`` builds it in docs/_build/html, without asking the network.
 
-The figures are drawn anew at each build, by the ``draw_*.py`` beside this file.  Pages link to
+The figures are drawn anew at each build, by the ``draw_*.py`` beside this file, and the example of
+a report is made by the command on its page.  Pages link to
 files outside of ``docs/`` as a forge needs it, ``../benchmarks/results/qaplib.md``; here these are
 pages too, copied in at each build.
 """
@@ -9,8 +10,11 @@ from __future__ import annotations
 
 import importlib
 import re
+import shlex
 import sys
+from contextlib import chdir, redirect_stdout
 from importlib.metadata import version as installed
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +46,7 @@ smartquotes = False  # they make one dash of --json
 
 html_theme = "furo"
 html_title = project
+html_extra_path = ["copied/site"]
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
@@ -66,6 +71,10 @@ COPIED = (
 """Pages and programs from outside of ``docs/``."""
 
 COPIES = HERE / "copied"
+(COPIES / "site").mkdir(parents=True, exist_ok=True)
+
+REPORTS, EXAMPLE = "reading-a-report", "example-report.html"
+"""A page with a command, and what the site shows of it."""
 
 DOCUMENTED = ("formulations", "solvers", "solvers.oracles", "qnn")
 """Modules whose public names have to be in the pages of ``api/``."""
@@ -76,6 +85,7 @@ def prepare(app: Sphinx) -> None:
     import drawing
 
     drawing.draw_all()
+    example_report()
     for module in map(importlib.import_module, DOCUMENTED):
         for name in module.__all__:  # some are imported when they are asked for
             setattr(module, name, getattr(module, name))
@@ -94,6 +104,17 @@ def prepare(app: Sphinx) -> None:
             page.write_text(text)
 
 
+def example_report() -> None:
+    """The report of the command on the page about reports, into what the site takes as it is."""
+    from qnn.cli import cli
+
+    text = (HERE / REPORTS).with_suffix(".md").read_text().replace("\\\n", " ")
+    (line,) = re.findall(r"^\$ qnn (compare .*--report) \S+$", text, flags=re.MULTILINE)
+    arguments = [*shlex.split(line), f"site/{EXAMPLE}", "--keep", "kept"]
+    with chdir(COPIES), redirect_stdout(StringIO()):
+        cli.main(arguments, prog_name="qnn", standalone_mode=False)
+
+
 def copied(source: Path) -> str:
     """A page from outside, or a program as a page, under a heading if it has none."""
     text = source.read_text()
@@ -107,6 +128,9 @@ def copied(source: Path) -> str:
 
 def link_copies(app: Sphinx, name: str, content: list[str]) -> None:
     """Links out of ``docs/`` to what has been copied go to the copies."""
+    if name == REPORTS:
+        link = f'<a href="{EXAMPLE}">What this command made when the site was built.</a>'
+        content[0] = re.sub("<!-- the site links here .*-->", link, content[0])
     up = "../" * (name.count("/") + 1)
     for path in sorted(COPIES.rglob("*.md")):
         outside = path.relative_to(COPIES).with_suffix("")
