@@ -23,40 +23,16 @@ from cqm_families import FAMILIES, assignment
 from qcgd_tuning import two_levels
 
 from solvers import QCGD
-from solvers.oracles import Annealer
-from solvers.oracles.base import QUBO, BitArray, Samples
-from solvers.qcgd import fitted_annealer
 
 Figures = dict[str, Any]
 Solve = Callable[[QCGD], tuple[float, int]]
 """The value that a solver finds, infinite if nothing feasible, and the calls that it took."""
 
 
-class Constant:
-    """The default oracle, its reads and sweeps the same in every call."""
-
-    def __init__(self) -> None:
-        self._annealer: Annealer | None = None
-        self.reads = 20
-
-    def _fitted(self, qubo: QUBO) -> Annealer:
-        if self._annealer is None:
-            self._annealer = fitted_annealer(qubo.num_variables)
-        return self._annealer
-
-    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """Samples from random states."""
-        return self._fitted(qubo).sample(qubo, seed)
-
-    def sample_from(self, qubo: QUBO, states: BitArray, seed: np.random.SeedSequence) -> Samples:
-        """Samples from given states."""
-        return self._fitted(qubo).sample_from(qubo, states, seed)
-
-
 VARIANTS: dict[str, Callable[[], dict[str, Any]]] = {
     "default": dict,
     "all 100 calls": lambda: {"stop": None},
-    "all 100 calls, constant split": lambda: {"stop": None, "oracle": Constant()},
+    "all 100 calls, adapted split": lambda: {"stop": None, "split": "adapted"},
     "all 100 calls, one-hot bits eliminated": lambda: {"stop": None, "one_hot": "eliminate"},
 }
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from solvers.oracles import Annealer
 
+SPLITS = ["constant", "adapted"]
+"""Whether there is an effort; the first is the default."""
+
 MANY, LONG = -0.5, 1.5
 """Least and greatest level: powers of two by which a call's reads are fewer and longer."""
 

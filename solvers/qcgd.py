@@ -27,7 +27,7 @@ from formulations.prepared import ONE_HOT
 from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.descent import ROWS, Descent
-from solvers.effort import Effort
+from solvers.effort import SPLITS, Effort
 from solvers.options import check_count, check_whole
 from solvers.oracles import Annealer, Oracle
 from solvers.result import Callback, Result, Run, Status
@@ -99,6 +99,9 @@ class QCGD:
         without, their averaged residual is projected.
     one_hot : {"keep", "eliminate"}
         Whether presolve of a CQM eliminates one bit of one-hot rows of three bits or more.
+    split : {"constant", "adapted"}
+        Whether the reads and sweeps of a run that is given no oracle stay what they are, or follow
+        what its calls find, see :mod:`solvers.effort`.
     repair : bool
         Whether samples of a constrained model are repaired, see :mod:`solvers.repair`; weights need
         none.  ``info["oracle_best"]`` is what the oracle found by itself.
@@ -137,6 +140,7 @@ class QCGD:
     fresh: int = 10
     slack: bool = True
     one_hot: str = ONE_HOT[0]
+    split: str = SPLITS[0]
     repair: bool = True
     stop: StopRule | None = field(default_factory=Standstill)
     encoding: str | None = None
@@ -161,6 +165,7 @@ class QCGD:
             check_whole("iterations", self.iterations)
         choose("rows", self.rows, ROWS)
         choose("one_hot", self.one_hot, ONE_HOT)
+        choose("split", self.split, SPLITS)
         for name in ("beta0", "dual_step"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < np.inf:
@@ -257,7 +262,7 @@ class QCGD:
         )
         if self.oracle is None:
             run.oracle = annealer = fitted_annealer(model.num_variables)
-            search.effort = Effort(annealer)
+            search.effort = Effort(annealer) if self.split == "adapted" else None
         loop = Loop(descent, search)
         rule = self._rule
         with run.guarded():

@@ -64,7 +64,7 @@ MAKERS: dict[str, Callable[..., Any]] = {
         rounds=8, oracle=QUICK, start=WeightAnnealing(flips=20), **o
     ),
     "qcgd": lambda **o: QCGD(QUICK, iterations=8, fresh=3, **o),
-    "qcgd-by-itself": lambda **o: QCGD(iterations=8, fresh=3, **o),
+    "qcgd-by-itself": lambda **o: QCGD(iterations=8, fresh=3, split="adapted", **o),
     "qcgd-standstill": lambda **o: QCGD(QUICK, iterations=30, stop=Standstill(0.0, 3), **o),
     "penalty": lambda **o: PenaltyMethod(QUICK, iterations=5, **o),
     "hedging": lambda **o: ProgressiveHedging(block_size=5, rounds=6, restarts=2, fix_after=2, **o),

@@ -6,7 +6,7 @@ import numpy as np
 
 from formulations import QCBO
 from solvers import QCGD
-from solvers.effort import LONG, MANY, Effort
+from solvers.effort import LONG, MANY, SPLITS, Effort
 from solvers.oracles import Annealer
 from solvers.targets import ModelTarget
 
@@ -46,5 +46,6 @@ def test_a_given_oracle_stays_as_it_is_and_its_own_changes() -> None:
     run, loop = QCGD(oracle, iterations=5)._descend(ModelTarget(model), model)
     assert (oracle.reads, oracle.sweeps, loop.search.effort) == (3, 7, None)
     assert run.ledger.reads == 15
-    _, loop = QCGD(iterations=5)._descend(ModelTarget(model), model)
-    assert loop.search.effort is not None
+    for split in SPLITS:
+        _, loop = QCGD(iterations=5, split=split)._descend(ModelTarget(model), model)
+        assert (loop.search.effort is None) == (split == "constant")
