@@ -9,7 +9,6 @@ they are done, or be run elsewhere:
 
 from qnn.compare.cells import BUDGETS, Cell, Outcome, plan, words_to_data
 from qnn.compare.execute import run
-from qnn.compare.paired import paired
 from qnn.compare.store import Store, in_folder
 from qnn.compare.summary import results, summarize
 
@@ -19,7 +18,6 @@ __all__ = [
     "Outcome",
     "Store",
     "in_folder",
-    "paired",
     "plan",
     "results",
     "run",
