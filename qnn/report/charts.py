@@ -173,7 +173,12 @@ def by_data_set(
 
 
 def over_rounds(
-    about: Chart, curves: Sequence[Curve], label: str, *, logarithmic: bool = False
+    about: Chart,
+    curves: Sequence[Curve],
+    label: str,
+    *,
+    logarithmic: bool = False,
+    steps: bool = False,
 ) -> str:
     """Quantities of a solver's own, round by round."""
 
@@ -182,7 +187,12 @@ def over_rounds(
         for curve in curves:
             band, look = curve.band, curve.look
             axes.plot(
-                band.at, band.median, color=look.color, linestyle=look.dashes, label=curve.name
+                band.at,
+                band.median,
+                color=look.color,
+                linestyle=look.dashes,
+                drawstyle="steps-post" if steps else "default",
+                label=curve.name,
             )
             axes.fill_between(
                 band.at, band.low, band.high, color=look.color, alpha=shade, linewidth=0

@@ -173,6 +173,7 @@ def of_history(
     consensus = _curves(histories, {"disagreement": "disagreement"})
     bounds = _curves(histories, {"loss": "best loss", "bound": "bound of the dual"})
     about = "Median over the runs that are still going on; quartiles shaded."
+    about *= len(histories) > 1
     found = []
     if residuals:
         found.append(

@@ -95,6 +95,7 @@ def _charts(results: Results, prefix: str) -> list[Chart]:
                     charts.over_rounds,
                     curves=[Curve("best loss", look, by_round)],
                     label="best training loss so far",
+                    steps=True,
                 ),
             )
         )

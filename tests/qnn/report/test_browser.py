@@ -97,7 +97,7 @@ def test_nothing_is_wider_than_the_window_or_comes_from_elsewhere(
 
 
 @pytest.mark.parametrize(
-    ("theme", "paper", "blue"), [(LIGHT, "#ffffff", "#0b5cad"), (DARK, "#15181d", "#6db3ff")]
+    ("theme", "paper", "blue"), [(LIGHT, "#ffffff", "#012fde"), (DARK, "#15181d", "#5291ff")]
 )
 def test_it_is_drawn_in_the_colors_of_the_theme(
     browse: Browse, page: Path, tmp_path: Path, theme: int, paper: str, blue: str
