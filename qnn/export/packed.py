@@ -38,7 +38,7 @@ code            of the thresholds
 activation      of the outputs
 bits            of the weights: neuron by neuron, for each neuron bit plane by bit plane, the lowest
                 first; a plane has one bit per input, 8 in a byte, the first input lowest, and ends
-                with a whole byte
+                with a whole byte, filled up with zeros
 bits            of the thresholds, one plane per bit as above with one bit per output
 =============== ==================================================================================
 
@@ -162,6 +162,11 @@ def _extras(model: TrainedModel, raw: bool) -> tuple[int, bytes]:
 
 def _lattice(limits: Reach) -> bytes:
     """The lattice of a layer's inputs; that of all integers where there are too many planes."""
+    if not -(2**31) <= limits.low <= limits.high < 2**31:
+        raise InvalidInputError(
+            f"an activation can reach {limits.low:,} to {limits.high:,}, and the readers keep 32 "
+            "bits: name the range of the inputs, or take fewer levels or a coarser activation"
+        )
     if limits.planes > MOST_PLANES or limits.shift + limits.planes > 31:
         return struct.pack("<iBB", 0, 0, 0)
     return _packed("iBB", "an input", limits.low, limits.shift, limits.planes)

@@ -229,7 +229,10 @@ class _File:
     def planes(self, levels: Array, rows: int, columns: int) -> Array:
         """Bit planes of a matrix, shape (rows, bits, bytes)."""
         shape = (rows, (len(levels) - 1).bit_length(), -(-columns // 8))
-        return np.asarray(self.take("u1", shape[0] * shape[1] * shape[2]).reshape(shape))
+        planes = self.take("u1", shape[0] * shape[1] * shape[2]).reshape(shape)
+        padding = columns % 8 > 0 and np.any(planes[..., -1] >> (columns % 8))
+        _require(not padding, "ones after the end of a plane")
+        return np.asarray(planes)
 
 
 def _require(good: bool, what: str) -> None:

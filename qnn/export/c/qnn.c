@@ -116,6 +116,10 @@ static int read_planes(cursor *file, qnn_code *code, uint32_t rows, uint32_t col
     code->planes = take(file, (uint64_t)rows * code->bits * bytes_of(columns));
     if (!code->planes)
         return 0;
+    if (columns % 8) /* nothing but zeros after the end of a plane */
+        for (uint64_t plane = 1; plane <= (uint64_t)rows * code->bits; plane++)
+            if (code->planes[plane * bytes_of(columns) - 1] >> columns % 8)
+                return 0;
     if (code->kind == TABLE)
         for (uint32_t row = 0; row < rows; row++)
             for (uint32_t column = 0; column < columns; column++)
