@@ -179,10 +179,10 @@ def notes(found: Accuracy) -> list[str]:
         "four learning rates.",
         "- Equal time is wall-clock on one thread of a machine with other work, the solvers one "
         "after the other on each pair. More time changes neither of them much.",
-        "- Logistic regression is scikit-learn's on standardised inputs. With 196 it has the default "
-        "penalty; others (C from 0.01 to 1) changed its accuracy on kept images of two hard pairs "
-        "by at most 0.2 points. With all pixels it has C = 0.01, which gained 1.3 points over the "
-        "default on three.",
+        "- Logistic regression is scikit-learn's on standardised inputs. With 196 it has the "
+        "default penalty; others (C from 0.01 to 1) changed its accuracy on kept images of two "
+        "hard pairs by at most 0.2 points. With all pixels it has C = 0.01, which gained 1.3 "
+        "points over the default on three.",
         "- That real weights could do better as a network, not as a line, is not looked at here.",
     ]
 
