@@ -19,15 +19,17 @@ from qnn import cli
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples"
-EXTRAS = ("dask", "onnx", "torch")
+NEEDS = {"hedging_dask": "dask", "read_a_report": "matplotlib"}
 SHOWN = {
     "cqm_without_penalties": r"QCGD +cost +\d+ +feasible: True",
     "digits_pair": r"85 bits; hinge loss 0 on 100 samples\nright on 9\d",
     "grid_search": r"the search +0\.9\d\d, 1\.\d\d bits a weight\nlogistic regression +0\.9",
     "hedging_dask": r"identical: True",
+    "microcontroller": r"C +\d{3} bytes(.*\n)+.*(450 test images: True|no C compiler)",
     "own_activation_and_loss": r"12 pieces, .* loss by the pieces 5\.\d, by the functions 5\.\d",
     "own_csv": r"classes: grower 0, grower 1, grower 2; .*\nhinge loss \d+; 5\d of 58 others right",
     "own_oracle": r"Descent passes all \d+ checks\nDescent: hinge loss \d, 20 calls",
+    "read_a_report": r"What can be concluded\n- .*annealing(.*\n)+What cannot\n",
     "qpu_dry_run": r"QPU time on P16: .*\n(.*\n)*mock-qpu: loss \d",
 }
 """A pattern of what each of them prints; those that need a launcher are tested below."""
@@ -38,9 +40,8 @@ def test_example(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path = FOLDER / f"{name}.py"
-    for extra in EXTRAS:
-        if re.search(rf"^(import|from) {extra}\b", path.read_text(), flags=re.MULTILINE):
-            pytest.importorskip(extra)
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [str(path)])
     runpy.run_path(str(path), run_name="__main__")
