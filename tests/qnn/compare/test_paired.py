@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from itertools import product
+from typing import Any
+
 import numpy as np
 import pytest
-from scipy.stats import PermutationMethod, wilcoxon
+from scipy.stats import binomtest, rankdata, wilcoxon
 
 from qnn.compare.paired import paired, signed_rank, smallest_p
 
@@ -19,23 +23,28 @@ def named(losses: np.ndarray, accuracies: np.ndarray | None = None) -> dict:
     return found
 
 
-@pytest.mark.parametrize("seeds", [3, 6, 10, 60])
-def test_signed_rank_is_scipys(seeds: int) -> None:
+@pytest.mark.parametrize(("seeds", "method"), [(3, "exact"), (60, "exact"), (400, "asymptotic")])
+def test_signed_rank_is_scipys(seeds: int, method: Any) -> None:
     differences = np.random.default_rng(seeds).normal(size=seeds)
-    assert signed_rank(differences) == pytest.approx(wilcoxon(differences).pvalue)
+    expected = wilcoxon(differences, method=method).pvalue
+    assert signed_rank(differences) == pytest.approx(expected, rel=1e-9)
 
 
-def test_ties_and_zeros_are_exact() -> None:
-    differences = [2.0, -1.0, 0.0, 1.0, 4.0, 2.0, 3.0]
-    nonzero = np.array([d for d in differences if d])
-    exact = wilcoxon(nonzero, method=PermutationMethod(n_resamples=np.inf)).pvalue
-    assert signed_rank(differences) == pytest.approx(exact)
-
-    # and against every sign of the ranks, gone through by hand
-    ranks = np.array([3.5, 1.5, 1.5, 6.0, 3.5, 5.0])
-    signs = np.array(np.meshgrid(*[[-1, 1]] * 6)).reshape(6, -1)
+@pytest.mark.parametrize("seeds", range(1, 11))
+def test_ties_and_zeros_are_exact_by_every_sign(seeds: int) -> None:
+    differences = np.random.default_rng(seeds).integers(-3, 5, size=seeds)
+    nonzero = differences[differences != 0]
+    ranks = rankdata(np.abs(nonzero))
     seen = abs((np.sign(nonzero) * ranks).sum())
-    assert exact == pytest.approx((np.abs(ranks @ signs) >= seen).mean())
+    sums = [np.dot(signs, ranks) for signs in product((-1, 1), repeat=len(ranks))]
+    assert signed_rank(differences) == np.mean(np.abs(sums) >= seen)
+
+
+def test_many_ties_are_exact_and_take_no_time() -> None:
+    signs = np.repeat([-1.0, 1.0], [115, 185])  # all equally large: a sign test
+    begun = time.process_time()
+    assert signed_rank(signs) == pytest.approx(binomtest(115, 300).pvalue, rel=1e-9)
+    assert time.process_time() - begun < 1.0
 
 
 def test_two_solvers_need_no_adjustment() -> None:
