@@ -122,7 +122,7 @@ def signed_rank(differences: Sequence[float] | FloatArray) -> float:
     if not len(values):
         return 1.0
     if len(values) > EXACT:
-        return float(wilcoxon(values, method="asymptotic").pvalue)
+        return float(wilcoxon(values).pvalue)
     doubled = np.rint(2 * rankdata(np.abs(values))).astype(int)
     seen = min(doubled[values > 0].sum(), doubled[values < 0].sum())
     return float(min(1.0, 2 * _sums(doubled)[: seen + 1].sum()))
