@@ -7,6 +7,7 @@ from solvers.classical.random_features import RandomFeatures
 from solvers.classical.random_search import RandomSearch
 from solvers.classical.rmda import RMDA, ProxSGD
 from solvers.classical.rounding import RealTraining, Rounding
+from solvers.classical.selection import select_inputs, with_inputs, with_zeros
 from solvers.classical.straight_through import StraightThrough
 from solvers.cqm_sampler import QCGDSampler
 from solvers.exact import ExactSolver
@@ -43,4 +44,7 @@ __all__ = [
     "Status",
     "StraightThrough",
     "WeightAnnealing",
+    "select_inputs",
+    "with_inputs",
+    "with_zeros",
 ]

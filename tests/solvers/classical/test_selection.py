@@ -5,8 +5,7 @@ import pytest
 
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
-from solvers import RMDA
-from solvers.classical.selection import select_inputs, with_inputs, with_zeros
+from solvers import RMDA, select_inputs, with_inputs, with_zeros
 
 METHOD = RMDA(rate=3.0, batch=20, epochs=40)
 
