@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from qnn.leading import leading
+
 COLUMNS = [
     "solver",
     "train loss",
@@ -92,7 +94,7 @@ def medians_table(results: Mapping[str, Any]) -> Table:
     )
     table = Table(
         title=f"Median training loss, {len(results['summary'])} data sets",
-        caption=f"* least of the line. {note(results)}",
+        caption=f"* least of the line, of equal medians that of the least mean. {note(results)}",
         title_justify="left",
         caption_justify="left",
     )
@@ -101,20 +103,14 @@ def medians_table(results: Mapping[str, Any]) -> Table:
         table.add_column(name, justify="right")
     wins = dict.fromkeys(names, 0)
     for summary in results["summary"]:
-        medians = {
-            row["name"]: row["train_loss"]["median"]
-            for row in summary["rows"]
-            if row["name"] in wins and row["train_loss"]
-        }
-        least = min(medians.values(), default=None)
-        for name, median in medians.items():
-            wins[name] += median == least
+        losses = {row["name"]: row["train_loss"] for row in summary["rows"] if row["name"] in wins}
+        leaders = leading(losses)
+        for name in leaders:
+            wins[name] += 1
         table.add_row(
             summary["data"],
             *(
-                "-"
-                if name not in medians
-                else f"{medians[name]:g}" + "*" * (medians[name] == least)
+                f"{losses[name]['median']:g}" + "*" * (name in leaders) if losses.get(name) else "-"
                 for name in names
             ),
         )

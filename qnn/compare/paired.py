@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from qnn.leading import DIGITS, leading
+
 FloatArray = npt.NDArray[np.float64]
 
 MEASURES = {"train_loss": -1.0, "test_accuracy": 1.0}
@@ -28,9 +30,6 @@ EXACT = 300
 
 EXCHANGES = 2000
 """Random exchanges of names; their share is the adjusted p-value, which is 1/2001 at least."""
-
-DIGITS = 9
-"""Decimals to which values are compared: the rest is rounding."""
 
 Series = Mapping[int, float]
 """A measure by seed."""
@@ -43,7 +42,8 @@ def paired(named: Mapping[str, Mapping[str, Series]]) -> list[dict[str, Any]]:
     ----------
     named : mapping
         Of every solver, of every measure, the values by seed.  The best has the least median
-        training loss, of those with at least half as many seeds as the most.
+        training loss, of equal medians the least mean, and is the first of those that are equal in
+        both; it has at least half as many seeds as the most.
 
     Returns
     -------
@@ -65,8 +65,7 @@ def paired(named: Mapping[str, Mapping[str, Series]]) -> list[dict[str, Any]]:
         return []
     most = max(len(own["train_loss"]) for own in named.values())
     family = {name: own for name, own in named.items() if 2 * len(own["train_loss"]) >= most}
-    medians = {name: np.median(list(own["train_loss"].values())) for name, own in family.items()}
-    first = min(medians, key=lambda name: float(medians[name]))
+    first = leading({name: _middle(own["train_loss"]) for name, own in family.items()})[0]
     adjusted = _adjusted(family, first)
     pairs = [
         {
@@ -83,6 +82,12 @@ def paired(named: Mapping[str, Mapping[str, Series]]) -> list[dict[str, Any]]:
         by_chance = adjusted.get((pair["second"], pair["measure"]))
         pair["p_adjusted"] = None if by_chance is None else max(pair["p"], by_chance)
     return pairs
+
+
+def _middle(values: Series) -> dict[str, float]:
+    """Median and mean."""
+    known = list(values.values())
+    return {"median": float(np.median(known)), "mean": float(np.mean(known))}
 
 
 def _compared(first: Series, second: Series, better: float) -> dict[str, Any]:

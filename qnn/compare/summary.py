@@ -37,7 +37,7 @@ def summarize(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     ...                     "status": "finished", "train_loss": loss}
     ...                    for s, loss in enumerate([4.0, 8.0, 6.0])])
     >>> only["rows"][0]["train_loss"]
-    {'median': 6.0, 'low': 5.0, 'high': 7.0}
+    {'median': 6.0, 'low': 5.0, 'high': 7.0, 'mean': 6.0}
     >>> only["target"]
     6.0
     """
@@ -129,7 +129,7 @@ def _first_time(trace: Mapping[str, Sequence[float]], target: float) -> float:
 
 
 def _row(name: str, solver: str, outcomes: Sequence[Outcome], part: bool = False) -> Row:
-    """Quartiles over the seeds; ``part`` marks a single penalty weight of a sweep."""
+    """Quartiles and means over the seeds; ``part`` marks a single penalty weight of a sweep."""
     statuses = [str(outcome["status"]) for outcome in outcomes]
     bounds = [o["lower_bound"] for o in outcomes if o.get("lower_bound") is not None]
     row: Row = {
@@ -154,7 +154,7 @@ def _quartiles(values: Sequence[float]) -> dict[str, float] | None:
     if not values:
         return None
     low, median, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
-    return {"median": median, "low": low, "high": high}
+    return {"median": median, "low": low, "high": high, "mean": float(np.mean(values))}
 
 
 # -- the results file ------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from qnn.leading import leading
 from qnn.report import text, words
 from qnn.report.charts import Look
 from qnn.report.costs import ledger
@@ -21,6 +22,9 @@ CHARTED = 8
 
 OPEN = 3
 """Up to so many data sets are shown unfolded."""
+
+EQUAL = "of equal medians that of the better mean"
+"""Who leads, for the notes of tables."""
 
 
 def part(results: Results, prefix: str) -> Part:
@@ -120,9 +124,9 @@ def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
             "Test accuracy",
             "test_accuracy",
             lambda value: text.number(value, "{:.3f}"),
-            max,
-            "Medians over the seeds; the highest of each data set stands out, which alone is no "
-            "evidence: see the paired differences.",
+            1.0,
+            f"Medians over the seeds; the highest of each data set stands out, {EQUAL}. That alone "
+            "is no evidence: see the paired differences.",
         ),
         _across(
             sets,
@@ -130,9 +134,9 @@ def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
             "Training loss",
             "train_loss",
             lambda value: text.number(value, "{:.4g}"),
-            min,
-            "Medians over the seeds; the lowest of each data set stands out. References with real "
-            "weights have no loss on this scale.",
+            -1.0,
+            f"Medians over the seeds; the lowest of each data set stands out, {EQUAL}. References "
+            "with real weights have no loss on this scale.",
         ),
     ]
     if len(sets) > TOO_FEW:
@@ -149,19 +153,16 @@ def _across(
     title: str,
     measure: str,
     form: Callable[[float | None], str],
-    best: Callable[..., float],
+    better: float,
     note: str,
 ) -> Table:
     rows = []
     for one in sets:
-        found = {row["name"]: (row.get(measure) or {}).get("median") for row in one.rows}
-        known = [value for value in found.values() if value is not None]
-        leaders = [
-            column
-            for column, name in enumerate(names, start=1)
-            if known and found.get(name) == best(known)
-        ]
-        rows.append(Row([one.name, *(form(found.get(name)) for name in names)], tuple(leaders)))
+        found = {row["name"]: row.get(measure) for row in one.rows}
+        leaders = leading(found, better)
+        shown = [form((found.get(name) or {}).get("median")) for name in names]
+        stand_out = [column for column, name in enumerate(names, start=1) if name in leaders]
+        rows.append(Row([one.name, *shown], tuple(stand_out)))
     return Table(title, ["data set", *names], rows, note, wordy_end=False)
 
 
@@ -175,11 +176,10 @@ def _data_set(one: DataSet, pictures: Pictures, count: int) -> Section:
             *(pictures.accuracy_and_size([one]) if count == 1 else []),
             *pictures.rounds(one),
         ]
-    medians = {row["name"]: row["train_loss"]["median"] for row in one.rows if row["train_loss"]}
+    losses = {row["name"]: row["train_loss"] for row in one.rows}
     line = "no run found weights"
-    if medians:
-        least = min(medians.values())
-        leaders = [name for name, median in medians.items() if median == least]
+    if leaders := leading(losses):
+        least = losses[leaders[0]]["median"]
         line = f"least median training loss: {listed(leaders)}, {least:.4g}"
     return Section(one.name, line, tables, charts, folded=count > OPEN)
 
@@ -187,11 +187,10 @@ def _data_set(one: DataSet, pictures: Pictures, count: int) -> Section:
 def _figures(one: DataSet) -> Table:
     """Every solver on one data set."""
     traced = any(cell.get("trace") for cell in one.cells)
-    medians = [row["train_loss"]["median"] for row in one.rows if row.get("train_loss")]
+    leaders = leading({row["name"]: row["train_loss"] for row in one.rows})
     rows = []
     for row in one.summary["rows"]:
         loss = row.get("train_loss")
-        leads = bool(medians and loss and not row["part"] and loss["median"] == min(medians))
         reached = row.get("time_to_target") if traced else None
         rows.append(
             Row(
@@ -208,13 +207,14 @@ def _figures(one: DataSet) -> Table:
                     _bound(row),
                     ", ".join(f"{count} {status}" for status, count in row["status"].items()),
                 ],
-                best=(1,) if leads else (),
+                best=(1,) if row["name"] in leaders else (),
                 minor=row["part"],
             )
         )
     target = one.summary.get("target")
     note = (
-        "Medians over the seeds, quartiles in brackets. Bits a weight are all stored bits, "
+        "Medians over the seeds, quartiles in brackets; the least training loss stands out, "
+        f"{EQUAL}. Bits a weight are all stored bits, "
         "thresholds included, over the number of weights. "
     )
     if traced and target is not None:

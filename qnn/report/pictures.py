@@ -113,7 +113,7 @@ class Pictures:
     def accuracy_and_size(self, sets: Sequence[DataSet]) -> list[Chart]:
         """Test accuracy against stored bits, references included."""
         points = [
-            Point(row["name"], one.looks[row["name"]], row["stored_bits"], **row["test_accuracy"])
+            _point(row, one.looks[row["name"]])
             for one in sets
             for row in one.rows
             if row.get("stored_bits") and row.get("test_accuracy")
@@ -234,6 +234,11 @@ def _curves(histories: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) 
         if band is not None and np.nan_to_num(band.median).any():
             found.append(Curve(said, Look.number(number), band))
     return found
+
+
+def _point(row: Mapping[str, Any], look: Look) -> Point:
+    middle, low, high = (row["test_accuracy"][name] for name in ("median", "low", "high"))
+    return Point(row["name"], look, row["stored_bits"], middle, low, high)
 
 
 def _median(one: DataSet, name: str, measure: str) -> float | None:

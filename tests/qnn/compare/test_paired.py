@@ -66,6 +66,12 @@ def test_what_a_pair_says() -> None:
     assert accuracy["median_difference"] == pytest.approx(0.05)
 
 
+def test_of_equal_medians_the_least_mean_is_first() -> None:
+    losses = np.array([[2.0, 2.0, 2.0], [4.0, 1.0, 3.0], [1.0, 2.0, 1.0]])
+    assert paired(named(losses))[0]["first"] == "b"
+    assert paired(named(losses[:, [0, 2, 2]]))[0]["first"] == "b"  # the first of two equals
+
+
 def test_few_seeds_cannot_say_much() -> None:
     losses = np.array([[0.0, 10.0], [1.0, 12.0], [2.0, 15.0]])
     (pair,) = paired(named(losses))

@@ -121,6 +121,18 @@ def test_many_data_sets_get_one_table_with_wins() -> None:
     assert shown(page_of(outcomes[:4])).count("set ") == 2
 
 
+def test_of_equal_medians_only_the_least_mean_is_marked() -> None:
+    losses = {"a": (1.0, 3.0, 9.0), "b": (2.0, 3.0, 7.0), "c": (7.0, 3.0, 2.0)}
+    outcomes = [
+        {**outcome(solver, seed, loss), "data": f"set {number}"}
+        for number in range(8)
+        for solver, own in losses.items()
+        for seed, loss in enumerate(own)
+    ]
+    wins = next(line for line in shown(page_of(outcomes)).splitlines() if "least or eq" in line)
+    assert [word for word in wins.split() if word.isdigit()] == ["0", "8", "8"]
+
+
 def test_the_budget_is_said() -> None:
     assert "same number of reads x sweeps" in shown(page_of([outcome("a", 0, 1.0)]), flat=True)
     page = page_of([outcome("a", 0, 1.0)], equal="seconds")

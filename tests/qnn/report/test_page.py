@@ -16,6 +16,7 @@ from formulations.errors import FileAccessError, InvalidInputError, MissingExtra
 from qnn import report
 from qnn.commands.report import report as command
 from qnn.output import to_json
+from qnn.report.page import parts
 from tests.conftest import ROOT
 from tests.qnn.report.results import comparison, large, of_cells, outcome, reference
 
@@ -89,6 +90,15 @@ def test_charts_have_words_and_the_page_s_colors(page: str) -> None:
         assert not re.search(r"#[0-9a-f]{6}\b", chart)  # no color but the page's
         assert "font-family" not in chart
     assert "var(--c0)" in charts[0]
+
+
+def test_solvers_that_are_equal_stand_out_together() -> None:
+    equal = {"exact": [3.0, 5.0, 9.0], "qcgd": [9.0, 3.0, 5.0], "random": [5.0, 3.0, 9.5]}
+    (part,) = parts([comparison({"iris": equal, "wine": {**equal, "random": [1.0, 5.0, 7.0]}})])
+    overview, iris, wine, *_ = part.sections
+    assert [row.best for row in overview.tables[1].rows] == [(1, 2), (3,)]
+    assert [row.best for row in iris.tables[0].rows] == [(1,), (1,), ()]
+    assert wine.line == "least median training loss: random, 5"
 
 
 def test_tables_have_headers_with_a_scope(page: str) -> None:
