@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from qnn.leading import leading
 from qnn.report.language import at_most, counted, listed, sentence
 
 SIGNIFICANT = 0.05
@@ -25,8 +26,8 @@ COMPATIBLE = (
 )
 
 
-def _where(part: Mapping[str, Any], named: bool) -> str:
-    return f"On {part['data']}, " if named else ""
+def _on(data: Sequence[str], named: bool) -> str:
+    return f"on {listed(data)}, " if named else ""
 
 
 def _pairs(part: Mapping[str, Any], measure: str) -> list[Mapping[str, Any]]:
@@ -66,8 +67,19 @@ def hopeless(pairs: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
-def leader(part: Mapping[str, Any], named: bool) -> Iterator[str]:
-    """Who is better than whom, by the tests."""
+def leader(parts: Sequence[Mapping[str, Any]], named: bool) -> Iterator[str]:
+    """Who is better than whom, by the tests; data sets that say the same share a sentence."""
+    where: dict[str, list[str]] = {}
+    for part in parts:
+        if clauses := _clauses(part):
+            said = f"{part['pairs'][0]['first']} has {'; '.join(clauses)}"
+            where.setdefault(said, []).append(part["data"])
+    for said, names in where.items():
+        yield sentence(f"{_on(names, named)}{said}")
+
+
+def _clauses(part: Mapping[str, Any]) -> list[str]:
+    """In what the first is better or worse than whom."""
     clauses = []
     for measure, better, worse in MEASURES:
         pairs = _pairs(part, measure)
@@ -79,14 +91,35 @@ def leader(part: Mapping[str, Any], named: bool) -> Iterator[str]:
                     f"a {word} than {_seconds(apart, pairs)} "
                     f"(adjusted p {at_most(worst, len(apart))})"
                 )
-    if clauses:
-        first = part["pairs"][0]["first"]
-        yield sentence(f"{_where(part, named)}{first} has {'; '.join(clauses)}")
+    return clauses
 
 
-def undecided(part: Mapping[str, Any], named: bool, units: str = "seeds") -> Iterator[str]:
-    """Whom the tests do not tell apart, and whether they could have."""
-    where = _where(part, named)
+def undecided(
+    parts: Sequence[Mapping[str, Any]], named: bool, units: str = "seeds"
+) -> Iterator[str]:
+    """Whom the tests do not tell apart, and whether they could have; each reason is said once."""
+    reasons: dict[str, dict[str, list[str]]] = {}
+    for part in parts:
+        for clause, reason in _open(part, units):
+            reasons.setdefault(reason, {}).setdefault(clause, []).append(part["data"])
+    for reason, clauses in reasons.items():
+        said = [f"{_on(names, named)}{clause}" for clause, names in clauses.items()]
+        yield sentence(f"{'; '.join(said)}: {reason}")
+
+
+def _open(part: Mapping[str, Any], units: str) -> Iterator[tuple[str, str]]:
+    """What the tests of one data set leave open, and why."""
+    if not part.get("pairs"):
+        if len(part["rows"]) > 1:
+            yield "which solver is better", "there is no paired test"
+        return
+    first = part["pairs"][0]["first"]
+    equal = _equals(part)
+    if first in equal and len(equal) > 1:
+        yield (
+            f"which of {listed(equal)} is better",
+            "their training losses have the same median and the same mean",
+        )
     reasons: dict[str, dict[str, list[str]]] = {}
     for measure, word in (("train_loss", "training loss"), ("test_accuracy", "test accuracy")):
         pairs = _pairs(part, measure)
@@ -102,11 +135,13 @@ def undecided(part: Mapping[str, Any], named: bool, units: str = "seeds") -> Ite
                 whom = reasons.setdefault(reason, {})
                 whom.setdefault(_seconds(some, pairs), []).append(word)
     for reason, whom in reasons.items():
-        first = part["pairs"][0]["first"]
         ways = [f"in {' or '.join(words)} from {names}" for names, words in whom.items()]
-        yield sentence(f"{where}whether {first} differs {', or '.join(ways)}: {reason}")
-    if not part.get("pairs") and len(part["rows"]) > 1:
-        yield sentence(f"{where}which solver is better: there is no paired test")
+        yield f"whether {first} differs {', or '.join(ways)}", reason
+
+
+def _equals(part: Mapping[str, Any]) -> list[str]:
+    """Who leads in training loss: several where median and mean are equal."""
+    return leading({row["name"]: row["train_loss"] for row in part["rows"] if not row["part"]})
 
 
 def _seconds(some: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]) -> str:
@@ -122,14 +157,17 @@ def _seconds(some: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any
 def leaders(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Who is better over all data sets, and on how many of them by their own tests."""
     over = {"data": f"all {len(parts)} data sets together", "pairs": over_data_sets(parts)}
-    yield from leader(over, named=True)
+    yield from leader([over], named=True)
     firsts = [pairs[0]["first"] for part in parts if (pairs := _pairs(part, "train_loss"))]
     for name in sorted(set(firsts), key=lambda name: (-firsts.count(name), name)):
         counts = [_count_of(parts, name, *measure) for measure in MEASURES]
         if any(counts):
+            led = [equal for part in parts if name in (equal := _equals(part))]
+            shared = sum(len(equal) > 1 for equal in led)
+            with_others = f", on {shared} of them together with others" if shared else ""
             yield (
-                f"{name} has the least median training loss on {firsts.count(name)} of "
-                f"{len(parts)} data sets. Against another solver there, it has "
+                f"{name} has the least median training loss on {len(led)} of "
+                f"{len(parts)} data sets{with_others}. Against another solver there, it has "
                 f"{listed([count for count in counts if count])} (p adjusted within each data set, "
                 "not over all of them)."
             )
@@ -159,7 +197,7 @@ def undecided_in_all(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             "its p values are too small."
         )
     about = {"data": f"all {len(parts)} data sets together", "pairs": over, "rows": ()}
-    yield from undecided(about, named=True, units="data sets")
+    yield from undecided([about], named=True, units="data sets")
     pairs = [pair for part in parts for pair in _pairs(part, "train_loss")]
     open_ = sum(not decided(pair) for pair in pairs)
     if open_:

@@ -36,4 +36,5 @@ def at_most(p: float, count: int) -> str:
 def sentence(text: str) -> str:
     """Ends with a full stop, and begins with a capital unless a solver's name comes first."""
     first = text.split(" ", 1)[0]
-    return f"{first.capitalize() if first in ('whether', 'which') else first}{text[len(first) :]}."
+    begins = first.capitalize() if first in ("on", "whether", "which") else first
+    return f"{begins}{text[len(first) :]}."

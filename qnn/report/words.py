@@ -26,8 +26,8 @@ def of_comparison(results: Results) -> Conclusions:
     """What a comparison shows and what it does not."""
     parts = results["summary"]
     if len(parts) <= SPELLED_OUT:
-        can = [sentence for part in parts for sentence in leader(part, len(parts) > 1)]
-        cannot = [sentence for part in parts for sentence in undecided(part, len(parts) > 1)]
+        can = list(leader(parts, named=len(parts) > 1))
+        cannot = list(undecided(parts, named=len(parts) > 1))
     else:
         can, cannot = list(leaders(parts)), list(undecided_in_all(parts))
     can += _proofs(results)

@@ -49,6 +49,15 @@ def test_a_tie_is_nothing() -> None:
     assert "differs in training loss or test accuracy from random: what was measured" in cannot
 
 
+def test_solvers_whose_losses_are_equal_are_named_together() -> None:
+    equal = {"exact": [3.0, 5.0, 9.0], "qcgd": [9.0, 3.0, 5.0], "random": [5.0, 3.0, 9.5]}
+    assert "Which of exact and qcgd is better: their" in said(comparison(equal))[1]
+    ahead = {**equal, "qcgd": [8.0, 3.0, 5.0]}  # the same median, a lower mean
+    cannot = said(comparison(ahead))[1]
+    assert "Whether qcgd differs" in cannot
+    assert "Which of" not in cannot
+
+
 def test_three_seeds_are_no_evidence_however_large_the_difference() -> None:
     can, cannot = said(comparison({"qcgd": [1.0, 2.0, 4.0], "random": [90.0, 80.0, 85.0]}))
     assert "lower" not in can
@@ -130,6 +139,22 @@ def test_solvers_without_an_oracle_had_no_part_in_its_budget() -> None:
 def test_an_interrupted_comparison_says_so() -> None:
     results = comparison({"qcgd": [5.0], "random": [6.0]}, interrupted=True, planned=40)
     assert "interrupted with 2 of 40 runs done" in said(results)[1]
+
+
+def test_data_sets_of_which_the_same_is_said_share_a_sentence() -> None:
+    clear = {"qcgd": [1.0, 2.0, 4.0], "random": [90.0, 80.0, 85.0]}
+    other = {"qcgd": [90.0, 80.0, 85.0], "random": [1.0, 2.0, 4.0]}
+    cannot = words.of_comparison(comparison({"iris": clear, "wine": clear, "digits": other})).cannot
+    few = [sentence for sentence in cannot if "too few seeds" in sentence]
+    assert len(few) == 1
+    assert few[0].startswith(
+        "On iris and wine, whether qcgd differs in training loss or test accuracy from random; on "
+        "digits, whether random differs in training loss or test accuracy from qcgd: there are too"
+    )
+    results = with_pairs(*pairs_of("qcgd", random=0.01))
+    parts = [{**results["summary"][0], "data": name} for name in ("iris", "wine")]
+    can, _ = said({**results, "summary": parts})
+    assert can == "On iris and wine, qcgd has a lower training loss than random (adjusted p 0.01)."
 
 
 def test_many_data_sets_are_counted_not_listed() -> None:
