@@ -158,15 +158,17 @@ def leaders(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Who is better over all data sets, and on how many of them by their own tests."""
     over = {"data": f"all {len(parts)} data sets together", "pairs": over_data_sets(parts)}
     yield from leader([over], named=True)
-    firsts = [pairs[0]["first"] for part in parts if (pairs := _pairs(part, "train_loss"))]
-    for name in sorted(set(firsts), key=lambda name: (-firsts.count(name), name)):
+    led: dict[str, list[Mapping[str, Any]]] = {}
+    for part in parts:
+        if pairs := _pairs(part, "train_loss"):
+            led.setdefault(pairs[0]["first"], []).append(part)
+    for name, own in sorted(led.items(), key=lambda item: (-len(item[1]), item[0])):
         counts = [_count_of(parts, name, *measure) for measure in MEASURES]
         if any(counts):
-            led = [equal for part in parts if name in (equal := _equals(part))]
-            shared = sum(len(equal) > 1 for equal in led)
+            shared = sum(len(_equals(part)) > 1 for part in own)
             with_others = f", on {shared} of them together with others" if shared else ""
             yield (
-                f"{name} has the least median training loss on {len(led)} of "
+                f"{name} has the least median training loss on {len(own)} of "
                 f"{len(parts)} data sets{with_others}. Against another solver there, it has "
                 f"{listed([count for count in counts if count])} (p adjusted within each data set, "
                 "not over all of them)."
