@@ -133,7 +133,6 @@ def compare(
     from qnn import compare as comparison
     from qnn import report
     from qnn.compare.execute import available_cores
-    from qnn.output import plain
     from qnn.tables import comparison_tables
 
     console.check_outputs(json_file)
@@ -178,7 +177,7 @@ def compare(
             move(len(finished), len(cells), note)
 
         outcomes, interrupted = comparison.run(cells, keep=store, workers=workers, on_outcome=show)
-    results = plain(comparison.results(cells, outcomes, interrupted=interrupted, **about))
+    results = comparison.results(cells, outcomes, interrupted=interrupted, **about)
     console.write_json(json_file, results)
     if report_file is not None:
         report.write(report_file, [results])

@@ -10,7 +10,7 @@ import numpy as np
 from qnn.compare.cells import Cell, Outcome
 from qnn.compare.paired import MEASURES as TESTED
 from qnn.compare.paired import paired
-from qnn.output import COMPARISON_FORMAT, environment
+from qnn.output import COMPARISON_FORMAT, environment, plain
 from qnn.training import thinned
 
 MEASURES = ["train_loss", "train_accuracy", "test_accuracy", "oracle_seconds", "seconds"]
@@ -94,8 +94,8 @@ def _best_per_seed(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return best
 
 
-def _one_after_another(outcomes: Sequence[Outcome]) -> dict[str, list[float]]:
-    """The trace of runs that follow one another: the least loss of all so far."""
+def _one_after_another(outcomes: Sequence[Outcome]) -> dict[str, list[float]] | None:
+    """The trace of runs that follow one another: the least loss of all so far; None if unknown."""
     seconds: list[float] = []
     loss: list[float] = []
     begun = 0.0
@@ -104,6 +104,8 @@ def _one_after_another(outcomes: Sequence[Outcome]) -> dict[str, list[float]]:
         seconds += [begun + second for second in trace["seconds"]]
         loss += trace["loss"]
         begun += outcome.get("seconds") or 0.0
+    if not seconds:
+        return None
     return thinned({"seconds": seconds, "loss": np.minimum.accumulate(loss).tolist()})
 
 
@@ -169,7 +171,10 @@ def results(
     workers: int = 1,
     command: str | None = None,
 ) -> dict[str, Any]:
-    """The results file: what was run on what, every cell, and the summary."""
+    """The results file: what was run on what, every cell, and the summary, as JSON knows them.
+
+    :mod:`qnn.report` shows them, and :func:`json.dump` writes them.
+    """
     head = about(cells, equal=equal, workers=workers, command=command)
     return completed(head, outcomes, interrupted=interrupted)
 
@@ -197,11 +202,12 @@ def about(
 def completed(
     head: Mapping[str, Any], outcomes: Sequence[Outcome], *, interrupted: bool
 ) -> dict[str, Any]:
-    """What a comparison is, with its outcomes and the summary."""
-    return {
+    """What a comparison is, with its outcomes and the summary, as JSON knows them."""
+    whole = {
         **head,
         "kind": "comparison",
         "interrupted": interrupted,
         "cells": list(outcomes),
         "summary": summarize(outcomes),
     }
+    return dict(plain(whole))

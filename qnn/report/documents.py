@@ -92,7 +92,7 @@ def _of_folder(path: Path) -> dict[str, Any]:
     from qnn.compare.store import PLAN, in_folder
 
     if (path / PLAN).exists():
-        return dict(plain(in_folder(path)))
+        return in_folder(path)
     if (path / resume.FILE).exists():
         return _of_checkpoint(path)
     raise FileAccessError(

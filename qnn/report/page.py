@@ -20,9 +20,13 @@ PARTS = {"comparison": comparison.part, "training": training.part}
 SUFFIXES = (".html", ".htm", ".md", ".markdown")
 
 
-def parts(runs: Sequence[Results]) -> list[Part]:
+def parts(runs: Sequence[Results] | Results) -> list[Part]:
     """A part for each run, in the order given."""
-    return [PARTS[run["kind"]](run, f"r{number}") for number, run in enumerate(runs)]
+    return [PARTS[run["kind"]](run, f"r{number}") for number, run in enumerate(_several(runs))]
+
+
+def _several(runs: Sequence[Results] | Results) -> Sequence[Results]:
+    return [runs] if isinstance(runs, Mapping) else runs
 
 
 def title(shown: Sequence[Part]) -> str:
@@ -30,8 +34,13 @@ def title(shown: Sequence[Part]) -> str:
     return shown[0].title if len(shown) == 1 else f"{len(shown)} runs"
 
 
-def html(runs: Sequence[Results]) -> str:
+def html(runs: Sequence[Results] | Results) -> str:
     """One page that needs nothing but itself.
+
+    Parameters
+    ----------
+    runs : mapping, or sequence of mappings
+        Results as :func:`qnn.compare.results` makes and :func:`load` reads them.
 
     Raises
     ------
@@ -52,7 +61,7 @@ def html(runs: Sequence[Results]) -> str:
     return template.render(title=title(shown), parts=shown, made_by=_made_by())
 
 
-def markdown(runs: Sequence[Results]) -> str:
+def markdown(runs: Sequence[Results] | Results) -> str:
     """Everything but the charts, as Markdown."""
     shown = parts(runs)
     blocks = [f"# {title(shown)}"]
@@ -66,7 +75,7 @@ def markdown(runs: Sequence[Results]) -> str:
     return "\n\n".join([*blocks, _made_by()]) + "\n"
 
 
-def told(runs: Sequence[Results]) -> Iterator[str]:
+def told(runs: Sequence[Results] | Results) -> Iterator[str]:
     """The conclusions alone, line by line, for a terminal."""
     for part in parts(runs):
         yield f"{part.title}: {part.line}"
@@ -80,7 +89,7 @@ def told(runs: Sequence[Results]) -> Iterator[str]:
         yield ""
 
 
-def record(runs: Sequence[Results]) -> dict[str, Any]:
+def record(runs: Sequence[Results] | Results) -> dict[str, Any]:
     """The results as today's release has them, with what can be concluded from each."""
     return {
         "format": COMPARISON_FORMAT,
@@ -93,7 +102,7 @@ def record(runs: Sequence[Results]) -> dict[str, Any]:
                 "conclusions": plain(part.conclusions),
                 "results": plain(run),
             }
-            for part, run in zip(parts(runs), runs, strict=True)
+            for part, run in zip(parts(runs), _several(runs), strict=True)
         ],
     }
 
@@ -122,7 +131,7 @@ def check_place(path: str) -> None:
         check_matplotlib()
 
 
-def write(path: str, runs: Sequence[Results]) -> None:
+def write(path: str, runs: Sequence[Results] | Results) -> None:
     """Write a report, HTML or Markdown by the name's end."""
     check_place(path)
     make = html if Path(path).suffix.lower().startswith(".h") else markdown

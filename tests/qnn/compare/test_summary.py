@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 from rich.console import Console
 
+from qnn import report
 from qnn.compare import plan, results, summarize
-from qnn.output import plain
 from qnn.tables import comparison_tables
 from qnn.training import DataOptions, ModelOptions, SolverOptions
 
@@ -31,7 +33,7 @@ def page_of(outcomes: list[dict[str, Any]], **more: Any) -> Any:
         seeds=[0],
         penalties=[1.0],
     )
-    return plain(results(cells, outcomes, **more))
+    return results(cells, outcomes, **more)
 
 
 def shown(page: Any, flat: bool = False) -> str:
@@ -83,6 +85,18 @@ def test_a_sweep_of_weights_takes_the_time_of_all_of_them() -> None:
     best, _, two = summarize(outcomes)[0]["rows"]
     assert best["time_to_target"]["median"] == 2.3
     assert two["time_to_target"]["median"] == 0.3
+
+
+def test_without_traces_no_time_is_known() -> None:
+    weights = [outcome(f"penalty {weight}", 0, 9.0, seconds=2.0) for weight in (1, 2)]
+    assert [row["time_to_target"] for row in summarize(weights)[0]["rows"]] == [None] * 3
+
+
+def test_results_are_what_a_report_and_a_file_take() -> None:
+    page = page_of([outcome("a", 0, 1.0, oracle_charged=math.inf), outcome("b", 0, 2.0)])
+    assert json.loads(json.dumps(page, allow_nan=False)) == page
+    assert "2 solvers on digits" in report.markdown(page) == report.markdown([page])
+    assert report.record(page)["runs"][0]["results"] == page
 
 
 def test_references_take_part_in_no_test() -> None:

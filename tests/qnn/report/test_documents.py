@@ -25,7 +25,9 @@ def test_a_comparison_of_the_first_format_is_read_and_tested() -> None:
     (summary,) = found["summary"]
     old = json.loads((FIXTURES / "comparison-v1.json").read_text())
     medians = {row["name"]: row["train_loss"] for row in old["summary"]}
-    assert {row["name"]: row["train_loss"] for row in summary["rows"]} == medians
+    for row in summary["rows"]:
+        assert medians.pop(row["name"]).items() <= row["train_loss"].items()
+    assert not medians
     assert summary["pairs"][0]["smallest_p"] == 0.25
     assert "penalty, best of 2" in report.markdown([found])
 
