@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from qnn.reproduce import ReproduceOptions
 from qnn.reproduce.data import split
 from qnn.reproduce.explicit import _best_descent, _digits, _same_as_naive_bayes, _unit
-from qnn.reproduce.manifold import _accuracies, ridge_accuracy, waveform
+from qnn.reproduce.low_bits import low_bits_table
+from qnn.reproduce.manifold import LOW_BITS, _accuracies, ridge_accuracy, waveform
 from solvers import ExplicitSoftmax
 
 
@@ -51,3 +53,10 @@ def test_waves_and_digits_are_learnt() -> None:
     reached = _accuracies(wave, (10,), "rescaled", 0, 3)
     assert len(reached) == 3
     assert reached[-1] > 80
+
+
+def test_on_low_bits_the_released_form_guesses_and_the_mended_one_does_not() -> None:
+    forms = {name: replace(LOW_BITS[name], draws=2) for name in ("released", "rescaled")}
+    found = {row.what: row.ours for row in low_bits_table(forms, ReproduceOptions()).rows}
+    for weights in ("bipolar", "ternary"):
+        assert found[f"released, {weights}"] > 3 * found[f"rescaled, {weights}"]
