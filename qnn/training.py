@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from qnn.datasets import Dataset, load
 from qnn.makers import SOLVERS, SolverOptions, asks_oracle, make_solver, named_oracle
 from solvers.checkpoint import EVERY
 from solvers.oracles.wrapper import layers
-from solvers.result import Callback, Progress, Result
+from solvers.result import Callback, Result
 from solvers.starts import Solver
 
 __all__ = [
@@ -96,33 +96,6 @@ class Task:
         return cls(drawn, network, problem)
 
 
-@dataclass
-class Trace:
-    """The incumbent's loss over the seconds of a run: a point for each improvement.
-
-    Examples
-    --------
-    >>> trace = Trace()
-    >>> for second, loss in enumerate([9.0, 9.0, 4.0, 4.0]):
-    ...     _ = trace(Progress(second, None, loss, float(second)))
-    >>> trace.until(3.5, 4.0)
-    {'seconds': [0.0, 2.0, 3.5], 'loss': [9.0, 4.0, 4.0]}
-    """
-
-    seconds: list[float] = field(default_factory=list)
-    loss: list[float] = field(default_factory=list)
-
-    def __call__(self, progress: Progress) -> None:
-        """A solver's callback."""
-        if not self.loss or progress.loss < self.loss[-1]:
-            self.seconds.append(progress.seconds)
-            self.loss.append(progress.loss)
-
-    def until(self, seconds: float, loss: float) -> dict[str, list[float]]:
-        """The points, and the end of the run as the last one."""
-        return thinned({"seconds": [*self.seconds, seconds], "loss": [*self.loss, loss]})
-
-
 def thinned(columns: Mapping[str, Sequence[float]], most: int = MOST) -> dict[str, list[float]]:
     """Columns of at most so many rows, the first and the last among them, to seven digits.
 
@@ -138,19 +111,18 @@ def thinned(columns: Mapping[str, Sequence[float]], most: int = MOST) -> dict[st
 
 @dataclass(frozen=True)
 class Training:
-    """A run: what was trained, the solver's result, the figures to report, and its course."""
+    """A run: what was trained, the solver's result, and the figures to report."""
 
     task: Task
     result: Result
     figures: dict[str, Any]
-    trace: dict[str, list[float]]
 
     @property
     def course(self) -> dict[str, Any]:
         """Ledger, trace, and the solver's own history, thinned."""
         return {
             "ledger": asdict(self.result.ledger),
-            "trace": self.trace,
+            "trace": thinned(self.result.trace.columns),
             "history": thinned(self.result.history.columns),
         }
 
@@ -195,10 +167,7 @@ def train(
     >>> run.figures["train_accuracy"]
     1.0
     """
-    trace = Trace()
-    chosen = make_solver(
-        solver, options, encoding=model.encoding, seed=seed, callbacks=[trace, *callbacks]
-    )
+    chosen = make_solver(solver, options, encoding=model.encoding, seed=seed, callbacks=callbacks)
     if checkpoint is not None:
         chosen = with_checkpoint(chosen, solver, checkpoint, checkpoint_every)
     task = Task.of(data, model, seed)
@@ -229,7 +198,7 @@ def train(
         "train_samples": len(drawn.X_train),
         "test_samples": len(drawn.X_test),
     }
-    return Training(task, result, figures, trace.until(result.seconds, result.loss))
+    return Training(task, result, figures)
 
 
 def _oracle_name(solver: Solver, options: SolverOptions) -> str | None:

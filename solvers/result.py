@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -106,6 +106,15 @@ class History:
         for name, value in values.items():
             self.columns.setdefault(name, [float("nan")] * rows).append(float(value))
 
+    def arrays(self) -> dict[str, npt.NDArray[np.float64]]:
+        """The columns, to be saved."""
+        return {name: self[name] for name in self.columns}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, npt.NDArray[np.float64]]) -> Self:
+        """The history of such columns."""
+        return cls({name: column.tolist() for name, column in arrays.items()})
+
     def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
         return np.array(self.columns[name])
 
@@ -134,6 +143,8 @@ class Result:
         The incumbent's free weight bits.
     info : dict
         Numbers of the solver's own, such as ``num_variables`` of its model.
+    trace : History
+        ``seconds`` and the incumbent's ``loss``: a row for each improvement, and one for the end.
     """
 
     weights: Weights
@@ -145,6 +156,7 @@ class Result:
     seconds: float
     bits: BitArray
     info: dict[str, Any] = field(default_factory=dict)
+    trace: History = field(default_factory=History)
 
 
 @dataclass(frozen=True)
@@ -185,6 +197,7 @@ class Run:
     oracle: Oracle | None = None
     incumbent: Incumbent = field(default_factory=Incumbent)
     history: History = field(default_factory=History)
+    trace: History = field(default_factory=History)
     ledger: Ledger = field(default_factory=Ledger)
     status: Status = Status.FINISHED
     reason: str | None = None
@@ -252,7 +265,9 @@ class Run:
                 return
 
     def told_to_stop(self, iteration: int, iterations: int | None = None) -> bool:
-        """Call the callbacks; whether one asked to stop, which sets the status."""
+        """Trace the step and call the callbacks; if one asks to stop, that is the status."""
+        if not len(self.trace) or self.incumbent.loss < self.trace.columns["loss"][-1]:
+            self.trace.record(seconds=self.seconds, loss=self.incumbent.loss)
         progress = Progress(iteration, iterations, self.incumbent.loss, self.seconds)
         if any([callback(progress) for callback in self.callbacks]):
             self.status = Status.INTERRUPTED
@@ -311,7 +326,8 @@ class Run:
             "incumbent": vars(self.incumbent),
             "ledger": vars(self.ledger),
             "budgets": [vars(budget.ledger) for budget in budgets(self.oracle)],
-            "history": {name: self.history[name] for name in self.history.columns},
+            "history": self.history.arrays(),
+            "trace": self.trace.arrays(),
             "loop": self._loop and self._loop.snapshot(),
         }
 
@@ -325,7 +341,8 @@ class Run:
         self.ledger = Ledger(**saved["ledger"])
         for budget, spent in zip(budgets(self.oracle), saved.get("budgets", ()), strict=False):
             budget.ledger.at_least(Ledger(**spent))
-        self.history = History({name: c.tolist() for name, c in saved["history"].items()})
+        self.history = History.of(saved["history"])
+        self.trace = History.of(saved.get("trace", {}))  # since another release
         if self._loop is not None:
             self._loop.restore(saved["loop"])
 
@@ -362,6 +379,7 @@ class Run:
         """The result, with the incumbent as weights of ``problem``."""
         info |= self.end()
         assert self.incumbent.bits is not None
+        self.trace.record(seconds=self.seconds, loss=self.incumbent.loss)
         return Result(
             weights=problem.weights_from_bits(self.incumbent.bits),
             loss=self.incumbent.loss,
@@ -372,4 +390,5 @@ class Run:
             seconds=self.seconds,
             bits=self.incumbent.bits,
             info=info,
+            trace=self.trace,
         )

@@ -226,7 +226,7 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
         "model": asked.model,
         "options": asked.options,
         "ledger": run.result.ledger,
-        "trace": run.trace,
+        "trace": run.course["trace"],
         "history": run.result.history.columns,
         "environment": environment(),
     }

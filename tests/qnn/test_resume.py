@@ -49,8 +49,11 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 def plain(record: dict[str, Any]) -> dict[str, Any]:
     """A record without its clocks."""
-    history = {k: v for k, v in record["history"].items() if k not in CLOCKS}
-    return {k: v for k, v in record.items() if k not in CLOCKS} | {"history": history}
+
+    def still(columns: dict[str, Any]) -> dict[str, Any]:
+        return {name: column for name, column in columns.items() if name not in CLOCKS}
+
+    return still(record) | {name: still(record[name]) for name in ("history", "trace")}
 
 
 class Stopped(Exception):

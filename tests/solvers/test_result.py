@@ -123,3 +123,13 @@ def test_the_result_has_the_weights_of_the_incumbent() -> None:
     assert result.weights.matrices[0].tolist() == [[1, -1]]
     assert (result.loss, result.lower_bound, result.info) == (1.0, 0.5, {"rounds": 7})
     assert result.seconds > 0
+
+
+def test_the_trace_has_the_improvements_and_the_end() -> None:
+    problem = TrainingProblem(Network.dense([2, 1]), [[1, -1]], [1])
+    run = Run()
+    for t in run.steps(4):
+        offer(run, [5.0, 5.0, 3.0, 4.0][t - 1])
+    trace = run.result(problem).trace
+    assert trace["loss"].tolist() == [5.0, 3.0, 3.0]
+    assert (np.diff(trace["seconds"]) >= 0).all()
