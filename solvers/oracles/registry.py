@@ -81,7 +81,7 @@ def parameters(name: str) -> list[inspect.Parameter]:
     Examples
     --------
     >>> [f"{p.name}={p.default}" for p in parameters("steepest-descent")]
-    ['reads=20']
+    ['reads=10']
     """
     named, _ = _parameters(_factory(name))
     return named

@@ -19,8 +19,8 @@ def test_random_units_are_better_than_the_pixels() -> None:
 
 def test_the_report_has_every_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("QNN_DATA", raising=False)
-    monkeypatch.setattr(baselines, "EPOCHS", {False: {8: 2}})
-    monkeypatch.setattr(baselines, "STRAIGHT", {8: 50.0})
+    monkeypatch.setattr(baselines, "EPOCHS", {False: {32: 2}})
+    monkeypatch.setattr(baselines, "STRAIGHT", {32: 50.0})
     monkeypatch.setattr(baselines, "LOW_BITS", {"random features": RandomFeatures(draws=1)})
     report = reproduce("baselines", ReproduceOptions(data_dirs=[str(tmp_path)]))
     assert [len(list(table.rows)) for table in report.tables] == [2, 1, 2]

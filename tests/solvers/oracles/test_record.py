@@ -215,7 +215,7 @@ def test_no_token_in_any_file_text_or_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    problem = TrainingProblem(Network.dense([2, 2, 1]), [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    problem = TrainingProblem(Network.dense([2, 2, 1]), [[1, -1], [1, -1], [-1, 1]], [1, -1, -1])
     oracle: Oracle = Record(Talkative(fails_at), planted / "record")
     solver = QCGD(oracle, iterations=4, checkpoint=planted / "run", checkpoint_every=0)
     if fails_at == 1:
