@@ -12,7 +12,7 @@ demo: $(READY)  ## Digits 3 against 8: QCGD and its rivals, in a table and in re
 	$(BIN)/qnn compare digits:3,8 --inputs 16 --hidden 5 --samples 100 --seeds 5 \
 	  --solvers qcgd,qcgd-cold,penalty,random,annealing,restricted,straight-through,random-features,exact \
 	  --iterations 100 --reads 10 --sweeps 20 --penalties 0.3,1,3,10 \
-	  --json results/demo.json --report results/demo.md
+	  --json results/demo.json --report results/demo.html
 
 test: $(READY)  ## All tests and docstring examples
 	$(BIN)/python -m pytest
