@@ -2,62 +2,46 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import subprocess
-from collections.abc import Callable
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from qnn import report
+from tests.qnn.report.browser import NAMES, Browser, find
 from tests.qnn.report.results import comparison, of_cells, outcome, reference
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-LIGHT, DARK = 1, 0
-Browse = Callable[..., subprocess.CompletedProcess[str]]
-
-PROBE = """
-<script>
-addEventListener("load", () => {
-  const root = document.documentElement, outside = [];
-  for (const svg of document.querySelectorAll("svg"))
+PROBE = """(() => {
+  const outside = [];
+  for (const svg of document.querySelectorAll("svg")) {
+    const frame = svg.getBoundingClientRect();
     for (const text of svg.querySelectorAll("text")) {
-      const box = text.getBoundingClientRect(), frame = svg.getBoundingClientRect();
+      const box = text.getBoundingClientRect();
       if (box.width && (box.left < frame.left - 1 || box.right > frame.right + 1
           || box.top < frame.top - 1 || box.bottom > frame.bottom + 1))
         outside.push(text.textContent);
     }
-  const found = {
-    width: innerWidth, needed: root.scrollWidth, outside,
+  }
+  return {
+    width: innerWidth, needed: document.documentElement.scrollWidth, outside,
     loaded: performance.getEntriesByType("resource").length,
     charts: [...document.querySelectorAll("svg")].filter(s => s.checkVisibility()).length,
-    background: getComputedStyle(document.body).backgroundColor,
   };
-  document.body.innerHTML = "<pre>FOUND" + JSON.stringify(found) + "FOUND</pre>";
-});
-</script>
-"""
+})()"""
 
 
 @pytest.fixture(scope="module")
-def browse(tmp_path_factory: pytest.TempPathFactory) -> Browse:
-    """A function that opens a page in headless Chromium, where no name is resolved."""
-    browser = next(filter(None, map(shutil.which, NAMES)), None)
-    if browser is None:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests."""
+    program = find()
+    if program is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} on PATH")
-
-    def run(page: Path, *words: str, theme: int = LIGHT) -> subprocess.CompletedProcess[str]:
-        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--no-first-run"]
-        command += [f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]
-        command += [f"--blink-settings=preferredColorScheme={theme}", *words, page.as_uri()]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-
-    return run
+    opened = Browser(program, tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -75,38 +59,29 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def found_by(browse: Browse, page: Path, tmp_path: Path, **how: Any) -> dict[str, Any]:
-    """What a script sees that is put into the page, which has none itself."""
-    probed = tmp_path / "probed.html"
-    probed.write_text(page.read_text().replace("</body>", f"{PROBE}</body>"))
-    width = how.pop("width")
-    dom = browse(probed, f"--window-size={width},900", "--dump-dom", **how).stdout
-    return dict(json.loads(dom.split("FOUND")[1].replace("&amp;", "&").replace("&lt;", "<")))
-
-
 @pytest.mark.parametrize("width", [400, 1280])
 def test_nothing_is_wider_than_the_window_or_comes_from_elsewhere(
-    browse: Browse, page: Path, tmp_path: Path, width: int
+    browser: Browser, page: Path, width: int
 ) -> None:
-    found = found_by(browse, page, tmp_path, width=width)
-    assert found["width"] <= max(width, 500)  # some builds open no narrower window
-    assert found["needed"] <= found["width"]
+    browser.open(page, width)
+    found = browser.value(PROBE)
+    assert found["width"] == width
+    assert found["needed"] <= width
     assert found["loaded"] == 0
     assert found["charts"] >= 8
     assert found["outside"] == []
 
 
 @pytest.mark.parametrize(
-    ("theme", "paper", "blue"), [(LIGHT, "#ffffff", "#012fde"), (DARK, "#15181d", "#5291ff")]
+    ("dark", "paper", "blue"), [(False, "#ffffff", "#012fde"), (True, "#15181d", "#5291ff")]
 )
 def test_it_is_drawn_in_the_colors_of_the_theme(
-    browse: Browse, page: Path, tmp_path: Path, theme: int, paper: str, blue: str
+    browser: Browser, page: Path, dark: bool, paper: str, blue: str
 ) -> None:
     from matplotlib.image import imread
 
-    picture = tmp_path / "page.png"
-    browse(page, "--window-size=1280,4000", f"--screenshot={picture}", theme=theme)
-    read = imread(picture)
+    browser.open(page, 1280, 4000, dark)
+    read = imread(BytesIO(browser.picture()))
     assert read.shape[:2] == (4000, 1280)
     pixels = np.round(read[:, :, :3] * 255).astype(int) @ [65536, 256, 1]
     share = {name: np.mean(pixels == int(name[1:], 16)) for name in (paper, blue)}
@@ -115,13 +90,10 @@ def test_it_is_drawn_in_the_colors_of_the_theme(
     assert len(np.unique(pixels)) > 200
 
 
-def test_on_paper_nothing_is_left_folded(browse: Browse, page: Path, tmp_path: Path) -> None:
-    opened = tmp_path / "opened.html"
-    opened.write_text(page.read_text().replace("<details", "<details open"))
-    assert "<details open" in opened.read_text()
-    pages = []
-    for one in (page, opened):
-        paper = tmp_path / f"{one.stem}.pdf"
-        browse(one, "--no-pdf-header-footer", f"--print-to-pdf={paper}", theme=DARK)
-        pages.append(len(re.findall(rb"/Type\s*/Page\b", paper.read_bytes())))
+def test_on_paper_nothing_is_left_folded(browser: Browser, page: Path) -> None:
+    browser.open(page, dark=True)
+    folded = browser.on_paper()
+    assert browser.value("document.querySelectorAll('details:not([open])').length") > 0
+    browser.value("document.querySelectorAll('details').forEach(one => one.open = true)")
+    pages = [len(re.findall(rb"/Type\s*/Page\b", paper)) for paper in (folded, browser.on_paper())]
     assert pages[0] == pages[1] > 2
