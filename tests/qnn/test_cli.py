@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from formulations.errors import OracleError
-from qnn import cli, training
+from qnn import training
 from qnn.commands import console
 from qnn.training import DataOptions, ModelOptions, SolverOptions
 from solvers.oracles import Annealer
@@ -40,19 +40,6 @@ PROMISED = [
 
 Outcome = tuple[int, str, str]
 Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run ``qnn`` in this process: exit code, standard output, standard error."""
-
-    def call(*arguments: object) -> Outcome:
-        with pytest.raises(SystemExit) as exit_:
-            cli.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return int(exit_.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 def qnn(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:

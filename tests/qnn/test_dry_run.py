@@ -9,26 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qnn import cli, dry_run
+from qnn import dry_run
 from solvers import LargeNeighborhoodSearch
 from solvers.oracles import Annealer, ExactOracle
 from solvers.oracles.cloud import QPU, Connection
 
 RUN = ["train", "digits:3,8", "--inputs", "4", "--samples", "8", "--hidden", "2", "--search", "0"]
 RUN += ["--iterations", "30", "--reads", "20"]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run ``qnn`` in this process: exit code, standard output, standard error."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

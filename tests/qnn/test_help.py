@@ -25,19 +25,6 @@ NO_SEED = {"list", "completion", "report", "export"}
 HEAVY = ("numpy", "scipy", "sklearn", "numba", "dimod", "rich", "solvers", "formulations.network")
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run ``qnn`` in this process: exit code, standard output, standard error."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as exit_:
-            cli.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return int(exit_.value.code or 0), captured.out, captured.err
-
-    return call
-
-
 # -- help ------------------------------------------------------------------------------------------
 
 

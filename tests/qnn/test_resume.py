@@ -34,19 +34,6 @@ Outcome = tuple[int, str, str]
 Run = Callable[..., Outcome]
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run ``qnn`` in this process: exit code, standard output, standard error."""
-
-    def call(*arguments: object) -> Outcome:
-        with pytest.raises(SystemExit) as exit_:
-            cli.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return int(exit_.value.code or 0), captured.out, captured.err
-
-    return call
-
-
 def plain(record: dict[str, Any]) -> dict[str, Any]:
     """A record without its clocks."""
 

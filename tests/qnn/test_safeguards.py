@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from qnn import cli
 from solvers.oracles import Annealer
 
 QUICK: list[object] = ["train", "digits:3,8", "--inputs", 4, "--samples", 20, "--hidden", 2]
@@ -17,19 +16,6 @@ QUICK += ["--iterations", 6, "--reads", 2, "--sweeps", 20]
 CLOCKS = {"seconds", "oracle_seconds", "ledger", "environment", "options"}
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run ``qnn`` in this process: exit code, standard output, standard error."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as exit_:
-            cli.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return int(exit_.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 def plain(text: str) -> dict[str, Any]:
