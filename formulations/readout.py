@@ -134,7 +134,7 @@ class Readout:
 
 
 def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
-    """Refuse real variables, and constraints with numbers that are not finite, by name.
+    """Refuse anything but a CQM, real variables, and constraints with numbers that are not finite.
 
     Raises
     ------
@@ -143,6 +143,11 @@ def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
     """
     import dimod
 
+    if not isinstance(cqm, dimod.ConstrainedQuadraticModel):
+        raise InvalidInputError(
+            f"expected a dimod.ConstrainedQuadraticModel, got a {type(cqm).__name__}; what has no "
+            "constraints becomes one by ConstrainedQuadraticModel.from_bqm or .from_qm"
+        )
     for v in cqm.variables:
         if cqm.vartype(v) is dimod.Vartype.REAL:
             raise InvalidInputError(

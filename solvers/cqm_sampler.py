@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from formulations.errors import InfeasibleModelError, InvalidInputError, choose
 from formulations.prepared import Prepared
 from formulations.qcbo import QCBO
 from solvers.lifting import Lifting
-from solvers.oracles import Annealer
+from solvers.oracles import Annealer, Oracle
 from solvers.qcgd import QCGD
 from solvers.result import Ledger, Run, Status
 from solvers.targets import BitArray, FloatArray, ModelTarget, Pool, Target
@@ -49,7 +50,9 @@ class Descent(Protocol):
         ...
 
 
-Descend = Callable[[Target, QCBO], tuple[Run, Descent]]
+Descend = Callable[[Target, QCBO, float], tuple[Run, Descent]]
+"""From what samples are worth, the model, and when the clock began, to a run and its descent."""
+
 PROVEN = 1e-6
 """By so much a bound has to exceed every objective to prove that no feasible point exists."""
 
@@ -58,13 +61,14 @@ def solve_cqm(
     cqm: dimod.ConstrainedQuadraticModel, descend: Descend, one_hot: str = "keep"
 ) -> dimod.SampleSet:
     """The answer to ``cqm`` by a descent: see :meth:`solvers.qcgd.QCGD.sample_cqm`."""
+    started = time.perf_counter()  # presolve counts
     try:
         prepared = Prepared.of(cqm, one_hot=one_hot)
     except InfeasibleModelError as error:
-        return _proven_infeasible(cqm, str(error))
+        return _proven_infeasible(cqm, str(error), started)
     if prepared.model.num_variables == 0:
-        return _decided(prepared)
-    run, descent = descend(PreparedTarget(prepared), prepared.model)
+        return _decided(prepared, started)
+    run, descent = descend(PreparedTarget(prepared), prepared.model, started)
     about_run = run.end()
     samples = prepared.samples(descent.pool.bits)
     feasible = bool(samples.record.is_feasible[0])
@@ -76,12 +80,12 @@ def solve_cqm(
         _info(
             status,
             run.ledger,
+            run.seconds,
             bound=bound,
             feasible=feasible,
             residuals=_residuals(cqm, samples),
             multipliers=multipliers(descent.lifting, descent.applied),
             coefficient_range=_coefficient_range(descent),
-            seconds=run.seconds,
             history=run.history.columns,
             **_sizes(prepared),
             **descent.info(),
@@ -106,35 +110,66 @@ class PreparedTarget(ModelTarget):
         return super().candidates(self._prepared.settled(x))
 
 
-def _proven_infeasible(cqm: dimod.ConstrainedQuadraticModel, reason: str) -> dimod.SampleSet:
+def _proven_infeasible(
+    cqm: dimod.ConstrainedQuadraticModel, reason: str, started: float
+) -> dimod.SampleSet:
     """No samples, and why."""
     import dimod
 
-    info = _info(Status.INFEASIBLE, Ledger(), bound=None, feasible=False, reason=reason)
+    info = _info(
+        Status.INFEASIBLE,
+        Ledger(),
+        time.perf_counter() - started,
+        bound=None,
+        feasible=False,
+        reason=reason,
+        constraint_labels=list(cqm.constraints),
+    )
     return dimod.SampleSet.from_samples_cqm([], cqm, info=info)
 
 
-def _decided(prepared: Prepared) -> dimod.SampleSet:
+def _decided(prepared: Prepared, started: float) -> dimod.SampleSet:
     """The one sample that presolve leaves."""
     samples = prepared.samples(np.zeros((1, 0), dtype=np.int8))
-    bound = float(prepared.model.offset)
-    info = _info(Status.OPTIMAL, Ledger(), bound=bound, feasible=True, **_sizes(prepared))
-    samples.info.update(info)
+    samples.info.update(
+        _info(
+            Status.OPTIMAL,
+            Ledger(),
+            time.perf_counter() - started,
+            bound=float(prepared.model.offset),
+            feasible=True,
+            residuals=_residuals(prepared.cqm, samples),
+            reason="presolve leaves one assignment",
+            **_sizes(prepared),
+        )
+    )
     return samples
 
 
 def _info(
-    status: Status, ledger: Ledger, *, bound: float | None, feasible: bool, **more: Any
+    status: Status,
+    ledger: Ledger,
+    seconds: float,
+    *,
+    bound: float | None,
+    feasible: bool,
+    **more: Any,
 ) -> dict[str, Any]:
-    """What every answer says."""
+    """What every answer says, also where there was nothing to search."""
     blame = "model" if status is Status.INFEASIBLE else "search"
     return {
         "status": status.value,
         "lower_bound": bound,
         "infeasibility": None if feasible else blame,
+        "residuals": {},
+        "multipliers": {"linear": {}, "square": {}, "product": {}},
+        "coefficient_range": (0.0, 0.0),
+        "history": {},
         "oracle_calls": ledger.calls,
         "oracle_reads": ledger.reads,
         "oracle_seconds": ledger.seconds,
+        "ledger": asdict(ledger),
+        "seconds": seconds,
         **more,
     }
 
@@ -174,7 +209,7 @@ def multipliers(lifting: Lifting, p: FloatArray) -> dict[str, dict[Any, float]]:
     """
     model, scale, squared = lifting.model, lifting.scale, lifting.squared
     linear, square, product = (lifting.unit * p[kind] for kind in lifting.kinds)
-    labels, squared = model.row_labels.strings(), lifting.squared
+    labels = model.row_labels.strings()
     squared_labels = [label for label, yes in zip(labels, squared.tolist(), strict=True) if yes]
     return {
         "linear": dict(zip(labels, (linear / scale).tolist(), strict=True)),
@@ -212,7 +247,8 @@ class QCGDSampler:
     ----------
     parameters : dict
         Keywords of ``sample_cqm``: the options of :class:`~solvers.qcgd.QCGD`, and ``reads`` and
-        ``sweeps`` of the annealer that is its oracle.
+        ``sweeps`` of the annealer that is its oracle; of these two the one that is not given is
+        what that annealer has, or 20 and 100 where the solver was given none.
     properties : dict
         What it takes.
 
@@ -269,11 +305,18 @@ class QCGDSampler:
         given = dict(parameters)
         annealing = {name: given.pop(name) for name in self.OF_ANNEALER if name in given}
         if annealing:
-            oracle = given.get("oracle", self.solver.oracle)
-            if oracle is not None and not isinstance(oracle, Annealer):
-                raise InvalidInputError(
-                    f"parameters {', '.join(annealing)}: expected with the annealer only, but the "
-                    f"oracle is {oracle!r}; give them to the oracle itself"
-                )
-            given["oracle"] = Annealer(**{"reads": 20, "sweeps": 100, **annealing})
+            given["oracle"] = _annealer(given.get("oracle", self.solver.oracle), annealing)
         return replace(self.solver, **given)
+
+
+def _annealer(oracle: Oracle | None, changed: dict[str, Any]) -> Annealer:
+    """An annealer with other reads or sweeps."""
+    if oracle is None:
+        return Annealer(**{"reads": 20, "sweeps": 100, **changed})
+    if not isinstance(oracle, Annealer):
+        raise InvalidInputError(
+            f"parameters {', '.join(changed)}: expected with the annealer only, but the oracle is "
+            f"{oracle!r}; give them to the oracle itself"
+        )
+    kept = ("reads", "sweeps", "beta_range", "schedule", "reheat", "threads")
+    return Annealer(**{**{name: getattr(oracle, name) for name in kept}, **changed})

@@ -19,7 +19,7 @@ from solvers.kernels.tilted import anneal_tilted
 from solvers.lifting import Lifting
 from solvers.options import check_whole
 from solvers.oracles.audit import Audited
-from solvers.oracles.base import QUBO, Oracle, WarmOracle
+from solvers.oracles.base import QUBO, Oracle, WarmOracle, check_oracle
 from solvers.qcgd import QCGD
 
 if TYPE_CHECKING:
@@ -126,11 +126,7 @@ class PenaltyBlocks:
     points: int = 4
 
     def __post_init__(self) -> None:
-        if not isinstance(self.oracle, Oracle):
-            raise InvalidInputError(
-                f"oracle={self.oracle!r}: expected an object with sample(qubo, seed), such as "
-                "Annealer()"
-            )
+        check_oracle(self.oracle)
         check_whole("points", self.points)
         if not 0 < self.penalty < np.inf:
             raise InvalidInputError(f"penalty={self.penalty!r}: expected a positive number")

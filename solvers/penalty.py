@@ -22,6 +22,7 @@ from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.lifting import Lifting
 from solvers.options import check_count, check_whole
 from solvers.oracles import Annealer, Oracle
+from solvers.oracles.base import check_oracle
 from solvers.result import Callback, Result, Run, Status
 from solvers.search import Loop, Search
 from solvers.targets import Target, TrainingTarget
@@ -83,6 +84,9 @@ class PenaltyMethod:
         for name in ("pool", "fresh"):
             check_whole(name, getattr(self, name))
         check_count("iterations", self.iterations, self.time_limit, self.call_limit)
+        check_whole("seed", self.seed, least=0)
+        if self.oracle is not None:
+            check_oracle(self.oracle)
         weights = self.penalty.values() if isinstance(self.penalty, Mapping) else [self.penalty]
         for weight in weights:
             if not isinstance(weight, (int, float)) or not 0 <= weight < np.inf:
@@ -106,9 +110,11 @@ class PenaltyMethod:
 
         return solve_cqm(cqm, self._descend)
 
-    def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, Loop]:
-        """The loop, whatever the samples are worth."""
-        started = time.perf_counter()  # building the model counts
+    def _descend(
+        self, target: Target, subject: TrainingProblem | QCBO, started: float | None = None
+    ) -> tuple[Run, Loop]:
+        """The loop, whatever the samples are worth; the clock began now, or at ``started``."""
+        started = time.perf_counter() if started is None else started  # building the model counts
         search = Search.of(target, self.pool, self.fresh, repair=self.repair)
         lifting = Lifting.of(search.target.model)
         scale = lifting.plausible_scale()

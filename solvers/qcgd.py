@@ -28,8 +28,9 @@ from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.descent import ROWS, Descent
 from solvers.effort import SPLITS, Effort
-from solvers.options import check_count, check_whole
+from solvers.options import check_count, check_number, check_whole
 from solvers.oracles import Annealer, Oracle
+from solvers.oracles.base import check_oracle
 from solvers.result import Callback, Result, Run, Status
 from solvers.search import Loop, Search
 from solvers.stopping import Standstill, StopRule
@@ -166,15 +167,12 @@ class QCGD:
         choose("rows", self.rows, ROWS)
         choose("one_hot", self.one_hot, ONE_HOT)
         choose("split", self.split, SPLITS)
-        for name in ("beta0", "dual_step"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < np.inf:
-                raise InvalidInputError(f"{name}={value!r}: expected a number, zero or more")
-        if self.oracle is not None and not isinstance(self.oracle, Oracle):
-            raise InvalidInputError(
-                f"oracle={self.oracle!r}: expected an object with sample(qubo, seed), such as "
-                "solvers.oracles.Annealer()"
-            )
+        if self.beta0 is not None:
+            check_number("beta0", self.beta0, zero=True)
+        check_number("dual_step", self.dual_step, zero=True)
+        check_whole("seed", self.seed, least=0)
+        if self.oracle is not None:
+            check_oracle(self.oracle)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Train the free weight bits of ``problem``.
@@ -208,7 +206,8 @@ class QCGD:
               first sample is feasible, ``"model"`` if it is proven that none can be, else
               ``"search"``; ``reason`` of a proof or of an early end;
             - ``residuals``: by how much the first sample violates each constraint that it violates;
-            - ``oracle_calls``, ``oracle_reads``, ``oracle_seconds`` and ``seconds``;
+            - ``oracle_calls``, ``oracle_reads``, ``oracle_seconds``, all that the oracle cost in
+              ``ledger`` (:class:`~solvers.oracles.Ledger`), and ``seconds``, presolve included;
             - ``multipliers`` in the units of the rows, ``coefficient_range`` of the last QUBO and
               ``beta0``;
             - ``bits``, ``bits_after_presolve``, ``rows_after_presolve`` and
@@ -246,9 +245,11 @@ class QCGD:
         limited = self.time_limit is not None or self.call_limit is not None
         return None if limited and self.iterations is None else self.stop
 
-    def _descend(self, target: Target, subject: TrainingProblem | QCBO) -> tuple[Run, Loop]:
-        """The loop, whatever the samples are worth."""
-        started = time.perf_counter()  # building the model counts
+    def _descend(
+        self, target: Target, subject: TrainingProblem | QCBO, started: float | None = None
+    ) -> tuple[Run, Loop]:
+        """The loop, whatever the samples are worth; the clock began now, or at ``started``."""
+        started = time.perf_counter() if started is None else started  # building the model counts
         search = Search.of(target, self.pool, self.fresh, repair=self.repair, slack=self.slack)
         model = search.target.model
         descent = Descent(model, self.beta0, self.dual_step, self.capped, self.rows)

@@ -69,7 +69,7 @@ SHOWN = 12
     type=int,
     metavar="N",
     help="Steps of a read.",
-    otherwise=f"by the size of the model; {SWEEPS} beside --oracle, budgets and records",
+    otherwise=f"by the size of the model; {SWEEPS} beside --reads, --oracle, budgets and records",
 )
 @options.timeout_option
 @options.record_options

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from formulations.errors import InvalidInputError
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BitArray = npt.NDArray[np.int8]
@@ -91,3 +93,29 @@ class WarmOracle(Oracle, Protocol):
     ) -> Samples:
         """Samples of ``qubo`` found from ``states``, shape (s, n); best first."""
         ...
+
+
+def check_oracle(oracle: object) -> None:
+    """Refuse what is no oracle, and a sampler of dimod's that is not made one yet.
+
+    Raises
+    ------
+    InvalidInputError
+
+    Examples
+    --------
+    >>> import dimod
+    >>> check_oracle(dimod.RandomSampler())
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: oracle=<...>: a dimod sampler takes a BQM and no ...
+    """
+    if isinstance(oracle, type) or not isinstance(oracle, Oracle):
+        raise InvalidInputError(
+            f"oracle={oracle!r}: expected an object with sample(qubo, seed), such as "
+            "solvers.oracles.Annealer()"
+        )
+    if hasattr(oracle, "sample_ising"):
+        raise InvalidInputError(
+            f"oracle={oracle!r}: a dimod sampler takes a BQM and no QUBO's arrays; give "
+            "solvers.oracles.from_dimod(sampler), with its options such as num_reads=10"
+        )

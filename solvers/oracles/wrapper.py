@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
-from solvers.oracles.base import QUBO, BitArray, Oracle, Samples, WarmOracle
+from solvers.oracles.base import QUBO, BitArray, Oracle, Samples, WarmOracle, check_oracle
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,7 @@ class Wrapper:
     oracle: Oracle
 
     def __post_init__(self) -> None:
-        if not isinstance(self.oracle, Oracle):
-            raise InvalidInputError(
-                f"oracle={self.oracle!r}: expected an object with sample(qubo, seed), such as "
-                "solvers.oracles.Annealer()"
-            )
+        check_oracle(self.oracle)
         if isinstance(self.oracle, WarmOracle):  # an attribute of its own: protocols look for it
             object.__setattr__(self, "sample_from", self._sample_from)
 

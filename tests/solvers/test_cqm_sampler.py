@@ -162,11 +162,35 @@ def test_what_presolve_decides_needs_no_oracle() -> None:
     assert samples.info["oracle_calls"] == 0
 
 
+def test_every_answer_says_the_same_things() -> None:
+    decided = dimod.ConstrainedQuadraticModel()
+    decided.add_constraint(dimod.Binary("a") == 1, label="hard")
+    decided.add_constraint(dimod.Binary("a") == 0, label="wish", weight=2.0)
+    infos = [
+        QCGD(iterations=1).sample_cqm(cqm).info
+        for cqm in (assignment(), assignment(infeasible=True), decided)
+    ]
+    said = "status lower_bound infeasibility residuals multipliers coefficient_range history ledger"
+    for info in infos:
+        assert {*said.split(), "oracle_reads", "oracle_seconds", "constraint_labels"} <= set(info)
+        assert info["ledger"]["calls"] == info["oracle_calls"]
+        assert info["seconds"] > 0.0
+    assert infos[2]["residuals"] == {"wish": 1.0}
+
+
 def test_an_empty_model_has_the_empty_answer() -> None:
     cqm = dimod.ConstrainedQuadraticModel()
     cqm.set_objective(dimod.QuadraticModel())
     samples = QCGD().sample_cqm(cqm)
     assert samples.info["status"] == "optimal"
+
+
+def test_what_is_no_cqm_is_refused() -> None:
+    bqm = dimod.BinaryQuadraticModel({"a": -1.0}, {}, 0.0, "BINARY")
+    with pytest.raises(InvalidInputError, match="got a BinaryQuadraticModel"):
+        QCGD().sample_cqm(bqm)  # type: ignore[arg-type]
+    cqm = dimod.ConstrainedQuadraticModel.from_bqm(bqm)
+    assert QCGD(iterations=1).sample_cqm(cqm).first.energy == -1.0
 
 
 @pytest.mark.parametrize(
@@ -219,6 +243,15 @@ def test_the_sampler_takes_parameters_as_oceans_do() -> None:
     two = QCGD(oracle=Annealer(reads=2, sweeps=10), seed=3, iterations=3).sample_cqm(cqm)
     assert (one.record == two.record).all()
     assert one.info["oracle_reads"] == 2 * one.info["oracle_calls"]
+
+
+def test_the_samplers_own_annealer_keeps_what_is_not_given() -> None:
+    own = QCGDSampler(QCGD(oracle=Annealer(reads=3, sweeps=30, threads=1), iterations=2))
+    annealer = own._with({"sweeps": 7}).oracle
+    assert isinstance(annealer, Annealer)
+    assert (annealer.reads, annealer.sweeps, annealer.threads) == (3, 7, 1)
+    info = own.sample_cqm(assignment(), reads=2).info
+    assert info["oracle_reads"] == 2 * info["oracle_calls"]
 
 
 def test_unknown_parameters_are_refused() -> None:
