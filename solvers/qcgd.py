@@ -50,7 +50,6 @@ FEW, MORE, MANY, LESS = 0.05, 1.1, 0.5, 1 / 1.05
 LESS where more than MANY do: the best points lie where rows are at the point of being violated
 [strategic oscillation: Glover, Decision Sciences 8, 1977]."""
 
-
 READS, PROPOSALS, SWEEPS = 20, 2_000_000, (25, 200)
 """Reads and proposed flips of a call to the oracle of a run that is given none; limits of its
 sweeps."""
@@ -181,10 +180,9 @@ class QCGD:
         -------
         Result
             ``lower_bound`` only from an oracle whose answers are exact, or where the loss has met
-            what no weights fall below.  ``history`` has the loss,
-            norms of the residuals and multipliers of rows (i), (ii) and (iii), beta and the
-            objective of each atom;
-            ``info`` has ``num_variables``, ``couplers`` and ``beta0``.
+            what no weights fall below.  ``history`` has the loss, norms of the residuals and
+            multipliers of rows (i), (ii) and (iii), beta and the objective of each atom; ``info``
+            has ``num_variables``, ``couplers`` and ``beta0``.
         """
         run, descent = self._descend(TrainingTarget(problem, self.encoding), problem)
         return run.result(problem, lower_bound=descent.bound, **descent.info())
