@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qnn.report.series import Array, Band
-from qnn.report.svg import INK, PAPER, SERIES, chart
+from qnn.report.svg import GRID, INK, PAPER, SERIES, chart
 from qnn.report.view import Chart
 
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1.5, 2)), (0, (9, 3)), (0, (3, 1.5, 1, 1.5)))
@@ -151,11 +151,12 @@ def by_data_set(
     def paint(figure: Any) -> None:
         axes = figure.subplots()
         places = np.arange(len(rows))[::-1]
-        for name, (look, measured) in values.items():
+        for name, beside in zip(values, np.linspace(0.3, -0.3, len(values)), strict=True):
+            look, measured = values[name]
             x = np.array([np.nan if value is None else value for value in measured])
             axes.plot(
                 x,
-                places,
+                places + (beside if len(values) > 1 else 0.0),
                 linestyle="none",
                 color=look.color,
                 marker=look.marker,
@@ -167,9 +168,13 @@ def by_data_set(
         axes.set_ylim(-0.7, len(rows) - 0.3)
         axes.set_xlabel("median test accuracy")
         axes.tick_params(axis="y", length=0)
+        axes.grid(axis="y", visible=False)
+        for between in places[:-1] - 0.5:
+            axes.axhline(between, color=GRID, linewidth=0.8)
         _legend(figure, axes)
 
-    return _drawn(about, paint, list(values), height=1.0 + 0.22 * len(rows))
+    height = np.clip(4.0 / len(rows), 0.22, 0.6)
+    return _drawn(about, paint, list(values), height=1.0 + height * len(rows))
 
 
 def over_rounds(

@@ -23,7 +23,7 @@ CHARTED = 8
 OPEN = 3
 """Up to so many data sets are shown unfolded."""
 
-EQUAL = "of equal medians that of the better mean"
+EQUAL = "where medians are equal the better mean decides"
 """Who leads, for the notes of tables."""
 
 
@@ -87,7 +87,7 @@ def _line(results: Results, sets: Sequence[DataSet]) -> str:
         said.append(f"{_range(sizes, '{:,}')} stored bits")
     shares = [cell["bits_per_weight"] for cell in trained if cell.get("bits_per_weight")]
     if shares:
-        said.append(f"{_range(shares, '{:.3g}')} bits a weight")
+        said.append(_bits_a_weight(_range(shares, "{:.3g}")))
     samples = [cell["train_samples"] for cell in trained if cell.get("train_samples")]
     if samples:
         said.append(f"{_range(samples, '{:,}')} training samples")
@@ -95,6 +95,10 @@ def _line(results: Results, sets: Sequence[DataSet]) -> str:
     said.append(counted(len(results["seeds"]), "seed"))
     said.append(counted(len(results["cells"]), "run"))
     return ", ".join(said)
+
+
+def _bits_a_weight(shares: str) -> str:
+    return f"{shares} {'bit' if shares == '1' else 'bits'} a weight"
 
 
 def _range(values: Sequence[float], form: str) -> str:
@@ -125,8 +129,8 @@ def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
             "test_accuracy",
             lambda value: text.number(value, "{:.3f}"),
             1.0,
-            f"Medians over the seeds; the highest of each data set stands out, {EQUAL}. That alone "
-            "is no evidence: see the paired differences.",
+            f"Medians over the seeds; the highest of each data set stands out; {EQUAL}. That "
+            "alone is no evidence: see the paired differences.",
         ),
         _across(
             sets,
@@ -135,15 +139,15 @@ def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
             "train_loss",
             lambda value: text.number(value, "{:.4g}"),
             -1.0,
-            f"Medians over the seeds; the lowest of each data set stands out, {EQUAL}. References "
+            f"Medians over the seeds; the lowest of each data set stands out; {EQUAL}. References "
             "with real weights have no loss on this scale.",
         ),
     ]
     if len(sets) > TOO_FEW:
         tables += _pairs(over_data_sets([one.summary for one in sets]), OVER_SETS)
-    charts = [*pictures.accuracy_by_data_set(), *pictures.accuracy_and_size(sets)]
+    charts = pictures.accuracy_by_data_set()
     if len(sets) > CHARTED:
-        charts += pictures.share_over_time(sets)
+        charts += [*pictures.accuracy_and_size(sets), *pictures.share_over_time(sets)]
     return Section("Overview", tables=tables, charts=charts)
 
 
@@ -173,7 +177,7 @@ def _data_set(one: DataSet, pictures: Pictures, count: int) -> Section:
         charts = [
             *pictures.loss_over_time(one),
             *pictures.share_over_time([one]),
-            *(pictures.accuracy_and_size([one]) if count == 1 else []),
+            *pictures.accuracy_and_size([one]),
             *pictures.rounds(one),
         ]
     losses = {row["name"]: row["train_loss"] for row in one.rows}
@@ -205,7 +209,7 @@ def _figures(one: DataSet) -> Table:
                     text.seconds((row.get("seconds") or {}).get("median")),
                     f"{reached['reached']} of {reached['runs']}" if reached else text.NONE,
                     _bound(row),
-                    ", ".join(f"{count} {status}" for status, count in row["status"].items()),
+                    _statuses(row["status"]),
                 ],
                 best=(1,) if row["name"] in leaders else (),
                 minor=row["part"],
@@ -213,7 +217,7 @@ def _figures(one: DataSet) -> Table:
         )
     target = one.summary.get("target")
     note = (
-        "Medians over the seeds, quartiles in brackets; the least training loss stands out, "
+        "Medians over the seeds, quartiles in brackets; the least training loss stands out; "
         f"{EQUAL}. Bits a weight are all stored bits, "
         "thresholds included, over the number of weights. "
     )
@@ -243,6 +247,13 @@ def _figures(one: DataSet) -> Table:
     return Table("Every solver", columns, rows, note).without_empty()
 
 
+def _statuses(counts: Mapping[str, int]) -> str:
+    """How often each, unless all are alike."""
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
+
+
 def _bound(row: Mapping[str, Any]) -> str:
     bounds = row["lower_bounds"]
     if not bounds:
@@ -252,15 +263,15 @@ def _bound(row: Mapping[str, Any]) -> str:
 
 OVER_SEEDS = (
     "Paired differences",
-    "First minus second on the same draw of data, seed by seed: median and quartiles, and how "
-    "often the first was better, equal and worse. p: Wilcoxon's signed-rank test of this pair "
+    "The first, named above, minus each other on the same draw of data, seed by seed: median and "
+    "quartiles, and how often the first was better, equal and worse. p: Wilcoxon's signed-rank test of this pair "
     "alone, two-sided. p adjusted allows for the choice of the first and for the number of "
     "solvers: how often the best of as many equal solvers is as far ahead of any other; below "
     "0.05 it stands out. Least p: the smallest p that so many seeds can give.",
 )
 OVER_SETS = (
     "Paired differences over data sets",
-    "First minus second, data set by data set, on the medians over the seeds; the same tests, "
+    "The first, named above, minus each other, on the medians over the seeds; the same tests, "
     "with data sets in the place of seeds. Data sets that share samples or classes are not "
     "independent, which makes p too small.",
 )
@@ -276,7 +287,7 @@ def _pairs(pairs: Sequence[Mapping[str, Any]], about: tuple[str, str]) -> list[T
         rows.append(
             Row(
                 [
-                    f"{pair['first']} against {pair['second']}",
+                    pair["second"],
                     "training loss" if loss else "test accuracy",
                     text.quartiles(difference, form),
                     f"{pair['wins']} / {pair['ties']} / {pair['losses']}",
@@ -290,7 +301,7 @@ def _pairs(pairs: Sequence[Mapping[str, Any]], about: tuple[str, str]) -> list[T
     if not rows:
         return []
     columns = [
-        "pair",
+        f"{pairs[0]['first']} against",
         "measure",
         "median difference",
         "better / equal / worse",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from qnn.report import text
@@ -22,10 +23,13 @@ LEDGER = [
 ]
 COUNTS = ("calls", "reads", "failures", "retries")
 
-NOTE = (
-    "Oracle seconds are the oracles' own account; ours is what the calls took beyond that on this "
-    "machine; charged is what is billed, in seconds."
-)
+SAID = {
+    "oracle seconds": "Oracle seconds are the oracles' own account",
+    "sampling": "sampling, programming and waiting are its parts",
+    "ours": "ours is what the calls took beyond that on this machine",
+    "charged": "charged is what is billed",
+}
+"""What columns mean."""
 
 
 def ledger(cells: Sequence[Mapping[str, Any]]) -> Section:
@@ -39,9 +43,11 @@ def ledger(cells: Sequence[Mapping[str, Any]]) -> Section:
             rows.append(Row([name, *_cells(total)]))
     if not rows:
         return Section("Ledger and cost", "no oracle was asked", folded=True)
-    note = f"Sums over all runs. {NOTE}" if len(cells) > 1 else NOTE
-    table = Table("Oracle calls and their cost", ["solver", *LEDGER], rows, note, wordy_end=False)
-    return Section("Ledger and cost", tables=[table.without_empty()])
+    table = Table("Oracle calls and their cost", ["solver", *LEDGER], rows, wordy_end=False)
+    table = table.without_empty()
+    said = "; ".join(meaning for column, meaning in SAID.items() if column in table.columns)
+    note = f"{'Sums over all runs. ' * (len(cells) > 1)}{said}; all but the counts in seconds."
+    return Section("Ledger and cost", tables=[replace(table, note=note)])
 
 
 def _booked(cell: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -165,14 +165,21 @@ def leaders(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for name, own in sorted(led.items(), key=lambda item: (-len(item[1]), item[0])):
         counts = [_count_of(parts, name, *measure) for measure in MEASURES]
         if any(counts):
-            shared = sum(len(_equals(part)) > 1 for part in own)
-            with_others = f", on {shared} of them together with others" if shared else ""
+            least = [equal for part in parts if name in (equal := _equals(part))]
+            there = "there" if len(least) == len(own) else f"on {len(own)} of them"
             yield (
-                f"{name} has the least median training loss on {len(own)} of "
-                f"{len(parts)} data sets{with_others}. Against another solver there, it has "
+                f"{name} has the least median training loss on {len(least)} of {len(parts)} data "
+                f"sets{_shared(name, least)}. Against another solver {there}, it has "
                 f"{listed([count for count in counts if count])} (p adjusted within each data set, "
                 "not over all of them)."
             )
+
+
+def _shared(name: str, least: Sequence[Sequence[str]]) -> str:
+    """On how many data sets others are equal to a solver that leads."""
+    shared = [equal for equal in least if len(equal) > 1]
+    others = list(dict.fromkeys(other for equal in shared for other in equal if other != name))
+    return f", on {len(shared)} of them equal with {listed(others, most=5)}" if shared else ""
 
 
 def _count_of(

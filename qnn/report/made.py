@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qnn.report import text
+from qnn.report.language import listed
 from qnn.report.view import Row, Section, Table
 
 
@@ -16,19 +17,45 @@ def made(results: Mapping[str, Any]) -> Section:
     data = results.get("datasets") or [results["data"]]
     said = {
         "command": results.get("command"),
-        "data": "; ".join(text.options(one) for one in data),
+        "data": _data(data),
         "network": text.options(results["model"]),
         "solvers": text.options(results["options"]),
         "equal for all": _equal(results),
         "seeds": _seeds(results.get("seeds") or [results["seed"]]),
         "runs at a time": results.get("workers"),
-        "created": environment.get("created"),
+        "created": _time(environment.get("created")),
         "machine": _machine(environment),
         "python": environment.get("python"),
         "packages": ", ".join(f"{name} {version}" for name, version in packages.items() if version),
     }
     rows = [Row([name, str(value)]) for name, value in said.items() if value]
     return Section("How it was made", tables=[Table("", ["", ""], rows, words=2)])
+
+
+def _data(data: Sequence[Mapping[str, Any]]) -> str:
+    """Data sets and how they are read; those that are read alike together.
+
+    Examples
+    --------
+    >>> _data([{"spec": "iris", "samples": 90}, {"spec": "wine", "samples": 90}])
+    'iris and wine: samples 90'
+    """
+    names: dict[str, list[str]] = {}
+    for one in data:
+        how = text.options({name: value for name, value in one.items() if name != "spec"})
+        names.setdefault(how, []).append(one["spec"])
+    return "; ".join(f"{listed(own, len(own))}: {how}" for how, own in names.items())
+
+
+def _time(created: str | None) -> str | None:
+    """A time in UTC as people write it.
+
+    Examples
+    --------
+    >>> _time("2026-11-21T16:39:39+00:00")
+    '2026-11-21 16:39:39 UTC'
+    """
+    return created and created.replace("T", " ").replace("+00:00", " UTC")
 
 
 def _equal(results: Mapping[str, Any]) -> str:

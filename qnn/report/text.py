@@ -7,6 +7,9 @@ from typing import Any
 
 NONE = "-"
 
+UNITS = {"time_limit": " seconds"}
+"""What options are measured in."""
+
 
 def number(value: Any, form: str = "{:g}") -> str:
     """A figure, or a dash where there is none.
@@ -78,11 +81,11 @@ def options(values: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> options({"spec": "iris", "samples": 100, "target": None, "oracle_option": []})
-    'spec iris, samples 100'
+    >>> options({"flips": 20_000, "time_limit": 2.0, "target": None, "oracle_option": []})
+    'flips 20,000, time limit 2 seconds'
     """
     return ", ".join(
-        f"{name.replace('_', ' ')} {_said(value)}"
+        f"{name.replace('_', ' ')} {_said(value)}{UNITS.get(name, '')}"
         for name, value in values.items()
         if value is not None and value != []
     )
@@ -91,7 +94,11 @@ def options(values: Mapping[str, Any]) -> str:
 def _said(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value))
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def widths(cell: Mapping[str, Any] | None) -> str:

@@ -98,7 +98,7 @@ def _proofs(results: Results) -> Iterator[str]:
         f"The least possible training loss is known in {len(proven)} of "
         f"{counted(len(seeds), 'draw')} of data: {provers} proved it."
     )
-    met = []
+    met, not_met = [], []
     for name in dict.fromkeys(cell["variant"] for cell in cells if not cell.get("reference")):
         own = [
             cell
@@ -109,8 +109,12 @@ def _proofs(results: Results) -> Iterator[str]:
             _trained(cell) and cell["train_loss"] <= proven[cell.get("data"), cell["seed"]] + 1e-9
             for cell in own
         )
-        met.append(f"{name} {least} of {len(own)}")
-    yield f"Runs that found a loss that is proven least: {', '.join(met)}."
+        if least:
+            met.append(f"{name} {least} of {len(own)}")
+        else:
+            not_met.append(name)
+    none = f"; none of {listed(not_met, most=5)}" if not_met else ""
+    yield f"Runs that found a loss that is proven least: {', '.join(met)}{none}."
 
 
 def _trained(cell: Mapping[str, Any]) -> bool:

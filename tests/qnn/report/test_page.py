@@ -99,6 +99,8 @@ def test_solvers_that_are_equal_stand_out_together() -> None:
     assert [row.best for row in overview.tables[1].rows] == [(1, 2), (3,)]
     assert [row.best for row in iris.tables[0].rows] == [(1,), (1,), ()]
     assert wine.line == "least median training loss: random, 5"
+    assert wine.tables[1].columns[0] == "random against"
+    assert [row.cells[0] for row in wine.tables[1].rows] == ["exact", "qcgd"] * 2
 
 
 def test_tables_have_headers_with_a_scope(page: str) -> None:

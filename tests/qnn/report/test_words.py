@@ -95,6 +95,8 @@ def test_only_what_is_proven_is_called_least() -> None:
     can, cannot = said(of_cells(cells))
     assert "known in 3 of 3 draws of data: exact proved it" in can
     assert "proven least: exact 3 of 3, qcgd 1 of 3." in can
+    can, _ = said(of_cells([*cells, outcome("iris", "random", 0, 5.0)]))
+    assert "qcgd 1 of 3; none of random." in can
     assert "no solver proved a bound" not in cannot
     _, cannot = said(comparison({"qcgd": [4.0] * 3, "random": [5.0] * 3}))
     assert "How far any loss is from the least possible: no solver proved a bound." in cannot
@@ -171,11 +173,18 @@ def test_many_data_sets_are_counted_not_listed() -> None:
 def test_a_win_on_many_data_sets_by_their_own_tests_is_counted() -> None:
     parts = large(data_sets=4, seeds=1)
     pairs = pairs_of("qcgd", random=0.01, hedging=0.2)
-    parts["summary"] = [{**part, "pairs": pairs} for part in parts["summary"]]
+    rows = parts["summary"][0]["rows"]
+    assert rows[0]["name"] == "qcgd"
+    parts["summary"] = [{**part, "rows": rows, "pairs": pairs} for part in parts["summary"]]
     can, cannot = said(parts)
-    assert "qcgd has the least median training loss on 4 of 4 data sets" in can
+    assert "qcgd has the least median training loss on 4 of 4 data sets. Against another" in can
     assert "a significantly lower training loss in 4 of 8 pairs" in can
     assert "on a data set by itself in 4 of 8 pairs" in cannot
+
+    equal = [{**rows[0], "name": "luck"}, *rows]
+    parts["summary"][0] = {**parts["summary"][0], "rows": equal, "pairs": []}
+    can, _ = said(parts)
+    assert "on 4 of 4 data sets, on 1 of them equal with luck. Against another solver on 3" in can
 
 
 def test_a_training_run_claims_nothing_over_seeds() -> None:
