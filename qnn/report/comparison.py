@@ -264,10 +264,10 @@ def _bound(row: Mapping[str, Any]) -> str:
 OVER_SEEDS = (
     "Paired differences",
     "The first, named above, minus each other on the same draw of data, seed by seed: median and "
-    "quartiles, and how often the first was better, equal and worse. p: Wilcoxon's signed-rank test of this pair "
-    "alone, two-sided. p adjusted allows for the choice of the first and for the number of "
-    "solvers: how often the best of as many equal solvers is as far ahead of any other; below "
-    "0.05 it stands out. Least p: the smallest p that so many seeds can give.",
+    "quartiles, and how often the first was better, equal and worse. p: Wilcoxon's signed-rank "
+    "test of this pair alone, two-sided. p adjusted allows for the choice of the first and for the "
+    "number of solvers: how often the best of as many equal solvers is as far ahead of any other; "
+    "below 0.05 it stands out. Least p: the smallest p that so many seeds can give.",
 )
 OVER_SETS = (
     "Paired differences over data sets",
