@@ -121,6 +121,7 @@ def _warning(results: Results) -> str:
 def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
     """A line a data set, a column a solver."""
     names = list(sets[0].looks)
+    with_references = any(row.get("reference") for one in sets for row in one.rows)
     tables = [
         _across(
             sets,
@@ -139,8 +140,8 @@ def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
             "train_loss",
             lambda value: text.number(value, "{:.4g}"),
             -1.0,
-            f"Medians over the seeds; the lowest of each data set stands out; {EQUAL}. References "
-            "with real weights have no loss on this scale.",
+            f"Medians over the seeds; the lowest of each data set stands out; {EQUAL}."
+            f"{' References with real weights have no loss on this scale.' * with_references}",
         ),
     ]
     if len(sets) > TOO_FEW:
@@ -167,7 +168,7 @@ def _across(
         shown = [form((found.get(name) or {}).get("median")) for name in names]
         stand_out = [column for column, name in enumerate(names, start=1) if name in leaders]
         rows.append(Row([one.name, *shown], tuple(stand_out)))
-    return Table(title, ["data set", *names], rows, note, wordy_end=False)
+    return Table(title, ["data set", *names], rows, note, wordy_end=False).without_empty()
 
 
 def _data_set(one: DataSet, pictures: Pictures, count: int) -> Section:

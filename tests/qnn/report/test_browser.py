@@ -27,6 +27,7 @@ PROBE = """(() => {
   }
   return {
     width: innerWidth, needed: document.documentElement.scrollWidth, outside,
+    heads: Math.max(...[...document.querySelectorAll("tbody th")].map(th => th.offsetWidth)),
     loaded: performance.getEntriesByType("resource").length,
     charts: [...document.querySelectorAll("svg")].filter(s => s.checkVisibility()).length,
   };
@@ -67,6 +68,7 @@ def test_nothing_is_wider_than_the_window_or_comes_from_elsewhere(
     found = browser.value(PROBE)
     assert found["width"] == width
     assert found["needed"] <= width
+    assert found["heads"] < 0.5 * width  # they stay where they are while a table is scrolled
     assert found["loaded"] == 0
     assert found["charts"] >= 8
     assert found["outside"] == []
