@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -158,18 +159,15 @@ def leaders(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Who is better over all data sets, and on how many of them by their own tests."""
     over = {"data": f"all {len(parts)} data sets together", "pairs": over_data_sets(parts)}
     yield from leader([over], named=True)
-    led: dict[str, list[Mapping[str, Any]]] = {}
-    for part in parts:
-        if pairs := _pairs(part, "train_loss"):
-            led.setdefault(pairs[0]["first"], []).append(part)
-    for name, own in sorted(led.items(), key=lambda item: (-len(item[1]), item[0])):
+    led = Counter(pairs[0]["first"] for part in parts if (pairs := _pairs(part, "train_loss")))
+    least = {name: [e for part in parts if name in (e := _equals(part))] for name in led}
+    for name in sorted(led, key=lambda name: (-len(least[name]), name)):
         counts = [_count_of(parts, name, *measure) for measure in MEASURES]
         if any(counts):
-            least = [equal for part in parts if name in (equal := _equals(part))]
-            there = "there" if len(least) == len(own) else f"on {len(own)} of them"
+            there = "there" if len(least[name]) == led[name] else f"on {led[name]} of them"
             yield (
-                f"{name} has the least median training loss on {len(least)} of {len(parts)} data "
-                f"sets{_shared(name, least)}. Against another solver {there}, it has "
+                f"{name} has the least median training loss on {len(least[name])} of {len(parts)} "
+                f"data sets{_shared(name, least[name])}. Against another solver {there}, it has "
                 f"{listed([count for count in counts if count])} (p adjusted within each data set, "
                 "not over all of them)."
             )
