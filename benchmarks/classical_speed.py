@@ -1,27 +1,31 @@
 """Time of the classical solvers against what they are made of.
 
-    python benchmarks/classical_speed.py [--repeats 15] [--json FILE]
+    python benchmarks/classical_speed.py [--repeats 15] [--report FILE]
 
 Steps: a whole step of RMDA (gradient by torch, averaging, proximal operator) against one of torch's
 SGD with momentum on the same network and batch.  Closed forms: a fit against nothing but its own
-matrix products, solves and decompositions, on arrays of the same shapes.  Medians of processor
-time, on one thread (set OMP_NUM_THREADS=1); the two sides take turns.
+matrix products, solves and decompositions, on arrays of the same shapes, and in which functions its
+time goes.  Medians of processor time, on one thread (set OMP_NUM_THREADS=1); the two sides take
+turns.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
+import cProfile
+import pstats
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import scipy.linalg
 
-from solvers import ExplicitSoftmax, ManifoldNetwork
+from qnn.output import environment, write_text
+from qnn.tables import markdown_table
+from solvers import ExplicitSoftmax, ManifoldNetwork, RandomFeatures
 from solvers.classical.objectives import TorchObjective
 from solvers.classical.proximal import GroupLasso
 from solvers.classical.real_network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
@@ -30,6 +34,7 @@ from solvers.classical.steppers import DualAveraging
 STEP_LIMIT, FORM_LIMIT = 1.3, 2.0
 BATCH = 128
 BLOCK = 0.03  # seconds that are timed at once
+PROFILED, SHOWN = 1.0, 0.02  # seconds that are profiled; least share of a function that is shown
 
 Action = Callable[[], object]
 
@@ -87,7 +92,7 @@ def torch_networks() -> dict[str, Callable[[], Any]]:
     }
 
 
-def steps(repeats: int) -> list[dict[str, Any]]:
+def steps(repeats: int) -> list[list[str]]:
     """A step of RMDA against one of torch's SGD."""
     import torch
 
@@ -119,56 +124,84 @@ def steps(repeats: int) -> list[dict[str, Any]]:
 # -- closed forms ----------------------------------------------------------------------------------
 
 
-def closed_forms(repeats: int) -> list[dict[str, Any]]:
-    """Fits against their own linear algebra."""
+def closed_forms() -> dict[str, tuple[Action, Action]]:
+    """Fits, and nothing but their own linear algebra."""
     rng = np.random.default_rng(0)
     n, d, classes, hidden = 4000, 256, 10, 128
     X, y = rng.random((n, d)), rng.integers(0, classes, n)
     Y = np.eye(classes)[y]
-
-    def explicit() -> None:
-        ExplicitSoftmax(10.0).fit(X, y)
-
-    def explicit_algebra() -> None:
-        X.sum(axis=1)
-        (X / 2.0).T @ Y
-
-    network = ManifoldNetwork([hidden], epochs=1)
-
-    def manifold() -> None:
-        network.fit(X, y)
-
     layers = [RealLayer.drawn(rng, (hidden, d), Relu()), RealLayer.drawn(rng, (classes, hidden))]
     inequality = RealNetwork(layers, SoftmaxCrossEntropy())
-    W, V = layers[0].W, layers[1].W
-    batch, targets = X[:BATCH], Y[:BATCH]
-    A, E = rng.random((BATCH, hidden)), rng.random((BATCH, classes))
+    return {
+        "explicit solution, 4,000 x 256": (
+            lambda: ExplicitSoftmax(10.0).fit(X, y),
+            explicit_algebra(X, Y),
+        ),
+        "explicit solution, layer by layer, 4,000 x 256-20-10": (
+            lambda: ExplicitSoftmax(10.0, hidden=[20]).fit(X, y),
+            explicit_algebra(X, Y, 20),
+        ),
+        "manifold network, one epoch, 4,000 x 256-128-10": (
+            lambda: ManifoldNetwork([hidden], epochs=1).fit(X, y),
+            manifold_algebra(X.T, Y.T, hidden),
+        ),
+        "random features, 4,000 x 256-1,000-10": (
+            lambda: RandomFeatures(units=1000).fit(X, y),
+            features_algebra(X, Y, 1000),
+        ),
+        "SVI's directions, batch 128, 256-128-10": (
+            lambda: inequality.directions(X[:BATCH], Y[:BATCH], "full"),
+            directions_algebra(X[:BATCH], layers[0].W, layers[1].W),
+        ),
+    }
 
-    def directions() -> None:
-        inequality.directions(batch, targets, "full")
 
-    def directions_algebra() -> None:
-        batch @ W.T
+def explicit_algebra(X: Any, Y: Any, hidden: int = 0) -> Action:
+    """The sums and the products of one layer, or of two."""
+    rng = np.random.default_rng(1)
+    A, codes = rng.random((len(X), hidden)), rng.random((len(X), hidden))
+    W = rng.random((X.shape[1], hidden))
+
+    def algebra() -> None:
+        X.sum(axis=1)
+        scaled = X / 2.0
+        if hidden:
+            scaled.T @ codes
+            scaled @ W
+            A.T @ Y
+        else:
+            scaled.T @ Y
+
+    return algebra
+
+
+def features_algebra(X: Any, Y: Any, units: int) -> Action:
+    """The products and the solve of ridge regression on random units, in single precision."""
+    rng = np.random.default_rng(1)
+    W = rng.choice([-1, 1], (X.shape[1], units)).astype(np.float32)
+    X, Y = X.astype(np.float32), Y.astype(np.float32)
+    ridge = np.eye(units, dtype=np.float32)
+
+    def algebra() -> None:
+        Z = X @ W
+        np.linalg.solve(Z.T @ Z + ridge, Z.T @ Y)
+
+    return algebra
+
+
+def directions_algebra(X: Any, W: Any, V: Any) -> Action:
+    """The products of a pass forwards and back through two layers."""
+    rng = np.random.default_rng(1)
+    A, E = rng.random((len(X), len(W))), rng.random((len(X), len(V)))
+
+    def algebra() -> None:
+        X @ W.T
         A @ V.T
         E @ V
         E.T @ A
-        A.T @ batch
+        A.T @ X
 
-    return [
-        row(
-            "explicit solution, 4,000 x 256", ratio(explicit, explicit_algebra, repeats), FORM_LIMIT
-        ),
-        row(
-            "manifold network, one epoch, 4,000 x 256-128-10",
-            ratio(manifold, manifold_algebra(X.T, Y.T, hidden), repeats),
-            FORM_LIMIT,
-        ),
-        row(
-            "SVI's directions, batch 128, 256-128-10",
-            ratio(directions, directions_algebra, repeats),
-            FORM_LIMIT,
-        ),
-    ]
+    return algebra
 
 
 def manifold_algebra(X: Any, Y: Any, hidden: int) -> Action:
@@ -194,10 +227,26 @@ def manifold_algebra(X: Any, Y: Any, hidden: int) -> Action:
     return algebra
 
 
-def row(name: str, measured: tuple[float, float, float], limit: float) -> dict[str, Any]:
+def profile(action: Action) -> list[list[str]]:
+    """Functions by the share of the time that is their own, matrix products included."""
+    profiler, began = cProfile.Profile(), time.perf_counter()
+    while time.perf_counter() - began < PROFILED:
+        profiler.runcall(action)
+    stats = pstats.Stats(profiler)
+    whole, rows = stats.total_tt, []  # type: ignore[attr-defined]
+    found = stats.stats.items()  # type: ignore[attr-defined]
+    for (file, _, name), (_, _, own, _, _) in sorted(found, key=lambda item: -item[1][2]):
+        if own >= SHOWN * whole:
+            path = Path(file)
+            where = f"{path.parent.name}/{path.name}" if path.suffix == ".py" else "built in"
+            rows.append([f"{100 * own / whole:.0f} %", f"`{name}`", where])
+    return rows
+
+
+def row(name: str, measured: tuple[float, float, float], limit: float) -> list[str]:
     """One line of the table."""
     ours, theirs, factor = measured
-    return {"name": name, "ours": ours, "theirs": theirs, "ratio": factor, "limit": limit}
+    return [name, f"{1e3 * ours:.3f}", f"{1e3 * theirs:.3f}", f"{factor:.2f}", f"{limit:.1f}"]
 
 
 def main() -> None:
@@ -205,26 +254,53 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument("--json")
+    parser.add_argument("--report")
     arguments = parser.parse_args()
-    rows = closed_forms(arguments.repeats)
+    forms = closed_forms()
+    rows = [
+        row(name, ratio(*actions, arguments.repeats), FORM_LIMIT) for name, actions in forms.items()
+    ]
     try:
         import torch
     except ImportError:
-        print("steps of RMDA left out: they need torch, pip install 'qnn-ising[torch]'")
+        left_out = "Steps of RMDA left out: they need torch, `pip install 'qnn-ising[torch]'`."
     else:
+        left_out = ""
         torch.set_num_threads(arguments.threads)
         rows += steps(arguments.repeats)
-    print(f"{'':50} {'ours':>10} {'theirs':>10} {'ratio':>6} {'limit':>6}")
-    for r in rows:
-        print(
-            f"{r['name']:50} {1e3 * r['ours']:7.3f} ms {1e3 * r['theirs']:7.3f} ms "
-            f"{r['ratio']:6.2f} {r['limit']:6.1f}"
-        )
-    if arguments.json:
-        record = {"machine": platform.platform(), "python": platform.python_version(), "rows": rows}
-        with open(arguments.json, "w") as file:
-            json.dump(record, file, indent=1)
+    header = ["", "ours, ms", "theirs, ms", "ratio", "limit"]
+    text = page(
+        markdown_table(header, rows), {n: profile(f[0]) for n, f in forms.items()}, left_out
+    )
+    print(text)
+    if arguments.report:
+        write_text(arguments.report, text)
+
+
+def page(table: str, profiles: dict[str, Sequence[Sequence[str]]], left_out: str) -> str:
+    """The whole page in Markdown."""
+    made = environment()
+    parts = [
+        "# The classical solvers against what they are made of",
+        "`python benchmarks/classical_speed.py`: medians of processor time on one thread, the two "
+        "sides taking turns. Theirs: for closed forms nothing but their own matrix products, "
+        "solves and decompositions; for RMDA a step of torch's SGD with momentum, the same network "
+        f"and batch of {BATCH}. The ratio is the median over the turns.",
+        table,
+    ]
+    parts += [left_out] if left_out else []
+    for name, rows in profiles.items():
+        parts += [
+            f"## Profile: {name}",
+            markdown_table(["own time", "function", "file"], [list(r) for r in rows]),
+        ]
+    packages = ", ".join(f"{k} {v}" for k, v in made["packages"].items() if v)
+    parts.append(
+        "A function's own time includes the matrix products that stand in it.\n\n"
+        f"Python {made['python']}, {made['system']}, {made['cores']} cores, {made['created']}; "
+        f"{packages}."
+    )
+    return "\n\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":
