@@ -10,7 +10,7 @@ from qnn.reproduce import ReproduceOptions
 from qnn.reproduce.data import split
 from qnn.reproduce.explicit import _best_descent, _digits, _same_as_naive_bayes, _unit
 from qnn.reproduce.low_bits import low_bits_table
-from qnn.reproduce.manifold import LOW_BITS, _accuracies, ridge_accuracy, waveform
+from qnn.reproduce.manifold import LOW_BITS, _accuracies, _many_samples, ridge_accuracy, waveform
 from solvers import ExplicitSoftmax
 
 
@@ -60,3 +60,10 @@ def test_on_low_bits_the_released_form_guesses_and_the_mended_one_does_not() -> 
     found = {row.what: row.ours for row in low_bits_table(forms, ReproduceOptions()).rows}
     for weights in ("bipolar", "ternary"):
         assert found[f"released, {weights}"] > 3 * found[f"rescaled, {weights}"]
+
+
+def test_too_few_images_for_the_breakdown_are_told(shared_data: Path, tmp_path: Path) -> None:
+    with np.load(shared_data / "mnist10k.npz") as mnist:
+        np.savez(tmp_path / "fashion.npz", X=mnist["X"][:300], y=mnist["y"][:300])
+    table = _many_samples(ReproduceOptions(data_dirs=[str(tmp_path)]))
+    assert table.conditions.startswith("Only 240 training samples were found")
