@@ -114,11 +114,14 @@ def _subsets(pools: IntArray, size: int, rng: np.random.Generator) -> IntArray:
 
 
 def _without_repeats(blocks: IntArray) -> IntArray:
-    """The rows with repeated entries taken out, -1 at their ends."""
+    """The rows with repeated entries taken out, -1 at their ends, in the layout of all blocks.
+
+    Of another layout, kernels would be compiled a second time in the middle of a run.
+    """
     blocks = np.sort(blocks, axis=1)[:, ::-1]
     repeated = np.zeros(blocks.shape, dtype=bool)
     repeated[:, 1:] = blocks[:, 1:] == blocks[:, :-1]
-    return np.sort(np.where(repeated, -1, blocks), axis=1)[:, ::-1]
+    return np.ascontiguousarray(np.sort(np.where(repeated, -1, blocks), axis=1)[:, ::-1])
 
 
 @dataclass(frozen=True)

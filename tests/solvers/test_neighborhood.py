@@ -94,6 +94,7 @@ def test_policies_draw_distinct_weights_of_the_problem(name: str) -> None:
     for size in (1, 3, 40):
         blocks = policy(name).blocks(Draw(weights, rng.normal(size=len(weights)), 20, size, rng))
         assert blocks.shape[0] == 20
+        assert blocks.flags.c_contiguous  # one layout, so that kernels are compiled once
         for block in blocks:
             used = block[block >= 0]
             assert 1 <= len(used) <= size
