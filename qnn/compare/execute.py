@@ -28,8 +28,8 @@ Job = tuple[int, Cell]
 HOPELESS = 3
 """So many runs that died with their process, and none that did not, end a comparison."""
 
-LONG = 1.0
-"""Seconds of a tiny run in which something was compiled."""
+LONG, TRIES = 1.0, 10
+"""Seconds of a tiny run in which something was compiled, and so many such runs at most."""
 
 SMALL = DataOptions("iris:1,2", samples=20)
 TINY = SolverOptions(iterations=1, reads=1, sweeps=1, threads=1, flips=100, time_limit=0.2)
@@ -170,7 +170,7 @@ def _warming(jobs: Sequence[Job]) -> list[Cell]:
 
 def _warm_up(cells: Sequence[Cell]) -> None:
     for cell in cells:
-        for _ in range(3):  # what compiles for long reaches its time limit before the next kernel
+        for _ in range(TRIES):  # compiling reaches the time limit before the next kernel is met
             began = time.perf_counter()
             if _work(cell)["status"] == Status.INTERRUPTED.value:
                 raise KeyboardInterrupt

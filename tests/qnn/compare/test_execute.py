@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from formulations.errors import InvalidInputError, MissingExtraError
-from qnn.compare import Cell, cells, plan, results, run
+from qnn.compare import Cell, cells, execute, plan, results, run
 from qnn.output import plain
 from qnn.report import markdown
 from qnn.tables import comparison_tables
@@ -193,3 +193,17 @@ def test_every_solver_ends_with_its_time() -> None:
     for outcome in outcomes:
         assert outcome["status"] in {"time limit", "optimal", "finished"}, outcome
         assert outcome["seconds"] < 10  # of 0.1 on an idle machine
+
+
+def test_tiny_runs_go_on_until_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiling = [0.1] * 5 + [0.0] * 5  # seconds, of five kernels one after another
+
+    def work(cell: Cell) -> dict[str, str]:
+        time.sleep(compiling.pop(0))
+        return {"status": "finished"}
+
+    monkeypatch.setattr(execute, "LONG", 0.1)
+    monkeypatch.setattr(execute, "_work", work)
+    outcomes, _ = run(cells_of("random", seeds=1))
+    assert len(outcomes) == 1
+    assert compiling == [0.0] * 3  # one to see that nothing is left, one that counts
