@@ -204,6 +204,14 @@ class TrainingProblem:
             bits[..., words] = np.arange(words.shape[1]) == first[..., None]
         return bits
 
+    def random_bits(self, rng: np.random.Generator, count: int) -> BitArray:
+        """Free bits of networks drawn at random, every level as likely, shape (count, n)."""
+        bits = rng.integers(0, 2, (count, self.num_free_bits), dtype=np.int8)
+        for words in self.free_words():
+            level = rng.integers(0, words.shape[1], (count, len(words), 1))
+            bits[:, words] = np.arange(words.shape[1]) == level
+        return bits
+
     # -- the real loss ----------------------------------------------------------------------------
 
     def output_losses(self, z: npt.ArrayLike) -> FloatArray:

@@ -317,8 +317,8 @@ class QNNRegressor(RegressorMixin, _QNN):  # type: ignore[misc]
     def _usual_output(self, lattice: IntArray) -> float:
         """Standard deviation of the outputs of random networks."""
         problem = TrainingProblem(self.network_, lattice, np.zeros(len(lattice)), loss="squared")
-        bits = np.random.default_rng(0).integers(0, 2, (PROBES, problem.num_free_bits))
-        z = problem.pre_activations(problem.repair_bits(bits))[-1]
+        bits = problem.random_bits(np.random.default_rng(0), PROBES)
+        z = problem.pre_activations(bits)[-1]
         return float(problem.out_step * z.std(axis=1).mean()) or 1.0
 
     def predict(self, X: npt.ArrayLike) -> FloatArray:

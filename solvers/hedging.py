@@ -247,7 +247,7 @@ class ProgressiveHedging:
         bits = start_bits(self.start, problem, run)
         if bits is None:
             rng = np.random.default_rng(self.seed)
-            anything = problem.repair_bits(rng.integers(0, 2, (1, problem.num_free_bits)))
+            anything = problem.random_bits(rng, 1)
             run.incumbent.offer(anything, problem.losses(anything))
         return bits
 

@@ -246,9 +246,13 @@ class _Tilted:
         return LossForm.of(self.block.problem).floor + float(np.minimum(self.linear, 0.0).sum())
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
-        problem = self.block.problem
-        bits = problem.repair_bits(x[:, self.model.weight_variables])
-        return bits, problem.losses(bits) + bits @ self.linear
+        return self._worth(self.block.problem.repair_bits(x[:, self.model.weight_variables]))
+
+    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
+        return self._worth(self.block.problem.random_bits(rng, count))
+
+    def _worth(self, bits: BitArray) -> tuple[BitArray, FloatArray]:
+        return bits, self.block.problem.losses(bits) + bits @ self.linear
 
     def complete(self, candidate: BitArray) -> BitArray:
         return self.block.problem.complete_bits(candidate, self.block.options.solver.encoding)

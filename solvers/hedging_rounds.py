@@ -335,7 +335,7 @@ class Hedge:
         n = problem.num_free_bits
         probed = np.sort(rng.choice(n, min(n, PROBED), replace=False))
         changes = []
-        for point in problem.repair_bits(rng.integers(0, 2, (4, n))):
+        for point in problem.random_bits(rng, 4):
             near = np.tile(point, (len(probed), 1))
             near[np.arange(len(probed)), probed] ^= 1
             changes.append(np.abs(problem.losses(near) - problem.losses(point)))

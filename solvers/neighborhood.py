@@ -242,9 +242,7 @@ def _bits_or_random(
     bits: BitArray | None, problem: TrainingProblem, rng: np.random.Generator
 ) -> BitArray:
     """Free bits to begin with: those of the start, or random ones."""
-    if bits is None:
-        bits = rng.integers(0, 2, problem.num_free_bits, dtype=np.int8)
-    return problem.repair_bits(bits)
+    return problem.random_bits(rng, 1)[0] if bits is None else problem.repair_bits(bits)
 
 
 def _met(floor: float, loss: float) -> bool:

@@ -11,7 +11,8 @@ Q-FW [Yurtsever, Birdal, Golyanik, ECCV 2022, arXiv 2203.12633], which is CGAL [
 Cevher 2019] with a QUBO as linear minimisation oracle; for networks arXiv 2506.18240.  Ours: rows
 whose residual cannot be negative start with the multiplier beta0, so that the first atom already
 feels them; every sample of every read is scored, and repaired; and most calls start the oracle,
-where it can be started, from completed points of the best candidates so far.
+where it can be started, from completed points of the best candidates so far, which begin as the best
+of random networks.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ class QCGD:
     pool : int
         Best candidates kept as starting points.
     fresh : int
-        Every so many calls start from random states, the others from the pool; 1: all of them.
+        Every so many calls start from random states, the others from the pool, in which a network's
+        first are the best of a thousand random ones; 1: all of them, and there is no pool.
     slack : bool
         Whether inequalities get slack words, whose squared rows (ii) make the relaxation exact;
         without, their averaged residual is projected.

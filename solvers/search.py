@@ -23,6 +23,9 @@ from solvers.result import Incumbent, Run
 from solvers.stopping import Course, StopRule
 from solvers.targets import ModelTarget, Pool, Target, WithSlack
 
+GUESSES = 1000
+"""Random networks among which the pool begins; to score them takes about as long as one call."""
+
 MET = 1e-6
 """A bound that is so near is met."""
 
@@ -110,13 +113,15 @@ class Search:
         """Offer every read, and what repair makes of it, to the incumbent and to the pool."""
         candidates, worth = self.target.candidates(samples.x)
         before, best = self.pool.losses, run.incumbent.loss
+        if not self.reads and self.fresh > 1 and isinstance(run.oracle, WarmOracle):
+            self._guess(run, seed)
         self.oracle_best.offer(candidates, worth)
         run.incumbent.offer(candidates, worth)
         if self.effort is not None:
             self.effort.end(float(worth.min()))
         held = int(np.count_nonzero(worth <= self.ceiling))
         self.feasible_reads += held
-        self.reads += len(worth)
+        self.reads += len(samples.x)
         self.share = held / len(worth) if np.isfinite(self.ceiling) else None
         if self.repair is not None:
             started = time.perf_counter()
@@ -128,6 +133,17 @@ class Search:
         self.pool.add(candidates, worth)
         self.idle = self.idle + 1 if np.array_equal(before, self.pool.losses) else 0
         self.stale = self.stale + 1 if run.incumbent.loss == best else 0
+
+    def _guess(self, run: Run, seed: np.random.SeedSequence) -> None:
+        """Offer random candidates, so that the pool does not begin with the oracle's alone.
+
+        A short anneal of a model of many classes from random states leads to networks that are
+        worse than random ones, and from there nowhere.
+        """
+        guesses, worth = self.target.guesses(np.random.default_rng(seed), GUESSES)
+        if len(guesses):
+            run.incumbent.offer(guesses, worth)
+            self.pool.add(guesses, worth)
 
     @property
     def proven(self) -> bool:

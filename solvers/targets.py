@@ -53,6 +53,10 @@ class Target(Protocol):
         """All variables of the model at a candidate, (k,) -> (n,)."""
         ...
 
+    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
+        """Candidates drawn at random, (count, k), and their worth; or none."""
+        ...
+
 
 @dataclass(frozen=True)
 class TrainingTarget:
@@ -79,6 +83,11 @@ class TrainingTarget:
     def complete(self, candidate: BitArray) -> BitArray:
         """The one feasible point of these weights."""
         return self.problem.complete_bits(candidate, self.encoding)
+
+    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
+        """Random weights and their real losses."""
+        bits = self.problem.random_bits(rng, count)
+        return bits, self.problem.losses(bits)
 
 
 class ModelTarget:
@@ -111,6 +120,10 @@ class ModelTarget:
     def complete(self, candidate: BitArray) -> BitArray:
         """The candidate itself."""
         return candidate
+
+    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
+        """None: hardly any would satisfy all rows, and repair begins anywhere."""
+        return np.zeros((0, self.model.num_variables), dtype=np.int8), np.zeros(0)
 
 
 class WithSlack:
@@ -155,6 +168,10 @@ class WithSlack:
     def complete(self, candidate: BitArray) -> BitArray:
         """All variables, the slack words spelling what the rows leave."""
         return self._inverse.lift(self._target.complete(candidate))
+
+    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
+        """Those of the target without slack words."""
+        return self._target.guesses(rng, count)
 
 
 def least_objective(model: QCBO) -> float:

@@ -168,8 +168,8 @@ class RandomFeatures:
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, problem),
         )
-        anything = _random_bits(problem, self._rng(0))  # an answer however early it is stopped
-        run.incumbent.offer(anything[None], problem.losses(anything))
+        anything = problem.random_bits(self._rng(0), 1)  # an answer however early it is stopped
+        run.incumbent.offer(anything, problem.losses(anything))
         with run.guarded():
             run.resume()
             for t in run.steps(self.draws):
@@ -185,16 +185,12 @@ class RandomFeatures:
 
     def _draw(self, problem: TrainingProblem, rng: np.random.Generator) -> BitArray:
         """Free bits with random hidden weights and the output layer fitted to them."""
-        bits = _random_bits(problem, rng)
+        bits = problem.random_bits(rng, 1)[0]
         features = _features(problem, bits)
         targets = problem.targets[problem.target_index] / problem.out_step
         output = _rounded(problem, features, _ridge(features, targets, self.ridge))
         bits = _with_output(problem, bits, output)
         return _descended(problem, bits, rng) if self.greedy else bits
-
-
-def _random_bits(problem: TrainingProblem, rng: np.random.Generator) -> BitArray:
-    return problem.repair_bits(rng.integers(0, 2, problem.num_free_bits, dtype=np.int8))
 
 
 def _features(problem: TrainingProblem, bits: BitArray) -> FloatArray:

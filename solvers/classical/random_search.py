@@ -62,7 +62,7 @@ class RandomSearch:
             for step in run.steps(None if self.guesses is None else -(-self.guesses // BATCH)):
                 gone = (step - 1) * BATCH
                 count = BATCH if self.guesses is None else min(BATCH, self.guesses - gone)
-                bits = rng.integers(0, 2, (count, problem.num_free_bits), dtype=np.int8)
-                run.incumbent.offer(problem.repair_bits(bits), problem.losses(bits))
+                bits = problem.random_bits(rng, count)
+                run.incumbent.offer(bits, problem.losses(bits))
                 run.history.record(iteration=step, loss=run.incumbent.loss)
         return run.result(problem)

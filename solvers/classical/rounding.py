@@ -191,9 +191,8 @@ class Rounding:
         )
         source = self.weights or RealTraining()
         rng = np.random.default_rng(self._seed(0))
-        anything = rng.integers(0, 2, problem.num_free_bits).astype(np.int8)
-        anything = problem.repair_bits(anything)  # an answer however early it is stopped
-        run.incumbent.offer(anything[None], problem.losses(anything))
+        anything = problem.random_bits(rng, 1)  # an answer however early it is stopped
+        run.incumbent.offer(anything, problem.losses(anything))
         with run.guarded():
             run.resume()
             for t in run.steps(self.draws):

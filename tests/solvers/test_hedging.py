@@ -175,7 +175,7 @@ def test_the_weighted_mean_of_the_blocks_is_the_whole_loss() -> None:
 
 
 def test_restarts_never_lose_the_best_bound() -> None:
-    problem = noisy(0)
+    problem = noisy(1)
     options = {"rho": FixedRho(1.0), "block_size": 5, "rounds": 60, "symmetry": "none"}
     result = ProgressiveHedging(restarts=5, shake=0.5, **options).solve(problem)
     assert result.info["restarts"] >= 1
@@ -232,7 +232,7 @@ def test_a_hull_point_is_the_minimum_over_the_hull() -> None:
 
 
 def test_cycles_are_found_and_broken() -> None:
-    problem = noisy(0)
+    problem = noisy(1)
     options = {"rho": FixedRho(1.0), "block_size": 5, "rounds": 50, "symmetry": "none"}
     free = ProgressiveHedging(cycles=None, **options).solve(problem)
     slammed = ProgressiveHedging(cycles=CycleDetector(), **options).solve(problem)
