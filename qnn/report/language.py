@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names as English lists them.
+    """Names as English lists them; what has a comma of its own goes on in brackets.
 
     Examples
     --------
     >>> listed(["qcgd"]), listed(["a", "b", "c"]), listed(list("abcdef"), most=3)
     ('qcgd', 'a, b and c', 'a, b, c and 3 others')
+    >>> listed(["penalty, best of 4"]), listed(["penalty, best of 4", "random"])
+    ('penalty, best of 4', 'penalty (best of 4) and random')
     """
+    if len(names) > 1:
+        names = [re.sub(", (.*)", r" (\1)", name) for name in names]
     if len(names) > most + 1:
         return f"{', '.join(names[:most])} and {len(names) - most} others"
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
