@@ -48,13 +48,29 @@ def _quartiles(value: Mapping[str, float] | None, form: str, *, spread: bool = T
 
 
 def _status(row: Mapping[str, Any]) -> str:
-    words = ", ".join(f"{count} {status}" for status, count in row["status"].items())
+    counts = row["status"]
+    words = ", ".join(
+        status if len(counts) == 1 else f"{n} {status}" for status, n in counts.items()
+    )
     bounds = row["lower_bounds"]
     if bounds:
         words += f"; bound {min(bounds):g}" + (
             f" - {max(bounds):g}" if min(bounds) < max(bounds) else ""
         )
     return words
+
+
+def statuses(counts: Mapping[str, int]) -> str:
+    """How often each, unless all are alike.
+
+    Examples
+    --------
+    >>> statuses({"finished": 3}), statuses({"finished": 2, "time limit": 1})
+    ('finished', '2 finished, 1 time limit')
+    """
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
 def comparison_tables(results: Mapping[str, Any]) -> list[Table]:
@@ -76,6 +92,7 @@ def _table(results: Mapping[str, Any], summary: Mapping[str, Any]) -> Table:
             column,
             justify="left" if number in (0, len(COLUMNS) - 1) else "right",
             no_wrap=number < len(COLUMNS) - 1,
+            overflow="fold",
         )
     for cells, row in zip(comparison_cells(summary["rows"]), summary["rows"], strict=True):
         table.add_row(*cells, style="dim" if row["part"] or row["reference"] else None)
@@ -131,10 +148,15 @@ def note(results: Mapping[str, Any]) -> str:
             "of its own, and it finished the step that it was at."
         ),
     }[results["equal"]]
+    swept = any(row["part"] for data in results["summary"] for row in data["rows"])
+    penalty = (
+        " The best penalty weight is chosen afterwards, per seed, by training loss; its row costs the "
+        "whole sweep."
+    )
     return (
-        f"Median over the seeds (quartiles in brackets). {budget} The best penalty weight is "
-        "chosen afterwards, per seed, by training loss; its row costs the whole sweep. A bound is "
-        "proven; without one nothing is proven."
+        f"Median over the seeds (quartiles in brackets). {budget}"
+        f"{penalty if swept else ''} A bound is proven; without one nothing is "
+        "proven."
     )
 
 

@@ -14,6 +14,7 @@ from qnn.report.language import counted, listed
 from qnn.report.made import made
 from qnn.report.pictures import DataSet, Pictures
 from qnn.report.view import Chart, Part, Row, Section, Table
+from qnn.tables import statuses
 
 Results = Mapping[str, Any]
 
@@ -210,7 +211,7 @@ def _figures(one: DataSet) -> Table:
                     text.seconds((row.get("seconds") or {}).get("median")),
                     f"{reached['reached']} of {reached['runs']}" if reached else text.NONE,
                     _bound(row),
-                    _statuses(row["status"]),
+                    statuses(row["status"]),
                 ],
                 best=(1,) if row["name"] in leaders else (),
                 minor=row["part"],
@@ -246,13 +247,6 @@ def _figures(one: DataSet) -> Table:
         "status",
     ]
     return Table("Every solver", columns, rows, note).without_empty()
-
-
-def _statuses(counts: Mapping[str, int]) -> str:
-    """How often each, unless all are alike."""
-    if len(counts) == 1:
-        return next(iter(counts))
-    return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
 def _bound(row: Mapping[str, Any]) -> str:
