@@ -150,8 +150,8 @@ def note(results: Mapping[str, Any]) -> str:
     }[results["equal"]]
     swept = any(row["part"] for data in results["summary"] for row in data["rows"])
     penalty = (
-        " The best penalty weight is chosen afterwards, per seed, by training loss; its row costs the "
-        "whole sweep."
+        " The best penalty weight is chosen afterwards, per seed, by training loss; its row costs "
+        "the whole sweep."
     )
     return (
         f"Median over the seeds (quartiles in brackets). {budget}"
