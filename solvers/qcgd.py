@@ -11,8 +11,8 @@ Q-FW [Yurtsever, Birdal, Golyanik, ECCV 2022, arXiv 2203.12633], which is CGAL [
 Cevher 2019] with a QUBO as linear minimisation oracle; for networks arXiv 2506.18240.  Ours: rows
 whose residual cannot be negative start with the multiplier beta0, so that the first atom already
 feels them; every sample of every read is scored, and repaired; and most calls start the oracle,
-where it can be started, from completed points of the best candidates so far, which begin as the best
-of random networks.
+where it can be started, from completed points of the best candidates so far, which begin as the
+best of random networks.
 """
 
 from __future__ import annotations
