@@ -261,11 +261,11 @@ class TrainingProblem:
         bits = self.repair_bits(np.atleast_2d(np.asarray(bits, dtype=np.int8)))
         distinct, inverse = np.unique(bits, axis=0, return_inverse=True)
         size = max(1, CHUNK // (self.num_samples * max(self.network.widths)))
-        parts = [
-            self.output_losses(self.pre_activations(distinct[s : s + size])[-1]).sum(axis=(1, 2))
-            for s in range(0, len(distinct), size)
-        ]
-        return np.concatenate(parts)[inverse.ravel()]
+        losses = np.empty(len(distinct))
+        for s in range(0, len(distinct), size):
+            z = self.pre_activations(distinct[s : s + size])[-1]
+            losses[s : s + size] = self.output_losses(z).sum(axis=(1, 2))
+        return losses[inverse.ravel()]
 
     def loss(self, weights: Weights) -> float:
         """Real loss of weights: the sum over samples and outputs."""

@@ -109,3 +109,14 @@ def test_decode_needs_every_weight_bit() -> None:
 def test_blocks_want_a_positive_size() -> None:
     with pytest.raises(QnnError, match="block size 0"):
         TrainingProblem(NET, X, Y).blocks(0)
+
+
+def test_no_candidates_have_no_losses() -> None:
+    assert TrainingProblem(NET, X, Y).losses(np.zeros((0, 6), dtype=np.int8)).shape == (0,)
+
+
+def test_random_bits_have_every_level_as_often() -> None:
+    problem = TrainingProblem(Network.dense([2, 2, 1], weights="codebook:-1,0.5,2"), X, Y)
+    bits = problem.random_bits(np.random.default_rng(0), 3000)
+    assert np.array_equal(problem.repair_bits(bits), bits)
+    assert np.abs(bits.mean(axis=0) - 1 / 3).max() < 0.05
