@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from formulations import Network, TrainingProblem
-from formulations.errors import InvalidInputError
+from formulations.errors import InvalidInputError, choose
 from formulations.network import Weights
 from qnn.datasets import level_thresholds, on_levels, span_of, whole_numbers
 from solvers import LargeNeighborhoodSearch
@@ -29,6 +29,9 @@ IntArray = npt.NDArray[np.int64]
 
 FINEST = 16
 """Sample weights are rounded to this share of their mean, unless they are whole numbers."""
+
+OF_SOLVER = "solver__"
+"""Begins the names of the solver's own parameters, as scikit-learn nests them."""
 
 PROBES = 32
 """Random networks whose outputs set the scale of a regression's targets."""
@@ -58,6 +61,29 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
         self.solver = solver
         self.warm_start = warm_start
         self.random_state = random_state
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name; the solver's own as ``solver__iterations`` and so on, if ``deep``."""
+        params: dict[str, Any] = super().get_params(deep)
+        nested = {OF_SOLVER + name: getattr(self.solver, name) for name in _options(self.solver)}
+        return params | nested if deep else params
+
+    def set_params(self, **params: Any) -> Self:
+        """Change parameters; ``solver__iterations=20`` changes a copy of the solver.
+
+        Raises
+        ------
+        InvalidInputError
+            If the solver has no such parameter.
+        """
+        nested = {name for name in params if name.startswith(OF_SOLVER)}
+        super().set_params(**{name: params[name] for name in params.keys() - nested})
+        own = {name.removeprefix(OF_SOLVER): params[name] for name in nested}
+        for name in own:
+            choose(f"parameter of {type(self.solver).__name__}", name, _options(self.solver))
+        if own:
+            self.solver = replace(self.solver, **own)  # type: ignore[type-var]
+        return self
 
     def _train(
         self, X: FloatArray, outputs: int, target: Callable[[IntArray], npt.NDArray[Any]]
@@ -90,9 +116,8 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
             options["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
         if start is not None:
             options["start"] = start
-        known = {field.name for field in fields(solver)} if is_dataclass(solver) else set()
-        if not options.keys() <= known:
-            missing = sorted(options.keys() - known)[0]
+        missing = min(options.keys() - set(_options(solver)), default=None)
+        if missing is not None:
             raise InvalidInputError(
                 f"solver {type(solver).__name__} takes no {missing!r}, which "
                 f"{'warm_start' if missing == 'start' else 'random_state'} needs: leave that out, "
@@ -112,6 +137,11 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
         """Stored bits of weights and thresholds over the number of weights."""
         check_is_fitted(self)
         return float(self.network_.bits_per_weight)
+
+
+def _options(solver: object) -> list[str]:
+    """Names of a solver's parameters."""
+    return [field.name for field in fields(solver)] if is_dataclass(solver) else []
 
 
 def _repeated(

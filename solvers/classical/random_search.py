@@ -7,6 +7,8 @@ it finds beyond as many guesses as it had reads.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from formulations import TrainingProblem
@@ -16,6 +18,7 @@ from solvers.result import Callback, Result, Run
 BATCH = 100
 
 
+@dataclass(frozen=True)
 class RandomSearch:
     """Independent, uniform weight bits; the least real loss is returned.
 
@@ -39,25 +42,19 @@ class RandomSearch:
     0.0
     """
 
-    def __init__(
-        self,
-        guesses: int | None = 1000,
-        *,
-        seed: int = 0,
-        time_limit: float | None = None,
-        callbacks: tuple[Callback, ...] = (),
-    ) -> None:
-        check_count("guesses", guesses, time_limit)
-        Run(time_limit=time_limit)  # refuses a limit that is none
-        self.guesses = guesses
-        self.seed = seed
-        self.time_limit = time_limit
-        self.callbacks = tuple(callbacks)
+    guesses: int | None = 1000
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_count("guesses", self.guesses, self.time_limit)
+        Run(time_limit=self.time_limit)  # refuses a limit that is none
 
     def solve(self, problem: TrainingProblem) -> Result:
         """The best of the guesses on ``problem``."""
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
-        run = Run(time_limit=self.time_limit, callbacks=self.callbacks)
+        run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
         with run.guarded():
             for step in run.steps(None if self.guesses is None else -(-self.guesses // BATCH)):
                 gone = (step - 1) * BATCH

@@ -53,6 +53,16 @@ def test_pipeline_grid_and_parallel_scores(cancer: tuple[np.ndarray, np.ndarray]
     assert (cross_val_score(network, X, y, cv=2, n_jobs=2) > 0.88).all()
 
 
+def test_parameters_of_the_solver_are_searched_too(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+    classifier = QNNClassifier(hidden=(2,), solver=QUICK)
+    search = GridSearchCV(classifier, {"solver__rounds": [1, 40]}, cv=2).fit(*cancer)
+    assert search.best_estimator_.solver.rounds == search.best_params_["solver__rounds"]
+    assert classifier.solver is QUICK
+    assert clone(classifier).get_params()["solver__rounds"] == QUICK.rounds
+    with pytest.raises(ValueError, match="Did you mean 'rounds'"):
+        classifier.set_params(solver__round=3)
+
+
 def test_the_promised_line(cancer: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = cancer
     solver = QCGD(Annealer(reads=2, sweeps=10), iterations=3)
