@@ -70,17 +70,16 @@ def _first(spec: str, options: ReproduceOptions) -> Split:
 
 def _random_features(data: Split, options: ReproduceOptions) -> Table:
     """Ridge regression on random units, beside that on the pixels."""
-    whole = len(data.X_train) == 60_000
     counts = [count for count in FEATURES if options.full or count == 1000]
 
     def rows() -> Iterator[Row]:
-        published = 81.1 if whole else None
+        published = 81.1 if data.whole else None
         ridge = ridge_accuracy(data)
         yield Row("ridge on the pixels", ridge, published, origin=Origin.EARLIER)
         found = options.map(_features_accuracy, [(data, n, options.seed) for n in counts])
         for count in counts:
             options.progress(f"{data.name}, {count:,} random units")
-            published = FEATURES[count] if whole else None
+            published = FEATURES[count] if data.whole else None
             name = f"{count:,} random units, ridge"
             yield Row(name, next(found), published, origin=Origin.EARLIER, baseline=ridge)
 

@@ -43,6 +43,11 @@ class Split:
         """Number of classes C."""
         return int(max(self.y_train.max(), self.y_test.max())) + 1
 
+    @property
+    def whole(self) -> bool:
+        """Whether it has the 60,000 training images on which published figures stand."""
+        return len(self.X_train) == 60_000
+
 
 def split(
     spec: str, options: ReproduceOptions, *, train: int | None = None, test_share: float = 0.2

@@ -65,8 +65,7 @@ def _tables(options: ReproduceOptions) -> Iterator[Table]:
         yield _regression(mnist, "standardised", EPOCHS if full else 100, options)
     if "fashion" in found:
         fashion = split("fashion", options)
-        whole = len(fashion.X_train) == 60_000
-        yield _regression(fashion, "standardised", 40, options, FASHION if whole else None)
+        yield _regression(fashion, "standardised", 40, options, FASHION if fashion.whole else None)
         if full:
             yield _regression(fashion, "standardised", EPOCHS, options)
             yield _regression(fashion, "from 0 to 1", EPOCHS, options)

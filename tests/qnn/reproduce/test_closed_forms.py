@@ -8,7 +8,14 @@ import pytest
 
 from qnn.reproduce import ReproduceOptions
 from qnn.reproduce.data import split
-from qnn.reproduce.explicit import _best_descent, _digits, _same_as_naive_bayes, _unit
+from qnn.reproduce.explicit import (
+    _best_descent,
+    _digits,
+    _same_as_naive_bayes,
+    _sweep,
+    _unit,
+    _without_iteration,
+)
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.manifold import LOW_BITS, _accuracies, _many_samples, ridge_accuracy, waveform
 from solvers import ExplicitSoftmax
@@ -62,8 +69,15 @@ def test_on_low_bits_the_released_form_guesses_and_the_mended_one_does_not() -> 
         assert found[f"released, {weights}"] > 3 * found[f"rescaled, {weights}"]
 
 
-def test_too_few_images_for_the_breakdown_are_told(shared_data: Path, tmp_path: Path) -> None:
+def test_what_few_images_cannot_show_is_told(shared_data: Path, tmp_path: Path) -> None:
     with np.load(shared_data / "mnist10k.npz") as mnist:
         np.savez(tmp_path / "fashion.npz", X=mnist["X"][:300], y=mnist["y"][:300])
-    table = _many_samples(ReproduceOptions(data_dirs=[str(tmp_path)]))
-    assert table.conditions.startswith("Only 240 training samples were found")
+    options = ReproduceOptions(data_dirs=[str(tmp_path)])
+    few = _many_samples(options).conditions
+    assert few.startswith("Only 240 training samples were found")
+    fashion = _unit(split("fashion", options))
+    tables = [_without_iteration({"fashion": fashion}, options), _sweep("fashion", fashion)]
+    shown = [row for table in tables for row in table.rows if not row.what.startswith("digits")]
+    assert len(shown) > 10
+    assert all(row.published is None for row in shown)
+    assert all("60,000" in table.conditions for table in tables)
