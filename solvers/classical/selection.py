@@ -113,6 +113,16 @@ def with_zeros(problem: TrainingProblem, kept: npt.ArrayLike, weights: Weights) 
     ------
     InvalidInputError
         If the code of the first layer has no level 0.
+
+    Examples
+    --------
+    >>> network = Network.dense([3, 2, 1], weights="ternary")
+    >>> problem = TrainingProblem(network, [[1, -1, 1], [1, 1, 1]], [1, -1])
+    >>> small = with_inputs(problem, [1])
+    >>> weights = small.weights_from_bits([1, 1, 0, 0, 1, 1, 0, 0])
+    >>> whole = with_zeros(problem, [1], weights)
+    >>> whole.matrices[0].any(axis=0).tolist(), problem.loss(whole) == small.loss(weights)
+    ([False, True, False], True)
     """
     code = problem.network.layers[0].code
     if 0 not in code.levels:
