@@ -74,7 +74,7 @@ def _random_features(data: Split, options: ReproduceOptions) -> Table:
 
     def rows() -> Iterator[Row]:
         published = 81.1 if data.whole else None
-        ridge = ridge_accuracy(data)
+        ridge = ridge_accuracy(data.unit())
         yield Row("ridge on the pixels", ridge, published, origin=Origin.EARLIER)
         found = options.map(_features_accuracy, [(data, n, options.seed) for n in counts])
         for count in counts:

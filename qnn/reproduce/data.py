@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,11 @@ class Split:
     def whole(self) -> bool:
         """Whether it has the 60,000 training images on which published figures stand."""
         return len(self.X_train) == 60_000
+
+    def unit(self) -> Split:
+        """The same with inputs from 0 to 1."""
+        top = self.X_train.max()
+        return replace(self, X_train=self.X_train / top, X_test=self.X_test / top)
 
 
 def split(

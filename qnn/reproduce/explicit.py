@@ -52,7 +52,7 @@ def explicit(options: ReproduceOptions) -> Report:
 
 def _tables(options: ReproduceOptions) -> Iterator[Table]:
     found = [spec for spec in NAMES if available(spec, options)]
-    data = {spec: _unit(split(spec, options)) for spec in found}
+    data = {spec: split(spec, options).unit() for spec in found}
     yield _without_iteration(data, options)
     yield _same_as_naive_bayes(data)
     yield from (_sweep(spec, data[spec]) for spec in data)
@@ -85,12 +85,6 @@ def _remarks(missing: Sequence[str]) -> list[str]:
     if missing:
         remarks.append(f"Not run, because the data were not found: {' and '.join(missing)}.")
     return remarks
-
-
-def _unit(data: Split) -> Split:
-    """The data with inputs in [0, 1]."""
-    top = data.X_train.max()
-    return replace(data, X_train=data.X_train / top, X_test=data.X_test / top)
 
 
 def _accuracy(network: SoftmaxNetwork, data: Split) -> float:
@@ -142,7 +136,7 @@ def _digits(options: ReproduceOptions) -> list[Row]:
     X, y = source.X / source.X.max(), source.y.astype(np.int64)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, random_state=0)
     one = Split("digits (1,257 + 540), one draw", X_train, y_train, X_test, y_test)
-    draws = [_unit(split("digits", replace(options, seed=seed))) for seed in options.seeds(10)]
+    draws = [split("digits", replace(options, seed=seed)).unit() for seed in options.seeds(10)]
     rows = []
     for K, published in ((1.0, 82.0), (30.0, 90.4)):
         accuracy = _accuracy(ExplicitSoftmax(K).fit(one.X_train, one.y_train), one)

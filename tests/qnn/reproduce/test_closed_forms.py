@@ -13,7 +13,6 @@ from qnn.reproduce.explicit import (
     _digits,
     _same_as_naive_bayes,
     _sweep,
-    _unit,
     _without_iteration,
 )
 from qnn.reproduce.low_bits import low_bits_table
@@ -29,7 +28,7 @@ def test_digits_without_iteration_are_found_again() -> None:
 
 def test_predictions_are_those_of_naive_bayes(shared_data: Path) -> None:
     options = ReproduceOptions(data_dirs=[str(shared_data)])
-    data = {spec: _unit(split(spec, options)) for spec in ("mnist", "digits")}
+    data = {spec: split(spec, options).unit() for spec in ("mnist", "digits")}
     assert all(row.ours == 100.0 for row in _same_as_naive_bayes(data).rows)
     mnist = data["mnist"]
     network = ExplicitSoftmax(1.0).fit(mnist.X_train, mnist.y_train)
@@ -37,7 +36,7 @@ def test_predictions_are_those_of_naive_bayes(shared_data: Path) -> None:
 
 
 def test_a_few_steps_improve_the_explicit_solution() -> None:
-    data = _unit(split("digits", ReproduceOptions()))
+    data = split("digits", ReproduceOptions()).unit()
     start = ExplicitSoftmax(10.0, hidden=[5]).fit(data.X_train, data.y_train)
     after = _best_descent(start, data, (50,), seed=0)
     assert list(after) == [0, 50]
@@ -75,7 +74,7 @@ def test_what_few_images_cannot_show_is_told(shared_data: Path, tmp_path: Path) 
     options = ReproduceOptions(data_dirs=[str(tmp_path)])
     few = _many_samples(options).conditions
     assert few.startswith("Only 240 training samples were found")
-    fashion = _unit(split("fashion", options))
+    fashion = split("fashion", options).unit()
     tables = [_without_iteration({"fashion": fashion}, options), _sweep("fashion", fashion)]
     shown = [row for table in tables for row in table.rows if not row.what.startswith("digits")]
     assert len(shown) > 10
