@@ -143,7 +143,11 @@ def write(path: str, runs: Sequence[Results] | Results) -> None:
 
 def _section(section: Section) -> list[str]:
     blocks = [f"## {section.title}"]
-    blocks += [f"{section.line}."] if section.line and not section.tables else []
+    blocks += (
+        [f"{section.line[:1].upper()}{section.line[1:]}."]
+        if section.line and not section.tables
+        else []
+    )
     for table in section.tables:
         blocks += [f"### {table.title}"] if table.title else []
         blocks += [markdown_table(table.columns, [row.cells for row in table.rows])]
