@@ -96,12 +96,12 @@ REMARKS = [
     "is each seed's own figure where the notebooks print it.",
     "The published SGD has its first layer frozen, because its input is cut off from the "
     "gradient: it trains an output on random features. With the first layer trained, plain SGD "
-    "errs far less than SVI at every width; the comparison in the paper is between ways to leave "
-    "the first layer nearly as it was drawn.",
+    "errs less than SVI at every width, and by far where it is narrow; the comparison in the paper "
+    "is between ways to leave the first layer nearly as it was drawn.",
     "What sets the two published columns apart is the last layer. SVI leaves out the slope of the "
     "softmax there, which makes its direction the gradient of the cross-entropy; the frozen SGD "
     "descends the mean square. The last layer alone, with no step in the hidden layer, errs least "
-    "of the three: what SVI does to the hidden layer does not help here. SVI full moves it most, "
+    "of the three over many seeds: what SVI does to the hidden layer does not help here. SVI full moves it most, "
     "and errs most.",
     "Three seeds say little: at 32 hidden units they happen to err about half as much as the mean "
     "over more seeds, which stands beside each figure.",
