@@ -119,6 +119,30 @@ def job_assignment(seed: int, jobs: int = 24, machines: int = 5) -> dimod.Constr
     return model(cost.ravel(), {}, rows)
 
 
+def multiple_choice(
+    seed: int, items: int = 20, options: int = 4
+) -> dimod.ConstrainedQuadraticModel:
+    """Multiple-choice knapsack: one option of every item, weakly correlated, nine tenths fit."""
+    rng = np.random.default_rng(seed)
+    weight = rng.integers(1, 60, (items, options)).astype(float)
+    profit = weight + rng.integers(0, 25, (items, options))
+    capacity = float(np.floor(0.9 * weight.mean(axis=1).sum()))
+    return model(-profit.ravel(), {}, [*choices(items, options), (weight.ravel(), "<=", capacity)])
+
+
+def optional_jobs(seed: int, jobs: int = 30, machines: int = 3) -> dimod.ConstrainedQuadraticModel:
+    """Each job on a machine or on none; a fifth of the work fits."""
+    rng = np.random.default_rng(seed)
+    profit = rng.integers(10, 60, (jobs, machines + 1)).astype(float)
+    time = rng.integers(5, 30, (jobs, machines + 1)).astype(float)
+    profit[:, -1] = time[:, -1] = 0.0
+    rows = choices(jobs, machines + 1)
+    for k in range(machines):
+        on_k = np.kron(time[:, k], np.eye(machines + 1)[k])
+        rows.append((on_k, "<=", float(np.floor(0.2 * time[:, k].sum()))))
+    return model(-profit.ravel(), {}, rows)
+
+
 FAMILIES: dict[str, Callable[[int], dimod.ConstrainedQuadraticModel]] = {
     "knapsack": knapsack,
     "multi-knapsack": multi_knapsack,
@@ -127,3 +151,9 @@ FAMILIES: dict[str, Callable[[int], dimod.ConstrainedQuadraticModel]] = {
     "graph colouring": graph_colouring,
     "job assignment": job_assignment,
 }
+
+ONE_HOTS: dict[str, Callable[[int], dimod.ConstrainedQuadraticModel]] = {
+    "multiple choice": multiple_choice,
+    "optional jobs": optional_jobs,
+}
+"""Families of which presolve eliminates one bit of every one-hot row."""

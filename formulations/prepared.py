@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import dimod
 
 
-ONE_HOT = ["keep", "eliminate"]
+ONE_HOT = ["eliminate", "keep"]
 """What presolve does with one bit of one-hot rows, by default the first."""
 
 
@@ -80,9 +80,9 @@ class Prepared:
         ----------
         cqm : dimod.ConstrainedQuadraticModel
         presolve : bool
-        one_hot : {"keep", "eliminate"}
-            Whether presolve also eliminates one bit of one-hot rows of three bits or more, see
-            :class:`~formulations.passes.OneHot`.
+        one_hot : {"eliminate", "keep"}
+            Whether presolve also eliminates one bit of one-hot rows of three bits or more, where
+            that adds no entries: see :class:`~formulations.passes.OneHot`.
 
         Raises
         ------

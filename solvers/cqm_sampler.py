@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from formulations.errors import InfeasibleModelError, InvalidInputError, choose
-from formulations.prepared import Prepared
+from formulations.prepared import ONE_HOT, Prepared
 from formulations.qcbo import QCBO
 from solvers.lifting import Lifting
 from solvers.oracles import Annealer, Oracle
@@ -58,7 +58,7 @@ PROVEN = 1e-6
 
 
 def solve_cqm(
-    cqm: dimod.ConstrainedQuadraticModel, descend: Descend, one_hot: str = "keep"
+    cqm: dimod.ConstrainedQuadraticModel, descend: Descend, one_hot: str = ONE_HOT[0]
 ) -> dimod.SampleSet:
     """The answer to ``cqm`` by a descent: see :meth:`solvers.qcgd.QCGD.sample_cqm`."""
     started = time.perf_counter()  # presolve counts

@@ -99,8 +99,9 @@ class QCGD:
     slack : bool
         Whether inequalities get slack words, whose squared rows (ii) make the relaxation exact;
         without, their averaged residual is projected.
-    one_hot : {"keep", "eliminate"}
-        Whether presolve of a CQM eliminates one bit of one-hot rows of three bits or more.
+    one_hot : {"eliminate", "keep"}
+        Whether presolve of a CQM eliminates one bit of one-hot rows of three bits or more, where
+        that adds no entries to the model.
     split : {"constant", "adapted"}
         Whether the reads and sweeps of a run that is given no oracle stay what they are, or follow
         what its calls find, see :mod:`solvers.effort`.
