@@ -101,8 +101,8 @@ REMARKS = [
     "What sets the two published columns apart is the last layer. SVI leaves out the slope of the "
     "softmax there, which makes its direction the gradient of the cross-entropy; the frozen SGD "
     "descends the mean square. The last layer alone, with no step in the hidden layer, errs least "
-    "of the three over many seeds: what SVI does to the hidden layer does not help here. SVI full moves it most, "
-    "and errs most.",
+    "of the three over many seeds: what SVI does to the hidden layer does not help here. SVI full "
+    "moves it most, and errs most.",
     "Three seeds say little: at 32 hidden units they happen to err about half as much as the mean "
     "over more seeds, which stands beside each figure.",
     "In the graph task SVI's step is a sum over the nodes and SGD's a mean: at equal learning "
