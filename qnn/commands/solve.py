@@ -21,7 +21,7 @@ READS, SWEEPS = 20, 100
 
 KINDS = {
     "FILE.cqm": "A constrained quadratic model, written by dimod's to_file.",
-    "FILE.lp": "An LP file, as of most solvers; every integer needs bounds.",
+    "FILE.lp": "An LP file of bits and bounded integers; make an MPS file one first.",
     "FILE.npz": "A QCBO that this toolkit saved.",
 }
 """What MODEL may be."""
