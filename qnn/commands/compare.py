@@ -63,6 +63,7 @@ WRITTEN_EVERY, SHARE = 10.0, 0.05
     heading=COMPARED,
     type=int,
     default=3,
+    callback=options.at_least(1),
     metavar="N",
     help="How many, from --seed on; ten tell differences that three cannot.",
 )

@@ -29,15 +29,22 @@ FORMS = "Forms"
         "FOLDER": "A folder of qnn train --checkpoint; the best network so far.",
     },
 )
-@option("--packed", heading=FORMS, help="Write a packed file.", shell_complete=file)
-@option("--c", heading=FORMS, help="Write a C program to this folder.", shell_complete=folder)
-@option("--onnx", heading=FORMS, help="Write an ONNX file.", shell_complete=file)
-@option("--qonnx", heading=FORMS, help="Write a QONNX file.", shell_complete=file)
+@option("--packed", heading=FORMS, metavar="FILE", help="Write a packed file.", shell_complete=file)
+@option(
+    "--c",
+    heading=FORMS,
+    metavar="FOLDER",
+    help="Write a C program to this folder.",
+    shell_complete=folder,
+)
+@option("--onnx", heading=FORMS, metavar="FILE", help="Write an ONNX file.", shell_complete=file)
+@option("--qonnx", heading=FORMS, metavar="FILE", help="Write a QONNX file.", shell_complete=file)
 @option(
     "--inputs",
     default="levels",
-    help="What it takes: levels, the integers that the network was trained on, or raw, numbers "
-    "that it puts on their levels itself.",
+    metavar="WHAT",
+    help="What the exported network takes: levels, the integers that it was trained on, or raw, "
+    "numbers that it puts on their levels itself.",
 )
 @option(
     "--range",
@@ -48,7 +55,8 @@ FORMS = "Forms"
 @option(
     "--json",
     "json_file",
-    help="Write the sizes to this file; - for standard output.",
+    metavar="FILE",
+    help="Write the sizes to this file; - for standard output, and nothing else there.",
     shell_complete=file,
 )
 def export(

@@ -21,7 +21,7 @@ READS, SWEEPS = 20, 100
 
 KINDS = {
     "FILE.cqm": "A constrained quadratic model, written by dimod's to_file.",
-    "FILE.lp": "An LP file of bits and bounded integers; make an MPS file one first.",
+    "FILE.lp": "An LP file of bits and bounded integers; convert MPS to LP first.",
     "FILE.npz": "A QCBO that this toolkit saved.",
 }
 """What MODEL may be."""

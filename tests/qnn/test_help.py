@@ -34,6 +34,7 @@ def test_help_fits_a_terminal(run: Run, command: str | None) -> None:
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
     assert "..." not in out.partition("Commands:")[2].partition("Exit codes")[0]
+    assert " TEXT" not in out  # an option says what it takes: a FILE, a NAME
     if command is not None:
         assert "Examples:" in out
         assert "--json" in out
