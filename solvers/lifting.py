@@ -28,8 +28,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.linalg import lsqr
 
+from formulations.errors import ModelSizeError
 from formulations.passes.base import entry_rows, row_range
 from formulations.qcbo import QCBO
+from formulations.sizes import available_memory
 from solvers.oracles.base import QUBO, FloatArray, IntArray
 
 PLAUSIBLE = 16
@@ -239,6 +241,7 @@ def two_sums(model: QCBO) -> FloatArray:
 def _pairs(rows: sp.csr_array) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
     """All pairs of entries of each row: columns i and j, the row, and a_i a_j."""
     length = np.diff(rows.indptr)
+    _refuse_if_too_many(int((length.astype(np.int64) * (length - 1) // 2).sum()))
     later = np.repeat(rows.indptr[1:], length) - np.arange(rows.nnz) - 1
     first = np.repeat(np.arange(rows.nnz), later)
     second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(later) - later, later)
@@ -246,6 +249,17 @@ def _pairs(rows: sp.csr_array) -> tuple[IntArray, IntArray, IntArray, FloatArray
     product = rows.data[first] * rows.data[second]
     columns = rows.indices.astype(np.int64)
     return columns[first], columns[second], row[first], np.asarray(product)
+
+
+def _refuse_if_too_many(pairs: int) -> None:
+    """Raise before pairs are listed of which the four numbers alone would not fit in memory."""
+    needed, free = 32 * pairs, available_memory()
+    if free is not None and needed > free:
+        raise ModelSizeError(
+            f"the QUBO of this model would couple {pairs:,} pairs of entries of its rows, in more "
+            f"than {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free: train on fewer "
+            "samples, narrow the network, or solve restricted problems or blocks"
+        )
 
 
 def _coordinates(

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import solvers.lifting
 from formulations import Network, TrainingProblem
+from formulations.errors import ModelSizeError
 from formulations.qcbo import QCBO
 from solvers.lifting import Lifting, row_scales, two_sums
 from solvers.targets import ModelTarget, WithSlack
@@ -170,3 +172,11 @@ def test_model_without_rows() -> None:
     assert lifting.num_multipliers == 0
     assert lifting.plausible_scale() == 1.0
     np.testing.assert_allclose(lifting.qubo([]).linear * lifting.unit, [1.0, -1.0])
+
+
+def test_pairs_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = QCBO.from_arrays([0] * 100, np.ones((1, 100)), [50])
+    Lifting.of(model)
+    monkeypatch.setattr(solvers.lifting, "available_memory", lambda: 10**5)
+    with pytest.raises(ModelSizeError, match="couple 4,950 pairs .* GiB are free"):
+        Lifting.of(model)
