@@ -55,6 +55,10 @@ def _of_file(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise access_error("read", path, error) from error
+    except UnicodeDecodeError as error:
+        raise FileFormatError(
+            f"{str(path)!r} is no text: give a file of {' or '.join(KINDS.values())}"
+        ) from error
     except ValueError as error:
         raise FileFormatError(f"{str(path)!r} is no JSON: {error}; give a results file") from error
     kind = content.get("kind") if isinstance(content, dict) else None

@@ -66,6 +66,7 @@ def test_a_folder_of_a_training_run_is_read(tmp_path: Path) -> None:
     [
         ("[1]", "holds None"),
         ("{", "is no JSON"),
+        ("\xc1", "is no text: give a file of qnn compare --json"),
         ('{"kind": "dry run", "format": 1}', "holds 'dry run': expected"),
         ('{"kind": "comparison", "format": 99}', "newer release"),
         ('{"kind": "comparison", "format": 1}', "is damaged"),
@@ -75,7 +76,7 @@ def test_a_folder_of_a_training_run_is_read(tmp_path: Path) -> None:
 )
 def test_what_is_no_results_file_is_refused(tmp_path: Path, content: str, said: str) -> None:
     path = tmp_path / "results.json"
-    path.write_text(content)
+    path.write_bytes(content.encode("latin-1"))
     with pytest.raises(FileFormatError, match=said):
         report.load(path)
 
