@@ -172,7 +172,8 @@ def headline(results: Mapping[str, Any], spec: str) -> str:
             f"{trained['train_samples']:,} training samples",
             f"{trained['num_variables']:,} variables",
         ]
-    words += [f"{results['model']['loss']} loss", f"{len(results['seeds'])} seeds"]
+    seeds = len(results["seeds"])
+    words += [f"{results['model']['loss']} loss", "1 seed" if seeds == 1 else f"{seeds} seeds"]
     return ", ".join(words)
 
 

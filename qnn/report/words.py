@@ -76,6 +76,8 @@ def of_training(results: Results) -> Conclusions:
         "How another seed would have done: this is one run. qnn compare repeats it over seeds and "
         "tests the differences."
     )
+    if not can:
+        can.append("Nothing: no bound is proven, and no accuracy on a test part is known.")
     return Conclusions(can, cannot)
 
 
@@ -237,9 +239,11 @@ def _clock(results: Results) -> Iterator[str]:
 
 def _scope(results: Results) -> Iterator[str]:
     seeds = len(results["seeds"])
-    draws = f"{seeds} draws" if seeds > 1 else "one draw"
-    yield (
-        f"Anything about other data, networks or sizes: the seeds are {draws} of training parts "
-        "from the same data, which overlap, so that the p values hold for repeating this "
-        "experiment, not for new data."
-    )
+    about = "Anything about other data, networks or sizes"
+    if seeds == 1:
+        yield f"{about}, or other draws: the one seed is one draw of a training part."
+    else:
+        yield (
+            f"{about}: the seeds are {seeds} draws of training parts from the same data, which "
+            "overlap, so that the p values hold for repeating this experiment, not for new data."
+        )

@@ -52,7 +52,9 @@ def test_equal_seconds_and_too_many_workers(
     results = json.loads((tmp_path / "r.json").read_text())
     assert (results["equal"], results["workers"]) == ("seconds", 2)
     assert results["options"]["time_limit"] == 0.1
-    assert "2 workers on 1 cores" in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert "2 workers on 1 cores" in shown.err
+    assert "1 seed " in " ".join(shown.out.split())
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,12 @@ def test_an_interrupted_comparison_says_so() -> None:
     assert "interrupted with 2 of 40 runs done" in said(results)[1]
 
 
+def test_one_seed_is_one_draw_and_has_no_p_value() -> None:
+    cannot = said(comparison({"qcgd": [5.0], "random": [6.0]}))[1]
+    assert "or other draws: the one seed is one draw of a training part." in cannot
+    assert "p values" not in cannot
+
+
 def test_data_sets_of_which_the_same_is_said_share_a_sentence() -> None:
     clear = {"qcgd": [1.0, 2.0, 4.0], "random": [90.0, 80.0, 85.0]}
     other = {"qcgd": [90.0, 80.0, 85.0], "random": [1.0, 2.0, 4.0]}
@@ -193,6 +199,8 @@ def test_a_training_run_claims_nothing_over_seeds() -> None:
     assert any("60.0% are classified correctly (about ± 9.6 points" in s for s in found.can)
     assert any("no bound is proven" in s for s in found.cannot)
     assert any("this is one run" in s for s in found.cannot)
+    untested = words.of_training({**run, "test_accuracy": None})
+    assert [s.partition(":")[0] for s in untested.can] == ["Nothing"]
     proven = words.of_training({**run, "status": "optimal", "lower_bound": 7.0})
     assert any("proven to be the least" in s for s in proven.can)
     bounded = words.of_training({**run, "status": "time limit", "lower_bound": 5.0})
