@@ -322,7 +322,8 @@ def _split(
         samples = len(candidates) if len(test) else max(2, 3 * len(candidates) // 4)
     if samples > len(candidates):
         raise InvalidInputError(
-            f"samples={samples}: {name} has {len(candidates)} to train on; ask for no more"
+            f"samples={samples}: {name} has {len(candidates)} to train on; "
+            "ask for fewer, or for all"
         )
     order = np.random.default_rng(np.random.SeedSequence(seed)).permutation(candidates)
     keys = np.empty(len(order))
