@@ -193,7 +193,7 @@ def test_as_a_process_only_json_is_on_standard_output() -> None:
         (["trian", "digits"], "trian"),
         (["compare", "digits:3,8", "--solvers", "qcgd,qcgd"], "each name once"),
         (["compare", "digits:3,8", "--solvers", "qcgd,tabu"], "unknown solver 'tabu'"),
-        (["compare", "digits:3,8", "--seeds", "0"], "at least one"),
+        (["compare", "digits:3,8", "--seeds", "0"], "seeds=0: expected a number of at least 1"),
         (["compare", "digits:3,8", "--penalties", "1,x"], "'1,x'"),
         (["compare", "digits:3,8", "--penalties", "0"], "penalties"),
         (["compare", "digits:3,8", "--hidden", "5-0"], "positive integers"),
