@@ -106,7 +106,7 @@ def size(
     record["stored_bits"] = network.stored_bits
     record["bits_per_weight"] = network.bits_per_weight
     free = available_memory()
-    record["fits_in_memory"] = None if free is None else record["bytes"] <= free
+    record["model_fits_in_memory"] = None if free is None else record["bytes"] <= free
     console.write_json(json_file, {"format": FORMAT, "kind": "size", "samples": samples, **record})
     if json_file != "-":
         found = record.pop("footprint")
