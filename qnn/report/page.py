@@ -10,7 +10,7 @@ from typing import Any
 from formulations.errors import InvalidInputError
 from qnn.output import COMPARISON_FORMAT, check_writable, environment, plain, write_text
 from qnn.report import comparison, training
-from qnn.report.view import Part, Section
+from qnn.report.view import Part, Row, Section
 from qnn.tables import markdown_table
 
 Results = Mapping[str, Any]
@@ -143,16 +143,17 @@ def write(path: str, runs: Sequence[Results] | Results) -> None:
 
 def _section(section: Section) -> list[str]:
     blocks = [f"## {section.title}"]
-    blocks += (
-        [f"{section.line[:1].upper()}{section.line[1:]}."]
-        if section.line and not section.tables
-        else []
-    )
+    if section.line and not section.tables:
+        blocks += [f"{section.line[:1].upper()}{section.line[1:]}."]
     for table in section.tables:
         blocks += [f"### {table.title}"] if table.title else []
-        blocks += [markdown_table(table.columns, [row.cells for row in table.rows])]
+        blocks += [markdown_table(table.columns, [_emphasised(row) for row in table.rows])]
         blocks += [table.note] if table.note else []
     return blocks
+
+
+def _emphasised(row: Row) -> list[str]:
+    return [f"**{cell}**" if n in row.best else cell for n, cell in enumerate(row.cells)]
 
 
 def _bullets(sentences: Sequence[str]) -> str:
