@@ -46,6 +46,17 @@ ORACLES: dict[str, Callable[[], Oracle]] = {
     "success 0.9": lambda: Success(ExactOracle(), 0.9),
     "success 0.5": lambda: Success(ExactOracle(), 0.5),
 }
+GREY = "#808080"
+STYLE = {
+    **dict.fromkeys(
+        ("text.color", "xtick.color", "ytick.color", "axes.labelcolor", "axes.edgecolor"), GREY
+    ),
+    "axes.titlecolor": GREY,
+    "legend.frameon": False,
+    "savefig.transparent": True,
+}
+"""To be read on white and on black alike."""
+
 CLAIMED_BETA0 = {0.1: 5, 1.0: 8, 10.0: 10}
 """Optima in ten draws with an exact oracle, by beta0, as measured earlier."""
 
@@ -170,18 +181,19 @@ def plot(figures: dict[str, Any], path: Path) -> bool:
     from matplotlib import pyplot
 
     t = np.arange(1, figures["T"] + 1)
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.5), sharex=True)
-    titles = (("error", "relative objective error"), ("residual", "infeasibility |A(W) - v|"))
-    for axis, (kind, title) in zip(axes, titles, strict=True):
-        for number, (name, curve) in enumerate(figures["curves"].items()):
-            colour = pyplot.colormaps["tab20"](number)
-            axis.loglog(t, np.maximum(curve[kind], 1e-6), label=name, linewidth=1, color=colour)
-        start = figures["curves"]["exact"][kind][0]
-        axis.loglog(t, start / np.sqrt(t), "k--", label="1/sqrt(T)")
-        axis.set(title=title, xlabel="T")
-    axes[1].legend(fontsize=7)
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    with pyplot.rc_context(STYLE):
+        figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.5), sharex=True)
+        titles = (("error", "relative objective error"), ("residual", "infeasibility |A(W) - v|"))
+        for axis, (kind, title) in zip(axes, titles, strict=True):
+            for number, (name, curve) in enumerate(figures["curves"].items()):
+                colour = pyplot.colormaps["tab20"](number)
+                axis.loglog(t, np.maximum(curve[kind], 1e-6), label=name, linewidth=1, color=colour)
+            start = figures["curves"]["exact"][kind][0]
+            axis.loglog(t, start / np.sqrt(t), "--", color=GREY, label="1/sqrt(T)")
+            axis.set(title=title, xlabel="T")
+        axes[1].legend(fontsize=7)
+        figure.tight_layout()
+        figure.savefig(path, metadata={"Date": None})
     return True
 
 
