@@ -318,5 +318,4 @@ def _annealer(oracle: Oracle | None, changed: dict[str, Any]) -> Annealer:
             f"parameters {', '.join(changed)}: expected with the annealer only, but the oracle is "
             f"{oracle!r}; give them to the oracle itself"
         )
-    kept = ("reads", "sweeps", "beta_range", "schedule", "reheat", "threads")
-    return Annealer(**{**{name: getattr(oracle, name) for name in kept}, **changed})
+    return oracle.changed(**changed)

@@ -26,6 +26,7 @@ from formulations.errors import InvalidInputError, choose
 from solvers.checkpoint import EVERY, Folder
 from solvers.classical.level_fit import class_targets, read_by_layer
 from solvers.classical.rounding import METHODS, Rounding
+from solvers.classical.samples import checked_samples
 from solvers.options import check_whole
 from solvers.result import Callback, Result
 
@@ -226,13 +227,7 @@ class ExplicitSoftmax:
             For negative inputs, inputs beyond 1 with ``complement``, labels that are no class
             numbers, or a hidden layer too narrow for the classes.
         """
-        X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
-        if X.ndim != 2 or y.shape != (len(X),) or not len(X):
-            raise InvalidInputError(
-                f"X of shape {X.shape} and y of shape {y.shape}: expected (M, D) and (M,), M > 0"
-            )
-        if y.dtype.kind not in "iu" or y.min() < 0:
-            raise InvalidInputError("y: expected class numbers 0 .. C-1")
+        X, y = checked_samples(X, y)
         if not (X.min() >= 0 and (not self.complement or X.max() <= 1)):
             raise InvalidInputError(
                 f"X reaches from {X.min():g} to {X.max():g}: expected finite values of at least 0"

@@ -23,6 +23,7 @@ from formulations.errors import InvalidInputError, choose
 from solvers.checkpoint import EVERY, Folder
 from solvers.classical.level_fit import class_targets
 from solvers.classical.rounding import Rounding
+from solvers.classical.samples import checked_samples
 from solvers.options import check_whole
 from solvers.result import Callback, Result
 
@@ -318,13 +319,7 @@ class ManifoldNetwork:
         InvalidInputError
             For shapes that do not fit, or labels that are no class numbers.
         """
-        X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
-        if X.ndim != 2 or y.shape != (len(X),) or not len(X) or not np.isfinite(X).all():
-            raise InvalidInputError(
-                f"X of shape {X.shape} and y of shape {y.shape}: expected finite (M, d) and (M,)"
-            )
-        if y.dtype.kind not in "iu" or y.min() < 0:
-            raise InvalidInputError("y: expected class numbers 0 .. C-1")
+        X, y = checked_samples(X, y)
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         return self._trained(X.T, np.eye(int(y.max()) + 1)[y].T, self.hidden, rng, on_epoch)
 

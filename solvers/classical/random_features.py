@@ -23,6 +23,7 @@ from formulations.errors import InvalidInputError
 from formulations.network import Weights
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.classical.level_fit import QUANTILES, nearest
+from solvers.classical.samples import checked_samples
 from solvers.kernels.blocks import heat_bath
 from solvers.kernels.landscape import Landscape
 from solvers.options import check_whole
@@ -138,13 +139,7 @@ class RandomFeatures:
         InvalidInputError
             For shapes that do not fit, or labels that are no class numbers.
         """
-        X, y = np.asarray(X, dtype=np.float32), np.asarray(y)
-        if X.ndim != 2 or y.shape != (len(X),) or not len(X) or not np.isfinite(X).all():
-            raise InvalidInputError(
-                f"X of shape {X.shape} and y of shape {y.shape}: expected finite (M, d) and (M,)"
-            )
-        if y.dtype.kind not in "iu" or y.min() < 0:
-            raise InvalidInputError("y: expected class numbers 0 .. C-1")
+        X, y = checked_samples(X, y, np.float32)
         targets, signs = np.eye(int(y.max()) + 1, dtype=np.float32)[y], np.array([-1, 1], np.int8)
         drawn = self._rng(0).choice(signs, (X.shape[1], self.units))
         network = SignFeatures(drawn, np.zeros((self.units, 1)), np.zeros(1))

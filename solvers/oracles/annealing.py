@@ -134,6 +134,10 @@ class Neighbours:
         return cls(both.indptr.astype(np.int64), both.indices.astype(np.int32), both.data - 1)
 
 
+OPTIONS = ["reads", "sweeps", "beta_range", "schedule", "reheat", "threads"]
+"""Of :class:`Annealer`."""
+
+
 class Annealer:
     """Oracle: simulated annealing, its temperatures taken from each QUBO's own scale.
 
@@ -181,9 +185,8 @@ class Annealer:
         threads: int | None = None,
         **unknown: Any,
     ) -> None:
-        known = ["reads", "sweeps", "beta_range", "schedule", "reheat", "threads"]
         for name in unknown:
-            choose("option of Annealer", name, known)
+            choose("option of Annealer", name, OPTIONS)
         for name, value in (("reads", reads), ("sweeps", sweeps), ("threads", threads)):
             if value is not None or name != "threads":
                 check_whole(name, value)
@@ -197,6 +200,16 @@ class Annealer:
 
     def __repr__(self) -> str:
         return f"Annealer(reads={self.reads}, sweeps={self.sweeps})"
+
+    def changed(self, **options: Any) -> Annealer:
+        """The same but for some options.
+
+        Examples
+        --------
+        >>> Annealer(reads=7, schedule="linear").changed(sweeps=9)
+        Annealer(reads=7, sweeps=9)
+        """
+        return Annealer(**{name: getattr(self, name) for name in OPTIONS} | options)
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_kept": None}  # made again where it is needed

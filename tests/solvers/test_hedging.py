@@ -232,14 +232,19 @@ def test_a_hull_point_is_the_minimum_over_the_hull() -> None:
 
 
 def test_cycles_are_found_and_broken() -> None:
-    problem = noisy(1)
     options = {"rho": FixedRho(1.0), "block_size": 5, "rounds": 50, "symmetry": "none"}
-    free = ProgressiveHedging(cycles=None, **options).solve(problem)
-    slammed = ProgressiveHedging(cycles=CycleDetector(), **options).solve(problem)
-    assert not free.info["consensus"]
-    assert "bits differ between blocks" in free.info["why"]
-    assert slammed.info["consensus"]
-    assert slammed.history["fixed"].max() > 0
+    agreed = {"free": 0, "slammed": 0}
+    for number in range(6):
+        problem = noisy(number)
+        free = ProgressiveHedging(cycles=None, **options).solve(problem)
+        slammed = ProgressiveHedging(cycles=CycleDetector(), **options).solve(problem)
+        if not free.info["consensus"]:
+            assert "bits differ between blocks" in free.info["why"]
+            assert slammed.history["fixed"].max() > 0
+        agreed["free"] += free.info["consensus"]
+        agreed["slammed"] += slammed.info["consensus"]
+    assert agreed["free"] <= 1
+    assert agreed["slammed"] >= 4
 
 
 def test_cycles_are_seen_while_rho_grows() -> None:
