@@ -97,7 +97,7 @@ def export(
             file.write(content)
     if c is not None:
         write_c(model, c, raw=raw)
-        found.append(Exported("C", _text(c), len(data), found[0].checked))
+        found.append(Exported("C", _text(c), len(data), None))  # its data are those checked above
     return found
 
 
