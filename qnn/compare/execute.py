@@ -33,8 +33,8 @@ LONG, TRIES = 1.0, 10
 
 SMALL = DataOptions("iris:1,2", samples=20)
 TINY = SolverOptions(iterations=1, reads=1, sweeps=1, threads=1, flips=100, time_limit=0.2)
-"""Of the runs that nobody counts: classes that overlap, so that none is done at once, and options that
-ask no oracle which may cost money."""
+"""Of the runs that nobody counts: classes that overlap, so that none is done at once, and options
+that ask no oracle which may cost money."""
 
 
 def run(
