@@ -22,7 +22,16 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from formulations.bounded import access_error, damaged
 from formulations.errors import FileAccessError, FileFormatError
+
+__all__ = [
+    "access_error",
+    "atomic_write",
+    "damaged",
+    "read_archive",
+    "write_archive",
+]
 
 Array = npt.NDArray[Any]
 VERSION = 1
@@ -93,26 +102,6 @@ def _sync_folder(folder: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def access_error(verb: str, path: str | PathLike[str], error: OSError) -> FileAccessError:
-    """``error`` as one that names the path, the reason and what to do."""
-    folder = os.path.dirname(os.path.abspath(path))
-    remedies = {
-        errno.ENOSPC: "no space is left on the device; free some or choose another folder",
-        errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
-        errno.EACCES: "no permission; change it or choose another place",
-        errno.EPERM: "no permission; change it or choose another place",
-        errno.EROFS: "the file system is read-only; choose another place",
-        errno.EISDIR: "it is a folder; give the name of a file",
-        errno.ENOENT: f"there is no folder {folder!r}; make it first or choose another place"
-        if not os.path.isdir(folder)
-        else "there is no such file; check the name",
-    }
-    reason = remedies.get(error.errno or 0)
-    if reason is None:
-        reason = f"{error.strerror or error}; check the path and the disk, or choose another place"
-    return FileAccessError(f"cannot {verb} {os.fspath(path)!r}: {reason}")
 
 
 def write_archive(
@@ -199,14 +188,6 @@ def read_archive(
         if _checksum(arrays[key]) != checksum:
             raise damaged(path, f"the checksum of {key!r} does not fit")
     return manifest["content"], arrays
-
-
-def damaged(path: str | PathLike[str], detail: str) -> FileFormatError:
-    """The error for a file that is cut off or was changed after it was written."""
-    return FileFormatError(
-        f"{os.fspath(path)!r} is damaged or cut off ({detail}): copy it again from where it came "
-        "from, or save it again"
-    )
 
 
 def _check_kind(name: str, manifest: dict[str, Any], file_format: str) -> None:

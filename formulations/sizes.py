@@ -11,7 +11,6 @@ restriction, because they sum over the bounds that interval propagation finds.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from formulations.bounded import available_memory
 from formulations.errors import InvalidInputError, ModelSizeError
 from formulations.network import Network
 from formulations.neurons import encoding_for
@@ -179,18 +179,6 @@ def network_size(
         loss=loss,
     )
     return one.size(encoding).times(samples)
-
-
-def available_memory() -> int | None:
-    """Bytes of memory free now, or None where the system does not tell."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return None
 
 
 def refuse_if_too_large(size: ModelSize, memory_limit: float | None = None) -> None:

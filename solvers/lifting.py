@@ -28,10 +28,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.linalg import lsqr
 
+from formulations.bounded import available_memory
 from formulations.errors import ModelSizeError
 from formulations.passes.base import entry_rows, row_range
 from formulations.qcbo import QCBO
-from formulations.sizes import available_memory
 from solvers.oracles.base import QUBO, FloatArray, IntArray
 
 PLAUSIBLE = 16

@@ -80,7 +80,7 @@ def size(
     D-Wave's QPUs, and estimates of the QPU's and the hybrid solvers' time from published figures.
     """
     from formulations import Network
-    from formulations.sizes import available_memory
+    from formulations.bounded import available_memory
     from qnn import dry_run
     from qnn.datasets import level_values
     from qnn.output import FORMAT
