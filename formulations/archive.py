@@ -7,23 +7,42 @@ pickled.  The same content gives the same bytes.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from os import PathLike
-from secrets import token_hex
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from formulations.bounded import access_error, damaged
-from formulations.errors import FileAccessError, FileFormatError
+from formulations.bounded import (
+    ArchiveReader,
+    access_error,
+    bounded_read,
+    count_of,
+    damaged,
+    open_regular,
+    refuse_if_too_much,
+)
+from formulations.errors import FileFormatError
+from formulations.schema import (
+    JSON_SHARE,
+    ArrayForm,
+    Form,
+    Misfit,
+    anything,
+    checked,
+    fields,
+    loads,
+    mapping,
+    text,
+    whole,
+)
+from formulations.writing import atomic_write
 
 __all__ = [
     "access_error",
@@ -36,72 +55,13 @@ __all__ = [
 Array = npt.NDArray[Any]
 VERSION = 1
 _MANIFEST = "manifest"
+_ZIP = b"PK"
+_ANY_VERSION = fields({"format": text, "version": whole(1)}, more=True)
+_THIS_VERSION = fields(
+    {"format": text, "version": whole(1), "checksums": mapping(text), "content": anything}
+)
+_CONTENT = mapping(anything)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-
-
-@contextmanager
-def atomic_write(path: str | PathLike[str]) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of ``path`` when the block ends well, and only then.
-
-    The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed.
-    Whatever goes wrong, ``path`` holds what it held before and the temporary file is removed.
-
-    Raises
-    ------
-    FileAccessError
-        For any failure of the file system, naming the path, the reason and the remedy.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "note.txt"
-    >>> with atomic_write(path) as file:
-    ...     _ = file.write(b"whole or not at all")
-    >>> path.read_bytes()
-    b'whole or not at all'
-    """
-    target = os.path.realpath(path)  # a link stays a link
-    folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name[:100]}.{token_hex(8)}.tmp")
-    try:
-        if os.path.isdir(target):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        try:
-            file = _create(temporary, target)
-            try:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            finally:
-                file.close()
-            os.replace(temporary, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
-        _sync_folder(folder)
-    except FileAccessError:
-        raise
-    except OSError as error:
-        raise access_error("write", path, error) from error
-
-
-def _create(temporary: str, target: str) -> BinaryIO:
-    """A new file with the permissions of ``target``, or the user's defaults where there is none."""
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with suppress(OSError):
-        os.chmod(temporary, os.stat(target).st_mode & 0o7777)
-    return open(descriptor, "wb")
-
-
-def _sync_folder(folder: str) -> None:
-    """Make the renaming durable, where the system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def write_archive(
@@ -147,66 +107,102 @@ def write_archive(
 
 
 def read_archive(
-    path: str | PathLike[str], file_format: str
+    path: str | PathLike[str],
+    file_format: str,
+    content: Form = _CONTENT,
+    arrays: Callable[[dict[str, Any], list[str]], Mapping[str, ArrayForm]] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Content and arrays of a file that :func:`write_archive` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+    file_format : str
+        What the file has to hold.
+    content : form, optional
+        What the content has to look like, see :mod:`formulations.schema`.
+    arrays : callable, optional
+        The form of every array, given the content and the names of the arrays that are there.
 
     Raises
     ------
     FileAccessError
-        If the file cannot be read.
+        If the file cannot be read, is no regular file, or takes more memory than is free.
     FileFormatError
         If it is of another kind, written by a newer version, cut off or damaged.
     """
+    archive = ArchiveReader(_bytes(path, file_format), path)
+    manifest = _manifest(archive, path, file_format)
+    found = checked(manifest["content"], content, path)
+    checksums = manifest["checksums"]
+    names = sorted(name.removesuffix(".npy") for name in archive.members)
+    if names != sorted([_MANIFEST, *checksums]):
+        raise damaged(path, f"it holds {', '.join(names)}; expected {', '.join(checksums)}")
     try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise access_error("read", path, error) from error
-    name = os.fspath(path)
-    if not data.startswith(b"PK"):
-        raise FileFormatError(
-            f"{name!r} is not a file of this toolkit: expected one that holds {file_format}; "
-            "check the path"
-        )
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = [member.removesuffix(".npy") for member in archive.namelist()]
-            if _MANIFEST not in names:
-                raise FileFormatError(
-                    f"{name!r} is an archive without a manifest, not a file of this toolkit: "
-                    f"expected one that holds {file_format}; check the path"
-                )
-            manifest = json.loads(_member(archive, _MANIFEST).tobytes())
-            _check_kind(name, manifest, file_format)
-            arrays = {key: _member(archive, key) for key in manifest["checksums"]}
-    except FileFormatError:
-        raise
-    except Exception as error:  # zipfile, zlib, numpy and json raise a dozen kinds
+        forms = dict.fromkeys(checksums, ArrayForm(finite=False))
+        if arrays is not None:
+            forms = dict(arrays(found, list(checksums)))
+        for name in [*forms, *checksums]:
+            if (name in forms) != (name in checksums):
+                raise Misfit("the list of arrays", list(checksums), f"{list(forms)}")
+        heads = {name: archive.head(f"{name}.npy") for name in checksums}
+        for name, head in heads.items():
+            forms[name].check_head(name, *head)
+        total = sum(count_of(shape) * kind.itemsize for shape, kind in heads.values())
+        refuse_if_too_much(path, total)
+        values = {name: archive.array(f"{name}.npy") for name in checksums}
+        for name, checksum in checksums.items():
+            if _checksum(values[name]) != checksum:
+                raise damaged(path, f"the checksum of {name!r} does not fit")
+            forms[name].check(name, values[name])
+    except Misfit as error:
         raise damaged(path, str(error)) from error
-    for key, checksum in manifest["checksums"].items():
-        if _checksum(arrays[key]) != checksum:
-            raise damaged(path, f"the checksum of {key!r} does not fit")
-    return manifest["content"], arrays
+    return found, {
+        name: array.astype(array.dtype.newbyteorder("="), copy=False)
+        for name, array in values.items()
+    }
 
 
-def _check_kind(name: str, manifest: dict[str, Any], file_format: str) -> None:
-    """Refuse a file that holds something else, or that a newer version wrote."""
+def _bytes(path: str | PathLike[str], file_format: str) -> bytes:
+    """The whole file, if its first bytes are those of an archive."""
+    with open_regular(path) as file:
+        if file.read(len(_ZIP)) != _ZIP:
+            raise FileFormatError(
+                f"{os.fspath(path)!r} is not a file of this toolkit: expected one that holds "
+                f"{file_format}; check the path"
+            )
+        file.seek(0)
+        return bounded_read(file, os.fstat(file.fileno()).st_size, path)
+
+
+def _manifest(
+    archive: ArchiveReader, path: str | PathLike[str], file_format: str
+) -> dict[str, Any]:
+    """The manifest of a file that holds what it should, in a version that is known."""
+    name = os.fspath(path)
+    member = archive.members.get(f"{_MANIFEST}.npy")
+    if member is None:
+        raise FileFormatError(
+            f"{name!r} is an archive without a manifest, not a file of this toolkit: "
+            f"expected one that holds {file_format}; check the path"
+        )
+    refuse_if_too_much(path, JSON_SHARE * member.file_size, "its manifest")
+    try:
+        manifest = loads(archive.array(f"{_MANIFEST}.npy").tobytes())
+    except ValueError as error:
+        raise damaged(path, f"its manifest is no JSON: {error}") from error
+    checked(manifest, _ANY_VERSION, path, "manifest")
     if manifest["format"] != file_format:
         raise FileFormatError(
             f"{name!r} holds {manifest['format']}: expected {file_format}; check the path"
         )
-    if not manifest["version"] <= VERSION:
+    if manifest["version"] > VERSION:
         raise FileFormatError(
             f"{name!r} has format version {manifest['version']}, and this release reads up to "
             f"{VERSION}: install a newer release of qnn-ising"
         )
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> Array:
-    """One array, read whole first so that its CRC is checked before its header is believed."""
-    member = io.BytesIO(archive.read(f"{name}.npy"))
-    return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+    checked(manifest, _THIS_VERSION, path, "manifest")
+    return dict(manifest)
 
 
 def _checksum(array: Array) -> str:

@@ -17,16 +17,24 @@ import scipy.sparse as sp
 from formulations.archive import Array, atomic_write, damaged, read_archive, write_archive
 from formulations.codes import WeightCode
 from formulations.errors import InvalidInputError
+from formulations.file_forms import (
+    ACTIVATIONS,
+    ANY_ABOUT,
+    MODEL_CONTENT,
+    model_arrays,
+    network_arrays,
+    network_content,
+)
 from formulations.labels import Family, Labels, Names
 from formulations.network import Layer, Network, Weights, activation
 from formulations.qcbo import QCBO
+from formulations.schema import Form
 from formulations.splines import Spline
 
 __all__ = ["atomic_write", "save_qcbo", "load_qcbo", "save_weights", "load_weights", "load_about"]
 
 MODEL = "a QCBO model"
 NETWORK = "a trained network"
-ACTIVATIONS = ["sign", "hard-tanh", "relu", "tanh", "sigmoid"]
 T = TypeVar("T")
 
 
@@ -89,7 +97,8 @@ def load_qcbo(path: str | PathLike[str]) -> QCBO:
     FileFormatError
         If it is of another kind, written by a newer version, cut off or damaged.
     """
-    return _read(path, MODEL, _unpack_qcbo)
+    content, arrays = read_archive(path, MODEL, MODEL_CONTENT, model_arrays)
+    return _read(path, lambda: _unpack_qcbo(content, arrays))
 
 
 def _unpack_qcbo(content: dict[str, Any], arrays: dict[str, Array]) -> QCBO:
@@ -111,7 +120,25 @@ def _unpack_qcbo(content: dict[str, Any], arrays: dict[str, Array]) -> QCBO:
     for numbers, count in ((model.products, n), (model.row_group, len(model.group_names))):
         if numbers.size and not (0 <= numbers.min() and numbers.max() < count):
             raise ValueError("a number points outside the model")
+    entries = model.quadratic.tocoo()
+    if (entries.row >= entries.col).any():
+        raise ValueError("the couplers are not strictly upper triangular")
+    for name, labels in (("variables", model.labels), ("rows", model.row_labels)):
+        if not _distinct(labels):
+            raise ValueError(f"labels of {name} are not distinct")
     return model
+
+
+def _distinct(labels: Labels) -> bool:
+    """Whether no label is there twice; without spelling them, if they are numbered families."""
+    names = [family.name for family in labels.families if isinstance(family, Family)]
+    if len(set(names)) < len(labels.families):
+        return len(labels.positions()) == len(labels)
+    return all(
+        len(np.unique(family.indices, axis=0)) == len(family)
+        for family in labels.families
+        if isinstance(family, Family)
+    )
 
 
 def _csr(name: str, shape: tuple[int, int], arrays: Mapping[str, Array]) -> sp.csr_array:
@@ -119,6 +146,10 @@ def _csr(name: str, shape: tuple[int, int], arrays: Mapping[str, Array]) -> sp.c
     data, indices, indptr = (arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
     matrix = sp.csr_array((data, indices, indptr), shape=shape)
     matrix.check_format(full_check=True)
+    canonical = matrix.copy()
+    canonical.sum_duplicates()
+    if canonical.nnz != matrix.nnz:
+        raise ValueError(f"an entry of {name} is there twice")
     return matrix
 
 
@@ -244,7 +275,7 @@ def load_weights(path: str | PathLike[str]) -> tuple[Network, Weights]:
     FileFormatError
         If it is of another kind, written by a newer version, cut off or damaged.
     """
-    return _read(path, NETWORK, _unpack_weights)
+    return load_network(path)[:2]
 
 
 def load_about(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -255,9 +286,29 @@ def load_about(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Arr
     FileAccessError, FileFormatError
         As :func:`load_weights`.
     """
-    content, arrays = read_archive(path, NETWORK)
+    return load_network(path)[2:]
+
+
+def load_network(
+    path: str | PathLike[str], about: Form = ANY_ABOUT
+) -> tuple[Network, Weights, dict[str, Any], dict[str, Array]]:
+    """A network, its weights, and the mapping and the arrays that are kept beside them.
+
+    Parameters
+    ----------
+    path : path-like
+    about : form, optional
+        What the mapping has to look like, see :mod:`formulations.schema`.
+
+    Raises
+    ------
+    FileAccessError, FileFormatError
+        As :func:`load_weights`.
+    """
+    content, arrays = read_archive(path, NETWORK, network_content(about), network_arrays)
     kept = {name.removeprefix("about."): a for name, a in arrays.items() if name[:6] == "about."}
-    return dict(content.get("about", {})), kept
+    network, weights = _read(path, lambda: _unpack_weights(content, arrays))
+    return network, weights, dict(content.get("about", {})), kept
 
 
 def _unpack_weights(content: dict[str, Any], arrays: dict[str, Array]) -> tuple[Network, Weights]:
@@ -337,14 +388,9 @@ def _unpack_code(packed: dict[str, Any]) -> WeightCode:
 # -- reading --------------------------------------------------------------------------------------
 
 
-def _read(
-    path: str | PathLike[str],
-    file_format: str,
-    unpack: Callable[[dict[str, Any], dict[str, Array]], T],
-) -> T:
+def _read(path: str | PathLike[str], unpack: Callable[[], T]) -> T:
     """What ``unpack`` makes of a file's content; whatever it stumbles over is damage."""
-    content, arrays = read_archive(path, file_format)
     try:
-        return unpack(content, arrays)
+        return unpack()
     except Exception as error:
         raise damaged(path, str(error)) from error

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from formulations.archive import damaged
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
-from formulations.files import load_about, load_weights, save_weights
+from formulations.files import load_network, save_weights
 from formulations.network import Network, Weights
+from formulations.schema import fields, items, may, nothing_or, number, text, whole
 from qnn.datasets import level_values, on_levels, span_of, whole_numbers
 
 if TYPE_CHECKING:
@@ -20,6 +22,16 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+ABOUT = fields(
+    {
+        "classes": may(items(text)),
+        "span": may(nothing_or(items(whole(-(2**31), 2**31), 3, 3))),
+        "line": may(nothing_or(items(number(), 2, 2))),
+    },
+    more=True,
+)
+"""What a file keeps beside a network, see :mod:`formulations.schema`."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +70,26 @@ class TrainedModel:
     def __post_init__(self) -> None:
         self.network.encode_bits(self.weights)  # raises where they do not fit
         if self.thresholds is not None:
-            if np.ndim(self.thresholds) != 2 or self.thresholds.shape[1] != self.num_inputs:
+            given = np.asarray(self.thresholds)
+            if given.ndim != 2 or given.shape[1] != self.num_inputs or not len(given):
                 raise InvalidInputError(
-                    f"thresholds of shape {np.shape(self.thresholds)}: expected "
+                    f"thresholds of shape {given.shape}: expected "
                     f"(levels - 1, {self.num_inputs}), one column per input"
+                )
+            if given.dtype.kind not in "biuf" or not (np.diff(given, axis=0) >= 0).all():
+                raise InvalidInputError(
+                    f"thresholds of type {given.dtype}: expected numbers that ascend in each column"
                 )
             values = level_values(len(self.thresholds) + 1)
             object.__setattr__(self, "span", span_of(values))
+        if self.span is not None and not (self.span[0] <= self.span[1] and self.span[2] in (1, 2)):
+            raise InvalidInputError(
+                f"span {self.span!r}: expected the least and the greatest input, and 1 or 2"
+            )
+        if self.line is not None and self.network.num_outputs != 1:
+            raise InvalidInputError(
+                f"a line for {self.network.num_outputs} outputs: a regression has one"
+            )
         if self.classes and len(self.classes) != self.num_classes:
             raise InvalidInputError(
                 f"{len(self.classes)} class names for {self.num_classes} classes: give one each"
@@ -179,17 +204,19 @@ class TrainedModel:
         FileFormatError
             If it is of another kind, written by a newer version, cut off or damaged.
         """
-        network, weights = load_weights(path)
-        about, arrays = load_about(path)
+        network, weights, about, arrays = load_network(path, ABOUT)
         span, line = about.get("span"), about.get("line")
-        return cls(
-            network,
-            weights,
-            arrays.get("thresholds"),
-            tuple(about.get("classes", ())),
-            span and (span[0], span[1], span[2]),
-            line and (line[0], line[1]),
-        )
+        try:
+            return cls(
+                network,
+                weights,
+                arrays.get("thresholds"),
+                tuple(about.get("classes", ())),
+                span and (span[0], span[1], span[2]),
+                line and (line[0], line[1]),
+            )
+        except InvalidInputError as error:
+            raise damaged(path, str(error)) from error
 
     # -- what it is --------------------------------------------------------------------------------
 

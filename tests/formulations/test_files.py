@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from formulations import QCBO, Network, TrainingProblem, archive
+from formulations import QCBO, Network, TrainingProblem, archive, bounded, writing
 from formulations.archive import read_archive, write_archive
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError, QnnError
 from formulations.files import atomic_write, load_qcbo, load_weights, save_qcbo, save_weights
@@ -341,7 +341,7 @@ def test_a_full_disk_leaves_what_was_there(
             raw.room = room
             return io.BufferedWriter(raw, 64)  # many small writes
 
-        monkeypatch.setattr(archive, "open", full, raising=False)
+        monkeypatch.setattr(writing, "open", full, raising=False)
         with pytest.raises(FileAccessError, match=r"cannot write .*model': no space .*free some"):
             golden_model().save(path)
         assert [p.name for p in tmp_path.iterdir()] == (["model"] if before else [])
@@ -427,7 +427,7 @@ def test_places_that_cannot_be_read_are_named(
     def forbidden(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(archive, "open", forbidden, raising=False)
+    monkeypatch.setattr(bounded.os, "open", forbidden)
     with pytest.raises(FileAccessError, match="no permission") as caught:
         load_qcbo(tmp_path / "missing")
     assert isinstance(caught.value, QnnError)
