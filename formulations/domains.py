@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from formulations.errors import InfeasibleModelError
-from formulations.reading import ATOL, RTOL
+from formulations.reading import ATOL, RTOL, canonical_order
 
 if TYPE_CHECKING:
     import dimod
@@ -72,7 +72,8 @@ def _linear_rows(cqm: dimod.ConstrainedQuadraticModel) -> dimod.ConstrainedQuadr
             rows.add_variable("INTEGER", v, lower_bound=low, upper_bound=high)
         else:
             rows.add_variable(cqm.vartype(v), v)
-    for constraint in cqm.constraints.values():
+    for label in canonical_order(cqm):
+        constraint = cqm.constraints[label]
         lhs, sense = constraint.lhs, constraint.sense.value
         if lhs.is_soft() or any(bias for _, _, bias in lhs.iter_quadratic()):
             continue

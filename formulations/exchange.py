@@ -13,13 +13,13 @@ from formulations.passes.penalty import Penalty, group_penalties
 from formulations.passes.product_reduction import ProductReduction
 from formulations.passes.slack import Slack
 from formulations.qcbo import QCBO
-from formulations.reading import read_cqm
+from formulations.reading import canonical_order, read_cqm
 from formulations.readout import Readout
 
 if TYPE_CHECKING:
     import dimod
 
-__all__ = ["to_cqm", "from_cqm", "to_bqm", "read_cqm", "Readout"]
+__all__ = ["to_cqm", "from_cqm", "to_bqm", "read_cqm", "ordered", "Readout"]
 
 
 def to_cqm(model: QCBO) -> dimod.ConstrainedQuadraticModel:
@@ -65,7 +65,8 @@ def from_cqm(cqm: dimod.ConstrainedQuadraticModel) -> QCBO:
     """The model of a dimod CQM over bits; spins and integers become bits.
 
     Quadratic constraints become linear ones of product variables, and soft ones costs of excess
-    bits: see :mod:`formulations.reading`.  The row group of a constraint is read off its label, see
+    bits: see :mod:`formulations.reading`.  Rows keep the order of ``cqm.constraints``; what
+    ``CQM.from_file`` read has one of its own in every process, see :func:`ordered`.  The row group of a constraint is read off its label, see
     :func:`formulations.labels.row_group`.  Use :func:`formulations.reading.read_cqm` to get the
     CQM's own variables back from the model's bits.
 
@@ -76,6 +77,51 @@ def from_cqm(cqm: dimod.ConstrainedQuadraticModel) -> QCBO:
         step, each by name with a remedy.
     """
     return read_cqm(cqm)[0]
+
+
+def ordered(
+    cqm: dimod.ConstrainedQuadraticModel, labels: Iterable[Hashable] | None = None
+) -> dimod.ConstrainedQuadraticModel:
+    """The same CQM with its constraints in an order that is the same in every process.
+
+    ``CQM.from_file`` collects them in a set, whose order follows Python's hash seed.
+
+    Parameters
+    ----------
+    cqm : dimod.ConstrainedQuadraticModel
+    labels : iterable, optional
+        The order; None sorts the constraints by what they say
+        (:func:`formulations.reading.canonical_order`).
+
+    Examples
+    --------
+    >>> import dimod
+    >>> x, y = dimod.Binaries("xy")
+    >>> cqm = dimod.ConstrainedQuadraticModel()
+    >>> cqm.set_objective(x - y)
+    >>> _ = cqm.add_constraint(y <= 0, label=1), cqm.add_constraint(x + y <= 1, label="one")
+    >>> list(ordered(cqm).constraints), ordered(cqm).is_equal(cqm)
+    (['one', 1], True)
+    """
+    import dimod
+
+    result = dimod.ConstrainedQuadraticModel()
+    for v in cqm.variables:
+        bounds = {"lower_bound": cqm.lower_bound(v), "upper_bound": cqm.upper_bound(v)}
+        own = cqm.vartype(v) in (dimod.INTEGER, dimod.REAL)
+        result.add_variable(cqm.vartype(v), v, **(bounds if own else {}))
+    objective = cqm.objective
+    terms = [*objective.iter_linear(), *objective.iter_quadratic(), (objective.offset,)]
+    result.set_objective(terms)
+    for label in canonical_order(cqm) if labels is None else labels:
+        constraint = cqm.constraints[label]
+        lhs = constraint.lhs
+        soft = {"weight": lhs.weight(), "penalty": lhs.penalty()} if lhs.is_soft() else {}
+        terms = [*lhs.iter_linear(), *lhs.iter_quadratic(), (lhs.offset,)]
+        sense, rhs = constraint.sense.value, constraint.rhs
+        result.add_constraint_from_iterable(terms, sense, rhs=rhs, label=label, **soft)
+        result.constraints[label].lhs.mark_discrete(lhs.is_discrete())
+    return result
 
 
 def to_bqm(model: QCBO, penalty: float | Mapping[str, float]) -> dimod.BinaryQuadraticModel:

@@ -94,7 +94,7 @@ class Prepared:
         choose("one_hot", one_hot, ONE_HOT)
         check_usable(cqm)
         if not presolve:
-            reading = read(cqm)
+            reading = read(cqm, canonical=True)
             model, inverse = Integral(reading.tolerance).apply(reading.model)
             return cls(cqm, reading, model, inverse)
         try:
@@ -121,7 +121,7 @@ class Prepared:
         bounds: Bounds | None,
         one_hot: str = ONE_HOT[0],
     ) -> Prepared:
-        reading = read(cqm, bounds)
+        reading = read(cqm, bounds, canonical=True)
         whole = Integral(reading.tolerance)
         steps: list[Pass] = [whole, Presolve(), SmallestIntegers(), Presolve()]
         if one_hot == "eliminate":

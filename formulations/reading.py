@@ -86,7 +86,12 @@ def read_cqm(cqm: dimod.ConstrainedQuadraticModel) -> tuple[QCBO, Readout]:
     return reading.model, reading.readout
 
 
-def read(cqm: dimod.ConstrainedQuadraticModel, bounds: Bounds | None = None) -> Reading:
+def read(
+    cqm: dimod.ConstrainedQuadraticModel,
+    bounds: Bounds | None = None,
+    *,
+    canonical: bool = False,
+) -> Reading:
     """The model of a CQM as in :func:`read_cqm`, with dimod's tolerance of each row.
 
     Parameters
@@ -94,6 +99,9 @@ def read(cqm: dimod.ConstrainedQuadraticModel, bounds: Bounds | None = None) -> 
     cqm : dimod.ConstrainedQuadraticModel
     bounds : mapping, optional
         Tighter bounds of some variables, as :func:`formulations.domains.domains` finds them.
+    canonical : bool
+        Whether rows are sorted by what they say.  Otherwise they keep the order of
+        ``cqm.constraints``, which ``CQM.from_file`` makes a different one in every process.
 
     Raises
     ------
@@ -104,7 +112,7 @@ def read(cqm: dimod.ConstrainedQuadraticModel, bounds: Bounds | None = None) -> 
         If an integer has no value.
     """
     readout = Readout.of(cqm, bounds)
-    rows, products = _constraints(cqm, readout)
+    rows, products = _constraints(cqm, readout, canonical=canonical)
     number = {v: i for i, v in enumerate(cqm.variables)}
     count, n, T = len(number), readout.num_bits, readout.matrix
     space = _Bits(readout, products, number)
@@ -156,7 +164,7 @@ class _Row:
 
 
 def _constraints(
-    cqm: dimod.ConstrainedQuadraticModel, readout: Readout
+    cqm: dimod.ConstrainedQuadraticModel, readout: Readout, *, canonical: bool
 ) -> tuple[list[_Row], list[tuple[Hashable, Hashable, Hashable]]]:
     """The constraints of ``cqm`` that become rows, and its product rows (u, v, w)."""
     import dimod
@@ -166,7 +174,9 @@ def _constraints(
         v for i, v in enumerate(cqm.variables) if i in single and cqm.vartype(v) is dimod.BINARY
     }
     rows, products = [], []
-    for label, constraint in cqm.constraints.items():
+    order = canonical_order(cqm) if canonical else list(cqm.constraints)
+    for label in order:
+        constraint = cqm.constraints[label]
         lhs, sense = constraint.lhs, constraint.sense.value
         sign = -1.0 if sense == ">=" else 1.0  # a'x >= b is -a'x <= -b
         row = _Row(
@@ -185,6 +195,40 @@ def _constraints(
         else:
             rows.append(row)
     return rows, products
+
+
+def canonical_order(cqm: dimod.ConstrainedQuadraticModel) -> list[Hashable]:
+    """Labels of the constraints, sorted by what these say, whatever order and labels they have.
+
+    An order by labels would not do: dimod draws the label of a constraint that is given none.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> x, y = dimod.Binaries("xy")
+    >>> cqm = dimod.ConstrainedQuadraticModel()
+    >>> cqm.set_objective(x - y)
+    >>> _ = cqm.add_constraint(y <= 0, label=1), cqm.add_constraint(x + y <= 1, label="one")
+    >>> canonical_order(cqm)
+    ['one', 1]
+    """
+    number = {v: i for i, v in enumerate(cqm.variables)}
+    said: dict[Hashable, tuple[bytes, ...]] = {}
+    for label, constraint in cqm.constraints.items():
+        lhs = constraint.lhs
+        linear = sorted((number[v], bias) for v, bias in lhs.iter_linear() if bias)
+        ends = (((number[u], number[v]), bias) for u, v, bias in lhs.iter_quadratic() if bias)
+        quadratic = sorted((*sorted(pair), bias) for pair, bias in ends)
+        places, biases = zip(*linear, strict=True) if linear else ((), ())
+        soft = (lhs.weight(), lhs.penalty() == "quadratic") if lhs.is_soft() else ()
+        said[label] = (
+            np.array(places, dtype=">i8").tobytes(),
+            np.array(biases, dtype=">f8").tobytes(),
+            np.array(quadratic, dtype=">f8").tobytes(),
+            constraint.sense.value.encode(),
+            np.array([constraint.rhs, lhs.offset, *soft], dtype=">f8").tobytes(),
+        )
+    return sorted(said, key=said.__getitem__)
 
 
 def _product(row: _Row, binary: set[Hashable]) -> tuple[Hashable, Hashable, Hashable] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,13 +58,28 @@ def read_model(path: str | PathLike[str]) -> dimod.ConstrainedQuadraticModel:
             "instance with HiGHS or SCIP, and give its integers bounds"
         )
     if start == CQM_MAGIC:
-        return _read(file, lambda: dimod.ConstrainedQuadraticModel.from_file(file.read_bytes()))
+        return _read(file, lambda: _from_cqm_file(file.read_bytes()))
     if file.suffix.lower() == ".lp":
         cqm = _read(file, lambda: dimod.lp.loads(file.read_text()))
         if not cqm.num_variables():  # what dimod makes of a text that is no LP file
             raise FileFormatError(f"{str(path)!r}: expected an LP file, found no variable in it")
         return cqm
     raise FileFormatError(f"{str(path)!r}: expected {KINDS}")
+
+
+def _from_cqm_file(content: bytes) -> dimod.ConstrainedQuadraticModel:
+    """The model in a CQM file, its constraints in the file's order, which dimod does not keep."""
+    import dimod
+    from dimod.variables import deserialize_variable
+
+    from formulations.exchange import ordered
+
+    cqm = dimod.ConstrainedQuadraticModel.from_file(content)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = [name.split("/") for name in archive.namelist()]
+    said = dict.fromkeys(part[1] for part in parts if part[0] == "constraints")
+    labels = [deserialize_variable(json.loads(label)) for label in said]
+    return ordered(cqm, labels if set(labels) == set(cqm.constraints) else None)
 
 
 def _read(path: Path, read: Any) -> dimod.ConstrainedQuadraticModel:

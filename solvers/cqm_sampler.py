@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from formulations.errors import InfeasibleModelError, InvalidInputError, choose
+from formulations.labels import distinct
 from formulations.prepared import ONE_HOT, Prepared
 from formulations.qcbo import QCBO
 from solvers.lifting import Lifting
@@ -157,13 +158,13 @@ def _info(
 ) -> dict[str, Any]:
     """What every answer says, also where there was nothing to search."""
     blame = "model" if status is Status.INFEASIBLE else "search"
-    return {
+    said = {
         "status": status.value,
         "lower_bound": bound,
         "infeasibility": None if feasible else blame,
         "residuals": {},
         "multipliers": {"linear": {}, "square": {}, "product": {}},
-        "coefficient_range": (0.0, 0.0),
+        "coefficient_range": [0.0, 0.0],
         "history": {},
         "oracle_calls": ledger.calls,
         "oracle_reads": ledger.reads,
@@ -172,6 +173,30 @@ def _info(
         "seconds": seconds,
         **more,
     }
+    own = {"constraint_labels"}  # labels themselves, as dimod has them
+    return {name: value if name in own else plain(value) for name, value in said.items()}
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON and dimod's ``to_serializable`` give it back: lists, numbers and text.
+
+    Keys of mappings become text, which is what a JSON object has: a label that is no string is
+    spelt by ``str``, primed where another key is spelt so already.
+
+    Examples
+    --------
+    >>> plain({("job", 0): np.float64(1.5), "range": (0, 1)})
+    {"('job', 0)": 1.5, 'range': [0, 1]}
+    """
+    if isinstance(value, Mapping):
+        texts = [key for key in value if isinstance(key, str)]
+        others = iter(distinct([str(key) for key in value if not isinstance(key, str)], texts))
+        return {k if isinstance(k, str) else next(others): plain(v) for k, v in value.items()}
+    if isinstance(value, np.generic | np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [plain(part) for part in value]
+    return value
 
 
 def _sizes(prepared: Prepared) -> dict[str, Any]:
@@ -218,12 +243,12 @@ def multipliers(lifting: Lifting, p: FloatArray) -> dict[str, dict[Any, float]]:
     }
 
 
-def _coefficient_range(descent: Descent) -> tuple[float, float]:
+def _coefficient_range(descent: Descent) -> list[float]:
     """Least and greatest size of a coefficient of the QUBO at the last multipliers."""
     qubo = descent.lifting.qubo(descent.applied)
     size = descent.lifting.unit * np.abs(np.concatenate([qubo.linear, qubo.couplings]))
     size = size[size > 0]
-    return float(size.min(initial=np.inf if len(size) else 0.0)), float(size.max(initial=0.0))
+    return [float(size.min(initial=np.inf if len(size) else 0.0)), float(size.max(initial=0.0))]
 
 
 def _greatest(model: QCBO) -> float:
