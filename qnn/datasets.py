@@ -16,12 +16,16 @@ import numpy.typing as npt
 from formulations.errors import InvalidInputError
 from qnn.readers import Source
 from qnn.sources import open_source
+from solvers.options import check_whole
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 MOST_LEVELS = 1024
 """Of an input: more than any model here has a use for."""
+
+LARGEST = 2**31
+"""Of an input that is kept as it is: what a training problem takes."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,9 @@ class Dataset:
 def load(
     spec: str | PathLike[str],
     *,
-    samples: int | None = None,
+    samples: int | str | None = None,
     inputs: int | None = None,
-    levels: int | None = 2,
+    levels: int | str | None = 2,
     seed: int = 0,
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
@@ -83,13 +87,14 @@ def load(
         or ``fashion`` (see :func:`qnn.images.image_set`), or a CSV, NPZ or IDX file.  ``:a,b,...``
         after it keeps those classes only, in that order: ``digits:3,8`` makes 3 the class -1 and 8
         the class +1.
-    samples : int, optional
-        Size of the training part; None takes three quarters.  The rest is the test part, unless
-        the source has a test part of its own.
+    samples : int, "all" or None
+        Size of the training part; None and ``"all"`` take three quarters, the rest being the test
+        part, or the whole training part of a source that has a test part of its own.
     inputs : int, optional
         Pool images by sums down to this many inputs; a square number whose root divides the side.
-    levels : int or None
-        Levels of each input, see :func:`quantize`; None keeps the values, which must be integers.
+    levels : int, "keep" or None
+        Levels of each input, see :func:`quantize`; None and ``"keep"`` leave the values as they
+        are, which must be integers up to 2^31.
     seed : int
         Of the draw.  With one seed, a smaller training part is contained in a larger one.
     target : str, optional
@@ -113,10 +118,10 @@ def load(
     >>> np.unique(data.X_train).tolist(), np.unique(data.y_train).tolist()
     ([-1, 1], [-1, 1])
     """
-    _require_integer("samples", samples, 2)
-    _require_integer("inputs", inputs, 1)
-    _require_integer("levels", levels, 2, most=MOST_LEVELS)
-    _require_integer("seed", seed, 0)
+    samples, levels = sample_count(samples), level_count(levels)
+    if inputs is not None:
+        check_whole("inputs", inputs)
+    check_whole("seed", seed, least=0)
     source = open_source(spec, target=target, data_dir=data_dir)
     name, X, image_shape = source.name, source.X, source.image_shape
     y, classes = encode_labels(source)
@@ -139,13 +144,47 @@ def load(
     return Dataset(name, *parts, classes, levels, thresholds)
 
 
-def _require_integer(name: str, value: int | None, least: int, most: int | None = None) -> None:
-    if value is None:
-        return
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise InvalidInputError(f"{name}={value!r}: expected an integer of at least {least}")
-    if most is not None and value > most:
-        raise InvalidInputError(f"{name}={value!r}: expected at most {most:,}")
+def sample_count(value: object) -> int | None:
+    """A number of training samples, or None for all: ``"all"`` or None.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything else.
+
+    Examples
+    --------
+    >>> sample_count(100), sample_count("all"), sample_count(None)
+    (100, None, None)
+    """
+    return _count("samples", value, "all", most=None)
+
+
+def level_count(value: object) -> int | None:
+    """A number of levels, or None to keep the inputs as they are: ``"keep"`` or None.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything else.
+
+    Examples
+    --------
+    >>> level_count(2), level_count("keep"), level_count(None)
+    (2, None, None)
+    """
+    return _count("levels", value, "keep", most=MOST_LEVELS)
+
+
+def _count(name: str, value: object, word: str, most: int | None) -> int | None:
+    """An integer of at least 2, or None for None and for the word that stands for it."""
+    if value is None or (isinstance(value, str) and value == word):
+        return None
+    try:
+        check_whole(name, value, least=2, most=most)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{error}, or {word!r}") from None
+    return int(value)  # type: ignore[call-overload,no-any-return]
 
 
 def encode_labels(source: Source) -> tuple[IntArray, tuple[str, ...]]:
@@ -236,6 +275,7 @@ def level_values(levels: int) -> IntArray:
     >>> level_values(3).tolist(), level_values(4).tolist()
     ([-1, 0, 1], [-3, -1, 1, 3])
     """
+    check_whole("levels", levels, least=2, most=MOST_LEVELS)
     centred = 2 * np.arange(levels, dtype=np.int64) - (levels - 1)
     return centred if levels % 2 == 0 else centred // 2
 
@@ -267,14 +307,36 @@ def quantize(X: npt.ArrayLike, reference: npt.ArrayLike, levels: int) -> IntArra
 
 
 def level_thresholds(reference: npt.ArrayLike, levels: int) -> FloatArray:
-    """Quantiles 1/L, ..., (L-1)/L of every column, shape (L-1, d)."""
+    """Quantiles 1/L, ..., (L-1)/L of every column, shape (L-1, d).
+
+    Raises
+    ------
+    InvalidInputError
+        If ``levels`` is not an integer from 2 to 1024, or values are so large that the differences
+        of a column overflow.
+    """
+    check_whole("levels", levels, least=2, most=MOST_LEVELS)
     reference = np.asarray(reference, dtype=np.float64)
-    return np.asarray(np.quantile(reference, np.arange(1, levels) / levels, axis=0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        thresholds = np.asarray(np.quantile(reference, np.arange(1, levels) / levels, axis=0))
+        spread = np.ptp(reference, axis=0)
+    if not (np.isfinite(thresholds).all() and np.isfinite(spread).all()):
+        raise InvalidInputError(
+            "inputs whose differences are beyond the largest float have no levels between them: "
+            "scale them first"
+        )
+    return thresholds
 
 
 def on_levels(X: npt.ArrayLike, thresholds: FloatArray) -> IntArray:
-    """Every value on the level numbered #{thresholds < v}, levels centred at zero."""
-    above = np.sum([np.asarray(X) > row for row in thresholds], axis=0)
+    """Every value on the level numbered #{thresholds < v}, levels centred at zero.
+
+    So a value beyond those that the thresholds were fitted on takes the outermost level.
+    """
+    X = np.asarray(X)
+    above = np.zeros(X.shape, dtype=np.int64)
+    for row in thresholds:  # one after the other: all at once would take levels times the memory
+        above += row < X
     return np.asarray(level_values(len(thresholds) + 1)[above])
 
 
@@ -293,8 +355,14 @@ def span_of(inputs: npt.ArrayLike) -> tuple[int, int, int]:
 
 
 def whole_numbers(X: FloatArray, name: str) -> IntArray:
-    """The same values as integers; refused, with its place, is one that is none."""
+    """The same values as integers; refused, with its place, is one that is none or too large."""
     whole = np.rint(X)
+    if np.abs(X).max(initial=0.0) > LARGEST:
+        row, column = np.argwhere(np.abs(X) > LARGEST)[0]
+        raise InvalidInputError(
+            f"{name}: value {X[row, column]:g} in row {row + 1}, column {column + 1} is beyond "
+            "2^31; scale the inputs, or give a number of levels to have them quantized"
+        )
     if not np.array_equal(whole, X):
         row, column = np.argwhere(whole != X)[0]
         raise InvalidInputError(

@@ -1,10 +1,14 @@
-"""MNIST and Fashion-MNIST: from a folder, from Debian's package, or from OpenML with a cache."""
+"""MNIST and Fashion-MNIST: from a folder, from Debian's package, or from OpenML with a cache.
+
+The files of both have the same names, so it is their content that is held against the name.
+"""
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -14,6 +18,7 @@ import numpy as np
 
 from formulations.archive import atomic_write
 from formulations.errors import FileAccessError, InvalidInputError
+from qnn.fingerprints import matches
 from qnn.readers import Source, make_source, present, read_idx_pair, read_npz
 
 
@@ -23,6 +28,8 @@ class ImageSet:
 
     Parameters
     ----------
+    title : str
+        What it is called where it was published.
     places : tuple of str
         Folders of its four IDX files, from the data folder.
     openml : int
@@ -31,6 +38,7 @@ class ImageSet:
         Where Debian's package puts it.
     """
 
+    title: str
     places: tuple[str, ...]
     openml: int
     package: Path | None = None
@@ -38,8 +46,9 @@ class ImageSet:
 
 IMAGES: Mapping[str, ImageSet] = MappingProxyType(
     {
-        "mnist": ImageSet(("mnist", "MNIST/raw", "."), openml=554),
+        "mnist": ImageSet("MNIST", ("mnist", "MNIST/raw", "."), openml=554),
         "fashion": ImageSet(
+            "Fashion-MNIST",
             ("fashion-mnist", "fashion", "FashionMNIST/raw", "."),
             openml=40996,
             package=Path("/usr/share/datasets/fashion-mnist"),
@@ -57,10 +66,14 @@ def image_set(name: str, data_dir: str | PathLike[str] | None) -> Source:
     2. Debian's package ``dataset-fashion-mnist``.
     3. OpenML.  What has been fetched is kept in scikit-learn's data folder.
 
+    Images that are neither of the published sets are used as what they are called, with a warning;
+    the source's ``known`` is False then.
+
     Raises
     ------
     InvalidInputError
-        If the folder is not there, or has no such images.
+        If the folder is not there, has no such images, or has those of the other set under their
+        name.
     FileAccessError
         If OpenML cannot be reached.
     FileFormatError
@@ -69,41 +82,84 @@ def image_set(name: str, data_dir: str | PathLike[str] | None) -> Source:
     folder = data_dir or os.environ.get("QNN_DATA")
     package = IMAGES[name].package
     if not folder and package is not None and present(package / "train-images-idx3-ubyte"):
-        return _in_folder(name, package)
-    return _in_folder(name, Path(folder)) if folder else _from_openml(name)
+        folder = package
+    found, place = _in_folder(name, Path(folder)) if folder else _from_openml(name)
+    return _identified(name, found, place)
 
 
-def _in_folder(name: str, folder: Path) -> Source:
-    """The images from an NPZ file, or from IDX files."""
-    if not folder.is_dir():
+def _identified(name: str, source: Source, place: Path) -> Source:
+    """The source, once its content is known to be what its name says, or to be neither set."""
+    held = matches(source.X, source.y)
+    title = IMAGES[name].title
+    for other, match in held.items():
+        if other != name and match.same_images and not held[name].same_images:
+            raise InvalidInputError(
+                f"{str(place)!r} holds {IMAGES[other].title}, expected {title}: {name} and {other} "
+                f"have the same file names; ask for {other}, or name the folder of {title}"
+            )
+    if held[name].same_images and held[name].other_labels:
+        raise InvalidInputError(
+            f"{str(place)!r} holds the images of {title} with other labels: {held[name].found} "
+            f"images were looked up, {held[name].same_label} have the label of {title}; put its "
+            "own labels beside them, or give the path of the file to use other ones"
+        )
+    if not held[name].same_images:
+        warnings.warn(
+            f"{str(place)!r} holds unknown images, used as {name}: they are not those of {title} "
+            "as published, so published figures do not apply to them",
+            stacklevel=2,
+        )
+    return replace(source, known=held[name].same_images)
+
+
+def _in_folder(name: str, folder: Path) -> tuple[Source, Path]:
+    """The images from an NPZ file or from IDX files, and where they were found."""
+    if not os.path.isdir(folder):
         raise InvalidInputError(f"data folder {str(folder)!r} does not exist: {_remedy(name)}")
-    for path in sorted(folder.glob(f"{name}*.npz")):
-        return read_npz(path)
+    archives = sorted(folder.glob(f"{name}.npz")) or sorted(folder.glob(f"{name}*.npz"))
+    if len(archives) > 1:
+        raise InvalidInputError(
+            f"data folder {str(folder)!r} has several files of {name}: "
+            f"{', '.join(path.name for path in archives)}; give the path of one of them in place "
+            f"of {name}, or call it {name}.npz"
+        )
+    if archives:
+        return read_npz(archives[0]), archives[0]
     for place in IMAGES[name].places:
         images = present(folder / place / "train-images-idx3-ubyte")
         if images is None:
             continue
         train, test = read_idx_pair(images), present(images.with_name("t10k-images-idx3-ubyte"))
         if test is None:
-            return train
+            return train, images
         own = read_idx_pair(test)
-        return make_source(
+        if train.image_shape != own.image_shape:
+            raise InvalidInputError(
+                f"{str(images)!r} and {test.name} hold images of {_sides(train)} and "
+                f"{_sides(own)}: they do not belong together; fetch both again"
+            )
+        joined = make_source(
             name,
             np.concatenate([train.X, own.X]),
             np.concatenate([train.y, own.y]),
             train.image_shape,
             num_held_out=len(own.X),
         )
+        return joined, images
     raise InvalidInputError(f"no {name} in the data folder {str(folder)!r}: {_remedy(name)}")
 
 
-def _from_openml(name: str) -> Source:
+def _sides(source: Source) -> str:
+    return " x ".join(str(side) for side in source.image_shape or ())
+
+
+def _from_openml(name: str) -> tuple[Source, Path]:
     """The images from OpenML; an NPZ file is kept of them, read in a blink the next time."""
     from sklearn.datasets import fetch_openml, get_data_home
 
     kept = Path(get_data_home()) / "qnn" / f"{name}.npz"
     if kept.is_file():
-        return read_npz(kept)
+        return read_npz(kept), kept
     parser = "pandas" if find_spec("pandas") else "liac-arff"
     try:
         X, y = fetch_openml(
@@ -118,7 +174,7 @@ def _from_openml(name: str) -> Source:
     kept.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(kept) as file:
         np.savez_compressed(file, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test)
-    return read_npz(kept)
+    return read_npz(kept), kept
 
 
 def _remedy(name: str) -> str:

@@ -44,23 +44,24 @@ def widths(text: str) -> tuple[int, ...]:
 
 
 def levels(text: str) -> int | None:
-    """A number of levels, or None for ``keep``."""
-    if text == "keep":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise InvalidInputError(f"levels {text!r}: expected a whole number or keep") from None
+    """A number of levels, or None for ``keep``: what :func:`qnn.load` takes."""
+    from qnn.datasets import level_count
+
+    return level_count(_number_or_word(text))
 
 
 def samples(text: str) -> int | None:
-    """A number of samples, or None for ``all``."""
-    if text == "all":
-        return None
+    """A number of samples, or None for ``all``: what :func:`qnn.load` takes."""
+    from qnn.datasets import sample_count
+
+    return sample_count(_number_or_word(text))
+
+
+def _number_or_word(text: str) -> int | str:
     try:
         return int(text)
     except ValueError:
-        raise InvalidInputError(f"samples {text!r}: expected a whole number or all") from None
+        return text
 
 
 def numbers(text: str) -> list[float]:

@@ -1,23 +1,37 @@
-"""Data files, CSV, NPZ and IDX, as arrays."""
+"""Data files, CSV, NPZ and IDX, as arrays.
+
+A file is what its first bytes say, not what its name says, and is read no further than is
+announced and than memory allows: see :mod:`formulations.bounded`.
+"""
 
 from __future__ import annotations
 
-import csv
 import gzip
-import zipfile
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import FileFormatError, InvalidInputError, choose
+from formulations.bounded import (
+    ArchiveReader,
+    bounded_read,
+    count_of,
+    damaged,
+    open_regular,
+    read_regular,
+    refuse_if_too_much,
+)
+from formulations.errors import FileFormatError, InvalidInputError
 
 FloatArray = npt.NDArray[np.float64]
 
-TARGET_NAMES = ["y", "label", "target", "class"]
+GZIP_MAGIC, ZIP_MAGIC, NPY_MAGIC = b"\x1f\x8b", b"PK", b"\x93NUMPY"
+
+EXACT = 2**53
+"""Whole numbers up to here are told apart by floats."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +43,15 @@ class Source:
     name : str
     X : ndarray of float64, or of uint8 where a file holds bytes, shape (N, d)
     y : ndarray, shape (N,)
-        Labels of any kind.
+        Labels: integers, numbers, booleans or texts.
     image_shape : (h, w) or None
         With h w = d if the rows of X are images.
     held_out : ndarray of bool, shape (N,)
         True for samples of the source's own test part; all False if it has none.
     selection : tuple of str or None
         Classes to keep, in that order; None for all.
+    known : bool
+        Whether the content is what the name says; False for unknown images called mnist or fashion.
     """
 
     name: str
@@ -44,6 +60,7 @@ class Source:
     image_shape: tuple[int, int] | None
     held_out: npt.NDArray[np.bool_]
     selection: tuple[str, ...] | None = None
+    known: bool = True
 
 
 def make_source(
@@ -59,122 +76,99 @@ def make_source(
     Raises
     ------
     InvalidInputError
-        If shapes do not fit, the arrays are empty, or X is not numeric.
+        If shapes do not fit, the arrays are empty, X does not hold real numbers, or y does not hold
+        labels.
 
     Examples
     --------
     >>> make_source("mine", [[1, 2], [3, 4]], ["a", "b"]).held_out.tolist()
     [False, False]
     """
-    try:
-        X = np.asarray(X)
-        X = X if X.dtype == np.uint8 else np.asarray(X, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"{name}: the inputs X are not numbers ({error})") from error
-    y = np.asarray(y)
-    if X.ndim == 3:
-        image_shape = (X.shape[1], X.shape[2])
-        X = X.reshape(len(X), -1)
-    if X.ndim != 2 or X.size == 0:
+    inputs = _inputs(name, X)
+    if inputs.ndim == 3:
+        image_shape = (inputs.shape[1], inputs.shape[2])
+        inputs = inputs.reshape(len(inputs), count_of(image_shape))
+    if inputs.ndim != 2 or inputs.size == 0:
         raise InvalidInputError(
-            f"{name}: inputs X of shape {X.shape}: expected (N, d) or, for images, (N, h, w), "
+            f"{name}: inputs X of shape {inputs.shape}: expected (N, d) or, for images, (N, h, w), "
             "with at least one sample and one column"
         )
-    if y.shape != (len(X),):
-        raise InvalidInputError(
-            f"{name}: labels y of shape {y.shape}: expected ({len(X)},), one for each row of X"
-        )
-    if y.dtype.kind == "f":
-        if not np.isfinite(y).all():
-            row = int(np.flatnonzero(~np.isfinite(y))[0])
-            raise InvalidInputError(
-                f"{name}: label {y[row]} in row {row + 1}: every sample needs one"
-            )
-        if np.array_equal(np.rint(y), y):
-            y = y.astype(np.int64)  # so that a class is called 3, not 3.0
-    return Source(name, X, y, image_shape, np.arange(len(X)) >= len(X) - num_held_out)
+    labels = _labels(name, y, len(inputs))
+    held_out = np.arange(len(inputs)) >= len(inputs) - num_held_out
+    return Source(name, inputs, labels, image_shape, held_out)
 
 
-def read_csv(path: Path, target: str | None = None) -> Source:
-    """Comma-separated values: one sample a line, numbers, and one column of labels.
-
-    Parameters
-    ----------
-    path : Path
-        The file.  Its first line names the columns if it has no number in it, or a column of the
-        label's name.
-    target : str, optional
-        Name of the label column; None takes one called y, label, target or class, else the last.
-
-    Raises
-    ------
-    InvalidInputError, FileFormatError
-        Naming the line.
-    """
-    name = path.name
+def _inputs(name: str, X: npt.ArrayLike) -> FloatArray | npt.NDArray[np.uint8]:
+    """X as floats, or as the bytes that it is; refused is what a float would not mean the same."""
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = [
-                (reader.line_num, row) for reader in [csv.reader(file)] for row in reader if row
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FileFormatError(
-            f"{name} is not a CSV file in UTF-8 ({error}); save it as one"
-        ) from error
-    if not rows:
-        raise InvalidInputError(f"{name} is empty: expected one sample a line")
-    first = [column.strip() for column in rows[0][1]]
-    named = target in first or any(column.lower() in TARGET_NAMES for column in first)
-    header = first if named or not any(map(_is_number, first)) else None
-    width = len(first)
-    body = rows[1:] if header else rows
-    for line, row in body:
-        if len(row) != width:
-            raise InvalidInputError(
-                f"{name}, line {line}: {len(row)} columns, expected {width} as in the first line"
-            )
-    if not body or width < 2:
+        values = np.asarray(X)
+    except ValueError as error:
+        raise InvalidInputError(f"{name}: the inputs X are no array ({error})") from error
+    if values.dtype.kind not in "biuf":
         raise InvalidInputError(
-            f"{name}: {len(body)} samples of {width} columns: expected at least one sample of one "
-            "input and a label"
+            f"{name}: the inputs X are of type {values.dtype}, not numbers; encode them as real "
+            "numbers first"
         )
-    label = _label_column(header, target, width, name)
-    X = np.empty((len(body), width - 1))
-    for i, (line, row) in enumerate(body):
-        for j, text in enumerate(row[:label] + row[label + 1 :]):
-            if not _is_number(text):
-                column = j + (j >= label)
-                raise InvalidInputError(
-                    f"{name}, line {line}, column {header[column] if header else column + 1}: "
-                    f"{text!r} is not a number; encode or remove what is not"
-                )
-            X[i, j] = float(text)
-    labels = [row[label].strip() for _, row in body]
-    if not all(labels):
-        line = body[labels.index("")][0]
-        raise InvalidInputError(f"{name}, line {line}: no label; every sample needs one")
-    numeric = all(map(_is_number, labels))
-    return make_source(name, X, np.array(labels, dtype=float if numeric else str))
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind in "iu" and values.size and not _all_exact(values):
+        raise InvalidInputError(
+            f"{name}: the inputs X have integers beyond 2^53, which floats cannot tell apart; "
+            "scale them first"
+        )
+    return np.asarray(values, dtype=np.float64)
 
 
-def _is_number(text: str) -> bool:
+def _all_exact(values: npt.NDArray[np.generic]) -> bool:
+    return bool(-EXACT <= int(values.min()) and int(values.max()) <= EXACT)
+
+
+def _labels(name: str, y: npt.ArrayLike, samples: int) -> npt.NDArray[np.generic]:
+    """y as labels that are told apart as the source tells them apart."""
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        labels = np.asarray(y)
+    except ValueError as error:
+        raise InvalidInputError(f"{name}: the labels y are no array ({error})") from error
+    if labels.shape != (samples,):
+        raise InvalidInputError(
+            f"{name}: labels y of shape {labels.shape}: expected ({samples},), one for each row "
+            "of X"
+        )
+    if labels.dtype.kind not in "biufU":
+        raise InvalidInputError(
+            f"{name}: labels of type {labels.dtype}: expected integers or texts; write them as such"
+        )
+    if labels.dtype.kind == "U":
+        _check_texts(name, labels)
+    if labels.dtype.kind != "f":
+        return labels
+    if not np.isfinite(labels).all():
+        row = int(np.flatnonzero(~np.isfinite(labels))[0])
+        raise InvalidInputError(
+            f"{name}: label {labels[row]} in row {row + 1}: every sample needs one"
+        )
+    if np.abs(labels).max() > EXACT:
+        row = int(np.argmax(np.abs(labels)))
+        raise InvalidInputError(
+            f"{name}: label {labels[row]:g} in row {row + 1}: floats beyond 2^53 cannot tell "
+            "labels apart; write them as integers or texts"
+        )
+    # A class is called 3, not 3.0.
+    return labels.astype(np.int64) if np.array_equal(np.rint(labels), labels) else labels
 
 
-def _label_column(header: Sequence[str] | None, target: str | None, width: int, name: str) -> int:
-    if target is not None:
-        if header is None:
+def _check_texts(name: str, labels: npt.NDArray[np.generic]) -> None:
+    """Refuse labels that cannot be shown on one line, such as escape sequences and empty ones."""
+    try:
+        words = labels.tolist()
+    except ValueError as error:  # numbers that are no letters
+        raise FileFormatError(f"{name}: the labels y are no texts ({error})") from error
+    for row, word in enumerate(words):
+        if not word.strip() or not word.isprintable():
             raise InvalidInputError(
-                f"target={target!r}: {name} has no line that names its columns; without one the "
-                "last column is the label"
+                f"{name}: label {word[:50]!r} in row {row + 1}: every sample needs one, of letters "
+                "that can be printed"
             )
-        return header.index(choose(f"column of {name}", target, list(header)))
-    lowered = [column.lower() for column in header or ()]
-    return next((lowered.index(t) for t in TARGET_NAMES if t in lowered), width - 1)
 
 
 def read_npz(path: Path) -> Source:
@@ -182,26 +176,43 @@ def read_npz(path: Path) -> Source:
 
     Raises
     ------
+    FileAccessError
+        If the file cannot be read, or would not fit in memory.
     FileFormatError
         If the file is corrupt, holds Python objects, or lacks the arrays.
     """
     name = path.name
+    data = read_regular(path)
+    if not data.startswith(ZIP_MAGIC):
+        kind = content_kind(data)
+        raise FileFormatError(
+            f"{name} is not a readable NPZ file ({kind or 'it begins like no archive'}); write it "
+            "by numpy.savez(path, X=X, y=y)"
+        )
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        archive = ArchiveReader(data, path)
+        present = {key.removesuffix(".npy") for key in archive.members}
+        wanted = _wanted(name, present)
+        announced = sum(_announced(archive, f"{key}.npy") for key in wanted)
+        refuse_if_too_much(path, announced, "its arrays")
+        arrays = {key: archive.array(f"{key}.npy") for key in wanted}
+    except (FileFormatError, ValueError) as error:
         raise FileFormatError(
             f"{name} is not a readable NPZ file ({error}); write it by numpy.savez(path, X=X, y=y)"
         ) from error
-    own_test = {"X_train", "y_train", "X_test", "y_test"} <= arrays.keys()
-    if not own_test and not {"X", "y"} <= arrays.keys():
-        found = ", ".join(sorted(arrays)) or "none"
-        raise FileFormatError(
-            f"{name} has the arrays {found}: expected X and y, or X_train, y_train, X_test, y_test"
-        )
+    own_test = "X_test" in arrays
     if own_test:
         X = _joined(arrays["X_train"], arrays["X_test"], f"{name}: X_train and X_test")
         y = _joined(arrays["y_train"], arrays["y_test"], f"{name}: y_train and y_test")
+        if (len(arrays["X_train"]), len(arrays["X_test"])) != (
+            len(arrays["y_train"]),
+            len(arrays["y_test"]),
+        ):
+            raise InvalidInputError(
+                f"{name}: X_train and X_test of {len(arrays['X_train'])} and "
+                f"{len(arrays['X_test'])} rows have {len(arrays['y_train'])} and "
+                f"{len(arrays['y_test'])} labels: expected one for each row"
+            )
     else:
         X, y = arrays["X"], arrays["y"]
     side = round(X.shape[1] ** 0.5) if X.ndim == 2 else 0
@@ -210,12 +221,33 @@ def read_npz(path: Path) -> Source:
     return make_source(name, X, y, image_shape, num_held_out=held_out)
 
 
+def _wanted(name: str, present: set[str]) -> tuple[str, ...]:
+    """The arrays to read: those of two parts if all of them are there, else X and y."""
+    for wanted in (("X_train", "y_train", "X_test", "y_test"), ("X", "y")):
+        if present.issuperset(wanted):
+            return wanted
+    found = ", ".join(sorted(present)) or "none"
+    raise FileFormatError(
+        f"it has the arrays {found}: expected X and y, or X_train, y_train, X_test, y_test"
+    )
+
+
+def _announced(archive: ArchiveReader, member: str) -> int:
+    """Bytes that an array takes, as it is and as floats."""
+    shape, kind = archive.head(member)
+    return count_of(shape) * (kind.itemsize + (0 if kind == np.uint8 else 8))
+
+
 def _joined(
     first: npt.NDArray[np.generic], second: npt.NDArray[np.generic], what: str
 ) -> npt.NDArray[np.generic]:
-    if first.ndim == 0 or first.shape[1:] != second.shape[1:]:
+    if first.ndim == 0 or first.ndim != second.ndim or first.shape[1:] != second.shape[1:]:
         raise InvalidInputError(
             f"{what} have shapes {first.shape} and {second.shape}: columns differ"
+        )
+    if (first.dtype.kind in "US") != (second.dtype.kind in "US"):
+        raise InvalidInputError(
+            f"{what} are of the types {first.dtype} and {second.dtype}: expected one type"
         )
     return np.concatenate([first, second])
 
@@ -225,6 +257,8 @@ def read_idx_pair(images: Path) -> Source:
 
     Raises
     ------
+    FileAccessError
+        If one of them cannot be read, or would not fit in memory.
     FileFormatError
         If one of them is corrupt.
     InvalidInputError
@@ -243,24 +277,65 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     """An IDX file of unsigned bytes: 0, 0, 8, number of axes, their lengths, then the values.
 
     Format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
+
+    Raises
+    ------
+    FileAccessError
+        If it cannot be read, or would not fit in memory.
+    FileFormatError
+        If it is corrupt, or holds more or fewer values than its head says.
     """
-    opener = gzip.open if path.name.endswith(".gz") else open
-    try:
-        with opener(path, "rb") as file:
-            data: bytes = file.read()
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise FileFormatError(f"{path.name} is not a whole gzip file ({error})") from error
-    axes = data[3] if len(data) > 3 else 0
-    start = 4 + 4 * axes
-    if data[:3] != b"\x00\x00\x08" or axes == 0 or len(data) < start:
-        raise FileFormatError(f"{path.name} is not an IDX file of bytes: fetch it again")
-    shape = np.frombuffer(data, dtype=">u4", count=axes, offset=4).tolist()
-    values = np.frombuffer(data, dtype=np.uint8, offset=start)
-    if len(values) != np.prod(shape, dtype=object):
-        raise FileFormatError(
-            f"{path.name} holds {len(values)} values, its head says {shape}: fetch it again"
-        )
+    with open_regular(path) as file:
+        packed = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        stream = gzip.GzipFile(fileobj=file) if packed else file
+        head = bounded_read(stream, 4, path)
+        if head[:3] != b"\x00\x00\x08" or head[3] not in (1, 2, 3):
+            raise FileFormatError(
+                f"{path.name} is not an IDX file of bytes with 1 to 3 axes: fetch it again"
+            )
+        shape = tuple(np.frombuffer(bounded_read(stream, 4 * head[3], path), dtype=">u4").tolist())
+        count = count_of(shape)
+        if count == 0:
+            raise FileFormatError(f"{path.name} holds no value, its head says {shape}")
+        values = np.frombuffer(bounded_read(stream, count, path), dtype=np.uint8)
+        if stream_continues(stream, path):
+            raise FileFormatError(
+                f"{path.name} holds more values than its head says, {shape}: fetch it again"
+            )
     return values.reshape(shape)
+
+
+def stream_continues(stream: IO[bytes], path: Path) -> bool:
+    """Whether a stream has more bytes; at the end of a packed one its checksum is compared."""
+    try:
+        return bool(stream.read(1))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise damaged(path, str(error)) from error
+
+
+def content_kind(data: bytes) -> str | None:
+    """What the first bytes say that a file is, if they say it; a text says nothing.
+
+    Examples
+    --------
+    >>> content_kind(b"\\x1f\\x8b\\x08"), content_kind(b"1,2,3") is None
+    ('it is a gzip file', True)
+    """
+    for magic, kind in {
+        GZIP_MAGIC: "it is a gzip file",
+        ZIP_MAGIC: "it is a ZIP or NPZ file",
+        NPY_MAGIC: "it is an NPY file of one array",
+        b"\xff\xfe": "it is text in UTF-16",
+        b"\xfe\xff": "it is text in UTF-16",
+        b"\x00\x00\x08": "it is an IDX file",
+        b"\xd0\xcf\x11\xe0": "it is an old Office file",
+        b"PAR1": "it is a Parquet file",
+        b"\x89HDF": "it is an HDF5 file",
+    }.items():
+        if data.startswith(magic):
+            return kind
+    return "it has NUL bytes" if b"\x00" in data else None
 
 
 def present(path: Path) -> Path | None:

@@ -9,8 +9,9 @@ from os import PathLike
 from pathlib import Path
 
 from formulations.errors import InvalidInputError, choose
+from qnn.csv_reader import read_csv
 from qnn.images import IMAGES, image_set
-from qnn.readers import Source, make_source, read_csv, read_idx_pair, read_npz
+from qnn.readers import Source, make_source, read_idx_pair, read_npz
 
 BUNDLED = ["digits", "breast_cancer", "wine", "iris"]
 
@@ -29,9 +30,13 @@ def open_source(
     >>> source.X.shape, source.selection
     ((150, 4), ('0', '1'))
     """
-    spec = os.fspath(spec)
+    spec = _text("data", spec)
+    if target is not None and not isinstance(target, str):
+        raise InvalidInputError(f"target={target!r}: expected the name of a column")
+    if data_dir is not None:
+        data_dir = _text("data_dir", data_dir)
     name, selection = spec, None
-    if ":" in spec and not Path(spec).exists():
+    if ":" in spec and not os.path.exists(spec):
         name, _, words = spec.rpartition(":")
         selection = tuple(word.strip() for word in words.split(","))
         if not all(selection):
@@ -44,12 +49,23 @@ def open_source(
         source = _bundled(name)
     elif name in IMAGES:
         source = image_set(name, data_dir)
-    elif Path(name).suffix or os.sep in name or Path(name).exists():
+    elif Path(name).suffix or os.sep in name or os.path.exists(name):
         source = _file(Path(name), target)
     else:
         choose("data set", name, [*BUNDLED, *IMAGES, "a CSV, NPZ or IDX file"])
         raise AssertionError
     return replace(source, name=spec, selection=selection)
+
+
+def _text(name: str, value: object) -> str:
+    """A name or path as text; refused is what the file system could not take."""
+    try:
+        text = os.fspath(value)  # type: ignore[call-overload]
+    except TypeError:
+        text = None
+    if not isinstance(text, str) or "\0" in text or not text:
+        raise InvalidInputError(f"{name}={value!r}: expected a name or a path, as text")
+    return text
 
 
 def _bundled(name: str) -> Source:
@@ -60,14 +76,22 @@ def _bundled(name: str) -> Source:
 
 
 def _file(path: Path, target: str | None) -> Source:
-    if not path.exists():
+    if not os.path.exists(path):
         known = ", ".join([*BUNDLED, *IMAGES])
-        beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+        try:
+            beside = sorted(os.listdir(path.parent))
+        except OSError:  # there is no such folder, or it cannot be read
+            beside = []
         near = get_close_matches(path.name, beside, n=1)
         hint = f".  Did you mean {str(path.with_name(near[0]))!r}?" if near else ""
         raise InvalidInputError(
             f"data file {str(path)!r} does not exist: give the path of a CSV, NPZ or IDX file, or "
             f"one of {known}{hint}"
+        )
+    if path.is_dir():
+        raise InvalidInputError(
+            f"data file {str(path)!r} is a folder: give the path of a CSV, NPZ or IDX file, or "
+            "mnist or fashion with the folder as --data-dir"
         )
     name = path.name.removesuffix(".gz")
     if name.endswith(".csv"):

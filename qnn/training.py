@@ -42,9 +42,9 @@ class DataOptions:
     """Arguments of :func:`qnn.datasets.load`, without the seed."""
 
     spec: str
-    samples: int | None = 100
+    samples: int | str | None = 100
     inputs: int | None = None
-    levels: int | None = 2
+    levels: int | str | None = 2
     target: str | None = None
     data_dir: str | None = None
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations import Network, TrainingProblem
-from qnn.reproduce.data import IntArray, Split, available, split
+from qnn.reproduce.data import IntArray, Split, absence, available, split
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.manifold import ridge_accuracy
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table
@@ -51,9 +51,9 @@ def baselines(options: ReproduceOptions) -> Report:
     title = "What a user would pick instead: straight-through, random features, rounding"
     remarks = list(REMARKS)
     remarks += [
-        f"{name} was not found: digits stand in for it."
+        f"{name} was not found: digits stand in for it ({reason})."
         for spec, name in (("fashion", "Fashion-MNIST"), ("mnist", "MNIST"))
-        if not available(spec, options)
+        if (reason := absence(spec, options)) is not None
     ]
     return Report("baselines", title, "Brevitas; arXiv 1602.02830", _tables(options), remarks)
 
@@ -106,7 +106,7 @@ def _straight_through(data: Split, options: ReproduceOptions) -> Table:
             yield Row(
                 f"{inputs}-{width}-{width}-{width}-{data.num_classes}",
                 accuracy,
-                STRAIGHT[width] if inputs == 784 else None,
+                STRAIGHT[width] if inputs == 784 and data.known else None,
                 remark=remark,
             )
 

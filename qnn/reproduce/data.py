@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +31,8 @@ class Split:
         Inputs as the source has them.
     y_train, y_test : ndarray of int64, shape (N,) and (M,)
         Classes 0 .. C-1.
+    known : bool
+        Whether the images are those that were published under their name.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Split:
     y_train: IntArray
     X_test: FloatArray
     y_test: IntArray
+    known: bool = True
 
     @property
     def num_classes(self) -> int:
@@ -46,7 +50,7 @@ class Split:
     @property
     def whole(self) -> bool:
         """Whether it has the 60,000 training images on which published figures stand."""
-        return len(self.X_train) == 60_000
+        return self.known and len(self.X_train) == 60_000
 
     def unit(self) -> Split:
         """The same with inputs from 0 to 1."""
@@ -90,8 +94,9 @@ def split(
     if not held_out.any():
         held_out[order[: round(test_share * len(y))]] = True
     kept = order[~held_out[order]][:train]
-    name = f"{spec} ({len(kept):,} + {held_out.sum():,})"
-    return Split(name, X[kept], y[kept], X[held_out], y[held_out])
+    called = spec if source.known else f"{spec}, unknown images"
+    name = f"{called} ({len(kept):,} + {held_out.sum():,})"
+    return Split(name, X[kept], y[kept], X[held_out], y[held_out], source.known)
 
 
 def _largest(spec: str, options: ReproduceOptions) -> Source:
@@ -109,6 +114,21 @@ def _largest(spec: str, options: ReproduceOptions) -> Source:
     return max(found, key=lambda source: len(source.X))
 
 
+def absence(spec: str, options: ReproduceOptions) -> str | None:
+    """Why the data set cannot be opened; None if it can.
+
+    Examples
+    --------
+    >>> absence("digits", ReproduceOptions()) is None
+    True
+    """
+    try:
+        _largest(spec, options)
+    except (InvalidInputError, FileAccessError) as error:
+        return str(error)
+    return None
+
+
 def available(spec: str, options: ReproduceOptions) -> bool:
     """Whether the data set can be opened at all.
 
@@ -117,8 +137,26 @@ def available(spec: str, options: ReproduceOptions) -> bool:
     >>> available("digits", ReproduceOptions())
     True
     """
-    try:
-        _largest(spec, options)
-    except (InvalidInputError, FileAccessError):
-        return False
-    return True
+    return absence(spec, options) is None
+
+
+def not_run(names: Mapping[str, str], options: ReproduceOptions) -> list[str]:
+    """Remarks on the data sets that cannot be opened: their names, and why.
+
+    Parameters
+    ----------
+    names : mapping of str to str
+        What each data set is called in the report.
+    options : ReproduceOptions
+
+    Examples
+    --------
+    >>> not_run({"digits": "digits"}, ReproduceOptions())
+    []
+    """
+    reasons = {name: absence(spec, options) for spec, name in names.items()}
+    return [
+        f"Not run, because the data were not found: {name} ({reason})."
+        for name, reason in reasons.items()
+        if reason is not None
+    ]

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from qnn.reproduce.data import Split, available, split
+from qnn.reproduce.data import Split, absence, available, split
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
 from solvers.classical.manifold import ManifoldNetwork, TrainedManifold, ridge_layer
@@ -56,8 +56,11 @@ REMARKS = (
 def manifold(options: ReproduceOptions) -> Report:
     """All tables of the manifold network."""
     remarks = list(REMARKS)
-    if not available("fashion", options):
-        remarks.append("Fashion-MNIST was not found: the breakdown with many samples was not run.")
+    reason = absence("fashion", options)
+    if reason is not None:
+        remarks.append(
+            f"Fashion-MNIST was not found: the breakdown with many samples was not run ({reason})."
+        )
     title = "Non-gradient manifold network"
     return Report("manifold", title, "arXiv 2106.07905", _tables(options), remarks)
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations import TrainingProblem
-from qnn.reproduce.data import Split, available, split
+from qnn.reproduce.data import Split, available, not_run, split
 from qnn.reproduce.low_bits import low_bits_table, three_or_eight
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table
 from solvers.classical.objectives import NetworkObjective
@@ -45,15 +45,33 @@ LOW_BITS = {
 }
 
 
+REMARKS = [
+    "The published sparsity of ProxSGD is that of its best epoch, of RMDA that of the last: "
+    "the rival's zeros come and go to the end. Here it stands beside the last epoch of both.",
+    "What ProxSGD finds depends on the scale of the inputs, of which we could read nothing. "
+    "With pixels from 0 to 1 it mostly leaves at zero what began there: pixels that are dark "
+    "in nearly every image and have hardly any gradient, as the rows count. With inputs "
+    "shifted so that no pixel is always zero it finds no group at all, while RMDA finds most "
+    "of those that it found before.",
+    "The pattern of zeros settles only when a stage is long enough for averages to lose their "
+    "noise: with 100 epochs to a stage in its first few, with 8 not at all.",
+    "Published figures are of MNIST's 60,000 + 10,000 images; ours are of the sizes in "
+    "brackets; with fewer images, more pixels are dark in all of them.",
+    "On the low-bit network RMDA does best with the distance to the levels as its psi, and "
+    "straight-through, which sees the rounded network at every step, remains the better way "
+    "to train. What group sparsity is good for there is fewer inputs, before the model is "
+    "built.",
+]
+
+
 def rmda(options: ReproduceOptions) -> Report:
     """All tables of regularised dual averaging."""
-    missing = [NAMES[spec] for spec in NAMES if not available(spec, options)]
     return Report(
         "rmda",
         "Regularised dual averaging with momentum (RMDA)",
         "arXiv 2112.02612",
         _tables(options),
-        _remarks(missing),
+        [*REMARKS, *not_run(NAMES, options)],
     )
 
 
@@ -61,7 +79,7 @@ def _tables(options: ReproduceOptions) -> Iterator[Table]:
     full, found = options.full, [spec for spec in NAMES if available(spec, options)]
     if "mnist" in found:
         mnist = split("mnist", options)
-        yield _regression(mnist, "from 0 to 1", EPOCHS, options, MNIST)
+        yield _regression(mnist, "from 0 to 1", EPOCHS, options, MNIST if mnist.known else None)
         yield _regression(mnist, "standardised", EPOCHS if full else 100, options)
     if "fashion" in found:
         fashion = split("fashion", options)
@@ -73,32 +91,6 @@ def _tables(options: ReproduceOptions) -> Iterator[Table]:
         yield _regression(split("digits", options), "from 0 to 1", EPOCHS, options)
     yield _left_out(options)
     yield low_bits_table(LOW_BITS, options)
-
-
-def _remarks(missing: Sequence[str]) -> list[str]:
-    remarks = [
-        "The published sparsity of ProxSGD is that of its best epoch, of RMDA that of the last: "
-        "the rival's zeros come and go to the end. Here it stands beside the last epoch of both.",
-        "What ProxSGD finds depends on the scale of the inputs, of which we could read nothing. "
-        "With pixels from 0 to 1 it mostly leaves at zero what began there: pixels that are dark "
-        "in nearly every image and have hardly any gradient, as the rows count. With inputs "
-        "shifted so that no pixel is always zero it finds no group at all, while RMDA finds most "
-        "of those that it found before.",
-        "The pattern of zeros settles only when a stage is long enough for averages to lose their "
-        "noise: with 100 epochs to a stage in its first few, with 8 not at all.",
-        "Published figures are of MNIST's 60,000 + 10,000 images; ours are of the sizes in "
-        "brackets; with fewer images, more pixels are dark in all of them.",
-        "On the low-bit network RMDA does best with the distance to the levels as its psi, and "
-        "straight-through, which sees the rounded network at every step, remains the better way "
-        "to train. What group sparsity is good for there is fewer inputs, before the model is "
-        "built.",
-    ]
-    if missing:
-        remarks.append(
-            f"Not run, because the data were not found: {' and '.join(missing)}; name a folder "
-            "with --data-dir."
-        )
-    return remarks
 
 
 # -- logistic regression ---------------------------------------------------------------------------

@@ -69,8 +69,8 @@ def test_on_low_bits_the_released_form_guesses_and_the_mended_one_does_not() -> 
 
 
 def test_what_few_images_cannot_show_is_told(shared_data: Path, tmp_path: Path) -> None:
-    with np.load(shared_data / "mnist10k.npz") as mnist:
-        np.savez(tmp_path / "fashion.npz", X=mnist["X"][:300], y=mnist["y"][:300])
+    with np.load(shared_data / "fashion900.npz") as fashion:
+        np.savez(tmp_path / "fashion.npz", X=fashion["X"][::3], y=fashion["y"][::3])
     options = ReproduceOptions(data_dirs=[str(tmp_path)])
     few = _many_samples(options).conditions
     assert few.startswith("Only 240 training samples were found")
