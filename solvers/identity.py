@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from formulations import TrainingProblem
+from formulations import QCBO, TrainingProblem
 from solvers.oracles.wrapper import Transparent
 from solvers.result import Result
 
@@ -52,6 +52,9 @@ def _parts(problem: object) -> dict[str, Any]:
     """What a problem consists of."""
     if isinstance(problem, Mapping):  # named already
         return dict(problem)
+    if isinstance(problem, QCBO):  # dimod draws the label of a constraint that is given none
+        numbers = {field.name: getattr(problem, field.name) for field in fields(problem)}
+        return {"model": {k: v for k, v in numbers.items() if k not in ("labels", "row_labels")}}
     if not isinstance(problem, TrainingProblem):
         return {"model": problem}
     held = problem.incumbent_bits.copy()

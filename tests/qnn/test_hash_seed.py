@@ -23,7 +23,7 @@ from qnn.models import answer_json, read_model
 from solvers import QCGD, PenaltyMethod
 from solvers.oracles import Annealer
 
-folder, said = Path(sys.argv[1]), {}
+folder, second, said = Path(sys.argv[1]), sys.argv[2] == "2", {}
 oracle = Annealer(reads=3, sweeps=10)
 models = {name: read_model(folder / name) for name in ("model.cqm", "model.lp", "model.npz")}
 with open(folder / "model.cqm", "rb") as file:
@@ -34,6 +34,9 @@ unlabelled.set_objective(sum((k * 7 % 5 - 2) * b for k, b in enumerate(bits)))
 for k in range(7):
     unlabelled.add_constraint((k + 2) * bits[k] + 3 * bits[k + 1] + 4 * bits[k + 2] <= 6)
 models["unlabelled"] = unlabelled
+stop = () if second else (lambda progress: True,)
+part = QCGD(oracle, iterations=3, seed=3, checkpoint=folder / "run", callbacks=stop, stop=None)
+assert part.sample_cqm(unlabelled).info["oracle_calls"] == (3 if second else 1)
 for name, cqm in models.items():
     for solver in (QCGD(oracle, iterations=2, seed=3), PenaltyMethod(oracle, iterations=2, seed=3)):
         found = solver.sample_cqm(cqm)
@@ -41,7 +44,7 @@ for name, cqm in models.items():
         said[f"{name} {type(solver).__name__}"] = [found.record.energy.tolist(), text]
     model = Prepared.of(cqm).model
     said[f"{name} rows"] = [model.rows.toarray().tolist(), model.rhs.tolist()]
-record, second = str(folder / "record"), sys.argv[2] == "2"
+record = str(folder / "record")
 flags = ["--record", "--replay"] if second else ["--record"]
 keeps = ["kept-2", "kept-1"] if second else ["kept-1"]
 quick = "--inputs 4 --hidden 2 --samples 20 --iterations 3".split()
