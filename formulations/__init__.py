@@ -40,3 +40,8 @@ def __getattr__(name: str) -> Any:
             if found is not None:
                 return found
     raise AttributeError(f"module 'formulations' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names too, of which none may have been asked for yet."""
+    return sorted({*globals(), *__all__})

@@ -6,7 +6,9 @@ if TYPE_CHECKING:
     from qnn.datasets import Dataset, load
     from qnn.estimators import QNNClassifier, QNNRegressor
 
-__all__ = ["Dataset", "QNNClassifier", "QNNRegressor", "load"]
+    __version__: str
+
+__all__ = ["Dataset", "QNNClassifier", "QNNRegressor", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +21,13 @@ def __getattr__(name: str) -> Any:
         from qnn import estimators
 
         return getattr(estimators, name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("qnn-ising")
     raise AttributeError(f"module 'qnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names too, of which none may have been asked for yet."""
+    return sorted({*globals(), *__all__})
