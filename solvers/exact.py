@@ -14,7 +14,7 @@ from formulations.neurons import ENCODINGS
 from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.kernels.incremental import enumerate_choices
 from solvers.kernels.landscape import Landscape
-from solvers.options import check_whole
+from solvers.options import MOST_WORKERS, check_common, check_problem, check_whole
 from solvers.result import Callback, Result, Run, Status
 from solvers.weight_annealing import WeightAnnealing
 
@@ -84,12 +84,12 @@ class ExactSolver:
     callbacks: tuple[Callback, ...] = ()
 
     def __post_init__(self) -> None:
+        check_common(self)
         choose("method", self.method, METHODS)
         if self.encoding is not None:
             choose("encoding", self.encoding, list(ENCODINGS))
         check_whole("max_enumeration_bits", self.max_enumeration_bits, most=48)
-        check_whole("workers", self.workers, most=1024)
-        check_whole("seed", self.seed, least=0)
+        check_whole("workers", self.workers, most=MOST_WORKERS)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """The least loss of ``problem``.
@@ -103,6 +103,7 @@ class ExactSolver:
         Result
             ``info["method"]`` says which way was taken; ``lower_bound`` is certified.
         """
+        check_problem(problem)
         run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
         landscape = Landscape(problem)
         if self._enumerates(landscape):

@@ -32,6 +32,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from formulations.errors import InvalidInputError, OracleError, QnnError, choose
+from solvers.options import MOST_WORKERS, check_whole
 
 Model = TypeVar("Model")
 Argument = TypeVar("Argument")
@@ -50,6 +51,36 @@ IN_FLIGHT = 4
 
 SHELF = 1024
 """Most models that a worker keeps; the one not used for longest goes first."""
+
+
+def check_executor(choice: object) -> None:
+    """Refuse what is no executor, or one that is shut down.
+
+    Raises
+    ------
+    InvalidInputError
+
+    Examples
+    --------
+    >>> check_executor("treads")
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: unknown executor 'treads': ... Did you mean 'threads'?
+    """
+    if choice is None:
+        return
+    if isinstance(choice, Executor):
+        ended = getattr(choice, "_shutdown", False) or getattr(choice, "_shutdown_thread", False)
+        if ended is True:
+            raise _shut_down(choice)
+    elif not callable(choice):
+        choose("executor", choice, KINDS)
+
+
+def _shut_down(executor: Executor) -> InvalidInputError:
+    return InvalidInputError(
+        f"executor={type(executor).__name__}: it is shut down; give one that is open, or a "
+        "function that makes one, such as executor=lambda: ThreadPoolExecutor(4)"
+    )
 
 
 class OutOfTimeError(Exception):
@@ -98,8 +129,9 @@ class Team(Generic[Model]):
         workers: int | None = None,
         name: Callable[[int], str] = "block {}".format,
     ) -> None:
-        if workers is not None and (not isinstance(workers, int) or workers < 1):
-            raise InvalidInputError(f"workers={workers!r}: expected a positive integer or None")
+        check_executor(executor)
+        if workers is not None:
+            check_whole("workers", workers, most=MOST_WORKERS)
         self.models, self.name = list(models), name
         self.shipments, self.failures = 0, 0
         self._workers = workers or _cores()

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError, choose
+from solvers.options import check_has, check_share, check_whole
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -218,6 +219,11 @@ class Adaptive:
     def __post_init__(self) -> None:
         if not self.arms:
             raise InvalidInputError("no arms: give at least one (policy, size)")
+        for spec, size in self.arms:
+            policy(spec)
+            check_whole("size", size)
+        check_share("explore", self.explore)
+        check_share("memory", self.memory)
         self.rewards = np.full(len(self.arms), np.nan)
 
     def chances(self) -> FloatArray:
@@ -250,6 +256,7 @@ def policy(spec: str | Policy) -> Policy:
     'one-unit'
     """
     if not isinstance(spec, str):
+        check_has("policies", spec, "blocks", "'one-unit' or solvers.free_sets.OneUnit()")
         return spec
     return POLICIES[choose("free-set policy", spec, list(POLICIES))]()
 

@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import BudgetExhaustedError, InvalidInputError, OracleError, choose
+from formulations.errors import BudgetExhaustedError, OracleError, choose
 from solvers.checkpoint import EVERY, Checkpoint, Folder
-from solvers.executors import ExecutorChoice, OutOfTimeError, Team
+from solvers.executors import ExecutorChoice, OutOfTimeError, Team, check_executor
 from solvers.hedging_blocks import Block, BlockSolver, Enumeration
 from solvers.hedging_oracles import AnnealedBlocks, CpSatBlocks, PenaltyBlocks, QcgdBlocks
 from solvers.hedging_policies import (
@@ -42,9 +42,16 @@ from solvers.hedging_policies import (
 )
 from solvers.hedging_rounds import Hedge
 from solvers.hedging_state import AGREED
-from solvers.options import check_count, check_whole
+from solvers.options import (
+    check_common,
+    check_count,
+    check_has,
+    check_problem,
+    check_share,
+    check_whole,
+)
 from solvers.result import Callback, Result, Run, Status
-from solvers.starts import Start, start_bits
+from solvers.starts import Start, check_start, start_bits
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -160,17 +167,24 @@ class ProgressiveHedging:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        for name, least in (("max_branches", 1), ("restarts", 0), ("seed", 0)):
+        check_common(self)
+        check_executor(self.executor)
+        check_start(self.start)
+        check_has("blocks", self.blocks, "prepare", "solvers.hedging.Enumeration()")
+        if self.rho is not None:
+            check_has("rho", self.rho, "following", "solvers.hedging.GrowingRho(), or None")
+        if self.cycles is not None:
+            check_has("cycles", self.cycles, "cycling", "solvers.hedging.CycleDetector(), or None")
+        for name, least in (("max_branches", 1), ("restarts", 0)):
             check_whole(name, getattr(self, name), least)
         check_count("rounds", self.rounds, self.time_limit)
-        for name in ("block_size", "fix_after", "workers"):
+        for name in ("block_size", "fix_after"):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name))
         choose("variant", self.variant, VARIANTS)
         if self.symmetry is not None:
             choose("symmetry", self.symmetry, SYMMETRIES)
-        if not 0 <= self.shake <= 1:
-            raise InvalidInputError(f"shake={self.shake!r}: expected a share from 0 to 1")
+        check_share("shake", self.shake)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Hedge over the free weight bits of ``problem``.
@@ -186,6 +200,7 @@ class ProgressiveHedging:
             ``blocks``, ``branches``, ``rounds`` and ``restarts``, and of models ``shipped`` to
             workers and tasks ``run_again``.
         """
+        check_problem(problem)
         run = Run(
             time_limit=self.time_limit,
             callbacks=tuple(self.callbacks),

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
+from solvers.options import check_whole
 from solvers.oracles.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ FREE = -1
 
 KEPT = 64
 """Preparations that a block keeps, one per pattern of fixed bits."""
+
+MOST_BITS = 32
+"""Largest ``max_bits``: a table of as many losses takes 32 GiB."""
 
 CHUNK = 2**21
 """Activations computed at a time when a block is tabulated."""
@@ -216,6 +220,10 @@ class Enumeration:
 
     max_bits: int = 20
     points: int = 4
+
+    def __post_init__(self) -> None:
+        check_whole("max_bits", self.max_bits, most=MOST_BITS)
+        check_whole("points", self.points)
 
     @property
     def certifies(self) -> bool:

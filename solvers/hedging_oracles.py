@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError
+from formulations.errors import InvalidInputError, choose
+from formulations.neurons import ENCODINGS
 from formulations.passes import Slack
 from formulations.qcbo import QCBO
 from solvers.cp_sat import import_cp_model, solve_qcbo
@@ -17,7 +18,7 @@ from solvers.kernels.landscape import Landscape
 from solvers.kernels.loss_form import LossForm
 from solvers.kernels.tilted import anneal_tilted
 from solvers.lifting import Lifting
-from solvers.options import check_whole
+from solvers.options import check_common, check_number, check_whole, shown
 from solvers.oracles.audit import Audited
 from solvers.oracles.base import QUBO, Oracle, WarmOracle, check_oracle
 from solvers.qcgd import QCGD
@@ -58,6 +59,11 @@ class CpSatBlocks:
     time_limit: float | None = None
     encoding: str | None = None
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        check_whole("workers", self.workers)
+        _check_encoding(self.encoding)
 
     @property
     def certifies(self) -> bool:
@@ -128,8 +134,8 @@ class PenaltyBlocks:
     def __post_init__(self) -> None:
         check_oracle(self.oracle)
         check_whole("points", self.points)
-        if not 0 < self.penalty < np.inf:
-            raise InvalidInputError(f"penalty={self.penalty!r}: expected a positive number")
+        check_number("penalty", self.penalty)
+        _check_encoding(self.encoding)
 
     @property
     def certifies(self) -> bool:
@@ -192,6 +198,13 @@ class QcgdBlocks:
 
     solver: QCGD
     points: int = 4
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.solver, QCGD):
+            raise InvalidInputError(
+                f"solver={shown(self.solver)}: expected a QCGD, such as QCGD(iterations=20)"
+            )
+        check_whole("points", self.points)
 
     @property
     def oracle(self) -> Oracle | None:
@@ -282,6 +295,8 @@ class AnnealedBlocks:
     def __post_init__(self) -> None:
         check_whole("flips", self.flips)
         check_whole("restarts", self.restarts)
+        check_number("start_temperature", self.start_temperature)
+        check_number("end_temperature", self.end_temperature)
         if not 0 < self.end_temperature <= self.start_temperature < np.inf:
             raise InvalidInputError(
                 f"temperatures from {self.start_temperature!r} to {self.end_temperature!r}: "
@@ -328,6 +343,11 @@ class AnnealedBlock:
             points.append(landscape.bits(best))
         bits, values, losses = ranked(self.problem, np.array(points), linear, len(points))
         return Answer(bits, values, losses, -np.inf)
+
+
+def _check_encoding(encoding: str | None) -> None:
+    if encoding is not None:
+        choose("encoding", encoding, list(ENCODINGS))
 
 
 def _tilt(landscape: Landscape, linear: FloatArray) -> FloatArray:

@@ -10,18 +10,21 @@ import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
 from solvers.hedging_blocks import FREE
-from solvers.options import check_whole
+from solvers.options import check_number, check_whole
 
 BitArray = npt.NDArray[np.int8]
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+MOST_ROUNDS = 10_000
+"""Largest ``window``: a run remembers as many numbers for each bit."""
+
 
 def _positive(**values: float | None) -> None:
     for name, value in values.items():
-        if value is not None and not 0 < value < np.inf:
-            raise InvalidInputError(f"{name}={value!r}: expected a positive finite number")
+        if value is not None:
+            check_number(name, value)
 
 
 # -- rho ------------------------------------------------------------------------------------------
@@ -89,7 +92,8 @@ class GrowingRho(FixedRho):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.growth < np.inf:
+        check_number("growth", self.growth)
+        if self.growth < 1:
             raise InvalidInputError(f"growth={self.growth!r}: expected a number of 1 or more")
 
     def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
@@ -152,7 +156,7 @@ class CycleDetector:
     tolerance: float = 0.02
 
     def __post_init__(self) -> None:
-        check_whole("window", self.window, 2)
+        check_whole("window", self.window, 2, MOST_ROUNDS)
         _positive(tolerance=self.tolerance)
 
     def hashes(self, W: FloatArray, rho: FloatArray) -> FloatArray:

@@ -19,18 +19,22 @@ import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
 from solvers.checkpoint import EVERY, Checkpoint, Folder
-from solvers.executors import ExecutorChoice, Team
+from solvers.executors import ExecutorChoice, Team, check_executor
 from solvers.free_sets import POLICIES, Policy, policy
-from solvers.oracles.base import Oracle
+from solvers.options import check_common, check_number, check_problem, check_several, check_whole
+from solvers.oracles.base import Oracle, check_oracle
 from solvers.population import Arrival, Ground, Limits, Population
 from solvers.result import Callback, Result, Run, Status
-from solvers.starts import Start, start_bits
+from solvers.starts import Start, check_start, start_bits
 from solvers.walks import EnumeratedWalk, OracleWalk, Walk
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 BitArray = npt.NDArray[np.int8]
+
+MOST_WALKS = 4096
+"""Most walks: each has its own copy of the network's activations on all samples."""
 
 MAX_ENUMERATED = 20
 """Most weights that enumeration frees at a time."""
@@ -129,17 +133,20 @@ class LargeNeighborhoodSearch:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        if not list(self.policies) or not list(self.sizes):
-            raise InvalidInputError("expected at least one policy and one size")
-        for spec in self.policies:
+        check_common(self)
+        check_executor(self.executor)
+        check_start(self.start)
+        if self.oracle is not None:
+            check_oracle(self.oracle)
+        for spec in check_several("policies", self.policies, f"policies, of {list(POLICIES)}"):
             policy(spec)
-        counts = [("sizes", s) for s in self.sizes]
-        counts += [
-            (n, getattr(self, n)) for n in ("rounds", "batch", "variables", "walks", "cycles")
-        ]
-        for name, value in counts:
-            if value is not None and (not isinstance(value, (int, np.integer)) or value < 1):
-                raise InvalidInputError(f"{name}={value!r}: expected a positive integer")
+        for size in check_several("sizes", self.sizes, "numbers of weights to free"):
+            check_whole("sizes", size)
+        for name in ("rounds", "batch", "variables"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name))
+        check_whole("walks", self.walks, most=MOST_WALKS)
+        check_whole("cycles", self.cycles)
         if self.oracle is None and max(self.sizes) > MAX_ENUMERATED:
             raise InvalidInputError(
                 f"sizes={tuple(self.sizes)}: enumeration frees at most {MAX_ENUMERATED} weights at "
@@ -147,8 +154,8 @@ class LargeNeighborhoodSearch:
             )
         for name in ("start_temperature", "end_temperature"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < np.inf:
-                raise InvalidInputError(f"{name}={value!r}: expected a number, zero or more")
+            if value is not None:
+                check_number(name, value, zero=True)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Search the free weight bits of ``problem``.
@@ -160,6 +167,7 @@ class LargeNeighborhoodSearch:
             of each policy and size in the draws at the end, the rounds, and the choices evaluated
             or the size of the oracle's models.
         """
+        check_problem(problem)
         run = Run(
             time_limit=self.time_limit,
             callbacks=tuple(self.callbacks),

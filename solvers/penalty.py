@@ -16,11 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError, choose
+from formulations.errors import choose
+from formulations.neurons import ENCODINGS
 from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.lifting import Lifting
-from solvers.options import check_count, check_whole
+from solvers.options import (
+    check_common,
+    check_count,
+    check_flag,
+    check_number,
+    check_problem,
+    check_whole,
+)
 from solvers.oracles import Annealer, Oracle
 from solvers.oracles.base import check_oracle
 from solvers.result import Callback, Result, Run, Status
@@ -81,16 +89,18 @@ class PenaltyMethod:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
+        check_common(self)
         for name in ("pool", "fresh"):
             check_whole(name, getattr(self, name))
+        check_flag("repair", self.repair)
         check_count("iterations", self.iterations, self.time_limit, self.call_limit)
-        check_whole("seed", self.seed, least=0)
+        if self.encoding is not None:
+            choose("encoding", self.encoding, list(ENCODINGS))
         if self.oracle is not None:
             check_oracle(self.oracle)
         weights = self.penalty.values() if isinstance(self.penalty, Mapping) else [self.penalty]
         for weight in weights:
-            if not isinstance(weight, (int, float)) or not 0 <= weight < np.inf:
-                raise InvalidInputError(f"penalty={weight!r}: expected a number, zero or more")
+            check_number("penalty", weight, zero=True)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Train the free weight bits of ``problem``.
@@ -101,6 +111,7 @@ class PenaltyMethod:
             ``info``: ``num_variables`` (slack bits included), ``couplers``, ``penalty``, and
             ``beta0``, its unit.
         """
+        check_problem(problem)
         run, loop = self._descend(TrainingTarget(problem, self.encoding), problem)
         return run.result(problem, lower_bound=loop.bound, **loop.info(), penalty=self.penalty)
 

@@ -23,13 +23,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from formulations.errors import InvalidInputError, choose
+from formulations.errors import choose
+from formulations.neurons import ENCODINGS
 from formulations.prepared import ONE_HOT
 from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.descent import ROWS, Descent
 from solvers.effort import SPLITS, Effort
-from solvers.options import check_count, check_number, check_whole
+from solvers.options import (
+    check_common,
+    check_count,
+    check_flag,
+    check_has,
+    check_number,
+    check_problem,
+    check_whole,
+)
 from solvers.oracles import Annealer, Oracle
 from solvers.oracles.base import check_oracle
 from solvers.result import Callback, Result, Run, Status
@@ -155,13 +164,13 @@ class QCGD:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
+        check_common(self)
         for name in ("pool", "fresh"):
             check_whole(name, getattr(self, name))
-        if self.stop is not None and not callable(getattr(self.stop, "over", None)):
-            raise InvalidInputError(
-                f"stop={self.stop!r}: expected None or an object with over(course), such as "
-                "solvers.stopping.Standstill()"
-            )
+        for name in ("capped", "slack", "repair"):
+            check_flag(name, getattr(self, name))
+        if self.stop is not None:
+            check_has("stop", self.stop, "over", "solvers.stopping.Standstill(), or None")
         if self.stop is None:
             check_count("iterations", self.iterations, self.time_limit, self.call_limit)
         elif self.iterations is not None:
@@ -172,7 +181,8 @@ class QCGD:
         if self.beta0 is not None:
             check_number("beta0", self.beta0, zero=True)
         check_number("dual_step", self.dual_step, zero=True)
-        check_whole("seed", self.seed, least=0)
+        if self.encoding is not None:
+            choose("encoding", self.encoding, list(ENCODINGS))
         if self.oracle is not None:
             check_oracle(self.oracle)
 
@@ -187,6 +197,7 @@ class QCGD:
             multipliers of rows (i), (ii) and (iii), beta and the objective of each atom; ``info``
             has ``num_variables``, ``couplers`` and ``beta0``.
         """
+        check_problem(problem)
         run, descent = self._descend(TrainingTarget(problem, self.encoding), problem)
         return run.result(problem, lower_bound=descent.bound, **descent.info())
 

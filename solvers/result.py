@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import BudgetExhaustedError, InvalidInputError, OracleError
+from formulations.errors import BudgetExhaustedError, OracleError
 from solvers.checkpoint import Checkpoint, Resumable
+from solvers.options import SHARED
 from solvers.oracles.audit import Audited
 from solvers.oracles.base import QUBO, Oracle, Samples
 from solvers.oracles.budget import budgets
+from solvers.oracles.record import unrecorded
 from solvers.oracles.ledger import Ledger as Ledger
 
 if TYPE_CHECKING:
@@ -207,9 +209,8 @@ class Run:
     _loop: Resumable | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name, limit in (("time_limit", self.time_limit), ("call_limit", self.call_limit)):
-            if limit is not None and not limit > 0:
-                raise InvalidInputError(f"{name}={limit!r}: expected a positive number or None")
+        for name in ("time_limit", "call_limit", "callbacks"):
+            SHARED[name](name, getattr(self, name))
 
     def ask(
         self, qubo: QUBO, seed: np.random.SeedSequence, states: BitArray | None = None
@@ -357,10 +358,13 @@ class Run:
         Returns
         -------
         dict
-            What a result's ``info`` should say: why the run ended early, and why it could not be
-            saved, if so.
+            What a result's ``info`` should say: why the run ended early, and why it or an answer of
+            its oracle could not be saved, if so.
         """
         about = {} if self.reason is None else {"reason": self.reason}
+        failure = unrecorded(self.oracle)
+        if failure is not None:
+            about["record_failure"] = failure
         if self.checkpoint is None:
             return about
         if self.ended is None and self.status in (Status.FINISHED, Status.OPTIMAL):

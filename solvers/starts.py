@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.network import Weights
+from solvers.options import check_has
 from solvers.result import Result, Run
 
 if TYPE_CHECKING:
@@ -25,6 +26,19 @@ class Solver(Protocol):
 
 
 Start = Solver | Result | Weights
+
+
+def check_start(start: object) -> None:
+    """Refuse a start that is neither None, a solver, a result nor weights.
+
+    Examples
+    --------
+    >>> check_start("qcgd")
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: start='qcgd': expected an object with solve(...), ...
+    """
+    if start is not None and not isinstance(start, (Result, Weights)):
+        check_has("start", start, "solve", "WeightAnnealing(), or a Result, Weights or None")
 
 
 def start_bits(start: Start | None, problem: TrainingProblem, run: Run) -> BitArray | None:

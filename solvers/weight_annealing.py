@@ -20,7 +20,7 @@ from formulations.errors import InvalidInputError
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.kernels.incremental import anneal
 from solvers.kernels.landscape import Landscape
-from solvers.options import check_whole
+from solvers.options import check_common, check_count, check_number, check_problem, check_whole
 from solvers.result import Callback, Result, Run, Status
 
 if TYPE_CHECKING:
@@ -97,15 +97,12 @@ class WeightAnnealing:
 
     def __post_init__(self) -> None:
         check_whole("flips", self.flips)
-        check_whole("seed", self.seed, least=0)
-        if self.restarts is not None:
-            check_whole("restarts", self.restarts)
-        elif self.time_limit is None:
-            raise InvalidInputError("restarts=None never ends: give a time_limit or a number")
+        check_common(self)
+        check_count("restarts", self.restarts, self.time_limit)
         start, end = self.start_temperature, self.end_temperature
         for name, limit in (("start_temperature", start), ("end_temperature", end)):
-            if limit is not None and not 0 < limit < np.inf:
-                raise InvalidInputError(f"{name}={limit!r}: expected a positive number or None")
+            if limit is not None:
+                check_number(name, limit)
         if start is not None and end is not None and end > start:
             raise InvalidInputError(
                 f"end_temperature={end!r} is above start_temperature={start!r}: "
@@ -126,6 +123,7 @@ class WeightAnnealing:
             outputs in range could have (zero for the hinge loss).  ``history`` has a row per step;
             ``info`` the ``flips`` proposed, ``flips_per_second`` and both temperatures.
         """
+        check_problem(problem)
         run = Run(
             time_limit=self.time_limit,
             callbacks=tuple(self.callbacks),

@@ -19,12 +19,12 @@ import numpy.typing as npt
 from scipy.linalg import eigh, solve
 from scipy.special import expit, logit, softmax
 
-from formulations.errors import InvalidInputError, choose
+from formulations.errors import choose
 from solvers.checkpoint import EVERY, Folder
 from solvers.classical.level_fit import class_targets
 from solvers.classical.rounding import Rounding
 from solvers.classical.samples import checked_samples
-from solvers.options import check_whole
+from solvers.options import check_common, check_number, check_several, check_whole
 from solvers.result import Callback, Result
 
 if TYPE_CHECKING:
@@ -293,11 +293,11 @@ class ManifoldNetwork:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        for width in self.hidden:
+        check_common(self)
+        for width in check_several("hidden", self.hidden, "widths", empty=True):
             check_whole("hidden", width)
         check_whole("epochs", self.epochs)
-        if not 0 < self.gamma < np.inf:
-            raise InvalidInputError(f"gamma={self.gamma!r}: expected a positive number")
+        check_number("gamma", self.gamma)
         choose("squashing", self.squashing, list(SQUASHINGS))
         self._solver()  # refuses what it would refuse
 

@@ -27,7 +27,7 @@ from solvers.classical.real_network import RULES, RealNetwork, Rule
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.classical.steppers import Adam, Harmonic, Momentum, Stepper
 from solvers.classical.twin import Twin, best_twin
-from solvers.options import check_whole
+from solvers.options import check_common, check_flag, check_number, check_whole
 from solvers.result import Callback, Result, Run
 
 if TYPE_CHECKING:
@@ -120,13 +120,15 @@ class MonotoneVI:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
+        check_common(self)
         choose("rule", self.rule, RULES)
         choose("optimizer", self.optimizer, OPTIMIZERS)
         choose("rounding method", self.rounding, METHODS)
         for name in ("rate", "kappa"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < np.inf:
-                raise InvalidInputError(f"{name}={value!r}: expected a positive number or None")
+            if value is not None:
+                check_number(name, value)
+        check_flag("shuffled", self.shuffled)
         check_whole("epochs", self.epochs)
         if self.batch is not None:
             check_whole("batch", self.batch)

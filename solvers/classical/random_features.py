@@ -19,14 +19,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError
 from formulations.network import Weights
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.classical.level_fit import QUANTILES, nearest
 from solvers.classical.samples import checked_samples
 from solvers.kernels.blocks import heat_bath
 from solvers.kernels.landscape import Landscape
-from solvers.options import check_whole
+from solvers.options import (
+    check_common,
+    check_count,
+    check_flag,
+    check_number,
+    check_problem,
+    check_whole,
+)
 from solvers.result import Callback, Result, Run
 
 if TYPE_CHECKING:
@@ -121,15 +127,11 @@ class RandomFeatures:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        check_whole("seed", self.seed, least=0)
+        check_common(self)
         check_whole("units", self.units)
-        if self.draws is not None:
-            check_whole("draws", self.draws)
-        elif self.time_limit is None:
-            raise InvalidInputError("draws=None never ends: give a time_limit or a number")
-        if not 0 < self.ridge < np.inf:
-            raise InvalidInputError(f"ridge={self.ridge!r}: expected a positive number")
-        Run(time_limit=self.time_limit)  # refuses a limit that is none
+        check_flag("greedy", self.greedy)
+        check_count("draws", self.draws, self.time_limit)
+        check_number("ridge", self.ridge)
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> SignFeatures:
         """Random units and ridge regression for inputs (M, d) and classes 0 .. C-1.
@@ -158,6 +160,7 @@ class RandomFeatures:
             ``history`` has a row per draw: its ``loss`` and the ``best_loss`` so far;
             ``info["draws"]`` is their number.
         """
+        check_problem(problem)
         run = Run(
             time_limit=self.time_limit,
             callbacks=tuple(self.callbacks),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from formulations import TrainingProblem
-from solvers.options import check_count
+from solvers.options import check_common, check_count, check_problem
 from solvers.result import Callback, Result, Run
 
 BATCH = 100
@@ -48,11 +48,12 @@ class RandomSearch:
     callbacks: tuple[Callback, ...] = ()
 
     def __post_init__(self) -> None:
+        check_common(self)
         check_count("guesses", self.guesses, self.time_limit)
-        Run(time_limit=self.time_limit)  # refuses a limit that is none
 
     def solve(self, problem: TrainingProblem) -> Result:
         """The best of the guesses on ``problem``."""
+        check_problem(problem)
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
         with run.guarded():

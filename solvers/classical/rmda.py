@@ -25,7 +25,14 @@ from solvers.classical.proximal import REGULARIZERS, Levels, Regularizer, settle
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.classical.steppers import DualAveraging, ProximalGradient, Stepper
 from solvers.classical.twin import Twin, best_twin
-from solvers.options import check_whole
+from solvers.options import (
+    check_common,
+    check_has,
+    check_number,
+    check_several,
+    check_whole,
+    is_number,
+)
 from solvers.result import Callback, History, Result, Run
 
 if TYPE_CHECKING:
@@ -75,17 +82,21 @@ class _Regularized(ABC):
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
+        check_common(self)
         if isinstance(self.regularizer, str):
             choose("regulariser", self.regularizer, [*REGULARIZERS, "levels"])
-        if self.strength is not None and not 0 <= self.strength < np.inf:
-            raise InvalidInputError(f"strength={self.strength!r}: expected a number of at least 0")
-        if self.rate is not None and not 0 < self.rate < np.inf:
-            raise InvalidInputError(f"rate={self.rate!r}: expected a positive number or None")
+        elif self.regularizer is not None:
+            check_has("regularizer", self.regularizer, "prox", "'l1' or GroupLasso()")
+        if self.strength is not None:
+            check_number("strength", self.strength, zero=True)
+        if self.rate is not None:
+            check_number("rate", self.rate)
         check_whole("epochs", self.epochs)
         if self.batch is not None:
             check_whole("batch", self.batch)
-        shares = [0.0, *self.milestones, 1.0]
-        if sorted(set(shares)) != shares:
+        milestones = check_several("milestones", self.milestones, "shares", empty=True)
+        shares = [0.0, *milestones, 1.0]
+        if not all(map(is_number, shares)) or sorted(set(shares)) != shares:
             raise InvalidInputError(
                 f"milestones={self.milestones!r}: expected ascending shares of the epochs, "
                 "between 0 and 1"
@@ -273,8 +284,7 @@ class RMDA(_Regularized):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.inertia <= 1:
-            raise InvalidInputError(f"inertia={self.inertia!r}: expected a number in (0, 1]")
+        check_number("inertia", self.inertia, most=1.0)
 
     def _stepper(self, weights: Sequence[Array], penalty: Penalty, rate: float) -> DualAveraging:
         return DualAveraging(weights, rate, *penalty, self.inertia)
@@ -308,7 +318,8 @@ class ProxSGD(_Regularized):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.momentum < 1:
+        check_number("momentum", self.momentum, zero=True)
+        if self.momentum >= 1:
             raise InvalidInputError(f"momentum={self.momentum!r}: expected a number in [0, 1)")
 
     def _stepper(self, weights: Sequence[Array], penalty: Penalty, rate: float) -> ProximalGradient:

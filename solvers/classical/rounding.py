@@ -14,14 +14,21 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError, choose
+from formulations.errors import choose
 from formulations.network import Weights
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.classical.level_fit import LayerFit, read_by_layer, real_pre_activations
 from solvers.classical.straight_through import FALL, Latent
-from solvers.options import check_whole
+from solvers.options import (
+    check_common,
+    check_count,
+    check_has,
+    check_numbers,
+    check_problem,
+    check_whole,
+)
 from solvers.oracles.annealing import Annealer
-from solvers.oracles.base import Oracle
+from solvers.oracles.base import Oracle, check_oracle
 from solvers.result import Callback, Result, Run, Status
 
 if TYPE_CHECKING:
@@ -72,8 +79,7 @@ class RealTraining:
     def __post_init__(self) -> None:
         check_whole("epochs", self.epochs)
         check_whole("batch", self.batch)
-        if not self.rates or not all(0 < r < np.inf for r in self.rates):
-            raise InvalidInputError(f"rates={self.rates!r}: expected positive learning rates")
+        check_numbers("rates", self.rates, "positive learning rates")
 
     def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
         """The trained weights."""
@@ -162,17 +168,12 @@ class Rounding:
 
     def __post_init__(self) -> None:
         choose("rounding method", self.method, METHODS)
-        check_whole("seed", self.seed, least=0)
-        if self.draws is not None:
-            check_whole("draws", self.draws)
-        elif self.time_limit is None:
-            raise InvalidInputError("draws=None never ends: give a time_limit or a number")
-        if self.weights is not None and not isinstance(self.weights, RealWeights):
-            raise InvalidInputError(
-                f"weights={self.weights!r}: expected an object with real_weights(problem, rng), "
-                "such as RealTraining() or ExplicitSoftmax()"
-            )
-        Run(time_limit=self.time_limit)  # refuses a limit that is none
+        check_common(self)
+        check_count("draws", self.draws, self.time_limit)
+        if self.weights is not None:
+            check_has("weights", self.weights, "real_weights", "RealTraining() or RMDA()")
+        if self.oracle is not None:
+            check_oracle(self.oracle)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Round real weights to the free weight bits of ``problem``.
@@ -183,6 +184,7 @@ class Rounding:
             ``history`` has a row per draw: its ``loss`` and the ``best_loss`` so far;
             ``info["draws"]`` is their number.
         """
+        check_problem(problem)
         run = Run(
             time_limit=self.time_limit,
             callbacks=tuple(self.callbacks),

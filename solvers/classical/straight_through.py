@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError
 from formulations.network import Weights
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.classical.level_fit import nearest
-from solvers.options import check_whole
+from solvers.options import check_common, check_count, check_numbers, check_problem, check_whole
 from solvers.result import Callback, History, Result, Run
 
 if TYPE_CHECKING:
@@ -90,16 +89,11 @@ class StraightThrough:
     checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        if not list(self.rates) or not all(0 < r < np.inf for r in self.rates):
-            raise InvalidInputError(f"rates={self.rates!r}: expected positive learning rates")
+        check_common(self)
+        check_numbers("rates", self.rates, "positive learning rates")
         if self.batch is not None:
             check_whole("batch", self.batch)
-        check_whole("seed", self.seed, least=0)
-        if self.epochs is not None:
-            check_whole("epochs", self.epochs)
-        if self.epochs is None and self.time_limit is None:
-            raise InvalidInputError("epochs=None never ends: give a time_limit or a number")
-        Run(time_limit=self.time_limit)  # refuses a limit that is none
+        check_count("epochs", self.epochs, self.time_limit)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Train the free weight bits of ``problem``.
@@ -109,6 +103,7 @@ class StraightThrough:
         Result
             ``info["rate"]`` is the learning rate of the incumbent, ``history`` has a row per epoch.
         """
+        check_problem(problem)
         run = Run(
             time_limit=self.time_limit,
             callbacks=tuple(self.callbacks),

@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import inf
 from typing import Any, Self
 
 import numpy as np
 
-from formulations.errors import BudgetExhaustedError, InvalidInputError
-from solvers.options import check_whole
+from formulations.errors import BudgetExhaustedError
+from solvers.options import check_seconds, check_whole
 from solvers.oracles.base import QUBO, BitArray, Samples
 from solvers.oracles.ledger import Ledger
 from solvers.oracles.wrapper import Transparent, layers
@@ -72,10 +71,8 @@ class Budget(Transparent):
         if self.calls is not None:
             check_whole("calls", self.calls, 0)
         for name in ("seconds", "charged"):
-            limit = getattr(self, name)
-            number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
-            if limit is not None and not (number and 0 <= limit < inf):
-                raise InvalidInputError(f"{name}={limit!r}: expected seconds, or None for no limit")
+            if getattr(self, name) is not None:
+                check_seconds(name, getattr(self, name), zero=True)
 
     def __copy__(self) -> Self:
         return self

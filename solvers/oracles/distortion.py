@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from formulations.errors import InvalidInputError
-from solvers.options import check_whole
+from solvers.options import check_number, check_whole
 from solvers.oracles.answers import check_finite
 from solvers.oracles.base import QUBO, BitArray, FloatArray, Samples
 from solvers.oracles.wrapper import Wrapper, rescored
@@ -67,8 +66,7 @@ class Noise(Distorted):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.variance < np.inf:
-            raise InvalidInputError(f"variance={self.variance!r}: expected a number, zero or more")
+        check_number("variance", self.variance, zero=True)
 
     def distorted(
         self, h: FloatArray, J: FloatArray, largest: float, rng: np.random.Generator
@@ -133,8 +131,7 @@ class Clipping(Distorted):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.share <= 1:
-            raise InvalidInputError(f"share={self.share!r}: expected a number above 0, at most 1")
+        check_number("share", self.share, most=1.0)
 
     def distorted(
         self, h: FloatArray, J: FloatArray, largest: float, rng: np.random.Generator

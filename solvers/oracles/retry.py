@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from formulations.errors import InvalidInputError, OracleTimeoutError
-from solvers.options import check_whole
+from solvers.options import check_seconds, check_whole, shown
 from solvers.oracles.base import QUBO, BitArray, Samples
 from solvers.oracles.wrapper import Transparent, same_seed
 
@@ -77,7 +77,11 @@ class Retry(Transparent):
         super().__post_init__()
         check_whole("attempts", self.attempts)
         for name in ("pause", "longest"):
-            _check_seconds(name, getattr(self, name))
+            check_seconds(name, getattr(self, name))
+        if isinstance(self.sleep, type) or not callable(self.sleep):
+            raise InvalidInputError(
+                f"sleep={shown(self.sleep)}: expected a function of seconds, such as time.sleep"
+            )
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
         """The first answer that comes; the error of the last call if none does."""
@@ -137,7 +141,7 @@ class Timeout(Transparent):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_seconds("limit", self.limit)
+        check_seconds("limit", self.limit)
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
         """The oracle's answer, if it comes in time."""
@@ -159,9 +163,3 @@ class Timeout(Transparent):
                 f"the oracle has not answered within {self.limit:g} seconds: give it more, or "
                 "look at its queue"
             ) from None
-
-
-def _check_seconds(name: str, value: object) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 < value < np.inf:  # type: ignore[operator]
-        raise InvalidInputError(f"{name}={value!r}: expected a positive number of seconds")

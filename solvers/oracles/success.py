@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from formulations.errors import InvalidInputError
+from solvers.options import check_share
 from solvers.oracles.base import QUBO, BitArray, Samples
 from solvers.oracles.wrapper import Wrapper, rescored
 
@@ -37,10 +37,7 @@ class Success(Wrapper):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.probability <= 1:
-            raise InvalidInputError(
-                f"probability={self.probability!r}: expected a number from 0 to 1"
-            )
+        check_share("probability", self.probability)
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
         """The oracle's answer or random states; nothing is proven by either."""

@@ -185,7 +185,7 @@ def test_budgets_and_callbacks_stop_it_with_an_incumbent() -> None:
     [
         ({"policies": ("one-unt",)}, "Did you mean 'one-unit'"),
         ({"sizes": (25,)}, "at most 20"),
-        ({"sizes": ()}, "at least one policy and one size"),
+        ({"sizes": ()}, "sizes=\\(\\): expected a sequence"),
         ({"sizes": (0,)}, "sizes=0"),
         ({"rounds": 0}, "rounds=0"),
         ({"cycles": 1.5}, "cycles=1.5"),

@@ -184,7 +184,7 @@ def test_reals_are_refused_by_name() -> None:
         (lambda: QCGD(seed=-1), "seed=-1"),
         (lambda: QCGD(oracle=Annealer), "expected an object with sample"),
         (lambda: QCGD(oracle=dimod.ExactSolver()), "give solvers.oracles.from_dimod"),
-        (lambda: QCGD(stop=30), "stop=30: expected None or an object with over"),
+        (lambda: QCGD(stop=30), "stop=30: expected an object with over"),
         (lambda: QCGD(stop=Standstill(least=0)), "least=0"),
         (lambda: QCGD(stop=Standstill(factor=-1.0)), "factor=-1.0"),
         (lambda: QCGD(stop=None, iterations=None), "iterations=None never ends"),
