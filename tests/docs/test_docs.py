@@ -22,6 +22,7 @@ PAGES = sorted(
     for page in DOCS.rglob("*.md")
     if not {"_build", "copied"} & set(page.relative_to(DOCS).parts)
 )
+AROUND = [ROOT / x for x in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "changes/README.md")]
 CODE = [page for page in PAGES if "```python\n" in page.read_text()]
 
 
@@ -68,8 +69,10 @@ def test_the_figures_are_drawn(figure: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert "</svg>" in drawing.draw(figure)
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=name)
+@pytest.mark.parametrize("page", [*PAGES, *AROUND], ids=name)
 def test_links_lead_somewhere(page: Path) -> None:
+    if page.name == "CONTRIBUTING.md" and not (ROOT / "formulations" / "arrays.py").exists():
+        pytest.skip("the packages are not in their new folders yet")
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"[a-z]+:", target):
