@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from formulations.arguments import plain_array
 from formulations.errors import InvalidInputError
 from formulations.losses import Loss
 
@@ -16,7 +17,7 @@ IntArray = npt.NDArray[np.int64]
 
 def checked_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:
     """X as integers of shape (N, inputs)."""
-    values = np.asarray(X)
+    values = plain_array("X", X)
     if values.ndim != 2 or not len(values) or values.shape[1] != inputs:
         raise InvalidInputError(
             f"X of shape {values.shape}: expected (N, {inputs}) with N > 0, the network's inputs"
@@ -63,6 +64,8 @@ def checked_targets(
         index = (values[:, None] == np.arange(outputs)).astype(np.int64)
         return np.array([-1.0, 1.0]), index
     if loss.is_quadratic:
+        if np.abs(values).max() > 2**31:
+            raise InvalidInputError("y has values beyond 2^31: scale the targets first")
         targets, inverse = np.unique(values, return_inverse=True)
         return targets, inverse.reshape(-1, 1).astype(np.int64)
     if not np.isin(values, (-1, 1)).all():
@@ -77,7 +80,7 @@ def checked_free(
     free: Sequence[int | str] | npt.ArrayLike, num_bits: int, labels: Callable[[], list[str]]
 ) -> IntArray:
     """A free set as sorted bit numbers, from numbers or from labels of the weight bits."""
-    values = np.asarray(free).ravel()
+    values = plain_array("free", free).ravel()
     if not len(values):
         raise InvalidInputError("the free set is empty: free at least one weight bit")
     if values.dtype.kind == "U":

@@ -14,12 +14,16 @@ from math import lcm
 import numpy as np
 import numpy.typing as npt
 
+from formulations.arguments import real_number, shown, whole_array, whole_number
 from formulations.errors import InvalidInputError, choose
 
 IntArray = npt.NDArray[np.int64]
 
 MOST = 1_000_000
-"""Largest level of a codebook."""
+"""Largest level of a code."""
+
+MOST_BITS, MOST_WORDS = 16, 4096
+"""Most bits of a code whose bits are added up, and of a one-hot code: all words are listed."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,27 @@ class WeightCode:
     offset: int
     step: float = 1.0
     one_hot: bool = False
+
+    def __post_init__(self) -> None:
+        name = f"weight code {shown(self.name)}"
+        if not isinstance(self.name, str) or not isinstance(self.one_hot, bool):
+            raise InvalidInputError(
+                f"{name}, one_hot={shown(self.one_hot)}: expected a text, and true or false"
+            )
+        most = MOST_WORDS if self.one_hot else MOST_BITS
+        if not isinstance(self.coefficients, tuple) or not 1 <= len(self.coefficients) <= most:
+            raise InvalidInputError(
+                f"{name}: coefficients {shown(self.coefficients)}: expected a tuple of 1 to {most} "
+                "integers, one for each bit"
+            )
+        for number in (*self.coefficients, self.offset):
+            whole_number(f"{name}: a level's part", number, -2 * MOST, 2 * MOST)
+        real_number(f"{name}: step", self.step, above=0)
+        reach = max(abs(self.low), abs(self.high))
+        if reach > MOST:
+            raise InvalidInputError(
+                f"{name} reaches the level {reach:,}: expected levels up to {MOST:,}"
+            )
 
     @property
     def bits(self) -> int:
@@ -102,7 +127,7 @@ class WeightCode:
         InvalidInputError
             If a level does not belong to the code.
         """
-        levels = np.asarray(levels, dtype=np.int64)
+        levels = whole_array(f"weights in the code {self.name!r}", levels, "its integer levels")
         words = self.words
         values = self.decode(words)
         order = np.argsort(values, kind="stable")
@@ -138,10 +163,8 @@ def ternary() -> WeightCode:
 
 def uniform(bits: int = 2, step: float = 1.0) -> WeightCode:
     """``bits`` bits, levels 2 sum_b 2^b w_b - (2^bits - 1): the odd numbers up to 2^bits - 1."""
-    if not isinstance(bits, int) or not 1 <= bits <= 8:
-        raise InvalidInputError(f"uniform code with bits={bits!r}: expected an integer from 1 to 8")
-    if not step > 0:
-        raise InvalidInputError(f"uniform code with step={step!r}: expected a positive number")
+    bits = whole_number("uniform code: bits", bits, 1, 8)
+    step = real_number("uniform code: step", step, above=0)
     return WeightCode(
         f"uniform:{bits}", tuple(2 * 2**b for b in range(bits)), -(2**bits - 1), float(step)
     )
@@ -161,18 +184,22 @@ def codebook(values: Sequence[float]) -> WeightCode:
     >>> code.levels.tolist(), code.step
     ([-2, 1, 4], 0.5)
     """
-    fractions = [Fraction(float(v)).limit_denominator(1024) for v in values]
+    if isinstance(values, str) or not np.iterable(values):
+        raise InvalidInputError(f"codebook {shown(values)}: expected two or more distinct numbers")
+    values = [real_number("codebook: a value", value) for value in values]
+    fractions = [Fraction(v).limit_denominator(1024) for v in values]
     if len(fractions) < 2 or len(set(fractions)) != len(fractions):
-        raise InvalidInputError(f"codebook {list(values)!r}: expected two or more distinct values")
-    if any(abs(float(f) - float(v)) > 1e-9 for f, v in zip(fractions, values, strict=True)):
+        raise InvalidInputError(f"codebook {shown(values)}: expected two or more distinct values")
+    pairs = zip(fractions, values, strict=True)
+    if any(abs(float(f) - v) > 1e-9 or (f == 0) != (v == 0) for f, v in pairs):
         raise InvalidInputError(
-            f"codebook {list(values)!r}: expected multiples of one step; round the values first"
+            f"codebook {shown(values)}: expected multiples of one step; round the values first"
         )
     denominator = lcm(*(f.denominator for f in fractions))
     levels = tuple(int(f * denominator) for f in sorted(fractions))
     if max(map(abs, levels)) > MOST:
         raise InvalidInputError(
-            f"codebook {list(values)!r}: expected values up to {MOST:,} times their common step; "
+            f"codebook {shown(values)}: expected values up to {MOST:,} times their common step; "
             "round them first"
         )
     name = "codebook:" + ",".join(f"{float(f):g}" for f in sorted(fractions))
@@ -189,17 +216,23 @@ def code(spec: str | WeightCode) -> WeightCode:
     """
     if isinstance(spec, WeightCode):
         return spec
-    name, _, rest = str(spec).partition(":")
+    if not isinstance(spec, str):
+        raise InvalidInputError(
+            f"weight code {shown(spec)}: expected a name, such as 'bipolar', or a WeightCode"
+        )
+    name, colon, rest = spec.partition(":")
     choose("weight code", name, ["bipolar", "ternary", "uniform", "codebook"])
+    if colon and name in ("bipolar", "ternary"):
+        raise InvalidInputError(f"weight code {shown(spec)}: expected {name!r} alone")
     try:
         if name == "uniform":
-            return uniform(int(rest or 2))
+            return uniform(int(rest) if colon else 2)
         if name == "codebook":
             return codebook([float(v) for v in rest.split(",")])
     except (ValueError, OverflowError) as error:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(
-            f"weight code {spec!r}: expected uniform:BITS or codebook:VALUE,VALUE,..."
+            f"weight code {shown(spec)}: expected uniform:BITS or codebook:VALUE,VALUE,..."
         ) from error
     return bipolar() if name == "bipolar" else ternary()

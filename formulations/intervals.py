@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from formulations.arguments import refuse_if_inexact
 from formulations.network import Layer, Network
 from formulations.splines import Spline
 
@@ -185,6 +186,10 @@ def propagate(
     a_low, a_high = X_low, X_high
     for number, (layer, box) in enumerate(zip(network.layers, boxes, strict=True)):
         unit = network.units(tuple(placed))[-1]
+        largest = np.maximum(np.abs(a_low), np.abs(a_high)).max(axis=0, keepdims=True)
+        weights = np.maximum(np.abs(box.weight_low), np.abs(box.weight_high))
+        bias = np.maximum(np.abs(box.bias_low), np.abs(box.bias_high))
+        refuse_if_inexact(number + 1, largest.astype(float), weights, unit, bias)
         z_low, z_high = pre_activation_bounds(box, unit, a_low, a_high)
         bounds.append(LayerBounds(a_low, a_high, z_low, z_high))
         if layer.activation is None:

@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import ceil, floor, inf
+from math import ceil, floor
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from formulations.arguments import EXACT, real_number, shown
 from formulations.errors import InvalidInputError, choose
 from formulations.splines import Spline, fit
 
@@ -59,6 +60,15 @@ class Loss:
     function: Callable[[FloatArray], FloatArray]
     corner: float | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not callable(self.function):
+            raise InvalidInputError(
+                f"loss {shown(self.name)} of function {shown(self.function)}: expected a name and "
+                "a callable on the margin"
+            )
+        if self.corner is not None:
+            real_number("hinge loss: margin", self.corner, above=0)
+
     @property
     def is_quadratic(self) -> bool:
         """Whether the loss is (out - y)^2, which needs no pieces and takes any real target."""
@@ -90,7 +100,12 @@ class Loss:
             values = np.array([1.0, 0.0] if target > 0 else [0.0, 1.0])
             return Spline(np.array([0]), np.zeros(2), values)
         if self.corner is not None:
-            bend = self.corner / step
+            bend = self.corner / real_number("step of the outputs", step, above=0)
+            if bend > EXACT:
+                raise InvalidInputError(
+                    f"{self.name} loss: its corner is {bend:.3g} steps of the output, and integers "
+                    f"are exact up to {EXACT:.3g} only: take a smaller margin or a larger step"
+                )
             if target > 0:
                 first = ceil(bend - 1e-9)
                 return Spline(np.array([first]), np.array([-step, 0.0]), np.array([self.corner, 0]))
@@ -115,9 +130,7 @@ def hinge(corner: float = 1.0) -> Loss:
     >>> hinge(4).function(np.array([-1.0, 1.0, 5.0])).tolist()
     [5.0, 3.0, 0.0]
     """
-    if not 0 < corner < inf:
-        raise InvalidInputError(f"hinge loss of margin {corner!r}: expected a positive number")
-    corner = float(corner)
+    corner = real_number("hinge loss: margin", corner, above=0)
     return Loss(
         "hinge" if corner == 1 else f"hinge:{corner:g}", partial(_hinge, corner=corner), corner
     )
@@ -138,6 +151,10 @@ def loss(spec: str | Callable[[FloatArray], FloatArray] | Loss) -> Loss:
     """
     if isinstance(spec, Loss):
         return spec
+    if isinstance(spec, type):
+        raise InvalidInputError(
+            f"loss {spec.__name__} is a class: expected a name or a function of the margin"
+        )
     if callable(spec):
         return Loss(getattr(spec, "__name__", "callable"), spec)
     if isinstance(spec, str) and spec.startswith("hinge:"):

@@ -10,7 +10,7 @@ an activation of 1.  The last layer has no activation: its z times ``out_step`` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Literal
@@ -18,154 +18,18 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from formulations import splines
+from formulations.activations import Activation, activation
+from formulations.arguments import bit_array, refuse_if_inexact, shown, whole_array, whole_number
 from formulations.codes import WeightCode, code
-from formulations.errors import InvalidInputError, choose
+from formulations.errors import InvalidInputError
+from formulations.layer import WIDEST, Layer
 from formulations.splines import Placement, Spline
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BitArray = npt.NDArray[np.int8]
 
-WIDEST = 1_000_000
-"""Most units of a layer: everything is counted and built unit by unit."""
-
-
-@dataclass(frozen=True)
-class Activation:
-    """An activation function and the largest slope it has.
-
-    Parameters
-    ----------
-    name : str
-        Its name, or the callable's.
-    function : callable
-        Vectorised real function.
-    lipschitz : float
-        Largest slope; infinite for a step, NaN to have it estimated from the lattice.
-    pieces : int
-        Default number of pieces of its spline.
-    order : {0, 1}
-        Default order of its spline.
-    """
-
-    name: str
-    function: Callable[[FloatArray], FloatArray]
-    lipschitz: float
-    pieces: int = 4
-    order: Literal[0, 1] = 0
-
-
-def _sign(z: FloatArray) -> FloatArray:
-    return np.where(z >= 0, 1.0, -1.0)
-
-
-def _hard_tanh(z: FloatArray) -> FloatArray:
-    return np.clip(z, -1.0, 1.0)
-
-
-def _relu(z: FloatArray) -> FloatArray:
-    return np.maximum(z, 0.0)
-
-
-def _sigmoid(z: FloatArray) -> FloatArray:
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * z)))
-
-
-def activation(spec: str | Callable[[FloatArray], FloatArray] | Activation) -> Activation:
-    """The activation that ``spec`` names, or a Python callable as one.
-
-    Examples
-    --------
-    >>> activation("relu").lipschitz
-    1.0
-    """
-    if isinstance(spec, Activation):
-        return spec
-    if callable(spec):
-        return Activation(getattr(spec, "__name__", "callable"), spec, float("nan"))
-    known = {
-        "sign": Activation("sign", _sign, float("inf"), pieces=2),
-        "hard-tanh": Activation("hard-tanh", _hard_tanh, 1.0, pieces=3, order=1),
-        "relu": Activation("relu", _relu, 1.0, pieces=2, order=1),
-        "tanh": Activation("tanh", np.tanh, 1.0),
-        "sigmoid": Activation("sigmoid", _sigmoid, 0.25),
-    }
-    return known[choose("activation", spec, list(known))]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One dense layer.
-
-    Parameters
-    ----------
-    inputs, outputs : int
-        Widths n_{l-1} and n_l.
-    code : WeightCode
-        Code of the weights.
-    bias_code : WeightCode or None
-        Code of the thresholds; None for a layer without.
-    activation : Activation or None
-        None for the output layer.
-    pieces, order, placement : optional
-        Of the spline; None takes the activation's own defaults.
-    resolution : int, optional
-        Lattice values per unit of activation; None takes 4 (order 0) or the scale (order 1).
-    scale : int, optional
-        The activation reads z / scale; None takes max|z| / sqrt(inputs), a typical size of z.
-    """
-
-    inputs: int
-    outputs: int
-    code: WeightCode
-    bias_code: WeightCode | None
-    activation: Activation | None
-    pieces: int | None = None
-    order: Literal[0, 1] | None = None
-    placement: Placement = "minimax"
-    resolution: int | None = None
-    scale: int | None = None
-
-    @property
-    def bits_per_neuron(self) -> int:
-        """Binary variables of one neuron's weights and threshold."""
-        return self.inputs * self.code.bits + (self.bias_code.bits if self.bias_code else 0)
-
-    @property
-    def num_bits(self) -> int:
-        """Binary variables of the layer's weights and thresholds."""
-        return self.outputs * self.bits_per_neuron
-
-    @property
-    def stored_bits(self) -> int:
-        """Bits that the layer's weights and thresholds take once they are trained."""
-        threshold = self.bias_code.stored_bits if self.bias_code else 0
-        return self.outputs * (self.inputs * self.code.stored_bits + threshold)
-
-    def place(self, lo: int, hi: int) -> Spline:
-        """The layer's spline for pre-activations in [lo, hi]."""
-        act = self.activation
-        assert act is not None
-        if act.name == "sign":
-            return splines.sign()
-        scale = self.effective_scale(lo, hi)
-        order = act.order if self.order is None else self.order
-        resolution = self.resolution or (scale if order == 1 else 4)
-        spline = splines.fit(
-            lambda z: act.function(z / scale),
-            lo,
-            hi,
-            pieces=self.pieces or act.pieces,
-            order=order,
-            placement=self.placement,
-            step=1.0 / resolution,
-        )
-        return replace(spline, scale=scale)
-
-    def effective_scale(self, lo: int, hi: int) -> int:
-        """The scale of the activation's argument for pre-activations in [lo, hi]."""
-        return self.scale or max(1, round(max(abs(lo), abs(hi)) / self.inputs**0.5))
+__all__ = ["WIDEST", "Activation", "Layer", "Network", "Weights", "activation"]
 
 
 @dataclass(frozen=True)
@@ -201,6 +65,23 @@ class Network:
     layers: tuple[Layer, ...]
     _cache: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        layers = self.layers
+        if not isinstance(layers, tuple) or not layers or not _all(layers, Layer):
+            raise InvalidInputError(
+                f"layers {shown(layers)}: expected a tuple of one Layer or more; Network.dense "
+                "makes them from widths"
+            )
+        for number, (below, above) in enumerate(pairwise(layers), start=1):
+            if below.outputs != above.inputs or below.activation is None:
+                raise InvalidInputError(
+                    f"layer {number} has {below.outputs} outputs and "
+                    f"{'no' if below.activation is None else 'an'} activation, layer {number + 1} "
+                    f"has {above.inputs} inputs: expected as many, and an activation between"
+                )
+        if layers[-1].activation is not None:
+            raise InvalidInputError("the last layer has an activation: expected None, its output")
+
     @classmethod
     def dense(
         cls,
@@ -235,25 +116,30 @@ class Network:
         InvalidInputError
             For widths that are not positive integers, fewer than two of them, or unknown names.
         """
+        if isinstance(widths, str | Set | Mapping) or not np.iterable(widths):
+            raise InvalidInputError(
+                f"widths {shown(widths)}: expected a list of integers, inputs first and outputs "
+                "last, such as [16, 4, 1]"
+            )
         widths = list(widths)
         whole = all(isinstance(w, (int, np.integer)) and not isinstance(w, bool) for w in widths)
         if len(widths) < 2 or not whole or min(widths) < 1:
             raise InvalidInputError(
-                f"widths {widths!r}: expected two or more positive integers, "
+                f"widths {shown(widths)}: expected two or more positive integers, "
                 "inputs first and outputs last, such as [16, 4, 1]"
             )
         if max(widths) > WIDEST:
-            raise InvalidInputError(f"widths {widths!r}: expected at most {WIDEST:,} units a layer")
-        for name, value in (("pieces", pieces), ("resolution", resolution), ("scale", scale)):
-            if value is not None and (not isinstance(value, (int, np.integer)) or value < 1):
-                raise InvalidInputError(f"{name}={value!r}: expected a positive integer or None")
-        if order not in (None, 0, 1):
-            raise InvalidInputError(f"order={order!r}: expected 0, 1 or None")
-        choose("placement", placement, splines.PLACEMENTS)
+            raise InvalidInputError(
+                f"widths {shown(widths)}: expected at most {WIDEST:,} units a layer"
+            )
         act = _resolve_activation(activation)
         weight_code = code(weights)
         bias_code = (
             (weight_code if bias is True else None) if isinstance(bias, bool) else code(bias)
+        )
+        pieces, resolution, scale = (
+            None if value is None else whole_number(name, value)
+            for name, value in (("pieces", pieces), ("resolution", resolution), ("scale", scale))
         )
         hidden = Layer(
             1, 1, weight_code, bias_code, act, pieces, order, placement, resolution, scale
@@ -317,7 +203,9 @@ class Network:
 
     def decode_bits(self, bits: npt.ArrayLike, splines: tuple[Spline, ...]) -> Weights:
         """Weights of a bit vector, shape (num_weight_bits,), canonical order."""
-        bits = np.asarray(bits)
+        bits = bit_array("weight bits", bits, self.num_weight_bits)
+        if bits.ndim != 1:
+            raise InvalidInputError(f"weight bits of shape {bits.shape}: expected one network's")
         offsets = self.bit_offsets()
         matrices, biases = [], []
         for layer, start, stop in zip(self.layers, offsets[:-1], offsets[1:], strict=True):
@@ -337,21 +225,52 @@ class Network:
             If a shape or a level does not fit the network.
         """
         blocks = []
-        for number, layer in enumerate(self.layers, start=1):
-            matrix, bias = weights.matrices[number - 1], weights.biases[number - 1]
-            if np.shape(matrix) != (layer.outputs, layer.inputs) or (bias is None) != (
-                layer.bias_code is None
-            ):
-                raise InvalidInputError(
-                    f"weights of layer {number}: expected a matrix of shape "
-                    f"{(layer.outputs, layer.inputs)} with{'' if layer.bias_code else 'out'} "
-                    f"thresholds, got shape {np.shape(matrix)}"
-                )
+        self._check_parts(weights)
+        for number, layer in enumerate(self.layers):
+            matrix, bias = self._levels(number, layer, weights)
             words = [layer.code.encode(matrix).reshape(layer.outputs, -1)]
             if layer.bias_code and bias is not None:
                 words.append(layer.bias_code.encode(bias))
             blocks.append(np.concatenate(words, axis=1).ravel())
         return np.concatenate(blocks).astype(np.int8)
+
+    def _check_parts(self, weights: object) -> None:
+        """Refuse what is not weights of as many layers."""
+        depth = len(self.layers)
+        if not isinstance(weights, Weights):
+            raise InvalidInputError(
+                f"weights={shown(weights)}: expected Weights, from a result or from "
+                "TrainingProblem.decode"
+            )
+        parts = (weights.matrices, weights.biases, weights.splines)
+        if not all(isinstance(part, tuple | list) for part in parts):
+            raise InvalidInputError("weights with parts that are no tuples: expected one a layer")
+        counts = [len(part) for part in (weights.matrices, weights.biases, weights.splines)]
+        if counts != [depth, depth, depth - 1] or not _all(weights.splines, Spline):
+            raise InvalidInputError(
+                f"weights with {counts[0]} matrices, {counts[1]} thresholds and {counts[2]} "
+                f"splines: expected {depth}, {depth} and {depth - 1}, one for each layer"
+            )
+
+    def _levels(
+        self, number: int, layer: Layer, weights: Weights
+    ) -> tuple[IntArray, IntArray | None]:
+        """Weights and thresholds of a layer as integers, their shapes checked."""
+        given = weights.biases[number]
+        matrix = whole_array(f"weights of layer {number + 1}", weights.matrices[number])
+        bias = None if given is None else whole_array(f"thresholds of layer {number + 1}", given)
+        expected = (layer.outputs, layer.inputs)
+        if (
+            matrix.shape != expected
+            or (bias is not None and bias.shape != (layer.outputs,))
+            or (bias is None) != (layer.bias_code is None)
+        ):
+            raise InvalidInputError(
+                f"weights of layer {number + 1}: expected a matrix of shape {expected} with"
+                f"{'' if layer.bias_code else 'out'} thresholds, got shape {matrix.shape} and "
+                f"{'none' if bias is None else bias.shape}"
+            )
+        return matrix, bias
 
     # -- forward pass -----------------------------------------------------------------------------
 
@@ -366,11 +285,18 @@ class Network:
 
     def pre_activations(self, weights: Weights, X: npt.ArrayLike) -> list[IntArray]:
         """Integer pre-activations z_l of every layer, each of shape (N, n_l)."""
-        a = np.asarray(X, dtype=np.float64)
+        self._check_parts(weights)
+        a = whole_array("X", X).astype(np.float64)
+        if a.shape[-1:] != (self.widths[0],):
+            raise InvalidInputError(
+                f"X of shape {a.shape}: expected (N, {self.widths[0]}), one row per sample"
+            )
         units = self.units(weights.splines)
         result = []
-        for number, (matrix, bias) in enumerate(zip(weights.matrices, weights.biases, strict=True)):
-            z = a @ matrix.T.astype(np.float64)  # exact: integers below 2^53, and BLAS is fast
+        for number, layer in enumerate(self.layers):
+            matrix, bias = self._levels(number, layer, weights)
+            refuse_if_inexact(number + 1, a, matrix, units[number], bias)
+            z = a @ matrix.T.astype(np.float64)  # exact: integers, and BLAS is fast
             if bias is not None:
                 z = z + units[number] * bias
             result.append(z.astype(np.int64))
@@ -393,15 +319,21 @@ class Network:
         X : array of int, shape (N, inputs)
             Inputs on the integer lattice that the network was trained on.
         """
-        X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.widths[0]:
+        X = whole_array("X", X)
+        if X.ndim != 2:
             raise InvalidInputError(
                 f"X of shape {X.shape}: expected (N, {self.widths[0]}), one row per sample"
             )
+        self.encode_bits(weights)  # raises where they do not fit
         out = self.forward(weights, X)
         if self.num_outputs == 1:
             return np.where(out[:, 0] >= 0, 1, -1)
         return np.asarray(np.argmax(out, axis=1))
+
+
+def _all(values: object, kind: type) -> bool:
+    """Whether something is a tuple of one kind of objects."""
+    return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)
 
 
 _resolve_activation = activation

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from formulations.arguments import bit_array, plain_array, shown, whole_array, whole_number
 from formulations.checks import checked_free, checked_inputs, checked_targets
 from formulations.errors import InvalidInputError, choose
 from formulations.intervals import Anchor, LayerBounds, propagate, propagate_around
@@ -22,7 +23,7 @@ from formulations.network import Network, Weights
 from formulations.neurons import ENCODINGS
 from formulations.qcbo import QCBO
 from formulations.sizes import ModelSize, model_size, refuse_if_too_large
-from formulations.splines import Spline
+from formulations.splines import Spline, check_order, refuse_if_too_long
 from formulations.training_model import Layout, ModelBuilder, TrainingModel, layout
 from formulations.weight_bits import FreeLayer, bit_table, free_layers, one_hot_words
 
@@ -77,10 +78,16 @@ class TrainingProblem:
         loss_pieces: int = 4,
         loss_order: Literal[0, 1] = 1,
     ) -> None:
+        if not isinstance(network, Network):
+            raise InvalidInputError(
+                f"network={shown(network)}: expected a Network, such as Network.dense([16, 4, 1])"
+            )
+        whole_number("loss_pieces", loss_pieces)
+        check_order("loss_order", loss_order)
         self.network = network
         self.loss_kind = resolve_loss(loss)
         self.X = checked_inputs(X, network.widths[0])
-        self.y = np.asarray(y)
+        self.y = plain_array("y", y)
         self.targets, self.target_index = checked_targets(
             self.y, len(self.X), network.num_outputs, self.loss_kind
         )
@@ -177,11 +184,7 @@ class TrainingProblem:
 
     def full_bits(self, bits: npt.ArrayLike) -> BitArray:
         """All weight bits from the free ones, shape (..., num_free_bits) -> (..., n_w)."""
-        bits = np.asarray(bits, dtype=np.int8)
-        if bits.shape[-1:] != (self.num_free_bits,):
-            raise InvalidInputError(
-                f"weight bits of shape {bits.shape}: expected (..., {self.num_free_bits})"
-            )
+        bits = bit_array("weight bits", bits, self.num_free_bits)
         full = np.broadcast_to(self.incumbent_bits, (*bits.shape[:-1], len(self.incumbent_bits)))
         full = full.copy()
         full[..., self.free] = bits
@@ -189,16 +192,26 @@ class TrainingProblem:
 
     def weights_from_bits(self, bits: npt.ArrayLike) -> Weights:
         """Weights of the free bits (the others as in the incumbent)."""
-        repaired = self.repair_bits(np.asarray(bits, dtype=np.int8)[None])[0]
+        repaired = self.repair_bits(self._one(bits)[None])[0]
         return self.network.decode_bits(self.full_bits(repaired), self.splines)
 
     def bits_from_weights(self, weights: Weights) -> BitArray:
         """Free bits of weights; a level with several words gets the first."""
         return self.network.encode_bits(weights)[self.free]
 
+    def _one(self, bits: npt.ArrayLike) -> BitArray:
+        """The free bits of one network, shape (num_free_bits,)."""
+        found = bit_array("weight bits", bits, self.num_free_bits)
+        if found.ndim != 1:
+            raise InvalidInputError(
+                f"weight bits of shape {found.shape}: expected ({self.num_free_bits},), one "
+                "network's"
+            )
+        return found
+
     def repair_bits(self, bits: npt.ArrayLike) -> BitArray:
         """The same bits with every codebook word made one-hot (its first set bit is kept)."""
-        bits = np.array(bits, dtype=np.int8)
+        bits = bit_array("weight bits", bits, self.num_free_bits).copy()
         for words in self.free_words():
             first = np.argmax(bits[..., words], axis=-1)
             bits[..., words] = np.arange(words.shape[1]) == first[..., None]
@@ -228,6 +241,7 @@ class TrainingProblem:
 
     def loss_table(self) -> tuple[int, FloatArray]:
         """Least output and the loss of every target at every output: (z_low, table (K, R))."""
+        refuse_if_too_long(self.output_low, self.output_high, len(self.targets))
         z = np.arange(self.output_low, self.output_high + 1)
         if self.loss_kind.is_quadratic:
             return self.output_low, (self.out_step * z - self.targets[:, None]) ** 2
@@ -235,6 +249,12 @@ class TrainingProblem:
 
     def pre_activations(self, bits: npt.ArrayLike) -> list[IntArray]:
         """z_l of every layer for many candidates, bits (R, num_free_bits) -> arrays (R, N, n_l)."""
+        bits = bit_array("weight bits", bits, self.num_free_bits)
+        if bits.ndim != 2:
+            raise InvalidInputError(
+                f"weight bits of shape {bits.shape}: expected (R, {self.num_free_bits}), one row a "
+                "candidate"
+            )
         return self._pre_activations(self.full_bits(bits))
 
     def _pre_activations(self, full: BitArray) -> list[IntArray]:
@@ -258,7 +278,12 @@ class TrainingProblem:
 
     def losses(self, bits: npt.ArrayLike) -> FloatArray:
         """Real loss of many candidates, bits (R, num_free_bits) -> (R,)."""
-        bits = self.repair_bits(np.atleast_2d(np.asarray(bits, dtype=np.int8)))
+        bits = self.repair_bits(np.atleast_2d(bit_array("weight bits", bits, self.num_free_bits)))
+        if bits.ndim != 2:
+            raise InvalidInputError(
+                f"weight bits of shape {bits.shape}: expected (R, {self.num_free_bits}), one row a "
+                "candidate"
+            )
         distinct, inverse = np.unique(bits, axis=0, return_inverse=True)
         size = max(1, CHUNK // (self.num_samples * max(self.network.widths)))
         losses = np.empty(len(distinct))
@@ -335,7 +360,7 @@ class TrainingProblem:
 
     def complete_bits(self, bits: npt.ArrayLike, encoding: str | None = None) -> BitArray:
         """All variables of the model that the free bits force, shape (n,)."""
-        bits = np.asarray(bits, dtype=np.int8)
+        bits = self._one(bits)
         z = [layer[0] for layer in self.pre_activations(bits[None])]
         return self.training_model(encoding).complete(bits, z)
 
@@ -347,6 +372,10 @@ class TrainingProblem:
 
     def decode(self, sample: Mapping[str, int]) -> Weights:
         """Weights of a sample (label -> 0/1); only the labels that start with ``w[`` are read."""
+        if not isinstance(sample, Mapping):
+            raise InvalidInputError(
+                f"sample={shown(sample)}: expected a mapping from labels to 0 and 1"
+            )
         labels = [self.bit_labels[b] for b in self.free]
         missing = [s for s in labels if s not in sample]
         if missing:
@@ -354,13 +383,16 @@ class TrainingProblem:
                 f"the sample has no value for the weight bit {missing[0]!r} "
                 f"({len(missing)} missing): decode samples of this problem's own model"
             )
-        return self.weights_from_bits([int(sample[s]) for s in labels])
+        return self.weights_from_bits([sample[s] for s in labels])
 
     # -- smaller problems -------------------------------------------------------------------------
 
     def subset(self, samples: npt.ArrayLike) -> TrainingProblem:
         """The same problem on some of the samples (positions), activations and losses unchanged."""
-        samples = np.asarray(samples, dtype=np.int64)
+        given = plain_array("samples", samples)
+        if given.dtype.kind == "b":
+            raise InvalidInputError("samples: expected positions; give np.flatnonzero of a mask")
+        samples = whole_array("samples", given, "sample positions")
         if samples.ndim != 1 or not len(samples):
             raise InvalidInputError("samples: expected a non-empty list of sample positions")
         if samples.min() < 0 or samples.max() >= self.num_samples:
@@ -377,8 +409,7 @@ class TrainingProblem:
 
     def blocks(self, size: int) -> list[TrainingProblem]:
         """Consecutive groups of at most ``size`` samples; their losses add up to this one's."""
-        if not isinstance(size, (int, np.integer)) or size < 1:
-            raise InvalidInputError(f"block size {size!r}: expected a positive integer")
+        size = whole_number("block size", size)
         n = self.num_samples
         return [self.subset(np.arange(s, min(s + size, n))) for s in range(0, n, size)]
 
@@ -408,7 +439,7 @@ class TrainingProblem:
         if isinstance(incumbent, Weights):
             bits = self.network.encode_bits(incumbent)
         else:
-            bits = np.asarray(incumbent, dtype=np.int8)
+            bits = bit_array("incumbent", incumbent, self.network.num_weight_bits)
         if bits.shape != (self.network.num_weight_bits,):
             raise InvalidInputError(
                 f"incumbent of shape {bits.shape}: expected weights of this network or "

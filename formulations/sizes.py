@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from formulations.arguments import real_number, whole_number
 from formulations.bounded import available_memory
-from formulations.errors import InvalidInputError, ModelSizeError
+from formulations.errors import ModelSizeError
 from formulations.network import Network
 from formulations.neurons import encoding_for
 from formulations.neurons.base import Counts, Sketch, linear_word_counts
@@ -168,10 +170,8 @@ def network_size(
     """
     from formulations.problem import TrainingProblem
 
-    if samples < 1 or input_range < 1:
-        raise InvalidInputError(
-            f"samples={samples!r}, input_range={input_range!r}: expected positive integers"
-        )
+    samples = whole_number("samples", samples)
+    input_range = whole_number("input_range", input_range)
     one = TrainingProblem(
         network,
         np.full((1, network.widths[0]), input_range),
@@ -189,6 +189,8 @@ def refuse_if_too_large(size: ModelSize, memory_limit: float | None = None) -> N
     ModelSizeError
         With the counts, the memory needed and the memory there is.
     """
+    if memory_limit is not None and memory_limit != inf:
+        memory_limit = real_number("memory_limit", memory_limit)
     limit = available_memory() if memory_limit is None else memory_limit
     if limit is not None and size.bytes > limit:
         raise ModelSizeError(

@@ -15,12 +15,23 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PPoly
 
-from formulations.errors import InvalidInputError, choose
+from formulations.arguments import (
+    EXACT,
+    plain_array,
+    real_number,
+    shown,
+    whole_array,
+    whole_number,
+)
+from formulations.bounded import available_memory
+from formulations.errors import InvalidInputError, ModelSizeError, choose
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Function = Callable[[FloatArray], FloatArray]
 Placement = Literal["uniform", "power-of-two", "minimax"]
+MOST_SLOPES = 129
+"""Most slopes that are tried for a piece."""
 PLACEMENTS = ["uniform", "power-of-two", "minimax"]
 
 
@@ -56,6 +67,26 @@ class Spline:
     step: float = 1.0
     error: float = 0.0
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        starts = whole_array("breakpoints of a spline", self.breakpoints)
+        shapes = [np.shape(part) for part in (starts, self.slopes, self.intercepts)]
+        if starts.ndim != 1 or shapes[1:] != [(len(starts) + 1,)] * 2:
+            raise InvalidInputError(
+                f"a spline of breakpoints, slopes and intercepts of shapes {shapes}: expected "
+                "(P - 1,), (P,) and (P,)"
+            )
+        if not (np.diff(starts) > 0).all():
+            raise InvalidInputError(
+                f"breakpoints {shown(starts.tolist())} of a spline: expected them in ascending "
+                "order, each once"
+            )
+        for name in ("slopes", "intercepts"):
+            part = plain_array(name, getattr(self, name))
+            if part.dtype.kind not in "iuf" or not np.isfinite(part).all():
+                raise InvalidInputError(f"{name} of a spline: expected finite numbers")
+        real_number("step of a spline", self.step, above=0)
+        real_number("scale of a spline", self.scale, above=0)
 
     @property
     def num_pieces(self) -> int:
@@ -155,21 +186,23 @@ def fit(
     >>> spline(np.array([-4, 0, 4])).tolist()
     [-1.0, 0.0, 1.0]
     """
-    if pieces < 1:
-        raise InvalidInputError(f"pieces={pieces!r}: expected a positive integer")
-    if order not in (0, 1):
-        raise InvalidInputError(f"order={order!r}: expected 0 or 1")
+    whole_number("pieces", pieces)
+    check_order("order", order)
     choose("placement", placement, PLACEMENTS)
+    unit = 1.0 if step is None else real_number("step", step, above=0)
+    refuse_if_too_long(lo, hi)
     z = np.arange(lo, hi + 1)
-    target = np.asarray(function(z.astype(float)), dtype=float)
-    if target.shape != z.shape or not np.isfinite(target).all():
+    target = _values(function, z)
+    with np.errstate(over="ignore"):
+        scaled = target / unit
+    largest = float(np.abs(scaled).max())
+    if not largest <= EXACT:
         raise InvalidInputError(
-            f"the function to be splined must map an array of shape {z.shape} to finite values "
-            f"of the same shape on [{lo}, {hi}]"
+            f"the function to be splined has values up to {largest:.3g} steps of {unit:.3g}: "
+            f"expected up to {EXACT:.3g}, which are exact; take a smaller resolution or function"
         )
-    unit = step or 1.0
-    scaled = target / unit
     slopes = _candidate_slopes(scaled, order, integer=step is not None)
+    refuse_if_too_long(lo, hi, len(slopes))
     if placement == "minimax":
         starts = _minimax_starts(z, scaled, slopes, pieces)
     elif placement == "uniform":
@@ -184,13 +217,71 @@ def fit(
     return Spline(spline.breakpoints, s, t, unit, float(np.abs(spline(z) - target).max()))
 
 
+def check_order(name: str, order: object) -> None:
+    """Refuse an order of a spline that is neither 0 nor 1; True is none of them.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the argument.
+    """
+    whole_number(name, order, 0, 1)
+
+
+def refuse_if_too_long(lo: int, hi: int, columns: int = 1) -> None:
+    """Refuse to list the integers of [lo, hi] where that would take most of the memory.
+
+    Raises
+    ------
+    ModelSizeError
+        With the numbers.
+
+    Examples
+    --------
+    >>> refuse_if_too_long(-(10**18), 10**18)
+    Traceback (most recent call last):
+    formulations.errors.ModelSizeError: a pre-activation can be any of 2.0e+18 integers, ...
+    """
+    needed, free = 64 * columns * (hi - lo + 1), available_memory()
+    if free is not None and needed > free / 2:
+        raise ModelSizeError(
+            f"a pre-activation can be any of {hi - lo + 1:.1e} integers, and the spline of an "
+            f"activation or a loss looks at each: about {needed / 2**30:,.0f} GiB, and "
+            f"{free / 2**30:,.0f} GiB are free; take fewer levels of inputs or weights, or the "
+            "sign activation and the hinge loss, which need no such list"
+        )
+
+
+def _values(function: Function, z: IntArray) -> FloatArray:
+    """The function at every integer, refused where it is not what a spline needs."""
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        values = np.asarray(function(z.astype(float)))
+    except Exception as error:  # a user's own function may raise anything
+        raise InvalidInputError(
+            f"the function to be splined, {name!r}, fails on an array of shape {z.shape} "
+            f"({type(error).__name__}: {error}): expected one that takes and gives an array"
+        ) from error
+    real = values.dtype.kind in "biuf"
+    if not real or values.shape != z.shape or not np.isfinite(values).all():
+        raise InvalidInputError(
+            f"the function to be splined must map an array of shape {z.shape} to finite values "
+            f"of the same shape on [{z[0]}, {z[-1]}]"
+        )
+    return values.astype(float)
+
+
 def _candidate_slopes(scaled: FloatArray, order: int, integer: bool) -> FloatArray:
     """Slopes worth trying: 0, and the function's own differences (their integers on a lattice)."""
     if order == 0 or len(scaled) < 2:
         return np.zeros(1)
     differences = np.diff(scaled)
     if integer:
-        return np.arange(np.floor(differences.min()), np.ceil(differences.max()) + 1)[:129]
+        low, high = np.floor(differences.min()), np.ceil(differences.max())
+        if high - low < MOST_SLOPES:
+            return np.arange(low, high + 1)
+        shares = np.quantile(differences, np.linspace(0, 1, MOST_SLOPES - 3))
+        return np.unique(np.concatenate([[low, 0.0, high], np.rint(shares)]))
     return np.unique(np.concatenate([[0.0], np.quantile(differences, np.linspace(0, 1, 65))]))
 
 
