@@ -135,6 +135,20 @@ def check_regular(path: Path) -> None:
         )
 
 
+def check_no_link(path: Path) -> None:
+    """Refuse a link where a folder of runs keeps a file of its own: it may lead out of the folder.
+
+    Raises
+    ------
+    FileAccessError
+    """
+    if os.path.islink(path):
+        raise FileAccessError(
+            f"cannot use {os.fspath(path)!r}: it is a link to {os.readlink(path)!r}, and a "
+            "folder of runs keeps its files itself; remove the link, or choose another folder"
+        )
+
+
 def check_distinct(paths: Mapping[Path, object] | list[Path]) -> None:
     """Refuse two paths that are the same file, however they are written.
 

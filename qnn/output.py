@@ -6,7 +6,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from formulations.errors import FileAccessError
-from formulations.files import atomic_write
+from formulations.errors import FileAccessError, InvalidInputError
+from formulations.writing import atomic_write, check_distinct, check_regular, file_identity
 
 FORMAT = 1
 """Version of the results files' layout."""
@@ -91,21 +91,19 @@ def check_writable(path: str | PathLike[str]) -> Path:
     FileAccessError
         Naming the place, why, and what to do.
     """
+    check_regular(path)
     place = Path(path)
     if not place.parent.is_dir():
         raise FileAccessError(
             f"cannot write {str(place)!r}: {str(place.parent)!r} is not a folder; make it first or "
             "choose another place"
         )
-    if place.is_dir():
-        raise FileAccessError(
-            f"cannot write {str(place)!r}: it is a folder; give the name of a file in it"
-        )
-    if place.exists() and not place.is_file():
-        raise FileAccessError(
-            f"cannot write {str(place)!r}: it is no ordinary file; give the name of one, or - for "
-            "standard output"
-        )
+    for descriptor, name in ((1, "standard output"), (2, "standard error")):
+        if _is_open_as(place, descriptor):  # replacing it would lose what else is written there
+            raise FileAccessError(
+                f"cannot write {str(place)!r}: it is where {name} goes; give the name of another "
+                "file, or - for standard output"
+            )
     if not os.access(place.parent, os.W_OK) or (place.exists() and not os.access(place, os.W_OK)):
         raise FileAccessError(
             f"cannot write {str(place)!r}: no permission; change it or choose another place"
@@ -113,7 +111,55 @@ def check_writable(path: str | PathLike[str]) -> Path:
     return place
 
 
+def _is_open_as(place: Path, descriptor: int) -> bool:
+    try:
+        return place.is_file() and os.path.samestat(place.stat(), os.fstat(descriptor))
+    except OSError:  # closed
+        return False
+
+
+def check_outputs(
+    outputs: Iterable[str | PathLike[str]],
+    inputs: Iterable[str | PathLike[str]] = (),
+    own: Iterable[str | PathLike[str]] = (),
+) -> None:
+    """Refuse outputs that could not be written, or would take one another's or an input's place.
+
+    Parameters
+    ----------
+    outputs, inputs : iterable of path-like
+        Files.  What does not exist can be no input, and is passed over.
+    own : iterable of path-like
+        Files that a folder of runs keeps for itself.
+
+    Raises
+    ------
+    FileAccessError
+        See :func:`check_writable`.
+    InvalidInputError
+        Naming the two that are one file.
+
+    Examples
+    --------
+    >>> check_outputs(["a.json", "./a.json"])
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: './a.json' and 'a.json' are one file: ...
+    """
+    outputs = list(outputs)
+    check_distinct(outputs)
+    for path in outputs:
+        check_writable(path)
+    read = {file_identity(path): path for path in inputs if os.path.exists(path)}
+    kept = {file_identity(path): path for path in own}
+    for path in outputs:
+        for there, why in ((read, "it is read"), (kept, "the run's folder keeps its own there")):
+            if file_identity(path) in there:
+                raise InvalidInputError(
+                    f"cannot write {os.fspath(path)!r}: {why}; give the name of another file"
+                )
+
+
 def write_text(path: str | PathLike[str], text: str) -> None:
     """Write ``text`` to ``path`` whole, or leave what was there."""
     with atomic_write(check_writable(path)) as file:
-        file.write(text.encode())
+        file.write(text.encode("utf-8", "backslashreplace"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import chdir, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,9 +16,24 @@ import click
 
 from formulations.archive import access_error
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
+from formulations.schema import (
+    Misfit,
+    fields,
+    flag,
+    items,
+    may,
+    nothing_or,
+    number,
+    read_json,
+    text,
+    whole,
+)
+from formulations.writing import check_no_link
 from qnn.output import FORMAT, plain, to_json, write_text
-from qnn.training import DataOptions, ModelOptions, SolverOptions
+from qnn.training import DataOptions, ModelOptions, SolverOptions, make_solver, with_checkpoint
+from qnn.visible import visible
 from solvers import checkpoint
+from solvers.folder_lock import FolderLock
 
 FILE = "run.json"
 KIND = "run"
@@ -25,8 +41,76 @@ KIND = "run"
 LIMITS = ("time_limit", "budget_calls", "budget_seconds", "budget_charged")
 """What a run that goes on may be given more of."""
 
-MAY_DIFFER = {*LIMITS, "record", "replay", "json_file", "save_file", "checkpoint_every", "folder"}
+RECORDS = ("record", "replay")
+
+MAY_DIFFER = {*LIMITS, *RECORDS, "json_file", "save_file", "checkpoint_every", "folder"}
 """What may be asked for otherwise when a run goes on: none of it changes where the run goes."""
+
+WRITTEN = {"json_file": "--json", "save_file": "--save", "record": "--record"}
+"""What a run writes outside its folder, and the option that names it."""
+
+_positive = nothing_or(number(above=0))
+_count = whole(0)
+
+
+def _yes_or_text(value: Any, where: str) -> None:
+    (flag if isinstance(value, bool) else text)(value, where)
+
+
+def _number_or_text(value: Any, where: str) -> None:
+    (text if isinstance(value, str) else nothing_or(_count))(value, where)
+
+
+CONTENT = fields(
+    {
+        "format": whole(1),
+        "kind": text,
+        "solver": text,
+        "data": fields(
+            {
+                "spec": text,
+                "samples": may(_number_or_text),
+                "inputs": may(nothing_or(_count)),
+                "levels": may(_number_or_text),
+                "target": may(nothing_or(text)),
+                "data_dir": may(nothing_or(text)),
+            }
+        ),
+        "model": fields(
+            {
+                "hidden": items(_count),
+                "activation": may(text),
+                "weights": may(text),
+                "bias": may(_yes_or_text),
+                "loss": may(text),
+                "encoding": may(nothing_or(text)),
+            }
+        ),
+        "options": fields(
+            {
+                "iterations": may(nothing_or(_count)),
+                **{name: may(_count) for name in ("reads", "sweeps", "threads")},
+                **{name: may(_count) for name in ("flips", "restarts")},
+                "oracle": may(nothing_or(text)),
+                "oracle_option": may(items(text)),
+                "penalty": may(number()),
+                "time_limit": may(_positive),
+                "budget_calls": may(nothing_or(_count)),
+                "budget_seconds": may(_positive),
+                "budget_charged": may(_positive),
+                "oracle_timeout": may(_positive),
+                "record": may(nothing_or(text)),
+                "replay": may(nothing_or(text)),
+            }
+        ),
+        "seed": may(_count),
+        "json_file": may(nothing_or(text)),
+        "save_file": may(nothing_or(text)),
+        "checkpoint_every": may(number(0)),
+        "folder": may(text),
+    }
+)
+"""What ``run.json`` has to look like."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +143,23 @@ class Asked:
     folder: str = "."
 
     def instead(self, **given: Any) -> Self:
-        """The same with what is not None in ``given``; time limit and budgets are the options'."""
+        """The same with what is not None in ``given``; limits and records are the options'."""
         given = {name: value for name, value in given.items() if value is not None}
-        limits = {name: given.pop(name) for name in LIMITS if name in given}
-        return replace(self, options=replace(self.options, **limits), **given)
+        own = {name: given.pop(name) for name in (*LIMITS, *RECORDS) if name in given}
+        return replace(self, options=replace(self.options, **own), **given)
+
+    def outside(self, folder: str) -> dict[str, str]:
+        """What is written to places outside a folder: those places, absolute, by option."""
+        inside = os.path.realpath(folder)
+        found = {}
+        for name, option in WRITTEN.items():
+            place = getattr(self.options if name in RECORDS else self, name)
+            if place in (None, "-"):
+                continue
+            place = os.path.normpath(os.path.join(self.folder, place))
+            if os.path.commonpath([inside, os.path.realpath(place)]) != inside:
+                found[option] = place
+        return found
 
     @contextmanager
     def in_folder(self) -> Iterator[None]:
@@ -72,6 +169,61 @@ class Asked:
                 yield
         else:
             yield
+
+
+def check_trusted(asked: Asked, folder: str, given: Collection[str]) -> None:
+    """Refuse to write where only the file in the folder says so: it may be somebody else's.
+
+    Parameters
+    ----------
+    asked : Asked
+        As it was read, before anything is given anew.
+    folder : str
+        That of the run, inside which its file may name any place.
+    given : collection of str
+        Options that whoever resumes has named: ``--save``, ``--json``, ``--record``.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the places, and how to allow them.
+    """
+    found = {
+        option: place for option, place in asked.outside(folder).items() if option not in given
+    }
+    if found:
+        places = " and ".join(map(repr, found.values()))
+        again = " ".join(f"{option} {shlex.quote(place)}" for option, place in found.items())
+        raise InvalidInputError(
+            f"the run in {folder!r} would write to {places}, outside its folder, because its "
+            f"{FILE} says so: allow that by {again}, or name another place"
+        )
+
+
+def command(asked: Asked, folder: str) -> str:
+    """How to go on with a run, as a line for a shell."""
+    places = [word for option, place in asked.outside(folder).items() for word in (option, place)]
+    return shlex.join(["qnn", "resume", folder, *places])
+
+
+@contextmanager
+def kept(asked: Asked, folder: str | None) -> Iterator[None]:
+    """Work with a folder, if there is one, in which the run is kept and nobody else works.
+
+    Nothing in the folder changes before it is this run's alone.
+
+    Raises
+    ------
+    InvalidInputError, FileAccessError, FileFormatError
+        As :func:`write`; if the solver keeps no checkpoints; if the folder is in use.
+    """
+    if folder is None:
+        yield
+        return
+    with_checkpoint(make_solver(asked.solver, asked.options), asked.solver, folder)
+    with FolderLock(folder, "the checkpoint"):
+        write(asked, folder)
+        yield
 
 
 def write(asked: Asked, folder: str) -> None:
@@ -104,6 +256,7 @@ def write(asked: Asked, folder: str) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise access_error("keep a run in", folder, error) from error
+    check_no_link(Path(folder) / FILE)
     write_text(Path(folder) / FILE, to_json({"format": FORMAT, "kind": KIND, **plain(asked)}))
 
 
@@ -118,35 +271,34 @@ def read(folder: str) -> Asked:
         If it is damaged, or written by a newer release.
     """
     path = Path(folder) / FILE
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         raise FileAccessError(
             f"{folder!r} holds no run: there is no {FILE}; name a folder that qnn train "
             "--checkpoint has written"
-        ) from None
-    except OSError as error:
-        raise access_error("read", path, error) from error
-    try:
-        content = json.loads(text)
-        kind, version = content.pop("kind"), content.pop("format")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise _damaged(path, error) from error
+        )
+    content = read_json(path)
+    kind, version = (
+        (content.get("kind"), content.get("format")) if isinstance(content, dict) else (None, None)
+    )
     if kind != KIND or not isinstance(version, int) or version > FORMAT:
         raise FileFormatError(
             f"{str(path)!r} holds {kind!r}, format {version!r}: expected {KIND!r}, format {FORMAT} "
             "or older; check the folder, or install a newer release of qnn-ising"
         )
     try:
-        model = content["model"]
-        parts = {
-            "data": DataOptions(**content["data"]),
-            "model": ModelOptions(**{**model, "hidden": tuple(model["hidden"])}),
-            "options": SolverOptions(**content["options"]),
-        }
-        return Asked(**{**content, **parts})
-    except (KeyError, TypeError) as error:
-        raise _damaged(path, error) from error
+        CONTENT(content, "")
+    except Misfit as error:
+        raise FileFormatError(
+            f"{str(path)!r} is damaged ({error}): begin the run anew in another folder"
+        ) from error
+    model = content["model"]
+    parts = {
+        "data": DataOptions(**content["data"]),
+        "model": ModelOptions(**{**model, "hidden": tuple(model["hidden"])}),
+        "options": SolverOptions(**content["options"]),
+    }
+    rest = {name: value for name, value in content.items() if name not in ("kind", "format")}
+    return Asked(**{**rest, **parts})
 
 
 @contextmanager
@@ -156,7 +308,8 @@ def warnings_as_lines() -> Iterator[None]:
 
     def line(message: Warning | str, category: type[Warning], *place: Any) -> None:
         if issubclass(category, checkpoint.CheckpointWarning):
-            click.echo(f"qnn: warning: {' '.join(str(message).split())}", err=True)
+            line_of_it = " ".join(str(message).split())
+            click.echo(visible(f"qnn: warning: {line_of_it}"), err=True)
         else:
             show(message, category, *place)
 
@@ -166,17 +319,10 @@ def warnings_as_lines() -> Iterator[None]:
         yield
 
 
-def _damaged(path: Path, error: Exception) -> FileFormatError:
-    return FileFormatError(
-        f"{str(path)!r} is damaged ({type(error).__name__}: {error}): begin the run anew in "
-        "another folder"
-    )
-
-
 def _flat(asked: Asked) -> dict[str, Any]:
     """Every option by its name, as it is written to the file."""
     flat: dict[str, Any] = {}
-    for item in fields(asked):
+    for item in fields_of(asked):
         value = plain(getattr(asked, item.name))
         flat |= value if isinstance(value, dict) else {item.name: value}
     return flat

@@ -7,8 +7,6 @@ steps, to one file of a folder, whole or not at all.
 
 from __future__ import annotations
 
-import errno
-import os
 import tempfile
 import time
 import warnings
@@ -25,6 +23,8 @@ import numpy.typing as npt
 
 from formulations.archive import access_error, damaged, read_archive, write_archive
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
+from formulations.writing import check_no_link
+from solvers.folder_lock import FolderLock
 
 Array = npt.NDArray[Any]
 Folder = str | PathLike[str]
@@ -98,7 +98,7 @@ class Checkpoint:
         self.path = self.folder / FILE
         self.failure: str | None = None
         self._saved = time.monotonic()
-        self._lock: int | None = None
+        self._lock = FolderLock(folder, "the checkpoint")
 
     @classmethod
     def of(cls, solver: Any, problem: object) -> Self | None:
@@ -137,12 +137,13 @@ class Checkpoint:
         FileAccessError
             If it cannot be made or written to, or another run is using it.
         """
+        self._lock.claim()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.folder)
+            check_no_link(self.path)
             with tempfile.TemporaryFile(dir=self.folder) as probe:
                 probe.write(b"\0")
         except FileAccessError:
+            self.close()
             raise
         except OSError as error:
             self.close()
@@ -153,9 +154,7 @@ class Checkpoint:
 
     def close(self) -> None:
         """Let go of the folder."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._lock.release()
 
     # -- to the file and back ----------------------------------------------------------------------
 
@@ -247,29 +246,6 @@ def peek(folder: Folder) -> dict[str, Any] | None:
     content, _ = read_archive(path, CHECKPOINT)
     identity = content.get("identity") if isinstance(content, dict) else None
     return Checkpoint(folder, identity if isinstance(identity, dict) else {}).load()
-
-
-def _locked(folder: Path) -> int | None:
-    """A file whose lock ends with this process, however it ends; None where there are no locks.
-
-    A record lock, since workers forked off would keep a lock of the other kind (``flock``) alive.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            raise FileAccessError(
-                f"the checkpoint in {str(folder)!r} is in use by a run that has not ended: wait "
-                "for it or stop it, or choose another folder"
-            ) from error
-        return None  # a file system without locks
-    return descriptor
 
 
 # -- snapshots as JSON and arrays -----------------------------------------------------------------

@@ -5,11 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from formulations.errors import QnnError
+from formulations.errors import FileAccessError, QnnError
 from qnn import options, vocabulary
 from qnn.commands import console
 from qnn.help import argument, command, folder, name_or_file, one_of, option, some_of
@@ -134,13 +133,15 @@ def compare(
     from qnn import compare as comparison
     from qnn import report
     from qnn.compare.execute import available_cores
+    from qnn.resume import warnings_as_lines
     from qnn.tables import comparison_tables
 
-    console.check_outputs(json_file)
+    places = console.data_files(words, given["data_dir"])
+    console.check_outputs(json_file, report_file, inputs=places, folders=[keep])
     if report_file is not None:
         report.check_place(report_file)
     if workers > available_cores():
-        click.echo(
+        console.say(
             f"qnn: warning: {workers} workers on {available_cores()} cores: times are longer than "
             "they are one by one",
             err=True,
@@ -158,9 +159,13 @@ def compare(
     )
     about: dict[str, Any] = {"equal": equal, "workers": workers, "command": _command()}
     store = None if keep is None else comparison.Store(keep)
-    if store is not None:
-        store.write_plan(cells, **about)
-    with console.progress_bar(f"compare on {_shortened(words)}") as move:
+    with (
+        nullcontext() if store is None else store.claimed(),
+        console.progress_bar(f"compare on {_shortened(words)}") as move,
+        warnings_as_lines(),
+    ):
+        if store is not None:
+            store.write_plan(cells, **about)
         finished: list[Outcome] = []
         due = time.monotonic() + WRITTEN_EVERY
 
@@ -169,9 +174,9 @@ def compare(
             finished.append(outcome)
             begun = time.monotonic()
             if json_file is not None and json_file != "-" and begun >= due:
-                console.write_json(
-                    json_file, comparison.results(cells, finished, interrupted=True, **about)
-                )
+                so_far = comparison.results(cells, finished, interrupted=True, **about)
+                with suppress(FileAccessError):  # it is tried again, and told in the end
+                    console.write_json(json_file, so_far)
                 ended = time.monotonic()
                 due = ended + max(WRITTEN_EVERY, (ended - begun) / SHARE)
             note = f"{len(finished)} of {len(cells)} runs, last {cell.key}"
@@ -179,16 +184,19 @@ def compare(
 
         outcomes, interrupted = comparison.run(cells, keep=store, workers=workers, on_outcome=show)
     results = comparison.results(cells, outcomes, interrupted=interrupted, **about)
-    console.write_json(json_file, results)
-    if report_file is not None:
-        report.write(report_file, [results])
-    if json_file != "-":
-        shown = console.for_tables(json_file)
-        for table in comparison_tables(results):
-            shown.print(table)
-        for path in (json_file, report_file, keep):
-            if path is not None:
-                shown.print(f"written: {path}")
+    console.deliver(
+        json_file,
+        results,
+        *comparison_tables(results),
+        files={report_file: lambda: report.write(str(report_file), [results])},
+        tell=True,
+    )
+    if store is not None and store.failures:
+        raise FileAccessError(
+            f"{len(store.failures)} of {len(outcomes)} runs are not kept: {store.failures[0]}"
+        )
+    if keep is not None and json_file != "-":
+        console.for_tables(json_file).print(f"written: {keep}")
     failures = [outcome["error"] for outcome in outcomes if "error" in outcome]
     if len(failures) == len(outcomes):
         raise QnnError(f"every run failed: {failures[0]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from formulations.errors import InvalidInputError
@@ -78,14 +79,16 @@ def export(
     from dataclasses import replace
 
     from formulations.errors import choose
+    from formulations.writing import check_distinct
     from qnn import export as exports
     from qnn.output import FORMAT
 
     raw = choose("inputs", inputs, ["levels", "raw"]) == "raw"
-    console.check_outputs(json_file, packed, onnx, qonnx)
-    given = [path for path in (json_file, packed, onnx, qonnx, c) if path not in (None, "-")]
-    if len(set(given)) < len(given):
-        raise InvalidInputError(f"{given[0]!r} is given twice: name a file for each form")
+    of_c = [os.path.join(c, name) for name in exports.C_FILES] if c and os.path.isdir(c) else []
+    check_distinct(
+        [path for path in (json_file, packed, onnx, qonnx, c) if path not in (None, "-")]
+    )
+    console.check_outputs(json_file, packed, onnx, qonnx, *of_c, inputs=[run], folders=[run])
     model = exports.TrainedModel.of(run)
     if span is not None:
         if model.thresholds is not None:
@@ -107,9 +110,7 @@ def export(
             {"form": s.form, "file": s.path, "bytes": s.size, "checked": s.checked} for s in sizes
         ],
     }
-    console.write_json(json_file, record)
-    if json_file != "-":
-        console.for_tables(json_file).print(_table(model, sizes, raw))
+    console.deliver(json_file, record, _table(model, sizes, raw))
 
 
 def _span(text: str) -> tuple[int, int, int]:

@@ -45,11 +45,8 @@ def list_(what: str | None, json_file: str | None) -> None:
     console.check_outputs(json_file)
     kinds = list(KINDS) if what is None else [choose("kind of names", what, list(KINDS))]
     found = {kind: _names(kind) for kind in kinds}
-    console.write_json(json_file, {"format": FORMAT, "kind": "names", **found})
-    if json_file != "-":
-        shown = console.for_tables(json_file)
-        for kind in kinds:
-            shown.print(_table(kind, found[kind]))
+    tables = [_table(kind, found[kind]) for kind in kinds]
+    console.deliver(json_file, {"format": FORMAT, "kind": "names", **found}, *tables)
 
 
 def _names(kind: str) -> list[dict[str, Any]]:

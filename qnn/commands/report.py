@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import click
-
-from formulations.errors import InvalidInputError
 from qnn import options
 from qnn.commands import console
 from qnn.help import argument, command, file
@@ -47,22 +44,17 @@ def report(
     from qnn import report as reports
     from qnn.output import write_text
 
-    console.check_outputs(html_file, markdown_file, json_file)
-    given = [path for path in (html_file, markdown_file, json_file) if path not in (None, "-")]
-    if len(set(given)) < len(given):
-        raise InvalidInputError(f"{given[0]!r} is given twice: name a file for each form")
+    console.check_outputs(json_file, html_file, markdown_file, inputs=runs, folders=runs)
     if html_file is not None:
         reports.check_matplotlib()
     results = [reports.load(run) for run in runs]
-    if html_file is not None:
-        write_text(html_file, reports.html(results))
-    if markdown_file is not None:
-        write_text(markdown_file, reports.markdown(results))
-    if json_file is not None:
-        console.write_json(json_file, reports.record(results))
-    if json_file == "-":
-        return
-    for line in reports.told(results):
-        click.echo(line)
-    for path in given:
-        click.echo(f"written: {path}")
+    console.deliver(
+        json_file,
+        reports.record(results),
+        lambda: console.say("\n".join(reports.told(results))),
+        files={
+            html_file: lambda: write_text(str(html_file), reports.html(results)),
+            markdown_file: lambda: write_text(str(markdown_file), reports.markdown(results)),
+        },
+        tell=True,
+    )

@@ -64,7 +64,8 @@ def reproduce(
     from qnn.reproduce.show import drawn, markdown, record, remarks
     from qnn.reproduce.work import processes
 
-    console.check_outputs(json_file, report_file)
+    data = [name for folder in data_dirs for name in console.data_files([], folder)]
+    console.check_outputs(json_file, report_file, inputs=data)
     with console.progress_bar(f"reproduce {name}") as move, processes(workers) as mapped:
         given = ReproduceOptions(
             full=not quick,
@@ -74,16 +75,12 @@ def reproduce(
             map=mapped,
         )
         report = run(name, given)
-    console.write_json(json_file, record(report, given))
-    if report_file is not None:
-        write_text(report_file, markdown(report, given))
-    if json_file != "-":
-        shown = console.for_tables(json_file)
-        shown.print(f"{report.title}: {report.source}")
-        for table in drawn(report):
-            shown.print(table)
-        if remarks(report):
-            shown.print(remarks(report))
-        for path in (json_file, report_file):
-            if path is not None:
-                shown.print(f"written: {path}")
+    console.deliver(
+        json_file,
+        record(report, given),
+        f"{report.title}: {report.source}",
+        *drawn(report),
+        *filter(None, [remarks(report)]),
+        files={report_file: lambda: write_text(str(report_file), markdown(report, given))},
+        tell=True,
+    )

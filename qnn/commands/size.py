@@ -107,8 +107,7 @@ def size(
     record["bits_per_weight"] = network.bits_per_weight
     free = available_memory()
     record["model_fits_in_memory"] = None if free is None else record["bytes"] <= free
-    console.write_json(json_file, {"format": FORMAT, "kind": "size", "samples": samples, **record})
-    if json_file != "-":
-        found = record.pop("footprint")
-        shown = {**record, **dry_run.lines(found)}
-        console.for_tables(json_file).print(record_table(f"{widths}, {samples} samples", shown))
+    told = {"format": FORMAT, "kind": "size", "samples": samples, **record}
+    shown = {**record, **dry_run.lines(record["footprint"])}
+    del shown["footprint"]
+    console.deliver(json_file, told, record_table(f"{widths}, {samples} samples", shown))

@@ -98,7 +98,8 @@ def solve(
     from qnn.tables import record_table
     from solvers import QCGD
 
-    console.check_outputs(json_file, save_file)
+    folders = [given["record"], given["replay"]]
+    console.check_outputs(json_file, save_file, inputs=[model], folders=folders)
     cqm = read_model(model)
     asked: dict[str, Any] = {"iterations": iterations, "seed": seed, "time_limit": time_limit}
     if dry_run:
@@ -111,15 +112,16 @@ def solve(
             move(progress.iteration, progress.iterations, f"best {progress.loss:g}")
 
         samples = QCGD(**asked, oracle=oracle, callbacks=(show,)).sample_cqm(cqm)
-    if save_file is not None:
-        write_text(save_file, answer_json(samples))
     figures = _figures(cqm, samples)
     about = {"model": model, "options": {**asked, **given}, "environment": environment()}
     record = {"format": FORMAT, "kind": "answer", **figures, **samples.info, **about}
-    console.write_json(json_file, record)
-    if json_file != "-":
-        table = record_table(Path(model).name, _lines(figures, samples))
-        console.for_tables(json_file).print(table)
+    console.deliver(
+        json_file,
+        record,
+        record_table(Path(model).name, _lines(figures, samples)),
+        files={save_file: lambda: write_text(str(save_file), answer_json(samples))},
+    )
+    console.check_recorded(samples.info)
     return console.ORACLE_FAILED if figures["status"] == "oracle failed" else 0
 
 
@@ -197,8 +199,6 @@ def _dry_run(
         "rows_after_presolve": prepared.model.num_rows,
     }
     record = {"format": FORMAT, "kind": "dry run", "model": model, **counts, "footprint": found}
-    console.write_json(json_file, {**record, "options": asked})
-    if json_file != "-":
-        title = f"{Path(model).name}, {dry_run.SENT_NOTHING}"
-        shown = {**counts, **dry_run.lines(found)}
-        console.for_tables(json_file).print(record_table(title, shown))
+    title = f"{Path(model).name}, {dry_run.SENT_NOTHING}"
+    shown = {**counts, **dry_run.lines(found)}
+    console.deliver(json_file, {**record, "options": asked}, record_table(title, shown))

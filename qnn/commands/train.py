@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from formulations.errors import InvalidInputError
 from qnn import options, vocabulary
@@ -113,15 +110,15 @@ def _dry_run(asked: Asked, search: float | None) -> int:
     from qnn.output import FORMAT
     from qnn.tables import record_table
 
-    console.check_outputs(asked.json_file)
+    data = console.data_files([asked.data.spec], asked.data.data_dir)
+    console.check_outputs(asked.json_file, inputs=data)
     record = dry_run.of_training(asked, search)
     about = {"data": asked.data, "model": asked.model, "options": asked.options}
-    console.write_json(asked.json_file, {"format": FORMAT, "kind": "dry run", **record, **about})
-    if asked.json_file != "-":
-        found, widths = record.pop("footprint"), record.pop("widths")
-        title = f"{'-'.join(map(str, widths))} on {asked.data.spec}, {dry_run.SENT_NOTHING}"
-        shown = {**record, **dry_run.lines(found)}
-        console.for_tables(asked.json_file).print(record_table(title, shown))
+    told = {"format": FORMAT, "kind": "dry run", **record, **about}
+    found, widths = record.pop("footprint"), record.pop("widths")
+    title = f"{'-'.join(map(str, widths))} on {asked.data.spec}, {dry_run.SENT_NOTHING}"
+    shown = {**record, **dry_run.lines(found)}
+    console.deliver(asked.json_file, told, record_table(title, shown))
     return 0
 
 
@@ -150,13 +147,21 @@ def _dry_run(asked: Asked, search: float | None) -> int:
 )
 @options.file_option("--json", "json_file", help="Write the results to this file instead.")
 @options.file_option("--save", "save_file", help="Write network and weights to this file instead.")
+@options.record_options
 def resume(
-    folder: str, seed: int | None, save_file: str | None, json_file: str | None, **limits: Any
+    folder: str,
+    seed: int | None,
+    save_file: str | None,
+    json_file: str | None,
+    record: str | None,
+    replay: str | None,
+    **limits: Any,
 ) -> int:
     """Go on with a run of qnn train --checkpoint.
 
     RUN is its folder.  It ends as it would have ended if it had never been stopped.  What it was
-    asked for is kept in RUN; only limits, and where results go, can be given anew.
+    asked for is kept in RUN; only limits, and where results go, can be given anew.  Files outside
+    RUN are written only if they are named here: a folder that somebody else made may ask for any.
     """
     from qnn import resume as runs
 
@@ -166,10 +171,14 @@ def resume(
             f"--seed {seed}: the run in {folder!r} has seed {kept.seed} and goes on with it; leave "
             "it out, or begin another run"
         )
+    places = {"--json": json_file, "--save": save_file, "--record": record}
+    runs.check_trusted(kept, folder, [option for option, place in places.items() if place])
     asked = kept.instead(
         **limits,
         save_file=save_file and os.path.abspath(save_file),
         json_file=json_file if json_file in (None, "-") else os.path.abspath(json_file),
+        record=record and os.path.abspath(record),
+        replay=replay and os.path.abspath(replay),
     )
     checkpoint = os.path.abspath(folder)
     with asked.in_folder():
@@ -190,13 +199,15 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
     from qnn.output import FORMAT, environment
     from qnn.tables import record_table
 
-    json_file, save_file = asked.json_file, asked.save_file
-    console.check_outputs(json_file, save_file)
-    if checkpoint is not None:
-        solver = training.make_solver(asked.solver, asked.options)
-        training.with_checkpoint(solver, asked.solver, checkpoint)  # refused before it is written
-        runs.write(asked, checkpoint)
+    json_file, save_file, options = asked.json_file, asked.save_file, asked.options
+    console.check_outputs(
+        json_file,
+        save_file,
+        inputs=console.data_files([asked.data.spec], asked.data.data_dir),
+        folders=[checkpoint, options.record, options.replay],
+    )
     with (
+        runs.kept(asked, checkpoint),
         console.progress_bar(f"{asked.solver} on {asked.data.spec}") as move,
         runs.warnings_as_lines(),
     ):
@@ -209,14 +220,12 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
             asked.data,
             asked.model,
             asked.solver,
-            asked.options,
+            options,
             seed=asked.seed,
             callbacks=[show],
             checkpoint=checkpoint,
             checkpoint_every=asked.checkpoint_every,
         )
-    if save_file is not None:
-        TrainedModel.of_task(run.task, run.result.weights).save(save_file)
     record = {
         "format": FORMAT,
         "kind": "training",
@@ -224,19 +233,26 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
         "data": asked.data,
         "classes": run.task.data.classes,
         "model": asked.model,
-        "options": asked.options,
+        "options": options,
         "ledger": run.result.ledger,
         "trace": run.course["trace"],
         "history": run.result.history.columns,
         "environment": environment(),
     }
-    console.write_json(json_file, record)
-    if json_file != "-":
-        widths = "-".join(str(width) for width in run.task.network.widths)
-        shown = {name: value for name, value in run.figures.items() if name != "widths"}
-        console.for_tables(json_file).print(record_table(f"{widths} on {asked.data.spec}", shown))
-    if run.figures["reason"] is not None:
-        click.echo(f"qnn: stopped: {run.figures['reason']}", err=True)
-    if checkpoint is not None and run.figures["status"] in RESUMABLE:
-        click.echo(f"go on with: qnn resume {shlex.quote(checkpoint)}", err=True)
+    widths = "-".join(str(width) for width in run.task.network.widths)
+    shown = {name: value for name, value in run.figures.items() if name != "widths"}
+    trained = TrainedModel.of_task(run.task, run.result.weights)
+    try:
+        console.deliver(
+            json_file,
+            record,
+            record_table(f"{widths} on {asked.data.spec}", shown),
+            files={save_file: lambda: trained.save(str(save_file))},
+        )
+    finally:
+        if run.figures["reason"] is not None:
+            console.say(f"qnn: stopped: {run.figures['reason']}", err=True)
+        if checkpoint is not None and run.figures["status"] in RESUMABLE:
+            console.say(f"go on with: {runs.command(asked, checkpoint)}", err=True)
+    console.check_recorded(run.result.info)
     return console.ORACLE_FAILED if run.figures["status"] == "oracle failed" else 0

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 
 from threadpoolctl import threadpool_limits
@@ -81,7 +81,10 @@ def run(
     outcomes: dict[int, Outcome] = {}
     interrupted = False
     try:
-        with closing(_outcomes(cells, store, workers)) as arriving:
+        with (
+            nullcontext() if store is None else store.claimed(),
+            closing(_outcomes(cells, store, workers)) as arriving,
+        ):
             for number, outcome in arriving:
                 outcomes[number] = outcome
                 if on_outcome is not None:
@@ -134,7 +137,7 @@ def _outcomes(
     with closing(_here(jobs) if workers == 1 else _apart(jobs, workers)) as arriving:
         for number, outcome in arriving:
             if store is not None:
-                store.put(cells[number], outcome)
+                store.keep(cells[number], outcome)
             yield number, outcome
 
 

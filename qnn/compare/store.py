@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -16,12 +17,17 @@ from typing import Any
 
 from formulations.archive import access_error
 from formulations.errors import FileAccessError, FileFormatError
+from formulations.schema import Form, checked, fields, one_of, read_json
+from formulations.writing import check_no_link
+from qnn.compare import forms
 from qnn.compare.cells import Cell, Outcome
 from qnn.compare.references import REFERENCES
 from qnn.compare.summary import about, completed
 from qnn.output import COMPARISON_FORMAT, environment, plain, to_json, write_text
 from qnn.sources import open_source
 from qnn.training import DataOptions, asks_oracle, make_solver
+from solvers.checkpoint import CheckpointWarning
+from solvers.folder_lock import FolderLock
 from solvers.identity import text
 from solvers.result import Status
 
@@ -62,6 +68,7 @@ class Store:
 
     def __init__(self, folder: str | PathLike[str]) -> None:
         self.folder = Path(folder)
+        self.failures: list[str] = []
         self._release = environment()["packages"]["qnn-ising"]
         self._names: dict[Cell, str] = {}
         self._contents: dict[tuple[str, str | None, str | None], str] = {}
@@ -79,11 +86,34 @@ class Store:
         return self._names[cell]
 
     def get(self, cell: Cell) -> Outcome | None:
-        """The outcome of a cell that has been finished."""
-        return _outcome(self.folder / self.name(cell))
+        """The outcome of a cell that has been finished; one that cannot be read is run again."""
+        try:
+            return _outcome(self.folder / self.name(cell))
+        except (FileAccessError, FileFormatError):
+            return None
+
+    def claimed(self) -> FolderLock:
+        """The folder for this comparison alone, so that no cell is run twice at a time."""
+        return FolderLock(self.folder, "the comparison")
+
+    def keep(self, cell: Cell, outcome: Outcome) -> None:
+        """Keep an outcome as :meth:`put` does; if that fails, say so and go on without it.
+
+        Hours of other cells are not to be lost for a full disk: what went wrong is in ``failures``.
+        """
+        try:
+            self.put(cell, outcome)
+        except FileAccessError as error:
+            self.failures.append(str(error))
+            warnings.warn(f"{cell.key} is not kept: {error}", CheckpointWarning, stacklevel=2)
 
     def put(self, cell: Cell, outcome: Outcome) -> None:
-        """Keep an outcome, unless the cell is to be run again."""
+        """Keep an outcome, unless the cell is to be run again.
+
+        Raises
+        ------
+        FileAccessError
+        """
         if outcome["status"] in NOT_FINISHED:
             return
         content = {
@@ -93,13 +123,17 @@ class Store:
             "environment": environment(),
             "outcome": outcome,
         }
-        write_text(self.folder / self.name(cell), to_json(content, indent=None))
+        self._write(self.name(cell), to_json(content, indent=None))
 
     def write_plan(self, cells: Sequence[Cell], **more: Any) -> None:
         """Say in the folder which cells make up the comparison."""
         names = [self.name(cell) for cell in cells]
         content = {**about(cells, **more), "kind": PLAN_KIND, "files": names}
-        write_text(self.folder / PLAN, to_json(content))
+        self._write(PLAN, to_json(content))
+
+    def _write(self, name: str, text: str) -> None:
+        check_no_link(self.folder / name)
+        write_text(self.folder / name, text)
 
     def _determinants(self, cell: Cell) -> dict[str, Any]:
         """Everything that the outcome of a cell depends on, but the speed of the machine."""
@@ -141,39 +175,40 @@ def in_folder(folder: str | PathLike[str]) -> dict[str, Any]:
         If it is damaged, or written by a newer release.
     """
     path = Path(folder) / PLAN
-    try:
-        content = json.loads(path.read_bytes())
-        kind, version, files = content.pop("kind"), content["format"], content.pop("files")
-    except FileNotFoundError:
+    if not path.exists():
         raise FileAccessError(
             f"{str(folder)!r} holds no comparison: there is no {PLAN}; name a folder that qnn "
             "compare --keep has written"
-        ) from None
-    except OSError as error:
-        raise access_error("read", path, error) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FileFormatError(
-            f"{str(path)!r} is damaged ({type(error).__name__}: {error}): run qnn compare again"
-        ) from error
-    if kind != PLAN_KIND or version > COMPARISON_FORMAT:
+        )
+    content = read_json(path, "a plan of qnn compare")
+    head = content if isinstance(content, dict) else {}
+    kind, version = head.get("kind"), head.get("format")
+    if kind != PLAN_KIND or not isinstance(version, int) or version > COMPARISON_FORMAT:
         raise FileFormatError(
             f"{str(path)!r} holds {kind!r}, format {version!r}: expected {PLAN_KIND!r}, format "
             f"{COMPARISON_FORMAT} or older; install a newer release of qnn-ising"
         )
-    outcomes = [_outcome(path.parent / name) for name in files]
+    checked(content, forms.PLAN, path)
+    files = content.pop("files")
+    outcomes = [_outcome(path.parent / name, forms.CELL) for name in files]
     done = [outcome for outcome in outcomes if outcome is not None]
     return completed(content, done, interrupted=len(done) < len(files))
 
 
-def _outcome(path: Path) -> Outcome | None:
-    """What a cell's file holds; None if there is none, or none that can be read."""
-    try:
-        content = json.loads(path.read_bytes())
-        outcome: Outcome = content["outcome"]
-    except FileNotFoundError:
+def _outcome(path: Path, form: Form = forms.OUTCOME) -> Outcome | None:
+    """What a cell's file holds; None if there is none yet.
+
+    Raises
+    ------
+    FileAccessError, FileFormatError
+        If it cannot be read or is damaged, or is a link, which may lead out of the folder.
+    """
+    if not path.exists():
         return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    check_no_link(path)
+    content = read_json(path, "a finished run of qnn compare")
+    checked(content, fields({"kind": one_of("cell"), "outcome": form}, more=True), path)
+    outcome: Outcome = content["outcome"]
     return outcome
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qnn.export.c_source import write_c
+from qnn.export.c_source import C_FILES, write_c
 from qnn.export.forms import Exported, export, usual_sizes
 from qnn.export.onnx_graph import to_onnx, to_qonnx
 from qnn.export.packed import pack
@@ -19,5 +19,6 @@ __all__ = [
     "Packed",
     "to_onnx",
     "to_qonnx",
+    "C_FILES",
     "write_c",
 ]

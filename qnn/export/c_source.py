@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 
 from formulations.archive import access_error
-from formulations.files import atomic_write
+from formulations.writing import write_together
 from qnn.export.packed import pack
 from qnn.export.trained import TrainedModel
 
 READER = ("qnn.h", "qnn.c", "main.c")
 """What goes with every network; ``network.c`` is the network itself."""
 
+C_FILES = (*READER, "network.c")
+
 
 def write_c(model: TrainedModel, folder: str | PathLike[str], *, raw: bool = False) -> list[Path]:
     """Write a reader, the network as an array, and a program that classifies what it reads.
 
-    ``cc -O2 FOLDER/*.c -o predict`` builds it.  The program reads samples from standard input,
-    numbers between blanks, and prints the name or the number of the class of each, or the number
-    that a regression predicts.
+    ``cc -O2 FOLDER/*.c -o predict`` builds it.  The program reads samples from standard input, a
+    line for each, numbers between blanks, and prints the name or the number of the class of each,
+    or the number that a regression predicts.  At the first line that is no sample it ends with the
+    line's number and exit code 2.
 
     Parameters
     ----------
@@ -52,17 +59,40 @@ def write_c(model: TrainedModel, folder: str | PathLike[str], *, raw: bool = Fal
     >>> [path.name for path in write_c(model, tempfile.mkdtemp())]
     ['qnn.h', 'qnn.c', 'main.c', 'network.c']
     """
-    contents = {name: _reader(name) for name in READER}
-    contents["network.c"] = _array(pack(model, raw=raw))
-    place = Path(folder)
+    contents = c_contents(pack(model, raw=raw), folder)
+    write_with_folder(contents, folder)
+    return list(contents)
+
+
+def c_contents(packed: bytes, folder: str | PathLike[str]) -> dict[Path, bytes]:
+    """The files of a program in a folder, around a packed network."""
+    contents = {name: _reader(name) for name in READER} | {"network.c": _array(packed)}
+    return {Path(folder) / name: text.encode() for name, text in contents.items()}
+
+
+def write_with_folder(
+    contents: Mapping[Path, bytes], folder: str | PathLike[str] | None = None
+) -> None:
+    """Write several files, all or none, with a folder for some of them that is made if need be."""
+    made: list[Path] = []
     try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise access_error("write to", folder, error) from error
-    for name, text in contents.items():
-        with atomic_write(place / name) as file:
-            file.write(text.encode())
-    return [place / name for name in contents]
+        if folder is not None:
+            parents = [Path(folder), *Path(folder).parents]
+            missing = [parent for parent in parents if not parent.exists()]
+            try:
+                for parent in reversed(missing):
+                    parent.mkdir()
+                    made.append(parent)
+                if not Path(folder).is_dir():
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            except OSError as error:
+                raise access_error("write to", folder, error) from error
+        write_together(contents)
+    except BaseException:
+        for parent in reversed(made):
+            with suppress(OSError):  # somebody else has put something in
+                parent.rmdir()
+        raise
 
 
 def _reader(name: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 
-from formulations.files import atomic_write
-from qnn.export.c_source import write_c
+from formulations.writing import check_distinct, check_regular
+from qnn.export.c_source import c_contents, write_with_folder
 from qnn.export.onnx_graph import to_onnx, to_qonnx
 from qnn.export.packed import pack
 from qnn.export.trained import TrainedModel
@@ -46,7 +46,7 @@ def export(
     qonnx: Path | None = None,
     raw: bool = False,
 ) -> list[Exported]:
-    """Write a trained network in the forms asked for, each once it has been checked.
+    """Write a trained network in the forms asked for, once all are checked: all or none.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def export(
     MissingExtraError
         For ONNX and QONNX without the extra ``onnx``.
     InvalidInputError
-        If a form cannot hold the network.
+        If a form cannot hold the network, or two forms are to go to one file.
     FileAccessError
         If a file cannot be written.
 
@@ -81,9 +81,14 @@ def export(
     >>> export(TrainedModel(net, weights, span=(-1, 1, 2)))
     [Exported(form='packed', path=None, size=29, checked=1000)]
     """
+    given = [path for path in (packed, c, onnx, qonnx) if path is not None]
+    check_distinct(given)  # before what takes time
+    for path in given:
+        if path is not c:
+            check_regular(path)
     data = pack(model, raw=raw)
     found = [Exported("packed", _text(packed), len(data), check_packed(model, data, raw=raw))]
-    contents = {packed: data} if packed is not None else {}
+    contents: dict[Path, bytes] = {packed: data} if packed is not None else {}
     if onnx is not None:
         proto = to_onnx(model, raw=raw)
         contents[onnx] = proto.SerializeToString()
@@ -92,12 +97,10 @@ def export(
     if qonnx is not None:
         contents[qonnx] = to_qonnx(model, raw=raw).SerializeToString()
         found.append(Exported("QONNX", _text(qonnx), len(contents[qonnx]), None))
-    for path, content in contents.items():
-        with atomic_write(path) as file:
-            file.write(content)
     if c is not None:
-        write_c(model, c, raw=raw)
+        contents |= c_contents(data, c)
         found.append(Exported("C", _text(c), len(data), None))  # its data are those checked above
+    write_with_folder(contents, c)
     return found
 
 

@@ -9,6 +9,8 @@ what is recorded once can be replayed anywhere, without the oracle.
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +29,8 @@ from formulations.errors import (
     OracleError,
     UnusableAnswerError,
 )
+from formulations.writing import check_no_link
+from solvers.options import check_folder
 from solvers.oracles.audit import checked
 from solvers.oracles.base import QUBO, BitArray, Samples
 from solvers.oracles.digests import qubo_digest, seed_digest
@@ -38,6 +42,9 @@ ANSWER, REFUSED = "a recorded answer", "an answer that was refused"
 
 LAYOUT = 1
 """Version of what is put in."""
+
+ROOM = 4096
+"""Bytes that have to be free before the first question."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +97,16 @@ class Record(Transparent):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_folder("folder", self.folder)
         try:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise access_error("keep a record in", self.folder, error) from error
+            with tempfile.TemporaryFile(dir=self.folder) as probe:  # before anything is paid for
+                probe.write(bytes(ROOM))
+                probe.flush()
+                os.fsync(probe.fileno())
+        except (OSError, ValueError) as error:
+            reason = error if isinstance(error, OSError) else OSError(str(error))
+            raise access_error("keep a record in", self.folder, reason) from error
 
     def path(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Path:
         """Where the answer to a question is kept."""
@@ -114,10 +127,9 @@ class Record(Transparent):
         self, path: Path, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence
     ) -> Samples:
         """Ask for an answer that is not there, and write it."""
-        for unsaved in list(self._unsaved):
-            with _as_oracle_error("a paid answer could not be recorded, so none is asked for"):
-                write_archive(*self._unsaved[unsaved])
-            del self._unsaved[unsaved]
+        with _as_oracle_error("a paid answer could not be recorded, so none is asked for"):
+            self.flush()
+            check_no_link(path)
         samples = self.ask(qubo, states, seed)
         try:
             samples = checked(qubo, samples)
@@ -134,6 +146,29 @@ class Record(Transparent):
         except FileAccessError:  # use what is paid for, and stop at the next question
             self._unsaved[path] = (path, ANSWER, content, arrays)
         return _unpacked(content, arrays)
+
+    def flush(self) -> None:
+        """Write the answers that could not be written when they came.
+
+        Raises
+        ------
+        FileAccessError
+            If one still cannot be written.
+        """
+        for path, unsaved in list(self._unsaved.items()):
+            write_archive(*unsaved)
+            self._unsaved.pop(path, None)  # another thread may have been as fast
+
+
+def unrecorded(oracle: object) -> str | None:
+    """Why answers that an oracle gave are in no record, after one more try; None if all are."""
+    for layer in layers(oracle):
+        if isinstance(layer, Record):
+            try:
+                layer.flush()
+            except FileAccessError as error:
+                return f"an answer that was paid for is not in the record: {error}"
+    return None
 
 
 @dataclass(frozen=True)
@@ -154,6 +189,7 @@ class Replay(Record):
 
     def __post_init__(self) -> None:
         super(Record, self).__post_init__()
+        check_folder("folder", self.folder)
         if not Path(self.folder).is_dir():
             raise FileAccessError(
                 f"there is no record {str(self.folder)!r}: name a folder that was recorded to"

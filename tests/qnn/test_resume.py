@@ -43,7 +43,7 @@ def plain(record: dict[str, Any]) -> dict[str, Any]:
     return still(record) | {name: still(record[name]) for name in ("history", "trace")}
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """Stands for whatever ends a process."""
 
 
@@ -110,16 +110,17 @@ def test_killed_at_random_moments_it_ends_the_same(run: Run, tmp_path: Path) -> 
     (tmp_path / "out.json").unlink()
     rng = np.random.default_rng(0)
     kept: list[object] = [*train, "--checkpoint", tmp_path / "run", "--checkpoint-every", 0]
+    resume_ = ["resume", tmp_path / "run", "--json", tmp_path / "out.json"]
     for _ in range(3):
         begun = (tmp_path / "run" / checkpoint.FILE).exists()
-        arguments = ["resume", tmp_path / "run"] if begun else kept
+        arguments = resume_ if begun else kept
         command = [sys.executable, "-m", "qnn", *map(str, arguments)]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as worker:
             while not (tmp_path / "run" / checkpoint.FILE).exists() and worker.poll() is None:
                 time.sleep(0.01)
             time.sleep(rng.uniform(0.1, 0.8))
             worker.kill()
-    assert run("resume", tmp_path / "run")[0] == 0
+    assert run(*resume_)[0] == 0
     assert plain(json.loads((tmp_path / "out.json").read_text())) == plain(whole)
 
 
@@ -137,7 +138,8 @@ def test_relative_names_are_those_of_the_beginning(
     with pytest.raises(Stopped):
         cli.main([str(a) for a in [*train, "--json", "out.json", "--checkpoint", "run"]])
     monkeypatch.chdir(second)
-    assert run("resume", "../first/run")[0] == 0
+    there = ["--json", "../first/out.json", "--save", "../first/net.npz"]
+    assert run("resume", "../first/run", *there)[0] == 0
     assert {"net.npz", "out.json"} <= set(os.listdir(first))
     assert run("resume", "../first/run", "--json", "here.json", "--save", "here.npz")[0] == 0
     assert sorted(os.listdir(second)) == ["here.json", "here.npz"]

@@ -503,7 +503,7 @@ def test_ctrl_c_while_saving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 WORKER = """
 import os, signal, sys
-from formulations import archive
+from formulations import archive, writing
 from tests.solvers.test_checkpoint import MAKERS, noise
 
 name, folder, call, number = sys.argv[1:]
@@ -523,9 +523,9 @@ class Half:
         self.fileno, self.flush, self.close = file.fileno, file.flush, file.close
         self.write = dies(file.write, lambda b: os.write(file.fileno(), bytes(b)[: len(b) // 2]))
 
-create = archive._create
+create = writing._Staged._create
 if call == "write":
-    archive._create = lambda *arguments: Half(create(*arguments))
+    writing._Staged._create = lambda *arguments: Half(create(*arguments))
 else:
     setattr(archive.os, call, dies(getattr(os, call)))
 MAKERS[name](checkpoint=folder, checkpoint_every=0).solve(noise())

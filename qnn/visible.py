@@ -1,0 +1,63 @@
+"""Text as a terminal or a page may show it: nothing in it acts, everything in it can be seen.
+
+Names of files, classes, columns and variables come from outside.  An escape sequence in one can
+recolour, rewrite or rename a terminal; an override of the writing direction makes a name look like
+another.  All text for people goes through here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+ACTING = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for tab and line break
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks and overrides of the direction
+    "\u200b\u2028\u2029\u2060\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # unseen, or a line break
+    "\ud800-\udfff"  # halves of a pair: bytes of a file's name that are not UTF-8
+    "]"
+)
+"""What a terminal or a browser would do rather than show."""
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    r"""``text`` with what acts written out, as ``\x1b`` or ``\u202e``.
+
+    Parameters
+    ----------
+    text : str
+    lines : bool
+        Whether line breaks and tabs stay; of a name they are written out too.
+
+    Examples
+    --------
+    >>> print(visible("iris\x1b[31m.csv"), visible("a\nb"))
+    iris\x1b[31m.csv a\nb
+    >>> visible("plain, ± 3 µs, 数据")
+    'plain, ± 3 µs, 数据'
+    """
+    shown = ACTING.sub(_written, text)
+    return shown if lines else shown.replace("\n", r"\n").replace("\t", r"\t")
+
+
+def all_visible(value: Any) -> Any:
+    r"""A JSON value with every text in it made visible, names of fields included.
+
+    Examples
+    --------
+    >>> all_visible({"variant": "qcgd\x07", "seeds": [0, 1]})
+    {'variant': 'qcgd\\x07', 'seeds': [0, 1]}
+    """
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, Mapping):
+        return {all_visible(name): all_visible(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [all_visible(part) for part in value]
+    return value
+
+
+def _written(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape", "surrogatepass").decode("ascii")
