@@ -80,16 +80,14 @@ _FIGURES: dict[str, Form] = {
 }
 _RUN = {name: may(nothing_or(form)) for name, form in _FIGURES.items()}
 
-CELL = fields(
-    {
-        **dict.fromkeys(("data", "variant", "solver", "status"), text),
-        "seed": whole(0),
-        "key": may(text),
-        "reference": may(flag),
-        **_RUN,
-    },
-    more=True,
-)
+_OWN: dict[str, Form | may] = {
+    **dict.fromkeys(("variant", "solver", "status"), text),
+    "seed": whole(0),
+    "key": may(text),
+    "reference": may(flag),
+    **_RUN,
+}
+CELL = fields({**_OWN, "data": text}, more=True)
 """A run of a comparison."""
 
 OUTCOME = fields({"status": text, **_RUN}, more=True)
@@ -149,7 +147,7 @@ OLD_COMPARISON = fields(
         "kind": one_of("comparison"),
         "interrupted": may(flag),
         "data": _named,
-        "cells": items(fields({"variant": text, "solver": text}, more=True)),
+        "cells": items(fields({**_OWN, "data": may(text)}, more=True)),
     },
     more=True,
 )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from formulations.archive import access_error
+from formulations.archive import damaged
+from formulations.arguments import shown
 from formulations.errors import FileAccessError, FileFormatError
+from formulations.schema import checked, read_json
+from qnn.compare import forms
+from qnn.compare.summary import summarize
 from qnn.output import COMPARISON_FORMAT, plain
 
 KINDS = {"comparison": "qnn compare --json", "training": "qnn train --json"}
@@ -35,60 +38,37 @@ def load(run: str | PathLike[str]) -> dict[str, Any]:
     """
     path = Path(run)
     content = _of_folder(path) if path.is_dir() else _of_file(path)
-    try:
-        results = upgraded(content)
-        _check(results)
-        return results
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileFormatError(
-            f"{str(run)!r} is damaged ({type(error).__name__}: {error}): make it anew"
-        ) from error
+    old = content["kind"] == "comparison" and "datasets" not in content
+    form = forms.OLD_COMPARISON if old else FORMS[content["kind"]]
+    results = upgraded(checked(content, form, path))
+    if old:
+        checked(results, forms.COMPARISON, path)
+    if results["kind"] == "comparison":
+        results["summary"] = plain(summarize(results["cells"]))
+    return results
+
+
+FORMS = {"comparison": forms.COMPARISON, "training": forms.TRAINING}
 
 
 def _of_file(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    wanted = " or ".join(KINDS.values())
+    if not path.exists():
         raise FileAccessError(
-            f"{str(path)!r} is not there: give a file of {' or '.join(KINDS.values())}, or a "
-            "folder of qnn compare --keep or qnn train --checkpoint"
-        ) from None
-    except OSError as error:
-        raise access_error("read", path, error) from error
-    except UnicodeDecodeError as error:
-        raise FileFormatError(
-            f"{str(path)!r} is no text: give a file of {' or '.join(KINDS.values())}"
-        ) from error
-    except ValueError as error:
-        raise FileFormatError(f"{str(path)!r} is no JSON: {error}; give a results file") from error
-    kind = content.get("kind") if isinstance(content, dict) else None
-    version = content.get("format") if isinstance(content, dict) else None
-    if kind not in KINDS:
-        raise FileFormatError(
-            f"{str(path)!r} holds {kind!r}: expected results of {' or '.join(KINDS.values())}"
+            f"{str(path)!r} is not there: give a file of {wanted}, or a folder of qnn compare "
+            "--keep or qnn train --checkpoint"
         )
+    content = read_json(path, f"a file of {wanted}")
+    head = content if isinstance(content, dict) else {}
+    kind, version = head.get("kind"), head.get("format")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise FileFormatError(f"{str(path)!r} holds {shown(kind)}: expected results of {wanted}")
     if not isinstance(version, int) or version > COMPARISON_FORMAT:
         raise FileFormatError(
-            f"{str(path)!r} has format {version!r}: expected {COMPARISON_FORMAT} or older; install "
-            "a newer release of qnn-ising"
+            f"{str(path)!r} has format {shown(version)}: expected {COMPARISON_FORMAT} or older; "
+            "install a newer release of qnn-ising"
         )
     return dict(content)
-
-
-NEEDED = {
-    "comparison": ("datasets", "model", "options", "seeds", "cells", "summary", "environment"),
-    "training": ("solver", "seed", "status", "data", "model", "options"),
-}
-OF_A_CELL = ("data", "variant", "solver", "seed", "status")
-
-
-def _check(results: Mapping[str, Any]) -> None:
-    """Stumble here over what is missing, rather than in the middle of a page."""
-    for name in NEEDED[results["kind"]]:
-        results[name]
-    for cell in results.get("cells", ()):
-        for name in OF_A_CELL:
-            cell[name]
 
 
 def _of_folder(path: Path) -> dict[str, Any]:
@@ -108,7 +88,7 @@ def _of_folder(path: Path) -> dict[str, Any]:
 def _of_checkpoint(path: Path) -> dict[str, Any]:
     """What is known of a training run from its folder: what was asked, and the latest snapshot."""
     from qnn import resume
-    from solvers.checkpoint import peek
+    from solvers.checkpoint import FILE, peek
 
     asked = resume.read(str(path))
     saved = peek(path)
@@ -117,24 +97,29 @@ def _of_checkpoint(path: Path) -> dict[str, Any]:
             f"{str(path)!r} holds a run that has kept nothing yet: wait for its first checkpoint, "
             "or begin it with a smaller --checkpoint-every"
         )
-    return {
-        "format": COMPARISON_FORMAT,
-        "kind": "training",
-        "solver": asked.solver,
-        "seed": asked.seed,
-        "status": saved["status"] or "not ended",
-        "train_loss": saved["incumbent"]["loss"],
-        "oracle_calls": saved["ledger"]["calls"],
-        "oracle_seconds": saved["ledger"]["seconds"],
-        "oracle_charged": saved["ledger"]["charged"],
-        "seconds": saved["seconds"],
-        "data": asdict(asked.data),
-        "model": asdict(asked.model),
-        "options": asdict(asked.options),
-        "ledger": plain(saved["ledger"]),
-        "history": plain(saved["history"]),
-        "environment": {},
-    }
+    try:
+        incumbent, ledger = saved["incumbent"], saved["ledger"]
+        found = {
+            "format": COMPARISON_FORMAT,
+            "kind": "training",
+            "solver": asked.solver,
+            "seed": asked.seed,
+            "status": saved["status"] or "not ended",
+            "train_loss": incumbent["loss"],
+            "oracle_calls": ledger["calls"],
+            "oracle_seconds": ledger["seconds"],
+            "oracle_charged": ledger["charged"],
+            "seconds": saved["seconds"],
+            "data": asdict(asked.data),
+            "model": asdict(asked.model),
+            "options": asdict(asked.options),
+            "ledger": ledger,
+            "history": saved["history"],
+            "environment": {},
+        }
+    except (KeyError, TypeError) as error:
+        raise damaged(path / FILE, f"{type(error).__name__}: {error}") from error
+    return dict(plain(found))
 
 
 def upgraded(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,8 +139,6 @@ def upgraded(results: Mapping[str, Any]) -> dict[str, Any]:
     """
     if results["kind"] != "comparison" or "datasets" in results:
         return dict(results)
-    from qnn.compare.summary import summarize
-
     spec = results["data"]["spec"]
     cells = [{"data": spec, "loss": results["model"]["loss"], **cell} for cell in results["cells"]]
     new = {name: value for name, value in results.items() if name != "data"}

@@ -65,8 +65,8 @@ def test_a_folder_of_a_training_run_is_read(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("[1]", "holds None"),
-        ("{", "is no JSON"),
-        ("\xc1", "is no text: give a file of qnn compare --json"),
+        ("{", "is not a file of qnn compare --json"),
+        ("\xc1", "it is not text in UTF-8"),
         ('{"kind": "dry run", "format": 1}', "holds 'dry run': expected"),
         ('{"kind": "comparison", "format": 99}', "newer release"),
         ('{"kind": "comparison", "format": 1}', "is damaged"),
