@@ -2,7 +2,7 @@
 
 ``dwave.preprocessing.Presolver`` propagates the bounds through the rows.  It is given the hard
 linear rows only, loosened by the violation that dimod tolerates: it would take soft rows for hard
-ones, and squares of integers for new variables.
+ones, and squares of integers for new variables.  Rows too wide for double precision are left out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from formulations.errors import InfeasibleModelError
-from formulations.reading import ATOL, RTOL, canonical_order
+from formulations.exactness import ATOL, RTOL, Precision, precision
+from formulations.reading import canonical_order
 
 if TYPE_CHECKING:
     import dimod
@@ -66,16 +67,20 @@ def _linear_rows(cqm: dimod.ConstrainedQuadraticModel) -> dimod.ConstrainedQuadr
     import dimod
 
     rows = dimod.ConstrainedQuadraticModel()
+    reach = dict.fromkeys(cqm.variables, 1.0)
     for v in cqm.variables:
         if cqm.vartype(v) is dimod.INTEGER:
             low, high = cqm.lower_bound(v), cqm.upper_bound(v)
             rows.add_variable("INTEGER", v, lower_bound=low, upper_bound=high)
+            reach[v] = min(abs(low), abs(high))  # the others are what bounds are sought for
         else:
             rows.add_variable(cqm.vartype(v), v)
     for label in canonical_order(cqm):
         constraint = cqm.constraints[label]
         lhs, sense = constraint.lhs, constraint.sense.value
         if lhs.is_soft() or any(bias for _, _, bias in lhs.iter_quadratic()):
+            continue
+        if precision(constraint, reach) is Precision.WIDE:
             continue
         slack = ATOL + RTOL * abs(constraint.rhs)
         terms, rhs = list(lhs.iter_linear()), constraint.rhs - lhs.offset

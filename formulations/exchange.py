@@ -66,7 +66,8 @@ def from_cqm(cqm: dimod.ConstrainedQuadraticModel) -> QCBO:
 
     Quadratic constraints become linear ones of product variables, and soft ones costs of excess
     bits: see :mod:`formulations.reading`.  Rows keep the order of ``cqm.constraints``; what
-    ``CQM.from_file`` read has one of its own in every process, see :func:`ordered`.  The row group of a constraint is read off its label, see
+    ``CQM.from_file`` read has one of its own in every process, see :func:`ordered`.  The row group
+    of a constraint is read off its label, see
     :func:`formulations.labels.row_group`.  Use :func:`formulations.reading.read_cqm` to get the
     CQM's own variables back from the model's bits.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from formulations.domains import domains
 from formulations.errors import InfeasibleModelError, InvalidInputError, choose
+from formulations.exactness import Objective, satisfied
 from formulations.passes import (
     Chain,
     Integral,
@@ -45,6 +47,10 @@ class Prepared:
         What is left of it.
     inverse : Inverse
         From the bits of ``model`` to those of the reading.
+    proves : bool
+        Whether what is proven of ``model`` holds for every point that dimod calls feasible.  Where
+        dimod's tolerance is wider than half a step of a row, ``model`` has fewer such points: those
+        that satisfy the row.
 
     Examples
     --------
@@ -65,6 +71,7 @@ class Prepared:
     reading: Reading
     model: QCBO
     inverse: Inverse
+    proves: bool = True
 
     @classmethod
     def of(
@@ -95,8 +102,7 @@ class Prepared:
         check_usable(cqm)
         if not presolve:
             reading = read(cqm, canonical=True)
-            model, inverse = Integral(reading.tolerance).apply(reading.model)
-            return cls(cqm, reading, model, inverse)
+            return cls._of(cqm, reading, [])
         try:
             bounds = domains(cqm)
         except InfeasibleModelError as proof:
@@ -122,11 +128,30 @@ class Prepared:
         one_hot: str = ONE_HOT[0],
     ) -> Prepared:
         reading = read(cqm, bounds, canonical=True)
-        whole = Integral(reading.tolerance)
-        steps: list[Pass] = [whole, Presolve(), SmallestIntegers(), Presolve()]
+        steps: list[Pass] = [Presolve(), SmallestIntegers(), Presolve()]
         if one_hot == "eliminate":
             steps += [OneHot(), Presolve()]
-        return cls(cqm, reading, *Chain((*steps, Rounded())).apply(reading.model))
+        return cls._of(cqm, reading, [*steps, Rounded()])
+
+    @classmethod
+    def _of(
+        cls, cqm: dimod.ConstrainedQuadraticModel, reading: Reading, steps: list[Pass]
+    ) -> Prepared:
+        """Rows in integers, strictly, and then ``steps``."""
+        try:
+            strict = Chain((Integral(reading.strict), *steps)).apply(reading.model)
+            return cls(cqm, reading, *strict, proves=reading.tells)
+        except InfeasibleModelError:
+            if reading.tells:
+                raise
+        # no point satisfies the rows; what dimod's tolerance lets pass may be there all the same
+        loose = Chain((Integral(reading.tolerance), *steps)).apply(reading.model)
+        return cls(cqm, reading, *loose, proves=False)
+
+    @cached_property
+    def objective(self) -> Objective:
+        """How finely doubles tell objectives of the CQM apart."""
+        return Objective.of(self.cqm, self.reading.readout.reach)
 
     def settled(self, x: npt.ArrayLike) -> BitArray:
         """Samples of ``model`` whose products and excess bits are what the other bits imply."""
@@ -141,7 +166,8 @@ class Prepared:
     def samples(self, x: npt.ArrayLike) -> dimod.SampleSet:
         """Distinct samples, judged by dimod, best first; infeasible ones only if all are.
 
-        So that ``.first``, which asks for the least energy alone, is what was looked for.
+        A sample that dimod's tolerance lets violate a row by half a step or more is infeasible
+        here.  So that ``.first``, which asks for the least energy alone, is what was looked for.
         """
         import dimod
 
@@ -150,6 +176,11 @@ class Prepared:
             (values.astype(np.int64), list(self.cqm.variables)), self.cqm
         )
         feasible = judged.record.is_feasible
+        for r in np.flatnonzero(self.reading.rough).tolist():
+            row = self.cqm.constraints[self.reading.model.row_labels[r]]
+            for number in np.flatnonzero(feasible).tolist():
+                sample = dict(zip(self.cqm.variables, values[number].astype(int), strict=True))
+                feasible[number] = satisfied(row, sample)
         order = np.argsort(judged.record.energy, kind="stable")
         best = judged.record[order[feasible[order]] if feasible.any() else order]
         return dimod.SampleSet(best, judged.variables, judged.info, judged.vartype)

@@ -13,14 +13,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from formulations.exactness import ATOL, RTOL, ExactRow, Precision, precision, too_wide
 from formulations.labels import distinct
 from formulations.passes.base import substituted
+from formulations.passes.lattice import common_steps
 from formulations.passes.soft import Hardened, Soft
 from formulations.qcbo import QCBO, BitArray, FloatArray, IntArray
 from formulations.readout import Bounds, Readout
@@ -28,8 +31,8 @@ from formulations.readout import Bounds, Readout
 if TYPE_CHECKING:
     import dimod
 
-RTOL, ATOL = 1e-6, 1e-8
-"""dimod's: a row holds where it is violated by no more than ATOL + RTOL |right-hand side|."""
+NARROW = 1e-7
+"""Tolerance of rows in exact integers."""
 
 Couplers = list[tuple[Hashable, Hashable, float]]
 Pair = tuple[int, int]
@@ -51,6 +54,8 @@ class Reading:
         The bits whose products follow the words of the variables.
     hardened : Hardened, optional
         What spells the excess bits of soft rows, which come last.
+    rough : ndarray of bool, shape (m,)
+        Rows of which dimod would take points that violate them by half a step or more.
     """
 
     model: QCBO
@@ -58,6 +63,19 @@ class Reading:
     tolerance: FloatArray
     pairs: IntArray
     hardened: Hardened | None
+    rough: npt.NDArray[np.bool_]
+
+    @property
+    def tells(self) -> bool:
+        """Whether what is proven of the rows' integers is so for whatever dimod calls feasible."""
+        return not self.rough.any()
+
+    @property
+    def strict(self) -> FloatArray:
+        """Tolerances below half a step, so that no row is violated by a whole one, shape (m,)."""
+        steps, whole = common_steps(self.model.rows)
+        within = np.where(self.rough & whole, 1e-3 * steps.step, np.inf)
+        return np.minimum(self.tolerance, within)
 
     def settled(self, x: npt.ArrayLike) -> BitArray:
         """Samples with the products and excess bits that their words imply, shape (..., n)."""
@@ -116,15 +134,21 @@ def read(
     number = {v: i for i, v in enumerate(cqm.variables)}
     count, n, T = len(number), readout.num_bits, readout.matrix
     space = _Bits(readout, products, number)
-    spelt = [space.spelt(row.couplers) for row in rows]
+    spelt = [
+        space.spelt(row.couplers) if row.wide is None else space.narrow(row) for row in rows
+    ]  # fmt: skip
     total = n + len(space.products) - len(products)
 
-    outer = _matrix(((r, number[v], a) for r, row in enumerate(rows) for v, a in row.linear),
+    outer = _matrix(((r, number[v], a) for r, row in enumerate(rows)
+                     for v, a in (row.linear if row.wide is None else [])),
                     len(rows), count)  # fmt: skip
     inner = _matrix(((r, j, a) for r, part in enumerate(spelt) for j, a in part.bits.items()),
                     len(rows), total)  # fmt: skip
     a = sp.csr_array(_padded(sp.csr_array(outer @ T), total) + inner)
-    rhs = np.array([row.rhs - part.constant for row, part in zip(rows, spelt, strict=True)])
+    constants = zip(rows, spelt, strict=True)
+    rhs = np.array([
+        (row.rhs if row.wide is None else 0.0) - part.constant for row, part in constants
+    ])  # fmt: skip
     linear, quadratic, offset = _objective(cqm, readout, number)
     labels = readout.labels(cqm)
     added = [f"{labels[j]} * {labels[k]}" for j, k in space.pairs_made]
@@ -139,19 +163,30 @@ def read(
         labels=[*labels, *distinct(added, map(str, labels))],
         row_labels=[row.label for row in rows],
     )
-    tolerance = np.array([row.tolerance for row in rows], dtype=np.float64)
+    told = list(zip(rows, spelt, strict=True))
+    tolerance = np.array(
+        [row.tolerance if part.step is None else NARROW for row, part in told], dtype=np.float64
+    )
+    rough = np.array([
+        row.rough if part.step is None else 2 * Fraction(row.tolerance) >= part.step
+        for row, part in told
+    ], dtype=np.bool_)  # fmt: skip
     weight = np.array([row.weight for row in rows], dtype=np.float64)
     square = np.array([row.square for row in rows], dtype=np.bool_)
     pairs = np.array(space.pairs_made, dtype=np.int64).reshape(-1, 2)
     if not np.isfinite(weight).any():
-        return Reading(model, readout, tolerance, pairs, None)
+        return Reading(model, readout, tolerance, pairs, None, rough)
     model, hardened = Soft(weight, square, tolerance).apply(model)
-    return Reading(model, readout, tolerance[hardened.kept], pairs, hardened)
+    kept = hardened.kept
+    return Reading(model, readout, tolerance[kept], pairs, hardened, rough[kept])
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A constraint: linear and quadratic terms == rhs or <= rhs; a finite weight makes it soft."""
+    """A constraint: linear and quadratic terms == rhs or <= rhs; a finite weight makes it soft.
+
+    ``wide`` is the exact right-hand side where double precision does not do.
+    """
 
     label: Hashable
     linear: list[tuple[Hashable, float]]
@@ -161,6 +196,8 @@ class _Row:
     tolerance: float
     weight: float
     square: bool
+    rough: bool
+    wide: Fraction | None
 
 
 def _constraints(
@@ -173,12 +210,19 @@ def _constraints(
     binary = {
         v for i, v in enumerate(cqm.variables) if i in single and cqm.vartype(v) is dimod.BINARY
     }
+    reach = readout.reach
     rows, products = [], []
     order = canonical_order(cqm) if canonical else list(cqm.constraints)
     for label in order:
         constraint = cqm.constraints[label]
         lhs, sense = constraint.lhs, constraint.sense.value
         sign = -1.0 if sense == ">=" else 1.0  # a'x >= b is -a'x <= -b
+        told = precision(constraint, reach)
+        wide = told is Precision.WIDE
+        if wide and lhs.is_soft():
+            biases = [*lhs.iter_linear(), *lhs.iter_quadratic()]
+            raise too_wide(label, [abs(float(term[-1])) for term in biases if term[-1]])
+        exact = int(sign) * (Fraction(float(constraint.rhs)) - Fraction(float(lhs.offset)))
         row = _Row(
             label,
             [(v, sign * bias) for v, bias in lhs.iter_linear() if bias],
@@ -188,6 +232,8 @@ def _constraints(
             ATOL + RTOL * abs(float(constraint.rhs)),
             float(lhs.weight()) if lhs.is_soft() else np.inf,
             lhs.is_soft() and lhs.penalty() == "quadratic",
+            told is not Precision.TELLS and not lhs.is_soft(),
+            exact if wide else None,
         )
         product = _product(row, binary)
         if product:
@@ -242,10 +288,14 @@ def _product(row: _Row, binary: set[Hashable]) -> tuple[Hashable, Hashable, Hash
 
 @dataclass(frozen=True)
 class _Spelt:
-    """A quadratic form as constant + sum of coefficients of bits, products among them."""
+    """A quadratic form as constant + sum of coefficients of bits, products among them.
+
+    ``step`` is that of the constraint where its numbers were too wide for doubles.
+    """
 
     constant: float
     bits: dict[int, float]
+    step: Fraction | None = None
 
 
 class _Bits:
@@ -291,6 +341,34 @@ class _Bits:
             if p:
                 bits[self._product(pair)] += p
         return _Spelt(constant, bits)
+
+    def narrow(self, row: _Row) -> _Spelt:
+        """A row of numbers too wide for doubles as an equivalent one of narrow ones."""
+        assert row.wide is not None
+        exact = ExactRow(row.label, row.equality, row.tolerance)
+        exact.rhs = row.wide
+        low = [Fraction(value) for value in self._low]
+        for v, a in row.linear:
+            i = self._number[v]
+            exact.rhs -= Fraction(a) * low[i]
+            for k, c in self._words[i]:
+                exact.add(k, Fraction(a) * Fraction(c))
+        for u, v, q in row.couplers:
+            i, j = self._number[u], self._number[v]
+            exact.rhs -= Fraction(q) * low[i] * low[j]
+            for k, c in self._words[i]:
+                exact.add(k, Fraction(q) * low[j] * Fraction(c))
+            for k, c in self._words[j]:
+                exact.add(k, Fraction(q) * low[i] * Fraction(c))
+            for k, c in self._words[i]:
+                for m, d in self._words[j]:
+                    key = k if k == m else (min(k, m), max(k, m))
+                    exact.add(key, Fraction(q) * Fraction(c) * Fraction(d))
+        terms, rhs = exact.narrow()
+        bits = defaultdict[int, float](float)
+        for key, a in terms.items():
+            bits[key if isinstance(key, int) else self._product(key)] += a
+        return _Spelt(-rhs, bits, exact.step)
 
     def _product(self, pair: Pair) -> int:
         """The bit that is the product of a pair."""

@@ -94,6 +94,18 @@ class Readout:
         )
 
     @property
+    def span(self) -> FloatArray:
+        """Number of steps of each variable, shape (V,)."""
+        word = self.word
+        return np.bincount(word.row, word.coefficient, len(self.variables)).astype(np.float64)
+
+    @property
+    def reach(self) -> dict[Hashable, float]:
+        """Largest absolute value of each variable."""
+        sizes = np.maximum(np.abs(self.low), np.abs(self.low + self.unit * self.span))
+        return dict(zip(self.variables, sizes.tolist(), strict=True))
+
+    @property
     def num_bits(self) -> int:
         """Number of bits of all words."""
         return len(self.word.row)

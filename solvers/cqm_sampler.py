@@ -17,7 +17,7 @@ from solvers.lifting import Lifting
 from solvers.oracles import Annealer, Oracle
 from solvers.qcgd import QCGD
 from solvers.result import Ledger, Run, Status
-from solvers.targets import BitArray, FloatArray, ModelTarget, Pool, Target
+from solvers.targets import MET, BitArray, FloatArray, ModelTarget, Pool, Target
 
 if TYPE_CHECKING:
     import dimod
@@ -55,7 +55,7 @@ Descend = Callable[[Target, QCBO, float], tuple[Run, Descent]]
 """From what samples are worth, the model, and when the clock began, to a run and its descent."""
 
 PROVEN = 1e-6
-"""By so much a bound has to exceed every objective to prove that no feasible point exists."""
+"""By so much, or this share, a bound has to exceed every objective to prove that none is feasible."""
 
 
 def solve_cqm(
@@ -74,7 +74,8 @@ def solve_cqm(
     samples = prepared.samples(descent.pool.bits)
     feasible = bool(samples.record.is_feasible[0])
     status, bound = run.status, descent.bound
-    if not feasible and bound is not None and bound > _greatest(prepared.model) + PROVEN:
+    greatest = _greatest(prepared.model)
+    if not feasible and bound is not None and bound > greatest + PROVEN * max(1.0, abs(greatest)):
         status = Status.INFEASIBLE
         about_run["reason"] = "an exact bound exceeds every value of the objective"
     samples.info.update(
@@ -105,6 +106,9 @@ class PreparedTarget(ModelTarget):
     def __init__(self, prepared: Prepared) -> None:
         super().__init__(prepared.model)
         self._prepared = prepared
+        objective = prepared.objective
+        tells = prepared.proves and objective.tells
+        self.tolerance = min(MET, objective.step / 4) if tells else None
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """The settled samples; objective, and price of the violated rows."""
@@ -132,13 +136,15 @@ def _proven_infeasible(
 def _decided(prepared: Prepared, started: float) -> dimod.SampleSet:
     """The one sample that presolve leaves."""
     samples = prepared.samples(np.zeros((1, 0), dtype=np.int8))
+    feasible = bool(samples.record.is_feasible[0])
+    proven = prepared.proves and feasible
     samples.info.update(
         _info(
-            Status.OPTIMAL,
+            Status.OPTIMAL if proven else Status.FINISHED,
             Ledger(),
             time.perf_counter() - started,
-            bound=float(prepared.model.offset),
-            feasible=True,
+            bound=float(samples.record.energy[0]) - prepared.objective.rounding if proven else None,
+            feasible=feasible,
             residuals=_residuals(prepared.cqm, samples),
             reason="presolve leaves one assignment",
             **_sizes(prepared),

@@ -24,6 +24,9 @@ from solvers.oracles.base import FloatArray
 MOST = 1e4
 """The cap of beta0."""
 
+ROUNDING = 1e-12
+"""Energies are exact up to this share of the sum of |coefficients|."""
+
 ROWS = ["both", "mean", "square"]
 """Which lifted rows have multipliers: (i) and (ii), (i) alone, (ii) alone where there is one."""
 
@@ -107,12 +110,15 @@ class Descent:
     def certify(self, samples: Samples, p: FloatArray) -> None:
         """min_x objective(x) + p'(A(x x') - v), from an exact answer, is a bound for any such p.
 
-        Less what rows that hold by tolerance alone can add to it.
+        Less what rows that hold by tolerance alone can add to it, and less rounding.
         """
         if samples.exact:
+            lifting = self.lifting
+            sizes = np.abs(lifting.objective + lifting.adjoint @ p).sum()
+            sizes += np.abs(p) @ np.abs(lifting.constant)
             least = float(
-                samples.energies[0] + p @ self.lifting.constant - np.abs(p) @ self._margin
-            )
+                samples.energies.min() + p @ lifting.constant - np.abs(p) @ self._margin
+            ) - ROUNDING * float(sizes)
             bound = self.lifting.unit * least + self.lifting.model.offset
             self.bound = bound if self.bound is None else max(self.bound, bound)
 

@@ -27,13 +27,10 @@ GUESSES = 1000
 """Random networks among which the pool begins.  To score them takes as long as a tenth of a call of
 ten reads of twenty sweeps (64-16-10) to two calls (16-4-1)."""
 
-MET = 1e-6
-"""A bound that is so near is met."""
 
-
-def met(bound: float, loss: float) -> bool:
-    """Whether a loss is as good as the bound."""
-    return loss <= bound + MET
+def met(bound: float, loss: float, tolerance: float | None) -> bool:
+    """Whether a loss is as good as the bound; never if no bound is one."""
+    return tolerance is not None and loss <= bound + tolerance
 
 
 class Search:
@@ -149,7 +146,8 @@ class Search:
     @property
     def proven(self) -> bool:
         """Whether the best candidate is worth no more than any can be."""
-        return len(self.pool.losses) > 0 and met(self.target.floor, self.pool.losses[0])
+        target, losses = self.target, self.pool.losses
+        return len(losses) > 0 and met(target.floor, losses[0], target.tolerance)
 
     def over(self, rule: StopRule, calls: int) -> bool:
         """Whether the rule ends the run here; never without a candidate that satisfies all rows."""
@@ -233,12 +231,17 @@ class Loop:
     @property
     def bound(self) -> float | None:
         """The best bound that is proven: by an exact oracle, or by a candidate that meets one."""
+        if self.search.target.tolerance is None:
+            return None
         return self.search.target.floor if self.search.proven else self.descent.bound
 
     @property
     def proven(self) -> bool:
         """Whether nothing can be better than the best candidate."""
-        return self.bound is not None and met(self.bound, self.search.pool.losses[0])
+        search = self.search
+        return self.bound is not None and met(
+            self.bound, search.pool.losses[0], search.target.tolerance
+        )
 
     @property
     def y(self) -> FloatArray:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
 
+MET = 1e-6
+"""A bound that is so near is met."""
+
 SLACK_BITS = 20
 """Longest word that is given to an inequality."""
 
@@ -43,6 +46,11 @@ class Target(Protocol):
     @property
     def floor(self) -> float:
         """What no candidate can be worth less than."""
+        ...
+
+    @property
+    def tolerance(self) -> float | None:
+        """A bound that is so near to a candidate's worth is met; None: no bound is one."""
         ...
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
@@ -64,6 +72,11 @@ class TrainingTarget:
 
     problem: TrainingProblem
     encoding: str | None = None
+
+    @property
+    def tolerance(self) -> float:
+        """A bound that is so near is met."""
+        return MET
 
     @property
     def model(self) -> QCBO:
@@ -102,7 +115,11 @@ class ModelTarget:
         What a sample that breaks no row is worth at most, and any other one more.
     floor : float
         What none is worth less than.
+    tolerance : float or None
+        A bound that is so near to a sample's worth is met; None: no bound is one.
     """
+
+    tolerance: float | None = MET
 
     def __init__(self, model: QCBO) -> None:
         self.model = model
@@ -160,6 +177,11 @@ class WithSlack:
     def floor(self) -> float:
         """That of the target without slack words."""
         return self._target.floor
+
+    @property
+    def tolerance(self) -> float | None:
+        """That of the target without slack words."""
+        return self._target.tolerance
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """Those of the samples without their slack bits, if they have any."""

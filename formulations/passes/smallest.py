@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.errors import InfeasibleModelError
@@ -79,12 +80,40 @@ def _smallest(a: FloatArray, b: float, equality: bool) -> tuple[FloatArray, floa
         return None
     if equality or holds.all():
         return a, b
+    found = smallest_integers(a / np.abs(a).max(), settings, holds)
+    if found is None:
+        return a, b
+    rounded, edge = found
+    own = b - np.minimum(a, 0.0).sum() if (a == np.rint(a)).all() else np.inf
+    return (rounded, edge) if edge - np.minimum(rounded, 0.0).sum() < own else (a, b)
+
+
+def smallest_integers(
+    ratio: FloatArray, settings: FloatArray, holds: npt.NDArray[np.bool_]
+) -> tuple[FloatArray, float] | None:
+    """Integer coefficients near ``ratio`` and the right-hand side of the same inequality.
+
+    Parameters
+    ----------
+    ratio : ndarray, shape (k,)
+        Coefficients as shares of the largest.
+    settings : ndarray, shape (2^k, k)
+        All settings of the bits.
+    holds : ndarray of bool, shape (2^k,)
+        Which settings satisfy the inequality, some but not all of them.
+
+    Examples
+    --------
+    >>> settings = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> smallest_integers(np.array([0.9, 1.0]), settings, np.array([True, True, True, False]))
+    (array([1., 1.]), 1.0)
+    """
     scales = np.arange(1, LARGEST + 1)
-    rounded = np.rint(scales[:, None] * (a / np.abs(a).max()))
+    rounded = np.rint(scales[:, None] * ratio)
     values = rounded @ settings.T
     edge = values[:, holds].max(axis=1)
     same = edge < values[:, ~holds].min(axis=1)
-    ranges = np.where(same, edge - values.min(axis=1), np.inf)
-    best = int(np.argmin(ranges))
-    own = b - np.minimum(a, 0.0).sum() if (a == np.rint(a)).all() else np.inf
-    return (rounded[best], float(edge[best])) if ranges[best] < own else (a, b)
+    if not same.any():
+        return None
+    best = int(np.argmin(np.where(same, edge - values.min(axis=1), np.inf)))
+    return rounded[best], float(edge[best])
