@@ -45,8 +45,12 @@ class Layer:
 
     def __call__(self, a: Array) -> Array:
         """Integers (N, inputs) to integers (N, outputs)."""
-        on_planes = self.lattice[2] > 0 and len(self.signs) > 0
-        z = self.by_count(a) if on_planes else a @ self.weights.T + self.bias
+        if self.lattice[2] and len(self.signs):
+            z = self.by_count(a)
+        else:
+            if self.lattice[2]:
+                self.above(a)
+            z = a @ self.weights.T + self.bias
         if self.activation == 1:
             return np.asarray(np.int8(2) * (z >= 0) - np.int8(1))
         if self.activation == 2:
@@ -54,14 +58,20 @@ class Layer:
             return np.asarray(self.pieces[1][piece] * z + self.pieces[2][piece])
         return np.asarray(z)
 
-    def by_count(self, a: Array) -> Array:
-        """Sums of products, for two planes of signs: their number - 2 ones of the XOR."""
+    def above(self, a: Array) -> Array:
+        """What integers on the lattice are above its low; others are refused."""
         low, shift, planes = self.lattice
-        high, n = low + (((1 << planes) - 1) << shift), a.shape[1]
+        high = low + (((1 << planes) - 1) << shift)
         small, wrapped = (np.uint8, low % 256) if shift + planes <= 8 else (np.int64, low)
         above = np.subtract(a, wrapped, dtype=small, casting="unsafe")
         if a.size and (a.min() < low or a.max() > high or np.any(above & ((1 << shift) - 1))):
             raise ValueError(f"an input is not {low} + {1 << shift} q with 0 <= q < {1 << planes}")
+        return np.asarray(above)
+
+    def by_count(self, a: Array) -> Array:
+        """Sums of products, for two planes of signs: their number - 2 ones of the XOR."""
+        above, (low, shift, planes) = self.above(a), self.lattice
+        high, n = low + (((1 << planes) - 1) << shift), a.shape[1]
         z = np.empty((len(a), len(self.bias)), np.int64)  # four times what it is to be
         z[:] = 4 * self.bias + self.total * (low + high) + n * self.signs.sum() * (high - low)
         for k in range(planes):

@@ -381,6 +381,19 @@ static int to_planes(const qnn_layer *layer, const int32_t *a, uint64_t *planes)
     return seen >> at.shift >> at.planes == 0 && (seen & ((1u << at.shift) - 1)) == 0;
 }
 
+/* The same question, of inputs that are multiplied. */
+static int on_lattice(const qnn_layer *layer, const int32_t *a) {
+    const qnn_lattice at = layer->lattice;
+    uint32_t seen = 0;
+    if (!at.planes)
+        return 1;
+    for (uint32_t i = 0; i < layer->inputs; i++) {
+        const uint32_t above = (uint32_t)a[i] - (uint32_t)at.low;
+        seen |= above >> at.shift >> at.planes | (above & ((1u << at.shift) - 1));
+    }
+    return seen == 0;
+}
+
 /* Outputs by products of any integers. */
 static void multiply(const qnn_layer *layer, const int32_t *a, int64_t *z) {
     const uint32_t n = layer->inputs;
@@ -449,6 +462,8 @@ int qnn_outputs(const qnn_network *net, const int32_t *inputs, int64_t *z, qnn_c
                 return QNN_RANGE;
             count(layer, planes, out);
         } else {
+            if (!on_lattice(layer, a))
+                return QNN_RANGE;
             multiply(layer, a, out);
         }
         a = NULL;

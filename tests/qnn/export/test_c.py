@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 import subprocess
 import zlib
@@ -11,26 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qnn.export import pack, unpack, write_c
+from qnn.export import pack, unpack
+from tests.qnn.export.compiler import CC, NO_COMPILER, build
 from tests.qnn.export.networks import KINDS, random_inputs, random_model
 
-CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-STRICT = ["-O1", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-std=c99"]
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 READER = Path(__file__).parents[3] / "qnn" / "export" / "c"
 
-pytestmark = pytest.mark.skipif(CC is None, reason="no C compiler (cc, gcc or clang) on PATH")
+pytestmark = pytest.mark.skipif(CC is None, reason=NO_COMPILER)
 
 
 @pytest.fixture(scope="module", params=[[], ["-DQNN_PORTABLE"]], ids=["", "portable"])
 def check(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The reader in a program that checks files, with sanitizers where the compiler has them."""
-    program = tmp_path_factory.mktemp("check") / "check"
     sources = [READER / "qnn.c", Path(__file__).with_name("check.c")]
-    command = [CC, *STRICT, *request.param, "-I", READER, *sources, "-o", program]
-    if subprocess.run([*command, *SANITIZE], capture_output=True).returncode:
-        subprocess.run(command, check=True)
-    return program
+    program = tmp_path_factory.mktemp("check") / "check"
+    return build(sources, program, *request.param, "-I", str(READER))
 
 
 def answers(check: Path, paths: list[Path]) -> list[int]:
@@ -86,8 +80,9 @@ def test_damaged_files_are_refused_by_both_readers(check: Path, tmp_path: Path) 
     assert all(r for i, r in enumerate(refused) if i % 4 < 2)
 
 
-def test_inputs_off_the_lattice_are_refused(check: Path, tmp_path: Path) -> None:
-    model = random_model((9, 3, 1), levels=4)
+@pytest.mark.parametrize("weights", ["bipolar", "codebook:-4,-1,1,4"])  # counted and multiplied
+def test_inputs_off_the_lattice_are_refused(check: Path, tmp_path: Path, weights: str) -> None:
+    model = random_model((9, 3, 1), weights=weights, levels=4)
     path = tmp_path / "net"
     path.write_bytes(pack(model))
     for wrong in (0, 5, -5, 2**31 - 1, -(2**31)):
@@ -95,20 +90,3 @@ def test_inputs_off_the_lattice_are_refused(check: Path, tmp_path: Path) -> None
         assert answers(check, [path]) == [4]
         with pytest.raises(ValueError, match=r"is not -3 \+ 2 q"):
             unpack(pack(model)).outputs(np.array([[1] * 8 + [wrong]]))
-
-
-@pytest.mark.parametrize("raw", [False, True])
-def test_the_program_prints_labels(tmp_path: Path, raw: bool) -> None:
-    model = random_model((9, 5, 3), "tanh", "ternary", levels=5)
-    sources = [path for path in write_c(model, tmp_path / "c", raw=raw) if path.suffix == ".c"]
-    program = tmp_path / "predict"
-    flags = ["-O2", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-    subprocess.run([CC, *flags, *sources, "-o", program], check=True)
-    X = np.random.default_rng(0).normal(size=(50, 9)).astype(np.float32)
-    given = X if raw else model.on_lattice(X)
-    text = "\n".join(" ".join(f"{v:.9g}" for v in row) for row in given)
-    ran = subprocess.run([program], input=text, capture_output=True, text=True, check=True)
-    assert ran.stdout.split() == model.predict(X).tolist()
-    ran = subprocess.run([program], input=text + " 1", capture_output=True, text=True)
-    assert ran.returncode == 2
-    assert "sample 51: expected 9 numbers" in ran.stderr
