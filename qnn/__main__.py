@@ -1,5 +1,15 @@
-"""``python -m qnn``: the command line."""
+"""The program ``qnn``, also as ``python -m qnn``."""
 
-from qnn.cli import main
+from qnn.process import heed_interrupts
 
-main()
+
+def main() -> None:
+    """Run the command line as this process, and end it."""
+    heed_interrupts()
+    from qnn import cli
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

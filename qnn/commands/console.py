@@ -12,7 +12,7 @@ import click
 
 from formulations.errors import FileAccessError, InvalidInputError, QnnError
 from qnn import process
-from qnn.visible import visible
+from qnn.visible import visible, without_credentials
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +40,8 @@ def for_tables(json_file: str | None) -> Console:
         """Every plain text passes here: cells, titles, captions and lines."""
 
         def render_str(self, text: str, **given: Any) -> Text:
-            return super().render_str(visible(text, lines=True), **given)
+            shown = visible(str(without_credentials(text)), lines=True)
+            return super().render_str(shown, **given)
 
     terminal = (sys.stderr if json_file == "-" else sys.stdout).isatty()
     shown = VisibleConsole(
@@ -56,7 +57,7 @@ def for_tables(json_file: str | None) -> Console:
 
 def say(text: str, *, err: bool = False) -> None:
     """A line of text for people."""
-    click.echo(visible(text, lines=True), err=err)
+    click.echo(visible(str(without_credentials(text)), lines=True), err=err)
 
 
 def check_outputs(
