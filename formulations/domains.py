@@ -14,7 +14,7 @@ import numpy as np
 
 from formulations.errors import InfeasibleModelError
 from formulations.exactness import ATOL, RTOL, Precision, precision
-from formulations.reading import canonical_order
+from formulations.labels import canonical_order
 
 if TYPE_CHECKING:
     import dimod

@@ -268,9 +268,10 @@ class ExactRow:
 
 def too_wide(label: Hashable, sizes: list[float]) -> InvalidInputError:
     """The refusal of a constraint that double precision cannot judge."""
+    least, most = min(sizes, default=0.0), max(sizes, default=0.0)
     return InvalidInputError(
-        f"constraint {label!r} has coefficients of {min(sizes):g} to {max(sizes):g}: double "
-        "precision cannot tell whether it holds; expected coefficients that add up to less than "
+        f"constraint {label!r} has coefficients of {least:g} to {most:g}: double precision cannot "
+        "tell whether it holds; expected coefficients that add up to less than "
         "2^52 of the row's steps; round them, or split the constraint"
     )
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import scipy.sparse as sp
 
-from formulations.labels import distinct
+from formulations.labels import canonical_order, distinct
 from formulations.passes.base import Chain
 from formulations.passes.penalty import Penalty, group_penalties
 from formulations.passes.product_reduction import ProductReduction
 from formulations.passes.slack import Slack
 from formulations.qcbo import QCBO
-from formulations.reading import canonical_order, read_cqm
+from formulations.reading import read_cqm
 from formulations.readout import Readout
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def ordered(
     cqm : dimod.ConstrainedQuadraticModel
     labels : iterable, optional
         The order; None sorts the constraints by what they say
-        (:func:`formulations.reading.canonical_order`).
+        (:func:`formulations.labels.canonical_order`).
 
     Examples
     --------

@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast, overload
+from typing import TYPE_CHECKING, cast, overload
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import dimod
 
 IntArray = npt.NDArray[np.int64]
 
@@ -236,3 +239,37 @@ def distinct(labels: Iterable[str], taken: Iterable[str]) -> list[str]:
         used.add(label)
         result.append(label)
     return result
+
+
+def canonical_order(cqm: dimod.ConstrainedQuadraticModel) -> list[Hashable]:
+    """Labels of the constraints, sorted by what these say, whatever order and labels they have.
+
+    An order by labels would not do: dimod draws the label of a constraint that is given none.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> x, y = dimod.Binaries("xy")
+    >>> cqm = dimod.ConstrainedQuadraticModel()
+    >>> cqm.set_objective(x - y)
+    >>> _ = cqm.add_constraint(y <= 0, label=1), cqm.add_constraint(x + y <= 1, label="one")
+    >>> canonical_order(cqm)
+    ['one', 1]
+    """
+    number = {v: i for i, v in enumerate(cqm.variables)}
+    said: dict[Hashable, tuple[bytes, ...]] = {}
+    for label, constraint in cqm.constraints.items():
+        lhs = constraint.lhs
+        linear = sorted((number[v], bias) for v, bias in lhs.iter_linear() if bias)
+        ends = (((number[u], number[v]), bias) for u, v, bias in lhs.iter_quadratic() if bias)
+        quadratic = sorted((*sorted(pair), bias) for pair, bias in ends)
+        places, biases = zip(*linear, strict=True) if linear else ((), ())
+        soft = (lhs.weight(), lhs.penalty() == "quadratic") if lhs.is_soft() else ()
+        said[label] = (
+            np.array(places, dtype=">i8").tobytes(),
+            np.array(biases, dtype=">f8").tobytes(),
+            np.array(quadratic, dtype=">f8").tobytes(),
+            constraint.sense.value.encode(),
+            np.array([constraint.rhs, lhs.offset, *soft], dtype=">f8").tobytes(),
+        )
+    return sorted(said, key=said.__getitem__)

@@ -22,6 +22,7 @@ from formulations.passes import (
     Rounded,
     SmallestIntegers,
 )
+from formulations.passes.base import take_rows
 from formulations.qcbo import QCBO, BitArray, FloatArray
 from formulations.reading import Reading, read
 from formulations.readout import Bounds, check_usable
@@ -145,7 +146,9 @@ class Prepared:
             if reading.tells:
                 raise
         # no point satisfies the rows; what dimod's tolerance lets pass may be there all the same
-        loose = Chain((Integral(reading.tolerance), *steps)).apply(reading.model)
+        whole = take_rows(reading.model, np.flatnonzero(~reading.strict_only))
+        tolerance = reading.tolerance[~reading.strict_only]
+        loose = Chain((Integral(tolerance), *steps)).apply(whole)
         return cls(cqm, reading, *loose, proves=False)
 
     @cached_property

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.exactness import ATOL, RTOL, ExactRow, Precision, precision, too_wide
-from formulations.labels import distinct
+from formulations.labels import canonical_order, distinct
 from formulations.passes.base import substituted
 from formulations.passes.lattice import common_steps
 from formulations.passes.soft import Hardened, Soft
@@ -76,6 +76,11 @@ class Reading:
         steps, whole = common_steps(self.model.rows)
         within = np.where(self.rough & whole, 1e-3 * steps.step, np.inf)
         return np.minimum(self.tolerance, within)
+
+    @property
+    def strict_only(self) -> npt.NDArray[np.bool_]:
+        """Rows in exact integers, which do not say what dimod's tolerance lets pass, shape (m,)."""
+        return np.asarray(self.rough & (self.tolerance == NARROW))
 
     def settled(self, x: npt.ArrayLike) -> BitArray:
         """Samples with the products and excess bits that their words imply, shape (..., n)."""
@@ -241,40 +246,6 @@ def _constraints(
         else:
             rows.append(row)
     return rows, products
-
-
-def canonical_order(cqm: dimod.ConstrainedQuadraticModel) -> list[Hashable]:
-    """Labels of the constraints, sorted by what these say, whatever order and labels they have.
-
-    An order by labels would not do: dimod draws the label of a constraint that is given none.
-
-    Examples
-    --------
-    >>> import dimod
-    >>> x, y = dimod.Binaries("xy")
-    >>> cqm = dimod.ConstrainedQuadraticModel()
-    >>> cqm.set_objective(x - y)
-    >>> _ = cqm.add_constraint(y <= 0, label=1), cqm.add_constraint(x + y <= 1, label="one")
-    >>> canonical_order(cqm)
-    ['one', 1]
-    """
-    number = {v: i for i, v in enumerate(cqm.variables)}
-    said: dict[Hashable, tuple[bytes, ...]] = {}
-    for label, constraint in cqm.constraints.items():
-        lhs = constraint.lhs
-        linear = sorted((number[v], bias) for v, bias in lhs.iter_linear() if bias)
-        ends = (((number[u], number[v]), bias) for u, v, bias in lhs.iter_quadratic() if bias)
-        quadratic = sorted((*sorted(pair), bias) for pair, bias in ends)
-        places, biases = zip(*linear, strict=True) if linear else ((), ())
-        soft = (lhs.weight(), lhs.penalty() == "quadratic") if lhs.is_soft() else ()
-        said[label] = (
-            np.array(places, dtype=">i8").tobytes(),
-            np.array(biases, dtype=">f8").tobytes(),
-            np.array(quadratic, dtype=">f8").tobytes(),
-            constraint.sense.value.encode(),
-            np.array([constraint.rhs, lhs.offset, *soft], dtype=">f8").tobytes(),
-        )
-    return sorted(said, key=said.__getitem__)
 
 
 def _product(row: _Row, binary: set[Hashable]) -> tuple[Hashable, Hashable, Hashable] | None:
