@@ -350,7 +350,7 @@ def span_of(inputs: npt.ArrayLike) -> tuple[int, int, int]:
     """
     values = np.unique(np.asarray(inputs))
     low, high = int(values[0]), int(values[-1])
-    every_odd = np.array_equal(values, np.arange(low, high + 1, 2)) and len(values) > 1
+    every_odd = len(values) > 1 and bool((np.diff(values) == 2).all())
     return low, high, 2 if every_odd and low % 2 else 1
 
 

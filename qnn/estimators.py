@@ -8,27 +8,36 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError, choose
 from formulations.network import Weights
-from qnn.datasets import level_thresholds, on_levels, span_of, whole_numbers
+from qnn.datasets import MOST_LEVELS, level_thresholds, on_levels, span_of, whole_numbers
+from qnn.fitting import (
+    Limit,
+    check_inputs,
+    check_seed,
+    check_solver,
+    hidden_widths,
+    likeliest_scale,
+    limited,
+    repeated,
+    warn_far,
+    warn_near_chance,
+)
 from solvers import LargeNeighborhoodSearch
+from solvers.options import check_flag, check_seconds, check_whole
 from solvers.result import Result
 from solvers.starts import Solver
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-FINEST = 16
-"""Sample weights are rounded to this share of their mean, unless they are whole numbers."""
 
 OF_SOLVER = "solver__"
 """Begins the names of the solver's own parameters, as scikit-learn nests them."""
@@ -42,13 +51,14 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden: Sequence[int],
+        hidden: Sequence[int] | str | None,
         activation: str | Callable[..., Any],
         weights: str,
         bias: bool | str,
         loss: str | Callable[..., Any],
         levels: int | None,
         solver: Solver | None,
+        time_limit: float | None,
         warm_start: bool,
         random_state: int | np.random.RandomState | None,
     ) -> None:
@@ -59,6 +69,7 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
         self.loss = loss
         self.levels = levels
         self.solver = solver
+        self.time_limit = time_limit
         self.warm_start = warm_start
         self.random_state = random_state
 
@@ -74,16 +85,31 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         InvalidInputError
-            If the solver has no such parameter.
+            If there is no such parameter; nothing is changed then.
         """
-        nested = {name for name in params if name.startswith(OF_SOLVER)}
-        super().set_params(**{name: params[name] for name in params.keys() - nested})
+        nested = [name for name in params if name.startswith(OF_SOLVER)]
+        others = {name: params[name] for name in params if name not in nested}
+        for name in others:
+            choose(f"parameter of {type(self).__name__}", name, sorted(self.get_params(deep=False)))
         own = {name.removeprefix(OF_SOLVER): params[name] for name in nested}
+        solver = others.get("solver", self.solver)
         for name in own:
-            choose(f"parameter of {type(self.solver).__name__}", name, _options(self.solver))
+            choose(f"parameter of {type(solver).__name__}", name, _options(solver))
         if own:
-            self.solver = replace(self.solver, **own)  # type: ignore[type-var]
+            others["solver"] = replace(solver, **own)
+        super().set_params(**others)
         return self
+
+    def _check(self) -> None:
+        """Refuse parameters that mean nothing, before any work."""
+        hidden_widths(self.hidden, 1, 1)
+        if self.levels is not None:
+            check_whole("levels", self.levels, least=2, most=MOST_LEVELS)
+        check_solver(self.solver)
+        if self.time_limit is not None:
+            check_seconds("time_limit", self.time_limit)
+        check_flag("warm_start", self.warm_start)
+        check_seed(self.random_state)
 
     def _train(
         self, X: FloatArray, outputs: int, target: Callable[[IntArray], npt.NDArray[Any]]
@@ -92,23 +118,28 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
         self.thresholds_ = None if self.levels is None else level_thresholds(X, self.levels)
         lattice = self._on_levels(X)
         self.span_ = span_of(lattice)
+        self.data_min_, self.data_max_ = X.min(axis=0), X.max(axis=0)
+        hidden = hidden_widths(self.hidden, X.shape[1], outputs)
         network = Network.dense(
-            [X.shape[1], *self.hidden, outputs], self.activation, self.weights, self.bias
+            [X.shape[1], *hidden, outputs], self.activation, self.weights, self.bias
         )
         before = getattr(self, "network_", None) if self.warm_start else None
         start = self.weights_ if before is not None and before.widths == network.widths else None
         self.network_ = network
         problem = TrainingProblem(network, lattice, target(lattice), loss=self.loss)
-        self.result_: Result = self._chosen_solver(start).solve(problem)
+        solver, limit = self._chosen_solver(start)
+        self.result_: Result = solver.solve(problem)
         self.weights_: Weights = self.result_.weights
+        if limit is not None:
+            limit.warn()
 
     def _on_levels(self, X: FloatArray) -> IntArray:
         if self.thresholds_ is None:
             return whole_numbers(X, "X")
         return on_levels(X, self.thresholds_)
 
-    def _chosen_solver(self, start: Weights | None) -> Solver:
-        """A copy of the solver, with the seed of ``random_state`` and the start of a warm one."""
+    def _chosen_solver(self, start: Weights | None) -> tuple[Solver, Limit | None]:
+        """A copy of the solver, seeded, started and limited; and the limit put on it, if any."""
         given = LargeNeighborhoodSearch() if self.solver is None else self.solver
         solver: Any = clone(given, safe=False)
         options: dict[str, Any] = {}
@@ -123,13 +154,18 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
                 f"{'warm_start' if missing == 'start' else 'random_state'} needs: leave that out, "
                 "or take a solver that does, such as LargeNeighborhoodSearch()"
             )
-        chosen: Solver = replace(solver, **options) if options else solver
-        return chosen
+        return limited(replace(solver, **options) if options else solver, self.time_limit)
 
     def _outputs(self, X: npt.ArrayLike) -> FloatArray:
         """Outputs z of the network in its own units, shape (N, C)."""
         check_is_fitted(self)
-        inputs = self._on_levels(validate_data(self, X, dtype=np.float64, reset=False))
+        check_inputs(X)
+        inputs = validate_data(self, X, dtype=np.float64, reset=False)
+        warn_far(inputs, self.data_min_, self.data_max_, self.thresholds_ is not None)
+        return self._of_checked(inputs)
+
+    def _of_checked(self, X: FloatArray) -> FloatArray:
+        inputs = self._on_levels(X)
         return self.network_.pre_activations(self.weights_, inputs)[-1].astype(float)
 
     @property
@@ -141,22 +177,8 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
 
 def _options(solver: object) -> list[str]:
     """Names of a solver's parameters."""
-    return [field.name for field in fields(solver)] if is_dataclass(solver) else []
-
-
-def _repeated(
-    sample_weight: npt.ArrayLike | None, X: FloatArray, *others: npt.NDArray[Any]
-) -> tuple[npt.NDArray[Any], ...]:
-    """Every sample as often as its weight says: exactly for whole numbers, else nearly."""
-    if sample_weight is None:
-        return (X, *others)
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-    counts = np.rint(weight)
-    if not np.array_equal(counts, weight):
-        counts = np.rint(FINEST * weight / weight.mean())
-    if not counts.any():
-        raise InvalidInputError("sample_weight is zero everywhere: expected a positive one")
-    return tuple(np.repeat(part, counts.astype(np.int64), axis=0) for part in (X, *others))
+    whole = is_dataclass(solver) and not isinstance(solver, type)
+    return [field.name for field in fields(solver)] if whole else []
 
 
 class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
@@ -167,17 +189,22 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
 
     Parameters
     ----------
-    hidden : sequence of int
-        Widths of the hidden layers; ``()`` for none.
+    hidden : sequence of int, "auto" or None
+        Widths of the hidden layers; ``()`` for none.  ``"auto"`` and None take one layer whose
+        width follows from inputs and classes, see :func:`qnn.fitting.hidden_widths`.
     activation, weights, bias : see :meth:`formulations.Network.dense`
     loss : str or callable
         See :class:`formulations.TrainingProblem`.
     levels : int or None
         Integer levels of each input, see :func:`qnn.datasets.quantize`; None for inputs that are
-        whole numbers already.
+        whole numbers already.  An input beyond the training data takes the outermost level; with
+        None it is used as it is.  ``predict`` warns of inputs that are far outside.
     solver : solver, optional
         Anything with ``solve(problem)``; it is copied, never changed.  None takes
         ``LargeNeighborhoodSearch()``.
+    time_limit : float or None
+        Seconds after which a solver without a limit of its own is stopped at the end of its step,
+        with a ``ConvergenceWarning``; None for no limit.
     warm_start : bool
         Whether ``fit`` begins at the weights of the fit before, if they fit the network.
     calibrate : bool
@@ -196,6 +223,8 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
     result_ : Result
         Loss, status, history and costs of the training.
     thresholds_ : ndarray of float64, shape (levels - 1, d), or None
+    data_min_, data_max_ : ndarray of float64, shape (d,)
+        Range of the training data.
     span_ : (int, int, int)
         Least and greatest level in the training data, and the step between levels.
 
@@ -210,7 +239,7 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden: Sequence[int] = (8,),
+        hidden: Sequence[int] | str | None = None,
         *,
         activation: str | Callable[..., Any] = "sign",
         weights: str = "bipolar",
@@ -218,13 +247,15 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
         loss: str | Callable[..., Any] = "hinge",
         levels: int | None = 8,
         solver: Solver | None = None,
+        time_limit: float | None = 20.0,
         warm_start: bool = False,
         calibrate: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
-            hidden, activation, weights, bias, loss, levels, solver, warm_start, random_state
-        )
+            hidden, activation, weights, bias, loss, levels, solver, time_limit, warm_start,
+            random_state,
+        )  # fmt: skip
         self.calibrate = calibrate
 
     def fit(
@@ -238,12 +269,22 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
         y : array, shape (N,)
             Labels of at least two classes.
         sample_weight : array, shape (N,), optional
-            A sample counts as often as its weight says; weights that are not whole numbers are
-            rounded to a sixteenth of their mean.
+            A sample counts as often as its weight says: whole numbers of a mean up to 16 exactly,
+            other weights in proportion, to a sixteenth of their mean, see
+            :func:`qnn.fitting.repeated`.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where the training accuracy is near that of naming the commonest class each time, or the
+            time limit stopped the solver.
         """
+        self._check()
+        check_flag("calibrate", self.calibrate)
+        check_inputs(X)
         inputs, labels = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(labels)
-        inputs, labels = _repeated(sample_weight, inputs, labels)
+        inputs, labels = repeated(sample_weight, inputs, labels)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         count = len(self.classes_)
         if count < 2:
@@ -252,14 +293,11 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
             self._train(inputs, 1, lambda _: 2 * numbers - 1)
         else:
             self._train(inputs, count, lambda _: numbers)
+        logits = _logits(self._of_checked(inputs))
+        warn_near_chance(float(np.mean(np.argmax(logits, axis=1) == numbers)), numbers)
         if self.calibrate:
-            self.scale_ = _scale(self._logits(inputs), numbers)
+            self.scale_ = likeliest_scale(logits, numbers)
         return self
-
-    def _logits(self, X: npt.ArrayLike) -> FloatArray:
-        """Outputs of two classes or more, shape (N, classes), the largest being predicted."""
-        z = self._outputs(X)
-        return z if z.shape[1] > 1 else np.concatenate([-z - 0.5, z + 0.5], axis=1)
 
     def decision_function(self, X: npt.ArrayLike) -> FloatArray:
         """Output for two classes, shape (N,), positive for the second; else (N, classes)."""
@@ -268,25 +306,19 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Predicted labels, shape (N,)."""
-        largest = np.argmax(self._logits(X), axis=1)
+        largest = np.argmax(_logits(self._outputs(X)), axis=1)
         return np.asarray(self.classes_[largest])
 
     @available_if(lambda self: self.calibrate)
     def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
         """Probabilities softmax(scale * outputs), shape (N, classes)."""
-        logits = self._logits(X)
-        return np.asarray(softmax(self.scale_ * logits, axis=1))
+        check_is_fitted(self, "scale_")  # which a fit without calibrate has not
+        return np.asarray(softmax(self.scale_ * _logits(self._outputs(X)), axis=1))
 
 
-def _scale(logits: FloatArray, numbers: IntArray) -> float:
-    """The temperature's inverse that makes the labels likeliest (Guo et al. 2017)."""
-    size = float(np.abs(logits).max()) or 1.0
-
-    def cost(log_scale: float) -> float:
-        likely = log_softmax(np.exp(log_scale) * logits / size, axis=1)
-        return -float(likely[np.arange(len(numbers)), numbers].mean())
-
-    return float(np.exp(minimize_scalar(cost, bounds=(-6, 6), method="bounded").x) / size)
+def _logits(z: FloatArray) -> FloatArray:
+    """Outputs as those of two classes or more, shape (N, classes), the largest being predicted."""
+    return z if z.shape[1] > 1 else np.concatenate([-z - 0.5, z + 0.5], axis=1)
 
 
 class QNNRegressor(RegressorMixin, _QNN):  # type: ignore[misc]
@@ -297,7 +329,7 @@ class QNNRegressor(RegressorMixin, _QNN):  # type: ignore[misc]
 
     Parameters
     ----------
-    hidden, activation, weights, bias, levels, solver, warm_start, random_state
+    hidden, activation, weights, bias, levels, solver, time_limit, warm_start, random_state
         See :class:`QNNClassifier`.
 
     Attributes
@@ -316,32 +348,42 @@ class QNNRegressor(RegressorMixin, _QNN):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden: Sequence[int] = (8,),
+        hidden: Sequence[int] | str | None = None,
         *,
         activation: str | Callable[..., Any] = "hard-tanh",
         weights: str = "ternary",
         bias: bool | str = True,
         levels: int | None = 8,
         solver: Solver | None = None,
+        time_limit: float | None = 20.0,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
-            hidden, activation, weights, bias, "squared", levels, solver, warm_start, random_state
-        )
+            hidden, activation, weights, bias, "squared", levels, solver, time_limit, warm_start,
+            random_state,
+        )  # fmt: skip
 
     def fit(
         self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> Self:
         """Train; see :meth:`QNNClassifier.fit` for the weights of the samples."""
+        self._check()
+        check_inputs(X)
+        check_inputs(y, "y")
         inputs, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        inputs, values = _repeated(sample_weight, inputs, np.asarray(values, dtype=np.float64))
+        inputs, values = repeated(sample_weight, inputs, np.asarray(values, dtype=np.float64))
+        # a power of two, so that squares of large and of small values stay in range, exactly
+        exponent = int(np.frexp(np.abs(values).max())[1])
+        values = np.ldexp(values, -exponent)
         scaled = (values - values.mean()) / (values.std() or 1.0)
         self._train(inputs, 1, lambda lattice: scaled * self._usual_output(lattice))
-        z = self._outputs(inputs)[:, 0]
+        z = self._of_checked(inputs)[:, 0]
         self.slope_, self.intercept_ = 0.0, float(values.mean())
         if z.std() > 0:
             self.slope_, self.intercept_ = map(float, np.polyfit(z, values, 1))
+        self.slope_ = float(np.ldexp(self.slope_, exponent))
+        self.intercept_ = float(np.ldexp(self.intercept_, exponent))
         return self
 
     def _usual_output(self, lattice: IntArray) -> float:

@@ -45,6 +45,9 @@ START, END = 0.2, 0.0003
 That mean grows with the samples, while near the end a move changes the loss on a few of them: on
 10,000 samples that are nearly separable 0.003 leaves ten times the loss."""
 
+ROUNDS, ASKED_ROUNDS = 20_000, 300
+"""Default numbers of rounds: by enumeration, and by an oracle."""
+
 STRETCHES = 64
 """Least number of stretches of a run, each at a temperature of its own; and most steps of one."""
 
@@ -223,7 +226,7 @@ class LargeNeighborhoodSearch:
     def _rounds(self) -> int | None:
         if self.rounds is not None or self.time_limit is not None:
             return self.rounds
-        return 20_000 if self.oracle is None else 300
+        return ROUNDS if self.oracle is None else ASKED_ROUNDS
 
     def _limits(self, gone: int, seconds: float) -> Limits:
         """How far a stretch goes: an oracle's answer is taken in at once, for it may have cost."""

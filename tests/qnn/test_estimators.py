@@ -17,12 +17,17 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import qnn
-from formulations import QnnError
+from formulations import QnnError, TrainingProblem
 from qnn import QNNClassifier, QNNRegressor
-from solvers import QCGD, LargeNeighborhoodSearch, RandomFeatures, WeightAnnealing
+from solvers import QCGD, LargeNeighborhoodSearch, RandomFeatures, Result, WeightAnnealing
 from solvers.oracles import Annealer
 
 QUICK = LargeNeighborhoodSearch(rounds=2000)
+
+
+class Unseeded:
+    def solve(self, problem: TrainingProblem) -> Result:
+        return QUICK.solve(problem)
 
 
 @parametrize_with_checks(
@@ -148,7 +153,8 @@ def test_a_regressor_beats_the_mean() -> None:
     [
         ({"levels": None}, (np.array([[0.5], [1.0]]), [0, 1]), "not an integer"),
         ({}, (np.array([[0.5], [1.0]]), [1, 1]), "1 class"),
-        ({"random_state": 1, "solver": object()}, (np.eye(2), [0, 1]), "takes no 'seed'"),
+        ({"random_state": 1, "solver": Unseeded()}, (np.eye(2), [0, 1]), "takes no 'seed'"),
+        ({"solver": object()}, (np.eye(2), [0, 1]), r"expected an object with solve\(...\)"),
         ({"activation": "sgn"}, (np.eye(2), [0, 1]), "Did you mean 'sign'"),
     ],
 )

@@ -1,0 +1,248 @@
+"""What the estimators share around a fit: parameters, weights of samples, range, limit, warning."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import _check_sample_weight
+
+from formulations.errors import InvalidInputError
+from solvers.neighborhood import ASKED_ROUNDS, ROUNDS, STRETCHES, LargeNeighborhoodSearch
+from solvers.options import LONGEST, check_has, check_several, check_whole, shown
+from solvers.result import Progress
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+FINEST = 16
+"""Sample weights are rounded to this share of their mean, unless few repetitions are exact."""
+
+MOST_ROWS = 200_000
+"""Rows that weights of samples may make of fewer: beyond, their share of the mean is coarser."""
+
+LEAST_WIDTH = 8
+"""Units of the hidden layer where nothing else is said, and there is one output."""
+
+LEAST_SKILL = 0.2
+"""Training accuracy is near chance if it gains less than this share of what chance leaves."""
+
+FAR = 10.0
+"""An input is far outside if it is beyond so many times the range of those trained on: other units,
+most likely, and no mere tail of the data."""
+
+
+def hidden_widths(hidden: object, inputs: int, outputs: int) -> list[int]:
+    """Widths of the hidden layers: those given, or one that follows from inputs and classes.
+
+    That is 8 for one output and 2 sqrt(inputs outputs), at least 8, for more: twice the geometric
+    mean, since every unit has one bit (rule of the geometric pyramid: Masters 1993).
+
+    Raises
+    ------
+    InvalidInputError
+        For anything but positive integers in a sequence, ``"auto"`` or None.
+
+    Examples
+    --------
+    >>> hidden_widths(None, 64, 10), hidden_widths("auto", 30, 1), hidden_widths((4, 2), 30, 1)
+    ([51], [8], [4, 2])
+    """
+    if hidden is None or (isinstance(hidden, str) and hidden == "auto"):
+        if outputs == 1:
+            return [LEAST_WIDTH]
+        return [max(LEAST_WIDTH, round(2 * sqrt(inputs * outputs)))]
+    try:
+        widths = check_several("hidden", hidden, "widths", empty=True)
+        for width in widths:
+            check_whole("hidden", width)
+    except InvalidInputError:
+        raise InvalidInputError(
+            f"hidden={shown(hidden)}: expected positive widths of the hidden layers, such as (8,) "
+            "or (16, 4), () for none, or 'auto'"
+        ) from None
+    return [int(width) for width in widths]
+
+
+def check_solver(solver: object) -> None:
+    """Refuse anything but a solver, or None for the one that is taken without.
+
+    Examples
+    --------
+    >>> check_solver("qcgd")
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: solver='qcgd': expected an object with solve(...), ...
+    """
+    if solver is not None:
+        check_has("solver", solver, "solve", "solvers.QCGD() or LargeNeighborhoodSearch()")
+
+
+def check_seed(random_state: object) -> None:
+    """Refuse anything but what scikit-learn takes as a seed."""
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return
+    try:
+        check_whole("random_state", random_state, least=0, most=2**32 - 1)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{error}, a numpy.random.RandomState, or None") from None
+
+
+def check_inputs(X: object, name: str = "X") -> None:
+    """Refuse dates, durations and texts, which would be taken for numbers without a word.
+
+    Examples
+    --------
+    >>> check_inputs(np.array([["2026-01-01"]], dtype="M8[D]"))
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: X of type datetime64[D]: expected numbers; encode it ...
+    """
+    kinds = [*getattr(X, "dtypes", ())] if hasattr(X, "columns") else [getattr(X, "dtype", None)]
+    for kind in kinds:
+        if isinstance(kind, np.dtype) and kind.kind in "mMUS":
+            raise InvalidInputError(
+                f"{name} of type {kind}: expected numbers; encode it as such first, dates for "
+                "instance in days from one of your choice"
+            )
+
+
+def repeated(
+    sample_weight: npt.ArrayLike | None, X: FloatArray, *others: npt.NDArray[Any]
+) -> tuple[npt.NDArray[Any], ...]:
+    """Every sample as often as its weight says: exactly, or in proportion.
+
+    Whole numbers of a mean up to 16 are exact repetitions.  Other weights are scaled to a mean of
+    16 and rounded, to 1 at least unless they are zero, so that their unit is of no matter; where
+    that would make more than 200,000 rows the mean is smaller, down to 1.
+
+    Examples
+    --------
+    >>> X = np.array([[1.0], [2.0], [3.0]])
+    >>> repeated([2, 0, 1], X)[0].ravel().tolist()
+    [1.0, 1.0, 3.0]
+    >>> [len(repeated(np.multiply(weights, scale), X)[0]) for weights in ([1, 2, 3],)
+    ...  for scale in (1, 1000, 70_000.5, 1e300)]
+    [6, 48, 48, 48]
+    """
+    if sample_weight is None:
+        return (X, *others)
+    weight = np.asarray(_check_sample_weight(sample_weight, X, ensure_non_negative=True))
+    counted = weight > 0
+    if not counted.any():
+        raise InvalidInputError("sample_weight is zero everywhere: expected a positive one")
+    if not np.isfinite(weight.sum()):
+        weight = weight / weight.max()
+    counts = np.rint(weight)
+    if not np.array_equal(counts, weight) or weight.sum() > FINEST * counted.sum():
+        mean = min(FINEST, max(1, MOST_ROWS // int(counted.sum())))
+        # over all samples, those of weight zero too, the mean is what it always was
+        counts = np.rint(mean * (weight / weight.mean()))
+        counts = np.where(counted, np.maximum(counts, 1), 0)
+    return tuple(np.repeat(part, counts.astype(np.int64), axis=0) for part in (X, *others))
+
+
+@dataclass
+class Limit:
+    """A callback that stops a solver without a limit of its own when its time is over.
+
+    Parameters
+    ----------
+    seconds : float
+    reached : bool
+        Whether it has stopped the solver.
+    """
+
+    seconds: float
+    reached: bool = field(default=False, init=False)
+
+    def __call__(self, progress: Progress) -> bool:
+        """Whether the time is over; the last of all steps is not cut off."""
+        last = progress.iterations is not None and progress.iteration >= progress.iterations
+        self.reached = self.reached or (progress.seconds >= self.seconds and not last)
+        return self.reached
+
+    def warn(self) -> None:
+        """Say that the solver was stopped, if it was."""
+        if self.reached:
+            warnings.warn(
+                f"training was stopped after {self.seconds:g} s, before the solver had finished: "
+                "give more time by time_limit=, or None for no limit, or the solver less to do",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+
+def limited(solver: Any, seconds: float | None) -> tuple[Any, Limit | None]:
+    """A copy of a solver that stops in time, and its limit; itself where there is none to put on.
+
+    The limit is a callback, so that a run that ends in time has the result that it always has.  A
+    neighbourhood search has few, long steps: one that takes longer than the limit is cut short.
+    """
+    names = {item.name for item in fields(solver)} if is_dataclass(solver) else set()
+    if seconds is None or "callbacks" not in names or getattr(solver, "time_limit", None):
+        return solver, None
+    limit = Limit(seconds)
+    options: dict[str, Any] = {"callbacks": (*solver.callbacks, limit)}
+    if isinstance(solver, LargeNeighborhoodSearch):
+        usual = ROUNDS if solver.oracle is None else ASKED_ROUNDS
+        options["rounds"] = usual if solver.rounds is None else solver.rounds
+        options["time_limit"] = min(STRETCHES * seconds, LONGEST)
+    return replace(solver, **options), limit
+
+
+def warn_near_chance(correct: float, numbers: IntArray) -> None:
+    """Warn where training hardly beats naming the commonest class each time.
+
+    Parameters
+    ----------
+    correct : float
+        Share of the training samples whose class is predicted.
+    numbers : array of int, shape (N,)
+        Their classes 0 .. C-1.  With p the share of the commonest one, an accuracy is near chance
+        if (correct - p) / (1 - p), the share that it gains of what is left, is below 0.2, or
+        correct is within two standard errors of p.
+    """
+    commonest = float(np.bincount(numbers).max()) / len(numbers)
+    gain = (correct - commonest) / (1 - commonest)
+    error = sqrt(commonest * (1 - commonest) / len(numbers))
+    if correct == 1.0 or (gain >= LEAST_SKILL and correct > commonest + 2 * error):
+        return
+    warnings.warn(
+        f"training accuracy is {correct:.1%}, near chance: the commonest class alone has "
+        f"{commonest:.1%} of the samples; take a wider network (hidden=), weights of more bits, "
+        "more levels, or a solver with more to do",
+        ConvergenceWarning,
+        stacklevel=3,
+    )
+
+
+def warn_far(X: FloatArray, low: FloatArray, high: FloatArray, levels: bool) -> None:
+    """Warn of inputs that lie far outside the training data's range, see :data:`FAR`."""
+    with np.errstate(over="ignore"):
+        margin = FAR * np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
+        far = (X < low - margin) | (X > high + margin)
+    if far.any():
+        count, columns = int(far.any(axis=1).sum()), np.flatnonzero(far.any(axis=0))
+        warnings.warn(
+            f"{count} of {len(X)} samples are far outside the range of the training data, first in "
+            f"column {columns[0]}: {'they take the outermost levels' if levels else 'used as is'}",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def likeliest_scale(logits: FloatArray, numbers: IntArray) -> float:
+    """The temperature's inverse that makes the labels likeliest (Guo et al. 2017)."""
+    size = float(np.abs(logits).max()) or 1.0
+
+    def cost(log_scale: float) -> float:
+        likely = log_softmax(np.exp(log_scale) * logits / size, axis=1)
+        return -float(likely[np.arange(len(numbers)), numbers].mean())
+
+    return float(np.exp(minimize_scalar(cost, bounds=(-6, 6), method="bounded").x) / size)
