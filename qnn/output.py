@@ -19,6 +19,7 @@ import numpy as np
 
 from formulations.errors import FileAccessError, InvalidInputError
 from formulations.writing import atomic_write, check_distinct, check_regular, file_identity
+from qnn.visible import without_credentials
 
 FORMAT = 1
 """Version of the results files' layout."""
@@ -62,8 +63,8 @@ def plain(value: Any) -> Any:
 
 
 def to_json(value: Any, indent: int | None = 1) -> str:
-    """``value`` as JSON text that ends in a line break."""
-    return json.dumps(plain(value), indent=indent, allow_nan=False) + "\n"
+    """``value`` as JSON text that ends in a line break; no text in it holds a credential."""
+    return json.dumps(without_credentials(plain(value)), indent=indent, allow_nan=False) + "\n"
 
 
 def environment() -> dict[str, Any]:

@@ -8,6 +8,7 @@ another.  All text for people goes through here.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,6 +58,20 @@ def all_visible(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [all_visible(part) for part in value]
     return value
+
+
+def without_credentials(value: Any) -> Any:
+    """A JSON value, or a text, with every credential of Ocean's configuration hidden.
+
+    What no oracle was loaded for cannot hold one, and is not worth the time of loading them.
+
+    Examples
+    --------
+    >>> without_credentials({"command": "qnn list"})
+    {'command': 'qnn list'}
+    """
+    secrets = sys.modules.get("solvers.oracles.secrets")
+    return value if secrets is None else secrets.Redactor().deep(value)
 
 
 def _written(found: re.Match[str]) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from formulations import QCBO, TrainingProblem
+from solvers.oracles.secrets import Redactor
 from solvers.oracles.wrapper import Transparent
 from solvers.result import Result
 
@@ -41,9 +42,10 @@ def identity(solver: object, problem: object) -> dict[str, str]:
     ('WeightAnnealing', '500', False)
     """
     options = {name: value for name, value in _parameters(solver).items() if name not in LEFT_OUT}
+    hide = Redactor()  # somebody's oracle may have been made with a token
     return {
         "solver": type(solver).__name__,
-        **{name: _short(text(value)) for name, value in options.items()},
+        **{name: _short(hide(text(value))) for name, value in options.items()},
         **{f"the problem's {name}": _short(text(v)) for name, v in _parts(problem).items()},
     }
 

@@ -29,6 +29,7 @@ from formulations.errors import (
     OracleError,
     UnusableAnswerError,
 )
+from formulations.schema import ArrayForm, anything, fields, flag, mapping, number, text, whole
 from formulations.writing import check_no_link
 from solvers.options import check_folder
 from solvers.oracles.audit import checked
@@ -120,7 +121,7 @@ class Record(Transparent):
             asked = self._asked.setdefault(path, threading.Lock())
         with asked:
             if path.exists():
-                return _read(path)
+                return _read(path, qubo)
             return self.missing(path, qubo, states, seed)
 
     def missing(
@@ -235,16 +236,31 @@ def _unpacked(content: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
     )
 
 
-def _read(path: Path) -> Samples:
-    """The answer in a file."""
-    content, arrays = read_archive(path, ANSWER)
+def _content(value: Any, where: str) -> None:
+    """The form of an answer's content; that of a newer layout is not looked into."""
+    fields({"layout": whole(1)}, more=True)(value, where)
+    if value["layout"] <= LAYOUT:
+        table = {"oracle": text, "seconds": number(0), "exact": flag, "info": mapping(anything)}
+        fields({"layout": whole(1), **table})(value, where)
+
+
+def _arrays(content: Mapping[str, Any], names: list[str]) -> dict[str, ArrayForm]:
+    """The form of an answer's arrays."""
+    if content["layout"] > LAYOUT:
+        return dict.fromkeys(names, ArrayForm(finite=False))
+    return {"x": ArrayForm("biu", (None, None)), "energies": ArrayForm("biuf", (None,))}
+
+
+def _read(path: Path, qubo: QUBO) -> Samples:
+    """The answer to a question in a file."""
+    content, arrays = read_archive(path, ANSWER, _content, _arrays)
     try:
         if content["layout"] > LAYOUT:
             raise FileFormatError(
                 f"{str(path)!r} was recorded by a newer release (layout {content['layout']}, here "
                 f"up to {LAYOUT}): install that"
             )
-        return _unpacked(content, arrays)
+        return checked(qubo, _unpacked(content, arrays))
     except FileFormatError:
         raise
     except Exception as error:
@@ -273,7 +289,7 @@ def _plain(value: Any, hide: Redactor) -> Any:
     if isinstance(value, str):
         return hide(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(part, hide) for name, part in value.items()}
+        return {hide(str(name)): _plain(part, hide) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(part, hide) for part in value]
     if isinstance(value, float) and not np.isfinite(value):

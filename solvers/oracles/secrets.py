@@ -6,19 +6,33 @@ keeps them.  But errors of a client may quote what they were given; their texts 
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import traceback
+from base64 import b64encode
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from contextlib import suppress
 from functools import cached_property
+from html import escape
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus, urlsplit
 
 WORDS = ("token", "secret", "password", "authorization", "proxy", "key")
 """An entry of the configuration with one of these in its name is a secret."""
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+"""Variables, in either case, whose address may hold a password."""
+
 SHORTEST = 6
 """Shorter values are no credentials, and would be found in every text."""
+
+BLANK = re.compile(r"(?:\s|\\+[nrt]?)+")
+"""What may stand anywhere in a credential: a line break, one that is written out, an escape."""
 
 HIDDEN = "[hidden]"
 
@@ -37,6 +51,10 @@ def redacted(text: str) -> str:
 class Redactor:
     """Redacts many texts, reading the configuration for the first of them.
 
+    A credential is found in every form that a client's words may give it: broken over lines, line
+    by line, escaped as by ``repr`` or JSON, quoted for an address or a page, in hexadecimal, and
+    inside base64, as headers have it.
+
     Examples
     --------
     >>> hide = Redactor()
@@ -45,25 +63,104 @@ class Redactor:
     """
 
     @cached_property
-    def secrets(self) -> list[str]:
-        """What is replaced."""
-        return _secrets()
+    def forms(self) -> list[str]:
+        """What is looked for, with nothing in it that may stand anywhere."""
+        return _forms(_secrets())
 
     def __call__(self, text: str) -> str:
         """``text`` without credentials."""
-        for secret in self.secrets:
-            text = text.replace(secret, HIDDEN)
+        for start, end in reversed(self.found(text)):
+            text = f"{text[:start]}{HIDDEN}{text[end:]}"
         return text
+
+    def found(self, text: str) -> list[tuple[int, int]]:
+        """Where credentials begin and end in a text, in order and apart."""
+        if not self.forms:
+            return []
+        bare, places = _bare(text)
+        spans: list[tuple[int, int]] = []
+        for form in self.forms:
+            at = bare.find(form)
+            while at >= 0:
+                spans.append((at, at + len(form)))
+                at = bare.find(form, at + 1)
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted(spans):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        return [(places(start), places(end - 1) + 1) for start, end in merged]
+
+    def deep(self, value: Any) -> Any:
+        """A JSON value, every text in it without credentials."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, Mapping):
+            return {self.deep(name): self.deep(part) for name, part in value.items()}
+        return [self.deep(part) for part in value] if isinstance(value, list) else value
 
 
 def without_secrets(error: BaseException) -> bool:
     """Whether an error, and all that it came from, may be shown."""
     lines = "".join(traceback.format_exception(error))
-    return not any(secret in lines for secret in _secrets())
+    return not Redactor().found(lines)
+
+
+def _bare(text: str) -> tuple[str, Callable[[int], int]]:
+    r"""A text without blanks and escapes, and where each of its characters stood.
+
+    Examples
+    --------
+    >>> bare, places = _bare(r"DEV-ab\n cdef")
+    >>> bare, places(6)
+    ('DEV-abcdef', 9)
+    """
+    parts: list[str] = []
+    begins, stood, last = [0], [0], 0
+    for blank in BLANK.finditer(text):
+        parts.append(text[last : blank.start()])
+        begins.append(begins[-1] + len(parts[-1]))
+        last = blank.end()
+        stood.append(last)
+    parts.append(text[last:])
+
+    def places(index: int) -> int:
+        part = bisect_right(begins, index) - 1
+        return stood[part] + index - begins[part]
+
+    return "".join(parts), places
+
+
+def _forms(secrets: Iterable[str]) -> list[str]:
+    """All forms of all secrets, bare."""
+    forms = {_bare(form)[0] for secret in secrets for form in _in_other_words(secret)}
+    return sorted(form for form in forms if len(form) >= SHORTEST)
+
+
+def _in_other_words(secret: str) -> Iterator[str]:
+    """A secret and its lines as they are, escaped, quoted, in hexadecimal and inside base64."""
+    for piece in [secret, *secret.split(), "".join(secret.split())]:
+        data = piece.encode("utf-8", "surrogatepass")
+        yield from (piece, ascii(piece)[1:-1], repr(data)[2:-1])
+        yield from (json.dumps(piece)[1:-1], escape(piece), escape(piece, quote=False))
+        for quoted in (quote(data, safe=""), quote_plus(data), quote(data)):
+            yield from (quoted, re.sub("%..", lambda found: found[0].lower(), quoted))
+        yield from (data.hex(), data.hex().upper())
+        yield from _in_base64(data)
+
+
+def _in_base64(data: bytes) -> Iterator[str]:
+    """What all base64 texts with ``data`` inside have in common, for each of the three offsets."""
+    for offset in range(3):
+        whole = b64encode(bytes(offset) + data).decode().rstrip("=")
+        inside = whole[(8 * offset + 5) // 6 : 8 * (offset + len(data)) // 6]
+        yield inside
+        yield inside.replace("+", "-").replace("/", "_")
 
 
 def _secrets() -> list[str]:
-    """All credentials that are configured now, longest first, as one may hold another."""
+    """All credentials that are configured now."""
     found = {value for name, value in os.environ.items() if _is_secret("DWAVE_", name, value)}
     for path in _config_files():
         config = ConfigParser(interpolation=None, default_section="defaults")
@@ -71,7 +168,17 @@ def _secrets() -> list[str]:
             config.read(path, encoding="utf-8")
         for section in [config.defaults(), *config.values()]:
             found |= {value for name, value in section.items() if _is_secret("", name, value)}
-    return sorted(found, key=lambda secret: (-len(secret), secret))
+    addresses = {value for name, value in os.environ.items() if name.lower() in PROXIES}
+    passwords = {_password(value) for value in found | addresses}
+    return sorted(found | {word for word in passwords if word and len(word) >= SHORTEST})
+
+
+def _password(address: str) -> str | None:
+    """The password in an address such as a proxy's."""
+    try:
+        return urlsplit(address).password if "@" in address else None
+    except ValueError:
+        return None
 
 
 def _is_secret(prefix: str, name: str, value: str | None) -> bool:
