@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from formulations.errors import FileAccessError, FileFormatError
+from formulations.bounded import read_regular
+from formulations.errors import FileFormatError
 
 if TYPE_CHECKING:
     import dimod
@@ -44,12 +46,8 @@ def read_model(path: str | PathLike[str]) -> dimod.ConstrainedQuadraticModel:
     from formulations import QCBO
 
     file = Path(path)
-    try:
-        start = file.read_bytes()[: len(CQM_MAGIC)]
-    except OSError as error:
-        raise FileAccessError(
-            f"cannot read {str(path)!r}: {error.strerror}; name a file that is there, {KINDS}"
-        ) from None
+    data = read_regular(file)
+    start = data[: len(CQM_MAGIC)]
     if start.startswith(ZIP_MAGIC):
         return QCBO.load(file).to_cqm()
     if file.suffix.lower() == ".mps":
@@ -58,13 +56,32 @@ def read_model(path: str | PathLike[str]) -> dimod.ConstrainedQuadraticModel:
             "instance with HiGHS or SCIP, and give its integers bounds"
         )
     if start == CQM_MAGIC:
-        return _read(file, lambda: _from_cqm_file(file.read_bytes()))
+        return _read(file, lambda: _from_cqm_file(data))
     if file.suffix.lower() == ".lp":
-        cqm = _read(file, lambda: dimod.lp.loads(file.read_text()))
+        text = _lp_text(file, data)
+        cqm = _read(file, lambda: dimod.lp.loads(text))
         if not cqm.num_variables():  # what dimod makes of a text that is no LP file
             raise FileFormatError(f"{str(path)!r}: expected an LP file, found no variable in it")
         return cqm
     raise FileFormatError(f"{str(path)!r}: expected {KINDS}")
+
+
+def _lp_text(path: Path, data: bytes) -> str:
+    """The text of an LP file; Ocean's reader may never end on what is none."""
+    found = re.search(rb"[^\t\n\v\f\r -\x7e\x80-\xff]", data)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        number, what = error.start, str(error.reason)
+    else:
+        if found is None:
+            return text
+        number, what = found.start(), "a control character"
+    line = data.count(b"\n", 0, number) + 1
+    raise FileFormatError(
+        f"{str(path)!r}, line {line}: byte {data[number]:#04x} is no text ({what}); expected an LP "
+        "file in UTF-8, save it again"
+    )
 
 
 def _from_cqm_file(content: bytes) -> dimod.ConstrainedQuadraticModel:

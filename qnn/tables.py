@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rich.table import Table
@@ -196,17 +197,35 @@ def _number(value: Any, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-def record_table(title: str, record: Mapping[str, Any]) -> Table:
-    """One record, a line a figure."""
+def record_table(
+    title: str, record: Mapping[str, Any], given: Mapping[str, Any] = MappingProxyType({})
+) -> Table:
+    """One record, a line a figure.
+
+    Parameters
+    ----------
+    title : str
+    record : mapping
+        Figures by our names, whose underscores are shown as blanks.
+    given : mapping, optional
+        More of them by names that are the user's, which are shown as they are.
+
+    Examples
+    --------
+    >>> table = record_table("model.lp", {"lower_bound": 2.0}, {"held_1": 1})
+    >>> list(table.columns[0].cells)
+    ['lower bound', 'held_1']
+    """
     table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in record.items():
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", overflow="fold")
+    shown = [(name.replace("_", " "), value) for name, value in record.items()]
+    for name, value in [*shown, *given.items()]:
         if isinstance(value, bool) or value is None:
             text = {True: "yes", False: "no", None: "-"}[value]
         elif isinstance(value, int):
             text = f"{value:,}"
         else:
             text = f"{value:.4g}" if isinstance(value, float) else str(value)
-        table.add_row(name.replace("_", " "), text)
+        table.add_row(name, text)
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ SHOWN = 12
     examples="""
     qnn solve model.cqm
     qnn solve model.lp --time-limit 60 --save samples.json --json answer.json
-    qnn solve model.lp --oracle tabu --oracle-option timeout=100
+    qnn solve model.lp --oracle tabu --oracle-option restarts=100
     qnn solve model.cqm --oracle qpu --dry-run
     """
 )
@@ -118,7 +119,7 @@ def solve(
     console.deliver(
         json_file,
         record,
-        record_table(Path(model).name, _lines(figures, samples)),
+        record_table(Path(model).name, *_lines(figures, samples)),
         files={save_file: lambda: write_text(str(save_file), answer_json(samples))},
     )
     console.check_recorded(samples.info)
@@ -147,24 +148,32 @@ def _figures(cqm: dimod.ConstrainedQuadraticModel, samples: dimod.SampleSet) -> 
         "feasible": samples.info["infeasibility"] is None,
         "objective": None if best is None else float(best.energy),
         "lower_bound": samples.info["lower_bound"],
-        "sample": {} if best is None else {v: int(value) for v, value in best.sample.items()},
+        "sample": {} if best is None else _by_name(best.sample),
     }
 
 
-def _lines(figures: dict[str, Any], samples: dimod.SampleSet) -> dict[str, Any]:
-    """What the table says."""
+def _by_name(sample: Mapping[Hashable, float]) -> dict[str, int]:
+    """Values by the variables' labels as text, or as Python writes them where 1 and '1' differ."""
+    name = str if len({str(label) for label in sample}) == len(sample) else repr
+    return {name(label): int(value) for label, value in sample.items()}
+
+
+def _lines(
+    figures: dict[str, Any], samples: dimod.SampleSet
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the table says, by our names and by those of the model."""
     info = samples.info
     shown = {name: value for name, value in figures.items() if name != "sample"}
     if info["infeasibility"] is not None:
         shown["infeasible because of"] = f"the {info['infeasibility']}"
     names = ("reason", "bits_after_presolve", "num_variables", "oracle_calls", "seconds")
     shown |= {name: info[name] for name in names if name in info}
-    shown |= {f"violated: {label}": amount for label, amount in info.get("residuals", {}).items()}
-    nonzero = {str(v): value for v, value in figures["sample"].items() if value}
-    shown |= dict(list(nonzero.items())[:SHOWN])
+    given = {f"violated: {label}": amount for label, amount in info.get("residuals", {}).items()}
+    nonzero = {name: value for name, value in figures["sample"].items() if value}
+    given |= dict(list(nonzero.items())[:SHOWN])
     if len(nonzero) > SHOWN:
-        shown["and not zero"] = f"{len(nonzero) - SHOWN} more; --json has all"
-    return shown
+        given[""] = f"{len(nonzero) - SHOWN} more are not zero; --json has all"
+    return shown, given
 
 
 def _dry_run(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import dimod
 import pytest
 
 from formulations import QCBO
-from formulations.errors import FileFormatError
+from formulations.errors import FileAccessError, FileFormatError
 from qnn import cli
 from qnn.models import read_model
 
@@ -125,3 +129,83 @@ def test_errors_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -
         shown = capsys.readouterr().err
         assert shown.count("\n") == 1
         assert shown.startswith("qnn: error:")
+
+
+# -- hostile models --------------------------------------------------------------------------------
+
+
+LP = "Minimize\n obj: {0} + 2 b_c\nSubject To\n c_1: {0} + b_c >= {1}\nBinary\n {0} b_c\nEnd\n"
+
+
+@pytest.mark.parametrize("name", ["held_1", "objective", "status"])
+def test_names_of_the_model_are_shown_as_they_are(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.lp"
+    path.write_text(LP.format(name, 1))
+    assert call("solve", path, *QUICK) == 0
+    rows = [line.strip("│ ").split("│") for line in capsys.readouterr().out.splitlines()]
+    shown = [[cell.strip() for cell in row] for row in rows if len(row) == 2]
+    assert [name, "1"] in shown  # the variable, beside the figure of the same name
+    assert ["status", "finished"] in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (LP.format("x", "1\0").encode(), "line 4: byte 0x00 is no text"),
+        (LP.format("x", "\x1b[31m1").encode(), "line 4: byte 0x1b is no text"),
+        (LP.format("x", "1").encode() + b"\xff", "line 8: byte 0xff is no text"),
+        (LP.format("x", "1").encode("utf-16"), "line 1: byte 0xff is no text"),
+        (b"", "found no variable in it"),
+    ],
+    ids=["zero byte", "escape", "not UTF-8", "UTF-16", "empty"],
+)
+def test_what_is_no_text_never_reaches_the_reader_of_lp_files(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    path = tmp_path / "model.lp"
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match=words):
+        read_model(path)
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.lp")
+    with pytest.raises(FileAccessError, match="it is a pipe"):
+        read_model(tmp_path / "model.lp")
+
+
+HOSTILE = """
+import random, sys
+from pathlib import Path
+from formulations.errors import QnnError
+from qnn.models import read_model
+from tests.fuzzing import damaged
+rng = random.Random(0)
+for path in map(Path, sys.argv[1:]):
+    content = path.read_bytes()
+    for _ in range(150):
+        path.write_bytes(damaged(rng, content))
+        try:
+            read_model(path)
+        except QnnError:
+            pass
+"""
+
+
+def test_damaged_models_are_read_or_refused(folder: Path) -> None:
+    """In a process of its own, with little memory and time: dimod's readers are compiled."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            HOSTILE,
+            *(folder / f"model.{kind}" for kind in ("lp", "cqm", "npz")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32)),
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
