@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 import types
 from collections.abc import Iterable
@@ -13,7 +12,6 @@ import pytest
 
 from formulations.neurons import ENCODINGS
 from qnn import vocabulary
-from qnn.cli import cli
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -47,16 +45,6 @@ def test_python_of_the_docs(
         shown = capsys.readouterr().out
         for said in re.findall(r"^print\(.*\)  # ([^:\n]*)", block, flags=re.MULTILINE):
             assert said in shown
-
-
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=name)
-def test_commands_of_the_docs(page: Path) -> None:
-    """Every ``$ qnn ...`` is understood: command, options and their values."""
-    text = page.read_text().replace("\\\n", " ")
-    for line in re.findall(r"^\$ qnn (.*)$", text, flags=re.MULTILINE):
-        command, *arguments = shlex.split(line, comments=True)
-        assert command in cli.commands, line
-        cli.commands[command].make_context(command, arguments)
 
 
 @pytest.mark.parametrize("figure", ["neuron", "model", "qcgd", "cqm"])

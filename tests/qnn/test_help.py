@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -40,17 +39,6 @@ def test_help_fits_a_terminal(run: Run, command: str | None) -> None:
         assert "--json" in out
         assert command in NO_SEED or "--seed N" in out
         assert "--seed" in out or command == "export"
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_examples_of_help_can_be_parsed(command: str) -> None:
-    epilog = (cli.cli.commands[command].epilog or "").replace("\\\n", " ")
-    lines = [line.split("|")[0].split(">>")[0].strip() for line in epilog.splitlines()[2:]]
-    lines = [line for line in lines if line.startswith("qnn ")]
-    assert any(line.startswith(f"qnn {command}") for line in lines)
-    for line in lines:
-        _, name, *words = shlex.split(line)
-        cli.cli.commands[name].make_context(name, words)
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["completion", "zsh"]])
