@@ -30,6 +30,9 @@ PLAIN_WHOLE = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.0*)?")
 PADDED = re.compile(r"[+-]?0[0-9]|[+]")
 """Begins a number that is a name, such as a postal code."""
 
+NO_NAME = re.compile(r"[+-]?\.?\d|(?:na|n/a|null|none|missing|[?*-]+)$", re.IGNORECASE)
+"""What a first sample rather than a name begins with: a date, 1_000, a missing value."""
+
 MOST_DIGITS = 18
 """Of a whole number that surely fits in 64 bits."""
 
@@ -134,6 +137,8 @@ def _columns(text: str, target: str | None, name: str) -> _Columns:
         raise InvalidInputError(f"{name} is empty: expected one sample a line")
     words = [word.strip() for word in first[1]]
     candidates = [i for i, word in enumerate(words) if word.lower() in TARGET_NAMES]
+    if len(words) == 1 and _delimiter_hint(text, 1):
+        raise InvalidInputError(f"{name} has one column{_delimiter_hint(text, 1)}")
     if not _is_header(words, candidates, target, text, name):
         if target is not None:
             raise InvalidInputError(
@@ -166,7 +171,15 @@ def _is_header(
     words: Sequence[str], candidates: Sequence[int], target: str | None, text: str, name: str
 ) -> bool:
     """Whether the first line names the columns."""
-    if target in words or not any(map(_is_number, words)):
+    if target in words:
+        return True
+    if not any(map(_is_number, words)):
+        odd = next((word for word in words[:-1] if NO_NAME.match(word)), None)
+        if odd is not None and not candidates:
+            raise InvalidInputError(
+                f"{name}, line 1: {_shown(odd)} is not a number; encode or remove what is not or, "
+                "if it names a column, call that of the label 'label'"
+            )
         return True
     if len(candidates) != 1:
         return bool(candidates)
@@ -206,13 +219,12 @@ def _number(word: str, where: str, columns: _Columns, column: int) -> float:
             f"{where} {columns.called(column)}: {_shown(word)} is not a number; encode or remove "
             "what is not"
         )
-    value = float(word)
-    if abs(value) > EXACT and WHOLE.fullmatch(word):
+    if WHOLE.fullmatch(word) and (len(word) > MOST_DIGITS or abs(int(word)) > EXACT):
         raise InvalidInputError(
             f"{where} {columns.called(column)}: {_shown(word)} is beyond 2^53, where floats cannot "
             "tell whole numbers apart; scale the column, or remove it if it only names the samples"
         )
-    return value
+    return float(word)
 
 
 def _shown(word: str) -> str:

