@@ -323,25 +323,30 @@ class ArchiveReader:
     def head(self, member: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Shape and type of an array, without its numbers."""
         with self._open(member) as file:
-            shape, _, kind, _ = npy_head(file, self.path, member)
+            shape, _, kind, _ = self._head(file, member)
         return shape, kind
 
     def array(self, member: str) -> Array:
         """An array whose head fits the bytes that are there."""
         with self._open(member) as file:
-            shape, fortran, kind, start = npy_head(file, self.path, member)
-            count = count_of(shape) * kind.itemsize
-            if start + count != self.members[member].file_size:
-                raise damaged(
-                    self.path,
-                    f"{member!r} announces {count:,} bytes of numbers and holds "
-                    f"{self.members[member].file_size - start:,}",
-                )
+            shape, fortran, kind, count = self._head(file, member)
             data = _read(file, count, self.path)
             if file.read(1):  # at the end the checksum is compared
                 raise damaged(self.path, f"{member!r} does not end where it should")
         array = np.frombuffer(data.getbuffer(), dtype=kind)
         return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+
+    def _head(
+        self, file: IO[bytes], member: str
+    ) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+        """Shape, order, type and bytes of an array that is as long as its head says."""
+        shape, fortran, kind, start = npy_head(file, self.path, member)
+        count, there = count_of(shape) * kind.itemsize, self.members[member].file_size - start
+        if count != there:
+            raise damaged(
+                self.path, f"{member!r} announces {count:,} bytes of numbers and holds {there:,}"
+            )
+        return shape, fortran, kind, count
 
     @contextmanager
     def _open(self, member: str) -> Iterator[IO[bytes]]:

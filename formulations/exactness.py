@@ -90,9 +90,9 @@ def precision(constraint: dimod.sym.Comparison, reach: Reach) -> Precision:
     terms = _terms(lhs, reach)
     if not terms:
         return Precision.TELLS
-    biases, sizes = np.array(terms, dtype=np.float64).T
+    biases = np.array([a for a, _ in terms])
     numbers = np.array([*biases, rhs, float(lhs.offset)])
-    total = float(np.abs(biases) @ sizes) + abs(rhs) + abs(float(lhs.offset))
+    total = sum(abs(a) * size for a, size in terms) + abs(rhs) + abs(float(lhs.offset))
     tolerance = ATOL + RTOL * abs(rhs)
     whole = bool((numbers == np.rint(numbers)).all())
     rounding = 0.0 if whole and total < EXACT else UNIT * (len(numbers) + 4) * total

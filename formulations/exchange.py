@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import scipy.sparse as sp
 
+from formulations.errors import InvalidInputError
 from formulations.labels import canonical_order, distinct
 from formulations.passes.base import Chain
 from formulations.passes.penalty import Penalty, group_penalties
@@ -160,7 +162,14 @@ def to_bqm(model: QCBO, penalty: float | Mapping[str, float]) -> dimod.BinaryQua
             Penalty({name: weights[name] for name in model.group_names}),
         )
     )
-    unconstrained, _ = steps.apply(model)
+    with np.errstate(over="ignore", invalid="ignore"):
+        unconstrained, _ = steps.apply(model)
+    biases = (unconstrained.linear, unconstrained.quadratic.data, unconstrained.offset)
+    if not all(np.isfinite(numbers).all() for numbers in biases):
+        raise InvalidInputError(
+            f"penalty {penalty!r} makes biases beyond what double precision holds: expected a "
+            "smaller one, or rows of smaller coefficients"
+        )
     return _bqm(unconstrained, unconstrained.labels)
 
 

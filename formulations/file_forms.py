@@ -43,6 +43,8 @@ def _label(value: Any, where: str) -> None:
         items(_label)(value, where)
     elif isinstance(value, str):
         text(value, where)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        whole()(value, where)
     elif value is not None and not isinstance(value, int | float):
         raise Misfit(where, value, "a label: a text, a number, null, or a list of these")
 

@@ -190,7 +190,7 @@ def _pack_label(label: Hashable) -> Any:
         return [_pack_label(part) for part in label]
     if isinstance(label, np.generic):
         label = label.item()
-    if label is None or isinstance(label, (str, int)):
+    if label is None or isinstance(label, str) or (isinstance(label, int) and abs(label) < 2**63):
         return label
     if isinstance(label, float) and isfinite(label):
         return label

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, cast, overload
 import numpy as np
 import numpy.typing as npt
 
+from formulations.errors import InvalidInputError
+
 if TYPE_CHECKING:
     import dimod
 
@@ -239,6 +241,33 @@ def distinct(labels: Iterable[str], taken: Iterable[str]) -> list[str]:
         used.add(label)
         result.append(label)
     return result
+
+
+def unique_labels(name: str, given: Iterable[Hashable]) -> Labels:
+    """Labels that were given, each once.
+
+    Raises
+    ------
+    InvalidInputError
+        If one is there twice, or cannot be a key.
+
+    Examples
+    --------
+    >>> unique_labels("labels of rows", ["a", 1]).strings()
+    ['a', 1]
+    """
+    try:
+        labels = Labels.of(given)
+        count = len(labels.positions())
+    except TypeError:
+        raise InvalidInputError(
+            f"{name}: expected labels that can be keys, such as strings, one by one"
+        ) from None
+    if count != len(labels):
+        places = labels.positions()
+        again = next(label for place, label in enumerate(labels) if places[label] != place)
+        raise InvalidInputError(f"{name} must be distinct: {again!r} is there twice")
+    return labels
 
 
 def canonical_order(cqm: dimod.ConstrainedQuadraticModel) -> list[Hashable]:

@@ -100,6 +100,8 @@ class Prepared:
             If it is proven that no assignment satisfies the rows.
         """
         choose("one_hot", one_hot, ONE_HOT)
+        if not isinstance(presolve, bool):
+            raise InvalidInputError(f"presolve={presolve!r}: expected True or False")
         check_usable(cqm)
         if not presolve:
             reading = read(cqm, canonical=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from math import prod
+from functools import cached_property
+from math import fsum, prod
 from os import PathLike
 from typing import TYPE_CHECKING, cast
 
@@ -17,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from formulations.arrays import checked_tolerance, numbers, rounded_rows, triples
 from formulations.errors import InvalidInputError
-from formulations.labels import Family, Labels, row_group
+from formulations.labels import Family, Labels, row_group, unique_labels
 
 if TYPE_CHECKING:
     import dimod
@@ -139,33 +141,31 @@ class QCBO:
         >>> model.objective([0, 1, 0]).item(), model.violations([1, 1, 0])
         (2.0, {'rows[0]': 1.0})
         """
-        c = np.array(linear, dtype=np.float64)
-        b = np.array(rhs, dtype=np.float64)
+        c, b = numbers("linear", linear, 1), numbers("rhs", rhs, 1)
         n, m = len(c), len(b)
         diagonal, couplers = fold(_sparse("quadratic", quadratic, (n, n)))
-        triples = np.array(products, dtype=np.int64).reshape(-1, 3)
-        numbers = np.concatenate([c, b, [offset]])
-        if not np.isfinite(numbers).all():
-            raise InvalidInputError("linear, rhs and offset must be finite numbers")
-        if triples.size and not (0 <= triples.min() and triples.max() < n):
-            raise InvalidInputError(f"products must name variables 0 .. {n - 1}")
-        names = Labels.of(labels) if labels is not None else _numbered("x", n)
-        row_names = Labels.of(row_labels) if row_labels is not None else _numbered("rows", m)
-        for what, given in (("variables", names), ("rows", row_names)):
-            if len(given.positions()) != len(given):
-                raise InvalidInputError(f"labels of {what} must be distinct")
+        rows_of_products = triples(products, n)
+        constant = numbers("offset", offset, 0)
+        equal = np.ones(m) if equality is None else numbers("equality", equality, 1)
+        if not np.isin(equal, (0, 1)).all():
+            raise InvalidInputError("equality: expected True or False for each row")
+        names, row_names = _numbered("x", n), _numbered("rows", m)
+        if labels is not None:
+            names = unique_labels("labels of variables", labels)
+        if row_labels is not None:
+            row_names = unique_labels("labels of rows", row_labels)
         groups = [row_group(label) for label in row_names]
         group_names = tuple(dict.fromkeys(groups))
         return cls(
             linear=c + diagonal,
             quadratic=couplers,
-            offset=float(offset),
+            offset=float(constant),
             rows=_sparse("rows", rows, (m, n)),
             rhs=b,
-            equality=np.ones(m, np.bool_) if equality is None else np.array(equality, np.bool_),
+            equality=equal.astype(np.bool_),
             row_group=np.array([group_names.index(g) for g in groups], dtype=np.int64),
             group_names=group_names,
-            products=triples,
+            products=rows_of_products,
             labels=names,
             row_labels=row_names,
         )
@@ -235,9 +235,12 @@ class QCBO:
                     f"the sample has no value for {len(missing)} variables, first {missing[0]!r}: "
                     "give every variable of the model a value of 0 or 1"
                 )
-            values = np.array([sample[s] for s in self.labels])
-        else:
+            sample = [sample[s] for s in self.labels]
+        try:
             values = np.asarray(sample)
+        except ValueError:  # of lists of several lengths
+            expected = f"expected an array of shape (..., {self.num_variables})"
+            raise InvalidInputError(f"samples of several lengths: {expected}") from None
         if values.shape[-1:] != (self.num_variables,):
             raise InvalidInputError(
                 f"sample of shape {values.shape}: expected (..., {self.num_variables})"
@@ -254,9 +257,24 @@ class QCBO:
         )
 
     def row_residuals(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
-        """a_r'x - b_r of every linear row, shape (..., n) -> (..., m)."""
+        """a_r'x - b_r of every linear row, shape (..., n) -> (..., m).
+
+        Sums that double precision rounds by what decides whether a row holds are added up exactly.
+        """
         x = self.array(sample).astype(np.float64)
-        return times(self.rows, x) - self.rhs
+        residuals = times(self.rows, x) - self.rhs
+        for r in self._wide_rows.tolist():
+            entries = slice(self.rows.indptr[r], self.rows.indptr[r + 1])
+            a, b = self.rows.data[entries], float(self.rhs[r])
+            of_row = x[..., self.rows.indices[entries]]
+            for place in np.ndindex(of_row.shape[:-1]):
+                residuals[(*place, r)] = fsum([*(a * of_row[place]).tolist(), -b])
+        return residuals
+
+    @cached_property
+    def _wide_rows(self) -> IntArray:
+        """Rows whose residual may be off by a quarter of the tolerance in double precision."""
+        return rounded_rows(self.rows, self.rhs, TOLERANCE / 4)
 
     def row_violations(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
         """|a'x - b| of equalities and max(a'x - b, 0) of inequalities, shape (..., m)."""
@@ -273,6 +291,7 @@ class QCBO:
         self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = TOLERANCE
     ) -> npt.NDArray[np.bool_]:
         """Whether every row holds within ``tolerance``, shape (..., n) -> (...)."""
+        tolerance = checked_tolerance(tolerance)
         return np.asarray(
             (self.row_violations(sample) <= tolerance).all(axis=-1)
             & (self.product_violations(sample) <= tolerance).all(axis=-1)
@@ -282,6 +301,10 @@ class QCBO:
         self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = TOLERANCE
     ) -> dict[str, float]:
         """Violated rows of one sample: label -> amount, worst first."""
+        sample, tolerance = self.array(sample), checked_tolerance(tolerance)
+        if sample.ndim != 1:
+            expected = f"expected one sample, of shape ({self.num_variables},)"
+            raise InvalidInputError(f"samples of shape {sample.shape}: {expected}")
         amounts = dict(
             zip(self.row_labels.strings(), self.row_violations(sample).tolist(), strict=True)
         )
@@ -353,7 +376,7 @@ def _sparse(
     """A matrix of the given shape in canonical form: sorted, no duplicates, no stored zeros."""
     if matrix is None:
         return sp.csr_array(shape, dtype=np.float64)
-    dense = None if sp.issparse(matrix) else np.asarray(matrix, dtype=np.float64)
+    dense = None if sp.issparse(matrix) else numbers(name, matrix, 2)
     given = sp.coo_array(cast("sp.csr_array", matrix) if dense is None else dense)
     if given.shape != shape:
         raise InvalidInputError(f"{name} of shape {given.shape}: expected {shape}")

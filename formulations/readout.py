@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from math import ceil, floor, isfinite
-from typing import TYPE_CHECKING
+from math import ceil, floor, inf, isfinite
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import dimod
 
 WIDEST_INTEGER = 2**26
+
+LARGEST = 1e100
+"""Largest number of an objective: sums of squares of these have to be numbers, too."""
 
 Bounds = Mapping[Hashable, tuple[float, float]]
 """Least and greatest value of some variables, tighter than the model's own."""
@@ -146,7 +149,7 @@ class Readout:
 
 
 def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
-    """Refuse anything but a CQM, real variables, and constraints with numbers that are not finite.
+    """Refuse anything but a CQM, real variables, and numbers that are not finite.
 
     Raises
     ------
@@ -166,11 +169,28 @@ def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
                 f"variable {v!r} is real: expected binary, spin or integer variables; make it "
                 "an integer number of steps"
             )
+    if not _finite(cqm.objective, LARGEST):
+        raise InvalidInputError(
+            f"the objective has numbers that are not finite or beyond {LARGEST:g}: expected a "
+            "smaller unit; a term that decides whatever the others say is better a constraint"
+        )
     for label, row in cqm.constraints.items():
-        linear = (bias for _, bias in row.lhs.iter_linear())
-        quadratic = (bias for _, _, bias in row.lhs.iter_quadratic())
-        if not all(map(isfinite, (row.rhs, row.lhs.offset, *linear, *quadratic))):
+        weight = row.lhs.weight() if row.lhs.is_soft() else 0.0
+        if weight != weight or LARGEST < weight < inf:
+            raise InvalidInputError(
+                f"soft constraint {label!r} has weight {weight}: expected a positive number of at "
+                f"most {LARGEST:g}, or infinity"
+            )
+        if not (_finite(row.lhs) and isfinite(row.rhs)):
             raise InvalidInputError(
                 f"constraint {label!r} has numbers that are not finite: expected coefficients and "
                 "a right-hand side that are; leave out a constraint that always holds"
             )
+
+
+def _finite(form: Any, largest: float = inf) -> bool:
+    """Whether all numbers of a quadratic form are finite, and none is larger."""
+    linear = (bias for _, bias in form.iter_linear())
+    quadratic = (bias for _, _, bias in form.iter_quadratic())
+    numbers = (form.offset, *linear, *quadratic)
+    return all(isfinite(number) and abs(number) <= largest for number in numbers)

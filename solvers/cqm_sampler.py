@@ -55,7 +55,7 @@ Descend = Callable[[Target, QCBO, float], tuple[Run, Descent]]
 """From what samples are worth, the model, and when the clock began, to a run and its descent."""
 
 PROVEN = 1e-6
-"""By so much, or this share, a bound has to exceed every objective to prove that none is feasible."""
+"""By so much, or this share, a bound has to exceed every objective for none to be feasible."""
 
 
 def solve_cqm(
@@ -299,6 +299,8 @@ class QCGDSampler:
     NOT_HERE = ("encoding", "checkpoint", "checkpoint_every")
 
     def __init__(self, solver: QCGD | None = None) -> None:
+        if solver is not None and not isinstance(solver, QCGD):
+            raise InvalidInputError(f"solver={solver!r}: expected a QCGD(...), or None")
         self.solver = QCGD() if solver is None else solver
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -103,7 +104,8 @@ def group_penalties(model: QCBO, penalty: float | Mapping[str, float]) -> dict[s
 
 def checked_penalty(what: str, weight: float) -> float:
     """A positive, finite penalty weight."""
-    if not isinstance(weight, (int, float, np.number)) or not 0 < weight < np.inf:
+    number = isinstance(weight, (int, float, np.number)) and not isinstance(weight, bool)
+    if not number or not 0 < weight <= sys.float_info.max:
         raise InvalidInputError(f"penalty {weight!r} for {what}: expected a positive finite number")
     return float(weight)
 
