@@ -26,7 +26,7 @@ from solvers import (
     StraightThrough,
     WeightAnnealing,
 )
-from solvers.hedging import AnnealedBlocks, PenaltyBlocks
+from solvers.hedging import AnnealedBlocks, ExactIfSmall, PenaltyBlocks
 from solvers.oracles import Oracle, registry
 from solvers.result import Callback
 from solvers.starts import Solver
@@ -52,7 +52,8 @@ class SolverOptions:
     penalty : float
         Weight of ``penalty``.
     flips, restarts : int
-        Proposals per restart, and restarts, of ``annealing``; proposals per block of ``hedging``.
+        Proposals per restart, and restarts, of ``annealing``; proposals per block of ``hedging``
+        where its blocks are too large for the exact tables that prove a bound.
     time_limit : float, optional
         Seconds.
     budget_calls, budget_seconds, budget_charged : int, float, float, optional
@@ -148,7 +149,9 @@ SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
             oracle=s.oracle if s.options.oracle else None, **s.common
         ),
         "hedging": lambda s: ProgressiveHedging(
-            PenaltyBlocks(s.oracle) if s.options.oracle else AnnealedBlocks(s.options.flips),
+            PenaltyBlocks(s.oracle)
+            if s.options.oracle
+            else ExactIfSmall(AnnealedBlocks(s.options.flips)),
             rounds=s.options.iterations,
             **s.common,
         ),

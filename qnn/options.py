@@ -305,7 +305,8 @@ solver_options = together(
         type=int,
         default=20_000,
         metavar="N",
-        help="Proposals of annealing in each restart, and of hedging in each block.",
+        help="Proposals of annealing in each restart, and of hedging in each block too large to be "
+        "solved exactly (above 2^16 weight settings).",
     ),
     option(
         "--restarts",

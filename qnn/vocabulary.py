@@ -17,7 +17,7 @@ SOLVERS: Mapping[str, str] = MappingProxyType(
         "random": "as many random networks as an oracle would have reads",
         "annealing": "simulated annealing of the weights themselves, without a model",
         "restricted": "a few weights at a time, enumerated, or by an oracle that is named",
-        "hedging": "blocks of samples that come to agree; annealed, or by an oracle that is named",
+        "hedging": "blocks of samples that come to agree; exact, with a bound, where small",
         "straight-through": "gradients through the rounding, as low-bit networks are usually made",
         "random-features": "random hidden layers, only the last one trained",
         "explicit": "weights as logarithms of sums over the data, in closed form; rounded",

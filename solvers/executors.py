@@ -31,7 +31,7 @@ from math import inf
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from formulations.errors import InvalidInputError, OracleError, QnnError, choose
+from formulations.errors import InvalidInputError, OracleError, QnnError, choose, shown
 from solvers.options import MOST_WORKERS, check_whole
 
 Model = TypeVar("Model")
@@ -227,6 +227,10 @@ class Team(Generic[Model]):
                     except BrokenExecutor as error:
                         lost.append(job)
                         self._failed(job, error)
+                    except RuntimeError as error:  # shut down while the run went on
+                        if self._executor is self._given and self._given is not None:
+                            raise _shut_down(self._given) from error
+                        raise
                 left = None if until is None else max(0.0, until - time.perf_counter())
                 done, _ = wait(running, timeout=left, return_when=FIRST_COMPLETED)
                 if running and not done:
@@ -303,6 +307,12 @@ class Team(Generic[Model]):
         if self._executor is None:
             assert self._make is not None
             self._executor = self._make()
+            if not isinstance(self._executor, Executor):
+                made, self._executor = self._executor, None
+                raise InvalidInputError(
+                    f"executor: the function that was given has made {shown(made)}; expected a "
+                    "concurrent.futures.Executor, such as ThreadPoolExecutor(4)"
+                )
         if isinstance(self._executor, ThreadPoolExecutor):
             return self._executor.submit(function, self.models[job.block], job.argument)
         parcel = self._packed()[job.block]

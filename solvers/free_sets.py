@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError, choose
-from solvers.options import check_has, check_share, check_whole
+from formulations.errors import InvalidInputError, choose, shown
+from solvers.options import check_has, check_several, check_share, check_whole
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -217,11 +217,11 @@ class Adaptive:
     rewards: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
-        if not self.arms:
-            raise InvalidInputError("no arms: give at least one (policy, size)")
-        for spec, size in self.arms:
-            policy(spec)
-            check_whole("size", size)
+        for arm in check_several("arms", self.arms, "pairs (policy, size)"):
+            if not isinstance(arm, tuple) or len(arm) != 2:
+                raise InvalidInputError(f"arms: {shown(arm)} is no pair (policy, size)")
+            policy(arm[0])
+            check_whole("size", arm[1])
         check_share("explore", self.explore)
         check_share("memory", self.memory)
         self.rewards = np.full(len(self.arms), np.nan)

@@ -22,7 +22,7 @@ samples, and the best one is the answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +31,7 @@ import numpy.typing as npt
 from formulations.errors import BudgetExhaustedError, OracleError, choose
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.executors import ExecutorChoice, OutOfTimeError, Team, check_executor
-from solvers.hedging_blocks import Block, BlockSolver, Enumeration
+from solvers.hedging_blocks import Block, BlockSolver, Enumeration, ExactIfSmall
 from solvers.hedging_oracles import AnnealedBlocks, CpSatBlocks, PenaltyBlocks, QcgdBlocks
 from solvers.hedging_policies import (
     BitwiseRho,
@@ -62,6 +62,7 @@ __all__ = [
     "CpSatBlocks",
     "CycleDetector",
     "Enumeration",
+    "ExactIfSmall",
     "FixedRho",
     "GrowingRho",
     "PenaltyBlocks",
@@ -73,6 +74,9 @@ BitArray = npt.NDArray[np.int8]
 
 VARIANTS = ["hedging", "frank-wolfe"]
 SYMMETRIES = ["order", "fix", "none"]
+
+MOST_BRANCHES = 2**16
+"""Largest ``max_branches``: every branch has copies of its own."""
 
 BLOCKS = 4
 """Default number of blocks."""
@@ -86,7 +90,8 @@ class ProgressiveHedging:
     ----------
     blocks : BlockSolver
         Minimises a block's loss plus a linear term: ``Enumeration()`` (up to 20 free bits) or
-        ``CpSatBlocks()``, which are exact; ``PenaltyBlocks(oracle)`` or ``QcgdBlocks(QCGD(...))``,
+        ``CpSatBlocks()``, which are exact; ``ExactIfSmall(...)``, a table where that fits; or
+        ``PenaltyBlocks(oracle)`` or ``QcgdBlocks(QCGD(...))``,
         which ask an oracle; ``AnnealedBlocks()``, which needs none.
     block_size : int, optional
         Samples in a block; None makes four blocks.
@@ -175,8 +180,8 @@ class ProgressiveHedging:
             check_has("rho", self.rho, "following", "solvers.hedging.GrowingRho(), or None")
         if self.cycles is not None:
             check_has("cycles", self.cycles, "cycling", "solvers.hedging.CycleDetector(), or None")
-        for name, least in (("max_branches", 1), ("restarts", 0)):
-            check_whole(name, getattr(self, name), least)
+        check_whole("max_branches", self.max_branches, most=MOST_BRANCHES)
+        check_whole("restarts", self.restarts, least=0)
         check_count("rounds", self.rounds, self.time_limit)
         for name in ("block_size", "fix_after"):
             if getattr(self, name) is not None:
@@ -201,6 +206,8 @@ class ProgressiveHedging:
             workers and tasks ``run_again``.
         """
         check_problem(problem)
+        if isinstance(self.blocks, ExactIfSmall):
+            return replace(self, blocks=self.blocks.chosen(problem)).solve(problem)
         run = Run(
             time_limit=self.time_limit,
             callbacks=tuple(self.callbacks),

@@ -8,18 +8,19 @@ linear too.  A block solver prepares what does not depend on c once, and answers
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import log2, prod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
-from solvers.options import check_whole
+from solvers.options import check_has, check_number, check_whole
 from solvers.oracles.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ FREE = -1
 KEPT = 64
 """Preparations that a block keeps, one per pattern of fixed bits."""
 
-MOST_BITS = 32
-"""Largest ``max_bits``: a table of as many losses takes 32 GiB."""
+FEW, MOST_BITS = 16, 32
+"""``max_bits`` of ``ExactIfSmall``, and the largest: a table of as many losses takes 32 GiB."""
 
 CHUNK = 2**21
 """Activations computed at a time when a block is tabulated."""
@@ -56,12 +57,15 @@ class Question:
         Points that take part in the comparison, such as the incumbent; best first.
     seed : tuple of int
         Entropy and spawn key of the question's random numbers.
+    seconds : float, optional
+        What is left of the run's time.
     """
 
     linear: FloatArray
     pattern: BitArray
     starts: BitArray
     seed: tuple[int, ...]
+    seconds: float | None = None
 
     def seed_sequence(self) -> np.random.SeedSequence:
         """The question's own random stream, whichever worker answers it."""
@@ -99,7 +103,10 @@ class PreparedBlock(Protocol):
     def minimise(
         self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
     ) -> Answer:
-        """Points with a small L_k(x) + linear'x, over the free bits of the block's problem."""
+        """Points with a small L_k(x) + linear'x, over the free bits of the block's problem.
+
+        A method with a fourth parameter ``seconds`` is told what is left of the run's time.
+        """
         ...
 
 
@@ -167,9 +174,10 @@ def ask(block: Block, question: Question) -> Answer:
     if not free.any():
         return _only(block.problem, question)
     starts = question.starts[:, free]
-    answer = block.prepared(question.pattern).minimise(
-        question.linear[free], starts, question.seed_sequence()
-    )
+    minimise = block.prepared(question.pattern).minimise
+    limit = {"seconds": question.seconds}
+    limit = limit if "seconds" in inspect.signature(minimise).parameters else {}
+    answer = minimise(question.linear[free], starts, question.seed_sequence(), **limit)
     bits = np.tile(question.pattern, (len(answer.bits), 1))
     bits[:, free] = answer.bits
     fixed = float(question.linear[~free] @ question.pattern[~free])
@@ -246,6 +254,58 @@ class Enumeration:
             outputs = problem.pre_activations(table.bits(numbers))[-1]
             table.losses[numbers] = problem.output_losses(outputs).sum(axis=(1, 2))
         return table
+
+
+@dataclass(frozen=True)
+class ExactIfSmall:
+    """Blocks in a table, which proves bounds, where the problem is small enough; else another way.
+
+    Parameters
+    ----------
+    otherwise : BlockSolver
+        For problems that are larger.
+    max_work : float
+        Largest size of all tables together: weight settings times samples.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> from solvers.hedging import AnnealedBlocks
+    >>> blocks = ExactIfSmall(AnnealedBlocks())
+    >>> X, y = [[1, -1], [1, 1]], [1, -1]
+    >>> blocks.chosen(TrainingProblem(Network.dense([2, 1]), X, y))
+    Enumeration(max_bits=16, points=4)
+    >>> type(blocks.chosen(TrainingProblem(Network.dense([2, 9, 1]), X, y))).__name__
+    'AnnealedBlocks'
+    """
+
+    otherwise: BlockSolver
+    max_work: float = 2.0**26
+
+    def __post_init__(self) -> None:
+        check_has("otherwise", self.otherwise, "prepare", "AnnealedBlocks()")
+        check_number("max_work", self.max_work)
+
+    @property
+    def oracle(self) -> Any:
+        """Whom the other way asks, if anybody."""
+        return getattr(self.otherwise, "oracle", None)
+
+    @property
+    def certifies(self) -> bool:
+        """Not of every problem: see :meth:`chosen`."""
+        return False
+
+    def chosen(self, problem: TrainingProblem) -> BlockSolver:
+        """The solver of this problem's blocks."""
+        table = Enumeration(max_bits=FEW)
+        size = prod(len(weight.words) for weight in free_weights(problem))
+        fits = size <= 2**table.max_bits and size * problem.num_samples <= self.max_work
+        return table if fits else self.otherwise
+
+    def prepare(self, problem: TrainingProblem) -> PreparedBlock:
+        """By whichever it is."""
+        return self.chosen(problem).prepare(problem)
 
 
 @dataclass(frozen=True)

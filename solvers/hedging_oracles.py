@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError, choose
+from formulations.errors import InvalidInputError, choose, shown
 from formulations.neurons import ENCODINGS
 from formulations.passes import Slack
 from formulations.qcbo import QCBO
@@ -18,10 +20,11 @@ from solvers.kernels.landscape import Landscape
 from solvers.kernels.loss_form import LossForm
 from solvers.kernels.tilted import anneal_tilted
 from solvers.lifting import Lifting
-from solvers.options import check_common, check_number, check_whole, shown
+from solvers.options import check_common, check_number, check_whole
 from solvers.oracles.audit import Audited
 from solvers.oracles.base import QUBO, Oracle, WarmOracle, check_oracle
 from solvers.qcgd import QCGD
+from solvers.result import Status, pass_on
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -33,6 +36,9 @@ GRID = 2**-12
 """CP-SAT gets the linear term in whole multiples of this share of its largest coefficient: numbers
 of many digits cost it time, and what the rounding could change is taken off the bound."""
 
+
+WORK = 2**18
+"""Flips times samples of an annealing between two looks at the clock."""
 
 PROBES = 128
 """Flips at infinite temperature that measure the scale of a walk."""
@@ -85,7 +91,11 @@ class CpSatBlock:
     model: QCBO
 
     def minimise(
-        self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
+        self,
+        linear: FloatArray,
+        starts: BitArray,
+        seed: np.random.SeedSequence,
+        seconds: float | None = None,
     ) -> Answer:
         """The minimum, or the best point and the bound of the time limit."""
         problem, options = self.problem, self.options
@@ -96,11 +106,13 @@ class CpSatBlock:
         objective[self.model.weight_variables] += whole
         solution = solve_qcbo(
             replace(self.model, linear=objective),
-            time_limit=options.time_limit,
+            time_limit=_least(options.time_limit, seconds),
             seed=int(seed.generate_state(1)[0]),
             workers=options.workers,
             hint=problem.complete_bits(starts[0], options.encoding) if len(starts) else None,
         )
+        if solution.status is Status.INTERRUPTED:
+            raise KeyboardInterrupt
         points = starts
         if solution.x is not None:
             points = np.concatenate([starts, solution.x[None, self.model.weight_variables]])
@@ -230,16 +242,25 @@ class QcgdBlock:
     model: QCBO
 
     def minimise(
-        self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
+        self,
+        linear: FloatArray,
+        starts: BitArray,
+        seed: np.random.SeedSequence,
+        seconds: float | None = None,
     ) -> Answer:
         """The best of QCGD's pool and of the starts."""
         objective = self.model.linear.copy()
         objective[self.model.weight_variables] += linear
         target = _Tilted(self, replace(self.model, linear=objective), linear)
         solver = replace(
-            self.options.solver, seed=int(seed.generate_state(1)[0]), callbacks=(), checkpoint=None
+            self.options.solver,
+            seed=int(seed.generate_state(1)[0]),
+            time_limit=_least(self.options.solver.time_limit, seconds),
+            callbacks=(),
+            checkpoint=None,
         )
         run, descent = solver._descend(target, self.problem)
+        pass_on(run)
         points = np.concatenate([descent.pool.bits, starts])
         bits, values, losses = ranked(self.problem, points, linear, self.options.points)
         bound = -np.inf if descent.bound is None else min(descent.bound, float(values[0]))
@@ -257,6 +278,10 @@ class _Tilted:
     @property
     def floor(self) -> float:
         return LossForm.of(self.block.problem).floor + float(np.minimum(self.linear, 0.0).sum())
+
+    @property
+    def tolerance(self) -> float:
+        return 1e-9 * max(1.0, abs(self.floor))
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         return self._worth(self.block.problem.repair_bits(x[:, self.model.weight_variables]))
@@ -321,28 +346,60 @@ class AnnealedBlock:
     problem: TrainingProblem
 
     def minimise(
-        self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
+        self,
+        linear: FloatArray,
+        starts: BitArray,
+        seed: np.random.SeedSequence,
+        seconds: float | None = None,
     ) -> Answer:
         """The best point of each restart."""
+        started = time.perf_counter()
         options, rng = self.options, np.random.default_rng(seed)
         landscape = Landscape(self.problem)
         moves, unit = landscape.moves, landscape.unit
         tilt = _tilt(landscape, linear) / unit
-        cooling = (options.end_temperature / options.start_temperature) ** (1 / options.flips)
+        cooling = float(options.end_temperature / options.start_temperature) ** (1 / options.flips)
         points = [*starts]
+
+        def late() -> bool:
+            return seconds is not None and time.perf_counter() - started >= seconds
+
         for restart in range(options.restarts):
+            if points and late():
+                break
             at = rng.integers(moves.num_levels)
             if restart == 0 and len(starts):
                 at = landscape.choice(starts[0])
             best = at.copy()
             landscape.set_choice(at)
-            scale = anneal_tilted(landscape.state, moves, tilt, rng, PROBES, np.inf, 1.0, best)[1]
+            probe = best.copy()
+            _, scale, _ = anneal_tilted(
+                landscape.state, moves, tilt, rng, PROBES, np.inf, 1.0, probe, np.inf
+            )
             landscape.set_choice(at)
-            hot = options.start_temperature * (scale or 1.0)
-            anneal_tilted(landscape.state, moves, tilt, rng, options.flips, hot, cooling, best)
+            temperature, least = float(options.start_temperature * (scale or 1.0)), np.inf
+            for count in _parts(int(options.flips), self.problem.num_samples):
+                if late():
+                    break
+                least, _, temperature = anneal_tilted(
+                    landscape.state, moves, tilt, rng, count, temperature, cooling, best, least
+                )
             points.append(landscape.bits(best))
         bits, values, losses = ranked(self.problem, np.array(points), linear, len(points))
         return Answer(bits, values, losses, -np.inf)
+
+
+def _parts(flips: int, samples: int) -> Iterator[int]:
+    """Flips of an annealing in parts of some milliseconds, between which Ctrl-C is heard."""
+    size = max(1, WORK // samples)
+    for done in range(0, flips, size):
+        yield min(size, flips - done)
+
+
+def _least(*limits: float | None) -> float | None:
+    """The shortest of several limits, of which CP-SAT and runs want more than nothing."""
+    given = [limit for limit in limits if limit is not None]
+    return max(1e-3, min(given)) if given else None
 
 
 def _check_encoding(encoding: str | None) -> None:

@@ -21,12 +21,6 @@ MOST_ROUNDS = 10_000
 """Largest ``window``: a run remembers as many numbers for each bit."""
 
 
-def _positive(**values: float | None) -> None:
-    for name, value in values.items():
-        if value is not None:
-            check_number(name, value)
-
-
 # -- rho ------------------------------------------------------------------------------------------
 
 
@@ -63,7 +57,9 @@ class FixedRho:
     value: float | None = None
 
     def __post_init__(self) -> None:
-        _positive(factor=self.factor, value=self.value)
+        check_number("factor", self.factor)
+        if self.value is not None:
+            check_number("value", self.value)
 
     def first(self, scale: FloatArray) -> FloatArray:
         """``value``, or ``factor`` times the mean scale."""
@@ -157,7 +153,7 @@ class CycleDetector:
 
     def __post_init__(self) -> None:
         check_whole("window", self.window, 2, MOST_ROUNDS)
-        _positive(tolerance=self.tolerance)
+        check_number("tolerance", self.tolerance)
 
     def hashes(self, W: FloatArray, rho: FloatArray) -> FloatArray:
         """Hash of each bit's multipliers, shapes (B, K, n) and (B, n) -> (B, n)."""

@@ -178,7 +178,8 @@ class Hedge:
                 starts = np.where(patterns[b] == FREE, starts, patterns[b]).astype(np.int8)
                 for k, p in enumerate(self.p):
                     seed = (self.options.seed, ROUND, state.round, number, b, k)
-                    tasks.append((k, Question(p * linear[b, k], patterns[b], starts, seed)))
+                    question = Question(p * linear[b, k], patterns[b], starts, seed, this.seconds)
+                    tasks.append((k, question))
         answers = iter(self.team.ask(ask, tasks, this.seconds))
         told = [{b: [next(answers) for _ in self.p] for b in state.open.tolist()} for _ in asked]
         for by_branch in told:

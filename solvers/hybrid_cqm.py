@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from formulations.errors import OracleError
+from formulations.errors import OracleError, choose
+from formulations.neurons import ENCODINGS
 from formulations.qcbo import QCBO
+from solvers.options import check_common, check_problem
 from solvers.oracles.base import BitArray, Samples
-from solvers.oracles.cloud import Cloud, Connection, Factory, check_positive, costs, presentably
+from solvers.oracles.cloud import Cloud, Connection, Factory, check_mapping, costs, presentably
 from solvers.oracles.dimod_sampler import check_parameters, timings
 from solvers.result import Callback, Ledger, Result, Run
 from solvers.targets import TrainingTarget
@@ -74,8 +76,11 @@ class HybridCQM(Cloud):
     _connection: Connection = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        check_positive("time_limit", self.time_limit, "seconds")
-        object.__setattr__(self, "_connection", Connection(self.sampler or _leap_sampler))
+        check_common(self)
+        check_mapping("options", self.options)
+        if self.encoding is not None:
+            choose("encoding", self.encoding, list(ENCODINGS))
+        object.__setattr__(self, "_connection", Connection(_leap_sampler if self.sampler is None else self.sampler))
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Train the free weight bits of ``problem``.
@@ -88,6 +93,7 @@ class HybridCQM(Cloud):
             ``lower_bound`` is None: the solver proves nothing.  ``info`` has ``num_variables``,
             ``samples`` and ``feasible_samples``.
         """
+        check_problem(problem)
         run = Run(callbacks=tuple(self.callbacks))
         target = TrainingTarget(problem, self.encoding)
         model, feasible, number = target.model, 0, 0

@@ -8,7 +8,6 @@ raises :class:`~formulations.errors.InvalidInputError`, whatever it is given.
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from os import PathLike
@@ -18,27 +17,21 @@ from typing import Any
 import numpy as np
 
 from formulations import TrainingProblem
-from formulations.errors import InvalidInputError
+from formulations.errors import InvalidInputError, shown
 
 LONGEST = 1e9
 """Most seconds of any limit, 31 years: waiting for longer overflows the system's clocks."""
 
+LARGEST, LARGEST_SEED = 2**62, 2**128 - 1
+"""Largest integer of any option, and largest seed, which NumPy draws itself from 128 bits."""
+
 MOST_WORKERS = 1024
 
+MOST_READS, MOST_SWEEPS = 10**6, 2**31 - 1
+"""Of one call of an oracle: more reads do not fit in memory, and kernels count in 32 bits."""
 
-def shown(value: object) -> str:
-    """A short text of any value for a message, even where ``repr`` fails.
-
-    Examples
-    --------
-    >>> shown("5"), shown([1.5, None])
-    ("'5'", '[1.5, None]')
-    """
-    try:
-        text = repr(value)
-    except Exception:  # such as an integer of too many digits to print
-        return f"<{type(value).__name__}>"
-    return text if len(text) <= 200 else reprlib.repr(value)
+WIDEST = 10**6
+"""Most units of a layer."""
 
 
 def is_number(value: object) -> bool:
@@ -54,7 +47,7 @@ def is_number(value: object) -> bool:
 
 
 def check_whole(name: str, value: object, least: int = 1, most: int | None = None) -> None:
-    """Refuse anything but an integer from ``least`` to ``most``.
+    """Refuse anything but an integer from ``least`` to ``most``, of 62 bits at most.
 
     Raises
     ------
@@ -69,9 +62,24 @@ def check_whole(name: str, value: object, least: int = 1, most: int | None = Non
     formulations.errors.InvalidInputError: reads=0: expected an integer of at least 1
     """
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
-        limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+    largest = LARGEST if most is None else most
+    if not whole or not least <= value <= largest:  # type: ignore[operator]
+        plain = most is None and not (whole and value > largest)  # type: ignore[operator]
+        limits = f"of at least {least}" if plain else f"from {least} to {largest}"
         raise InvalidInputError(f"{name}={shown(value)}: expected an integer {limits}")
+
+
+def check_effort(reads: object, sweeps: object = 1) -> None:
+    """Refuse reads and sweeps of an oracle's calls that are none, or more than can be done.
+
+    Examples
+    --------
+    >>> check_effort(10, 10**12)
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: sweeps=1000000000000: expected an integer from 1 to ...
+    """
+    check_whole("reads", reads, most=MOST_READS)
+    check_whole("sweeps", sweeps, most=MOST_SWEEPS)
 
 
 def check_count(name: str, value: object, *limits: float | None) -> None:
@@ -262,7 +270,7 @@ def check_common(solver: object) -> None:
 
 
 def _check_seed(name: str, value: object) -> None:
-    check_whole(name, value, least=0)
+    check_whole(name, value, least=0, most=LARGEST_SEED)
 
 
 def _check_limit(name: str, value: object) -> None:

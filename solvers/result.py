@@ -13,19 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import BudgetExhaustedError, OracleError
-from solvers.checkpoint import Checkpoint, Resumable
+from solvers.checkpoint import Checkpoint, Resumable, check_alike
 from solvers.options import SHARED
 from solvers.oracles.audit import Audited
 from solvers.oracles.base import QUBO, Oracle, Samples
 from solvers.oracles.budget import budgets
-from solvers.oracles.record import unrecorded
 from solvers.oracles.ledger import Ledger as Ledger
+from solvers.oracles.record import unrecorded
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
     from formulations.network import Weights
 
 BitArray = npt.NDArray[np.int8]
+
+
+CTRL_C = "Ctrl-C"
+"""``info["reason"]`` of a run that was interrupted, but by no callback."""
 
 
 class Status(Enum):
@@ -161,6 +165,18 @@ class Result:
     trace: History = field(default_factory=History)
 
 
+def pass_on(run: Run | Result) -> None:
+    """Interrupt the run that another one is a part of, if the other one has met Ctrl-C.
+
+    Raises
+    ------
+    KeyboardInterrupt
+    """
+    reason = run.reason if isinstance(run, Run) else run.info.get("reason")
+    if run.status is Status.INTERRUPTED and reason == CTRL_C:
+        raise KeyboardInterrupt
+
+
 @dataclass(frozen=True)
 class Progress:
     """What a callback is given after each step."""
@@ -237,9 +253,13 @@ class Run:
         """Seconds since the run began; those between two parts of it do not count."""
         return time.perf_counter() - self.started if self.ended is None else self.ended
 
+    def late(self) -> bool:
+        """Whether the time limit is over; for steps that take long, which ask it on the way."""
+        return self.time_limit is not None and self.seconds >= self.time_limit
+
     def exhausted(self) -> bool:
         """Whether a budget is used up; sets the status that says which."""
-        if self.time_limit is not None and self.seconds >= self.time_limit:
+        if self.late():
             self.status = Status.TIME_LIMIT
             return True
         if self.call_limit is not None and self.ledger.calls >= self.call_limit:
@@ -286,7 +306,8 @@ class Run:
             status = Status.after(error)
             if status is None or self.incumbent.bits is None:
                 raise
-            self.status, self.reason = status, str(error) or None
+            ctrl_c = isinstance(error, KeyboardInterrupt)
+            self.status, self.reason = status, CTRL_C if ctrl_c else str(error) or None
 
     # -- checkpoints -------------------------------------------------------------------------------
 
@@ -315,8 +336,20 @@ class Run:
         saved = self.checkpoint.load()
         if saved is None:
             return False
+        self.checkpoint.understood(lambda: check_alike(self._fresh(), saved))
         self.checkpoint.understood(lambda: self._restore(saved))
         return True
+
+    def _fresh(self) -> dict[str, Any]:
+        """The snapshot of this run before its first step, as far as there is one already."""
+        loop, self._loop = self._loop, None
+        try:
+            fresh = self._snapshot(ended=False)
+        finally:
+            self._loop = loop
+        with suppress(AttributeError):  # a loop that begins only where there is nothing to resume
+            fresh["loop"] = loop and loop.snapshot()
+        return fresh
 
     def _snapshot(self, ended: bool) -> dict[str, Any]:
         return {

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from formulations.network import Weights
 from solvers.options import check_has
-from solvers.result import Result, Run
+from solvers.result import Result, Run, pass_on
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -56,9 +56,12 @@ def start_bits(start: Start | None, problem: TrainingProblem, run: Run) -> BitAr
     """
     if start is None:
         return None
+    solved = None
     if not isinstance(start, (Result, Weights)):
-        start = start.solve(problem)
+        start = solved = start.solve(problem)
         run.ledger.add(start.ledger)
     bits = problem.bits_from_weights(start if isinstance(start, Weights) else start.weights)
     run.incumbent.offer(bits[None], problem.losses(bits))
+    if solved is not None:
+        pass_on(solved)
     return bits

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from solvers.options import check_number, check_whole
+
+Over = Callable[[], bool]
+"""Whether the time is up: asked inside long steps, which then end with what they have."""
+
+
+def never() -> bool:
+    """Time without end."""
+    return False
 
 
 @dataclass(frozen=True)

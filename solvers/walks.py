@@ -15,7 +15,7 @@ from solvers.kernels.blocks import heat_bath, visit
 from solvers.kernels.landscape import Landscape
 from solvers.oracles.base import Oracle
 from solvers.penalty import PenaltyMethod
-from solvers.result import Ledger
+from solvers.result import Ledger, pass_on
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -30,6 +30,9 @@ WORK = 3e7
 FIRST_SAMPLES, GROWTH, FILL, ENOUGH = 64, 8, 0.93, 0.85
 """Samples that a limited model is first tried on, the most that their number grows by at a time,
 the share of the limit that is aimed at, and the share that is enough."""
+
+MOST_WORK = 1e9
+"""Most sample updates of one block: of weights with many levels, fewer are freed at a time."""
 
 MOST_BLOCKS = 1024
 """Blocks of one step at most."""
@@ -203,8 +206,10 @@ class EnumeratedWalk(Walk):
         tally: Tally,
     ) -> float:
         """Solve a batch of blocks of one policy, each drawn from its heat bath."""
-        landscape = self.landscape
-        choices = float(np.median(self.weights.num_levels)) ** size
+        landscape, levels = self.landscape, float(np.median(self.weights.num_levels))
+        while size > 1 and levels**size * self.problem.num_samples > MOST_WORK:
+            size -= 1  # sixteen levels to the power of eight would never end
+        choices = levels**size
         count = int(np.clip(WORK / (choices * self.problem.num_samples), 1, MOST_BLOCKS))
         count = count if limit is None else min(count, limit)
         blocks = self.draw(policy, count, size, rng)
@@ -267,6 +272,7 @@ class OracleWalk(Walk):
         seed = int(rng.integers(2**31))
         answer = PenaltyMethod(oracle=self.oracle, iterations=1, seed=seed).solve(restricted)
         tally.ledger.add(answer.ledger)
+        pass_on(answer)
         tally.sizes.append(int(answer.info["num_variables"]))
         bits = restricted.full_bits(answer.bits)[self.problem.free]
         old, new = landscape.moves.choice[block], landscape.choice(bits)[block]

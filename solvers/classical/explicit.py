@@ -27,7 +27,14 @@ from solvers.checkpoint import EVERY, Folder
 from solvers.classical.level_fit import class_targets, read_by_layer
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.classical.samples import checked_samples
-from solvers.options import check_common, check_flag, check_number, check_several, check_whole
+from solvers.options import (
+    WIDEST,
+    check_common,
+    check_flag,
+    check_number,
+    check_several,
+    check_whole,
+)
 from solvers.result import Callback, Result
 
 if TYPE_CHECKING:
@@ -212,7 +219,7 @@ class ExplicitSoftmax:
         check_common(self)
         check_number("scale", self.scale)
         for width in check_several("hidden", self.hidden, "widths", empty=True):
-            check_whole("hidden", width)
+            check_whole("hidden", width, most=WIDEST)
         check_flag("complement", self.complement)
         choose("rounding method", self.rounding, METHODS)
         self._solver()  # refuses what it would refuse

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from formulations.codes import WeightCode
 from solvers.oracles.base import QUBO
+from solvers.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -162,13 +163,18 @@ class LayerFit:
             levels[..., -1] = nearest(bias_code, wanted[..., -1])
         return np.where(self.free, levels, self.fixed)
 
-    def descended(self, levels: FloatArray, scales: FloatArray) -> FloatArray:
-        """Levels (S, n_out, m) after coordinate descent on |A q - s t|^2 until none is better."""
+    def descended(self, levels: FloatArray, scales: FloatArray, over: Over = never) -> FloatArray:
+        """Levels (S, n_out, m) after coordinate descent on |A q - s t|^2 until none is better.
+
+        Or until ``over`` says that the time is up.
+        """
         levels = levels.copy()
         slope = levels @ self.gram - scales[..., None] * self.cross
         for _ in range(SWEEPS):
             moved = False
             for i in np.flatnonzero(self.free.any(axis=0)).tolist():
+                if over():
+                    return levels
                 step = self._code(i).levels - levels[..., i, None]
                 change = step * (step * self.gram[i, i] + 2.0 * slope[..., i, None])
                 best = np.argmin(change, axis=-1)[..., None]

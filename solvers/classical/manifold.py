@@ -24,8 +24,9 @@ from solvers.checkpoint import EVERY, Folder
 from solvers.classical.level_fit import class_targets
 from solvers.classical.rounding import Rounding
 from solvers.classical.samples import checked_samples
-from solvers.options import check_common, check_number, check_several, check_whole
+from solvers.options import WIDEST, check_common, check_number, check_several, check_whole
 from solvers.result import Callback, Result
+from solvers.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -295,7 +296,7 @@ class ManifoldNetwork:
     def __post_init__(self) -> None:
         check_common(self)
         for width in check_several("hidden", self.hidden, "widths", empty=True):
-            check_whole("hidden", width)
+            check_whole("hidden", width, most=WIDEST)
         check_whole("epochs", self.epochs)
         check_number("gamma", self.gamma)
         choose("squashing", self.squashing, list(SQUASHINGS))
@@ -367,7 +368,9 @@ class _Trained:
     gamma: float
     squashing: str
 
-    def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
+    def real_weights(
+        self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
+    ) -> list[FloatArray]:
         """The weights after the last epoch, in units of the levels up to a factor per layer."""
         network, splines = problem.network, problem.splines
 
@@ -381,6 +384,8 @@ class _Trained:
             layers, decision = train_epoch(
                 problem.X.T.astype(float), one_hot.T, layers, self.gamma, self.squashing, activate
             )
+            if over():
+                break
         assert decision is not None
         if network.num_outputs == 1:
             last = Affine(decision.W[:, 1:] - decision.W[:, :1], decision.b[1:] - decision.b[:1])

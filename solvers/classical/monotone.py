@@ -29,6 +29,7 @@ from solvers.classical.steppers import Adam, Harmonic, Momentum, Stepper
 from solvers.classical.twin import Twin, best_twin
 from solvers.options import check_common, check_flag, check_number, check_whole
 from solvers.result import Callback, Result, Run
+from solvers.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -158,10 +159,6 @@ class MonotoneVI:
         RealNetwork
             The same network.
         """
-        if self.frozen >= len(network.layers):
-            raise InvalidInputError(
-                f"frozen={self.frozen}: of {len(network.layers)} layers one at least must move"
-            )
         objective = NetworkObjective(network, np.asarray(X), np.asarray(Y))
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         rate = RATE if self.rate is None else self.rate
@@ -177,7 +174,13 @@ class MonotoneVI:
         rng: np.random.Generator,
         run: Run,
         watch: Watch | None = None,
+        over: Over = never,
     ) -> None:
+        layers = len(objective.network.layers)
+        if self.frozen >= layers:
+            raise InvalidInputError(
+                f"frozen={self.frozen}: of {layers} layers one at least must move"
+            )
         objective.frozen = self.frozen
         stepper = self._stepper(objective.weights, rate)
         with run.guarded():
@@ -186,9 +189,11 @@ class MonotoneVI:
             for epoch in run.steps(self.epochs):
                 warmed = self.warm is not None and epoch > self.warm
                 objective.rule = "gradient" if warmed else self.rule
-                descent.epoch()
+                descent.epoch(over)
                 if watch is not None:
                     watch(epoch)
+                if over():
+                    break
         run.end()
 
     def _stepper(self, weights: Sequence[Array], rate: float) -> Stepper:
@@ -208,13 +213,15 @@ class MonotoneVI:
         one = replace(self, draws=1, time_limit=None, callbacks=(), checkpoint=None)
         return replace(self._rounding(), weights=one).solve(problem)
 
-    def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
+    def real_weights(
+        self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
+    ) -> list[FloatArray]:
         """Real weights of the problem's network in units of its levels, thresholds last."""
 
         def train(twin: Twin, rate: float, order: np.random.Generator) -> None:
-            self._train(twin, rate, self.batch or SMALL_BATCH, order, Run())
+            self._train(twin, rate, self.batch or SMALL_BATCH, order, Run(), None, over)
 
-        return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train)
+        return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train, over)
 
     def _rounding(self) -> Rounding:
         return Rounding(

@@ -14,6 +14,7 @@ from solvers.checkpoint import Checkpoint
 from solvers.classical.real_network import RealNetwork, Rule
 from solvers.classical.steppers import Stepper
 from solvers.result import Run
+from solvers.stopping import Over, never
 
 Array = npt.NDArray[Any]
 IntArray = npt.NDArray[np.int64]
@@ -45,7 +46,11 @@ class Objective(Protocol):
 
 
 def one_epoch(
-    objective: Objective, stepper: Stepper, batch: int, rng: np.random.Generator | None
+    objective: Objective,
+    stepper: Stepper,
+    batch: int,
+    rng: np.random.Generator | None,
+    over: Over = never,
 ) -> None:
     """One pass over the samples in batches, a step each.
 
@@ -58,10 +63,14 @@ def one_epoch(
         Samples of a step; the last one may have fewer.
     rng : Generator or None
         Draws the order; None leaves the samples in theirs.
+    over : callable
+        Ends the epoch, between two steps, where it says that the time is up.
     """
     count = objective.num_samples
     order = np.arange(count) if rng is None else rng.permutation(count)
     for start in range(0, len(order), batch):
+        if over():
+            return
         stepper.step(objective.directions(order[start : start + batch]))
 
 
@@ -85,9 +94,9 @@ class Descent:
     batch: int
     rng: np.random.Generator | None
 
-    def epoch(self) -> None:
+    def epoch(self, over: Over = never) -> None:
         """One pass over the samples."""
-        one_epoch(self.objective, self.stepper, self.batch, self.rng)
+        one_epoch(self.objective, self.stepper, self.batch, self.rng, over)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Weights, stepper and order."""

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
+from solvers.options import check_several, is_number
 
 Array = npt.NDArray[Any]  # float32 or float64; the operators keep what they are given
 BoolArray = npt.NDArray[np.bool_]
@@ -146,7 +147,9 @@ class Levels:
     levels: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not self.levels or any(np.diff(self.levels) <= 0):
+        listed = check_several("levels", self.levels, "ascending numbers")
+        finite = all(is_number(level) and abs(level) < np.inf for level in listed)
+        if not finite or any(np.diff(listed) <= 0):
             raise InvalidInputError(f"levels={self.levels!r}: expected ascending numbers")
 
     def nearest(self, W: Array) -> Array:

@@ -26,6 +26,7 @@ from solvers.classical.samples import checked_samples
 from solvers.kernels.blocks import heat_bath
 from solvers.kernels.landscape import Landscape
 from solvers.options import (
+    WIDEST,
     check_common,
     check_count,
     check_flag,
@@ -128,7 +129,7 @@ class RandomFeatures:
 
     def __post_init__(self) -> None:
         check_common(self)
-        check_whole("units", self.units)
+        check_whole("units", self.units, most=WIDEST)
         check_flag("greedy", self.greedy)
         check_count("draws", self.draws, self.time_limit)
         check_number("ridge", self.ridge)

@@ -34,6 +34,7 @@ from solvers.options import (
     is_number,
 )
 from solvers.result import Callback, History, Result, Run
+from solvers.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -148,6 +149,7 @@ class _Regularized(ABC):
         rng: np.random.Generator,
         run: Run,
         watch: Watch | None = None,
+        over: Over = never,
     ) -> History:
         regularizer, stepper = penalty[0], self._stepper(objective.weights, penalty, rate)
         ends = [round(share * self.epochs) for share in self.milestones]
@@ -159,7 +161,7 @@ class _Regularized(ABC):
                 if epoch - 1 in ends:
                     stepper.restart(stepper.rate * FALL)
                 self._prepare(stepper, epoch - 1, ends[-1] if ends else 0)
-                descent.epoch()
+                descent.epoch(over)
                 answer = stepper.answer()
                 pattern = _pattern(regularizer, answer)
                 run.history.record(
@@ -171,6 +173,8 @@ class _Regularized(ABC):
                 before = pattern
                 if watch is not None:
                     watch(epoch, answer)
+                if over():
+                    break
         run.end()
         for W, final in zip(objective.weights, stepper.answer(), strict=True):
             W[...] = final
@@ -194,14 +198,16 @@ class _Regularized(ABC):
         one = replace(self, draws=1, time_limit=None, callbacks=(), checkpoint=None)
         return replace(self._rounding(), weights=one).solve(problem)
 
-    def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
+    def real_weights(
+        self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
+    ) -> list[FloatArray]:
         """Real weights of the problem's network in units of its levels, thresholds last."""
         penalty = self._penalty(problem)
 
         def train(twin: Twin, rate: float, order: np.random.Generator) -> None:
-            self._fit(twin, penalty, rate, self.batch or SMALL_BATCH, order, Run())
+            self._fit(twin, penalty, rate, self.batch or SMALL_BATCH, order, Run(), None, over)
 
-        return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train)
+        return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train, over)
 
     def _penalty(self, problem: TrainingProblem) -> Penalty:
         """The regulariser and its strength, in the game of low bits."""

@@ -8,6 +8,7 @@ by the real loss.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -30,6 +31,7 @@ from solvers.options import (
 from solvers.oracles.annealing import Annealer
 from solvers.oracles.base import Oracle, check_oracle
 from solvers.result import Callback, Result, Run, Status
+from solvers.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -51,7 +53,8 @@ class RealWeights(Protocol):
         """Real weights of the problem's network in units of its levels, thresholds last.
 
         Arrays of shape (n_l, n_{l-1} + 1); a network without thresholds follows, as far as it can,
-        the pre-activations that they give.
+        the pre-activations that they give.  A method with a third parameter ``over`` is given a
+        function that says whether the time is up; then it returns what it has.
         """
         ...
 
@@ -81,7 +84,9 @@ class RealTraining:
         check_whole("batch", self.batch)
         check_numbers("rates", self.rates, "positive learning rates")
 
-    def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
+    def real_weights(
+        self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
+    ) -> list[FloatArray]:
         """The trained weights."""
         latent, best, least = _Unrounded(problem, rng), None, np.inf
         for number, (rate, stream) in enumerate(
@@ -89,14 +94,36 @@ class RealTraining:
         ):
             latent.begin(number, stream)
             for epoch in range(1, self.epochs + 1):
-                latent.epoch(self.batch, rate * (1.0 - FALL * epoch / self.epochs))
+                latent.epoch(self.batch, rate * (1.0 - FALL * epoch / self.epochs), over)
                 weights = latent.levels()
                 outputs = np.rint(real_pre_activations(problem, weights)[-1]).astype(np.int64)
                 loss = float(problem.output_losses(outputs).sum())
                 if loss < least:
                     best, least = weights, loss
+                if over():
+                    return best or weights
         assert best is not None
         return best
+
+
+class _Cut:
+    """Whether the time is up, and whether anything has ended early because of it."""
+
+    def __init__(self, run: Run) -> None:
+        self._run, self.short = run, False
+
+    def __call__(self) -> bool:
+        self.short = self.short or self._run.late()
+        return self.short
+
+
+def _real_weights(
+    source: RealWeights, problem: TrainingProblem, rng: np.random.Generator, over: Over
+) -> list[FloatArray]:
+    """The source's weights; it is told of the time if it asks for that."""
+    if "over" in inspect.signature(source.real_weights).parameters:
+        return source.real_weights(problem, rng, over)  # type: ignore[call-arg]
+    return source.real_weights(problem, rng)
 
 
 class _Unrounded(Latent):
@@ -203,11 +230,16 @@ class Rounding:
                     run.save()
                     break
                 seed, oracle_seed = self._seed(t).spawn(2)
-                real = source.real_weights(problem, np.random.default_rng(seed))
-                bits = self._rounded(problem, real, run, oracle_seed)
+                cut = _Cut(run)
+                real = _real_weights(source, problem, np.random.default_rng(seed), cut)
+                bits = self._rounded(problem, real, run, oracle_seed, cut)
                 loss = float(problem.losses(bits)[0])
                 run.incumbent.offer(bits[None], [loss])
+                if cut.short and run.exhausted():
+                    run.save()  # as if this draw had not begun: a longer run makes it anew
                 run.history.record(iteration=t, loss=loss, best_loss=run.incumbent.loss)
+                if cut.short:
+                    break
         return run.result(problem, draws=len(run.history))
 
     def _too_late(self, t: int, seconds: float) -> bool:
@@ -226,6 +258,7 @@ class Rounding:
         real: list[FloatArray],
         run: Run,
         seed: np.random.SeedSequence,
+        over: Over,
     ) -> BitArray:
         """Free weight bits of real weights, rounded from the first layer to the last."""
         targets = real_pre_activations(problem, real)
@@ -235,7 +268,7 @@ class Rounding:
             inputs = read_by_layer(problem, number, a)
             fit = LayerFit.of(problem, number, inputs, real[number], targets[number])
             last = number == len(problem.splines)
-            levels = self._layer(problem, fit, inputs, last, run, seed).astype(np.int64)
+            levels = self._layer(problem, fit, inputs, last, run, seed, over).astype(np.int64)
             matrices.append(levels[:, :-1])
             biases.append(levels[:, -1] if layer.bias_code else None)
             if not last:
@@ -250,6 +283,7 @@ class Rounding:
         last: bool,
         run: Run,
         seed: np.random.SeedSequence,
+        over: Over,
     ) -> FloatArray:
         """Levels of one layer, each neuron at the best of several scales, shape (n_out, m).
 
@@ -267,13 +301,13 @@ class Rounding:
         scales = fit.scales()
         levels = fit.nearest(scales)
         if self.method != "nearest":
-            levels = fit.descended(levels, scales)
+            levels = fit.descended(levels, scales, over)
         neurons = np.arange(levels.shape[1])
         best = np.argmax(worth(levels), axis=0)
         chosen = levels[best, neurons]
         if self.method == "qubo":
             for j in neurons[fit.free.any(axis=1)]:
-                if run.exhausted():
+                if over():
                     break
                 found = self._sampled(fit, j, float(scales[best[j], j]), run, seed)
                 sampled = np.repeat(chosen[None], len(found), axis=0)

@@ -8,6 +8,7 @@ activation is a ramp as wide as its pre-activations spread.  [BinaryConnect, Cou
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.classical.level_fit import nearest
 from solvers.options import check_common, check_count, check_numbers, check_problem, check_whole
 from solvers.result import Callback, History, Result, Run
+from solvers.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -120,9 +122,15 @@ class StraightThrough:
                 if number != latent.number:
                     latent.begin(number, self._rng(number))
                 rate = self.rates[number]
-                latent.epoch(batch, rate * (1.0 - FALL * share))
+                before = copy.deepcopy(latent.snapshot()) if run.checkpoint else None
+                latent.epoch(batch, rate * (1.0 - FALL * share), run.late)
                 loss = latent.offer(run)
+                if before is not None and run.exhausted():  # where a longer run would go on from
+                    latent.restore(before)
+                    run.save()
                 run.history.record(iteration=t, rate=rate, loss=loss, best_loss=run.incumbent.loss)
+                if run.exhausted():
+                    break
         return run.result(problem, rate=_best_rate(run.history), epochs=len(run.history))
 
     def _phase(self, t: int, seconds: float) -> tuple[int, float]:
@@ -210,10 +218,12 @@ class Latent:
         run.incumbent.offer(bits[None], [loss])
         return loss
 
-    def epoch(self, batch: int, rate: float) -> None:
-        """One pass over the samples in random batches."""
+    def epoch(self, batch: int, rate: float, over: Over = never) -> None:
+        """One pass over the samples in random batches; a part of one if the time is over."""
         order = self.rng.permutation(self.problem.num_samples)
         for start in range(0, len(order), batch):
+            if over():
+                return
             self._step(order[start : start + batch], rate)
 
     def _step(self, samples: IntArray, rate: float) -> None:

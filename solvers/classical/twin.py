@@ -17,6 +17,7 @@ import numpy.typing as npt
 from formulations.splines import Spline
 from solvers.classical.objectives import NetworkObjective
 from solvers.classical.real_network import RealLayer, RealNetwork
+from solvers.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -126,12 +127,12 @@ class Twin(NetworkObjective):
         """By the rule, zero for what is held, from some of the samples."""
         self._hold(self.weights)
         found = super().directions(samples)
-        for G, (held, _) in zip(found, self._held, strict=True):
+        for G, (held, _) in zip(found, self._held[-len(found) :], strict=True):
             G[held] = 0.0
         return found
 
     def _hold(self, weights: list[Array]) -> None:
-        for W, (held, fixed) in zip(weights, self._held, strict=True):
+        for W, (held, fixed) in zip(weights, self._held[-len(weights) :], strict=True):
             W[held] = fixed[held]
 
     def levels(self, weights: list[Array]) -> list[FloatArray]:
@@ -152,6 +153,7 @@ def best_twin(
     rng: np.random.Generator,
     rates: Sequence[float],
     train: Callable[[Twin, float, np.random.Generator], None],
+    over: Over = never,
 ) -> list[FloatArray]:
     """Real weights of the twin with the least loss, of one that is trained at each learning rate.
 
@@ -162,6 +164,8 @@ def best_twin(
     rates : sequence of float
     train : callable
         Trains a twin's weights, in place, at a learning rate, with an order of the samples.
+    over : callable
+        Leaves out the other learning rates where it says that the time is up.
 
     Returns
     -------
@@ -172,9 +176,11 @@ def best_twin(
     for rate, stream in zip(rates, rng.spawn(len(rates)), strict=True):
         twin = Twin(problem, stream)
         train(twin, rate, stream)
-        levels = twin.levels(twin.weights)
+        levels = twin.levels([a for layer in twin.network.layers for a in layer.arrays])
         loss = twin.loss()
         if best is None or loss < least:
             best, least = levels, loss
+        if over():
+            break
     assert best is not None
     return best

@@ -20,11 +20,13 @@ def anneal_tilted(
     temperature: float,
     cooling: float,
     best: Array,
-) -> tuple[float, float]:
+    best_value: float,
+) -> tuple[float, float, float]:
     """Metropolis steps by the loss plus ``tilt``; the best visited choice goes to ``best``.
 
     ``tilt`` (K, L) is the linear term of every weight at each of its levels; otherwise as
-    ``anneal``.  Returns the best value, and the mean |change of the value| of a flip.
+    ``anneal``.  ``best`` has ``best_value`` so far; infinity: none.  Returns the best value, the
+    mean |change of the value| of a flip, and the temperature that the next flip would have.
     """
     rows, levels, pieces, plan, dirty, target, table, start, losses = state
     layers, neurons, sources, firsts, num_levels, choices, choice = moves
@@ -34,8 +36,9 @@ def anneal_tilted(
     loss = value
     for k in range(len(layers)):
         value += tilt[k, choice[k]]
-    best[:] = choice
-    best_value = value
+    if value < best_value:
+        best[:] = choice
+        best_value = value
     for _ in range(flips):
         k = int(rng.random() * len(layers))
         old, new = choice[k], 1 - choice[k]
@@ -58,4 +61,4 @@ def anneal_tilted(
                 best_value = value
                 best[:] = choice
         temperature *= cooling
-    return best_value, spread / max(1, flips)
+    return best_value, spread / max(1, flips), temperature

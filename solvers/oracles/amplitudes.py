@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from solvers.options import check_whole
+from solvers.options import check_effort
 from solvers.oracles.annealing import Ising, Neighbours
 from solvers.oracles.answers import best_first
-from solvers.oracles.base import QUBO, Samples
+from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.devices import Array, Device, checked_device, device
 
 LOOK = 10
@@ -90,8 +90,7 @@ class AmplitudeOracle(ABC):
     """
 
     def __init__(self, reads: int, sweeps: int, device: str) -> None:
-        check_whole("reads", reads)
-        check_whole("sweeps", sweeps)
+        check_effort(reads, sweeps)
         self.reads, self.sweeps = int(reads), int(sweeps)
         self.device = checked_device(device)
 
@@ -101,6 +100,7 @@ class AmplitudeOracle(ABC):
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """Samples of ``qubo``, best energy first."""
         started = time.perf_counter()
+        check_question(qubo, seed)
         on = device(self.device, seed.spawn(1)[0])
         field = Field.of(qubo, on)
         shape = (qubo.num_variables, self.reads)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from formulations.errors import InvalidInputError, choose
+from formulations.errors import InvalidInputError, choose, shown
 from solvers.kernels.annealing import anneal
-from solvers.options import check_whole
-from solvers.oracles.base import QUBO, BitArray, FloatArray, IntArray, Samples
+from solvers.options import MOST_WORKERS, check_effort, check_whole, is_number
+from solvers.oracles.answers import checked_states
+from solvers.oracles.base import QUBO, BitArray, FloatArray, IntArray, Samples, check_question
 
 NEGLIGIBLE = 1e-9
 """Coefficients below this share of the largest one become zero: what cancelled but for rounding."""
@@ -187,9 +189,9 @@ class Annealer:
     ) -> None:
         for name in unknown:
             choose("option of Annealer", name, OPTIONS)
-        for name, value in (("reads", reads), ("sweeps", sweeps), ("threads", threads)):
-            if value is not None or name != "threads":
-                check_whole(name, value)
+        check_effort(reads, sweeps)
+        if threads is not None:
+            check_whole("threads", threads, most=MOST_WORKERS)
         self.reads, self.sweeps, self.threads = int(reads), int(sweeps), threads
         self.beta_range = None
         if beta_range is not None:
@@ -217,6 +219,7 @@ class Annealer:
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """Samples from random initial states, best energy first."""
         started = time.perf_counter()
+        check_question(qubo, seed)
         stream, seed = seed.spawn(2)
         random = np.random.default_rng(stream)
         states = random.integers(0, 2, (self.reads, qubo.num_variables), dtype=np.int8)
@@ -235,12 +238,8 @@ class Annealer:
             If the states have another number of variables than the QUBO.
         """
         started = time.perf_counter()
-        given = np.asarray(states, dtype=np.int8)
-        if given.ndim != 2 or given.shape[1] != qubo.num_variables or not len(given):
-            raise InvalidInputError(
-                f"initial states of shape {given.shape}: expected one or more states of "
-                f"{qubo.num_variables} bits"
-            )
+        check_question(qubo, seed)
+        given = checked_states(states, qubo.num_variables)
         turns = np.arange(self.reads) % len(given)
         stream, seed = seed.spawn(2)
         least, most = self.reheat
@@ -317,11 +316,12 @@ def _at_both_ends(n: int, heads: IntArray, tails: IntArray, values: FloatArray) 
 
 def _checked(name: str, value: Any, what: str, most: float = np.inf) -> tuple[float, float]:
     """A pair of numbers with 0 < first <= second <= most, finite."""
-    try:
+    first = second = np.nan
+    if isinstance(value, (Sequence, np.ndarray)) and len(value) == 2 and all(map(is_number, value)):
         first, second = (float(number) for number in value)
-    except (TypeError, ValueError):
-        first = second = np.nan
     if not 0.0 < first <= second <= most or not second < np.inf:
         limit = "" if most == np.inf else f" and none above {most:g}"
-        raise InvalidInputError(f"{name}={value!r}: expected {what}, 0 < first <= second{limit}")
+        raise InvalidInputError(
+            f"{name}={shown(value)}: expected {what}, 0 < first <= second{limit}"
+        )
     return first, second

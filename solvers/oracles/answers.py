@@ -12,27 +12,6 @@ from formulations.errors import InvalidInputError
 from solvers.oracles.base import QUBO, BitArray, Samples
 
 
-def check_finite(qubo: QUBO) -> None:
-    """Refuse a QUBO with coefficients that are not finite.
-
-    Raises
-    ------
-    InvalidInputError
-
-    Examples
-    --------
-    >>> none = np.zeros(0, dtype=np.int64)
-    >>> check_finite(QUBO(np.array([1.0, np.nan]), none, none, np.zeros(0)))
-    Traceback (most recent call last):
-    formulations.errors.InvalidInputError: the QUBO has coefficients that are not finite: check...
-    """
-    if not (np.isfinite(qubo.linear).all() and np.isfinite(qubo.couplings).all()):
-        raise InvalidInputError(
-            "the QUBO has coefficients that are not finite: check the model's numbers and the "
-            "penalty weights"
-        )
-
-
 def checked_states(states: npt.ArrayLike, n: int) -> BitArray:
     """Given states as an array of bits, shape (s, n).
 
@@ -46,12 +25,17 @@ def checked_states(states: npt.ArrayLike, n: int) -> BitArray:
     >>> checked_states([[True, False]], 2).tolist()
     [[1, 0]]
     """
-    given = np.array(states, dtype=np.int8)
+    try:
+        given = np.array(states)
+    except ValueError:  # rows of several lengths
+        given = np.zeros(0)
     if given.ndim != 2 or given.shape[1] != n or not len(given):
         raise InvalidInputError(
             f"initial states of shape {given.shape}: expected one or more states of {n} bits"
         )
-    return given
+    if given.dtype.kind not in "biuf" or not ((given == 0) | (given == 1)).all():
+        raise InvalidInputError("initial states with values other than 0 and 1: expected bits")
+    return given.astype(np.int8)
 
 
 def best_first(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from formulations.errors import InvalidInputError
+from formulations.errors import InvalidInputError, shown
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -95,6 +95,55 @@ class WarmOracle(Oracle, Protocol):
         ...
 
 
+def check_question(qubo: object, seed: object) -> None:
+    """Refuse what is no QUBO and no seed, before an oracle works on them.
+
+    Raises
+    ------
+    InvalidInputError
+        For other types, arrays whose shapes do not fit, couplers of variables that are not there,
+        or coefficients that are not finite.
+
+    Examples
+    --------
+    >>> none = np.zeros(0, dtype=np.int64)
+    >>> qubo = QUBO(np.array([1.0]), none, none, np.zeros(0))
+    >>> check_question(qubo, np.random.SeedSequence(0))
+    >>> check_question(qubo, 0)
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: seed=0: expected a numpy.random.SeedSequence, such as ...
+    """
+    if not isinstance(qubo, QUBO):
+        raise InvalidInputError(
+            f"qubo={shown}: expected a solvers.oracles.QUBO; the whole model of a network "
+            "goes to a solver such as QCGD(oracle=...), a dimod BQM to its own sampler"
+        )
+    if not isinstance(seed, np.random.SeedSequence):
+        raise InvalidInputError(
+            f"seed={shown(seed)}: expected a numpy.random.SeedSequence, such as SeedSequence(0)"
+        )
+    arrays = (qubo.linear, qubo.heads, qubo.tails, qubo.couplings)
+    if not all(isinstance(array, np.ndarray) and array.ndim == 1 for array in arrays):
+        raise InvalidInputError(
+            "a QUBO of linear, heads, tails and couplings: expected one-dimensional NumPy arrays"
+        )
+    if not len(qubo.heads) == len(qubo.tails) == len(qubo.couplings):
+        raise InvalidInputError(
+            f"a QUBO of {len(qubo.heads)} heads, {len(qubo.tails)} tails and "
+            f"{len(qubo.couplings)} couplings: expected as many of each"
+        )
+    n = qubo.num_variables
+    for name, ends in (("heads", qubo.heads), ("tails", qubo.tails)):
+        if len(ends) and (ends.dtype.kind not in "iu" or not 0 <= ends.min() <= ends.max() < n):
+            raise InvalidInputError(f"{name} of a QUBO: expected variable numbers 0 .. {n - 1}")
+    for name, numbers in (("linear", qubo.linear), ("couplings", qubo.couplings)):
+        if numbers.dtype.kind not in "iuf" or not np.isfinite(numbers).all():
+            raise InvalidInputError(
+                f"the QUBO has coefficients that are not finite ({name}): check the model's "
+                "numbers and the penalty weights"
+            )
+
+
 def check_oracle(oracle: object) -> None:
     """Refuse what is no oracle, and a sampler of dimod's that is not made one yet.
 
@@ -111,7 +160,7 @@ def check_oracle(oracle: object) -> None:
     """
     if isinstance(oracle, type) or not isinstance(oracle, Oracle):
         raise InvalidInputError(
-            f"oracle={oracle!r}: expected an object with sample(qubo, seed), such as "
+            f"oracle={shown(oracle)}: expected an object with sample(qubo, seed), such as "
             "solvers.oracles.Annealer()"
         )
     if hasattr(oracle, "sample_ising"):

@@ -23,10 +23,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from formulations.errors import InvalidInputError, OracleError, QnnError, choose
-from solvers.options import check_whole
-from solvers.oracles.answers import best_first, check_finite
-from solvers.oracles.base import QUBO, IntArray, Samples
+from formulations.errors import InvalidInputError, OracleError, QnnError, choose, shown
+from solvers.options import check_effort, is_number
+from solvers.oracles.answers import best_first
+from solvers.oracles.base import QUBO, IntArray, Samples, check_question
 from solvers.oracles.dimod_sampler import DimodOracle, from_dimod
 from solvers.oracles.embedding import METHODS, Chains, best_embedding
 from solvers.oracles.secrets import redacted
@@ -215,13 +215,14 @@ class QPU(Cloud):
     _kept: list[_Embedded] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        check_whole("reads", self.reads)
+        check_effort(self.reads)
         choose("embedding", self.embedding, list(METHODS))
         check_positive("annealing_time", self.annealing_time, "microseconds")
         check_positive("search", self.search, "seconds")
-        if not callable(self.chain_strength):
+        if not callable(self.chain_strength) or isinstance(self.chain_strength, type):
             check_positive("chain_strength", self.chain_strength, "energy")
-        object.__setattr__(self, "_connection", Connection(self.sampler or _qpu_sampler))
+        check_mapping("options", self.options)
+        object.__setattr__(self, "_connection", Connection(_qpu_sampler if self.sampler is None else self.sampler))
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """Samples of ``qubo``, best first.
@@ -229,7 +230,7 @@ class QPU(Cloud):
         ``info`` has ``timing``, ``charged``, ``problem_id``, ``qubits``, ``longest_chain`` and
         ``chain_breaks``, the mean share of chains that were broken.  A real QPU takes no seed.
         """
-        check_finite(qubo)
+        check_question(qubo, seed)
         if not qubo.num_variables:
             return best_first(qubo, np.zeros((self.reads, 0)), time.perf_counter())
         with self._lock:
@@ -345,16 +346,32 @@ class HybridBQM(Cloud):
 
     def __post_init__(self) -> None:
         check_positive("time_limit", self.time_limit, "seconds")
-        object.__setattr__(self, "_connection", Connection(self.sampler or _hybrid_sampler))
+        check_mapping("options", self.options)
+        object.__setattr__(self, "_connection", Connection(_hybrid_sampler if self.sampler is None else self.sampler))
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """A sample of ``qubo``; ``info`` has ``timing``, ``charged`` and ``problem_id``."""
-        check_finite(qubo)
+        check_question(qubo, seed)
         if not qubo.num_variables:
             return best_first(qubo, np.zeros((1, 0)), time.perf_counter())
         limit = {} if self.time_limit is None else {"time_limit": self.time_limit}
         oracle = from_dimod(self._connection(), **limit, **self.options)
         return booked(presentably(lambda: oracle.sample(qubo, seed)))
+
+
+def check_mapping(name: str, value: object) -> None:
+    """Refuse anything but a mapping from texts.
+
+    Examples
+    --------
+    >>> check_mapping("options", 3)
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: options=3: expected a mapping from parameters of the ...
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InvalidInputError(
+            f"{name}={shown(value)}: expected a mapping from parameters of the sampler to values"
+        )
 
 
 def check_positive(name: str, value: float | None, what: str) -> None:
@@ -371,9 +388,8 @@ def check_positive(name: str, value: float | None, what: str) -> None:
     Traceback (most recent call last):
     formulations.errors.InvalidInputError: time_limit=-1.0: expected a positive number of seconds
     """
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if value is not None and not (number and 0 < value < np.inf):
-        raise InvalidInputError(f"{name}={value!r}: expected a positive number of {what}")
+    if value is not None and not (is_number(value) and 0 < value < np.inf):
+        raise InvalidInputError(f"{name}={shown(value)}: expected a positive number of {what}")
 
 
 def _qpu_sampler() -> Any:

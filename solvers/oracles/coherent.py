@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from formulations.errors import InvalidInputError
-from solvers.options import check_number
+from formulations.errors import InvalidInputError, shown
+from solvers.options import check_number, check_several, is_number
 from solvers.oracles.amplitudes import AmplitudeOracle, Field
 from solvers.oracles.devices import Array
 
@@ -80,12 +80,10 @@ class CoherentIsing(AmplitudeOracle):
         device: str = "auto",
     ) -> None:
         super().__init__(reads, sweeps, device)
-        try:
-            self.pump = float(pump[0]), float(pump[1])
-        except (TypeError, ValueError, IndexError):
-            self.pump = math.nan, math.nan
-        if not np.isfinite(self.pump).all():
-            raise InvalidInputError(f"pump={pump!r}: expected two pump rates, as (0, 1)")
+        rates = check_several("pump", pump, "two pump rates, as (0, 1)")
+        if len(rates) != 2 or not all(is_number(rate) and abs(rate) < np.inf for rate in rates):
+            raise InvalidInputError(f"pump={shown(pump)}: expected two pump rates, as (0, 1)")
+        self.pump = float(rates[0]), float(rates[1])
         self.coupling, self.feedback, self.noise, self.step = coupling, feedback, noise, step
         for name in ("coupling", "step"):
             check_number(name, getattr(self, name))

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError, OracleError, choose
-from solvers.oracles.answers import best_first, check_finite, checked_states
-from solvers.oracles.base import QUBO, BitArray, Samples
+from formulations.errors import InvalidInputError, OracleError, choose, shown
+from solvers.oracles.answers import best_first, checked_states
+from solvers.oracles.base import QUBO, BitArray, Samples, check_question
 
 OURS = ("seed", "initial_states", "initial_states_generator", "interrupt_function")
 """Parameters that the oracle sets itself: from the seed and the states of each call."""
@@ -85,7 +85,7 @@ class DimodOracle:
     def _ask(self, qubo: QUBO, seed: np.random.SeedSequence, **given: Any) -> Samples:
         """Send the QUBO with the options and what is given for this call alone."""
         started = time.perf_counter()
-        check_finite(qubo)
+        check_question(qubo, seed)
         if not qubo.num_variables:
             return best_first(qubo, np.zeros((self.reads, 0)), started, exact=self.exact)
         if "seed" in self.sampler.parameters:  # 31 bits, as all of Ocean's samplers take them
@@ -171,6 +171,7 @@ def from_dimod(sampler: Any, **options: Any) -> DimodOracle:
     >>> from_dimod(TabuSampler(), num_reads=3)
     WarmDimodOracle(TabuSampler(), num_reads=3)
     """
+    check_parameters(sampler, options)
     warm = "initial_states" in sampler.parameters
     return (WarmDimodOracle if warm else DimodOracle)(sampler, **options)
 
@@ -187,6 +188,12 @@ def check_parameters(sampler: Any, options: Mapping[str, Any]) -> None:
         Naming the option and the nearest one that there is.
     """
     kind = type(sampler).__name__
+    named = isinstance(getattr(sampler, "parameters", None), Mapping)
+    if isinstance(sampler, type) or not named or not callable(getattr(sampler, "sample", None)):
+        raise InvalidInputError(
+            f"sampler={shown(sampler)}: expected a dimod sampler, an object with sample(bqm) and "
+            "parameters, such as dwave.samplers.TabuSampler()"
+        )
     known = [name for name in sampler.parameters if name not in OURS]
     for name in options:
         if name in OURS:

@@ -17,8 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from solvers.options import check_number, check_whole
-from solvers.oracles.answers import check_finite
-from solvers.oracles.base import QUBO, BitArray, FloatArray, Samples
+from solvers.oracles.base import QUBO, BitArray, FloatArray, Samples, check_question
 from solvers.oracles.wrapper import Wrapper, rescored
 
 
@@ -34,7 +33,7 @@ class Distorted(Wrapper):
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
         """Samples of the distorted QUBO, by the energies of the one that was sent."""
-        check_finite(qubo)
+        check_question(qubo, seed)
         own, inner = seed.spawn(2)
         J = qubo.couplings / 4.0
         h = qubo.linear / 2.0 + _at_both_ends(qubo, J)

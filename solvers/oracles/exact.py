@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from formulations.errors import InvalidInputError
 from solvers.kernels.gray_code import least_states
 from solvers.options import check_whole
-from solvers.oracles.base import QUBO, BitArray, FloatArray, IntArray, Samples
+from solvers.oracles.base import QUBO, BitArray, FloatArray, IntArray, Samples, check_question
 
 LIMIT = 40
 """Largest ``max_variables``: 2^40 states take hours."""
@@ -58,8 +58,7 @@ class ExactOracle:
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """The minima of ``qubo`` in lexicographic order; the seed makes no difference."""
         started = time.perf_counter()
-        if not (np.isfinite(qubo.linear).all() and np.isfinite(qubo.couplings).all()):
-            raise InvalidInputError("the QUBO has coefficients that are not finite")
+        check_question(qubo, seed)
         n = qubo.num_variables
         matrix = sp.coo_array((qubo.couplings, (qubo.heads, qubo.tails)), shape=(n, n)).tocsr()
         symmetric = sp.csr_array(matrix + matrix.T)

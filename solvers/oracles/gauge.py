@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from solvers.oracles.answers import check_finite
-from solvers.oracles.base import QUBO, BitArray, Samples
+from solvers.oracles.base import QUBO, BitArray, Samples, check_question
 from solvers.oracles.wrapper import Wrapper
 
 
@@ -33,7 +32,7 @@ class SpinReversal(Wrapper):
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
         """Samples of the QUBO in other signs, turned back."""
-        check_finite(qubo)
+        check_question(qubo, seed)
         own, inner = seed.spawn(2)
         turned = np.random.default_rng(own).integers(0, 2, qubo.num_variables, dtype=np.int8)
         if states is not None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from formulations.errors import InvalidInputError
-from solvers.options import check_number, check_whole
+from solvers.options import MOST_SWEEPS, check_effort, check_number, check_whole
 from solvers.oracles.annealing import Ising
 from solvers.oracles.base import QUBO, Samples
 from solvers.oracles.dimod_sampler import DimodOracle, WarmDimodOracle
@@ -61,8 +61,7 @@ class PathIntegral(DimodOracle):
     ) -> None:
         from dwave.samplers import PathIntegralAnnealingSampler
 
-        check_whole("reads", reads)
-        check_whole("sweeps", sweeps)
+        check_effort(reads, sweeps)
         check_number("beta", beta)
         check_number("gamma", gamma)
         super().__init__(PathIntegralAnnealingSampler(), num_reads=int(reads))
@@ -110,9 +109,8 @@ class Tabu(WarmDimodOracle):
     def __init__(self, reads: int = 10, sweeps: int = 500, *, restarts: int = 0) -> None:
         from dwave.samplers import TabuSampler
 
-        check_whole("reads", reads)
-        check_whole("sweeps", sweeps, most=2**31 - 1)
-        check_whole("restarts", restarts, least=0)
+        check_effort(reads, sweeps)
+        check_whole("restarts", restarts, least=0, most=MOST_SWEEPS)
         self.sweeps, self.restarts = int(sweeps), int(restarts)
         super().__init__(
             TabuSampler(),
@@ -153,7 +151,7 @@ class SteepestDescent(WarmDimodOracle):
     def __init__(self, reads: int = 10) -> None:
         from dwave.samplers import SteepestDescentSampler
 
-        check_whole("reads", reads)
+        check_effort(reads)
         super().__init__(SteepestDescentSampler(), num_reads=int(reads))
 
     def __repr__(self) -> str:
@@ -195,7 +193,7 @@ class TreeDecomposition(DimodOracle):
     def __init__(self, reads: int = 1, *, max_width: int = 20) -> None:
         from dwave.samplers import TreeDecompositionSolver
 
-        check_whole("reads", reads)
+        check_effort(reads)
         check_whole("max_width", max_width, most=WIDEST)
         super().__init__(TreeDecompositionSolver(), num_reads=int(reads))
         self.max_width = int(max_width)

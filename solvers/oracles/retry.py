@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from formulations.errors import InvalidInputError, OracleTimeoutError
-from solvers.options import check_seconds, check_whole, shown
+from formulations.errors import InvalidInputError, OracleTimeoutError, shown
+from solvers.options import check_seconds, check_whole
 from solvers.oracles.base import QUBO, BitArray, Samples
 from solvers.oracles.wrapper import Transparent, same_seed
 

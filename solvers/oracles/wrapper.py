@@ -15,7 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
-from solvers.oracles.base import QUBO, BitArray, Oracle, Samples, WarmOracle, check_oracle
+from solvers.oracles.answers import checked_states
+from solvers.oracles.base import (
+    QUBO,
+    BitArray,
+    Oracle,
+    Samples,
+    WarmOracle,
+    check_oracle,
+    check_question,
+)
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,15 @@ class Wrapper:
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """Samples of ``qubo``, best first."""
+        check_question(qubo, seed)
         return self.answer(qubo, None, seed)
 
     def _sample_from(
         self, qubo: QUBO, states: npt.ArrayLike, seed: np.random.SeedSequence
     ) -> Samples:
         """Samples of ``qubo`` found from ``states``, shape (s, n); best first."""
-        return self.answer(qubo, np.asarray(states, dtype=np.int8), seed)
+        check_question(qubo, seed)
+        return self.answer(qubo, checked_states(states, qubo.num_variables), seed)
 
     @abstractmethod
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
