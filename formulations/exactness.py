@@ -192,11 +192,14 @@ class ExactRow:
         self.terms[key] = self.terms.get(key, Fraction(0)) + amount
 
     @property
-    def step(self) -> Fraction:
-        """The step of the row's left side."""
+    def rough(self) -> bool:
+        """Whether dimod's tolerance lets pass what does not satisfy the row."""
         terms = [a for a in self.terms.values() if a]
         scale = lcm(*(a.denominator for a in terms))
-        return Fraction(gcd(*(int(a * scale) for a in terms)) or 1, scale)
+        step = Fraction(gcd(*(int(a * scale) for a in terms)) or 1, scale)
+        above = (self.rhs + self.tolerance) // step > self.rhs // step
+        below = (self.tolerance - self.rhs) // step > -self.rhs // step
+        return above or (self.equality and below)
 
     def narrow(self) -> tuple[dict[Any, float], float]:
         """Coefficients and right-hand side of an equivalent row that doubles judge exactly.

@@ -170,10 +170,10 @@ def read(
     )
     told = list(zip(rows, spelt, strict=True))
     tolerance = np.array(
-        [row.tolerance if part.step is None else NARROW for row, part in told], dtype=np.float64
+        [row.tolerance if part.rough is None else NARROW for row, part in told], dtype=np.float64
     )
     rough = np.array([
-        row.rough if part.step is None else 2 * Fraction(row.tolerance) >= part.step
+        row.rough if part.rough is None else part.rough
         for row, part in told
     ], dtype=np.bool_)  # fmt: skip
     weight = np.array([row.weight for row in rows], dtype=np.float64)
@@ -261,12 +261,12 @@ def _product(row: _Row, binary: set[Hashable]) -> tuple[Hashable, Hashable, Hash
 class _Spelt:
     """A quadratic form as constant + sum of coefficients of bits, products among them.
 
-    ``step`` is that of the constraint where its numbers were too wide for doubles.
+    ``rough`` is None but for a constraint of numbers too wide for doubles.
     """
 
     constant: float
     bits: dict[int, float]
-    step: Fraction | None = None
+    rough: bool | None = None
 
 
 class _Bits:
@@ -339,7 +339,7 @@ class _Bits:
         bits = defaultdict[int, float](float)
         for key, a in terms.items():
             bits[key if isinstance(key, int) else self._product(key)] += a
-        return _Spelt(-rhs, bits, exact.step)
+        return _Spelt(-rhs, bits, exact.rough)
 
     def _product(self, pair: Pair) -> int:
         """The bit that is the product of a pair."""
