@@ -92,7 +92,7 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
         for name in others:
             choose(f"parameter of {type(self).__name__}", name, sorted(self.get_params(deep=False)))
         own = {name.removeprefix(OF_SOLVER): params[name] for name in nested}
-        solver = others.get("solver", self.solver)
+        solver: Any = others.get("solver", self.solver)
         for name in own:
             choose(f"parameter of {type(solver).__name__}", name, _options(solver))
         if own:
@@ -177,8 +177,9 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
 
 def _options(solver: object) -> list[str]:
     """Names of a solver's parameters."""
-    whole = is_dataclass(solver) and not isinstance(solver, type)
-    return [field.name for field in fields(solver)] if whole else []
+    if not is_dataclass(solver) or isinstance(solver, type):
+        return []
+    return [field.name for field in fields(solver)]
 
 
 class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,7 @@ class Match:
         return self.same_label is not None and 2 * self.same_label < self.found
 
 
-def matches(X: npt.NDArray[np.generic], y: npt.NDArray[np.generic]) -> dict[str, Match]:
+def matches(X: npt.NDArray[Any], y: npt.NDArray[np.generic]) -> dict[str, Match]:
     """How well 28 x 28 images agree with each of the published sets, by its name.
 
     Parameters
@@ -77,7 +78,7 @@ def matches(X: npt.NDArray[np.generic], y: npt.NDArray[np.generic]) -> dict[str,
     return result
 
 
-def _numbers(X: npt.NDArray[np.generic]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+def _numbers(X: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
     """CRC-32 of the images to look up, and their rows."""
     if X.shape[1] != PIXELS:
         return np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int64)

@@ -14,9 +14,9 @@ from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight
 
-from formulations.errors import InvalidInputError
+from formulations.errors import InvalidInputError, shown
 from solvers.neighborhood import ASKED_ROUNDS, ROUNDS, STRETCHES, LargeNeighborhoodSearch
-from solvers.options import LONGEST, check_has, check_several, check_whole, shown
+from solvers.options import LONGEST, check_has, check_several, check_whole
 from solvers.result import Progress
 
 FloatArray = npt.NDArray[np.float64]

@@ -303,11 +303,11 @@ def read(folder: str) -> Asked:
 
 @contextmanager
 def warnings_as_lines() -> Iterator[None]:
-    """Show what could not be saved as the command line shows errors."""
+    """Show the toolkit's warnings, as of unknown images, as the command line shows errors."""
     show = warnings.showwarning
 
     def line(message: Warning | str, category: type[Warning], *place: Any) -> None:
-        if issubclass(category, checkpoint.CheckpointWarning):
+        if category in (UserWarning, checkpoint.CheckpointWarning):
             line_of_it = " ".join(str(message).split())
             click.echo(visible(f"qnn: warning: {line_of_it}"), err=True)
         else:

@@ -63,10 +63,15 @@ def reproduce(
     from qnn.reproduce import reproduce as run
     from qnn.reproduce.show import drawn, markdown, record, remarks
     from qnn.reproduce.work import processes
+    from qnn.resume import warnings_as_lines
 
     data = [name for folder in data_dirs for name in console.data_files([], folder)]
     console.check_outputs(json_file, report_file, inputs=data)
-    with console.progress_bar(f"reproduce {name}") as move, processes(workers) as mapped:
+    with (
+        warnings_as_lines(),
+        console.progress_bar(f"reproduce {name}") as move,
+        processes(workers) as mapped,
+    ):
         given = ReproduceOptions(
             full=not quick,
             seed=seed,
