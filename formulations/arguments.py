@@ -178,7 +178,7 @@ def refuse_if_inexact(
     ----------
     number : int
         Of the layer, for the message.
-    a : ndarray, shape (N, inputs)
+    a : ndarray, shape (..., inputs)
         What comes into it, or the largest magnitudes of it.
     weights : array, shape (outputs, inputs)
         Levels, or the largest magnitudes of them.
@@ -194,7 +194,8 @@ def refuse_if_inexact(
     """
     if not a.size:
         return
-    inputs = np.maximum(np.abs(a.max(axis=0)), np.abs(a.min(axis=0)))
+    rows = a.reshape(-1, a.shape[-1])
+    inputs = np.maximum(np.abs(rows.max(axis=0)), np.abs(rows.min(axis=0)))
     sums = np.abs(weights).astype(float) @ inputs
     if bias is not None:
         sums = sums + float(unit) * np.abs(bias).astype(float)

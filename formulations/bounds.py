@@ -151,5 +151,5 @@ def uniform_deviation(weight_bits: int, samples: int, delta: float = 0.05) -> fl
 
 
 def _check_fraction(name: str, value: float) -> None:
-    if not 0 < real_number(name, value) < 1:
+    if not 1e-100 < real_number(name, value) < 1:
         raise InvalidInputError(f"{name}={value!r}: expected a number between 0 and 1")

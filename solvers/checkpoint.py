@@ -23,6 +23,17 @@ import numpy.typing as npt
 
 from formulations.archive import access_error, damaged, read_archive, write_archive
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
+from formulations.schema import (
+    Form,
+    Misfit,
+    anything,
+    fields,
+    items,
+    mapping,
+    one_of,
+    text,
+    whole,
+)
 from formulations.writing import check_no_link
 from solvers.folder_lock import FolderLock
 
@@ -201,7 +212,7 @@ class Checkpoint:
         """
         if not self.path.exists():
             return None
-        content, arrays = read_archive(self.path, CHECKPOINT)
+        content, arrays = read_archive(self.path, CHECKPOINT, _CONTENT)
         return self.understood(lambda: self._unpacked(content, arrays))
 
     def _unpacked(self, content: dict[str, Any], arrays: dict[str, Array]) -> dict[str, Any]:
@@ -243,9 +254,58 @@ def peek(folder: Folder) -> dict[str, Any] | None:
     path = Path(folder) / FILE
     if not path.exists():
         return None
-    content, _ = read_archive(path, CHECKPOINT)
-    identity = content.get("identity") if isinstance(content, dict) else None
-    return Checkpoint(folder, identity if isinstance(identity, dict) else {}).load()
+    content, _ = read_archive(path, CHECKPOINT, _CONTENT)
+    return Checkpoint(folder, content["identity"]).load()
+
+
+def check_alike(fresh: Any, saved: Any, where: str = "the snapshot") -> None:
+    """Refuse a snapshot that is not built like that of the run that is to go on from it.
+
+    Parameters
+    ----------
+    fresh : object
+        A snapshot of the run before its first step; None in it may have become anything.
+    saved : object
+        What was read.
+    where : str
+        For the message.
+
+    Raises
+    ------
+    Misfit
+        Naming the part that differs.
+
+    Examples
+    --------
+    >>> check_alike({"iteration": 0, "best": None}, {"iteration": 3, "best": np.array([1])})
+    >>> check_alike({"iteration": 0}, {"iteration": "3"})
+    Traceback (most recent call last):
+    formulations.schema.Misfit: the snapshot.iteration is '3': expected a number
+    """
+    if fresh is None:
+        return
+    if isinstance(fresh, Mapping):
+        if not isinstance(saved, Mapping):
+            raise Misfit(where, saved, "named parts")
+        for name in fresh.keys() & saved.keys():
+            check_alike(fresh[name], saved[name], f"{where}.{name}")
+    elif isinstance(fresh, np.ndarray):
+        good = isinstance(saved, np.ndarray) and saved.dtype.kind in "biuf"
+        if not good or (fresh.size and saved.ndim != fresh.ndim):
+            raise Misfit(where, saved, f"an array of numbers with {fresh.ndim} axes")
+    elif isinstance(fresh, np.random.Generator):
+        if not isinstance(saved, np.random.Generator):
+            raise Misfit(where, saved, "the state of a random generator")
+    elif isinstance(fresh, list | tuple):
+        if not isinstance(saved, list | tuple):
+            raise Misfit(where, saved, "a list")
+    elif saved is not None:
+        flag = isinstance(fresh, bool | np.bool_)
+        kind = bool if flag else str if isinstance(fresh, str) else (int, float, np.number)
+        if not isinstance(saved, kind) or (isinstance(saved, bool) and not flag):
+            raise Misfit(
+                where, saved, "true or false" if flag else "a text" if kind is str else "a number"
+            )
 
 
 # -- snapshots as JSON and arrays -----------------------------------------------------------------
@@ -270,6 +330,30 @@ def _packed(value: Any, name: str, arrays: dict[str, Array]) -> Any:
     if isinstance(value, (list, tuple)):
         return [_packed(part, f"{name}.{i}", arrays) for i, part in enumerate(value)]
     raise TypeError(f"{name}: a {type(value).__name__} cannot be put into a checkpoint")
+
+
+def _packed_form(value: Any, where: str) -> None:
+    """The form of what :func:`_packed` makes."""
+    if isinstance(value, list):
+        items(_packed_form)(value, where)
+    elif isinstance(value, dict):
+        kinds: dict[str, Form] = {
+            "float": one_of("nan", "inf", "-inf"),
+            "array": text,
+            "generator": mapping(anything),
+            "mapping": mapping(_packed_form),
+        }
+        if len(value) != 1 or not value.keys() <= kinds.keys():
+            raise Misfit(where, value, f"one of the fields {', '.join(kinds)}")
+        for kind, content in value.items():
+            kinds[kind](content, where)
+    elif isinstance(value, str):
+        text(value, where)
+
+
+_CONTENT = fields(
+    {"layout": whole(1), "identity": mapping(text), "snapshot": _packed_form}, more=True
+)
 
 
 def _unpacked(packed: Any, arrays: Mapping[str, Array]) -> Any:

@@ -140,7 +140,7 @@ class TrainedModel:
         """
         from qnn import resume
         from qnn.training import Task
-        from solvers.checkpoint import CHECKPOINT, FILE, Checkpoint
+        from solvers.checkpoint import FILE, peek
 
         asked = resume.read(str(folder))
         path = Path(folder) / FILE
@@ -149,18 +149,19 @@ class TrainedModel:
                 f"{str(folder)!r} holds no network yet: there is no {FILE}; begin the run with "
                 f"qnn resume {folder}"
             )
-        from formulations.archive import read_archive
-
-        identity = read_archive(path, CHECKPOINT)[0].get("identity", {})
-        saved = Checkpoint(folder, identity).load() or {}
-        bits = saved.get("incumbent", {}).get("bits")
+        saved = peek(folder) or {}
+        incumbent = saved.get("incumbent")
+        bits = incumbent.get("bits") if isinstance(incumbent, dict) else None
         if bits is None:
             raise FileFormatError(
                 f"{str(path)!r} holds no network yet: go on with qnn resume {folder}"
             )
         with asked.in_folder():
             task = Task.of(asked.data, asked.model, asked.seed)
-        return cls.of_task(task, task.problem.weights_from_bits(bits))
+        try:
+            return cls.of_task(task, task.problem.weights_from_bits(bits))
+        except InvalidInputError as error:
+            raise damaged(path, str(error)) from error
 
     @classmethod
     def of_estimator(cls, estimator: Any) -> Self:
