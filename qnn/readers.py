@@ -10,7 +10,7 @@ import gzip
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -288,7 +288,7 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     with open_regular(path) as file:
         packed = file.read(2) == GZIP_MAGIC
         file.seek(0)
-        stream: IO[bytes] = gzip.open(file) if packed else file
+        stream = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
         head = bounded_read(stream, 4, path)
         if head[:3] != b"\x00\x00\x08" or head[3] not in (1, 2, 3):
             raise FileFormatError(
