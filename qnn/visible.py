@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 ACTING = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for tab and line break
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks and overrides of the direction
-    "\u200b\u2028\u2029\u2060\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # unseen, or a line break
+    "\u200b\u2028\u2029\u2060\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e007f"  # unseen
     "\ud800-\udfff"  # halves of a pair: bytes of a file's name that are not UTF-8
     "]"
 )
@@ -43,20 +43,20 @@ def visible(text: str, *, lines: bool = False) -> str:
     return shown if lines else shown.replace("\n", r"\n").replace("\t", r"\t")
 
 
-def all_visible(value: Any) -> Any:
-    r"""A JSON value with every text in it made visible, names of fields included.
+def each_text(value: Any, written: Callable[[str], str] = visible) -> Any:
+    r"""A JSON value with every text in it as ``written`` has it, names of fields included.
 
     Examples
     --------
-    >>> all_visible({"variant": "qcgd\x07", "seeds": [0, 1]})
+    >>> each_text({"variant": "qcgd\x07", "seeds": [0, 1]})
     {'variant': 'qcgd\\x07', 'seeds': [0, 1]}
     """
     if isinstance(value, str):
-        return visible(value)
+        return written(value)
     if isinstance(value, Mapping):
-        return {all_visible(name): all_visible(part) for name, part in value.items()}
+        return {each_text(k, written): each_text(part, written) for k, part in value.items()}
     if isinstance(value, list | tuple):
-        return [all_visible(part) for part in value]
+        return [each_text(part, written) for part in value]
     return value
 
 

@@ -334,6 +334,7 @@ def _legend(figure: Any, axes: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) < 2:
         return
+    labels = [shortened(label, most=48) for label in labels]
     figure.legend(
         handles,
         labels,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -12,6 +13,7 @@ from qnn.output import COMPARISON_FORMAT, check_writable, environment, plain, wr
 from qnn.report import comparison, training
 from qnn.report.view import Part, Row, Section
 from qnn.tables import markdown_table
+from qnn.visible import each_text, visible, without_credentials
 
 Results = Mapping[str, Any]
 
@@ -20,9 +22,13 @@ PARTS = {"comparison": comparison.part, "training": training.part}
 SUFFIXES = (".html", ".htm", ".md", ".markdown")
 
 
-def parts(runs: Sequence[Results] | Results) -> list[Part]:
-    """A part for each run, in the order given."""
-    return [PARTS[run["kind"]](run, f"r{number}") for number, run in enumerate(_several(runs))]
+def parts(runs: Sequence[Results] | Results, written: Callable[[str], str] = visible) -> list[Part]:
+    """A part for each run, in the order given.
+
+    Names in results come from outside: ``written`` makes of each text what can be shown.
+    """
+    shown = [without_credentials(each_text(run, written)) for run in _several(runs)]
+    return [PARTS[run["kind"]](run, f"r{number}") for number, run in enumerate(shown)]
 
 
 def _several(runs: Sequence[Results] | Results) -> Sequence[Results]:
@@ -63,7 +69,7 @@ def html(runs: Sequence[Results] | Results) -> str:
 
 def markdown(runs: Sequence[Results] | Results) -> str:
     """Everything but the charts, as Markdown."""
-    shown = parts(runs)
+    shown = parts(runs, _in_markdown)
     blocks = [f"# {title(shown)}"]
     for part in shown:
         blocks += [f"# {part.title}"] if len(shown) > 1 else []
@@ -139,6 +145,11 @@ def write(path: str, runs: Sequence[Results] | Results) -> None:
 
 
 # -- Markdown -------------------------------------------------------------------------------------
+
+
+def _in_markdown(text: str) -> str:
+    """A text that is no link, picture, code or element of a page, whatever stands in it."""
+    return re.sub(r"[\[\]`\\]", r"\\\g<0>", visible(text)).replace("<", "&lt;")
 
 
 def _section(section: Section) -> list[str]:

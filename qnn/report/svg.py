@@ -9,6 +9,7 @@ from html import escape
 from io import StringIO
 from types import MappingProxyType
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 from formulations.errors import MissingExtraError
 
@@ -45,6 +46,7 @@ STYLE: Mapping[str, Any] = MappingProxyType(
         "xtick.labelcolor": INK,
         "ytick.labelcolor": INK,
         "text.color": INK,
+        "text.parse_math": False,  # a data set may be called $5
         "legend.frameon": False,
         "legend.fontsize": 10.0,
         "lines.linewidth": 1.8,
@@ -93,7 +95,8 @@ def chart(
 ) -> str:
     """What ``paint`` draws on a figure, as an SVG element; the same picture is the same text."""
     text = StringIO()
-    with drawing(name, **size) as figure:
+    with drawing(name, **size) as figure, catch_warnings():
+        filterwarnings("ignore", "Glyph .* missing")  # the reader's browser has its own fonts
         paint(figure)
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return inline(text.getvalue(), name, title, description)

@@ -125,7 +125,7 @@ def test_names_and_errors_are_text_and_not_markup() -> None:
     Checked(page)
     for line in report.markdown([results]).splitlines():
         if line.startswith("| random | 0 |"):
-            assert r"</script>\|&" in line
+            assert r"&lt;/script>\|&\\n" in line
 
 
 def test_a_large_comparison_stays_small() -> None:
