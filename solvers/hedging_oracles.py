@@ -281,7 +281,7 @@ class _Tilted:
 
     @property
     def tolerance(self) -> float:
-        return 1e-9 * max(1.0, abs(self.floor))
+        return MET
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         return self._worth(self.block.problem.repair_bits(x[:, self.model.weight_variables]))

@@ -20,6 +20,7 @@ from formulations.errors import choose
 from formulations.neurons import ENCODINGS
 from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
+from solvers.first_call import without_a_call
 from solvers.lifting import Lifting
 from solvers.options import (
     check_common,
@@ -109,9 +110,14 @@ class PenaltyMethod:
         -------
         Result
             ``info``: ``num_variables`` (slack bits included), ``couplers``, ``penalty``, and
-            ``beta0``, its unit.
+            ``beta0``, its unit.  Where the time limit is far too short for the model, the best of
+            random networks, and ``info["reason"]``.
         """
         check_problem(problem)
+        annealer = Annealer()
+        early = without_a_call(self, problem, annealer.reads * annealer.sweeps)
+        if early is not None:
+            return early
         run, loop = self._descend(TrainingTarget(problem, self.encoding), problem)
         return run.result(problem, lower_bound=loop.bound, **loop.info(), penalty=self.penalty)
 

@@ -30,6 +30,7 @@ from formulations.qcbo import QCBO
 from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.descent import ROWS, Descent
 from solvers.effort import SPLITS, Effort
+from solvers.first_call import without_a_call
 from solvers.options import (
     check_common,
     check_count,
@@ -195,9 +196,13 @@ class QCGD:
             ``lower_bound`` only from an oracle whose answers are exact, or where the loss has met
             what no weights fall below.  ``history`` has the loss, norms of the residuals and
             multipliers of rows (i), (ii) and (iii), beta and the objective of each atom; ``info``
-            has ``num_variables``, ``couplers`` and ``beta0``.
+            has ``num_variables``, ``couplers`` and ``beta0``.  Where the time limit is far too
+            short for the model, the best of random networks, and ``info["reason"]``.
         """
         check_problem(problem)
+        early = without_a_call(self, problem, READS * SWEEPS[0])
+        if early is not None:
+            return early
         run, descent = self._descend(TrainingTarget(problem, self.encoding), problem)
         return run.result(problem, lower_bound=descent.bound, **descent.info())
 
