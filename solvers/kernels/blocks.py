@@ -12,14 +12,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from solvers.kernels.compiled import compiled
 from solvers.kernels.incremental import Array, Moves, State, commit, propose
 
 TINY = 1e-300
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def heat_bath(
     state: State,
     moves: Moves,
@@ -109,7 +109,7 @@ def heat_bath(
     return best_loss, evaluated
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def visit(state: State, moves: Moves, weights: Array, places: Array, stay: bool) -> Array:
     """Losses as some weights, one after the other, take the level at a place of their list.
 
