@@ -35,7 +35,9 @@ Series = Mapping[int, float]
 """A measure by seed."""
 
 
-def paired(named: Mapping[str, Mapping[str, Series]]) -> list[dict[str, Any]]:
+def paired(
+    named: Mapping[str, Mapping[str, Series]], by: str = "train_loss"
+) -> list[dict[str, Any]]:
     """The best solver against every other one, for each measure.
 
     Parameters
@@ -44,6 +46,8 @@ def paired(named: Mapping[str, Mapping[str, Series]]) -> list[dict[str, Any]]:
         Of every solver, of every measure, the values by seed.  The best has the least median
         training loss, of equal medians the least mean, and is the first of those that are equal in
         both; it has at least half as many seeds as the most.
+    by : str
+        The measure that says which is the best, instead of the training loss.
 
     Returns
     -------
@@ -60,13 +64,13 @@ def paired(named: Mapping[str, Mapping[str, Series]]) -> list[dict[str, Any]]:
     >>> pair["first"], pair["median_difference"], pair["wins"], pair["p"], pair["smallest_p"]
     ('b', -6.0, 5, 0.0625, 0.0625)
     """
-    named = {name: own for name, own in named.items() if own.get("train_loss")}
+    named = {name: own for name, own in named.items() if own.get(by)}
     if not named:
         return []
-    most = max(len(own["train_loss"]) for own in named.values())
-    family = {name: own for name, own in named.items() if 2 * len(own["train_loss"]) >= most}
-    first = leading({name: _middle(own["train_loss"]) for name, own in family.items()})[0]
-    adjusted = _adjusted(family, first)
+    most = max(len(own[by]) for own in named.values())
+    family = {name: own for name, own in named.items() if 2 * len(own[by]) >= most}
+    first = leading({name: _middle(own[by]) for name, own in family.items()}, MEASURES[by])[0]
+    adjusted = _adjusted(family, first, by)
     pairs = [
         {
             "first": first,
@@ -159,19 +163,19 @@ def smallest_p(seeds: int) -> float:
 
 
 def _adjusted(
-    family: Mapping[str, Mapping[str, Series]], first: str
+    family: Mapping[str, Mapping[str, Series]], first: str, by: str
 ) -> dict[tuple[str, str], float]:
     """Adjusted p-values by name and measure, on the seeds that all have."""
-    seeds = sorted(set.intersection(*(set(own["train_loss"]) for own in family.values())))
+    seeds = sorted(set.intersection(*(set(own[by]) for own in family.values())))
     if len(family) < 2 or not seeds:
         return {}
     names = list(family)
-    losses = _table(family, "train_loss", seeds)
+    deciding = MEASURES[by] * _table(family, by, seeds)
     rng = np.random.default_rng(np.random.SeedSequence(0))
     order = rng.permuted(
         np.tile(np.arange(len(names))[:, None], (EXCHANGES, 1, len(seeds))), axis=1
     )
-    best = np.argmin(np.median(np.take_along_axis(losses[None], order, axis=1), axis=2), axis=1)
+    best = np.argmax(np.median(np.take_along_axis(deciding[None], order, axis=1), axis=2), axis=1)
     result = {}
     for measure in MEASURES:
         if any(not set(seeds) <= set(own.get(measure, ())) for own in family.values()):

@@ -47,8 +47,30 @@ def summarize(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     ]
 
 
+def by_accuracy(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Who is most accurate on the test part of one data set, against each other: paired tests.
+
+    References with real weights are among them, which no test of training losses can have.
+    """
+    series, rows = _rows(outcomes)
+    own = {row["name"]: _by_seed(series[row["name"]]) for row in rows if not row["part"]}
+    pairs = paired(own, by="test_accuracy")
+    return [pair for pair in pairs if pair["measure"] == "test_accuracy"]
+
+
 def _summary_of(spec: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The summary of one data set."""
+    series, rows = _rows(outcomes)
+    target = min((row["train_loss"]["median"] for row in rows if row["train_loss"]), default=None)
+    for row in rows:
+        row["time_to_target"] = _time_to(target, series[row["name"]])
+    taking_part = [row["name"] for row in rows if not row["part"]]
+    pairs = paired({name: _by_seed(series[name]) for name in taking_part})
+    return {"data": spec, "rows": rows, "target": target, "pairs": pairs}
+
+
+def _rows(outcomes: Sequence[Outcome]) -> tuple[dict[str, list[Outcome]], list[Row]]:
+    """The outcomes of each row by its name, and the rows."""
     series: dict[str, list[Outcome]] = {}
     rows = []
     for solver in dict.fromkeys(outcome["solver"] for outcome in outcomes):
@@ -63,12 +85,7 @@ def _summary_of(spec: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
             series |= groups
         rows += [_row(name, solver, groups[name], len(variants) > 1) for name in variants]
         series |= {name: groups[name] for name in variants}
-    target = min((row["train_loss"]["median"] for row in rows if row["train_loss"]), default=None)
-    for row in rows:
-        row["time_to_target"] = _time_to(target, series[row["name"]])
-    taking_part = [row["name"] for row in rows if not row["part"]]
-    pairs = paired({name: _by_seed(series[name]) for name in taking_part})
-    return {"data": spec, "rows": rows, "target": target, "pairs": pairs}
+    return series, rows
 
 
 def _by_seed(outcomes: Sequence[Outcome]) -> dict[str, dict[int, float]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from qnn.report.differences import leader, leaders, undecided, undecided_in_all
 from qnn.report.language import counted, listed
+from qnn.report.references import best_of_all
 from qnn.report.view import Conclusions
 
 Results = Mapping[str, Any]
@@ -30,7 +31,9 @@ def of_comparison(results: Results) -> Conclusions:
         cannot = list(undecided(parts, named=len(parts) > 1))
     else:
         can, cannot = list(leaders(parts)), list(undecided_in_all(parts))
-    can += _proofs(results)
+    first, open_ = best_of_all(results, SPELLED_OUT)
+    can = [*first, *can, *_proofs(results)]
+    cannot = [*open_, *cannot]
     cannot += [
         *_cut(results),
         *_failures(results),

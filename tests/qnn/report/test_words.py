@@ -8,7 +8,7 @@ import pytest
 
 from qnn.report import words
 from qnn.report.words import Conclusions
-from tests.qnn.report.results import comparison, large, of_cells, outcome, pairs_of
+from tests.qnn.report.results import comparison, large, of_cells, outcome, pairs_of, reference
 
 
 def said(results: dict[str, Any]) -> tuple[str, str]:
@@ -56,6 +56,52 @@ def test_solvers_whose_losses_are_equal_are_named_together() -> None:
     cannot = said(comparison(ahead))[1]
     assert "Whether qcgd differs" in cannot
     assert "Which of" not in cannot
+
+
+def with_reference(accuracies: list[float], solver: float, data: str = "iris") -> list[Any]:
+    cells: list[Any] = [
+        outcome(data, name, seed, 5.0 + number, test_accuracy=solver - number / 100 + seed / 1000)
+        for number, name in enumerate(("qcgd", "random"))
+        for seed in range(len(accuracies))
+    ]
+    cells += [
+        {**reference(data, seed), "test_accuracy": accuracy + seed / 1000}
+        for seed, accuracy in enumerate(accuracies)
+    ]
+    return cells
+
+
+def test_a_reference_that_is_the_best_of_all_is_named_first() -> None:
+    can, cannot = said(of_cells(with_reference([0.95] * 10, 0.9)))
+    assert can.startswith(
+        "logistic-regression, with real weights, has the highest median test accuracy of all: "
+        "0.955, against 0.905 of qcgd, the best solver; its accuracy is higher than that of qcgd "
+        "and random (adjusted p at most 0.00"
+    )
+    assert "more accurate than" not in cannot
+
+
+def test_a_reference_that_leads_by_chance_is_named_and_its_lead_left_open() -> None:
+    can, cannot = said(of_cells(with_reference([0.95] * 3, 0.9)))
+    assert can.startswith("logistic-regression, with real weights, has the highest median test")
+    assert "adjusted p" not in can.split(".  ")[0].split("the best solver")[1][:20]
+    assert "Whether logistic-regression is more accurate than qcgd and random: there are" in cannot
+
+
+def test_a_reference_that_is_not_the_best_is_not_named() -> None:
+    for best in (0.95, 0.9):  # a solver is better, or as good
+        can, _ = said(of_cells(with_reference([0.9] * 10, best)))
+        assert "logistic" not in can
+
+
+def test_of_several_data_sets_each_says_where_a_reference_is_the_best() -> None:
+    cells = with_reference([0.95] * 8, 0.9) + with_reference([0.8] * 8, 0.9, "wine")
+    assert said(of_cells(cells))[0].startswith("On iris, logistic-regression, with real weights")
+    many = [cell for n in range(5) for cell in with_reference([0.88 + n / 100] * 2, 0.9, f"d{n}")]
+    assert said(of_cells(many))[0].startswith(
+        "logistic-regression, with real weights, has the highest median test accuracy of all on "
+        "2 of 5 data sets."
+    )
 
 
 def test_three_seeds_are_no_evidence_however_large_the_difference() -> None:
