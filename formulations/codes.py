@@ -184,7 +184,7 @@ def codebook(values: Sequence[float]) -> WeightCode:
     >>> code.levels.tolist(), code.step
     ([-2, 1, 4], 0.5)
     """
-    if isinstance(values, str) or not np.iterable(values):
+    if not np.iterable(values) or type(values) is str:
         raise InvalidInputError(f"codebook {shown(values)}: expected two or more distinct numbers")
     values = [real_number("codebook: a value", value) for value in values]
     fractions = [Fraction(v).limit_denominator(1024) for v in values]

@@ -130,7 +130,11 @@ def network_content(about: Form) -> Form:
     """The content of a network's file, with what is kept beside it."""
 
     def check(value: Any, where: str) -> None:
-        table = {"layers": items(_LAYER, 1), "splines": items(_SPLINE), "about": may(about)}
+        table: dict[str, Form | may] = {
+            "layers": items(_LAYER, 1),
+            "splines": items(_SPLINE),
+            "about": may(about),
+        }
         fields(table)(value, where)
         if len(value["splines"]) != len(value["layers"]) - 1:
             raise Misfit("splines", value["splines"], "one for each layer but the last")

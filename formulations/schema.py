@@ -123,6 +123,7 @@ class Misfit(ValueError):
     def __init__(self, where: str, found: object, expected: str) -> None:
         short = Repr()
         short.maxstring = short.maxother = short.maxlong = 40
+        short.maxlevel, short.maxlist, short.maxdict = 2, 4, 4
         super().__init__(f"{where} is {short.repr(found)}: expected {expected}")
 
 
@@ -248,7 +249,7 @@ def fields(table: Mapping[str, Form | may], *, more: bool = False) -> Form:
     --------
     >>> fields({"seed": whole(0)})({}, "")
     Traceback (most recent call last):
-    formulations.schema.Misfit: the content is {}: expected the field 'seed'
+    formulations.schema.Misfit: the list of fields of the content is []: expected 'seed' too
     """
 
     def check(value: Any, where: str) -> None:
@@ -258,10 +259,14 @@ def fields(table: Mapping[str, Form | may], *, more: bool = False) -> Form:
                 inner = form.form if isinstance(form, may) else form
                 inner(value[name], f"{where}.{name}" if where else name)
             elif not isinstance(form, may):
-                raise Misfit(where or "the content", value, f"the field {name!r}")
+                raise Misfit(
+                    f"the list of fields of {where or 'the content'}", [*value], f"{name!r} too"
+                )
         for name in value:
             if not more and name not in table:
-                raise Misfit(where or "the content", value, f"no field {name!r}")
+                raise Misfit(
+                    f"the list of fields of {where or 'the content'}", [*value], f"no {name!r}"
+                )
 
     return check
 

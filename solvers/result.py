@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import BudgetExhaustedError, OracleError
+from formulations.schema import number, whole
 from solvers.checkpoint import Checkpoint, Resumable, check_alike
 from solvers.options import SHARED
 from solvers.oracles.audit import Audited
@@ -366,6 +367,8 @@ class Run:
         }
 
     def _restore(self, saved: Mapping[str, Any]) -> None:
+        whole(0)(saved["iteration"], "the snapshot.iteration")
+        number(0)(saved["seconds"], "the snapshot.seconds")
         self.iteration = saved["iteration"]
         self.started = time.perf_counter() - saved["seconds"]
         if saved["status"] is not None:

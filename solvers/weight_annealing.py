@@ -161,7 +161,7 @@ class WeightAnnealing:
             problem,
             lower_bound=walk.landscape.floor if walk.at_floor else None,
             flips=walk.flips,
-            flips_per_second=walk.flips / walk.seconds if walk.flips else 0.0,
+            flips_per_second=walk.flips / walk.seconds if walk.seconds else 0.0,
             start_temperature=hot,
             end_temperature=cold,
         )
