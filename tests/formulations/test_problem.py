@@ -107,7 +107,7 @@ def test_decode_needs_every_weight_bit() -> None:
 
 
 def test_blocks_want_a_positive_size() -> None:
-    with pytest.raises(QnnError, XX):
+    with pytest.raises(QnnError, match="block size=0"):
         TrainingProblem(NET, X, Y).blocks(0)
 
 
