@@ -33,6 +33,9 @@ RESOLUTION = 2**50
 TOLERANCE = 1e-9
 """Rounding of the objective below this share still counts as a proof of optimality."""
 
+ROUNDING = 2.0**-52
+"""Share by which a sum of doubles may be off."""
+
 OnSolution = Callable[[BitArray, float, float], bool | None]
 """Called with each better x, its objective and the bound so far; True asks to stop."""
 
@@ -135,7 +138,7 @@ def solve_qcbo(
         return ModelSolution(None, float("inf"), bound, stopped)
     x = np.array([solver.value(variable) for variable in program.x], dtype=np.int8)
     objective = float(model.objective(x))
-    slack = 2 * program.error <= TOLERANCE * max(1.0, abs(objective))
+    slack = 2 * program.error <= min(TOLERANCE * max(1.0, abs(objective)), program.smallest / 1000)
     if code == cp_model.OPTIMAL and slack:
         return ModelSolution(x, objective, min(bound, objective), Status.OPTIMAL)
     status = Status.FINISHED if code == cp_model.OPTIMAL else stopped
@@ -200,7 +203,8 @@ class _Program:
     """A CP-SAT model with the variables of a QCBO.
 
     objective of the QCBO = offset + unit * (objective of the CP-SAT model), up to ``error``;
-    ``least`` is what the latter cannot fall below whatever the rows.
+    ``least`` is what the latter cannot fall below whatever the rows, ``smallest`` the size of the
+    smallest coefficient.
     """
 
     cp: cp_model.CpModel
@@ -209,6 +213,7 @@ class _Program:
     offset: float
     error: float
     least: float
+    smallest: float
 
     @classmethod
     def of(cls, model: QCBO, cp_model: Any) -> _Program:
@@ -229,11 +234,16 @@ class _Program:
         cp.minimize(cp_model.LinearExpr.weighted_sum(terms, whole.tolist()))
         error = float(np.abs(coefficients - unit * whole).sum())
         least = float(np.minimum(whole, 0).sum())
-        return cls(cp, x, unit, float(model.offset), error, least)
+        sizes = np.abs(coefficients[coefficients != 0.0])
+        smallest = float(sizes.min(initial=np.inf))
+        return cls(cp, x, unit, float(model.offset), error, least, smallest)
 
     def safe_bound(self, bound: float) -> float:
         """Bound of the QCBO from one of the CP-SAT model."""
-        return self.offset + self.unit * bound - self.error
+        value = self.unit * bound
+        exact = value.is_integer() and self.offset.is_integer() and abs(value) < 2.0**52
+        rounding = 0.0 if exact else ROUNDING * (abs(value) + abs(self.offset))
+        return self.offset + value - self.error - rounding
 
 
 def _product(cp: cp_model.CpModel, v: Any, w: Any, coefficient: float) -> Any:
@@ -251,8 +261,9 @@ def _integers(values: FloatArray) -> tuple[float, IntArray]:
     """(unit, k) with values = unit * k, rounded where there is no simple unit."""
     unit = common_unit(values)
     if unit is not None and np.abs(values).sum() / float(unit) < LARGEST_SUM:
-        scaled = values * unit.denominator / unit.numerator
-        return float(unit), np.rint(scaled).astype(np.int64)
+        whole = np.rint(values * unit.denominator / unit.numerator).astype(np.int64)
+        if (whole[values != 0.0] != 0).all():  # none was taken for rounding
+            return float(unit), whole
     # a power of two, so that scaling by it is exact
     step = 2.0 ** np.ceil(np.log2(max(np.abs(values).sum(), 1e-300) / RESOLUTION))
     return float(step), np.rint(values / step).astype(np.int64)

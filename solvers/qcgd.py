@@ -56,10 +56,12 @@ PATIENCE, RAISE = 10, 1.05
 """Iterations without a new candidate in the pool after which a network's beta0 is raised, and the
 factor.  The multipliers grow by themselves; a larger factor overshoots."""
 
-FEW, MORE, MANY, LESS = 0.05, 1.1, 0.5, 1 / 1.05
+FEW, MORE, LESS, SOON, LONG = 0.05, 1.1, 1 / 1.05, 2, 12
 """beta0 is multiplied by MORE where less than FEW of a call's reads satisfy a model's rows, and by
-LESS where more than MANY do: the best points lie where rows are at the point of being violated
-[strategic oscillation: Glover, Decision Sciences 8, 1977]."""
+LESS where more than half do: the best points lie where rows are at the point of being violated
+[strategic oscillation: Glover, Decision Sciences 8, 1977].  After SOON calls in a row of the latter
+kind by a power of LESS that grows with each, up to LONG calls: one row over many bits may pull a
+hundred times harder than the objective of its good points, which random points do not show."""
 
 READS, PROPOSALS, SWEEPS = 20, 2_000_000, (25, 200)
 """Reads and proposed flips of a call to the oracle of a run that is given none; limits of its
@@ -319,4 +321,4 @@ def pressure(search: Search) -> float:
         return RAISE if search.idle >= PATIENCE else 1.0
     if search.share < FEW:
         return MORE
-    return LESS if search.share > MANY else 1.0
+    return float(LESS ** max(1, min(search.holding, LONG) - SOON)) if search.holding else 1.0

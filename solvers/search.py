@@ -27,6 +27,9 @@ GUESSES = 1000
 """Random networks among which the pool begins.  To score them takes as long as a tenth of a call of
 ten reads of twenty sweeps (64-16-10) to two calls (16-4-1)."""
 
+MANY = 0.5
+"""Share of a call's reads that satisfy all rows beyond which these pull harder than they need."""
+
 
 def met(bound: float, loss: float, tolerance: float | None) -> bool:
     """Whether a loss is as good as the bound; never if no bound is one."""
@@ -59,6 +62,8 @@ class Search:
         Reads that satisfied all rows as they were.
     share : float or None
         Share of these in the latest call; None of weights, which always do.
+    holding : int
+        Calls in a row of which more than half of the reads satisfied all rows.
     idle, stale : int
         Calls since the pool, and since the best candidate, have last become better.
     repair_seconds : float
@@ -76,7 +81,7 @@ class Search:
         self.effort = effort
         self.target, self.repair, self.fresh, self.ceiling = target, repair, fresh, ceiling
         self.pool, self.oracle_best = Pool(pool), Incumbent()
-        self.feasible_reads = self.reads = self.idle = self.stale = 0
+        self.feasible_reads = self.reads = self.idle = self.stale = self.holding = 0
         self.repair_seconds = 0.0
         self.share: float | None = None
 
@@ -121,6 +126,7 @@ class Search:
         self.feasible_reads += held
         self.reads += len(samples.x)
         self.share = held / len(worth) if np.isfinite(self.ceiling) else None
+        self.holding = self.holding + 1 if self.share is not None and self.share > MANY else 0
         if self.repair is not None:
             started = time.perf_counter()
             mended = self.repair(candidates, seed)
@@ -163,6 +169,7 @@ class Search:
             "reads": self.reads,
             "idle": self.idle,
             "stale": self.stale,
+            "holding": self.holding,
             "repair_seconds": self.repair_seconds,
             "effort": self.effort and self.effort.snapshot(),
         }
@@ -173,6 +180,7 @@ class Search:
         self.oracle_best = Incumbent(**snapshot["oracle_best"])
         for name in ("feasible_reads", "reads", "idle", "stale", "repair_seconds"):
             setattr(self, name, snapshot[name])
+        self.holding = snapshot.get("holding", 0)  # not in checkpoints of older versions
         if self.effort is not None:
             self.effort.restore(snapshot["effort"])
 

@@ -89,7 +89,7 @@ def _chosen(model: QCBO) -> tuple[IntArray, IntArray]:
     chosen: list[tuple[int, int]] = []
     held = np.zeros(model.num_variables, dtype=np.bool_)  # bits that have to stay
     held[model.products] = True
-    gone = np.zeros_like(held)
+    gone, marked = np.zeros_like(held), np.zeros(met.shape[1], dtype=np.bool_)
     for r in rows.tolist():
         bits = members(model, r)
         free = bits[~held[bits]]
@@ -98,7 +98,10 @@ def _chosen(model: QCBO) -> tuple[IntArray, IntArray]:
         k = int(free[np.argmin(count[free])])
         of_k = _of(met, k)
         outside = np.setdiff1d(of_k, [*bits, model.num_variables + r])
-        there = sum(int(np.isin(_of(met, i), outside).sum()) for i in bits.tolist() if i != k)
+        marked[outside] = True
+        others = np.concatenate([_of(met, i) for i in bits.tolist() if i != k])
+        there = int(np.count_nonzero(marked[others]))
+        marked[outside] = False
         if (len(bits) - 1) * len(outside) - there <= len(of_k):
             chosen.append((r, k))
             gone[k] = True

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 from collections import Counter
+from typing import Any
 
 import dimod
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from formulations.errors import InvalidInputError
-from solvers import QCGD, QCGDSampler, Status
+from solvers import QCGD, PenaltyMethod, QCGDSampler, Status
 from solvers.oracles import Annealer, ExactOracle
 from tests.cqms import cqms, optimum, verdict
 
@@ -259,3 +261,41 @@ def test_unknown_parameters_are_refused() -> None:
         QCGDSampler().sample_cqm(assignment(), num_reads=10)
     with pytest.raises(InvalidInputError, match="reads: expected with the annealer only"):
         QCGDSampler(QCGD(oracle=ExactOracle())).sample_cqm(assignment(), reads=10)
+
+
+@pytest.mark.parametrize("label", [str, lambda name: name], ids=["text", "tuples"])
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        QCGD(ExactOracle(), iterations=3),
+        QCGDSampler(),
+        PenaltyMethod(iterations=2),
+        QCGD(iterations=1),
+    ],
+    ids=["exact", "sampler", "fixed weights", "annealer"],
+)
+def test_what_an_answer_says_survives_serialisation(sampler: Any, label: Any) -> None:
+    """dimod's own and JSON; dimod itself makes lists of labels that are tuples."""
+    cqm, twice = assignment(), assignment(infeasible=True)
+    decided = dimod.ConstrainedQuadraticModel()
+    decided.add_constraint(dimod.Binary("x") == 1, label=("row", 1))
+    for model in (cqm, twice, decided):
+        if label is str:
+            model.relabel_variables({v: str(v) for v in model.variables})
+            model.relabel_constraints({v: str(v) for v in model.constraints})
+        samples = sampler.sample_cqm(model)
+        plain = dimod.SampleSet.from_serializable(samples.to_serializable())
+        text = json.loads(json.dumps(samples.to_serializable()))
+        for back in (plain, dimod.SampleSet.from_serializable(text)):
+            assert _types({**back.info, "constraint_labels": 0}) == _types(
+                {**samples.info, "constraint_labels": 0}
+            )
+            assert (back.info == samples.info) >= (label is str)
+            assert (back.record.sample == samples.record.sample).all()
+
+
+def _types(value: Any) -> Any:
+    """A value with the types of all its parts."""
+    if isinstance(value, dict):
+        return {key: _types(part) for key, part in value.items()}
+    return [_types(part) for part in value] if isinstance(value, list) else (type(value), value)

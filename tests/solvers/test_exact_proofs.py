@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from formulations.errors import InvalidInputError
 from formulations.prepared import Prepared
-from solvers import QCGD
+from formulations.qcbo import QCBO
+from solvers import QCGD, Status
+from solvers.cp_sat import solve_qcbo
 from solvers.oracles import Annealer, ExactOracle
 
 SIZES = [1.0, 1.0, 2.0, 3.0, 7.0, 1e3, 1e6, 1e9, 1e12, 1e15, 1e16, 1e18, 0.5, 0.1, 1 / 3, 1e-7]
@@ -185,3 +187,31 @@ def test_of_objectives_that_doubles_cannot_tell_apart_none_is_called_optimal() -
     samples = QCGD(ExactOracle(), iterations=5).sample_cqm(one(1e18 * X + Y - 1e18 * Z, X + Z <= 1))
     assert samples.info["status"] == "finished"
     assert samples.info["lower_bound"] is None
+
+
+@pytest.mark.parametrize(
+    ("linear", "row", "rhs"),
+    [
+        ([1e-14, -2e-14], [1.0, 1.0], 1.0),
+        ([1.0, -1e-14], [1.0, 1.0], 1.0),
+        ([1.0, -1.0], [-1e16, -1.0], -1.0),
+        ([1e17, 1.0], [-1.0, -1.0], -1.0),
+        ([1 / 3, -1e-9 * 2**0.5], [2.0, 1.0], 2.0),
+    ],
+)
+def test_what_cp_sat_is_said_to_have_proven(
+    linear: list[float], row: list[float], rhs: float
+) -> None:
+    pytest.importorskip("ortools")
+    model = QCBO.from_arrays(linear, [row], [rhs], equality=[False])
+    solution = solve_qcbo(model, workers=1)
+    values = [
+        sum((Fraction(c) * b for c, b in zip(linear, x, strict=True)), Fraction(0))
+        for x in itertools.product((0, 1), repeat=2)
+        if sum(Fraction(a) * b for a, b in zip(row, x, strict=True)) <= rhs
+    ]
+    assert Fraction(solution.bound) <= min(values)
+    assert solution.x is not None
+    found = sum(Fraction(c) * int(b) for c, b in zip(linear, solution.x, strict=True))
+    assert (solution.status is Status.OPTIMAL) <= (found == min(values))
+    assert found == min(values)
