@@ -14,7 +14,7 @@ from math import lcm
 import numpy as np
 import numpy.typing as npt
 
-from formulations.arguments import real_number, shown, whole_array, whole_number
+from formulations.arguments import plain_array, real_number, shown, whole_array, whole_number
 from formulations.errors import InvalidInputError, choose
 
 IntArray = npt.NDArray[np.int64]
@@ -184,7 +184,7 @@ def codebook(values: Sequence[float]) -> WeightCode:
     >>> code.levels.tolist(), code.step
     ([-2, 1, 4], 0.5)
     """
-    if not np.iterable(values) or type(values) is str:
+    if plain_array("codebook", values).ndim != 1:
         raise InvalidInputError(f"codebook {shown(values)}: expected two or more distinct numbers")
     values = [real_number("codebook: a value", value) for value in values]
     fractions = [Fraction(v).limit_denominator(1024) for v in values]
