@@ -177,10 +177,19 @@ def deliver(
         raise error
 
 
-def check_recorded(info: Mapping[str, Any]) -> None:
-    """Raise what kept answers of a run out of their record, once its result is delivered."""
+def exit_code(status: str, info: Mapping[str, Any]) -> int:
+    """The exit code of a run, once its result is delivered.
+
+    Raises
+    ------
+    FileAccessError
+        If an answer that was paid for is in no record, and the run has not ended because of that.
+    """
+    if status == "oracle failed":
+        return ORACLE_FAILED
     if "record_failure" in info:
         raise FileAccessError(info["record_failure"])
+    return 0
 
 
 def _insistently(step: Callable[[], object]) -> None:

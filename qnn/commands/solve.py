@@ -122,8 +122,7 @@ def solve(
         record_table(Path(model).name, *_lines(figures, samples)),
         files={save_file: lambda: write_text(str(save_file), answer_json(samples))},
     )
-    console.check_recorded(samples.info)
-    return console.ORACLE_FAILED if figures["status"] == "oracle failed" else 0
+    return console.exit_code(figures["status"], samples.info)
 
 
 def _oracle(given: dict[str, Any]) -> Oracle | None:

@@ -254,5 +254,4 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
             console.say(f"qnn: stopped: {run.figures['reason']}", err=True)
         if checkpoint is not None and run.figures["status"] in RESUMABLE:
             console.say(f"go on with: {runs.command(asked, checkpoint)}", err=True)
-    console.check_recorded(run.result.info)
-    return console.ORACLE_FAILED if run.figures["status"] == "oracle failed" else 0
+    return console.exit_code(run.figures["status"], run.result.info)
