@@ -8,6 +8,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from formulations.errors import FileFormatError
+
 Items = list[CompletionItem]
 Complete = Callable[[click.Context, click.Parameter, str], Items]
 
@@ -58,6 +60,25 @@ class Group(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         """Their names, as they were added."""
         return list(self.commands)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; click would take the early end of a file for Ctrl-C, and break the line.
+
+        Raises
+        ------
+        click.Abort
+            After Ctrl-C.
+        FileFormatError
+            Where something that is read ends too early.
+        """
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt as error:
+            raise click.Abort from error
+        except EOFError as error:
+            raise FileFormatError(
+                f"what is read ends too early ({error}): copy it again from where it came from"
+            ) from error
 
 
 def command(name: str | None = None, *, examples: str = "", **given: Any) -> Any:
