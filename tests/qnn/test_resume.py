@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
+from formulations.errors import FileAccessError, FileFormatError, InvalidInputError, QnnError
 from qnn import cli, resume, training
 from qnn.resume import FILE, Asked
 from qnn.training import DataOptions, ModelOptions, SolverOptions
@@ -273,3 +277,102 @@ def test_what_was_asked_for_survives_the_file(tmp_path: Path) -> None:
             Asked("qcgd", DataOptions("data.csv", samples=None), asked.model, asked.options),
             str(tmp_path / "run"),
         )
+
+
+# -- a folder of somebody else's -------------------------------------------------------------------
+
+
+def foreign(folder: Path, **names: Any) -> Path:
+    """A run that has not begun, whose file names places outside its folder."""
+    options = SolverOptions(flips=500, record=names.pop("record", None))
+    asked = Asked(
+        names.pop("solver", "annealing"),
+        DataOptions("digits:3,8", samples=20, inputs=4),
+        ModelOptions(hidden=(2,)),
+        options,
+        folder=str(folder),
+        **names,
+    )
+    resume.write(asked, str(folder / "run"))
+    return folder / "run"
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [("--save", "save_file"), ("--json", "json_file"), ("--record", "record")]
+)
+@pytest.mark.parametrize("place", ["mine", "run/../mine", "run/link", "{}/mine"])
+def test_a_foreign_run_writes_nowhere_outside_its_folder(
+    option: str, name: str, place: str, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").write_text("precious")
+    place = place.format(tmp_path)
+    folder = foreign(tmp_path, **{name: place})
+    (folder / "link").symlink_to(tmp_path / "mine")
+    if name == "record" and place.endswith("link"):
+        (folder / "link").unlink()
+        (folder / "link").symlink_to(tmp_path)
+    refused(run("resume", folder), "outside its folder", f"{option} {tmp_path}/")
+    assert (tmp_path / "mine").read_text() == "precious"
+    assert not (folder / checkpoint.FILE).exists()
+
+
+def test_what_is_named_again_is_written(run: Run, tmp_path: Path) -> None:
+    folder = foreign(tmp_path, save_file="net.npz", json_file="out.json")
+    refused(run("resume", folder, "--save", tmp_path / "net.npz"), "out.json", "--json")
+    again = ["--save", tmp_path / "net.npz", "--json", tmp_path / "out.json"]
+    assert run("resume", folder, *again)[0] == 0
+    assert {"net.npz", "out.json", "run"} == set(os.listdir(tmp_path))
+
+
+def test_inside_its_folder_a_run_writes_as_it_says(run: Run, tmp_path: Path) -> None:
+    folder = foreign(tmp_path, save_file="run/net.npz", json_file="run/out.json")
+    assert run("resume", folder)[0] == 0
+    assert {"net.npz", "out.json"} <= set(os.listdir(folder))
+    bad = foreign(tmp_path / "other", json_file="run/run.json")
+    refused(run("resume", bad), "keeps its own")
+
+
+@pytest.mark.parametrize("name", [FILE, checkpoint.FILE, ".lock"])
+def test_links_in_the_folder_lead_nowhere(name: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    folder = foreign(tmp_path)
+    text = (folder / FILE).read_bytes()
+    (folder / name).unlink(missing_ok=True)
+    if name == FILE:
+        (tmp_path / "mine").write_bytes(text)
+    before = (tmp_path / "mine").read_bytes()
+    (folder / name).symlink_to(tmp_path / "mine")
+    refused(run("resume", folder), str(folder))
+    assert (tmp_path / "mine").read_bytes() == before
+
+
+def test_an_interrupted_run_names_what_resume_has_to_be_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from solvers.result import Run as SolverRun
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SolverRun, "told_to_stop", _interrupt)
+        train = ["train", "digits:3,8", *QUICK, "--solver", "annealing"]
+        places = ["--checkpoint", tmp_path / "run", "--save", tmp_path / "net of mine.npz"]
+        _, _, err = run(*train, *places)
+    line = err[err.index("qnn resume") :].strip()
+    assert line.endswith(f"--save '{tmp_path}/net of mine.npz'")
+    assert run(*shlex.split(line)[1:])[0] == 0
+
+
+@given(st.data())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_rewritten_run_file_is_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
+    folder = foreign(tmp_path)
+    content = json.loads((folder / FILE).read_text())
+    part = data.draw(st.sampled_from(["", "data", "model", "options"]))
+    inner = content[part] if part else content
+    name = data.draw(st.sampled_from([*inner, "another"]))
+    value = data.draw(
+        st.sampled_from([None, True, -1, 0, 1.5, 10**400, "x", "a\0b", [], [1], {}, {"a": 1}])
+    )
+    inner[name] = value
+    (folder / FILE).write_text(json.dumps(content))
+    with suppress(QnnError):
+        assert isinstance(resume.read(str(folder)), Asked)
