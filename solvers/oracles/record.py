@@ -89,7 +89,7 @@ class Record(Transparent):
     _unsaved: dict[Path, tuple[Any, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    _asked: WeakValueDictionary[Path, threading.Lock] = field(
+    _questions: WeakValueDictionary[Path, threading.Lock] = field(
         default_factory=WeakValueDictionary, init=False, repr=False, compare=False
     )
     _lock: threading.Lock = field(
@@ -118,7 +118,7 @@ class Record(Transparent):
         """The answer on disk, or else the oracle's, which is there from now on."""
         path = self.path(qubo, states, seed)
         with self._lock:
-            asked = self._asked.setdefault(path, threading.Lock())
+            asked = self._questions.setdefault(path, threading.Lock())
         with asked:
             if path.exists():
                 return _read(path, qubo)
