@@ -249,8 +249,8 @@ class ExactRow:
         least, most = (sum(f(a, 0) for a in whole.values()) for f in (min, max))
         if rhs % step or not least <= rhs <= most:
             low, high = rhs - self.tolerance * scale, rhs + self.tolerance * scale
-            first = max(-(-low // step) * step, Fraction(least))
-            raise self._never(first > min(high, most))
+            first = Fraction(max(-(-low // step) * step, least))
+            raise self._never(bool(first > min(high, Fraction(most))))
         whole, rhs = {key: a // step for key, a in whole.items()}, rhs // step
         if not _fits(whole.values(), rhs):
             raise self._refusal()
@@ -280,7 +280,7 @@ def too_wide(label: Hashable, sizes: list[float]) -> InvalidInputError:
 
 
 def _fits(numbers: Any, rhs: int) -> bool:
-    return sum(abs(a) for a in numbers) + abs(rhs) < EXACT
+    return bool(sum(abs(a) for a in numbers) + abs(rhs) < EXACT)
 
 
 def _tighten(weights: dict[Any, int], capacity: int) -> int:

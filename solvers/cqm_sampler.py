@@ -74,6 +74,8 @@ def solve_cqm(
     samples = prepared.samples(descent.pool.bits)
     feasible = bool(samples.record.is_feasible[0])
     status, bound = run.status, descent.bound
+    if status is Status.OPTIMAL and not feasible:  # dimod's sums round, and judge otherwise
+        status, bound = Status.FINISHED, None
     greatest = _greatest(prepared.model)
     if not feasible and bound is not None and bound > greatest + PROVEN * max(1.0, abs(greatest)):
         status = Status.INFEASIBLE

@@ -59,6 +59,7 @@ class Integral:
             )
         rows = scaled_rows(model.rows, np.where(whole, 1 / steps.step, TOLERANCE / self.tolerance))
         rows.data = np.where(np.repeat(whole, np.diff(rows.indptr)), np.rint(rows.data), rows.data)
+        rows.eliminate_zeros()  # what was rounding beside the row's largest coefficient
         equality = model.equality.copy()
         wide = np.flatnonzero(whole & model.equality & (low < high))  # wider than a step
         equality[wide] = False

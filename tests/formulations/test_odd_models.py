@@ -95,14 +95,14 @@ def test_models_that_cannot_be_held_are_refused_by_name(name: str) -> None:
     build, message = REFUSED[name]
     for take in (QCBO.from_cqm, Prepared.of, QCGD(iterations=1).sample_cqm):
         with pytest.raises(InvalidInputError, match=message):
-            take(_cqm(build))  # type: ignore[operator]
+            take(_cqm(build))
 
 
 @pytest.mark.parametrize("odd", [o for o in ODD if not isinstance(o, bool)], ids=repr)
 def test_what_is_no_model_is_refused(odd: object) -> None:
     for take in (QCBO.from_cqm, Prepared.of, QCGD(iterations=1).sample_cqm):
         with pytest.raises(InvalidInputError, match="expected a dimod.ConstrainedQuadraticModel"):
-            take(odd)  # type: ignore[operator]
+            take(odd)
     if odd is not None:
         with pytest.raises(InvalidInputError, match="expected a QCGD"):
             QCGDSampler(odd)  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def test_arguments_of_a_model_are_taken_or_refused(odd: object, more: object) ->
         lambda: MODEL.violations(odd),  # type: ignore[arg-type]
         lambda: MODEL.violations([0, 1, 0], odd),  # type: ignore[arg-type]
         lambda: MODEL.is_feasible([0, 1, 0], odd),  # type: ignore[arg-type]
-        lambda: MODEL.objective([0, odd, 1]),  # type: ignore[list-item]
+        lambda: MODEL.objective([0, odd, 1]),  # type: ignore[arg-type]
         lambda: MODEL.row_residuals({"x[0]": odd, "x[1]": 0, "x[2]": more}),  # type: ignore[dict-item]
         lambda: QCBO.from_arrays(odd),  # type: ignore[arg-type]
         lambda: QCBO.from_arrays([1], odd, more),  # type: ignore[arg-type]

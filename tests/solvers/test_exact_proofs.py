@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import Counter
 from fractions import Fraction
+from typing import Any
 
 import dimod
 import numpy as np
@@ -39,7 +40,7 @@ def wide_cqms(draw: st.DrawFn) -> dimod.ConstrainedQuadraticModel:
     cqm.set_objective([(v, draw(COEFFICIENTS)) for v in draw(some)])
     point = {v: float(cqm.upper_bound(v)) for v in names}
     for number in range(draw(st.integers(1, 3))):
-        terms = [(v, draw(COEFFICIENTS)) for v in draw(some)]
+        terms: list[tuple[Any, ...]] = [(v, draw(COEFFICIENTS)) for v in draw(some)]
         if len(names) > 1 and draw(st.integers(0, 3)) == 0:
             terms.append((names[0], names[1], draw(COEFFICIENTS)))
         rhs = sum(term[-1] * np.prod([point[v] for v in term[:-1]]) for term in terms)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from formulations import Network, TrainingProblem
+from formulations import QCBO, Network, TrainingProblem
 from solvers import QCGD
 from solvers.oracles import Annealer, Samples
+from solvers.qcgd import LESS, pressure
 from solvers.result import Run
 from solvers.search import Search
-from solvers.targets import TrainingTarget
+from solvers.targets import ModelTarget, TrainingTarget
 
 
 @pytest.fixture
@@ -44,3 +45,19 @@ def test_many_classes_are_learnt(problem: TrainingProblem) -> None:
     annealer = Annealer(reads=5, sweeps=50, threads=1)
     warm, cold = (QCGD(annealer, iterations=30, fresh=n, seed=1).solve(problem) for n in (10, 1))
     assert warm.loss < 0.6 * cold.loss
+
+
+@pytest.mark.parametrize(("calls", "power"), [(1, 1), (3, 1), (4, 2), (6, 4), (12, 10), (500, 10)])
+def test_rows_that_hold_call_after_call_pull_less_and_less(calls: int, power: int) -> None:
+    """A row over many bits may pull a hundred times too hard, which 5 % a call would not mend."""
+    model = QCBO.from_arrays([-1.0, -1.0], [[1, 1]], [1], equality=[False])
+    search = Search.of(ModelTarget(model), 6, 10, repair=False)
+    run, seed = Run(oracle=Annealer(reads=1)), np.random.SeedSequence(0)
+    x = np.zeros((2, search.target.model.num_variables), dtype=np.int8)
+    for _ in range(calls):
+        search.score(Samples(x, np.zeros(2), 0.0), run, seed)
+    assert search.share == 1.0
+    assert pressure(search) == pytest.approx(LESS**power)
+    restored = Search.of(ModelTarget(model), 6, 10, repair=False)
+    restored.restore(search.snapshot())
+    assert restored.holding == calls
