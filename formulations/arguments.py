@@ -140,8 +140,10 @@ def whole_array(name: str, value: npt.ArrayLike, what: str = "integers") -> npt.
     return array.astype(np.int64)
 
 
-def bit_array(name: str, value: npt.ArrayLike, length: int) -> npt.NDArray[np.int8]:
-    """``value`` as bits, shape (..., length).
+def bit_array(
+    name: str, value: npt.ArrayLike, length: int, axes: int | None = None
+) -> npt.NDArray[np.int8]:
+    """``value`` as bits, shape (..., length), with so many axes if that matters.
 
     Raises
     ------
@@ -155,8 +157,9 @@ def bit_array(name: str, value: npt.ArrayLike, length: int) -> npt.NDArray[np.in
     formulations.errors.InvalidInputError: weight bits have a value that is not 0 or 1: ...
     """
     array = plain_array(name, value)
-    if array.shape[-1:] != (length,):
-        raise InvalidInputError(f"{name} of shape {array.shape}: expected (..., {length})")
+    if array.shape[-1:] != (length,) or axes not in (None, array.ndim):
+        expected = {1: f"({length},)", 2: f"(R, {length})"}.get(axes or 0, f"(..., {length})")
+        raise InvalidInputError(f"{name} of shape {array.shape}: expected {expected}")
     whole = array if array.dtype == np.int8 else whole_array(name, array, "0 or 1")
     if whole.size and not (whole.min() >= 0 and whole.max() <= 1):
         raise InvalidInputError(

@@ -7,12 +7,28 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from formulations.arguments import plain_array
+from formulations.arguments import plain_array, shown
 from formulations.errors import InvalidInputError
 from formulations.losses import Loss
+from formulations.network import Network
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+
+def checked_network(network: Network) -> Network:
+    """The network, if it is one.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming what came instead.
+    """
+    if not isinstance(network, Network):
+        raise InvalidInputError(
+            f"network={shown(network)}: expected a Network, such as Network.dense([16, 4, 1])"
+        )
+    return network
 
 
 def checked_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:

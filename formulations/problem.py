@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arguments import bit_array, plain_array, shown, whole_array, whole_number
-from formulations.checks import checked_free, checked_inputs, checked_targets
+from formulations.checks import checked_free, checked_inputs, checked_network, checked_targets
 from formulations.errors import InvalidInputError, choose
 from formulations.intervals import Anchor, LayerBounds, propagate, propagate_around
 from formulations.labels import Family
@@ -78,13 +78,9 @@ class TrainingProblem:
         loss_pieces: int = 4,
         loss_order: Literal[0, 1] = 1,
     ) -> None:
-        if not isinstance(network, Network):
-            raise InvalidInputError(
-                f"network={shown(network)}: expected a Network, such as Network.dense([16, 4, 1])"
-            )
+        self.network = checked_network(network)
         whole_number("loss_pieces", loss_pieces)
         check_order("loss_order", loss_order)
-        self.network = network
         self.loss_kind = resolve_loss(loss)
         self.X = checked_inputs(X, network.widths[0])
         self.y = plain_array("y", y)
@@ -192,22 +188,12 @@ class TrainingProblem:
 
     def weights_from_bits(self, bits: npt.ArrayLike) -> Weights:
         """Weights of the free bits (the others as in the incumbent)."""
-        repaired = self.repair_bits(self._one(bits)[None])[0]
+        repaired = self.repair_bits(bit_array("weight bits", bits, self.num_free_bits, 1)[None])[0]
         return self.network.decode_bits(self.full_bits(repaired), self.splines)
 
     def bits_from_weights(self, weights: Weights) -> BitArray:
         """Free bits of weights; a level with several words gets the first."""
         return self.network.encode_bits(weights)[self.free]
-
-    def _one(self, bits: npt.ArrayLike) -> BitArray:
-        """The free bits of one network, shape (num_free_bits,)."""
-        found = bit_array("weight bits", bits, self.num_free_bits)
-        if found.ndim != 1:
-            raise InvalidInputError(
-                f"weight bits of shape {found.shape}: expected ({self.num_free_bits},), one "
-                "network's"
-            )
-        return found
 
     def repair_bits(self, bits: npt.ArrayLike) -> BitArray:
         """The same bits with every codebook word made one-hot (its first set bit is kept)."""
@@ -249,12 +235,7 @@ class TrainingProblem:
 
     def pre_activations(self, bits: npt.ArrayLike) -> list[IntArray]:
         """z_l of every layer for many candidates, bits (R, num_free_bits) -> arrays (R, N, n_l)."""
-        bits = bit_array("weight bits", bits, self.num_free_bits)
-        if bits.ndim != 2:
-            raise InvalidInputError(
-                f"weight bits of shape {bits.shape}: expected (R, {self.num_free_bits}), one row a "
-                "candidate"
-            )
+        bits = bit_array("weight bits", bits, self.num_free_bits, 2)
         return self._pre_activations(self.full_bits(bits))
 
     def _pre_activations(self, full: BitArray) -> list[IntArray]:
@@ -278,12 +259,8 @@ class TrainingProblem:
 
     def losses(self, bits: npt.ArrayLike) -> FloatArray:
         """Real loss of many candidates, bits (R, num_free_bits) -> (R,)."""
-        bits = self.repair_bits(np.atleast_2d(bit_array("weight bits", bits, self.num_free_bits)))
-        if bits.ndim != 2:
-            raise InvalidInputError(
-                f"weight bits of shape {bits.shape}: expected (R, {self.num_free_bits}), one row a "
-                "candidate"
-            )
+        bits = self.repair_bits(np.atleast_2d(plain_array("weight bits", bits)))
+        bits = bit_array("weight bits", bits, self.num_free_bits, 2)
         distinct, inverse = np.unique(bits, axis=0, return_inverse=True)
         size = max(1, CHUNK // (self.num_samples * max(self.network.widths)))
         losses = np.empty(len(distinct))
@@ -360,7 +337,7 @@ class TrainingProblem:
 
     def complete_bits(self, bits: npt.ArrayLike, encoding: str | None = None) -> BitArray:
         """All variables of the model that the free bits force, shape (n,)."""
-        bits = self._one(bits)
+        bits = bit_array("weight bits", bits, self.num_free_bits, 1)
         z = [layer[0] for layer in self.pre_activations(bits[None])]
         return self.training_model(encoding).complete(bits, z)
 
