@@ -58,6 +58,14 @@ def work_begins() -> None:
     """Let Ctrl-C be an exception wherever it comes, for there may be something to keep now."""
     if signal.getsignal(signal.SIGINT) is raise_unless_importing:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, end_with_result)
+
+
+def end_with_result(number: int, frame: FrameType | None) -> None:
+    """Heed a scheduler that asks the process to end: as Ctrl-C the first time, at once then."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise KeyboardInterrupt
 
 
 class interruptible:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,9 +24,11 @@ from qnn.output import check_outputs
 from solvers import checkpoint
 from solvers.folder_lock import FolderLock
 
+ROOT = Path(__file__).parents[2]
 Run = Callable[..., tuple[int, str, str]]
 QUICK: list[object] = ["train", "digits:3,8", "--inputs", 4, "--samples", 20, "--hidden", 2]
 QUICK += ["--iterations", 3, "--reads", 2, "--sweeps", 20, "--flips", 500]
+ENDED = ("interrupted", "optimal")
 MODEL = """Minimize
  obj: - x - 2 y - z
 Subject To
@@ -188,6 +193,19 @@ def test_a_closed_standard_output_costs_no_file(
     with pytest.raises((BrokenPipeError, SystemExit)):
         console.deliver(str(tmp_path / "out.json"), {"a": 1}, lambda: sys.stdout.write("x"))
     assert json.loads((tmp_path / "out.json").read_text()) == {"a": 1}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_asked_to_end_writes_its_result(number: int, tmp_path: Path) -> None:
+    words = ["train", "digits:3,8", "--solver", "annealing", "--flips", 10**9, "--inputs", 16]
+    words += ["--checkpoint", tmp_path / "run", "--checkpoint-every", 0.1]
+    command = [sys.executable, "-m", "qnn", *map(str, words), "--json", tmp_path / "out.json"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        while not (tmp_path / "run" / checkpoint.FILE).exists() and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(number)
+        assert process.wait(60) == 0
+    assert json.loads((tmp_path / "out.json").read_text())["status"] in ENDED
 
 
 # -- two processes --------------------------------------------------------------------------------
