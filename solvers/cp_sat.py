@@ -241,7 +241,8 @@ class _Program:
     def safe_bound(self, bound: float) -> float:
         """Bound of the QCBO from one of the CP-SAT model."""
         value = self.unit * bound
-        exact = value.is_integer() and self.offset.is_integer() and abs(value) < 2.0**52
+        halves = (2.0**20 * value).is_integer() and (2.0**20 * self.offset).is_integer()
+        exact = halves and abs(value) + abs(self.offset) < 2.0**32
         rounding = 0.0 if exact else ROUNDING * (abs(value) + abs(self.offset))
         return self.offset + value - self.error - rounding
 

@@ -74,12 +74,12 @@ def solve_cqm(
     samples = prepared.samples(descent.pool.bits)
     feasible = bool(samples.record.is_feasible[0])
     status, bound = run.status, descent.bound
-    if status is Status.OPTIMAL and not feasible:  # dimod's sums round, and judge otherwise
-        status, bound = Status.FINISHED, None
     greatest = _greatest(prepared.model)
     if not feasible and bound is not None and bound > greatest + PROVEN * max(1.0, abs(greatest)):
         status = Status.INFEASIBLE
         about_run["reason"] = "an exact bound exceeds every value of the objective"
+    elif status is Status.OPTIMAL and not feasible:  # dimod's sums round, and judge otherwise
+        status, bound = Status.FINISHED, None
     samples.info.update(
         _info(
             status,
