@@ -224,7 +224,8 @@ class QCGD:
             - ``status``, ``lower_bound`` (None if none is proven), ``infeasibility``: None if the
               first sample is feasible, ``"model"`` if it is proven that none can be, else
               ``"search"``; ``reason`` of a proof or of an early end;
-            - ``residuals``: by how much the first sample violates each constraint that it violates;
+            - ``residuals``: by how much the first sample violates each constraint that it violates,
+              by its label as text;
             - ``oracle_calls``, ``oracle_reads``, ``oracle_seconds``, all that the oracle cost in
               ``ledger`` (:class:`~solvers.oracles.Ledger`), and ``seconds``, presolve included;
             - ``multipliers`` in the units of the rows, ``coefficient_range`` of the last QUBO and
@@ -241,7 +242,8 @@ class QCGD:
         ------
         InvalidInputError
             Before any work, for what cannot be done exactly, by name: real variables, integers of
-            too wide a range, soft constraints whose coefficients have no common step.
+            too wide a range, soft constraints whose coefficients have no common step, constraints
+            that double precision cannot judge (:mod:`formulations.exactness`).
 
         Examples
         --------

@@ -30,7 +30,8 @@ with open(folder / "model.cqm", "rb") as file:
     models["dimod's own"] = dimod.ConstrainedQuadraticModel.from_file(file)
 unlabelled = dimod.ConstrainedQuadraticModel()
 bits = [dimod.Binary(k) for k in range(9)]
-unlabelled.set_objective(sum((k * 7 % 5 - 2) * b for k, b in enumerate(bits)))
+pairs = sum((3 - k) * bits[k] * bits[(k + 4) % 9] for k in range(9))
+unlabelled.set_objective(sum((k * 7 % 5 - 2) * b for k, b in enumerate(bits)) + pairs)
 for k in range(7):
     unlabelled.add_constraint((k + 2) * bits[k] + 3 * bits[k + 1] + 4 * bits[k + 2] <= 6)
 models["unlabelled"] = unlabelled
