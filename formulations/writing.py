@@ -118,7 +118,7 @@ def check_regular(path: Path) -> None:
     """
     try:
         mode = os.stat(path).st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         raise access_error("write", path, error) from error

@@ -92,12 +92,12 @@ def check_outputs(
             "file, as ./- for one that is called so"
         )
     places = [path for path in (json_file, *files) if path is not None and path != "-"]
-    folders = {Path(folder) for folder in folders if folder is not None}
+    kept = [Path(folder) for folder in folders if folder is not None]
     own = [
         Path(place)
         for place in places
         if any(Path(place).match(name) for name in OWN_NAMES)
-        and any(_same_folder(Path(place).parent, folder) for folder in folders)
+        and any(_same_folder(Path(place).parent, folder) for folder in kept)
     ]
     check(places, inputs=[path for path in inputs if path is not None], own=own)
 
@@ -155,9 +155,17 @@ def deliver(
         In the end, if something could not be shown or written.
     """
     table = for_tables(json_file)
+
+    def show() -> None:
+        for one in shown:
+            if callable(one):
+                one()
+            else:
+                table.print(one)
+
     steps: dict[str | None, Callable[[], object]] = {}
     if json_file != "-" and shown:
-        steps[None] = lambda: [one() if callable(one) else table.print(one) for one in shown]
+        steps[None] = show
     for path, write in (files or {}).items():
         if path is not None:
             steps[path] = write
@@ -171,10 +179,11 @@ def deliver(
                 table.print(f"written: {path}")
         except (QnnError, OSError, SystemExit) as error:  # rich exits where its output is closed
             failures.append(error)
-    if len(failures) > 1 and all(isinstance(error, QnnError) for error in failures):
-        raise FileAccessError("; ".join(map(str, failures)))
-    for error in sorted(failures, key=lambda error: not isinstance(error, QnnError)):
-        raise error
+    ours = [failure for failure in failures if isinstance(failure, QnnError)]
+    if len(ours) > 1:
+        raise FileAccessError("; ".join(map(str, ours)))
+    for failure in [*ours, *failures]:
+        raise failure
 
 
 def exit_code(status: str, info: Mapping[str, Any]) -> int:

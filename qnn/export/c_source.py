@@ -61,17 +61,17 @@ def write_c(model: TrainedModel, folder: str | PathLike[str], *, raw: bool = Fal
     """
     contents = c_contents(pack(model, raw=raw), folder)
     write_with_folder(contents, folder)
-    return list(contents)
+    return [Path(path) for path in contents]
 
 
-def c_contents(packed: bytes, folder: str | PathLike[str]) -> dict[Path, bytes]:
+def c_contents(packed: bytes, folder: str | PathLike[str]) -> dict[str | PathLike[str], bytes]:
     """The files of a program in a folder, around a packed network."""
     contents = {name: _reader(name) for name in READER} | {"network.c": _array(packed)}
     return {Path(folder) / name: text.encode() for name, text in contents.items()}
 
 
 def write_with_folder(
-    contents: Mapping[Path, bytes], folder: str | PathLike[str] | None = None
+    contents: Mapping[str | PathLike[str], bytes], folder: str | PathLike[str] | None = None
 ) -> None:
     """Write several files, all or none, with a folder for some of them that is made if need be."""
     made: list[Path] = []

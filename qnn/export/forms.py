@@ -98,7 +98,7 @@ def export(
         contents[qonnx] = to_qonnx(model, raw=raw).SerializeToString()
         found.append(Exported("QONNX", _text(qonnx), len(contents[qonnx]), None))
     if c is not None:
-        contents |= c_contents(data, c)
+        contents = {**contents, **c_contents(data, c)}
         found.append(Exported("C", _text(c), len(data), None))  # its data are those checked above
     write_with_folder(contents, c)
     return found
