@@ -25,7 +25,7 @@ from formulations.qcbo import QCBO
 from formulations.sizes import ModelSize, model_size, refuse_if_too_large
 from formulations.splines import Spline, check_order, refuse_if_too_long
 from formulations.training_model import Layout, ModelBuilder, TrainingModel, layout
-from formulations.weight_bits import FreeLayer, bit_table, free_layers, one_hot_words
+from formulations.weight_bits import FreeLayer, bit_table, distinct_rows, free_layers, one_hot_words
 
 BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
@@ -261,13 +261,13 @@ class TrainingProblem:
         """Real loss of many candidates, bits (R, num_free_bits) -> (R,)."""
         bits = self.repair_bits(np.atleast_2d(plain_array("weight bits", bits)))
         bits = bit_array("weight bits", bits, self.num_free_bits, 2)
-        distinct, inverse = np.unique(bits, axis=0, return_inverse=True)
+        distinct, inverse = distinct_rows(bits)
         size = max(1, CHUNK // (self.num_samples * max(self.network.widths)))
         losses = np.empty(len(distinct))
         for s in range(0, len(distinct), size):
             z = self.pre_activations(distinct[s : s + size])[-1]
             losses[s : s + size] = self.output_losses(z).sum(axis=(1, 2))
-        return losses[inverse.ravel()]
+        return losses[inverse]
 
     def loss(self, weights: Weights) -> float:
         """Real loss of weights: the sum over samples and outputs."""

@@ -19,6 +19,25 @@ BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 
+def distinct_rows(bits: BitArray) -> tuple[BitArray, IntArray]:
+    """The rows of bits (R, n) that differ, in lexicographic order, and which one each row is.
+
+    As ``np.unique(axis=0)``, which compares rows as structures: Ctrl-C within such a comparison is
+    lost, and a TypeError comes out of it.
+
+    Examples
+    --------
+    >>> rows, inverse = distinct_rows(np.array([[1, 0], [0, 1], [1, 0]], dtype=np.int8))
+    >>> rows.tolist(), inverse.tolist()
+    ([[0, 1], [1, 0]], [1, 0, 1])
+    """
+    if len(bits) < 2 or not bits.shape[1]:
+        return bits[:1], np.zeros(len(bits), dtype=np.int64)
+    whole = np.ascontiguousarray(bits, dtype=np.int8).view(np.dtype((np.void, bits.shape[1])))
+    _, first, inverse = np.unique(whole.ravel(), return_index=True, return_inverse=True)
+    return bits[first], inverse.astype(np.int64)
+
+
 def bit_table(network: Network) -> IntArray:
     """Layer (from 1), neuron, input and bit number of every weight bit, shape (n_w, 4).
 

@@ -52,6 +52,7 @@ from solvers.options import (
 )
 from solvers.result import Callback, Result, Run, Status
 from solvers.starts import Start, check_start, start_bits
+from solvers.stopping import Over
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -221,7 +222,7 @@ class ProgressiveHedging:
             self.workers,
             name=lambda k: f"block {k} ({_samples(blocks[k])})",
         )
-        hedge = self._hedge(problem, team)
+        hedge = self._hedge(problem, team, run.late)
         with run.guarded(), team:
             if not run.resume(hedge):
                 hedge.begin(self._start(problem, run))
@@ -237,6 +238,10 @@ class ProgressiveHedging:
                     raise
                 if hedge.finished:
                     break
+        about = {"blocks": len(blocks), "shipped": team.shipments, "run_again": team.failures}
+        if not hedge.begun:
+            nothing = {"branches": 0, "rounds": 0, "restarts": 0, "consensus": False}
+            return run.result(problem, why="ended before the first round", **nothing, **about)
         bound = hedge.bound()
         if bound is not None and bound >= run.incumbent.loss:
             run.status, bound = Status.OPTIMAL, run.incumbent.loss
@@ -246,12 +251,10 @@ class ProgressiveHedging:
             lower_bound=bound,
             consensus=hedge.finished and bool((state.outcome == AGREED).any()),
             why=hedge.why(),
-            blocks=len(blocks),
             branches=len(hedge.base),
             rounds=state.round,
             restarts=int(state.restarts.sum()),
-            shipped=team.shipments,
-            run_again=team.failures,
+            **about,
         )
 
     @property
@@ -261,8 +264,8 @@ class ProgressiveHedging:
             return self.rho
         return FixedRho(0.2) if self.variant == "frank-wolfe" else GrowingRho()
 
-    def _hedge(self, problem: TrainingProblem, team: Team[Block]) -> Hedge:
-        return Hedge(self, problem, team)
+    def _hedge(self, problem: TrainingProblem, team: Team[Block], over: Over) -> Hedge:
+        return Hedge(self, problem, team, over)
 
     def _start(self, problem: TrainingProblem, run: Run) -> BitArray | None:
         """Bits that all copies begin with; the run has an incumbent from here on."""

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
+from formulations.weight_bits import distinct_rows
 from solvers.options import check_has, check_number, check_whole
 from solvers.oracles.ledger import Ledger
 
@@ -196,7 +197,7 @@ def ranked(
     problem: TrainingProblem, bits: BitArray, linear: FloatArray, most: int
 ) -> tuple[BitArray, FloatArray, FloatArray]:
     """The best distinct points by the real loss plus the linear term: bits, values, losses."""
-    distinct = np.unique(canonical_bits(problem, bits), axis=0)
+    distinct = distinct_rows(canonical_bits(problem, bits))[0]
     losses = problem.losses(distinct)
     values = losses + distinct @ linear
     order = np.argsort(values, kind="stable")[:most]

@@ -25,6 +25,7 @@ from solvers.oracles.audit import Audited
 from solvers.oracles.base import QUBO, Oracle, WarmOracle, check_oracle
 from solvers.qcgd import QCGD
 from solvers.result import Status, pass_on
+from solvers.targets import MET
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem

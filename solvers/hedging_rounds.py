@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from formulations.weight_bits import distinct_rows
 from solvers.executors import Team
 from solvers.hedging_blocks import FREE, Answer, Block, Question, ask, canonical_bits, free_weights
 from solvers.hedging_bound import LossGrid, hull_point, lagrangian_bound
@@ -20,6 +22,7 @@ from solvers.hedging_policies import fixed_where_agreed, slammed
 from solvers.hedging_state import AGREED, BEATEN, HedgingState
 from solvers.hedging_symmetry import branch, incumbent_branch, unbroken
 from solvers.result import Incumbent, Ledger, Run
+from solvers.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 BitArray = npt.NDArray[np.int8]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+
+WORK = 2**23
+"""Activations computed between two looks at the clock while the scale is measured."""
 
 PROBED = 256
 """Most bits that are flipped to learn the scale of the loss; the others get the mean."""
@@ -71,13 +77,17 @@ class Hedge:
     """
 
     def __init__(
-        self, options: ProgressiveHedging, problem: TrainingProblem, team: Team[Block]
+        self,
+        options: ProgressiveHedging,
+        problem: TrainingProblem,
+        team: Team[Block],
+        over: Over = never,
     ) -> None:
-        self.options, self.problem, self.team = options, problem, team
+        self.options, self.problem, self.team, self._over = options, problem, team, over
+        self.begun = False
         sizes = [block.problem.num_samples for block in team.models]
         self.p = np.array(sizes) / problem.num_samples
         self.grid = LossGrid.of(problem)
-        self.rho = options.rho_policy.first(self._scale())
         self.weight_of_bit = np.zeros(problem.num_free_bits, dtype=np.int64)
         for number, weight in enumerate(free_weights(problem)):
             self.weight_of_bit[weight.slots] = number
@@ -85,7 +95,7 @@ class Hedge:
     def begin(self, start: BitArray | None) -> None:
         """Put all copies at some weight bits; None begins without a proximal term."""
         self._break_symmetry(start)
-        self.state = self._first(start)
+        self.state, self.begun = self._first(start), True
 
     def _break_symmetry(self, start: BitArray | None) -> None:
         """Choose the branches; ``"fix"`` stays in that of the start."""
@@ -108,7 +118,12 @@ class Hedge:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go back to a snapshot."""
         self._break_symmetry(snapshot["start"])
-        self.state = HedgingState.of(snapshot["state"])
+        self.state, self.begun = HedgingState.of(snapshot["state"]), True
+
+    @cached_property
+    def rho(self) -> FloatArray:
+        """rho of a first round, in units of what a flip changes."""
+        return self.options.rho_policy.first(self._scale())
 
     # -- the formulas ------------------------------------------------------------------------------
 
@@ -215,7 +230,7 @@ class Hedge:
 
     def _commit(self, new: HedgingState, this: _Round, run: Run) -> None:
         """Score what was found on all samples, decide how to go on, and make the round final."""
-        points = np.unique(np.concatenate(this.points), axis=0)
+        points = distinct_rows(np.concatenate(this.points))[0]
         losses = self.problem.losses(points)
         best = Incumbent(run.incumbent.bits, run.incumbent.loss)
         best.offer(points, losses)
@@ -336,11 +351,21 @@ class Hedge:
         n = problem.num_free_bits
         probed = np.sort(rng.choice(n, min(n, PROBED), replace=False))
         changes = []
+        size = max(1, WORK // (problem.num_samples * sum(problem.network.widths)))
         for point in problem.random_bits(rng, 4):
             near = np.tile(point, (len(probed), 1))
             near[np.arange(len(probed)), probed] ^= 1
-            changes.append(np.abs(problem.losses(near) - problem.losses(point)))
+            losses = np.full(len(near), np.nan)
+            for first in range(0, len(near), size):  # so that clock and Ctrl-C are heeded
+                if self._over():
+                    break
+                part = slice(first, first + size)
+                losses[part] = problem.losses(near[part])
+            changes.append(np.abs(losses - problem.losses(point)))
+            if self._over():
+                break
         change = np.mean(changes, axis=0)
+        change[np.isnan(change)] = np.nanmean(change) if np.isfinite(change).any() else 1.0
         scale = np.full(n, float(change.mean()) or 1.0)
         scale[probed] = change if change.any() else 1.0
         return scale

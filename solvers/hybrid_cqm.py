@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from formulations.errors import OracleError, choose
+from formulations.errors import InvalidInputError, OracleError, choose
 from formulations.neurons import ENCODINGS
 from formulations.qcbo import QCBO
 from solvers.options import check_common, check_problem
@@ -80,7 +80,9 @@ class HybridCQM(Cloud):
         check_mapping("options", self.options)
         if self.encoding is not None:
             choose("encoding", self.encoding, list(ENCODINGS))
-        object.__setattr__(self, "_connection", Connection(_leap_sampler if self.sampler is None else self.sampler))
+        object.__setattr__(
+            self, "_connection", Connection(_leap_sampler if self.sampler is None else self.sampler)
+        )
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Train the free weight bits of ``problem``.
@@ -133,6 +135,12 @@ class HybridCQM(Cloud):
         sampler = self._connection()
         check_parameters(sampler, self.options)
         given = dict(self.options)
+        least = getattr(sampler, "min_time_limit", lambda _: 0.0)(cqm)
+        if self.time_limit is not None and self.time_limit < least:
+            raise InvalidInputError(
+                f"time_limit={self.time_limit:g}: the least time limit is {least:g} s for this "
+                "model; give as much, or None for the least"
+            )
         if self.time_limit is not None:
             given["time_limit"] = self.time_limit
         if "seed" in sampler.parameters:

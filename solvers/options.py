@@ -120,7 +120,7 @@ def check_number(
     Traceback (most recent call last):
     formulations.errors.InvalidInputError: step=0.0: expected a finite number above 0
     """
-    fits = is_number(value) and _finite(value) and (value > 0 or (zero and value == 0))  # type: ignore[operator]
+    fits = is_number(value) and is_finite(value) and (value > 0 or (zero and value == 0))  # type: ignore[operator]
     if not fits or (most is not None and value > most):  # type: ignore[operator]
         limit = "of at least 0" if zero else "above 0"
         limit += "" if most is None else f", at most {most:g}"
@@ -200,7 +200,7 @@ def check_numbers(name: str, value: object, what: str) -> None:
     formulations.errors.InvalidInputError: rates=(0.1, nan): expected a sequence of positive ...
     """
     for number in check_several(name, value, what):
-        if not is_number(number) or not _finite(number) or number <= 0:
+        if not is_number(number) or not is_finite(number) or number <= 0:
             raise InvalidInputError(f"{name}={shown(value)}: expected a sequence of {what}")
 
 
@@ -339,8 +339,14 @@ SHARED: Mapping[str, Callable[[str, object], None]] = MappingProxyType(
 """The shared options and their checks."""
 
 
-def _finite(value: object) -> bool:
-    """Whether a number is finite as a float."""
+def is_finite(value: object) -> bool:
+    """Whether a number is finite as a float.
+
+    Examples
+    --------
+    >>> is_finite(10**400), is_finite(10**30)
+    (False, True)
+    """
     try:
         return isfinite(value)  # type: ignore[arg-type]
     except OverflowError:  # an integer beyond all floats

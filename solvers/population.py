@@ -222,6 +222,8 @@ class Population:
 
     def shares(self, arms: Sequence[tuple[Policy, int]]) -> dict[str, float]:
         """Share of each policy and size in the draws, mean over the walks."""
+        if not self.snapshots:  # interrupted before the first of them had begun
+            return {}
         names = [f"{policy.name}:{size}" for policy, size in arms]
         chances = []
         for snapshot in self.snapshots:

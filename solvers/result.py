@@ -33,6 +33,26 @@ CTRL_C = "Ctrl-C"
 """``info["reason"]`` of a run that was interrupted, but by no callback."""
 
 
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether an error is Ctrl-C, or what a library that was interrupted has made of it.
+
+    It may be the cause of an error of the library's own.
+
+    Examples
+    --------
+    >>> try:
+    ...     raise TypeError from KeyboardInterrupt()
+    ... except TypeError as error:
+    ...     is_interrupt(error)
+    True
+    """
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 class Status(Enum):
     """Why a solver stopped, and what its answer is worth."""
 
@@ -56,8 +76,9 @@ class Status(Enum):
     @classmethod
     def after(cls, error: BaseException) -> Status | None:
         """That of a run which an error ends with an incumbent in hand; None: it stays an error."""
+        if is_interrupt(error):
+            return cls.INTERRUPTED
         kinds = {
-            KeyboardInterrupt: cls.INTERRUPTED,
             BudgetExhaustedError: cls.BUDGET,
             OracleError: cls.ORACLE_FAILED,
         }
@@ -307,7 +328,7 @@ class Run:
             status = Status.after(error)
             if status is None or self.incumbent.bits is None:
                 raise
-            ctrl_c = isinstance(error, KeyboardInterrupt)
+            ctrl_c = status is Status.INTERRUPTED
             self.status, self.reason = status, CTRL_C if ctrl_c else str(error) or None
 
     # -- checkpoints -------------------------------------------------------------------------------

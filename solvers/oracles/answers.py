@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from formulations.errors import InvalidInputError
+from formulations.errors import InvalidInputError, UnusableAnswerError
 from solvers.oracles.base import QUBO, BitArray, Samples
 
 
@@ -36,6 +36,42 @@ def checked_states(states: npt.ArrayLike, n: int) -> BitArray:
     if given.dtype.kind not in "biuf" or not ((given == 0) | (given == 1)).all():
         raise InvalidInputError("initial states with values other than 0 and 1: expected bits")
     return given.astype(np.int8)
+
+
+def check_form(qubo: QUBO, samples: object) -> None:
+    """Refuse what is no answer to ``qubo`` by its form: not by its energies.
+
+    Raises
+    ------
+    UnusableAnswerError
+        For anything but samples, no reads at all, shapes that do not fit, or values other than 0
+        and 1.
+
+    Examples
+    --------
+    >>> none = np.zeros(0, dtype=np.int64)
+    >>> check_form(QUBO(np.array([1.0]), none, none, np.zeros(0)), None)
+    Traceback (most recent call last):
+    formulations.errors.UnusableAnswerError: the oracle's answer cannot be used: it is no Samples...
+    """
+    if not isinstance(samples, Samples):
+        raise unusable(samples, f"it is no Samples but {type(samples).__name__}")
+    x, told, n = np.asarray(samples.x), np.asarray(samples.energies), qubo.num_variables
+    if x.ndim != 2 or not len(x) or x.shape[1] != n:
+        raise unusable(samples, f"samples of shape {x.shape}: expected reads of {n} bits")
+    if x.dtype.kind not in "biuf" or not ((x == 0) | (x == 1)).all():
+        raise unusable(samples, "samples with values other than 0 and 1")
+    if told.shape != (len(x),) or told.dtype.kind not in "biuf":
+        raise unusable(samples, f"energies of shape {told.shape}: expected one for each read")
+
+
+def unusable(answer: object, why: str) -> UnusableAnswerError:
+    """The error for an answer that does not fit its question."""
+    return UnusableAnswerError(
+        f"the oracle's answer cannot be used: {why}; run solvers.oracles.testing.check_oracle on "
+        "the oracle",
+        answer,
+    )
 
 
 def best_first(

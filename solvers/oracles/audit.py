@@ -13,8 +13,8 @@ from formulations.errors import (
     MissingExtraError,
     OracleError,
     OracleRefusalError,
-    UnusableAnswerError,
 )
+from solvers.oracles.answers import check_form, unusable
 from solvers.oracles.base import QUBO, BitArray, Samples
 from solvers.oracles.ledger import Ledger, amount
 from solvers.oracles.secrets import redacted, without_secrets
@@ -111,15 +111,8 @@ def checked(qubo: QUBO, samples: Samples) -> Samples:
     Traceback (most recent call last):
     formulations.errors.UnusableAnswerError: the oracle's answer cannot be used: the energy of ...
     """
-    if not isinstance(samples, Samples):
-        raise _unusable(samples, f"it is no Samples but {type(samples).__name__}")
-    x, told, n = np.asarray(samples.x), np.asarray(samples.energies), qubo.num_variables
-    if x.ndim != 2 or not len(x) or x.shape[1] != n:
-        raise _unusable(samples, f"samples of shape {x.shape}: expected reads of {n} bits")
-    if x.dtype.kind not in "biuf" or not ((x == 0) | (x == 1)).all():
-        raise _unusable(samples, "samples with values other than 0 and 1")
-    if told.shape != (len(x),) or told.dtype.kind not in "biuf":
-        raise _unusable(samples, f"energies of shape {told.shape}: expected one for each read")
+    check_form(qubo, samples)
+    x, told = np.asarray(samples.x), np.asarray(samples.energies)
     x, told = x.astype(np.int8, copy=False), told.astype(np.float64, copy=False)
     energies = qubo.energies(x)
     scale = float(np.abs(qubo.linear).sum() + np.abs(qubo.couplings).sum())
@@ -127,7 +120,7 @@ def checked(qubo: QUBO, samples: Samples) -> Samples:
     off = ~missing & ~(np.abs(told - energies) <= TOLERANCE * scale)
     if off.any():
         read = int(np.argmax(off))
-        raise _unusable(
+        raise unusable(
             samples,
             f"the energy of read {read} is {told[read]:.9g} by the oracle and "
             f"{energies[read]:.9g} by its bits (variables in another order, or another model's "
@@ -141,11 +134,3 @@ def checked(qubo: QUBO, samples: Samples) -> Samples:
         x, told = x[order], energies[order]
     seconds, info = amount(samples.seconds), samples.info if isinstance(samples.info, dict) else {}
     return replace(samples, x=x, energies=told, seconds=seconds, info=info)
-
-
-def _unusable(answer: object, why: str) -> UnusableAnswerError:
-    return UnusableAnswerError(
-        f"the oracle's answer cannot be used: {why}; run solvers.oracles.testing.check_oracle on "
-        "the oracle",
-        answer,
-    )

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from formulations.errors import InvalidInputError, OracleError, QnnError, choose, shown
-from solvers.options import check_effort, is_number
+from solvers.options import check_effort, is_finite, is_number
 from solvers.oracles.answers import best_first
 from solvers.oracles.base import QUBO, IntArray, Samples, check_question
 from solvers.oracles.dimod_sampler import DimodOracle, from_dimod
@@ -222,7 +222,8 @@ class QPU(Cloud):
         if not callable(self.chain_strength) or isinstance(self.chain_strength, type):
             check_positive("chain_strength", self.chain_strength, "energy")
         check_mapping("options", self.options)
-        object.__setattr__(self, "_connection", Connection(_qpu_sampler if self.sampler is None else self.sampler))
+        make = _qpu_sampler if self.sampler is None else self.sampler
+        object.__setattr__(self, "_connection", Connection(make))
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """Samples of ``qubo``, best first.
@@ -347,7 +348,8 @@ class HybridBQM(Cloud):
     def __post_init__(self) -> None:
         check_positive("time_limit", self.time_limit, "seconds")
         check_mapping("options", self.options)
-        object.__setattr__(self, "_connection", Connection(_hybrid_sampler if self.sampler is None else self.sampler))
+        make = _hybrid_sampler if self.sampler is None else self.sampler
+        object.__setattr__(self, "_connection", Connection(make))
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """A sample of ``qubo``; ``info`` has ``timing``, ``charged`` and ``problem_id``."""
@@ -388,7 +390,7 @@ def check_positive(name: str, value: float | None, what: str) -> None:
     Traceback (most recent call last):
     formulations.errors.InvalidInputError: time_limit=-1.0: expected a positive number of seconds
     """
-    if value is not None and not (is_number(value) and 0 < value < np.inf):
+    if value is not None and not (is_number(value) and is_finite(value) and value > 0):
         raise InvalidInputError(f"{name}={shown(value)}: expected a positive number of {what}")
 
 

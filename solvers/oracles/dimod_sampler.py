@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError, OracleError, choose, shown
+from solvers.options import check_has
 from solvers.oracles.answers import best_first, checked_states
 from solvers.oracles.base import QUBO, BitArray, Samples, check_question
 
@@ -72,6 +73,7 @@ class DimodOracle:
 
     def __init__(self, sampler: Any, **options: Any) -> None:
         check_parameters(sampler, options)
+        check_has("sampler", sampler, "sample", "dwave.samplers.TabuSampler()")
         self.sampler, self.options = sampler, options
 
     def __repr__(self) -> str:
@@ -189,10 +191,10 @@ def check_parameters(sampler: Any, options: Mapping[str, Any]) -> None:
     """
     kind = type(sampler).__name__
     named = isinstance(getattr(sampler, "parameters", None), Mapping)
-    if isinstance(sampler, type) or not named or not callable(getattr(sampler, "sample", None)):
+    if isinstance(sampler, type) or not named:
         raise InvalidInputError(
-            f"sampler={shown(sampler)}: expected a dimod sampler, an object with sample(bqm) and "
-            "parameters, such as dwave.samplers.TabuSampler()"
+            f"sampler={shown(sampler)}: expected a dimod sampler, an object with its parameters, "
+            "such as dwave.samplers.TabuSampler()"
         )
     known = [name for name in sampler.parameters if name not in OURS]
     for name in options:

@@ -71,7 +71,7 @@ class Noise(Distorted):
         self, h: FloatArray, J: FloatArray, largest: float, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
         """h + e, J + e with e ~ N(0, variance largest^2)."""
-        sigma = np.sqrt(self.variance) * largest
+        sigma = np.sqrt(float(self.variance)) * largest
         return h + sigma * rng.standard_normal(len(h)), J + sigma * rng.standard_normal(len(J))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from formulations.errors import InvalidInputError
 from solvers.options import MOST_SWEEPS, check_effort, check_number, check_whole
 from solvers.oracles.annealing import Ising
-from solvers.oracles.base import QUBO, Samples
+from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.dimod_sampler import DimodOracle, WarmDimodOracle
 
 WIDEST = 25
@@ -203,6 +203,7 @@ class TreeDecomposition(DimodOracle):
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """The states of least energy; the seed makes no difference."""
+        check_question(qubo, seed)
         joined = qubo.couplings != 0.0  # a zero coupler of a fixed pattern widens nothing
         if not joined.all():
             kept = qubo.heads[joined], qubo.tails[joined], qubo.couplings[joined]

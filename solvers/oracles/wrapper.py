@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.errors import InvalidInputError
-from solvers.oracles.answers import checked_states
+from solvers.oracles.answers import check_form, checked_states
 from solvers.oracles.base import (
     QUBO,
     BitArray,
@@ -83,7 +83,18 @@ class Wrapper:
         """Samples of ``qubo``, found from ``states`` if there are any."""
 
     def ask(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """What the oracle inside answers."""
+        """What the oracle inside answers, which has the form of an answer.
+
+        Raises
+        ------
+        UnusableAnswerError
+            See :func:`~solvers.oracles.answers.check_form`.
+        """
+        samples = self._asked(qubo, states, seed)
+        check_form(qubo, samples)
+        return samples
+
+    def _asked(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
         if states is None:
             return self.oracle.sample(qubo, seed)
         if not isinstance(self.oracle, WarmOracle):

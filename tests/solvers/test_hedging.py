@@ -34,6 +34,7 @@ from solvers.hedging_rounds import Hedge
 from solvers.oracles import Annealer, ExactOracle
 from solvers.qcgd import QCGD
 from solvers.result import Progress, Status
+from solvers.stopping import Over
 from solvers.weight_annealing import WeightAnnealing
 from tests.formulations.problems import all_bits, problems
 
@@ -55,8 +56,8 @@ def hedge_of(problem: TrainingProblem, **options: object) -> tuple[list[Hedge], 
 
     @dataclass(frozen=True)
     class Watched(ProgressiveHedging):
-        def _hedge(self, problem: TrainingProblem, team: Team[Block]) -> Hedge:
-            made.append(super()._hedge(problem, team))
+        def _hedge(self, problem: TrainingProblem, team: Team[Block], over: Over) -> Hedge:
+            made.append(super()._hedge(problem, team, over))
             return made[-1]
 
     return made, Watched(**options)  # type: ignore[arg-type]

@@ -14,12 +14,13 @@ import pytest
 
 import solvers
 from formulations import Network, TrainingProblem
-from formulations.errors import InvalidInputError, QnnError
+from formulations.errors import InvalidInputError, QnnError, shown
 from solvers import hedging, oracles
 from solvers.classical.proximal import Levels
 from solvers.free_sets import Adaptive, RandomWeights
 from solvers.hedging import AnnealedBlocks
 from solvers.oracles import QUBO, Annealer, ExactOracle
+from solvers.oracles.audit import Audited
 from solvers.oracles.mock import MockHybridBQM, MockHybridCQM, MockQPU
 from solvers.stopping import Standstill
 
@@ -109,8 +110,6 @@ ORACLES: dict[type[Any], dict[str, Any]] = {
     oracles.Success: {"oracle": ExactOracle(), "probability": 0.5},
     oracles.Timeout: {"oracle": ExactOracle(), "limit": 5.0},
 }
-LONG = {"sweeps", "reads", "restarts", "window", "units", "max_bits"}
-"""Options that may rightly be large, and then take long: tried up to a million alone."""
 
 
 def _every(kind: type[Any], given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -126,7 +125,7 @@ def _tried(
     """What went wrong: an error that is none of ours, or one of an option's kind too late."""
     wrong = []
     for name, value in _every(kind, given):
-        what = f"{kind.__name__}({name}={type(value).__name__} {str(value)[:30] if not isinstance(value, int) else ''})"
+        what = f"{kind.__name__}({name}={shown(value)[:40]})"
         try:
             made = kind(**{**given, name: value})
         except QnnError as error:
@@ -175,7 +174,7 @@ def test_parts_of_solvers_refuse_a_bad_option_at_once(kind: type[Any], tmp_path:
 @pytest.mark.parametrize("kind", ORACLES, ids=lambda kind: kind.__name__)
 def test_oracles_refuse_a_bad_option_at_once(kind: type[Any], tmp_path: Any) -> None:
     def use(made: Any) -> None:
-        made.sample(QUESTION, np.random.SeedSequence(0))
+        Audited(made).sample(QUESTION, np.random.SeedSequence(0))  # as solvers ask
 
     assert _tried(kind, ORACLES[kind], use, tmp_path) == []
 

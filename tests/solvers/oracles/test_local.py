@@ -174,7 +174,7 @@ def test_the_best_state_on_the_way_is_kept() -> None:
         (SimulatedBifurcation, {"step": "long"}, "step='long'"),
         (SimulatedBifurcation, {"coupling": -1.0}, "coupling=-1.0"),
         (SimulatedBifurcation, {"device": "gpu"}, "unknown device 'gpu'"),
-        (CoherentIsing, {"pump": 1.0}, "pump=1.0: expected two pump rates"),
+        (CoherentIsing, {"pump": 1.0}, "pump=1.0: expected a sequence of two pump rates"),
         (CoherentIsing, {"noise": -0.1}, "noise=-0.1: expected a finite number of at least 0"),
         (CoherentIsing, {"feedback": np.nan}, "feedback=nan"),
         (CoherentIsing, {"sweeps": True}, "sweeps=True"),
