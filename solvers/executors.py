@@ -306,13 +306,13 @@ class Team(Generic[Model]):
         """Hand a task to the executor, with the model if it is the first of its block."""
         if self._executor is None:
             assert self._make is not None
-            self._executor = self._make()
-            if not isinstance(self._executor, Executor):
-                made, self._executor = self._executor, None
+            made: object = self._make()
+            if not isinstance(made, Executor):
                 raise InvalidInputError(
                     f"executor: the function that was given has made {shown(made)}; expected a "
                     "concurrent.futures.Executor, such as ThreadPoolExecutor(4)"
                 )
+            self._executor = made
         if isinstance(self._executor, ThreadPoolExecutor):
             return self._executor.submit(function, self.models[job.block], job.argument)
         parcel = self._packed()[job.block]

@@ -17,6 +17,9 @@ from solvers.result import Callback, Result, Run
 
 BATCH = 100
 
+WORK = 2**23
+"""Activations of the guesses that are scored between two looks at the clock."""
+
 
 @dataclass(frozen=True)
 class RandomSearch:
@@ -56,11 +59,14 @@ class RandomSearch:
         check_problem(problem)
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
+        work = problem.num_samples * sum(problem.network.widths)
         with run.guarded():
             for step in run.steps(None if self.guesses is None else -(-self.guesses // BATCH)):
                 gone = (step - 1) * BATCH
                 count = BATCH if self.guesses is None else min(BATCH, self.guesses - gone)
                 bits = problem.random_bits(rng, count)
-                run.incumbent.offer(bits, problem.losses(bits))
+                for part in np.array_split(bits, -(-count * work // WORK)):
+                    if len(part) and (run.incumbent.bits is None or not run.late()):
+                        run.incumbent.offer(part, problem.losses(part))
                 run.history.record(iteration=step, loss=run.incumbent.loss)
         return run.result(problem)

@@ -9,6 +9,7 @@ activation is a ramp as wide as its pre-activations spread.  [BinaryConnect, Cou
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,14 @@ FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
 """Adam's constants."""
 
 
+FORESEEN, LONG = 2.0, 60.0
+"""Seconds after which the end is foreseen, and how far it may be without a warning."""
+
+
+class LongRunWarning(UserWarning):
+    """A run without a time limit will take more than a minute."""
+
+
 @dataclass(frozen=True)
 class StraightThrough:
     """Latent real weights trained by gradients, rounded to the code; the best rounding is kept.
@@ -59,7 +68,7 @@ class StraightThrough:
     seed : int
         Same seed, same result, unless the clock rules.
     time_limit : float, optional
-        Seconds.
+        Seconds.  Without one a run of more than a minute warns of it, and says how long it takes.
     callbacks : tuple of callable
         Called after each epoch with a ``Progress``; one that returns True stops the run.
     checkpoint : path-like, optional
@@ -115,6 +124,7 @@ class StraightThrough:
         latent.offer(run)  # so that there is an answer however early it is stopped
         total = None if self.epochs is None else self.epochs * len(self.rates)
         batch = self.batch or min(max(problem.num_samples // STEPS, FEW), MANY)
+        told = self.time_limit is not None
         with run.guarded():
             run.resume(latent)
             for t in run.steps(total):
@@ -131,6 +141,9 @@ class StraightThrough:
                 run.history.record(iteration=t, rate=rate, loss=loss, best_loss=run.incumbent.loss)
                 if run.exhausted():
                     break
+                if not told and total is not None and run.seconds >= FORESEEN:
+                    told = True
+                    _foretell(run, t, total)
         return run.result(problem, rate=_best_rate(run.history), epochs=len(run.history))
 
     def _phase(self, t: int, seconds: float) -> tuple[int, float]:
@@ -146,6 +159,18 @@ class StraightThrough:
     def _rng(self, number: int) -> np.random.Generator:
         """Random stream of a learning rate."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number,)))
+
+
+def _foretell(run: Run, done: int, total: int) -> None:
+    """Warn of a run that will take long, while it can still be given a limit."""
+    expected = run.seconds * total / done
+    if expected > LONG:
+        warnings.warn(
+            f"{total} epochs will take about {expected:.0f} s: give a time_limit, or fewer epochs "
+            "or rates; Ctrl-C returns the best weights so far",
+            LongRunWarning,
+            stacklevel=3,
+        )
 
 
 def _best_rate(history: History) -> float:

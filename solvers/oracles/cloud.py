@@ -376,7 +376,7 @@ def check_mapping(name: str, value: object) -> None:
         )
 
 
-def check_positive(name: str, value: float | None, what: str) -> None:
+def check_positive(name: str, value: object, what: str) -> None:
     """Refuse anything but a positive number, or None.
 
     Raises
@@ -390,7 +390,7 @@ def check_positive(name: str, value: float | None, what: str) -> None:
     Traceback (most recent call last):
     formulations.errors.InvalidInputError: time_limit=-1.0: expected a positive number of seconds
     """
-    if value is not None and not (is_number(value) and is_finite(value) and value > 0):
+    if value is not None and not (is_number(value) and is_finite(value) and value > 0):  # type: ignore[operator]
         raise InvalidInputError(f"{name}={shown(value)}: expected a positive number of {what}")
 
 

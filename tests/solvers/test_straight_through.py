@@ -121,3 +121,15 @@ def test_callbacks_and_ctrl_c_return_what_there_is() -> None:
 def test_bad_options_are_refused_by_name(bad: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError, match=next(iter(bad))):
         StraightThrough(**bad)
+
+
+def test_a_long_run_without_a_limit_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    from solvers.classical import straight_through
+
+    monkeypatch.setattr(straight_through, "FORESEEN", 0.0)
+    net = Network.dense([2, 2, 1], activation="sign")
+    problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    stop = (lambda progress: progress.iteration == 3,)
+    with pytest.warns(straight_through.LongRunWarning, match="epochs will take about .* s: give"):
+        StraightThrough(epochs=10**7, callbacks=stop).solve(problem)
+    StraightThrough(epochs=10**7, time_limit=100.0, callbacks=stop).solve(problem)  # no warning
