@@ -32,6 +32,11 @@ HINT_RESTARTS, HINT_SHARE = 20, 0.1
 """Restarts, and largest share of the time, of the annealing that gives CP-SAT its first weights."""
 
 
+ENTRY, FAR = 4e-6, 3.0
+"""Seconds for an entry of the model's rows to reach CP-SAT; the model is not built where all of them
+would take so many times the time limit."""
+
+
 @dataclass(frozen=True)
 class ExactSolver:
     """Weights of proven least loss, or the best found in time with a certified bound.
@@ -173,11 +178,26 @@ class ExactSolver:
         with run.guarded():
             if hint.status is Status.INTERRUPTED:
                 raise KeyboardInterrupt
-            if hint.status is not Status.OPTIMAL and not run.exhausted():
+            if self._far_too_large(problem, run):
+                run.status = Status.TIME_LIMIT
+            elif hint.status is not Status.OPTIMAL and not run.exhausted():
                 bound = max(bound, self._prove(problem, run))
         if run.incumbent.loss <= bound + 1e-9 * max(1.0, abs(bound)):
             run.status = Status.OPTIMAL
         return run.result(problem, lower_bound=min(bound, run.incumbent.loss), method="cp-sat")
+
+    def _far_too_large(self, problem: TrainingProblem, run: Run) -> bool:
+        """Whether building the model alone would take far longer than the time limit."""
+        if self.time_limit is None:
+            return False
+        needed = ENTRY * problem.size(self.encoding).nonzeros
+        if needed <= FAR * self.time_limit:
+            return False
+        run.reason = (
+            f"a model that CP-SAT would take about {needed:,.0f} s to read: the best weights of a "
+            "quick annealing are returned; give more time, or train on fewer samples"
+        )
+        return True
 
     def _prove(self, problem: TrainingProblem, run: Run) -> float:
         """Improve the incumbent by CP-SAT; return the bound that it has proven."""

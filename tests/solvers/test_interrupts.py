@@ -159,6 +159,12 @@ def test_a_limit_far_too_short_for_the_model_is_foreseen() -> None:
         assert not result.ledger.calls
         assert "first answer would take about" in result.info["reason"]
         assert not problem._models  # none was built
+    pytest.importorskip("ortools")
+    result = solvers.ExactSolver(time_limit=0.2).solve(problem)
+    assert result.status is Status.TIME_LIMIT
+    assert result.lower_bound is not None
+    assert "CP-SAT would take about" in result.info["reason"]
+    assert not problem._models
 
 
 def test_few_weights_of_many_levels_are_freed_at_a_time(alarm: Callable[[float], None]) -> None:
