@@ -33,7 +33,7 @@ HINT_RESTARTS, HINT_SHARE = 20, 0.1
 
 
 ENTRY, FAR = 4e-6, 3.0
-"""Seconds for an entry of the model's rows to reach CP-SAT; the model is not built where all of them
+"""Seconds for an entry of the model's rows to reach CP-SAT; a model is not built where all of them
 would take so many times the time limit."""
 
 
