@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         with process.interruptible():
             if arguments is None:
                 process.prepare()
+            elif any("\0" in word for word in arguments):  # a process cannot be given one
+                raise InvalidInputError("a zero byte in an argument: expected text without any")
             code = cli.main(arguments, prog_name="qnn", standalone_mode=False) or 0
             sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):

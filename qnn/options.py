@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields
-from math import inf
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -65,11 +65,14 @@ def _number_or_word(text: str) -> int | str:
 
 
 def numbers(text: str) -> list[float]:
-    """Numbers between commas."""
+    """Finite numbers between commas."""
     try:
-        return [float(word) for word in text.split(",")]
+        found = [float(word) for word in text.split(",")]
     except ValueError:
-        raise InvalidInputError(f"{text!r}: expected numbers between commas, as 0.1,1") from None
+        found = [inf]
+    if not all(map(isfinite, found)):
+        raise InvalidInputError(f"{text!r}: expected numbers between commas, as 0.1,1")
+    return found
 
 
 def names(text: str) -> list[str]:
@@ -87,13 +90,24 @@ def parsed(read: Callable[[str], Any]) -> Callable[[click.Context, click.Paramet
     return lambda context, parameter, value: read(value)
 
 
-def at_least(least: float, *, more: bool = False) -> Callable[..., Any]:
-    """A callback that refuses numbers below ``least``, or also ``least``, and what is no number."""
+def at_least(least: float, *, more: bool = False, most: float = inf) -> Callable[..., Any]:
+    """A callback that refuses numbers out of bounds, and what is no number.
+
+    Parameters
+    ----------
+    least, most : float
+        Bounds, both of them allowed; never infinity.
+    more : bool
+        Whether ``least`` is refused, too.
+    """
 
     def check(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-        if value is None or least < value < inf or (value == least and not more):
+        inside = value is None or (least <= value <= most and (value > least or not more))
+        if inside and value != inf:
             return value
         bound = f"{'above' if more else 'of at least'} {least:g}"
+        if most < inf:
+            bound = f"from {least:g} to {most:,.0f}"
         raise InvalidInputError(f"{parameter.name}={value!r}: expected a number {bound}")
 
     return check

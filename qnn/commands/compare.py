@@ -21,6 +21,8 @@ COMPARED = "What is compared"
 REFERENCES = ("logistic-regression", "logistic-regression-grey", "logistic-regression-pixels")
 """Names for completion, of :mod:`qnn.compare.references`."""
 
+MOST_SEEDS = 100_000
+
 WRITTEN_EVERY, SHARE = 10.0, 0.05
 """Least seconds between two writings of an unfinished results file, and their share of the time."""
 
@@ -62,7 +64,7 @@ WRITTEN_EVERY, SHARE = 10.0, 0.05
     heading=COMPARED,
     type=int,
     default=3,
-    callback=options.at_least(1),
+    callback=options.at_least(1, most=MOST_SEEDS),
     metavar="N",
     help="How many, from --seed on; ten tell differences that three cannot.",
 )

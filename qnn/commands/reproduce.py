@@ -22,7 +22,7 @@ WORK = "How much"
     heading=WORK,
     default=True,
     show_default="quick",
-    help="Two minutes at most, or the published size: 4 to 40 minutes.",
+    help="Three minutes of a core at most, or the published size: 4 to 40 minutes.",
 )
 @option(
     "--data-dir",

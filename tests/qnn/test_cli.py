@@ -70,7 +70,8 @@ def test_a_time_limit_however_short_leaves_an_answer(run: Run, solver: str) -> N
     options = [*QUICK, "--iterations", "1000", "--solver", solver, "--json", "-"]
     options += ["--time-limit", "1e-9"]
     code, out, err = run("train", "digits:3,8", *options)
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err == "" or err.startswith("qnn: stopped: ")  # where there was no time for a model
     assert json.loads(out)["status"] == "time limit"
 
 
@@ -157,7 +158,7 @@ def test_as_a_process_only_json_is_on_standard_output() -> None:
         (["train", "digits", "--levels", "99999999999"], "from 2 to 1024, or 'keep'"),
         (["train", "digits", "--hidden", "99999999999"], "at most 1,000,000 units"),
         (["train", "digits:3,8", "--weights", "codebook:1,1e30"], "times their common step"),
-        (["train", "digits:3,8", "--weights", "codebook:1,inf"], "expected uniform:BITS"),
+        (["train", "digits:3,8", "--weights", "codebook:1,inf"], "expected a finite number"),
         (["train", "digits:3,8", "--checkpoint-every", "nan"], "checkpoint_every=nan"),
         (["train", "digits:3,8", "--search", "-1"], "search=-1.0"),
         (["train", "digits:3,8", "--oracle-timeout", "0"], "oracle_timeout=0.0"),
@@ -193,7 +194,9 @@ def test_as_a_process_only_json_is_on_standard_output() -> None:
         (["trian", "digits"], "trian"),
         (["compare", "digits:3,8", "--solvers", "qcgd,qcgd"], "each name once"),
         (["compare", "digits:3,8", "--solvers", "qcgd,tabu"], "unknown solver 'tabu'"),
-        (["compare", "digits:3,8", "--seeds", "0"], "seeds=0: expected a number of at least 1"),
+        (["compare", "digits:3,8", "--seeds", "0"], "seeds=0: expected a number from 1 to 100,000"),
+        (["compare", "digits:3,8", "--seeds", "9" * 19], "expected a number from 1 to 100,000"),
+        (["compare", "digits:3,8", "--penalties", "nan"], "expected numbers between commas"),
         (["compare", "digits:3,8", "--penalties", "1,x"], "'1,x'"),
         (["compare", "digits:3,8", "--penalties", "0"], "penalties"),
         (["compare", "digits:3,8", "--hidden", "5-0"], "positive integers"),
@@ -206,7 +209,7 @@ def test_as_a_process_only_json_is_on_standard_output() -> None:
         (["size", "16-4-1", "--seed", "-1"], "seed=-1"),
         (["size", "16-4-1", "--annealing-time", "inf"], "annealing_time=inf"),
         (["size", "99999999-1"], "at most 1,000,000 units"),
-        (["solve", "."], "Is a directory"),
+        (["solve", "."], "it is a folder"),
         (["resume", "."], "holds no run"),
         (["size", "16-4-1", "--encoding", "two"], "unknown encoding 'two'"),
     ],
