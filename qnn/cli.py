@@ -140,7 +140,7 @@ def cli() -> None:
     """Train networks of one or two bits a weight with an Ising machine.
 
     qnn COMMAND --help says what a command takes, with examples.  Each writes its results to --json
-    FILE, and what is random follows --seed.
+    FILE, and what is random follows --seed.  If an option is given twice, the last one counts.
     """
 
 

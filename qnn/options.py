@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import fields
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -91,23 +91,14 @@ def parsed(read: Callable[[str], Any]) -> Callable[[click.Context, click.Paramet
 
 
 def at_least(least: float, *, more: bool = False, most: float = inf) -> Callable[..., Any]:
-    """A callback that refuses numbers out of bounds, and what is no number.
-
-    Parameters
-    ----------
-    least, most : float
-        Bounds, both of them allowed; never infinity.
-    more : bool
-        Whether ``least`` is refused, too.
-    """
+    """A callback that refuses numbers out of bounds, ``least`` as well if there must be more."""
 
     def check(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
         inside = value is None or (least <= value <= most and (value > least or not more))
         if inside and value != inf:
             return value
         bound = f"{'above' if more else 'of at least'} {least:g}"
-        if most < inf:
-            bound = f"from {least:g} to {most:,.0f}"
+        bound = bound if most == inf else f"from {least:g} to {most:,.0f}"
         raise InvalidInputError(f"{parameter.name}={value!r}: expected a number {bound}")
 
     return check
@@ -142,11 +133,6 @@ KNOWN_DATA = {
     "DATA:A,B,...": "Only these classes, in this order: digits:3,8 makes 3 the class -1.",
 }
 """What DATA may be."""
-
-
-def listed(known: Iterable[str]) -> str:
-    """Names in one line."""
-    return ", ".join(known)
 
 
 def oracle_names() -> list[str]:
@@ -231,7 +217,7 @@ model_options = together(
         default="sign",
         metavar="NAME",
         shell_complete=one_of(vocabulary.ACTIVATIONS),
-        help=f"Of the hidden units: {listed(vocabulary.ACTIVATIONS)}.",
+        help=f"Of the hidden units: {', '.join(vocabulary.ACTIVATIONS)}.",
     ),
     option(
         "--weights",
@@ -257,7 +243,7 @@ model_options = together(
         default="hinge",
         metavar="NAME",
         shell_complete=one_of(vocabulary.LOSSES),
-        help=f"Summed over the samples: {listed(vocabulary.LOSSES)}; hinge:MARGIN for another "
+        help=f"Summed over the samples: {', '.join(vocabulary.LOSSES)}; hinge:MARGIN for another "
         "margin than 1.",
     ),
     option(
@@ -265,7 +251,7 @@ model_options = together(
         heading=NETWORK,
         metavar="NAME",
         shell_complete=one_of(vocabulary.ENCODINGS),
-        help=f"Of sums in the model: {listed(vocabulary.ENCODINGS)}.",
+        help=f"Of sums in the model: {', '.join(vocabulary.ENCODINGS)}.",
         otherwise="chosen for each layer",
     ),
 )
@@ -281,7 +267,7 @@ def oracle_options(whose: str = "") -> Callable[[Command], Command]:
             heading=ORACLE,
             metavar="NAME",
             shell_complete=one_of(oracle_names),
-            help=f"Who answers QUBOs{whose}: {listed(vocabulary.ORACLES)}, or another package's.",
+            help=f"Who answers QUBOs{whose}: {', '.join(vocabulary.ORACLES)}, or other packages'.",
             otherwise="annealer",
         ),
         option(
