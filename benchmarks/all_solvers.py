@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 from formulations.errors import QnnError
-from qnn.output import environment, to_json, write_text
-from qnn.tables import markdown_table
-from qnn.training import DataOptions, ModelOptions, Task, accuracy
+from qnn.runs.output import environment, to_json, write_text
+from qnn.runs.tables import markdown_table
+from qnn.runs.training import DataOptions, ModelOptions, Task, accuracy
 from solvers import (
     QCGD,
     RMDA,
@@ -43,7 +43,7 @@ from solvers import (
     WeightAnnealing,
 )
 from solvers.oracles import Annealer
-from solvers.starts import Solver
+from solvers.run.solver import Solver
 
 FOREVER = 10**9
 REAL = RealTraining(epochs=25, rates=(0.03,))

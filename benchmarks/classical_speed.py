@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from qnn.output import environment, write_text
-from qnn.tables import markdown_table
+from qnn.runs.output import environment, write_text
+from qnn.runs.tables import markdown_table
 from solvers import ExplicitSoftmax, ManifoldNetwork, RandomFeatures
-from solvers.classical.objectives import TorchObjective
-from solvers.classical.proximal import GroupLasso
-from solvers.classical.real_network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
-from solvers.classical.steppers import DualAveraging
+from solvers.classical.real.network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
+from solvers.classical.real.objectives import TorchObjective
+from solvers.classical.real.optimizers import DualAveraging
+from solvers.classical.real.proximal import GroupLasso
 
 STEP_LIMIT, FORM_LIMIT = 1.3, 2.0
 BATCH = 128

@@ -26,14 +26,14 @@ import numpy as np
 from cqm_families import FAMILIES, assignment
 from cqm_report import markdown
 
-from formulations.prepared import Prepared
-from formulations.qcbo import QCBO
+from formulations.cqm.presolved import Presolved
+from formulations.model.qcbo import QCBO
 from solvers import QCGD, PenaltyMethod
 from solvers.cp_sat import solve_qcbo
 from solvers.oracles import Annealer
 from solvers.oracles.base import QUBO, Samples
-from solvers.result import Progress
-from solvers.targets import ModelTarget
+from solvers.qcgd.scoring import ModelScoring
+from solvers.run.run import Progress
 
 CQM = dimod.ConstrainedQuadraticModel
 Trace = list[tuple[float, float]]
@@ -84,7 +84,7 @@ class Watch:
     """Keeps when a run's incumbent became better, once it satisfies all rows."""
 
     def __init__(self, model: QCBO) -> None:
-        self.ceiling = ModelTarget(model).ceiling
+        self.ceiling = ModelScoring(model).ceiling
         self.trace: Trace = []
         self.started = time.process_time()
 
@@ -222,7 +222,7 @@ def measure(
 ) -> Iterator[list[Outcome]]:
     """Every method on every instance, one after the other."""
     for family, name, seed, cqm, known in cases:
-        model = Prepared.of(cqm).model
+        model = Presolved.of(cqm).model
         here = []
         for method_name, method in methods.items():
             trace, seconds, spent = method(cqm, model, budget, seed)

@@ -26,7 +26,7 @@ import numpy as np
 from formulations import Network, TrainingProblem
 from solvers import LargeNeighborhoodSearch, PenaltyMethod, WeightAnnealing
 from solvers.kernels.blocks import heat_bath
-from solvers.kernels.landscape import Landscape
+from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.oracles import Annealer
 
 MOST_UPDATES = 2e10
@@ -44,14 +44,14 @@ def problem(samples: int) -> TrainingProblem:
 def measure(task: TrainingProblem, bits: np.ndarray, k: int, blocks: int) -> dict[str, float]:
     """Medians over some blocks of k weights of a hidden unit."""
     rng = np.random.default_rng(k)
-    landscape = Landscape(task)
+    landscape = IncrementalLoss(task)
     enumerate_s, build_s, call_s, hits = [], [], [], 0
     oracle = Annealer(reads=5, sweeps=100)
     for _ in range(blocks):
         unit = rng.integers(0, 8)
         free = np.sort(unit * 50 + rng.choice(50, k, replace=False))
         restricted = task.restrict(free, bits)
-        small = Landscape(restricted)
+        small = IncrementalLoss(restricted)
         small.set_bits(bits[free])
         order, best = np.arange(k)[None], small.moves.choice.copy()
         start = time.perf_counter()

@@ -21,7 +21,7 @@ from formulations import Network, TrainingProblem
 from solvers import QCGD
 from solvers.footprint import first_qubo
 from solvers.oracles import QUBO
-from solvers.oracles.embedding import clique_fit, expected_fit, expected_qubits, searched_fit
+from solvers.oracles.cloud.embedding import clique_fit, expected_fit, expected_qubits, searched_fit
 
 
 def restricted_qubo(random: np.random.Generator) -> QUBO:

@@ -19,9 +19,9 @@ import numpy as np
 
 import qnn
 from formulations import Network, TrainingProblem
-from qnn.datasets import level_thresholds, on_levels
+from qnn.data.datasets import level_thresholds, on_levels
 from solvers import LargeNeighborhoodSearch, StraightThrough, WeightAnnealing
-from solvers.starts import Solver
+from solvers.run.solver import Solver
 
 PAIRS = ("2,4", "0,6", "5,7")
 KEPT = 2_000

@@ -28,10 +28,10 @@ import numpy.typing as npt
 import qnn
 from formulations import Network, TrainingProblem
 from solvers.exact import ExactSolver
-from solvers.hedging import AnnealedBlocks, PenaltyBlocks, ProgressiveHedging, QcgdBlocks
+from solvers.hedging.hedging import AnnealedBlocks, PenaltyBlocks, ProgressiveHedging, QcgdBlocks
 from solvers.oracles import Annealer
-from solvers.qcgd import QCGD
-from solvers.result import Status
+from solvers.qcgd.qcgd import QCGD
+from solvers.run.result import Status
 from solvers.weight_annealing import WeightAnnealing
 
 SOLVERS = {
@@ -243,7 +243,7 @@ def main() -> None:
         print(f"\n{name}")
         figures[name] = PARTS[name]()
     if arguments.json:
-        from formulations.files import atomic_write
+        from formulations.files.saved import atomic_write
 
         with atomic_write(arguments.json) as file:
             file.write(json.dumps(figures, indent=1).encode())

@@ -237,7 +237,7 @@ def main() -> None:
     time_power, memory_power = (np.polyfit(logs[0], log, 1)[0] for log in logs[1:])
     print(f"time grows as N^{time_power:.2f}, memory as N^{memory_power:.2f}")
     if arguments.json:
-        from formulations.files import atomic_write
+        from formulations.files.saved import atomic_write
 
         figures = {
             "comparisons": comparisons,

@@ -24,8 +24,8 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 from formulations import Network  # noqa: E402
-from formulations.network import Weights  # noqa: E402
-from formulations.splines import sign  # noqa: E402
+from formulations.network.network import Weights  # noqa: E402
+from formulations.network.splines import sign  # noqa: E402
 from qnn.export import TrainedModel, pack, to_onnx, unpack  # noqa: E402
 
 WIDTHS = (196, 64, 10)

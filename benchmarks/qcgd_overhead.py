@@ -26,12 +26,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from formulations import Network, TrainingProblem
-from formulations.qcbo import QCBO
+from formulations.arrays import BitArray
+from formulations.model.qcbo import QCBO
 from solvers import QCGD
 from solvers.oracles import QUBO, Annealer, Samples
-from solvers.oracles.base import BitArray
-from solvers.oracles.wrapper import Wrapper
-from solvers.targets import ModelTarget, TrainingTarget
+from solvers.oracles.wrappers.base import Wrapper
+from solvers.qcgd.scoring import ModelScoring, TrainingScoring
 
 CASES: dict[str, dict[str, Any]] = {
     "3,000 variables": {"n": 3_000, "couplers": 30_000, "reads": 10, "sweeps": 500},
@@ -97,8 +97,8 @@ def measure(
     repaired: bool = False,
 ) -> dict[str, float]:
     """Medians over the rounds after the first, which also pays for what is made once."""
-    target = TrainingTarget(network()) if n is None else ModelTarget(groups(n, couplers))
-    subject = target.problem if isinstance(target, TrainingTarget) else target.model
+    target = TrainingScoring(network()) if n is None else ModelScoring(groups(n, couplers))
+    subject = target.problem if isinstance(target, TrainingScoring) else target.model
     marks: list[float] = []
     Timed.spent.clear()
     solver = QCGD(

@@ -22,9 +22,10 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from formulations import Network, TrainingProblem
-from qnn.datasets import load
-from solvers import QCGD, PenaltyMethod, search
+from qnn.data.datasets import load
+from solvers import QCGD, PenaltyMethod
 from solvers.oracles import Annealer
+from solvers.qcgd import loop as search
 
 ITERATIONS, READS, SWEEPS = 100, 10, 20
 """As in make demo."""
@@ -121,7 +122,7 @@ def main() -> None:
         for row in table(name, make, seeds)
     ]
     if arguments.json:
-        from formulations.files import atomic_write
+        from formulations.files.saved import atomic_write
 
         with atomic_write(arguments.json) as file:
             file.write(json.dumps(figures, indent=1).encode())

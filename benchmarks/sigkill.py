@@ -46,11 +46,11 @@ def cases() -> dict[str, tuple[Callable[..., Any], TrainingProblem]]:
     """Solvers and problems that keep them busy for a second or two."""
     from solvers.classical.random_features import RandomFeatures
     from solvers.classical.straight_through import StraightThrough
-    from solvers.hedging import ProgressiveHedging
-    from solvers.neighborhood import LargeNeighborhoodSearch
+    from solvers.hedging.hedging import ProgressiveHedging
+    from solvers.neighborhood.search import LargeNeighborhoodSearch
     from solvers.oracles import Annealer
-    from solvers.penalty import PenaltyMethod
-    from solvers.qcgd import QCGD
+    from solvers.qcgd.penalty import PenaltyMethod
+    from solvers.qcgd.qcgd import QCGD
     from solvers.weight_annealing import WeightAnnealing
 
     large, middle, small = digits(4, 3, 300), digits(4, 2, 50), digits(2, 3, 60)
@@ -187,7 +187,7 @@ def main() -> None:
     kills, runs, equal = (sum(getattr(r, f) for r in rows) for f in ("kills", "runs", "equal"))
     print(f"{kills} kills; {equal} of {runs} killed runs ended as if they had been left alone")
     if arguments.json:
-        from formulations.files import atomic_write
+        from formulations.files.saved import atomic_write
 
         with atomic_write(arguments.json) as file:
             file.write(json.dumps([vars(row) for row in rows], indent=1).encode())

@@ -27,7 +27,7 @@ from formulations.errors import InvalidInputError
 from solvers import PenaltyMethod
 from solvers.footprint import first_qubo
 from solvers.oracles import QUBO, Annealer, Oracle, TreeDecomposition, registry
-from solvers.time_to_solution import TimeToSolution, Trials
+from solvers.oracles.time_to_solution import TimeToSolution, Trials
 
 SWEEPS = (30, 100, 300)
 """Lengths of a read."""

@@ -23,7 +23,7 @@ from sklearn.datasets import load_digits
 
 from formulations import Network, TrainingProblem
 from solvers.kernels.incremental import anneal
-from solvers.kernels.landscape import Landscape
+from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.weight_annealing import WeightAnnealing
 
 TARGET = 1e6
@@ -58,7 +58,7 @@ def random_problem(
     return TrainingProblem(dense, X, y, loss)
 
 
-def flips_per_second(landscape: Landscape, temperature: float, runs: int) -> list[float]:
+def flips_per_second(landscape: IncrementalLoss, temperature: float, runs: int) -> list[float]:
     """Speed at one temperature, after a walk that reaches its equilibrium."""
     rng = np.random.default_rng(1)
     landscape.set_choice(rng.integers(landscape.moves.num_levels))
@@ -79,7 +79,7 @@ def flips_per_second(landscape: Landscape, temperature: float, runs: int) -> lis
     return figures
 
 
-def temperature_that_keeps(landscape: Landscape, share: float) -> float:
+def temperature_that_keeps(landscape: IncrementalLoss, share: float) -> float:
     """A temperature at which about ``share`` of the flips is kept."""
     rng = np.random.default_rng(2)
     state, moves = landscape.state, landscape.moves
@@ -115,7 +115,7 @@ def speed(runs: int) -> list[dict[str, Any]]:
     print(f"{'thousand flips per second':40}{'N':>8}{'integers':>10}{heads}")
     for name, network, samples, largest, loss in CASES:
         problem = random_problem(network, samples, largest, loss)
-        landscape = Landscape(problem)
+        landscape = IncrementalLoss(problem)
         landscape.set_choice(np.zeros_like(landscape.moves.choice))
         third = temperature_that_keeps(landscape, 1 / 3)
         figures = {
@@ -176,7 +176,7 @@ def main() -> None:
         "numba": numba.__version__,
     }
     if arguments.json:
-        from formulations.files import atomic_write
+        from formulations.files.saved import atomic_write
 
         with atomic_write(arguments.json) as file:
             file.write(json.dumps(figures, indent=1).encode())

@@ -106,7 +106,7 @@ def prepare(app: Sphinx) -> None:
 
 def example_report() -> None:
     """The report of the command on the page about reports, into what the site takes as it is."""
-    from qnn.cli import cli
+    from qnn.cli.main import cli
 
     text = (HERE / REPORTS).with_suffix(".md").read_text().replace("\\\n", " ")
     (line,) = re.findall(r"^\$ qnn (compare .*--report) \S+$", text, flags=re.MULTILINE)

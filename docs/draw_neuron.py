@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import qnn
 from formulations import Network, TrainingProblem
-from formulations.splines import fit
+from formulations.network.splines import fit
 from solvers import WeightAnnealing
 
 REACH, PIECES, FREE, SHOWN = 8, 5, 10, 10

@@ -13,7 +13,7 @@ from dask.distributed import Client, LocalCluster
 
 import qnn
 from formulations import Network, TrainingProblem
-from solvers.hedging import AnnealedBlocks, ProgressiveHedging
+from solvers.hedging.hedging import AnnealedBlocks, ProgressiveHedging
 
 
 def main() -> None:

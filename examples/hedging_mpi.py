@@ -8,7 +8,7 @@ from mpi4py.futures import MPIPoolExecutor
 
 import qnn
 from formulations import Network, TrainingProblem
-from solvers.hedging import AnnealedBlocks, ProgressiveHedging
+from solvers.hedging.hedging import AnnealedBlocks, ProgressiveHedging
 
 
 def main() -> None:

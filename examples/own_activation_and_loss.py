@@ -9,7 +9,7 @@ import numpy as np
 
 import qnn
 from formulations import Network, TrainingProblem
-from formulations.bounds import real_outputs
+from formulations.training.error_bounds import real_outputs
 from solvers import WeightAnnealing
 
 

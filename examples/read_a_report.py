@@ -14,7 +14,8 @@ all that this does not mean; fewer seeds could not have told it, however large t
 from pathlib import Path
 
 from qnn import compare, report
-from qnn.training import DataOptions, ModelOptions, SolverOptions
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.training import DataOptions, ModelOptions
 
 cells = compare.plan(
     DataOptions("breast_cancer", samples=100),

@@ -6,11 +6,11 @@ from math import inf, isfinite
 from numbers import Real
 from operator import index
 from reprlib import Repr
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from formulations.arrays import Array, BitArray, FloatArray, IntArray
 from formulations.errors import InvalidInputError
 
 EXACT = 2**49
@@ -80,7 +80,7 @@ def real_number(name: str, value: object, *, above: float = -inf) -> float:
     return number
 
 
-def plain_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
+def plain_array(name: str, value: npt.ArrayLike) -> Array:
     """``value`` as an array, nothing of it dropped on the way.
 
     Raises
@@ -106,7 +106,7 @@ def plain_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
         ) from error
 
 
-def whole_array(name: str, value: npt.ArrayLike, what: str = "integers") -> npt.NDArray[np.int64]:
+def whole_array(name: str, value: npt.ArrayLike, what: str = "integers") -> IntArray:
     """``value`` as an array of integers; floats with a fraction are refused, not cut.
 
     Raises
@@ -140,9 +140,7 @@ def whole_array(name: str, value: npt.ArrayLike, what: str = "integers") -> npt.
     return array.astype(np.int64)
 
 
-def bit_array(
-    name: str, value: npt.ArrayLike, length: int, axes: int | None = None
-) -> npt.NDArray[np.int8]:
+def bit_array(name: str, value: npt.ArrayLike, length: int, axes: int | None = None) -> BitArray:
     """``value`` as bits, shape (..., length), with so many axes if that matters.
 
     Raises
@@ -170,7 +168,7 @@ def bit_array(
 
 def refuse_if_inexact(
     number: int,
-    a: npt.NDArray[np.float64],
+    a: FloatArray,
     weights: npt.ArrayLike,
     unit: int,
     bias: npt.ArrayLike | None,

@@ -8,12 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arguments import plain_array, shown
+from formulations.arrays import Array, FloatArray, IntArray
 from formulations.errors import InvalidInputError
-from formulations.losses import Loss
-from formulations.network import Network
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from formulations.network.losses import Loss
+from formulations.network.network import Network
 
 
 def checked_network(network: Network) -> Network:
@@ -50,7 +48,7 @@ def checked_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:
             row, column = np.argwhere(values != np.rint(values))[0]
             raise InvalidInputError(
                 f"X[{row}, {column}] is {values[row, column]}, not an integer: put the inputs on "
-                "an integer lattice first (qnn.datasets does it with levels=)"
+                "an integer lattice first (qnn.data.datasets does it with levels=)"
             )
     if np.abs(values.astype(float)).max() > 2**31:
         raise InvalidInputError("X has values beyond 2^31: use fewer levels")
@@ -58,7 +56,7 @@ def checked_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:
 
 
 def checked_targets(
-    y: npt.NDArray[np.generic], samples: int, outputs: int, loss: Loss
+    y: Array, samples: int, outputs: int, loss: Loss
 ) -> tuple[FloatArray, IntArray]:
     """Distinct targets (K,) and which one each (sample, output) has (N, C)."""
     if y.shape != (samples,):

@@ -1,33 +1,11 @@
 """The front door: data sets, estimators, comparisons, and the command ``qnn``."""
 
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
 
-if TYPE_CHECKING:
-    from qnn.datasets import Dataset, load
-    from qnn.estimators import QNNClassifier, QNNRegressor
+import lazy_loader
 
-    __version__: str
+# The names stand in __init__.pyi; each is imported when it is first asked for.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__.append("__version__")
 
-__all__ = ["Dataset", "QNNClassifier", "QNNRegressor", "__version__", "load"]
-
-
-def __getattr__(name: str) -> Any:
-    """Each name when it is asked for: help and completion need none of them."""
-    if name in ("Dataset", "load"):
-        from qnn import datasets
-
-        return getattr(datasets, name)
-    if name in ("QNNClassifier", "QNNRegressor"):
-        from qnn import estimators
-
-        return getattr(estimators, name)
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("qnn-ising")
-    raise AttributeError(f"module 'qnn' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """The public names too, of which none may have been asked for yet."""
-    return sorted({*globals(), *__all__})
+__version__ = version("qnn-ising")

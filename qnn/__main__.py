@@ -1,12 +1,12 @@
 """The program ``qnn``, also as ``python -m qnn``."""
 
-from qnn.process import heed_interrupts
+from qnn.cli.process import heed_interrupts
 
 
 def main() -> None:
     """Run the command line as this process, and end it."""
     heed_interrupts()
-    from qnn import cli
+    from qnn.cli import main as cli
 
     cli.main()
 

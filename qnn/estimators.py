@@ -16,9 +16,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from formulations import Network, TrainingProblem
+from formulations.arrays import Array, FloatArray, IntArray
 from formulations.errors import InvalidInputError, choose
-from formulations.network import Weights
-from qnn.datasets import MOST_LEVELS, level_thresholds, on_levels, span_of, whole_numbers
+from formulations.network.network import Weights
+from qnn.data.datasets import MOST_LEVELS, level_thresholds, on_levels, span_of, whole_numbers
 from qnn.fitting import (
     Limit,
     check_inputs,
@@ -32,12 +33,9 @@ from qnn.fitting import (
     warn_near_chance,
 )
 from solvers import LargeNeighborhoodSearch
-from solvers.options import check_flag, check_seconds, check_whole
-from solvers.result import Result
-from solvers.starts import Solver
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from solvers.run.option_checks import check_flag, check_seconds, check_whole
+from solvers.run.result import Result
+from solvers.run.solver import Solver
 
 OF_SOLVER = "solver__"
 """Begins the names of the solver's own parameters, as scikit-learn nests them."""
@@ -111,9 +109,7 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
         check_flag("warm_start", self.warm_start)
         check_seed(self.random_state)
 
-    def _train(
-        self, X: FloatArray, outputs: int, target: Callable[[IntArray], npt.NDArray[Any]]
-    ) -> None:
+    def _train(self, X: FloatArray, outputs: int, target: Callable[[IntArray], Array]) -> None:
         """Fit levels and weights; ``target`` gives the labels of the problem from its inputs."""
         self.thresholds_ = None if self.levels is None else level_thresholds(X, self.levels)
         lattice = self._on_levels(X)
@@ -197,9 +193,9 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
     loss : str or callable
         See :class:`formulations.TrainingProblem`.
     levels : int or None
-        Integer levels of each input, see :func:`qnn.datasets.quantize`; None for inputs that are
-        whole numbers already.  An input beyond the training data takes the outermost level; with
-        None it is used as it is.  ``predict`` warns of inputs that are far outside.
+        Integer levels of each input, see :func:`qnn.data.datasets.quantize`; None for inputs that
+        are whole numbers already.  An input beyond the training data takes the outermost level;
+        with None it is used as it is.  ``predict`` warns of inputs that are far outside.
     solver : solver, optional
         Anything with ``solve(problem)``; it is copied, never changed.  None takes
         ``LargeNeighborhoodSearch()``.
@@ -305,7 +301,7 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
         z = self._outputs(X)
         return z if z.shape[1] > 1 else z[:, 0] + 0.5  # the sign rule counts zero as positive
 
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+    def predict(self, X: npt.ArrayLike) -> Array:
         """Predicted labels, shape (N,)."""
         largest = np.argmax(_logits(self._outputs(X)), axis=1)
         return np.asarray(self.classes_[largest])

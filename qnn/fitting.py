@@ -14,13 +14,11 @@ from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight
 
+from formulations.arrays import Array, FloatArray, IntArray
 from formulations.errors import InvalidInputError, shown
-from solvers.neighborhood import ASKED_ROUNDS, ROUNDS, STRETCHES, LargeNeighborhoodSearch
-from solvers.options import LONGEST, check_has, check_several, check_whole
-from solvers.result import Progress
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from solvers.neighborhood.search import ASKED_ROUNDS, ROUNDS, STRETCHES, LargeNeighborhoodSearch
+from solvers.run.option_checks import LONGEST, check_has, check_several, check_whole
+from solvers.run.run import Progress
 
 FINEST = 16
 """Sample weights are rounded to this share of their mean, unless few repetitions are exact."""
@@ -113,8 +111,8 @@ def check_inputs(X: object, name: str = "X") -> None:
 
 
 def repeated(
-    sample_weight: npt.ArrayLike | None, X: FloatArray, *others: npt.NDArray[Any]
-) -> tuple[npt.NDArray[Any], ...]:
+    sample_weight: npt.ArrayLike | None, X: FloatArray, *others: Array
+) -> tuple[Array, ...]:
     """Every sample as often as its weight says: exactly, or in proportion.
 
     Whole numbers of a mean up to 16 are exact repetitions.  Other weights are scaled to a mean of

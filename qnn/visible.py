@@ -70,7 +70,7 @@ def without_credentials(value: Any) -> Any:
     >>> without_credentials({"command": "qnn list"})
     {'command': 'qnn list'}
     """
-    secrets = sys.modules.get("solvers.oracles.secrets")
+    secrets = sys.modules.get("solvers.oracles.cloud.secrets")
     return value if secrets is None else secrets.Redactor().deep(value)
 
 

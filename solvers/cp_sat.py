@@ -12,17 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.errors import InfeasibleModelError, InvalidInputError, MissingExtraError
-from formulations.qcbo import QCBO
+from formulations.model.qcbo import QCBO
 from solvers.kernels.loss_form import common_unit
-from solvers.result import Status
+from solvers.run.result import Status
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
-BitArray = npt.NDArray[np.int8]
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 LARGEST_SUM = 2**60
 """CP-SAT adds up in 64 bits: the sum of |coefficients| of a row or of the objective stays below."""

@@ -7,21 +7,21 @@ from math import log2
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from formulations.arrays import BitArray
 from formulations.errors import InvalidInputError, MissingExtraError, choose
 from formulations.neurons import ENCODINGS
 from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.kernels.incremental import enumerate_choices
-from solvers.kernels.landscape import Landscape
-from solvers.options import MOST_WORKERS, check_common, check_problem, check_whole
-from solvers.result import Callback, Result, Run, Status
+from solvers.kernels.incremental_loss import IncrementalLoss
+from solvers.run.option_checks import MOST_WORKERS, check_common, check_problem, check_whole
+from solvers.run.result import Result, Status
+from solvers.run.run import Callback, Run
 from solvers.weight_annealing import WeightAnnealing
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-BitArray = npt.NDArray[np.int8]
 
 METHODS = ["auto", "enumeration", "cp-sat"]
 
@@ -110,12 +110,12 @@ class ExactSolver:
         """
         check_problem(problem)
         run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
-        landscape = Landscape(problem)
+        landscape = IncrementalLoss(problem)
         if self._enumerates(landscape):
             return self._enumerate(problem, landscape, run)
         return self._cp_sat(problem, landscape, run)
 
-    def _enumerates(self, landscape: Landscape) -> bool:
+    def _enumerates(self, landscape: IncrementalLoss) -> bool:
         """Whether to enumerate; refuses what cannot be done."""
         bits = log2(landscape.num_choices)
         fits = bits <= self.max_enumeration_bits
@@ -136,7 +136,7 @@ class ExactSolver:
             return False
         return True
 
-    def _enumerate(self, problem: TrainingProblem, landscape: Landscape, run: Run) -> Result:
+    def _enumerate(self, problem: TrainingProblem, landscape: IncrementalLoss, run: Run) -> Result:
         """Every weight vector; stops early where no outputs in range could do better."""
         moves, floor = landscape.moves, landscape.floor
         goal = landscape.value(floor + 1e-9 * max(1.0, abs(floor)))
@@ -166,7 +166,7 @@ class ExactSolver:
             weight_vectors=landscape.num_choices,
         )
 
-    def _cp_sat(self, problem: TrainingProblem, landscape: Landscape, run: Run) -> Result:
+    def _cp_sat(self, problem: TrainingProblem, landscape: IncrementalLoss, run: Run) -> Result:
         """CP-SAT on the model, from the best of a quick annealing."""
         hint = WeightAnnealing(
             restarts=HINT_RESTARTS,

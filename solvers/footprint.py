@@ -12,12 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from formulations.errors import InvalidInputError
-from formulations.qcbo import QCBO
-from solvers.lifting import Lifting
-from solvers.options import check_whole
-from solvers.oracles.annealing import NEGLIGIBLE
+from formulations.model.qcbo import QCBO
 from solvers.oracles.base import QUBO, Oracle, Samples
-from solvers.oracles.embedding import (
+from solvers.oracles.cloud.embedding import (
     GRAPHS,
     Fit,
     clique_fit,
@@ -25,7 +22,10 @@ from solvers.oracles.embedding import (
     searched_fit,
     unsearched_fit,
 )
-from solvers.oracles.estimates import TIMINGS, hybrid_bqm_seconds, qpu_seconds
+from solvers.oracles.cloud.estimates import TIMINGS, hybrid_bqm_seconds, qpu_seconds
+from solvers.oracles.ising import NEGLIGIBLE
+from solvers.qcgd.lifting import Lifting
+from solvers.run.option_checks import check_whole
 
 MOST_PAIRS = 10_000_000
 """Pairs of entries of equality rows that are multiplied out to count couplers: about 1 GB."""
@@ -185,11 +185,11 @@ class Footprint:
         qubo : QUBO
         calls : Calls
         cqm_seconds : float, optional
-            See :func:`solvers.oracles.estimates.cqm_seconds`.
+            See :func:`solvers.oracles.cloud.estimates.cqm_seconds`.
         search : float, optional
             Seconds to search for an embedding on each graph; None makes no search.
         graphs : sequence of str
-            See :data:`solvers.oracles.embedding.GRAPHS`.
+            See :data:`solvers.oracles.cloud.embedding.GRAPHS`.
         seed : int
             Of the search.
 

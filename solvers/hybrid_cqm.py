@@ -13,15 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from formulations.arrays import BitArray
 from formulations.errors import InvalidInputError, OracleError, choose
+from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
-from formulations.qcbo import QCBO
-from solvers.options import check_common, check_problem
-from solvers.oracles.base import BitArray, Samples
-from solvers.oracles.cloud import Cloud, Connection, Factory, check_mapping, costs, presentably
+from solvers.oracles.base import Samples
+from solvers.oracles.cloud.connection import (
+    Cloud,
+    Connection,
+    Factory,
+    check_mapping,
+    costs,
+    presentably,
+)
 from solvers.oracles.dimod_sampler import check_parameters, timings
-from solvers.result import Callback, Ledger, Result, Run
-from solvers.targets import TrainingTarget
+from solvers.qcgd.scoring import TrainingScoring
+from solvers.run.option_checks import check_common, check_problem
+from solvers.run.result import Result
+from solvers.run.run import Callback, Ledger, Run
 
 if TYPE_CHECKING:
     import dimod
@@ -37,7 +46,7 @@ class HybridCQM(Cloud):
     ----------
     time_limit : float, optional
         Seconds that it may work, and charges; None: the least that it takes for the model
-        (:func:`~solvers.oracles.estimates.cqm_seconds`).
+        (:func:`~solvers.oracles.cloud.estimates.cqm_seconds`).
     encoding : str, optional
         Of a training problem's model.
     seed : int
@@ -59,7 +68,7 @@ class HybridCQM(Cloud):
     Examples
     --------
     >>> from formulations import Network, TrainingProblem
-    >>> from solvers.oracles.mock import MockHybridCQM
+    >>> from solvers.oracles.cloud.mock import MockHybridCQM
     >>> net = Network.dense([2, 2, 1], activation="sign")
     >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
     >>> result = HybridCQM(sampler=MockHybridCQM).solve(problem)
@@ -97,7 +106,7 @@ class HybridCQM(Cloud):
         """
         check_problem(problem)
         run = Run(callbacks=tuple(self.callbacks))
-        target = TrainingTarget(problem, self.encoding)
+        target = TrainingScoring(problem, self.encoding)
         model, feasible, number = target.model, 0, 0
         with run.guarded():
             for t in run.steps(1):

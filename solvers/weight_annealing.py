@@ -14,19 +14,25 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from formulations.arrays import IntArray
 from formulations.errors import InvalidInputError
-from solvers.checkpoint import EVERY, Checkpoint, Folder
 from solvers.kernels.incremental import anneal
-from solvers.kernels.landscape import Landscape
-from solvers.options import check_common, check_count, check_number, check_problem, check_whole
-from solvers.result import Callback, Result, Run, Status
+from solvers.kernels.incremental_loss import IncrementalLoss
+from solvers.run.checkpoint import EVERY, Checkpoint, Folder
+from solvers.run.option_checks import (
+    check_common,
+    check_count,
+    check_number,
+    check_problem,
+    check_whole,
+)
+from solvers.run.result import Result, Status
+from solvers.run.run import Callback, Run
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-IntArray = npt.NDArray[np.int64]
 
 START, END = 0.5, 0.005
 """Default temperatures, in units of the mean |change of the loss| of a flip at random weights."""
@@ -66,7 +72,8 @@ class WeightAnnealing:
         In units of the loss.  None takes 0.5 and 0.005 times the mean |change of the loss| of a
         flip at random weights.
     checkpoint : path-like, optional
-        Folder for a checkpoint, from which the same call goes on: see :mod:`solvers.checkpoint`.
+        Folder for a checkpoint, from which the same call goes on: see
+        :mod:`solvers.run.checkpoint`.
     checkpoint_every : float
         Seconds between two checkpoints; 0 saves after every step.
 
@@ -185,7 +192,7 @@ class _Walk:
     """A walk over the weights of a problem, and the best that it has met."""
 
     def __init__(self, problem: TrainingProblem, rng: np.random.Generator) -> None:
-        self.problem, self.landscape = problem, Landscape(problem)
+        self.problem, self.landscape = problem, IncrementalLoss(problem)
         self.flips, self.seconds = 0, 0.0
         self._best_value = self._offered = np.inf
         floor = self.landscape.floor

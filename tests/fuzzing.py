@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from formulations.archive import write_archive
+from formulations.files.archive import write_archive
 
 ODD: list[Any] = [
     None, True, False, -1, 0, 1, 2, 1.5, 1.0, -0.0, 10**6, 2**31, 2**63, 10**15, 10**400, 1e300,

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from formulations.qcbo import QCBO
+from formulations.model.qcbo import QCBO
 
 LABELS = st.sampled_from(["short", "families", "any hashable"])
 

@@ -1,11 +1,11 @@
 """Encodings of a neuron: one file each, and a line in this table."""
 
 from formulations.errors import choose
+from formulations.network.splines import Spline
 from formulations.neurons.base import NeuronEncoding
 from formulations.neurons.one_hot import OneHot
 from formulations.neurons.threshold import Threshold
 from formulations.neurons.twos_complement import TwosComplement
-from formulations.splines import Spline
 
 __all__ = ["ENCODINGS", "NeuronEncoding", "OneHot", "Threshold", "TwosComplement", "encoding_for"]
 
@@ -21,7 +21,7 @@ def encoding_for(spec: str | None, spline: Spline) -> NeuronEncoding:
 
     Examples
     --------
-    >>> from formulations.splines import sign
+    >>> from formulations.network.splines import sign
     >>> encoding_for(None, sign()).name
     'twos-complement'
     """

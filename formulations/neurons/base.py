@@ -8,13 +8,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from formulations.assembly import Assembly, StateStep, Terms
-from formulations.labels import Family
-from formulations.splines import Spline
-
-BitArray = npt.NDArray[np.int8]
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.model.assembly import Assembly, StateStep, Terms
+from formulations.model.labels import Family
+from formulations.network.splines import Spline
 
 
 def word_length(largest: npt.ArrayLike) -> IntArray:

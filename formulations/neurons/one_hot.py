@@ -20,12 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from formulations.assembly import Assembly, StateStep, Terms
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.model.assembly import Assembly, StateStep, Terms
+from formulations.network.splines import Spline
 from formulations.neurons.base import Counts, Neurons, Sketch, Values, word_length
-from formulations.splines import Spline
-
-BitArray = npt.NDArray[np.int8]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -193,14 +191,14 @@ class OneHot:
         return Terms.linear(owner, u, weight)
 
 
-def _piece_values(group: _Group, spline: Spline) -> npt.NDArray[np.float64]:
+def _piece_values(group: _Group, spline: Spline) -> FloatArray:
     """Value at the start of each piece, shape (E, P)."""
     return np.asarray(
         spline.slopes[group.pieces] * group.edges[:, :-1] + spline.intercepts[group.pieces]
     )
 
 
-def _value_pieces(group: _Group, spline: Spline) -> tuple[npt.NDArray[np.float64], int]:
+def _value_pieces(group: _Group, spline: Spline) -> tuple[FloatArray, int]:
     """Coefficients of the indicators, the first piece's value being the constant; sloped pieces."""
     values = _piece_values(group, spline)
     return values - values[:, :1], int(np.count_nonzero(spline.slopes[group.pieces]))

@@ -23,15 +23,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from formulations.assembly import Assembly, StateStep, Terms
+from formulations.arrays import BitArray, IntArray
+from formulations.model.assembly import Assembly, StateStep, Terms
+from formulations.network.splines import Spline
 from formulations.neurons.base import Counts, Neurons, Sketch, Values, word_length
-from formulations.splines import Spline
-
-BitArray = npt.NDArray[np.int8]
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from formulations.assembly import Assembly, StateStep, Terms
+from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.errors import ModelSizeError
+from formulations.model.assembly import Assembly, StateStep, Terms
+from formulations.network.splines import Spline
 from formulations.neurons.base import Counts, Neurons, Sketch, Values, word_length
-from formulations.splines import Spline
-
-BitArray = npt.NDArray[np.int8]
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 MAX_TOP_BITS = 12
 

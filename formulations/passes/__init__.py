@@ -6,6 +6,7 @@ reversed.
 """
 
 from formulations.passes.base import Chain, Composed, Identity, Inverse, Pass
+from formulations.passes.coefficient_tightening import CoefficientTightening
 from formulations.passes.integral import Integral
 from formulations.passes.one_hot import OneHot
 from formulations.passes.penalty import Penalty, sufficient_penalty
@@ -14,7 +15,6 @@ from formulations.passes.product_reduction import ProductReduction
 from formulations.passes.rounded import Rounded
 from formulations.passes.scaling import Scaling
 from formulations.passes.slack import Slack
-from formulations.passes.smallest import SmallestIntegers
 from formulations.passes.soft import Soft
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "Soft",
     "Integral",
     "Rounded",
-    "SmallestIntegers",
+    "CoefficientTightening",
     "OneHot",
     "ProductReduction",
     "Penalty",

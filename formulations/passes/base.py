@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from formulations.labels import Labels, distinct
-from formulations.qcbo import QCBO, BitArray, FloatArray, IntArray, fold
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.model.labels import Labels, distinct
+from formulations.model.qcbo import QCBO, fold
 
 ROUNDING = 1e-12
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from formulations.arrays import FloatArray
 from formulations.errors import InfeasibleModelError
+from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.base import Identity, scaled_rows, with_inequalities
-from formulations.passes.lattice import common_steps
-from formulations.qcbo import QCBO, TOLERANCE, FloatArray
+from formulations.passes.coefficient_step import common_steps
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from formulations.arrays import BitArray, IntArray
+from formulations.model.qcbo import QCBO, times
 from formulations.passes.base import canonical, substituted
-from formulations.passes.exclusive import exclusive_rows, members
-from formulations.qcbo import QCBO, BitArray, IntArray, times
+from formulations.passes.cliques import exclusive_rows, members
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,9 @@ class OneHot:
     """Eliminates x_k = 1 - (the other bits) from rows that one of three bits or more is 1.
 
     What is left of the row is that at most one of the others is 1, whose square needs no slack
-    word (:func:`solvers.lifting.two_sums`).  The bit is the one of the fewest neighbours, in other
-    rows and in the objective; a row keeps its bits where this would add more entries to these than
-    it removes, or where each of its bits is part of a product.
+    word (:func:`solvers.qcgd.lifting.two_sums`).  The bit is the one of the fewest neighbours, in
+    other rows and in the objective; a row keeps its bits where this would add more entries to these
+    than it removes, or where each of its bits is part of a product.
 
     Examples
     --------

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from formulations.arrays import FloatArray
 from formulations.errors import InvalidInputError, choose
+from formulations.model.qcbo import QCBO, fold
 from formulations.passes.base import Identity, scaled_rows, take_rows
-from formulations.passes.lattice import lattice
-from formulations.qcbo import QCBO, FloatArray, fold
+from formulations.passes.coefficient_step import lattice
 
 CANCELLED = 1e-14
 

@@ -10,12 +10,13 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
+from formulations.arrays import BitArray, IntArray
 from formulations.errors import InfeasibleModelError
-from formulations.labels import Labels, distinct
+from formulations.model.labels import Labels, distinct
+from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.base import canonical, entry_rows, substituted
-from formulations.passes.exclusive import tighten_by_groups
-from formulations.passes.repeats import without_repeats
-from formulations.qcbo import QCBO, TOLERANCE, BitArray, IntArray
+from formulations.passes.cliques import tighten_by_groups
+from formulations.passes.parallel_rows import without_repeats
 
 CONFLICTS = "conflicts"
 
@@ -25,7 +26,7 @@ class Presolve:
     """Bounds propagation over linear and product rows.
 
     A bit is fixed if its other value would push a row beyond its right-hand side, bits of which one
-    at most can be 1 counting once (:mod:`formulations.passes.exclusive`).  A product with a
+    at most can be 1 counting once (:mod:`formulations.passes.cliques`).  A product with a
     factor 1 makes its two other bits one variable, and so do two products of the same factors.  A
     product whose u is 0 becomes the row v + w <= 1 of the group ``conflicts``.  An equality of two
     bits, such as a one-hot of two, makes one of them the other or its complement.  Rows that

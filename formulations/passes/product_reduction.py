@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from formulations.arrays import IntArray
+from formulations.model.qcbo import QCBO, fold
 from formulations.passes.base import Identity
 from formulations.passes.penalty import checked_penalty
-from formulations.qcbo import QCBO, IntArray, fold
 
 
 @dataclass(frozen=True)

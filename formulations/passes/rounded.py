@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.base import Identity, row_range, scaled_rows, with_inequalities
-from formulations.passes.lattice import common_steps
-from formulations.qcbo import QCBO, TOLERANCE
+from formulations.passes.coefficient_step import common_steps
 
 
 @dataclass(frozen=True)

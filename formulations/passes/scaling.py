@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from formulations.arrays import FloatArray
+from formulations.model.qcbo import QCBO
 from formulations.passes.base import Identity, scaled_rows
-from formulations.qcbo import QCBO, FloatArray
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.errors import InvalidInputError
-from formulations.labels import Family, Labels
+from formulations.model.labels import Family, Labels
+from formulations.model.qcbo import QCBO, TOLERANCE, times
 from formulations.passes.base import row_range, scaled_rows, take_rows, widened
-from formulations.passes.lattice import common_steps, lattice
-from formulations.qcbo import QCBO, TOLERANCE, BitArray, FloatArray, IntArray, times
+from formulations.passes.coefficient_step import common_steps, lattice
 
 MOST_BITS = 40
 
@@ -94,7 +95,7 @@ class Slack:
         return rewritten, SlackInverse(n, units, bound, word)
 
 
-def _fit(model: QCBO, rows: IntArray, least: FloatArray, most_bits: int) -> npt.NDArray[np.bool_]:
+def _fit(model: QCBO, rows: IntArray, least: FloatArray, most_bits: int) -> BoolArray:
     """Which of some rows have a step and a word of at most ``most_bits`` bits."""
     steps, fits = common_steps(model.rows[rows])
     span = steps.units(model.rhs[rows] - least[rows])

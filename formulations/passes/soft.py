@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.errors import InvalidInputError
-from formulations.labels import Family, Labels
+from formulations.model.labels import Family, Labels
+from formulations.model.qcbo import QCBO, fold, times
 from formulations.passes.base import row_range, scaled_rows, take_rows
-from formulations.passes.lattice import LARGEST_DENOMINATOR, common_steps
+from formulations.passes.coefficient_step import LARGEST_DENOMINATOR, common_steps
 from formulations.passes.slack import SlackWord
-from formulations.qcbo import QCBO, BitArray, FloatArray, IntArray, fold, times
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,14 @@ class Soft:
     """
 
     weight: FloatArray
-    square: npt.NDArray[np.bool_]
+    square: BoolArray
     tolerance: FloatArray
 
     def accepts(self, model: QCBO) -> bool:
         """Whether every soft row that needs excess bits has a step."""
         return bool((common_steps(model.rows)[1] | ~self._in_words(model)).all())
 
-    def _in_words(self, model: QCBO) -> npt.NDArray[np.bool_]:
+    def _in_words(self, model: QCBO) -> BoolArray:
         """The soft rows that need excess bits."""
         return np.isfinite(self.weight) & ~(self.square & model.equality)
 
@@ -162,7 +163,7 @@ class Excess:
 
     @classmethod
     def between(
-        cls, over: FloatArray, under: FloatArray, short: npt.NDArray[np.bool_], names: Labels
+        cls, over: FloatArray, under: FloatArray, short: BoolArray, names: Labels
     ) -> Excess:
         """Bits that count 0 .. ``over`` steps above the edge and 0 .. ``under`` below it."""
         short = short & (over > 0)
@@ -175,7 +176,7 @@ class Excess:
         return np.concatenate([self.short, self.over.row, self.under.row])
 
     @property
-    def first(self) -> npt.NDArray[np.bool_]:
+    def first(self) -> BoolArray:
         """Which bits are first steps."""
         return np.arange(len(self.row)) < len(self.short)
 

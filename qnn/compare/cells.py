@@ -11,12 +11,12 @@ import numpy as np
 
 from formulations.errors import InvalidInputError, QnnError, choose
 from qnn.compare.references import REFERENCES, refer
-from qnn.sources import open_source
-from qnn.training import (
+from qnn.data.sources import open_source
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.training import (
     SOLVERS,
     DataOptions,
     ModelOptions,
-    SolverOptions,
     Task,
     asks_oracle,
     make_solver,

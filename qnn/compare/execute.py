@@ -16,11 +16,12 @@ from threadpoolctl import threadpool_limits
 from formulations.errors import QnnError
 from qnn.compare.cells import Cell, Outcome
 from qnn.compare.store import Store
-from qnn.output import plain
-from qnn.training import DataOptions, SolverOptions
-from solvers.executors import begin_worker, dismiss
-from solvers.options import check_whole
-from solvers.result import Status
+from qnn.runs.output import plain
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.training import DataOptions
+from solvers.run.executors import begin_worker, dismiss
+from solvers.run.option_checks import check_whole
+from solvers.run.result import Status
 
 OnOutcome = Callable[[Cell, Outcome], None]
 Job = tuple[int, Cell]
@@ -68,7 +69,7 @@ def run(
     Examples
     --------
     >>> from qnn.compare import plan
-    >>> from qnn.training import ModelOptions
+    >>> from qnn.runs.training import ModelOptions
     >>> cells = plan(SMALL, ModelOptions(hidden=(2,)), TINY, solvers=["random", "annealing"],
     ...              seeds=[0, 1], penalties=[1.0])
     >>> outcomes, interrupted = run(cells)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from formulations.schema import (
+from formulations.files.schema import (
     Form,
     Misfit,
     anything,

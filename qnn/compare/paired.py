@@ -16,11 +16,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from qnn.leading import DIGITS, leading
-
-FloatArray = npt.NDArray[np.float64]
+from formulations.arrays import FloatArray, IntArray
+from qnn.compare.ranking import DIGITS, leading
 
 MEASURES = {"train_loss": -1.0, "test_accuracy": 1.0}
 """What is compared, and whether less or more of it is better."""
@@ -137,7 +135,7 @@ def signed_rank(differences: Sequence[float] | FloatArray) -> float:
     return float(min(1.0, 2 * _sums(doubled)[: seen + 1].sum()))
 
 
-def _sums(sizes: npt.NDArray[np.int64]) -> FloatArray:
+def _sums(sizes: IntArray) -> FloatArray:
     """Probability of every sum of these whole numbers, each left out or taken with 1/2."""
     chance = np.zeros(sizes.sum() + 1)
     chance[0] = 1.0
@@ -196,7 +194,7 @@ def _table(
     return np.array([[own[measure][seed] for seed in seeds] for own in family.values()])
 
 
-def _lead(values: FloatArray, best: npt.NDArray[np.int64]) -> FloatArray:
+def _lead(values: FloatArray, best: IntArray) -> FloatArray:
     """|sum of signed ranks| of the best minus each, shape (B, solvers).
 
     Values have shape (B, solvers, seeds), the numbers of the best shape (B,).

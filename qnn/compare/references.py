@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvers.result import Status
+from solvers.run.result import Status
 
 if TYPE_CHECKING:
-    from qnn.datasets import Dataset
-    from qnn.training import DataOptions, ModelOptions
+    from qnn.data.datasets import Dataset
+    from qnn.runs.training import DataOptions, ModelOptions
 
 REAL_BITS = 32
 """Bits that a real number is stored in."""
@@ -73,7 +73,7 @@ def refer(name: str, options: DataOptions, model: ModelOptions, seed: int) -> di
 
     Examples
     --------
-    >>> from qnn.training import DataOptions, ModelOptions
+    >>> from qnn.runs.training import DataOptions, ModelOptions
     >>> data = DataOptions("iris:0,1", samples=50)
     >>> figures = refer("logistic-regression", data, ModelOptions(), seed=0)
     >>> figures["test_accuracy"], figures["stored_bits"], figures["train_loss"]

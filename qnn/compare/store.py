@@ -15,21 +15,21 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from formulations.archive import access_error
 from formulations.errors import FileAccessError, FileFormatError
-from formulations.schema import Form, checked, fields, one_of, read_json
-from formulations.writing import check_no_link
+from formulations.files.archive import access_error
+from formulations.files.schema import Form, checked, fields, one_of, read_json
+from formulations.files.writing import check_no_link
 from qnn.compare import forms
 from qnn.compare.cells import Cell, Outcome
 from qnn.compare.references import REFERENCES
 from qnn.compare.summary import about, completed
-from qnn.output import COMPARISON_FORMAT, environment, plain, to_json, write_text
-from qnn.sources import open_source
-from qnn.training import DataOptions, asks_oracle, make_solver
-from solvers.checkpoint import CheckpointWarning
-from solvers.folder_lock import FolderLock
-from solvers.identity import text
-from solvers.result import Status
+from qnn.data.sources import open_source
+from qnn.runs.output import COMPARISON_FORMAT, environment, plain, to_json, write_text
+from qnn.runs.training import DataOptions, asks_oracle, make_solver
+from solvers.run.checkpoint import CheckpointWarning
+from solvers.run.folder_lock import FolderLock
+from solvers.run.identity import text
+from solvers.run.result import Status
 
 PLAN = "comparison.json"
 PLAN_KIND = "comparison plan"
@@ -56,7 +56,8 @@ class Store:
     Examples
     --------
     >>> import tempfile
-    >>> from qnn.training import ModelOptions, SolverOptions
+    >>> from qnn.runs.training import ModelOptions
+    >>> from qnn.runs.solver_options import SolverOptions
     >>> store = Store(tempfile.mkdtemp())
     >>> cell = Cell(DataOptions("iris:0,1"), ModelOptions(), "annealing", SolverOptions(), seed=0)
     >>> store.get(cell) is None

@@ -10,8 +10,8 @@ import numpy as np
 from qnn.compare.cells import Cell, Outcome
 from qnn.compare.paired import MEASURES as TESTED
 from qnn.compare.paired import paired
-from qnn.output import COMPARISON_FORMAT, environment, plain
-from qnn.training import thinned
+from qnn.runs.output import COMPARISON_FORMAT, environment, plain
+from qnn.runs.training import thinned
 
 MEASURES = ["train_loss", "train_accuracy", "test_accuracy", "oracle_seconds", "seconds"]
 COSTS = ["oracle_calls", "oracle_sweeps", "oracle_seconds", "seconds"]

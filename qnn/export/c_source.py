@@ -10,8 +10,8 @@ from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 
-from formulations.archive import access_error
-from formulations.writing import write_together
+from formulations.files.archive import access_error
+from formulations.files.writing import write_together
 from qnn.export.packed import pack
 from qnn.export.trained import TrainedModel
 
@@ -54,7 +54,7 @@ def write_c(model: TrainedModel, folder: str | PathLike[str], *, raw: bool = Fal
     >>> import tempfile
     >>> import numpy as np
     >>> from formulations import Network
-    >>> from formulations.network import Weights
+    >>> from formulations.network.network import Weights
     >>> model = TrainedModel(Network.dense([2, 1]), Weights((np.array([[1, -1]]),), (None,), ()))
     >>> [path.name for path in write_c(model, tempfile.mkdtemp())]
     ['qnn.h', 'qnn.c', 'main.c', 'network.c']

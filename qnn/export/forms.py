@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 
-from formulations.writing import check_distinct, check_regular
+from formulations.files.writing import check_distinct, check_regular
 from qnn.export.c_source import c_contents, write_with_folder
 from qnn.export.onnx_graph import to_onnx, to_qonnx
 from qnn.export.packed import pack
@@ -76,7 +76,7 @@ def export(
     --------
     >>> import numpy as np
     >>> from formulations import Network
-    >>> from formulations.network import Weights
+    >>> from formulations.network.network import Weights
     >>> net, weights = Network.dense([2, 1]), Weights((np.array([[1, -1]]),), (None,), ())
     >>> export(TrainedModel(net, weights, span=(-1, 1, 2)))
     [Exported(form='packed', path=None, size=29, checked=1000)]

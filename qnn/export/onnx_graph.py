@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from formulations.codes import WeightCode
 from formulations.errors import InvalidInputError, MissingExtraError
-from formulations.splines import Spline
+from formulations.network.codes import WeightCode
+from formulations.network.splines import Spline
 from qnn.export.packed import single_thresholds
 from qnn.export.reach import Reach, reaches
 from qnn.export.trained import TrainedModel
@@ -55,7 +55,7 @@ def to_onnx(model: TrainedModel, *, raw: bool = False) -> onnx.ModelProto:
     Examples
     --------
     >>> from formulations import Network
-    >>> from formulations.network import Weights
+    >>> from formulations.network.network import Weights
     >>> net, weights = Network.dense([2, 1]), Weights((np.array([[1, -1]]),), (None,), ())
     >>> graph = to_onnx(TrainedModel(net, weights, span=(-1, 1, 2))).graph
     >>> [node.op_type for node in graph.node]
@@ -81,7 +81,7 @@ def to_qonnx(model: TrainedModel, *, raw: bool = False) -> onnx.ModelProto:
     Examples
     --------
     >>> from formulations import Network
-    >>> from formulations.network import Weights
+    >>> from formulations.network.network import Weights
     >>> net, weights = Network.dense([2, 1]), Weights((np.array([[1, -1]]),), (None,), ())
     >>> graph = to_qonnx(TrainedModel(net, weights, span=(-1, 1, 2))).graph
     >>> graph.node[0].op_type, graph.node[0].domain

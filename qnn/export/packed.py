@@ -73,15 +73,13 @@ import struct
 import zlib
 
 import numpy as np
-import numpy.typing as npt
 
-from formulations.codes import WeightCode
+from formulations.arrays import Float32Array, IntArray
 from formulations.errors import InvalidInputError
-from formulations.splines import Spline
+from formulations.network.codes import WeightCode
+from formulations.network.splines import Spline
 from qnn.export.reach import Reach, reaches
 from qnn.export.trained import TrainedModel
-
-IntArray = npt.NDArray[np.int64]
 
 MAGIC, VERSION = b"QNNP", 1
 SCALE, REGRESSION, THRESHOLDS, NAMES = 1, 2, 4, 8
@@ -107,7 +105,7 @@ def pack(model: TrainedModel, *, raw: bool = False) -> bytes:
     Examples
     --------
     >>> from formulations import Network
-    >>> from formulations.network import Weights
+    >>> from formulations.network.network import Weights
     >>> net = Network.dense([16, 1])
     >>> weights = Weights((np.ones((1, 16), dtype=int),), (None,), ())
     >>> len(pack(TrainedModel(net, weights, span=(-1, 1, 2)))), net.stored_bits
@@ -221,7 +219,7 @@ def _activation(spline: Spline, unit: int, values: Reach) -> bytes:
     )
 
 
-def single_thresholds(model: TrainedModel) -> npt.NDArray[np.float32]:
+def single_thresholds(model: TrainedModel) -> Float32Array:
     """The thresholds in single precision: v > t has the same answer for every v of that precision.
 
     Raises

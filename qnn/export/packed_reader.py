@@ -145,7 +145,7 @@ def unpack(data: bytes) -> Packed:
     Examples
     --------
     >>> from formulations import Network
-    >>> from formulations.network import Weights
+    >>> from formulations.network.network import Weights
     >>> from qnn.export import TrainedModel, pack
     >>> weights = Weights((np.array([[1, -1, 1]]),), (None,), ())
     >>> network = unpack(pack(TrainedModel(Network.dense([3, 1]), weights, span=(-1, 1, 2))))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from formulations.errors import InvalidInputError
-from formulations.splines import Spline
+from formulations.network.splines import Spline
 from qnn.export.trained import TrainedModel
 
 ANYTHING = (-(2**31), 2**31 - 1, 1)
@@ -52,7 +52,7 @@ def reaches(model: TrainedModel) -> list[Reach]:
     Examples
     --------
     >>> from formulations import Network
-    >>> from formulations.network import Weights
+    >>> from formulations.network.network import Weights
     >>> weights = Weights((np.array([[1, -1]]),), (np.array([1]),), ())
     >>> reaches(TrainedModel(Network.dense([2, 1], bias=True), weights, span=(-3, 3, 2)))
     [Reach(low=-3, high=3, shift=1, largest=7, z_low=-5, z_high=7)]

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from formulations.archive import damaged
+from formulations.arrays import Array, FloatArray, IntArray
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
-from formulations.files import load_network, save_weights
-from formulations.network import Network, Weights
-from formulations.schema import fields, items, may, nothing_or, number, text, whole
-from qnn.datasets import level_values, on_levels, span_of, whole_numbers
+from formulations.files.archive import damaged
+from formulations.files.saved import load_network, save_weights
+from formulations.files.schema import fields, items, may, nothing_or, number, text, whole
+from formulations.network.network import Network, Weights
+from qnn.data.datasets import level_values, on_levels, span_of, whole_numbers
 
 if TYPE_CHECKING:
-    from qnn.training import Task
+    from qnn.runs.training import Task
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 ABOUT = fields(
     {
@@ -31,7 +30,7 @@ ABOUT = fields(
     },
     more=True,
 )
-"""What a file keeps beside a network, see :mod:`formulations.schema`."""
+"""What a file keeps beside a network, see :mod:`formulations.files.schema`."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +137,9 @@ class TrainedModel:
 
         The data are read again, for the levels of the inputs come from them.
         """
-        from qnn import resume
-        from qnn.training import Task
-        from solvers.checkpoint import FILE, peek
+        from qnn.runs import resume
+        from qnn.runs.training import Task
+        from solvers.run.checkpoint import FILE, peek
 
         asked = resume.read(str(folder))
         path = Path(folder) / FILE
@@ -269,7 +268,7 @@ class TrainedModel:
         predicted = self.network.predict(self.weights, X)
         return np.where(predicted > 0, 1, 0) if self.network.num_outputs == 1 else predicted
 
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+    def predict(self, X: npt.ArrayLike) -> Array:
         """Names of the classes of raw inputs, or predicted numbers, shape (N,)."""
         inputs = self.on_lattice(X)
         if self.line is not None:

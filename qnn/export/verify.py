@@ -6,8 +6,8 @@ import importlib.util
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from formulations.arrays import Array
 from formulations.errors import QnnError
 from qnn.export.packed import single_thresholds
 from qnn.export.packed_reader import unpack
@@ -22,13 +22,13 @@ class ExportError(QnnError, RuntimeError):
     """An exported network that does not compute what the network computes: a fault of ours."""
 
 
-def inputs_for(model: TrainedModel, *, raw: bool, seed: int = 0) -> npt.NDArray[Any]:
+def inputs_for(model: TrainedModel, *, raw: bool, seed: int = 0) -> Array:
     """Random inputs: integers of the lattice, or raw numbers at, just above and between thresholds.
 
     Examples
     --------
     >>> from formulations import Network
-    >>> from formulations.network import Weights
+    >>> from formulations.network.network import Weights
     >>> net, weights = Network.dense([2, 1]), Weights((np.array([[1, -1]]),), (None,), ())
     >>> inputs_for(TrainedModel(net, weights, span=(-1, 1, 2)), raw=False).shape
     (1000, 2)
@@ -74,7 +74,7 @@ def check_onnx(model: TrainedModel, proto: Any, *, raw: bool = False) -> int | N
     return _counted("ONNX", same and (not label or _same_labels(model, inputs, label[0])))
 
 
-def _same_labels(model: TrainedModel, inputs: npt.NDArray[Any], labels: Any) -> bool:
+def _same_labels(model: TrainedModel, inputs: Array, labels: Any) -> bool:
     return model.line is not None or np.array_equal(labels, model.labels(inputs))
 
 

@@ -6,8 +6,8 @@ A part is made of sentences, tables and charts, which know nothing of files; onl
 """
 
 from qnn.report.documents import load
+from qnn.report.figures.svg import check_matplotlib
 from qnn.report.page import check_place, html, markdown, record, told, write
-from qnn.report.svg import check_matplotlib
 
 __all__ = [
     "check_matplotlib",

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qnn.leading import leading
-from qnn.report import text, words
-from qnn.report.charts import Look
+from qnn.compare.ranking import leading
+from qnn.report import conclusions as words
+from qnn.report import text
 from qnn.report.costs import ledger
 from qnn.report.differences import TOO_FEW, decided, over_data_sets
-from qnn.report.language import counted, listed
-from qnn.report.made import made
-from qnn.report.pictures import DataSet, Pictures
+from qnn.report.figures.charts import Look
+from qnn.report.figures.pictures import DataSet, Pictures
+from qnn.report.grammar import counted, listed
+from qnn.report.provenance import made
 from qnn.report.view import Chart, Part, Row, Section, Table
-from qnn.tables import statuses
+from qnn.runs.tables import statuses
 
 Results = Mapping[str, Any]
 

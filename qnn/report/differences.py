@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from qnn.leading import leading
-from qnn.report.language import at_most, counted, listed, sentence
+from qnn.compare.ranking import leading
+from qnn.report.grammar import at_most, counted, listed, sentence
 
 SIGNIFICANT = 0.05
 """A difference counts if its adjusted p value is below."""

@@ -8,13 +8,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from formulations.archive import damaged
 from formulations.arguments import shown
 from formulations.errors import FileAccessError, FileFormatError
-from formulations.schema import checked, read_json
+from formulations.files.archive import damaged
+from formulations.files.schema import checked, read_json
 from qnn.compare import forms
 from qnn.compare.summary import summarize
-from qnn.output import COMPARISON_FORMAT, plain
+from qnn.runs.output import COMPARISON_FORMAT, plain
 
 KINDS = {"comparison": "qnn compare --json", "training": "qnn train --json"}
 """Kinds of results that a report is made of, and what writes them."""
@@ -72,8 +72,8 @@ def _of_file(path: Path) -> dict[str, Any]:
 
 
 def _of_folder(path: Path) -> dict[str, Any]:
-    from qnn import resume
     from qnn.compare.store import PLAN, in_folder
+    from qnn.runs import resume
 
     if (path / PLAN).exists():
         return in_folder(path)
@@ -87,8 +87,8 @@ def _of_folder(path: Path) -> dict[str, Any]:
 
 def _of_checkpoint(path: Path) -> dict[str, Any]:
     """What is known of a training run from its folder: what was asked, and the latest snapshot."""
-    from qnn import resume
-    from solvers.checkpoint import FILE, peek
+    from qnn.runs import resume
+    from solvers.run.checkpoint import FILE, peek
 
     asked = resume.read(str(path))
     saved = peek(path)

@@ -9,10 +9,10 @@ from textwrap import wrap
 from typing import Any
 
 from formulations.errors import InvalidInputError
-from qnn.output import COMPARISON_FORMAT, check_writable, environment, plain, write_text
 from qnn.report import comparison, training
 from qnn.report.view import Part, Row, Section
-from qnn.tables import markdown_table
+from qnn.runs.output import COMPARISON_FORMAT, check_writable, environment, plain, write_text
+from qnn.runs.tables import markdown_table
 from qnn.visible import each_text, visible, without_credentials
 
 Results = Mapping[str, Any]
@@ -132,7 +132,7 @@ def check_place(path: str) -> None:
         )
     check_writable(path)
     if suffix.startswith(".h"):
-        from qnn.report.svg import check_matplotlib
+        from qnn.report.figures.svg import check_matplotlib
 
         check_matplotlib()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from qnn.leading import leading
+from qnn.compare.ranking import leading
 from qnn.report.differences import COMPATIBLE, decided, hopeless
-from qnn.report.language import at_most, listed, sentence
+from qnn.report.grammar import at_most, listed, sentence
 
 Part = Mapping[str, Any]
 

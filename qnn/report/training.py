@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from qnn.report import charts, text, words
-from qnn.report.charts import Curve, Look
+from qnn.report import conclusions as words
+from qnn.report import text
 from qnn.report.costs import ledger
-from qnn.report.made import made
-from qnn.report.pictures import of_history
-from qnn.report.series import over_rounds, over_time, steps_of
+from qnn.report.figures import charts
+from qnn.report.figures.charts import Curve, Look
+from qnn.report.figures.pictures import of_history
+from qnn.report.figures.series import over_rounds, over_time, steps_of
+from qnn.report.provenance import made
 from qnn.report.view import Chart, Part, Row, Section, Table
 
 Results = Mapping[str, Any]

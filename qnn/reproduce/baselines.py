@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations import Network, TrainingProblem
-from qnn.reproduce.data import IntArray, Split, absence, available, split
+from formulations.arrays import IntArray
+from qnn.reproduce.data import Split, absence, available, split
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.manifold import ridge_accuracy
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table

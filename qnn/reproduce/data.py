@@ -6,17 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from formulations.arrays import FloatArray, IntArray
 from formulations.errors import FileAccessError, InvalidInputError
-from qnn.datasets import encode_labels
-from qnn.images import IMAGES
-from qnn.readers import Source
+from qnn.data.datasets import encode_labels
+from qnn.data.images import IMAGES
+from qnn.data.readers import Source
+from qnn.data.sources import open_source
 from qnn.reproduce.report import ReproduceOptions
-from qnn.sources import open_source
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def split(
     Parameters
     ----------
     spec : str
-        As :func:`qnn.datasets.load` takes it, such as ``digits``, ``mnist`` or ``fashion``.
+        As :func:`qnn.data.datasets.load` takes it, such as ``digits``, ``mnist`` or ``fashion``.
     options : ReproduceOptions
         Its folders are searched in their order; of several with the data set, the one with the
         most samples is taken.

@@ -12,16 +12,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import MultinomialNB
 
 from formulations import Network, TrainingProblem
-from qnn.datasets import load
+from qnn.data.datasets import load
+from qnn.data.sources import open_source
 from qnn.reproduce.data import Split, available, not_run, split
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
-from qnn.sources import open_source
 from solvers.classical.explicit import TINY, ExplicitSoftmax, SoftmaxNetwork
-from solvers.classical.steppers import Adam
-from solvers.neighborhood import LargeNeighborhoodSearch
+from solvers.classical.real.optimizers import Adam
+from solvers.neighborhood.search import LargeNeighborhoodSearch
 from solvers.oracles import Annealer
 from solvers.oracles.base import Oracle
-from solvers.result import Progress
+from solvers.run.run import Progress
 
 SCALES = (1.0, 3.0, 10.0, 30.0, 100.0)
 """Values of K in the sweep."""

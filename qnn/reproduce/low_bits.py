@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from formulations import Network, TrainingProblem
-from qnn.datasets import Dataset, load
+from qnn.data.datasets import Dataset, load
 from qnn.reproduce.report import ReproduceOptions, Row, Table
 
 WIDTHS = (16, 5, 1)

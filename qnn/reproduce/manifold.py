@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 
+from formulations.arrays import FloatArray, IntArray
 from qnn.reproduce.data import Split, absence, available, split
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
 from solvers.classical.manifold import ManifoldNetwork, TrainedManifold, ridge_layer
 from solvers.classical.straight_through import StraightThrough
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 GAMMA = 0.3
 EPOCHS = 5

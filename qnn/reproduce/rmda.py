@@ -8,23 +8,21 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 
 from formulations import TrainingProblem
+from formulations.arrays import Float32Array
 from qnn.reproduce.data import Split, available, not_run, split
 from qnn.reproduce.low_bits import low_bits_table, three_or_eight
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table
-from solvers.classical.objectives import NetworkObjective
-from solvers.classical.proximal import GroupLasso
-from solvers.classical.real_network import RealLayer, RealNetwork, SoftmaxCrossEntropy
+from solvers.classical.input_selection import select_inputs, with_inputs
+from solvers.classical.real.network import RealLayer, RealNetwork, SoftmaxCrossEntropy
+from solvers.classical.real.objectives import NetworkObjective
+from solvers.classical.real.proximal import GroupLasso
 from solvers.classical.rmda import RMDA, STRENGTH, ProxSGD
 from solvers.classical.rounding import RealTraining, Rounding
-from solvers.classical.selection import select_inputs, with_inputs
 from solvers.classical.straight_through import StraightThrough
-from solvers.qcgd import QCGD
-from solvers.result import Progress
-
-Array = npt.NDArray[np.float32]
+from solvers.qcgd.qcgd import QCGD
+from solvers.run.run import Progress
 
 EPOCHS = 500
 """Of the paper, with a tenth of the learning rate after each 100."""
@@ -199,7 +197,7 @@ def _method_rows(
     ]
 
 
-def _scaled(data: Split, scale: str) -> tuple[Array, Array]:
+def _scaled(data: Split, scale: str) -> tuple[Float32Array, Float32Array]:
     """Training and test inputs from 0 to 1, or with mean 0 and variance 1 over all pixels."""
     if scale == "from 0 to 1":
         shift, size = 0.0, float(data.X_train.max())

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.table import Table as Drawn
 
-from qnn.output import FORMAT, environment, plain
 from qnn.reproduce.report import COLUMNS, Report, ReproduceOptions, Table
-from qnn.tables import markdown_table
+from qnn.runs.output import FORMAT, environment, plain
+from qnn.runs.tables import markdown_table
 
 INTERRUPTED = "Interrupted: the rows that are missing were not run."
 

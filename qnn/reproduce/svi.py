@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 from sklearn.datasets import make_moons
 from sklearn.model_selection import train_test_split
 
+from formulations.arrays import Float32Array, FloatArray
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
 from solvers.classical.monotone import MonotoneVI
-from solvers.classical.real_network import (
+from solvers.classical.real.network import (
     GraphFilter,
     MeanSquare,
     Probit,
@@ -27,8 +27,6 @@ from solvers.classical.real_network import (
     SoftmaxMeanSquare,
 )
 from solvers.classical.straight_through import StraightThrough
-
-FloatArray = npt.NDArray[np.float64]
 
 WIDTHS = (8, 16, 32, 64, 128, 256)
 SEEDS = (1103, 1111, 1214)
@@ -161,7 +159,7 @@ def _as_torch(
     """A layer as torch draws it after ``manual_seed``: 24 bits of each word of the twister."""
     limit = np.float32(1 / np.sqrt(shape[1]))
 
-    def uniform(size: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    def uniform(size: tuple[int, ...]) -> Float32Array:
         bits = words.randint(0, 2**32, size, dtype=np.uint32) & np.uint32(2**24 - 1)
         return bits.astype(np.float32) * np.float32(2**-24) * (2 * limit) - limit
 

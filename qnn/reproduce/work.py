@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from formulations.errors import QnnError
 from qnn.reproduce.report import Mapped, one_by_one
-from solvers.executors import begin_worker, dismiss
-from solvers.options import check_whole
+from solvers.run.executors import begin_worker, dismiss
+from solvers.run.option_checks import check_whole
 
 Answer = TypeVar("Answer")
 

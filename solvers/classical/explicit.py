@@ -22,12 +22,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 
+from formulations.arrays import FloatArray, IntArray
 from formulations.errors import InvalidInputError, choose
-from solvers.checkpoint import EVERY, Folder
 from solvers.classical.level_fit import class_targets, read_by_layer
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.classical.samples import checked_samples
-from solvers.options import (
+from solvers.run.checkpoint import EVERY, Folder
+from solvers.run.option_checks import (
     WIDEST,
     check_common,
     check_flag,
@@ -35,13 +36,12 @@ from solvers.options import (
     check_several,
     check_whole,
 )
-from solvers.result import Callback, Result
+from solvers.run.result import Result
+from solvers.run.run import Callback
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 TINY = 1e-10
 """Stands for zeros in F."""

@@ -17,19 +17,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from formulations.codes import WeightCode
+from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
+from formulations.network.codes import WeightCode
 from solvers.oracles.base import QUBO
-from solvers.stopping import Over, never
+from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-BitArray = npt.NDArray[np.int8]
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 QUANTILES = (0.5, 0.7, 0.85, 0.95, 1.0)
 """Scales take these quantiles of a neuron's |v| to the code's largest level."""
@@ -47,7 +43,7 @@ def nearest(code: WeightCode, wanted: FloatArray) -> FloatArray:
 
     Examples
     --------
-    >>> from formulations.codes import ternary
+    >>> from formulations.network.codes import ternary
     >>> nearest(ternary(), np.array([-3.0, -0.2, 0.5])).tolist()
     [-1.0, 0.0, 1.0]
     """

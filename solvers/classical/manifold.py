@@ -19,20 +19,20 @@ import numpy.typing as npt
 from scipy.linalg import eigh, solve
 from scipy.special import expit, logit, softmax
 
+from formulations.arrays import FloatArray, IntArray
 from formulations.errors import choose
-from solvers.checkpoint import EVERY, Folder
 from solvers.classical.level_fit import class_targets
 from solvers.classical.rounding import Rounding
 from solvers.classical.samples import checked_samples
-from solvers.options import WIDEST, check_common, check_number, check_several, check_whole
-from solvers.result import Callback, Result
-from solvers.stopping import Over, never
+from solvers.run.checkpoint import EVERY, Folder
+from solvers.run.option_checks import WIDEST, check_common, check_number, check_several, check_whole
+from solvers.run.result import Result
+from solvers.run.run import Callback
+from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 CLIP = 1e-4
 """Least target of the released squashing."""

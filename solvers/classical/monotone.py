@@ -7,7 +7,7 @@ One layer, predictions phi(eta(X) Theta): find Theta where the operator
 is zero.  It is monotone for any monotone phi, whatever the loss, and is followed without the slope
 of phi.  With strong monotonicity kappa, steps of 1 / (kappa (t + 1)) bring the squared error down
 as 1/t.  In deeper networks every layer drops its own slope, with the exact derivatives of all later
-layers: see :meth:`solvers.classical.real_network.RealNetwork.directions`.
+layers: see :meth:`solvers.classical.real.network.RealNetwork.directions`.
 [SVI: arXiv 2202.08876; one layer: Juditsky and Nemirovski 2019.]
 """
 
@@ -15,27 +15,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from formulations.arrays import Array, FloatArray
 from formulations.errors import InvalidInputError, choose
-from solvers.checkpoint import EVERY, Folder
-from solvers.classical.objectives import Descent, NetworkObjective, own_run
-from solvers.classical.real_network import RULES, RealNetwork, Rule
+from solvers.classical.real.network import RULES, RealNetwork, Rule
+from solvers.classical.real.objectives import GradientDescent, NetworkObjective, own_run
+from solvers.classical.real.optimizers import Adam, Harmonic, Momentum, Optimizer
+from solvers.classical.real.relaxation import RealRelaxation, best_relaxation
 from solvers.classical.rounding import METHODS, Rounding
-from solvers.classical.steppers import Adam, Harmonic, Momentum, Stepper
-from solvers.classical.twin import Twin, best_twin
-from solvers.options import check_common, check_flag, check_number, check_whole
-from solvers.result import Callback, Result, Run
-from solvers.stopping import Over, never
+from solvers.run.checkpoint import EVERY, Folder
+from solvers.run.option_checks import check_common, check_flag, check_number, check_whole
+from solvers.run.result import Result
+from solvers.run.run import Callback, Run
+from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-Array = npt.NDArray[Any]
-FloatArray = npt.NDArray[np.float64]
 
 OPTIMIZERS = ["momentum", "adam"]
 
@@ -184,7 +184,7 @@ class MonotoneVI:
         objective.frozen = self.frozen
         stepper = self._stepper(objective.weights, rate)
         with run.guarded():
-            descent = Descent(objective, stepper, batch, rng if self.shuffled else None)
+            descent = GradientDescent(objective, stepper, batch, rng if self.shuffled else None)
             run.resume(descent)
             for epoch in run.steps(self.epochs):
                 warmed = self.warm is not None and epoch > self.warm
@@ -196,7 +196,7 @@ class MonotoneVI:
                     break
         run.end()
 
-    def _stepper(self, weights: Sequence[Array], rate: float) -> Stepper:
+    def _stepper(self, weights: Sequence[Array], rate: float) -> Optimizer:
         if self.kappa is not None:
             return Harmonic(weights, 1.0 / self.kappa)
         return (
@@ -218,10 +218,12 @@ class MonotoneVI:
     ) -> list[FloatArray]:
         """Real weights of the problem's network in units of its levels, thresholds last."""
 
-        def train(twin: Twin, rate: float, order: np.random.Generator) -> None:
+        def train(twin: RealRelaxation, rate: float, order: np.random.Generator) -> None:
             self._train(twin, rate, self.batch or SMALL_BATCH, order, Run(), None, over)
 
-        return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train, over)
+        return best_relaxation(
+            problem, rng, RATES if self.rate is None else [self.rate], train, over
+        )
 
     def _rounding(self) -> Rounding:
         return Rounding(

@@ -14,18 +14,19 @@ Kennard 1970.]
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from formulations.network import Weights
-from solvers.checkpoint import EVERY, Checkpoint, Folder
+from formulations.arrays import Array, BitArray, Float32Array, FloatArray, IntArray
+from formulations.network.network import Weights
 from solvers.classical.level_fit import QUANTILES, nearest
 from solvers.classical.samples import checked_samples
 from solvers.kernels.blocks import heat_bath
-from solvers.kernels.landscape import Landscape
-from solvers.options import (
+from solvers.kernels.incremental_loss import IncrementalLoss
+from solvers.run.checkpoint import EVERY, Checkpoint, Folder
+from solvers.run.option_checks import (
     WIDEST,
     check_common,
     check_count,
@@ -34,15 +35,12 @@ from solvers.options import (
     check_problem,
     check_whole,
 )
-from solvers.result import Callback, Result, Run
+from solvers.run.result import Result
+from solvers.run.run import Callback, Run
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-Array = npt.NDArray[Any]
-BitArray = npt.NDArray[np.int8]
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 SWEEPS = 50
 """Most passes of the coordinate descent over the output weights."""
@@ -63,7 +61,7 @@ class SignFeatures:
     output: FloatArray
     thresholds: FloatArray
 
-    def features(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    def features(self, X: npt.ArrayLike) -> Float32Array:
         """+1 or -1, shape (M, units)."""
         Z = np.asarray(X, dtype=np.float32) @ self.hidden.astype(np.float32)
         return np.where(Z >= 0, np.float32(1), np.float32(-1))
@@ -97,7 +95,8 @@ class RandomFeatures:
     callbacks : tuple of callable
         Called after each draw with a ``Progress``; one that returns True stops the run.
     checkpoint : path-like, optional
-        Folder for a checkpoint, from which the same call goes on: see :mod:`solvers.checkpoint`.
+        Folder for a checkpoint, from which the same call goes on: see
+        :mod:`solvers.run.checkpoint`.
     checkpoint_every : float
         Seconds between two checkpoints; 0 saves after every step.
 
@@ -243,7 +242,7 @@ def _descended(problem: TrainingProblem, bits: BitArray, rng: np.random.Generato
     if not len(free):
         return bits
     full = problem.full_bits(bits)
-    landscape = Landscape(problem.restrict(free, full))
+    landscape = IncrementalLoss(problem.restrict(free, full))
     value = landscape.value(landscape.set_bits(full[free]))
     best = landscape.moves.choice.copy()
     for _ in range(SWEEPS):

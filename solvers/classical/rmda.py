@@ -4,8 +4,8 @@
 
 by stages: at a milestone the learning rate falls and averaging begins anew.  Averaged gradients
 lose their noise, so that the pattern of zeros settles after finitely many steps, which that of
-stochastic proximal gradients does not.  The steps are in :mod:`solvers.classical.steppers`, the
-regularisers in :mod:`solvers.classical.proximal`.  [RMDA: arXiv 2112.02612.]
+stochastic proximal gradients does not.  The steps are in :mod:`solvers.classical.real.optimizers`,
+the regularisers in :mod:`solvers.classical.real.proximal`.  [RMDA: arXiv 2112.02612.]
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from formulations.arrays import Array, BoolArray, FloatArray
 from formulations.errors import InvalidInputError, choose
-from solvers.checkpoint import EVERY, Folder
-from solvers.classical.objectives import Descent, Objective, own_run
-from solvers.classical.proximal import REGULARIZERS, Levels, Regularizer, settled_share
+from solvers.classical.real.objectives import GradientDescent, Objective, own_run
+from solvers.classical.real.optimizers import DualAveraging, Optimizer, ProximalGradient
+from solvers.classical.real.proximal import REGULARIZERS, Levels, Regularizer, settled_share
+from solvers.classical.real.relaxation import RealRelaxation, best_relaxation
 from solvers.classical.rounding import METHODS, Rounding
-from solvers.classical.steppers import DualAveraging, ProximalGradient, Stepper
-from solvers.classical.twin import Twin, best_twin
-from solvers.options import (
+from solvers.run.checkpoint import EVERY, Folder
+from solvers.run.option_checks import (
     check_common,
     check_has,
     check_number,
@@ -33,14 +33,13 @@ from solvers.options import (
     check_whole,
     is_number,
 )
-from solvers.result import Callback, History, Result, Run
-from solvers.stopping import Over, never
+from solvers.run.result import History, Result
+from solvers.run.run import Callback, Run
+from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-Array = npt.NDArray[Any]
-FloatArray = npt.NDArray[np.float64]
 
 STRENGTH, RATE, BATCH = 1e-3, 0.1, 128
 """Of ``fit``: the paper's."""
@@ -113,8 +112,8 @@ class _Regularized(ABC):
         Parameters
         ----------
         objective : Objective
-            Such as :class:`~solvers.classical.objectives.NetworkObjective` or, of a torch module,
-            :class:`~solvers.classical.objectives.TorchObjective`.
+            Such as :class:`~solvers.classical.real.objectives.NetworkObjective` or, of a torch
+            module, :class:`~solvers.classical.real.objectives.TorchObjective`.
         watch : callable, optional
             Called after each epoch with its number, from 1, and the weights that would be the
             answer.
@@ -154,7 +153,7 @@ class _Regularized(ABC):
         regularizer, stepper = penalty[0], self._stepper(objective.weights, penalty, rate)
         ends = [round(share * self.epochs) for share in self.milestones]
         with run.guarded():
-            descent = Descent(objective, stepper, batch, rng)
+            descent = GradientDescent(objective, stepper, batch, rng)
             run.resume(descent)
             before = _pattern(regularizer, stepper.answer())
             for epoch in run.steps(self.epochs):
@@ -181,11 +180,11 @@ class _Regularized(ABC):
         return run.history
 
     @abstractmethod
-    def _stepper(self, weights: Sequence[Array], penalty: Penalty, rate: float) -> Stepper:
+    def _stepper(self, weights: Sequence[Array], penalty: Penalty, rate: float) -> Optimizer:
         """What steps the weights."""
 
     @abstractmethod
-    def _prepare(self, stepper: Stepper, epoch: int, last: int) -> None:
+    def _prepare(self, stepper: Optimizer, epoch: int, last: int) -> None:
         """Set what changes from epoch to epoch besides the rate; ``last`` is the last milestone."""
 
     # -- the game of low bits ----------------------------------------------------------------------
@@ -204,10 +203,12 @@ class _Regularized(ABC):
         """Real weights of the problem's network in units of its levels, thresholds last."""
         penalty = self._penalty(problem)
 
-        def train(twin: Twin, rate: float, order: np.random.Generator) -> None:
+        def train(twin: RealRelaxation, rate: float, order: np.random.Generator) -> None:
             self._fit(twin, penalty, rate, self.batch or SMALL_BATCH, order, Run(), None, over)
 
-        return best_twin(problem, rng, RATES if self.rate is None else [self.rate], train, over)
+        return best_relaxation(
+            problem, rng, RATES if self.rate is None else [self.rate], train, over
+        )
 
     def _penalty(self, problem: TrainingProblem) -> Penalty:
         """The regulariser and its strength, in the game of low bits."""
@@ -232,7 +233,7 @@ class _Regularized(ABC):
         )
 
 
-def _pattern(regularizer: Regularizer, weights: Sequence[Array]) -> npt.NDArray[np.bool_]:
+def _pattern(regularizer: Regularizer, weights: Sequence[Array]) -> BoolArray:
     """Which parts of all regularised weights are settled, one after another."""
     return np.concatenate([regularizer.settled(W).ravel() for W in weights if W.ndim > 1])
 
@@ -295,7 +296,7 @@ class RMDA(_Regularized):
     def _stepper(self, weights: Sequence[Array], penalty: Penalty, rate: float) -> DualAveraging:
         return DualAveraging(weights, rate, *penalty, self.inertia)
 
-    def _prepare(self, stepper: Stepper, epoch: int, last: int) -> None:
+    def _prepare(self, stepper: Optimizer, epoch: int, last: int) -> None:
         """In the last stage c^2 grows evenly from c0^2 to 1: c = 0.1 sqrt(j + 1) in 100 epochs."""
         assert isinstance(stepper, DualAveraging)
         least, through = self.inertia**2, (epoch - last) / max(1, self.epochs - 1 - last)
@@ -331,5 +332,5 @@ class ProxSGD(_Regularized):
     def _stepper(self, weights: Sequence[Array], penalty: Penalty, rate: float) -> ProximalGradient:
         return ProximalGradient(weights, rate, *penalty, self.momentum)
 
-    def _prepare(self, stepper: Stepper, epoch: int, last: int) -> None:
+    def _prepare(self, stepper: Optimizer, epoch: int, last: int) -> None:
         """Nothing."""

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
+from formulations.arrays import BitArray, FloatArray
 from formulations.errors import choose
-from formulations.network import Weights
-from solvers.checkpoint import EVERY, Checkpoint, Folder
+from formulations.network.network import Weights
 from solvers.classical.level_fit import LayerFit, read_by_layer, real_pre_activations
 from solvers.classical.straight_through import FALL, Latent
-from solvers.options import (
+from solvers.oracles.base import Oracle, check_oracle
+from solvers.oracles.here.annealing import Annealer
+from solvers.run.checkpoint import EVERY, Checkpoint, Folder
+from solvers.run.option_checks import (
     check_common,
     check_count,
     check_has,
@@ -28,16 +30,13 @@ from solvers.options import (
     check_problem,
     check_whole,
 )
-from solvers.oracles.annealing import Annealer
-from solvers.oracles.base import Oracle, check_oracle
-from solvers.result import Callback, Result, Run, Status
-from solvers.stopping import Over, never
+from solvers.run.result import Result, Status
+from solvers.run.run import Callback, Run
+from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-BitArray = npt.NDArray[np.int8]
-FloatArray = npt.NDArray[np.float64]
 
 METHODS = ["nearest", "greedy", "qubo"]
 
@@ -165,7 +164,8 @@ class Rounding:
     callbacks : tuple of callable
         Called after each draw with a ``Progress``; one that returns True stops the run.
     checkpoint : path-like, optional
-        Folder for a checkpoint, from which the same call goes on: see :mod:`solvers.checkpoint`.
+        Folder for a checkpoint, from which the same call goes on: see
+        :mod:`solvers.run.checkpoint`.
     checkpoint_every : float
         Seconds between two checkpoints; 0 saves after every step.
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from formulations.arrays import Array
 from formulations.errors import InvalidInputError
-
-Array = npt.NDArray[Any]
 
 
 def checked_samples(

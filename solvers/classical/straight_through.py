@@ -15,21 +15,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from formulations.network import Weights
-from solvers.checkpoint import EVERY, Checkpoint, Folder
+from formulations.arrays import FloatArray, IntArray
+from formulations.network.network import Weights
 from solvers.classical.level_fit import nearest
-from solvers.options import check_common, check_count, check_numbers, check_problem, check_whole
-from solvers.result import Callback, History, Result, Run
-from solvers.stopping import Over, never
+from solvers.run.checkpoint import EVERY, Checkpoint, Folder
+from solvers.run.option_checks import (
+    check_common,
+    check_count,
+    check_numbers,
+    check_problem,
+    check_whole,
+)
+from solvers.run.result import History, Result
+from solvers.run.run import Callback, Run
+from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
-    from formulations.codes import WeightCode
+    from formulations.network.codes import WeightCode
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 RATES = (0.01, 0.03, 0.1, 0.3)
 """Learning rates of the sweep, for latent weights in [-1, 1]."""
@@ -72,7 +77,8 @@ class StraightThrough:
     callbacks : tuple of callable
         Called after each epoch with a ``Progress``; one that returns True stops the run.
     checkpoint : path-like, optional
-        Folder for a checkpoint, from which the same call goes on: see :mod:`solvers.checkpoint`.
+        Folder for a checkpoint, from which the same call goes on: see
+        :mod:`solvers.run.checkpoint`.
     checkpoint_every : float
         Seconds between two checkpoints; 0 saves after every step.
 

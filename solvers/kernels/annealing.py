@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
-
-Array = npt.NDArray[Any]
 
 NEVER = 44.0
 """A flip that costs this many temperatures has probability below 2^-63 and is not even drawn."""

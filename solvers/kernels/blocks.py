@@ -13,8 +13,9 @@ import math
 
 import numpy as np
 
+from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
-from solvers.kernels.incremental import Array, Moves, State, commit, propose
+from solvers.kernels.incremental import Moves, State, commit, propose
 
 TINY = 1e-300
 

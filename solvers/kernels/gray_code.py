@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
-
-Array = npt.NDArray[Any]
 
 REFRESH = 4096
 """Steps between two computations from scratch, so that rounding errors cannot build up."""

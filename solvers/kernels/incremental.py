@@ -18,14 +18,12 @@ this one file, since a cached one is compiled again only when its own file chang
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
-
-Array = npt.NDArray[Any]
 
 FAN_IN, A, Z, Z_NEW, DELTA, LEVEL, PIECE, NUM_DIRTY = range(8)
 """Columns of ``plan``, a line per layer: number of inputs; first row of the inputs, of the

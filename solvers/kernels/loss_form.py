@@ -12,15 +12,13 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from formulations.splines import Spline
+from formulations.arrays import FloatArray, IntArray
+from formulations.network.splines import Spline
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 MAX_PIECES = 6
 """A loss of more pieces is looked up in a table instead."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
-
-Array = npt.NDArray[Any]
 
 HOLDS = 1e-6
 """A row whose violation is this small holds."""

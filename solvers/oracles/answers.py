@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from formulations.arrays import BitArray
 from formulations.errors import InvalidInputError, UnusableAnswerError
-from solvers.oracles.base import QUBO, BitArray, Samples
+from solvers.oracles.base import QUBO, Samples
 
 
 def checked_states(states: npt.ArrayLike, n: int) -> BitArray:

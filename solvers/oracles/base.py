@@ -9,11 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.errors import InvalidInputError, shown
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BitArray = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import json
 
 import numpy as np
 
-from solvers.oracles.base import QUBO, BitArray
+from formulations.arrays import BitArray
+from solvers.oracles.base import QUBO
 
 
 def qubo_digest(qubo: QUBO, states: BitArray | None = None) -> str:

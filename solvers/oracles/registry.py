@@ -26,18 +26,18 @@ GROUP = "qnn.oracles"
 
 OURS: Mapping[str, str] = MappingProxyType(
     {
-        "annealer": "solvers.oracles.annealing:Annealer",
-        "path-integral": "solvers.oracles.local:PathIntegral",
-        "tabu": "solvers.oracles.local:Tabu",
-        "steepest-descent": "solvers.oracles.local:SteepestDescent",
-        "tree-decomposition": "solvers.oracles.local:TreeDecomposition",
-        "exact": "solvers.oracles.exact:ExactOracle",
-        "bifurcation": "solvers.oracles.bifurcation:SimulatedBifurcation",
-        "coherent-ising": "solvers.oracles.coherent:CoherentIsing",
-        "qpu": "solvers.oracles.cloud:QPU",
-        "hybrid": "solvers.oracles.cloud:HybridBQM",
-        "mock-qpu": "solvers.oracles.mock:mock_qpu",
-        "mock-hybrid": "solvers.oracles.mock:mock_hybrid",
+        "annealer": "solvers.oracles.here.annealing:Annealer",
+        "path-integral": "solvers.oracles.here.path_integral:PathIntegral",
+        "tabu": "solvers.oracles.here.tabu:Tabu",
+        "steepest-descent": "solvers.oracles.here.descent:SteepestDescent",
+        "tree-decomposition": "solvers.oracles.here.tree:TreeDecomposition",
+        "exact": "solvers.oracles.here.exact:ExactOracle",
+        "bifurcation": "solvers.oracles.here.bifurcation:SimulatedBifurcation",
+        "coherent-ising": "solvers.oracles.here.coherent:CoherentIsing",
+        "qpu": "solvers.oracles.cloud.qpu:QPU",
+        "hybrid": "solvers.oracles.cloud.hybrid:HybridBQM",
+        "mock-qpu": "solvers.oracles.cloud.mock:mock_qpu",
+        "mock-hybrid": "solvers.oracles.cloud.mock:mock_hybrid",
     }
 )
 """The toolkit's own, which nobody can replace."""

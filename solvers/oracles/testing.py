@@ -23,7 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solvers.oracles.base import QUBO, BitArray, Oracle, Samples, WarmOracle
+from formulations.arrays import BitArray
+from solvers.oracles.base import QUBO, Oracle, Samples, WarmOracle
 
 TOLERANCE = 1e-9
 """Energies agree to this share of the sum of |coefficients|."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from formulations.neurons import ENCODINGS
-from qnn import vocabulary
+from qnn.cli import vocabulary
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -21,13 +21,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from formulations import QCBO
-from formulations.archive import read_archive, write_archive
-from formulations.bounded import bounded_read, open_regular, read_regular
 from formulations.errors import FileAccessError, FileFormatError, QnnError
-from formulations.files import load_weights
-from formulations.schema import read_json
+from formulations.files.archive import read_archive, write_archive
+from formulations.files.bounded import bounded_read, open_regular, read_regular
+from formulations.files.saved import load_weights
+from formulations.files.schema import read_json
 from tests.conftest import ROOT
-from tests.formulations.test_files import FIXTURES, golden_model, golden_names
+from tests.formulations.model.test_files import FIXTURES, golden_model, golden_names
 from tests.fuzzing import damaged, hostile_archive
 
 quick = settings(

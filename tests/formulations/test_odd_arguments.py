@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
-from formulations.activations import Activation
-from formulations.bounds import sample_complexity, uniform_deviation
-from formulations.codes import WeightCode, codebook, uniform
 from formulations.errors import InvalidInputError, QnnError
-from formulations.losses import hinge, loss
-from formulations.network import Weights
-from formulations.sizes import network_size
-from formulations.splines import Spline
+from formulations.network.activations import Activation
+from formulations.network.codes import WeightCode, codebook, uniform
+from formulations.network.losses import hinge, loss
+from formulations.network.network import Weights
+from formulations.network.splines import Spline
+from formulations.training.error_bounds import sample_complexity, uniform_deviation
+from formulations.training.sizes import network_size
 
 X, Y = np.array([[1, -1], [1, 1], [-1, 1]]), np.array([1, -1, -1])
 NET = Network.dense([2, 2, 1])

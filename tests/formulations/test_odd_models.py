@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formulations import QCBO
+from formulations.cqm.presolved import Presolved
 from formulations.errors import InvalidInputError, QnnError
-from formulations.prepared import Prepared
 from solvers import QCGD, QCGDSampler
 from solvers.oracles import Annealer
 
@@ -93,21 +93,21 @@ def test_odd_models_are_answered(name: str) -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_models_that_cannot_be_held_are_refused_by_name(name: str) -> None:
     build, message = REFUSED[name]
-    for take in (QCBO.from_cqm, Prepared.of, QCGD(iterations=1).sample_cqm):
+    for take in (QCBO.from_cqm, Presolved.of, QCGD(iterations=1).sample_cqm):
         with pytest.raises(InvalidInputError, match=message):
             take(_cqm(build))
 
 
 @pytest.mark.parametrize("odd", [o for o in ODD if not isinstance(o, bool)], ids=repr)
 def test_what_is_no_model_is_refused(odd: object) -> None:
-    for take in (QCBO.from_cqm, Prepared.of, QCGD(iterations=1).sample_cqm):
+    for take in (QCBO.from_cqm, Presolved.of, QCGD(iterations=1).sample_cqm):
         with pytest.raises(InvalidInputError, match="expected a dimod.ConstrainedQuadraticModel"):
             take(odd)
     if odd is not None:
         with pytest.raises(InvalidInputError, match="expected a QCGD"):
             QCGDSampler(odd)  # type: ignore[arg-type]
         with pytest.raises(InvalidInputError, match="presolve"):
-            Prepared.of(_cqm(ANSWERED["nothing"]), presolve=odd)  # type: ignore[arg-type]
+            Presolved.of(_cqm(ANSWERED["nothing"]), presolve=odd)  # type: ignore[arg-type]
 
 
 MODEL = QCBO.from_arrays(

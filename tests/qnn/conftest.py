@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from qnn import cli
+from qnn.cli import main as cli
 
 
 @pytest.fixture

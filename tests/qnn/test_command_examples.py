@@ -17,7 +17,7 @@ import dimod
 import numpy as np
 import pytest
 
-from qnn.cli import cli, main
+from qnn.cli.main import cli, main
 from tests.conftest import ROOT
 
 Run = Callable[..., tuple[int, str, str]]

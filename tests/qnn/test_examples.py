@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from qnn import cli
+from qnn.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples"

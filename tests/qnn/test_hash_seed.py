@@ -11,13 +11,13 @@ from pathlib import Path
 import dimod
 import pytest
 
-from formulations.exchange import from_cqm
+from formulations.cqm.to_dimod import from_cqm
 
 SCRIPT = """
 import json, sys
 from pathlib import Path
 import dimod
-from formulations.prepared import Prepared
+from formulations.prepared import Presolved
 from qnn.cli import cli
 from qnn.models import answer_json, read_model
 from solvers import QCGD, PenaltyMethod
@@ -43,7 +43,7 @@ for name, cqm in models.items():
         found = solver.sample_cqm(cqm)
         text = answer_json(found) if name[:5] == "model" else found.record.sample.tolist()
         said[f"{name} {type(solver).__name__}"] = [found.record.energy.tolist(), text]
-    model = Prepared.of(cqm).model
+    model = Presolved.of(cqm).model
     said[f"{name} rows"] = [model.rows.toarray().tolist(), model.rhs.tolist()]
 record = str(folder / "record")
 flags = ["--record", "--replay"] if second else ["--record"]

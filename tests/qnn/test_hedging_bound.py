@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from formulations import Network, TrainingProblem
-from qnn.makers import SolverOptions, make_solver
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.solver_table import make_solver
 from solvers import ExactSolver, ProgressiveHedging
-from solvers.hedging import AnnealedBlocks, Enumeration, ExactIfSmall, PenaltyBlocks
+from solvers.hedging.hedging import AnnealedBlocks, Enumeration, ExactIfSmall, PenaltyBlocks
 from tests.solvers.test_interrupts import LARGE
 
 Run = Callable[..., tuple[int, str, str]]

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 import formulations
 import qnn
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError, QnnError
-from qnn.csv_reader import read_csv
-from qnn.datasets import level_thresholds, load, on_levels, span_of
-from qnn.options import levels as cli_levels
-from qnn.options import samples as cli_samples
-from qnn.readers import make_source, read_idx, read_npz
+from qnn.cli.options import levels as cli_levels
+from qnn.cli.options import samples as cli_samples
+from qnn.data.csv_reader import read_csv
+from qnn.data.datasets import level_thresholds, load, on_levels, span_of
+from qnn.data.readers import make_source, read_idx, read_npz
 from tests.conftest import ROOT
 
 
@@ -235,8 +235,8 @@ def test_bombs_and_pipes_end_in_bounded_time_and_memory(tmp_path: Path) -> None:
             (tmp_path / labels).write_bytes(IDX)
     code = (
         "import resource, sys\n"
-        "from qnn.readers import read_idx, read_npz\n"
-        "from qnn.csv_reader import read_csv\n"
+        "from qnn.data.readers import read_idx, read_npz\n"
+        "from qnn.data.csv_reader import read_csv\n"
         "from pathlib import Path\n"
         "from formulations.errors import QnnError\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"

@@ -15,8 +15,8 @@ import click
 import dimod
 import pytest
 
-from qnn import process
-from qnn.cli import BAD_INPUT, cli, main
+from qnn.cli import process
+from qnn.cli.main import BAD_INPUT, cli, main
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -126,11 +126,11 @@ def test_hostile_values(
     for link in folder.iterdir():  # what a call writes stays here
         (tmp_path / link.name).symlink_to(link)
     monkeypatch.chdir(tmp_path)
-    for work in ("qnn.training.train", "qnn.compare.run", "qnn.reproduce.reproduce",
-                 "qnn.dry_run.of_network", "qnn.export.export", "solvers.footprint.Footprint.of",
-                 "solvers.footprint.Footprint.by_formula"):  # fmt: skip
+    for work in ("qnn.runs.training.train", "qnn.compare.run", "qnn.reproduce.reproduce",
+                 "qnn.runs.dry_run.of_network", "qnn.export.export",
+                 "solvers.footprint.Footprint.of", "solvers.footprint.Footprint.by_formula"):  # fmt: skip
         monkeypatch.setattr(work, begin)
-    monkeypatch.setattr("qnn.images.fetch_openml", begin, raising=False)
+    monkeypatch.setattr("qnn.data.images.fetch_openml", begin, raising=False)
     monkeypatch.setenv("QNN_DATA", str(folder))  # nothing is fetched
     for words in cases(name):
         try:

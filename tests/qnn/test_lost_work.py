@@ -18,11 +18,11 @@ import pytest
 
 from formulations.errors import FileAccessError, InvalidInputError
 from qnn import export as exports
-from qnn import resume
-from qnn.commands import console
-from qnn.output import check_outputs
-from solvers import checkpoint
-from solvers.folder_lock import FolderLock
+from qnn.cli import console
+from qnn.runs import resume
+from qnn.runs.output import check_outputs
+from solvers.run import checkpoint
+from solvers.run.folder_lock import FolderLock
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., tuple[int, str, str]]
@@ -337,7 +337,7 @@ def test_the_file_that_standard_output_goes_to_is_refused(
 
 def trained() -> exports.TrainedModel:
     from formulations import Network
-    from formulations.network import Weights
+    from formulations.network.network import Weights
 
     weights = Weights((np.array([[1, -1]]),), (None,), ())
     return exports.TrainedModel(Network.dense([2, 1]), weights, span=(-1, 1, 2))

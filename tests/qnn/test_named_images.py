@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from formulations.errors import InvalidInputError
-from qnn import fingerprints, load
-from qnn.fingerprints import EVERY, matches
-from qnn.images import image_set
+from qnn import load
+from qnn.data import fingerprints
+from qnn.data.fingerprints import EVERY, matches
+from qnn.data.images import image_set
 from qnn.reproduce import ReproduceOptions
 from qnn.reproduce.data import available, not_run, split
 

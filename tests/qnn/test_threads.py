@@ -12,7 +12,8 @@ import pytest
 
 from formulations import Network, TrainingProblem
 from qnn import QNNClassifier
-from qnn.training import SOLVERS, SolverOptions, make_solver
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.training import SOLVERS, make_solver
 from solvers import QCGD, WeightAnnealing
 from solvers.oracles import Annealer, Record, Samples
 from solvers.oracles.base import QUBO

@@ -15,7 +15,8 @@ from formulations import QCBO, Network, TrainingProblem
 from formulations.errors import InfeasibleModelError, InvalidInputError, MissingExtraError
 from solvers.cp_sat import solve_qcbo
 from solvers.exact import ExactSolver
-from solvers.result import Progress, Result, Status
+from solvers.run.result import Result, Status
+from solvers.run.run import Progress
 from tests.formulations.problems import ENCODINGS, problems
 from tests.strategies import every_point, feasible_points, qcbos
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from formulations.cqm.presolved import Presolved
 from formulations.errors import InvalidInputError
-from formulations.prepared import Prepared
-from formulations.qcbo import QCBO
+from formulations.model.qcbo import QCBO
 from solvers import QCGD, Status
 from solvers.cp_sat import solve_qcbo
 from solvers.oracles import Annealer, ExactOracle
@@ -181,7 +181,7 @@ def test_rows_that_doubles_cannot_judge_are_refused_by_name() -> None:
     with pytest.raises(
         InvalidInputError, match=r"constraint 'row0' has coefficients of 1 to 1e\+18"
     ):
-        Prepared.of(one(-X - Y, 1e18 * X - 1e18 * Y + Z == 0))
+        Presolved.of(one(-X - Y, 1e18 * X - 1e18 * Y + Z == 0))
 
 
 def test_of_objectives_that_doubles_cannot_tell_apart_none_is_called_optimal() -> None:

@@ -22,7 +22,7 @@ from solvers.footprint import (
     num_pairs,
 )
 from solvers.oracles import QUBO, Budget, ExactOracle
-from solvers.oracles.estimates import cqm_biases
+from solvers.oracles.cloud.estimates import cqm_biases
 from solvers.oracles.testing import random_qubo
 
 

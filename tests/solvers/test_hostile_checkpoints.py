@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
-from formulations.archive import read_archive, write_archive
 from formulations.errors import FileFormatError, InvalidInputError, QnnError
+from formulations.files.archive import read_archive, write_archive
 from solvers import ProgressiveHedging, WeightAnnealing
-from solvers.checkpoint import CHECKPOINT
 from solvers.oracles import Annealer
 from solvers.oracles.base import QUBO
-from solvers.oracles.record import Record
+from solvers.oracles.wrappers.record import Record
+from solvers.run.checkpoint import CHECKPOINT
 from tests.fuzzing import hostile_archive
 
 PROBLEM = TrainingProblem(

@@ -15,14 +15,15 @@ import pytest
 import solvers
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError, QnnError, shown
-from solvers import hedging, oracles
-from solvers.classical.proximal import Levels
-from solvers.free_sets import Adaptive, RandomWeights
-from solvers.hedging import AnnealedBlocks
+from solvers import oracles
+from solvers.classical.real.proximal import Levels
+from solvers.hedging import hedging
+from solvers.hedging.hedging import AnnealedBlocks
+from solvers.neighborhood.neighborhoods import Adaptive, RandomWeights
 from solvers.oracles import QUBO, Annealer, ExactOracle
-from solvers.oracles.audit import Audited
-from solvers.oracles.mock import MockHybridBQM, MockHybridCQM, MockQPU
-from solvers.stopping import Standstill
+from solvers.oracles.cloud.mock import MockHybridBQM, MockHybridCQM, MockQPU
+from solvers.oracles.wrappers.audit import Audited
+from solvers.run.stopping import NoImprovement
 
 PROBLEM = TrainingProblem(
     Network.dense([2, 2, 1], activation="sign"), [[1, -1], [1, 1], [-1, 1]], [1, -1, -1]
@@ -58,7 +59,7 @@ INSIDE: dict[type[Any], tuple[dict[str, Any], Callable[[Any], Any]]] = {
         {"epochs": 1},
         lambda made: solvers.Rounding(weights=made, draws=1, time_limit=0.05).solve(PROBLEM),
     ),
-    Standstill: ({}, lambda made: solvers.QCGD(Annealer(1, 1), 2, stop=made).solve(PROBLEM)),
+    NoImprovement: ({}, lambda made: solvers.QCGD(Annealer(1, 1), 2, stop=made).solve(PROBLEM)),
     Levels: (
         {"levels": (-1.0, 1.0)},
         lambda made: solvers.RMDA(made, epochs=1, draws=1, time_limit=0.05).solve(PROBLEM),

@@ -12,8 +12,8 @@ import pytest
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError, OracleError
 from solvers.hybrid_cqm import HybridCQM
-from solvers.oracles.mock import MockHybridCQM
-from solvers.result import Status
+from solvers.oracles.cloud.mock import MockHybridCQM
+from solvers.run.result import Status
 
 
 def problem(samples: int = 6) -> TrainingProblem:
@@ -94,7 +94,7 @@ def test_ocean_asks_for_the_same_least_time() -> None:
     """Our formula against Ocean's own, on a model and with properties that D-Wave publishes."""
     from dwave.system import LeapHybridCQMSampler
 
-    from solvers.oracles.estimates import cqm_seconds, hybrid_cqm_seconds
+    from solvers.oracles.cloud.estimates import cqm_seconds, hybrid_cqm_seconds
 
     model = problem(40).qcbo()
     cqm, mock = model.to_cqm(), MockHybridCQM()

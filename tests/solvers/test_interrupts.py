@@ -15,9 +15,15 @@ import pytest
 
 import solvers
 from formulations import Network, TrainingProblem
-from solvers.hedging import AnnealedBlocks, CpSatBlocks, ExactIfSmall, PenaltyBlocks, QcgdBlocks
+from solvers.hedging.hedging import (
+    AnnealedBlocks,
+    CpSatBlocks,
+    ExactIfSmall,
+    PenaltyBlocks,
+    QcgdBlocks,
+)
 from solvers.oracles import QUBO, Annealer, Samples
-from solvers.result import Status
+from solvers.run.result import Status
 
 RNG = np.random.default_rng(0)
 X = RNG.choice([-1, 1], (60, 6))
@@ -108,7 +114,8 @@ def test_ctrl_c_within_a_step_that_never_ends(name: str, alarm: Callable[[float]
 
 def test_ctrl_c_within_cp_sat_ends_hedging(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ortools")
-    from solvers import cp_sat, hedging_oracles
+    from solvers import cp_sat
+    from solvers.hedging import block_solvers as hedging_oracles
 
     asked = []
 

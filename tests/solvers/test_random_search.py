@@ -9,8 +9,8 @@ import pytest
 
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
-from solvers.classical.random_search import RandomSearch
-from solvers.result import Status
+from solvers.random_search import RandomSearch
+from solvers.run.result import Status
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from sklearn.datasets import load_digits
 
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
-from solvers.result import Progress, Status
+from solvers.run.result import Status
+from solvers.run.run import Progress
 from solvers.weight_annealing import WeightAnnealing
 from tests.formulations.problems import problems
 from tests.strategies import every_point

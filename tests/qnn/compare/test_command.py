@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qnn import cli
+from qnn.cli import main as cli
 from qnn.compare import execute, in_folder
 
 QUICK = "--samples 20 --hidden 2 --flips 300 --solvers random,annealing,logistic-regression"

@@ -14,10 +14,11 @@ import pytest
 
 from formulations.errors import InvalidInputError, MissingExtraError
 from qnn.compare import Cell, cells, execute, plan, results, run
-from qnn.output import plain
 from qnn.report import markdown
-from qnn.tables import comparison_tables
-from qnn.training import SOLVERS, DataOptions, ModelOptions, SolverOptions
+from qnn.runs.output import plain
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.tables import comparison_tables
+from qnn.runs.training import SOLVERS, DataOptions, ModelOptions
 
 DATA = DataOptions("digits:3,8", samples=20, inputs=4)
 MODEL = ModelOptions(hidden=(2,))

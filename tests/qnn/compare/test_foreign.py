@@ -12,7 +12,8 @@ from formulations.errors import FileAccessError, FileFormatError
 from qnn import report
 from qnn.compare import Cell, Store, in_folder
 from qnn.compare.store import PLAN
-from qnn.training import DataOptions, ModelOptions, SolverOptions
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.training import DataOptions, ModelOptions
 
 CELL = Cell(DataOptions("iris:0,1"), ModelOptions(), "random", SolverOptions(), seed=0)
 FINISHED: dict[str, Any] = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qnn.compare.references import REFERENCES, refer
-from qnn.training import DataOptions, ModelOptions
+from qnn.runs.training import DataOptions, ModelOptions
 
 DIGITS = DataOptions("digits:3,8", inputs=16, levels=2)
 

@@ -18,7 +18,8 @@ import pytest
 from formulations.errors import FileAccessError, FileFormatError
 from qnn.compare import Cell, Store, in_folder, plan, run
 from qnn.compare.store import PLAN
-from qnn.training import DataOptions, ModelOptions, SolverOptions
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.training import DataOptions, ModelOptions
 
 DATA = DataOptions("digits:3,8", samples=20, inputs=4)
 MODEL = ModelOptions(hidden=(2,))

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from qnn import report
 from qnn.compare import plan, results, summarize
-from qnn.tables import comparison_tables
-from qnn.training import DataOptions, ModelOptions, SolverOptions
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.tables import comparison_tables
+from qnn.runs.training import DataOptions, ModelOptions
 
 
 def outcome(solver: str, seed: int, loss: float | None, **more: Any) -> dict[str, Any]:

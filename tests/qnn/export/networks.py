@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from formulations import Network, TrainingProblem
-from qnn.datasets import level_values
+from qnn.data.datasets import level_values
 from qnn.export import TrainedModel
 
 ACTIVATIONS = ["sign", "hard-tanh", "relu", "tanh", "sigmoid"]

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from sklearn.datasets import load_iris
 
 from formulations.errors import FileAccessError, InvalidInputError
-from formulations.files import load_weights
+from formulations.files.saved import load_weights
 from qnn import QNNClassifier, QNNRegressor
-from qnn.cli import cli
+from qnn.cli.main import cli
 from qnn.export import TrainedModel, export, pack, to_onnx, to_qonnx, unpack
 from qnn.export.verify import check_onnx, check_packed
 from solvers import WeightAnnealing
@@ -41,7 +41,7 @@ def qnn(*arguments: object) -> str:
 
 
 def test_a_file_and_a_folder_of_one_run_hold_the_same_network(tmp_path: Path) -> None:
-    from qnn.datasets import load
+    from qnn.data.datasets import load
 
     kept = ["--save", tmp_path / "net.npz", "--checkpoint", tmp_path / "run"]
     record = json.loads(qnn("train", "iris", *QUICK, *kept, "--json", "-"))

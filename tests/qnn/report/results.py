@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qnn.compare.summary import summarize
-from qnn.output import COMPARISON_FORMAT, plain
+from qnn.runs.output import COMPARISON_FORMAT, plain
 
 Losses = Mapping[str, Sequence[float | None]]
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from formulations.errors import FileAccessError, FileFormatError
-from qnn import report, resume
+from qnn import report
 from qnn.compare import Store, plan, run
-from qnn.training import DataOptions, ModelOptions, SolverOptions, train
+from qnn.runs import resume
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.training import DataOptions, ModelOptions, train
 from tests.conftest import ROOT
 
 FIXTURES = ROOT / "tests" / "fixtures"

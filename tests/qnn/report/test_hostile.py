@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qnn import report
-from qnn.commands import console
-from qnn.tables import comparison_tables
+from qnn.cli import console
+from qnn.runs.tables import comparison_tables
 from qnn.visible import ACTING, each_text, visible
 from tests.qnn.report.results import of_cells, outcome, reference
 
@@ -164,7 +164,7 @@ def test_what_is_visible_stays_so_and_can_be_written(text: str) -> None:
 
 def test_json_has_the_names_as_they_are() -> None:
     """What programs read is data: JSON escapes it by itself."""
-    from qnn.output import to_json
+    from qnn.runs.output import to_json
 
     written = io.StringIO(to_json({"name": "a\x1b\u202e"})).getvalue()
     assert json.loads(written) == {"name": "a\x1b\u202e"}

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from formulations.errors import FileFormatError, QnnError
 from qnn import report
 from qnn.compare import Store, in_folder, plan, run
-from qnn.training import DataOptions, ModelOptions, SolverOptions
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.training import DataOptions, ModelOptions
 from tests.conftest import ROOT
 from tests.fuzzing import damaged, rewritten
 from tests.qnn.report.results import of_cells, outcome, reference

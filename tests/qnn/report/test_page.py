@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 from formulations.errors import FileAccessError, InvalidInputError, MissingExtraError
 from qnn import report
-from qnn.commands.report import report as command
-from qnn.output import to_json
+from qnn.cli.commands.report import report as command
 from qnn.report.page import parts
+from qnn.runs.output import to_json
 from tests.conftest import ROOT
 from tests.qnn.report.results import comparison, large, of_cells, outcome, reference
 

@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from formulations.errors import InvalidInputError, QnnError
-from qnn.cli import cli
-from qnn.output import to_json
+from qnn.cli.main import cli
 from qnn.reproduce import Report, ReproduceOptions, reproduce
 from qnn.reproduce.data import available, split
 from qnn.reproduce.report import Origin, Row, Table, finished, mean_row
 from qnn.reproduce.show import drawn, markdown, record, remarks
 from qnn.reproduce.work import processes
+from qnn.runs.output import to_json
 
 REPORT = Report(
     "made-up",

@@ -20,7 +20,7 @@ from solvers.classical.explicit import (
     explicit_weights,
     scaled_rows,
 )
-from solvers.result import Status
+from solvers.run.result import Status
 from tests.formulations.problems import problems
 from tests.strategies import every_point
 

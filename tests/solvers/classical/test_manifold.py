@@ -18,7 +18,7 @@ from solvers.classical.manifold import (
     sample_weights,
     softmax_over_samples,
 )
-from solvers.result import Status
+from solvers.run.result import Status
 from tests.formulations.problems import problems
 from tests.solvers.classical.test_explicit import three_or_eight
 from tests.strategies import every_point

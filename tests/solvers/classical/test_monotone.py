@@ -13,7 +13,7 @@ from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
 from solvers import MonotoneVI
 from solvers.classical.level_fit import real_pre_activations
-from solvers.classical.real_network import (
+from solvers.classical.real.network import (
     Convolution,
     GraphFilter,
     MeanSquare,
@@ -24,8 +24,8 @@ from solvers.classical.real_network import (
     Rule,
     SoftmaxCrossEntropy,
 )
-from solvers.classical.twin import Twin
-from solvers.result import Status
+from solvers.classical.real.relaxation import RealRelaxation
+from solvers.run.result import Status
 from tests.formulations.problems import problems
 from tests.strategies import every_point
 
@@ -209,7 +209,7 @@ def test_the_loss_is_real_and_no_better_than_the_optimum(problem: TrainingProble
 @pytest.mark.parametrize("activation", ["sign", "hard-tanh", "relu", "tanh"])
 def test_real_training_lowers_the_real_loss(activation: str) -> None:
     problem = noise("ternary", activation=activation)
-    twin = Twin(problem, np.random.default_rng(1))
+    twin = RealRelaxation(problem, np.random.default_rng(1))
     trained = MonotoneVI("gradient", batch=20, epochs=30).real_weights(
         problem, np.random.default_rng(0)
     )

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
 from solvers import RMDA, ProxSGD
-from solvers.classical.objectives import NetworkObjective, TorchObjective
-from solvers.classical.proximal import L1, GroupLasso, Levels, Nuclear
-from solvers.classical.real_network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
-from solvers.classical.steppers import DualAveraging
-from solvers.result import Status
+from solvers.classical.real.network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
+from solvers.classical.real.objectives import NetworkObjective, TorchObjective
+from solvers.classical.real.optimizers import DualAveraging
+from solvers.classical.real.proximal import L1, GroupLasso, Levels, Nuclear
+from solvers.run.result import Status
 from tests.formulations.problems import problems
 from tests.solvers.classical.test_monotone import noise
 from tests.strategies import every_point

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
-from formulations.codes import code
 from formulations.errors import InvalidInputError
+from formulations.network.codes import code
 from solvers import ExplicitSoftmax, ManifoldNetwork, RealTraining, Rounding
 from solvers.classical.level_fit import LayerFit
 from solvers.oracles import ExactOracle
-from solvers.result import Status
+from solvers.run.result import Status
 from tests.formulations.problems import problems
 from tests.solvers.classical.test_explicit import three_or_eight
 from tests.strategies import every_point

@@ -10,10 +10,13 @@ import pytest
 from dwave.samplers import RandomSampler, RotorModelAnnealingSampler, SimulatedAnnealingSampler
 
 from solvers.oracles import Annealer, ExactOracle
-from solvers.oracles.bifurcation import SimulatedBifurcation
-from solvers.oracles.coherent import CoherentIsing
 from solvers.oracles.dimod_sampler import from_dimod
-from solvers.oracles.local import PathIntegral, SteepestDescent, Tabu, TreeDecomposition
+from solvers.oracles.here.bifurcation import SimulatedBifurcation
+from solvers.oracles.here.coherent import CoherentIsing
+from solvers.oracles.here.descent import SteepestDescent
+from solvers.oracles.here.path_integral import PathIntegral
+from solvers.oracles.here.tabu import Tabu
+from solvers.oracles.here.tree import TreeDecomposition
 from solvers.oracles.testing import CHECKS, Subject
 
 

@@ -26,8 +26,8 @@ from solvers.oracles import (
     Success,
     Timeout,
 )
-from solvers.oracles.audit import Audited
-from solvers.result import Status
+from solvers.oracles.wrappers.audit import Audited
+from solvers.run.result import Status
 
 QUESTION = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
 SEED = np.random.SeedSequence(0)

@@ -1,0 +1,1 @@
+"""dimod's constrained models: read into bits, presolved, and written back."""

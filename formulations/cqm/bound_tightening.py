@@ -1,0 +1,91 @@
+"""Tighter bounds of a CQM's variables, or the proof that it has no solution.
+
+``dwave.preprocessing.Presolver`` propagates the bounds through the rows.  It is given the hard
+linear rows only, loosened by the violation that dimod tolerates: it would take soft rows for hard
+ones, and squares of integers for new variables.  Rows too wide for double precision are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from formulations.cqm.exactness import ATOL, RTOL, Precision, precision
+from formulations.errors import InfeasibleModelError
+from formulations.model.labels import canonical_order
+
+if TYPE_CHECKING:
+    import dimod
+
+
+def domains(cqm: dimod.ConstrainedQuadraticModel) -> dict[Hashable, tuple[float, float]]:
+    """Least and greatest value that the linear rows leave to each variable.
+
+    Raises
+    ------
+    InfeasibleModelError
+        If they leave none.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> i, j = dimod.Integers("ij")
+    >>> cqm = dimod.ConstrainedQuadraticModel()
+    >>> _ = cqm.add_constraint(2 * i + 3 * j <= 12)
+    >>> domains(cqm)
+    {'i': (0.0, 6.0), 'j': (0.0, 4.0)}
+    """
+    from dwave.preprocessing import Feasibility, Presolver, TechniqueFlags
+
+    rows = _linear_rows(cqm)
+    if not rows.num_constraints():
+        return {}
+    presolver = Presolver(rows)
+    presolver.set_techniques(TechniqueFlags.DomainPropagation)
+    presolver.apply()
+    if presolver.feasibility() is Feasibility.Infeasible:
+        raise InfeasibleModelError(
+            "the bounds of the variables and the linear constraints contradict each other: no "
+            "assignment satisfies them; look for a wrong bound or right-hand side"
+        )
+    reduced = presolver.detach_model()  # its variables are numbers; those that it fixed are gone
+    corners = [
+        [bound(v) for v in reduced.variables]
+        for bound in (reduced.lower_bound, reduced.upper_bound)
+    ]
+    numbers = range(reduced.num_variables())
+    values, names = presolver.restore_samples((np.array(corners).reshape(2, -1), numbers))
+    low = (np.ceil(values.min(axis=0) - RTOL) + 0.0).tolist()  # no -0.0
+    high = np.floor(values.max(axis=0) + RTOL).tolist()
+    return dict(zip(names, zip(low, high, strict=True), strict=True))
+
+
+def _linear_rows(cqm: dimod.ConstrainedQuadraticModel) -> dimod.ConstrainedQuadraticModel:
+    """The variables of ``cqm`` with its hard linear rows, as loose as dimod judges them."""
+    import dimod
+
+    rows = dimod.ConstrainedQuadraticModel()
+    reach = dict.fromkeys(cqm.variables, 1.0)
+    for v in cqm.variables:
+        if cqm.vartype(v) is dimod.INTEGER:
+            low, high = cqm.lower_bound(v), cqm.upper_bound(v)
+            rows.add_variable("INTEGER", v, lower_bound=low, upper_bound=high)
+            reach[v] = min(abs(low), abs(high))  # the others are what bounds are sought for
+        else:
+            rows.add_variable(cqm.vartype(v), v)
+    for label in canonical_order(cqm):
+        constraint = cqm.constraints[label]
+        lhs, sense = constraint.lhs, constraint.sense.value
+        if lhs.is_soft() or any(bias for _, _, bias in lhs.iter_quadratic()):
+            continue
+        if precision(constraint, reach) is Precision.WIDE:
+            continue
+        slack = ATOL + RTOL * abs(constraint.rhs)
+        terms, rhs = list(lhs.iter_linear()), constraint.rhs - lhs.offset
+        if sense != ">=":
+            rows.add_constraint_from_iterable(terms, "<=", rhs=rhs + slack)
+        if sense != "<=":
+            rows.add_constraint_from_iterable(terms, ">=", rhs=rhs - slack)
+    return rows

@@ -1,0 +1,317 @@
+"""Which constraints double precision can judge, and exact integers for those that it cannot.
+
+A row is judged by sums of doubles: by dimod, by presolve and by a solver alike.  Where these sums
+round off what decides, as that of 1e16 x + y >= 1 does, the row is spelt in exact integers and made
+narrow, if an equivalent row of narrow coefficients is found; otherwise it is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from math import gcd, lcm
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from formulations.arrays import FloatArray
+from formulations.errors import InfeasibleModelError, InvalidInputError, QnnError
+from formulations.passes.coefficient_step import common_steps
+from formulations.passes.coefficient_tightening import FEW, smallest_integers
+
+if TYPE_CHECKING:
+    import dimod
+
+RTOL, ATOL = 1e-6, 1e-8
+"""dimod's: a row holds where it is violated by no more than ATOL + RTOL |right-hand side|."""
+
+EXACT = 2.0**52
+"""Sums of integers whose absolute values add up to less are exact in double precision."""
+
+UNIT = 2.0**-51
+"""Bounds the rounding of a sum, for each of its terms, as a share of the sum of their sizes."""
+
+
+class Precision(Enum):
+    """What double precision can say of a constraint.
+
+    TELLS: whether it holds.  ROUGH: whether it nearly holds, so that nothing is proven by it;
+    dimod's tolerance is wider than half a step of the row, or rounding is.  WIDE: nothing.
+    """
+
+    TELLS = "tells"
+    ROUGH = "rough"
+    WIDE = "wide"
+
+
+def satisfied(constraint: dimod.sym.Comparison, sample: Mapping[Hashable, int]) -> bool:
+    """Whether a row holds by exact arithmetic, up to a thousandth of its step.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> x, y = dimod.Binaries("xy")
+    >>> row = 1e18 * x + y <= 1e18
+    >>> satisfied(row, {"x": 1, "y": 1}), satisfied(row, {"x": 1, "y": 0})
+    (False, True)
+    """
+    lhs, terms = constraint.lhs, []
+    for v, a in lhs.iter_linear():
+        terms.append((float(a), int(sample[v])))
+    for u, v, a in lhs.iter_quadratic():
+        terms.append((float(a), int(sample[u]) * int(sample[v])))
+    total = sum((Fraction(a) * value for a, value in terms), Fraction(float(lhs.offset)))
+    over = total - Fraction(float(constraint.rhs))
+    excess = {"<=": over, ">=": -over, "==": abs(over)}[constraint.sense.value]
+    steps, fits = common_steps(sp.csr_array(np.array([[a for a, _ in terms if a]])))
+    step = float(steps.step[0]) if fits[0] else 0.0
+    return excess <= Fraction(max(step / 1000, ATOL))
+
+
+Reach = Mapping[Hashable, float]
+"""Largest absolute value of each variable."""
+
+
+def precision(constraint: dimod.sym.Comparison, reach: Reach) -> Precision:
+    """What double precision can say of ``constraint``.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> x, y = dimod.Binaries("xy")
+    >>> reach = {"x": 1.0, "y": 1.0}
+    >>> [precision(row, reach).value for row in (x + y <= 1, x + y <= 1e7, 1e16 * x + y >= 1)]
+    ['tells', 'rough', 'wide']
+    """
+    lhs, rhs = constraint.lhs, float(constraint.rhs)
+    terms = _terms(lhs, reach)
+    if not terms:
+        return Precision.TELLS
+    biases = np.array([a for a, _ in terms])
+    numbers = np.array([*biases, rhs, float(lhs.offset)])
+    total = sum(abs(a) * size for a, size in terms) + abs(rhs) + abs(float(lhs.offset))
+    tolerance = ATOL + RTOL * abs(rhs)
+    whole = bool((numbers == np.rint(numbers)).all())
+    rounding = 0.0 if whole and total < EXACT else UNIT * (len(numbers) + 4) * total
+    if whole and total < EXACT and tolerance < 0.5:
+        return Precision.TELLS
+    dust = min(tolerance, RTOL) / (4 * len(biases))  # too small to matter
+    smallest = float(np.abs(biases).min(where=np.abs(biases) > dust, initial=np.inf))
+    steps, fits = common_steps(sp.csr_array(biases[None]))
+    if rounding >= (steps.step[0] if fits[0] else smallest) / 4:
+        return Precision.WIDE
+    if fits[0]:
+        tells = max(tolerance, rounding) < steps.step[0] / 2
+    else:
+        tells = rounding < tolerance / 4 and tolerance < smallest / 1000
+    return Precision.TELLS if tells else Precision.ROUGH
+
+
+@dataclass(frozen=True)
+class Objective:
+    """How finely doubles tell the objectives of two points apart.
+
+    Parameters
+    ----------
+    step : float
+        What objectives differ by at least; a thousandth of the smallest coefficient where these
+        have no common step.
+    rounding : float
+        What evaluating one may be off by.
+    """
+
+    step: float
+    rounding: float
+
+    @classmethod
+    def of(cls, cqm: dimod.ConstrainedQuadraticModel, reach: Reach) -> Objective:
+        """That of a CQM, what its soft constraints cost included.
+
+        Examples
+        --------
+        >>> import dimod
+        >>> x, y = dimod.Binaries("xy")
+        >>> cqm = dimod.ConstrainedQuadraticModel()
+        >>> cqm.set_objective(1e18 * x + 2 * y)
+        >>> Objective.of(cqm, {"x": 1.0, "y": 1.0}).tells
+        False
+        """
+        whole = cqm.objective
+        terms = _terms(whole, reach)
+        numbers, total = [abs(a) for a, _ in terms], sum(abs(a) * size for a, size in terms)
+        total += abs(float(whole.offset))
+        for row in cqm.constraints.values():
+            if row.lhs.is_soft():
+                weight, square = float(row.lhs.weight()), row.lhs.penalty() == "quadratic"
+                inner = _terms(row.lhs, reach)
+                size = sum(abs(a) * size for a, size in inner) + abs(float(row.rhs))
+                numbers += [weight * (a * a if square else abs(a)) for a, _ in inner]
+                total += weight * (size * size if square else size)
+        biases = np.array([a for a in numbers if a], dtype=np.float64)
+        if not len(biases):
+            return cls(1.0, 0.0)
+        steps, fits = common_steps(sp.csr_array(biases[None]))
+        integers = bool((biases == np.rint(biases)).all())
+        exact = integers and float(whole.offset).is_integer() and total < EXACT
+        rounding = 0.0 if exact else UNIT * (len(biases) + 4) * total
+        return cls(float(steps.step[0]) if fits[0] else float(biases.min()) / 1000, rounding)
+
+    @property
+    def tells(self) -> bool:
+        """Whether two objectives that look the same are the same."""
+        return self.rounding < self.step / 4
+
+
+def _terms(form: Any, reach: Reach) -> list[tuple[float, float]]:
+    """Coefficients of a quadratic form, and the largest size of what each multiplies."""
+    linear = [(float(a), reach[v]) for v, a in form.iter_linear() if a]
+    return linear + [(float(a), reach[u] * reach[v]) for u, v, a in form.iter_quadratic() if a]
+
+
+class ExactRow:
+    """A row over bits and products of two in exact integers: sum a x == b or <= b.
+
+    Parameters
+    ----------
+    label : hashable
+    equality : bool
+    tolerance : float
+        dimod's: a row that holds within it is not called infeasible.
+    """
+
+    def __init__(self, label: Hashable, equality: bool, tolerance: float = 0.0) -> None:
+        self.label, self.equality, self.tolerance = label, equality, Fraction(tolerance)
+        self.terms: dict[Any, Fraction] = {}
+        self.rhs = Fraction(0)
+
+    def add(self, key: Any, amount: Fraction) -> None:
+        """Add to the coefficient of a bit or a pair of bits."""
+        self.terms[key] = self.terms.get(key, Fraction(0)) + amount
+
+    @property
+    def rough(self) -> bool:
+        """Whether dimod's tolerance lets pass what does not satisfy the row."""
+        terms = [a for a in self.terms.values() if a]
+        scale = lcm(*(a.denominator for a in terms))
+        step = Fraction(gcd(*(int(a * scale) for a in terms)) or 1, scale)
+        above = (self.rhs + self.tolerance) // step > self.rhs // step
+        below = (self.tolerance - self.rhs) // step > -self.rhs // step
+        return above or (self.equality and below)
+
+    def narrow(self) -> tuple[dict[Any, float], float]:
+        """Coefficients and right-hand side of an equivalent row that doubles judge exactly.
+
+        Raises
+        ------
+        InfeasibleModelError
+            If the row never holds.
+        InvalidInputError
+            If no such row is found.
+
+        Examples
+        --------
+        >>> row = ExactRow("big", equality=False)
+        >>> row.add("x", Fraction(10**16)), row.add("y", Fraction(-1))  # 1e16 x - y <= -1
+        (None, None)
+        >>> row.rhs = Fraction(-1)
+        >>> row.narrow()
+        ({'x': 1.0, 'y': -1.0}, -1.0)
+        """
+        terms = {key: a for key, a in self.terms.items() if a}
+        scale = lcm(self.rhs.denominator, *(a.denominator for a in terms.values()))
+        whole = {key: int(a * scale) for key, a in terms.items()}
+        rhs = int(self.rhs * scale)
+        if self.equality:
+            return self._equality(whole, rhs, scale)
+        below = sum(a for a in whole.values() if a < 0)
+        weights = {key: abs(a) for key, a in whole.items()}
+        capacity = rhs - below  # of the row over x, or 1 - x where its coefficient is negative
+        if capacity < 0:
+            raise self._never(capacity + self.tolerance * scale < 0)
+        if sum(weights.values()) <= capacity:
+            return {}, 0.0  # it always holds
+        capacity = _tighten(weights, capacity)
+        if not _fits(weights.values(), capacity) and len(weights) <= FEW:
+            capacity = _enumerate(weights, capacity)
+        if not _fits(weights.values(), capacity):
+            raise self._refusal()
+        signed = {key: w if whole[key] > 0 else -w for key, w in weights.items() if w}
+        rhs = capacity + sum(a for a in signed.values() if a < 0)
+        return {key: float(a) for key, a in signed.items()}, float(rhs)
+
+    def _equality(
+        self, whole: dict[Any, int], rhs: int, scale: int
+    ) -> tuple[dict[Any, float], float]:
+        step = gcd(*whole.values()) or 1
+        least, most = (sum(f(a, 0) for a in whole.values()) for f in (min, max))
+        if rhs % step or not least <= rhs <= most:
+            low, high = rhs - self.tolerance * scale, rhs + self.tolerance * scale
+            first = Fraction(max(-(-low // step) * step, least))
+            raise self._never(bool(first > min(high, Fraction(most))))
+        whole, rhs = {key: a // step for key, a in whole.items()}, rhs // step
+        if not _fits(whole.values(), rhs):
+            raise self._refusal()
+        return {key: float(a) for key, a in whole.items()}, float(rhs)
+
+    def _never(self, proven: bool) -> QnnError:
+        """The proof that no point satisfies the row; a refusal if one does by tolerance."""
+        if not proven:
+            return self._refusal()
+        return InfeasibleModelError(
+            f"row {self.label!r} never holds, by exact arithmetic: no assignment satisfies it; "
+            "look for a wrong coefficient or right-hand side"
+        )
+
+    def _refusal(self) -> InvalidInputError:
+        return too_wide(self.label, [float(abs(a)) for a in self.terms.values() if a])
+
+
+def too_wide(label: Hashable, sizes: list[float]) -> InvalidInputError:
+    """The refusal of a constraint that double precision cannot judge."""
+    least, most = min(sizes, default=0.0), max(sizes, default=0.0)
+    return InvalidInputError(
+        f"constraint {label!r} has coefficients of {least:g} to {most:g}: double precision cannot "
+        "tell whether it holds; expected coefficients that add up to less than "
+        "2^52 of the row's steps; round them, or split the constraint"
+    )
+
+
+def _fits(numbers: Any, rhs: int) -> bool:
+    return bool(sum(abs(a) for a in numbers) + abs(rhs) < EXACT)
+
+
+def _tighten(weights: dict[Any, int], capacity: int) -> int:
+    """Reduce positive weights in place, and the capacity, to what says the same of bits."""
+    while True:
+        before = capacity, sum(weights.values())
+        for key, w in weights.items():
+            weights[key] = min(w, capacity + 1)
+        step = gcd(*weights.values()) or 1
+        for key in weights:
+            weights[key] //= step
+        capacity //= step
+        total = sum(weights.values())
+        for key, w in sorted(weights.items(), key=lambda item: -item[1]):
+            excess = capacity - (total - w)
+            if 0 < excess < w:
+                weights[key] -= excess
+                total -= excess
+                capacity -= excess
+        if (capacity, total) == before:
+            return capacity
+
+
+def _enumerate(weights: dict[Any, int], capacity: int) -> int:
+    """The same by looking at all settings of few bits."""
+    a = np.array(list(weights.values()), dtype=object)
+    settings = (np.arange(2 ** len(a))[:, None] >> np.arange(len(a))) & 1
+    holds = np.array([value <= capacity for value in settings.astype(object) @ a])
+    ratio: FloatArray = (a / max(a)).astype(np.float64)
+    found = smallest_integers(ratio, settings.astype(np.float64), holds)
+    if found is None:
+        return capacity
+    weights.update(zip(weights, (int(w) for w in found[0]), strict=True))
+    return int(found[1])

@@ -1,0 +1,382 @@
+"""A dimod CQM as a model over bits: words for its variables, products for its quadratic rows.
+
+    v = low_v + sum_k c_k x_k                      a word of bits for every variable
+    sum_uv q_uv u v + sum_v a_v v <= b             becomes, with u and v spelt out and x_j^2 = x_j,
+    sum_jk p_jk z_jk + sum_j a_j x_j <= b'         with one product row z_jk = x_j x_k for each pair
+
+A pair of bits has one product variable, whatever rows it is in; a constraint z - x y == 0 of the
+CQM's own over bits provides one.  The rewriting is exact, row by row.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
+from formulations.cqm.exactness import ATOL, RTOL, ExactRow, Precision, precision, too_wide
+from formulations.cqm.integer_encoding import Bounds, IntegerEncoding
+from formulations.model.labels import canonical_order, distinct
+from formulations.model.qcbo import QCBO
+from formulations.passes.base import substituted
+from formulations.passes.coefficient_step import common_steps
+from formulations.passes.soft import Hardened, Soft
+
+if TYPE_CHECKING:
+    import dimod
+
+NARROW = 1e-7
+"""Tolerance of rows in exact integers."""
+
+Couplers = list[tuple[Hashable, Hashable, float]]
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class BinaryForm:
+    """What :func:`read` makes of a CQM.
+
+    Parameters
+    ----------
+    model : QCBO
+        Hard rows only; the costs of soft ones are in the objective.
+    readout : IntegerEncoding
+        The way back to the CQM's variables.
+    tolerance : ndarray, shape (m,)
+        By how much dimod lets each linear row be violated.
+    pairs : ndarray of int, shape (k, 2)
+        The bits whose products follow the words of the variables.
+    hardened : Hardened, optional
+        What spells the excess bits of soft rows, which come last.
+    rough : ndarray of bool, shape (m,)
+        Rows of which dimod would take points that violate them by half a step or more.
+    """
+
+    model: QCBO
+    readout: IntegerEncoding
+    tolerance: FloatArray
+    pairs: IntArray
+    hardened: Hardened | None
+    rough: BoolArray
+
+    @property
+    def tells(self) -> bool:
+        """Whether what is proven of the rows' integers is so for whatever dimod calls feasible."""
+        return not self.rough.any()
+
+    @property
+    def strict(self) -> FloatArray:
+        """Tolerances below half a step, so that no row is violated by a whole one, shape (m,)."""
+        steps, whole = common_steps(self.model.rows)
+        within = np.where(self.rough & whole, 1e-3 * steps.step, np.inf)
+        return np.minimum(self.tolerance, within)
+
+    @property
+    def strict_only(self) -> BoolArray:
+        """Rows in exact integers, which do not say what dimod's tolerance lets pass, shape (m,)."""
+        return np.asarray(self.rough & (self.tolerance == NARROW))
+
+    def settled(self, x: npt.ArrayLike) -> BitArray:
+        """Samples with the products and excess bits that their words imply, shape (..., n)."""
+        words = np.asarray(x, dtype=np.int8)[..., : self.readout.num_bits]
+        products = words[..., self.pairs[:, 0]] * words[..., self.pairs[:, 1]]
+        settled = np.concatenate([words, products], axis=-1)
+        return settled if self.hardened is None else self.hardened.lift(settled)
+
+
+def read_cqm(cqm: dimod.ConstrainedQuadraticModel) -> tuple[QCBO, IntegerEncoding]:
+    """The model of a CQM, and the way back from the model's bits to the CQM's variables.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> x, y, s = dimod.Binary("x"), dimod.Binary("y"), dimod.Spin("s")
+    >>> cqm = dimod.ConstrainedQuadraticModel()
+    >>> _ = cqm.add_constraint(3 * x * y + s <= 1, label="row")
+    >>> model, _ = read_cqm(cqm)
+    >>> model.labels.strings(), model.rows.toarray().tolist(), model.rhs.tolist()
+    (['x', 'y', 's', 'x * y'], [[0.0, 0.0, 2.0, 3.0]], [2.0])
+    >>> model.products.tolist()
+    [[3, 0, 1]]
+    """
+    reading = read(cqm)
+    return reading.model, reading.readout
+
+
+def read(
+    cqm: dimod.ConstrainedQuadraticModel,
+    bounds: Bounds | None = None,
+    *,
+    canonical: bool = False,
+) -> BinaryForm:
+    """The model of a CQM as in :func:`read_cqm`, with dimod's tolerance of each row.
+
+    Parameters
+    ----------
+    cqm : dimod.ConstrainedQuadraticModel
+    bounds : mapping, optional
+        Tighter bounds of some variables, as :func:`formulations.cqm.bound_tightening.domains` finds
+        them.
+    canonical : bool
+        Whether rows are sorted by what they say.  Otherwise they keep the order of
+        ``cqm.constraints``, which ``CQM.from_file`` makes a different one in every process.
+
+    Raises
+    ------
+    InvalidInputError
+        For real variables, integers of too wide a range, and soft constraints whose coefficients
+        have no common step, each by name.
+    InfeasibleModelError
+        If an integer has no value.
+    """
+    readout = IntegerEncoding.of(cqm, bounds)
+    rows, products = _constraints(cqm, readout, canonical=canonical)
+    number = {v: i for i, v in enumerate(cqm.variables)}
+    count, n, T = len(number), readout.num_bits, readout.matrix
+    space = _Bits(readout, products, number)
+    spelt = [
+        space.spelt(row.couplers) if row.wide is None else space.narrow(row) for row in rows
+    ]  # fmt: skip
+    total = n + len(space.products) - len(products)
+
+    outer = _matrix(((r, number[v], a) for r, row in enumerate(rows)
+                     for v, a in (row.linear if row.wide is None else [])),
+                    len(rows), count)  # fmt: skip
+    inner = _matrix(((r, j, a) for r, part in enumerate(spelt) for j, a in part.bits.items()),
+                    len(rows), total)  # fmt: skip
+    a = sp.csr_array(_padded(sp.csr_array(outer @ T), total) + inner)
+    constants = zip(rows, spelt, strict=True)
+    rhs = np.array([
+        (row.rhs if row.wide is None else 0.0) - part.constant for row, part in constants
+    ])  # fmt: skip
+    linear, quadratic, offset = _objective(cqm, readout, number)
+    labels = readout.labels(cqm)
+    added = [f"{labels[j]} * {labels[k]}" for j, k in space.pairs_made]
+    model = QCBO.from_arrays(
+        np.pad(linear, (0, total - n)),
+        a,
+        rhs - outer @ readout.low,
+        equality=[row.equality for row in rows],
+        quadratic=sp.csr_array(sp.block_diag([quadratic, sp.csr_array((total - n,) * 2)])),
+        offset=offset,
+        products=space.products,
+        labels=[*labels, *distinct(added, map(str, labels))],
+        row_labels=[row.label for row in rows],
+    )
+    told = list(zip(rows, spelt, strict=True))
+    tolerance = np.array(
+        [row.tolerance if part.rough is None else NARROW for row, part in told], dtype=np.float64
+    )
+    rough = np.array([
+        row.rough if part.rough is None else part.rough
+        for row, part in told
+    ], dtype=np.bool_)  # fmt: skip
+    weight = np.array([row.weight for row in rows], dtype=np.float64)
+    square = np.array([row.square for row in rows], dtype=np.bool_)
+    pairs = np.array(space.pairs_made, dtype=np.int64).reshape(-1, 2)
+    if not np.isfinite(weight).any():
+        return BinaryForm(model, readout, tolerance, pairs, None, rough)
+    model, hardened = Soft(weight, square, tolerance).apply(model)
+    kept = hardened.kept
+    return BinaryForm(model, readout, tolerance[kept], pairs, hardened, rough[kept])
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A constraint: linear and quadratic terms == rhs or <= rhs; a finite weight makes it soft.
+
+    ``wide`` is the exact right-hand side where double precision does not do.
+    """
+
+    label: Hashable
+    linear: list[tuple[Hashable, float]]
+    couplers: Couplers
+    equality: bool
+    rhs: float
+    tolerance: float
+    weight: float
+    square: bool
+    rough: bool
+    wide: Fraction | None
+
+
+def _constraints(
+    cqm: dimod.ConstrainedQuadraticModel, readout: IntegerEncoding, *, canonical: bool
+) -> tuple[list[_Row], list[tuple[Hashable, Hashable, Hashable]]]:
+    """The constraints of ``cqm`` that become rows, and its product rows (u, v, w)."""
+    import dimod
+
+    single = set(np.flatnonzero(readout.word.bits == 1).tolist())
+    binary = {
+        v for i, v in enumerate(cqm.variables) if i in single and cqm.vartype(v) is dimod.BINARY
+    }
+    reach = readout.reach
+    rows, products = [], []
+    order = canonical_order(cqm) if canonical else list(cqm.constraints)
+    for label in order:
+        constraint = cqm.constraints[label]
+        lhs, sense = constraint.lhs, constraint.sense.value
+        sign = -1.0 if sense == ">=" else 1.0  # a'x >= b is -a'x <= -b
+        told = precision(constraint, reach)
+        wide = told is Precision.WIDE
+        if wide and lhs.is_soft():
+            biases = [*lhs.iter_linear(), *lhs.iter_quadratic()]
+            raise too_wide(label, [abs(float(term[-1])) for term in biases if term[-1]])
+        exact = int(sign) * (Fraction(float(constraint.rhs)) - Fraction(float(lhs.offset)))
+        row = _Row(
+            label,
+            [(v, sign * bias) for v, bias in lhs.iter_linear() if bias],
+            [(u, v, sign * bias) for u, v, bias in lhs.iter_quadratic() if bias],
+            sense == "==",
+            float(sign * (constraint.rhs - lhs.offset)),
+            ATOL + RTOL * abs(float(constraint.rhs)),
+            float(lhs.weight()) if lhs.is_soft() else np.inf,
+            lhs.is_soft() and lhs.penalty() == "quadratic",
+            told is not Precision.TELLS and not lhs.is_soft(),
+            exact if wide else None,
+        )
+        product = _product(row, binary)
+        if product:
+            products.append(product)
+        else:
+            rows.append(row)
+    return rows, products
+
+
+def _product(row: _Row, binary: set[Hashable]) -> tuple[Hashable, Hashable, Hashable] | None:
+    """(u, v, w) of a hard constraint c (u - v w) == 0 over bits; None for any other."""
+    if len(row.couplers) == len(row.linear) == 1 and row.equality and row.rhs == 0:
+        (u, coefficient), (v, w, bias) = row.linear[0], row.couplers[0]
+        if coefficient == -bias and {u, v, w} <= binary and not np.isfinite(row.weight):
+            return u, v, w
+    return None
+
+
+@dataclass(frozen=True)
+class _Spelt:
+    """A quadratic form as constant + sum of coefficients of bits, products among them.
+
+    ``rough`` is None but for a constraint of numbers too wide for doubles.
+    """
+
+    constant: float
+    bits: dict[int, float]
+    rough: bool | None = None
+
+
+class _Bits:
+    """The bits of a readout and the products of two of them, each made once."""
+
+    def __init__(
+        self,
+        readout: IntegerEncoding,
+        products: list[tuple[Hashable, Hashable, Hashable]],
+        number: dict[Hashable, int],
+    ) -> None:
+        self._low = readout.low.tolist()
+        T = readout.matrix
+        self._words = [
+            list(zip(T.indices[i:j].tolist(), T.data[i:j].tolist(), strict=True))
+            for i, j in zip(T.indptr[:-1], T.indptr[1:], strict=True)
+        ]
+        self._number = number
+        self._first_new = readout.num_bits
+        self.products = [[self._words[number[v]][0][0] for v in product] for product in products]
+        self._of_pair: dict[Pair, int] = {}
+        for u, v, w in self.products:
+            self._of_pair.setdefault((min(v, w), max(v, w)), u)
+        self.pairs_made: list[Pair] = []
+
+    def spelt(self, couplers: Couplers) -> _Spelt:
+        """The form sum q u v in bits; what cancels needs no product."""
+        constant, bits, pairs = 0.0, defaultdict[int, float](float), defaultdict[Pair, float](float)
+        for u, v, q in couplers:
+            i, j = self._number[u], self._number[v]
+            constant += q * self._low[i] * self._low[j]
+            for k, c in self._words[i]:
+                bits[k] += q * self._low[j] * c
+            for k, c in self._words[j]:
+                bits[k] += q * self._low[i] * c
+            for k, c in self._words[i]:
+                for m, d in self._words[j]:
+                    if k == m:
+                        bits[k] += q * c * d
+                    else:
+                        pairs[min(k, m), max(k, m)] += q * c * d
+        for pair, p in pairs.items():
+            if p:
+                bits[self._product(pair)] += p
+        return _Spelt(constant, bits)
+
+    def narrow(self, row: _Row) -> _Spelt:
+        """A row of numbers too wide for doubles as an equivalent one of narrow ones."""
+        assert row.wide is not None
+        exact = ExactRow(row.label, row.equality, row.tolerance)
+        exact.rhs = row.wide
+        low = [Fraction(value) for value in self._low]
+        for v, a in row.linear:
+            i = self._number[v]
+            exact.rhs -= Fraction(a) * low[i]
+            for k, c in self._words[i]:
+                exact.add(k, Fraction(a) * Fraction(c))
+        for u, v, q in row.couplers:
+            i, j = self._number[u], self._number[v]
+            exact.rhs -= Fraction(q) * low[i] * low[j]
+            for k, c in self._words[i]:
+                exact.add(k, Fraction(q) * low[j] * Fraction(c))
+            for k, c in self._words[j]:
+                exact.add(k, Fraction(q) * low[i] * Fraction(c))
+            for k, c in self._words[i]:
+                for m, d in self._words[j]:
+                    key = k if k == m else (min(k, m), max(k, m))
+                    exact.add(key, Fraction(q) * Fraction(c) * Fraction(d))
+        terms, rhs = exact.narrow()
+        bits = defaultdict[int, float](float)
+        for key, a in terms.items():
+            bits[key if isinstance(key, int) else self._product(key)] += a
+        return _Spelt(-rhs, bits, exact.rough)
+
+    def _product(self, pair: Pair) -> int:
+        """The bit that is the product of a pair."""
+        if pair not in self._of_pair:
+            bit = self._of_pair[pair] = self._first_new + len(self.pairs_made)
+            self.pairs_made.append(pair)
+            self.products.append([bit, *pair])
+        return self._of_pair[pair]
+
+
+def _objective(
+    cqm: dimod.ConstrainedQuadraticModel, readout: IntegerEncoding, number: dict[Hashable, int]
+) -> tuple[FloatArray, sp.csr_array, float]:
+    """The objective in the bits of the words: c, Q and offset."""
+    linear = np.zeros(len(number))
+    for v, bias in cqm.objective.iter_linear():
+        linear[number[v]] = bias
+    terms = ((number[u], number[v], bias) for u, v, bias in cqm.objective.iter_quadratic())
+    return substituted(
+        linear,
+        _matrix(terms, len(number), len(number)),
+        float(cqm.objective.offset),
+        readout.matrix,
+        readout.low,
+    )
+
+
+def _padded(matrix: sp.csr_array, width: int) -> sp.csr_array:
+    """A matrix with columns of zeros added up to ``width``."""
+    return sp.csr_array(
+        (matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], width)
+    )
+
+
+def _matrix(entries: Iterable[tuple[int, int, float]], height: int, width: int) -> sp.csr_array:
+    """A sparse matrix from its entries (row, column, value), read without a list of them."""
+    table = np.fromiter(entries, dtype=np.dtype([("i", "i8"), ("j", "i8"), ("value", "f8")]))
+    return sp.csr_array((table["value"], (table["i"], table["j"])), shape=(height, width))

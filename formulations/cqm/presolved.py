@@ -1,0 +1,192 @@
+"""A CQM made ready for a solver of models over bits, with the way back to its own variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arrays import BitArray, FloatArray
+from formulations.cqm.bound_tightening import domains
+from formulations.cqm.exactness import Objective, satisfied
+from formulations.cqm.from_dimod import BinaryForm, read
+from formulations.cqm.integer_encoding import Bounds, check_usable
+from formulations.errors import InfeasibleModelError, InvalidInputError, choose
+from formulations.model.qcbo import QCBO
+from formulations.passes import (
+    Chain,
+    CoefficientTightening,
+    Integral,
+    Inverse,
+    OneHot,
+    Pass,
+    Presolve,
+    Rounded,
+)
+from formulations.passes.base import take_rows
+
+if TYPE_CHECKING:
+    import dimod
+
+
+ONE_HOT = ["eliminate", "keep"]
+"""What presolve does with one bit of one-hot rows, by default the first."""
+
+
+@dataclass(frozen=True)
+class Presolved:
+    """A smaller model with the same optimum as a CQM.
+
+    Parameters
+    ----------
+    cqm : dimod.ConstrainedQuadraticModel
+    reading : BinaryForm
+        The CQM in bits.
+    model : QCBO
+        What is left of it.
+    inverse : Inverse
+        From the bits of ``model`` to those of the reading.
+    proves : bool
+        Whether what is proven of ``model`` holds for every point that dimod calls feasible.  Where
+        dimod's tolerance is wider than half a step of a row, ``model`` has fewer such points: those
+        that satisfy the row.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> i, x, y = dimod.Integer("i", upper_bound=9), dimod.Binary("x"), dimod.Binary("y")
+    >>> cqm = dimod.ConstrainedQuadraticModel()
+    >>> cqm.set_objective(-i * x)
+    >>> _ = cqm.add_constraint(2 * i + x <= 7)
+    >>> _ = cqm.add_constraint(x + y == 1)
+    >>> prepared = Presolved.of(cqm)
+    >>> prepared.model.labels.strings()  # i <= 3, and y is the complement of x
+    ['x', 'i[bit=0]', 'i[bit=1]']
+    >>> list(cqm.variables), prepared.values([[1, 1, 1]]).tolist()
+    (['x', 'i', 'y'], [[1.0, 3.0, 0.0]])
+    """
+
+    cqm: dimod.ConstrainedQuadraticModel
+    reading: BinaryForm
+    model: QCBO
+    inverse: Inverse
+    proves: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        cqm: dimod.ConstrainedQuadraticModel,
+        *,
+        presolve: bool = True,
+        one_hot: str = ONE_HOT[0],
+    ) -> Presolved:
+        """Read ``cqm``, its rows as integers where they have a step, and presolve it.
+
+        Parameters
+        ----------
+        cqm : dimod.ConstrainedQuadraticModel
+        presolve : bool
+        one_hot : {"eliminate", "keep"}
+            Whether presolve also eliminates one bit of one-hot rows of three bits or more, where
+            that adds no entries: see :class:`~formulations.passes.OneHot`.
+
+        Raises
+        ------
+        InvalidInputError
+            For what cannot be done exactly, by name: see :func:`formulations.cqm.from_dimod.read`.
+        InfeasibleModelError
+            If it is proven that no assignment satisfies the rows.
+        """
+        choose("one_hot", one_hot, ONE_HOT)
+        if not isinstance(presolve, bool):
+            raise InvalidInputError(f"presolve={presolve!r}: expected True or False")
+        check_usable(cqm)
+        if not presolve:
+            reading = read(cqm, canonical=True)
+            return cls._of(cqm, reading, [])
+        try:
+            bounds = domains(cqm)
+        except InfeasibleModelError as proof:
+            raise cls._named(cqm) or proof from None
+        return cls._presolved(cqm, bounds, one_hot)
+
+    @classmethod
+    def _named(cls, cqm: dimod.ConstrainedQuadraticModel) -> InfeasibleModelError | None:
+        """The proof of infeasibility that names a row, if our own passes find one."""
+        try:
+            cls._presolved(cqm, None)
+        except InfeasibleModelError as named:
+            return named
+        except InvalidInputError:
+            return None
+        return None
+
+    @classmethod
+    def _presolved(
+        cls,
+        cqm: dimod.ConstrainedQuadraticModel,
+        bounds: Bounds | None,
+        one_hot: str = ONE_HOT[0],
+    ) -> Presolved:
+        reading = read(cqm, bounds, canonical=True)
+        steps: list[Pass] = [Presolve(), CoefficientTightening(), Presolve()]
+        if one_hot == "eliminate":
+            steps += [OneHot(), Presolve()]
+        return cls._of(cqm, reading, [*steps, Rounded()])
+
+    @classmethod
+    def _of(
+        cls, cqm: dimod.ConstrainedQuadraticModel, reading: BinaryForm, steps: list[Pass]
+    ) -> Presolved:
+        """Rows in integers, strictly, and then ``steps``."""
+        try:
+            strict = Chain((Integral(reading.strict), *steps)).apply(reading.model)
+            return cls(cqm, reading, *strict, proves=reading.tells)
+        except InfeasibleModelError:
+            if reading.tells:
+                raise
+        # no point satisfies the rows; what dimod's tolerance lets pass may be there all the same
+        whole = take_rows(reading.model, np.flatnonzero(~reading.strict_only))
+        tolerance = reading.tolerance[~reading.strict_only]
+        loose = Chain((Integral(tolerance), *steps)).apply(whole)
+        return cls(cqm, reading, *loose, proves=False)
+
+    @cached_property
+    def objective(self) -> Objective:
+        """How finely doubles tell objectives of the CQM apart."""
+        return Objective.of(self.cqm, self.reading.readout.reach)
+
+    def settled(self, x: npt.ArrayLike) -> BitArray:
+        """Samples of ``model`` whose products and excess bits are what the other bits imply."""
+        if self.reading.model.num_variables == self.reading.readout.num_bits:
+            return np.asarray(x, dtype=np.int8)  # there are none
+        return self.inverse.lift(self.reading.settled(self.inverse.invert(x)))
+
+    def values(self, x: npt.ArrayLike) -> FloatArray:
+        """Values of the CQM's variables, in its order: samples (..., n) -> (..., V)."""
+        return self.reading.readout.values(self.inverse.invert(x))
+
+    def samples(self, x: npt.ArrayLike) -> dimod.SampleSet:
+        """Distinct samples, judged by dimod, best first; infeasible ones only if all are.
+
+        A sample that dimod's tolerance lets violate a row by half a step or more is infeasible
+        here.  So that ``.first``, which asks for the least energy alone, is what was looked for.
+        """
+        import dimod
+
+        values = np.unique(self.values(x), axis=0)
+        judged = dimod.SampleSet.from_samples_cqm(
+            (values.astype(np.int64), list(self.cqm.variables)), self.cqm
+        )
+        feasible = judged.record.is_feasible
+        for r in np.flatnonzero(self.reading.rough).tolist():
+            row = self.cqm.constraints[self.reading.model.row_labels[r]]
+            for number in np.flatnonzero(feasible).tolist():
+                sample = dict(zip(self.cqm.variables, values[number].astype(int), strict=True))
+                feasible[number] = satisfied(row, sample)
+        order = np.argsort(judged.record.energy, kind="stable")
+        best = judged.record[order[feasible[order]] if feasible.any() else order]
+        return dimod.SampleSet(best, judged.variables, judged.info, judged.vartype)

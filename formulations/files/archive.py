@@ -1,0 +1,211 @@
+"""The container of every file: an npz archive with a JSON manifest, written whole or not at all.
+
+The manifest is one more array, ``manifest``, of the bytes of a JSON object: the file's format and
+version, the SHA-256 of every other array, and the content that is not an array.  Nothing is ever
+pickled.  The same content gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from formulations.arrays import Array
+from formulations.errors import FileFormatError
+from formulations.files.bounded import (
+    ArchiveReader,
+    access_error,
+    bounded_read,
+    count_of,
+    damaged,
+    open_regular,
+    refuse_if_too_much,
+)
+from formulations.files.schema import (
+    JSON_SHARE,
+    ArrayForm,
+    Form,
+    Misfit,
+    anything,
+    checked,
+    fields,
+    loads,
+    mapping,
+    text,
+    whole,
+)
+from formulations.files.writing import atomic_write
+
+__all__ = [
+    "access_error",
+    "atomic_write",
+    "damaged",
+    "read_archive",
+    "write_archive",
+]
+
+VERSION = 1
+_MANIFEST = "manifest"
+_ZIP = b"PK"
+_ANY_VERSION = fields({"format": text, "version": whole(1)}, more=True)
+_THIS_VERSION = fields(
+    {"format": text, "version": whole(1), "checksums": mapping(text), "content": anything}
+)
+_CONTENT = mapping(anything)
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def write_archive(
+    path: str | PathLike[str],
+    file_format: str,
+    content: Mapping[str, Any],
+    arrays: Mapping[str, Array],
+) -> None:
+    """Write arrays and JSON content to ``path``, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+    file_format : str
+        What the file holds; a reader asks for it by this name.
+    content : mapping
+        Anything that JSON can hold; finite floats survive exactly.
+    arrays : mapping of str to ndarray
+        Arrays of numbers or booleans.
+
+    Raises
+    ------
+    FileAccessError
+        If the file cannot be written.
+    """
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    manifest = {
+        "format": file_format,
+        "version": VERSION,
+        "checksums": {name: _checksum(array) for name, array in arrays.items()},
+        "content": content,
+    }
+    text = json.dumps(manifest, allow_nan=False, separators=(",", ":")).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in {_MANIFEST: np.frombuffer(text, dtype=np.uint8), **arrays}.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, array, allow_pickle=False)
+            info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            archive.writestr(info, member.getbuffer(), zipfile.ZIP_DEFLATED, 6)
+    with atomic_write(path) as file:
+        file.write(buffer.getbuffer())
+
+
+def read_archive(
+    path: str | PathLike[str],
+    file_format: str,
+    content: Form = _CONTENT,
+    arrays: Callable[[dict[str, Any], list[str]], Mapping[str, ArrayForm]] | None = None,
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Content and arrays of a file that :func:`write_archive` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+    file_format : str
+        What the file has to hold.
+    content : form, optional
+        What the content has to look like, see :mod:`formulations.files.schema`.
+    arrays : callable, optional
+        The form of every array, given the content and the names of the arrays that are there.
+
+    Raises
+    ------
+    FileAccessError
+        If the file cannot be read, is no regular file, or takes more memory than is free.
+    FileFormatError
+        If it is of another kind, written by a newer version, cut off or damaged.
+    """
+    archive = ArchiveReader(_bytes(path, file_format), path)
+    manifest = _manifest(archive, path, file_format)
+    found = checked(manifest["content"], content, path)
+    checksums = manifest["checksums"]
+    names = sorted(name.removesuffix(".npy") for name in archive.members)
+    if names != sorted([_MANIFEST, *checksums]):
+        raise damaged(path, f"it holds {', '.join(names)}; expected {', '.join(checksums)}")
+    try:
+        forms = dict.fromkeys(checksums, ArrayForm(finite=False))
+        if arrays is not None:
+            forms = dict(arrays(found, list(checksums)))
+        for name in [*forms, *checksums]:
+            if (name in forms) != (name in checksums):
+                raise Misfit("the list of arrays", list(checksums), f"{list(forms)}")
+        heads = {name: archive.head(f"{name}.npy") for name in checksums}
+        for name, head in heads.items():
+            forms[name].check_head(name, *head)
+        total = sum(count_of(shape) * kind.itemsize for shape, kind in heads.values())
+        refuse_if_too_much(path, total)
+        values = {name: archive.array(f"{name}.npy") for name in checksums}
+        for name, checksum in checksums.items():
+            if _checksum(values[name]) != checksum:
+                raise damaged(path, f"the checksum of {name!r} does not fit")
+            forms[name].check(name, values[name])
+    except Misfit as error:
+        raise damaged(path, str(error)) from error
+    return found, {
+        name: array.astype(array.dtype.newbyteorder("="), copy=False)
+        for name, array in values.items()
+    }
+
+
+def _bytes(path: str | PathLike[str], file_format: str) -> bytes:
+    """The whole file, if its first bytes are those of an archive."""
+    with open_regular(path) as file:
+        if file.read(len(_ZIP)) != _ZIP:
+            raise FileFormatError(
+                f"{os.fspath(path)!r} is not a file of this toolkit: expected one that holds "
+                f"{file_format}; check the path"
+            )
+        file.seek(0)
+        return bounded_read(file, os.fstat(file.fileno()).st_size, path)
+
+
+def _manifest(
+    archive: ArchiveReader, path: str | PathLike[str], file_format: str
+) -> dict[str, Any]:
+    """The manifest of a file that holds what it should, in a version that is known."""
+    name = os.fspath(path)
+    member = archive.members.get(f"{_MANIFEST}.npy")
+    if member is None:
+        raise FileFormatError(
+            f"{name!r} is an archive without a manifest, not a file of this toolkit: "
+            f"expected one that holds {file_format}; check the path"
+        )
+    refuse_if_too_much(path, JSON_SHARE * member.file_size, "its manifest")
+    try:
+        manifest = loads(archive.array(f"{_MANIFEST}.npy").tobytes())
+    except ValueError as error:
+        raise damaged(path, f"its manifest is no JSON: {error}") from error
+    checked(manifest, _ANY_VERSION, path, "manifest")
+    if manifest["format"] != file_format:
+        raise FileFormatError(
+            f"{name!r} holds {manifest['format']}: expected {file_format}; check the path"
+        )
+    if manifest["version"] > VERSION:
+        raise FileFormatError(
+            f"{name!r} has format version {manifest['version']}, and this release reads up to "
+            f"{VERSION}: install a newer release of qnn-ising"
+        )
+    checked(manifest, _THIS_VERSION, path, "manifest")
+    return dict(manifest)
+
+
+def _checksum(array: Array) -> str:
+    """SHA-256 of an array's type, shape and bytes."""
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(array.tobytes())
+    return digest.hexdigest()

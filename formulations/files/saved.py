@@ -1,0 +1,397 @@
+"""Files of models and of trained networks: exact, checked, atomic, never pickled.
+
+What version 1 of the format wrote has to stay readable: ``tests/fixtures`` keeps examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from math import isfinite
+from os import PathLike
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from formulations.arrays import Array
+from formulations.errors import InvalidInputError
+from formulations.files.archive import atomic_write, damaged, read_archive, write_archive
+from formulations.files.forms import (
+    ACTIVATIONS,
+    ANY_ABOUT,
+    MODEL_CONTENT,
+    model_arrays,
+    network_arrays,
+    network_content,
+)
+from formulations.files.schema import Form
+from formulations.model.labels import Family, Labels, Names
+from formulations.model.qcbo import QCBO
+from formulations.network.codes import WeightCode
+from formulations.network.network import Layer, Network, Weights, activation
+from formulations.network.splines import Spline
+
+__all__ = ["atomic_write", "save_qcbo", "load_qcbo", "save_weights", "load_weights", "load_about"]
+
+MODEL = "a QCBO model"
+NETWORK = "a trained network"
+T = TypeVar("T")
+
+
+# -- models ---------------------------------------------------------------------------------------
+
+
+def save_qcbo(model: QCBO, path: str | PathLike[str]) -> None:
+    """Write ``model`` to ``path``, atomically.
+
+    Labels are kept as integers, not as strings; a user's own labels may be strings, numbers,
+    None, and tuples of these.
+
+    Raises
+    ------
+    InvalidInputError
+        If a label cannot be written.
+    FileAccessError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.npz"
+    >>> model = QCBO.from_arrays([1, 2], [[1, 1]], [1])
+    >>> save_qcbo(model, path)
+    >>> load_qcbo(path).equals(model)
+    True
+    """
+    arrays: dict[str, Array] = {
+        "linear": model.linear,
+        "rhs": model.rhs,
+        "equality": model.equality,
+        "row_group": model.row_group,
+        "products": model.products,
+    }
+    for name, matrix in (("quadratic", model.quadratic), ("rows", model.rows)):
+        for part in ("data", "indices", "indptr"):
+            arrays[f"{name}.{part}"] = getattr(matrix, part)
+    content = {
+        "sizes": {
+            "variables": model.num_variables,
+            "rows": model.num_rows,
+            "products": model.num_products,
+        },
+        "offset": float(model.offset),
+        "group_names": list(model.group_names),
+        "labels": _pack_labels("labels", model.labels, arrays),
+        "row_labels": _pack_labels("row_labels", model.row_labels, arrays),
+    }
+    write_archive(path, MODEL, content, arrays)
+
+
+def load_qcbo(path: str | PathLike[str]) -> QCBO:
+    """Read a model that :func:`save_qcbo` wrote, of this or an older format version.
+
+    Raises
+    ------
+    FileAccessError
+        If the file cannot be read.
+    FileFormatError
+        If it is of another kind, written by a newer version, cut off or damaged.
+    """
+    content, arrays = read_archive(path, MODEL, MODEL_CONTENT, model_arrays)
+    return _read(path, lambda: _unpack_qcbo(content, arrays))
+
+
+def _unpack_qcbo(content: dict[str, Any], arrays: dict[str, Array]) -> QCBO:
+    """A model of format version 1."""
+    n, m = content["sizes"]["variables"], content["sizes"]["rows"]
+    model = QCBO(
+        linear=arrays["linear"],
+        quadratic=_csr("quadratic", (n, n), arrays),
+        offset=content["offset"],
+        rows=_csr("rows", (m, n), arrays),
+        rhs=arrays["rhs"],
+        equality=arrays["equality"],
+        row_group=arrays["row_group"],
+        group_names=tuple(content["group_names"]),
+        products=arrays["products"],
+        labels=_unpack_labels("labels", content["labels"], arrays),
+        row_labels=_unpack_labels("row_labels", content["row_labels"], arrays),
+    )
+    for numbers, count in ((model.products, n), (model.row_group, len(model.group_names))):
+        if numbers.size and not (0 <= numbers.min() and numbers.max() < count):
+            raise ValueError("a number points outside the model")
+    entries = model.quadratic.tocoo()
+    if (entries.row >= entries.col).any():
+        raise ValueError("the couplers are not strictly upper triangular")
+    for name, labels in (("variables", model.labels), ("rows", model.row_labels)):
+        if not _distinct(labels):
+            raise ValueError(f"labels of {name} are not distinct")
+    return model
+
+
+def _distinct(labels: Labels) -> bool:
+    """Whether no label is there twice; without spelling them, if they are numbered families."""
+    names = [family.name for family in labels.families if isinstance(family, Family)]
+    if len(set(names)) < len(labels.families):
+        return len(labels.positions()) == len(labels)
+    return all(
+        len(np.unique(family.indices, axis=0)) == len(family)
+        for family in labels.families
+        if isinstance(family, Family)
+    )
+
+
+def _csr(name: str, shape: tuple[int, int], arrays: Mapping[str, Array]) -> sp.csr_array:
+    """A sparse matrix from its three arrays, its indices checked."""
+    data, indices, indptr = (arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
+    matrix = sp.csr_array((data, indices, indptr), shape=shape)
+    matrix.check_format(full_check=True)
+    canonical = matrix.copy()
+    canonical.sum_duplicates()
+    if canonical.nnz != matrix.nnz:
+        raise ValueError(f"an entry of {name} is there twice")
+    return matrix
+
+
+def _pack_labels(key: str, labels: Labels, arrays: dict[str, Array]) -> list[dict[str, Any]]:
+    """Families as JSON; their indices go to ``arrays``."""
+    packed: list[dict[str, Any]] = []
+    for number, family in enumerate(labels.families):
+        if isinstance(family, Names):
+            packed.append({"names": [_pack_label(name) for name in family.names]})
+            continue
+        arrays[f"{key}.{number}"] = family.indices
+        packed.append(
+            {"name": family.name, "fields": list(family.fields), "widths": list(family.digits)}
+        )
+    return packed
+
+
+def _unpack_labels(key: str, packed: list[dict[str, Any]], arrays: Mapping[str, Array]) -> Labels:
+    """The labels that :func:`_pack_labels` made JSON of."""
+    return Labels(
+        tuple(
+            Names(tuple(_unpack_label(name) for name in family["names"]))
+            if "names" in family
+            else Family(
+                family["name"],
+                tuple(family["fields"]),
+                arrays[f"{key}.{number}"],
+                tuple(family["widths"]),
+            )
+            for number, family in enumerate(packed)
+        )
+    )
+
+
+def _pack_label(label: Hashable) -> Any:
+    """A label as JSON: a tuple becomes a list."""
+    if isinstance(label, tuple):
+        return [_pack_label(part) for part in label]
+    if isinstance(label, np.generic):
+        label = label.item()
+    if label is None or isinstance(label, str) or (isinstance(label, int) and abs(label) < 2**63):
+        return label
+    if isinstance(label, float) and isfinite(label):
+        return label
+    raise InvalidInputError(
+        f"label {label!r} cannot be written to a file: expected a string, a number, None or a "
+        "tuple of these; relabel the variable first"
+    )
+
+
+def _unpack_label(packed: Any) -> Any:
+    """The label that :func:`_pack_label` made JSON of."""
+    return tuple(_unpack_label(part) for part in packed) if isinstance(packed, list) else packed
+
+
+# -- trained networks -----------------------------------------------------------------------------
+
+
+def save_weights(
+    network: Network,
+    weights: Weights,
+    path: str | PathLike[str],
+    *,
+    about: Mapping[str, Any] = MappingProxyType({}),
+    beside: Mapping[str, Array] = MappingProxyType({}),
+) -> None:
+    """Write a trained network, its description and its weights, to ``path``, atomically.
+
+    Parameters
+    ----------
+    network : Network
+    weights : Weights
+    path : path-like
+    about : mapping, optional
+        What else is to be kept, as JSON knows it; see :func:`load_about`.
+    beside : mapping of str to ndarray, optional
+        The same for arrays.
+
+    Raises
+    ------
+    InvalidInputError
+        If the weights do not fit the network, or an activation is a callable: a file keeps names.
+    FileAccessError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "network.npz"
+    >>> net = Network.dense([2, 1])
+    >>> save_weights(net, Weights((np.array([[1, -1]]),), (None,), ()), path)
+    >>> net, weights = load_weights(path)
+    >>> net.predict(weights, [[3, 1], [1, 3]]).tolist()
+    [1, -1]
+    """
+    network.encode_bits(weights)  # raises where they do not fit
+    arrays: dict[str, Array] = {f"about.{name}": array for name, array in beside.items()}
+    for number, (matrix, bias) in enumerate(zip(weights.matrices, weights.biases, strict=True)):
+        arrays[f"matrix.{number}"] = np.asarray(matrix, dtype=np.int64)
+        if bias is not None:
+            arrays[f"bias.{number}"] = np.asarray(bias, dtype=np.int64)
+    for number, spline in enumerate(weights.splines):
+        for part in ("breakpoints", "slopes", "intercepts"):
+            arrays[f"spline.{number}.{part}"] = getattr(spline, part)
+    content = {
+        "layers": [_pack_layer(layer, i) for i, layer in enumerate(network.layers, start=1)],
+        "splines": [
+            {"step": float(s.step), "error": float(s.error), "scale": float(s.scale)}
+            for s in weights.splines
+        ],
+        "about": dict(about),
+    }
+    write_archive(path, NETWORK, content, arrays)
+
+
+def load_weights(path: str | PathLike[str]) -> tuple[Network, Weights]:
+    """Read the network and the weights that :func:`save_weights` wrote.
+
+    Raises
+    ------
+    FileAccessError
+        If the file cannot be read.
+    FileFormatError
+        If it is of another kind, written by a newer version, cut off or damaged.
+    """
+    return load_network(path)[:2]
+
+
+def load_about(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
+    """What :func:`save_weights` was given to keep beside a network; nothing in older files.
+
+    Raises
+    ------
+    FileAccessError, FileFormatError
+        As :func:`load_weights`.
+    """
+    return load_network(path)[2:]
+
+
+def load_network(
+    path: str | PathLike[str], about: Form = ANY_ABOUT
+) -> tuple[Network, Weights, dict[str, Any], dict[str, Array]]:
+    """A network, its weights, and the mapping and the arrays that are kept beside them.
+
+    Parameters
+    ----------
+    path : path-like
+    about : form, optional
+        What the mapping has to look like, see :mod:`formulations.files.schema`.
+
+    Raises
+    ------
+    FileAccessError, FileFormatError
+        As :func:`load_weights`.
+    """
+    content, arrays = read_archive(path, NETWORK, network_content(about), network_arrays)
+    kept = {name.removeprefix("about."): a for name, a in arrays.items() if name[:6] == "about."}
+    network, weights = _read(path, lambda: _unpack_weights(content, arrays))
+    return network, weights, dict(content.get("about", {})), kept
+
+
+def _unpack_weights(content: dict[str, Any], arrays: dict[str, Array]) -> tuple[Network, Weights]:
+    """A trained network of format version 1."""
+    network = Network(tuple(_unpack_layer(layer) for layer in content["layers"]))
+    numbers = range(len(network.layers))
+    splines = tuple(
+        Spline(
+            arrays[f"spline.{i}.breakpoints"],
+            arrays[f"spline.{i}.slopes"],
+            arrays[f"spline.{i}.intercepts"],
+            **fields,
+        )
+        for i, fields in enumerate(content["splines"])
+    )
+    weights = Weights(
+        tuple(arrays[f"matrix.{i}"] for i in numbers),
+        tuple(arrays.get(f"bias.{i}") for i in numbers),
+        splines,
+    )
+    network.encode_bits(weights)  # raises where they do not fit
+    return network, weights
+
+
+def _pack_layer(layer: Layer, number: int) -> dict[str, Any]:
+    """A layer as JSON, its activation by name."""
+    act = layer.activation
+    if act is not None and (act.name not in ACTIVATIONS or activation(act.name) != act):
+        raise InvalidInputError(
+            f"layer {number} has an activation of your own, {act.name!r}, which a file cannot "
+            f"keep: expected one of {', '.join(ACTIVATIONS)}; keep the network's description in "
+            "your program and save the arrays of its weights"
+        )
+    return {
+        "inputs": layer.inputs,
+        "outputs": layer.outputs,
+        "code": _pack_code(layer.code),
+        "bias_code": layer.bias_code and _pack_code(layer.bias_code),
+        "activation": act and act.name,
+        "pieces": layer.pieces,
+        "order": layer.order,
+        "placement": layer.placement,
+        "resolution": layer.resolution,
+        "scale": layer.scale,
+    }
+
+
+def _unpack_layer(packed: dict[str, Any]) -> Layer:
+    """The layer that :func:`_pack_layer` made JSON of."""
+    code, bias_code, act = packed["code"], packed["bias_code"], packed["activation"]
+    return Layer(
+        **packed
+        | {
+            "code": _unpack_code(code),
+            "bias_code": bias_code and _unpack_code(bias_code),
+            "activation": act and activation(act),
+        }
+    )
+
+
+def _pack_code(code: WeightCode) -> dict[str, Any]:
+    """A weight code as JSON."""
+    return {
+        "name": code.name,
+        "coefficients": [int(c) for c in code.coefficients],
+        "offset": int(code.offset),
+        "step": float(code.step),
+        "one_hot": code.one_hot,
+    }
+
+
+def _unpack_code(packed: dict[str, Any]) -> WeightCode:
+    """The code that :func:`_pack_code` made JSON of."""
+    return WeightCode(**packed | {"coefficients": tuple(packed["coefficients"])})
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def _read(path: str | PathLike[str], unpack: Callable[[], T]) -> T:
+    """What ``unpack`` makes of a file's content; whatever it stumbles over is damage."""
+    try:
+        return unpack()
+    except Exception as error:
+        raise damaged(path, str(error)) from error

@@ -1,0 +1,326 @@
+"""What a file of ours has to look like: JSON text, and a table of its fields, checked in one place.
+
+A form is a function that is given a value and where it stands, and raises :class:`Misfit` where
+the value is not what a reader needs.  Each format has one for its content, and an
+:class:`ArrayForm` for each of its arrays, so that nothing else has to be checked while reading.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf, isfinite
+from os import PathLike
+from reprlib import Repr
+from typing import Any
+
+import numpy as np
+
+from formulations.errors import FileFormatError
+from formulations.files.bounded import damaged, read_regular, refuse_if_too_much
+
+Form = Callable[[Any, str], None]
+INT64 = 2**63 - 1
+
+JSON_SHARE = 20
+"""Bytes of memory that a byte of JSON may take once it is parsed, about."""
+
+# -- JSON -----------------------------------------------------------------------------------------
+
+
+def parse_json(data: bytes, path: str | PathLike[str], what: str = "JSON") -> Any:
+    """The content of a JSON text in UTF-8: no NaN, no field twice, no nesting without end.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the file and what is wrong with it.
+
+    Examples
+    --------
+    >>> parse_json(b'{"seed": 0}', "run.json")
+    {'seed': 0}
+    >>> parse_json(b'{"seed": 0, "seed": 1}', "run.json")
+    Traceback (most recent call last):
+    formulations.errors.FileFormatError: 'run.json' is not JSON: the field 'seed' is...
+    """
+
+    refuse_if_too_much(path, JSON_SHARE * len(data))
+    try:
+        return loads(data)
+    except ValueError as error:
+        raise FileFormatError(
+            f"{os.fspath(path)!r} is not {what}: {error}; check the path, or make the file anew"
+        ) from error
+
+
+def read_json(path: str | PathLike[str], what: str = "JSON") -> Any:
+    """The content of a JSON file, see :func:`parse_json`.
+
+    Raises
+    ------
+    FileAccessError
+        If it cannot be read or would not fit in memory.
+    FileFormatError
+        If it is not JSON.
+    """
+    return parse_json(read_regular(path, JSON_SHARE), path, what)
+
+
+def loads(data: bytes) -> Any:
+    """The content of a JSON text; ``ValueError`` with the reason where it is none."""
+    try:
+        return json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_float=_finite,
+            parse_constant=_no_number,
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"it is not text in UTF-8 ({error.reason} at byte {error.start})"
+        ) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        raise ValueError(f"the field {counts.most_common(1)[0][0]!r} is there twice")
+    return content
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text} is too large for a number")
+    return value
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is not a number of JSON")
+
+
+# -- forms ----------------------------------------------------------------------------------------
+
+
+class Misfit(ValueError):
+    """A value that is not what a reader needs.
+
+    Parameters
+    ----------
+    where : str
+        Where it stands, such as ``layers[0].inputs``.
+    found : object
+    expected : str
+    """
+
+    def __init__(self, where: str, found: object, expected: str) -> None:
+        short = Repr()
+        short.maxstring = short.maxother = short.maxlong = 40
+        short.maxlevel, short.maxlist, short.maxdict = 2, 4, 4
+        super().__init__(f"{where} is {short.repr(found)}: expected {expected}")
+
+
+@dataclass(frozen=True)
+class may:
+    """A field that older files do not have."""
+
+    form: Form
+
+
+def anything(value: Any, where: str) -> None:
+    """No form at all."""
+
+
+def flag(value: Any, where: str) -> None:
+    """True or false, and not the number 1."""
+    if not isinstance(value, bool):
+        raise Misfit(where, value, "true or false")
+
+
+def text(value: Any, where: str) -> None:
+    """A text that can be written as UTF-8."""
+    if not isinstance(value, str):
+        raise Misfit(where, value, "a text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Misfit(where, value, "a text of whole characters") from None
+
+
+def whole(least: int = -INT64, most: int = INT64) -> Form:
+    """An integer, and not 1.0 or true.
+
+    Examples
+    --------
+    >>> whole(1)(True, "layers[0].inputs")
+    Traceback (most recent call last):
+    formulations.files.schema.Misfit: layers[0].inputs is True: expected an integer of at least 1
+    """
+
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            limits = f"of at least {least:,}" if most == INT64 else f"from {least:,} to {most:,}"
+            raise Misfit(where, value, f"an integer {limits if least > -INT64 else ''}".rstrip())
+
+    return check
+
+
+def number(least: float = -inf, above: float = -inf) -> Form:
+    """A finite number."""
+
+    def check(value: Any, where: str) -> None:
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        if good and isinstance(value, int):
+            good = abs(value) < 10**300
+        if not good or not isfinite(value) or value < least or value <= above:
+            limit = f" above {above:g}" if above > -inf else ""
+            limit = f" of at least {least:g}" if least > -inf else limit
+            raise Misfit(where, value, f"a finite number{limit}")
+
+    return check
+
+
+def one_of(*options: Any) -> Form:
+    """One of some values, of the same type."""
+
+    def check(value: Any, where: str) -> None:
+        if not any(type(value) is type(option) and value == option for option in options):
+            raise Misfit(where, value, " or ".join(map(repr, options)))
+
+    return check
+
+
+def nothing_or(form: Form) -> Form:
+    """Null, or what the form says."""
+
+    def check(value: Any, where: str) -> None:
+        if value is not None:
+            form(value, where)
+
+    return check
+
+
+def items(form: Form, least: int = 0, most: int | None = None) -> Form:
+    """A list of values of one form."""
+
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, list):
+            raise Misfit(where, value, "a list")
+        if len(value) < least or (most is not None and len(value) > most):
+            limits = f"{least}" if least == most else f"{least} or more"
+            raise Misfit(where, value, f"a list of {limits}")
+        for number, item in enumerate(value):
+            form(item, f"{where}[{number}]")
+
+    return check
+
+
+def mapping(form: Form) -> Form:
+    """Values of one form by names of any kind."""
+
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            raise Misfit(where, value, "named fields")
+        for name, item in value.items():
+            text(name, f"a name in {where}")
+            form(item, f"{where}.{name}" if where else name)
+
+    return check
+
+
+def fields(table: Mapping[str, Form | may], *, more: bool = False) -> Form:
+    """Named fields, each with its own form.
+
+    Parameters
+    ----------
+    table : mapping of str to form
+        ``may(form)`` where older files lack the field.
+    more : bool
+        Whether there may be others, which are not read.
+
+    Examples
+    --------
+    >>> fields({"seed": whole(0)})({}, "")
+    Traceback (most recent call last):
+    formulations.files.schema.Misfit: the list of fields of the content is []: expected 'seed' too
+    """
+
+    def check(value: Any, where: str) -> None:
+        mapping(anything)(value, where)
+        for name, form in table.items():
+            if name in value:
+                inner = form.form if isinstance(form, may) else form
+                inner(value[name], f"{where}.{name}" if where else name)
+            elif not isinstance(form, may):
+                raise Misfit(
+                    f"the list of fields of {where or 'the content'}", [*value], f"{name!r} too"
+                )
+        for name in value:
+            if not more and name not in table:
+                raise Misfit(
+                    f"the list of fields of {where or 'the content'}", [*value], f"no {name!r}"
+                )
+
+    return check
+
+
+@dataclass(frozen=True)
+class ArrayForm:
+    """What an array of a file has to be.
+
+    Parameters
+    ----------
+    kinds : str
+        Kinds of its type, as numpy calls them: ``b``, ``i``, ``u``, ``f``.
+    shape : tuple of (int or None), optional
+        Length of each axis, None where any will do; None for any shape.
+    finite : bool
+        Whether every number has to be finite.
+    """
+
+    kinds: str = "biuf"
+    shape: tuple[int | None, ...] | None = None
+    finite: bool = True
+
+    def check_head(self, name: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
+        """Refuse the head of an array, before any of its numbers is read."""
+        wanted = self.shape
+        if kind.kind not in self.kinds or kind.itemsize > 8:
+            words = {"b": "booleans", "i": "integers", "u": "integers", "f": "real numbers"}
+            expected = " or ".join(dict.fromkeys(words[k] for k in self.kinds))
+            raise Misfit(f"{name!r}", str(kind), f"an array of {expected}")
+        if wanted is not None and (
+            len(wanted) != len(shape)
+            or any(w not in (None, length) for w, length in zip(wanted, shape, strict=True))
+        ):
+            lengths = ", ".join("any" if w is None else f"{w:,}" for w in wanted)
+            raise Misfit(f"the shape of {name!r}", shape, f"({lengths})")
+
+    def check(self, name: str, array: np.ndarray[Any, Any]) -> None:
+        """Refuse numbers that are not finite."""
+        if self.finite and array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise Misfit(f"{name!r}", array[~np.isfinite(array)].flat[0], "finite numbers")
+
+
+def checked(value: Any, form: Form, path: str | PathLike[str], where: str = "") -> Any:
+    """``value`` if it has the form.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the file, the field, and what was expected.
+    """
+    try:
+        form(value, where)
+    except Misfit as error:
+        raise damaged(path, str(error)) from error
+    except RecursionError:
+        raise damaged(path, "its fields are nested too deeply") from None
+    return value

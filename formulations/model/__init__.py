@@ -1,0 +1,1 @@
+"""The model as sparse arrays, and its labels."""

@@ -1,0 +1,233 @@
+"""Collects variables, rows, products and objective terms as arrays, and puts them in order.
+
+Builders number variables as they come; ``finish`` sorts them into the canonical order, family by
+family and index by index, and returns the model with a plan that completes any weight bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
+from formulations.model.labels import Family, Labels
+from formulations.model.qcbo import QCBO
+
+
+def ragged(starts: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:
+    """Owner and position of every element of the ranges starts[e] .. starts[e] + counts[e] - 1.
+
+    Examples
+    --------
+    >>> owner, position = ragged(np.array([5, 0]), np.array([2, 1]))
+    >>> owner.tolist(), position.tolist()
+    ([0, 0, 1], [5, 6, 0])
+    """
+    owner = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum(counts) - counts
+    return owner, np.arange(len(owner)) - np.repeat(first - starts, counts)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Sparse affine forms, one per owner: sum over its entries of coefficient * variable.
+
+    ``second`` is -1 for a linear entry, else the other factor of a quadratic one.
+    """
+
+    owner: IntArray
+    variable: IntArray
+    coefficient: FloatArray
+    second: IntArray
+
+    @classmethod
+    def linear(cls, owner: IntArray, variable: IntArray, coefficient: npt.ArrayLike) -> Terms:
+        """Linear entries only."""
+        coefficient = np.broadcast_to(np.asarray(coefficient, dtype=float), np.shape(owner))
+        return cls(owner, variable, coefficient, np.full(np.shape(owner), -1, dtype=np.int64))
+
+    @classmethod
+    def join(cls, parts: Sequence[Terms]) -> Terms:
+        """All entries of several, without those whose coefficient is zero."""
+        # Large models are mostly one part without zeros: nothing is copied then.
+        kept = [p.nonzero() for p in parts if p.owner.size]
+        if not kept:
+            return cls.linear(np.zeros(0, np.int64), np.zeros(0, np.int64), 0.0)
+        if len(kept) == 1:
+            return kept[0]
+        return cls(
+            np.concatenate([p.owner for p in kept]),
+            np.concatenate([p.variable for p in kept]),
+            np.concatenate([p.coefficient for p in kept]),
+            np.concatenate([p.second for p in kept]),
+        )
+
+    def nonzero(self) -> Terms:
+        """The entries whose coefficient is not zero, in one dimension."""
+        flat = Terms(
+            self.owner.ravel(), self.variable.ravel(), self.coefficient.ravel(), self.second.ravel()
+        )
+        keep = flat.coefficient != 0
+        return flat if keep.all() else flat.take(keep)
+
+    def take(self, selection: BoolArray | IntArray) -> Terms:
+        """The selected entries."""
+        return Terms(
+            self.owner[selection],
+            self.variable[selection],
+            self.coefficient[selection],
+            self.second[selection],
+        )
+
+
+class Word(Protocol):
+    """How a group of state bits follows from the neuron's pre-activation."""
+
+    def bits(self, z: IntArray) -> BitArray:
+        """Values of the group's bits, shape (..., E) -> (..., E, bits)."""
+        ...
+
+
+@dataclass(frozen=True)
+class StateStep:
+    """Bits ``variables`` (E, bits) of neurons (sample, unit) of a layer, by a word of z."""
+
+    layer: int
+    sample: IntArray
+    unit: IntArray
+    variables: IntArray
+    word: Word
+
+
+@dataclass(frozen=True)
+class ProductStep:
+    """Product variables x_u = x_v x_w, columns of ``triples`` (p, 3)."""
+
+    triples: IntArray
+
+
+@dataclass
+class Assembly:
+    """A model under construction."""
+
+    count: int = 0
+    _families: dict[str, list[tuple[IntArray, IntArray]]] = field(default_factory=dict)
+    _fields: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = field(default_factory=dict)
+    _rows: list[tuple[Terms, FloatArray, str, bool]] = field(default_factory=list)
+    _row_families: list[Family] = field(default_factory=list)
+    _objective: list[Terms] = field(default_factory=list)
+    steps: list[StateStep | ProductStep] = field(default_factory=list)
+    offset: float = 0.0
+
+    def variables(
+        self,
+        name: str,
+        fields: tuple[str, ...],
+        widths: tuple[int, ...],
+        indices: Sequence[npt.ArrayLike],
+    ) -> IntArray:
+        """New variables of a family, one per element of the broadcast ``indices``."""
+        grids = np.broadcast_arrays(*[np.asarray(i, dtype=np.int64) for i in indices])
+        table = np.stack([g.ravel() for g in grids], axis=1)
+        ids = np.arange(self.count, self.count + len(table))
+        self.count += len(table)
+        self._families.setdefault(name, []).append((table, ids))
+        self._fields[name] = (fields, widths)
+        return ids.reshape(grids[0].shape)
+
+    def products(self, u: IntArray, v: IntArray, w: IntArray) -> None:
+        """Product rows x_u = x_v x_w, arrays of the same shape."""
+        if u.size:
+            self.steps.append(ProductStep(np.stack([u.ravel(), v.ravel(), w.ravel()], axis=1)))
+
+    def rows(
+        self, terms: Terms, rhs: FloatArray, group: str, labels: Family, *, equality: bool = True
+    ) -> None:
+        """Rows: entries (owners 0 .. len(rhs) - 1) = rhs, or <= rhs."""
+        self._rows.append((terms, rhs, group, equality))
+        self._row_families.append(labels)
+
+    def objective(self, terms: Terms) -> None:
+        """Objective terms, whoever owns them."""
+        self._objective.append(terms)
+
+    def finish(self) -> tuple[QCBO, list[StateStep | ProductStep]]:
+        """The model in canonical order, and the plan that completes weight bits."""
+        families: list[Family] = []
+        new = np.empty(self.count, dtype=np.int64)
+        position = 0
+        for name in sorted(self._families):
+            parts = self._families[name]
+            table = np.concatenate([t for t, _ in parts])
+            ids = np.concatenate([i for _, i in parts])
+            order = np.lexsort(table.T[::-1])
+            new[ids[order]] = np.arange(position, position + len(ids))
+            position += len(ids)
+            fields, widths = self._fields[name]
+            families.append(Family(name, fields, table[order], widths))
+        steps = [_renumbered(step, new) for step in self.steps]
+        rows, rhs, equality, group, names = self._collect_rows(new)
+        linear, quadratic = self._collect_objective(new)
+        triples = [step.triples for step in steps if isinstance(step, ProductStep)]
+        products = np.concatenate(triples) if triples else np.zeros((0, 3), dtype=np.int64)
+        model = QCBO(
+            linear=linear,
+            quadratic=quadratic,
+            offset=self.offset,
+            rows=rows,
+            rhs=rhs,
+            equality=equality,
+            row_group=group,
+            group_names=names,
+            products=products[np.argsort(products[:, 0])],
+            labels=Labels(tuple(families)),
+            row_labels=Labels(tuple(self._row_families)),
+        )
+        return model, steps
+
+    def _collect_rows(
+        self, new: IntArray
+    ) -> tuple[sp.csr_array, FloatArray, BoolArray, IntArray, tuple[str, ...]]:
+        names = tuple(dict.fromkeys(group for _, _, group, _ in self._rows))
+        sizes = [len(rhs) for _, rhs, _, _ in self._rows]
+        first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        terms = Terms.join([t for t, _, _, _ in self._rows])
+        shift = [
+            np.full(np.count_nonzero(t.coefficient), s)
+            for (t, _, _, _), s in zip(self._rows, first[:-1], strict=True)
+        ]
+        owner = terms.owner + (np.concatenate(shift) if shift else 0)
+        rows = sp.csr_array(
+            (terms.coefficient, (owner.astype(np.int32), new.astype(np.int32)[terms.variable])),
+            shape=(int(first[-1]), self.count),
+        )
+        rows.sum_duplicates()
+        rhs = np.concatenate([rhs for _, rhs, _, _ in self._rows]) if sizes else np.zeros(0)
+        group = np.repeat([names.index(g) for _, _, g, _ in self._rows], sizes).astype(np.int64)
+        equality = np.repeat([e for _, _, _, e in self._rows], sizes).astype(bool)
+        return rows, rhs.astype(float), equality, group, names
+
+    def _collect_objective(self, new: IntArray) -> tuple[FloatArray, sp.csr_array]:
+        terms = Terms.join(self._objective)
+        first = new[terms.variable]
+        second = np.where(terms.second < 0, first, new[terms.second])  # x^2 = x on bits
+        single = first == second
+        linear = np.bincount(first[single], terms.coefficient[single], minlength=self.count)
+        low, high = np.minimum(first, second)[~single], np.maximum(first, second)[~single]
+        quadratic = sp.csr_array(
+            (terms.coefficient[~single], (low, high)), shape=(self.count, self.count)
+        )
+        quadratic.sum_duplicates()
+        quadratic.eliminate_zeros()
+        return linear.astype(float), quadratic
+
+
+def _renumbered(step: StateStep | ProductStep, new: IntArray) -> StateStep | ProductStep:
+    if isinstance(step, ProductStep):
+        return ProductStep(new[step.triples])
+    return StateStep(step.layer, step.sample, step.unit, new[step.variables], step.word)

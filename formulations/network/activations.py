@@ -1,0 +1,102 @@
+"""Activation functions: by name, or a Python callable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from formulations.arguments import shown, whole_number
+from formulations.arrays import FloatArray
+from formulations.errors import InvalidInputError, choose
+from formulations.network import splines
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation function and the largest slope it has.
+
+    Parameters
+    ----------
+    name : str
+        Its name, or the callable's.
+    function : callable
+        Vectorised real function.
+    lipschitz : float
+        Largest slope; infinite for a step, NaN to have it estimated from the lattice.
+    pieces : int
+        Default number of pieces of its spline.
+    order : {0, 1}
+        Default order of its spline.
+    """
+
+    name: str
+    function: Callable[[FloatArray], FloatArray]
+    lipschitz: float
+    pieces: int = 4
+    order: Literal[0, 1] = 0
+
+    def __post_init__(self) -> None:
+        slope = isinstance(self.lipschitz, int | float) and not self.lipschitz < 0
+        if not isinstance(self.name, str) or not callable(self.function) or not slope:
+            raise InvalidInputError(
+                f"activation {shown(self.name)} of function {shown(self.function)} and largest "
+                f"slope {shown(self.lipschitz)}: expected a name, a callable and a number"
+            )
+        whole_number(f"pieces of the activation {self.name!r}", self.pieces)
+        splines.check_order(f"order of the activation {self.name!r}", self.order)
+
+
+def _sign(z: FloatArray) -> FloatArray:
+    return np.where(z >= 0, 1.0, -1.0)
+
+
+def _hard_tanh(z: FloatArray) -> FloatArray:
+    return np.clip(z, -1.0, 1.0)
+
+
+def _relu(z: FloatArray) -> FloatArray:
+    return np.maximum(z, 0.0)
+
+
+def _sigmoid(z: FloatArray) -> FloatArray:
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * z)))
+
+
+def activation(spec: str | Callable[[FloatArray], FloatArray] | Activation) -> Activation:
+    """The activation that ``spec`` names, or a Python callable as one.
+
+    Examples
+    --------
+    >>> activation("relu").lipschitz
+    1.0
+    """
+    if isinstance(spec, Activation):
+        return spec
+    if isinstance(spec, type):
+        raise InvalidInputError(
+            f"activation {spec.__name__} is a class: expected a name or a function of an array"
+        )
+    if callable(spec):
+        return Activation(getattr(spec, "__name__", "callable"), spec, float("nan"))
+    known = {
+        "sign": Activation("sign", _sign, float("inf"), pieces=2),
+        "hard-tanh": Activation("hard-tanh", _hard_tanh, 1.0, pieces=3, order=1),
+        "relu": Activation("relu", _relu, 1.0, pieces=2, order=1),
+        "tanh": Activation("tanh", np.tanh, 1.0),
+        "sigmoid": Activation("sigmoid", _sigmoid, 0.25),
+    }
+    return known[choose("activation", spec, list(known))]
+
+
+def is_sign(act: Activation) -> bool:
+    """Whether an activation is the sign rule itself, and not a function that is called sign.
+
+    Examples
+    --------
+    >>> is_sign(activation("sign")), is_sign(activation(np.sign))
+    (True, False)
+    """
+    return act.function is _sign

@@ -1,0 +1,237 @@
+"""Weight codes: how stored bits become an integer weight level.
+
+Every code is affine in its bits, ``level = offset + sum_b coefficients[b] * bit_b``, and the real
+weight is ``step * level``.  A one-hot code also demands that exactly one of its bits is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arguments import plain_array, real_number, shown, whole_array, whole_number
+from formulations.arrays import BitArray, IntArray
+from formulations.errors import InvalidInputError, choose
+
+MOST = 1_000_000
+"""Largest level of a code."""
+
+MOST_BITS, MOST_WORDS = 16, 4096
+"""Most bits of a code whose bits are added up, and of a one-hot code: all words are listed."""
+
+
+@dataclass(frozen=True)
+class WeightCode:
+    """An affine map from bits to integer weight levels.
+
+    Parameters
+    ----------
+    name : str
+        Name of the code, as the user wrote it.
+    coefficients : tuple of int
+        Change of the level when a bit is set, one entry per bit.
+    offset : int
+        Level when all bits are zero.
+    step : float
+        Real weight of one level.
+    one_hot : bool
+        Whether exactly one bit must be set.
+
+    Examples
+    --------
+    >>> uniform(2).levels.tolist()
+    [-3, -1, 1, 3]
+    >>> uniform(2).decode(np.array([1, 0])).item()
+    -1
+    """
+
+    name: str
+    coefficients: tuple[int, ...]
+    offset: int
+    step: float = 1.0
+    one_hot: bool = False
+
+    def __post_init__(self) -> None:
+        name = f"weight code {shown(self.name)}"
+        if not isinstance(self.name, str) or not isinstance(self.one_hot, bool):
+            raise InvalidInputError(
+                f"{name}, one_hot={shown(self.one_hot)}: expected a text, and true or false"
+            )
+        most = MOST_WORDS if self.one_hot else MOST_BITS
+        if not isinstance(self.coefficients, tuple) or not 1 <= len(self.coefficients) <= most:
+            raise InvalidInputError(
+                f"{name}: coefficients {shown(self.coefficients)}: expected a tuple of 1 to {most} "
+                "integers, one for each bit"
+            )
+        for number in (*self.coefficients, self.offset):
+            whole_number(f"{name}: a level's part", number, -2 * MOST, 2 * MOST)
+        real_number(f"{name}: step", self.step, above=0)
+        reach = max(abs(self.low), abs(self.high))
+        if reach > MOST:
+            raise InvalidInputError(
+                f"{name} reaches the level {reach:,}: expected levels up to {MOST:,}"
+            )
+
+    @property
+    def bits(self) -> int:
+        """Number of bits per weight."""
+        return len(self.coefficients)
+
+    @property
+    def levels(self) -> IntArray:
+        """All levels of the code, ascending, shape (L,)."""
+        if self.one_hot:
+            return np.unique(self.offset + np.array(self.coefficients, dtype=np.int64))
+        sums = np.zeros(1, dtype=np.int64)
+        for coefficient in self.coefficients:
+            sums = np.concatenate([sums, sums + coefficient])
+        return np.unique(sums + self.offset)
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits that a stored weight takes: as many as number its words.
+
+        Examples
+        --------
+        >>> uniform(3).stored_bits, codebook([-4, -1, 1, 4]).stored_bits
+        (3, 2)
+        """
+        return (self.bits - 1).bit_length() if self.one_hot else self.bits
+
+    @property
+    def low(self) -> int:
+        """Smallest level."""
+        return int(self.levels[0])
+
+    @property
+    def high(self) -> int:
+        """Largest level."""
+        return int(self.levels[-1])
+
+    def decode(self, bits: npt.ArrayLike) -> IntArray:
+        """Levels of bit vectors: shape (..., bits) -> (...)."""
+        bits = np.asarray(bits, dtype=np.int64)
+        return np.asarray(self.offset + bits @ np.array(self.coefficients, dtype=np.int64))
+
+    def encode(self, levels: npt.ArrayLike) -> BitArray:
+        """Bits of levels, shape (...) -> (..., bits); the first word of a level with several.
+
+        Raises
+        ------
+        InvalidInputError
+            If a level does not belong to the code.
+        """
+        levels = whole_array(f"weights in the code {self.name!r}", levels, "its integer levels")
+        words = self.words
+        values = self.decode(words)
+        order = np.argsort(values, kind="stable")
+        values, words = values[order], words[order]
+        position = np.searchsorted(values, levels)
+        inside = np.minimum(position, len(values) - 1)
+        if not np.array_equal(values[inside], levels):
+            bad = levels[values[inside] != levels].flat[0]
+            raise InvalidInputError(
+                f"weight level {bad} does not belong to the code {self.name!r}: "
+                f"its levels are {self.levels.tolist()}; round the weights to these first"
+            )
+        return np.asarray(words[inside], dtype=np.int8)
+
+    @property
+    def words(self) -> BitArray:
+        """All admissible bit words, shape (W, bits)."""
+        if self.one_hot:
+            return np.eye(self.bits, dtype=np.int8)
+        numbers = np.arange(2**self.bits)
+        return ((numbers[:, None] >> np.arange(self.bits)) & 1).astype(np.int8)
+
+
+def bipolar() -> WeightCode:
+    """One bit, levels {-1, +1}."""
+    return WeightCode("bipolar", (2,), -1)
+
+
+def ternary() -> WeightCode:
+    """Two bits, levels {-1, 0, +1}; zero has two words, so that no row is needed."""
+    return WeightCode("ternary", (1, 1), -1)
+
+
+def uniform(bits: int = 2, step: float = 1.0) -> WeightCode:
+    """``bits`` bits, levels 2 sum_b 2^b w_b - (2^bits - 1): the odd numbers up to 2^bits - 1."""
+    bits = whole_number("uniform code: bits", bits, 1, 8)
+    step = real_number("uniform code: step", step, above=0)
+    return WeightCode(
+        f"uniform:{bits}", tuple(2 * 2**b for b in range(bits)), -(2**bits - 1), float(step)
+    )
+
+
+def codebook(values: Sequence[float]) -> WeightCode:
+    """One-hot bits, one per value; the values are put on their common integer lattice.
+
+    Raises
+    ------
+    InvalidInputError
+        With fewer than two values, repeated values, or values without a small common denominator.
+
+    Examples
+    --------
+    >>> code = codebook([-1, 0.5, 2])
+    >>> code.levels.tolist(), code.step
+    ([-2, 1, 4], 0.5)
+    """
+    if plain_array("codebook", values).ndim != 1:
+        raise InvalidInputError(f"codebook {shown(values)}: expected two or more distinct numbers")
+    values = [real_number("codebook: a value", value) for value in values]
+    fractions = [Fraction(v).limit_denominator(1024) for v in values]
+    if len(fractions) < 2 or len(set(fractions)) != len(fractions):
+        raise InvalidInputError(f"codebook {shown(values)}: expected two or more distinct values")
+    pairs = zip(fractions, values, strict=True)
+    if any(abs(float(f) - v) > 1e-9 or (f == 0) != (v == 0) for f, v in pairs):
+        raise InvalidInputError(
+            f"codebook {shown(values)}: expected multiples of one step; round the values first"
+        )
+    denominator = lcm(*(f.denominator for f in fractions))
+    levels = tuple(int(f * denominator) for f in sorted(fractions))
+    if max(map(abs, levels)) > MOST:
+        raise InvalidInputError(
+            f"codebook {shown(values)}: expected values up to {MOST:,} times their common step; "
+            "round them first"
+        )
+    name = "codebook:" + ",".join(f"{float(f):g}" for f in sorted(fractions))
+    return WeightCode(name, levels, 0, 1.0 / denominator, one_hot=True)
+
+
+def code(spec: str | WeightCode) -> WeightCode:
+    """The code that ``spec`` names: ``bipolar``, ``ternary``, ``uniform[:bits]``, ``codebook:a,b``.
+
+    Examples
+    --------
+    >>> code("uniform:3").bits
+    3
+    """
+    if isinstance(spec, WeightCode):
+        return spec
+    if not isinstance(spec, str):
+        raise InvalidInputError(
+            f"weight code {shown(spec)}: expected a name, such as 'bipolar', or a WeightCode"
+        )
+    name, colon, rest = spec.partition(":")
+    choose("weight code", name, ["bipolar", "ternary", "uniform", "codebook"])
+    if colon and name in ("bipolar", "ternary"):
+        raise InvalidInputError(f"weight code {shown(spec)}: expected {name!r} alone")
+    try:
+        if name == "uniform":
+            return uniform(int(rest) if colon else 2)
+        if name == "codebook":
+            return codebook([float(v) for v in rest.split(",")])
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise InvalidInputError(
+            f"weight code {shown(spec)}: expected uniform:BITS or codebook:VALUE,VALUE,..."
+        ) from error
+    return bipolar() if name == "bipolar" else ternary()

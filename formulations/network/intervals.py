@@ -1,0 +1,199 @@
+"""Forward interval propagation: bounds lo <= z <= hi of every pre-activation, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arguments import refuse_if_inexact
+from formulations.arrays import FloatArray, IntArray
+from formulations.network.network import Layer, Network
+from formulations.network.splines import Spline
+
+
+@dataclass(frozen=True)
+class LayerBox:
+    """Bounds of one layer's weight levels and thresholds, shapes (n_out, n_in) and (n_out,)."""
+
+    weight_low: IntArray
+    weight_high: IntArray
+    bias_low: IntArray
+    bias_high: IntArray
+
+    @classmethod
+    def free(cls, layer: Layer) -> LayerBox:
+        """Every weight anywhere in its code."""
+        shape = (layer.outputs, layer.inputs)
+        bias = (layer.bias_code.low, layer.bias_code.high) if layer.bias_code else (0, 0)
+        return cls(
+            np.full(shape, layer.code.low),
+            np.full(shape, layer.code.high),
+            np.full(layer.outputs, bias[0]),
+            np.full(layer.outputs, bias[1]),
+        )
+
+
+@dataclass(frozen=True)
+class LayerBounds:
+    """Bounds of one layer over all samples, integer arrays of shape (N, n).
+
+    ``z_low <= z <= z_high`` are the pre-activations; ``a_low <= a <= a_high`` the *inputs* of the
+    layer, in units of the lattice.
+    """
+
+    a_low: IntArray
+    a_high: IntArray
+    z_low: IntArray
+    z_high: IntArray
+
+
+def least_products(
+    w_low: npt.ArrayLike, w_high: npt.ArrayLike, a_low: npt.ArrayLike, a_high: npt.ArrayLike
+) -> FloatArray:
+    """sum_i min { w a : w in [w_low, w_high]_ji, a in [a_low, a_high]_ki }, shape (N, n_out).
+
+    The least of the four corner products, sorted by the sign of w so that matrix products do it:
+    w >= 0 takes a_low, w <= 0 takes a_high; only a box of w across zero meets both ends.
+
+    Parameters
+    ----------
+    w_low, w_high : array, shape (n_out, n_in)
+    a_low, a_high : array, shape (N, n_in)
+
+    Examples
+    --------
+    >>> least_products([[-1, 2]], [[1, 2]], [[-3, 1]], [[2, 4]]).tolist()
+    [[-1.0]]
+    """
+    wl, wh = np.asarray(w_low, dtype=float), np.asarray(w_high, dtype=float)
+    al, ah = np.asarray(a_low, dtype=float), np.asarray(a_high, dtype=float)
+    positive, negative = wl >= 0, (wh <= 0) & (wl < 0)
+    mixed = ~(positive | negative)
+    total = np.zeros((al.shape[0], wl.shape[0]))
+    for mask, a in ((positive, al), (negative, ah)):
+        if mask.any():
+            total += np.maximum(a, 0) @ (wl * mask).T + np.minimum(a, 0) @ (wh * mask).T
+    if mixed.any():
+        low, high = wl * mixed, wh * mixed
+        if np.array_equal(low, -high):  # symmetric boxes, as all but codebooks have: -w max|a|
+            total -= np.maximum(np.maximum(ah, 0), -np.minimum(al, 0)) @ high.T
+        else:
+            top, bottom = np.maximum(ah, 0), np.minimum(al, 0)
+            for j in np.flatnonzero(mixed.any(axis=1)):
+                total[:, j] += np.minimum(top * low[j], bottom * high[j]).sum(axis=1)
+    return total
+
+
+def pre_activation_bounds(
+    box: LayerBox, unit: int, a_low: IntArray, a_high: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Bounds of z = W a + unit b for weights in ``box``, each of shape (N, n_out)."""
+    low = least_products(box.weight_low, box.weight_high, a_low, a_high) + unit * box.bias_low
+    high = unit * box.bias_high - least_products(-box.weight_high, -box.weight_low, a_low, a_high)
+    return low.astype(np.int64), high.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A forward pass that a restricted problem starts from.
+
+    Parameters
+    ----------
+    levels : list of ndarray of int, shape (n_out, n_in + 1)
+        Weights of each layer, thresholds last.
+    z : list of ndarray of int, shape (N, n_out)
+        Pre-activations of each layer under these weights.
+    """
+
+    levels: list[IntArray]
+    z: list[IntArray]
+
+
+def propagate_around(
+    network: Network,
+    X: IntArray,
+    splines: tuple[Spline, ...],
+    boxes: Sequence[LayerBox],
+    anchor: Anchor,
+) -> list[LayerBounds]:
+    """The bounds of :func:`propagate`, at the cost of what may change around the anchor.
+
+    Only columns that change count, the anchor's share of them taken out and their box put in:
+
+        low = z + least(W_C, a_C) - W_C a_C,    C = inputs undecided or with an undecided weight.
+    """
+    units = network.units(splines)
+    bounds: list[LayerBounds] = []
+    a = a_low = a_high = X
+    for number, box in enumerate(boxes):
+        loose = box.weight_low < box.weight_high
+        moving = (a_low < a_high).any(axis=0) if number else np.zeros(X.shape[1], dtype=bool)
+        columns = np.flatnonzero(moving | loose.any(axis=0))
+        rows = np.flatnonzero(loose.any(axis=1) | (box.bias_low < box.bias_high) | moving.any())
+        part = np.ix_(rows, columns)
+        level = anchor.levels[number]
+        inner = LayerBox(
+            box.weight_low[part], box.weight_high[part], box.bias_low[rows], box.bias_high[rows]
+        )
+        rest = anchor.z[number][:, rows] - units[number] * level[rows, -1]
+        if len(columns):
+            rest = rest - (a[:, columns].astype(float) @ level[part].T).astype(np.int64)
+        low, high = pre_activation_bounds(
+            inner, units[number], a_low[:, columns], a_high[:, columns]
+        )
+        z_low, z_high = anchor.z[number].copy(), anchor.z[number].copy()
+        z_low[:, rows], z_high[:, rows] = rest + low, rest + high
+        bounds.append(LayerBounds(a_low, a_high, z_low, z_high))
+        if number < len(splines):
+            a = splines[number].units(anchor.z[number]).astype(np.int64)
+            a_low, a_high = a.copy(), a.copy()
+            least, greatest = splines[number].bounds(z_low[:, rows], z_high[:, rows])
+            a_low[:, rows], a_high[:, rows] = least, greatest
+    return bounds
+
+
+def propagate(
+    network: Network,
+    X_low: IntArray,
+    X_high: IntArray,
+    splines: tuple[Spline, ...] | None = None,
+    boxes: Sequence[LayerBox] | None = None,
+) -> tuple[list[LayerBounds], tuple[Spline, ...]]:
+    """Bounds of every layer, and the splines that they were carried through.
+
+    Parameters
+    ----------
+    network : Network
+    X_low, X_high : array of int, shape (N, inputs)
+        Bounds of the inputs; the same array twice where they are known.
+    splines : tuple of Spline, optional
+        Activation of each hidden layer; None places them on the bounds found on the way.
+    boxes : sequence of LayerBox, optional
+        Bounds of the weights; None leaves every weight free.
+
+    Returns
+    -------
+    list of LayerBounds, tuple of Spline
+    """
+    boxes = boxes or [LayerBox.free(layer) for layer in network.layers]
+    placed: list[Spline] = []
+    bounds: list[LayerBounds] = []
+    a_low, a_high = X_low, X_high
+    for number, (layer, box) in enumerate(zip(network.layers, boxes, strict=True)):
+        unit = network.units(tuple(placed))[-1]
+        largest = np.maximum(np.abs(a_low), np.abs(a_high)).max(axis=0, keepdims=True)
+        weights = np.maximum(np.abs(box.weight_low), np.abs(box.weight_high))
+        bias = np.maximum(np.abs(box.bias_low), np.abs(box.bias_high))
+        refuse_if_inexact(number + 1, largest.astype(float), weights, unit, bias)
+        z_low, z_high = pre_activation_bounds(box, unit, a_low, a_high)
+        bounds.append(LayerBounds(a_low, a_high, z_low, z_high))
+        if layer.activation is None:
+            break
+        spline = splines[number] if splines else layer.place(int(z_low.min()), int(z_high.max()))
+        placed.append(spline)
+        low, high = spline.bounds(z_low, z_high)
+        a_low, a_high = low.astype(np.int64), high.astype(np.int64)
+    return bounds, tuple(placed)

@@ -1,0 +1,110 @@
+"""One dense layer: its widths, the codes of its weights, and how its activation is placed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from formulations.arguments import shown, whole_number
+from formulations.errors import InvalidInputError, choose
+from formulations.network import splines
+from formulations.network.activations import Activation, is_sign
+from formulations.network.codes import WeightCode
+from formulations.network.splines import Placement, Spline
+
+WIDEST = 1_000_000
+"""Most units of a layer: everything is counted and built unit by unit."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One dense layer.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Widths n_{l-1} and n_l.
+    code : WeightCode
+        Code of the weights.
+    bias_code : WeightCode or None
+        Code of the thresholds; None for a layer without.
+    activation : Activation or None
+        None for the output layer.
+    pieces, order, placement : optional
+        Of the spline; None takes the activation's own defaults.
+    resolution : int, optional
+        Lattice values per unit of activation; None takes 4 (order 0) or the scale (order 1).
+    scale : int, optional
+        The activation reads z / scale; None takes max|z| / sqrt(inputs), a typical size of z.
+    """
+
+    inputs: int
+    outputs: int
+    code: WeightCode
+    bias_code: WeightCode | None
+    activation: Activation | None
+    pieces: int | None = None
+    order: Literal[0, 1] | None = None
+    placement: Placement = "minimax"
+    resolution: int | None = None
+    scale: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("inputs", "outputs"):
+            whole_number(name, getattr(self, name), 1, WIDEST)
+        for name in ("pieces", "resolution", "scale"):
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name))
+        if self.order is not None:
+            splines.check_order("order", self.order)
+        choose("placement", self.placement, splines.PLACEMENTS)
+        for name, kind in (
+            ("code", WeightCode),
+            ("bias_code", WeightCode | None),
+            ("activation", Activation | None),
+        ):
+            if not isinstance(getattr(self, name), kind):
+                raise InvalidInputError(
+                    f"{name}={shown(getattr(self, name))} of a layer: expected "
+                    f"{getattr(kind, '__name__', kind)}; Network.dense makes layers from names"
+                )
+
+    @property
+    def bits_per_neuron(self) -> int:
+        """Binary variables of one neuron's weights and threshold."""
+        return self.inputs * self.code.bits + (self.bias_code.bits if self.bias_code else 0)
+
+    @property
+    def num_bits(self) -> int:
+        """Binary variables of the layer's weights and thresholds."""
+        return self.outputs * self.bits_per_neuron
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits that the layer's weights and thresholds take once they are trained."""
+        threshold = self.bias_code.stored_bits if self.bias_code else 0
+        return self.outputs * (self.inputs * self.code.stored_bits + threshold)
+
+    def place(self, lo: int, hi: int) -> Spline:
+        """The layer's spline for pre-activations in [lo, hi]."""
+        act = self.activation
+        assert act is not None
+        if is_sign(act):
+            return splines.sign()
+        scale = self.effective_scale(lo, hi)
+        order = act.order if self.order is None else self.order
+        resolution = self.resolution or (scale if order == 1 else 4)
+        spline = splines.fit(
+            lambda z: act.function(z / scale),
+            lo,
+            hi,
+            pieces=self.pieces or act.pieces,
+            order=order,
+            placement=self.placement,
+            step=1.0 / resolution,
+        )
+        return replace(spline, scale=scale)
+
+    def effective_scale(self, lo: int, hi: int) -> int:
+        """The scale of the activation's argument for pre-activations in [lo, hi]."""
+        return self.scale or max(1, round(max(abs(lo), abs(hi)) / self.inputs**0.5))

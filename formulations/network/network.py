@@ -1,0 +1,336 @@
+"""A network: layer widths, an activation per layer, a weight code; no weights.
+
+Everything inside is an integer on a lattice.  Layer l computes
+
+    z_l = W_l a_{l-1} + unit_{l-1} b_l,    a_l = spline_l(z_l) in units of its step,
+
+with a_0 = X, integer weight levels W_l, integer thresholds b_l and unit_{l-1} the lattice value of
+an activation of 1.  The last layer has no activation: its z times ``out_step`` is the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arguments import bit_array, refuse_if_inexact, shown, whole_array, whole_number
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.errors import InvalidInputError
+from formulations.network.activations import Activation, activation
+from formulations.network.codes import WeightCode, code
+from formulations.network.layer import WIDEST, Layer
+from formulations.network.splines import Placement, Spline
+
+__all__ = ["WIDEST", "Activation", "Layer", "Network", "Weights", "activation"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Trained weights: integer levels, thresholds, and the activation tables they go with.
+
+    Parameters
+    ----------
+    matrices : tuple of ndarray of int64, shape (n_l, n_{l-1})
+        Weight levels of each layer.
+    biases : tuple of (ndarray of int64, shape (n_l,), or None)
+        Thresholds of each layer.
+    splines : tuple of Spline
+        Activation of each hidden layer on its lattice.
+    """
+
+    matrices: tuple[IntArray, ...]
+    biases: tuple[IntArray | None, ...]
+    splines: tuple[Spline, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A dense network of integer lattices; see :meth:`dense`.
+
+    Examples
+    --------
+    >>> net = Network.dense([16, 4, 1], activation="sign", weights="bipolar", bias=False)
+    >>> net.num_weight_bits
+    68
+    """
+
+    layers: tuple[Layer, ...]
+    _cache: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        layers = self.layers
+        if not isinstance(layers, tuple) or not layers or not _all(layers, Layer):
+            raise InvalidInputError(
+                f"layers {shown(layers)}: expected a tuple of one Layer or more; Network.dense "
+                "makes them from widths"
+            )
+        for number, (below, above) in enumerate(pairwise(layers), start=1):
+            if below.outputs != above.inputs or below.activation is None:
+                raise InvalidInputError(
+                    f"layer {number} has {below.outputs} outputs and "
+                    f"{'no' if below.activation is None else 'an'} activation, layer {number + 1} "
+                    f"has {above.inputs} inputs: expected as many, and an activation between"
+                )
+        if layers[-1].activation is not None:
+            raise InvalidInputError("the last layer has an activation: expected None, its output")
+
+    @classmethod
+    def dense(
+        cls,
+        widths: Sequence[int],
+        activation: str | Callable[[FloatArray], FloatArray] | Activation = "sign",
+        weights: str | WeightCode = "bipolar",
+        bias: bool | str | WeightCode = False,
+        *,
+        pieces: int | None = None,
+        order: Literal[0, 1] | None = None,
+        placement: Placement = "minimax",
+        resolution: int | None = None,
+        scale: int | None = None,
+    ) -> Network:
+        """A dense network.
+
+        Parameters
+        ----------
+        widths : sequence of int
+            Inputs, hidden widths, outputs.
+        activation : str, callable or Activation
+            Of the hidden layers.
+        weights : str or WeightCode
+            Code of the weights.
+        bias : bool, str or WeightCode
+            No thresholds, thresholds in the weights' code, or in a code of their own.
+        pieces, order, placement, resolution, scale
+            Of the hidden layers' splines, see :class:`Layer`.
+
+        Raises
+        ------
+        InvalidInputError
+            For widths that are not positive integers, fewer than two of them, or unknown names.
+        """
+        if isinstance(widths, str | Set | Mapping) or not np.iterable(widths):
+            raise InvalidInputError(
+                f"widths {shown(widths)}: expected a list of integers, inputs first and outputs "
+                "last, such as [16, 4, 1]"
+            )
+        widths = list(widths)
+        whole = all(isinstance(w, (int, np.integer)) and not isinstance(w, bool) for w in widths)
+        if len(widths) < 2 or not whole or min(widths) < 1:
+            raise InvalidInputError(
+                f"widths {shown(widths)}: expected two or more positive integers, "
+                "inputs first and outputs last, such as [16, 4, 1]"
+            )
+        if max(widths) > WIDEST:
+            raise InvalidInputError(
+                f"widths {shown(widths)}: expected at most {WIDEST:,} units a layer"
+            )
+        act = _resolve_activation(activation)
+        weight_code = code(weights)
+        bias_code = (
+            (weight_code if bias is True else None) if isinstance(bias, bool) else code(bias)
+        )
+        pieces, resolution, scale = (
+            None if value is None else whole_number(name, value)
+            for name, value in (("pieces", pieces), ("resolution", resolution), ("scale", scale))
+        )
+        hidden = Layer(
+            1, 1, weight_code, bias_code, act, pieces, order, placement, resolution, scale
+        )
+        layers = [replace(hidden, inputs=int(n), outputs=int(m)) for n, m in pairwise(widths)]
+        layers[-1] = replace(layers[-1], activation=None)
+        return cls(tuple(layers))
+
+    # -- shape ------------------------------------------------------------------------------------
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of inputs, hidden layers and outputs."""
+        return (self.layers[0].inputs, *(layer.outputs for layer in self.layers))
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of outputs: 1 for two classes, C for C."""
+        return self.layers[-1].outputs
+
+    @property
+    def num_weights(self) -> int:
+        """Number of weights, thresholds not counted."""
+        return sum(layer.inputs * layer.outputs for layer in self.layers)
+
+    @property
+    def num_weight_bits(self) -> int:
+        """Binary variables of all weights and thresholds: what is trained."""
+        return sum(layer.num_bits for layer in self.layers)
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of all weights and thresholds once they are trained: what is kept.
+
+        A codebook of L values is trained with L bits a weight, and kept with the bits of a number
+        below L; every other code keeps the bits that it is trained with.
+        """
+        return sum(layer.stored_bits for layer in self.layers)
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Stored bits of weights and thresholds over the number of weights.
+
+        Thresholds count among the bits and not among the weights, so that they are not free.
+
+        Examples
+        --------
+        >>> Network.dense([196, 64, 10], bias=True).bits_per_weight
+        1.005...
+        """
+        return self.stored_bits / self.num_weights
+
+    def bit_offsets(self) -> list[int]:
+        """First weight bit of each layer, and the total.
+
+        The canonical order of the weight bits is layer, neuron, input (the threshold last), bit.
+        """
+        return list(accumulate((layer.num_bits for layer in self.layers), initial=0))
+
+    # -- bits <-> levels --------------------------------------------------------------------------
+
+    def decode_bits(self, bits: npt.ArrayLike, splines: tuple[Spline, ...]) -> Weights:
+        """Weights of a bit vector, shape (num_weight_bits,), canonical order."""
+        bits = bit_array("weight bits", bits, self.num_weight_bits)
+        if bits.ndim != 1:
+            raise InvalidInputError(f"weight bits of shape {bits.shape}: expected one network's")
+        offsets = self.bit_offsets()
+        matrices, biases = [], []
+        for layer, start, stop in zip(self.layers, offsets[:-1], offsets[1:], strict=True):
+            block = bits[start:stop].reshape(layer.outputs, layer.bits_per_neuron)
+            split = layer.inputs * layer.code.bits
+            words = block[:, :split].reshape(layer.outputs, layer.inputs, layer.code.bits)
+            matrices.append(layer.code.decode(words))
+            biases.append(layer.bias_code.decode(block[:, split:]) if layer.bias_code else None)
+        return Weights(tuple(matrices), tuple(biases), splines)
+
+    def encode_bits(self, weights: Weights) -> BitArray:
+        """Bit vector of weights, shape (num_weight_bits,), canonical order.
+
+        Raises
+        ------
+        InvalidInputError
+            If a shape or a level does not fit the network.
+        """
+        blocks = []
+        self._check_parts(weights)
+        for number, layer in enumerate(self.layers):
+            matrix, bias = self._levels(number, layer, weights)
+            words = [layer.code.encode(matrix).reshape(layer.outputs, -1)]
+            if layer.bias_code and bias is not None:
+                words.append(layer.bias_code.encode(bias))
+            blocks.append(np.concatenate(words, axis=1).ravel())
+        return np.concatenate(blocks).astype(np.int8)
+
+    def _check_parts(self, weights: object) -> None:
+        """Refuse what is not weights of as many layers."""
+        depth = len(self.layers)
+        if not isinstance(weights, Weights):
+            raise InvalidInputError(
+                f"weights={shown(weights)}: expected Weights, from a result or from "
+                "TrainingProblem.decode"
+            )
+        parts = (weights.matrices, weights.biases, weights.splines)
+        if not all(isinstance(part, tuple | list) for part in parts):
+            raise InvalidInputError("weights with parts that are no tuples: expected one a layer")
+        counts = [len(part) for part in (weights.matrices, weights.biases, weights.splines)]
+        if counts != [depth, depth, depth - 1] or not _all(weights.splines, Spline):
+            raise InvalidInputError(
+                f"weights with {counts[0]} matrices, {counts[1]} thresholds and {counts[2]} "
+                f"splines: expected {depth}, {depth} and {depth - 1}, one for each layer"
+            )
+
+    def _levels(
+        self, number: int, layer: Layer, weights: Weights
+    ) -> tuple[IntArray, IntArray | None]:
+        """Weights and thresholds of a layer as integers, their shapes checked."""
+        given = weights.biases[number]
+        matrix = whole_array(f"weights of layer {number + 1}", weights.matrices[number])
+        bias = None if given is None else whole_array(f"thresholds of layer {number + 1}", given)
+        expected = (layer.outputs, layer.inputs)
+        if (
+            matrix.shape != expected
+            or (bias is not None and bias.shape != (layer.outputs,))
+            or (bias is None) != (layer.bias_code is None)
+        ):
+            raise InvalidInputError(
+                f"weights of layer {number + 1}: expected a matrix of shape {expected} with"
+                f"{'' if layer.bias_code else 'out'} thresholds, got shape {matrix.shape} and "
+                f"{'none' if bias is None else bias.shape}"
+            )
+        return matrix, bias
+
+    # -- forward pass -----------------------------------------------------------------------------
+
+    def units(self, splines: tuple[Spline, ...]) -> list[int]:
+        """Lattice value of an activation of 1 at the input of each layer."""
+        return [1, *(max(1, round(1 / s.step)) for s in splines)]
+
+    def out_step(self, splines: tuple[Spline, ...]) -> float:
+        """Real value of one lattice step of the output."""
+        layer = self.layers[-1]
+        return layer.code.step * (splines[-1].step if splines else 1.0)
+
+    def pre_activations(self, weights: Weights, X: npt.ArrayLike) -> list[IntArray]:
+        """Integer pre-activations z_l of every layer, each of shape (N, n_l)."""
+        self._check_parts(weights)
+        a = whole_array("X", X).astype(np.float64)
+        if a.shape[-1:] != (self.widths[0],):
+            raise InvalidInputError(
+                f"X of shape {a.shape}: expected (N, {self.widths[0]}), one row per sample"
+            )
+        units = self.units(weights.splines)
+        result = []
+        for number, layer in enumerate(self.layers):
+            matrix, bias = self._levels(number, layer, weights)
+            refuse_if_inexact(number + 1, a, matrix, units[number], bias)
+            z = a @ matrix.T.astype(np.float64)  # exact: integers, and BLAS is fast
+            if bias is not None:
+                z = z + units[number] * bias
+            result.append(z.astype(np.int64))
+            if number < len(weights.splines):
+                a = weights.splines[number].units(result[-1])
+        return result
+
+    def forward(self, weights: Weights, X: npt.ArrayLike) -> FloatArray:
+        """Outputs, shape (N, outputs)."""
+        z = self.pre_activations(weights, X)[-1]
+        return np.asarray(z * self.out_step(weights.splines), dtype=np.float64)
+
+    def predict(self, weights: Weights, X: npt.ArrayLike) -> IntArray:
+        """Classes: -1 or +1 from one output (the sign rule), the index of the largest otherwise.
+
+        Parameters
+        ----------
+        weights : Weights
+            From a result or from ``TrainingProblem.decode``.
+        X : array of int, shape (N, inputs)
+            Inputs on the integer lattice that the network was trained on.
+        """
+        X = whole_array("X", X)
+        if X.ndim != 2:
+            raise InvalidInputError(
+                f"X of shape {X.shape}: expected (N, {self.widths[0]}), one row per sample"
+            )
+        self.encode_bits(weights)  # raises where they do not fit
+        out = self.forward(weights, X)
+        if self.num_outputs == 1:
+            return np.where(out[:, 0] >= 0, 1, -1)
+        return np.asarray(np.argmax(out, axis=1))
+
+
+def _all(values: object, kind: type) -> bool:
+    """Whether something is a tuple of one kind of objects."""
+    return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)
+
+
+_resolve_activation = activation

@@ -1,0 +1,332 @@
+"""Activations and losses as order-0 / order-1 pieces over an integer pre-activation.
+
+Inside a model every pre-activation z is an integer.  A :class:`Spline` is the piecewise constant or
+piecewise linear function of z that the model uses; its error against the function that it stands
+for is exact, because the integers of [lo, hi] can be enumerated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import PPoly
+
+from formulations.arguments import (
+    EXACT,
+    plain_array,
+    real_number,
+    shown,
+    whole_array,
+    whole_number,
+)
+from formulations.arrays import FloatArray, IntArray
+from formulations.errors import InvalidInputError, ModelSizeError, choose
+from formulations.files.bounded import available_memory
+
+Function = Callable[[FloatArray], FloatArray]
+Placement = Literal["uniform", "power-of-two", "minimax"]
+MOST_SLOPES = 129
+"""Most slopes that are tried for a piece."""
+PLACEMENTS = ["uniform", "power-of-two", "minimax"]
+
+
+@dataclass(frozen=True)
+class Spline:
+    """A piecewise constant or linear function of an integer.
+
+    Piece p covers breakpoints[p-1] <= z < breakpoints[p]; the first and the last piece extend
+    without end.  Value: ``step * (slopes[p] * z + intercepts[p])``.
+
+    Parameters
+    ----------
+    breakpoints : ndarray of int64, shape (P - 1,)
+        First integer of pieces 1 .. P-1, strictly ascending.
+    slopes, intercepts : ndarray of float64, shape (P,)
+        Coefficients of each piece in units of ``step``; integers for an activation.
+    step : float
+        One unit of the value lattice.
+    error : float
+        Largest |spline - function| over the integers of the range it was placed on.
+    scale : float
+        The function that it stands for is read at z / scale.
+
+    Examples
+    --------
+    >>> sign()(np.array([-2, 0, 3])).tolist()
+    [-1.0, 1.0, 1.0]
+    """
+
+    breakpoints: IntArray
+    slopes: FloatArray
+    intercepts: FloatArray
+    step: float = 1.0
+    error: float = 0.0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        starts = whole_array("breakpoints of a spline", self.breakpoints)
+        shapes = [np.shape(part) for part in (starts, self.slopes, self.intercepts)]
+        if starts.ndim != 1 or shapes[1:] != [(len(starts) + 1,)] * 2:
+            raise InvalidInputError(
+                f"a spline of breakpoints, slopes and intercepts of shapes {shapes}: expected "
+                "(P - 1,), (P,) and (P,)"
+            )
+        if not (np.diff(starts) > 0).all():
+            raise InvalidInputError(
+                f"breakpoints {shown(starts.tolist())} of a spline: expected them in ascending "
+                "order, each once"
+            )
+        for name in ("slopes", "intercepts"):
+            part = plain_array(name, getattr(self, name))
+            if part.dtype.kind not in "iuf" or not np.isfinite(part).all():
+                raise InvalidInputError(f"{name} of a spline: expected finite numbers")
+        real_number("step of a spline", self.step, above=0)
+        real_number("scale of a spline", self.scale, above=0)
+
+    @property
+    def num_pieces(self) -> int:
+        """Number of pieces P."""
+        return len(self.intercepts)
+
+    @property
+    def order(self) -> int:
+        """0 if every piece is constant, else 1."""
+        return int(self.slopes.any())
+
+    def piece(self, z: npt.ArrayLike) -> IntArray:
+        """Index of the piece that holds each z."""
+        return np.asarray(np.searchsorted(self.breakpoints, z, side="right"), dtype=np.int64)
+
+    def units(self, z: npt.ArrayLike) -> FloatArray:
+        """Value at integer z in units of ``step`` (integers for an activation)."""
+        z = np.asarray(z)
+        p = self.piece(z)
+        return np.asarray(self.slopes[p] * z + self.intercepts[p])
+
+    def __call__(self, z: npt.ArrayLike) -> FloatArray:
+        """Value at integer z."""
+        return self.step * self.units(z)
+
+    def bounds(self, lo: npt.ArrayLike, hi: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Least and greatest value, in units of ``step``, over the integers of each [lo, hi]."""
+        lo, hi = np.broadcast_arrays(np.asarray(lo), np.asarray(hi))
+        least, greatest = np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
+        starts = np.concatenate([[-np.inf], self.breakpoints])
+        ends = np.concatenate([self.breakpoints - 1, [np.inf]])
+        for p in range(self.num_pieces):
+            a, b = np.maximum(lo, starts[p]), np.minimum(hi, ends[p])
+            inside = a <= b
+            va = self.slopes[p] * np.where(inside, a, 0) + self.intercepts[p]
+            vb = self.slopes[p] * np.where(inside, b, 0) + self.intercepts[p]
+            least = np.where(inside, np.minimum(least, np.minimum(va, vb)), least)
+            greatest = np.where(inside, np.maximum(greatest, np.maximum(va, vb)), greatest)
+        return least, greatest
+
+    def ppoly(self, lo: int, hi: int) -> PPoly:
+        """The spline on [lo, hi + 1) as a scipy piecewise polynomial."""
+        inner = self.breakpoints[(self.breakpoints > lo) & (self.breakpoints <= hi)]
+        knots = np.concatenate([[lo], inner, [hi + 1]]).astype(float)
+        p = self.piece(knots[:-1].astype(np.int64))
+        values = self.slopes[p] * knots[:-1] + self.intercepts[p]
+        return PPoly(self.step * np.stack([self.slopes[p], values]), knots)
+
+
+def sign() -> Spline:
+    """The sign rule, -1 below zero and +1 from zero on: two pieces, no error."""
+    return Spline(np.array([0]), np.zeros(2), np.array([-1.0, 1.0]))
+
+
+def fit(
+    function: Function,
+    lo: int,
+    hi: int,
+    *,
+    pieces: int,
+    order: Literal[0, 1] = 0,
+    placement: Placement = "minimax",
+    step: float | None = None,
+) -> Spline:
+    """Place at most ``pieces`` pieces for ``function`` on the integers of [lo, hi].
+
+    Order 0: the value of a piece is the middle of the function's range on it, which is the best
+    constant.  Order 1: the best of the candidate slopes (multiples of ``step`` where one is given)
+    with the middle of the residual's range.  ``"minimax"`` grows pieces greedily under a tolerance
+    that bisection makes as small as the number of pieces allows, which is optimal for a largest
+    error; ``"power-of-two"`` aligns the pieces to multiples of 2^m, so that the piece index is the
+    top of z's two's-complement word; ``"uniform"`` cuts [lo, hi] evenly.
+
+    Parameters
+    ----------
+    function : callable
+        Vectorised function of z (float array in, float array out).
+    lo, hi : int
+        Range of z, both inclusive.
+    pieces : int
+        Largest number of pieces.
+    order : {0, 1}
+        Constant or linear pieces.
+    placement : {"minimax", "uniform", "power-of-two"}
+        Where the breakpoints go.
+    step : float, optional
+        Lattice of the values; slopes and intercepts become integers.  None: not rounded.
+
+    Raises
+    ------
+    InvalidInputError
+        If the function is not finite on the range or an option is not valid.
+
+    Examples
+    --------
+    >>> spline = fit(np.tanh, -4, 4, pieces=3, step=0.5)
+    >>> spline(np.array([-4, 0, 4])).tolist()
+    [-1.0, 0.0, 1.0]
+    """
+    whole_number("pieces", pieces)
+    check_order("order", order)
+    choose("placement", placement, PLACEMENTS)
+    unit = 1.0 if step is None else real_number("step", step, above=0)
+    refuse_if_too_long(lo, hi)
+    z = np.arange(lo, hi + 1)
+    target = _values(function, z)
+    with np.errstate(over="ignore"):
+        scaled = target / unit
+    largest = float(np.abs(scaled).max())
+    if not largest <= EXACT:
+        raise InvalidInputError(
+            f"the function to be splined has values up to {largest:.3g} steps of {unit:.3g}: "
+            f"expected up to {EXACT:.3g}, which are exact; take a smaller resolution or function"
+        )
+    slopes = _candidate_slopes(scaled, order, integer=step is not None)
+    refuse_if_too_long(lo, hi, len(slopes))
+    if placement == "minimax":
+        starts = _minimax_starts(z, scaled, slopes, pieces)
+    elif placement == "uniform":
+        starts = np.unique(np.arange(pieces) * len(z) // pieces)
+    else:
+        width = 1
+        while hi // width - lo // width + 1 > max(pieces, 2):
+            width *= 2
+        starts = np.flatnonzero((z % width == 0) | (z == lo))[: 1 if pieces == 1 else None]
+    s, t = _fit_pieces(z, scaled, slopes, starts, integer=step is not None)
+    spline = Spline(z[starts[1:]], s, t, unit)
+    return Spline(spline.breakpoints, s, t, unit, float(np.abs(spline(z) - target).max()))
+
+
+def check_order(name: str, order: object) -> None:
+    """Refuse an order of a spline that is neither 0 nor 1; True is none of them.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the argument.
+    """
+    whole_number(name, order, 0, 1)
+
+
+def refuse_if_too_long(lo: int, hi: int, columns: int = 1) -> None:
+    """Refuse to list the integers of [lo, hi] where that would take most of the memory.
+
+    Raises
+    ------
+    ModelSizeError
+        With the numbers.
+
+    Examples
+    --------
+    >>> refuse_if_too_long(-(10**18), 10**18)
+    Traceback (most recent call last):
+    formulations.errors.ModelSizeError: a pre-activation can be any of 2.0e+18 integers, ...
+    """
+    needed, free = 64 * columns * (hi - lo + 1), available_memory()
+    if free is not None and needed > free / 2:
+        raise ModelSizeError(
+            f"a pre-activation can be any of {hi - lo + 1:.1e} integers, and the spline of an "
+            f"activation or a loss looks at each: about {needed / 2**30:,.0f} GiB, and "
+            f"{free / 2**30:,.0f} GiB are free; take fewer levels of inputs or weights, or the "
+            "sign activation and the hinge loss, which need no such list"
+        )
+
+
+def _values(function: Function, z: IntArray) -> FloatArray:
+    """The function at every integer, refused where it is not what a spline needs."""
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        values = np.asarray(function(z.astype(float)))
+    except Exception as error:  # a user's own function may raise anything
+        raise InvalidInputError(
+            f"the function to be splined, {name!r}, fails on an array of shape {z.shape} "
+            f"({type(error).__name__}: {error}): expected one that takes and gives an array"
+        ) from error
+    real = values.dtype.kind in "biuf"
+    if not real or values.shape != z.shape or not np.isfinite(values).all():
+        raise InvalidInputError(
+            f"the function to be splined must map an array of shape {z.shape} to finite values "
+            f"of the same shape on [{z[0]}, {z[-1]}]"
+        )
+    return values.astype(float)
+
+
+def _candidate_slopes(scaled: FloatArray, order: int, integer: bool) -> FloatArray:
+    """Slopes worth trying: 0, and the function's own differences (their integers on a lattice)."""
+    if order == 0 or len(scaled) < 2:
+        return np.zeros(1)
+    differences = np.diff(scaled)
+    if integer:
+        low, high = np.floor(differences.min()), np.ceil(differences.max())
+        if high - low < MOST_SLOPES:
+            return np.arange(low, high + 1)
+        shares = np.quantile(differences, np.linspace(0, 1, MOST_SLOPES - 3))
+        return np.unique(np.concatenate([[low, 0.0, high], np.rint(shares)]))
+    return np.unique(np.concatenate([[0.0], np.quantile(differences, np.linspace(0, 1, 65))]))
+
+
+def _fit_pieces(
+    z: IntArray, scaled: FloatArray, slopes: FloatArray, starts: IntArray, integer: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Best slope and intercept of every piece, by the largest residual."""
+    residuals = scaled - slopes[:, None] * z
+    least = np.minimum.reduceat(residuals, starts, axis=1)
+    greatest = np.maximum.reduceat(residuals, starts, axis=1)
+    middle = (least + greatest) / 2
+    if integer:
+        middle = np.rint(middle)
+    worst = np.maximum(greatest - middle, middle - least)
+    best = np.argmin(np.round(worst, 12), axis=0)
+    columns = np.arange(len(starts))
+    return slopes[best], middle[best, columns]
+
+
+def _minimax_starts(z: IntArray, scaled: FloatArray, slopes: FloatArray, pieces: int) -> IntArray:
+    """First index of each piece of the partition with the least largest error."""
+    residuals = scaled - slopes[:, None] * z
+    rounding = 1e-12 * max(1.0, float(np.abs(residuals).max()))
+
+    def greedy(tolerance: float) -> list[int] | None:
+        starts: list[int] = []
+        start = 0
+        while start < len(z):
+            if len(starts) == pieces:
+                return None
+            starts.append(start)
+            tail = residuals[:, start:]
+            spread = np.maximum.accumulate(tail, axis=1) - np.minimum.accumulate(tail, axis=1)
+            start += int((spread <= 2 * tolerance + rounding).sum(axis=1).max())
+        return starts
+
+    low, high = 0.0, float(np.ptp(residuals, axis=1).min()) / 2
+    best = greedy(high)
+    if (exact := greedy(0.0)) is not None:
+        best = exact
+    else:
+        while high - low > 1e-9 * max(1.0, high):
+            middle = (low + high) / 2
+            if (candidate := greedy(middle)) is None:
+                low = middle
+            else:
+                best, high = candidate, middle
+    assert best is not None
+    return np.array(best)

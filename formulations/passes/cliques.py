@@ -1,0 +1,137 @@
+"""What rows decide together with the groups of bits of which one, or at most one, can be 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from formulations.arrays import BitArray, BoolArray, IntArray
+from formulations.errors import InfeasibleModelError
+from formulations.model.qcbo import QCBO, TOLERANCE
+from formulations.passes.base import entry_rows
+
+SAME = 1e-9
+"""Share by which the coefficients of such a row may differ from its right-hand side."""
+
+
+@dataclass(frozen=True)
+class Cliques:
+    """Disjoint groups of bits; one bit of each is 1, or at most one.
+
+    Parameters
+    ----------
+    of : ndarray of int, shape (n,)
+        Group of each bit, -1 for none.
+    exact : ndarray of bool, shape (g,)
+        Whether some bit of the group has to be 1.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([0] * 5, [[2, 2, 2, 0, 0], [0, 0, 0, 1, 1]], [2, 1],
+    ...     equality=[True, False])
+    >>> groups = Cliques.of_rows(model)
+    >>> groups.of.tolist(), groups.exact.tolist()
+    ([0, 0, 0, 1, 1], [True, False])
+    """
+
+    of: IntArray
+    exact: BoolArray
+
+    @classmethod
+    def of_rows(cls, model: QCBO) -> Cliques:
+        """The groups that rows make, equalities first; of rows that overlap the first."""
+        of = np.full(model.num_variables, -1, dtype=np.int64)
+        rows = exclusive_rows(model)
+        exact: list[bool] = []
+        for r in sorted(rows.tolist(), key=lambda r: (not model.equality[r], r)):
+            bits = members(model, r)
+            if (of[bits] < 0).all():
+                of[bits] = len(exact)
+                exact.append(bool(model.equality[r]))
+        return cls(of, np.array(exact, dtype=np.bool_))
+
+    @property
+    def sizes(self) -> IntArray:
+        """Number of bits of each group, shape (g,)."""
+        return np.bincount(self.of[self.of >= 0], minlength=len(self.exact))
+
+
+def exclusive_rows(model: QCBO) -> IntArray:
+    """Rows of two bits or more that say: one of these bits is 1, or at most one.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([0] * 3, [[1, 1, 1], [1, 1, 2], [-1, -1, 0]], [1, 1, -1])
+    >>> exclusive_rows(model).tolist()
+    [0, 2]
+    """
+    row, a = entry_rows(model.rows), model.rows.data
+    length = np.diff(model.rows.indptr)
+    odd = np.abs(a - model.rhs[row]) > np.minimum(SAME * np.abs(model.rhs[row]), TOLERANCE)
+    uneven = np.bincount(row, odd, model.num_rows) > 0
+    positive = model.equality | (model.rhs > 0)
+    return np.flatnonzero((length > 1) & ~uneven & positive & (np.abs(model.rhs) > 2 * TOLERANCE))
+
+
+def members(model: QCBO, r: int) -> IntArray:
+    """Bits of row r."""
+    indptr = model.rows.indptr
+    return np.asarray(model.rows.indices[indptr[r] : indptr[r + 1]], dtype=np.int64)
+
+
+def tighten_by_groups(model: QCBO, low: BitArray, high: BitArray) -> None:
+    """Fix every bit whose other value a row forbids, given that groups have one bit each at most.
+
+    A row's least value counts one bit of each group where that of bounds alone counts them all.
+
+    Raises
+    ------
+    InfeasibleModelError
+        If that least value exceeds a right-hand side.
+
+    Examples
+    --------
+    >>> rows = [[1, 1, 1, 0], [2, 3, 5, 4]]
+    >>> model = QCBO.from_arrays([0] * 4, rows, [1, 5], equality=[True, False])
+    >>> low, high = np.zeros(4, dtype=np.int8), np.ones(4, dtype=np.int8)
+    >>> tighten_by_groups(model, low, high)
+    >>> low.tolist(), high.tolist()
+    ([0, 0, 0, 0], [1, 1, 1, 0])
+    """
+    groups = Cliques.of_rows(model)
+    if not len(groups.exact):
+        return
+    equal = np.flatnonzero(model.equality)
+    rows = sp.csr_array(sp.vstack([model.rows, -model.rows[equal]], format="csr"))
+    rhs = np.concatenate([model.rhs, -model.rhs[equal]])
+    row, bit, a = entry_rows(rows), rows.indices.astype(np.int64), rows.data
+    group = groups.of[bit]
+    inside, alone = np.flatnonzero(group >= 0), group < 0
+    # a part is what a row and a group have in common
+    keys, part = np.unique(row[inside] * len(groups.exact) + group[inside], return_inverse=True)
+    of_row, of_group = np.divmod(keys, len(groups.exact))
+    least_of = np.full(len(keys), np.inf)
+    np.minimum.at(least_of, part, a[inside])
+    whole = np.bincount(part, minlength=len(keys)) == groups.sizes[of_group]
+    least_of = np.where(whole & groups.exact[of_group], least_of, np.minimum(least_of, 0.0))
+    least = np.bincount(row, np.where(alone, np.minimum(a, 0.0), 0.0), len(rhs))
+    least += np.bincount(of_row, least_of, len(rhs))
+    if (least > rhs + TOLERANCE).any():
+        r = int(np.argmax(least > rhs + TOLERANCE))
+        label = model.row_labels[r if r < model.num_rows else int(equal[r - model.num_rows])]
+        raise InfeasibleModelError(
+            f"row {label!r} cannot hold where each group of bits has one that is 1, or at most "
+            "one: no assignment satisfies the rows; look for a wrong right-hand side"
+        )
+    other = least[row] + np.abs(a)  # the row, once the bit is what it is not in the least value
+    other[inside] = (least[row] + a)[inside] - least_of[part]
+    fixed = other > rhs[row] + TOLERANCE
+    high[bit[fixed & ((a > 0) | ~alone)]] = 0
+    low[bit[fixed & (a < 0) & alone]] = 1
+    needed = ~whole & (least[of_row] - least_of > rhs[of_row] + TOLERANCE)
+    for r, g in zip(of_row[needed].tolist(), of_group[needed].tolist(), strict=True):
+        rest = groups.of == g  # one of the bits that the row has is 1
+        rest[rows.indices[rows.indptr[r] : rows.indptr[r + 1]]] = False
+        high[rest] = 0

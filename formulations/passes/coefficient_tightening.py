@@ -1,0 +1,119 @@
+"""Inequalities over few bits with the smallest integers that say the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from formulations.arrays import BoolArray, FloatArray
+from formulations.errors import InfeasibleModelError
+from formulations.model.qcbo import QCBO, TOLERANCE
+from formulations.passes.base import Identity
+
+FEW = 10
+"""Bits of a row whose 2^10 settings are looked at."""
+
+LARGEST = 64
+"""Largest coefficient that is tried."""
+
+
+@dataclass(frozen=True)
+class CoefficientTightening:
+    """Inequalities over at most ten bits with small integers in place of their coefficients.
+
+    Coefficients a become round(s a / max|a|) for the scale s = 1, 2, .. 64 that leaves the least
+    range for a slack word, among those with which all settings of the row's bits that satisfy it
+    lie below all that do not.  The feasible points stay the same; a row with coefficients of no
+    common step gets one, and slack words become shorter.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([0, 0, 0], [[31, 57.5, 2**6.5]], [100], equality=[False])
+    >>> smaller, _ = CoefficientTightening().apply(model)
+    >>> smaller.rows.toarray().tolist(), smaller.rhs.tolist()
+    ([[1.0, 1.0, 2.0]], [2.0])
+    """
+
+    def accepts(self, model: QCBO) -> bool:
+        """Any model is accepted."""
+        return True
+
+    def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
+        """The model with smaller rows.
+
+        Raises
+        ------
+        InfeasibleModelError
+            If no setting of a row's few bits satisfies it.
+        """
+        rows, rhs = model.rows.copy(), model.rhs.copy()
+        length = np.diff(rows.indptr)
+        done: dict[tuple[bytes, float, bool], tuple[FloatArray, float] | None] = {}
+        for r in np.flatnonzero((length > 0) & (length <= FEW)).tolist():
+            entries = slice(rows.indptr[r], rows.indptr[r + 1])
+            a, b, equality = rows.data[entries], float(rhs[r]), bool(model.equality[r])
+            key = a.tobytes(), b, equality
+            if key not in done:
+                done[key] = _smallest(a, b, equality)
+            found = done[key]
+            if found is None:
+                raise InfeasibleModelError(
+                    f"row {model.row_labels[r]!r} has no setting of its {len(a)} bits that "
+                    "satisfies it; look for a wrong coefficient or right-hand side"
+                )
+            rows.data[entries], rhs[r] = found
+        rows = sp.csr_array(rows)
+        rows.eliminate_zeros()
+        return replace(model, rows=rows, rhs=rhs), Identity()
+
+
+def _smallest(a: FloatArray, b: float, equality: bool) -> tuple[FloatArray, float] | None:
+    """The smallest coefficients and right-hand side of a row, maybe its own; None: never holds."""
+    if (np.abs(a) == 1.0).all():
+        return a, b
+    settings = ((np.arange(2 ** len(a))[:, None] >> np.arange(len(a))) & 1).astype(np.float64)
+    values = settings @ a
+    holds = (values <= b + TOLERANCE) & (~np.bool_(equality) | (values >= b - TOLERANCE))
+    if not holds.any():
+        return None
+    if equality or holds.all():
+        return a, b
+    found = smallest_integers(a / np.abs(a).max(), settings, holds)
+    if found is None:
+        return a, b
+    rounded, edge = found
+    own = b - np.minimum(a, 0.0).sum() if (a == np.rint(a)).all() else np.inf
+    return (rounded, edge) if edge - np.minimum(rounded, 0.0).sum() < own else (a, b)
+
+
+def smallest_integers(
+    ratio: FloatArray, settings: FloatArray, holds: BoolArray
+) -> tuple[FloatArray, float] | None:
+    """Integer coefficients near ``ratio`` and the right-hand side of the same inequality.
+
+    Parameters
+    ----------
+    ratio : ndarray, shape (k,)
+        Coefficients as shares of the largest.
+    settings : ndarray, shape (2^k, k)
+        All settings of the bits.
+    holds : ndarray of bool, shape (2^k,)
+        Which settings satisfy the inequality, some but not all of them.
+
+    Examples
+    --------
+    >>> settings = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> smallest_integers(np.array([0.9, 1.0]), settings, np.array([True, True, True, False]))
+    (array([1., 1.]), 1.0)
+    """
+    scales = np.arange(1, LARGEST + 1)
+    rounded = np.rint(scales[:, None] * ratio)
+    values = rounded @ settings.T
+    edge = values[:, holds].max(axis=1)
+    same = edge < values[:, ~holds].min(axis=1)
+    if not same.any():
+        return None
+    best = int(np.argmin(np.where(same, edge - values.min(axis=1), np.inf)))
+    return rounded[best], float(edge[best])

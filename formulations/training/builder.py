@@ -1,0 +1,316 @@
+"""From a training problem to its QCBO, layer by layer.
+
+The same walk serves the whole model and restricted ones: what interval propagation has decided is
+a constant, what no undecided output needs is left out, and only the rest gets bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.model.assembly import Assembly, ProductStep, StateStep, Terms, ragged
+from formulations.model.labels import Family
+from formulations.model.qcbo import QCBO
+from formulations.network.splines import Spline
+from formulations.network.weight_bits import FreeLayer
+from formulations.neurons import NeuronEncoding, encoding_for
+from formulations.neurons.base import Neurons, Values, linear_word
+from formulations.training.instance import Instance, Layout
+
+
+@dataclass(frozen=True)
+class TrainingModel:
+    """A training problem's QCBO with what completes weight bits."""
+
+    model: QCBO
+    steps: list[StateStep | ProductStep]
+
+    def complete(self, bits: npt.ArrayLike, z: list[IntArray]) -> BitArray:
+        """All variables of one weight-bit vector, given its pre-activations z_l (N, n_l)."""
+        x = np.zeros(self.model.num_variables, dtype=np.int8)
+        x[self.model.weight_variables] = bits
+        for step in self.steps:
+            if isinstance(step, ProductStep):
+                u, v, w = step.triples.T
+                x[u] = x[v] & x[w]
+            else:
+                x[step.variables] = step.word.bits(z[step.layer - 1][step.sample, step.unit])
+        return x
+
+
+@dataclass
+class ModelBuilder:
+    """Builds the QCBO of one problem in one encoding."""
+
+    problem: Instance
+    encoding: str | None
+
+    def __post_init__(self) -> None:
+        problem = self.problem
+        self.assembly = Assembly()
+        encodings = [self.encoding_of(s) for s in problem.splines]
+        outputs = [] if problem.loss_kind.is_quadratic else problem.loss_splines
+        encodings += [self.encoding_of(s) for s in outputs]
+        self.indexed = any(e.name != "twos-complement" for e in encodings)
+        # several bits a weight, or several terms an activation
+        several_terms = any(s.num_pieces > 2 or s.order for s in problem.splines)
+        self.wide = self.indexed or several_terms or problem.bit_table[:, 3].max() > 0
+        widths = problem.network.widths
+        self.digits = (
+            len(str(problem.num_samples_in_all - 1)),
+            len(str(len(widths) - 1)),
+            len(str(max(widths[1:]) - 1)),
+        )
+
+    def encoding_of(self, spline: Spline) -> NeuronEncoding:
+        """The encoding of neurons with this spline."""
+        return encoding_for(self.encoding, spline)
+
+    def build(self) -> TrainingModel:
+        """The whole walk: weight bits, hidden layers, outputs."""
+        plan = self.problem.layout
+        self.weight_variable = self._weight_bits()
+        values = _Forms.inputs(self.problem.X)
+        for number in range(len(self.problem.splines)):
+            neurons = self._pre_activations(number, plan, values)
+            encoded = self._encode(neurons, self.problem.splines[number], reduce=True)
+            values = self._activations(number, plan, neurons, encoded)
+        self._losses(self._pre_activations(len(plan.bounds) - 1, plan, values))
+        model, steps = self.assembly.finish()
+        return TrainingModel(model, steps)
+
+    # -- weight bits ------------------------------------------------------------------------------
+
+    def _weight_bits(self) -> IntArray:
+        """Variables of the free bits, and the row of every one-hot word that is free."""
+        problem = self.problem
+        table = problem.bit_table[problem.free]
+        widths = tuple(len(str(m)) for m in problem.bit_table.max(axis=0))
+        several = problem.bit_table[:, 3].max() > 0
+        columns = table.T if several else table.T[:3]
+        ids = self.assembly.variables(
+            "w", ("",) * len(columns), widths[: len(columns)], list(columns)
+        )
+        for words in problem.free_words():
+            owner = np.repeat(np.arange(len(words)), words.shape[1])
+            self.assembly.rows(
+                Terms.linear(owner, ids[words.ravel()], 1.0),
+                np.ones(len(words)),
+                "codebook",
+                Family("codebook", ("", "", ""), table[words[:, 0], :3], widths[:3]),
+            )
+        return ids
+
+    # -- one layer --------------------------------------------------------------------------------
+
+    def _pre_activations(self, number: int, plan: Layout, values: _Forms) -> Neurons:
+        """z of every undecided neuron as constant + linear terms; products of weight and state."""
+        layer, free = self.problem.network.layers[number], self.problem.free_layers[number]
+        bounds = plan.bounds[number]
+        unit_one = self.problem.units[number]
+        sample, unit = np.nonzero(plan.states[number])
+        n_in = layer.inputs
+        units, position = np.unique(unit, return_inverse=True)
+        rows = free.fixed[units]
+        inputs = values.constant @ rows[:, :-1].T.astype(float)
+        constant = (inputs + unit_one * rows[:, -1])[sample, position]
+        parts = [self._fixed_inputs(free, values, sample, unit, n_in, unit_one)]
+        owner, term = ragged(values.start[sample], values.count[sample])
+        j, i = unit[owner], values.input[term]
+        parts.append(
+            Terms.linear(owner, values.variable[term], free.fixed[j, i] * values.coefficient[term])
+        )
+        parts.append(self._products(number, free, values, sample, owner, term, j, i))
+        return Neurons(
+            number + 1,
+            sample,
+            unit,
+            self.problem.sample_numbers[sample],
+            bounds.z_low[sample, unit],
+            bounds.z_high[sample, unit],
+            constant,
+            Terms.join(parts),
+            self.digits,
+        )
+
+    def _fixed_inputs(
+        self,
+        free: FreeLayer,
+        values: _Forms,
+        sample: IntArray,
+        unit: IntArray,
+        n_in: int,
+        unit_one: int,
+    ) -> Terms:
+        """Free weight bits times the constant part of their input."""
+        j, i, b = np.nonzero(free.slot >= 0)
+        starts = np.searchsorted(j, np.arange(len(free.fixed)))
+        counts = np.bincount(j, minlength=len(free.fixed))
+        owner, entry = ragged(starts[unit], counts[unit])
+        column = i[entry]
+        inputs = np.where(
+            column < n_in, values.constant[sample[owner], np.minimum(column, n_in - 1)], unit_one
+        )
+        slots = free.slot[j, i, b]
+        weight = free.coefficient[i, b]
+        return Terms.linear(owner, self.weight_variable[slots[entry]], weight[entry] * inputs)
+
+    def _products(
+        self,
+        number: int,
+        free: FreeLayer,
+        values: _Forms,
+        sample: IntArray,
+        owner: IntArray,
+        term: IntArray,
+        j: IntArray,
+        i: IntArray,
+    ) -> Terms:
+        """u = w * state for every free bit of a weight and every term of its input."""
+        parts = []
+        widest = len(str(max(self.problem.network.widths) - 1))
+        fields: tuple[str, ...] = ("k", "l", "j", "i")
+        widths: tuple[int, ...] = (*self.digits, widest)
+        if self.wide:
+            fields, widths = (*fields, "b", "q"), (*widths, 2, 4)
+        for b in range(free.slot.shape[2]):
+            slot = free.slot[j, i, b]
+            at = np.flatnonzero(slot >= 0)
+            if not len(at):
+                continue
+            k, state = sample[owner[at]], values.variable[term[at]]
+            indices = [self.problem.sample_numbers[k], np.full(len(at), number + 1), j[at], i[at]]
+            if self.wide:
+                indices += [np.full(len(at), b), values.rank[term[at]]]
+            u = self.assembly.variables("u", fields, widths, indices)
+            self.assembly.products(u, self.weight_variable[slot[at]], state)
+            weight = free.coefficient[i[at], b] * values.coefficient[term[at]]
+            parts.append(Terms.linear(owner[at], u, weight))
+        return Terms.join(parts)
+
+    def _encode(self, neurons: Neurons, spline: Spline, reduce: bool) -> Values:
+        """State bits of neurons that cross a breakpoint, plain words of those that do not."""
+        crossing = spline.piece(neurons.low) < spline.piece(neurons.high)
+        constant = np.zeros(len(neurons))
+        parts = []
+        for chosen in (np.flatnonzero(crossing), np.flatnonzero(~crossing)):
+            if not len(chosen):
+                continue
+            group = neurons if len(chosen) == len(neurons) else neurons.take(chosen)
+            if crossing[chosen[0]]:
+                encoder = self.encoding_of(spline)
+                values = encoder.encode(self.assembly, group, spline, reduce, self.indexed)
+            elif reduce and self.encoding_of(spline).has_words:
+                values = linear_word(self.assembly, group, spline)
+            else:
+                values = _sloped(group, spline)
+            constant[chosen] = values.constant
+            terms = values.terms
+            parts.append(
+                Terms(chosen[terms.owner], terms.variable, terms.coefficient, terms.second)
+            )
+        return Values(constant, Terms.join(parts))
+
+    def _activations(self, number: int, plan: Layout, neurons: Neurons, encoded: Values) -> _Forms:
+        """Inputs of the next layer: constants where decided, forms of state bits elsewhere."""
+        constant = plan.bounds[number + 1].a_low.astype(float)
+        constant[neurons.sample, neurons.unit] = encoded.constant
+        return _Forms.of(constant, neurons, encoded.terms)
+
+    # -- outputs ----------------------------------------------------------------------------------
+
+    def _losses(self, neurons: Neurons) -> None:
+        """The objective: each undecided loss over its states, decided ones as a constant."""
+        problem = self.problem
+        assembly = self.assembly
+        assembly.offset += problem.decided_loss(*_output_range(problem))
+        target = problem.target_index[neurons.sample, neurons.unit]
+        if problem.loss_kind.is_quadratic:
+            self._squares(neurons, problem.targets[target])
+            return
+        for index, spline in enumerate(problem.loss_splines):
+            chosen = np.flatnonzero(target == index)
+            if len(chosen):
+                values = self._encode(neurons.take(chosen), spline, reduce=False)
+                assembly.offset += float(values.constant.sum())
+                assembly.objective(values.terms)
+
+    def _squares(self, neurons: Neurons, target: FloatArray) -> None:
+        """sum_e (step z_e - y_e)^2 expanded over the terms of z, as one sparse product."""
+        step = self.problem.out_step
+        residual = step * neurons.constant - target
+        terms = neurons.terms
+        shape = (len(neurons), self.assembly.count)
+        A = sp.csr_array((step * terms.coefficient, (terms.owner, terms.variable)), shape=shape)
+        square = sp.coo_array(sp.triu(A.T @ A, format="coo"))
+        weight = np.where(square.row == square.col, 1.0, 2.0) * square.data
+        none = np.zeros(len(weight), dtype=np.int64)
+        self.assembly.objective(
+            Terms(none, square.row.astype(np.int64), weight, square.col.astype(np.int64))
+        )
+        linear = np.asarray(2.0 * (A.T @ residual))
+        columns = np.flatnonzero(linear)
+        self.assembly.objective(Terms.linear(np.zeros_like(columns), columns, linear[columns]))
+        self.assembly.offset += float(residual @ residual)
+
+
+def _output_range(problem: Instance) -> tuple[IntArray, IntArray]:
+    return problem.bounds[-1].z_low, problem.bounds[-1].z_high
+
+
+def _sloped(neurons: Neurons, spline: Spline) -> Values:
+    """Value slope z + intercept of neurons inside one piece, straight from the terms of z."""
+    piece = spline.piece(neurons.low)
+    slope = spline.slopes[piece]
+    terms = neurons.terms
+    weighted = Terms.linear(terms.owner, terms.variable, slope[terms.owner] * terms.coefficient)
+    return Values(slope * neurons.constant + spline.intercepts[piece], weighted)
+
+
+@dataclass(frozen=True)
+class _Forms:
+    """Inputs of a layer as affine forms, sorted by sample.
+
+    ``constant`` (N, n); entries of sample k are start[k] .. start[k] + count[k] - 1, each with its
+    ``input`` i, ``variable``, ``coefficient`` and ``rank`` among the terms of (k, i).
+    """
+
+    constant: FloatArray
+    start: IntArray
+    count: IntArray
+    input: IntArray
+    variable: IntArray
+    coefficient: FloatArray
+    rank: IntArray
+
+    @classmethod
+    def inputs(cls, X: IntArray) -> _Forms:
+        """The data: constants only."""
+        none = np.zeros(0, dtype=np.int64)
+        zeros = np.zeros(len(X), dtype=np.int64)
+        return cls(X.astype(float), zeros, zeros, none, none, none.astype(float), none)
+
+    @classmethod
+    def of(cls, constant: FloatArray, neurons: Neurons, terms: Terms) -> _Forms:
+        """Activations whose undecided ones are ``terms``, owned by ``neurons``."""
+        order = np.argsort(terms.owner, kind="stable")  # neurons are sorted by sample, then unit
+        terms = terms.take(order)
+        sample = neurons.sample[terms.owner]
+        count = np.bincount(sample, minlength=len(constant))
+        start = np.cumsum(count) - count
+        first = np.searchsorted(terms.owner, terms.owner)
+        rank = np.arange(len(first)) - first
+        return cls(
+            constant,
+            start,
+            count,
+            neurons.unit[terms.owner],
+            terms.variable,
+            terms.coefficient,
+            rank,
+        )

@@ -1,0 +1,154 @@
+"""Bounds that come with a problem: the splines' error carried to the output, and sample complexity.
+
+No network of the class, whatever its weights, may violate them; the tests try.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, inf, log, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arguments import real_number, whole_number
+from formulations.arrays import FloatArray
+from formulations.errors import InvalidInputError
+from formulations.network.network import Activation, Network, Weights
+
+if TYPE_CHECKING:
+    from formulations.training.problem import TrainingProblem
+
+
+@dataclass(frozen=True)
+class SplineErrors:
+    """Largest errors of the splines over all weights and training inputs.
+
+    Parameters
+    ----------
+    splines : tuple of float
+        Error of each hidden layer's own spline.
+    layers : tuple of float
+        Error of each hidden layer's activation, that of the layers below carried along.
+    output : float
+        Error of an output; infinite only where an activation is not bounded.
+    loss : float
+        Largest error of the loss' own spline, for one sample and output.
+    """
+
+    splines: tuple[float, ...]
+    layers: tuple[float, ...]
+    output: float
+    loss: float
+
+
+def spline_errors(problem: TrainingProblem) -> SplineErrors:
+    """Carry the splines' errors forward through the layers.
+
+    With e_0 = 0, W the largest weight magnitude of a layer, L the Lipschitz constant of its
+    activation and s its scale,
+
+        d_l = sum_i |W_i| e_{l-1} / (step_{l-1} s_l),     e_l = error_l + L_l d_l,
+
+    since |f(z'/s) - spline(z)| <= |f(z'/s) - f(z/s)| + |f(z/s) - spline(z)| and z is an integer of
+    the range on which error_l was measured.  A jump (L infinite) adds at most the range of f.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="tanh", pieces=8, resolution=16)
+    >>> spline_errors(TrainingProblem(net, [[1, 2]], [1])).output < 0.5
+    True
+    """
+    network = problem.network
+    error, step = 0.0, 1.0
+    layers: list[float] = []
+    for layer, spline, bounds in zip(network.layers, problem.splines, problem.bounds, strict=False):
+        activation = layer.activation
+        assert activation is not None
+        largest = max(abs(layer.code.low), abs(layer.code.high))
+        shift = layer.inputs * largest * error / step
+        low, high = int(bounds.z_low.min()), int(bounds.z_high.max())
+        carried = _largest_change(activation, shift, low, high, spline.scale)
+        error, step = spline.error + carried, spline.step
+        layers.append(error)
+    last = network.layers[-1]
+    weight = max(abs(last.code.low), abs(last.code.high)) * last.code.step
+    return SplineErrors(
+        tuple(s.error for s in problem.splines),
+        tuple(layers),
+        last.inputs * weight * error,
+        max((s.error for s in problem.loss_splines), default=0.0),
+    )
+
+
+def _largest_change(
+    activation: Activation, shift: float, low: int, high: int, scale: float
+) -> float:
+    """Largest |f((z + t)/s) - f(z/s)| for z in [low, high] and |t| <= shift."""
+    if shift == 0.0:
+        return 0.0
+    if activation.lipschitz == inf:  # a jump: all of the activation's range
+        grid = np.linspace(low - shift, high + shift, 4097) / scale
+        return float(np.ptp(activation.function(grid)))
+    slope = activation.lipschitz
+    if np.isnan(slope):  # a callable whose slope nobody gave: the steepest chord of a fine grid
+        grid = np.linspace(low - shift, high + shift, 65537) / scale
+        chords = np.abs(np.diff(activation.function(grid)) / np.diff(grid))
+        slope = 1.01 * float(chords.max())
+    return slope * shift / scale
+
+
+def real_outputs(problem: TrainingProblem, weights: Weights, X: npt.ArrayLike) -> FloatArray:
+    """Outputs with the activations themselves in place of their splines, shape (N, outputs)."""
+    network: Network = problem.network
+    a = np.asarray(X, dtype=float)
+    step = 1.0
+    for number, layer in enumerate(network.layers):
+        z = a @ weights.matrices[number].T.astype(float)
+        bias = weights.biases[number]
+        if bias is not None:
+            z = z + bias  # the threshold's input is an activation of 1
+        if layer.activation is None:
+            return np.asarray(z * layer.code.step)
+        spline = problem.splines[number]
+        a = layer.activation.function(z / step / spline.scale)
+        step = spline.step
+    raise AssertionError("a network ends with an output layer")
+
+
+def sample_complexity(weight_bits: int, epsilon: float, delta: float = 0.05) -> int:
+    """Samples for which every network's training error is within epsilon of its true error.
+
+    N = (n_w ln 2 + ln(1/delta)) / (2 epsilon^2): Hoeffding's inequality and a union bound over the
+    2^{n_w} networks of the class, for a loss in [0, 1], one-sided, with probability 1 - delta.
+
+    Examples
+    --------
+    >>> sample_complexity(85, 0.1)
+    3096
+    """
+    weight_bits = whole_number("weight_bits", weight_bits, 0)
+    _check_fraction("epsilon", epsilon)
+    _check_fraction("delta", delta)
+    return ceil((weight_bits * log(2) + log(1 / delta)) / (2 * epsilon**2))
+
+
+def uniform_deviation(weight_bits: int, samples: int, delta: float = 0.05) -> float:
+    """The epsilon of :func:`sample_complexity` at a given number of samples.
+
+    Examples
+    --------
+    >>> round(uniform_deviation(85, 3096), 3)
+    0.1
+    """
+    weight_bits = whole_number("weight_bits", weight_bits, 0)
+    samples = whole_number("samples", samples)
+    _check_fraction("delta", delta)
+    return sqrt((weight_bits * log(2) + log(1 / delta)) / (2 * samples))
+
+
+def _check_fraction(name: str, value: float) -> None:
+    if not 1e-100 < real_number(name, value) < 1:
+        raise InvalidInputError(f"{name}={value!r}: expected a number between 0 and 1")

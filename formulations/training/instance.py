@@ -1,0 +1,380 @@
+"""A network, data, a loss, the free weight bits, and the real loss of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arguments import bit_array, plain_array, whole_array, whole_number
+from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
+from formulations.checks import checked_free, checked_inputs, checked_network, checked_targets
+from formulations.errors import InvalidInputError
+from formulations.model.labels import Family
+from formulations.network.intervals import Anchor, LayerBounds, propagate, propagate_around
+from formulations.network.losses import Loss
+from formulations.network.losses import loss as resolve_loss
+from formulations.network.network import Network, Weights
+from formulations.network.splines import Spline, check_order, refuse_if_too_long
+from formulations.network.weight_bits import (
+    FreeLayer,
+    bit_table,
+    distinct_rows,
+    free_layers,
+    one_hot_words,
+)
+
+CHUNK = 2**22  # activations scored at a time
+
+
+class Instance:
+    """A network, data and a loss, with the weight bits that may change.
+
+    Its arguments are those of :class:`~formulations.training.problem.TrainingProblem`, which adds
+    the models.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        loss: str | Callable[[FloatArray], FloatArray] | Loss = "hinge",
+        *,
+        loss_pieces: int = 4,
+        loss_order: Literal[0, 1] = 1,
+    ) -> None:
+        self.network = checked_network(network)
+        whole_number("loss_pieces", loss_pieces)
+        check_order("loss_order", loss_order)
+        self.loss_kind = resolve_loss(loss)
+        self.X = checked_inputs(X, network.widths[0])
+        self.y = plain_array("y", y)
+        self.targets, self.target_index = checked_targets(
+            self.y, len(self.X), network.num_outputs, self.loss_kind
+        )
+        bounds, self.splines = propagate(network, self.X, self.X)
+        self.units = network.units(self.splines)
+        self.out_step = network.out_step(self.splines)
+        self.output_low = int(bounds[-1].z_low.min())
+        self.output_high = int(bounds[-1].z_high.max())
+        self.loss_splines: list[Spline] = []
+        if not self.loss_kind.is_quadratic:
+            self.loss_splines = [
+                self.loss_kind.spline(
+                    float(t),
+                    self.out_step,
+                    self.output_low,
+                    self.output_high,
+                    pieces=loss_pieces,
+                    order=loss_order,
+                )
+                for t in self.targets
+            ]
+        self.free: IntArray = np.arange(network.num_weight_bits)
+        self.incumbent_bits: BitArray = np.zeros(network.num_weight_bits, dtype=np.int8)
+        self.sample_numbers: IntArray = np.arange(len(self.X))
+        self.num_samples_in_all = len(self.X)
+        self._anchor: Anchor | None = None
+        self._forward: tuple[bytes, list[IntArray]] | None = None
+
+    def _copy(self) -> Self:
+        """The same problem without what is cached, to be narrowed."""
+        twin = object.__new__(type(self))
+        cached = {
+            name
+            for cls in type(self).__mro__
+            for name, member in vars(cls).items()
+            if isinstance(member, cached_property)
+        }
+        twin.__dict__.update({k: v for k, v in self.__dict__.items() if k not in cached})
+        twin._forward = None
+        return twin
+
+    # -- shape ------------------------------------------------------------------------------------
+
+    @property
+    def num_samples(self) -> int:
+        """Number of samples N."""
+        return len(self.X)
+
+    @property
+    def num_free_bits(self) -> int:
+        """Number of weight bits that may change."""
+        return len(self.free)
+
+    @cached_property
+    def bit_table(self) -> IntArray:
+        """Layer, neuron, input and bit number of every weight bit, shape (n_w, 4)."""
+        return bit_table(self.network)
+
+    @cached_property
+    def bit_labels(self) -> list[str]:
+        """Label of every weight bit: ``w[layer,neuron,input]``, or with the bit's number last."""
+        table = self.bit_table if self.bit_table[:, 3].any() else self.bit_table[:, :3]
+        return Family("w", ("",) * table.shape[1], table).strings()
+
+    @cached_property
+    def free_layers(self) -> list[FreeLayer]:
+        """What may change in each layer."""
+        return free_layers(self.network, self.free, self.incumbent_bits)
+
+    @cached_property
+    def bounds(self) -> list[LayerBounds]:
+        """Interval propagation with the free bits free and the others fixed."""
+        layers = zip(self.network.layers, self.free_layers, strict=True)
+        boxes = [free.box(layer) for layer, free in layers]
+        if self._anchor is not None:
+            return propagate_around(self.network, self.X, self.splines, boxes, self._anchor)
+        return propagate(self.network, self.X, self.X, self.splines, boxes)[0]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Which neurons need bits: what propagation has not decided and a loss depends on."""
+        return layout(self)
+
+    def free_words(self) -> list[IntArray]:
+        """Positions in ``free`` of the free one-hot words, an array (words, bits) per codebook."""
+        position = np.full(self.network.num_weight_bits, -1, dtype=np.int64)
+        position[self.free] = np.arange(len(self.free))
+        words = [position[w] for w in one_hot_words(self.network)]
+        return [w[(w >= 0).all(axis=1)] for w in words]
+
+    # -- bits and weights -------------------------------------------------------------------------
+
+    def full_bits(self, bits: npt.ArrayLike) -> BitArray:
+        """All weight bits from the free ones, shape (..., num_free_bits) -> (..., n_w)."""
+        bits = bit_array("weight bits", bits, self.num_free_bits)
+        full = np.broadcast_to(self.incumbent_bits, (*bits.shape[:-1], len(self.incumbent_bits)))
+        full = full.copy()
+        full[..., self.free] = bits
+        return full
+
+    def weights_from_bits(self, bits: npt.ArrayLike) -> Weights:
+        """Weights of the free bits (the others as in the incumbent)."""
+        repaired = self.repair_bits(bit_array("weight bits", bits, self.num_free_bits, 1)[None])[0]
+        return self.network.decode_bits(self.full_bits(repaired), self.splines)
+
+    def bits_from_weights(self, weights: Weights) -> BitArray:
+        """Free bits of weights; a level with several words gets the first."""
+        return self.network.encode_bits(weights)[self.free]
+
+    def repair_bits(self, bits: npt.ArrayLike) -> BitArray:
+        """The same bits with every codebook word made one-hot (its first set bit is kept)."""
+        bits = bit_array("weight bits", bits, self.num_free_bits).copy()
+        for words in self.free_words():
+            first = np.argmax(bits[..., words], axis=-1)
+            bits[..., words] = np.arange(words.shape[1]) == first[..., None]
+        return bits
+
+    def random_bits(self, rng: np.random.Generator, count: int) -> BitArray:
+        """Free bits of networks drawn at random, every level as likely, shape (count, n)."""
+        bits = rng.integers(0, 2, (count, self.num_free_bits), dtype=np.int8)
+        for words in self.free_words():
+            level = rng.integers(0, words.shape[1], (count, len(words), 1))
+            bits[:, words] = np.arange(words.shape[1]) == level
+        return bits
+
+    # -- the real loss ----------------------------------------------------------------------------
+
+    def output_losses(self, z: npt.ArrayLike) -> FloatArray:
+        """Loss of integer outputs z, shape (..., N, C) -> (..., N, C)."""
+        z = np.asarray(z)
+        index = np.broadcast_to(self.target_index, z.shape)
+        if self.loss_kind.is_quadratic:
+            return np.asarray((self.out_step * z - self.targets[index]) ** 2)
+        values = np.empty(z.shape)
+        for number, spline in enumerate(self.loss_splines):
+            chosen = index == number
+            values[chosen] = spline(z[chosen])
+        return values
+
+    def loss_table(self) -> tuple[int, FloatArray]:
+        """Least output and the loss of every target at every output: (z_low, table (K, R))."""
+        refuse_if_too_long(self.output_low, self.output_high, len(self.targets))
+        z = np.arange(self.output_low, self.output_high + 1)
+        if self.loss_kind.is_quadratic:
+            return self.output_low, (self.out_step * z - self.targets[:, None]) ** 2
+        return self.output_low, np.stack([spline(z) for spline in self.loss_splines])
+
+    def pre_activations(self, bits: npt.ArrayLike) -> list[IntArray]:
+        """z_l of every layer for many candidates, bits (R, num_free_bits) -> arrays (R, N, n_l)."""
+        bits = bit_array("weight bits", bits, self.num_free_bits, 2)
+        return self._pre_activations(self.full_bits(bits))
+
+    def _pre_activations(self, full: BitArray) -> list[IntArray]:
+        offsets = self.network.bit_offsets()
+        a: FloatArray = self.X.astype(float)
+        result = []
+        for number, layer in enumerate(self.network.layers):
+            block = full[:, offsets[number] : offsets[number + 1]]
+            block = block.reshape(len(full), layer.outputs, -1)
+            split = layer.inputs * layer.code.bits
+            words = block[..., :split].reshape(len(full), layer.outputs, layer.inputs, -1)
+            W = layer.code.decode(words).astype(float)
+            z = a @ W.swapaxes(1, 2)  # exact: integers below 2^53
+            if layer.bias_code:
+                bias = layer.bias_code.decode(block[..., split:])
+                z += self.units[number] * bias[:, None, :]
+            result.append(z.astype(np.int64))
+            if number < len(self.splines):
+                a = self.splines[number].units(result[-1])
+        return result
+
+    def losses(self, bits: npt.ArrayLike) -> FloatArray:
+        """Real loss of many candidates, bits (R, num_free_bits) -> (R,)."""
+        bits = self.repair_bits(np.atleast_2d(plain_array("weight bits", bits)))
+        bits = bit_array("weight bits", bits, self.num_free_bits, 2)
+        distinct, inverse = distinct_rows(bits)
+        size = max(1, CHUNK // (self.num_samples * max(self.network.widths)))
+        losses = np.empty(len(distinct))
+        for s in range(0, len(distinct), size):
+            z = self.pre_activations(distinct[s : s + size])[-1]
+            losses[s : s + size] = self.output_losses(z).sum(axis=(1, 2))
+        return losses[inverse]
+
+    def loss(self, weights: Weights) -> float:
+        """Real loss of weights: the sum over samples and outputs."""
+        self.network.encode_bits(weights)  # refuses shapes and levels that do not fit
+        z = self.network.pre_activations(
+            Weights(weights.matrices, weights.biases, self.splines), self.X
+        )[-1]
+        return float(self.output_losses(z).sum())
+
+    def output_undecided(self, low: IntArray, high: IntArray) -> BoolArray:
+        """Where the loss is not yet a constant, given bounds of the outputs, shape (N, C)."""
+        least, greatest = self._loss_bounds(low, high)
+        return least < greatest
+
+    def decided_loss(self, low: IntArray, high: IntArray) -> float:
+        """Sum of the losses that bounds of the outputs decide."""
+        least, greatest = self._loss_bounds(low, high)
+        return float(least[least >= greatest].sum())
+
+    def _loss_bounds(self, low: IntArray, high: IntArray) -> tuple[FloatArray, FloatArray]:
+        if self.loss_kind.is_quadratic:  # only a decided output decides the loss
+            at_low = self.output_losses(low)
+            return at_low, np.where(low < high, np.inf, at_low)
+        least, greatest = np.empty(low.shape), np.empty(low.shape)
+        for number, spline in enumerate(self.loss_splines):
+            chosen = self.target_index == number
+            least[chosen], greatest[chosen] = spline.bounds(low[chosen], high[chosen])
+        return least, greatest
+
+    # -- smaller problems -------------------------------------------------------------------------
+
+    def subset(self, samples: npt.ArrayLike) -> Self:
+        """The same problem on some of the samples (positions), activations and losses unchanged."""
+        given = plain_array("samples", samples)
+        if given.dtype.kind == "b":
+            raise InvalidInputError("samples: expected positions; give np.flatnonzero of a mask")
+        samples = whole_array("samples", given, "sample positions")
+        if samples.ndim != 1 or not len(samples):
+            raise InvalidInputError("samples: expected a non-empty list of sample positions")
+        if samples.min() < 0 or samples.max() >= self.num_samples:
+            raise InvalidInputError(
+                f"sample {samples.max()}: expected positions 0 .. {self.num_samples - 1}"
+            )
+        twin = self._copy()
+        twin.X, twin.y = self.X[samples], self.y[samples]
+        twin.target_index = self.target_index[samples]
+        twin.sample_numbers = self.sample_numbers[samples]
+        if self._anchor is not None:
+            twin._anchor = Anchor(self._anchor.levels, [z[samples] for z in self._anchor.z])
+        return twin
+
+    def blocks(self, size: int) -> list[Self]:
+        """Consecutive groups of at most ``size`` samples; their losses add up to this one's."""
+        size = whole_number("block size", size)
+        n = self.num_samples
+        return [self.subset(np.arange(s, min(s + size, n))) for s in range(0, n, size)]
+
+    def restrict(
+        self,
+        free: Sequence[int | str] | npt.ArrayLike,
+        incumbent: Weights | npt.ArrayLike,
+        pre_activations: Sequence[IntArray] | None = None,
+    ) -> Self:
+        """The problem in which only some weight bits may change.
+
+        Parameters
+        ----------
+        free : sequence of int or str
+            Weight bits, by number in canonical order or by label.
+        incumbent : Weights or array of int8, shape (n_w,)
+            Values of all the others.
+        pre_activations : sequence of ndarray of int, shapes (N, n_l), optional
+            Those of the incumbent, if they are known already; otherwise a forward pass finds them.
+
+        Raises
+        ------
+        InvalidInputError
+            For an empty free set, unknown bits, or part of a one-hot word.
+        """
+        numbers = checked_free(free, self.network.num_weight_bits, lambda: self.bit_labels)
+        if isinstance(incumbent, Weights):
+            bits = self.network.encode_bits(incumbent)
+        else:
+            bits = bit_array("incumbent", incumbent, self.network.num_weight_bits)
+        if bits.shape != (self.network.num_weight_bits,):
+            raise InvalidInputError(
+                f"incumbent of shape {bits.shape}: expected weights of this network or "
+                f"({self.network.num_weight_bits},) bits"
+            )
+        for words in one_hot_words(self.network):
+            freed = np.isin(words, numbers)
+            if (broken := words[freed.any(axis=1) & ~freed.all(axis=1)]).size:
+                raise InvalidInputError(
+                    f"free set holds part of the one-hot word {self.bit_labels[broken[0, 0]]!r}: "
+                    f"free all {words.shape[1]} bits of a codebook weight or none"
+                )
+        twin = self._copy()
+        twin.free, twin.incumbent_bits = numbers, bits.copy()
+        if pre_activations is None:
+            pre_activations = self._forward_pass(bits)
+        none = np.zeros(0, dtype=np.int64)
+        levels = [layer.fixed for layer in free_layers(self.network, none, bits)]
+        twin._anchor = Anchor(levels, list(pre_activations))
+        return twin
+
+    def _forward_pass(self, bits: BitArray) -> list[IntArray]:
+        """Pre-activations of all weight bits; the last are kept for the next restriction."""
+        key = bits.tobytes()
+        if self._forward is None or self._forward[0] != key:
+            self._forward = (key, [z[0] for z in self._pre_activations(bits[None])])
+        return self._forward[1]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Who needs bits: the outcome of interval propagation, forward and back.
+
+    Parameters
+    ----------
+    bounds : list of LayerBounds
+    states : list of ndarray of bool, shape (N, n_l)
+        Neurons of each layer whose value is undecided and needed by an undecided loss.
+    """
+
+    bounds: list[LayerBounds]
+    states: list[BoolArray]
+
+
+def layout(problem: Instance) -> Layout:
+    """Undecided neurons, by one walk forward (bounds) and one back (who is needed)."""
+    bounds = problem.bounds
+    states: list[BoolArray] = [np.zeros(0, dtype=bool)] * len(bounds)
+    last = bounds[-1]
+    needed = problem.output_undecided(last.z_low, last.z_high)
+    states[-1] = needed
+    for number in range(len(bounds) - 2, -1, -1):
+        matters = problem.free_layers[number + 1].can_matter[:, :-1]
+        used = (needed.astype(float) @ matters.astype(float)) > 0
+        above = bounds[number + 1]
+        needed = used & (above.a_low < above.a_high)
+        states[number] = needed
+    return Layout(bounds, states)

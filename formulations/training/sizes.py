@@ -1,0 +1,193 @@
+"""Counts before building: variables, rows, products, memory; exact, by formula.
+
+For B weight bits and a word of S_l + 1 bits in each neuron of layer l,
+
+    n_w = sum_l n_l (B n_{l-1} + B_bias)
+    n_s = sum_l n_l (S_l + 1) + B sum_{l>=2} n_l n_{l-1}      per sample, sign neurons
+
+which is what the counts below come to; they also hold for every other activation, encoding and
+restriction, because they sum over the bounds that interval propagation finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from formulations.arguments import real_number, whole_number
+from formulations.arrays import FloatArray, IntArray
+from formulations.errors import ModelSizeError
+from formulations.files.bounded import available_memory
+from formulations.network.network import Network
+from formulations.neurons import encoding_for
+from formulations.neurons.base import Counts, Sketch, linear_word_counts
+from formulations.training.instance import Instance
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """Exact counts of a model; ``nonzeros`` (entries of the rows) is an upper bound.
+
+    ``bytes`` is what building takes at its peak, from the counts (measured: within a factor of 2).
+    """
+
+    weight_bits: int
+    state_bits: int
+    num_rows: int
+    num_products: int
+    nonzeros: int
+
+    @property
+    def num_variables(self) -> int:
+        """Weight bits and state bits."""
+        return self.weight_bits + self.state_bits
+
+    @property
+    def bytes(self) -> int:
+        """Memory at the peak of building: some twenty 8-byte words an entry, ten a variable."""
+        return 160 * self.nonzeros + 80 * (self.num_variables + self.num_rows)
+
+    def times(self, samples: int) -> ModelSize:
+        """The size for ``samples`` samples of the same kind."""
+        return ModelSize(
+            self.weight_bits,
+            self.state_bits * samples,
+            self.num_rows * samples,
+            self.num_products * samples,
+            self.nonzeros * samples,
+        )
+
+
+def model_size(problem: Instance, encoding: str | None = None) -> ModelSize:
+    """Counts of ``problem.qcbo(encoding)``, from its bounds alone."""
+    words = problem.free_words()
+    state_bits, rows, products = 0, sum(len(w) for w in words), 0
+    nonzeros = sum(w.size for w in words)
+    for counts, weight_products in _walk(problem, encoding):
+        state_bits += int(counts.bits.sum() + weight_products.sum())
+        products += int(counts.products.sum() + weight_products.sum())
+        rows += int(counts.rows.sum())
+        nonzeros += int(counts.nonzeros.sum())
+    return ModelSize(problem.num_free_bits, state_bits, rows, products, nonzeros)
+
+
+def _walk(problem: Instance, encoding: str | None) -> Iterator[tuple[Counts, IntArray]]:
+    """Per layer: counts of its states and products with weights, per undecided neuron.
+
+    Nothing is built: bounds, tables and sums only, of the samples with something undecided.
+    """
+    plan = problem.layout
+    kept = np.flatnonzero(np.any([states.any(axis=1) for states in plan.states], axis=0))
+    terms = np.zeros((len(kept), problem.X.shape[1]))
+    constant: FloatArray = problem.X[kept].astype(float)
+    for number, bounds in enumerate(plan.bounds):
+        free = problem.free_layers[number]
+        row, unit = np.nonzero(plan.states[number][kept])
+        sample = kept[row]
+        units, position = np.unique(unit, return_inverse=True)
+        weights = free.free_bits[units].astype(float)
+        fixed = free.fixed[units].astype(float)
+        inputs = constant @ fixed[:, :-1].T + problem.units[number] * fixed[:, -1]
+        products = (terms @ weights[:, :-1].T)[row, position].astype(np.int64)
+        entries = (
+            (constant != 0) @ weights[:, :-1].T + weights[:, -1] + terms @ (fixed[:, :-1] != 0).T
+        )
+        entries = entries[row, position].astype(np.int64) + products
+        sketch = Sketch(
+            bounds.z_low[sample, unit],
+            bounds.z_high[sample, unit],
+            inputs[row, position],
+            entries,
+        )
+        counts = _state_counts(problem, encoding, number, sample, unit, sketch)
+        yield counts, products
+        if number < len(problem.splines):
+            constant = plan.bounds[number + 1].a_low[kept].astype(float)
+            terms = np.zeros(constant.shape)
+            terms[row, unit] = counts.terms
+            constant[row, unit] = counts.constant
+
+
+def _state_counts(
+    problem: Instance,
+    encoding: str | None,
+    number: int,
+    sample: IntArray,
+    unit: IntArray,
+    sketch: Sketch,
+) -> Counts:
+    hidden = number < len(problem.splines)
+    total = np.zeros((5, len(sample)), dtype=np.int64)
+    constant = np.zeros(len(sample))
+    if hidden:
+        groups = [(problem.splines[number], np.arange(len(sample)))]
+    elif problem.loss_kind.is_quadratic:
+        groups = []
+    else:
+        target = problem.target_index[sample, unit]
+        groups = [(s, np.flatnonzero(target == t)) for t, s in enumerate(problem.loss_splines)]
+    for spline, chosen in groups:
+        encoder = encoding_for(encoding, spline)
+        crossing = spline.piece(sketch.low[chosen]) < spline.piece(sketch.high[chosen])
+        for members, crosses in ((chosen[crossing], True), (chosen[~crossing], False)):
+            if crosses or (hidden and not encoder.has_words):
+                counts = encoder.count(sketch.take(members), spline, hidden)
+            elif hidden:
+                counts = linear_word_counts(sketch.take(members), spline)
+            else:
+                continue
+            constant[members] = counts.constant
+            for row, name in enumerate(("bits", "rows", "nonzeros", "products", "terms")):
+                total[row, members] = getattr(counts, name)
+    return Counts.of(total, constant)
+
+
+def network_size(
+    network: Network,
+    samples: int,
+    *,
+    input_range: int = 1,
+    loss: str = "hinge",
+    encoding: str | None = None,
+) -> ModelSize:
+    """Counts for data not yet seen: every input of magnitude ``input_range``, which is the most.
+
+    Examples
+    --------
+    >>> network_size(Network.dense([16, 4, 1], bias=True), 1000).num_variables
+    32073
+    >>> network_size(Network.dense([16, 4, 1], bias=True), 1).num_variables
+    105
+    """
+    samples = whole_number("samples", samples)
+    input_range = whole_number("input_range", input_range)
+    one = Instance(
+        network,
+        np.full((1, network.widths[0]), input_range),
+        [1 if network.num_outputs == 1 else 0],
+        loss=loss,
+    )
+    return model_size(one, encoding).times(samples)
+
+
+def refuse_if_too_large(size: ModelSize, memory_limit: float | None = None) -> None:
+    """Raise before building a model that would not fit.
+
+    Raises
+    ------
+    ModelSizeError
+        With the counts, the memory needed and the memory there is.
+    """
+    if memory_limit is not None and memory_limit != inf:
+        memory_limit = real_number("memory_limit", memory_limit)
+    limit = available_memory() if memory_limit is None else memory_limit
+    if limit is not None and size.bytes > limit:
+        raise ModelSizeError(
+            f"the model would have {size.num_variables:,} variables, {size.num_rows:,} rows and "
+            f"{size.nonzeros:,} entries, about {size.bytes / 2**30:.1f} GiB, and "
+            f"{limit / 2**30:.1f} GiB are free: train on fewer samples, solve blocks or restricted "
+            "problems, or narrow the network"
+        )

@@ -1,0 +1,18 @@
+from .data.datasets import (
+    Dataset,
+    load,
+)
+from .estimators import (
+    QNNClassifier,
+    QNNRegressor,
+)
+
+__version__: str
+
+__all__ = [
+    "Dataset",
+    "QNNClassifier",
+    "QNNRegressor",
+    "__version__",
+    "load",
+]

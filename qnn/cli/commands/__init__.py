@@ -1,0 +1,25 @@
+"""The sub-commands of ``qnn``, one file each.
+
+A command imports what it works with when it is called, so that help needs nothing but click.
+"""
+
+from __future__ import annotations
+
+import click
+
+from qnn.cli.commands.compare import compare
+from qnn.cli.commands.completion import completion
+from qnn.cli.commands.export import export
+from qnn.cli.commands.list import list_
+from qnn.cli.commands.report import report
+from qnn.cli.commands.reproduce import reproduce
+from qnn.cli.commands.size import size
+from qnn.cli.commands.solve import solve
+from qnn.cli.commands.train import resume, train
+
+COMMANDS: tuple[click.Command, ...] = (
+    train, resume, compare, report, export, size, solve, reproduce, list_, completion,
+)  # fmt: skip
+"""In the order of ``qnn --help``."""
+
+__all__ = ["COMMANDS"]

@@ -1,0 +1,36 @@
+"""``qnn completion``."""
+
+from __future__ import annotations
+
+import click
+
+from formulations.errors import choose
+from qnn.cli.help import argument, command, one_of
+
+SHELLS = {
+    "bash": 'eval "$(qnn completion bash)"     in ~/.bashrc; needs bash 4.4',
+    "zsh": 'eval "$(qnn completion zsh)"      in ~/.zshrc, after compinit',
+    "fish": "qnn completion fish | source      in ~/.config/fish/config.fish",
+}
+"""What SHELL may be, and where its line goes."""
+
+
+@command(
+    examples="""
+    qnn completion bash >> ~/.bashrc
+    eval "$(qnn completion bash)"
+    """
+)
+@argument("shell", known=SHELLS, shell_complete=one_of(SHELLS))
+def completion(shell: str) -> None:
+    """Print the script that completes words at the TAB key.
+
+    It completes commands, options, names of solvers, oracles and data, and files.  There is neither
+    --seed nor --json: nothing is random, and the script is for the shell.
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(choose("shell", shell, list(SHELLS)))
+    assert kind is not None  # click has all three
+    cli = click.get_current_context().find_root().command
+    click.echo(kind(cli, {}, "qnn", "_QNN_COMPLETE").source())

@@ -1,0 +1,165 @@
+"""``qnn export``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from formulations.errors import InvalidInputError
+from qnn.cli import console
+from qnn.cli.help import argument, command, file, folder, option
+
+if TYPE_CHECKING:
+    from qnn.export import Exported, TrainedModel
+
+FORMS = "Forms"
+
+
+@command(
+    examples="""
+    qnn train digits --levels 4 --save network.npz
+    qnn export network.npz --packed network.qnnp --c predict
+    qnn export network.npz --onnx network.onnx --inputs raw
+    """
+)
+@argument(
+    "run",
+    metavar="RUN",
+    known={
+        "network.npz": "A file of qnn train --save.",
+        "FOLDER": "A folder of qnn train --checkpoint; the best network so far.",
+    },
+)
+@option("--packed", heading=FORMS, metavar="FILE", help="Write a packed file.", shell_complete=file)
+@option(
+    "--c",
+    heading=FORMS,
+    metavar="FOLDER",
+    help="Write a C program to this folder.",
+    shell_complete=folder,
+)
+@option("--onnx", heading=FORMS, metavar="FILE", help="Write an ONNX file.", shell_complete=file)
+@option("--qonnx", heading=FORMS, metavar="FILE", help="Write a QONNX file.", shell_complete=file)
+@option(
+    "--inputs",
+    default="levels",
+    metavar="WHAT",
+    help="What the exported network takes: levels, the integers that it was trained on, or raw, "
+    "numbers that it puts on their levels itself.",
+)
+@option(
+    "--range",
+    "span",
+    metavar="LOW,HIGH",
+    help="Least and greatest integer input, for a file that does not say.",
+)
+@option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write the sizes to this file; - for standard output, and nothing else there.",
+    shell_complete=file,
+)
+def export(
+    run: str,
+    packed: str | None,
+    c: str | None,
+    onnx: str | None,
+    qonnx: str | None,
+    inputs: str,
+    span: str | None,
+    json_file: str | None,
+) -> None:
+    """Write a trained network in forms that other programs read.
+
+    Each file computes exactly what the network computes; packed files, and ONNX where onnxruntime
+    is installed, are checked on 1,000 random inputs before they are written.  Without a form
+    nothing is written, and the sizes are told.
+    """
+    from dataclasses import replace
+
+    from formulations.errors import choose
+    from formulations.files.writing import check_distinct
+    from qnn import export as exports
+    from qnn.runs.output import FORMAT
+
+    raw = choose("inputs", inputs, ["levels", "raw"]) == "raw"
+    of_c = [os.path.join(c, name) for name in exports.C_FILES] if c and os.path.isdir(c) else []
+    check_distinct(
+        [path for path in (json_file, packed, onnx, qonnx, c) if path not in (None, "-")]
+    )
+    console.check_outputs(json_file, packed, onnx, qonnx, *of_c, inputs=[run], folders=[run])
+    model = exports.TrainedModel.of(run)
+    if span is not None:
+        if model.thresholds is not None:
+            raise InvalidInputError("--range: the inputs have levels, which tell it; leave it out")
+        model = replace(model, span=_span(span))
+    found = exports.export(model, packed=packed, c=c, onnx=onnx, qonnx=qonnx, raw=raw)
+    sizes = [*found, *exports.usual_sizes(model)]
+    record = {
+        "format": FORMAT,
+        "kind": "export",
+        "widths": model.network.widths,
+        "num_weights": model.network.num_weights,
+        "stored_bits": model.network.stored_bits,
+        "bits_per_weight": model.network.bits_per_weight,
+        "inputs": inputs,
+        "span": model.span,
+        "classes": model.names,
+        "sizes": [
+            {"form": s.form, "file": s.path, "bytes": s.size, "checked": s.checked} for s in sizes
+        ],
+    }
+    console.deliver(json_file, record, _table(model, sizes, raw))
+
+
+def _span(text: str) -> tuple[int, int, int]:
+    """A range such as ``0,255``; the inputs -1 and +1 are two steps apart."""
+    try:
+        low, high = (int(word) for word in text.split(","))
+    except ValueError:
+        raise InvalidInputError(f"--range {text!r}: expected two whole numbers, as 0,255") from None
+    if not -(2**31) <= low < high < 2**31:
+        raise InvalidInputError(
+            f"--range {text!r}: expected the smaller of two 32-bit numbers first"
+        )
+    return low, high, 2 if (low, high) == (-1, 1) else 1
+
+
+def _table(model: TrainedModel, sizes: list[Exported], raw: bool) -> Any:
+    """Bytes of each form, and bits a weight of them."""
+    from rich.table import Table
+
+    network = model.network
+    claimed = network.stored_bits / 8
+    widths = "-".join(str(width) for width in network.widths)
+    title = (
+        f"{widths}: {network.stored_bits:,} bits for {network.num_weights:,} weights, "
+        f"{network.bits_per_weight:.3f} a weight"
+    )
+    table = Table(title=title, caption=_takes(model, raw), title_justify="left")
+    table.caption_justify = "left"
+    table.add_column("form")
+    for column in ("bytes", "bits a weight", "x bits alone", "checked on"):
+        table.add_column(column, justify="right")
+    table.add_column("file")
+    table.add_row("bits alone", f"{claimed:,.1f}", f"{network.bits_per_weight:.3f}", "1.00", "", "")
+    for s in sizes:
+        bits = f"{8 * s.size / network.num_weights:.3f}"
+        checked = f"{s.checked:,} inputs" if s.checked else "-"
+        share = f"{s.size / claimed:.2f}"
+        table.add_row(s.form, f"{s.size:,}", bits, share, checked, s.path or "-")
+    return table
+
+
+def _takes(model: TrainedModel, raw: bool) -> str:
+    """What the inputs of the exported network are, in words."""
+    if raw:
+        return "Inputs are raw numbers."
+    if model.span is None:
+        return "Inputs are whole numbers; the file does not say which: name them by --range."
+    low, high, step = model.span
+    steps = f" in steps of {step}" if step > 1 else ""
+    return f"Inputs are whole numbers from {low} to {high}{steps}." + (
+        " --inputs raw keeps the levels in the file." if model.thresholds is not None else ""
+    )

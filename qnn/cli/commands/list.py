@@ -1,0 +1,95 @@
+"""``qnn list``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from formulations.errors import QnnError, choose
+from qnn.cli import console, options, vocabulary
+from qnn.cli.help import argument, command, one_of
+
+KINDS: Mapping[str, str] = {
+    "solvers": "Of --solver and --solvers.",
+    "oracles": "Of --oracle, with the options that --oracle-option sets, and their defaults.",
+    "data": "Data sets, beside files.",
+    "activations": "Of --activation.",
+    "weights": "Weight codes, of --weights and --bias.",
+    "losses": "Of --loss.",
+    "encodings": "Of --encoding.",
+    "tables": "Of qnn reproduce.",
+}
+"""What WHAT may be."""
+
+
+@command(
+    "list",
+    examples="""
+    qnn list solvers
+    qnn list oracles
+    qnn list oracles --json - | jq .oracles
+    """,
+)
+@argument("what", known=KINDS, required=False, shell_complete=one_of(KINDS))
+@options.json_option
+def list_(what: str | None, json_file: str | None) -> None:
+    """List the names that the other commands take.
+
+    Oracles that other packages register are among them.  Nothing here is random: there is no
+    --seed.
+    """
+    from qnn.runs.output import FORMAT
+
+    console.check_outputs(json_file)
+    kinds = list(KINDS) if what is None else [choose("kind of names", what, list(KINDS))]
+    found = {kind: _names(kind) for kind in kinds}
+    tables = [_table(kind, found[kind]) for kind in kinds]
+    console.deliver(json_file, {"format": FORMAT, "kind": "names", **found}, *tables)
+
+
+def _names(kind: str) -> list[dict[str, Any]]:
+    """The names of a kind, each with what it is; oracles with their options."""
+    known: Mapping[str, str] = getattr(vocabulary, kind.upper())
+    if kind != "oracles":
+        return [{"name": name, "what": line} for name, line in known.items()]
+    return [
+        {"name": name, "what": known.get(name, "of another package"), **_settings(name)}
+        for name in options.oracle_names()
+    ]
+
+
+def _settings(oracle: str) -> dict[str, Any]:
+    """Options of an oracle with their defaults as text, or why it cannot be loaded."""
+    from solvers.oracles import registry
+
+    try:
+        parameters = registry.parameters(oracle)
+    except QnnError as error:
+        return {"options": {}, "error": " ".join(str(error).split())}
+    return {"options": {parameter.name: _default(parameter) for parameter in parameters}}
+
+
+def _default(parameter: inspect.Parameter) -> str | None:
+    """The default as text; None if there is none, or none that can be shown."""
+    shown = repr(parameter.default)
+    return None if shown.startswith("<") else shown
+
+
+def _table(kind: str, names: list[dict[str, Any]]) -> Any:
+    """The names as a table for the terminal."""
+    from rich.table import Table
+
+    table = Table(title=kind, title_justify="left", title_style="bold")
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it is")
+    if kind == "oracles":
+        table.add_column("options")
+    for entry in names:
+        settings = entry.get("options", {}).items()
+        given = [key if value is None else f"{key}={value}" for key, value in settings]
+        cells = [entry["name"], entry["what"]]
+        table.add_row(
+            *cells, *([entry.get("error", ", ".join(given))] if "options" in entry else [])
+        )
+    return table

@@ -1,0 +1,90 @@
+"""``qnn reproduce``."""
+
+from __future__ import annotations
+
+from qnn.cli import console, options, vocabulary
+from qnn.cli.help import argument, command, folder, one_of, option
+
+WORK = "How much"
+
+
+@command(
+    examples="""
+    qnn reproduce svi
+    qnn reproduce explicit --data-dir ~/data --report explicit.md
+    qnn reproduce rmda --full --workers 2 --json rmda.json
+    """
+)
+@argument("name", known=vocabulary.TABLES, shell_complete=one_of(vocabulary.TABLES))
+@option(
+    "--quick/--full",
+    heading=WORK,
+    default=True,
+    show_default="quick",
+    help="Three minutes of a core at most, or the published size: 4 to 40 minutes.",
+)
+@option(
+    "--data-dir",
+    "data_dirs",
+    heading=WORK,
+    multiple=True,
+    metavar="FOLDER",
+    shell_complete=folder,
+    help="Where mnist and fashion are; may be given again.",
+    otherwise="$QNN_DATA",
+)
+@option(
+    "--workers",
+    heading=WORK,
+    type=int,
+    default=1,
+    metavar="N",
+    help="Processes that share the work.",
+)
+@options.output_options
+@options.file_option("--report", "report_file", help="Write the tables to this Markdown file.")
+def reproduce(
+    name: str,
+    quick: bool,
+    data_dirs: tuple[str, ...],
+    workers: int,
+    report_file: str | None,
+    seed: int,
+    json_file: str | None,
+) -> None:
+    """Find a published table again.
+
+    Prints each published figure beside ours, and says where a comparison in the paper does not
+    hold.  Ctrl-C ends it with the rows that are there.
+    """
+    from qnn.reproduce import ReproduceOptions
+    from qnn.reproduce import reproduce as run
+    from qnn.reproduce.show import drawn, markdown, record, remarks
+    from qnn.reproduce.work import processes
+    from qnn.runs.output import write_text
+    from qnn.runs.resume import warnings_as_lines
+
+    data = [name for folder in data_dirs for name in console.data_files([], folder)]
+    console.check_outputs(json_file, report_file, inputs=data)
+    with (
+        warnings_as_lines(),
+        console.progress_bar(f"reproduce {name}") as move,
+        processes(workers) as mapped,
+    ):
+        given = ReproduceOptions(
+            full=not quick,
+            seed=seed,
+            data_dirs=data_dirs,
+            progress=lambda note: move(0, None, note),
+            map=mapped,
+        )
+        report = run(name, given)
+    console.deliver(
+        json_file,
+        record(report, given),
+        f"{report.title}: {report.source}",
+        *drawn(report),
+        *filter(None, [remarks(report)]),
+        files={report_file: lambda: write_text(str(report_file), markdown(report, given))},
+        tell=True,
+    )

@@ -1,0 +1,112 @@
+"""``qnn size``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from formulations.errors import InvalidInputError
+from qnn.cli import console, options
+from qnn.cli.help import argument, command, option
+from qnn.runs.dry_run import search_option
+
+RUN = "The run that is thought of"
+
+
+@command(
+    examples="""
+    qnn size 16-4-1 --samples 1000
+    qnn size 784-16-10 --weights ternary --bias same
+    qnn size 4-2-1 --samples 10 --reads 1000 --search 60
+    """
+)
+@argument(
+    "widths",
+    known={"16-4-1": "16 inputs, 4 hidden units, 1 output; as many hidden layers as are named."},
+)
+@option(
+    "--samples",
+    heading=options.DATA,
+    type=int,
+    default=100,
+    metavar="N",
+    help="Training samples.",
+)
+@option(
+    "--levels",
+    heading=options.DATA,
+    type=int,
+    default=2,
+    metavar="N",
+    help="Integer levels of each input.",
+)
+@options.model_options
+@option(
+    "--iterations",
+    heading=RUN,
+    type=int,
+    default=100,
+    metavar="N",
+    help="Oracle calls.",
+)
+@option("--reads", heading=RUN, type=int, default=100, metavar="N", help="Samples of a call.")
+@option(
+    "--annealing-time",
+    heading=RUN,
+    type=float,
+    callback=options.at_least(0, more=True),
+    metavar="TIME",
+    help="Microseconds of a QPU's read.",
+    otherwise="20",
+)
+@search_option
+@options.output_options
+def size(
+    widths: str,
+    samples: int,
+    levels: int,
+    iterations: int,
+    reads: int,
+    annealing_time: float | None,
+    search: float | None,
+    seed: int,
+    json_file: str | None,
+    **given: Any,
+) -> None:
+    """Say how large a network's model is, and what solving it takes.
+
+    The counts are by formula; a model that is not too large is also built, on random inputs, and
+    its first QUBO measured: couplers, range of the coefficients, embeddings on the graphs of
+    D-Wave's QPUs, and estimates of the QPU's and the hybrid solvers' time from published figures.
+    """
+    from formulations import Network
+    from formulations.files.bounded import available_memory
+    from qnn.data.datasets import level_values
+    from qnn.runs import dry_run
+    from qnn.runs.output import FORMAT
+    from qnn.runs.tables import record_table
+    from solvers.footprint import Calls
+
+    console.check_outputs(json_file)
+    if levels < 2:
+        raise InvalidInputError(f"levels={levels}: expected at least 2")
+    network = Network.dense(
+        options.widths(widths), given["activation"], given["weights"], given["bias"]
+    )
+    record = dry_run.of_network(
+        network,
+        samples,
+        level_values(levels),
+        Calls(iterations, reads, annealing_time),
+        loss=given["loss"],
+        encoding=given["encoding"],
+        search=search,
+        seed=seed,
+    )
+    record["stored_bits"] = network.stored_bits
+    record["bits_per_weight"] = network.bits_per_weight
+    free = available_memory()
+    record["model_fits_in_memory"] = None if free is None else record["bytes"] <= free
+    told = {"format": FORMAT, "kind": "size", "samples": samples, **record}
+    shown = {**record, **dry_run.lines(record["footprint"])}
+    del shown["footprint"]
+    console.deliver(json_file, told, record_table(f"{widths}, {samples} samples", shown))

@@ -1,0 +1,256 @@
+"""``qnn train`` and ``qnn resume``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from formulations.errors import InvalidInputError
+from qnn.cli import console, options, vocabulary
+from qnn.cli.help import argument, command, folder, one_of, option
+from qnn.runs.dry_run import dry_run_options
+
+if TYPE_CHECKING:
+    from qnn.runs.resume import Asked
+    from solvers.run.run import Progress
+
+RESUMABLE = ("interrupted", "oracle failed", "budget used up")
+"""After a run with one of these the command line says how to go on."""
+
+
+@command(
+    examples="""
+    qnn train digits:3,8 --inputs 16
+    qnn train data.csv --target species --solver annealing --weights ternary
+    qnn train fashion:2,4 --inputs 49 --samples 1000 --solver restricted \\
+        --time-limit 60 --save net.npz --json run.json
+    qnn train digits:3,8 --inputs 4 --samples 10 --oracle qpu --dry-run
+    qnn train digits --inputs 16 --hidden 16 --solver hedging --checkpoint run
+    """
+)
+@options.data_options
+@options.hidden_option
+@options.model_options
+@option(
+    "--solver",
+    heading=options.SOLVER,
+    default="qcgd",
+    metavar="NAME",
+    shell_complete=one_of(vocabulary.SOLVERS),
+    help=f"Who trains: {options.SOLVER_NAMES}.  qnn list solvers says what each does.",
+)
+@option(
+    "--penalty",
+    heading=options.SOLVER,
+    type=float,
+    default=1.0,
+    metavar="WEIGHT",
+    help="Of the model's rows, for the solver penalty.",
+)
+@options.solver_options
+@options.record_options
+@options.budget_options
+@dry_run_options
+@options.seed_option
+@options.json_option
+@options.file_option(
+    "--save", "save_file", help="Write network and weights to this NPZ file, for qnn export."
+)
+@option(
+    "--checkpoint",
+    heading=options.OUTPUT,
+    metavar="FOLDER",
+    shell_complete=folder,
+    help="Keep the run in this folder, so that qnn resume can go on with it.",
+)
+@option(
+    "--checkpoint-every",
+    heading=options.OUTPUT,
+    type=float,
+    default=10.0,
+    callback=options.at_least(0),
+    metavar="SECONDS",
+    help="Time between two checkpoints; 0: after every step.",
+)
+def train(
+    solver: str,
+    save_file: str | None,
+    checkpoint: str | None,
+    checkpoint_every: float,
+    dry_run: bool,
+    search: float | None,
+    seed: int,
+    json_file: str | None,
+    **given: Any,
+) -> int:
+    """Train one network on DATA and report it.
+
+    Ctrl-C ends the run with the best weights so far.
+    """
+    from qnn.runs import resume as runs
+
+    asked = runs.Asked(
+        solver,
+        *options.chosen(given),
+        seed=seed,
+        json_file=json_file,
+        save_file=save_file,
+        checkpoint_every=checkpoint_every,
+        folder=os.getcwd(),
+    )
+    if dry_run:
+        return _dry_run(asked, search)
+    return _train(asked, checkpoint)
+
+
+def _dry_run(asked: Asked, search: float | None) -> int:
+    """Say what the run would take, and send nothing."""
+    from qnn.runs import dry_run
+    from qnn.runs.output import FORMAT
+    from qnn.runs.tables import record_table
+
+    data = console.data_files([asked.data.spec], asked.data.data_dir)
+    console.check_outputs(asked.json_file, inputs=data)
+    record = dry_run.of_training(asked, search)
+    about = {"data": asked.data, "model": asked.model, "options": asked.options}
+    told = {"format": FORMAT, "kind": "dry run", **record, **about}
+    found, widths = record.pop("footprint"), record.pop("widths")
+    title = f"{'-'.join(map(str, widths))} on {asked.data.spec}, {dry_run.SENT_NOTHING}"
+    shown = {**record, **dry_run.lines(found)}
+    console.deliver(asked.json_file, told, record_table(title, shown))
+    return 0
+
+
+@command(
+    examples="""
+    qnn train digits --inputs 16 --hidden 16 --solver hedging --checkpoint run
+    qnn resume run
+    qnn resume run --time-limit 3600 --json run.json
+    """
+)
+@argument("folder", metavar="RUN", shell_complete=folder)
+@option(
+    "--time-limit",
+    heading=options.SOLVER,
+    type=float,
+    metavar="SECONDS",
+    help="Of the run in all, instead of its own.",
+)
+@options.budget_options
+@option(
+    "--seed",
+    heading=options.OUTPUT,
+    type=int,
+    metavar="N",
+    help="Must be the run's own, with which it goes on.",
+)
+@options.file_option("--json", "json_file", help="Write the results to this file instead.")
+@options.file_option("--save", "save_file", help="Write network and weights to this file instead.")
+@options.record_options
+def resume(
+    folder: str,
+    seed: int | None,
+    save_file: str | None,
+    json_file: str | None,
+    record: str | None,
+    replay: str | None,
+    **limits: Any,
+) -> int:
+    """Go on with a run of qnn train --checkpoint.
+
+    RUN is its folder.  It ends as it would have ended if it had never been stopped.  What it was
+    asked for is kept in RUN; only limits, and where results go, can be given anew.  Files outside
+    RUN are written only if they are named here: a folder that somebody else made may ask for any.
+    """
+    from qnn.runs import resume as runs
+
+    kept = runs.read(folder)
+    if seed not in (None, kept.seed):
+        raise InvalidInputError(
+            f"--seed {seed}: the run in {folder!r} has seed {kept.seed} and goes on with it; leave "
+            "it out, or begin another run"
+        )
+    places = {"--json": json_file, "--save": save_file, "--record": record}
+    runs.check_trusted(kept, folder, [option for option, place in places.items() if place])
+    asked = kept.instead(
+        **limits,
+        save_file=save_file and os.path.abspath(save_file),
+        json_file=json_file if json_file in (None, "-") else os.path.abspath(json_file),
+        record=record and os.path.abspath(record),
+        replay=replay and os.path.abspath(replay),
+    )
+    checkpoint = os.path.abspath(folder)
+    with asked.in_folder():
+        return _train(asked, checkpoint)
+
+
+def _train(asked: Asked, checkpoint: str | None) -> int:
+    """Train, with the run kept in the folder ``checkpoint`` if there is one, and report.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    from qnn.export import TrainedModel
+    from qnn.runs import resume as runs
+    from qnn.runs import training
+    from qnn.runs.output import FORMAT, environment
+    from qnn.runs.tables import record_table
+
+    json_file, save_file, options = asked.json_file, asked.save_file, asked.options
+    console.check_outputs(
+        json_file,
+        save_file,
+        inputs=console.data_files([asked.data.spec], asked.data.data_dir),
+        folders=[checkpoint, options.record, options.replay],
+    )
+    with (
+        runs.kept(asked, checkpoint),
+        console.progress_bar(f"{asked.solver} on {asked.data.spec}") as move,
+        runs.warnings_as_lines(),
+    ):
+
+        def show(progress: Progress) -> None:
+            note = f"{progress.iteration} steps, best loss {progress.loss:g}"
+            move(progress.iteration, progress.iterations, note)
+
+        run = training.train(
+            asked.data,
+            asked.model,
+            asked.solver,
+            options,
+            seed=asked.seed,
+            callbacks=[show],
+            checkpoint=checkpoint,
+            checkpoint_every=asked.checkpoint_every,
+        )
+    record = {
+        "format": FORMAT,
+        "kind": "training",
+        **run.figures,
+        "data": asked.data,
+        "classes": run.task.data.classes,
+        "model": asked.model,
+        "options": options,
+        "ledger": run.result.ledger,
+        "trace": run.course["trace"],
+        "history": run.result.history.columns,
+        "environment": environment(),
+    }
+    widths = "-".join(str(width) for width in run.task.network.widths)
+    shown = {name: value for name, value in run.figures.items() if name != "widths"}
+    trained = TrainedModel.of_task(run.task, run.result.weights)
+    try:
+        console.deliver(
+            json_file,
+            record,
+            record_table(f"{widths} on {asked.data.spec}", shown),
+            files={save_file: lambda: trained.save(str(save_file))},
+        )
+    finally:
+        if run.figures["reason"] is not None:
+            console.say(f"qnn: stopped: {run.figures['reason']}", err=True)
+        if checkpoint is not None and run.figures["status"] in RESUMABLE:
+            console.say(f"go on with: {runs.command(asked, checkpoint)}", err=True)
+    return console.exit_code(run.figures["status"], run.result.info)

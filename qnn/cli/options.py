@@ -1,0 +1,435 @@
+"""Options that several commands share, and how their words become values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from math import inf, isfinite
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from formulations.errors import InvalidInputError
+from qnn.cli import vocabulary
+from qnn.cli.help import Items, argument, file, folder, name_or_file, one_of, option
+
+if TYPE_CHECKING:
+    from qnn.runs.solver_options import SolverOptions
+    from qnn.runs.training import DataOptions, ModelOptions
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+SOLVER_NAMES = ", ".join(vocabulary.SOLVERS)
+"""What ``--help`` lists; what they stand for is not loaded for help."""
+
+CODES = ["bipolar", "ternary", "uniform:", "codebook:"]
+"""Weight codes, as completion gives them."""
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Widths such as ``16-4-1`` or ``16,4,1``; none for ``none``.
+
+    Examples
+    --------
+    >>> widths("16-4-1"), widths("none")
+    ((16, 4, 1), ())
+    """
+    if text == "none":
+        return ()
+    try:
+        return tuple(int(word) for word in text.replace(",", "-").split("-"))
+    except ValueError:
+        raise InvalidInputError(
+            f"widths {text!r}: expected whole numbers between dashes, such as 16-4-1, or none"
+        ) from None
+
+
+def levels(text: str) -> int | None:
+    """A number of levels, or None for ``keep``: what :func:`qnn.load` takes."""
+    from qnn.data.datasets import level_count
+
+    return level_count(_number_or_word(text))
+
+
+def samples(text: str) -> int | None:
+    """A number of samples, or None for ``all``: what :func:`qnn.load` takes."""
+    from qnn.data.datasets import sample_count
+
+    return sample_count(_number_or_word(text))
+
+
+def _number_or_word(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def numbers(text: str) -> list[float]:
+    """Finite numbers between commas."""
+    try:
+        found = [float(word) for word in text.split(",")]
+    except ValueError:
+        found = [inf]
+    if not all(map(isfinite, found)):
+        raise InvalidInputError(f"{text!r}: expected numbers between commas, as 0.1,1")
+    return found
+
+
+def names(text: str) -> list[str]:
+    """Words between commas."""
+    return [word.strip() for word in text.split(",")]
+
+
+def bias(text: str) -> bool | str:
+    """No thresholds, thresholds in the weights' code, or a code."""
+    return {"none": False, "same": True}.get(text, text)
+
+
+def parsed(read: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """A callback that turns an option's text into its value, with the toolkit's own errors."""
+    return lambda context, parameter, value: read(value)
+
+
+def at_least(least: float, *, more: bool = False, most: float = inf) -> Callable[..., Any]:
+    """A callback that refuses numbers out of bounds, ``least`` as well if there must be more."""
+
+    def check(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        inside = value is None or (least <= value <= most and (value > least or not more))
+        if inside and value != inf:
+            return value
+        bound = f"{'above' if more else 'of at least'} {least:g}"
+        bound = bound if most == inf else f"from {least:g} to {most:,.0f}"
+        raise InvalidInputError(f"{parameter.name}={value!r}: expected a number {bound}")
+
+    return check
+
+
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, shown in this order."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(options):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+DATA = "Data"
+NETWORK = "Network"
+SOLVER = "Solver"
+ORACLE = "Oracle"
+BUDGET = "Budget, at whose end a run keeps what it has"
+DRY_RUN = "Dry run"
+OUTPUT = "Run and results"
+"""Headings."""
+
+KNOWN_DATA = {
+    **vocabulary.DATA,
+    "FILE.csv": "A line for each sample, numbers, and a column with its class; the first line may "
+    "name the columns.",
+    "FILE.npz": "Arrays X and y, or X_train, y_train, X_test and y_test.",
+    "FILE-images-idx3-ubyte": "Images in IDX, the labels beside them; .gz as well.",
+    "DATA:A,B,...": "Only these classes, in this order: digits:3,8 makes 3 the class -1.",
+}
+"""What DATA may be."""
+
+
+def oracle_names() -> list[str]:
+    """Names of all oracles, those of other packages too, which are not loaded for it."""
+    from importlib.metadata import entry_points
+
+    others = {entry.name for entry in entry_points(group="qnn.oracles")}
+    return [*vocabulary.ORACLES, *sorted(others - set(vocabulary.ORACLES))]
+
+
+def oracle_option_names(context: click.Context, parameter: click.Parameter, start: str) -> Items:
+    """Completes the name of an option of the oracle that ``--oracle`` names."""
+    from formulations.errors import QnnError
+    from solvers.oracles import registry
+
+    try:
+        known = registry.options(context.params.get("oracle") or "annealer")
+    except QnnError:
+        known = []
+    return one_of([f"{name}=" for name in known])(context, parameter, start)
+
+
+reading_options = together(
+    option(
+        "--samples",
+        heading=DATA,
+        default="100",
+        metavar="N",
+        callback=parsed(samples),
+        help="Training samples; the others are for the test.  all: three quarters, or the whole "
+        "training part of data that have one.",
+    ),
+    option(
+        "--inputs",
+        heading=DATA,
+        type=int,
+        metavar="N",
+        help="Pool images to N inputs, such as 16 for 4 x 4.",
+    ),
+    option(
+        "--levels",
+        heading=DATA,
+        default="2",
+        metavar="N",
+        callback=parsed(levels),
+        help="Integer levels of each input, a share of 1/N of the samples on each.  keep: leave "
+        "inputs that are integers as they are.",
+    ),
+    option(
+        "--target",
+        heading=DATA,
+        metavar="COLUMN",
+        help="Column of a CSV file with the classes.",
+        otherwise="y, label, target or class; else the last",
+    ),
+    option(
+        "--data-dir",
+        heading=DATA,
+        metavar="FOLDER",
+        shell_complete=folder,
+        help="Where mnist and fashion are.",
+        otherwise="$QNN_DATA, else fetched once",
+    ),
+)
+data_options = together(
+    argument("data", known=KNOWN_DATA, shell_complete=name_or_file(vocabulary.DATA)),
+    reading_options,
+)
+hidden_option = option(
+    "--hidden",
+    heading=NETWORK,
+    default="5",
+    metavar="WIDTHS",
+    callback=parsed(widths),
+    shell_complete=one_of(["none"]),
+    help="Widths of the hidden layers, as 5 or 8-4; or none.",
+)
+model_options = together(
+    option(
+        "--activation",
+        heading=NETWORK,
+        default="sign",
+        metavar="NAME",
+        shell_complete=one_of(vocabulary.ACTIVATIONS),
+        help=f"Of the hidden units: {', '.join(vocabulary.ACTIVATIONS)}.",
+    ),
+    option(
+        "--weights",
+        heading=NETWORK,
+        default="bipolar",
+        metavar="CODE",
+        shell_complete=one_of(CODES),
+        help="Values of a weight: bipolar (-1, +1), ternary (-1, 0, +1), uniform:BITS, or "
+        "codebook:VALUES, as codebook:-1,0.5,2.",
+    ),
+    option(
+        "--bias",
+        heading=NETWORK,
+        default="none",
+        metavar="CODE",
+        callback=parsed(bias),
+        shell_complete=one_of(["none", "same", *CODES]),
+        help="Thresholds: none, same as the weights, or a code of their own.",
+    ),
+    option(
+        "--loss",
+        heading=NETWORK,
+        default="hinge",
+        metavar="NAME",
+        shell_complete=one_of(vocabulary.LOSSES),
+        help=f"Summed over the samples: {', '.join(vocabulary.LOSSES)}; hinge:MARGIN for another "
+        "margin than 1.",
+    ),
+    option(
+        "--encoding",
+        heading=NETWORK,
+        metavar="NAME",
+        shell_complete=one_of(vocabulary.ENCODINGS),
+        help=f"Of sums in the model: {', '.join(vocabulary.ENCODINGS)}.",
+        otherwise="chosen for each layer",
+    ),
+)
+ASK = "qcgd, qcgd-cold, penalty and rounding-qubo, and of restricted and hedging if it is named"
+"""Solvers that ask an oracle."""
+
+
+def oracle_options(whose: str = "") -> Callable[[Command], Command]:
+    """The oracle and its options; ``whose`` QUBOs it answers goes into the help."""
+    return together(
+        option(
+            "--oracle",
+            heading=ORACLE,
+            metavar="NAME",
+            shell_complete=one_of(oracle_names),
+            help=f"Who answers QUBOs{whose}: {', '.join(vocabulary.ORACLES)}, or other packages'.",
+            otherwise="annealer",
+        ),
+        option(
+            "--oracle-option",
+            heading=ORACLE,
+            multiple=True,
+            metavar="KEY=VALUE",
+            shell_complete=oracle_option_names,
+            help="Option of the oracle, see qnn list oracles; may be given again.",
+        ),
+    )
+
+
+timeout_option = option(
+    "--oracle-timeout",
+    heading=ORACLE,
+    type=float,
+    callback=at_least(0, more=True),
+    metavar="SECONDS",
+    help="Give up a call that has not been answered in this time, and make it again, four times.",
+)
+solver_options = together(
+    option(
+        "--iterations",
+        heading=SOLVER,
+        type=int,
+        default=100,
+        metavar="N",
+        help="Oracle calls of qcgd, qcgd-cold and penalty, rounds of hedging; times --reads, the "
+        "guesses of random.",
+    ),
+    option(
+        "--flips",
+        heading=SOLVER,
+        type=int,
+        default=20_000,
+        metavar="N",
+        help="Proposals of annealing in each restart, and of hedging in each block too large to be "
+        "solved exactly (above 2^16 weight settings).",
+    ),
+    option(
+        "--restarts",
+        heading=SOLVER,
+        type=int,
+        default=1,
+        metavar="N",
+        help="Restarts of annealing.",
+    ),
+    option(
+        "--time-limit",
+        heading=SOLVER,
+        type=float,
+        metavar="SECONDS",
+        help="End any solver after this time, with the best that it has.",
+    ),
+    oracle_options(f" of {ASK}"),
+    option(
+        "--reads",
+        heading=ORACLE,
+        type=int,
+        default=10,
+        metavar="N",
+        help="Samples of a call, of every oracle that counts them.",
+    ),
+    option(
+        "--sweeps",
+        heading=ORACLE,
+        type=int,
+        default=50,
+        metavar="N",
+        help="Steps of a read, of every oracle that counts them.",
+    ),
+    option(
+        "--threads",
+        heading=ORACLE,
+        type=int,
+        default=2,
+        metavar="N",
+        help="Of the oracles here that have any, and of exact.",
+    ),
+    timeout_option,
+)
+budget_options = together(
+    option(
+        "--budget-calls",
+        heading=BUDGET,
+        type=int,
+        callback=at_least(0),
+        metavar="N",
+        help="Most oracle calls.",
+    ),
+    option(
+        "--budget-seconds",
+        heading=BUDGET,
+        type=float,
+        callback=at_least(0),
+        metavar="SECONDS",
+        help="Most of the oracle's own time.",
+    ),
+    option(
+        "--budget-charged",
+        heading=BUDGET,
+        type=float,
+        callback=at_least(0),
+        metavar="SECONDS",
+        help="Most that an account is charged.",
+    ),
+)
+record_options = together(
+    option(
+        "--record",
+        heading=ORACLE,
+        metavar="FOLDER",
+        shell_complete=folder,
+        help="Keep every answer in this folder, and ask for none that is there.",
+    ),
+    option(
+        "--replay",
+        heading=ORACLE,
+        metavar="FOLDER",
+        shell_complete=folder,
+        help="Take all answers from a folder of --record, and ask for none.",
+    ),
+)
+seed_option = option(
+    "--seed",
+    heading=OUTPUT,
+    type=int,
+    default=0,
+    callback=at_least(0),
+    metavar="N",
+    help="Of every random choice: the same seed gives the same result.",
+)
+json_option = option(
+    "--json",
+    "json_file",
+    heading=OUTPUT,
+    metavar="FILE",
+    shell_complete=file,
+    help="Write the results to this file; - for standard output, and nothing else there.",
+)
+output_options = together(seed_option, json_option)
+
+
+def file_option(*words: str, help: str) -> Any:
+    """An option that names a file to be written."""
+    return option(*words, heading=OUTPUT, metavar="FILE", shell_complete=file, help=help)
+
+
+def chosen(given: dict[str, Any]) -> tuple[DataOptions, ModelOptions, SolverOptions]:
+    """The options of ``train`` and ``compare`` as the values that the work is done with."""
+    from qnn.runs.solver_options import SolverOptions
+    from qnn.runs.training import DataOptions, ModelOptions
+
+    given = {**given, "spec": given["data"]}
+    return (
+        DataOptions(**_part(DataOptions, given)),
+        ModelOptions(**_part(ModelOptions, given)),
+        SolverOptions(**_part(SolverOptions, given)),
+    )
+
+
+def _part(kind: type[Any], given: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: given[field.name] for field in fields(kind) if field.name in given}

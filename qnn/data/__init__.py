@@ -1,0 +1,1 @@
+"""Data sets and models from files and packages, as arrays."""

@@ -1,0 +1,278 @@
+"""Comma-separated values as arrays: what could be read in two ways is refused, never guessed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import numpy as np
+
+from formulations.arrays import Array
+from formulations.errors import FileFormatError, InvalidInputError, choose
+from formulations.files.bounded import read_regular
+from qnn.data.readers import EXACT, Source, content_kind, make_source
+
+TARGET_NAMES = ["y", "label", "target", "class"]
+
+NUMBER = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.IGNORECASE
+)
+WHOLE = re.compile(r"[+-]?[0-9]+")
+PLAIN_WHOLE = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.0*)?")
+"""A whole number that is spelled as everyone spells it."""
+
+PADDED = re.compile(r"[+-]?0[0-9]|[+]")
+"""Begins a number that is a name, such as a postal code."""
+
+NO_NAME = re.compile(r"[+-]?\.?\d|(?:na|n/a|null|none|missing|[?*-]+)$", re.IGNORECASE)
+"""What a first sample rather than a name begins with: a date, 1_000, a missing value."""
+
+MOST_DIGITS = 18
+"""Of a whole number that surely fits in 64 bits."""
+
+MOST_LETTERS = 256
+"""Of a label: an array of texts gives each the room of the longest."""
+
+MEMORY = 12
+"""Bytes of memory for each byte of the file: the text, and a number for every two of its letters.
+"""
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The names of the columns, if the first line has them; their number, and the label's place."""
+
+    header: list[str] | None
+    width: int
+    label: int
+
+    def called(self, column: int) -> str:
+        """A column's name or its number from 1."""
+        return self.header[column] if self.header else str(column + 1)
+
+
+def read_csv(path: Path, target: str | None = None) -> Source:
+    """Comma-separated values in UTF-8: one sample a line, numbers, and one column of labels.
+
+    Labels that are whole numbers are read as such, all others as the texts that they are.
+
+    Parameters
+    ----------
+    path : Path
+        The file.  Its first line names the columns if it has no number in it, or a column of the
+        label's name that no other line has as its label.
+    target : str, optional
+        Name of the label column; None takes one called y, label, target or class, else the last.
+
+    Raises
+    ------
+    InvalidInputError, FileFormatError
+        Naming the line.
+    FileAccessError
+        If the file cannot be read, or would not fit in memory.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "flowers.csv"
+    >>> _ = path.write_text("width,length,class\\n1,2.5,rose\\n3,0.5,lily\\n")
+    >>> source = read_csv(path)
+    >>> source.X.tolist(), source.y.tolist()
+    ([[1.0, 2.5], [3.0, 0.5]], ['rose', 'lily'])
+    """
+    name = path.name
+    text = _text(path)
+    columns = _columns(text, target, name)
+    numbers, labels, lines = array("d"), list[str](), array("q")
+    for line, row in _samples(text, columns, name):
+        for column, word in enumerate(row):
+            if column != columns.label:
+                numbers.append(_number(word, f"{name}, line {line}, column", columns, column))
+        labels.append(row[columns.label].strip())
+        lines.append(line)
+    if not labels or columns.width < 2:
+        raise InvalidInputError(
+            f"{name}: {len(labels)} samples of {columns.width} columns: expected at least one "
+            f"sample of one input and a label{_delimiter_hint(text, columns.width)}"
+        )
+    X = np.frombuffer(numbers, dtype=np.float64).reshape(len(labels), columns.width - 1)
+    return make_source(name, X, _labels(labels, lines, name))
+
+
+def _text(path: Path) -> str:
+    data = read_regular(path, MEMORY)
+    kind = content_kind(data)
+    if kind is None:
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            kind = f"byte {data[error.start]:#x} at {error.start}: {error.reason}"
+    raise FileFormatError(f"{path.name} is not a CSV file in UTF-8 ({kind}); save it as one")
+
+
+def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Lines that are not empty, with their numbers; the quotes in them have to be closed."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise FileFormatError(
+            f"{name}, line {reader.line_num}: {error}; close every quote, and double those within "
+            "a text"
+        ) from error
+
+
+def _columns(text: str, target: str | None, name: str) -> _Columns:
+    """What the first line says of the columns."""
+    first = next(((line, row) for line, row in _rows(text, name)), None)
+    if first is None:
+        raise InvalidInputError(f"{name} is empty: expected one sample a line")
+    words = [word.strip() for word in first[1]]
+    candidates = [i for i, word in enumerate(words) if word.lower() in TARGET_NAMES]
+    if len(words) == 1 and _delimiter_hint(text, 1):
+        raise InvalidInputError(f"{name} has one column{_delimiter_hint(text, 1)}")
+    if not _is_header(words, candidates, target, text, name):
+        if target is not None:
+            raise InvalidInputError(
+                f"target={target!r}: {name} has no line that names its columns; without one the "
+                "last column is the label"
+            )
+        return _Columns(None, len(words), len(words) - 1)
+    for column, word in enumerate(words):
+        if not word.isprintable() or not word:
+            raise InvalidInputError(
+                f"{name}: column {column + 1} has the name {word!r}: name it, or leave it out if "
+                "it only numbers the rows"
+            )
+        if words.index(word) < column:
+            raise InvalidInputError(
+                f"{name}: columns {words.index(word) + 1} and {column + 1} are both called "
+                f"{word!r}: give each a name of its own"
+            )
+    if target is not None:
+        return _Columns(words, len(words), words.index(choose(f"column of {name}", target, words)))
+    if len(candidates) > 1:
+        both = " and ".join(repr(words[i]) for i in candidates)
+        raise InvalidInputError(
+            f"{name}: each of the columns {both} may be the label: say which by target= or --target"
+        )
+    return _Columns(words, len(words), candidates[0] if candidates else len(words) - 1)
+
+
+def _is_header(
+    words: Sequence[str], candidates: Sequence[int], target: str | None, text: str, name: str
+) -> bool:
+    """Whether the first line names the columns."""
+    if target in words:
+        return True
+    if not any(map(_is_number, words)):
+        odd = next((word for word in words[:-1] if NO_NAME.match(word)), None)
+        if odd is not None and not candidates:
+            raise InvalidInputError(
+                f"{name}, line 1: {_shown(odd)} is not a number; encode or remove what is not or, "
+                "if it names a column, call that of the label 'label'"
+            )
+        return True
+    if len(candidates) != 1:
+        return bool(candidates)
+    # a first sample whose class is called y is told from a header by others of that class
+    column, word = candidates[0], words[candidates[0]]
+    others = (row for _, row in list(_rows(text, name))[1:] if column < len(row))
+    return all(row[column].strip() != word for row in others)
+
+
+def _samples(text: str, columns: _Columns, name: str) -> Iterator[tuple[int, list[str]]]:
+    rows = _rows(text, name)
+    if columns.header:
+        next(rows)
+    for line, row in rows:
+        if len(row) != columns.width:
+            raise InvalidInputError(
+                f"{name}, line {line}: {len(row)} columns, expected {columns.width} as in the "
+                "first line"
+            )
+        yield line, row
+
+
+def _delimiter_hint(text: str, width: int) -> str:
+    start = text[:1000]
+    found = [word for sign, word in ((";", "semicolons"), ("\t", "tabs")) if sign in start]
+    return f"; put commas in place of the {found[0]}" if width == 1 and found else ""
+
+
+def _is_number(word: str) -> bool:
+    return NUMBER.fullmatch(word.strip()) is not None
+
+
+def _number(word: str, where: str, columns: _Columns, column: int) -> float:
+    word = word.strip()
+    if not _is_number(word):
+        raise InvalidInputError(
+            f"{where} {columns.called(column)}: {_shown(word)} is not a number; encode or remove "
+            "what is not"
+        )
+    if WHOLE.fullmatch(word) and (len(word) > MOST_DIGITS or abs(int(word)) > EXACT):
+        raise InvalidInputError(
+            f"{where} {columns.called(column)}: {_shown(word)} is beyond 2^53, where floats cannot "
+            "tell whole numbers apart; scale the column, or remove it if it only names the samples"
+        )
+    return float(word)
+
+
+def _shown(word: str) -> str:
+    return repr(word) if len(word) <= 50 else f"{word[:50]!r}... ({len(word):,} letters)"
+
+
+def _labels(labels: list[str], lines: array[int], name: str) -> Array:
+    """Labels as integers where all of them are spelled as such, else as texts, in their order."""
+    for place, label in enumerate(labels):
+        if not label:
+            raise InvalidInputError(
+                f"{name}, line {lines[place]}: no label; every sample needs one"
+            )
+        if len(label) > MOST_LETTERS or not label.isprintable():
+            raise InvalidInputError(
+                f"{name}, line {lines[place]}: label {_shown(label)}: expected at most "
+                f"{MOST_LETTERS} letters on one line; is a quote left open?"
+            )
+    spelled = sorted(set(labels))
+    if not all(map(_is_number, spelled)):
+        return np.array(labels)
+    _refuse_two_spellings(spelled, labels, lines, name)
+    if all(PLAIN_WHOLE.fullmatch(label) for label in spelled):
+        whole = [label.split(".")[0] for label in labels]
+        short = all(len(label) <= MOST_DIGITS for label in whole)
+        return np.array(list(map(int, whole))) if short else np.array(labels)
+    values = np.array(labels, dtype=np.float64)
+    if np.isnan(values).any():
+        return values  # which is refused by name, as in every other kind of file
+    told_apart = len(np.unique(values)) == len(spelled) and np.abs(values).max() <= EXACT
+    return values if told_apart and not any(map(PADDED.match, spelled)) else np.array(labels)
+
+
+def _refuse_two_spellings(
+    spelled: Sequence[str], labels: Sequence[str], lines: array[int], name: str
+) -> None:
+    """Refuse labels such as 1 and 01, which may be one class or two."""
+    seen: dict[Decimal, str] = {}
+    for label in spelled:
+        try:
+            value = Decimal(label)
+        except InvalidOperation:  # an exponent of twenty digits
+            continue
+        if value.is_nan():
+            continue
+        other = seen.setdefault(value, label)
+        if other != label:
+            raise InvalidInputError(
+                f"{name}, line {lines[labels.index(label)]}: the labels {other!r} and {label!r} "
+                "are two spellings of one number: spell each class in one way"
+            )

@@ -1,0 +1,407 @@
+"""Data sets on the integer lattice: named ones, and CSV, NPZ and IDX files.
+
+``load`` reads a source, keeps the classes asked for, pools images, draws a stratified training part
+and puts every column on a few integer levels.  Whatever is fitted is fitted on the training part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arrays import BoolArray, FloatArray, IntArray
+from formulations.errors import InvalidInputError
+from qnn.data.readers import Source
+from qnn.data.sources import open_source
+from solvers.run.option_checks import check_whole
+
+MOST_LEVELS = 1024
+"""Of an input: more than any model here has a use for."""
+
+LARGEST = 2**31
+"""Of an input that is kept as it is: what a training problem takes."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Integer inputs and labels, split into a training and a test part.
+
+    Parameters
+    ----------
+    name : str
+        What ``load`` was asked for.
+    X_train, X_test : ndarray of int64, shape (N, d) and (M, d)
+        Inputs on their levels; M may be 0.
+    y_train, y_test : ndarray of int64, shape (N,) and (M,)
+        -1 and +1 for two classes, 0 .. C-1 for more.
+    classes : tuple of str
+        The labels as the source spells them: of -1 and +1, or of 0 .. C-1.
+    levels : int or None
+        Number of levels of each input; None if the source's own integers were kept.
+    thresholds : ndarray of float64, shape (levels - 1, d), or None
+        Where each level ends, see :func:`on_levels`; None with ``levels``.
+    """
+
+    name: str
+    X_train: IntArray
+    y_train: IntArray
+    X_test: IntArray
+    y_test: IntArray
+    classes: tuple[str, ...]
+    levels: int | None
+    thresholds: FloatArray | None = None
+
+    @property
+    def num_inputs(self) -> int:
+        """Number of input columns d."""
+        return int(self.X_train.shape[1])
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs that a network for it needs: 1 for two classes, C for C."""
+        return 1 if len(self.classes) == 2 else len(self.classes)
+
+
+def load(
+    spec: str | PathLike[str],
+    *,
+    samples: int | str | None = None,
+    inputs: int | None = None,
+    levels: int | str | None = 2,
+    seed: int = 0,
+    target: str | None = None,
+    data_dir: str | PathLike[str] | None = None,
+) -> Dataset:
+    """Read a data set and make it ready for training.
+
+    Parameters
+    ----------
+    spec : str or path
+        ``digits``, ``breast_cancer``, ``wine`` or ``iris`` (bundled with scikit-learn), ``mnist``
+        or ``fashion`` (see :func:`qnn.data.images.image_set`), or a CSV, NPZ or IDX file.
+        ``:a,b,...`` after it keeps those classes only, in that order: ``digits:3,8`` makes 3 the
+        class -1 and 8 the class +1.
+    samples : int, "all" or None
+        Size of the training part; None and ``"all"`` take three quarters, the rest being the test
+        part, or the whole training part of a source that has a test part of its own.
+    inputs : int, optional
+        Pool images by sums down to this many inputs; a square number whose root divides the side.
+    levels : int, "keep" or None
+        Levels of each input, see :func:`quantize`; None and ``"keep"`` leave the values as they
+        are, which must be integers up to 2^31.
+    seed : int
+        Of the draw.  With one seed, a smaller training part is contained in a larger one.
+    target : str, optional
+        Name of the label column of a CSV file, see :func:`qnn.data.readers.read_csv`.
+    data_dir : path, optional
+        Folder of ``mnist`` and ``fashion``; None reads the environment variable ``QNN_DATA``,
+        and without one takes Debian's package or fetches them from OpenML.
+
+    Raises
+    ------
+    InvalidInputError
+        If something asked for does not exist or does not fit.
+    FileFormatError, OSError
+        If a file is not what its name says, or cannot be read.
+
+    Examples
+    --------
+    >>> data = load("digits:3,8", samples=100, inputs=16)
+    >>> data.X_train.shape, data.X_test.shape, data.classes
+    ((100, 16), (257, 16), ('3', '8'))
+    >>> np.unique(data.X_train).tolist(), np.unique(data.y_train).tolist()
+    ([-1, 1], [-1, 1])
+    """
+    samples, levels = sample_count(samples), level_count(levels)
+    if inputs is not None:
+        check_whole("inputs", inputs)
+    check_whole("seed", seed, least=0)
+    source = open_source(spec, target=target, data_dir=data_dir)
+    name, X, image_shape = source.name, source.X, source.image_shape
+    y, classes = encode_labels(source)
+    keep = y >= 0
+    held_out = source.held_out
+    if not np.isfinite(X).all():
+        row, column = np.argwhere(~np.isfinite(X))[0]
+        raise InvalidInputError(
+            f"{name}: value {X[row, column]} in row {row + 1}, column {column + 1}: every input "
+            "must be a finite number; remove or fill what is missing first"
+        )
+    X, y, held_out = X[keep].astype(np.float64), y[keep], held_out[keep]
+    if inputs is not None:
+        X = pool(X, image_shape, inputs, name)
+    train, test = _split(y, held_out, samples, seed, classes, name)
+    thresholds = None if levels is None else level_thresholds(X[train], levels)
+    lattice = whole_numbers(X, name) if thresholds is None else on_levels(X, thresholds)
+    coded = np.where(y == 1, 1, -1) if len(classes) == 2 else y
+    parts = (lattice[train], coded[train], lattice[test], coded[test])
+    return Dataset(name, *parts, classes, levels, thresholds)
+
+
+def sample_count(value: object) -> int | None:
+    """A number of training samples, or None for all: ``"all"`` or None.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything else.
+
+    Examples
+    --------
+    >>> sample_count(100), sample_count("all"), sample_count(None)
+    (100, None, None)
+    """
+    return _count("samples", value, "all", most=None)
+
+
+def level_count(value: object) -> int | None:
+    """A number of levels, or None to keep the inputs as they are: ``"keep"`` or None.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything else.
+
+    Examples
+    --------
+    >>> level_count(2), level_count("keep"), level_count(None)
+    (2, None, None)
+    """
+    return _count("levels", value, "keep", most=MOST_LEVELS)
+
+
+def _count(name: str, value: object, word: str, most: int | None) -> int | None:
+    """An integer of at least 2, or None for None and for the word that stands for it."""
+    if value is None or (isinstance(value, str) and value == word):
+        return None
+    try:
+        check_whole(name, value, least=2, most=most)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{error}, or {word!r}") from None
+    return int(value)  # type: ignore[call-overload,no-any-return]
+
+
+def encode_labels(source: Source) -> tuple[IntArray, tuple[str, ...]]:
+    """Class index of every sample, -1 for samples that are not kept, and the classes.
+
+    Raises
+    ------
+    InvalidInputError
+        If a class asked for does not exist, is asked for twice, or fewer than two are left.
+    """
+    present = [str(c) for c in np.unique(source.y)]
+    classes = source.selection or tuple(present)
+    for label in classes:
+        if label not in present:
+            raise InvalidInputError(
+                f"{source.name}: no class {label!r}; its classes are {_shortened(present)}"
+            )
+    if len(set(classes)) != len(classes):
+        raise InvalidInputError(f"{source.name}: a class is named twice; name each one once")
+    if len(classes) < 2:
+        raise InvalidInputError(
+            f"{source.name}: only one class, {classes[0]!r}; training needs samples of at least two"
+        )
+    index = {label: i for i, label in enumerate(classes)}
+    return np.array([index.get(str(v), -1) for v in source.y.tolist()], dtype=np.int64), classes
+
+
+def _shortened(words: Sequence[str], most: int = 12) -> str:
+    more = f", ... ({len(words)} in all)" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
+
+
+def pool(
+    X: npt.ArrayLike, image_shape: tuple[int, int] | None, inputs: int, name: str = "data"
+) -> FloatArray:
+    """Images as sums over equal square blocks, ``inputs`` of them.
+
+    Parameters
+    ----------
+    X : array, shape (N, h * w)
+        Images, row by row.
+    image_shape : (h, w) or None
+        None for data that are no images.
+    inputs : int
+        Number of blocks, k * k.
+    name : str
+        Of the data, for messages.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, inputs)
+
+    Raises
+    ------
+    InvalidInputError
+        If the data are no images, or the blocks would not be equal.
+
+    Examples
+    --------
+    >>> pool(np.arange(16).reshape(1, 16), (4, 4), 4).tolist()
+    [[10.0, 18.0, 42.0, 50.0]]
+    """
+    X = np.asarray(X, dtype=np.float64)
+    if X.shape[1] == inputs:
+        return X
+    if image_shape is None:
+        raise InvalidInputError(
+            f"inputs={inputs}: {name} has {X.shape[1]} columns and is no set of images, and only "
+            "images can be pooled; leave inputs out"
+        )
+    h, w = image_shape
+    possible = [k * k for k in range(1, min(h, w) + 1) if h % k == 0 and w % k == 0]
+    if inputs not in possible:
+        raise InvalidInputError(
+            f"inputs={inputs}: images of {h} x {w} can be pooled to "
+            f"{_shortened([str(n) for n in possible])} inputs"
+        )
+    k = round(inputs**0.5)
+    blocks = X.reshape(len(X), k, h // k, k, w // k)
+    return np.asarray(blocks.sum(axis=(2, 4)).reshape(len(X), inputs))
+
+
+def level_values(levels: int) -> IntArray:
+    """The ``levels`` integers centred at zero: odd numbers if they are even in number.
+
+    Examples
+    --------
+    >>> level_values(3).tolist(), level_values(4).tolist()
+    ([-1, 0, 1], [-3, -1, 1, 3])
+    """
+    check_whole("levels", levels, least=2, most=MOST_LEVELS)
+    centred = 2 * np.arange(levels, dtype=np.int64) - (levels - 1)
+    return centred if levels % 2 == 0 else centred // 2
+
+
+def quantize(X: npt.ArrayLike, reference: npt.ArrayLike, levels: int) -> IntArray:
+    """Every column on ``levels`` integer levels centred at zero, equally many samples on each.
+
+    The thresholds of a column are its quantiles 1/L, ..., (L-1)/L over ``reference``; a value v
+    takes the level numbered #{thresholds < v}.  So two levels say whether v is above the median.
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+    reference : array, shape (M, d)
+        What the quantiles are taken of: the training part.
+    levels : int
+        Number of levels L, at least 2.
+
+    Returns
+    -------
+    ndarray of int64, shape (N, d)
+
+    Examples
+    --------
+    >>> quantize([[0.1], [0.2], [0.7], [9.0]], [[0.1], [0.2], [0.7], [9.0]], 2).ravel().tolist()
+    [-1, -1, 1, 1]
+    """
+    return on_levels(X, level_thresholds(reference, levels))
+
+
+def level_thresholds(reference: npt.ArrayLike, levels: int) -> FloatArray:
+    """Quantiles 1/L, ..., (L-1)/L of every column, shape (L-1, d).
+
+    Raises
+    ------
+    InvalidInputError
+        If ``levels`` is not an integer from 2 to 1024, or values are so large that the differences
+        of a column overflow.
+    """
+    check_whole("levels", levels, least=2, most=MOST_LEVELS)
+    reference = np.asarray(reference, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        thresholds = np.asarray(np.quantile(reference, np.arange(1, levels) / levels, axis=0))
+        spread = np.ptp(reference, axis=0)
+    if not (np.isfinite(thresholds).all() and np.isfinite(spread).all()):
+        raise InvalidInputError(
+            "inputs whose differences are beyond the largest float have no levels between them: "
+            "scale them first"
+        )
+    return thresholds
+
+
+def on_levels(X: npt.ArrayLike, thresholds: FloatArray) -> IntArray:
+    """Every value on the level numbered #{thresholds < v}, levels centred at zero.
+
+    So a value beyond those that the thresholds were fitted on takes the outermost level.
+    """
+    X = np.asarray(X)
+    above = np.zeros(X.shape, dtype=np.int64)
+    for row in thresholds:  # one after the other: all at once would take levels times the memory
+        above += row < X
+    return np.asarray(level_values(len(thresholds) + 1)[above])
+
+
+def span_of(inputs: npt.ArrayLike) -> tuple[int, int, int]:
+    """Least and greatest of some integers, and 2 if they are all odd numbers between, else 1.
+
+    Examples
+    --------
+    >>> span_of([-1, 1, 1]), span_of([0, 16, 4])
+    ((-1, 1, 2), (0, 16, 1))
+    """
+    values = np.unique(np.asarray(inputs))
+    low, high = int(values[0]), int(values[-1])
+    every_odd = len(values) > 1 and bool((np.diff(values) == 2).all())
+    return low, high, 2 if every_odd and low % 2 else 1
+
+
+def whole_numbers(X: FloatArray, name: str) -> IntArray:
+    """The same values as integers; refused, with its place, is one that is none or too large."""
+    whole = np.rint(X)
+    if np.abs(X).max(initial=0.0) > LARGEST:
+        row, column = np.argwhere(np.abs(X) > LARGEST)[0]
+        raise InvalidInputError(
+            f"{name}: value {X[row, column]:g} in row {row + 1}, column {column + 1} is beyond "
+            "2^31; scale the inputs, or give a number of levels to have them quantized"
+        )
+    if not np.array_equal(whole, X):
+        row, column = np.argwhere(whole != X)[0]
+        raise InvalidInputError(
+            f"{name}: value {X[row, column]:g} in row {row + 1}, column {column + 1} is not an "
+            "integer; give a number of levels to have the inputs quantized"
+        )
+    return whole.astype(np.int64)
+
+
+def _split(
+    y: IntArray,
+    held_out: BoolArray,
+    samples: int | None,
+    seed: int,
+    classes: Sequence[str],
+    name: str,
+) -> tuple[IntArray, IntArray]:
+    """Positions of the training and the test part.
+
+    A class of n samples in random order gives its i-th the key (i + 1/2) / n; the training part is
+    the N smallest keys: stratified, and contained in the one for any larger N.
+    """
+    candidates, test = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    if samples is None:
+        samples = len(candidates) if len(test) else max(2, 3 * len(candidates) // 4)
+    if samples > len(candidates):
+        raise InvalidInputError(
+            f"samples={samples}: {name} has {len(candidates)} to train on; "
+            "ask for fewer, or for all"
+        )
+    order = np.random.default_rng(np.random.SeedSequence(seed)).permutation(candidates)
+    keys = np.empty(len(order))
+    for c in range(len(classes)):
+        members = y[order] == c
+        keys[members] = (np.arange(members.sum()) + 0.5) / max(members.sum(), 1)
+    order = order[np.argsort(keys, kind="stable")]
+    train, rest = np.sort(order[:samples]), np.sort(order[samples:])
+    absent = [classes[c] for c in range(len(classes)) if not (y[train] == c).any()]
+    if absent:
+        raise InvalidInputError(
+            f"samples={samples}: the training part of {name} has no sample of class "
+            f"{_shortened(absent)}; ask for more samples or fewer classes"
+        )
+    return train, (test if len(test) else rest)

@@ -1,0 +1,184 @@
+"""MNIST and Fashion-MNIST: from a folder, from Debian's package, or from OpenML with a cache.
+
+The files of both have the same names, so it is their content that is held against the name.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from formulations.errors import FileAccessError, InvalidInputError
+from formulations.files.archive import atomic_write
+from qnn.data.fingerprints import matches
+from qnn.data.readers import Source, make_source, present, read_idx_pair, read_npz
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Where one set of images may be.
+
+    Parameters
+    ----------
+    title : str
+        What it is called where it was published.
+    places : tuple of str
+        Folders of its four IDX files, from the data folder.
+    openml : int
+        Its number at OpenML, where the last 10,000 of its 70,000 images are the test part.
+    package : Path or None
+        Where Debian's package puts it.
+    """
+
+    title: str
+    places: tuple[str, ...]
+    openml: int
+    package: Path | None = None
+
+
+IMAGES: Mapping[str, ImageSet] = MappingProxyType(
+    {
+        "mnist": ImageSet("MNIST", ("mnist", "MNIST/raw", "."), openml=554),
+        "fashion": ImageSet(
+            "Fashion-MNIST",
+            ("fashion-mnist", "fashion", "FashionMNIST/raw", "."),
+            openml=40996,
+            package=Path("/usr/share/datasets/fashion-mnist"),
+        ),
+    }
+)
+NUM_TEST = 10_000
+
+
+def image_set(name: str, data_dir: str | PathLike[str] | None) -> Source:
+    """The images called ``name``, from the first of these that there is.
+
+    1. The folder ``data_dir`` or, without one, that of the environment variable ``QNN_DATA``: a
+       file ``mnist*.npz`` (arrays X, n x 784, and y), or the four IDX files.
+    2. Debian's package ``dataset-fashion-mnist``.
+    3. OpenML.  What has been fetched is kept in scikit-learn's data folder.
+
+    Images that are neither of the published sets are used as what they are called, with a warning;
+    the source's ``known`` is False then.
+
+    Raises
+    ------
+    InvalidInputError
+        If the folder is not there, has no such images, or has those of the other set under their
+        name.
+    FileAccessError
+        If OpenML cannot be reached.
+    FileFormatError
+        If a file is not what its name says.
+    """
+    folder = data_dir or os.environ.get("QNN_DATA")
+    package = IMAGES[name].package
+    if not folder and package is not None and present(package / "train-images-idx3-ubyte"):
+        folder = package
+    found, place = _in_folder(name, Path(folder)) if folder else _from_openml(name)
+    return _identified(name, found, place)
+
+
+def _identified(name: str, source: Source, place: Path) -> Source:
+    """The source, once its content is known to be what its name says, or to be neither set."""
+    held = matches(source.X, source.y)
+    title = IMAGES[name].title
+    for other, match in held.items():
+        if other != name and match.same_images and not held[name].same_images:
+            raise InvalidInputError(
+                f"{str(place)!r} holds {IMAGES[other].title}, expected {title}: {name} and {other} "
+                f"have the same file names; ask for {other}, or name the folder of {title}"
+            )
+    if held[name].same_images and held[name].other_labels:
+        raise InvalidInputError(
+            f"{str(place)!r} holds the images of {title} with other labels: {held[name].found} "
+            f"images were looked up, {held[name].same_label} have the label of {title}; put its "
+            "own labels beside them, or give the path of the file to use other ones"
+        )
+    if not held[name].same_images:
+        warnings.warn(
+            f"{str(place)!r} holds unknown images, used as {name}: they are not those of {title} "
+            "as published, so published figures do not apply to them",
+            stacklevel=2,
+        )
+    return replace(source, known=held[name].same_images)
+
+
+def _in_folder(name: str, folder: Path) -> tuple[Source, Path]:
+    """The images from an NPZ file or from IDX files, and where they were found."""
+    if not os.path.isdir(folder):
+        raise InvalidInputError(f"data folder {str(folder)!r} does not exist: {_remedy(name)}")
+    archives = sorted(folder.glob(f"{name}.npz")) or sorted(folder.glob(f"{name}*.npz"))
+    if len(archives) > 1:
+        raise InvalidInputError(
+            f"data folder {str(folder)!r} has several files of {name}: "
+            f"{', '.join(path.name for path in archives)}; give the path of one of them in place "
+            f"of {name}, or call it {name}.npz"
+        )
+    if archives:
+        return read_npz(archives[0]), archives[0]
+    for place in IMAGES[name].places:
+        images = present(folder / place / "train-images-idx3-ubyte")
+        if images is None:
+            continue
+        train, test = read_idx_pair(images), present(images.with_name("t10k-images-idx3-ubyte"))
+        if test is None:
+            return train, images
+        own = read_idx_pair(test)
+        if train.image_shape != own.image_shape:
+            raise InvalidInputError(
+                f"{str(images)!r} and {test.name} hold images of {_sides(train)} and "
+                f"{_sides(own)}: they do not belong together; fetch both again"
+            )
+        joined = make_source(
+            name,
+            np.concatenate([train.X, own.X]),
+            np.concatenate([train.y, own.y]),
+            train.image_shape,
+            num_held_out=len(own.X),
+        )
+        return joined, images
+    raise InvalidInputError(f"no {name} in the data folder {str(folder)!r}: {_remedy(name)}")
+
+
+def _sides(source: Source) -> str:
+    return " x ".join(str(side) for side in source.image_shape or ())
+
+
+def _from_openml(name: str) -> tuple[Source, Path]:
+    """The images from OpenML; an NPZ file is kept of them, read in a blink the next time."""
+    from sklearn.datasets import fetch_openml, get_data_home
+
+    kept = Path(get_data_home()) / "qnn" / f"{name}.npz"
+    if kept.is_file():
+        return read_npz(kept), kept
+    parser = "pandas" if find_spec("pandas") else "liac-arff"
+    try:
+        X, y = fetch_openml(
+            data_id=IMAGES[name].openml, return_X_y=True, as_frame=False, cache=False, parser=parser
+        )
+    except OSError as error:
+        raise FileAccessError(
+            f"data set {name!r} could not be fetched from OpenML ({error}): {_remedy(name)}"
+        ) from error
+    X, y = X.astype(np.uint8), y.astype(np.int64)
+    (X_train, X_test), (y_train, y_test) = (np.split(part, [-NUM_TEST]) for part in (X, y))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(kept) as file:
+        np.savez_compressed(file, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test)
+    return read_npz(kept), kept
+
+
+def _remedy(name: str) -> str:
+    return (
+        f"put {name}.npz (arrays X, n x 784, and y) or the four IDX files "
+        "(train-images-idx3-ubyte.gz, ...) in a folder and name it with --data-dir or QNN_DATA"
+    )

@@ -1,0 +1,343 @@
+"""Data files, CSV, NPZ and IDX, as arrays.
+
+A file is what its first bytes say, not what its name says, and is read no further than is
+announced and than memory allows: see :mod:`formulations.files.bounded`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arrays import Array, BoolArray, ByteArray, FloatArray
+from formulations.errors import FileFormatError, InvalidInputError
+from formulations.files.bounded import (
+    ArchiveReader,
+    bounded_read,
+    count_of,
+    damaged,
+    open_regular,
+    read_regular,
+    refuse_if_too_much,
+)
+
+GZIP_MAGIC, ZIP_MAGIC, NPY_MAGIC = b"\x1f\x8b", b"PK", b"\x93NUMPY"
+
+EXACT = 2**53
+"""Whole numbers up to here are told apart by floats."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data as they were found.
+
+    Parameters
+    ----------
+    name : str
+    X : ndarray of float64, or of uint8 where a file holds bytes, shape (N, d)
+    y : ndarray, shape (N,)
+        Labels: integers, numbers, booleans or texts.
+    image_shape : (h, w) or None
+        With h w = d if the rows of X are images.
+    held_out : ndarray of bool, shape (N,)
+        True for samples of the source's own test part; all False if it has none.
+    selection : tuple of str or None
+        Classes to keep, in that order; None for all.
+    known : bool
+        Whether the content is what the name says; False for unknown images called mnist or fashion.
+    """
+
+    name: str
+    X: FloatArray | ByteArray
+    y: Array
+    image_shape: tuple[int, int] | None
+    held_out: BoolArray
+    selection: tuple[str, ...] | None = None
+    known: bool = True
+
+
+def make_source(
+    name: str,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    image_shape: tuple[int, int] | None = None,
+    *,
+    num_held_out: int = 0,
+) -> Source:
+    """A source of arrays, checked; the last ``num_held_out`` samples are its own test part.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes do not fit, the arrays are empty, X does not hold real numbers, or y does not hold
+        labels.
+
+    Examples
+    --------
+    >>> make_source("mine", [[1, 2], [3, 4]], ["a", "b"]).held_out.tolist()
+    [False, False]
+    """
+    inputs = _inputs(name, X)
+    if inputs.ndim == 3:
+        image_shape = (inputs.shape[1], inputs.shape[2])
+        inputs = inputs.reshape(len(inputs), count_of(image_shape))
+    if inputs.ndim != 2 or inputs.size == 0:
+        raise InvalidInputError(
+            f"{name}: inputs X of shape {inputs.shape}: expected (N, d) or, for images, (N, h, w), "
+            "with at least one sample and one column"
+        )
+    labels = _labels(name, y, len(inputs))
+    held_out = np.arange(len(inputs)) >= len(inputs) - num_held_out
+    return Source(name, inputs, labels, image_shape, held_out)
+
+
+def _inputs(name: str, X: npt.ArrayLike) -> FloatArray | ByteArray:
+    """X as floats, or as the bytes that it is; refused is what a float would not mean the same."""
+    try:
+        values = np.asarray(X)
+    except ValueError as error:
+        raise InvalidInputError(f"{name}: the inputs X are no array ({error})") from error
+    if values.dtype.kind not in "biuf":
+        raise InvalidInputError(
+            f"{name}: the inputs X are of type {values.dtype}, not numbers; encode them as real "
+            "numbers first"
+        )
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind in "iu" and values.size and not _all_exact(values):
+        raise InvalidInputError(
+            f"{name}: the inputs X have integers beyond 2^53, which floats cannot tell apart; "
+            "scale them first"
+        )
+    return np.asarray(values, dtype=np.float64)
+
+
+def _all_exact(values: Array) -> bool:
+    return bool(-EXACT <= int(values.min()) and int(values.max()) <= EXACT)
+
+
+def _labels(name: str, y: npt.ArrayLike, samples: int) -> Array:
+    """y as labels that are told apart as the source tells them apart."""
+    try:
+        labels = np.asarray(y)
+    except ValueError as error:
+        raise InvalidInputError(f"{name}: the labels y are no array ({error})") from error
+    if labels.shape != (samples,):
+        raise InvalidInputError(
+            f"{name}: labels y of shape {labels.shape}: expected ({samples},), one for each row "
+            "of X"
+        )
+    if labels.dtype.kind not in "biufU":
+        raise InvalidInputError(
+            f"{name}: labels of type {labels.dtype}: expected integers or texts; write them as such"
+        )
+    if labels.dtype.kind == "U":
+        _check_texts(name, labels)
+    if labels.dtype.kind != "f":
+        return labels
+    if not np.isfinite(labels).all():
+        row = int(np.flatnonzero(~np.isfinite(labels))[0])
+        raise InvalidInputError(
+            f"{name}: label {labels[row]} in row {row + 1}: every sample needs one"
+        )
+    if np.abs(labels).max() > EXACT:
+        row = int(np.argmax(np.abs(labels)))
+        raise InvalidInputError(
+            f"{name}: label {labels[row]:g} in row {row + 1}: floats beyond 2^53 cannot tell "
+            "labels apart; write them as integers or texts"
+        )
+    # A class is called 3, not 3.0.
+    return labels.astype(np.int64) if np.array_equal(np.rint(labels), labels) else labels
+
+
+def _check_texts(name: str, labels: Array) -> None:
+    """Refuse labels that cannot be shown on one line, such as escape sequences and empty ones."""
+    try:
+        words = labels.tolist()
+    except ValueError as error:  # numbers that are no letters
+        raise FileFormatError(f"{name}: the labels y are no texts ({error})") from error
+    for row, word in enumerate(words):
+        if not word.strip() or not word.isprintable():
+            raise InvalidInputError(
+                f"{name}: label {word[:50]!r} in row {row + 1}: every sample needs one, of letters "
+                "that can be printed"
+            )
+
+
+def read_npz(path: Path) -> Source:
+    """A NumPy archive with arrays X and y, or X_train, y_train, X_test and y_test.
+
+    Raises
+    ------
+    FileAccessError
+        If the file cannot be read, or would not fit in memory.
+    FileFormatError
+        If the file is corrupt, holds Python objects, or lacks the arrays.
+    """
+    name = path.name
+    data = read_regular(path)
+    if not data.startswith(ZIP_MAGIC):
+        kind = content_kind(data)
+        raise FileFormatError(
+            f"{name} is not a readable NPZ file ({kind or 'it begins like no archive'}); write it "
+            "by numpy.savez(path, X=X, y=y)"
+        )
+    try:
+        archive = ArchiveReader(data, path)
+        present = {key.removesuffix(".npy") for key in archive.members}
+        wanted = _wanted(name, present)
+        announced = sum(_announced(archive, f"{key}.npy") for key in wanted)
+        refuse_if_too_much(path, announced, "its arrays")
+        arrays = {key: archive.array(f"{key}.npy") for key in wanted}
+    except (FileFormatError, ValueError) as error:
+        raise FileFormatError(
+            f"{name} is not a readable NPZ file ({error}); write it by numpy.savez(path, X=X, y=y)"
+        ) from error
+    own_test = "X_test" in arrays
+    if own_test:
+        X = _joined(arrays["X_train"], arrays["X_test"], f"{name}: X_train and X_test")
+        y = _joined(arrays["y_train"], arrays["y_test"], f"{name}: y_train and y_test")
+        if (len(arrays["X_train"]), len(arrays["X_test"])) != (
+            len(arrays["y_train"]),
+            len(arrays["y_test"]),
+        ):
+            raise InvalidInputError(
+                f"{name}: X_train and X_test of {len(arrays['X_train'])} and "
+                f"{len(arrays['X_test'])} rows have {len(arrays['y_train'])} and "
+                f"{len(arrays['y_test'])} labels: expected one for each row"
+            )
+    else:
+        X, y = arrays["X"], arrays["y"]
+    side = round(X.shape[1] ** 0.5) if X.ndim == 2 else 0
+    image_shape = (side, side) if side > 1 and side * side == X.shape[1] else None
+    held_out = len(arrays["X_test"]) if own_test else 0
+    return make_source(name, X, y, image_shape, num_held_out=held_out)
+
+
+def _wanted(name: str, present: set[str]) -> tuple[str, ...]:
+    """The arrays to read: those of two parts if all of them are there, else X and y."""
+    for wanted in (("X_train", "y_train", "X_test", "y_test"), ("X", "y")):
+        if present.issuperset(wanted):
+            return wanted
+    found = ", ".join(sorted(present)) or "none"
+    raise FileFormatError(
+        f"it has the arrays {found}: expected X and y, or X_train, y_train, X_test, y_test"
+    )
+
+
+def _announced(archive: ArchiveReader, member: str) -> int:
+    """Bytes that an array takes, as it is and as floats."""
+    shape, kind = archive.head(member)
+    return count_of(shape) * (kind.itemsize + (0 if kind == np.uint8 else 8))
+
+
+def _joined(first: Array, second: Array, what: str) -> Array:
+    if first.ndim == 0 or first.ndim != second.ndim or first.shape[1:] != second.shape[1:]:
+        raise InvalidInputError(
+            f"{what} have shapes {first.shape} and {second.shape}: columns differ"
+        )
+    if (first.dtype.kind in "US") != (second.dtype.kind in "US"):
+        raise InvalidInputError(
+            f"{what} are of the types {first.dtype} and {second.dtype}: expected one type"
+        )
+    return np.concatenate([first, second])
+
+
+def read_idx_pair(images: Path) -> Source:
+    """An IDX file of images and the file of labels beside it, plain or gzipped.
+
+    Raises
+    ------
+    FileAccessError
+        If one of them cannot be read, or would not fit in memory.
+    FileFormatError
+        If one of them is corrupt.
+    InvalidInputError
+        If the labels are not there.
+    """
+    stem = images.name.removesuffix(".gz").replace("images-idx3", "labels-idx1")
+    labels = present(images.with_name(stem))
+    if labels is None:
+        raise InvalidInputError(
+            f"{images.name}: its labels, {stem} or {stem}.gz, are not beside it; put them there"
+        )
+    return make_source(images.name, read_idx(images), read_idx(labels))
+
+
+def read_idx(path: Path) -> ByteArray:
+    """An IDX file of unsigned bytes: 0, 0, 8, number of axes, their lengths, then the values.
+
+    Format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
+
+    Raises
+    ------
+    FileAccessError
+        If it cannot be read, or would not fit in memory.
+    FileFormatError
+        If it is corrupt, or holds more or fewer values than its head says.
+    """
+    with open_regular(path) as file:
+        packed = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        stream = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
+        head = bounded_read(stream, 4, path)
+        if head[:3] != b"\x00\x00\x08" or head[3] not in (1, 2, 3):
+            raise FileFormatError(
+                f"{path.name} is not an IDX file of bytes with 1 to 3 axes: fetch it again"
+            )
+        shape = tuple(np.frombuffer(bounded_read(stream, 4 * head[3], path), dtype=">u4").tolist())
+        count = count_of(shape)
+        if count == 0:
+            raise FileFormatError(f"{path.name} holds no value, its head says {shape}")
+        values = np.frombuffer(bounded_read(stream, count, path), dtype=np.uint8)
+        if stream_continues(stream, path):
+            raise FileFormatError(
+                f"{path.name} holds more values than its head says, {shape}: fetch it again"
+            )
+    return values.reshape(shape)
+
+
+def stream_continues(stream: IO[bytes], path: Path) -> bool:
+    """Whether a stream has more bytes; at the end of a packed one its checksum is compared."""
+    try:
+        return bool(stream.read(1))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise damaged(path, str(error)) from error
+
+
+def content_kind(data: bytes) -> str | None:
+    """What the first bytes say that a file is, if they say it; a text says nothing.
+
+    Examples
+    --------
+    >>> content_kind(b"\\x1f\\x8b\\x08"), content_kind(b"1,2,3") is None
+    ('it is a gzip file', True)
+    """
+    for magic, kind in {
+        GZIP_MAGIC: "it is a gzip file",
+        ZIP_MAGIC: "it is a ZIP or NPZ file",
+        NPY_MAGIC: "it is an NPY file of one array",
+        b"\xff\xfe": "it is text in UTF-16",
+        b"\xfe\xff": "it is text in UTF-16",
+        b"\x00\x00\x08": "it is an IDX file",
+        b"\xd0\xcf\x11\xe0": "it is an old Office file",
+        b"PAR1": "it is a Parquet file",
+        b"\x89HDF": "it is an HDF5 file",
+    }.items():
+        if data.startswith(magic):
+            return kind
+    return "it has NUL bytes" if b"\x00" in data else None
+
+
+def present(path: Path) -> Path | None:
+    """The file, plain or gzipped, if there is one."""
+    for candidate in (path, path.with_name(path.name + ".gz")):
+        if candidate.is_file():
+            return candidate
+    return None

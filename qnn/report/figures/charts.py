@@ -1,0 +1,347 @@
+"""One function, one chart.  A solver looks the same in all of them: color, dashes and marker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from formulations.arrays import Array
+from qnn.report.figures.series import Band
+from qnn.report.figures.svg import GRID, INK, PAPER, SERIES, chart
+from qnn.report.view import Chart
+
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1.5, 2)), (0, (9, 3)), (0, (3, 1.5, 1, 1.5)))
+MARKERS = "osD^vPX*<>hp"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one solver is drawn everywhere."""
+
+    color: str
+    dashes: Any
+    marker: str
+
+    @classmethod
+    def number(cls, number: int) -> Look:
+        """The look of the solver of that number.
+
+        Examples
+        --------
+        >>> len({Look.number(i) for i in range(24)})
+        24
+        """
+        return cls(
+            SERIES[number % len(SERIES)],
+            DASHES[(number + number // len(SERIES)) % len(DASHES)],
+            MARKERS[number % len(MARKERS)],
+        )
+
+    @classmethod
+    def reference(cls, number: int) -> Look:
+        """The look of a reference, which is no solver: without color."""
+        return cls(INK, ":", "1234"[number % 4])
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A solver's median and quartiles over time or rounds."""
+
+    name: str
+    look: Look
+    band: Band
+
+
+@dataclass(frozen=True)
+class Point:
+    """Median and quartiles of an accuracy at some size."""
+
+    name: str
+    look: Look
+    size: float
+    median: float
+    low: float
+    high: float
+
+
+def loss_over_time(about: Chart, curves: Sequence[Curve]) -> str:
+    """Best loss so far over wall-clock seconds; steps."""
+
+    def paint(figure: Any) -> None:
+        axes = figure.subplots()
+        for curve in curves:
+            _steps(axes, curve, _shade(curves))
+        _log_where_wide(axes, "x", [curve.band.at for curve in curves])
+        _log_where_wide(axes, "y", [curve.band.median for curve in curves])
+        axes.set(xlabel="seconds", ylabel="best training loss so far")
+        _legend(figure, axes)
+
+    return _drawn(about, paint, [curve.name for curve in curves])
+
+
+def share_over_time(about: Chart, reached: Mapping[str, tuple[Look, Array]]) -> str:
+    """Share of the runs that have reached their target over wall-clock seconds.
+
+    ``reached`` has for every solver the seconds of its runs, infinite where never.
+    """
+
+    def paint(figure: Any) -> None:
+        axes = figure.subplots()
+        known = [np.sort(times[np.isfinite(times)]) for _, times in reached.values()]
+        positive = np.concatenate([*known, [1e-9]])
+        last = max(float(positive.max()), 1e-3) * 1.5
+        for (name, (look, times)), own in zip(reached.items(), known, strict=True):
+            if not len(own):
+                continue
+            share = np.arange(1, len(own) + 1) / len(times)
+            ends = np.append(own, last)
+            axes.step(
+                ends,
+                np.append(share, share[-1]),
+                where="post",
+                color=look.color,
+                linestyle=look.dashes,
+                label=name,
+                marker=look.marker,
+                markevery=[len(ends) - 1],
+                clip_on=False,
+            )
+        _log_where_wide(axes, "x", [np.append(k, last) for k in known])
+        axes.set(xlabel="seconds", ylabel="share of runs", ylim=(0, 1.02))
+        axes.yaxis.set_major_formatter(lambda value, place: f"{value:.0%}")
+        _legend(figure, axes)
+
+    return _drawn(about, paint, list(reached))
+
+
+def accuracy_and_size(about: Chart, points: Sequence[Point]) -> str:
+    """Test accuracy against stored bits."""
+
+    def paint(figure: Any) -> None:
+        axes = figure.subplots()
+        named: set[str] = set()
+        places = _side_by_side(axes, points)
+        for point, place in zip(points, places, strict=True):
+            axes.errorbar(
+                place,
+                point.median,
+                yerr=[[point.median - point.low], [point.high - point.median]],
+                color=point.look.color,
+                marker=point.look.marker,
+                **_edge(point.look),
+                markersize=_size(point.look),
+                linestyle="none",
+                elinewidth=1.2,
+                label=None if point.name in named else point.name,
+            )
+            named.add(point.name)
+        axes.set(xlabel="stored bits (weights and thresholds)", ylabel="test accuracy")
+        _legend(figure, axes)
+
+    return _drawn(about, paint, [point.name for point in points])
+
+
+def by_data_set(
+    about: Chart, rows: Sequence[str], values: Mapping[str, tuple[Look, Sequence[float | None]]]
+) -> str:
+    """A measure of every solver on every data set, a line a data set."""
+
+    def paint(figure: Any) -> None:
+        axes = figure.subplots()
+        places = np.arange(len(rows))[::-1]
+        for name, beside in zip(values, np.linspace(0.3, -0.3, len(values)), strict=True):
+            look, measured = values[name]
+            x = np.array([np.nan if value is None else value for value in measured])
+            axes.plot(
+                x,
+                places + (beside if len(values) > 1 else 0.0),
+                linestyle="none",
+                color=look.color,
+                marker=look.marker,
+                markersize=_size(look),
+                **_edge(look),
+                label=name,
+            )
+        axes.set_yticks(places, [shortened(row) for row in rows])
+        axes.set_ylim(-0.7, len(rows) - 0.3)
+        axes.set_xlabel("median test accuracy")
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="y", visible=False)
+        for between in places[:-1] - 0.5:
+            axes.axhline(between, color=GRID, linewidth=0.8)
+        _legend(figure, axes)
+
+    height = np.clip(4.0 / len(rows), 0.22, 0.6)
+    return _drawn(about, paint, list(values), height=1.0 + height * len(rows))
+
+
+def over_rounds(
+    about: Chart,
+    curves: Sequence[Curve],
+    label: str,
+    *,
+    logarithmic: bool = False,
+    steps: bool = False,
+) -> str:
+    """Quantities of a solver's own, round by round."""
+
+    def paint(figure: Any) -> None:
+        axes, shade = figure.subplots(), _shade(curves)
+        for curve in curves:
+            band, look = curve.band, curve.look
+            axes.plot(
+                band.at,
+                band.median,
+                color=look.color,
+                linestyle=look.dashes,
+                drawstyle="steps-post" if steps else "default",
+                label=curve.name,
+            )
+            axes.fill_between(
+                band.at, band.low, band.high, color=look.color, alpha=shade, linewidth=0
+            )
+        if logarithmic:
+            _log_where_wide(axes, "y", [curve.band.median for curve in curves])
+        axes.set(xlabel="round", ylabel=label)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        _legend(figure, axes)
+
+    return _drawn(about, paint, [curve.name for curve in curves])
+
+
+# -- what they have in common ---------------------------------------------------------------------
+
+
+def _drawn(
+    about: Chart, paint: Callable[[Any], None], names: Iterable[str], height: float = 3.2
+) -> str:
+    """A chart with room for its legend, which has these names."""
+    rows = -(-len(set(names)) // _columns(names))
+    return chart(about.name, about.title, about.caption, paint, height=height + 0.24 * rows)
+
+
+def _columns(names: Iterable[str]) -> int:
+    """Columns of a legend that fit."""
+    longest = max(map(len, names), default=1)
+    return int(np.clip(70 // (longest + 7), 1, 4))
+
+
+def _shade(curves: Sequence[Curve]) -> float:
+    """Opacity of bands: the fainter the more of them."""
+    return 0.16 if len(curves) < 4 else 0.09
+
+
+def _steps(axes: Any, curve: Curve, shade: float) -> None:
+    band, look = curve.band, curve.look
+    axes.step(
+        band.at,
+        band.median,
+        where="post",
+        color=look.color,
+        linestyle=look.dashes,
+        label=curve.name,
+        marker=look.marker,
+        markevery=[len(band.at) - 1],
+    )
+    axes.fill_between(
+        band.at, band.low, band.high, step="post", color=look.color, alpha=shade, linewidth=0
+    )
+
+
+def _side_by_side(axes: Any, points: Sequence[Point]) -> Array:
+    """Where the points stand, those of equal size a little apart; sets the axis."""
+    sizes = np.array([point.size for point in points], dtype=float)
+    names = list(dict.fromkeys(point.name for point in points))
+    _log_where_wide(axes, "x", [sizes], ratio=5.0)
+    low, high = sizes.min(), sizes.max()
+    width = np.log(high / low) if axes.get_xscale() == "log" else (high - low) / high
+    step = max(width, 0.3) * 0.03
+    margin = 9 * step
+    scaled = np.log(sizes) if axes.get_xscale() == "log" else sizes / high
+    gaps = np.diff(np.unique(scaled))
+    if len(gaps):  # those of one size stay nearer to one another than to the next
+        step = min(step, 0.6 * float(gaps.min()) / len(names))
+    shift = np.zeros(len(points))
+    for size in np.unique(sizes):
+        here = [name for name in names if any(p.name == name and p.size == size for p in points)]
+        for i, point in enumerate(points):
+            if point.size == size:
+                shift[i] = (here.index(point.name) - (len(here) - 1) / 2) * step
+    if axes.get_xscale() == "log":
+        places, ends = sizes * np.exp(shift), (low * np.exp(-margin), high * np.exp(margin))
+    else:
+        places, ends = sizes + high * shift, (low - high * margin, high * (1 + margin))
+    axes.set_xlim(*ends)
+    axes.set_xticks(_apart(np.unique(sizes), axes.get_xscale() == "log"))
+    axes.xaxis.set_major_formatter(lambda value, place: f"{value:,.0f}")
+    axes.minorticks_off()
+    return places
+
+
+def _apart(sizes: Array, logarithmic: bool, most: int = 6) -> Array:
+    """Sizes to write on an axis: all of them, or some that do not run into one another."""
+    scaled = np.log(sizes) if logarithmic else sizes
+    least = (scaled[-1] - scaled[0]) / most
+    kept = [0]
+    for i in range(1, len(sizes)):
+        if scaled[i] - scaled[kept[-1]] >= least:
+            kept.append(i)
+    return sizes[kept]
+
+
+def shortened(name: str, most: int = 26) -> str:
+    """A name that fits beside an axis: the end of a long one tells most.
+
+    Examples
+    --------
+    >>> shortened("digits:3,8"), shortened("folder/of/mine/measurements.csv:3,8")
+    ('digits:3,8', '…f/mine/measurements.csv:3,8')
+    """
+    return name if len(name) <= most + 2 else f"…{name[-most - 1 :]}"
+
+
+def _size(look: Look) -> float:
+    return {"*": 9.5, "D": 5.6, "X": 7.2, "P": 7.2}.get(look.marker, 6.5)
+
+
+def _edge(look: Look) -> dict[str, Any]:
+    """A thin rim around filled marks, so that they stay apart where they overlap."""
+    if look.marker in "1234":
+        return {"markeredgewidth": 1.6}
+    return {"markeredgecolor": PAPER, "markeredgewidth": 0.6}
+
+
+def _log_where_wide(axes: Any, which: str, values: Sequence[Array], ratio: float = 20.0) -> None:
+    """A logarithmic axis where the figures are positive and far apart, with plain numbers."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    known = np.concatenate([np.asarray(v, dtype=float).ravel() for v in values])
+    known = known[np.isfinite(known)]
+    if not len(known) or known.min() <= 0 or known.max() <= ratio * known.min():
+        return
+    getattr(axes, f"set_{which}scale")("log")
+    axis = getattr(axes, f"{which}axis")
+    steps = (1.0, 2.0, 5.0) if known.max() < 100 * known.min() else (1.0,)
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(lambda value, place: f"{value:,.10g}")
+    axis.set_minor_locator(NullLocator())
+
+
+def _legend(figure: Any, axes: Any) -> None:
+    """Below the chart, in as many columns as fit."""
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) < 2:
+        return
+    labels = [shortened(label, most=48) for label in labels]
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=min(_columns(labels), len(labels)),
+        handlelength=2.8,
+        labelcolor=INK,
+        columnspacing=1.4,
+    )

@@ -1,0 +1,132 @@
+"""The curves of the charts: what happened over time and over rounds, seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from formulations.arrays import FloatArray
+
+Outcome = Mapping[str, Any]
+
+POINTS = 160
+"""Points of a curve over time."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A loss over time that falls in steps: ``loss[i]`` holds from ``seconds[i]`` on.
+
+    Examples
+    --------
+    >>> steps = Steps(np.array([1.0, 2.0, 5.0]), np.array([8.0, 6.0, 6.0]))
+    >>> steps.at(np.array([0.5, 1.0, 3.0, 9.0])).tolist()
+    [inf, 8.0, 6.0, 6.0]
+    >>> steps.reached(7.0), steps.reached(1.0)
+    (2.0, inf)
+    """
+
+    seconds: FloatArray
+    loss: FloatArray
+
+    def at(self, times: FloatArray) -> FloatArray:
+        """The incumbent's loss at some times; infinite before there is one."""
+        place = np.searchsorted(self.seconds, times, side="right") - 1
+        return np.where(place < 0, np.inf, self.loss[np.maximum(place, 0)])
+
+    def reached(self, target: float) -> float:
+        """When the loss first was ``target`` or less; infinite if never."""
+        hit = np.flatnonzero(self.loss <= target)
+        return float(self.seconds[hit[0]]) if len(hit) else np.inf
+
+
+@dataclass(frozen=True)
+class Band:
+    """Median and quartiles of several curves at the same places."""
+
+    at: FloatArray
+    median: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+def steps_of(outcomes: Sequence[Outcome]) -> Steps | None:
+    """The trace of one run, or of runs one after another: the best loss so far; None if unknown.
+
+    Examples
+    --------
+    >>> first = {"seconds": 4.0, "trace": {"seconds": [1.0, 4.0], "loss": [9.0, 5.0]}}
+    >>> second = {"seconds": 3.0, "trace": {"seconds": [2.0, 3.0], "loss": [7.0, 2.0]}}
+    >>> steps = steps_of([first, second])
+    >>> steps.seconds.tolist(), steps.loss.tolist()
+    ([1.0, 4.0, 6.0, 7.0], [9.0, 5.0, 5.0, 2.0])
+    """
+    seconds: list[float] = []
+    losses: list[float] = []
+    before = 0.0
+    for outcome in outcomes:
+        trace = outcome.get("trace") or {}
+        for second, loss in zip(trace.get("seconds", ()), trace.get("loss", ()), strict=True):
+            if second is not None and loss is not None:
+                seconds.append(before + second)
+                losses.append(loss)
+        before += outcome.get("seconds") or 0.0
+    if not seconds:
+        return None
+    return Steps(np.array(seconds), np.minimum.accumulate(np.array(losses, dtype=float)))
+
+
+def over_time(runs: Sequence[Steps]) -> Band:
+    """Median and quartiles of losses over time, up to the end of the longest run.
+
+    Where too few runs have an incumbent for a quartile, it is not a number.
+    """
+    events = np.unique(np.concatenate([run.seconds for run in runs]))
+    if len(events) > POINTS:
+        events = events[np.unique(np.linspace(0, len(events) - 1, POINTS).round().astype(int))]
+    return _quartiles(events, np.array([run.at(events) for run in runs]))
+
+
+def over_rounds(
+    histories: Sequence[Mapping[str, Sequence[float | None]]], name: str
+) -> Band | None:
+    """Median and quartiles of a column of solvers' histories; None if there is none.
+
+    Examples
+    --------
+    >>> histories = [{"iteration": [1, 2], "loss": [4.0, 2.0]}, {"iteration": [1], "loss": [8.0]}]
+    >>> band = over_rounds(histories, "loss")
+    >>> band.at.tolist(), band.median.tolist()
+    ([1.0, 2.0], [6.0, 2.0])
+    """
+    known = [_column(history, name) for history in histories if history.get(name)]
+    known = [(rounds, values) for rounds, values in known if np.isfinite(values).any()]
+    if not known:
+        return None
+    at = np.unique(np.concatenate([rounds for rounds, _ in known]))
+    values = np.array([np.interp(at, *column, right=np.nan) for column in known])
+    return _quartiles(at, values)
+
+
+def _column(
+    history: Mapping[str, Sequence[float | None]], name: str
+) -> tuple[FloatArray, FloatArray]:
+    values = np.array([np.nan if v is None else v for v in history[name]], dtype=float)
+    rounds = history.get("iteration") or range(1, len(values) + 1)
+    return np.array(rounds, dtype=float), values
+
+
+def _quartiles(at: FloatArray, values: FloatArray) -> Band:
+    """Quartiles of every column, those that are not a number left out; rows are runs."""
+    found = np.full((3, len(at)), np.nan)
+    for column, own in enumerate(np.sort(values, axis=0).T):  # what is not a number comes last
+        own = own[~np.isnan(own)]
+        for row, share in enumerate((0.25, 0.5, 0.75)):
+            place = share * (len(own) - 1)
+            if len(own) and np.isfinite(own[int(np.ceil(place))]):
+                low, high = own[int(np.floor(place))], own[int(np.ceil(place))]
+                found[row, column] = low + place % 1 * (high - low)
+    return Band(at, median=found[1], low=found[0], high=found[2])

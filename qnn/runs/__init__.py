@@ -1,0 +1,1 @@
+"""One training run: its solver, its outputs, and how it is resumed."""

@@ -1,0 +1,253 @@
+"""What a run would take, without sending anything: ``--dry-run`` and ``qnn size``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qnn.cli.help import option
+from qnn.cli.options import DRY_RUN, at_least, together
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from formulations import QCBO, Network, TrainingProblem
+    from qnn.runs.resume import Asked
+    from solvers.footprint import Calls, Footprint
+    from solvers.oracles import Oracle
+
+SMALL, PATIENCE = 64, 10.0
+"""Up to so many variables an embedding is searched for so many seconds without being asked to."""
+
+ROUNDS = 300
+"""Calls of a solver that counts no iterations: those of the search over restricted problems."""
+
+SENT_NOTHING = "this was a dry run: nothing was sent"
+
+search_option = option(
+    "--search",
+    heading=DRY_RUN,
+    type=float,
+    callback=at_least(0),
+    metavar="SECONDS",
+    help="Search for an embedding on each graph of a QPU for so long; 0: not at all.",
+    otherwise=f"{PATIENCE:g} up to {SMALL} variables, else 0",
+)
+dry_run_options = together(
+    option(
+        "--dry-run",
+        heading=DRY_RUN,
+        is_flag=True,
+        help="Say what the run would take, and send nothing.",
+    ),
+    search_option,
+)
+
+
+def search_seconds(asked: float | None, variables: int) -> float | None:
+    """Seconds to search for an embedding of so many variables, or None for no search."""
+    if asked is None:
+        return PATIENCE if variables <= SMALL else None
+    return asked or None
+
+
+def footprint(
+    ask: Callable[[Oracle], object],
+    calls: Calls,
+    *,
+    model: QCBO | None = None,
+    search: float | None = None,
+    seed: int = 0,
+) -> Footprint | None:
+    """The footprint of a run's first question; None if it asks no oracle.
+
+    Parameters
+    ----------
+    ask : callable
+        Makes the run with the oracle that it is given, which answers nothing.
+    calls : Calls
+        Those of the run.
+    model : QCBO, optional
+        What a hybrid CQM solver would be given.
+    search : float, optional
+        As the option ``--search``.
+    seed : int
+        Of the search.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> from solvers import QCGD
+    >>> from solvers.footprint import Calls
+    >>> problem = TrainingProblem(Network.dense([2, 2, 1]), [[1, -1], [1, 1]], [1, -1])
+    >>> found = footprint(
+    ...     lambda oracle: QCGD(oracle=oracle).solve(problem), Calls(100, 10), search=0
+    ... )
+    >>> found.variables, found.couplers
+    (28, 109)
+    """
+    from solvers.footprint import Footprint, first_qubo
+    from solvers.oracles.cloud.estimates import cqm_seconds
+
+    qubo = first_qubo(ask)
+    if qubo is None:
+        return None
+    return Footprint.of(
+        qubo,
+        calls,
+        cqm_seconds=None if model is None else cqm_seconds(model),
+        search=search_seconds(search, qubo.num_variables),
+        seed=seed,
+    )
+
+
+def of_training(asked: Asked, search: float | None = None) -> dict[str, Any]:
+    """The record of a dry run of ``qnn train``: counts, and the footprint or None."""
+    from qnn.runs.training import Task, make_solver
+    from solvers.footprint import Calls
+    from solvers.oracles.wrappers.base import layers
+
+    task = Task.of(asked.data, asked.model, asked.seed)
+    encoding, options = asked.model.encoding, asked.options
+    solver: Any = make_solver(asked.solver, options, encoding=encoding, seed=asked.seed)
+    found, real = None, getattr(solver, "oracle", None)
+    if real is not None:
+        times = (getattr(layer, "annealing_time", None) for layer in layers(real))
+        found = footprint(
+            lambda oracle: replace(solver, oracle=oracle).solve(task.problem),
+            Calls(
+                getattr(solver, "iterations", ROUNDS),
+                int(getattr(real, "reads", 1)),
+                next((time for time in times if time is not None), None),
+            ),
+            model=task.problem.qcbo(encoding),
+            search=search,
+            seed=asked.seed,
+        )
+    return {
+        "solver": asked.solver,
+        "widths": task.network.widths,
+        **counts(task.problem.size(encoding)),
+        "footprint": found,
+    }
+
+
+def counts(size: Any) -> dict[str, int]:
+    """The counts of a :class:`formulations.training.sizes.ModelSize`."""
+    names = ("num_variables", "weight_bits", "state_bits", "num_rows", "num_products")
+    return {name: getattr(size, name) for name in (*names, "nonzeros", "bytes")}
+
+
+def drawn_problem(
+    network: Network, samples: int, values: np.ndarray[Any, Any], loss: str, seed: int
+) -> TrainingProblem:
+    """A training problem with inputs and labels drawn at random."""
+    import numpy as np
+
+    from formulations import TrainingProblem
+
+    random = np.random.default_rng(np.random.SeedSequence(seed))
+    classes = [-1, 1] if network.num_outputs == 1 else np.arange(network.num_outputs)
+    X = random.choice(values, (samples, network.widths[0]))
+    return TrainingProblem(network, X, random.choice(classes, samples), loss=loss)
+
+
+def of_network(
+    network: Network,
+    samples: int,
+    values: np.ndarray[Any, Any],
+    calls: Calls,
+    *,
+    loss: str = "hinge",
+    encoding: str | None = None,
+    search: float | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Counts of a network's model by formula and, where it is not too large, as it is built.
+
+    Parameters
+    ----------
+    network : Network
+    samples : int
+    values : ndarray of int
+        Levels of an input; the model is built on inputs drawn from them by ``seed``.
+    calls : Calls
+        Of the run that is thought of.
+    loss, encoding
+        Of the training problem.
+    search : float, optional
+        As the option ``--search``.
+    seed : int
+
+    Returns
+    -------
+    dict
+        Counts by formula; ``couplers_by_formula``; ``num_variables_built``, of the model that
+        was built, or None; ``footprint``.
+    """
+    import numpy as np
+
+    from formulations import network_size
+    from formulations.passes import Slack
+    from solvers import QCGD
+    from solvers.footprint import MOST_PAIRS, Footprint, couplers_by_formula, num_pairs
+    from solvers.oracles.cloud.estimates import hybrid_cqm_seconds
+
+    largest = int(np.max(values))
+    size = network_size(network, samples, input_range=largest, loss=loss, encoding=encoding)
+    one, model = drawn_problem(network, 1, np.array([largest]), loss, seed), None
+    if one.size(encoding).nonzeros <= MOST_PAIRS:
+        model, _ = Slack().apply(one.qcbo(encoding))
+    couplers = None if model is None else couplers_by_formula(model, samples)
+    record = {**counts(size), "couplers_by_formula": couplers}
+    if model is not None and samples * num_pairs(model) <= MOST_PAIRS:
+        problem = drawn_problem(network, samples, values, loss, seed)
+        built = problem.qcbo(encoding)
+        found = footprint(
+            lambda oracle: QCGD(oracle=oracle, encoding=encoding).solve(problem),
+            calls,
+            model=built,
+            search=search,
+            seed=seed,
+        )
+        return {**record, "num_variables_built": built.num_variables, "footprint": found}
+    cqm = hybrid_cqm_seconds(
+        size.num_variables,
+        size.num_variables + size.nonzeros + 4 * size.num_products,
+        size.num_rows + size.num_products,
+    )
+    found = Footprint.by_formula(size.num_variables, couplers, calls, cqm_seconds=cqm)
+    return {**record, "num_variables_built": None, "footprint": found}
+
+
+def lines(found: Footprint | None) -> Mapping[str, Any]:
+    """A footprint as the lines of a table."""
+    from solvers.oracles.cloud.embedding import GRAPHS
+    from solvers.oracles.cloud.estimates import TIMINGS
+
+    if found is None:
+        return {"oracle": "none that is paid for: nothing would be sent or charged"}
+    calls = found.calls
+    run = f"{calls.calls:,} calls of {calls.reads:,} reads"
+    bits, density = found.coefficient_bits, found.density
+    cqm = found.hybrid_cqm_seconds
+    shown: dict[str, Any] = {
+        "variables of the first QUBO": found.variables,
+        "its couplers": found.couplers,
+        "its density": None if density is None else f"{density:.2%}",
+        "its coefficients' range": None if bits is None else f"{bits:.1f} bits",
+    }
+    for graph, seconds in found.qpu_seconds.items():
+        machine = f"{GRAPHS.get(graph, 'QPU')} ({graph})"
+        fits = {fit.method: fit for fit in found.fits if fit.graph == graph}
+        shown[f"{machine}, as a clique"] = str(fits["clique"])
+        shown[f"{machine}, by search"] = str(fits["search"])
+        if fits["search"].fits is None and "expected" in fits:
+            shown[f"{machine}, by search"] += f"; {fits['expected']}"
+        if seconds is not None:
+            shown[f"{machine}, {run}"] = f"{seconds:,.3g} s ({TIMINGS[graph[0]].name})"
+    shown[f"hybrid BQM, {calls.calls:,} calls, at least"] = f"{found.hybrid_bqm_seconds:,.0f} s"
+    if cqm is not None:
+        shown["hybrid CQM, 1 call, at least"] = f"{cqm:,.0f} s"
+    return shown

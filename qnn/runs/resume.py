@@ -1,0 +1,329 @@
+"""What a training run was asked for, in a file beside its checkpoint, so that it can go on."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import warnings
+from collections.abc import Collection, Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
+from pathlib import Path
+from typing import Any, Self
+
+import click
+
+from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
+from formulations.files.archive import access_error
+from formulations.files.schema import (
+    Misfit,
+    fields,
+    flag,
+    items,
+    may,
+    nothing_or,
+    number,
+    read_json,
+    text,
+    whole,
+)
+from formulations.files.writing import check_no_link
+from qnn.runs.output import FORMAT, plain, to_json, write_text
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.training import DataOptions, ModelOptions, make_solver, with_checkpoint
+from qnn.visible import visible
+from solvers.run import checkpoint
+from solvers.run.folder_lock import FolderLock
+
+FILE = "run.json"
+KIND = "run"
+
+LIMITS = ("time_limit", "budget_calls", "budget_seconds", "budget_charged")
+"""What a run that goes on may be given more of."""
+
+RECORDS = ("record", "replay")
+
+MAY_DIFFER = {*LIMITS, *RECORDS, "json_file", "save_file", "checkpoint_every", "folder"}
+"""What may be asked for otherwise when a run goes on: none of it changes where the run goes."""
+
+WRITTEN = {"json_file": "--json", "save_file": "--save", "record": "--record"}
+"""What a run writes outside its folder, and the option that names it."""
+
+_positive = nothing_or(number(above=0))
+_count = whole(0)
+
+
+def _yes_or_text(value: Any, where: str) -> None:
+    (flag if isinstance(value, bool) else text)(value, where)
+
+
+def _number_or_text(value: Any, where: str) -> None:
+    (text if isinstance(value, str) else nothing_or(_count))(value, where)
+
+
+CONTENT = fields(
+    {
+        "format": whole(1),
+        "kind": text,
+        "solver": text,
+        "data": fields(
+            {
+                "spec": text,
+                "samples": may(_number_or_text),
+                "inputs": may(nothing_or(_count)),
+                "levels": may(_number_or_text),
+                "target": may(nothing_or(text)),
+                "data_dir": may(nothing_or(text)),
+            }
+        ),
+        "model": fields(
+            {
+                "hidden": items(_count),
+                "activation": may(text),
+                "weights": may(text),
+                "bias": may(_yes_or_text),
+                "loss": may(text),
+                "encoding": may(nothing_or(text)),
+            }
+        ),
+        "options": fields(
+            {
+                "iterations": may(nothing_or(_count)),
+                **{name: may(_count) for name in ("reads", "sweeps", "threads")},
+                **{name: may(_count) for name in ("flips", "restarts")},
+                "oracle": may(nothing_or(text)),
+                "oracle_option": may(items(text)),
+                "penalty": may(number()),
+                "time_limit": may(_positive),
+                "budget_calls": may(nothing_or(_count)),
+                "budget_seconds": may(_positive),
+                "budget_charged": may(_positive),
+                "oracle_timeout": may(_positive),
+                "record": may(nothing_or(text)),
+                "replay": may(nothing_or(text)),
+            }
+        ),
+        "seed": may(_count),
+        "json_file": may(nothing_or(text)),
+        "save_file": may(nothing_or(text)),
+        "checkpoint_every": may(number(0)),
+        "folder": may(text),
+    }
+)
+"""What ``run.json`` has to look like."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The arguments of ``qnn train``.
+
+    Parameters
+    ----------
+    solver : str
+    data : DataOptions
+    model : ModelOptions
+    options : SolverOptions
+    seed : int
+    json_file, save_file : str, optional
+        Where the record and the network go.
+    checkpoint_every : float
+        Seconds between two checkpoints.
+    folder : str
+        What relative names are relative to.
+    """
+
+    solver: str
+    data: DataOptions
+    model: ModelOptions
+    options: SolverOptions
+    seed: int = 0
+    json_file: str | None = None
+    save_file: str | None = None
+    checkpoint_every: float = 10.0
+    folder: str = "."
+
+    def instead(self, **given: Any) -> Self:
+        """The same with what is not None in ``given``; limits and records are the options'."""
+        given = {name: value for name, value in given.items() if value is not None}
+        own = {name: given.pop(name) for name in (*LIMITS, *RECORDS) if name in given}
+        return replace(self, options=replace(self.options, **own), **given)
+
+    def outside(self, folder: str) -> dict[str, str]:
+        """What is written to places outside a folder: those places, absolute, by option."""
+        inside = os.path.realpath(folder)
+        found = {}
+        for name, option in WRITTEN.items():
+            place = getattr(self.options if name in RECORDS else self, name)
+            if place in (None, "-"):
+                continue
+            place = os.path.normpath(os.path.join(self.folder, place))
+            if os.path.commonpath([inside, os.path.realpath(place)]) != inside:
+                found[option] = place
+        return found
+
+    @contextmanager
+    def in_folder(self) -> Iterator[None]:
+        """Work where the run was begun, if that is still there."""
+        if os.path.isdir(self.folder):
+            with chdir(self.folder):
+                yield
+        else:
+            yield
+
+
+def check_trusted(asked: Asked, folder: str, given: Collection[str]) -> None:
+    """Refuse to write where only the file in the folder says so: it may be somebody else's.
+
+    Parameters
+    ----------
+    asked : Asked
+        As it was read, before anything is given anew.
+    folder : str
+        That of the run, inside which its file may name any place.
+    given : collection of str
+        Options that whoever resumes has named: ``--save``, ``--json``, ``--record``.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the places, and how to allow them.
+    """
+    found = {
+        option: place for option, place in asked.outside(folder).items() if option not in given
+    }
+    if found:
+        places = " and ".join(map(repr, found.values()))
+        again = " ".join(f"{option} {shlex.quote(place)}" for option, place in found.items())
+        raise InvalidInputError(
+            f"the run in {folder!r} would write to {places}, outside its folder, because its "
+            f"{FILE} says so: allow that by {again}, or name another place"
+        )
+
+
+def command(asked: Asked, folder: str) -> str:
+    """How to go on with a run, as a line for a shell."""
+    places = [word for option, place in asked.outside(folder).items() for word in (option, place)]
+    return shlex.join(["qnn", "resume", folder, *places])
+
+
+@contextmanager
+def kept(asked: Asked, folder: str | None) -> Iterator[None]:
+    """Work with a folder, if there is one, in which the run is kept and nobody else works.
+
+    Nothing in the folder changes before it is this run's alone.
+
+    Raises
+    ------
+    InvalidInputError, FileAccessError, FileFormatError
+        As :func:`write`; if the solver keeps no checkpoints; if the folder is in use.
+    """
+    if folder is None:
+        yield
+        return
+    with_checkpoint(make_solver(asked.solver, asked.options), asked.solver, folder)
+    with FolderLock(folder, "the checkpoint"):
+        write(asked, folder)
+        yield
+
+
+def write(asked: Asked, folder: str) -> None:
+    """Put ``asked`` into a folder, unless it holds another run that has begun.
+
+    Raises
+    ------
+    InvalidInputError
+        If it holds another run; the error names what differs.
+    FileAccessError, FileFormatError
+        If the folder cannot be written to, or what is in it is no run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> write(Asked("annealing", DataOptions("iris"), ModelOptions(), SolverOptions()), folder)
+    >>> read(folder).solver
+    'annealing'
+    """
+    if (Path(folder) / FILE).exists() and (Path(folder) / checkpoint.FILE).exists():
+        there, here = _flat(read(folder)), _flat(asked)
+        for name in here:
+            if name not in MAY_DIFFER and there[name] != here[name]:
+                raise InvalidInputError(
+                    f"{folder!r} holds another run: {name} is {there[name]!r} there and "
+                    f"{here[name]!r} here; go on with it by qnn resume, or give another folder"
+                )
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise access_error("keep a run in", folder, error) from error
+    check_no_link(Path(folder) / FILE)
+    write_text(Path(folder) / FILE, to_json({"format": FORMAT, "kind": KIND, **plain(asked)}))
+
+
+def read(folder: str) -> Asked:
+    """What the run in a folder was asked for.
+
+    Raises
+    ------
+    FileAccessError
+        If there is none, or it cannot be read.
+    FileFormatError
+        If it is damaged, or written by a newer release.
+    """
+    path = Path(folder) / FILE
+    if not path.exists():
+        raise FileAccessError(
+            f"{folder!r} holds no run: there is no {FILE}; name a folder that qnn train "
+            "--checkpoint has written"
+        )
+    content = read_json(path)
+    kind, version = (
+        (content.get("kind"), content.get("format")) if isinstance(content, dict) else (None, None)
+    )
+    if kind != KIND or not isinstance(version, int) or version > FORMAT:
+        raise FileFormatError(
+            f"{str(path)!r} holds {kind!r}, format {version!r}: expected {KIND!r}, format {FORMAT} "
+            "or older; check the folder, or install a newer release of qnn-ising"
+        )
+    try:
+        CONTENT(content, "")
+    except Misfit as error:
+        raise FileFormatError(
+            f"{str(path)!r} is damaged ({error}): begin the run anew in another folder"
+        ) from error
+    model = content["model"]
+    parts = {
+        "data": DataOptions(**content["data"]),
+        "model": ModelOptions(**{**model, "hidden": tuple(model["hidden"])}),
+        "options": SolverOptions(**content["options"]),
+    }
+    rest = {name: value for name, value in content.items() if name not in ("kind", "format")}
+    return Asked(**{**rest, **parts})
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Show the toolkit's warnings, as of unknown images, as the command line shows errors."""
+    show = warnings.showwarning
+
+    def line(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if category in (UserWarning, checkpoint.CheckpointWarning):
+            line_of_it = " ".join(str(message).split())
+            click.echo(visible(f"qnn: warning: {line_of_it}"), err=True)
+        else:
+            show(message, category, *place)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", checkpoint.CheckpointWarning)
+        warnings.showwarning = line  # type: ignore[assignment]
+        yield
+
+
+def _flat(asked: Asked) -> dict[str, Any]:
+    """Every option by its name, as it is written to the file."""
+    flat: dict[str, Any] = {}
+    for item in fields_of(asked):
+        value = plain(getattr(asked, item.name))
+        flat |= value if isinstance(value, dict) else {item.name: value}
+    return flat

@@ -1,0 +1,63 @@
+"""Which solver is meant: its name and options at the front door, and the solver made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from formulations.errors import InvalidInputError
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """What can be said about a solver at the front door.
+
+    Parameters
+    ----------
+    iterations : int or None
+        Oracle calls of ``qcgd``, ``qcgd-cold`` and ``penalty``; ``random`` makes as many guesses as
+        these have reads.  None: every solver, whatever it counts, goes on until the time limit,
+        unless it comes to an end of its own.
+    oracle : str, optional
+        Who answers QUBOs, a name of :mod:`solvers.oracles.registry`.  None: the annealer, and none
+        for ``restricted``.
+    oracle_option : sequence of str
+        Its options, each as ``KEY=VALUE``.
+    reads, sweeps, threads : int
+        Options of the oracle that need no ``oracle_option``, wherever it has them.
+    penalty : float
+        Weight of ``penalty``.
+    flips, restarts : int
+        Proposals per restart, and restarts, of ``annealing``; proposals per block of ``hedging``
+        where its blocks are too large for the exact tables that prove a bound.
+    time_limit : float, optional
+        Seconds.
+    budget_calls, budget_seconds, budget_charged : int, float, float, optional
+        Most calls of the oracle, seconds of its own time, and seconds that are charged.
+    oracle_timeout : float, optional
+        Seconds after which a call is given up, to be made again.
+    record, replay : str, optional
+        Folder that every answer is kept in, and folder that all of them are taken from.
+    """
+
+    iterations: int | None = 100
+    reads: int = 10
+    sweeps: int = 50
+    threads: int = 2
+    oracle: str | None = None
+    oracle_option: Sequence[str] = ()
+    penalty: float = 1.0
+    flips: int = 20_000
+    restarts: int = 1
+    time_limit: float | None = None
+    budget_calls: int | None = None
+    budget_seconds: float | None = None
+    budget_charged: float | None = None
+    oracle_timeout: float | None = None
+    record: str | None = None
+    replay: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.iterations is None and self.time_limit is None:
+            raise InvalidInputError("iterations=None never ends: give a time_limit or a number")
+        object.__setattr__(self, "oracle_option", tuple(self.oracle_option))  # a list in a file

@@ -1,0 +1,231 @@
+"""Results as people read them: tables for the terminal, and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from rich.table import Table
+
+from qnn.compare.ranking import leading
+
+COLUMNS = [
+    "solver",
+    "train loss",
+    "train acc.",
+    "test acc.",
+    "bits/weight",
+    "oracle sweeps",
+    "seconds",
+    "status",
+]
+
+
+def comparison_cells(summary: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """The rows of a comparison's table as text, in the order of ``COLUMNS``."""
+    return [
+        [
+            f"  {row['name']}" if row["part"] else str(row["name"]),
+            _quartiles(row["train_loss"], "{:g}"),
+            _quartiles(row["train_accuracy"], "{:.3f}", spread=False),
+            _quartiles(row["test_accuracy"], "{:.3f}", spread=False),
+            _number(row["bits_per_weight"], "{:.3g}"),
+            f"{row['oracle_sweeps']:,}" if row["oracle_sweeps"] else "-",
+            _quartiles(row["seconds"], "{:.2f}", spread=False),
+            _status(row),
+        ]
+        for row in summary
+    ]
+
+
+def _quartiles(value: Mapping[str, float] | None, form: str, *, spread: bool = True) -> str:
+    if value is None:
+        return "-"
+    median = form.format(value["median"])
+    if not spread or value["low"] == value["high"]:
+        return median
+    return f"{median} ({form.format(value['low'])} - {form.format(value['high'])})"
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    counts = row["status"]
+    words = ", ".join(
+        status if len(counts) == 1 else f"{n} {status}" for status, n in counts.items()
+    )
+    bounds = row["lower_bounds"]
+    if bounds:
+        words += f"; bound {min(bounds):g}" + (
+            f" - {max(bounds):g}" if min(bounds) < max(bounds) else ""
+        )
+    return words
+
+
+def statuses(counts: Mapping[str, int]) -> str:
+    """How often each, unless all are alike.
+
+    Examples
+    --------
+    >>> statuses({"finished": 3}), statuses({"finished": 2, "time limit": 1})
+    ('finished', '2 finished, 1 time limit')
+    """
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
+
+
+def comparison_tables(results: Mapping[str, Any]) -> list[Table]:
+    """A table for each data set; of many, one table of medians."""
+    summaries = results["summary"]
+    if len(summaries) > FULL:
+        return [medians_table(results)]
+    tables = [_table(results, summary) for summary in summaries]
+    if tables:
+        tables[-1].caption, tables[-1].caption_justify = note(results), "left"
+    return tables
+
+
+def _table(results: Mapping[str, Any], summary: Mapping[str, Any]) -> Table:
+    """The rows of one data set."""
+    table = Table(title=headline(results, summary["data"]), title_justify="left")
+    for number, column in enumerate(COLUMNS):
+        table.add_column(
+            column,
+            justify="left" if number in (0, len(COLUMNS) - 1) else "right",
+            no_wrap=number < len(COLUMNS) - 1,
+            overflow="fold",
+        )
+    for cells, row in zip(comparison_cells(summary["rows"]), summary["rows"], strict=True):
+        table.add_row(*cells, style="dim" if row["part"] or row["reference"] else None)
+    return table
+
+
+def medians_table(results: Mapping[str, Any]) -> Table:
+    """A line for each data set: the median training loss of every solver, the least marked."""
+    names = list(
+        dict.fromkeys(
+            row["name"]
+            for summary in results["summary"]
+            for row in summary["rows"]
+            if not row["part"] and row["train_loss"]
+        )
+    )
+    table = Table(
+        title=f"Median training loss, {len(results['summary'])} data sets",
+        caption=f"* least of the line, of equal medians that of the least mean. {note(results)}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("data")
+    for name in names:
+        table.add_column(name, justify="right")
+    wins = dict.fromkeys(names, 0)
+    for summary in results["summary"]:
+        losses = {row["name"]: row["train_loss"] for row in summary["rows"] if row["name"] in wins}
+        leaders = leading(losses)
+        for name in leaders:
+            wins[name] += 1
+        table.add_row(
+            summary["data"],
+            *(
+                f"{losses[name]['median']:g}" + "*" * (name in leaders) if losses.get(name) else "-"
+                for name in names
+            ),
+        )
+    table.add_row("least or equal", *(str(count) for count in wins.values()), style="bold")
+    return table
+
+
+FULL = 6
+"""Most data sets that get a table each."""
+
+
+def note(results: Mapping[str, Any]) -> str:
+    """How to read the figures."""
+    budget = {
+        "sweeps": "Each run with an oracle had the same number of reads x sweeps.",
+        "seconds": (
+            f"Each run had {results['options']['time_limit'] or 0:g} s: it may have come to an end "
+            "of its own, and it finished the step that it was at."
+        ),
+    }[results["equal"]]
+    swept = any(row["part"] for data in results["summary"] for row in data["rows"])
+    penalty = (
+        " The best penalty weight is chosen afterwards, per seed, by training loss; its row costs "
+        "the whole sweep."
+    )
+    return (
+        f"Median over the seeds (quartiles in brackets). {budget}"
+        f"{penalty if swept else ''} A bound is proven; without one nothing is "
+        "proven."
+    )
+
+
+def headline(results: Mapping[str, Any], spec: str) -> str:
+    """What was compared on what, in one line."""
+    own = [cell for cell in results["cells"] if cell["data"] == spec]
+    trained = next((cell for cell in own if "num_variables" in cell), None)
+    words = [spec]
+    if trained is not None:
+        words += [
+            "-".join(str(width) for width in trained["widths"]),
+            f"{trained['weight_bits']:,} weight bits",
+            f"{trained['train_samples']:,} training samples",
+            f"{trained['num_variables']:,} variables",
+        ]
+    seeds = len(results["seeds"])
+    words += [f"{results['model']['loss']} loss", "1 seed" if seeds == 1 else f"{seeds} seeds"]
+    return ", ".join(words)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table.
+
+    Examples
+    --------
+    >>> print(markdown_table(["a", "b"], [["1|0", "2"]]))
+    | a | b |
+    | --- | --- |
+    | 1\\|0 | 2 |
+    """
+    written = [[" ".join(cell.split()).replace("|", r"\|") for cell in row] for row in rows]
+    lines = [header, ["---"] * len(header), *written]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _number(value: Any, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def record_table(
+    title: str, record: Mapping[str, Any], given: Mapping[str, Any] = MappingProxyType({})
+) -> Table:
+    """One record, a line a figure.
+
+    Parameters
+    ----------
+    title : str
+    record : mapping
+        Figures by our names, whose underscores are shown as blanks.
+    given : mapping, optional
+        More of them by names that are the user's, which are shown as they are.
+
+    Examples
+    --------
+    >>> table = record_table("model.lp", {"lower_bound": 2.0}, {"held_1": 1})
+    >>> list(table.columns[0].cells)
+    ['lower bound', 'held_1']
+    """
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", overflow="fold")
+    shown = [(name.replace("_", " "), value) for name, value in record.items()]
+    for name, value in [*shown, *given.items()]:
+        if isinstance(value, bool) or value is None:
+            text = {True: "yes", False: "no", None: "-"}[value]
+        elif isinstance(value, int):
+            text = f"{value:,}"
+        else:
+            text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        table.add_row(name, text)
+    return table

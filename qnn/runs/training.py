@@ -1,0 +1,220 @@
+"""One training run, from the words of the front door to its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from formulations import Network, TrainingProblem
+from formulations.errors import InvalidInputError
+from formulations.network.network import Weights
+from qnn.data.datasets import Dataset, load
+from qnn.runs.solver_options import SolverOptions
+from qnn.runs.solver_table import SOLVERS, asks_oracle, make_solver, named_oracle
+from solvers.oracles.wrappers.base import layers
+from solvers.run.checkpoint import EVERY
+from solvers.run.result import Result
+from solvers.run.run import Callback
+from solvers.run.solver import Solver
+
+__all__ = [
+    "DataOptions",
+    "ModelOptions",
+    "SOLVERS",
+    "SolverOptions",
+    "Task",
+    "Training",
+    "accuracy",
+    "asks_oracle",
+    "make_solver",
+    "named_oracle",
+    "train",
+    "with_checkpoint",
+]
+
+MOST = 200
+"""Most rows of a history, and most points of a trace, that are kept with the figures."""
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Arguments of :func:`qnn.data.datasets.load`, without the seed."""
+
+    spec: str
+    samples: int | str | None = 100
+    inputs: int | None = None
+    levels: int | str | None = 2
+    target: str | None = None
+    data_dir: str | None = None
+
+    def load(self, seed: int) -> Dataset:
+        """The data set that ``seed`` draws."""
+        return load(
+            self.spec,
+            samples=self.samples,
+            inputs=self.inputs,
+            levels=self.levels,
+            seed=seed,
+            target=self.target,
+            data_dir=self.data_dir,
+        )
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """The network's hidden part, the loss, and the encoding; the data give the other widths."""
+
+    hidden: tuple[int, ...] = (5,)
+    activation: str = "sign"
+    weights: str = "bipolar"
+    bias: bool | str = False
+    loss: str = "hinge"
+    encoding: str | None = None
+
+    def network(self, data: Dataset) -> Network:
+        """The network for ``data``."""
+        widths = [data.num_inputs, *self.hidden, data.num_outputs]
+        return Network.dense(widths, self.activation, self.weights, self.bias)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set, the network for it, and the problem of training it."""
+
+    data: Dataset
+    network: Network
+    problem: TrainingProblem
+
+    @classmethod
+    def of(cls, data: DataOptions, model: ModelOptions, seed: int) -> Task:
+        """The task that ``seed`` draws; bad data and bad names are refused here."""
+        drawn = data.load(seed)
+        network = model.network(drawn)
+        problem = TrainingProblem(network, drawn.X_train, drawn.y_train, loss=model.loss)
+        problem.size(model.encoding)
+        return cls(drawn, network, problem)
+
+
+def thinned(columns: Mapping[str, Sequence[float]], most: int = MOST) -> dict[str, list[float]]:
+    """Columns of at most so many rows, the first and the last among them, to seven digits.
+
+    Examples
+    --------
+    >>> thinned({"iteration": range(1, 1002)}, most=3)
+    {'iteration': [1.0, 501.0, 1001.0]}
+    """
+    count = len(next(iter(columns.values()), ()))
+    rows = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    return {name: [float(f"{values[row]:.7g}") for row in rows] for name, values in columns.items()}
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run: what was trained, the solver's result, and the figures to report."""
+
+    task: Task
+    result: Result
+    figures: dict[str, Any]
+
+    @property
+    def course(self) -> dict[str, Any]:
+        """Ledger, trace, and the solver's own history, thinned."""
+        return {
+            "ledger": asdict(self.result.ledger),
+            "trace": thinned(self.result.trace.columns),
+            "history": thinned(self.result.history.columns),
+        }
+
+
+def with_checkpoint(solver: Any, name: str, folder: str, every: float = EVERY) -> Solver:
+    """The same solver, its state kept in a folder, from which it goes on.
+
+    Raises
+    ------
+    InvalidInputError
+        If the solver keeps no checkpoints.
+    """
+    if not hasattr(solver, "checkpoint"):
+        raise InvalidInputError(
+            f"solver {name!r} keeps no checkpoints: leave out --checkpoint, or take a solver that "
+            "works step by step, such as annealing or qcgd"
+        )
+    kept: Solver = replace(solver, checkpoint=folder, checkpoint_every=every)
+    return kept
+
+
+def train(
+    data: DataOptions,
+    model: ModelOptions,
+    solver: str,
+    options: SolverOptions,
+    *,
+    seed: int = 0,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: str | None = None,
+    checkpoint_every: float = EVERY,
+) -> Training:
+    """Load, build, solve and score.  The seed draws the training part and starts the solver.
+
+    With a folder as ``checkpoint`` a run that was stopped goes on from there, when it is called
+    again with the same arguments.
+
+    Examples
+    --------
+    >>> run = train(DataOptions("iris:0,1", samples=20), ModelOptions(hidden=(2,)), "annealing",
+    ...             SolverOptions(flips=2000))
+    >>> run.figures["train_accuracy"]
+    1.0
+    """
+    chosen = make_solver(solver, options, encoding=model.encoding, seed=seed, callbacks=callbacks)
+    if checkpoint is not None:
+        chosen = with_checkpoint(chosen, solver, checkpoint, checkpoint_every)
+    task = Task.of(data, model, seed)
+    drawn, network, problem = task.data, task.network, task.problem
+    result = chosen.solve(problem)
+    figures = {
+        "solver": solver,
+        "oracle": _oracle_name(chosen, options),
+        "seed": seed,
+        "status": result.status.value,
+        "reason": result.info.get("reason"),
+        "loss": problem.loss_kind.name,
+        "train_loss": result.loss,
+        "lower_bound": result.lower_bound,
+        "train_accuracy": accuracy(network, result.weights, drawn.X_train, drawn.y_train),
+        "test_accuracy": accuracy(network, result.weights, drawn.X_test, drawn.y_test),
+        "widths": network.widths,
+        "weight_bits": network.num_weight_bits,
+        "num_weights": network.num_weights,
+        "stored_bits": network.stored_bits,
+        "bits_per_weight": network.bits_per_weight,
+        "num_variables": problem.size(model.encoding).num_variables,
+        "oracle_calls": result.ledger.calls,
+        "oracle_sweeps": result.ledger.reads * _sweeps(chosen),
+        "oracle_seconds": result.ledger.seconds,
+        "oracle_charged": result.ledger.charged,
+        "seconds": result.seconds,
+        "train_samples": len(drawn.X_train),
+        "test_samples": len(drawn.X_test),
+    }
+    return Training(task, result, figures)
+
+
+def _oracle_name(solver: Solver, options: SolverOptions) -> str | None:
+    return None if getattr(solver, "oracle", None) is None else options.oracle or "annealer"
+
+
+def _sweeps(solver: Solver) -> int:
+    """Sweeps of a read of the solver's oracle; 0 if it has no such thing."""
+    counts = (getattr(layer, "sweeps", None) for layer in layers(getattr(solver, "oracle", None)))
+    return next((count for count in counts if count is not None), 0)
+
+
+def accuracy(
+    network: Network, weights: Weights, X: np.ndarray[Any, Any], y: np.ndarray[Any, Any]
+) -> float | None:
+    """Share of the samples whose class is predicted; None where there is no sample."""
+    return float(np.mean(network.predict(weights, X) == y)) if len(X) else None

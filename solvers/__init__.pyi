@@ -1,0 +1,95 @@
+from .classical.explicit import (
+    ExplicitSoftmax,
+)
+from .classical.input_selection import (
+    select_inputs,
+    with_inputs,
+    with_zeros,
+)
+from .classical.manifold import (
+    ManifoldNetwork,
+)
+from .classical.monotone import (
+    MonotoneVI,
+)
+from .classical.random_features import (
+    RandomFeatures,
+)
+from .classical.rmda import (
+    RMDA,
+    ProxSGD,
+)
+from .classical.rounding import (
+    RealTraining,
+    Rounding,
+)
+from .classical.straight_through import (
+    StraightThrough,
+)
+from .exact import (
+    ExactSolver,
+)
+from .hedging.hedging import (
+    ProgressiveHedging,
+)
+from .hybrid_cqm import (
+    HybridCQM,
+)
+from .neighborhood.search import (
+    LargeNeighborhoodSearch,
+)
+from .qcgd.penalty import (
+    PenaltyMethod,
+)
+from .qcgd.qcgd import (
+    QCGD,
+)
+from .qcgd.sampler import (
+    QCGDSampler,
+)
+from .random_search import (
+    RandomSearch,
+)
+from .run.result import (
+    History,
+    Incumbent,
+    Result,
+    Status,
+)
+from .run.run import (
+    Ledger,
+    Progress,
+)
+from .weight_annealing import (
+    WeightAnnealing,
+)
+
+__all__ = [
+    "QCGD",
+    "QCGDSampler",
+    "RMDA",
+    "ExactSolver",
+    "ExplicitSoftmax",
+    "History",
+    "HybridCQM",
+    "Incumbent",
+    "LargeNeighborhoodSearch",
+    "Ledger",
+    "ManifoldNetwork",
+    "MonotoneVI",
+    "PenaltyMethod",
+    "Progress",
+    "ProgressiveHedging",
+    "ProxSGD",
+    "RandomFeatures",
+    "RandomSearch",
+    "RealTraining",
+    "Result",
+    "Rounding",
+    "Status",
+    "StraightThrough",
+    "WeightAnnealing",
+    "select_inputs",
+    "with_inputs",
+    "with_zeros",
+]

@@ -1,0 +1,1 @@
+"""Training of real weights: networks, objectives, optimizers, regularizers."""

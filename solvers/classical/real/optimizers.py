@@ -1,0 +1,225 @@
+"""Steps of first-order training: what is done to weights, in place, with a direction for each.
+
+Weights of one axis (thresholds) are never regularised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from formulations.arrays import Array
+from solvers.classical.real.proximal import Regularizer
+
+
+class Optimizer(Protocol):
+    """Changes weights in place."""
+
+    rate: float
+
+    def step(self, directions: Sequence[Array]) -> None:
+        """One step against the directions."""
+        ...
+
+    def restart(self, rate: float) -> None:
+        """Begin a stage with another learning rate."""
+        ...
+
+    def answer(self) -> list[Array]:
+        """The weights to be used: as a rule those that are stepped."""
+        ...
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that is carried from one step to the next, but the weights."""
+        ...
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot; the weights are put back by whoever has them."""
+        ...
+
+
+class _Optimizer:
+    """Weights, a learning rate, and room for what a step computes."""
+
+    CARRIED: ClassVar[tuple[str, ...]] = ("rate",)
+    """What is carried from one step to the next."""
+
+    def __init__(self, weights: Sequence[Array], rate: float) -> None:
+        self.weights, self.rate = list(weights), rate
+        self._scratch = [np.empty_like(W) for W in self.weights]
+
+    def _zeros(self) -> list[Array]:
+        return [np.zeros_like(W) for W in self.weights]
+
+    def restart(self, rate: float) -> None:
+        """Begin a stage with another learning rate."""
+        self.rate = rate
+
+    def answer(self) -> list[Array]:
+        """The weights themselves."""
+        return self.weights
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that is carried from one step to the next, but the weights."""
+        return {name: getattr(self, name) for name in self.CARRIED}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot; the weights are put back by whoever has them."""
+        vars(self).update(snapshot)
+
+
+class Momentum(_Optimizer):
+    """v = momentum v + G; W -= rate v [Polyak 1964].
+
+    Examples
+    --------
+    >>> W = np.array([1.0])
+    >>> stepper = Momentum([W], rate=0.5, momentum=0.9)
+    >>> for _ in range(2):
+    ...     stepper.step([np.array([1.0])])
+    >>> W.round(3).tolist()
+    [-0.45]
+    """
+
+    CARRIED = ("rate", "velocity")
+
+    def __init__(self, weights: Sequence[Array], rate: float, momentum: float = 0.9) -> None:
+        super().__init__(weights, rate)
+        self.momentum, self.velocity = momentum, self._zeros()
+
+    def step(self, directions: Sequence[Array]) -> None:
+        """One step."""
+        for W, v, G, scratch in zip(
+            self.weights, self.velocity, directions, self._scratch, strict=True
+        ):
+            v *= self.momentum
+            v += G
+            W -= np.multiply(v, self.rate, out=scratch)
+
+
+class Harmonic(_Optimizer):
+    """W -= scale / (t + 1) G at step t = 1, 2, ...: of a strongly monotone operator, 1 / kappa."""
+
+    CARRIED = ("rate", "steps")
+
+    def __init__(self, weights: Sequence[Array], scale: float) -> None:
+        super().__init__(weights, scale)
+        self.steps = 0
+
+    def step(self, directions: Sequence[Array]) -> None:
+        """One step."""
+        self.steps += 1
+        for W, G in zip(self.weights, directions, strict=True):
+            W -= self.rate / (self.steps + 1) * G
+
+
+class Adam(_Optimizer):
+    """Adam with its authors' constants [Kingma and Ba 2015]."""
+
+    FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
+    CARRIED = ("rate", "first", "second", "steps")
+
+    def __init__(self, weights: Sequence[Array], rate: float) -> None:
+        super().__init__(weights, rate)
+        self.first, self.second, self.steps = self._zeros(), self._zeros(), 0
+
+    def step(self, directions: Sequence[Array]) -> None:
+        """One step."""
+        self.steps += 1
+        unbiased = self.rate / (1 - self.FIRST**self.steps)
+        for W, first, second, G in zip(
+            self.weights, self.first, self.second, directions, strict=True
+        ):
+            first += (1 - self.FIRST) * (G - first)
+            second += (1 - self.SECOND) * (G * G - second)
+            W -= unbiased * first / (np.sqrt(second / (1 - self.SECOND**self.steps)) + self.TINY)
+
+
+class DualAveraging(_Optimizer):
+    """Regularised dual averaging with momentum, RMDA [arXiv 2112.02612].
+
+    With W0 the weights at the start of the stage, V = alpha = t = 0 there, each step is
+
+        t += 1;  beta = sqrt(t);  s = rate beta;  alpha += s;  V += s G
+        W^ = prox_{(alpha / beta) strength psi}(W0 - V / beta)
+        W  = (1 - c) W + c W^
+
+    Zeros live in W^, which is the answer; with c = 1 it is W.
+
+    Parameters
+    ----------
+    weights : sequence of ndarray
+    rate : float
+        Learning rate of the first stage.
+    regularizer : Regularizer
+        psi, of every weight of two axes or more.
+    strength : float
+        lambda.
+    inertia : float
+        c, which may be set between two steps.
+    """
+
+    CARRIED = ("rate", "inertia", "alpha", "steps", "start", "sums", "averaged")
+
+    def __init__(
+        self,
+        weights: Sequence[Array],
+        rate: float,
+        regularizer: Regularizer,
+        strength: float,
+        inertia: float = 0.1,
+    ) -> None:
+        super().__init__(weights, rate)
+        self.regularizer, self.strength, self.inertia = regularizer, strength, inertia
+        self.averaged = [W.copy() for W in self.weights]
+        self.restart(rate)
+
+    def restart(self, rate: float) -> None:
+        """Begin a stage with another learning rate, from the weights as they are."""
+        self.rate, self.alpha, self.steps = rate, 0.0, 0
+        self.start, self.sums = [W.copy() for W in self.weights], self._zeros()
+
+    def step(self, directions: Sequence[Array]) -> None:
+        """One step."""
+        self.steps += 1
+        beta = float(np.sqrt(self.steps))
+        s = self.rate * beta
+        self.alpha += s
+        tau = self.strength * self.alpha / beta
+        for i, (W, G, scratch) in enumerate(
+            zip(self.weights, directions, self._scratch, strict=True)
+        ):
+            self.sums[i] += np.multiply(G, s, out=scratch)
+            np.multiply(self.sums[i], 1 / beta, out=scratch)
+            averaged = np.subtract(self.start[i], scratch, out=self.averaged[i])
+            if W.ndim > 1:
+                averaged = self.averaged[i] = self.regularizer.prox(averaged, tau)
+            W += np.multiply(np.subtract(averaged, W, out=scratch), self.inertia, out=scratch)
+
+    def answer(self) -> list[Array]:
+        """W^."""
+        return self.averaged
+
+
+class ProximalGradient(Momentum):
+    """The rival, ProxSGD: v = momentum v + G;  W = prox_{rate strength psi}(W - rate v)."""
+
+    def __init__(
+        self,
+        weights: Sequence[Array],
+        rate: float,
+        regularizer: Regularizer,
+        strength: float,
+        momentum: float = 0.0,
+    ) -> None:
+        super().__init__(weights, rate, momentum)
+        self.regularizer, self.strength = regularizer, strength
+
+    def step(self, directions: Sequence[Array]) -> None:
+        """One step."""
+        super().step(directions)
+        for W in self.weights:
+            if W.ndim > 1:
+                W[...] = self.regularizer.prox(W, self.rate * self.strength)

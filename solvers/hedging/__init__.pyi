@@ -1,0 +1,7 @@
+from .hedging import (
+    ProgressiveHedging,
+)
+
+__all__ = [
+    "ProgressiveHedging",
+]

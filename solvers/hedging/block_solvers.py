@@ -1,0 +1,425 @@
+"""Solvers of blocks too large to enumerate: CP-SAT, penalty QUBOs, QCGD, annealing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray
+from formulations.errors import InvalidInputError, choose, shown
+from formulations.model.qcbo import QCBO
+from formulations.neurons import ENCODINGS
+from formulations.passes import Slack
+from solvers.cp_sat import import_cp_model, solve_qcbo
+from solvers.hedging.blocks import Answer, ranked
+from solvers.kernels.incremental_loss import IncrementalLoss
+from solvers.kernels.linear_term import anneal_with_linear_term
+from solvers.kernels.loss_form import LossForm
+from solvers.oracles.base import QUBO, Oracle, WarmOracle, check_oracle
+from solvers.oracles.wrappers.audit import Audited
+from solvers.qcgd.lifting import Lifting
+from solvers.qcgd.qcgd import QCGD
+from solvers.qcgd.scoring import MET
+from solvers.run.option_checks import check_common, check_number, check_whole
+from solvers.run.result import Status
+from solvers.run.run import pass_on
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+
+GRID = 2**-12
+"""CP-SAT gets the linear term in whole multiples of this share of its largest coefficient: numbers
+of many digits cost it time, and what the rounding could change is taken off the bound."""
+
+
+WORK = 2**18
+"""Flips times samples of an annealing between two looks at the clock."""
+
+PROBES = 128
+"""Flips at infinite temperature that measure the scale of a walk."""
+
+
+@dataclass(frozen=True)
+class CpSatBlocks:
+    """CP-SAT on the block's model; exact, or bounded below where the time limit cuts in.
+
+    Parameters
+    ----------
+    time_limit : float, optional
+        Seconds a question.  With one, the same seed need not give the same result.
+    encoding : {"twos-complement", "one-hot"} or None
+    workers : int
+        Threads of CP-SAT for each question.
+
+    Raises
+    ------
+    MissingExtraError
+        By ``prepare``, without ortools (extra ``exact``).
+    """
+
+    time_limit: float | None = None
+    encoding: str | None = None
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        check_whole("workers", self.workers)
+        _check_encoding(self.encoding)
+
+    @property
+    def certifies(self) -> bool:
+        """CP-SAT proves a bound, whether it finishes or not."""
+        return True
+
+    def prepare(self, problem: TrainingProblem) -> CpSatBlock:
+        """Build the block's model."""
+        import_cp_model()
+        return CpSatBlock(self, problem, problem.qcbo(self.encoding))
+
+
+@dataclass(frozen=True)
+class CpSatBlock:
+    """A block's model for CP-SAT."""
+
+    options: CpSatBlocks
+    problem: TrainingProblem
+    model: QCBO
+
+    def minimise(
+        self,
+        linear: FloatArray,
+        starts: BitArray,
+        seed: np.random.SeedSequence,
+        seconds: float | None = None,
+    ) -> Answer:
+        """The minimum, or the best point and the bound of the time limit."""
+        problem, options = self.problem, self.options
+        grid = GRID * float(np.abs(linear).max(initial=0.0)) or 1.0
+        grid = float(2.0 ** np.round(np.log2(grid)))
+        whole = np.rint(linear / grid) * grid
+        objective = self.model.linear.copy()
+        objective[self.model.weight_variables] += whole
+        solution = solve_qcbo(
+            replace(self.model, linear=objective),
+            time_limit=_least(options.time_limit, seconds),
+            seed=int(seed.generate_state(1)[0]),
+            workers=options.workers,
+            hint=problem.complete_bits(starts[0], options.encoding) if len(starts) else None,
+        )
+        if solution.status is Status.INTERRUPTED:
+            raise KeyboardInterrupt
+        points = starts
+        if solution.x is not None:
+            points = np.concatenate([starts, solution.x[None, self.model.weight_variables]])
+        bits, values, losses = ranked(problem, points, linear, 1)
+        off = float(np.maximum(whole - linear, 0.0).sum())  # x'(linear - whole) >= -off
+        return Answer(bits, values, losses, min(solution.bound - off, float(values[0])))
+
+
+@dataclass(frozen=True)
+class PenaltyBlocks:
+    """A penalty QUBO of the block's model, sampled by an oracle; proves nothing.
+
+    Every sample's weight bits are scored by the real forward pass on the block.  An oracle that can
+    start from given states spends a second call on the completed points of the starts.
+
+    Parameters
+    ----------
+    oracle : Oracle
+    penalty : float
+        Weight of every row, in the units of ``PenaltyMethod``.
+    encoding : {"twos-complement", "one-hot"} or None
+    points : int
+        Most points returned to a question.
+    """
+
+    oracle: Oracle
+    penalty: float = 1.0
+    encoding: str | None = None
+    points: int = 4
+
+    def __post_init__(self) -> None:
+        check_oracle(self.oracle)
+        check_whole("points", self.points)
+        check_number("penalty", self.penalty)
+        _check_encoding(self.encoding)
+
+    @property
+    def certifies(self) -> bool:
+        """A sampler proves nothing."""
+        return False
+
+    def prepare(self, problem: TrainingProblem) -> PenaltyBlock:
+        """Build the block's QUBO; only linear coefficients change from question to question."""
+        model = Slack().apply(problem.qcbo(self.encoding))[0]
+        lifting = Lifting.of(model)
+        _, squares, products = lifting.kinds
+        multipliers = np.zeros(lifting.num_multipliers)
+        multipliers[squares] = multipliers[products] = self.penalty * lifting.plausible_scale()
+        return PenaltyBlock(self, problem, lifting.qubo(multipliers), lifting.unit)
+
+
+@dataclass(frozen=True)
+class PenaltyBlock:
+    """A block's QUBO, in units of ``unit``."""
+
+    options: PenaltyBlocks
+    problem: TrainingProblem
+    qubo: QUBO
+    unit: float
+
+    def minimise(
+        self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
+    ) -> Answer:
+        """The best of the samples' weight bits and of the starts."""
+        options, problem = self.options, self.problem
+        places = problem.qcbo(options.encoding).weight_variables
+        coefficients = self.qubo.linear.copy()
+        coefficients[places] += linear / self.unit
+        qubo = replace(self.qubo, linear=coefficients)
+        cold, warm = seed.spawn(2)
+        oracle = Audited(options.oracle)
+        samples = [oracle.answer(qubo, None, cold)]
+        if isinstance(options.oracle, WarmOracle) and len(starts):
+            states = np.zeros((len(starts), qubo.num_variables), dtype=np.int8)
+            for state, start in zip(states, starts, strict=True):
+                complete = problem.complete_bits(start, options.encoding)
+                state[: len(complete)] = complete  # slack bits come after all others
+            samples.append(oracle.answer(qubo, states, warm))
+        points = np.concatenate([*(part.x[:, places] for part in samples), starts])
+        bits, values, losses = ranked(problem, points, linear, options.points)
+        return Answer(bits, values, losses, -np.inf, oracle.ledger)
+
+
+@dataclass(frozen=True)
+class QcgdBlocks:
+    """QCGD on the block's model with its linear coefficients changed.
+
+    Parameters
+    ----------
+    solver : QCGD
+        Its oracle and iterations; seed, limits and checkpoint are those of the hedging.
+    points : int
+        Most points returned to a question.
+    """
+
+    solver: QCGD
+    points: int = 4
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.solver, QCGD):
+            raise InvalidInputError(
+                f"solver={shown(self.solver)}: expected a QCGD, such as QCGD(iterations=20)"
+            )
+        check_whole("points", self.points)
+
+    @property
+    def oracle(self) -> Oracle | None:
+        """Whom the solver asks."""
+        return self.solver.oracle
+
+    @property
+    def certifies(self) -> bool:
+        """An exact oracle's bounds are taken where they come, but not asked for."""
+        return False
+
+    def prepare(self, problem: TrainingProblem) -> QcgdBlock:
+        """Build the block's model."""
+        return QcgdBlock(self, problem, problem.qcbo(self.solver.encoding))
+
+
+@dataclass(frozen=True)
+class QcgdBlock:
+    """A block's model for QCGD."""
+
+    options: QcgdBlocks
+    problem: TrainingProblem
+    model: QCBO
+
+    def minimise(
+        self,
+        linear: FloatArray,
+        starts: BitArray,
+        seed: np.random.SeedSequence,
+        seconds: float | None = None,
+    ) -> Answer:
+        """The best of QCGD's pool and of the starts."""
+        objective = self.model.linear.copy()
+        objective[self.model.weight_variables] += linear
+        target = _Tilted(self, replace(self.model, linear=objective), linear)
+        solver = replace(
+            self.options.solver,
+            seed=int(seed.generate_state(1)[0]),
+            time_limit=_least(self.options.solver.time_limit, seconds),
+            callbacks=(),
+            checkpoint=None,
+        )
+        run, descent = solver._descend(target, self.problem)
+        pass_on(run)
+        points = np.concatenate([descent.pool.bits, starts])
+        bits, values, losses = ranked(self.problem, points, linear, self.options.points)
+        bound = -np.inf if descent.bound is None else min(descent.bound, float(values[0]))
+        return Answer(bits, values, losses, bound, run.ledger)
+
+
+@dataclass(frozen=True)
+class _Tilted:
+    """Samples of the changed model: weight bits, worth the block's real loss plus linear'x."""
+
+    block: QcgdBlock
+    model: QCBO
+    linear: FloatArray
+
+    @property
+    def floor(self) -> float:
+        return LossForm.of(self.block.problem).floor + float(np.minimum(self.linear, 0.0).sum())
+
+    @property
+    def tolerance(self) -> float:
+        return MET
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        return self._worth(self.block.problem.repair_bits(x[:, self.model.weight_variables]))
+
+    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
+        return self._worth(self.block.problem.random_bits(rng, count))
+
+    def _worth(self, bits: BitArray) -> tuple[BitArray, FloatArray]:
+        return bits, self.block.problem.losses(bits) + bits @ self.linear
+
+    def complete(self, candidate: BitArray) -> BitArray:
+        return self.block.problem.complete_bits(candidate, self.block.options.solver.encoding)
+
+
+@dataclass(frozen=True)
+class AnnealedBlocks:
+    """Simulated annealing of the weights by the block's true loss plus the linear term.
+
+    It needs no model and no Ising machine: the honest rival of those that do.
+
+    Parameters
+    ----------
+    flips : int
+        Proposed flips of each restart.
+    restarts : int
+        The first one begins at the first start, the others at random weights.
+    start_temperature, end_temperature : float
+        In units of the mean |change of the value| of a flip at the beginning.
+    """
+
+    flips: int = 10_000
+    restarts: int = 2
+    start_temperature: float = 0.15
+    end_temperature: float = 0.005
+
+    def __post_init__(self) -> None:
+        check_whole("flips", self.flips)
+        check_whole("restarts", self.restarts)
+        check_number("start_temperature", self.start_temperature)
+        check_number("end_temperature", self.end_temperature)
+        if not 0 < self.end_temperature <= self.start_temperature < np.inf:
+            raise InvalidInputError(
+                f"temperatures from {self.start_temperature!r} to {self.end_temperature!r}: "
+                "expected positive numbers that fall"
+            )
+
+    @property
+    def certifies(self) -> bool:
+        """A search proves nothing."""
+        return False
+
+    def prepare(self, problem: TrainingProblem) -> AnnealedBlock:
+        """Nothing is kept but the problem: the arrays of a walk change as it goes."""
+        return AnnealedBlock(self, problem)
+
+
+@dataclass(frozen=True)
+class AnnealedBlock:
+    """A block to be annealed."""
+
+    options: AnnealedBlocks
+    problem: TrainingProblem
+
+    def minimise(
+        self,
+        linear: FloatArray,
+        starts: BitArray,
+        seed: np.random.SeedSequence,
+        seconds: float | None = None,
+    ) -> Answer:
+        """The best point of each restart."""
+        started = time.perf_counter()
+        options, rng = self.options, np.random.default_rng(seed)
+        landscape = IncrementalLoss(self.problem)
+        moves, unit = landscape.moves, landscape.unit
+        linear_term = _linear_term(landscape, linear) / unit
+        cooling = float(options.end_temperature / options.start_temperature) ** (1 / options.flips)
+        points = [*starts]
+
+        def late() -> bool:
+            return seconds is not None and time.perf_counter() - started >= seconds
+
+        for restart in range(options.restarts):
+            if points and late():
+                break
+            at = rng.integers(moves.num_levels)
+            if restart == 0 and len(starts):
+                at = landscape.choice(starts[0])
+            best = at.copy()
+            landscape.set_choice(at)
+            probe = best.copy()
+            _, scale, _ = anneal_with_linear_term(
+                landscape.state, moves, linear_term, rng, PROBES, np.inf, 1.0, probe, np.inf
+            )
+            landscape.set_choice(at)
+            temperature, least = float(options.start_temperature * (scale or 1.0)), np.inf
+            for count in _parts(int(options.flips), self.problem.num_samples):
+                if late():
+                    break
+                least, _, temperature = anneal_with_linear_term(
+                    landscape.state,
+                    moves,
+                    linear_term,
+                    rng,
+                    count,
+                    temperature,
+                    cooling,
+                    best,
+                    least,
+                )
+            points.append(landscape.bits(best))
+        bits, values, losses = ranked(self.problem, np.array(points), linear, len(points))
+        return Answer(bits, values, losses, -np.inf)
+
+
+def _parts(flips: int, samples: int) -> Iterator[int]:
+    """Flips of an annealing in parts of some milliseconds, between which Ctrl-C is heard."""
+    size = max(1, WORK // samples)
+    for done in range(0, flips, size):
+        yield min(size, flips - done)
+
+
+def _least(*limits: float | None) -> float | None:
+    """The shortest of several limits, of which CP-SAT and runs want more than nothing."""
+    given = [limit for limit in limits if limit is not None]
+    return max(1e-3, min(given)) if given else None
+
+
+def _check_encoding(encoding: str | None) -> None:
+    if encoding is not None:
+        choose("encoding", encoding, list(ENCODINGS))
+
+
+def _linear_term(landscape: IncrementalLoss, linear: FloatArray) -> FloatArray:
+    """The linear term of each movable weight at each of its levels, shape (K, L)."""
+    last = landscape.moves.num_levels - 1
+    owner = np.zeros(len(linear), dtype=np.int64)
+    for k in range(len(last)):
+        owner[landscape.bits_of(np.array([k]))] = k
+    words = [landscape.bits(np.minimum(level, last)) for level in range(int(last.max()) + 1)]
+    return np.stack([np.bincount(owner, linear * w, len(last)) for w in words], axis=1)

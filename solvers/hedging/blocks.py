@@ -1,0 +1,412 @@
+"""One block of samples on one worker: minimise its loss plus a linear term in the weight bits.
+
+    minimise  L_k(x) + c'x     over the weight bits x, some of them fixed.
+
+Whatever progressive hedging asks of a block has this form, since on bits its proximal term is
+linear too.  A block solver prepares what does not depend on c once, and answers for many c.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import log2, prod
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.errors import InvalidInputError
+from formulations.network.weight_bits import distinct_rows
+from solvers.oracles.ledger import Ledger
+from solvers.run.option_checks import check_has, check_number, check_whole
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+
+FREE = -1
+"""In a pattern: the bit is not fixed."""
+
+KEPT = 64
+"""Preparations that a block keeps, one per pattern of fixed bits."""
+
+FEW, MOST_BITS = 16, 32
+"""``max_bits`` of ``ExactIfSmall``, and the largest: a table of as many losses takes 32 GiB."""
+
+CHUNK = 2**21
+"""Activations computed at a time when a block is tabulated."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a block is asked.
+
+    Parameters
+    ----------
+    linear : ndarray of float64, shape (n,)
+        The linear term c on the weight bits.
+    pattern : ndarray of int8, shape (n,)
+        Value of each fixed bit, ``FREE`` where a bit may change.
+    starts : ndarray of int8, shape (S, n)
+        Points that take part in the comparison, such as the incumbent; best first.
+    seed : tuple of int
+        Entropy and spawn key of the question's random numbers.
+    seconds : float, optional
+        What is left of the run's time.
+    """
+
+    linear: FloatArray
+    pattern: BitArray
+    starts: BitArray
+    seed: tuple[int, ...]
+    seconds: float | None = None
+
+    def seed_sequence(self) -> np.random.SeedSequence:
+        """The question's own random stream, whichever worker answers it."""
+        return np.random.SeedSequence(self.seed[0], spawn_key=self.seed[1:])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a block answers.
+
+    Parameters
+    ----------
+    bits : ndarray of int8, shape (R, n)
+        Points, best first.
+    values : ndarray of float64, shape (R,)
+        Their L_k(x) + c'x, ascending.
+    losses : ndarray of float64, shape (R,)
+        Their L_k(x).
+    bound : float
+        Certified: nothing under this pattern has a smaller value; -inf if nothing is proven.
+    ledger : Ledger
+        What an oracle was asked on the way.
+    """
+
+    bits: BitArray
+    values: FloatArray
+    losses: FloatArray
+    bound: float
+    ledger: Ledger = field(default_factory=Ledger)
+
+
+class PreparedBlock(Protocol):
+    """A block under one pattern, ready to be asked."""
+
+    def minimise(
+        self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
+    ) -> Answer:
+        """Points with a small L_k(x) + linear'x, over the free bits of the block's problem.
+
+        A method with a fourth parameter ``seconds`` is told what is left of the run's time.
+        """
+        ...
+
+
+class BlockSolver(Protocol):
+    """Minimises the loss of a block of samples plus a linear term."""
+
+    @property
+    def certifies(self) -> bool:
+        """Whether its answers carry bounds."""
+        ...
+
+    def prepare(self, problem: TrainingProblem) -> PreparedBlock:
+        """Do once what is the same for every linear term."""
+        ...
+
+
+class Block:
+    """A block's problem with its solver: what is shipped to a worker.
+
+    Parameters
+    ----------
+    problem : TrainingProblem
+        One of ``problem.blocks(size)``.
+    solver : BlockSolver
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, 1], [1, -1]], [1, -1])
+    >>> nothing_fixed = np.array([FREE, FREE], dtype=np.int8)
+    >>> question = Question(np.array([0.5, 0.0]), nothing_fixed, np.zeros((0, 2), np.int8), (0,))
+    >>> answer = ask(Block(problem, Enumeration()), question)
+    >>> answer.bits[0].tolist(), answer.values.tolist()[0], answer.bound
+    ([0, 1], 1.0, 1.0)
+    """
+
+    def __init__(self, problem: TrainingProblem, solver: BlockSolver) -> None:
+        self.problem, self.solver = problem, solver
+        self._prepared: OrderedDict[bytes, PreparedBlock] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[Block], tuple[TrainingProblem, BlockSolver]]:
+        return Block, (self.problem, self.solver)  # preparations stay where they were made
+
+    def prepared(self, pattern: BitArray) -> PreparedBlock:
+        """The block restricted to what the pattern leaves free; interval propagation shrinks it."""
+        key = pattern.tobytes()
+        with self._lock:
+            if key not in self._prepared:
+                free = pattern == FREE
+                problem = self.problem
+                if not free.all():
+                    base = problem.repair_bits(np.where(free, 0, pattern))
+                    problem = problem.restrict(problem.free[free], problem.full_bits(base))
+                self._prepared[key] = self.solver.prepare(problem)
+                while len(self._prepared) > KEPT:
+                    self._prepared.popitem(last=False)
+            self._prepared.move_to_end(key)
+            return self._prepared[key]
+
+
+def ask(block: Block, question: Question) -> Answer:
+    """Answer a question; a module's function, so that it can travel."""
+    free = question.pattern == FREE
+    if not free.any():
+        return _only(block.problem, question)
+    starts = question.starts[:, free]
+    minimise = block.prepared(question.pattern).minimise
+    limit = {"seconds": question.seconds}
+    limit = limit if "seconds" in inspect.signature(minimise).parameters else {}
+    answer = minimise(question.linear[free], starts, question.seed_sequence(), **limit)
+    bits = np.tile(question.pattern, (len(answer.bits), 1))
+    bits[:, free] = answer.bits
+    fixed = float(question.linear[~free] @ question.pattern[~free])
+    return Answer(bits, answer.values + fixed, answer.losses, answer.bound + fixed, answer.ledger)
+
+
+def _only(problem: TrainingProblem, question: Question) -> Answer:
+    """The one point that a pattern without free bits leaves."""
+    bits = question.pattern[None]
+    losses = problem.losses(bits)
+    values = losses + bits @ question.linear
+    return Answer(bits, values, losses, float(values[0]))
+
+
+def ranked(
+    problem: TrainingProblem, bits: BitArray, linear: FloatArray, most: int
+) -> tuple[BitArray, FloatArray, FloatArray]:
+    """The best distinct points by the real loss plus the linear term: bits, values, losses."""
+    distinct = distinct_rows(canonical_bits(problem, bits))[0]
+    losses = problem.losses(distinct)
+    values = losses + distinct @ linear
+    order = np.argsort(values, kind="stable")[:most]
+    return distinct[order], values[order], losses[order]
+
+
+# -- exact, by a table ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Enumeration:
+    """Every setting of a block's free weights, in a table; exact.
+
+    The losses are tabulated once; a linear term is the sum over the weights of a number for each of
+    its words, so that a question costs one pass over the table.
+
+    Parameters
+    ----------
+    max_bits : int
+        Tables of up to 2^max_bits losses are accepted.
+    points : int
+        Most points returned to a question.
+
+    Raises
+    ------
+    InvalidInputError
+        By ``prepare``, for a block with more settings than that.
+    """
+
+    max_bits: int = 20
+    points: int = 4
+
+    def __post_init__(self) -> None:
+        check_whole("max_bits", self.max_bits, most=MOST_BITS)
+        check_whole("points", self.points)
+
+    @property
+    def certifies(self) -> bool:
+        """Its bound is the minimum itself."""
+        return True
+
+    def prepare(self, problem: TrainingProblem) -> Table:
+        """Tabulate the block's loss."""
+        weights = list(free_weights(problem))
+        size = prod(len(weight.words) for weight in weights)
+        if size > 2**self.max_bits:
+            raise InvalidInputError(
+                f"2^{log2(size):.1f} weight settings of a block to enumerate, and max_bits is "
+                f"{self.max_bits}: hedge over fewer free bits (problem.restrict), or with another "
+                "solver of blocks, such as PenaltyBlocks or CpSatBlocks"
+            )
+        table = Table(problem, weights, np.empty(size), min(self.points, size))
+        widest = problem.num_samples * max(problem.network.widths)
+        for numbers in np.array_split(np.arange(size), -(-size * widest // CHUNK)):
+            outputs = problem.pre_activations(table.bits(numbers))[-1]
+            table.losses[numbers] = problem.output_losses(outputs).sum(axis=(1, 2))
+        return table
+
+
+@dataclass(frozen=True)
+class ExactIfSmall:
+    """Blocks in a table, which proves bounds, where the problem is small enough; else another way.
+
+    Parameters
+    ----------
+    otherwise : BlockSolver
+        For problems that are larger.
+    max_work : float
+        Largest size of all tables together: weight settings times samples.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> from solvers.hedging.hedging import AnnealedBlocks
+    >>> blocks = ExactIfSmall(AnnealedBlocks())
+    >>> X, y = [[1, -1], [1, 1]], [1, -1]
+    >>> blocks.chosen(TrainingProblem(Network.dense([2, 1]), X, y))
+    Enumeration(max_bits=16, points=4)
+    >>> type(blocks.chosen(TrainingProblem(Network.dense([2, 9, 1]), X, y))).__name__
+    'AnnealedBlocks'
+    """
+
+    otherwise: BlockSolver
+    max_work: float = 2.0**26
+
+    def __post_init__(self) -> None:
+        check_has("otherwise", self.otherwise, "prepare", "AnnealedBlocks()")
+        check_number("max_work", self.max_work)
+
+    @property
+    def oracle(self) -> Any:
+        """Whom the other way asks, if anybody."""
+        return getattr(self.otherwise, "oracle", None)
+
+    @property
+    def certifies(self) -> bool:
+        """Not of every problem: see :meth:`chosen`."""
+        return False
+
+    def chosen(self, problem: TrainingProblem) -> BlockSolver:
+        """The solver of this problem's blocks."""
+        table = Enumeration(max_bits=FEW)
+        size = prod(len(weight.words) for weight in free_weights(problem))
+        fits = size <= 2**table.max_bits and size * problem.num_samples <= self.max_work
+        return table if fits else self.otherwise
+
+    def prepare(self, problem: TrainingProblem) -> PreparedBlock:
+        """By whichever it is."""
+        return self.chosen(problem).prepare(problem)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The loss of a block at every setting of its free weights.
+
+    Setting number s has, as digits of s in mixed radix, the number of each weight's word; the first
+    weight's digit counts most.
+    """
+
+    problem: TrainingProblem
+    weights: list[FreeWeight]
+    losses: FloatArray
+    points: int
+
+    def bits(self, numbers: IntArray) -> BitArray:
+        """Free bits of settings, shape (len(numbers), num_free_bits)."""
+        bits = np.zeros((len(numbers), self.problem.num_free_bits), dtype=np.int8)
+        digits = np.unravel_index(numbers, [len(weight.words) for weight in self.weights])
+        for weight, digit in zip(self.weights, digits, strict=True):
+            bits[:, weight.slots] = weight.words[digit]
+        return bits
+
+    def minimise(
+        self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
+    ) -> Answer:
+        """The minimum over the table, the first one of equals."""
+        term = np.zeros(1)
+        for weight in self.weights:
+            term = np.add.outer(term, weight.words @ linear[weight.slots]).ravel()
+        value = self.losses + term
+        best = np.argpartition(value, self.points - 1)[: self.points]
+        best = best[np.lexsort((best, value[best]))]
+        best[0] = np.argmin(value)
+        return Answer(self.bits(best), value[best], self.losses[best], float(value[best[0]]))
+
+
+@dataclass(frozen=True)
+class FreeWeight:
+    """A weight or threshold with free bits.
+
+    Parameters
+    ----------
+    slots : ndarray of int64, shape (f,)
+        Positions of its bits among the problem's free bits.
+    words : ndarray of int8, shape (W, f)
+        One word per level that they can make, levels ascending.
+    coefficients : ndarray of int64, shape (f,)
+        Change of the level when a bit is set.
+    one_hot : bool
+        Whether exactly one bit must be set.
+    """
+
+    slots: IntArray
+    words: BitArray
+    coefficients: IntArray
+    one_hot: bool
+
+    def canonical(self, bits: BitArray) -> BitArray:
+        """Words of the same levels from ``words``, shape (R, f) -> (R, f)."""
+        levels = self.words @ self.coefficients
+        return np.asarray(self.words[np.searchsorted(levels, bits @ self.coefficients)])
+
+
+def free_weights(problem: TrainingProblem) -> Iterator[FreeWeight]:
+    """Every weight and threshold with free bits, in canonical order.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> problem = TrainingProblem(Network.dense([1, 1], weights="ternary"), [[1]], [1])
+    >>> [(weight.slots.tolist(), weight.words.tolist()) for weight in free_weights(problem)]
+    [([0, 1], [[0, 0], [1, 0], [1, 1]])]
+    """
+    for layer, free in zip(problem.network.layers, problem.free_layers, strict=True):
+        for j, i in np.argwhere(free.free_bits > 0).tolist():
+            code = layer.code if i < layer.inputs else layer.bias_code
+            assert code is not None
+            slots = free.slot[j, i, : code.bits]
+            loose = slots >= 0
+            size, coefficients = int(loose.sum()), np.array(code.coefficients)[loose]
+            words = np.eye(size, dtype=np.int8)
+            if not code.one_hot:
+                words = ((np.arange(2**size)[:, None] >> np.arange(size)) & 1).astype(np.int8)
+            _, first = np.unique(words @ coefficients, return_index=True)
+            yield FreeWeight(slots[loose], words[first], coefficients, code.one_hot)
+
+
+def canonical_bits(problem: TrainingProblem, bits: npt.ArrayLike) -> BitArray:
+    """The same networks with the first word of every level, so that equal networks are equal bits.
+
+    Shape (R, num_free_bits) -> the same.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> problem = TrainingProblem(Network.dense([1, 1], weights="ternary"), [[1]], [1])
+    >>> canonical_bits(problem, [[0, 1], [1, 0], [1, 1]]).tolist()
+    [[1, 0], [1, 0], [1, 1]]
+    """
+    bits = problem.repair_bits(bits)
+    for weight in free_weights(problem):
+        if len(weight.words) < 2 ** len(weight.slots) and not weight.one_hot:
+            bits[:, weight.slots] = weight.canonical(bits[:, weight.slots])
+    return bits

@@ -1,0 +1,135 @@
+"""Lower bounds from the blocks, and the convex hulls of the Frank-Wolfe variant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.linalg
+from scipy.optimize import nnls
+
+from formulations.arrays import BitArray, FloatArray
+from solvers.hedging.symmetry import parity
+from solvers.kernels.loss_form import common_unit
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+
+ROUNDING = 1e-9
+"""Share of a bound that rounding errors of its sums cannot reach."""
+
+STIFFNESS = 1e4
+"""Weight of sum(lambda) = 1 against the largest coefficient, in the projection onto a hull."""
+
+
+def lagrangian_bound(values: FloatArray, linear: FloatArray) -> float:
+    """D(W) = sum_k p_k min_x (f_k(x) + W_k.x), a bound on min_x sum_k p_k f_k(x).
+
+    The sum of the linear terms, sum_k p_k W_k, vanishes up to rounding; what is left of it could
+    raise a block's minimum by its positive part at most, which is taken off.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (K,)
+        Certified lower bounds of p_k (f_k(x) + W_k.x).
+    linear : ndarray of float64, shape (K, n)
+        The terms p_k W_k as they were sent.
+
+    Examples
+    --------
+    >>> lagrangian_bound(np.array([1.0, 2.0]), np.array([[0.5], [-0.25]])) <= 2.75
+    True
+    """
+    rest = np.maximum(linear.sum(axis=0), 0.0).sum()
+    error = ROUNDING * (np.abs(values).sum() + np.abs(linear).sum() + 1.0)
+    return float(values.sum() - rest - error)
+
+
+@dataclass(frozen=True)
+class LossGrid:
+    """The losses that weights can have: base + unit * (0, 1, 2, ...), if there is such a grid.
+
+    A sample's loss is an entry of its target's table, at outputs of one parity where the weights
+    have only odd levels.  All entries of one table differ by whole multiples of ``unit``.
+
+    Parameters
+    ----------
+    base : float
+        Sum of the least entries.
+    unit : Fraction or None
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, 1], [1, 0]], [1, -1])
+    >>> grid = LossGrid.of(problem)  # outputs -2, 0, 2 cost 3, 1, 0; -1, 1 cost 0, 2
+    >>> grid.up(0.3), LossGrid.of(problem.subset([1])).up(0.3)
+    (1.0, 2.0)
+    """
+
+    base: float
+    unit: Fraction | None
+
+    @classmethod
+    def of(cls, problem: TrainingProblem) -> LossGrid:
+        """The grid of a problem's losses."""
+        low, tables = problem.loss_table()
+        known, odd = parity(problem, len(problem.network.layers) - 1)
+        of_sample = np.where(known, (odd - low) % 2, 2)  # offset of the parity in a table; 2: both
+        kinds = np.repeat(of_sample[:, None], problem.target_index.shape[1], axis=1)
+        pairs = np.stack([problem.target_index.ravel(), kinds.ravel()], axis=1)
+        pairs, counts = np.unique(pairs, axis=0, return_counts=True)
+        entries = [tables[t, kind::2] if kind < 2 else tables[t] for t, kind in pairs.tolist()]
+        base = sum(c * float(e.min()) for c, e in zip(counts.tolist(), entries, strict=True))
+        return cls(base, common_unit(np.concatenate([e - e.min() for e in entries])))
+
+    def up(self, bound: float) -> float:
+        """The least loss of the grid that is not below ``bound``."""
+        if self.unit is None or not np.isfinite(bound):
+            return bound
+        steps = (bound - self.base) / float(self.unit)
+        return self.base + float(self.unit) * float(np.ceil(steps - 1e-6 * max(1.0, abs(steps))))
+
+
+def hull_point(
+    atoms: BitArray, losses: FloatArray, W: FloatArray, xbar: FloatArray, rho: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Minimise f + W.x + (rho/2) |x - xbar|^2 over the convex hull of the points (x_v, f_v).
+
+    With x = sum_v lambda_v x_v and f alike this is min lambda'H lambda / 2 + g'lambda over the
+    simplex, H = V diag(rho) V', g = f + V W - V (rho xbar): non-negative least squares on a
+    Cholesky factor of H, with sum(lambda) = 1 as a stiff row.
+
+    Parameters
+    ----------
+    atoms : ndarray, shape (A, n)
+    losses : ndarray, shape (A,)
+        f_v, in the units of W.
+    W, xbar, rho : ndarray, shape (n,)
+
+    Returns
+    -------
+    x : ndarray of float64, shape (n,)
+    weights : ndarray of float64, shape (A,)
+        lambda.
+
+    Examples
+    --------
+    >>> x, weights = hull_point(
+    ...     np.array([[0], [1]]), np.zeros(2), np.zeros(1), np.array([0.25]), np.ones(1)
+    ... )
+    >>> x.round(3).tolist()
+    [0.25]
+    """
+    V = atoms.astype(float)
+    H = (V * rho) @ V.T
+    g = losses - losses.min() + V @ (W - rho * xbar)
+    stiff = STIFFNESS * (np.abs(H).max() + np.abs(g).max() + 1e-12)
+    H = H + stiff + 1e-9 * np.abs(H).max() * np.eye(len(V)) + 1e-12 * stiff * np.eye(len(V))
+    R = scipy.linalg.cholesky(H)
+    weights, _ = nnls(R, scipy.linalg.solve_triangular(R, stiff - g, trans="T"))
+    weights /= weights.sum()
+    return weights @ V, weights

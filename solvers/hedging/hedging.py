@@ -1,0 +1,279 @@
+"""Progressive hedging: blocks of samples, each with a copy of the weights, brought to consensus.
+
+    x_k  = argmin f_k(x) + W_k.x + (rho/2)(1 - 2 xbar).x     for every block k
+    xbar = sum_k p_k x_k
+    W_k += rho (x_k - xbar)                                  so that sum_k p_k W_k = 0 always
+
+with p_k the block's share of the samples and f_k its loss divided by p_k: sum_k p_k f_k is the loss
+of the whole problem [Rockafellar & Wets 1991; with integers Watson & Woodruff 2011].  On bits the
+proximal term is linear, so that a block's model never changes but in its linear coefficients.
+At any multipliers W
+
+    sum_k p_k min_x (f_k(x) + W_k.x)
+
+is a lower bound on the least loss [Gade et al. 2016].  The Frank-Wolfe variant [Boland,
+Christiansen, Dandurand, Eberhard, Linderoth, Luedtke, Oliveira 2018] drives W to the best such
+bound with one call per block and round: the x_k of W_k's update is a point of the convex hull of
+what the block has returned so far.
+
+Consensus is not the goal.  Every point that a block returns and every rounded mean is scored on all
+samples, and the best one is the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from formulations.arrays import BitArray
+from formulations.errors import BudgetExhaustedError, OracleError, choose
+from solvers.hedging.block_solvers import AnnealedBlocks, CpSatBlocks, PenaltyBlocks, QcgdBlocks
+from solvers.hedging.blocks import Block, BlockSolver, Enumeration, ExactIfSmall
+from solvers.hedging.rho import BitwiseRho, CycleDetector, FixedRho, GrowingRho, RhoPolicy
+from solvers.hedging.rounds import Hedge
+from solvers.hedging.state import AGREED
+from solvers.run.checkpoint import EVERY, Checkpoint, Folder
+from solvers.run.executors import ExecutorChoice, OutOfTimeError, Team, check_executor
+from solvers.run.option_checks import (
+    check_common,
+    check_count,
+    check_has,
+    check_problem,
+    check_share,
+    check_whole,
+)
+from solvers.run.result import Result, Status
+from solvers.run.run import Callback, Run
+from solvers.run.solver import Start, check_start, start_bits
+from solvers.run.stopping import Over
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+__all__ = [
+    "AnnealedBlocks",
+    "BitwiseRho",
+    "CpSatBlocks",
+    "CycleDetector",
+    "Enumeration",
+    "ExactIfSmall",
+    "FixedRho",
+    "GrowingRho",
+    "PenaltyBlocks",
+    "ProgressiveHedging",
+    "QcgdBlocks",
+]
+
+
+VARIANTS = ["hedging", "frank-wolfe"]
+SYMMETRIES = ["order", "fix", "none"]
+
+MOST_BRANCHES = 2**16
+"""Largest ``max_branches``: every branch has copies of its own."""
+
+BLOCKS = 4
+"""Default number of blocks."""
+
+
+@dataclass(frozen=True)
+class ProgressiveHedging:
+    """Decomposition by samples, with a lower bound.
+
+    Parameters
+    ----------
+    blocks : BlockSolver
+        Minimises a block's loss plus a linear term: ``Enumeration()`` (up to 20 free bits) or
+        ``CpSatBlocks()``, which are exact; ``ExactIfSmall(...)``, a table where that fits; or
+        ``PenaltyBlocks(oracle)`` or ``QcgdBlocks(QCGD(...))``,
+        which ask an oracle; ``AnnealedBlocks()``, which needs none.
+    block_size : int, optional
+        Samples in a block; None makes four blocks.
+    rounds : int or None
+        Most rounds, those of restarts included; None goes on until the time limit.
+    variant : {"hedging", "frank-wolfe"}
+        Towards consensus, or towards the best bound.
+    rho : RhoPolicy, optional
+        ``FixedRho``, ``GrowingRho`` or ``BitwiseRho``; None takes ``GrowingRho()`` towards
+        consensus and ``FixedRho(0.2)`` towards the bound.
+    symmetry : {"order", "fix", "none"} or None
+        Hidden units can change places, so that copies which agree as networks differ as bits.
+        ``"order"`` hedges over every way to sign the output weights, and those of one input, in
+        order: branches that together lose no network.  ``"fix"`` stays in the branch of the start;
+        a bound holds for that branch only, and is reported only if there is no other.  None takes
+        ``"order"`` with blocks that prove bounds, ``"fix"`` with others.
+    max_branches : int
+        Most branches; if they would be more, units are ordered by less.
+    fix_after : int, optional
+        Rounds after which a weight on which all copies agree is fixed.
+    cycles : CycleDetector, optional
+        Finds cycles; one weight is fixed at each.  None lets them be.
+    start : solver, Result, Weights or None
+        Where all copies begin.  Another solver is run first, and its time counts; None lets every
+        block begin with its own optimum.
+    restarts : int
+        How many times a branch begins anew near the incumbent when its copies have agreed.
+    shake : float
+        Share of the incumbent's bits that a restart flips.
+    executor : None, "serial", "threads", "processes", Executor, or function that returns one
+        Where the blocks are solved; the result does not depend on it.
+    workers : int, optional
+        Threads or processes.
+    seed : int
+        Same seed, same result, unless a time limit cuts in.
+    time_limit : float, optional
+        Seconds.
+    callbacks : tuple of callable
+        Called after each round with a ``Progress``; one that returns True stops the run.
+    checkpoint : path-like, optional
+        Folder for a checkpoint, from which the same call goes on: see
+        :mod:`solvers.run.checkpoint`.
+    checkpoint_every : float
+        Seconds between two checkpoints; 0 saves after every round.
+
+    Raises
+    ------
+    InvalidInputError
+        For unknown names and values out of range; by ``solve``, for a block that its solver cannot
+        take.
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [1, -1]], [1, -1, -1])
+    >>> result = ProgressiveHedging(block_size=1).solve(problem)
+    >>> result.loss, result.lower_bound, result.status
+    (2.0, 2.0, <Status.OPTIMAL: 'optimal'>)
+    """
+
+    blocks: BlockSolver = field(default_factory=Enumeration)
+    block_size: int | None = None
+    rounds: int | None = 60
+    variant: str = "hedging"
+    rho: RhoPolicy | None = None
+    symmetry: str | None = None
+    max_branches: int = 64
+    fix_after: int | None = None
+    cycles: CycleDetector | None = field(default_factory=CycleDetector)
+    start: Start | None = None
+    restarts: int = 0
+    shake: float = 0.2
+    executor: ExecutorChoice = None
+    workers: int | None = None
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        check_executor(self.executor)
+        check_start(self.start)
+        check_has("blocks", self.blocks, "prepare", "solvers.hedging.hedging.Enumeration()")
+        if self.rho is not None:
+            check_has("rho", self.rho, "following", "solvers.hedging.hedging.GrowingRho(), or None")
+        if self.cycles is not None:
+            check_has(
+                "cycles", self.cycles, "cycling", "solvers.hedging.hedging.CycleDetector(), or None"
+            )
+        check_whole("max_branches", self.max_branches, most=MOST_BRANCHES)
+        check_whole("restarts", self.restarts, least=0)
+        check_count("rounds", self.rounds, self.time_limit)
+        for name in ("block_size", "fix_after"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name))
+        choose("variant", self.variant, VARIANTS)
+        if self.symmetry is not None:
+            choose("symmetry", self.symmetry, SYMMETRIES)
+        check_share("shake", self.shake)
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Hedge over the free weight bits of ``problem``.
+
+        Returns
+        -------
+        Result
+            ``lower_bound`` is one on the loss of every setting of the free bits, None where blocks
+            prove nothing or branches are left out; where it meets the loss, the status is OPTIMAL.
+            ``history`` has a row per round: ``loss``, ``mean_loss`` of the best rounded mean,
+            ``disagreement`` (mean |x_k - xbar|), ``bound`` of the worst branch, ``open`` branches,
+            ``fixed`` bits.  ``info`` has ``consensus``, ``why`` it came or did not, the numbers of
+            ``blocks``, ``branches``, ``rounds`` and ``restarts``, and of models ``shipped`` to
+            workers and tasks ``run_again``.
+        """
+        check_problem(problem)
+        if isinstance(self.blocks, ExactIfSmall):
+            return replace(self, blocks=self.blocks.chosen(problem)).solve(problem)
+        run = Run(
+            time_limit=self.time_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, problem),
+            oracle=getattr(self.blocks, "oracle", None),
+        )
+        blocks = problem.blocks(self.block_size or -(-problem.num_samples // BLOCKS))
+        team = Team(
+            [Block(block, self.blocks) for block in blocks],
+            self.executor,
+            self.workers,
+            name=lambda k: f"block {k} ({_samples(blocks[k])})",
+        )
+        hedge = self._hedge(problem, team, run.late)
+        with run.guarded(), team:
+            if not run.resume(hedge):
+                hedge.begin(self._start(problem, run))
+            for _ in run.steps(self.rounds):
+                try:
+                    hedge.round(run)
+                except OutOfTimeError:
+                    run.status = Status.TIME_LIMIT
+                    run.save()
+                    break
+                except (OracleError, BudgetExhaustedError):
+                    run.save()  # of the round before, so that the run can go on
+                    raise
+                if hedge.finished:
+                    break
+        about = {"blocks": len(blocks), "shipped": team.shipments, "run_again": team.failures}
+        if not hedge.begun:
+            nothing = {"branches": 0, "rounds": 0, "restarts": 0, "consensus": False}
+            return run.result(problem, why="ended before the first round", **nothing, **about)
+        bound = hedge.bound()
+        if bound is not None and bound >= run.incumbent.loss:
+            run.status, bound = Status.OPTIMAL, run.incumbent.loss
+        state = hedge.state
+        return run.result(
+            problem,
+            lower_bound=bound,
+            consensus=hedge.finished and bool((state.outcome == AGREED).any()),
+            why=hedge.why(),
+            branches=len(hedge.base),
+            rounds=state.round,
+            restarts=int(state.restarts.sum()),
+            **about,
+        )
+
+    @property
+    def rho_policy(self) -> RhoPolicy:
+        """The policy given, or the variant's own."""
+        if self.rho is not None:
+            return self.rho
+        return FixedRho(0.2) if self.variant == "frank-wolfe" else GrowingRho()
+
+    def _hedge(self, problem: TrainingProblem, team: Team[Block], over: Over) -> Hedge:
+        return Hedge(self, problem, team, over)
+
+    def _start(self, problem: TrainingProblem, run: Run) -> BitArray | None:
+        """Bits that all copies begin with; the run has an incumbent from here on."""
+        bits = start_bits(self.start, problem, run)
+        if bits is None:
+            rng = np.random.default_rng(self.seed)
+            anything = problem.random_bits(rng, 1)
+            run.incumbent.offer(anything, problem.losses(anything))
+        return bits
+
+
+def _samples(block: TrainingProblem) -> str:
+    numbers = block.sample_numbers
+    return f"samples {numbers[0]} to {numbers[-1]}"

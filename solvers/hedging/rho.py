@@ -1,0 +1,212 @@
+"""The small decisions of progressive hedging: rho, what to fix, what to do about cycles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
+from formulations.errors import InvalidInputError
+from solvers.hedging.blocks import FREE
+from solvers.run.option_checks import check_number, check_whole
+
+MOST_ROUNDS = 10_000
+"""Largest ``window``: a run remembers as many numbers for each bit."""
+
+
+# -- rho ------------------------------------------------------------------------------------------
+
+
+class RhoPolicy(Protocol):
+    """Weight of the proximal term of each bit; the same for all blocks, or sum p_k W_k drifts."""
+
+    def first(self, scale: FloatArray) -> FloatArray:
+        """rho of the first round; ``scale`` (n,) is by how much a flip changes the loss."""
+        ...
+
+    def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
+        """rho (B, n) of the next round; ``disagreeing`` (B, n) are the bits without consensus."""
+        ...
+
+
+@dataclass(frozen=True)
+class FixedRho:
+    """The same rho for all bits and rounds.
+
+    Parameters
+    ----------
+    factor : float
+        In units of the mean change of the loss when a bit flips.
+    value : float, optional
+        In units of the loss, instead.
+
+    Examples
+    --------
+    >>> FixedRho(0.5).first(np.array([1.0, 3.0])).tolist()
+    [1.0, 1.0]
+    """
+
+    factor: float = 0.1
+    value: float | None = None
+
+    def __post_init__(self) -> None:
+        check_number("factor", self.factor)
+        if self.value is not None:
+            check_number("value", self.value)
+
+    def first(self, scale: FloatArray) -> FloatArray:
+        """``value``, or ``factor`` times the mean scale."""
+        return np.full(len(scale), self.value or self.factor * float(scale.mean()))
+
+    def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
+        """The same."""
+        return rho
+
+
+@dataclass(frozen=True)
+class GrowingRho(FixedRho):
+    """rho of all bits grows by a factor a round, so that the copies end up pressed together.
+
+    Parameters
+    ----------
+    growth : float
+
+    Examples
+    --------
+    >>> GrowingRho(0.5, growth=2.0).following(np.array([1.0]), np.array([True])).tolist()
+    [2.0]
+    """
+
+    growth: float = 1.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("growth", self.growth)
+        if self.growth < 1:
+            raise InvalidInputError(f"growth={self.growth!r}: expected a number of 1 or more")
+
+    def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
+        """``growth`` times as much."""
+        return self.growth * rho
+
+
+@dataclass(frozen=True)
+class BitwiseRho(GrowingRho):
+    """A rho for each bit: in proportion to what its flip costs, growing while it has no consensus.
+
+    (Cost-proportional rho of Watson & Woodruff 2011.)
+
+    Examples
+    --------
+    >>> policy = BitwiseRho(0.5, growth=2.0)
+    >>> rho = policy.first(np.array([1.0, 3.0]))
+    >>> policy.following(rho, np.array([True, False])).tolist()
+    [1.0, 1.5]
+    """
+
+    def first(self, scale: FloatArray) -> FloatArray:
+        """``factor`` times the scale; at least a tenth of the mean."""
+        if self.value is not None:
+            return np.full(len(scale), self.value)
+        return np.asarray(self.factor * np.maximum(scale, 0.1 * scale.mean()))
+
+    def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
+        """``growth`` times as much where there is no consensus."""
+        return np.where(disagreeing, self.growth * rho, rho)
+
+
+# -- cycles ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CycleDetector:
+    """Bits whose multipliers repeat themselves, though the copies disagree.
+
+    Each bit has a hash h = sum_k z_k W_k / rho with random z; equal multipliers have equal hashes
+    (Watson & Woodruff 2011).  A cycle of L rounds is seen when the latest L hashes are those of the
+    L rounds before.  In units of rho, so that it is seen with a growing rho too: there copies can
+    flip for ever between two answers while W grows as fast as rho does.
+
+    Parameters
+    ----------
+    window : int
+        Rounds that are remembered: cycles of up to half as many are seen.
+    tolerance : float
+        Hashes this close are equal; a copy that differs changes its own by about one.
+
+    Examples
+    --------
+    >>> hashes = np.array([[[1.0, 1.0], [2.0, 5.0], [1.0, 3.0], [2.0, 2.0]]])
+    >>> CycleDetector(4).cycling(hashes, np.array([[True, True]])).tolist()
+    [[True, False]]
+    """
+
+    window: int = 16
+    tolerance: float = 0.02
+
+    def __post_init__(self) -> None:
+        check_whole("window", self.window, 2, MOST_ROUNDS)
+        check_number("tolerance", self.tolerance)
+
+    def hashes(self, W: FloatArray, rho: FloatArray) -> FloatArray:
+        """Hash of each bit's multipliers, shapes (B, K, n) and (B, n) -> (B, n)."""
+        z = np.random.default_rng(0).uniform(0.5, 1.5, W.shape[1])
+        return np.asarray(np.einsum("k,bkn->bn", z, W) / rho)
+
+    def cycling(self, hashes: FloatArray, disagreeing: BoolArray) -> BoolArray:
+        """Bits in a cycle, from the hashes of the latest rounds (B, H, n), latest first."""
+        found = np.zeros_like(disagreeing)
+        for length in range(1, hashes.shape[1] // 2 + 1):
+            latest, before = hashes[:, :length], hashes[:, length : 2 * length]
+            found |= (np.abs(latest - before) <= self.tolerance).all(axis=1)
+        return found & disagreeing
+
+
+# -- fixing and slamming --------------------------------------------------------------------------
+
+
+def fixed_where_agreed(
+    pattern: BitArray, x: FloatArray, agreed: IntArray, rounds: int, weights: IntArray
+) -> BitArray:
+    """The pattern with every weight fixed whose bits have agreed for ``rounds`` rounds.
+
+    Parameters
+    ----------
+    pattern : ndarray of int8, shape (n,)
+    x : ndarray, shape (K, n)
+        Copies.
+    agreed : ndarray of int64, shape (n,)
+    weights : ndarray of int64, shape (n,)
+        Number of the weight that each bit belongs to: a weight is fixed with all its bits.
+
+    Examples
+    --------
+    >>> none, x = np.full(3, -1, dtype=np.int8), np.array([[1.0, 0.0, 1.0]] * 2)
+    >>> fixed_where_agreed(none, x, np.array([5, 5, 1]), 3, np.array([0, 1, 1])).tolist()
+    [1, -1, -1]
+    """
+    late = np.zeros(int(weights.max()) + 1, dtype=bool)
+    late[weights[agreed < rounds]] = True
+    chosen = ~late[weights] & (pattern == FREE)
+    return np.where(chosen, np.rint(x[0]), pattern).astype(np.int8)
+
+
+def slammed(
+    pattern: BitArray, rounded: BitArray, xbar: FloatArray, cycling: BoolArray, weights: IntArray
+) -> BitArray:
+    """The pattern with one weight fixed at the rounded mean: of those that cycle, the surest.
+
+    Shapes (n,); ``rounded`` is the mean as bits.
+
+    Examples
+    --------
+    >>> none, mean = np.full(3, -1, dtype=np.int8), np.array([0.4, 0.9, 0.2])
+    >>> rounded = np.rint(mean).astype(np.int8)
+    >>> slammed(none, rounded, mean, np.array([True, True, False]), np.arange(3)).tolist()
+    [-1, 1, -1]
+    """
+    sureness = np.where(cycling & (pattern == FREE), np.abs(xbar - 0.5), -1.0)
+    chosen = weights == weights[np.argmax(sureness)]
+    return np.where(chosen & (pattern == FREE), rounded, pattern).astype(np.int8)

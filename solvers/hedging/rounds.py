@@ -1,0 +1,413 @@
+"""The rounds of progressive hedging: the formulas, and what is decided between two of them.
+
+Arrays have a leading axis for the branch b and one for the block k; the formulas are those of
+:mod:`solvers.hedging.hedging`, for all branches at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from formulations.arrays import BitArray, BoolArray, FloatArray
+from formulations.network.weight_bits import distinct_rows
+from solvers.hedging.blocks import FREE, Answer, Block, Question, ask, canonical_bits, free_weights
+from solvers.hedging.bound import LossGrid, hull_point, lagrangian_bound
+from solvers.hedging.rho import fixed_where_agreed, slammed
+from solvers.hedging.state import AGREED, BEATEN, HedgingState
+from solvers.hedging.symmetry import branch, incumbent_branch, unbroken
+from solvers.run.executors import Team
+from solvers.run.result import Incumbent
+from solvers.run.run import Ledger, Run
+from solvers.run.stopping import Over, never
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+    from solvers.hedging.hedging import ProgressiveHedging
+
+
+WORK = 2**23
+"""Activations computed between two looks at the clock while the scale is measured."""
+
+PROBED = 256
+"""Most bits that are flipped to learn the scale of the loss; the others get the mean."""
+
+EQUAL = 1e-6
+"""Fractional copies closer than this to their mean have reached consensus."""
+
+ROUND, RESTART, SCALE = range(3)
+"""First number of every random stream's key."""
+
+
+@dataclass
+class _Round:
+    """What a round is given besides the state, and what it finds and spends."""
+
+    incumbent: BitArray
+    seconds: float | None
+    points: list[BitArray] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+
+
+class Hedge:
+    """A run of progressive hedging between two rounds.
+
+    Parameters
+    ----------
+    options : ProgressiveHedging
+    problem : TrainingProblem
+    team : Team of Block
+        Workers for the blocks.
+
+    Attributes
+    ----------
+    p : ndarray of float64, shape (K,)
+        Share of each block in the samples.
+    branches : Branches
+    base : ndarray of int8, shape (B, n)
+        What each branch fixes.
+    state : HedgingState
+        Of the latest round.
+    """
+
+    def __init__(
+        self,
+        options: ProgressiveHedging,
+        problem: TrainingProblem,
+        team: Team[Block],
+        over: Over = never,
+    ) -> None:
+        self.options, self.problem, self.team, self._over = options, problem, team, over
+        self.begun = False
+        sizes = [block.problem.num_samples for block in team.models]
+        self.p = np.array(sizes) / problem.num_samples
+        self.grid = LossGrid.of(problem)
+        self.weight_of_bit = np.zeros(problem.num_free_bits, dtype=np.int64)
+        for number, weight in enumerate(free_weights(problem)):
+            self.weight_of_bit[weight.slots] = number
+
+    def begin(self, start: BitArray | None) -> None:
+        """Put all copies at some weight bits; None begins without a proximal term."""
+        self._break_symmetry(start)
+        self.state, self.begun = self._first(start), True
+
+    def _break_symmetry(self, start: BitArray | None) -> None:
+        """Choose the branches; ``"fix"`` stays in that of the start."""
+        problem, options, self.start = self.problem, self.options, start
+        symmetry = options.symmetry or ("order" if options.blocks.certifies else "fix")
+        if symmetry == "none":
+            self.branches = unbroken(problem)
+        elif symmetry == "order":
+            self.branches = branch(problem, options.max_branches)
+        else:
+            mixed = np.arange(problem.num_free_bits) % 2 if start is None else start
+            bits = problem.repair_bits(mixed[None])[0]
+            self.branches = incumbent_branch(problem, bits, options.max_branches)
+        self.base = self.branches.patterns
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the next round begins with."""
+        return {"start": self.start, "state": self.state.snapshot()}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        self._break_symmetry(snapshot["start"])
+        self.state, self.begun = HedgingState.of(snapshot["state"]), True
+
+    @cached_property
+    def rho(self) -> FloatArray:
+        """rho of a first round, in units of what a flip changes."""
+        return self.options.rho_policy.first(self._scale())
+
+    # -- the formulas ------------------------------------------------------------------------------
+
+    def round(self, run: Run) -> None:
+        """One round; what it finds is scored on all samples."""
+        assert run.incumbent.bits is not None
+        left = None if run.time_limit is None else max(0.0, run.time_limit - run.seconds)
+        this = _Round(run.incumbent.bits, left)
+        old, new = self.state, self.state.copy()
+        new.round += 1
+        step = self._frank_wolfe if self.options.variant == "frank-wolfe" else self._hedge
+        step(old, new, this)
+        self._commit(new, this, run)
+
+    def _hedge(self, old: HedgingState, new: HedgingState, this: _Round) -> None:
+        """Progressive hedging, with the bound at the multipliers that the round begins with."""
+        proximal = old.W + (old.rho * (0.5 - old.xbar))[:, None]
+        asked = [(proximal, old.pattern)]
+        if self.options.blocks.certifies:
+            asked.append((old.W, self.base))
+        answers = self._ask(asked, new, this)
+        for b in old.open:
+            new.x[b] = [answer.bits[0] for answer in answers[0][b]]
+        new.xbar = self._mean(new.x)
+        new.W = self._centred(old.W + old.rho[:, None] * (new.x - new.xbar[:, None]))
+        if self.options.blocks.certifies:
+            self._raise_bounds(new, answers[1], old.W)
+
+    def _frank_wolfe(self, old: HedgingState, new: HedgingState, this: _Round) -> None:
+        """FW-PH with one step of simplicial decomposition (alpha = 1, t_max = 1)."""
+        tilt = old.W + old.rho[:, None] * (old.x - old.xbar[:, None])
+        (vertices,) = self._ask([(tilt, self.base)], new, this)
+        self._raise_bounds(new, vertices, tilt)
+        self._extend_hulls(new, vertices)
+        for b in old.open:
+            for k, p in enumerate(self.p):
+                used = np.isfinite(new.atom_losses[b, k])
+                new.x[b, k], weight = hull_point(
+                    new.atoms[b, k, used],
+                    new.atom_losses[b, k, used] / p,
+                    old.W[b, k],
+                    old.xbar[b],
+                    old.rho[b],
+                )
+                new.atom_losses[b, k, np.flatnonzero(used)[weight <= 0]] = np.inf
+        new.xbar = self._mean(new.x)
+        new.W = self._centred(old.W + old.rho[:, None] * (new.x - new.xbar[:, None]))
+
+    def _mean(self, x: FloatArray) -> FloatArray:
+        """sum_k p_k x_k, shape (B, K, n) -> (B, n)."""
+        return np.asarray(np.einsum("k,bkn->bn", self.p, x))
+
+    def _centred(self, W: FloatArray) -> FloatArray:
+        """The multipliers without what rounding errors have added to sum_k p_k W_k."""
+        return W - self._mean(W)[:, None]
+
+    # -- asking the blocks -------------------------------------------------------------------------
+
+    def _ask(
+        self, asked: list[tuple[FloatArray, BitArray]], state: HedgingState, this: _Round
+    ) -> list[dict[int, list[Answer]]]:
+        """Minimise f_k + linear.x under patterns; for each an answer per branch and block."""
+        tasks = []
+        for number, (linear, patterns) in enumerate(asked):
+            for b in state.open.tolist():
+                starts = np.stack([self._rounded(state.xbar[b], this.incumbent), this.incumbent])
+                starts = np.where(patterns[b] == FREE, starts, patterns[b]).astype(np.int8)
+                for k, p in enumerate(self.p):
+                    seed = (self.options.seed, ROUND, state.round, number, b, k)
+                    question = Question(p * linear[b, k], patterns[b], starts, seed, this.seconds)
+                    tasks.append((k, question))
+        answers = iter(self.team.ask(ask, tasks, this.seconds))
+        told = [{b: [next(answers) for _ in self.p] for b in state.open.tolist()} for _ in asked]
+        for by_branch in told:
+            for answer in (answer for several in by_branch.values() for answer in several):
+                this.points.append(answer.bits)
+                this.ledger.add(answer.ledger)
+        return told
+
+    def _raise_bounds(
+        self, state: HedgingState, answers: Mapping[int, list[Answer]], linear: FloatArray
+    ) -> None:
+        """Take the bounds that are better than any before."""
+        for b, several in answers.items():
+            values = np.array([answer.bound for answer in several])
+            bound = lagrangian_bound(values, self.p[:, None] * linear[b])
+            state.bounds[b] = max(state.bounds[b], bound)
+
+    def _extend_hulls(self, state: HedgingState, vertices: Mapping[int, list[Answer]]) -> None:
+        """Give every block's hull its new point, in the first empty place."""
+        empty = ~np.isfinite(state.atom_losses)
+        if not empty[state.open].any(axis=2).all():
+            more = ((0, 0), (0, 0), (0, 1 + state.atom_losses.shape[2]))
+            state.atoms = np.pad(state.atoms, (*more, (0, 0)))
+            state.atom_losses = np.pad(state.atom_losses, more, constant_values=np.inf)
+            empty = ~np.isfinite(state.atom_losses)
+        for b, several in vertices.items():
+            for k, answer in enumerate(several):
+                place = int(np.argmax(empty[b, k]))
+                state.atoms[b, k, place] = answer.bits[0]
+                state.atom_losses[b, k, place] = answer.losses[0]
+
+    # -- scoring -----------------------------------------------------------------------------------
+
+    def _commit(self, new: HedgingState, this: _Round, run: Run) -> None:
+        """Score what was found on all samples, decide how to go on, and make the round final."""
+        points = distinct_rows(np.concatenate(this.points))[0]
+        losses = self.problem.losses(points)
+        best = Incumbent(run.incumbent.bits, run.incumbent.loss)
+        best.offer(points, losses)
+        means = self._rounded_means(new, this.incumbent, points, losses)
+        mean_losses = self.problem.losses(means)
+        best.offer(means, mean_losses)
+        self._decide(new, best)
+        self.state = new
+        run.incumbent.offer(best.bits[None], [best.loss])  # type: ignore[index]
+        run.ledger.add(this.ledger)
+        run.history.record(
+            iteration=new.round,
+            loss=best.loss,
+            mean_loss=mean_losses.min(),
+            disagreement=self.disagreement,
+            bound=new.bounds.min(),
+            open=len(new.open),
+            fixed=int((new.pattern != self.base).sum()),
+        )
+
+    def _rounded_means(
+        self, state: HedgingState, ties: BitArray, points: BitArray, losses: FloatArray
+    ) -> BitArray:
+        """Each open branch's mean as bits, and a vote in which better copies count more."""
+        means = [self._rounded(state.xbar[b], ties) for b in state.open]
+        if self.options.variant == "hedging":
+            known = {point.tobytes(): loss for point, loss in zip(points, losses, strict=True)}
+            for b in state.open:
+                copies = state.x[b].astype(np.int8)
+                F = np.array([known[copy.tobytes()] for copy in copies])
+                vote = self.p * np.exp(-(F - F.min()) / max(float((F - F.min()).mean()), 1e-12))
+                means.append(self._rounded(vote @ copies / vote.sum(), ties))
+        return np.array(means)
+
+    def _rounded(self, xbar: FloatArray, ties: BitArray) -> BitArray:
+        """A mean as bits: the majority's, in one-hot words the largest; ``ties`` where even."""
+        bits: BitArray = np.where(xbar == 0.5, ties, xbar > 0.5).astype(np.int8)
+        for words in self.problem.free_words():
+            bits[words] = np.arange(words.shape[1]) == np.argmax(xbar[words], axis=1)[:, None]
+        canonical: BitArray = canonical_bits(self.problem, bits[None])[0]
+        return canonical
+
+    # -- between two rounds ------------------------------------------------------------------------
+
+    @property
+    def disagreement(self) -> float:
+        """Mean |x_k - xbar| over the bits of all copies in open branches; at most 1/2."""
+        state, open_ = self.state, self.state.open
+        if not len(open_):
+            return 0.0
+        apart = np.abs(state.x[open_] - state.xbar[open_][:, None]).mean(axis=(0, 2))
+        return float(self.p @ apart)
+
+    def _decide(self, state: HedgingState, best: Incumbent) -> None:
+        """Close branches, slam and fix weights, let rho grow, begin anew where all agree."""
+        assert best.bits is not None
+        agree = _agreement(state)
+        state.agreed = np.where(agree, state.agreed + 1, 0)
+        for b in state.open:
+            if self.grid.up(float(state.bounds[b])) >= best.loss:
+                state.outcome[b] = BEATEN
+            elif agree[b].all():
+                state.outcome[b] = AGREED
+        if self.options.variant == "hedging":
+            self._slam(state, np.logical_not(agree), best.bits)
+            self._fix(state)
+        state.rho = self.options.rho_policy.following(state.rho, np.logical_not(agree))
+        for b in np.flatnonzero(state.outcome == AGREED).tolist():
+            if state.restarts[b] < self.options.restarts:
+                rng = self._rng(RESTART, int(state.restarts[b]), b)
+                shaken = best.bits ^ (rng.random(len(best.bits)) < self.options.shake)
+                state.begin_anew(b, self._first(shaken.astype(np.int8)))
+
+    def _slam(self, state: HedgingState, disagree: BoolArray, ties: BitArray) -> None:
+        """Fix one weight in every branch that cycles."""
+        if self.options.cycles is None:
+            return
+        latest = self.options.cycles.hashes(state.W, state.rho)
+        state.hashes = np.concatenate([latest[:, None], state.hashes[:, :-1]], axis=1)
+        cycling = self.options.cycles.cycling(state.hashes, disagree)
+        for b in state.open:
+            chosen = cycling[b] & (state.pattern[b] == FREE)
+            if chosen.any():
+                rounded = self._rounded(state.xbar[b], ties)
+                state.pattern[b] = slammed(
+                    state.pattern[b], rounded, state.xbar[b], chosen, self.weight_of_bit
+                )
+                state.cycles += 1
+
+    def _fix(self, state: HedgingState) -> None:
+        """Fix the weights that have agreed for long enough."""
+        if self.options.fix_after is None:
+            return
+        for b in state.open:
+            state.pattern[b] = fixed_where_agreed(
+                state.pattern[b],
+                state.x[b],
+                state.agreed[b],
+                self.options.fix_after,
+                self.weight_of_bit,
+            )
+
+    # -- beginnings --------------------------------------------------------------------------------
+
+    def _first(self, bits: BitArray | None) -> HedgingState:
+        """All copies at some weight bits, as far as each branch allows, or in the middle."""
+        xbar = np.full(self.base.shape, 0.5)
+        if bits is not None:
+            xbar[:] = self.branches.place(self.problem, bits)[0]
+        window = self.options.cycles.window if self.options.cycles else 0
+        return HedgingState.first(
+            self.base, np.where(self.base == FREE, xbar, self.base), self.rho, len(self.p), window
+        )
+
+    def _scale(self) -> FloatArray:
+        """Mean |change of the loss| when a bit flips, at a few random points; shape (n,)."""
+        problem, rng = self.problem, self._rng(SCALE)
+        n = problem.num_free_bits
+        probed = np.sort(rng.choice(n, min(n, PROBED), replace=False))
+        changes = []
+        size = max(1, WORK // (problem.num_samples * sum(problem.network.widths)))
+        for point in problem.random_bits(rng, 4):
+            near = np.tile(point, (len(probed), 1))
+            near[np.arange(len(probed)), probed] ^= 1
+            losses = np.full(len(near), np.nan)
+            for first in range(0, len(near), size):  # so that clock and Ctrl-C are heeded
+                if self._over():
+                    break
+                part = slice(first, first + size)
+                losses[part] = problem.losses(near[part])
+            changes.append(np.abs(losses - problem.losses(point)))
+            if self._over():
+                break
+        change = np.mean(changes, axis=0)
+        change[np.isnan(change)] = np.nanmean(change) if np.isfinite(change).any() else 1.0
+        scale = np.full(n, float(change.mean()) or 1.0)
+        scale[probed] = change if change.any() else 1.0
+        return scale
+
+    def _rng(self, *key: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=key))
+
+    # -- what is left at the end -------------------------------------------------------------------
+
+    @property
+    def finished(self) -> bool:
+        """Whether no branch is open."""
+        return not len(self.state.open)
+
+    def bound(self) -> float | None:
+        """The certified bound of the whole problem: the least of the branches', if there is one."""
+        least = float(self.state.bounds.min())
+        return self.grid.up(least) if self.branches.lossless and least > -np.inf else None
+
+    def why(self) -> str:
+        """How consensus came, or why it did not."""
+        state, count = self.state, len(self.base)
+        if self.options.variant == "frank-wolfe" and len(state.open):
+            return "the Frank-Wolfe variant looks for the best bound; its copies stay fractional"
+        if len(state.open):
+            moving = f"mean |x - xbar| is {self.disagreement:.3f}"
+            apart = 1.0 - _agreement(state)[state.open].mean()
+            where = f"{apart:.1%} of the bits differ between blocks"
+            slams = f"cycles were broken by fixing a weight {state.cycles} times"
+            return (
+                f"none after {_rounds(state)} in {len(state.open)} of {count} branches: {where}, "
+                f"{moving}, {slams}; more rounds, a larger or growing rho, larger blocks or "
+                "fix_after press harder, at the price of the loss"
+            )
+        if (state.outcome == BEATEN).all():
+            return "not needed: the bound of every branch has met the best loss"
+        return f"all copies were equal after {_rounds(state)}"
+
+
+def _agreement(state: HedgingState) -> BoolArray:
+    """Bits that all copies of a branch have the same, shape (B, n)."""
+    apart = np.abs(state.x - state.xbar[:, None])
+    return np.asarray((apart <= EQUAL).all(axis=1), dtype=np.bool_)
+
+
+def _rounds(state: HedgingState) -> str:
+    return f"{state.round} round{'s' if state.round > 1 else ''}"

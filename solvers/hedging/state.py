@@ -1,0 +1,126 @@
+"""What progressive hedging carries from one round to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+
+OPEN, AGREED, BEATEN = range(3)
+"""A branch is hedged over; its copies are all equal; its bound has met the incumbent's loss."""
+
+
+@dataclass
+class HedgingState:
+    """State after a round: B branches, K blocks, n free weight bits.
+
+    A round makes a new state and leaves the old one as it was, so that a round that is broken off
+    has not happened.
+
+    Parameters
+    ----------
+    round : int
+        Rounds done.
+    restarts : ndarray of int64, shape (B,)
+        How often each branch has begun anew.
+    W : ndarray of float64, shape (B, K, n)
+        Multipliers; sum_k p_k W_k = 0.
+    x : ndarray of float64, shape (B, K, n)
+        Copies: bits, or points of a convex hull in the Frank-Wolfe variant.
+    xbar : ndarray of float64, shape (B, n)
+        Their mean sum_k p_k x_k.
+    rho : ndarray of float64, shape (B, n)
+        Weight of the proximal term.
+    pattern : ndarray of int8, shape (B, n)
+        Value of each fixed bit, -1 where it is free.
+    agreed : ndarray of int64, shape (B, n)
+        For how many rounds all copies of a bit have been equal.
+    hashes : ndarray of float64, shape (B, H, n)
+        Hash of each bit's multipliers in the latest H rounds, latest first, NaN before.
+    outcome : ndarray of int8, shape (B,)
+        ``OPEN``, ``AGREED`` or ``BEATEN``.
+    bounds : ndarray of float64, shape (B,)
+        Best certified bound of each branch, over all restarts; -inf without one.
+    atoms : ndarray of int8, shape (B, K, A, n)
+        Points that span each block's convex hull (Frank-Wolfe variant).
+    atom_losses : ndarray of float64, shape (B, K, A)
+        Their loss on the block; infinite in empty places.
+    cycles : int
+        How many times a branch cycled and a weight was fixed for it.
+    """
+
+    round: int
+    restarts: IntArray
+    W: FloatArray
+    x: FloatArray
+    xbar: FloatArray
+    rho: FloatArray
+    pattern: BitArray
+    agreed: IntArray
+    hashes: FloatArray
+    outcome: BitArray
+    bounds: FloatArray
+    atoms: BitArray
+    atom_losses: FloatArray
+    cycles: int = 0
+
+    @classmethod
+    def first(
+        cls, base: BitArray, xbar: FloatArray, rho: FloatArray, blocks: int, window: int
+    ) -> Self:
+        """All copies at ``xbar`` (B, n), all multipliers zero, the same rho (n,) everywhere."""
+        B, n = base.shape
+        return cls(
+            round=0,
+            restarts=np.zeros(B, dtype=np.int64),
+            W=np.zeros((B, blocks, n)),
+            x=np.repeat(xbar[:, None], blocks, axis=1),
+            xbar=xbar,
+            rho=np.tile(rho, (B, 1)),
+            pattern=base.copy(),
+            agreed=np.zeros((B, n), dtype=np.int64),
+            hashes=np.full((B, window, n), np.nan),
+            outcome=np.full(B, OPEN, dtype=np.int8),
+            bounds=np.full(B, -np.inf),
+            atoms=np.zeros((B, blocks, 0, n), dtype=np.int8),
+            atom_losses=np.zeros((B, blocks, 0)),
+        )
+
+    @property
+    def open(self) -> IntArray:
+        """Numbers of the branches that are still hedged over."""
+        return np.flatnonzero(self.outcome == OPEN)
+
+    def begin_anew(self, b: int, fresh: HedgingState) -> None:
+        """Take branch b from another state; its bound and its atoms, still valid, are kept."""
+        for name in ("W", "x", "xbar", "rho", "pattern", "agreed", "hashes", "outcome"):
+            getattr(self, name)[b] = getattr(fresh, name)[b]
+        self.restarts[b] += 1
+
+    def copy(self) -> Self:
+        """A state to be changed by a round."""
+        return replace(self, **{k: v.copy() for k, v in self._arrays().items()})
+
+    def snapshot(self) -> dict[str, Any]:
+        """All of it, by name.
+
+        Examples
+        --------
+        >>> one = np.zeros((1, 2))
+        >>> state = HedgingState.first(one.astype(np.int8), one, one[0], blocks=3, window=4)
+        >>> HedgingState.of(state.snapshot()).W.shape
+        (1, 3, 2)
+        """
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @classmethod
+    def of(cls, snapshot: Mapping[str, Any]) -> Self:
+        """The state that a snapshot holds."""
+        return cls(**snapshot)
+
+    def _arrays(self) -> dict[str, Any]:
+        return {k: v for k, v in self.snapshot().items() if isinstance(v, np.ndarray)}

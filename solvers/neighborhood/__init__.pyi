@@ -1,0 +1,7 @@
+from .search import (
+    LargeNeighborhoodSearch,
+)
+
+__all__ = [
+    "LargeNeighborhoodSearch",
+]

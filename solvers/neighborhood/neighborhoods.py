@@ -1,0 +1,293 @@
+"""Which weights a restricted problem frees: policies as small objects.
+
+A policy draws blocks of weights (positions in a table of the movable ones).  :class:`Adaptive`
+holds several policies and sizes and learns which of them pays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arrays import FloatArray, IntArray
+from formulations.errors import InvalidInputError, choose, shown
+from solvers.run.option_checks import check_has, check_several, check_share, check_whole
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+
+@dataclass(frozen=True)
+class WeightTable:
+    """The movable weights of a problem.
+
+    Parameters
+    ----------
+    layer, neuron, source : ndarray of int, shape (K,)
+        Where each weight stands, layers from 0; a threshold's source is the layer's width.
+    num_levels : ndarray of int, shape (K,)
+        How many levels it may take.
+    """
+
+    layer: IntArray
+    neuron: IntArray
+    source: IntArray
+    num_levels: IntArray
+
+    def __len__(self) -> int:
+        return len(self.layer)
+
+    @cached_property
+    def units(self) -> IntArray:
+        """Positions of each neuron's weights, incoming and outgoing, rows padded with -1."""
+        width = int(max(self.neuron.max(), self.source.max())) + 1
+        incoming = self.layer * width + self.neuron
+        outgoing = np.where(self.layer > 0, (self.layer - 1) * width + self.source, -1)
+        owner = np.concatenate([incoming, outgoing])
+        position = np.tile(np.arange(len(self)), 2)[np.isin(owner, incoming)]
+        owner = owner[np.isin(owner, incoming)]
+        names, row, counts = np.unique(owner, return_inverse=True, return_counts=True)
+        table = np.full((len(names), int(counts.max())), -1, dtype=np.int64)
+        order = np.argsort(row, kind="stable")
+        column = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        table[row[order], column] = position[order]
+        return table
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What blocks of weights are drawn from, and how.
+
+    Parameters
+    ----------
+    weights : WeightTable
+    guide : ndarray of float64, shape (K,)
+        How much the training loss would gain, to first order, from moving each weight; for
+        policies that are guided.
+    count, size : int
+        Number of blocks B, and most weights of one S.
+    rng : numpy.random.Generator
+    """
+
+    weights: WeightTable
+    guide: FloatArray
+    count: int
+    size: int
+    rng: np.random.Generator
+
+
+class Policy(Protocol):
+    """Draws blocks of weights."""
+
+    @property
+    def name(self) -> str:
+        """The name that users write."""
+        ...
+
+    @property
+    def guided(self) -> bool:
+        """Whether it reads ``guide``."""
+        ...
+
+    def blocks(self, draw: Draw) -> IntArray:
+        """Blocks of distinct weights, shape (B, S), -1 where one is shorter."""
+        ...
+
+
+def _subsets(pools: IntArray, size: int, rng: np.random.Generator) -> IntArray:
+    """A random subset of each pool: pools (B, P), padded with -1 -> (B, size), likewise.
+
+    Small subsets are drawn with repetition, and what is repeated is dropped.
+    """
+    if 4 * size <= pools.shape[1]:
+        lengths = (pools >= 0).sum(axis=1, keepdims=True)
+        drawn = (rng.random((len(pools), size)) * lengths).astype(np.int64)
+        return _without_repeats(np.take_along_axis(pools, drawn, axis=1))
+    keys = np.where(pools >= 0, rng.random(pools.shape), 2.0)
+    order = np.argsort(keys, axis=1)[:, :size]
+    return np.take_along_axis(pools, order, axis=1)
+
+
+def _without_repeats(blocks: IntArray) -> IntArray:
+    """The rows with repeated entries taken out, -1 at their ends, in the layout of all blocks.
+
+    Of another layout, kernels would be compiled a second time in the middle of a run.
+    """
+    blocks = np.sort(blocks, axis=1)[:, ::-1]
+    repeated = np.zeros(blocks.shape, dtype=bool)
+    repeated[:, 1:] = blocks[:, 1:] == blocks[:, :-1]
+    return np.ascontiguousarray(np.sort(np.where(repeated, -1, blocks), axis=1)[:, ::-1])
+
+
+@dataclass(frozen=True)
+class RandomWeights:
+    """Weights drawn from the whole network."""
+
+    name: str = "random"
+    guided: bool = False
+
+    def blocks(self, draw: Draw) -> IntArray:
+        """See :class:`Policy`."""
+        return _without_repeats(draw.rng.integers(0, len(draw.weights), (draw.count, draw.size)))
+
+
+@dataclass(frozen=True)
+class OneUnit:
+    """Weights of one neuron, incoming and outgoing."""
+
+    name: str = "one-unit"
+    guided: bool = False
+
+    def blocks(self, draw: Draw) -> IntArray:
+        """See :class:`Policy`."""
+        units = draw.weights.units
+        chosen = draw.rng.integers(0, len(units), draw.count)
+        return _subsets(units[chosen], draw.size, draw.rng)
+
+
+@dataclass(frozen=True)
+class TwoUnits:
+    """Weights of two neurons of one layer."""
+
+    name: str = "two-units"
+    guided: bool = False
+
+    def blocks(self, draw: Draw) -> IntArray:
+        """See :class:`Policy`."""
+        units = draw.weights.units
+        pairs = draw.rng.integers(0, len(units), (2, draw.count))
+        pools = np.concatenate([units[pairs[0]], units[pairs[1]]], axis=1)
+        return _subsets(_without_repeats(pools), draw.size, draw.rng)
+
+
+@dataclass(frozen=True)
+class WorstSamples:
+    """Weights that the samples with a loss want moved: drawn by the gain to first order.
+
+    Drawn with probability proportional to exp(guide / spread); what is drawn twice is dropped.
+    """
+
+    name: str = "worst-samples"
+    guided: bool = True
+
+    def blocks(self, draw: Draw) -> IntArray:
+        """See :class:`Policy`."""
+        guide = draw.guide
+        spread = float(guide.std()) or 1.0
+        share = np.exp((guide - guide.max()) / spread)
+        reached = np.cumsum(share)
+        heights = draw.rng.random((draw.count, draw.size)) * reached[-1]
+        drawn = np.searchsorted(reached, heights, side="right")
+        return _without_repeats(np.minimum(drawn, len(guide) - 1))
+
+
+POLICIES: dict[str, type[Policy]] = {
+    "random": RandomWeights,
+    "one-unit": OneUnit,
+    "two-units": TwoUnits,
+    "worst-samples": WorstSamples,
+}
+
+
+@dataclass
+class Adaptive:
+    """Arms (policy, size) drawn in proportion to what they brought per evaluated choice.
+
+    ``rewards`` (A,) are running means of sum max(gain, 0) / evaluated; every arm keeps a share
+    ``explore`` of the draws.
+
+    Examples
+    --------
+    >>> arms = Adaptive([(OneUnit(), 2), (RandomWeights(), 4)])
+    >>> arms.learn(0, 2.0)
+    >>> arms.learn(1, 0.0)
+    >>> bool(arms.chances()[0] > arms.chances()[1])
+    True
+    """
+
+    arms: list[tuple[Policy, int]]
+    explore: float = 0.2
+    memory: float = 0.9
+    rewards: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        for arm in check_several("arms", self.arms, "pairs (policy, size)"):
+            if not isinstance(arm, tuple) or len(arm) != 2:
+                raise InvalidInputError(f"arms: {shown(arm)} is no pair (policy, size)")
+            policy(arm[0])
+            check_whole("size", arm[1])
+        check_share("explore", self.explore)
+        check_share("memory", self.memory)
+        self.rewards = np.full(len(self.arms), np.nan)
+
+    def chances(self) -> FloatArray:
+        """Probability of each arm; what has not been tried yet comes first."""
+        untried = np.isnan(self.rewards)
+        if untried.any():
+            return np.asarray(untried / untried.sum())
+        total = self.rewards.sum()
+        share = self.rewards / total if total > 0 else np.full(len(self.arms), 1 / len(self.arms))
+        return self.explore / len(self.arms) + (1 - self.explore) * share
+
+    def pick(self, rng: np.random.Generator) -> int:
+        """Number of the arm to try next."""
+        return int(rng.choice(len(self.arms), p=self.chances()))
+
+    def learn(self, arm: int, reward: float) -> None:
+        """Take in what an arm brought."""
+        old = self.rewards[arm]
+        self.rewards[arm] = (
+            reward if np.isnan(old) else self.memory * old + (1 - self.memory) * reward
+        )
+
+
+def policy(spec: str | Policy) -> Policy:
+    """The policy that ``spec`` names.
+
+    Examples
+    --------
+    >>> policy("one-unit").name
+    'one-unit'
+    """
+    if not isinstance(spec, str):
+        check_has(
+            "policies", spec, "blocks", "'one-unit' or solvers.neighborhood.neighborhoods.OneUnit()"
+        )
+        return spec
+    return POLICIES[choose("free-set policy", spec, list(POLICIES))]()
+
+
+def first_order_gains(
+    problem: TrainingProblem, weights: WeightTable, bits: npt.ArrayLike
+) -> FloatArray:
+    """How much moving each weight to the other side would lower the loss, to first order.
+
+    The slope of the loss at each output goes back through the layers, passing activations as if
+    they were linear where |z| is at most its median (straight-through estimate); a weight's slope
+    is that of its neuron times its input, and its gain |slope| where the sign of the weight has
+    room to follow, else -|slope|.
+    """
+    z = [layer[0] for layer in problem.pre_activations(np.asarray(bits)[None])]
+    levels = problem.network.decode_bits(problem.full_bits(bits), problem.splines)
+    slope = 0.5 * (problem.output_losses(z[-1] + 1) - problem.output_losses(z[-1] - 1))
+    gains = np.zeros(len(weights))
+    for number in range(len(z) - 1, -1, -1):
+        inputs: FloatArray = (
+            problem.splines[number - 1].units(z[number - 1]) if number else problem.X.astype(float)
+        )
+        constant = np.full((len(inputs), 1), float(problem.units[number]))
+        pull = slope.T @ np.concatenate([inputs, constant], axis=1)
+        matrix, bias = levels.matrices[number].astype(float), levels.biases[number]
+        column = bias[:, None] if bias is not None else np.zeros((len(matrix), 1))
+        full = np.concatenate([matrix, column], axis=1)
+        here = weights.layer == number
+        place = weights.neuron[here], weights.source[here]
+        gains[here] = (pull * np.sign(full))[place]
+        if number:
+            near = np.abs(z[number - 1]) <= np.median(np.abs(z[number - 1]))
+            slope = (slope @ matrix) * near
+    return gains

@@ -1,0 +1,250 @@
+"""Several walks side by side, on whatever workers there are.
+
+Between two stretches of the way the temperature falls, and the walks are drawn again with weights
+exp(-(1/T' - 1/T) loss), so that those in poor valleys give way to copies of the better ones
+(population annealing: Hukushima and Iba 2003).  A walk travels as a snapshot, so that it does not
+matter which worker goes the next stretch with it.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray
+from solvers.neighborhood.neighborhoods import Adaptive, Policy
+from solvers.neighborhood.steps import Tally, Walk
+from solvers.run.executors import Team
+from solvers.run.run import Run
+
+
+@dataclass
+class Search:
+    """One walk: where it is, which ways to go have paid, its random stream."""
+
+    walk: Walk
+    arms: Adaptive
+    rng: np.random.Generator = field(default_factory=np.random.default_rng)
+    at: Mapping[str, Any] | None = None
+
+    def go(self, temperature: float, limits: Limits) -> Tally:
+        """Solve restricted problems, each of a drawn policy and size, and learn what they bring."""
+        until = inf if limits.seconds is None else time.perf_counter() + limits.seconds
+        tally = Tally()
+        for _ in range(limits.steps):
+            left = None if limits.rounds is None else limits.rounds - tally.rounds
+            late = tally.rounds > 0 and time.perf_counter() >= until
+            if self.walk.at_floor or left == 0 or late:
+                break
+            arm = self.arms.pick(self.rng)
+            policy, size = self.arms.arms[arm]
+            gain = self.walk.step(policy, size, temperature, left, self.rng, tally)
+            self.arms.learn(arm, gain)
+        return tally
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that a stretch changes."""
+        parts = {"walk": self.walk.snapshot(), "rewards": self.arms.rewards, "rng": self.rng}
+        self.at = copy.deepcopy(parts)
+        return self.at
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot, unless it is the one that was taken last."""
+        if snapshot is not self.at:
+            self.walk.restore(snapshot["walk"])
+            self.arms.rewards, self.rng = snapshot["rewards"].copy(), copy.deepcopy(snapshot["rng"])
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a stretch goes at most: steps of a walk, restricted problems, seconds."""
+
+    steps: int
+    rounds: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of the way of one walk: from where, at what temperature, and how far."""
+
+    snapshot: Mapping[str, Any]
+    temperature: float
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class SegmentResult:
+    """Where a stretch has led: the snapshot, the loss there, the best on the way, the effort."""
+
+    snapshot: Mapping[str, Any]
+    loss: float
+    best_bits: BitArray
+    best_loss: float
+    tally: Tally
+
+
+class Worker:
+    """What a worker needs to walk: the kind of walk on its problem, and the ways to go.
+
+    Walks that have come to the end of their stretch are kept for the next one; they do not travel.
+
+    Parameters
+    ----------
+    make_walk : callable
+        A fresh walk; to be pickled if workers are other processes.
+    arms : sequence of (Policy, int)
+    """
+
+    def __init__(self, make_walk: Callable[[], Walk], arms: Sequence[tuple[Policy, int]]) -> None:
+        self._make_walk, self._arms = make_walk, list(arms)
+        self._idle: list[Search] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_idle": []}
+
+    @contextmanager
+    def search(self) -> Iterator[Search]:
+        """A search that nobody else has at the same time."""
+        try:
+            search = self._idle.pop()  # atomic: several threads may share this object
+        except IndexError:
+            search = Search(self._make_walk(), Adaptive(self._arms))
+        yield search
+        self._idle.append(search)
+
+    @property
+    def floor(self) -> float:
+        """A loss that no weights can fall below."""
+        with self.search() as search:
+            return search.walk.floor
+
+    def begin(self, bits: BitArray, rng: np.random.Generator) -> SegmentResult:
+        """A walk at free weight bits, shape (num_free_bits,), before its first step."""
+        with self.search() as search:
+            search.walk.begin(bits)
+            search.arms, search.rng = Adaptive(self._arms), rng
+            return arrival(search, Tally())
+
+    def mean_change(self, start: SegmentResult, rng: np.random.Generator) -> float:
+        """Mean |change of the loss| of a move from where a walk is."""
+        with self.search() as search:
+            search.restore(start.snapshot)
+            return search.walk.mean_change(rng)
+
+
+def arrival(search: Search, tally: Tally) -> SegmentResult:
+    """Where a search is now."""
+    walk = search.walk
+    bits, loss = walk.best()
+    return SegmentResult(search.snapshot(), walk.loss, bits, loss, tally)
+
+
+def advance(ground: Worker, stretch: Segment) -> SegmentResult:
+    """Go one stretch, on a worker."""
+    with ground.search() as search:
+        search.restore(stretch.snapshot)
+        return arrival(search, search.go(stretch.temperature, stretch.limits))
+
+
+@dataclass
+class Population:
+    """All walks between two stretches.
+
+    Parameters
+    ----------
+    team : Team of Worker
+        Workers; its one model is the ground.
+    rng : numpy.random.Generator
+        Draws the walks again.
+    """
+
+    team: Team[Worker]
+    rng: np.random.Generator
+    snapshots: list[Mapping[str, Any]] = field(default_factory=list)
+    losses: FloatArray = field(default_factory=lambda: np.zeros(0))
+    temperature: float = inf
+    hot: float = np.nan
+    cold: float = np.nan
+    tally: Tally = field(default_factory=Tally)
+
+    def arrive(self, arrivals: Sequence[SegmentResult], run: Run) -> None:
+        """Take in where the walks have come to, and what they met on the way."""
+        self.snapshots = [arrival.snapshot for arrival in arrivals]
+        self.losses = np.array([arrival.loss for arrival in arrivals])
+        for arrival in arrivals:
+            self.tally.add(arrival.tally)
+            run.ledger.add(arrival.tally.ledger)
+            if arrival.best_loss < run.incumbent.loss - 1e-9:
+                run.incumbent.offer(arrival.best_bits[None], [arrival.best_loss])
+
+    def go(self, done: float, limits: Limits, run: Run) -> None:
+        """One stretch with every walk, when a share ``done`` of the cooling is done.
+
+        The rounds are shared out among the walks.
+        """
+        temperature = float(self.hot * (self.cold / self.hot) ** done)
+        self._resample(temperature)
+        count = len(self.snapshots)
+        tasks = []
+        for k, snapshot in enumerate(self.snapshots):
+            share = None if limits.rounds is None else (limits.rounds + k) // count
+            own = replace(limits, rounds=share)
+            tasks.append((0, Segment(snapshot, temperature, own)))
+        self.arrive(self.team.ask(advance, tasks), run)
+
+    def _resample(self, temperature: float) -> None:
+        """Draw the walks again for a lower temperature, as evenly as their weights allow."""
+        fall = 1.0 / temperature - 1.0 / self.temperature
+        self.temperature = temperature
+        if fall <= 0 or len(self.snapshots) == 1 or not np.isfinite(fall):
+            return
+        weights = np.exp(-fall * (self.losses - self.losses.min()))
+        edges = np.cumsum(weights / weights.mean())
+        drawn = np.searchsorted(edges, np.arange(len(edges)) + self.rng.random())
+        chosen = np.minimum(drawn, len(edges) - 1)
+        copies = [copy.deepcopy(self.snapshots[k]) for k in chosen]
+        for number, place in enumerate(chosen.tolist()):
+            if place in chosen[:number]:  # a twin goes its own way
+                own = np.random.default_rng(int(self.rng.integers(2**63)))
+                copies[number] = {**copies[number], "rng": own}
+        self.snapshots, self.losses = copies, self.losses[chosen]
+
+    def shares(self, arms: Sequence[tuple[Policy, int]]) -> dict[str, float]:
+        """Share of each policy and size in the draws, mean over the walks."""
+        if not self.snapshots:  # interrupted before the first of them had begun
+            return {}
+        names = [f"{policy.name}:{size}" for policy, size in arms]
+        chances = []
+        for snapshot in self.snapshots:
+            learnt = Adaptive(list(arms))
+            learnt.rewards = snapshot["rewards"]
+            chances.append(learnt.chances())
+        return dict(zip(names, np.mean(chances, axis=0).round(3).tolist(), strict=True))
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that a stretch changes."""
+        return {
+            "rng": self.rng,
+            "walks": self.snapshots,
+            "losses": self.losses,
+            "temperature": self.temperature,
+            "hot": self.hot,
+            "cold": self.cold,
+            "tally": self.tally.snapshot(),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        self.rng, self.snapshots, self.losses = (snapshot[n] for n in ("rng", "walks", "losses"))
+        self.temperature, self.hot, self.cold = (
+            snapshot[n] for n in ("temperature", "hot", "cold")
+        )
+        self.tally = Tally.of(snapshot["tally"])

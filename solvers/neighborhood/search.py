@@ -1,0 +1,267 @@
+"""Large neighbourhood search: free a few weights around an incumbent, solve that, accept, go on.
+
+A round draws a free set, solves the restricted problem and moves to its answer, at a temperature
+that falls over the run.  Several walks may go side by side: see
+:mod:`solvers.neighborhood.population`.  The restricted problem goes to an oracle as a QUBO or,
+being small, is enumerated, which is the honest rival of any Ising machine at this size.  (Large
+neighbourhood search: Shaw 1998; annealed acceptance: Ropke and Pisinger 2006.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from formulations.arrays import BitArray
+from formulations.errors import InvalidInputError
+from solvers.neighborhood.neighborhoods import POLICIES, Policy, policy
+from solvers.neighborhood.population import Limits, Population, SegmentResult, Worker
+from solvers.neighborhood.steps import EnumeratedWalk, OracleWalk, Walk
+from solvers.oracles.base import Oracle, check_oracle
+from solvers.run.checkpoint import EVERY, Checkpoint, Folder
+from solvers.run.executors import ExecutorChoice, Team, check_executor
+from solvers.run.option_checks import (
+    check_common,
+    check_number,
+    check_problem,
+    check_several,
+    check_whole,
+)
+from solvers.run.result import Result, Status
+from solvers.run.run import Callback, Run
+from solvers.run.solver import Start, check_start, start_bits
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+
+MOST_WALKS = 4096
+"""Most walks: each has its own copy of the network's activations on all samples."""
+
+MAX_ENUMERATED = 20
+"""Most weights that enumeration frees at a time."""
+
+START, END = 0.2, 0.0003
+"""Default temperatures, in units of the mean |change of the loss| of a move at the start.
+
+That mean grows with the samples, while near the end a move changes the loss on a few of them: on
+10,000 samples that are nearly separable 0.003 leaves ten times the loss."""
+
+ROUNDS, ASKED_ROUNDS = 20_000, 300
+"""Default numbers of rounds: by enumeration, and by an oracle."""
+
+STRETCHES = 64
+"""Least number of stretches of a run, each at a temperature of its own; and most steps of one."""
+
+
+@dataclass(frozen=True)
+class LargeNeighborhoodSearch:
+    """Restricted problems around an incumbent.
+
+    Parameters
+    ----------
+    oracle : Oracle, optional
+        Solves each restricted problem as a QUBO.  None enumerates it exactly, by incremental
+        forward passes.
+    rounds : int, optional
+        Restricted problems in all.  None goes on to the time limit, or takes 20,000 by enumeration
+        and 300 by an oracle where there is none.
+    start : solver, Result, Weights or None
+        Where to begin.  Another solver is run first, and its time counts; None draws random
+        weights.
+    policies : sequence of str or Policy
+        Ways to draw a free set, among which the search learns: ``random``, ``one-unit``,
+        ``two-units``, ``worst-samples``, or objects of :mod:`solvers.neighborhood.neighborhoods`.
+    sizes : sequence of int
+        Numbers of weights to free, learnt with the policies; at most 20 for enumeration.
+    batch : int, optional
+        Samples that an oracle's model is built on; answers are scored on all of them.
+    variables : int, optional
+        Largest model for the oracle, such as 180 for a QPU; samples are left out until it fits.
+    walks : int
+        Walks side by side, each from a random start of its own where no start is given.  Poor ones
+        give way to copies of better ones as the temperature falls.
+    executor : None, "serial", "threads", "processes", Executor, or function that returns one
+        Where the walks go: see :class:`solvers.run.executors.Team`.  The same seed gives the same
+        result on any of them.  None: in this thread.
+    workers : int, optional
+        Threads or processes.
+    cycles : int
+        How many times the temperature falls from start to end.
+    start_temperature, end_temperature : float, optional
+        In units of the loss.  None takes 0.2 and 0.0003 times the mean |change of the loss| of a
+        move at the start.
+    seed : int
+        Same seed, same result, unless the clock rules the temperature (``rounds=None`` with a
+        time limit) or cuts in.
+    time_limit : float, optional
+        Seconds.
+    callbacks : tuple of callable
+        Called after each step with a ``Progress``; one that returns True stops the run.
+    checkpoint : path-like, optional
+        Folder for a checkpoint, from which the same call goes on: see
+        :mod:`solvers.run.checkpoint`. The solver that starts is not run again once its result is in
+        there.
+    checkpoint_every : float
+        Seconds between two checkpoints; 0 saves after every step.
+
+    Raises
+    ------
+    InvalidInputError
+        For values out of range and unknown names.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> LargeNeighborhoodSearch(rounds=100, seed=0).solve(problem).loss
+    0.0
+    """
+
+    oracle: Oracle | None = None
+    rounds: int | None = None
+    start: Start | None = None
+    policies: Sequence[str | Policy] = tuple(POLICIES)
+    sizes: Sequence[int] = (2, 4, 6, 8)
+    batch: int | None = None
+    variables: int | None = None
+    walks: int = 1
+    executor: ExecutorChoice = None
+    workers: int | None = None
+    cycles: int = 1
+    start_temperature: float | None = None
+    end_temperature: float | None = None
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        check_executor(self.executor)
+        check_start(self.start)
+        if self.oracle is not None:
+            check_oracle(self.oracle)
+        for spec in check_several("policies", self.policies, f"policies, of {list(POLICIES)}"):
+            policy(spec)
+        for size in check_several("sizes", self.sizes, "numbers of weights to free"):
+            check_whole("sizes", size)
+        for name in ("rounds", "batch", "variables"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name))
+        check_whole("walks", self.walks, most=MOST_WALKS)
+        check_whole("cycles", self.cycles)
+        if self.oracle is None and max(self.sizes) > MAX_ENUMERATED:
+            raise InvalidInputError(
+                f"sizes={tuple(self.sizes)}: enumeration frees at most {MAX_ENUMERATED} weights at "
+                "a time; give an oracle for more"
+            )
+        for name in ("start_temperature", "end_temperature"):
+            value = getattr(self, name)
+            if value is not None:
+                check_number(name, value, zero=True)
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Search the free weight bits of ``problem``.
+
+        Returns
+        -------
+        Result
+            OPTIMAL where the loss has met a bound that no weights can beat.  ``info`` has the share
+            of each policy and size in the draws at the end, the rounds, and the choices evaluated
+            or the size of the oracle's models.
+        """
+        check_problem(problem)
+        run = Run(
+            time_limit=self.time_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, problem),
+            oracle=self.oracle,
+        )
+        arms = [(policy(p), int(s)) for p in self.policies for s in self.sizes]
+        ground = Worker(self._walk_on(problem), arms)
+        floor, rounds = ground.floor, self._rounds()
+        with run.guarded(), Team([ground], self.executor, self.workers, self._name) as team:
+            main, *own = map(
+                np.random.default_rng, np.random.SeedSequence(self.seed).spawn(1 + self.walks)
+            )
+            population = Population(team, main)
+            if not run.resume(population):
+                begun = start_bits(self.start, problem, run)
+                walks = [ground.begin(_bits_or_random(begun, problem, rng), rng) for rng in own]
+                population.arrive(walks, run)
+                population.hot, population.cold = self._temperatures(ground, walks[0], main)
+            for t in run.steps(None):
+                gone = population.tally.rounds
+                if _met(floor, run.incumbent.loss) or (rounds is not None and gone >= rounds):
+                    break
+                done = gone / rounds if rounds else run.seconds / (self.time_limit or 1.0)
+                limits = self._limits(gone, run.seconds)
+                population.go(min(done, 1.0) * self.cycles % 1.0, limits, run)
+                run.history.record(
+                    iteration=t,
+                    rounds=population.tally.rounds,
+                    temperature=population.temperature,
+                    loss=float(population.losses.min()),
+                    best_loss=run.incumbent.loss,
+                )
+        proven = _met(floor, run.incumbent.loss)
+        if proven:
+            run.status = Status.OPTIMAL
+        return run.result(
+            problem,
+            lower_bound=floor if proven else None,
+            shares=population.shares(arms),
+            **population.tally.info(),
+        )
+
+    def _walk_on(self, problem: TrainingProblem) -> Callable[[], Walk]:
+        if self.oracle is None:
+            return partial(EnumeratedWalk, problem)
+        return partial(OracleWalk, problem, self.oracle, self.batch, self.variables)
+
+    @staticmethod
+    def _name(_: int) -> str:
+        return "a walk of the neighbourhood search"
+
+    def _rounds(self) -> int | None:
+        if self.rounds is not None or self.time_limit is not None:
+            return self.rounds
+        return ROUNDS if self.oracle is None else ASKED_ROUNDS
+
+    def _limits(self, gone: int, seconds: float) -> Limits:
+        """How far a stretch goes: an oracle's answer is taken in at once, for it may have cost."""
+        rounds, limit = self._rounds(), self.time_limit
+        return Limits(
+            steps=1 if self.oracle else STRETCHES,
+            rounds=None if rounds is None else min(rounds - gone, -(-rounds // STRETCHES)),
+            seconds=None if limit is None else min(limit - seconds, limit / STRETCHES),
+        )
+
+    def _temperatures(
+        self, ground: Worker, start: SegmentResult, rng: np.random.Generator
+    ) -> tuple[float, float]:
+        """First and last temperature; what is not given follows from the scale of a move."""
+        first, last = self.start_temperature, self.end_temperature
+        given = first is not None and last is not None
+        scale = 1.0 if given else ground.mean_change(start, rng)
+        hot = START * scale if first is None else first
+        cold = min(hot, END * scale) if last is None else last
+        return max(hot, 1e-12), max(cold, 1e-12)
+
+
+def _bits_or_random(
+    bits: BitArray | None, problem: TrainingProblem, rng: np.random.Generator
+) -> BitArray:
+    """Free bits to begin with: those of the start, or random ones."""
+    return problem.random_bits(rng, 1)[0] if bits is None else problem.repair_bits(bits)
+
+
+def _met(floor: float, loss: float) -> bool:
+    return loss <= floor + 1e-9 * max(1.0, abs(floor))

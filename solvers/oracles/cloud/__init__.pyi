@@ -1,0 +1,11 @@
+from .hybrid import (
+    HybridBQM,
+)
+from .qpu import (
+    QPU,
+)
+
+__all__ = [
+    "HybridBQM",
+    "QPU",
+]

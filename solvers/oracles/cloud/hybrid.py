@@ -1,0 +1,92 @@
+"""D-Wave's machines as oracles, by Ocean's own configuration and nothing else.
+
+Which account and which solver comes from ``dwave.conf`` and the variables ``DWAVE_*``; nothing of
+it is kept here.  A client is made for the first call, so that an oracle can be made, shown,
+compared and sent elsewhere without an account, and belongs to this process alone.  Each has a mock
+to try things with: :mod:`solvers.oracles.cloud.mock`.
+
+``Samples.info`` says what a call cost:
+
+    timing    seconds by kind: ``sampling``, ``programming`` and ``waiting`` (queue, network, and
+              work on the way), beside Ocean's own by their names, such as ``qpu_access_time``;
+    charged   seconds that are charged: a QPU's access time, a hybrid solver's charge time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from solvers.oracles.answers import best_first
+from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.cloud.connection import (
+    Cloud,
+    Connection,
+    Factory,
+    booked,
+    check_mapping,
+    check_positive,
+    presentably,
+)
+from solvers.oracles.dimod_sampler import from_dimod
+
+
+@dataclass(frozen=True)
+class HybridBQM(Cloud):
+    """Oracle: D-Wave's hybrid solver for QUBOs of up to a million variables, one sample a call.
+
+    Parameters
+    ----------
+    time_limit : float, optional
+        Seconds that it may work, and charges; None: the least that it takes for the QUBO's size
+        (:func:`~solvers.oracles.cloud.estimates.hybrid_bqm_seconds`).
+    options : mapping
+        Other parameters of the sampler, checked against those it has.
+    sampler : callable, optional
+        Makes the sampler; None: ``dwave.system.LeapHybridSampler``, by Ocean's configuration.
+
+    Raises
+    ------
+    InvalidInputError
+        For options out of range; by ``sample``, for a QUBO that is not finite.
+    OracleError
+        By ``sample``, without credentials.
+
+    Examples
+    --------
+    >>> from solvers.oracles.cloud.mock import MockHybridBQM
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> samples = HybridBQM(sampler=MockHybridBQM).sample(qubo, np.random.SeedSequence(0))
+    >>> samples.x.tolist(), samples.info["charged"]
+    ([[0, 1]], 3.0)
+    """
+
+    time_limit: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sampler: Factory | None = field(default=None, repr=False)
+    _connection: Connection = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_positive("time_limit", self.time_limit, "seconds")
+        check_mapping("options", self.options)
+        make = _hybrid_sampler if self.sampler is None else self.sampler
+        object.__setattr__(self, "_connection", Connection(make))
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        """A sample of ``qubo``; ``info`` has ``timing``, ``charged`` and ``problem_id``."""
+        check_question(qubo, seed)
+        if not qubo.num_variables:
+            return best_first(qubo, np.zeros((1, 0)), time.perf_counter())
+        limit = {} if self.time_limit is None else {"time_limit": self.time_limit}
+        oracle = from_dimod(self._connection(), **limit, **self.options)
+        return booked(presentably(lambda: oracle.sample(qubo, seed)))
+
+
+def _hybrid_sampler() -> Any:
+    from dwave.system import LeapHybridSampler
+
+    return LeapHybridSampler()

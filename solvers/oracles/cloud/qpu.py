@@ -1,0 +1,200 @@
+"""D-Wave's machines as oracles, by Ocean's own configuration and nothing else.
+
+Which account and which solver comes from ``dwave.conf`` and the variables ``DWAVE_*``; nothing of
+it is kept here.  A client is made for the first call, so that an oracle can be made, shown,
+compared and sent elsewhere without an account, and belongs to this process alone.  Each has a mock
+to try things with: :mod:`solvers.oracles.cloud.mock`.
+
+``Samples.info`` says what a call cost:
+
+    timing    seconds by kind: ``sampling``, ``programming`` and ``waiting`` (queue, network, and
+              work on the way), beside Ocean's own by their names, such as ``qpu_access_time``;
+    charged   seconds that are charged: a QPU's access time, a hybrid solver's charge time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from formulations.arrays import IntArray
+from formulations.errors import InvalidInputError, choose
+from solvers.oracles.answers import best_first
+from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.cloud.connection import (
+    Cloud,
+    Connection,
+    Factory,
+    booked,
+    check_mapping,
+    check_positive,
+    presentably,
+)
+from solvers.oracles.cloud.embedding import METHODS, Chains, best_embedding
+from solvers.oracles.dimod_sampler import DimodOracle
+from solvers.run.option_checks import check_effort
+
+
+@dataclass(frozen=True)
+class QPU(Cloud):
+    """Oracle: a D-Wave quantum computer, with an embedding that is kept while the pattern stays.
+
+    An iterative solver such as QCGD sends the same couplers again and again with new numbers: the
+    embedding is found for the first call and used for all of them.  Other couplers get a new one;
+    restricted problems have others every time, and ``embedding="clique"`` then saves the search.
+
+    Parameters
+    ----------
+    reads : int
+        Samples of a call.
+    annealing_time : float, optional
+        Microseconds of a read; None: the machine's own.
+    chain_strength : float or callable, optional
+        As in Ocean's ``EmbeddingComposite``: a number in the QUBO's units or a function of the
+        model and the embedding, such as ``functools.partial(uniform_torque_compensation,
+        prefactor=2)`` of ``dwave.embedding.chain_strength``; None: that function with its default.
+    embedding : {"best", "clique", "search"}
+        ``clique`` takes milliseconds and any couplers, if there are few variables; ``search`` finds
+        shorter chains for sparse ones; ``best`` takes whichever has the shorter ones.
+    search : float
+        Most seconds of a search.
+    options : mapping
+        Other parameters of the sampler, checked against those it has.
+    sampler : callable, optional
+        Makes the sampler; None: ``dwave.system.DWaveSampler``, by Ocean's configuration.
+
+    Raises
+    ------
+    InvalidInputError
+        For options out of range; by ``sample``, for a QUBO that is not finite, or that no embedding
+        was found for.
+    OracleError
+        By ``sample``, without credentials.
+
+    Examples
+    --------
+    >>> from solvers.oracles.cloud.mock import MockQPU
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> samples = QPU(reads=5, sampler=MockQPU("P2")).sample(qubo, np.random.SeedSequence(0))
+    >>> samples.x[0].tolist(), samples.info["qubits"], samples.info["charged"] > 0
+    ([0, 1], 2, True)
+    """
+
+    reads: int = 100
+    annealing_time: float | None = None
+    chain_strength: float | Callable[..., Any] | None = None
+    embedding: str = "best"
+    search: float = 60.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sampler: Factory | None = field(default=None, repr=False)
+    _connection: Connection = field(init=False, repr=False, compare=False)
+    _lock: threading.Lock = field(
+        default_factory=threading.Lock, init=False, repr=False, compare=False
+    )
+    _kept: list[_Embedded] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_effort(self.reads)
+        choose("embedding", self.embedding, list(METHODS))
+        check_positive("annealing_time", self.annealing_time, "microseconds")
+        check_positive("search", self.search, "seconds")
+        if not callable(self.chain_strength) or isinstance(self.chain_strength, type):
+            check_positive("chain_strength", self.chain_strength, "energy")
+        check_mapping("options", self.options)
+        make = _qpu_sampler if self.sampler is None else self.sampler
+        object.__setattr__(self, "_connection", Connection(make))
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        """Samples of ``qubo``, best first.
+
+        ``info`` has ``timing``, ``charged``, ``problem_id``, ``qubits``, ``longest_chain`` and
+        ``chain_breaks``, the mean share of chains that were broken.  A real QPU takes no seed.
+        """
+        check_question(qubo, seed)
+        if not qubo.num_variables:
+            return best_first(qubo, np.zeros((self.reads, 0)), time.perf_counter())
+        with self._lock:
+            embedded = self._embedded(qubo)
+        return booked(presentably(lambda: embedded.sample(qubo, seed)))
+
+    def _embedded(self, qubo: QUBO) -> _Embedded:
+        """The embedding of the last call if it is for the same couplers, else a new one."""
+        if self._kept and self._kept[0].is_for(qubo):
+            return self._kept[0]
+        from dwave.system import FixedEmbeddingComposite
+
+        sampler = self._connection()
+        chains = best_embedding(
+            qubo.num_variables,
+            qubo.heads,
+            qubo.tails,
+            sampler.to_networkx_graph(),
+            method=self.embedding,
+            timeout=self.search,
+        )
+        if chains is None:
+            raise InvalidInputError(
+                f"a QUBO of {qubo.num_variables:,} variables and {len(qubo.couplings):,} couplers: "
+                f"no embedding was found on this QPU; take a smaller problem (qnn size says what "
+                f"fits), restricted problems, or a longer search than {self.search:g} s"
+            )
+        given = {"annealing_time": self.annealing_time, "chain_strength": self.chain_strength}
+        options = {name: value for name, value in given.items() if value is not None}
+        oracle = _ChainOracle(
+            FixedEmbeddingComposite(sampler, chains),
+            num_reads=self.reads,
+            **options,
+            **self.options,
+        )
+        self._kept[:] = [_Embedded(qubo.num_variables, qubo.heads, qubo.tails, chains, oracle)]
+        return self._kept[0]
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """An oracle for one pattern of couplers."""
+
+    num_variables: int
+    heads: IntArray
+    tails: IntArray
+    chains: Chains
+    oracle: DimodOracle
+
+    def is_for(self, qubo: QUBO) -> bool:
+        """Whether ``qubo`` has these couplers; at once if they are the same arrays."""
+        if qubo.heads is self.heads and qubo.tails is self.tails:
+            return qubo.num_variables == self.num_variables
+        return (
+            qubo.num_variables == self.num_variables
+            and np.array_equal(qubo.heads, self.heads)
+            and np.array_equal(qubo.tails, self.tails)
+        )
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        """The oracle's samples, with the size of the embedding."""
+        samples = self.oracle.sample(qubo, seed)
+        lengths = [len(chain) for chain in self.chains.values()]
+        size = {"qubits": sum(lengths), "longest_chain": max(lengths)}
+        return replace(samples, info={**samples.info, **size})
+
+
+class _ChainOracle(DimodOracle):
+    """Tells how many chains were broken."""
+
+    def _send(self, bqm: Any, arguments: dict[str, Any]) -> Any:
+        found = super()._send(bqm, arguments)
+        record = found.record
+        breaks = np.average(record.chain_break_fraction, weights=record.num_occurrences)
+        found.info["chain_breaks"] = float(breaks)
+        return found
+
+
+def _qpu_sampler() -> Any:
+    from dwave.system import DWaveSampler
+
+    return DWaveSampler()

@@ -1,0 +1,1 @@
+"""Oracles that run on this computer, one a file."""

@@ -1,0 +1,214 @@
+"""Simulated annealing on the local machine.
+
+What a call costs is the sweeps: the couplers of an iterative solver never change, so that their
+sorted neighbours are set up once, and the temperatures come from sums over the coefficients.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.errors import InvalidInputError, choose, shown
+from solvers.kernels.annealing import anneal
+from solvers.oracles.answers import checked_states
+from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.ising import Ising, Neighbours
+from solvers.run.option_checks import MOST_WORKERS, check_effort, check_whole, is_number
+
+SHORT, LONG = 2**22, 2**24
+"""A call of at most so many proposed flips, about 20 ms, needs no thread to be stopped; one of at
+least so many is shared among threads without being told so."""
+
+
+OPTIONS = ["reads", "sweeps", "beta_range", "schedule", "reheat", "threads"]
+"""Of :class:`Annealer`."""
+
+
+class Annealer:
+    """Oracle: simulated annealing, its temperatures taken from each QUBO's own scale.
+
+    Parameters
+    ----------
+    reads : int
+        Independent annealing runs of each call.
+    sweeps : int
+        Metropolis sweeps over all variables in each run, one for each temperature.
+    beta_range : (float, float), optional
+        Inverse temperatures, hot and cold, in units of 1 / energy.  None: chosen for every QUBO,
+        see :meth:`Ising.beta_range`.
+    schedule : {"geometric", "linear"}
+        Spacing of the inverse temperatures.
+    reheat : (float, float)
+        Runs that start from given states start at a share of the hot temperature between these
+        two, drawn anew for each call on a logarithmic scale: how far is far enough depends on the
+        model, and a mixture serves all of them.
+    threads : int, optional
+        Threads that share the reads; every read has random numbers of its own, so that their
+        number changes nothing but the time.  None: as many as there are processors, where the
+        call is long enough.
+
+    Raises
+    ------
+    InvalidInputError
+        For an option that is unknown or out of range.
+
+    Examples
+    --------
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> samples = Annealer(reads=2, sweeps=20).sample(qubo, np.random.SeedSequence(0))
+    >>> samples.x.tolist(), samples.energies.tolist()
+    ([[0, 1], [0, 1]], [-3.0, -3.0])
+    """
+
+    def __init__(
+        self,
+        reads: int = 10,
+        sweeps: int = 500,
+        *,
+        beta_range: tuple[float, float] | None = None,
+        schedule: str = "geometric",
+        reheat: tuple[float, float] = (0.03, 0.08),
+        threads: int | None = None,
+        **unknown: Any,
+    ) -> None:
+        for name in unknown:
+            choose("option of Annealer", name, OPTIONS)
+        check_effort(reads, sweeps)
+        if threads is not None:
+            check_whole("threads", threads, most=MOST_WORKERS)
+        self.reads, self.sweeps, self.threads = int(reads), int(sweeps), threads
+        self.beta_range = None
+        if beta_range is not None:
+            self.beta_range = _checked("beta_range", beta_range, "two inverse temperatures")
+        self.schedule = choose("schedule", schedule, ["geometric", "linear"])
+        self.reheat = _checked("reheat", reheat, "two shares", most=1.0)
+        self._kept: tuple[IntArray, IntArray, Neighbours] | None = None
+
+    def __repr__(self) -> str:
+        return f"Annealer(reads={self.reads}, sweeps={self.sweeps})"
+
+    def changed(self, **options: Any) -> Annealer:
+        """The same but for some options.
+
+        Examples
+        --------
+        >>> Annealer(reads=7, schedule="linear").changed(sweeps=9)
+        Annealer(reads=7, sweeps=9)
+        """
+        return Annealer(**{name: getattr(self, name) for name in OPTIONS} | options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_kept": None}  # made again where it is needed
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        """Samples from random initial states, best energy first."""
+        started = time.perf_counter()
+        check_question(qubo, seed)
+        stream, seed = seed.spawn(2)
+        random = np.random.default_rng(stream)
+        states = random.integers(0, 2, (self.reads, qubo.num_variables), dtype=np.int8)
+        return self._anneal(qubo, states, seed, 1.0, started)
+
+    def sample_from(
+        self, qubo: QUBO, states: npt.ArrayLike, seed: np.random.SeedSequence
+    ) -> Samples:
+        """Samples from given states, shape (s, n), reheated only so far; best energy first.
+
+        The reads take the states in turn.
+
+        Raises
+        ------
+        InvalidInputError
+            If the states have another number of variables than the QUBO.
+        """
+        started = time.perf_counter()
+        check_question(qubo, seed)
+        given = checked_states(states, qubo.num_variables)
+        turns = np.arange(self.reads) % len(given)
+        stream, seed = seed.spawn(2)
+        least, most = self.reheat
+        heat = least * (most / least) ** np.random.default_rng(stream).random()
+        return self._anneal(qubo, given[turns], seed, float(heat), started)
+
+    def _anneal(
+        self,
+        qubo: QUBO,
+        states: BitArray,
+        seed: np.random.SeedSequence,
+        heat: float,
+        started: float,
+    ) -> Samples:
+        ising, around = Ising.of(qubo), self._neighbours(qubo)
+        hot, cold = self.beta_range or ising.beta_range()
+        betas = self._betas(min(hot / heat, cold), cold)
+        spins = 2 * states - 1
+        self._run(ising.h, around, ising.J[around.coupler], betas, spins, seed)
+        x = np.asarray((spins + 1) // 2, dtype=np.int8)
+        energies = qubo.energies(x)
+        order = np.argsort(energies, kind="stable")
+        seconds = time.perf_counter() - started
+        info = {"beta_range": (betas[0], betas[-1]), "dropped": ising.dropped}
+        return Samples(x[order], energies[order], seconds, info=info)
+
+    def _betas(self, hot: float, cold: float) -> FloatArray:
+        spacing = np.geomspace if self.schedule == "geometric" else np.linspace
+        return np.asarray(spacing(hot, cold, self.sweeps) if self.sweeps > 1 else [cold])
+
+    def _neighbours(self, qubo: QUBO) -> Neighbours:
+        """Made once for the couplers that come again and again."""
+        kept = self._kept
+        if kept is None or kept[0] is not qubo.heads or kept[1] is not qubo.tails:
+            around = Neighbours.of(qubo.num_variables, qubo.heads, qubo.tails)
+            self._kept = kept = (qubo.heads, qubo.tails, around)
+        return kept[2]
+
+    def _run(
+        self,
+        h: FloatArray,
+        around: Neighbours,
+        J: FloatArray,
+        betas: FloatArray,
+        spins: BitArray,
+        seed: np.random.SeedSequence,
+    ) -> None:
+        """Anneal the spins in place; a long call on threads of its own, so that Ctrl-C is heard."""
+        numbers = seed.generate_state(len(spins), np.uint64) | np.uint64(1)  # zero would stay zero
+        stop = np.zeros(1, dtype=np.bool_)
+
+        def run(part: slice) -> None:
+            anneal(h, around.starts, around.others, J, betas, numbers[part], spins[part], stop)
+
+        proposals, threads = spins.size * self.sweeps, self.threads or 1
+        if self.threads is None and proposals >= LONG:
+            threads = min(os.cpu_count() or 1, len(spins))
+        if threads == 1 and proposals <= SHORT:
+            run(slice(None))
+            return
+        ends = np.linspace(0, len(spins), threads + 1).astype(int)
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                list(pool.map(run, map(slice, ends[:-1], ends[1:])))
+            except KeyboardInterrupt:
+                stop[0] = True
+                raise
+
+
+def _checked(name: str, value: Any, what: str, most: float = np.inf) -> tuple[float, float]:
+    """A pair of numbers with 0 < first <= second <= most, finite."""
+    first = second = np.nan
+    if isinstance(value, (Sequence, np.ndarray)) and len(value) == 2 and all(map(is_number, value)):
+        first, second = (float(number) for number in value)
+    if not 0.0 < first <= second <= most or not second < np.inf:
+        limit = "" if most == np.inf else f" and none above {most:g}"
+        raise InvalidInputError(
+            f"{name}={shown(value)}: expected {what}, 0 < first <= second{limit}"
+        )
+    return first, second

@@ -1,0 +1,88 @@
+"""Simulated bifurcation: classical oscillators that settle to one of two sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from formulations.arrays import DeviceArray
+from formulations.errors import choose
+from solvers.oracles.here.amplitudes import AmplitudeOracle, Field
+from solvers.run.option_checks import check_number
+
+COUPLING = {"ballistic": 0.5, "discrete": 1.0}
+"""The published 0.5 / (sigma sqrt(n)) in units of the field, and what did better for the other."""
+
+
+class SimulatedBifurcation(AmplitudeOracle):
+    """Oracle: simulated bifurcation, ballistic or discrete, all reads at once.
+
+    Oscillator i with position x_i and momentum y_i moves by
+
+        dy_i/dt = -(1 - a(t)) x_i - c F_i(x),   dx_i/dt = y_i,   a(t) from 0 to 1,
+
+    between walls at x_i = -1 and 1, where it stops (y_i = 0); F is the field of
+    :mod:`solvers.oracles.here.amplitudes`.  In the ballistic kind F is taken at x, in the discrete
+    kind at sign(x).  Symplectic Euler steps.  Goto, Tatsumura and Dixon, "Combinatorial
+    optimization by simulating adiabatic bifurcations in nonlinear Hamiltonian systems", Science
+    Advances 5, eaav2372 (2019); Goto et al., "High-performance combinatorial optimization based on
+    classical mechanics", Science Advances 7, eabe7953 (2021), equations (4) to (7).
+
+    Parameters
+    ----------
+    reads, sweeps, device
+        As for all oracles of this kind, see :class:`AmplitudeOracle`.
+    kind : {"ballistic", "discrete"}
+    step : float
+        Length dt of a time step.
+    coupling : float, optional
+        The c of the equations.  None: 0.5 for the ballistic kind, 1 for the discrete one.
+
+    Raises
+    ------
+    InvalidInputError
+        For an option that is out of range; by ``sample``, for coefficients that are not finite, or
+        a device that is not there.
+    MissingExtraError
+        By ``sample``, if the device is torch's and that is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvers.oracles.base import QUBO
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> oracle = SimulatedBifurcation(reads=2, sweeps=50, device="numpy")
+    >>> oracle.sample(qubo, np.random.SeedSequence(0)).x.tolist()
+    [[0, 1], [0, 1]]
+    """
+
+    def __init__(
+        self,
+        reads: int = 10,
+        sweeps: int = 500,
+        *,
+        kind: str = "ballistic",
+        step: float = 1.0,
+        coupling: float | None = None,
+        device: str = "auto",
+    ) -> None:
+        super().__init__(reads, sweeps, device)
+        self.kind = choose("kind", kind, list(COUPLING))
+        self.coupling = COUPLING[self.kind] if coupling is None else coupling
+        self.step = step
+        check_number("step", self.step)
+        check_number("coupling", self.coupling)
+
+    def _amplitudes(self, field: Field, shape: tuple[int, int]) -> Iterator[DeviceArray]:
+        xp = field.on.xp
+        x, y = 0.1 * field.on.normal(shape), 0.1 * field.on.normal(shape)
+        zero = field.on.array(0.0)
+        for k in range(self.sweeps):
+            force = field.at(xp.sign(x) if self.kind == "discrete" else x)
+            force *= -self.coupling
+            force -= (1.0 - (k + 1) / self.sweeps) * x
+            force *= self.step
+            y += force
+            x += self.step * y
+            y = xp.where(xp.abs(x) > 1.0, zero, y)
+            x = xp.clip(x, -1.0, 1.0)
+            yield x

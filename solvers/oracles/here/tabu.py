@@ -1,0 +1,60 @@
+"""Ocean's local samplers as oracles, each a few lines over the one adapter.
+
+What they add to it: temperatures and fields from the model's scale, a limit on work instead of a
+limit on time, so that the same seed gives the same samples, and refusal before work of what would
+not fit.
+"""
+
+from __future__ import annotations
+
+from solvers.oracles.dimod_sampler import WarmDimodOracle
+from solvers.run.option_checks import MOST_SWEEPS, check_effort, check_whole
+
+
+class Tabu(WarmDimodOracle):
+    """Oracle: multistart tabu search.
+
+    Palubeckis, "Multistart tabu search strategies for the unconstrained binary quadratic
+    optimization problem", Annals of Operations Research 131, 259 (2004).  Ocean's sampler keeps a
+    dense matrix and stops after a time; this one stops after a number of looks at each variable, so
+    that the same seed gives the same samples.
+
+    Parameters
+    ----------
+    reads : int
+        Independent searches of each call.
+    sweeps : int
+        Flips that the first search of each read weighs, per variable.
+    restarts : int
+        Further searches of each read, each with a quarter of that.
+
+    Raises
+    ------
+    InvalidInputError
+        For an option that is out of range; by ``sample``, for coefficients that are not finite.
+
+    Examples
+    --------
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> Tabu(reads=2).sample(qubo, np.random.SeedSequence(0)).x.tolist()
+    [[0, 1], [0, 1]]
+    """
+
+    def __init__(self, reads: int = 10, sweeps: int = 500, *, restarts: int = 0) -> None:
+        from dwave.samplers import TabuSampler
+
+        check_effort(reads, sweeps)
+        check_whole("restarts", restarts, least=0, most=MOST_SWEEPS)
+        self.sweeps, self.restarts = int(sweeps), int(restarts)
+        super().__init__(
+            TabuSampler(),
+            num_reads=int(reads),
+            num_restarts=self.restarts,
+            coefficient_z_first=self.sweeps,
+            coefficient_z_restart=max(self.sweeps // 4, 1),
+            lower_bound_z=1,
+            timeout=None,
+        )
+
+    def __repr__(self) -> str:
+        return f"Tabu(reads={self.reads}, sweeps={self.sweeps}, restarts={self.restarts})"

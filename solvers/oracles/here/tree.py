@@ -1,0 +1,92 @@
+"""Ocean's local samplers as oracles, each a few lines over the one adapter.
+
+What they add to it: temperatures and fields from the model's scale, a limit on work instead of a
+limit on time, so that the same seed gives the same samples, and refusal before work of what would
+not fit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from formulations.errors import InvalidInputError
+from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.dimod_sampler import DimodOracle
+from solvers.run.option_checks import check_effort, check_whole
+
+WIDEST = 25
+"""Largest ``max_width``: Ocean's solver runs out of memory above it."""
+
+
+class TreeDecomposition(DimodOracle):
+    """Oracle: the states of least energy, by elimination of one variable after the other.
+
+    Exact, and in a time that grows with the number of variables times two to the power of the width
+    of the elimination order, which is found by the min-fill heuristic.
+
+    Parameters
+    ----------
+    reads : int
+        States of each call: the best, the second best and so on.
+    max_width : int
+        Widest order that is accepted, at most 25.
+
+    Raises
+    ------
+    InvalidInputError
+        For an option that is out of range; by ``sample``, for coefficients that are not finite, and
+        for a model that is wider.
+
+    Examples
+    --------
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> samples = TreeDecomposition(reads=2).sample(qubo, np.random.SeedSequence(0))
+    >>> samples.energies.tolist(), samples.exact
+    ([-3.0, 0.0], True)
+    """
+
+    exact = True
+
+    def __init__(self, reads: int = 1, *, max_width: int = 20) -> None:
+        from dwave.samplers import TreeDecompositionSolver
+
+        check_effort(reads)
+        check_whole("max_width", max_width, most=WIDEST)
+        super().__init__(TreeDecompositionSolver(), num_reads=int(reads))
+        self.max_width = int(max_width)
+
+    def __repr__(self) -> str:
+        return f"TreeDecomposition(reads={self.reads}, max_width={self.max_width})"
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        """The states of least energy; the seed makes no difference."""
+        check_question(qubo, seed)
+        joined = qubo.couplings != 0.0  # a zero coupler of a fixed pattern widens nothing
+        if not joined.all():
+            kept = qubo.heads[joined], qubo.tails[joined], qubo.couplings[joined]
+            qubo = QUBO(qubo.linear, *kept)
+        return super().sample(qubo, seed)
+
+    def _arguments(self, qubo: QUBO) -> dict[str, Any]:
+        # of a model without couplers Ocean's solver finds one state and promises all of them
+        return self.options if len(qubo.couplings) else self.options | {"num_reads": 1}
+
+    def _send(self, bqm: Any, arguments: dict[str, Any]) -> Any:
+        import dimod
+        import networkx as nx
+        from dwave.samplers.tree.utilities import min_fill_heuristic
+
+        # no order is narrower than the core number, which is known at once
+        cores = nx.core_number(dimod.to_networkx_graph(bqm))
+        width, order = max(cores.values()), None
+        if width <= self.max_width:
+            width, order = min_fill_heuristic(bqm)
+        if width > self.max_width:
+            raise InvalidInputError(
+                f"a QUBO of {bqm.num_variables} variables needs an elimination order of width "
+                f"{width} {'at least' if order is None else 'or so'}, and max_width is "
+                f"{self.max_width}: take a heuristic oracle such as Annealer, or a smaller problem"
+            )
+        return super()._send(bqm, arguments | {"elimination_order": order})

@@ -1,0 +1,131 @@
+"""Simulated annealing on the local machine.
+
+What a call costs is the sweeps: the couplers of an iterative solver never change, so that their
+sorted neighbours are set up once, and the temperatures come from sums over the coefficients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from formulations.arrays import FloatArray, Int32Array, IntArray
+from formulations.errors import InvalidInputError
+from solvers.oracles.base import QUBO
+
+NEGLIGIBLE = 1e-9
+"""Coefficients below this share of the largest one become zero: what cancelled but for rounding."""
+
+
+STIFF = 0.95
+"""The hot end moves this share of the spins; the few stiffer ones follow what they are tied to."""
+
+
+DECADES = 3.0
+"""The schedule ends this many powers of ten below its start."""
+
+
+@dataclass(frozen=True)
+class Ising:
+    """A QUBO in spins s = 2x - 1: minimise h's + sum_e J[e] s[heads[e]] s[tails[e]].
+
+    Parameters
+    ----------
+    h, J : ndarray, shapes (n,) and (e,)
+    heads, tails : ndarray of int, shape (e,)
+    dropped : int
+        Number of negligible coefficients that were set to zero.
+
+    Examples
+    --------
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> ising = Ising.of(qubo)
+    >>> ising.h.tolist(), ising.J.tolist()
+    ([1.0, -1.0], [0.5])
+    """
+
+    h: FloatArray
+    heads: IntArray
+    tails: IntArray
+    J: FloatArray
+    dropped: int
+
+    @classmethod
+    def of(cls, qubo: QUBO) -> Ising:
+        """The spin model of ``qubo``, by x_i = (1 + s_i) / 2.
+
+        Raises
+        ------
+        InvalidInputError
+            If a coefficient is not finite.
+        """
+        heads, tails, J = qubo.heads, qubo.tails, qubo.couplings / 4.0
+        h = qubo.linear / 2.0 + _at_both_ends(qubo.num_variables, heads, tails, J)
+        largest = max(np.abs(h).max(initial=0.0), np.abs(J).max(initial=0.0))
+        if not np.isfinite(largest):
+            raise InvalidInputError(
+                "the QUBO has coefficients that are not finite: check the model's numbers and the "
+                "penalty weights"
+            )
+        dropped = 0
+        for values in (h, J):
+            small = np.abs(values) <= NEGLIGIBLE * largest
+            dropped += int(np.count_nonzero(values[small]))
+            values[small] = 0.0
+        return cls(h, heads, tails, J, dropped)
+
+    def beta_range(self) -> tuple[float, float]:
+        """Inverse temperatures, hot and cold, from the scale of the fields on the spins.
+
+        Among random neighbours spin i feels a field of root mean square f_i with
+        f_i^2 = h_i^2 + sum_j J_ij^2, and its flip costs about 2 f_i.  The hot temperature is the
+        95th percentile of the f_i, the cold one a thousandth of it.  Percentiles of sums, not the
+        least and the largest coefficient: one odd coefficient changes nothing.
+        """
+        square = self.h**2 + _at_both_ends(len(self.h), self.heads, self.tails, self.J**2)
+        fields = np.sqrt(square[square > 0.0])
+        if not len(fields):
+            return 1.0, 1.0
+        hot = 1.0 / float(np.quantile(fields, STIFF))
+        return hot, hot * 10.0**DECADES
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The couplers of each variable side by side, as the sweeps read them.
+
+    Parameters
+    ----------
+    starts : ndarray of int64, shape (n + 1,)
+        Where the neighbours of each variable begin.
+    others : ndarray of int32, shape (2e,)
+        The neighbours, ascending.
+    coupler : ndarray of int32, shape (2e,)
+        The coupler that leads there.
+
+    Examples
+    --------
+    >>> around = Neighbours.of(3, np.array([0, 0]), np.array([1, 2]))
+    >>> around.starts.tolist(), around.others.tolist(), around.coupler.tolist()
+    ([0, 2, 3, 4], [1, 2, 0, 0], [0, 1, 0, 1])
+    """
+
+    starts: IntArray
+    others: Int32Array
+    coupler: Int32Array
+
+    @classmethod
+    def of(cls, n: int, heads: IntArray, tails: IntArray) -> Neighbours:
+        """Those of couplers (heads, tails) of n variables."""
+        coupler = np.arange(1, len(heads) + 1, dtype=np.int32)  # not 0, which would be no entry
+        upper = sp.coo_array((coupler, (heads, tails)), shape=(n, n))
+        both = sp.csr_array(upper.tocsr() + upper.T.tocsr())
+        both.sort_indices()
+        return cls(both.indptr.astype(np.int64), both.indices.astype(np.int32), both.data - 1)
+
+
+def _at_both_ends(n: int, heads: IntArray, tails: IntArray, values: FloatArray) -> FloatArray:
+    """Sum of the values of all couplers at each variable, shape (n,)."""
+    return np.asarray(np.bincount(heads, values, n) + np.bincount(tails, values, n))

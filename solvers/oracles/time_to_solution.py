@@ -1,0 +1,222 @@
+"""Time to solution: how long an oracle takes until it has found a given energy almost surely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from formulations.arrays import FloatArray, IntArray
+from formulations.errors import InvalidInputError
+from solvers.oracles.base import QUBO, Oracle
+from solvers.run.option_checks import check_whole
+
+ROUNDING = 1e-9
+"""An energy is reached within this share of the sum of |coefficients|."""
+
+RESAMPLES = 2000
+"""Draws of the bootstrap."""
+
+
+def reads_needed(success: FloatArray | float, target: float = 0.99) -> FloatArray:
+    """Reads until one succeeds with probability ``target``: ln(1 - target) / ln(1 - p), 1 at least.
+
+    Parameters
+    ----------
+    success : float or ndarray
+        Probability p that a read succeeds: 0 gives infinity, 1 gives one read.
+    target : float
+
+    Examples
+    --------
+    >>> reads_needed(np.array([0.0, 0.5, 1.0])).round(2).tolist()
+    [inf, 6.64, 1.0]
+    """
+    p = np.asarray(success, dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        needed = np.log1p(-target) / np.log1p(-p)
+    return np.asarray(np.where(p > 0.0, np.maximum(needed, 1.0), np.inf))
+
+
+@dataclass(frozen=True)
+class TimeToSolution:
+    """An estimate of the time to solution and its confidence interval.
+
+    Parameters
+    ----------
+    seconds : float
+        Infinite if no read succeeded.
+    low, high : float
+        Bounds of the interval.
+    successes, reads : int
+        Reads that reached the energy, and all of them.
+    read_seconds : float
+        Mean time of a read.
+    """
+
+    seconds: float
+    low: float
+    high: float
+    successes: int
+    reads: int
+    read_seconds: float
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What an oracle answered in several calls about one QUBO.
+
+    An answer that is proven exact counts as one read: its reads are no independent trials.
+
+    Parameters
+    ----------
+    energies : ndarray of float64, shape (reads,)
+        Of all reads of all calls.
+    reads : ndarray of int64, shape (calls,)
+        Of each call.
+    seconds : ndarray of float64, shape (calls,)
+    scale : float
+        Sum of |coefficients| of the QUBO.
+    """
+
+    energies: FloatArray
+    reads: IntArray
+    seconds: FloatArray
+    scale: float
+
+    @classmethod
+    def of(cls, oracle: Oracle, qubo: QUBO, *, calls: int = 20, seed: int = 0) -> Trials:
+        """Ask the oracle.  Whatever it compiles or sets up for its first call is measured too.
+
+        Raises
+        ------
+        InvalidInputError
+            If the number of calls is none.
+
+        Examples
+        --------
+        >>> from solvers.oracles import Annealer
+        >>> from solvers.oracles.testing import random_qubo
+        >>> trials = Trials.of(Annealer(reads=5, sweeps=10), random_qubo(8), calls=3)
+        >>> len(trials.energies), len(trials.seconds)
+        (15, 3)
+        """
+        check_whole("calls", calls)
+        energies, seconds = [], []
+        for call in range(calls):
+            samples = oracle.sample(qubo, np.random.SeedSequence(seed, spawn_key=(call,)))
+            energies.append(samples.energies[:1] if samples.exact else samples.energies)
+            seconds.append(samples.seconds)
+        reads = np.array([len(found) for found in energies], dtype=np.int64)
+        scale = float(np.abs(qubo.linear).sum() + np.abs(qubo.couplings).sum())
+        return cls(np.concatenate(energies), reads, np.array(seconds), scale)
+
+    def time_to(
+        self,
+        energy: float,
+        *,
+        target: float = 0.99,
+        confidence: float = 0.95,
+        seed: int = 0,
+    ) -> TimeToSolution:
+        """TTS = t ln(1 - target) / ln(1 - p), t the mean time of a read, p the share that succeeds.
+
+        Roennow et al., "Defining and detecting quantum speedup", Science 345, 420 (2014), without
+        rounding up to whole reads, but for the first.  The interval is that of a bootstrap: times
+        from calls drawn with replacement, p from the Beta distribution with parameters successes +
+        1/2 and failures + 1/2, which says something where no read or every read succeeded as well
+        (Albash and Lidar, "Demonstration of a scaling advantage for a quantum annealer over
+        simulated annealing", Physical Review X 8, 031016 (2018), appendix).  Without any success
+        the upper bound is infinite.
+
+        Parameters
+        ----------
+        energy : float
+            To be reached, such as the least that is known.
+        target : float
+            Probability that it is.
+        confidence : float
+            Of the interval.
+        seed : int
+            Of the bootstrap.
+
+        Raises
+        ------
+        InvalidInputError
+            For an energy that is not finite, or probabilities that are not between 0 and 1.
+
+        Examples
+        --------
+        >>> trials = Trials(np.array([-1.0, 0.0]), np.array([2]), np.array([0.5]), 1.0)
+        >>> found = trials.time_to(-1.0)
+        >>> round(found.seconds, 2), found.successes, found.low < found.seconds < found.high
+        (1.66, 1, True)
+        """
+        if not np.isfinite(energy):
+            raise InvalidInputError(f"energy={energy!r}: expected a finite number")
+        for name, value in (("target", target), ("confidence", confidence)):
+            if not 0.0 < value < 1.0:
+                raise InvalidInputError(f"{name}={value!r}: expected a number between 0 and 1")
+        reads = len(self.energies)
+        successes = int((self.energies <= energy + ROUNDING * self.scale).sum())
+        read_seconds = float(self.seconds.sum()) / reads
+        found = read_seconds * float(reads_needed(successes / reads, target))
+        random = np.random.default_rng(seed)
+        calls = len(self.seconds)
+        drawn = random.integers(0, calls, (RESAMPLES, calls))
+        times = self.seconds[drawn].sum(axis=1) / self.reads[drawn].sum(axis=1)
+        shares = random.beta(successes + 0.5, reads - successes + 0.5, RESAMPLES)
+        tail = (1.0 - confidence) / 2.0
+        low, high = np.quantile(times * reads_needed(shares, target), [tail, 1.0 - tail])
+        return TimeToSolution(
+            found,
+            min(float(low), found),
+            max(float(high), found),
+            successes,
+            reads,
+            read_seconds,
+        )
+
+
+def time_to_solution(
+    oracle: Oracle,
+    qubo: QUBO,
+    energy: float,
+    *,
+    calls: int = 20,
+    target: float = 0.99,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> TimeToSolution:
+    """Ask an oracle several times and estimate its time to solution.
+
+    Parameters
+    ----------
+    oracle : Oracle
+    qubo : QUBO
+    energy : float
+        To be reached.
+    calls : int
+        How often the oracle is asked.
+    target, confidence : float
+        See :meth:`Trials.time_to`.
+    seed : int
+        Of the calls and of the bootstrap.
+
+    Raises
+    ------
+    InvalidInputError
+        For an option that is out of range.
+
+    Examples
+    --------
+    >>> from solvers.oracles import Annealer, ExactOracle
+    >>> from solvers.oracles.testing import random_qubo
+    >>> qubo = random_qubo(10)
+    >>> least = ExactOracle().sample(qubo, np.random.SeedSequence(0)).energies[0]
+    >>> found = time_to_solution(Annealer(reads=10, sweeps=100), qubo, least, calls=3)
+    >>> found.successes > 0, found.low <= found.seconds <= found.high
+    (True, True)
+    """
+    trials = Trials.of(oracle, qubo, calls=calls, seed=seed)
+    return trials.time_to(energy, target=target, confidence=confidence, seed=seed)

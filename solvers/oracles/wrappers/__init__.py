@@ -1,0 +1,1 @@
+"""Oracles around an oracle: checks, budgets, records, retries, imperfections."""

@@ -1,0 +1,137 @@
+"""The one place that every solver's calls pass: answers are checked, costs booked, errors named."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from formulations.arrays import BitArray
+from formulations.errors import (
+    BudgetExhaustedError,
+    InvalidInputError,
+    MissingExtraError,
+    OracleError,
+    OracleRefusalError,
+)
+from solvers.oracles.answers import check_form, unusable
+from solvers.oracles.base import QUBO, Samples
+from solvers.oracles.cloud.secrets import redacted, without_secrets
+from solvers.oracles.ledger import Ledger, amount
+from solvers.oracles.wrappers.base import Transparent
+
+TOLERANCE = 1e-6
+"""Reported energies may be off by this share of the sum of |coefficients|: float32 inside."""
+
+
+@dataclass(frozen=True)
+class Audited(Transparent):
+    """Every answer is checked and booked; every error is one of an oracle's.
+
+    Parameters
+    ----------
+    oracle : Oracle
+    ledger : Ledger
+        Where calls are booked.
+
+    Raises
+    ------
+    UnusableAnswerError
+        When asked, for an answer that does not fit the question: see :func:`checked`.
+    OracleRefusalError
+        For a question that the oracle refuses.
+    OracleError
+        For whatever else the oracle raises; the message holds no credentials.
+    BudgetExhaustedError
+        From a budget inside.
+
+    Examples
+    --------
+    >>> from solvers.oracles import Annealer
+    >>> oracle = Audited(Annealer(reads=3, sweeps=5))
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> samples = oracle.sample(qubo, np.random.SeedSequence(0))
+    >>> oracle.ledger.calls, oracle.ledger.reads
+    (1, 3)
+    """
+
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
+        """The oracle's answer, if it can be used."""
+        started = time.perf_counter()
+        try:
+            samples = checked(qubo, self.ask(qubo, states, seed))
+        except BudgetExhaustedError:
+            raise
+        except Exception as error:
+            self.ledger.fail(error)
+            failure = _named(error)
+        else:
+            self.ledger.count(samples, time.perf_counter() - started)
+            return samples
+        raise failure  # out here, where nothing is attached to it that may hold a token
+
+
+def _named(error: Exception) -> Exception:
+    """``error`` as one of an oracle's."""
+    if isinstance(error, (OracleError, MissingExtraError)):
+        return error
+    cause = error if without_secrets(error) else None
+    if isinstance(error, InvalidInputError):
+        refusal = OracleRefusalError(redacted(str(error)))
+        refusal.__cause__ = cause
+        return refusal
+    text = redacted(" ".join(str(error).split())) or "no message"
+    failure = OracleError(f"the oracle failed: {type(error).__name__}: {text}")
+    failure.__cause__ = cause
+    return failure
+
+
+def checked(qubo: QUBO, samples: Samples) -> Samples:
+    """The samples, if they are an answer to ``qubo``, in order and with energies that are true.
+
+    Reads whose energy is missing (NaN) get it here, reads in another order are sorted, and a claim
+    that either contradicts, to have proven a minimum, is withdrawn.  Seconds that are none count
+    as zero.
+
+    Raises
+    ------
+    UnusableAnswerError
+        For no reads at all, shapes that do not fit, values other than 0 and 1, or energies that
+        contradict the bits: as when variables come back in another order.
+
+    Examples
+    --------
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> x = np.array([[1, 0], [0, 1]], dtype=np.int8)
+    >>> checked(qubo, Samples(x, np.array([np.nan, -3.0]), 0.1)).energies.tolist()
+    [-3.0, 1.0]
+    >>> checked(qubo, Samples(x, np.array([-3.0, 1.0]), 0.1))
+    Traceback (most recent call last):
+    formulations.errors.UnusableAnswerError: the oracle's answer cannot be used: the energy of ...
+    """
+    check_form(qubo, samples)
+    x, told = np.asarray(samples.x), np.asarray(samples.energies)
+    x, told = x.astype(np.int8, copy=False), told.astype(np.float64, copy=False)
+    energies = qubo.energies(x)
+    scale = float(np.abs(qubo.linear).sum() + np.abs(qubo.couplings).sum())
+    missing = np.isnan(told)
+    off = ~missing & ~(np.abs(told - energies) <= TOLERANCE * scale)
+    if off.any():
+        read = int(np.argmax(off))
+        raise unusable(
+            samples,
+            f"the energy of read {read} is {told[read]:.9g} by the oracle and "
+            f"{energies[read]:.9g} by its bits (variables in another order, or another model's "
+            "answer)",
+        )
+    if missing.any() or (np.diff(told) < 0).any():
+        order = np.argsort(energies, kind="stable")
+        first = energies[0] - energies[order[0]] <= TOLERANCE * scale
+        exact = samples.exact and bool(first) and not missing.any()
+        samples = replace(samples, exact=exact)
+        x, told = x[order], energies[order]
+    seconds, info = amount(samples.seconds), samples.info if isinstance(samples.info, dict) else {}
+    return replace(samples, x=x, energies=told, seconds=seconds, info=info)

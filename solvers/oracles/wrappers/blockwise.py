@@ -1,0 +1,125 @@
+"""A QUBO that falls apart is asked part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+from solvers.oracles.base import QUBO, Samples
+from solvers.oracles.wrappers.base import Wrapper
+from solvers.run.option_checks import check_whole
+
+
+@dataclass(frozen=True)
+class Blockwise(Wrapper):
+    """Connected parts of a QUBO sampled by themselves, the best reads of all parts put together.
+
+    Read k has the k-th best states of every part, where a whole sample of many parts would hardly
+    ever have good states of all of them.  With ``QCGD(rows="mean")`` a model whose blocks are tied
+    by linear rows alone falls apart into these blocks: Lagrangian decomposition.  On a machine of
+    few spins ``size`` lets each question fit.
+
+    Parameters
+    ----------
+    oracle : Oracle
+    size : int, optional
+        Parts go into one question as long as it has no more variables than this; a larger part has
+        a question of its own.  None: one question for all.
+
+    Examples
+    --------
+    >>> from solvers.oracles import ExactOracle
+    >>> qubo = QUBO(np.array([1.0, -3.0, -1.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> samples = Blockwise(ExactOracle(), size=2).sample(qubo, np.random.SeedSequence(0))
+    >>> samples.x.tolist(), samples.energies.tolist(), samples.info["questions"]
+    ([[0, 1, 1]], [-4.0], 2)
+    """
+
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size is not None:
+            check_whole("size", self.size)
+
+    def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
+        """Samples whose parts are ranked one by one."""
+        part = parts(qubo)
+        question = _packed(np.bincount(part), self.size)[part]
+        count = int(question.max(initial=0)) + 1
+        answers, places = [], []
+        for piece, own in zip(_pieces(qubo, question, count), seed.spawn(count), strict=True):
+            inside, places_here = piece
+            given = None if states is None else states[:, places_here]
+            answers.append(self.ask(inside, given, own))
+            places.append(places_here)
+        reads = min(len(answer.x) for answer in answers)
+        x = np.empty((reads, qubo.num_variables), dtype=np.int8)
+        for answer, place in zip(answers, places, strict=True):
+            x[:, place] = answer.x[:reads]
+        order = np.argsort(_energies(qubo, x, part), axis=0, kind="stable")
+        x = np.take_along_axis(x, order[:, part], axis=0)
+        return Samples(
+            x,
+            qubo.energies(x),
+            sum(answer.seconds for answer in answers),
+            exact=all(answer.exact for answer in answers),
+            info={"questions": count, "parts": int(part.max(initial=-1)) + 1},
+        )
+
+
+def parts(qubo: QUBO) -> IntArray:
+    """Number of the connected part of each variable, shape (n,)."""
+    used = np.flatnonzero(qubo.couplings)
+    n = qubo.num_variables
+    graph = sp.csr_array((np.ones(len(used)), (qubo.heads[used], qubo.tails[used])), shape=(n, n))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
+def _packed(sizes: IntArray, most: int | None) -> IntArray:
+    """The question that each part goes into, filled one after the other."""
+    if most is None:
+        return np.zeros(len(sizes), dtype=np.int64)
+    question, filled, current = np.zeros(len(sizes), dtype=np.int64), 0, 0
+    for part, size in enumerate(sizes.tolist()):
+        if filled and filled + size > most:
+            current, filled = current + 1, 0
+        question[part] = current
+        filled += size
+    return question
+
+
+def _pieces(qubo: QUBO, question: IntArray, count: int) -> Iterator[tuple[QUBO, IntArray]]:
+    """The QUBO of each question, and where its variables stand."""
+    number = np.empty(qubo.num_variables, dtype=np.int64)
+    of_coupler = np.where(qubo.couplings != 0.0, question[qubo.heads], -1)
+    for current in range(count):
+        place, inside = np.flatnonzero(question == current), of_coupler == current
+        number[place] = np.arange(len(place))
+        yield (
+            QUBO(
+                qubo.linear[place],
+                number[qubo.heads[inside]],
+                number[qubo.tails[inside]],
+                qubo.couplings[inside],
+            ),
+            place,
+        )
+
+
+def _energies(qubo: QUBO, x: BitArray, part: IntArray) -> FloatArray:
+    """Energy of each part of each read, shape (reads, parts)."""
+    count = int(part.max(initial=-1)) + 1
+    of_coupler = part[qubo.heads]
+    return np.array(
+        [
+            np.bincount(part, qubo.linear * row, count)
+            + np.bincount(of_coupler, qubo.couplings * row[qubo.heads] * row[qubo.tails], count)
+            for row in x.astype(np.float64)
+        ]
+    ).reshape(len(x), count)

@@ -1,0 +1,147 @@
+"""Machines whose coefficients are not the ones that were sent: noise, few bits, a short range.
+
+An Ising machine holds fields h and couplers J of spins s = 2x - 1,
+
+    h_i = linear_i / 2 + sum_e couplings_e / 4 over the couplers e at i,     J_e = couplings_e / 4,
+
+each of them inexactly.  The wrappers here change h and J, let the oracle inside solve that, and
+score its samples by the QUBO that was sent.  All are relative to the largest |h| or |J|, since a
+problem is scaled to what a machine can hold.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray
+from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.wrappers.base import Wrapper, rescored
+from solvers.run.option_checks import check_number, check_whole
+
+
+@dataclass(frozen=True)
+class Distorted(Wrapper):
+    """An oracle that gets other fields and couplers than were sent."""
+
+    @abstractmethod
+    def distorted(
+        self, h: FloatArray, J: FloatArray, largest: float, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """What the machine holds instead of h and J, of which ``largest`` is the largest size."""
+
+    def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
+        """Samples of the distorted QUBO, by the energies of the one that was sent."""
+        check_question(qubo, seed)
+        own, inner = seed.spawn(2)
+        J = qubo.couplings / 4.0
+        h = qubo.linear / 2.0 + _at_both_ends(qubo, J)
+        largest = float(max(np.abs(h).max(initial=0.0), np.abs(J).max(initial=0.0)))
+        h, J = self.distorted(h, J, largest, np.random.default_rng(own))
+        held = replace(qubo, linear=2.0 * (h - _at_both_ends(qubo, J)), couplings=4.0 * J)
+        return rescored(qubo, self.ask(held, states, inner))
+
+
+@dataclass(frozen=True)
+class Noise(Distorted):
+    """Normal noise on every field and coupler, drawn anew for each call.
+
+    Parameters
+    ----------
+    oracle : Oracle
+    variance : float
+        Of the noise, where the largest field or coupler is 1.
+
+    Examples
+    --------
+    >>> from solvers.oracles import ExactOracle
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> Noise(ExactOracle(), variance=1e-4).sample(qubo, np.random.SeedSequence(0)).x.tolist()
+    [[0, 1]]
+    """
+
+    variance: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("variance", self.variance, zero=True)
+
+    def distorted(
+        self, h: FloatArray, J: FloatArray, largest: float, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """h + e, J + e with e ~ N(0, variance largest^2)."""
+        sigma = np.sqrt(float(self.variance)) * largest
+        return h + sigma * rng.standard_normal(len(h)), J + sigma * rng.standard_normal(len(J))
+
+
+@dataclass(frozen=True)
+class Precision(Distorted):
+    """Fields and couplers rounded to a number of bits, sign included.
+
+    Parameters
+    ----------
+    oracle : Oracle
+    bits : int
+        q: whole multiples of largest / (2^(q-1) - 1).
+
+    Examples
+    --------
+    >>> from solvers.oracles import ExactOracle
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> Precision(ExactOracle(), bits=4).sample(qubo, np.random.SeedSequence(0)).x.tolist()
+    [[0, 1]]
+    """
+
+    bits: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_whole("bits", self.bits, 2, 53)
+
+    def distorted(
+        self, h: FloatArray, J: FloatArray, largest: float, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """The nearest multiples of the step."""
+        step = largest / (2 ** (self.bits - 1) - 1) or 1.0
+        return step * np.rint(h / step), step * np.rint(J / step)
+
+
+@dataclass(frozen=True)
+class Clipping(Distorted):
+    """Fields and couplers cut off at a share of the largest, which leaves bits for small ones.
+
+    Parameters
+    ----------
+    oracle : Oracle
+    share : float
+        From 0 to 1.
+
+    Examples
+    --------
+    >>> from solvers.oracles import ExactOracle
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> coarse = Precision(ExactOracle(), bits=4)
+    >>> Clipping(coarse, share=0.5).sample(qubo, np.random.SeedSequence(0)).x.tolist()
+    [[0, 1]]
+    """
+
+    share: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("share", self.share, most=1.0)
+
+    def distorted(
+        self, h: FloatArray, J: FloatArray, largest: float, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """h and J within plus and minus share * largest."""
+        most = self.share * largest
+        return np.clip(h, -most, most), np.clip(J, -most, most)
+
+
+def _at_both_ends(qubo: QUBO, values: FloatArray) -> FloatArray:
+    """Sum of the values of all couplers at each variable, shape (n,)."""
+    n = qubo.num_variables
+    return np.asarray(np.bincount(qubo.heads, values, n) + np.bincount(qubo.tails, values, n))

@@ -1,0 +1,50 @@
+"""An oracle that does not always succeed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from formulations.arrays import BitArray
+from solvers.oracles.base import QUBO, Samples
+from solvers.oracles.wrappers.base import Wrapper, rescored
+from solvers.run.option_checks import check_share
+
+
+@dataclass(frozen=True)
+class Success(Wrapper):
+    """With a given probability the answer is the oracle's, otherwise as many random states.
+
+    A call that fails costs what one that succeeds costs.  So a chance q of one success at least
+    takes ln(1 - q) / ln(1 - p) calls.
+
+    Parameters
+    ----------
+    oracle : Oracle
+    probability : float
+        p of a call, from 0 to 1.
+
+    Examples
+    --------
+    >>> from solvers.oracles import ExactOracle
+    >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
+    >>> oracle = Success(ExactOracle(), probability=0.5)
+    >>> [oracle.sample(qubo, np.random.SeedSequence(i)).energies[0].item() for i in range(4, 8)]
+    [-3.0, -3.0, -3.0, 0.0]
+    """
+
+    probability: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_share("probability", self.probability)
+
+    def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
+        """The oracle's answer or random states; nothing is proven by either."""
+        own, inner = seed.spawn(2)
+        rng = np.random.default_rng(own)
+        samples = self.ask(qubo, states, inner)
+        if rng.random() < self.probability:
+            return replace(samples, exact=False)
+        return rescored(qubo, samples, rng.integers(0, 2, samples.x.shape, dtype=np.int8))

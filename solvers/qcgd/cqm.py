@@ -1,0 +1,269 @@
+"""QCGD for dimod's constrained models: presolve, the descent, and an answer in their own terms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray
+from formulations.cqm.presolved import ONE_HOT, Presolved
+from formulations.errors import InfeasibleModelError
+from formulations.model.labels import distinct
+from formulations.model.qcbo import QCBO
+from solvers.qcgd.lifting import Lifting
+from solvers.qcgd.scoring import MET, ModelScoring, Pool, Scoring
+from solvers.run.result import Status
+from solvers.run.run import Ledger, Run
+
+if TYPE_CHECKING:
+    import dimod
+
+
+class FinishedLoop(Protocol):
+    """What is read off a descent that has ended: QCGD's own, or another's."""
+
+    @property
+    def pool(self) -> Pool:
+        """The best candidates."""
+        ...
+
+    @property
+    def bound(self) -> float | None:
+        """The best proven bound."""
+        ...
+
+    @property
+    def applied(self) -> FloatArray:
+        """The multipliers of the last QUBO."""
+        ...
+
+    @property
+    def lifting(self) -> Lifting:
+        """What they belong to."""
+        ...
+
+    def info(self) -> dict[str, Any]:
+        """Numbers for the answer."""
+        ...
+
+
+Descend = Callable[[Scoring, QCBO, float], tuple[Run, FinishedLoop]]
+"""From what samples are worth, the model, and when the clock began, to a run and its descent."""
+
+
+PROVEN = 1e-6
+"""By so much, or this share, a bound has to exceed every objective for none to be feasible."""
+
+
+def solve_cqm(
+    cqm: dimod.ConstrainedQuadraticModel, descend: Descend, one_hot: str = ONE_HOT[0]
+) -> dimod.SampleSet:
+    """The answer to ``cqm`` by a descent: see :meth:`solvers.qcgd.qcgd.QCGD.sample_cqm`."""
+    started = time.perf_counter()  # presolve counts
+    try:
+        prepared = Presolved.of(cqm, one_hot=one_hot)
+    except InfeasibleModelError as error:
+        return _proven_infeasible(cqm, str(error), started)
+    if prepared.model.num_variables == 0:
+        return _decided(prepared, started)
+    run, descent = descend(PresolvedScoring(prepared), prepared.model, started)
+    about_run = run.end()
+    samples = prepared.samples(descent.pool.bits)
+    feasible = bool(samples.record.is_feasible[0])
+    status, bound = run.status, descent.bound
+    greatest = _greatest(prepared.model)
+    if not feasible and bound is not None and bound > greatest + PROVEN * max(1.0, abs(greatest)):
+        status = Status.INFEASIBLE
+        about_run["reason"] = "an exact bound exceeds every value of the objective"
+    elif status is Status.OPTIMAL and not feasible:  # dimod's sums round, and judge otherwise
+        status, bound = Status.FINISHED, None
+    samples.info.update(
+        _info(
+            status,
+            run.ledger,
+            run.seconds,
+            bound=bound,
+            feasible=feasible,
+            residuals=_residuals(cqm, samples),
+            multipliers=multipliers(descent.lifting, descent.applied),
+            coefficient_range=_coefficient_range(descent),
+            history=run.history.columns,
+            **_sizes(prepared),
+            **descent.info(),
+            **about_run,
+        )
+    )
+    return samples
+
+
+class PresolvedScoring(ModelScoring):
+    """All variables of a prepared model; products and excess bits are what the others imply.
+
+    So that a sample is judged by the CQM's own variables, whatever the oracle made of the rest.
+    """
+
+    def __init__(self, prepared: Presolved) -> None:
+        super().__init__(prepared.model)
+        self._prepared = prepared
+        objective = prepared.objective
+        tells = prepared.proves and objective.tells
+        self.tolerance = min(MET, objective.step / 4) if tells else None
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        """The settled samples; objective, and price of the violated rows."""
+        return super().candidates(self._prepared.settled(x))
+
+
+def _proven_infeasible(
+    cqm: dimod.ConstrainedQuadraticModel, reason: str, started: float
+) -> dimod.SampleSet:
+    """No samples, and why."""
+    import dimod
+
+    info = _info(
+        Status.INFEASIBLE,
+        Ledger(),
+        time.perf_counter() - started,
+        bound=None,
+        feasible=False,
+        reason=reason,
+        constraint_labels=list(cqm.constraints),
+    )
+    return dimod.SampleSet.from_samples_cqm([], cqm, info=info)
+
+
+def _decided(prepared: Presolved, started: float) -> dimod.SampleSet:
+    """The one sample that presolve leaves."""
+    samples = prepared.samples(np.zeros((1, 0), dtype=np.int8))
+    feasible = bool(samples.record.is_feasible[0])
+    proven = prepared.proves and feasible
+    samples.info.update(
+        _info(
+            Status.OPTIMAL if proven else Status.FINISHED,
+            Ledger(),
+            time.perf_counter() - started,
+            bound=float(samples.record.energy[0]) - prepared.objective.rounding if proven else None,
+            feasible=feasible,
+            residuals=_residuals(prepared.cqm, samples),
+            reason="presolve leaves one assignment",
+            **_sizes(prepared),
+        )
+    )
+    return samples
+
+
+def _info(
+    status: Status,
+    ledger: Ledger,
+    seconds: float,
+    *,
+    bound: float | None,
+    feasible: bool,
+    **more: Any,
+) -> dict[str, Any]:
+    """What every answer says, also where there was nothing to search."""
+    blame = "model" if status is Status.INFEASIBLE else "search"
+    said = {
+        "status": status.value,
+        "lower_bound": bound,
+        "infeasibility": None if feasible else blame,
+        "residuals": {},
+        "multipliers": {"linear": {}, "square": {}, "product": {}},
+        "coefficient_range": [0.0, 0.0],
+        "history": {},
+        "oracle_calls": ledger.calls,
+        "oracle_reads": ledger.reads,
+        "oracle_seconds": ledger.seconds,
+        "ledger": asdict(ledger),
+        "seconds": seconds,
+        **more,
+    }
+    own = {"constraint_labels"}  # labels themselves, as dimod has them
+    return {name: value if name in own else plain(value) for name, value in said.items()}
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON and dimod's ``to_serializable`` give it back: lists, numbers and text.
+
+    Keys of mappings become text, which is what a JSON object has: a label that is no string is
+    spelt by ``str``, primed where another key is spelt so already.
+
+    Examples
+    --------
+    >>> plain({("job", 0): np.float64(1.5), "range": (0, 1)})
+    {"('job', 0)": 1.5, 'range': [0, 1]}
+    """
+    if isinstance(value, Mapping):
+        texts = [key for key in value if isinstance(key, str)]
+        others = iter(distinct([str(key) for key in value if not isinstance(key, str)], texts))
+        return {k if isinstance(k, str) else next(others): plain(v) for k, v in value.items()}
+    if isinstance(value, np.generic | np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [plain(part) for part in value]
+    return value
+
+
+def _sizes(prepared: Presolved) -> dict[str, Any]:
+    """What presolve left of the CQM's bits and rows."""
+    return {
+        "bits": prepared.reading.model.num_variables,
+        "bits_after_presolve": prepared.model.num_variables,
+        "rows_after_presolve": prepared.model.num_rows,
+        "products_after_presolve": prepared.model.num_products,
+    }
+
+
+def _residuals(cqm: dimod.ConstrainedQuadraticModel, samples: dimod.SampleSet) -> dict[Any, float]:
+    """By how much the first sample violates each constraint that it violates, soft ones too."""
+    labels, holds = samples.info["constraint_labels"], samples.record.is_satisfied[0]
+    broken = [label for label, good in zip(labels, holds.tolist(), strict=True) if not good]
+    first = dict(zip(samples.variables, samples.record.sample[0].tolist(), strict=True))
+    return {v: float(amount) for v, amount in cqm.iter_violations(first, labels=broken)}
+
+
+def multipliers(lifting: Lifting, p: FloatArray) -> dict[str, dict[Any, float]]:
+    """Multipliers of the lifted rows, in units of the objective per unit of the row.
+
+    Returns
+    -------
+    dict
+        ``linear`` and ``square`` for the residual a'x - b of a row and for its square, ``product``
+        for what holds u = v w; each a mapping from label to multiplier.
+
+    Examples
+    --------
+    >>> lifting = Lifting.of(QCBO.from_arrays([-3, -4], [[2, 2]], [2]))
+    >>> multipliers(lifting, np.array([1.0, 2.0]))
+    {'linear': {'rows[0]': 2.5}, 'square': {'rows[0]': 2.5}, 'product': {}}
+    """
+    model, scale, squared = lifting.model, lifting.scale, lifting.squared
+    linear, square, product = (lifting.unit * p[kind] for kind in lifting.kinds)
+    labels = model.row_labels.strings()
+    squared_labels = [label for label, yes in zip(labels, squared.tolist(), strict=True) if yes]
+    return {
+        "linear": dict(zip(labels, (linear / scale).tolist(), strict=True)),
+        "square": dict(zip(squared_labels, (square / scale[squared] ** 2).tolist(), strict=True)),
+        "product": dict(zip(model.product_labels(), product.tolist(), strict=True)),
+    }
+
+
+def _coefficient_range(descent: FinishedLoop) -> list[float]:
+    """Least and greatest size of a coefficient of the QUBO at the last multipliers."""
+    qubo = descent.lifting.qubo(descent.applied)
+    size = descent.lifting.unit * np.abs(np.concatenate([qubo.linear, qubo.couplings]))
+    size = size[size > 0]
+    return [float(size.min(initial=np.inf if len(size) else 0.0)), float(size.max(initial=0.0))]
+
+
+def _greatest(model: QCBO) -> float:
+    """A value that no objective exceeds."""
+    return float(
+        model.offset
+        + np.maximum(model.linear, 0.0).sum()
+        + np.maximum(model.quadratic.data, 0.0).sum()
+    )

@@ -1,0 +1,290 @@
+"""What becomes of an oracle's samples, and where its next reads begin.
+
+The same for QCGD and for its rivals: every read is a candidate and is scored.  Where there is a
+repair, what it makes of the read is another one, and what the oracle found by itself stays on
+record.  The best candidates are the pool that later calls start from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from formulations.arrays import FloatArray
+from solvers.oracles import QUBO, Samples, WarmOracle
+from solvers.qcgd.effort import Effort
+from solvers.qcgd.lifting import Lifting
+from solvers.qcgd.repair import Repair
+from solvers.qcgd.scoring import ModelScoring, Pool, Scoring, WithSlack
+from solvers.run.result import Incumbent
+from solvers.run.run import Run
+from solvers.run.stopping import Course, StopRule
+
+GUESSES = 1000
+"""Random networks among which the pool begins.  To score them takes as long as a tenth of a call of
+ten reads of twenty sweeps (64-16-10) to two calls (16-4-1)."""
+
+MANY = 0.5
+"""Share of a call's reads that satisfy all rows beyond which these pull harder than they need."""
+
+
+def met(bound: float, loss: float, tolerance: float | None) -> bool:
+    """Whether a loss is as good as the bound; never if no bound is one."""
+    return tolerance is not None and loss <= bound + tolerance
+
+
+class Scorer:
+    """Scores, pool and starts of one run.
+
+    Parameters
+    ----------
+    target : Scoring
+        What samples are worth.
+    pool : int
+        Best candidates kept as starting points.
+    fresh : int
+        Every so many calls start from random states, the others from the pool; 1: all of them.
+    repair : Repair, optional
+        Makes better candidates of candidates.
+    ceiling : float
+        What no candidate that satisfies all rows is worth more than.
+    effort : Effort, optional
+        Decides the reads and sweeps of each call; None leaves the oracle as it is.
+
+    Attributes
+    ----------
+    oracle_best : Incumbent
+        The best candidate that the oracle found without repair.
+    feasible_reads : int
+        Reads that satisfied all rows as they were.
+    share : float or None
+        Share of these in the latest call; None of weights, which always do.
+    holding : int
+        Calls in a row of which more than half of the reads satisfied all rows.
+    idle, stale : int
+        Calls since the pool, and since the best candidate, have last become better.
+    repair_seconds : float
+    """
+
+    def __init__(
+        self,
+        target: Scoring,
+        pool: int = 10,
+        fresh: int = 10,
+        repair: Repair | None = None,
+        ceiling: float = np.inf,
+        effort: Effort | None = None,
+    ) -> None:
+        self.effort = effort
+        self.target, self.repair, self.fresh, self.ceiling = target, repair, fresh, ceiling
+        self.pool, self.oracle_best = Pool(pool), Incumbent()
+        self.feasible_reads = self.reads = self.idle = self.stale = self.holding = 0
+        self.repair_seconds = 0.0
+        self.share: float | None = None
+
+    @classmethod
+    def of(
+        cls, target: Scoring, pool: int, fresh: int, *, repair: bool, slack: bool = True
+    ) -> Scorer:
+        """The search for what ``target`` is, inequalities with slack words if so wished.
+
+        Repair works on the model without them; weights of a network need none.
+        """
+        model = target.model
+        sampled = WithSlack(target) if slack and not model.equality.all() else target
+        if not isinstance(target, ModelScoring):
+            return cls(sampled, pool, fresh)
+        return cls(sampled, pool, fresh, Repair(model) if repair else None, target.ceiling)
+
+    def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
+        """Call number t, from random states or from the pool."""
+        call, draw = seed.spawn(2)
+        warm = isinstance(run.oracle, WarmOracle) and len(self.pool.losses)
+        warm = bool(warm) and (t - 1) % self.fresh > 0
+        if self.effort is not None:
+            self.effort.begin(warm)
+        if not warm:
+            return run.ask(qubo, call)
+        reads = int(getattr(run.oracle, "reads", 1))
+        starts = self.pool.draw(np.random.default_rng(draw), reads)
+        return run.ask(qubo, call, np.stack([self.target.complete(start) for start in starts]))
+
+    def score(self, samples: Samples, run: Run, seed: np.random.SeedSequence) -> None:
+        """Offer every read, and what repair makes of it, to the incumbent and to the pool."""
+        candidates, worth = self.target.candidates(samples.x)
+        before, best = self.pool.losses, run.incumbent.loss
+        if not self.reads and self.fresh > 1 and isinstance(run.oracle, WarmOracle):
+            self._guess(run, seed)
+        self.oracle_best.offer(candidates, worth)
+        run.incumbent.offer(candidates, worth)
+        if self.effort is not None:
+            self.effort.end(float(worth.min()))
+        held = int(np.count_nonzero(worth <= self.ceiling))
+        self.feasible_reads += held
+        self.reads += len(samples.x)
+        self.share = held / len(worth) if np.isfinite(self.ceiling) else None
+        self.holding = self.holding + 1 if self.share is not None and self.share > MANY else 0
+        if self.repair is not None:
+            started = time.perf_counter()
+            mended = self.repair(candidates, seed)
+            mended, better = self.target.candidates(mended)
+            run.incumbent.offer(mended, better)
+            candidates, worth = np.concatenate([candidates, mended]), np.append(worth, better)
+            self.repair_seconds += time.perf_counter() - started
+        self.pool.add(candidates, worth)
+        self.idle = self.idle + 1 if np.array_equal(before, self.pool.losses) else 0
+        self.stale = self.stale + 1 if run.incumbent.loss == best else 0
+
+    def _guess(self, run: Run, seed: np.random.SeedSequence) -> None:
+        """Offer random candidates, so that the pool does not begin with the oracle's alone.
+
+        A short anneal of a model of many classes from random states leads to networks that are
+        worse than random ones, and from there nowhere.
+        """
+        guesses, worth = self.target.guesses(np.random.default_rng(seed), GUESSES)
+        if len(guesses):
+            run.incumbent.offer(guesses, worth)
+            self.pool.add(guesses, worth)
+
+    @property
+    def proven(self) -> bool:
+        """Whether the best candidate is worth no more than any can be."""
+        target, losses = self.target, self.pool.losses
+        return len(losses) > 0 and met(target.floor, losses[0], target.tolerance)
+
+    def over(self, rule: StopRule, calls: int) -> bool:
+        """Whether the rule ends the run here; never without a candidate that satisfies all rows."""
+        course = Course(calls, self.stale, self.idle)
+        return bool(self.pool.losses[0] <= self.ceiling) and rule.over(course)
+
+    def snapshot(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {
+            "pool": self.pool.snapshot(),
+            "oracle_best": vars(self.oracle_best),
+            "feasible_reads": self.feasible_reads,
+            "reads": self.reads,
+            "idle": self.idle,
+            "stale": self.stale,
+            "holding": self.holding,
+            "repair_seconds": self.repair_seconds,
+            "effort": self.effort and self.effort.snapshot(),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        self.pool.restore(snapshot["pool"])
+        self.oracle_best = Incumbent(**snapshot["oracle_best"])
+        for name in ("feasible_reads", "reads", "idle", "stale", "repair_seconds"):
+            setattr(self, name, snapshot[name])
+        self.holding = snapshot.get("holding", 0)  # not in checkpoints of older versions
+        if self.effort is not None:
+            self.effort.restore(snapshot["effort"])
+
+
+class DualState(Protocol):
+    """What makes the QUBOs: a descent's multipliers, or fixed ones."""
+
+    @property
+    def lifting(self) -> Lifting:
+        """The lifted rows."""
+        ...
+
+    @property
+    def y(self) -> FloatArray:
+        """The multipliers, in units of the lifting, shape (K,)."""
+        ...
+
+    @property
+    def applied(self) -> FloatArray:
+        """Those of the last QUBO, shape (K,)."""
+        ...
+
+    @property
+    def beta0(self) -> float:
+        """Their scale."""
+        ...
+
+    @property
+    def bound(self) -> float | None:
+        """The best bound that an exact oracle has proven."""
+        ...
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """For a checkpoint."""
+        ...
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        ...
+
+
+@dataclass
+class Loop:
+    """What is carried from one iteration to the next, and what is read off in the end."""
+
+    descent: DualState
+    search: Scorer
+
+    @property
+    def pool(self) -> Pool:
+        """The best candidates, best first; none that breaks rows beside others that do not."""
+        pool = self.search.pool
+        holds = pool.losses <= self.search.ceiling
+        return Pool(pool.size, pool.bits[holds], pool.losses[holds]) if holds.any() else pool
+
+    @property
+    def bound(self) -> float | None:
+        """The best bound that is proven: by an exact oracle, or by a candidate that meets one."""
+        if self.search.target.tolerance is None:
+            return None
+        return self.search.target.floor if self.search.proven else self.descent.bound
+
+    @property
+    def proven(self) -> bool:
+        """Whether nothing can be better than the best candidate."""
+        search = self.search
+        return self.bound is not None and met(
+            self.bound, search.pool.losses[0], search.target.tolerance
+        )
+
+    @property
+    def y(self) -> FloatArray:
+        """The multipliers, in units of the lifting, shape (K,)."""
+        return self.descent.y
+
+    @property
+    def applied(self) -> FloatArray:
+        """The multipliers of the last QUBO, shape (K,)."""
+        return self.descent.applied
+
+    @property
+    def lifting(self) -> Lifting:
+        """The lifted rows."""
+        return self.descent.lifting
+
+    def info(self) -> dict[str, Any]:
+        """Numbers for the result."""
+        search = self.search
+        found = search.oracle_best.loss
+        return {
+            "num_variables": self.lifting.model.num_variables,
+            "couplers": len(self.lifting.heads),
+            "beta0": self.descent.beta0,
+            "oracle_best": found if found <= search.ceiling else None,
+            "oracle_feasible": search.feasible_reads / max(search.reads, 1),
+            "repair_seconds": search.repair_seconds,
+        }
+
+    def snapshot(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"descent": self.descent.snapshot(), "search": self.search.snapshot()}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        self.descent.restore(snapshot["descent"])
+        self.search.restore(snapshot["search"])

@@ -1,0 +1,177 @@
+"""The multipliers of QCGD: what a conditional gradient over the lifted problem carries along.
+
+beta = beta0 sqrt(t + 1);  eta = 2 / (t + 1)
+p = y + beta r                          the multipliers of iteration t
+x = oracle(C + A*(p))                   an atom
+r = r + eta (A(x x') - v - r)
+y = y + gamma r
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray
+from formulations.errors import choose
+from formulations.model.qcbo import QCBO, TOLERANCE
+from formulations.passes.coefficient_step import common_steps
+from solvers.oracles import Samples
+from solvers.qcgd.lifting import Lifting
+
+MOST = 1e4
+"""The cap of beta0."""
+
+ROUNDING = 1e-12
+"""Energies are exact up to this share of the sum of |coefficients|."""
+
+ROWS = ["both", "mean", "square"]
+"""Which lifted rows have multipliers: (i) and (ii), (i) alone, (ii) alone where there is one."""
+
+
+class Multipliers:
+    """Multipliers y, averaged residual r, and the best bound.
+
+    Parameters
+    ----------
+    model : QCBO
+    beta0 : float, optional
+        None finds it from the model.
+    dual_step : float
+        gamma in units of beta0.
+    capped : bool
+        Whether gamma |r|^2 may not exceed beta |x's change of r|^2, as in CGAL.
+    rows : {"both", "mean", "square"}
+
+    Attributes
+    ----------
+    lifting : Lifting
+    y, r : ndarray, shape (K,)
+    applied : ndarray, shape (K,)
+        p of the last QUBO.
+    beta0 : float
+        As it has become.
+    bound : float or None
+        The best bound that an exact answer has proven.
+    """
+
+    def __init__(
+        self,
+        model: QCBO,
+        beta0: float | None = None,
+        dual_step: float = 0.1,
+        capped: bool = False,
+        rows: str = "both",
+    ) -> None:
+        self.lifting = lifting = Lifting.of(model)
+        self.beta0 = lifting.plausible_scale() if beta0 is None else beta0
+        self.dual_step, self.capped = dual_step, capped
+        self.bound: float | None = None
+        self.r = np.zeros(lifting.num_multipliers)  # it matters to the first call only: eta_1 = 1
+        self.y = np.zeros_like(self.r)
+        mean, squares, products = lifting.kinds
+        self.used = np.ones(lifting.num_multipliers, dtype=np.bool_)
+        if choose("rows", rows, ROWS) == "mean":
+            self.used[squares] = False
+        elif rows == "square":
+            self.used[mean] = ~lifting.squared
+        self.y[squares] = self.y[products] = self.beta0
+        self.y[~self.used] = 0.0
+        self.applied = self.y
+        self._margin = margins(lifting)
+
+    def projected(self, p: FloatArray) -> FloatArray:
+        """Multipliers of inequalities cut off at zero, those of rows without one at zero."""
+        return np.where(self.used, np.where(self.lifting.signed, np.maximum(p, 0.0), p), 0.0)
+
+    def multipliers(self, t: int) -> FloatArray:
+        """p of iteration t, shape (K,)."""
+        self.applied = self.projected(self.y + self.beta(t) * self.r)
+        return self.applied
+
+    def beta(self, t: int) -> float:
+        """Weight of the averaged residual."""
+        return float(self.beta0 * np.sqrt(t + 1.0))
+
+    def step(self, x: BitArray, t: int) -> None:
+        """Take in the atom of iteration t."""
+        eta = 2.0 / (t + 1.0)
+        change = self.lifting.residuals(x) - self.r
+        self.r += eta * change
+        gamma = self.dual_step * self.beta0
+        if self.capped:
+            taken = float(np.linalg.norm(eta * change[self.used]))
+            size = float(np.linalg.norm(self.violation()[self.used]))
+            gamma = min(gamma, self.beta(t) * (taken / size) ** 2) if size > 0.0 else gamma
+        self.y = self.projected(self.y + gamma * self.r)
+
+    def certify(self, samples: Samples, p: FloatArray) -> None:
+        """min_x objective(x) + p'(A(x x') - v), from an exact answer, is a bound for any such p.
+
+        Less what rows that hold by tolerance alone can add to it, and less rounding.
+        """
+        if samples.exact:
+            lifting = self.lifting
+            sizes = np.abs(lifting.objective + lifting.adjoint @ p).sum()
+            sizes += np.abs(p) @ np.abs(lifting.constant)
+            least = float(
+                samples.energies.min() + p @ lifting.constant - np.abs(p) @ self._margin
+            ) - ROUNDING * float(sizes)
+            bound = self.lifting.unit * least + self.lifting.model.offset
+            self.bound = bound if self.bound is None else max(self.bound, bound)
+
+    def rescale(self, factor: float) -> None:
+        """Multiply the scale of all multipliers."""
+        factor = min(factor, MOST / max(self.beta0, 1e-300))
+        self.beta0 *= factor
+        _, squares, products = self.lifting.kinds
+        self.y[squares] *= factor
+        self.y[products] *= factor
+
+    def violation(self) -> FloatArray:
+        """The averaged residual, of inequalities what exceeds zero, shape (K,)."""
+        return np.where(self.lifting.signed, np.maximum(self.r, 0.0), self.r)
+
+    def residual_norms(self) -> dict[str, float]:
+        """Norm of the averaged residual of each kind of row."""
+        r = self.violation()
+        return {
+            f"residual_{name}": float(np.linalg.norm(r[kind]))
+            for name, kind in zip(("mean", "square", "product"), self.lifting.kinds, strict=True)
+        }
+
+    def multiplier_norms(self) -> dict[str, float]:
+        """Norm of the multipliers of each kind of row, in units of the normalised objective."""
+        return {
+            f"multiplier_{name}": float(np.linalg.norm(self.y[kind]))
+            for name, kind in zip(("mean", "square", "product"), self.lifting.kinds, strict=True)
+        }
+
+    def snapshot(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        names = ("y", "r", "applied", "beta0", "bound")
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        self.y, self.r, self.applied = snapshot["y"], snapshot["r"], snapshot["applied"]
+        self.beta0, self.bound = snapshot["beta0"], snapshot["bound"]
+
+
+def margins(lifting: Lifting) -> FloatArray:
+    """By how much a lifted residual may be other than zero where its row holds, shape (K,).
+
+    Rows whose coefficients have a common step hold exactly; others within the model's tolerance.
+
+    Examples
+    --------
+    >>> lifting = Lifting.of(QCBO.from_arrays([0, 0], [[1, 2], [1, 2**0.5]], [1, 1]))
+    >>> (margins(lifting) > 0.0).tolist()  # (i) of both rows, (ii) of both
+    [False, True, False, True]
+    """
+    _, whole = common_steps(lifting.model.rows)
+    mean = np.where(whole, 0.0, TOLERANCE / lifting.scale)
+    square = (mean * (mean + lifting.gap))[lifting.squared]
+    return np.concatenate([mean, square, np.zeros(lifting.model.num_products)])

@@ -1,0 +1,202 @@
+"""The penalty method: rows as squared terms of fixed weight, one QUBO sampled again and again.
+
+    minimise   objective + sum_g penalty_g sum_{r in g} (a_r'x - b_r)^2 / s_r^2 + products,
+
+every product row x_u = x_v x_w as penalty (x_v x_w - 2 (x_v + x_w) x_u + 3 x_u) [Rosenberg 1975].
+The rival that QCGD has to beat: the same model, the same oracle, every read scored the same way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from formulations.arrays import FloatArray
+from formulations.errors import choose
+from formulations.model.qcbo import QCBO
+from formulations.neurons import ENCODINGS
+from solvers.oracles import Annealer, Oracle
+from solvers.oracles.base import check_oracle
+from solvers.qcgd.lifting import Lifting
+from solvers.qcgd.loop import Loop, Scorer
+from solvers.qcgd.scoring import Scoring, TrainingScoring
+from solvers.run.checkpoint import EVERY, Checkpoint, Folder
+from solvers.run.first_call import without_a_call
+from solvers.run.option_checks import (
+    check_common,
+    check_count,
+    check_flag,
+    check_number,
+    check_problem,
+    check_whole,
+)
+from solvers.run.result import Result, Status
+from solvers.run.run import Callback, Run
+
+if TYPE_CHECKING:
+    import dimod
+
+    from formulations import TrainingProblem
+
+
+@dataclass(frozen=True)
+class PenaltyMethod:
+    """A fixed penalty weight, or one for each group of rows.
+
+    Parameters
+    ----------
+    oracle : Oracle, optional
+        Samples the QUBO; None takes ``Annealer(reads=10, sweeps=500)``.
+    penalty : float or mapping of str to float
+        Weight of every row group, or of each by name.  A unit is what QCGD takes as its scale: the
+        weight at which rows and objective pull on a bit with like force
+        (:meth:`~solvers.qcgd.lifting.Lifting.plausible_scale`).
+    iterations : int or None
+        Oracle calls; None goes on until the time limit or the call limit.
+    pool, fresh, repair
+        Warm starts and repair as in :class:`~solvers.qcgd.qcgd.QCGD`; by default there are none,
+        and every call starts from random states.
+    encoding : str, optional
+        Of the training problem's model.
+    seed, time_limit, call_limit, callbacks, checkpoint, checkpoint_every
+        As everywhere.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> PenaltyMethod(iterations=5).solve(problem).loss
+    0.0
+    """
+
+    oracle: Oracle | None = None
+    penalty: float | Mapping[str, float] = 1.0
+    iterations: int | None = 100
+    pool: int = 10
+    fresh: int = 1
+    repair: bool = False
+    encoding: str | None = None
+    seed: int = 0
+    time_limit: float | None = None
+    call_limit: int | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        for name in ("pool", "fresh"):
+            check_whole(name, getattr(self, name))
+        check_flag("repair", self.repair)
+        check_count("iterations", self.iterations, self.time_limit, self.call_limit)
+        if self.encoding is not None:
+            choose("encoding", self.encoding, list(ENCODINGS))
+        if self.oracle is not None:
+            check_oracle(self.oracle)
+        weights = self.penalty.values() if isinstance(self.penalty, Mapping) else [self.penalty]
+        for weight in weights:
+            check_number("penalty", weight, zero=True)
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``.
+
+        Returns
+        -------
+        Result
+            ``info``: ``num_variables`` (slack bits included), ``couplers``, ``penalty``, and
+            ``beta0``, its unit.  Where the time limit is far too short for the model, the best of
+            random networks, and ``info["reason"]``.
+        """
+        check_problem(problem)
+        annealer = Annealer()
+        early = without_a_call(self, problem, annealer.reads * annealer.sweeps)
+        if early is not None:
+            return early
+        run, loop = self._descend(TrainingScoring(problem, self.encoding), problem)
+        return run.result(problem, lower_bound=loop.bound, **loop.info(), penalty=self.penalty)
+
+    def sample_cqm(self, cqm: dimod.ConstrainedQuadraticModel) -> dimod.SampleSet:
+        """Solve a dimod CQM by fixed weights: see :meth:`solvers.qcgd.qcgd.QCGD.sample_cqm`."""
+        from solvers.qcgd.cqm import solve_cqm
+
+        return solve_cqm(cqm, self._descend)
+
+    def _descend(
+        self, target: Scoring, subject: TrainingProblem | QCBO, started: float | None = None
+    ) -> tuple[Run, Loop]:
+        """The loop, whatever the samples are worth; the clock began now, or at ``started``."""
+        started = time.perf_counter() if started is None else started  # building the model counts
+        search = Scorer.of(target, self.pool, self.fresh, repair=self.repair)
+        lifting = Lifting.of(search.target.model)
+        scale = lifting.plausible_scale()
+        fixed = FixedWeights(lifting, scale * self._weights(lifting), scale)
+        qubo = lifting.qubo(fixed.y)
+        run = Run(
+            time_limit=self.time_limit,
+            call_limit=self.call_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, subject),
+            started=started,
+            oracle=self.oracle or Annealer(),
+        )
+        loop = Loop(fixed, search)
+        with run.guarded():
+            run.resume(loop)
+            for t in run.steps(self.iterations):
+                seed = np.random.SeedSequence(self.seed, spawn_key=(t,))
+                samples = search.ask(run, qubo, t, seed)
+                search.score(samples, run, seed)
+                run.history.record(
+                    iteration=t,
+                    loss=run.incumbent.loss,
+                    oracle_loss=search.oracle_best.loss,
+                    oracle_seconds=samples.seconds,
+                )
+                if loop.proven:
+                    run.status = Status.OPTIMAL
+                    break
+        return run, loop
+
+    def _weights(self, lifting: Lifting) -> FloatArray:
+        """The weights of rows (ii) and (iii), in units of the scale, shape (K,)."""
+        model = lifting.model
+        groups = list(model.groups)
+        weights = dict.fromkeys(groups, 1.0)
+        if isinstance(self.penalty, Mapping):
+            for name, weight in self.penalty.items():
+                weights[choose("row group", name, groups)] = float(weight)
+        else:
+            weights = dict.fromkeys(groups, float(self.penalty))
+        _, squares, products = lifting.kinds
+        y = np.zeros(lifting.num_multipliers)
+        of_group = np.array([weights[name] for name in model.group_names])
+        y[squares] = of_group[model.row_group[lifting.squared]]
+        y[products] = weights.get("products", 1.0)
+        return y
+
+
+@dataclass(frozen=True)
+class FixedWeights:
+    """Multipliers that stay what they are."""
+
+    lifting: Lifting
+    y: FloatArray
+    beta0: float
+    bound: None = None
+
+    @property
+    def applied(self) -> FloatArray:
+        """The same in every QUBO."""
+        return self.y
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Nothing changes."""
+        return {}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Nothing has changed."""

@@ -1,0 +1,98 @@
+"""Repair and local search on samples of a model: what lies next to what an oracle found.
+
+A sample is mended first: a variable of a violated row is flipped, the one that costs the objective
+least for what it takes off the violation; where every flip only moves the violation elsewhere, that
+row's weight is raised [breakout: Morris, AAAI 1993; on mixed-integer rows: Luteberget & Sartor,
+Feasibility Jump, Math. Prog. Comp. 15, 2023].  From the feasible point chains of flips descend: one
+variable flips, then one of each row that this violates, until all rows hold again, and what fits
+into room that was made comes in [ejection chains: Glover, Discrete Applied Mathematics 65, 1996].
+With one-hot rows a chain is an exchange, with two families of them a swap in the permutation, with
+a capacity some items for others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from formulations.arrays import BitArray
+from formulations.model.qcbo import QCBO
+from solvers.kernels.repair import Ground, polish
+
+DENSE = 1024
+"""Up to so many variables couplers are looked up in a full matrix, of 8 MB at most."""
+
+DEPTH = 6
+"""Most flips of a chain: a swap in a permutation takes four."""
+
+EFFORT, MOST = 200, 500_000
+"""Candidates looked at for each sample: so many per variable of the model, and at most so many."""
+
+
+class Repair:
+    """Mends samples of a model and descends from them; deterministic in the seed.
+
+    Parameters
+    ----------
+    model : QCBO
+    depth : int
+        Most flips of a chain.
+    effort : int
+        Candidates looked at for each sample, per variable.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([3, 1, 2], [[1, 1, 1]], [1])
+    >>> Repair(model)([[1, 1, 0], [0, 0, 0]], np.random.SeedSequence(0)).tolist()
+    [[0, 1, 0], [0, 1, 0]]
+    """
+
+    def __init__(self, model: QCBO, *, depth: int = DEPTH, effort: int = EFFORT) -> None:
+        self.ground = _ground(model)
+        self.depth, self.effort = depth, min(effort * max(model.num_variables, 1), MOST)
+
+    def __call__(self, x: npt.ArrayLike, seed: np.random.SeedSequence) -> BitArray:
+        """Feasible local minima near samples (reads, n); a sample not mended stays as it was."""
+        points = np.array(x, dtype=np.int8)
+        if points.size:
+            numbers = seed.generate_state(len(points), np.uint64) | np.uint64(1)
+            polish(self.ground, points, numbers, self.effort, self.depth)
+        return points
+
+
+def _ground(model: QCBO) -> Ground:
+    """The arrays of the compiled searches; a product u = v w becomes three rows.
+
+    u <= v, u <= w and v + w - u <= 1 hold on bits just where u = v w.
+    """
+    n, p = model.num_variables, model.num_products
+    u, v, w = model.products.T
+    of = np.arange(p)
+    triples = sp.csr_array(
+        (
+            np.repeat([1.0, -1.0, 1.0, -1.0, 1.0, 1.0, -1.0], p),
+            (
+                np.concatenate([of, of, p + of, p + of, *[2 * p + of] * 3]),
+                np.concatenate([u, v, u, w, v, w, u]),
+            ),
+        ),
+        shape=(3 * p, n),
+    )
+    rows = sp.csr_array(sp.vstack([model.rows, triples], format="csr"))
+    rows.eliminate_zeros()
+    columns = sp.csr_array(rows.T.tocsr())
+    upper = np.concatenate([model.rhs, np.zeros(2 * p), np.ones(p)])
+    lower = np.full(len(upper), -np.inf)
+    lower[: model.num_rows][model.equality] = model.rhs[model.equality]
+    largest = abs(rows).max(axis=1).toarray() if rows.nnz else np.ones(len(upper))
+    Q = sp.csr_array(model.quadratic + model.quadratic.T)
+    Q.sort_indices()
+    dense = Q.toarray() if n <= DENSE else np.zeros((0, 0))
+    return Ground(
+        model.linear,
+        Q.indptr.astype(np.int64), Q.indices.astype(np.int32), Q.data, dense,
+        rows.indptr.astype(np.int64), rows.indices.astype(np.int32), rows.data,
+        columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data,
+        lower, upper, 1.0 / np.where(largest > 0.0, largest, 1.0),
+    )  # fmt: skip

@@ -1,0 +1,256 @@
+"""What an oracle's samples are worth: candidates read from them, their scores, the way back.
+
+A solver that asks an oracle again and again looks at a model in one of two ways: as a training
+problem, where a sample is worth the real loss of its weight bits, or as a constrained model for its
+own sake, where it is worth its objective once all rows hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+
+from formulations.arrays import BitArray, FloatArray
+from formulations.model.qcbo import QCBO, TOLERANCE
+from formulations.passes import Slack
+from formulations.passes.base import take_rows
+from formulations.passes.cliques import Cliques
+from solvers.kernels.loss_form import LossForm
+from solvers.qcgd.lifting import two_sums
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+
+MET = 1e-6
+"""A bound that is so near is met."""
+
+SLACK_BITS = 20
+"""Longest word that is given to an inequality."""
+
+
+class Scoring(Protocol):
+    """Reads candidates from samples of a model."""
+
+    @property
+    def model(self) -> QCBO:
+        """The model that is sampled."""
+        ...
+
+    @property
+    def floor(self) -> float:
+        """What no candidate can be worth less than."""
+        ...
+
+    @property
+    def tolerance(self) -> float | None:
+        """A bound that is so near to a candidate's worth is met; None: no bound is one."""
+        ...
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        """Candidates (R, k) of samples (R, n), and what each is worth (R,), less being better."""
+        ...
+
+    def complete(self, candidate: BitArray) -> BitArray:
+        """All variables of the model at a candidate, (k,) -> (n,)."""
+        ...
+
+    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
+        """Candidates drawn at random, (count, k), and their worth; or none."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingScoring:
+    """Weight bits, scored by the real forward pass on all samples."""
+
+    problem: TrainingProblem
+    encoding: str | None = None
+
+    @property
+    def tolerance(self) -> float:
+        """A bound that is so near is met."""
+        return MET
+
+    @property
+    def model(self) -> QCBO:
+        """The problem's model in the chosen encoding."""
+        return self.problem.qcbo(self.encoding)
+
+    @cached_property
+    def floor(self) -> float:
+        """The least losses of outputs in range, summed."""
+        return LossForm.of(self.problem).floor
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        """Weight bits and their real losses."""
+        bits = self.problem.repair_bits(x[:, self.model.weight_variables])
+        return bits, self.problem.losses(bits)
+
+    def complete(self, candidate: BitArray) -> BitArray:
+        """The one feasible point of these weights."""
+        return self.problem.complete_bits(candidate, self.encoding)
+
+    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
+        """Random weights and their real losses."""
+        bits = self.problem.random_bits(rng, count)
+        return bits, self.problem.losses(bits)
+
+
+class ModelScoring:
+    """All variables of a model; a sample that breaks rows is worth more than any that does not.
+
+    The price of a violation is twice the range of the objective, for each unit of it.
+
+    Attributes
+    ----------
+    model : QCBO
+    ceiling : float
+        What a sample that breaks no row is worth at most, and any other one more.
+    floor : float
+        What none is worth less than.
+    tolerance : float or None
+        A bound that is so near to a sample's worth is met; None: no bound is one.
+    """
+
+    tolerance: float | None = MET
+
+    def __init__(self, model: QCBO) -> None:
+        self.model = model
+        self._range = 1.0 + float(np.abs(model.linear).sum() + abs(model.quadratic).sum())
+        self.ceiling = model.offset + self._range
+        self.floor = least_objective(model)
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        """The samples themselves; objective, and price of the violated rows."""
+        rows, products = self.model.row_violations(x), self.model.product_violations(x)
+        broken = (rows > TOLERANCE).any(axis=-1) | (products > TOLERANCE).any(axis=-1)
+        price = (1.0 + rows.sum(axis=-1) + products.sum(axis=-1)) * 2.0 * self._range
+        return x, self.model.objective(x) + np.where(broken, price, 0.0)
+
+    def complete(self, candidate: BitArray) -> BitArray:
+        """The candidate itself."""
+        return candidate
+
+    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
+        """None: hardly any would satisfy all rows, and repair begins anywhere."""
+        return np.zeros((0, self.model.num_variables), dtype=np.int8), np.zeros(0)
+
+
+class WithSlack:
+    """A target whose model has slack words for inequalities; candidates stay as they were.
+
+    Rows that can be squared without (:func:`solvers.qcgd.lifting.two_sums`) and rows whose word
+    would be too long stay inequalities.
+    """
+
+    def __init__(self, target: Scoring) -> None:
+        self._target = target
+        without = two_sums(target.model) > 0.0
+        wordless = take_rows(target.model, np.flatnonzero(without))
+        slackened, self._inverse = Slack(SLACK_BITS).apply(
+            take_rows(target.model, np.flatnonzero(~without))
+        )
+        a = wordless.rows
+        rest = sp.csr_array((a.data, a.indices, a.indptr), (a.shape[0], slackened.num_variables))
+        self._model = replace(
+            slackened,
+            rows=sp.csr_array(sp.vstack([slackened.rows, rest], format="csr")),
+            rhs=np.concatenate([slackened.rhs, wordless.rhs]),
+            equality=np.concatenate([slackened.equality, wordless.equality]),
+            row_group=np.concatenate([slackened.row_group, wordless.row_group]),
+            row_labels=slackened.row_labels + wordless.row_labels,
+        )
+
+    @property
+    def model(self) -> QCBO:
+        """The model with slack words."""
+        return self._model
+
+    @property
+    def floor(self) -> float:
+        """That of the target without slack words."""
+        return self._target.floor
+
+    @property
+    def tolerance(self) -> float | None:
+        """That of the target without slack words."""
+        return self._target.tolerance
+
+    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+        """Those of the samples without their slack bits, if they have any."""
+        return self._target.candidates(self._inverse.invert(x))
+
+    def complete(self, candidate: BitArray) -> BitArray:
+        """All variables, the slack words spelling what the rows leave."""
+        return self._inverse.lift(self._target.complete(candidate))
+
+    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
+        """Those of the target without slack words."""
+        return self._target.guesses(rng, count)
+
+
+def least_objective(model: QCBO) -> float:
+    """A value that no feasible point falls below: the least of each term by itself.
+
+    Of the linear terms of bits that exclude each other only one counts.
+
+    Examples
+    --------
+    >>> least_objective(QCBO.from_arrays([3, 5, 4, -1], [[1, 1, 1, 0]], [1], offset=2))
+    4.0
+    """
+    groups = Cliques.of_rows(model)
+    alone = groups.of < 0
+    least = np.where(groups.exact, np.inf, 0.0)
+    np.minimum.at(least, groups.of[~alone], model.linear[~alone])
+    return float(
+        model.offset
+        + np.minimum(model.linear[alone], 0.0).sum()
+        + least.sum()
+        + np.minimum(model.quadratic.data, 0.0).sum()
+    )
+
+
+@dataclass
+class Pool:
+    """The best distinct candidates so far, at most ``size``, best first.
+
+    Examples
+    --------
+    >>> pool = Pool(size=2)
+    >>> pool.add(np.array([[0, 1], [1, 1], [0, 1], [0, 0]]), np.array([3.0, 2.0, 3.0, 5.0]))
+    >>> pool.bits.tolist(), pool.losses.tolist()
+    ([[1, 1], [0, 1]], [2.0, 3.0])
+    """
+
+    size: int
+    bits: BitArray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int8))
+    losses: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    def add(self, bits: BitArray, losses: FloatArray) -> None:
+        """Take in candidates, shapes (R, k) and (R,)."""
+        if len(self.losses):
+            bits, losses = np.concatenate([self.bits, bits]), np.append(self.losses, losses)
+        bits, losses = np.asarray(bits, dtype=np.int8), np.asarray(losses, dtype=float)
+        packed = np.pad(np.packbits(bits, axis=1), ((0, 0), (0, 1)))  # ordered as the bits are
+        packed = np.ascontiguousarray(packed)
+        _, first = np.unique(packed.view(f"V{packed.shape[1]}").ravel(), return_index=True)
+        best = first[np.argsort(losses[first], kind="stable")[: self.size]]
+        self.bits, self.losses = bits[best], losses[best]
+
+    def draw(self, rng: np.random.Generator, count: int) -> BitArray:
+        """Candidates drawn evenly, with repetition, shape (count, k)."""
+        return self.bits[rng.integers(0, len(self.bits), count)]
+
+    def snapshot(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"bits": self.bits, "losses": self.losses}
+
+    def restore(self, snapshot: Any) -> None:
+        """From a checkpoint."""
+        self.bits, self.losses = snapshot["bits"], snapshot["losses"]

@@ -1,0 +1,73 @@
+"""Random search: weight bits drawn at random, the best one kept.
+
+Every sample that an oracle returns is scored by the real forward pass, and a few thousand random
+guesses scored in the same way already make a passable small network.  What an oracle adds is what
+it finds beyond as many guesses as it had reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from formulations import TrainingProblem
+from solvers.run.option_checks import check_common, check_count, check_problem
+from solvers.run.result import Result
+from solvers.run.run import Callback, Run
+
+BATCH = 100
+
+WORK = 2**23
+"""Activations of the guesses that are scored between two looks at the clock."""
+
+
+@dataclass(frozen=True)
+class RandomSearch:
+    """Independent, uniform weight bits; the least real loss is returned.
+
+    Parameters
+    ----------
+    guesses : int or None
+        How many are scored; None goes on until the time limit.
+    seed : int
+        Of the draws.
+    time_limit : float, optional
+        Seconds.
+    callbacks : sequence of callable
+        Told the progress after every 100 guesses; one that returns True stops the search.
+
+    Examples
+    --------
+    >>> from formulations import Network
+    >>> net = Network.dense([2, 1])
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1]], [1, -1], loss="zero-one")
+    >>> RandomSearch(guesses=50, seed=0).solve(problem).loss
+    0.0
+    """
+
+    guesses: int | None = 1000
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        check_count("guesses", self.guesses, self.time_limit)
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """The best of the guesses on ``problem``."""
+        check_problem(problem)
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed))
+        run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
+        work = problem.num_samples * sum(problem.network.widths)
+        with run.guarded():
+            for step in run.steps(None if self.guesses is None else -(-self.guesses // BATCH)):
+                gone = (step - 1) * BATCH
+                count = BATCH if self.guesses is None else min(BATCH, self.guesses - gone)
+                bits = problem.random_bits(rng, count)
+                for part in np.array_split(bits, -(-count * work // WORK)):
+                    if len(part) and (run.incumbent.bits is None or not run.late()):
+                        run.incumbent.offer(part, problem.losses(part))
+                run.history.record(iteration=step, loss=run.incumbent.loss)
+        return run.result(problem)

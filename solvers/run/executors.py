@@ -1,0 +1,446 @@
+"""Blocks of a problem on any ``concurrent.futures.Executor``: threads, processes, a cluster.
+
+A block's model travels to a worker once and stays on the worker's shelf under a digest of its
+content; afterwards a task is a digest and a few arrays.  Processes of our own get all models when
+they start.  Of other executors nobody knows which worker takes a task, when it joined, or what it
+has forgotten: a worker that lacks the model says so, and the task is sent again with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from dataclasses import dataclass
+from math import inf
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from formulations.errors import InvalidInputError, OracleError, QnnError, choose, shown
+from solvers.run.option_checks import MOST_WORKERS, check_whole
+
+Model = TypeVar("Model")
+Argument = TypeVar("Argument")
+Answer = TypeVar("Answer")
+
+ExecutorChoice = str | Executor | Callable[[], Executor] | None
+"""None or "serial", "threads", "processes", an executor, or a function that makes one."""
+
+KINDS = ["serial", "threads", "processes"]
+
+FAILURES = 3
+"""Failures in a row of one block that end the run."""
+
+IN_FLIGHT = 4
+"""Most tasks per worker that an executor has at a time, if the number of workers is known."""
+
+SHELF = 1024
+"""Most models that a worker keeps; the one not used for longest goes first."""
+
+
+def check_executor(choice: object) -> None:
+    """Refuse what is no executor, or one that is shut down.
+
+    Raises
+    ------
+    InvalidInputError
+
+    Examples
+    --------
+    >>> check_executor("treads")
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: unknown executor 'treads': ... Did you mean 'threads'?
+    """
+    if choice is None:
+        return
+    if isinstance(choice, Executor):
+        ended = getattr(choice, "_shutdown", False) or getattr(choice, "_shutdown_thread", False)
+        if ended is True:
+            raise _shut_down(choice)
+    elif not callable(choice):
+        choose("executor", choice, KINDS)
+
+
+def _shut_down(executor: Executor) -> InvalidInputError:
+    return InvalidInputError(
+        f"executor={type(executor).__name__}: it is shut down; give one that is open, or a "
+        "function that makes one, such as executor=lambda: ThreadPoolExecutor(4)"
+    )
+
+
+class OutOfTimeError(Exception):
+    """The time for a round was up before every block had answered."""
+
+
+class Team(Generic[Model]):
+    """Workers that hold models and answer questions about them.
+
+    Parameters
+    ----------
+    models : sequence
+        One per block.  Workers in other processes get them by pickle.
+    executor : {None, "serial", "threads", "processes"}, Executor, or function returning one
+        An executor is used and left open.  One that a function makes, or that is named, is closed
+        at the end, and made anew if it breaks because a worker has died.
+    workers : int, optional
+        Threads or processes; None takes one per core that this process may use.  Of an executor
+        of one's own: how many it has, so that it is not given all tasks of a round at once.
+    name : callable, optional
+        Number of a block -> what an error calls it.
+
+    Attributes
+    ----------
+    shipments : int
+        Models sent to other processes so far.
+    failures : int
+        Tasks that had to be run again so far.
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown name, or a model that cannot be sent to another process.
+
+    Examples
+    --------
+    >>> with Team([10, 20], executor="threads", workers=2) as team:
+    ...     team.ask(divmod, [(0, 3), (1, 3), (0, 5)])
+    [(3, 1), (6, 2), (2, 0)]
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        executor: ExecutorChoice = None,
+        workers: int | None = None,
+        name: Callable[[int], str] = "block {}".format,
+    ) -> None:
+        check_executor(executor)
+        if workers is not None:
+            check_whole("workers", workers, most=MOST_WORKERS)
+        self.models, self.name = list(models), name
+        self.shipments, self.failures = 0, 0
+        self._workers = workers or _cores()
+        known = workers is not None or executor is None or isinstance(executor, str)
+        self._window = IN_FLIGHT * self._workers if known else inf
+        self._given = executor if isinstance(executor, Executor) else None
+        self._make = self._maker(executor)
+        self._executor = self._given
+        self._parcels: list[Parcel] | None = None
+        self._shipped: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._dismiss()
+
+    def ask(
+        self,
+        function: Callable[[Model, Argument], Answer],
+        tasks: Sequence[tuple[int, Argument]],
+        seconds: float | None = None,
+    ) -> list[Answer]:
+        """``function(models[k], argument)`` of every task (k, argument), in the order of tasks.
+
+        Parameters
+        ----------
+        function : callable
+            A module's function, safe to be called from several threads at once.
+        tasks : sequence of (int, object)
+        seconds : float, optional
+            Time for all of them together.
+
+        Raises
+        ------
+        OracleError
+            When one block has failed three times, or the executor that was given is broken.
+        OutOfTimeError
+            When the time is up; what is still waiting is cancelled.
+        """
+        until = None if seconds is None else time.perf_counter() + seconds
+        jobs = [_Job(number, k, argument) for number, (k, argument) in enumerate(tasks)]
+        if self._make is None and self._executor is None:
+            return [self._here(function, job, until) for job in jobs]
+        answers: dict[int, Answer] = {}
+        waiting = jobs
+        try:
+            while waiting:
+                suspects, waiting = self._together(function, waiting, answers, until)
+                # a dead worker takes all tasks in flight with it: one by one the culprit is seen
+                for job in suspects:
+                    while job.number not in answers:
+                        self._together(function, [job], answers, until)
+        except BaseException:
+            self._dismiss()
+            raise
+        return [answers[job.number] for job in jobs]
+
+    # -- one round ---------------------------------------------------------------------------------
+
+    def _here(
+        self, function: Callable[[Model, Any], Answer], job: _Job, until: float | None
+    ) -> Answer:
+        """Run a task in this very thread."""
+        while True:
+            _check(until)
+            try:
+                return function(self.models[job.block], job.argument)
+            except Exception as error:
+                self._failed(job, error)
+
+    def _together(
+        self,
+        function: Callable[[Model, Any], Answer],
+        jobs: Sequence[_Job],
+        answers: dict[int, Answer],
+        until: float | None,
+    ) -> tuple[list[_Job], list[_Job]]:
+        """Run tasks side by side; what a broken executor has lost, and what it never got."""
+        waiting, running = deque(jobs), dict[Future[Any], _Job]()
+        lost: list[_Job] = []
+        try:
+            while running or (waiting and not lost):
+                while waiting and not lost and len(running) < self._window:
+                    job = waiting.popleft()
+                    try:
+                        running[self._submit(function, job)] = job
+                    except BrokenExecutor as error:
+                        lost.append(job)
+                        self._failed(job, error)
+                    except RuntimeError as error:  # shut down while the run went on
+                        if self._executor is self._given and self._given is not None:
+                            raise _shut_down(self._given) from error
+                        raise
+                left = None if until is None else max(0.0, until - time.perf_counter())
+                done, _ = wait(running, timeout=left, return_when=FIRST_COMPLETED)
+                if running and not done:
+                    raise OutOfTimeError
+                for future in sorted(done, key=lambda future: running[future].number):
+                    job = running.pop(future)
+                    try:
+                        answer = future.result()
+                    except BrokenExecutor as error:
+                        lost.append(job)
+                        self._failed(job, error)
+                    except Exception as error:
+                        waiting.append(job)
+                        self._failed(job, error)
+                    else:
+                        if isinstance(answer, _Missing):
+                            self._shipped.discard(job.block)
+                            waiting.appendleft(job)
+                        else:
+                            answers[job.number] = answer
+        finally:
+            for future in running:
+                future.cancel()
+        if lost:
+            self._renew()
+        return sorted(lost, key=lambda job: job.number), list(waiting)
+
+    def _failed(self, job: _Job, error: BaseException) -> None:
+        """Count a failure; three of the same task, or a mistake in the input, end the run."""
+        refused = isinstance(error, InvalidInputError) or not isinstance(error, OracleError)
+        if isinstance(error, QnnError) and refused:
+            raise error
+        self.failures += 1
+        job.failures += 1
+        if job.failures >= FAILURES:
+            raise OracleError(
+                f"{self.name(job.block)} has failed {FAILURES} times in a row, the last time by "
+                f"{type(error).__name__}: {error or 'no message'}. What was found before is kept "
+                "in the state of the last finished round; look at this block's samples and the "
+                "worker's memory"
+            ) from error
+
+    # -- workers -----------------------------------------------------------------------------------
+
+    def _maker(self, choice: ExecutorChoice) -> Callable[[], Executor] | None:
+        """How to make an executor, if it is ours to make."""
+        if isinstance(choice, ProcessPoolExecutor):
+            return self._processes  # should the one that was given break
+        if isinstance(choice, Executor):
+            return None
+        if callable(choice):
+            return choice
+        kind = choose("executor", choice or "serial", KINDS)
+        return {"serial": None, "threads": self._threads, "processes": self._processes}[kind]
+
+    def _threads(self) -> Executor:
+        return ThreadPoolExecutor(self._workers, thread_name_prefix="block")
+
+    def _processes(self) -> Executor:
+        """Worker processes with all models on their shelves."""
+        parcels = self._packed()
+        self.shipments += self._workers * len(parcels)
+        self._shipped.update(range(len(parcels)))
+        return ProcessPoolExecutor(self._workers, initializer=stock, initargs=(parcels,))
+
+    def _packed(self) -> list[Parcel]:
+        """The models ready to travel; packed once."""
+        if self._parcels is None:
+            self._parcels = [Parcel.of(model) for model in self.models]
+        return self._parcels
+
+    def _submit(self, function: Callable[[Model, Any], Any], job: _Job) -> Future[Any]:
+        """Hand a task to the executor, with the model if it is the first of its block."""
+        if self._executor is None:
+            assert self._make is not None
+            made: object = self._make()
+            if not isinstance(made, Executor):
+                raise InvalidInputError(
+                    f"executor: the function that was given has made {shown(made)}; expected a "
+                    "concurrent.futures.Executor, such as ThreadPoolExecutor(4)"
+                )
+            self._executor = made
+        if isinstance(self._executor, ThreadPoolExecutor):
+            return self._executor.submit(function, self.models[job.block], job.argument)
+        parcel = self._packed()[job.block]
+        content = None if job.block in self._shipped else parcel.content
+        self.shipments += content is not None
+        self._shipped.add(job.block)
+        return self._executor.submit(serve, function, parcel.digest, content, job.argument)
+
+    def _renew(self) -> None:
+        """Put a fresh executor in the place of a broken one."""
+        if self._make is None:
+            raise OracleError(
+                f"the executor that was given ({type(self._given).__name__}) is broken, because a "
+                "worker has died: give a function that makes it, such as "
+                "executor=lambda: ProcessPoolExecutor(4), and it will be made anew"
+            )
+        if self._executor is self._given:
+            self._executor = self._given = None
+        self._dismiss()
+
+    def _dismiss(self) -> None:
+        """Close an executor of one's own without waiting for what it still does."""
+        executor, self._executor = self._executor, self._given
+        self._shipped.clear()
+        if executor is None or executor is self._given:
+            return
+        dismiss(executor)
+
+
+def dismiss(executor: Executor) -> None:
+    """Close an executor at once: processes do not finish what they are at."""
+    workers = list((getattr(executor, "_processes", None) or {}).values())
+    executor.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:  # otherwise they would finish their task before they look up
+        worker.terminate()
+
+
+@dataclass
+class _Job:
+    """A task, and how often it has failed."""
+
+    number: int
+    block: int
+    argument: Any
+    failures: int = 0
+
+
+def _check(until: float | None) -> None:
+    if until is not None and time.perf_counter() >= until:
+        raise OutOfTimeError
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
+# -- on the worker's side -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A model ready to travel: its bytes, and their digest."""
+
+    digest: str
+    content: bytes
+
+    @classmethod
+    def of(cls, model: object) -> Parcel:
+        """Pack a model; refused if it cannot be pickled."""
+        try:
+            content = pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise InvalidInputError(
+                f"the blocks cannot be sent to other processes ({error}): functions in them must "
+                "be defined at the top of a module, no lambdas; or take executor='threads'"
+            ) from error
+        return cls(hashlib.sha256(content).hexdigest(), content)
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """The answer of a worker that does not have the model."""
+
+    digest: str
+
+
+_shelf: OrderedDict[str, Any] = OrderedDict()
+"""Models that have travelled to this process, or parcels not opened yet.  The one piece of module
+state: whatever executor a user brings, its workers have nothing between two tasks but their
+process's memory."""
+
+
+def begin_worker() -> None:
+    """Begin a worker process of our own: Ctrl-C is left to its parent, and it ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def stock(parcels: Sequence[Parcel]) -> None:
+    """Begin a worker process with all models on its shelf."""
+    begin_worker()
+    _shelf.update((parcel.digest, parcel) for parcel in parcels)
+
+
+def _leave_with_parent() -> None:
+    """End this worker when the process that asks is killed; nobody else would tell it to."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def serve(
+    function: Callable[[Any, Any], Any], digest: str, content: bytes | None, argument: Any
+) -> Any:
+    """Answer a task on a worker; ask for the model if it is not there."""
+    model = _shelf.pop(digest, None)
+    if model is None:
+        if content is None:
+            return _Missing(digest)
+        model = Parcel(digest, content)
+    if isinstance(model, Parcel):
+        model = pickle.loads(model.content)
+    _shelf[digest] = model
+    while len(_shelf) > SHELF:
+        _shelf.popitem(last=False)
+    return function(model, argument)

@@ -1,0 +1,110 @@
+"""Whether a run that asks an oracle about the whole model gets to its first answer in time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from solvers.oracles import Annealer, Oracle
+from solvers.random_search import RandomSearch
+from solvers.run.result import Result
+from solvers.run.run import Callback
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+PAIR, UPDATE = 1e-6, 8e-9
+"""Seconds for a pair of entries of a row, to make its coupler; and for a coupler in each sweep of
+each read of an annealing.  Measured on models of 50,000 to 900,000 variables."""
+
+FAR = 3.0
+"""A first answer is not waited for if it would come after so many times the limit."""
+
+MEASURED = 100
+"""Samples whose model's size tells that of all."""
+
+
+class Limited(Protocol):
+    """What is asked of a solver."""
+
+    @property
+    def oracle(self) -> Oracle | None:
+        """Whom it asks."""
+        ...
+
+    @property
+    def encoding(self) -> str | None:
+        """Of the model."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of the draws."""
+        ...
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds."""
+        ...
+
+    @property
+    def callbacks(self) -> tuple[Callback, ...]:
+        """To be called."""
+        ...
+
+
+def without_a_call(solver: Limited, problem: TrainingProblem, sampled: int) -> Result | None:
+    """The best of random networks, where the oracle's first answer would come far too late.
+
+    The time that the model and its first annealing take is foreseen from the model's size, which is
+    known before it is built.
+
+    Parameters
+    ----------
+    solver : Limited
+    problem : TrainingProblem
+    sampled : int
+        Reads times sweeps of a call where ``solver.oracle`` is None.
+
+    Returns
+    -------
+    Result or None
+        ``info["reason"]`` says what was foreseen.  None: the run should go its way.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> from solvers import QCGD
+    >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, -1], [1, 1]], [1, -1])
+    >>> without_a_call(QCGD(time_limit=1.0), problem, 1000) is None
+    True
+    """
+    if solver.time_limit is None:
+        return None
+    started = time.perf_counter()
+    count = problem.num_samples
+    part = problem.subset(np.arange(MEASURED)) if count > MEASURED else problem
+    size = part.size(solver.encoding)
+    # rows of equal lengths have the fewest pairs
+    pairs = size.nonzeros**2 / (2 * max(size.num_rows, 1)) * count / part.num_samples
+    oracle = solver.oracle
+    if isinstance(oracle, Annealer):
+        sampled = oracle.reads * oracle.sweeps
+    elif oracle is not None:
+        sampled = 0
+    needed = pairs * (PAIR + UPDATE * sampled)
+    if needed <= FAR * solver.time_limit:
+        return None
+    variables = round(size.num_variables * count / part.num_samples)
+    left = max(1e-3, solver.time_limit - (time.perf_counter() - started))
+    result = RandomSearch(None, solver.seed, left, tuple(solver.callbacks)).solve(problem)
+    result.info["num_variables"] = variables
+    result.info.setdefault(
+        "reason",
+        f"a model of about {variables:,} variables, whose first answer would take about "
+        f"{needed:,.0f} s: the best random network is returned; give more time, train on fewer "
+        "samples, or take a solver without a model",
+    )
+    return result

@@ -1,0 +1,117 @@
+"""What makes a run itself: its solver's options and its problem, as short texts to compare.
+
+Two runs with the same texts are the same run, whatever happens on the way.  Budgets, callbacks and
+workers are left out: they decide how far and how fast a run gets, not where it goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from formulations import QCBO, TrainingProblem
+from solvers.oracles.cloud.secrets import Redactor
+from solvers.oracles.wrappers.base import Transparent
+from solvers.run.result import Result
+
+WORKERS = {"executor", "workers", "threads"}
+"""Options that change no result, of a solver and of whatever is inside it."""
+
+LEFT_OUT = WORKERS | {"time_limit", "call_limit", "callbacks", "checkpoint", "checkpoint_every"}
+"""Options that may differ between the parts of one run."""
+
+LONGEST = 100
+"""Longer texts are shown, and compared, by their digest."""
+
+
+def identity(solver: object, problem: object) -> dict[str, str]:
+    """The texts of a solver's options and of a problem's parts, by name.
+
+    Examples
+    --------
+    >>> from formulations import Network
+    >>> from solvers.weight_annealing import WeightAnnealing
+    >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, -1]], [1])
+    >>> texts = identity(WeightAnnealing(flips=500, time_limit=3.0), problem)
+    >>> texts["solver"], texts["flips"], "time_limit" in texts
+    ('WeightAnnealing', '500', False)
+    """
+    options = {name: value for name, value in _parameters(solver).items() if name not in LEFT_OUT}
+    hide = Redactor()  # somebody's oracle may have been made with a token
+    return {
+        "solver": type(solver).__name__,
+        **{name: _short(hide(text(value))) for name, value in options.items()},
+        **{f"the problem's {name}": _short(text(v)) for name, v in _parts(problem).items()},
+    }
+
+
+def _parts(problem: object) -> dict[str, Any]:
+    """What a problem consists of."""
+    if isinstance(problem, Mapping):  # named already
+        return dict(problem)
+    if isinstance(problem, QCBO):  # dimod draws the label of a constraint that is given none
+        numbers = {field.name: getattr(problem, field.name) for field in fields(problem)}
+        return {"model": {k: v for k, v in numbers.items() if k not in ("labels", "row_labels")}}
+    if not isinstance(problem, TrainingProblem):
+        return {"model": problem}
+    held = problem.incumbent_bits.copy()
+    held[problem.free] = 0
+    return {
+        "network": (problem.network, problem.splines),
+        "samples": problem.X,
+        "labels": (problem.targets, problem.target_index),
+        "loss": (problem.loss_kind.name, problem.loss_splines),
+        "free bits": (problem.free, held),
+    }
+
+
+def _short(text: str) -> str:
+    """The text, or its digest where it is long."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text.split('(')[0][:30]}({hashlib.sha256(text.encode()).hexdigest()[:16]})"
+
+
+def text(value: object) -> str:
+    """A text that two values share only if they are equal, in this process or another."""
+    if value is None or isinstance(value, (bool, int, float, str, bytes)):
+        return repr(value)
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if isinstance(value, np.ndarray):
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
+        return f"{value.dtype}{list(value.shape)}({digest})"
+    if isinstance(value, Result):  # a start: neither its clock nor its history matters
+        return text(value.bits)
+    if isinstance(value, Transparent):  # around an oracle: changes none of its answers
+        return text(value.stands_for)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{text(k)}: {text(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, Set):
+        return "{" + ", ".join(sorted(text(part) for part in value)) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(text(part) for part in value) + "]"
+    if hasattr(value, "indptr"):  # a sparse matrix
+        return text([value.indptr, value.indices, value.data])  # type: ignore[attr-defined]
+    if hasattr(value, "__qualname__"):  # a function or a class
+        return f"{value.__module__}.{value.__qualname__}"
+    parts = {name: part for name, part in _parameters(value).items() if name not in WORKERS}
+    named = (f"{name}={text(part)}" for name, part in parts.items())
+    return f"{type(value).__name__}({', '.join(named)})"
+
+
+def _parameters(value: object) -> dict[str, Any]:
+    """What an object was made from: its fields, or its constructor's arguments by their names."""
+    if is_dataclass(value):
+        names = [field.name for field in fields(value) if field.init]
+    else:
+        try:
+            names = list(inspect.signature(type(value)).parameters)
+        except (TypeError, ValueError):  # made by C
+            names = []
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}

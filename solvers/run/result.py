@@ -1,0 +1,172 @@
+"""What a solver returns, and what every solver's loop has in common: budget, callbacks, Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arrays import BitArray, FloatArray
+from formulations.errors import BudgetExhaustedError, OracleError
+from solvers.oracles.ledger import Ledger as Ledger
+
+if TYPE_CHECKING:
+    from formulations.network.network import Weights
+
+
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether an error is Ctrl-C, or what a library that was interrupted has made of it.
+
+    It may be the cause of an error of the library's own.
+
+    Examples
+    --------
+    >>> try:
+    ...     raise TypeError from KeyboardInterrupt()
+    ... except TypeError as error:
+    ...     is_interrupt(error)
+    True
+    """
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+class Status(Enum):
+    """Why a solver stopped, and what its answer is worth."""
+
+    OPTIMAL = "optimal"
+    """The loss is proven to be the least possible."""
+    INFEASIBLE = "infeasible"
+    """It is proven that no assignment satisfies the model's rows."""
+    FINISHED = "finished"
+    """All iterations ran, or a rule expects no more of them; nothing is proven."""
+    TIME_LIMIT = "time limit"
+    """The time limit came first; the incumbent is returned."""
+    CALL_LIMIT = "call limit"
+    """The budget of oracle calls came first; the incumbent is returned."""
+    BUDGET = "budget used up"
+    """A budget of the oracle came first; the incumbent is returned."""
+    ORACLE_FAILED = "oracle failed"
+    """The oracle failed or gave an unusable answer; the incumbent is returned."""
+    INTERRUPTED = "interrupted"
+    """Ctrl-C, or a callback asked to stop; the incumbent is returned."""
+
+    @classmethod
+    def after(cls, error: BaseException) -> Status | None:
+        """That of a run which an error ends with an incumbent in hand; None: it stays an error."""
+        if is_interrupt(error):
+            return cls.INTERRUPTED
+        kinds = {
+            BudgetExhaustedError: cls.BUDGET,
+            OracleError: cls.ORACLE_FAILED,
+        }
+        return next((status for kind, status in kinds.items() if isinstance(error, kind)), None)
+
+
+@dataclass
+class Incumbent:
+    """Best weight bits so far, by the real loss.
+
+    Examples
+    --------
+    >>> best = Incumbent()
+    >>> best.offer(np.array([[0, 1], [1, 1]]), np.array([3.0, 2.0]))
+    True
+    >>> best.loss, best.bits.tolist()
+    (2.0, [1, 1])
+    """
+
+    bits: BitArray | None = None
+    loss: float = float("inf")
+
+    def offer(self, bits: npt.ArrayLike, losses: npt.ArrayLike) -> bool:
+        """Take the best of many candidates, shapes (R, n) and (R,), if it beats the incumbent."""
+        losses = np.asarray(losses, dtype=float)
+        best = int(np.argmin(losses))
+        if not losses[best] < self.loss:
+            return False
+        self.bits, self.loss = np.asarray(bits, dtype=np.int8)[best].copy(), float(losses[best])
+        return True
+
+
+@dataclass
+class History:
+    """One row of numbers per recorded step, kept as columns.
+
+    Examples
+    --------
+    >>> history = History()
+    >>> history.record(iteration=1, loss=4.0)
+    >>> history["loss"].tolist()
+    [4.0]
+    >>> history.record(iteration=2, loss=3.0, bound=1.0)  # since another release
+    >>> history["bound"].tolist()
+    [nan, 1.0]
+    """
+
+    columns: dict[str, list[float]] = field(default_factory=dict)
+
+    def record(self, **values: float) -> None:
+        """Append one row; a column that begins late is not a number before."""
+        rows = len(self)
+        for name, value in values.items():
+            self.columns.setdefault(name, [float("nan")] * rows).append(float(value))
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """The columns, to be saved."""
+        return {name: self[name] for name in self.columns}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, FloatArray]) -> Self:
+        """The history of such columns."""
+        return cls({name: column.tolist() for name, column in arrays.items()})
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return np.array(self.columns[name])
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), []))
+
+
+@dataclass
+class Result:
+    """What ``solve`` returns.
+
+    Parameters
+    ----------
+    weights : Weights
+        The incumbent.
+    loss : float
+        Its real loss on all training samples.
+    status : Status
+    lower_bound : float or None
+        A proven bound on the least loss, or None if none is certified.
+    history : History
+    ledger : Ledger
+    seconds : float
+        Wall-clock time of the whole call.
+    bits : ndarray of int8
+        The incumbent's free weight bits.
+    info : dict
+        Numbers of the solver's own, such as ``num_variables`` of its model.
+    trace : History
+        ``seconds`` and the incumbent's ``loss``: a row for each improvement, and one for the end.
+    """
+
+    weights: Weights
+    loss: float
+    status: Status
+    lower_bound: float | None
+    history: History
+    ledger: Ledger
+    seconds: float
+    bits: BitArray
+    info: dict[str, Any] = field(default_factory=dict)
+    trace: History = field(default_factory=History)

@@ -1,0 +1,297 @@
+"""What a solver returns, and what every solver's loop has in common: budget, callbacks, Ctrl-C."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from formulations.errors import BudgetExhaustedError, OracleError
+from formulations.files.schema import number, whole
+from solvers.oracles.base import QUBO, Oracle, Samples
+from solvers.oracles.ledger import Ledger as Ledger
+from solvers.oracles.wrappers.audit import Audited
+from solvers.oracles.wrappers.budget import budgets
+from solvers.oracles.wrappers.record import unrecorded
+from solvers.run.checkpoint import Checkpoint, Resumable, check_alike
+from solvers.run.option_checks import SHARED
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+from formulations.arrays import BitArray
+from solvers.run.result import History, Incumbent, Result, Status
+
+CTRL_C = "Ctrl-C"
+"""``info["reason"]`` of a run that was interrupted, but by no callback."""
+
+
+def pass_on(run: Run | Result) -> None:
+    """Interrupt the run that another one is a part of, if the other one has met Ctrl-C.
+
+    Raises
+    ------
+    KeyboardInterrupt
+    """
+    reason = run.reason if isinstance(run, Run) else run.info.get("reason")
+    if run.status is Status.INTERRUPTED and reason == CTRL_C:
+        raise KeyboardInterrupt
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is given after each step."""
+
+    iteration: int
+    iterations: int | None
+    loss: float
+    seconds: float
+
+
+Callback = Callable[[Progress], bool | None]
+"""Called after each step; returning True asks the solver to stop."""
+
+
+@dataclass
+class Run:
+    """One solver's run: incumbent, history, ledger, clock, and the reason to stop.
+
+    The loop of every solver reads
+
+    >>> run = Run(time_limit=60.0)
+    >>> with run.guarded():
+    ...     for t in run.steps(2):
+    ...         _ = run.incumbent.offer(np.array([[t]]), np.array([5.0 - t]))
+    >>> run.status, run.incumbent.loss
+    (<Status.FINISHED: 'finished'>, 3.0)
+
+    With a checkpoint, ``run.resume(loop)`` comes first in there: ``loop`` is what is carried from
+    one step to the next.  With an oracle, ``run.ask(qubo, seed)`` asks it.
+    """
+
+    time_limit: float | None = None
+    call_limit: int | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Checkpoint | None = None
+    oracle: Oracle | None = None
+    incumbent: Incumbent = field(default_factory=Incumbent)
+    history: History = field(default_factory=History)
+    trace: History = field(default_factory=History)
+    ledger: Ledger = field(default_factory=Ledger)
+    status: Status = Status.FINISHED
+    reason: str | None = None
+    started: float = field(default_factory=time.perf_counter)
+    iteration: int = 0
+    ended: float | None = None
+    _loop: Resumable | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("time_limit", "call_limit", "callbacks"):
+            SHARED[name](name, getattr(self, name))
+
+    def ask(
+        self, qubo: QUBO, seed: np.random.SeedSequence, states: BitArray | None = None
+    ) -> Samples:
+        """The oracle's answer, checked and booked; found from ``states`` if there are any.
+
+        To be asked before the step changes what is carried: if the oracle fails, the run is saved.
+
+        Raises
+        ------
+        OracleError, BudgetExhaustedError
+            See :class:`solvers.oracles.wrappers.audit.Audited`.
+        """
+        assert self.oracle is not None
+        try:
+            return Audited(self.oracle, self.ledger).answer(qubo, states, seed)
+        except (OracleError, BudgetExhaustedError):
+            if self.incumbent.bits is not None:
+                self.save()
+            raise
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began; those between two parts of it do not count."""
+        return time.perf_counter() - self.started if self.ended is None else self.ended
+
+    def late(self) -> bool:
+        """Whether the time limit is over; for steps that take long, which ask it on the way."""
+        return self.time_limit is not None and self.seconds >= self.time_limit
+
+    def exhausted(self) -> bool:
+        """Whether a budget is used up; sets the status that says which."""
+        if self.late():
+            self.status = Status.TIME_LIMIT
+            return True
+        if self.call_limit is not None and self.ledger.calls >= self.call_limit:
+            self.status = Status.CALL_LIMIT
+            return True
+        return False
+
+    def steps(self, iterations: int | None) -> Iterator[int]:
+        """Iteration numbers 1, 2, ... until the iterations, a budget or a callback end the run.
+
+        Without an incumbent the first step is taken whatever the budget: there is always an answer.
+        """
+        while self.ended is None and (iterations is None or self.iteration < iterations):
+            answered = self.iteration > 0 or self.incumbent.bits is not None
+            if answered and self.exhausted():
+                self.save()
+                return
+            yield self.iteration + 1
+            self.iteration += 1
+            stopped = self.told_to_stop(self.iteration, iterations)
+            if stopped or (self.checkpoint and self.checkpoint.due):
+                self.save()
+            if stopped:
+                return
+
+    def told_to_stop(self, iteration: int, iterations: int | None = None) -> bool:
+        """Trace the step and call the callbacks; if one asks to stop, that is the status."""
+        if not len(self.trace) or self.incumbent.loss < self.trace.columns["loss"][-1]:
+            self.trace.record(seconds=self.seconds, loss=self.incumbent.loss)
+        progress = Progress(iteration, iterations, self.incumbent.loss, self.seconds)
+        if any([callback(progress) for callback in self.callbacks]):
+            self.status = Status.INTERRUPTED
+            return True
+        return False
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turn Ctrl-C and an oracle's errors into a status, once there is an incumbent."""
+        try:
+            yield
+        except BaseException as error:
+            if self.checkpoint is not None:
+                self.checkpoint.close()
+            status = Status.after(error)
+            if status is None or self.incumbent.bits is None:
+                raise
+            ctrl_c = status is Status.INTERRUPTED
+            self.status, self.reason = status, CTRL_C if ctrl_c else str(error) or None
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def resume(self, loop: Resumable | None = None) -> bool:
+        """Keep ``loop`` in the checkpoint from now on, and go on from the one that is there.
+
+        Parameters
+        ----------
+        loop : Resumable, optional
+            What is carried from one step to the next besides what this run has itself.
+
+        Returns
+        -------
+        bool
+            Whether there was one: then ``loop`` and this run are as they were when it was saved.
+
+        Raises
+        ------
+        FileAccessError, FileFormatError, InvalidInputError
+            See :class:`solvers.run.checkpoint.Checkpoint`.
+        """
+        if self.checkpoint is None:
+            return False
+        self._loop = loop
+        self.checkpoint.open()
+        saved = self.checkpoint.load()
+        if saved is None:
+            return False
+        self.checkpoint.understood(lambda: check_alike(self._fresh(), saved))
+        self.checkpoint.understood(lambda: self._restore(saved))
+        return True
+
+    def _fresh(self) -> dict[str, Any]:
+        """The snapshot of this run before its first step, as far as there is one already."""
+        loop, self._loop = self._loop, None
+        try:
+            fresh = self._snapshot(ended=False)
+        finally:
+            self._loop = loop
+        with suppress(AttributeError):  # a loop that begins only where there is nothing to resume
+            fresh["loop"] = loop and loop.snapshot()
+        return fresh
+
+    def _snapshot(self, ended: bool) -> dict[str, Any]:
+        return {
+            "iteration": self.iteration,
+            "seconds": self.seconds,
+            "status": self.status.value if ended else None,
+            "reason": self.reason if ended else None,
+            "incumbent": vars(self.incumbent),
+            "ledger": vars(self.ledger),
+            "budgets": [vars(budget.ledger) for budget in budgets(self.oracle)],
+            "history": self.history.arrays(),
+            "trace": self.trace.arrays(),
+            "loop": self._loop and self._loop.snapshot(),
+        }
+
+    def _restore(self, saved: Mapping[str, Any]) -> None:
+        whole(0)(saved["iteration"], "the snapshot.iteration")
+        number(0)(saved["seconds"], "the snapshot.seconds")
+        self.iteration = saved["iteration"]
+        self.started = time.perf_counter() - saved["seconds"]
+        if saved["status"] is not None:
+            self.status, self.ended = Status(saved["status"]), saved["seconds"]
+            self.reason = saved.get("reason")
+        self.incumbent = Incumbent(**saved["incumbent"])
+        self.ledger = Ledger(**saved["ledger"])
+        for budget, spent in zip(budgets(self.oracle), saved.get("budgets", ()), strict=False):
+            budget.ledger.at_least(Ledger(**spent))
+        self.history = History.of(saved["history"])
+        self.trace = History.of(saved.get("trace", {}))  # since another release
+        if self._loop is not None:
+            self._loop.restore(saved["loop"])
+
+    def save(self, *, ended: bool = False) -> None:
+        """Save where the run is, between two steps; there is no need to, but before an error."""
+        if self.checkpoint is not None:
+            self.checkpoint.save(self._snapshot(ended))
+
+    def end(self) -> dict[str, Any]:
+        """Save that this is the end, if it is, and let go of the checkpoint.
+
+        Returns
+        -------
+        dict
+            What a result's ``info`` should say: why the run ended early, and why it or an answer of
+            its oracle could not be saved, if so.
+        """
+        about = {} if self.reason is None else {"reason": self.reason}
+        failure = unrecorded(self.oracle)
+        if failure is not None:
+            about["record_failure"] = failure
+        if self.checkpoint is None:
+            return about
+        if self.ended is None and self.status in (Status.FINISHED, Status.OPTIMAL):
+            self.ended = self.seconds
+            with suppress(KeyboardInterrupt):  # too late to stop, and the one before will do
+                self.save(ended=True)
+        self.checkpoint.close()
+        failure = self.checkpoint.failure
+        return about if failure is None else {**about, "checkpoint_failure": failure}
+
+    # -- the result --------------------------------------------------------------------------------
+
+    def result(
+        self, problem: TrainingProblem, *, lower_bound: float | None = None, **info: Any
+    ) -> Result:
+        """The result, with the incumbent as weights of ``problem``."""
+        info |= self.end()
+        assert self.incumbent.bits is not None
+        self.trace.record(seconds=self.seconds, loss=self.incumbent.loss)
+        return Result(
+            weights=problem.weights_from_bits(self.incumbent.bits),
+            loss=self.incumbent.loss,
+            status=self.status,
+            lower_bound=lower_bound,
+            history=self.history,
+            ledger=self.ledger,
+            seconds=self.seconds,
+            bits=self.incumbent.bits,
+            info=info,
+            trace=self.trace,
+        )

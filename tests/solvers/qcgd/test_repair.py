@@ -1,0 +1,153 @@
+"""Repair: feasible where it can be, never worse, at a local minimum of its own moves."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from formulations import QCBO
+from solvers import QCGD
+from solvers.oracles import Annealer, Samples
+from solvers.qcgd.repair import Repair
+from solvers.qcgd.scoring import ModelScoring
+from tests.strategies import every_point, feasible_points, qcbos
+
+
+def seed(number: int = 0) -> np.random.SeedSequence:
+    return np.random.SeedSequence(number)
+
+
+def quadratic_assignment(n: int, number: int = 0) -> QCBO:
+    random = np.random.default_rng(number)
+    A, B = random.integers(0, 9, (2, n, n))
+    rows = np.concatenate([np.kron(np.eye(n), np.ones(n)), np.kron(np.ones(n), np.eye(n))])
+    return QCBO.from_arrays(np.zeros(n * n), rows, np.ones(2 * n), quadratic=np.kron(A, B))
+
+
+def permutations(n: int) -> np.ndarray:
+    points = np.zeros((0, n * n), dtype=np.int8)
+    return np.concatenate(
+        [points, *[np.eye(n, dtype=np.int8)[list(p)].reshape(1, -1)
+                   for p in itertools.permutations(range(n))]]
+    )  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60)
+@given(model=qcbos(), number=st.integers(0, 2**32 - 1))
+def test_mended_points_hold_and_points_that_hold_become_no_worse(model: QCBO, number: int) -> None:
+    points = every_point(model.num_variables)
+    before = points.copy()
+    mended = Repair(model)(points, seed(number))
+    np.testing.assert_array_equal(points, before)
+    held, holds = model.is_feasible(points), model.is_feasible(mended)
+    assert (holds | ~held).all()
+    after, first = model.objective(mended), model.objective(points)
+    assert (after[held] <= first[held] + 1e-9).all()
+    unmended = ~holds
+    np.testing.assert_array_equal(mended[unmended], points[unmended])
+    assert holds.any()  # the strategy's models have a feasible point, which is among these
+
+
+@settings(deadline=None, max_examples=60)
+@given(model=qcbos())
+def test_no_flip_of_one_variable_is_left(model: QCBO) -> None:
+    mended = Repair(model)(every_point(model.num_variables), seed())
+    mended = mended[model.is_feasible(mended)]
+    for i in range(model.num_variables):
+        flipped = mended.copy()
+        flipped[:, i] ^= 1
+        better = model.objective(flipped) < model.objective(mended) - 1e-6
+        assert not (better & model.is_feasible(flipped)).any()
+
+
+def test_no_swap_is_left_in_a_permutation() -> None:
+    n = 6
+    model = quadratic_assignment(n)
+    random = np.random.default_rng(0)
+    points = Repair(model)(random.integers(0, 2, (20, n * n)), seed())
+    assert model.is_feasible(points).all()
+    for x in points:
+        square = x.reshape(n, n)
+        for p, q in itertools.combinations(range(n), 2):
+            swapped = square.copy()
+            swapped[[p, q]] = square[[q, p]]
+            assert model.objective(swapped.ravel()) >= model.objective(x) - 1e-9
+
+
+def test_one_item_for_another_in_a_knapsack() -> None:
+    """From the item of value 5 the exchange for the one of value 6 is found."""
+    model = QCBO.from_arrays([-5.0, -6.0, -1.0], [[4, 4, 4]], [4], equality=[False])
+    assert Repair(model)([[1, 0, 0]], seed()).tolist() == [[0, 1, 0]]
+
+
+def test_products_are_rows() -> None:
+    model = QCBO.from_arrays([1, 1, -3], products=[[2, 0, 1]])  # x0 + x1 - 3 x0 x1
+    mended = Repair(model)(every_point(3), seed())
+    assert model.is_feasible(mended).all()
+    assert model.objective(mended).min() == -1.0
+
+
+def test_a_model_without_a_feasible_point_leaves_samples_alone() -> None:
+    model = QCBO.from_arrays([1, 2], [[1, 1], [1, 1]], [1, 2])
+    points = every_point(2)
+    np.testing.assert_array_equal(Repair(model)(points, seed()), points)
+
+
+def test_sparse_and_full_couplers_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, random = quadratic_assignment(5, 3), np.random.default_rng(1)
+    points = random.integers(0, 2, (10, 25))
+    full = Repair(model)(points, seed())
+    monkeypatch.setattr("solvers.qcgd.repair.DENSE", 0)
+    np.testing.assert_array_equal(Repair(model)(points, seed()), full)
+
+
+def test_nothing_to_do() -> None:
+    assert Repair(QCBO.from_arrays([]))(np.zeros((2, 0)), seed()).shape == (2, 0)
+    free = QCBO.from_arrays([1.0, -1.0, 0.0])
+    assert Repair(free)([[1, 0, 1]], seed()).tolist() == [[0, 1, 1]]
+
+
+def test_what_the_oracle_found_by_itself_is_kept_apart() -> None:
+    """An oracle that never answers with a permutation: all that is found is the repair's."""
+
+    class Ones:
+        reads = 2
+
+        def sample(self, qubo, seed) -> Samples:
+            x = np.ones((2, qubo.num_variables), dtype=np.int8)
+            return Samples(x, qubo.energies(x), 0.0)
+
+    model = quadratic_assignment(4)
+    best = model.objective(permutations(4)).min()
+    run, loop = QCGD(oracle=Ones(), iterations=20)._descend(ModelScoring(model), model)
+    assert run.incumbent.loss == pytest.approx(best)
+    info = loop.info()
+    assert (info["oracle_best"], info["oracle_feasible"]) == (None, 0.0)
+    assert (run.history["oracle_loss"] > run.history["loss"]).all()
+    run, loop = QCGD(Annealer(5, 200), iterations=20)._descend(ModelScoring(model), model)
+    assert run.incumbent.loss <= loop.info()["oracle_best"]
+    assert loop.info()["oracle_feasible"] > 0.0
+
+
+def test_equal_seeds_give_equal_repairs() -> None:
+    model, random = quadratic_assignment(6), np.random.default_rng(0)
+    points, repair = random.integers(0, 2, (8, 36)), Repair(model)
+    np.testing.assert_array_equal(repair(points, seed(5)), repair(points, seed(5)))
+
+
+@settings(deadline=None, max_examples=30)
+@given(model=qcbos())
+def test_the_optimum_is_met_from_all_points(model: QCBO) -> None:
+    """Not promised of every model, but of most that are this small."""
+    points = Repair(model)(every_point(model.num_variables), seed())
+    best = model.objective(feasible_points(model)).min()
+    assert model.objective(points[model.is_feasible(points)]).min() == pytest.approx(best)
+
+
+def test_two_items_for_one_in_a_knapsack() -> None:
+    model = QCBO.from_arrays([-5.0, -3.0, -4.0], [[4, 2, 2]], [4], equality=[False])
+    assert Repair(model)([[1, 0, 0]], seed()).tolist() == [[0, 1, 1]]

@@ -1,0 +1,625 @@
+"""Checkpoints: a run that is stopped anywhere ends as one that never was."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from formulations import Network, TrainingProblem
+from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
+from formulations.files import archive
+from formulations.files.archive import read_archive, write_archive
+from solvers import (
+    RMDA,
+    ExplicitSoftmax,
+    ManifoldNetwork,
+    MonotoneVI,
+    PenaltyMethod,
+    RealTraining,
+    Rounding,
+)
+from solvers.classical.random_features import RandomFeatures
+from solvers.classical.straight_through import StraightThrough
+from solvers.hedging.block_solvers import PenaltyBlocks
+from solvers.hedging.hedging import ProgressiveHedging
+from solvers.neighborhood.search import LargeNeighborhoodSearch
+from solvers.oracles import Annealer
+from solvers.qcgd.qcgd import QCGD
+from solvers.run.checkpoint import CHECKPOINT, FILE, Checkpoint, CheckpointWarning
+from solvers.run.identity import identity
+from solvers.run.result import Result, Status
+from solvers.run.run import Progress
+from solvers.run.stopping import NoImprovement
+from solvers.weight_annealing import WeightAnnealing
+
+ROOT = Path(__file__).parents[3]
+QUICK = Annealer(reads=2, sweeps=10)
+CLOCKS = {"flips_per_second", "oracle_seconds"}
+
+MAKERS: dict[str, Callable[..., Any]] = {
+    "annealing": lambda **o: WeightAnnealing(flips=120, restarts=2, **o),
+    "straight-through": lambda **o: StraightThrough(epochs=3, batch=5, **o),
+    "random-features": lambda **o: RandomFeatures(draws=5, **o),
+    "rmda": lambda **o: RMDA(epochs=2, draws=3, **o),
+    "svi": lambda **o: MonotoneVI(epochs=2, draws=3, **o),
+    "manifold": lambda **o: ManifoldNetwork(epochs=1, draws=3, **o),
+    "explicit": lambda **o: ExplicitSoftmax(draws=3, **o),
+    "rounding": lambda **o: Rounding(
+        "qubo", weights=RealTraining(epochs=1), oracle=QUICK, draws=3, **o
+    ),
+    "enumerated-blocks": lambda **o: LargeNeighborhoodSearch(rounds=2000, sizes=(2, 3), **o),
+    "walks": lambda **o: LargeNeighborhoodSearch(rounds=2000, sizes=(2, 3), walks=3, **o),
+    "restricted-by-oracle": lambda **o: LargeNeighborhoodSearch(
+        rounds=8, oracle=QUICK, start=WeightAnnealing(flips=20), **o
+    ),
+    "qcgd": lambda **o: QCGD(QUICK, iterations=8, fresh=3, **o),
+    "qcgd-by-itself": lambda **o: QCGD(iterations=8, fresh=3, split="adapted", **o),
+    "qcgd-standstill": lambda **o: QCGD(QUICK, iterations=30, stop=NoImprovement(0.0, 3), **o),
+    "penalty": lambda **o: PenaltyMethod(QUICK, iterations=5, **o),
+    "hedging": lambda **o: ProgressiveHedging(block_size=5, rounds=6, restarts=2, fix_after=2, **o),
+    "hedging-frank-wolfe": lambda **o: ProgressiveHedging(
+        block_size=5, rounds=5, variant="frank-wolfe", **o
+    ),
+    "hedging-by-oracle": lambda **o: ProgressiveHedging(
+        PenaltyBlocks(QUICK), block_size=5, rounds=3, start=WeightAnnealing(flips=20), **o
+    ),
+}
+
+
+def noise(loss: str = "hinge", weights: str = "bipolar", outputs: int = 1) -> TrainingProblem:
+    """Labels that no network of this size can learn."""
+    rng = np.random.default_rng(0)
+    X, classes = rng.integers(-3, 4, (15, 4)), np.arange(outputs) if outputs > 1 else [-1, 1]
+    return TrainingProblem(
+        Network.dense([4, 2, outputs], weights=weights), X, rng.choice(classes, 15), loss
+    )
+
+
+def content(result: Result) -> dict[str, Any]:
+    """All of a result but its clocks, so that equal means equal bit for bit."""
+    return {
+        "bits": result.bits.tolist(),
+        "weights": [matrix.tolist() for matrix in result.weights.matrices],
+        "loss": result.loss,
+        "status": result.status,
+        "bound": result.lower_bound,
+        "calls": (result.ledger.calls, result.ledger.reads),
+        "info": {name: value for name, value in result.info.items() if name not in CLOCKS},
+        "history": {
+            name: np.array(column).tobytes()
+            for name, column in result.history.columns.items()
+            if name not in CLOCKS
+        },
+    }
+
+
+def stop_after(step: int) -> Callable[[Progress], bool]:
+    return lambda progress: progress.iteration >= step
+
+
+# -- going on -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(MAKERS))
+def test_stopped_after_any_step_it_ends_the_same(name: str, tmp_path: Path) -> None:
+    make, problem = MAKERS[name], noise()
+    whole = make().solve(problem)
+    assert len(whole.history) >= 3
+    for step in range(1, len(whole.history) + 1):
+        folder = tmp_path / str(step)
+        stopped = make(checkpoint=folder, callbacks=(stop_after(step),)).solve(problem)
+        assert len(stopped.history) == step
+        assert content(make(checkpoint=folder).solve(problem)) == content(whole)
+
+
+@pytest.mark.parametrize("name", list(MAKERS))
+def test_stopped_after_every_step_it_ends_the_same(name: str, tmp_path: Path) -> None:
+    make, problem = MAKERS[name], noise("logistic")
+    whole = make().solve(problem)
+    for _ in range(len(whole.history)):
+        make(checkpoint=tmp_path, callbacks=(stop_after(0),)).solve(problem)
+    assert content(make(checkpoint=tmp_path).solve(problem)) == content(whole)
+
+
+@pytest.mark.parametrize("name", ["annealing", "straight-through", "enumerated-blocks"])
+@pytest.mark.parametrize("loss", ["hinge", "squared", "logistic"])
+def test_codes_and_classes_go_on_too(name: str, loss: str, tmp_path: Path) -> None:
+    make, problem = MAKERS[name], noise(loss, "ternary", outputs=3)
+    whole = make().solve(problem)
+    for _ in range(len(whole.history)):
+        make(checkpoint=tmp_path, callbacks=(stop_after(0),)).solve(problem)
+    assert content(make(checkpoint=tmp_path).solve(problem)) == content(whole)
+
+
+def test_a_constrained_model_goes_on_too(tmp_path: Path) -> None:
+    import dimod
+
+    x, y, z = dimod.Binaries(["x", "y", "z"])
+    i = dimod.Integer("i", upper_bound=5)
+    cqm = dimod.ConstrainedQuadraticModel()
+    cqm.set_objective(x * y - 2 * y * z + x - i + i * x)
+    cqm.add_constraint(x + y + z == 2, label="two")
+    cqm.add_constraint(i + 2 * z <= 5, label="room")
+    make = MAKERS["qcgd"]
+    whole = make().sample_cqm(cqm)
+    for _ in range(9):
+        parts = make(checkpoint=tmp_path, callbacks=(stop_after(0),)).sample_cqm(cqm)
+    assert parts.info["oracle_calls"] == whole.info["oracle_calls"]
+    assert (parts.record == whole.record).all()
+    cqm.add_constraint(x + z <= 1, label="more")
+    with pytest.raises(InvalidInputError, match="model"):
+        make(checkpoint=tmp_path).sample_cqm(cqm)
+
+
+@pytest.mark.parametrize("name", list(MAKERS))
+def test_a_finished_run_is_not_run_again(name: str, tmp_path: Path) -> None:
+    steps: list[Progress] = []
+    make, problem = MAKERS[name], noise()
+    first = make(checkpoint=tmp_path).solve(problem)
+    again = make(checkpoint=tmp_path, callbacks=(steps.append,)).solve(problem)
+    assert content(again) == content(first)
+    assert again.seconds == first.seconds
+    assert steps == []
+
+
+def test_an_exception_leaves_the_latest_checkpoint(tmp_path: Path) -> None:
+    def fail(progress: Progress) -> None:
+        if progress.iteration == 7:
+            raise ZeroDivisionError
+
+    make, problem = MAKERS["annealing"], noise()
+    with pytest.raises(ZeroDivisionError):
+        make(checkpoint=tmp_path, checkpoint_every=0, callbacks=(fail,)).solve(problem)
+    seen: list[Progress] = []
+    result = make(checkpoint=tmp_path, callbacks=(seen.append,)).solve(problem)
+    assert seen[0].iteration == 7
+    assert content(result) == content(make().solve(problem))
+
+
+def test_ctrl_c_within_a_step_goes_back_to_the_step_before(tmp_path: Path) -> None:
+    class Interrupting:
+        calls = 0
+
+        def sample(self, qubo: Any, seed: np.random.SeedSequence) -> Any:
+            self.calls += 1
+            if self.calls == 4:
+                raise KeyboardInterrupt
+            return QUICK.sample(qubo, seed)
+
+    problem, kept = noise(), {"checkpoint": tmp_path, "checkpoint_every": 0}
+    solver = LargeNeighborhoodSearch(Interrupting(), rounds=8, **kept)
+    assert solver.solve(problem).status is Status.INTERRUPTED
+    whole = LargeNeighborhoodSearch(Interrupting(), rounds=8)
+    whole.oracle.calls = 4  # never again
+    assert content(solver.solve(problem)) == content(whole.solve(problem))
+
+
+def test_the_solver_that_starts_is_not_run_again(tmp_path: Path) -> None:
+    starts = []
+
+    class Starter:
+        def solve(self, problem: TrainingProblem) -> Result:
+            starts.append(1)
+            return WeightAnnealing(flips=20).solve(problem)
+
+    options: dict[str, Any] = {"rounds": 2000, "start": Starter(), "checkpoint": tmp_path}
+    LargeNeighborhoodSearch(**options, callbacks=(stop_after(2),)).solve(noise())
+    LargeNeighborhoodSearch(**options).solve(noise())
+    assert len(starts) == 1
+
+
+def test_time_adds_up_and_a_longer_limit_goes_on(tmp_path: Path) -> None:
+    problem = noise()
+
+    def anneal(limit: float) -> Result:
+        return WeightAnnealing(
+            flips=1000, restarts=None, time_limit=limit, checkpoint=tmp_path
+        ).solve(problem)
+
+    first = anneal(0.1)
+    started = time.perf_counter()
+    again = anneal(0.1)
+    assert time.perf_counter() - started < 0.09
+    assert content(again) == content(first)
+    assert again.status is Status.TIME_LIMIT
+    longer = anneal(0.3)
+    assert longer.status is Status.TIME_LIMIT
+    assert 0.3 <= longer.seconds < 0.6
+    assert len(longer.history) > len(first.history)
+
+
+def test_seconds_between_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = []
+    monkeypatch.setattr(Checkpoint, "save", lambda self, snapshot: saved.append(snapshot))
+    WeightAnnealing(checkpoint=tmp_path, flips=200, checkpoint_every=1e9).solve(noise())
+    assert [snapshot["status"] for snapshot in saved] == ["finished"]
+    saved.clear()
+    WeightAnnealing(checkpoint=tmp_path, flips=200, checkpoint_every=0).solve(noise())
+    assert [snapshot["iteration"] for snapshot in saved] == [*range(1, 21), 20]
+
+
+def test_nothing_is_written_without_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    WeightAnnealing(flips=50).solve(noise())
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- what is refused ------------------------------------------------------------------------------
+
+
+def begun(folder: Path) -> WeightAnnealing:
+    """A solver whose run is in the folder, stopped after three steps."""
+    solver = WeightAnnealing(flips=200, checkpoint=folder, callbacks=(stop_after(3),))
+    solver.solve(noise())
+    return solver
+
+
+@pytest.mark.parametrize(
+    ("solver", "named"),
+    [
+        (WeightAnnealing(flips=201), "flips is 200 there and 201 here"),
+        (WeightAnnealing(flips=200, seed=1), "seed"),
+        (WeightAnnealing(flips=200, end_temperature=0.1), "end_temperature is None there"),
+        (StraightThrough(), "solver is WeightAnnealing there and StraightThrough here"),
+    ],
+)
+def test_a_run_of_other_options_is_refused_by_name(solver: Any, named: str, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    begun(tmp_path)
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(InvalidInputError, match=named):
+        replace(solver, checkpoint=tmp_path).solve(noise())
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("part", ["samples", "labels", "loss", "network", "free bits"])
+def test_a_run_on_another_problem_is_refused_by_name(part: str, tmp_path: Path) -> None:
+    solver, same = begun(tmp_path), noise()
+    X, y = same.X.copy(), same.y.copy()
+    X[3, 2] += part == "samples"
+    y[3] *= -1 if part == "labels" else 1
+    network = Network.dense([4, 2, 1], activation="relu" if part == "network" else "sign")
+    other = TrainingProblem(network, X, y, loss="squared" if part == "loss" else "hinge")
+    if part == "free bits":
+        other = other.restrict([0, 1, 2], np.zeros(10, dtype=np.int8))
+    with pytest.raises(InvalidInputError, match=f"belongs to another run: the problem's {part}"):
+        solver.solve(other)
+
+
+def test_budgets_callbacks_and_workers_may_differ() -> None:
+    problem = noise()
+    one = identity(ProgressiveHedging(executor="threads", workers=3, time_limit=1), problem)
+    assert one == identity(ProgressiveHedging(), problem)
+    assert one != identity(ProgressiveHedging(PenaltyBlocks(QUICK)), problem)
+    with_oracle = identity(ProgressiveHedging(PenaltyBlocks(Annealer(reads=3))), problem)
+    assert with_oracle != identity(ProgressiveHedging(PenaltyBlocks(Annealer(reads=4))), problem)
+
+
+def test_an_identity_is_the_same_in_another_process(tmp_path: Path) -> None:
+    code = (
+        "import json; from tests.solvers.run.test_checkpoint import *;"
+        "print(json.dumps([identity(make(), noise()) for make in MAKERS.values()]))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert json.loads(out) == [identity(make(), noise()) for make in MAKERS.values()]
+
+
+def test_a_damaged_checkpoint_is_refused_wherever_the_damage_is(tmp_path: Path) -> None:
+    solver = begun(tmp_path)
+    path = tmp_path / FILE
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for size in [0, 1, 40, len(whole) // 2, len(whole) - 1]:
+        path.write_bytes(whole[:size])
+        with pytest.raises(FileFormatError, match=FILE):
+            solver.solve(noise())
+    unharmed = content(WeightAnnealing(flips=200, callbacks=(stop_after(4),)).solve(noise()))
+    for place in rng.integers(0, len(whole), 60):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x20
+        path.write_bytes(damaged)
+        try:  # a bit that decides nothing, as a time stamp in the archive, may go unseen
+            result = WeightAnnealing(
+                flips=200, checkpoint=tmp_path, callbacks=(stop_after(4),)
+            ).solve(noise())
+        except FileFormatError:
+            continue
+        assert content(result) == unharmed
+
+
+def rewritten(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change a checkpoint's content, leaving it a sound file."""
+    saved, arrays = read_archive(folder / FILE, CHECKPOINT)
+    change(saved)
+    write_archive(folder / FILE, CHECKPOINT, saved, arrays)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda c: c.update(layout=99), "another release"),
+        (lambda c: c["snapshot"]["mapping"].pop("incumbent"), "KeyError"),
+        (lambda c: c["snapshot"]["mapping"]["loop"]["mapping"].pop("rng"), "KeyError"),
+        (lambda c: c["snapshot"]["mapping"].update(history={"array": "gone"}), "damaged"),
+        (lambda c: c.pop("identity"), "expected 'identity' too"),
+    ],
+)
+def test_content_that_does_not_fit_is_refused(
+    change: Callable[[dict[str, Any]], Any], named: str, tmp_path: Path
+) -> None:
+    solver = begun(tmp_path)
+    rewritten(tmp_path, change)
+    with pytest.raises(FileFormatError, match=named):
+        solver.solve(noise())
+
+
+def test_a_newer_or_foreign_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solver = begun(tmp_path)
+    monkeypatch.setattr(archive, "VERSION", archive.VERSION + 1)
+    rewritten(tmp_path, lambda saved: None)
+    monkeypatch.undo()
+    with pytest.raises(FileFormatError, match="newer release"):
+        solver.solve(noise())
+    noise().qcbo().save(tmp_path / FILE)
+    with pytest.raises(FileFormatError, match="expected a checkpoint"):
+        solver.solve(noise())
+    with zipfile.ZipFile(tmp_path / FILE, "w") as file:
+        file.writestr("something", "else")
+    with pytest.raises(FileFormatError, match="manifest"):
+        solver.solve(noise())
+
+
+def test_what_an_older_release_wrote_is_refused_by_name(tmp_path: Path) -> None:
+    """Layout 1 knows less of a run than is needed to go on."""
+    shutil.copy(ROOT / "tests" / "fixtures" / "checkpoint-v1.npz", tmp_path / FILE)
+    problem = TrainingProblem(Network.dense([2, 1]), [[1, -1], [1, 1]], [1, -1])
+    with pytest.raises(FileFormatError, match=r"another release \(layout 1, here 2\)"):
+        WeightAnnealing(flips=40, checkpoint=tmp_path).solve(problem)
+
+
+def test_a_folder_that_cannot_be_used_is_refused_before_work_begins(tmp_path: Path) -> None:
+    steps: list[Progress] = []
+    (tmp_path / "file").write_text("no folder")
+    for place in (tmp_path / "file", tmp_path / "file" / "inside"):
+        with pytest.raises(FileAccessError, match="file"):
+            WeightAnnealing(checkpoint=place, callbacks=(steps.append,)).solve(noise())
+    assert steps == []
+
+
+@pytest.mark.parametrize("every", [-1, np.nan, "soon", True])
+def test_seconds_out_of_range_are_refused_by_name(every: Any, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="checkpoint_every"):
+        WeightAnnealing(checkpoint=tmp_path, checkpoint_every=every).solve(noise())
+
+
+def test_two_processes_cannot_share_a_folder(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    code = (
+        "import sys; from solvers.run.checkpoint import Checkpoint;"
+        f"Checkpoint({str(tmp_path)!r}, {{}}).open(); print('open', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"open\n"
+        with pytest.raises(FileAccessError, match="in use by a run"):
+            WeightAnnealing(checkpoint=tmp_path).solve(noise())
+        other.kill()
+    WeightAnnealing(flips=50, checkpoint=tmp_path).solve(noise())
+
+
+# -- saving that fails ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EACCES, errno.EIO])
+def test_a_run_survives_a_disk_that_fills_up(
+    call: str, reason: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, problem = MAKERS["annealing"], noise()
+    genuine = getattr(os, call)
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        if call == "open" and not str(arguments[0]).endswith(".tmp"):
+            return genuine(*arguments, **options)
+        raise OSError(reason, os.strerror(reason))
+
+    def fill(progress: Progress) -> None:
+        if progress.iteration == 5:
+            monkeypatch.setattr(archive.os, call, failing)
+
+    kept = {"checkpoint": tmp_path, "checkpoint_every": 0}
+    with pytest.warns(CheckpointWarning, match="goes on without a new checkpoint"):
+        result = make(**kept, callbacks=(fill,)).solve(problem)
+    failure = result.info.pop("checkpoint_failure")
+    assert FILE in failure
+    assert content(result) == content(make().solve(problem))  # nothing is lost
+    monkeypatch.undo()
+    assert sorted(os.listdir(tmp_path)) == [".lock", FILE]
+    seen: list[Progress] = []
+    again = make(**kept, callbacks=(seen.append,)).solve(problem)
+    assert seen[0].iteration == 5  # the checkpoint before the failure is whole
+    assert content(again) == content(result)
+
+
+def test_a_disk_that_has_space_again_is_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    def change(progress: Progress) -> None:
+        if progress.iteration == 5:
+            monkeypatch.setattr(archive.os, "fsync", full)
+        if progress.iteration == 8:
+            monkeypatch.undo()
+
+    solver = WeightAnnealing(
+        flips=200, checkpoint=tmp_path, checkpoint_every=0, callbacks=(change,)
+    )
+    with pytest.warns(CheckpointWarning):
+        result = solver.solve(noise())
+    assert "checkpoint_failure" not in result.info
+    saved, _ = read_archive(tmp_path / FILE, CHECKPOINT)
+    assert saved["snapshot"]["mapping"]["status"] == "finished"
+
+
+def test_ctrl_c_while_saving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, problem = MAKERS["annealing"], noise()
+    genuine, calls = os.replace, []
+
+    def interrupted(*arguments: Any) -> None:
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        genuine(*arguments)
+
+    monkeypatch.setattr(archive.os, "replace", interrupted)
+    kept = {"checkpoint": tmp_path, "checkpoint_every": 0}
+    assert make(**kept).solve(problem).status is Status.INTERRUPTED
+    assert content(make(**kept).solve(problem)) == content(make().solve(problem))
+
+
+# -- SIGKILL --------------------------------------------------------------------------------------
+
+WORKER = """
+import os, signal, sys
+from formulations import archive, writing
+from tests.solvers.run.test_checkpoint import MAKERS, noise
+
+name, folder, call, number = sys.argv[1:]
+calls = []
+
+def dies(genuine, first=lambda *arguments: None):
+    def wrapped(*arguments):
+        calls.append(1)
+        if len(calls) == int(number):
+            first(*arguments)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return genuine(*arguments)
+    return wrapped
+
+class Half:
+    def __init__(self, file):
+        self.fileno, self.flush, self.close = file.fileno, file.flush, file.close
+        self.write = dies(file.write, lambda b: os.write(file.fileno(), bytes(b)[: len(b) // 2]))
+
+create = writing._Staged._create
+if call == "write":
+    writing._Staged._create = lambda *arguments: Half(create(*arguments))
+else:
+    setattr(archive.os, call, dies(getattr(os, call)))
+MAKERS[name](checkpoint=folder, checkpoint_every=0).solve(noise())
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+@pytest.mark.parametrize(
+    ("name", "call", "number"),
+    [
+        ("annealing", "write", 3),  # half of the file is written
+        ("enumerated-blocks", "fsync", 3),  # all of it
+        ("straight-through", "replace", 1),  # and not yet in its place, the first one
+    ],
+)
+def test_killed_while_saving(name: str, call: str, number: int, tmp_path: Path) -> None:
+    worker = subprocess.run(
+        [sys.executable, "-c", WORKER, name, str(tmp_path), call, str(number)], cwd=ROOT
+    )
+    assert worker.returncode == -signal.SIGKILL
+    assert [path for path in tmp_path.iterdir() if path.suffix == ".tmp"]
+    result = MAKERS[name](checkpoint=tmp_path).solve(noise())
+    assert content(result) == content(MAKERS[name]().solve(noise()))
+    assert sorted(os.listdir(tmp_path)) == [".lock", FILE]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_killed_at_random_moments(tmp_path: Path) -> None:
+    """A few; benchmarks/sigkill.py does fifty."""
+    code = (
+        "import sys; from tests.solvers.run.test_checkpoint import *; print('begun', flush=True);"
+        "WeightAnnealing(flips=400_000, checkpoint=sys.argv[1], checkpoint_every=0).solve(noise())"
+    )
+    rng = np.random.default_rng(0)
+    whole = WeightAnnealing(flips=400_000).solve(noise())
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE
+        ) as worker:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+            time.sleep(rng.uniform(0, whole.seconds))
+            worker.kill()
+    kept = WeightAnnealing(flips=400_000, checkpoint=tmp_path).solve(noise())
+    assert content(kept) == content(whole)
+
+
+ORPHANS = """
+import time
+from solvers.executors import Team
+
+def wait(model, argument):
+    time.sleep(0.1)
+    return __import__("os").getpid()
+
+with Team([1, 2], executor="processes", workers=2) as team:
+    while True:
+        print(*team.ask(wait, [(0, 1), (1, 1)]), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "getppid"), reason="no parents on this system")
+def test_worker_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
+    (tmp_path / "team.py").write_text(ORPHANS)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "team.py"], env=environment, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        workers = [int(word) for word in parent.stdout.readline().split()]
+        parent.kill()
+    until = time.monotonic() + 10
+    while any(_alive(worker) for worker in workers):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{process}/stat")  # dead, but nobody has asked yet how it ended
+    return not (status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+
+
+def test_what_no_file_can_hold_is_a_mistake_of_the_solver() -> None:
+    with pytest.raises(TypeError, match="what: a object cannot be put into a checkpoint"):
+        Checkpoint("unused", {}).save({"what": object()})
+
+
+def test_the_number_of_threads_is_no_part_of_a_run() -> None:
+    one, two = (QCGD(Annealer(reads=2, sweeps=10, threads=n)) for n in (1, 2))
+    assert identity(one, noise()) == identity(two, noise())
+    assert identity(one, noise()) != identity(QCGD(Annealer(reads=3, sweeps=10)), noise())
