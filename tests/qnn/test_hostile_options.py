@@ -128,7 +128,8 @@ def test_hostile_values(
     monkeypatch.chdir(tmp_path)
     for work in ("qnn.runs.training.train", "qnn.compare.run", "qnn.reproduce.reproduce",
                  "qnn.runs.dry_run.of_network", "qnn.export.export",
-                 "solvers.footprint.Footprint.of", "solvers.footprint.Footprint.by_formula"):  # fmt: skip
+                 "solvers.footprint.Footprint.of",
+                 "solvers.footprint.Footprint.by_formula"):  # fmt: skip
         monkeypatch.setattr(work, begin)
     monkeypatch.setattr("qnn.data.images.fetch_openml", begin, raising=False)
     monkeypatch.setenv("QNN_DATA", str(folder))  # nothing is fetched

@@ -217,6 +217,30 @@ def test_interrupt_at_any_time_is_one_line(seconds: float) -> None:
         assert err == "qnn: interrupted before there was a result\n"
 
 
+LOST = """
+import ctypes, time
+from qnn.cli import process
+
+process.heed_interrupts()
+
+@ctypes.CFUNCTYPE(None)
+def called_from_c():
+    raise KeyboardInterrupt
+
+with process.interruptible():
+    try:
+        called_from_c()
+        time.sleep(20)
+    except KeyboardInterrupt:
+        print("heard")
+"""
+
+
+def test_an_interrupt_within_a_call_from_c_is_not_lost() -> None:
+    done = run([sys.executable, "-c", LOST])
+    assert (done.stdout, done.stderr) == ("heard\n", "")
+
+
 def test_interrupts_that_are_ignored_stay_ignored() -> None:
     script = "trap '' INT; qnn list data & sleep 0.01; kill -INT $!; wait $!"
     done = shell(script)
