@@ -21,7 +21,7 @@ WORK = "How much"
     heading=WORK,
     default=True,
     show_default="quick",
-    help="Three minutes of a core at most, or the published size: 4 to 40 minutes.",
+    help="At most four minutes of a core, or the published size: 4 to 40 minutes.",
 )
 @option(
     "--data-dir",

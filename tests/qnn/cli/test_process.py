@@ -143,7 +143,7 @@ def test_no_folder_for_caches() -> None:
         "kind = getattr(caching, 'CacheImpl', None) or caching._CacheImpl  # by its release\n"
         "kind._locator_classes = []  # none finds a place\n"
         "import solvers.kernels.blocks, solvers.kernels.annealing, solvers.kernels.linear_term\n"
-        "from qnn import cli\ncli.main(['list', 'data'])\n"
+        "from qnn.cli import main as cli\ncli.main(['list', 'data'])\n"
     )
     done = run([sys.executable, "-c", script])
     assert (done.returncode, done.stderr) == (0, "")
@@ -187,7 +187,7 @@ def test_errors_with_a_cause_outside_are_refusals(
 
 
 READY = (
-    "import os\nfrom qnn import __main__ as program, process\n"
+    "import os\nfrom qnn import __main__ as program\nfrom qnn.cli import process\n"
     "process.heed_interrupts()\nos.write(1, b'.')\nprogram.main()"
 )
 """The program, which tells when it has begun: before, Ctrl-C is the interpreter's own."""
