@@ -1,114 +1,274 @@
-"""What a training problem accepts; everything else is refused by name, with a remedy."""
+"""Checks of single values: bad ones are refused by name before work begins.
+
+Every check takes NumPy's numbers where it takes Python's, refuses bools and NaN as numbers, raises
+:class:`~formulations.errors.InvalidInputError` for everything else, and returns the value that
+passed.  Arrays have their own checks in :mod:`formulations.array_checks`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from math import isfinite
+from operator import index
+from os import PathLike
+from reprlib import Repr
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from formulations.arguments import plain_array, shown
-from formulations.arrays import Array, FloatArray, IntArray
 from formulations.errors import InvalidInputError
-from formulations.network.losses import Loss
-from formulations.network.network import Network
+
+EXACT = 2**49
+"""Integers up to here can be added in any order, a few of them at a time, and stay exact floats."""
+
+WIDEST = 1_000_000
+"""Most units of a layer: everything is counted and built unit by unit."""
+
+LONGEST = 1e9
+"""Longest time limit in seconds, 31 years: waiting for longer overflows the system's clocks."""
 
 
-def checked_network(network: Network) -> Network:
-    """The network, if it is one.
+def shown(value: object) -> str:
+    """Format any value for a message: one line, shortened, even where ``repr`` fails.
+
+    Examples
+    --------
+    >>> shown("5"), shown([1.5, None]), len(shown("x" * 1000))
+    ("'5'", '[1.5, None]', 200)
+    """
+    short = Repr()
+    short.maxstring = short.maxother = short.maxlong = 200
+    try:
+        text = " ".join(short.repr(value).split())
+    except Exception:  # such as an integer of too many digits to print
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= 200 else f"{text[:98]}...{text[-98:]}"
+
+
+def choose(name: str, value: object, known: list[str]) -> str:
+    """Return ``value`` if it is one of ``known``, else raise with the nearest valid name.
+
+    Parameters
+    ----------
+    name : str
+        The kind of thing being chosen, for the message.
+    value : object
+        The name given.
+    known : list of str
+        The valid names.
 
     Raises
     ------
     InvalidInputError
-        Naming what came instead.
+        If ``value`` is not one of ``known``.
+
+    Examples
+    --------
+    >>> choose("loss", "hinge", ["hinge", "squared"])
+    'hinge'
     """
-    if not isinstance(network, Network):
-        raise InvalidInputError(
-            f"network={shown(network)}: expected a Network, such as Network.dense([16, 4, 1])"
-        )
-    return network
+    if isinstance(value, str) and value in known:
+        return value
+    from difflib import get_close_matches
+
+    near = get_close_matches(value, known, n=1) if isinstance(value, str) else []
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise InvalidInputError(
+        f"unknown {name} {shown(value)}: expected one of {', '.join(known)}.{hint}"
+    )
 
 
-def checked_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:
-    """X as integers of shape (N, inputs)."""
-    values = plain_array("X", X)
-    if values.ndim != 2 or not len(values) or values.shape[1] != inputs:
-        raise InvalidInputError(
-            f"X of shape {values.shape}: expected (N, {inputs}) with N > 0, the network's inputs"
-        )
-    if values.dtype.kind not in "iufb":
-        raise InvalidInputError(f"X of type {values.dtype}: expected integers")
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
-            raise InvalidInputError(
-                f"X[{row}, {column}] is {values[row, column]}: fill in or drop missing values first"
-            )
-        if (values != np.rint(values)).any():
-            row, column = np.argwhere(values != np.rint(values))[0]
-            raise InvalidInputError(
-                f"X[{row}, {column}] is {values[row, column]}, not an integer: put the inputs on "
-                "an integer lattice first (qnn.data.datasets does it with levels=)"
-            )
-    if np.abs(values.astype(float)).max() > 2**31:
-        raise InvalidInputError("X has values beyond 2^31: use fewer levels")
-    return values.astype(np.int64)
+def is_number(value: object) -> bool:
+    """Whether a value is a real number and not a bool; infinities and NaN count as numbers.
+
+    Examples
+    --------
+    >>> is_number(np.float32(1.5)), is_number(True), is_number("1")
+    (True, False, False)
+    """
+    real = isinstance(value, (int, float, np.integer, np.floating))
+    return real and not isinstance(value, bool)
 
 
-def checked_targets(
-    y: Array, samples: int, outputs: int, loss: Loss
-) -> tuple[FloatArray, IntArray]:
-    """Distinct targets (K,) and which one each (sample, output) has (N, C)."""
-    if y.shape != (samples,):
-        raise InvalidInputError(
-            f"y of shape {y.shape}: expected ({samples},), one label per sample"
-        )
-    if y.dtype.kind not in "iufb" or (y.dtype.kind == "f" and not np.isfinite(y).all()):
-        raise InvalidInputError(
-            "y has labels that are not finite numbers: encode or drop them first"
-        )
-    values = y.astype(float)
-    if outputs > 1:
-        if (values != np.rint(values)).any() or values.min() < 0 or values.max() >= outputs:
-            bad = values[(values != np.rint(values)) | (values < 0) | (values >= outputs)][0]
-            raise InvalidInputError(
-                f"label {bad:g}: a network of {outputs} outputs expects class indices "
-                f"0 .. {outputs - 1}"
-            )
-        index = (values[:, None] == np.arange(outputs)).astype(np.int64)
-        return np.array([-1.0, 1.0]), index
-    if loss.is_quadratic:
-        if np.abs(values).max() > 2**31:
-            raise InvalidInputError("y has values beyond 2^31: scale the targets first")
-        targets, inverse = np.unique(values, return_inverse=True)
-        return targets, inverse.reshape(-1, 1).astype(np.int64)
-    if not np.isin(values, (-1, 1)).all():
-        bad = values[~np.isin(values, (-1, 1))][0]
-        raise InvalidInputError(
-            f"label {bad:g}: a network of one output expects -1 or +1 with the {loss.name} loss"
-        )
-    return np.array([-1.0, 1.0]), (values[:, None] > 0).astype(np.int64)
+def is_finite(value: object) -> bool:
+    """Whether a number is finite as a float.
+
+    Examples
+    --------
+    >>> is_finite(10**400), is_finite(10**30)
+    (False, True)
+    """
+    try:
+        return isfinite(value)  # type: ignore[arg-type]
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
-def checked_free(
-    free: Sequence[int | str] | npt.ArrayLike, num_bits: int, labels: Callable[[], list[str]]
-) -> IntArray:
-    """A free set as sorted bit numbers, from numbers or from labels of the weight bits."""
-    values = plain_array("free", free).ravel()
-    if not len(values):
-        raise InvalidInputError("the free set is empty: free at least one weight bit")
-    if values.dtype.kind == "U":
-        positions = {label: number for number, label in enumerate(labels())}
-        unknown = [v for v in values.tolist() if v not in positions]
-        if unknown:
-            raise InvalidInputError(
-                f"unknown weight bit {unknown[0]!r} in the free set: labels look like "
-                f"{next(iter(positions))!r}"
-            )
-        values = np.array([positions[v] for v in values.tolist()])
-    numbers = np.unique(values)
-    if numbers.dtype.kind not in "iu" or numbers[0] < 0 or numbers[-1] >= num_bits:
+def check_whole(name: str, value: object, least: int = 1, most: int | None = None) -> int:
+    """Return an integer from ``least`` to ``most`` (2^49 unless given), as Python's own.
+
+    Examples
+    --------
+    >>> check_whole("reads", np.int64(10))
+    10
+    >>> check_whole("reads", 0)
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: reads=0: expected an integer of at least 1
+    """
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    number = index(value) if whole else 0  # type: ignore[arg-type]
+    largest = EXACT if most is None else most
+    if not whole or not least <= number <= largest:
+        bounded = most is not None or number > largest
+        limits = f"from {least:,} to {largest:,}" if bounded else f"of at least {least:,}"
+        raise InvalidInputError(f"{name}={shown(value)}: expected an integer {limits}")
+    return number
+
+
+def check_number(
+    name: str,
+    value: object,
+    *,
+    zero: bool = False,
+    negative: bool = False,
+    most: float | None = None,
+) -> float:
+    """Return a finite number above 0 as a float.
+
+    Parameters
+    ----------
+    zero, negative : bool
+        Whether zero, or zero and negative numbers, are accepted as well.
+    most : float, optional
+        Largest number accepted.
+
+    Examples
+    --------
+    >>> check_number("noise", 0, zero=True)
+    0.0
+    >>> check_number("step", 0.0)
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: step=0.0: expected a finite number above 0
+    """
+    fits = is_number(value) and is_finite(value)
+    if fits and not negative:
+        fits = value > 0 or (zero and value == 0)  # type: ignore[operator]
+    if not fits or (most is not None and value > most):  # type: ignore[operator]
+        limit = "" if negative else " of at least 0" if zero else " above 0"
+        limit += "" if most is None else f", at most {most:g}"
+        raise InvalidInputError(f"{name}={shown(value)}: expected a finite number{limit}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def check_seconds(name: str, value: object, *, zero: bool = False) -> float:
+    """Return seconds that a clock can count: above 0, at most 31 years.
+
+    Examples
+    --------
+    >>> check_seconds("pause", float("inf"))
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: pause=inf: expected a finite number above 0, at most ...
+    """
+    return check_number(name, value, zero=zero, most=LONGEST)
+
+
+def check_share(name: str, value: object) -> float:
+    """Return a number from 0 to 1 as a float.
+
+    Examples
+    --------
+    >>> check_share("shake", 1.5)
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: shake=1.5: expected a number from 0 to 1
+    """
+    if not is_number(value) or not 0 <= value <= 1:  # type: ignore[operator]
+        raise InvalidInputError(f"{name}={shown(value)}: expected a number from 0 to 1")
+    return float(value)  # type: ignore[arg-type]
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return True or False.
+
+    Examples
+    --------
+    >>> check_flag("repair", 1)
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: repair=1: expected True or False
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidInputError(f"{name}={shown(value)}: expected True or False")
+    return bool(value)
+
+
+def check_several(name: str, value: object, what: str, *, empty: bool = False) -> Sequence[Any]:
+    """Return a sequence; texts and iterators are refused.
+
+    Parameters
+    ----------
+    what : str
+        The elements that the message says were expected, such as ``"positive learning rates"``.
+    empty : bool
+        Whether it may be empty.
+
+    Examples
+    --------
+    >>> check_several("rates", [0.1, 0.2], "positive learning rates")
+    [0.1, 0.2]
+    >>> check_several("rates", "0.1", "positive learning rates")
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: rates='0.1': expected a sequence of positive learning ...
+    """
+    listed = value.tolist() if isinstance(value, np.ndarray) else value
+    fits = isinstance(listed, Sequence) and not isinstance(listed, (str, bytes))
+    if not fits or (not len(listed) and not empty):  # type: ignore[arg-type]
+        raise InvalidInputError(f"{name}={shown(value)}: expected a sequence of {what}")
+    return listed  # type: ignore[return-value]
+
+
+def check_numbers(name: str, value: object, what: str) -> Sequence[Any]:
+    """Return a sequence of finite positive numbers, at least one.
+
+    Examples
+    --------
+    >>> check_numbers("rates", (0.1, float("nan")), "positive learning rates")
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: rates=(0.1, nan): expected a sequence of positive ...
+    """
+    numbers = check_several(name, value, what)
+    if not all(is_number(n) and is_finite(n) and n > 0 for n in numbers):
+        raise InvalidInputError(f"{name}={shown(value)}: expected a sequence of {what}")
+    return numbers
+
+
+def check_has(name: str, value: object, method: str, example: str) -> None:
+    """Refuse anything but an object, not a class, with a method of that name.
+
+    Examples
+    --------
+    >>> check_has("stop", int, "over", "solvers.run.stopping.NoImprovement()")
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: stop=<class 'int'>: expected an object with ov...
+    """
+    if isinstance(value, type) or not callable(getattr(value, method, None)):
         raise InvalidInputError(
-            f"free set {values[:5].tolist()!r}: expected bit numbers 0 .. {num_bits - 1}"
+            f"{name}={shown(value)}: expected an object with {method}(...), such as {example}"
         )
-    return numbers.astype(np.int64)
+
+
+def check_folder(name: str, value: object) -> str:
+    """Return the path of a folder as a text.
+
+    Examples
+    --------
+    >>> check_folder("checkpoint", 3)
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: checkpoint=3: expected the path of a folder, as a text...
+    """
+    path = None
+    if isinstance(value, (str, PathLike)) and not isinstance(value, type):
+        path = value.__fspath__() if isinstance(value, PathLike) else value
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise InvalidInputError(
+            f"{name}={shown(value)}: expected the path of a folder, as a text or pathlib.Path"
+        )
+    return path

@@ -3,8 +3,6 @@
 A message names the offending thing, what was expected, and what to do.
 """
 
-import reprlib
-
 
 class QnnError(Exception):
     """Root of every error that this toolkit raises on purpose."""
@@ -63,51 +61,3 @@ class OracleTimeoutError(OracleError, TimeoutError):
 
 class BudgetExhaustedError(QnnError, RuntimeError):
     """A budget that is used up: the call was not made."""
-
-
-def shown(value: object) -> str:
-    """A short text of any value for a message, even where ``repr`` fails.
-
-    Examples
-    --------
-    >>> shown("5"), shown([1.5, None])
-    ("'5'", '[1.5, None]')
-    """
-    try:
-        text = repr(value)
-    except Exception:  # such as an integer of too many digits to print
-        return f"<{type(value).__name__}>"
-    return text if len(text) <= 200 else reprlib.repr(value)
-
-
-def choose(name: str, value: object, known: list[str]) -> str:
-    """Return ``value`` if it is one of ``known``, else raise with the nearest valid name.
-
-    Parameters
-    ----------
-    name : str
-        What is being chosen, for the message.
-    value : object
-        The name given.
-    known : list of str
-        The valid names.
-
-    Raises
-    ------
-    InvalidInputError
-        If ``value`` is not one of ``known``.
-
-    Examples
-    --------
-    >>> choose("loss", "hinge", ["hinge", "squared"])
-    'hinge'
-    """
-    if isinstance(value, str) and value in known:
-        return value
-    from difflib import get_close_matches
-
-    near = get_close_matches(value, known, n=1) if isinstance(value, str) else []
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise InvalidInputError(
-        f"unknown {name} {shown(value)}: expected one of {', '.join(known)}.{hint}"
-    )

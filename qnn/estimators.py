@@ -17,7 +17,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from formulations import Network, TrainingProblem
 from formulations.arrays import Array, FloatArray, IntArray
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import check_flag, check_seconds, check_whole, choose
+from formulations.errors import InvalidInputError
 from formulations.network.network import Weights
 from qnn.data.datasets import MOST_LEVELS, level_thresholds, on_levels, span_of, whole_numbers
 from qnn.fitting import (
@@ -33,7 +34,6 @@ from qnn.fitting import (
     warn_near_chance,
 )
 from solvers import LargeNeighborhoodSearch
-from solvers.run.option_checks import check_flag, check_seconds, check_whole
 from solvers.run.result import Result
 from solvers.run.solver import Solver
 

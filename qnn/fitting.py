@@ -15,9 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight
 
 from formulations.arrays import Array, FloatArray, IntArray
-from formulations.errors import InvalidInputError, shown
+from formulations.checks import LONGEST, check_has, check_several, check_whole, shown
+from formulations.errors import InvalidInputError
 from solvers.neighborhood.search import ASKED_ROUNDS, ROUNDS, STRETCHES, LargeNeighborhoodSearch
-from solvers.run.option_checks import LONGEST, check_has, check_several, check_whole
 from solvers.run.run import Progress
 
 FINEST = 16

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
 from solvers.oracles.base import QUBO, Oracle, Samples
@@ -25,7 +26,6 @@ from solvers.oracles.cloud.embedding import (
 from solvers.oracles.cloud.estimates import TIMINGS, hybrid_bqm_seconds, qpu_seconds
 from solvers.oracles.ising import NEGLIGIBLE
 from solvers.qcgd.lifting import Lifting
-from solvers.run.option_checks import check_whole
 
 MOST_PAIRS = 10_000_000
 """Pairs of entries of equality rows that are multiplied out to count couplers: about 1 GB."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from formulations.arrays import BitArray
-from formulations.errors import InvalidInputError, OracleError, choose
+from formulations.checks import choose
+from formulations.errors import InvalidInputError, OracleError
 from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
 from solvers.oracles.base import Samples

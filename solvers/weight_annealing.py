@@ -16,17 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from formulations.arrays import IntArray
+from formulations.checks import check_number, check_whole
 from formulations.errors import InvalidInputError
 from solvers.kernels.incremental import anneal
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
-from solvers.run.option_checks import (
-    check_common,
-    check_count,
-    check_number,
-    check_problem,
-    check_whole,
-)
+from solvers.run.option_checks import check_common, check_count, check_problem
 from solvers.run.result import Result, Status
 from solvers.run.run import Callback, Run
 

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import BitArray, FloatArray
+from formulations.checks import choose
 from formulations.cqm.bound_tightening import domains
 from formulations.cqm.exactness import Objective, satisfied
 from formulations.cqm.from_dimod import BinaryForm, read
 from formulations.cqm.integer_encoding import Bounds, check_usable
-from formulations.errors import InfeasibleModelError, InvalidInputError, choose
+from formulations.errors import InfeasibleModelError, InvalidInputError
 from formulations.model.qcbo import QCBO
 from formulations.passes import (
     Chain,

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from formulations.array_checks import check_finite, check_products, inexact_rows
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
+from formulations.checks import check_number
 from formulations.errors import InvalidInputError
-from formulations.model.array_checks import checked_tolerance, numbers, rounded_rows, triples
 from formulations.model.labels import Family, Labels, row_group, unique_labels
 
 if TYPE_CHECKING:
@@ -139,12 +140,12 @@ class QCBO:
         >>> model.objective([0, 1, 0]).item(), model.violations([1, 1, 0])
         (2.0, {'rows[0]': 1.0})
         """
-        c, b = numbers("linear", linear, 1), numbers("rhs", rhs, 1)
+        c, b = check_finite("linear", linear, 1), check_finite("rhs", rhs, 1)
         n, m = len(c), len(b)
         diagonal, couplers = fold(_sparse("quadratic", quadratic, (n, n)))
-        rows_of_products = triples(products, n)
-        constant = numbers("offset", offset, 0)
-        equal = np.ones(m) if equality is None else numbers("equality", equality, 1)
+        rows_of_products = check_products(products, n)
+        constant = check_finite("offset", offset, 0)
+        equal = np.ones(m) if equality is None else check_finite("equality", equality, 1)
         if not np.isin(equal, (0, 1)).all():
             raise InvalidInputError("equality: expected True or False for each row")
         names, row_names = _numbered("x", n), _numbered("rows", m)
@@ -272,7 +273,7 @@ class QCBO:
     @cached_property
     def _wide_rows(self) -> IntArray:
         """Rows whose residual may be off by a quarter of the tolerance in double precision."""
-        return rounded_rows(self.rows, self.rhs, TOLERANCE / 4)
+        return inexact_rows(self.rows, self.rhs, TOLERANCE / 4)
 
     def row_violations(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
         """|a'x - b| of equalities and max(a'x - b, 0) of inequalities, shape (..., m)."""
@@ -289,7 +290,7 @@ class QCBO:
         self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = TOLERANCE
     ) -> BoolArray:
         """Whether every row holds within ``tolerance``, shape (..., n) -> (...)."""
-        tolerance = checked_tolerance(tolerance)
+        tolerance = check_number("tolerance", tolerance, zero=True)
         return np.asarray(
             (self.row_violations(sample) <= tolerance).all(axis=-1)
             & (self.product_violations(sample) <= tolerance).all(axis=-1)
@@ -299,7 +300,7 @@ class QCBO:
         self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = TOLERANCE
     ) -> dict[str, float]:
         """Violated rows of one sample: label -> amount, worst first."""
-        sample, tolerance = self.array(sample), checked_tolerance(tolerance)
+        sample, tolerance = self.array(sample), check_number("tolerance", tolerance, zero=True)
         if sample.ndim != 1:
             expected = f"expected one sample, of shape ({self.num_variables},)"
             raise InvalidInputError(f"samples of shape {sample.shape}: {expected}")
@@ -374,7 +375,7 @@ def _sparse(
     """A matrix of the given shape in canonical form: sorted, no duplicates, no stored zeros."""
     if matrix is None:
         return sp.csr_array(shape, dtype=np.float64)
-    dense = None if sp.issparse(matrix) else numbers(name, matrix, 2)
+    dense = None if sp.issparse(matrix) else check_finite(name, matrix, 2)
     given = sp.coo_array(cast("sp.csr_array", matrix) if dense is None else dense)
     if given.shape != shape:
         raise InvalidInputError(f"{name} of shape {given.shape}: expected {shape}")

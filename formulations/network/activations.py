@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from formulations.arguments import shown, whole_number
 from formulations.arrays import FloatArray
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import check_whole, choose, shown
+from formulations.errors import InvalidInputError
 from formulations.network import splines
 
 
@@ -45,7 +45,7 @@ class Activation:
                 f"activation {shown(self.name)} of function {shown(self.function)} and largest "
                 f"slope {shown(self.lipschitz)}: expected a name, a callable and a number"
             )
-        whole_number(f"pieces of the activation {self.name!r}", self.pieces)
+        check_whole(f"pieces of the activation {self.name!r}", self.pieces)
         splines.check_order(f"order of the activation {self.name!r}", self.order)
 
 

@@ -14,9 +14,10 @@ from math import lcm
 import numpy as np
 import numpy.typing as npt
 
-from formulations.arguments import plain_array, real_number, shown, whole_array, whole_number
+from formulations.array_checks import check_array, check_integers
 from formulations.arrays import BitArray, IntArray
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import check_number, check_whole, choose, shown
+from formulations.errors import InvalidInputError
 
 MOST = 1_000_000
 """Largest level of a code."""
@@ -69,8 +70,8 @@ class WeightCode:
                 "integers, one for each bit"
             )
         for number in (*self.coefficients, self.offset):
-            whole_number(f"{name}: a level's part", number, -2 * MOST, 2 * MOST)
-        real_number(f"{name}: step", self.step, above=0)
+            check_whole(f"{name}: a level's part", number, -2 * MOST, 2 * MOST)
+        check_number(f"{name}: step", self.step)
         reach = max(abs(self.low), abs(self.high))
         if reach > MOST:
             raise InvalidInputError(
@@ -126,7 +127,7 @@ class WeightCode:
         InvalidInputError
             If a level does not belong to the code.
         """
-        levels = whole_array(f"weights in the code {self.name!r}", levels, "its integer levels")
+        levels = check_integers(f"weights in the code {self.name!r}", levels, "its integer levels")
         words = self.words
         values = self.decode(words)
         order = np.argsort(values, kind="stable")
@@ -162,8 +163,8 @@ def ternary() -> WeightCode:
 
 def uniform(bits: int = 2, step: float = 1.0) -> WeightCode:
     """``bits`` bits, levels 2 sum_b 2^b w_b - (2^bits - 1): the odd numbers up to 2^bits - 1."""
-    bits = whole_number("uniform code: bits", bits, 1, 8)
-    step = real_number("uniform code: step", step, above=0)
+    bits = check_whole("uniform code: bits", bits, 1, 8)
+    step = check_number("uniform code: step", step)
     return WeightCode(
         f"uniform:{bits}", tuple(2 * 2**b for b in range(bits)), -(2**bits - 1), float(step)
     )
@@ -183,9 +184,12 @@ def codebook(values: Sequence[float]) -> WeightCode:
     >>> code.levels.tolist(), code.step
     ([-2, 1, 4], 0.5)
     """
-    if plain_array("codebook", values).ndim != 1:
+    if check_array("codebook", values).ndim != 1:
         raise InvalidInputError(f"codebook {shown(values)}: expected two or more distinct numbers")
-    values = [real_number("codebook: a value", value) for value in values]
+    values = [
+        check_number("codebook: a value", float(v) if isinstance(v, Fraction) else v, negative=True)
+        for v in values
+    ]
     fractions = [Fraction(v).limit_denominator(1024) for v in values]
     if len(fractions) < 2 or len(set(fractions)) != len(fractions):
         raise InvalidInputError(f"codebook {shown(values)}: expected two or more distinct values")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from formulations.arguments import refuse_if_inexact
+from formulations.array_checks import check_exact
 from formulations.arrays import FloatArray, IntArray
 from formulations.network.network import Layer, Network
 from formulations.network.splines import Spline
@@ -187,7 +187,7 @@ def propagate(
         largest = np.maximum(np.abs(a_low), np.abs(a_high)).max(axis=0, keepdims=True)
         weights = np.maximum(np.abs(box.weight_low), np.abs(box.weight_high))
         bias = np.maximum(np.abs(box.bias_low), np.abs(box.bias_high))
-        refuse_if_inexact(number + 1, largest.astype(float), weights, unit, bias)
+        check_exact(number + 1, largest.astype(float), weights, unit, bias)
         z_low, z_high = pre_activation_bounds(box, unit, a_low, a_high)
         bounds.append(LayerBounds(a_low, a_high, z_low, z_high))
         if layer.activation is None:

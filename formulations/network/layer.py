@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from formulations.arguments import shown, whole_number
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import WIDEST, check_whole, choose, shown
+from formulations.errors import InvalidInputError
 from formulations.network import splines
 from formulations.network.activations import Activation, is_sign
 from formulations.network.codes import WeightCode
 from formulations.network.splines import Placement, Spline
-
-WIDEST = 1_000_000
-"""Most units of a layer: everything is counted and built unit by unit."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +48,10 @@ class Layer:
 
     def __post_init__(self) -> None:
         for name in ("inputs", "outputs"):
-            whole_number(name, getattr(self, name), 1, WIDEST)
+            check_whole(name, getattr(self, name), 1, WIDEST)
         for name in ("pieces", "resolution", "scale"):
             if getattr(self, name) is not None:
-                whole_number(name, getattr(self, name))
+                check_whole(name, getattr(self, name))
         if self.order is not None:
             splines.check_order("order", self.order)
         choose("placement", self.placement, splines.PLACEMENTS)

@@ -18,9 +18,9 @@ from typing import Literal
 
 import numpy as np
 
-from formulations.arguments import EXACT, real_number, shown
 from formulations.arrays import FloatArray
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import EXACT, check_number, choose, shown
+from formulations.errors import InvalidInputError
 from formulations.network.splines import Spline, fit
 
 
@@ -65,7 +65,7 @@ class Loss:
                 "a callable on the margin"
             )
         if self.corner is not None:
-            real_number("hinge loss: margin", self.corner, above=0)
+            check_number("hinge loss: margin", self.corner)
 
     @property
     def is_quadratic(self) -> bool:
@@ -98,7 +98,7 @@ class Loss:
             values = np.array([1.0, 0.0] if target > 0 else [0.0, 1.0])
             return Spline(np.array([0]), np.zeros(2), values)
         if self.corner is not None:
-            bend = self.corner / real_number("step of the outputs", step, above=0)
+            bend = self.corner / check_number("step of the outputs", step)
             if bend > EXACT:
                 raise InvalidInputError(
                     f"{self.name} loss: its corner is {bend:.3g} steps of the output, and integers "
@@ -128,7 +128,7 @@ def hinge(corner: float = 1.0) -> Loss:
     >>> hinge(4).function(np.array([-1.0, 1.0, 5.0])).tolist()
     [5.0, 3.0, 0.0]
     """
-    corner = real_number("hinge loss: margin", corner, above=0)
+    corner = check_number("hinge loss: margin", corner)
     return Loss(
         "hinge" if corner == 1 else f"hinge:{corner:g}", partial(_hinge, corner=corner), corner
     )

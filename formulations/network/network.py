@@ -18,15 +18,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from formulations.arguments import bit_array, refuse_if_inexact, shown, whole_array, whole_number
+from formulations.array_checks import check_bits, check_exact, check_integers
 from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.checks import WIDEST, check_whole, shown
 from formulations.errors import InvalidInputError
 from formulations.network.activations import Activation, activation
 from formulations.network.codes import WeightCode, code
-from formulations.network.layer import WIDEST, Layer
+from formulations.network.layer import Layer
 from formulations.network.splines import Placement, Spline
 
-__all__ = ["WIDEST", "Activation", "Layer", "Network", "Weights", "activation"]
+__all__ = ["Activation", "Layer", "Network", "Weights", "activation"]
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Network:
             (weight_code if bias is True else None) if isinstance(bias, bool) else code(bias)
         )
         pieces, resolution, scale = (
-            None if value is None else whole_number(name, value)
+            None if value is None else check_whole(name, value)
             for name, value in (("pieces", pieces), ("resolution", resolution), ("scale", scale))
         )
         hidden = Layer(
@@ -200,7 +201,7 @@ class Network:
 
     def decode_bits(self, bits: npt.ArrayLike, splines: tuple[Spline, ...]) -> Weights:
         """Weights of a bit vector, shape (num_weight_bits,), canonical order."""
-        bits = bit_array("weight bits", bits, self.num_weight_bits)
+        bits = check_bits("weight bits", bits, self.num_weight_bits)
         if bits.ndim != 1:
             raise InvalidInputError(f"weight bits of shape {bits.shape}: expected one network's")
         offsets = self.bit_offsets()
@@ -254,8 +255,8 @@ class Network:
     ) -> tuple[IntArray, IntArray | None]:
         """Weights and thresholds of a layer as integers, their shapes checked."""
         given = weights.biases[number]
-        matrix = whole_array(f"weights of layer {number + 1}", weights.matrices[number])
-        bias = None if given is None else whole_array(f"thresholds of layer {number + 1}", given)
+        matrix = check_integers(f"weights of layer {number + 1}", weights.matrices[number])
+        bias = None if given is None else check_integers(f"thresholds of layer {number + 1}", given)
         expected = (layer.outputs, layer.inputs)
         if (
             matrix.shape != expected
@@ -283,7 +284,7 @@ class Network:
     def pre_activations(self, weights: Weights, X: npt.ArrayLike) -> list[IntArray]:
         """Integer pre-activations z_l of every layer, each of shape (N, n_l)."""
         self._check_parts(weights)
-        a = whole_array("X", X).astype(np.float64)
+        a = check_integers("X", X).astype(np.float64)
         if a.shape[-1:] != (self.widths[0],):
             raise InvalidInputError(
                 f"X of shape {a.shape}: expected (N, {self.widths[0]}), one row per sample"
@@ -292,7 +293,7 @@ class Network:
         result = []
         for number, layer in enumerate(self.layers):
             matrix, bias = self._levels(number, layer, weights)
-            refuse_if_inexact(number + 1, a, matrix, units[number], bias)
+            check_exact(number + 1, a, matrix, units[number], bias)
             z = a @ matrix.T.astype(np.float64)  # exact: integers, and BLAS is fast
             if bias is not None:
                 z = z + units[number] * bias
@@ -316,7 +317,7 @@ class Network:
         X : array of int, shape (N, inputs)
             Inputs on the integer lattice that the network was trained on.
         """
-        X = whole_array("X", X)
+        X = check_integers("X", X)
         if X.ndim != 2:
             raise InvalidInputError(
                 f"X of shape {X.shape}: expected (N, {self.widths[0]}), one row per sample"

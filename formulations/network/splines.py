@@ -15,16 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PPoly
 
-from formulations.arguments import (
-    EXACT,
-    plain_array,
-    real_number,
-    shown,
-    whole_array,
-    whole_number,
-)
+from formulations.array_checks import check_array, check_integers
 from formulations.arrays import FloatArray, IntArray
-from formulations.errors import InvalidInputError, ModelSizeError, choose
+from formulations.checks import EXACT, check_number, check_whole, choose, shown
+from formulations.errors import InvalidInputError, ModelSizeError
 from formulations.files.bounded import available_memory
 
 Function = Callable[[FloatArray], FloatArray]
@@ -68,7 +62,7 @@ class Spline:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        starts = whole_array("breakpoints of a spline", self.breakpoints)
+        starts = check_integers("breakpoints of a spline", self.breakpoints)
         shapes = [np.shape(part) for part in (starts, self.slopes, self.intercepts)]
         if starts.ndim != 1 or shapes[1:] != [(len(starts) + 1,)] * 2:
             raise InvalidInputError(
@@ -81,11 +75,11 @@ class Spline:
                 "order, each once"
             )
         for name in ("slopes", "intercepts"):
-            part = plain_array(name, getattr(self, name))
+            part = check_array(name, getattr(self, name))
             if part.dtype.kind not in "iuf" or not np.isfinite(part).all():
                 raise InvalidInputError(f"{name} of a spline: expected finite numbers")
-        real_number("step of a spline", self.step, above=0)
-        real_number("scale of a spline", self.scale, above=0)
+        check_number("step of a spline", self.step)
+        check_number("scale of a spline", self.scale)
 
     @property
     def num_pieces(self) -> int:
@@ -185,10 +179,10 @@ def fit(
     >>> spline(np.array([-4, 0, 4])).tolist()
     [-1.0, 0.0, 1.0]
     """
-    whole_number("pieces", pieces)
+    check_whole("pieces", pieces)
     check_order("order", order)
     choose("placement", placement, PLACEMENTS)
-    unit = 1.0 if step is None else real_number("step", step, above=0)
+    unit = 1.0 if step is None else check_number("step", step)
     refuse_if_too_long(lo, hi)
     z = np.arange(lo, hi + 1)
     target = _values(function, z)
@@ -224,7 +218,7 @@ def check_order(name: str, order: object) -> None:
     InvalidInputError
         Naming the argument.
     """
-    whole_number(name, order, 0, 1)
+    check_whole(name, order, 0, 1)
 
 
 def refuse_if_too_long(lo: int, hi: int, columns: int = 1) -> None:

@@ -1,6 +1,6 @@
 """Encodings of a neuron: one file each, and a line in this table."""
 
-from formulations.errors import choose
+from formulations.checks import choose
 from formulations.network.splines import Spline
 from formulations.neurons.base import NeuronEncoding
 from formulations.neurons.one_hot import OneHot

@@ -10,7 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from formulations.arrays import FloatArray
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import choose
+from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO, fold
 from formulations.passes.base import Identity, scaled_rows, take_rows
 from formulations.passes.coefficient_step import lattice

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from formulations.arguments import real_number, whole_number
 from formulations.arrays import FloatArray
+from formulations.checks import check_number, check_whole
 from formulations.errors import InvalidInputError
 from formulations.network.network import Activation, Network, Weights
 
@@ -129,7 +129,7 @@ def sample_complexity(weight_bits: int, epsilon: float, delta: float = 0.05) -> 
     >>> sample_complexity(85, 0.1)
     3096
     """
-    weight_bits = whole_number("weight_bits", weight_bits, 0)
+    weight_bits = check_whole("weight_bits", weight_bits, 0)
     _check_fraction("epsilon", epsilon)
     _check_fraction("delta", delta)
     return ceil((weight_bits * log(2) + log(1 / delta)) / (2 * epsilon**2))
@@ -143,12 +143,12 @@ def uniform_deviation(weight_bits: int, samples: int, delta: float = 0.05) -> fl
     >>> round(uniform_deviation(85, 3096), 3)
     0.1
     """
-    weight_bits = whole_number("weight_bits", weight_bits, 0)
-    samples = whole_number("samples", samples)
+    weight_bits = check_whole("weight_bits", weight_bits, 0)
+    samples = check_whole("samples", samples)
     _check_fraction("delta", delta)
     return sqrt((weight_bits * log(2) + log(1 / delta)) / (2 * samples))
 
 
 def _check_fraction(name: str, value: float) -> None:
-    if not 1e-100 < real_number(name, value) < 1:
+    if not 1e-100 < check_number(name, value, negative=True) < 1:
         raise InvalidInputError(f"{name}={value!r}: expected a number between 0 and 1")

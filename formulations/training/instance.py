@@ -10,9 +10,9 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from formulations.arguments import bit_array, plain_array, whole_array, whole_number
+from formulations.array_checks import check_array, check_bits, check_integers
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
-from formulations.checks import checked_free, checked_inputs, checked_network, checked_targets
+from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from formulations.model.labels import Family
 from formulations.network.intervals import Anchor, LayerBounds, propagate, propagate_around
@@ -26,6 +26,12 @@ from formulations.network.weight_bits import (
     distinct_rows,
     free_layers,
     one_hot_words,
+)
+from formulations.training.problem_checks import (
+    check_free,
+    check_inputs,
+    check_network,
+    check_targets,
 )
 
 CHUNK = 2**22  # activations scored at a time
@@ -48,13 +54,13 @@ class Instance:
         loss_pieces: int = 4,
         loss_order: Literal[0, 1] = 1,
     ) -> None:
-        self.network = checked_network(network)
-        whole_number("loss_pieces", loss_pieces)
+        self.network = check_network(network)
+        check_whole("loss_pieces", loss_pieces)
         check_order("loss_order", loss_order)
         self.loss_kind = resolve_loss(loss)
-        self.X = checked_inputs(X, network.widths[0])
-        self.y = plain_array("y", y)
-        self.targets, self.target_index = checked_targets(
+        self.X = check_inputs(X, network.widths[0])
+        self.y = check_array("y", y)
+        self.targets, self.target_index = check_targets(
             self.y, len(self.X), network.num_outputs, self.loss_kind
         )
         bounds, self.splines = propagate(network, self.X, self.X)
@@ -148,7 +154,7 @@ class Instance:
 
     def full_bits(self, bits: npt.ArrayLike) -> BitArray:
         """All weight bits from the free ones, shape (..., num_free_bits) -> (..., n_w)."""
-        bits = bit_array("weight bits", bits, self.num_free_bits)
+        bits = check_bits("weight bits", bits, self.num_free_bits)
         full = np.broadcast_to(self.incumbent_bits, (*bits.shape[:-1], len(self.incumbent_bits)))
         full = full.copy()
         full[..., self.free] = bits
@@ -156,7 +162,7 @@ class Instance:
 
     def weights_from_bits(self, bits: npt.ArrayLike) -> Weights:
         """Weights of the free bits (the others as in the incumbent)."""
-        repaired = self.repair_bits(bit_array("weight bits", bits, self.num_free_bits, 1)[None])[0]
+        repaired = self.repair_bits(check_bits("weight bits", bits, self.num_free_bits, 1)[None])[0]
         return self.network.decode_bits(self.full_bits(repaired), self.splines)
 
     def bits_from_weights(self, weights: Weights) -> BitArray:
@@ -165,7 +171,7 @@ class Instance:
 
     def repair_bits(self, bits: npt.ArrayLike) -> BitArray:
         """The same bits with every codebook word made one-hot (its first set bit is kept)."""
-        bits = bit_array("weight bits", bits, self.num_free_bits).copy()
+        bits = check_bits("weight bits", bits, self.num_free_bits).copy()
         for words in self.free_words():
             first = np.argmax(bits[..., words], axis=-1)
             bits[..., words] = np.arange(words.shape[1]) == first[..., None]
@@ -203,7 +209,7 @@ class Instance:
 
     def pre_activations(self, bits: npt.ArrayLike) -> list[IntArray]:
         """z_l of every layer for many candidates, bits (R, num_free_bits) -> arrays (R, N, n_l)."""
-        bits = bit_array("weight bits", bits, self.num_free_bits, 2)
+        bits = check_bits("weight bits", bits, self.num_free_bits, 2)
         return self._pre_activations(self.full_bits(bits))
 
     def _pre_activations(self, full: BitArray) -> list[IntArray]:
@@ -227,8 +233,8 @@ class Instance:
 
     def losses(self, bits: npt.ArrayLike) -> FloatArray:
         """Real loss of many candidates, bits (R, num_free_bits) -> (R,)."""
-        bits = self.repair_bits(np.atleast_2d(plain_array("weight bits", bits)))
-        bits = bit_array("weight bits", bits, self.num_free_bits, 2)
+        bits = self.repair_bits(np.atleast_2d(check_array("weight bits", bits)))
+        bits = check_bits("weight bits", bits, self.num_free_bits, 2)
         distinct, inverse = distinct_rows(bits)
         size = max(1, CHUNK // (self.num_samples * max(self.network.widths)))
         losses = np.empty(len(distinct))
@@ -269,10 +275,10 @@ class Instance:
 
     def subset(self, samples: npt.ArrayLike) -> Self:
         """The same problem on some of the samples (positions), activations and losses unchanged."""
-        given = plain_array("samples", samples)
+        given = check_array("samples", samples)
         if given.dtype.kind == "b":
             raise InvalidInputError("samples: expected positions; give np.flatnonzero of a mask")
-        samples = whole_array("samples", given, "sample positions")
+        samples = check_integers("samples", given, "sample positions")
         if samples.ndim != 1 or not len(samples):
             raise InvalidInputError("samples: expected a non-empty list of sample positions")
         if samples.min() < 0 or samples.max() >= self.num_samples:
@@ -289,7 +295,7 @@ class Instance:
 
     def blocks(self, size: int) -> list[Self]:
         """Consecutive groups of at most ``size`` samples; their losses add up to this one's."""
-        size = whole_number("block size", size)
+        size = check_whole("block size", size)
         n = self.num_samples
         return [self.subset(np.arange(s, min(s + size, n))) for s in range(0, n, size)]
 
@@ -315,11 +321,11 @@ class Instance:
         InvalidInputError
             For an empty free set, unknown bits, or part of a one-hot word.
         """
-        numbers = checked_free(free, self.network.num_weight_bits, lambda: self.bit_labels)
+        numbers = check_free(free, self.network.num_weight_bits, lambda: self.bit_labels)
         if isinstance(incumbent, Weights):
             bits = self.network.encode_bits(incumbent)
         else:
-            bits = bit_array("incumbent", incumbent, self.network.num_weight_bits)
+            bits = check_bits("incumbent", incumbent, self.network.num_weight_bits)
         if bits.shape != (self.network.num_weight_bits,):
             raise InvalidInputError(
                 f"incumbent of shape {bits.shape}: expected weights of this network or "

@@ -10,9 +10,10 @@ from functools import cached_property
 
 import numpy.typing as npt
 
-from formulations.arguments import bit_array, shown
+from formulations.array_checks import check_bits
 from formulations.arrays import BitArray
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import choose, shown
+from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
 from formulations.network.network import Weights
 from formulations.neurons import ENCODINGS
@@ -100,7 +101,7 @@ class TrainingProblem(Instance):
 
     def complete_bits(self, bits: npt.ArrayLike, encoding: str | None = None) -> BitArray:
         """All variables of the model that the free bits force, shape (n,)."""
-        bits = bit_array("weight bits", bits, self.num_free_bits, 1)
+        bits = check_bits("weight bits", bits, self.num_free_bits, 1)
         z = [layer[0] for layer in self.pre_activations(bits[None])]
         return self.training_model(encoding).complete(bits, z)
 

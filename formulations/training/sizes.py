@@ -17,8 +17,8 @@ from math import inf
 
 import numpy as np
 
-from formulations.arguments import real_number, whole_number
 from formulations.arrays import FloatArray, IntArray
+from formulations.checks import check_number, check_whole
 from formulations.errors import ModelSizeError
 from formulations.files.bounded import available_memory
 from formulations.network.network import Network
@@ -162,8 +162,8 @@ def network_size(
     >>> network_size(Network.dense([16, 4, 1], bias=True), 1).num_variables
     105
     """
-    samples = whole_number("samples", samples)
-    input_range = whole_number("input_range", input_range)
+    samples = check_whole("samples", samples)
+    input_range = check_whole("input_range", input_range)
     one = Instance(
         network,
         np.full((1, network.widths[0]), input_range),
@@ -182,7 +182,7 @@ def refuse_if_too_large(size: ModelSize, memory_limit: float | None = None) -> N
         With the counts, the memory needed and the memory there is.
     """
     if memory_limit is not None and memory_limit != inf:
-        memory_limit = real_number("memory_limit", memory_limit)
+        memory_limit = check_number("memory_limit", memory_limit, negative=True)
     limit = available_memory() if memory_limit is None else memory_limit
     if limit is not None and size.bytes > limit:
         raise ModelSizeError(

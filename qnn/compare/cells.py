@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from formulations.errors import InvalidInputError, QnnError, choose
+from formulations.checks import choose
+from formulations.errors import InvalidInputError, QnnError
 from qnn.compare.references import REFERENCES, refer
 from qnn.data.sources import open_source
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.training import (
-    SOLVERS,
     DataOptions,
     ModelOptions,
     Task,
     asks_oracle,
     make_solver,
+    solver_names,
     train,
 )
 
@@ -114,7 +115,7 @@ def plan(
     model : ModelOptions
     options : SolverOptions
     solvers : sequence of str
-        Names of ``SOLVERS`` and of ``REFERENCES``.
+        Names of :func:`solver_names` and of ``REFERENCES``.
     seeds : sequence of int
     penalties : sequence of float
         Weights that ``penalty`` tries.
@@ -155,7 +156,7 @@ def plan(
 
 def _check_names(specs: Sequence[str], solvers: Sequence[str]) -> None:
     for name in solvers:
-        choose("solver", name, [*SOLVERS, *REFERENCES])
+        choose("solver", name, [*solver_names(), *REFERENCES])
     if not solvers or len(set(solvers)) != len(solvers):
         raise InvalidInputError(
             f"solvers {', '.join(solvers)!r}: expected each name once, such as "

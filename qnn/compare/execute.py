@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from threadpoolctl import threadpool_limits
 
+from formulations.checks import check_whole
 from formulations.errors import QnnError
 from qnn.compare.cells import Cell, Outcome
 from qnn.compare.store import Store
@@ -20,7 +21,6 @@ from qnn.runs.output import plain
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.training import DataOptions
 from solvers.run.executors import begin_worker, dismiss
-from solvers.run.option_checks import check_whole
 from solvers.run.result import Status
 
 OnOutcome = Callable[[Cell, Outcome], None]

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from formulations.arrays import Array
-from formulations.errors import FileFormatError, InvalidInputError, choose
+from formulations.checks import choose
+from formulations.errors import FileFormatError, InvalidInputError
 from formulations.files.bounded import read_regular
 from qnn.data.readers import EXACT, Source, content_kind, make_source
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import BoolArray, FloatArray, IntArray
+from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from qnn.data.readers import Source
 from qnn.data.sources import open_source
-from solvers.run.option_checks import check_whole
 
 MOST_LEVELS = 1024
 """Of an input: more than any model here has a use for."""
@@ -119,7 +119,7 @@ def load(
     samples, levels = sample_count(samples), level_count(levels)
     if inputs is not None:
         check_whole("inputs", inputs)
-    check_whole("seed", seed, least=0)
+    check_whole("seed", seed, least=0, most=2**62)
     source = open_source(spec, target=target, data_dir=data_dir)
     name, X, image_shape = source.name, source.X, source.image_shape
     y, classes = encode_labels(source)

@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import choose
+from formulations.errors import InvalidInputError
 from qnn.data.csv_reader import read_csv
 from qnn.data.images import IMAGES, image_set
 from qnn.data.readers import Source, make_source, read_idx_pair, read_npz

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from formulations.arguments import shown
+from formulations.checks import shown
 from formulations.errors import FileAccessError, FileFormatError
 from formulations.files.archive import damaged
 from formulations.files.schema import checked, read_json

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from formulations.errors import choose
+from formulations.checks import choose
 from qnn.reproduce.baselines import baselines
 from qnn.reproduce.explicit import explicit
 from qnn.reproduce.manifold import manifold

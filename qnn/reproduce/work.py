@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from formulations.checks import check_whole
 from formulations.errors import QnnError
 from qnn.reproduce.report import Mapped, one_by_one
 from solvers.run.executors import begin_worker, dismiss
-from solvers.run.option_checks import check_whole
 
 Answer = TypeVar("Answer")
 

@@ -1,41 +1,34 @@
-"""Which solver is meant: its name and options at the front door, and the solver made of them."""
+"""The one table of solvers: their names, one line about each, and how each is made.
+
+Help, completion, ``qnn list``, ``qnn train`` and ``qnn compare`` read it.  Other packages add their
+solvers through the entry-point group ``qnn.solvers``.  Importing this file loads no solver.
+"""
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from formulations.errors import InvalidInputError, choose
-from qnn.runs.safeguards import check_no_safeguards, safeguarded
+import solvers
+from formulations.errors import InvalidInputError, QnnError
 from qnn.runs.solver_options import SolverOptions
-from solvers import (
-    QCGD,
-    RMDA,
-    ExactSolver,
-    ExplicitSoftmax,
-    LargeNeighborhoodSearch,
-    ManifoldNetwork,
-    MonotoneVI,
-    PenaltyMethod,
-    ProgressiveHedging,
-    RandomFeatures,
-    RandomSearch,
-    Rounding,
-    StraightThrough,
-    WeightAnnealing,
-)
-from solvers.hedging.hedging import AnnealedBlocks, ExactIfSmall, PenaltyBlocks
-from solvers.oracles import Oracle, registry
-from solvers.run.run import Callback
-from solvers.run.solver import Solver
+from solvers import plugins
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from solvers.oracles import Oracle
+    from solvers.run.run import Callback
+    from solvers.run.solver import Solver
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a solver is made from."""
+    """The arguments from which a solver is made."""
 
     options: SolverOptions
     encoding: str | None
@@ -62,12 +55,12 @@ class Setup:
         }
 
     def unending(self, count: str) -> dict[str, Any]:
-        """The argument that makes a solver go on until its time limit, if it is to."""
+        """Without a number of iterations, the argument that removes the solver's own limit."""
         return {count: None} if self.options.iterations is None else {}
 
     @property
     def guesses(self) -> int | None:
-        """As many as the oracle of the others has reads; None: until the time limit."""
+        """As many as an oracle would have reads; None: until the time limit."""
         iterations = self.options.iterations
         return None if iterations is None else iterations * self.options.reads
 
@@ -78,50 +71,216 @@ class Setup:
 
     @property
     def oracle(self) -> Oracle:
-        """The oracle that was named, or the annealer."""
+        """The oracle that was named, or the annealer, with its record, timeout and budget."""
+        from qnn.runs.safeguards import safeguarded
+
         return safeguarded(named_oracle(self.options), self.options)
 
+    @property
+    def named(self) -> Oracle | None:
+        """The oracle that was named, or none."""
+        return self.oracle if self.options.oracle else None
 
-SOLVERS: Mapping[str, Callable[[Setup], Solver]] = MappingProxyType(
+
+@dataclass(frozen=True)
+class SolverEntry:
+    """A solver of the table.
+
+    Parameters
+    ----------
+    name : str
+        As on the command line.
+    what : str
+        One line about it.
+    make : callable
+        From a :class:`Setup` to the solver.
+    asks : {"always", "if named", "never"}
+        Whether it asks an oracle: in any case, only if one is named, or never.
+    """
+
+    name: str
+    what: str
+    make: Callable[[Setup], Solver]
+    asks: Literal["always", "if named", "never"] = "never"
+
+
+def _hedging(s: Setup) -> Solver:
+    from solvers.hedging.hedging import AnnealedBlocks, ExactIfSmall, PenaltyBlocks
+
+    blocks = (
+        PenaltyBlocks(s.oracle)
+        if s.options.oracle
+        else ExactIfSmall(AnnealedBlocks(s.options.flips))
+    )
+    return solvers.ProgressiveHedging(blocks, rounds=s.options.iterations, **s.common)
+
+
+SOLVERS: Mapping[str, SolverEntry] = MappingProxyType(
     {
-        "qcgd": lambda s: QCGD(**s.sampling),
-        "qcgd-cold": lambda s: QCGD(**s.sampling, fresh=1),  # every call from random states
-        "penalty": lambda s: PenaltyMethod(**s.sampling, penalty=s.options.penalty),
-        "random": lambda s: RandomSearch(s.guesses, **s.common),
-        "annealing": lambda s: WeightAnnealing(
-            flips=s.options.flips, restarts=s.restarts, **s.common
-        ),
-        "restricted": lambda s: LargeNeighborhoodSearch(
-            oracle=s.oracle if s.options.oracle else None, **s.common
-        ),
-        "hedging": lambda s: ProgressiveHedging(
-            PenaltyBlocks(s.oracle)
-            if s.options.oracle
-            else ExactIfSmall(AnnealedBlocks(s.options.flips)),
-            rounds=s.options.iterations,
-            **s.common,
-        ),
-        "straight-through": lambda s: StraightThrough(**s.unending("epochs"), **s.common),
-        "random-features": lambda s: RandomFeatures(**s.unending("draws"), **s.common),
-        "explicit": lambda s: ExplicitSoftmax(**s.unending("draws"), **s.common),
-        "manifold": lambda s: ManifoldNetwork(**s.unending("draws"), **s.common),
-        "rmda": lambda s: RMDA(**s.unending("draws"), **s.common),
-        "svi": lambda s: MonotoneVI(**s.unending("draws"), **s.common),
-        "rounding": lambda s: Rounding(**s.unending("draws"), **s.common),
-        "rounding-qubo": lambda s: Rounding(
-            "qubo", oracle=s.oracle, **s.unending("draws"), **s.common
-        ),
-        "exact": lambda s: ExactSolver(encoding=s.encoding, workers=s.options.threads, **s.common),
+        entry.name: entry
+        for entry in (
+            SolverEntry(
+                "qcgd",
+                "the whole training as one model, by conditional gradients; asks an oracle",
+                lambda s: solvers.QCGD(**s.sampling),
+                "always",
+            ),
+            SolverEntry(
+                "qcgd-cold",
+                "qcgd without warm starts: every call begins from random states",
+                lambda s: solvers.QCGD(**s.sampling, fresh=1),
+                "always",
+            ),
+            SolverEntry(
+                "penalty",
+                "the model with its rows as penalties of weight --penalty; asks an oracle",
+                lambda s: solvers.PenaltyMethod(**s.sampling, penalty=s.options.penalty),
+                "always",
+            ),
+            SolverEntry(
+                "random",
+                "as many random networks as an oracle would have reads",
+                lambda s: solvers.RandomSearch(s.guesses, **s.common),
+            ),
+            SolverEntry(
+                "annealing",
+                "simulated annealing of the weights themselves, without a model",
+                lambda s: solvers.WeightAnnealing(
+                    flips=s.options.flips, restarts=s.restarts, **s.common
+                ),
+            ),
+            SolverEntry(
+                "restricted",
+                "a few weights at a time, by enumeration or by a named oracle",
+                lambda s: solvers.LargeNeighborhoodSearch(oracle=s.named, **s.common),
+                "if named",
+            ),
+            SolverEntry(
+                "hedging",
+                "blocks of samples driven to agree; small blocks exactly, with a bound",
+                _hedging,
+                "if named",
+            ),
+            SolverEntry(
+                "straight-through",
+                "gradients through the rounding, the usual way to train low-bit networks",
+                lambda s: solvers.StraightThrough(**s.unending("epochs"), **s.common),
+            ),
+            SolverEntry(
+                "random-features",
+                "random hidden layers; only the last layer is trained",
+                lambda s: solvers.RandomFeatures(**s.unending("draws"), **s.common),
+            ),
+            SolverEntry(
+                "explicit",
+                "weights as logarithms of sums over the data, in closed form; rounded",
+                lambda s: solvers.ExplicitSoftmax(**s.unending("draws"), **s.common),
+            ),
+            SolverEntry(
+                "manifold",
+                "every layer in closed form, from the last to the first; rounded",
+                lambda s: solvers.ManifoldNetwork(**s.unending("draws"), **s.common),
+            ),
+            SolverEntry(
+                "rmda",
+                "dual averaging with momentum, on real weights; rounded",
+                lambda s: solvers.RMDA(**s.unending("draws"), **s.common),
+            ),
+            SolverEntry(
+                "svi",
+                "a monotone variational inequality, on real weights; rounded",
+                lambda s: solvers.MonotoneVI(**s.unending("draws"), **s.common),
+            ),
+            SolverEntry(
+                "rounding",
+                "a network with real weights, rounded weight by weight",
+                lambda s: solvers.Rounding(**s.unending("draws"), **s.common),
+            ),
+            SolverEntry(
+                "rounding-qubo",
+                "a network with real weights, rounded together by an oracle",
+                lambda s: solvers.Rounding(
+                    "qubo", oracle=s.oracle, **s.unending("draws"), **s.common
+                ),
+                "always",
+            ),
+            SolverEntry(
+                "exact",
+                "the best weights, proven: by enumeration, or by CP-SAT (extra exact)",
+                lambda s: solvers.ExactSolver(
+                    encoding=s.encoding, workers=s.options.threads, **s.common
+                ),
+            ),
+        )
     }
 )
-"""Every solver of the front door by its name."""
+"""The toolkit's own solvers by name; other packages cannot replace them."""
 
 
-ASK_ALWAYS = frozenset({"qcgd", "qcgd-cold", "penalty", "rounding-qubo"})
+def solver_names() -> list[str]:
+    """Names of all solvers that are installed here, the toolkit's own first.
+
+    Examples
+    --------
+    >>> solver_names()[:3]
+    ['qcgd', 'qcgd-cold', 'penalty']
+    """
+    return plugins.names("solver", SOLVERS)
 
 
-ASK_IF_NAMED = frozenset({"restricted", "hedging"})
-"""Solvers that ask an oracle: in any case, and those that take one but need none."""
+def describe(name: str) -> str:
+    """One line about the solver called ``name``, which is not loaded for it.
+
+    Examples
+    --------
+    >>> describe("rmda")
+    'dual averaging with momentum, on real weights; rounded'
+    """
+    return SOLVERS[name].what if name in SOLVERS else plugins.describe("solver", name)
+
+
+def solver_entry(name: str) -> SolverEntry:
+    """The entry of the solver called ``name``; that of another package is loaded now.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name is unknown, naming the nearest one.
+    QnnError
+        If another package registered something that cannot be loaded.
+    """
+    if name in SOLVERS:
+        return SOLVERS[name]
+    return _plugin(plugins.find("solver", name, SOLVERS))
+
+
+def _plugin(entry: EntryPoint) -> SolverEntry:
+    """The entry of another package's solver: it is given those of our options that it takes.
+
+    An argument ``oracle`` without a default means that it always asks one.
+    """
+    make = plugins.load("solver", entry)
+    takes = inspect.signature(make).parameters
+    asks: Literal["always", "if named", "never"] = "never"
+    if "oracle" in takes:
+        required = takes["oracle"].default is inspect.Parameter.empty
+        asks = "always" if required else "if named"
+
+    def made(s: Setup) -> Solver:
+        given: dict[str, Any] = {**s.common, "encoding": s.encoding}
+        given["iterations"] = s.options.iterations
+        if asks == "always" or s.options.oracle:
+            given["oracle"] = s.oracle
+        solver = make(**{option: value for option, value in given.items() if option in takes})
+        if not callable(getattr(solver, "solve", None)):
+            raise QnnError(
+                f"solver {entry.name!r} is registered as {entry.value!r}, whose result has no "
+                "method solve(problem): report it to the package that registers it"
+            )
+        checked: Solver = solver
+        return checked
+
+    return SolverEntry(entry.name, plugins.describe("solver", entry.name), made, asks)
 
 
 def named_oracle(options: SolverOptions) -> Oracle:
@@ -137,6 +296,8 @@ def named_oracle(options: SolverOptions) -> Oracle:
     >>> named_oracle(SolverOptions(oracle="bifurcation", oracle_option=["kind=discrete"]))
     SimulatedBifurcation(reads=10, sweeps=50)
     """
+    from solvers.oracles import registry
+
     name = options.oracle or "annealer"
     shared = {"reads": options.reads, "sweeps": options.sweeps, "threads": options.threads}
     own = registry.options(name)
@@ -145,7 +306,7 @@ def named_oracle(options: SolverOptions) -> Oracle:
 
 
 def _key_and_value(text: str) -> tuple[str, Any]:
-    """``KEY=VALUE``, the value as JSON says it if it is JSON: a number, true, a list; else a word.
+    """``KEY=VALUE`` with the value read as JSON where it is JSON, else as a word.
 
     Examples
     --------
@@ -169,7 +330,8 @@ def asks_oracle(name: str, named: bool = True) -> bool:
     >>> asks_oracle("qcgd"), asks_oracle("restricted"), asks_oracle("restricted", named=False)
     (True, True, False)
     """
-    return name in ASK_ALWAYS or (named and name in ASK_IF_NAMED)
+    asks = solver_entry(name).asks
+    return asks == "always" or (named and asks == "if named")
 
 
 def make_solver(
@@ -192,8 +354,9 @@ def make_solver(
     >>> type(make_solver("annealing", SolverOptions(flips=100))).__name__
     'WeightAnnealing'
     """
-    make = SOLVERS[choose("solver", name, list(SOLVERS))]
-    solver = make(Setup(options, encoding, seed, tuple(callbacks)))
+    from qnn.runs.safeguards import check_no_safeguards
+
+    solver = solver_entry(name).make(Setup(options, encoding, seed, tuple(callbacks)))
     if not asks_oracle(name, options.oracle is not None):
         check_no_safeguards(name, options)
     return solver

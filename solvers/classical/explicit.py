@@ -23,19 +23,13 @@ import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 
 from formulations.arrays import FloatArray, IntArray
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import WIDEST, check_flag, check_number, check_several, check_whole, choose
+from formulations.errors import InvalidInputError
 from solvers.classical.level_fit import class_targets, read_by_layer
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.classical.samples import checked_samples
 from solvers.run.checkpoint import EVERY, Folder
-from solvers.run.option_checks import (
-    WIDEST,
-    check_common,
-    check_flag,
-    check_number,
-    check_several,
-    check_whole,
-)
+from solvers.run.option_checks import check_common
 from solvers.run.result import Result
 from solvers.run.run import Callback
 

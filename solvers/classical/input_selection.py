@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from formulations import Network, TrainingProblem
 from formulations.arrays import IntArray
+from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from formulations.network.network import Weights
 from solvers.classical.rmda import RMDA, STRENGTH
-from solvers.run.option_checks import check_whole
 
 GROWTH = 1.5
 """The strength is raised by this factor until few enough inputs are left."""

@@ -20,12 +20,12 @@ from scipy.linalg import eigh, solve
 from scipy.special import expit, logit, softmax
 
 from formulations.arrays import FloatArray, IntArray
-from formulations.errors import choose
+from formulations.checks import WIDEST, check_number, check_several, check_whole, choose
 from solvers.classical.level_fit import class_targets
 from solvers.classical.rounding import Rounding
 from solvers.classical.samples import checked_samples
 from solvers.run.checkpoint import EVERY, Folder
-from solvers.run.option_checks import WIDEST, check_common, check_number, check_several, check_whole
+from solvers.run.option_checks import check_common
 from solvers.run.result import Result
 from solvers.run.run import Callback
 from solvers.run.stopping import Over, never

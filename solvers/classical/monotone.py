@@ -21,14 +21,15 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import Array, FloatArray
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import check_flag, check_number, check_whole, choose
+from formulations.errors import InvalidInputError
 from solvers.classical.real.network import RULES, RealNetwork, Rule
 from solvers.classical.real.objectives import GradientDescent, NetworkObjective, own_run
 from solvers.classical.real.optimizers import Adam, Harmonic, Momentum, Optimizer
 from solvers.classical.real.relaxation import RealRelaxation, best_relaxation
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.run.checkpoint import EVERY, Folder
-from solvers.run.option_checks import check_common, check_flag, check_number, check_whole
+from solvers.run.option_checks import check_common
 from solvers.run.result import Result
 from solvers.run.run import Callback, Run
 from solvers.run.stopping import Over, never

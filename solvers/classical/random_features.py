@@ -20,21 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import Array, BitArray, Float32Array, FloatArray, IntArray
+from formulations.checks import WIDEST, check_flag, check_number, check_whole
 from formulations.network.network import Weights
 from solvers.classical.level_fit import QUANTILES, nearest
 from solvers.classical.samples import checked_samples
 from solvers.kernels.blocks import heat_bath
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
-from solvers.run.option_checks import (
-    WIDEST,
-    check_common,
-    check_count,
-    check_flag,
-    check_number,
-    check_problem,
-    check_whole,
-)
+from solvers.run.option_checks import check_common, check_count, check_problem
 from solvers.run.result import Result
 from solvers.run.run import Callback, Run
 

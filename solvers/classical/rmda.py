@@ -18,21 +18,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from formulations.arrays import Array, BoolArray, FloatArray
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import (
+    check_has,
+    check_number,
+    check_several,
+    check_whole,
+    choose,
+    is_number,
+)
+from formulations.errors import InvalidInputError
 from solvers.classical.real.objectives import GradientDescent, Objective, own_run
 from solvers.classical.real.optimizers import DualAveraging, Optimizer, ProximalGradient
 from solvers.classical.real.proximal import REGULARIZERS, Levels, Regularizer, settled_share
 from solvers.classical.real.relaxation import RealRelaxation, best_relaxation
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.run.checkpoint import EVERY, Folder
-from solvers.run.option_checks import (
-    check_common,
-    check_has,
-    check_number,
-    check_several,
-    check_whole,
-    is_number,
-)
+from solvers.run.option_checks import check_common
 from solvers.run.result import History, Result
 from solvers.run.run import Callback, Run
 from solvers.run.stopping import Over, never

@@ -15,21 +15,14 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from formulations.arrays import BitArray, FloatArray
-from formulations.errors import choose
+from formulations.checks import check_has, check_numbers, check_whole, choose
 from formulations.network.network import Weights
 from solvers.classical.level_fit import LayerFit, read_by_layer, real_pre_activations
 from solvers.classical.straight_through import FALL, Latent
 from solvers.oracles.base import Oracle, check_oracle
 from solvers.oracles.here.annealing import Annealer
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
-from solvers.run.option_checks import (
-    check_common,
-    check_count,
-    check_has,
-    check_numbers,
-    check_problem,
-    check_whole,
-)
+from solvers.run.option_checks import check_common, check_count, check_problem
 from solvers.run.result import Result, Status
 from solvers.run.run import Callback, Run
 from solvers.run.stopping import Over, never

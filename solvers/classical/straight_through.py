@@ -17,16 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from formulations.arrays import FloatArray, IntArray
+from formulations.checks import check_numbers, check_whole
 from formulations.network.network import Weights
 from solvers.classical.level_fit import nearest
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
-from solvers.run.option_checks import (
-    check_common,
-    check_count,
-    check_numbers,
-    check_problem,
-    check_whole,
-)
+from solvers.run.option_checks import check_common, check_count, check_problem
 from solvers.run.result import History, Result
 from solvers.run.run import Callback, Run
 from solvers.run.stopping import Over, never

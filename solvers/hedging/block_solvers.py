@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from formulations.arrays import BitArray, FloatArray
-from formulations.errors import InvalidInputError, choose, shown
+from formulations.checks import check_number, check_whole, choose, shown
+from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
 from formulations.passes import Slack
@@ -24,7 +25,7 @@ from solvers.oracles.wrappers.audit import Audited
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.qcgd import QCGD
 from solvers.qcgd.scoring import MET
-from solvers.run.option_checks import check_common, check_number, check_whole
+from solvers.run.option_checks import check_common
 from solvers.run.result import Status
 from solvers.run.run import pass_on
 

@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.checks import check_has, check_number, check_whole
 from formulations.errors import InvalidInputError
 from formulations.network.weight_bits import distinct_rows
 from solvers.oracles.ledger import Ledger
-from solvers.run.option_checks import check_has, check_number, check_whole
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem

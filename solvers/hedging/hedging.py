@@ -28,22 +28,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from formulations.arrays import BitArray
-from formulations.errors import BudgetExhaustedError, OracleError, choose
+from formulations.checks import check_has, check_whole, choose
+from formulations.deprecation import renamed
+from formulations.errors import BudgetExhaustedError, OracleError
 from solvers.hedging.block_solvers import AnnealedBlocks, CpSatBlocks, PenaltyBlocks, QcgdBlocks
 from solvers.hedging.blocks import Block, BlockSolver, Enumeration, ExactIfSmall
-from solvers.hedging.rho import BitwiseRho, CycleDetector, FixedRho, GrowingRho, RhoPolicy
-from solvers.hedging.rounds import Hedge
+from solvers.hedging.rho import CycleDetector, FixedRho, GrowingRho, RhoPolicy
+from solvers.hedging.rounds import Hedge, Rules
 from solvers.hedging.state import AGREED
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
 from solvers.run.executors import ExecutorChoice, OutOfTimeError, Team, check_executor
-from solvers.run.option_checks import (
-    check_common,
-    check_count,
-    check_has,
-    check_problem,
-    check_share,
-    check_whole,
-)
+from solvers.run.option_checks import check_common, check_count, check_problem
 from solvers.run.result import Result, Status
 from solvers.run.run import Callback, Run
 from solvers.run.solver import Start, check_start, start_bits
@@ -54,7 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnnealedBlocks",
-    "BitwiseRho",
     "CpSatBlocks",
     "CycleDetector",
     "Enumeration",
@@ -77,6 +71,7 @@ BLOCKS = 4
 """Default number of blocks."""
 
 
+@renamed(fix_after=None, shake=None)
 @dataclass(frozen=True)
 class ProgressiveHedging:
     """Decomposition by samples, with a lower bound.
@@ -95,8 +90,8 @@ class ProgressiveHedging:
     variant : {"hedging", "frank-wolfe"}
         Towards consensus, or towards the best bound.
     rho : RhoPolicy, optional
-        ``FixedRho``, ``GrowingRho`` or ``BitwiseRho``; None takes ``GrowingRho()`` towards
-        consensus and ``FixedRho(0.2)`` towards the bound.
+        ``FixedRho`` or ``GrowingRho``; None takes ``GrowingRho()`` towards consensus and
+        ``FixedRho(0.2)`` towards the bound.
     symmetry : {"order", "fix", "none"} or None
         Hidden units can change places, so that copies which agree as networks differ as bits.
         ``"order"`` hedges over every way to sign the output weights, and those of one input, in
@@ -105,8 +100,6 @@ class ProgressiveHedging:
         ``"order"`` with blocks that prove bounds, ``"fix"`` with others.
     max_branches : int
         Most branches; if they would be more, units are ordered by less.
-    fix_after : int, optional
-        Rounds after which a weight on which all copies agree is fixed.
     cycles : CycleDetector, optional
         Finds cycles; one weight is fixed at each.  None lets them be.
     start : solver, Result, Weights or None
@@ -114,8 +107,6 @@ class ProgressiveHedging:
         block begin with its own optimum.
     restarts : int
         How many times a branch begins anew near the incumbent when its copies have agreed.
-    shake : float
-        Share of the incumbent's bits that a restart flips.
     executor : None, "serial", "threads", "processes", Executor, or function that returns one
         Where the blocks are solved; the result does not depend on it.
     workers : int, optional
@@ -137,6 +128,7 @@ class ProgressiveHedging:
     InvalidInputError
         For unknown names and values out of range; by ``solve``, for a block that its solver cannot
         take.
+
     Examples
     --------
     >>> from formulations import Network, TrainingProblem
@@ -154,11 +146,9 @@ class ProgressiveHedging:
     rho: RhoPolicy | None = None
     symmetry: str | None = None
     max_branches: int = 64
-    fix_after: int | None = None
     cycles: CycleDetector | None = field(default_factory=CycleDetector)
     start: Start | None = None
     restarts: int = 0
-    shake: float = 0.2
     executor: ExecutorChoice = None
     workers: int | None = None
     seed: int = 0
@@ -181,13 +171,11 @@ class ProgressiveHedging:
         check_whole("max_branches", self.max_branches, most=MOST_BRANCHES)
         check_whole("restarts", self.restarts, least=0)
         check_count("rounds", self.rounds, self.time_limit)
-        for name in ("block_size", "fix_after"):
-            if getattr(self, name) is not None:
-                check_whole(name, getattr(self, name))
+        if self.block_size is not None:
+            check_whole("block_size", self.block_size)
         choose("variant", self.variant, VARIANTS)
         if self.symmetry is not None:
             choose("symmetry", self.symmetry, SYMMETRIES)
-        check_share("shake", self.shake)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Hedge over the free weight bits of ``problem``.
@@ -254,15 +242,19 @@ class ProgressiveHedging:
             **about,
         )
 
-    @property
-    def rho_policy(self) -> RhoPolicy:
-        """The policy given, or the variant's own."""
-        if self.rho is not None:
-            return self.rho
-        return FixedRho(0.2) if self.variant == "frank-wolfe" else GrowingRho()
-
     def _hedge(self, problem: TrainingProblem, team: Team[Block], over: Over) -> Hedge:
-        return Hedge(self, problem, team, over)
+        own = FixedRho(0.2) if self.variant == "frank-wolfe" else GrowingRho()
+        rules = Rules(
+            rho=own if self.rho is None else self.rho,
+            certifies=self.blocks.certifies,
+            variant=self.variant,
+            symmetry=self.symmetry,
+            max_branches=self.max_branches,
+            cycles=self.cycles,
+            restarts=self.restarts,
+            seed=self.seed,
+        )
+        return Hedge(rules, problem, team, over)
 
     def _start(self, problem: TrainingProblem, run: Run) -> BitArray | None:
         """Bits that all copies begin with; the run has an incumbent from here on."""

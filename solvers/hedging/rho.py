@@ -1,4 +1,4 @@
-"""The small decisions of progressive hedging: rho, what to fix, what to do about cycles."""
+"""Policies of progressive hedging: the weight rho of the proximal term, and broken cycles."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
+from formulations.checks import check_number, check_whole
 from formulations.errors import InvalidInputError
 from solvers.hedging.blocks import FREE
-from solvers.run.option_checks import check_number, check_whole
 
 MOST_ROUNDS = 10_000
 """Largest ``window``: a run remembers as many numbers for each bit."""
@@ -92,31 +92,6 @@ class GrowingRho(FixedRho):
         return self.growth * rho
 
 
-@dataclass(frozen=True)
-class BitwiseRho(GrowingRho):
-    """A rho for each bit: in proportion to what its flip costs, growing while it has no consensus.
-
-    (Cost-proportional rho of Watson & Woodruff 2011.)
-
-    Examples
-    --------
-    >>> policy = BitwiseRho(0.5, growth=2.0)
-    >>> rho = policy.first(np.array([1.0, 3.0]))
-    >>> policy.following(rho, np.array([True, False])).tolist()
-    [1.0, 1.5]
-    """
-
-    def first(self, scale: FloatArray) -> FloatArray:
-        """``factor`` times the scale; at least a tenth of the mean."""
-        if self.value is not None:
-            return np.full(len(scale), self.value)
-        return np.asarray(self.factor * np.maximum(scale, 0.1 * scale.mean()))
-
-    def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
-        """``growth`` times as much where there is no consensus."""
-        return np.where(disagreeing, self.growth * rho, rho)
-
-
 # -- cycles ---------------------------------------------------------------------------------------
 
 
@@ -162,35 +137,6 @@ class CycleDetector:
             latest, before = hashes[:, :length], hashes[:, length : 2 * length]
             found |= (np.abs(latest - before) <= self.tolerance).all(axis=1)
         return found & disagreeing
-
-
-# -- fixing and slamming --------------------------------------------------------------------------
-
-
-def fixed_where_agreed(
-    pattern: BitArray, x: FloatArray, agreed: IntArray, rounds: int, weights: IntArray
-) -> BitArray:
-    """The pattern with every weight fixed whose bits have agreed for ``rounds`` rounds.
-
-    Parameters
-    ----------
-    pattern : ndarray of int8, shape (n,)
-    x : ndarray, shape (K, n)
-        Copies.
-    agreed : ndarray of int64, shape (n,)
-    weights : ndarray of int64, shape (n,)
-        Number of the weight that each bit belongs to: a weight is fixed with all its bits.
-
-    Examples
-    --------
-    >>> none, x = np.full(3, -1, dtype=np.int8), np.array([[1.0, 0.0, 1.0]] * 2)
-    >>> fixed_where_agreed(none, x, np.array([5, 5, 1]), 3, np.array([0, 1, 1])).tolist()
-    [1, -1, -1]
-    """
-    late = np.zeros(int(weights.max()) + 1, dtype=bool)
-    late[weights[agreed < rounds]] = True
-    chosen = ~late[weights] & (pattern == FREE)
-    return np.where(chosen, np.rint(x[0]), pattern).astype(np.int8)
 
 
 def slammed(

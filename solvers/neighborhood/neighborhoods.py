@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import FloatArray, IntArray
-from formulations.errors import InvalidInputError, choose, shown
-from solvers.run.option_checks import check_has, check_several, check_share, check_whole
+from formulations.checks import check_has, check_several, check_share, check_whole, choose, shown
+from formulations.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem

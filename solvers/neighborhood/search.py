@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from formulations.arrays import BitArray
+from formulations.checks import check_number, check_several, check_whole
 from formulations.errors import InvalidInputError
 from solvers.neighborhood.neighborhoods import POLICIES, Policy, policy
 from solvers.neighborhood.population import Limits, Population, SegmentResult, Worker
@@ -24,13 +25,7 @@ from solvers.neighborhood.steps import EnumeratedWalk, OracleWalk, Walk
 from solvers.oracles.base import Oracle, check_oracle
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
 from solvers.run.executors import ExecutorChoice, Team, check_executor
-from solvers.run.option_checks import (
-    check_common,
-    check_number,
-    check_problem,
-    check_several,
-    check_whole,
-)
+from solvers.run.option_checks import check_common, check_problem
 from solvers.run.result import Result, Status
 from solvers.run.run import Callback, Run
 from solvers.run.solver import Start, check_start, start_bits

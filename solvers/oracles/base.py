@@ -10,7 +10,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.arrays import BitArray, FloatArray, IntArray
-from formulations.errors import InvalidInputError, shown
+from formulations.checks import shown
+from formulations.errors import InvalidInputError
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import BitArray
-from formulations.errors import InvalidInputError, OracleError, choose, shown
+from formulations.checks import check_has, choose, shown
+from formulations.errors import InvalidInputError, OracleError
 from solvers.oracles.answers import best_first, checked_states
 from solvers.oracles.base import QUBO, Samples, check_question
-from solvers.run.option_checks import check_has
 
 OURS = ("seed", "initial_states", "initial_states_generator", "interrupt_function")
 """Parameters that the oracle sets itself: from the seed and the states of each call."""

@@ -6,41 +6,50 @@ A package registers its oracles in its own ``pyproject.toml``:
     my-machine = "my_package.oracles:MyMachine"
 
 ``MyMachine`` is a class or function whose arguments are the options, and that gives an object with
-``sample(qubo, seed)``; :mod:`solvers.oracles.testing` tells whether that is right.  Nothing is
+``sample(qubo, seed)``; :mod:`solvers.oracles.testing` tests whether it behaves as one.  Nothing is
 loaded before it is asked for by name.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from formulations.errors import InvalidInputError, OracleError, choose
-from solvers.oracles.base import Oracle
+from formulations.errors import OracleError
+from solvers import plugins
 
-GROUP = "qnn.oracles"
-"""The group of entry points."""
+if TYPE_CHECKING:
+    from solvers.oracles.base import Oracle
 
-OURS: Mapping[str, str] = MappingProxyType(
+OURS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "annealer": "solvers.oracles.here.annealing:Annealer",
-        "path-integral": "solvers.oracles.here.path_integral:PathIntegral",
-        "tabu": "solvers.oracles.here.tabu:Tabu",
-        "steepest-descent": "solvers.oracles.here.descent:SteepestDescent",
-        "tree-decomposition": "solvers.oracles.here.tree:TreeDecomposition",
-        "exact": "solvers.oracles.here.exact:ExactOracle",
-        "bifurcation": "solvers.oracles.here.bifurcation:SimulatedBifurcation",
-        "coherent-ising": "solvers.oracles.here.coherent:CoherentIsing",
-        "qpu": "solvers.oracles.cloud.qpu:QPU",
-        "hybrid": "solvers.oracles.cloud.hybrid:HybridBQM",
-        "mock-qpu": "solvers.oracles.cloud.mock:mock_qpu",
-        "mock-hybrid": "solvers.oracles.cloud.mock:mock_hybrid",
+        "annealer": ("here.annealing:Annealer", "simulated annealing"),
+        "path-integral": ("here.path_integral:PathIntegral", "Ocean's simulated quantum annealing"),
+        "tabu": ("here.tabu:Tabu", "Ocean's tabu search"),
+        "steepest-descent": ("here.descent:SteepestDescent", "descent from random states"),
+        "tree-decomposition": (
+            "here.tree:TreeDecomposition",
+            "exact, for models whose graph is close to a tree",
+        ),
+        "exact": ("here.exact:ExactOracle", "exact, by enumeration, up to 24 variables"),
+        "bifurcation": ("here.bifurcation:SimulatedBifurcation", "simulated bifurcation"),
+        "coherent-ising": ("here.coherent:CoherentIsing", "a simulated coherent Ising machine"),
+        "qpu": ("cloud.qpu:QPU", "D-Wave's quantum annealer; needs an account, and is charged"),
+        "hybrid": (
+            "cloud.hybrid:HybridBQM",
+            "D-Wave's hybrid solver; needs an account, and is charged",
+        ),
+        "mock-qpu": ("cloud.mock:mock_qpu", "a local stand-in for qpu, with its graph and times"),
+        "mock-hybrid": ("cloud.mock:mock_hybrid", "a local stand-in for hybrid, with its times"),
     }
 )
-"""The toolkit's own, which nobody can replace."""
+"""The toolkit's own: where each is defined below :mod:`solvers.oracles`, and one line about it.
+
+Other packages cannot replace them.  Importing this file imports none of them.
+"""
 
 
 def names() -> list[str]:
@@ -51,7 +60,18 @@ def names() -> list[str]:
     >>> names()[:2]
     ['annealer', 'path-integral']
     """
-    return [*OURS, *sorted({entry.name for entry in _others()} - set(OURS))]
+    return plugins.names("oracle", OURS)
+
+
+def describe(name: str) -> str:
+    """One line about the oracle called ``name``, which is not loaded for it.
+
+    Examples
+    --------
+    >>> describe("tabu")
+    "Ocean's tabu search"
+    """
+    return OURS[name][1] if name in OURS else plugins.describe("oracle", name)
 
 
 def options(name: str) -> list[str]:
@@ -116,6 +136,9 @@ def make(name: str, **given: Any) -> Oracle:
     Traceback (most recent call last):
     formulations.errors.InvalidInputError: unknown option of tabu 'read': ... Did you mean 'reads'?
     """
+    from formulations.checks import choose
+    from solvers.oracles.base import Oracle
+
     factory = _factory(name)
     named, others = _parameters(factory)
     for option in given:
@@ -130,30 +153,13 @@ def make(name: str, **given: Any) -> Oracle:
     return oracle
 
 
-def _others() -> Iterable[EntryPoint]:
-    return entry_points(group=GROUP)
-
-
 def _factory(name: str) -> Callable[..., Any]:
-    """What makes the oracle of this name, loaded now."""
+    """The class or function that makes the oracle of this name, loaded now."""
     if name in OURS:  # then other packages need not be looked through
-        entry = EntryPoint(name, OURS[name], GROUP)
+        entry = EntryPoint(name, f"solvers.oracles.{OURS[name][0]}", "qnn.oracles")
     else:
-        choose("oracle", name, names())
-        found = {entry.value: entry for entry in _others() if entry.name == name}
-        if len(found) > 1:
-            raise InvalidInputError(
-                f"oracle {name!r} is registered as {' and as '.join(found)}: uninstall one of the "
-                "packages, or import the class that you mean"
-            )
-        (entry,) = found.values()
-    try:
-        factory: Callable[..., Any] = entry.load()
-    except (ImportError, AttributeError) as error:
-        raise OracleError(
-            f"oracle {name!r} is registered as {entry.value!r}, which cannot be loaded ({error}): "
-            "install or mend the package that registers it"
-        ) from error
+        entry = plugins.find("oracle", name, OURS)
+    factory: Callable[..., Any] = plugins.load("oracle", entry)
     return factory
 
 

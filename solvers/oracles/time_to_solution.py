@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from formulations.arrays import FloatArray, IntArray
+from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from solvers.oracles.base import QUBO, Oracle
-from solvers.run.option_checks import check_whole
 
 ROUNDING = 1e-9
 """An energy is reached within this share of the sum of |coefficients|."""

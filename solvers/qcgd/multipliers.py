@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from formulations.arrays import BitArray, FloatArray
-from formulations.errors import choose
+from formulations.checks import choose
 from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.coefficient_step import common_steps
 from solvers.oracles import Samples

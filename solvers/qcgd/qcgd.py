@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from formulations.checks import check_flag, check_has, check_number, check_whole, choose
 from formulations.cqm.presolved import ONE_HOT
-from formulations.errors import choose
 from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
 from solvers.oracles import Annealer, Oracle
@@ -35,15 +35,7 @@ from solvers.qcgd.multipliers import ROWS, Multipliers
 from solvers.qcgd.scoring import Scoring, TrainingScoring
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
 from solvers.run.first_call import without_a_call
-from solvers.run.option_checks import (
-    check_common,
-    check_count,
-    check_flag,
-    check_has,
-    check_number,
-    check_problem,
-    check_whole,
-)
+from solvers.run.option_checks import check_common, check_count, check_problem
 from solvers.run.result import Result, Status
 from solvers.run.run import Callback, Run
 from solvers.run.stopping import NoImprovement, StopRule

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import choose
+from formulations.errors import InvalidInputError
 from solvers.oracles import Annealer, Oracle
 from solvers.qcgd.qcgd import QCGD
 

@@ -31,8 +31,9 @@ from math import inf
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from formulations.errors import InvalidInputError, OracleError, QnnError, choose, shown
-from solvers.run.option_checks import MOST_WORKERS, check_whole
+from formulations.checks import check_whole, choose, shown
+from formulations.errors import InvalidInputError, OracleError, QnnError
+from solvers.run.option_checks import MOST_WORKERS
 
 Model = TypeVar("Model")
 Argument = TypeVar("Argument")

@@ -1,72 +1,29 @@
-"""Checks of solvers' and oracles' options: bad ones are refused by name before work begins.
+"""Checks of what all solvers share: the problem, seed, limits, callbacks, checkpoint and workers.
 
-:func:`check_common` knows what all solvers share (seed, limits, callbacks, checkpoint, workers); it
-is the one place where these are declared and checked.  The others are for options of one's own.
-Every check takes NumPy's numbers where it takes Python's, refuses bools and NaN as numbers, and
-raises :class:`~formulations.errors.InvalidInputError`, whatever it is given.
+:func:`check_common` is the one place where the shared options are declared and checked.  Options of
+one's own are checked by the functions of :mod:`formulations.checks`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
-from os import PathLike
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
-
-import numpy as np
 
 from formulations import TrainingProblem
-from formulations.errors import InvalidInputError, shown
-
-LONGEST = 1e9
-"""Most seconds of any limit, 31 years: waiting for longer overflows the system's clocks."""
-
-LARGEST, LARGEST_SEED = 2**62, 2**128 - 1
-"""Largest integer of any option, and largest seed, which NumPy draws itself from 128 bits."""
+from formulations.checks import (
+    check_folder,
+    check_seconds,
+    check_several,
+    check_whole,
+    is_number,
+    shown,
+)
+from formulations.errors import InvalidInputError
 
 MOST_WORKERS = 1024
 
 MOST_READS, MOST_SWEEPS = 10**6, 2**31 - 1
 """Of one call of an oracle: more reads do not fit in memory, and kernels count in 32 bits."""
-
-WIDEST = 10**6
-"""Most units of a layer."""
-
-
-def is_number(value: object) -> bool:
-    """Whether a value is a real number that is no bool; infinities and NaN are numbers, too.
-
-    Examples
-    --------
-    >>> is_number(np.float32(1.5)), is_number(True), is_number("1")
-    (True, False, False)
-    """
-    real = isinstance(value, (int, float, np.integer, np.floating))
-    return real and not isinstance(value, bool)
-
-
-def check_whole(name: str, value: object, least: int = 1, most: int | None = None) -> None:
-    """Refuse anything but an integer from ``least`` to ``most``, of 62 bits at most.
-
-    Raises
-    ------
-    InvalidInputError
-        Naming the option and what was expected.
-
-    Examples
-    --------
-    >>> check_whole("reads", 10)
-    >>> check_whole("reads", 0)
-    Traceback (most recent call last):
-    formulations.errors.InvalidInputError: reads=0: expected an integer of at least 1
-    """
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    largest = LARGEST if most is None else most
-    if not whole or not least <= value <= largest:  # type: ignore[operator]
-        plain = most is None and not (whole and value > largest)  # type: ignore[operator]
-        limits = f"of at least {least}" if plain else f"from {least} to {largest}"
-        raise InvalidInputError(f"{name}={shown(value)}: expected an integer {limits}")
 
 
 def check_effort(reads: object, sweeps: object = 1) -> None:
@@ -101,122 +58,6 @@ def check_count(name: str, value: object, *limits: float | None) -> None:
         check_whole(name, value)
     elif all(limit is None for limit in limits):
         raise InvalidInputError(f"{name}=None never ends: give a time_limit or a number")
-
-
-def check_number(
-    name: str, value: object, *, zero: bool = False, most: float | None = None
-) -> None:
-    """Refuse anything but a finite positive number, of at most ``most``, or zero as well.
-
-    Raises
-    ------
-    InvalidInputError
-        Naming the option and what was expected.
-
-    Examples
-    --------
-    >>> check_number("noise", 0.0, zero=True)
-    >>> check_number("step", 0.0)
-    Traceback (most recent call last):
-    formulations.errors.InvalidInputError: step=0.0: expected a finite number above 0
-    """
-    fits = is_number(value) and is_finite(value) and (value > 0 or (zero and value == 0))  # type: ignore[operator]
-    if not fits or (most is not None and value > most):  # type: ignore[operator]
-        limit = "of at least 0" if zero else "above 0"
-        limit += "" if most is None else f", at most {most:g}"
-        raise InvalidInputError(f"{name}={shown(value)}: expected a finite number {limit}")
-
-
-def check_seconds(name: str, value: object, *, zero: bool = False) -> None:
-    """Refuse anything but seconds that a clock can count: above 0, at most 31 years.
-
-    Examples
-    --------
-    >>> check_seconds("pause", float("inf"))
-    Traceback (most recent call last):
-    formulations.errors.InvalidInputError: pause=inf: expected a finite number above 0, at most ...
-    """
-    check_number(name, value, zero=zero, most=LONGEST)
-
-
-def check_share(name: str, value: object) -> None:
-    """Refuse anything but a number from 0 to 1.
-
-    Examples
-    --------
-    >>> check_share("shake", 1.5)
-    Traceback (most recent call last):
-    formulations.errors.InvalidInputError: shake=1.5: expected a number from 0 to 1
-    """
-    if not is_number(value) or not 0 <= value <= 1:  # type: ignore[operator]
-        raise InvalidInputError(f"{name}={shown(value)}: expected a number from 0 to 1")
-
-
-def check_flag(name: str, value: object) -> None:
-    """Refuse anything but True and False.
-
-    Examples
-    --------
-    >>> check_flag("repair", 1)
-    Traceback (most recent call last):
-    formulations.errors.InvalidInputError: repair=1: expected True or False
-    """
-    if not isinstance(value, (bool, np.bool_)):
-        raise InvalidInputError(f"{name}={shown(value)}: expected True or False")
-
-
-def check_several(name: str, value: object, what: str, *, empty: bool = False) -> Sequence[Any]:
-    """Refuse anything but a sequence; return it.  A text is none, and neither is an iterator.
-
-    Parameters
-    ----------
-    what : str
-        What the message says was expected, such as ``"positive learning rates"``.
-    empty : bool
-        Whether it may be empty.
-
-    Examples
-    --------
-    >>> check_several("rates", [0.1, 0.2], "positive learning rates")
-    [0.1, 0.2]
-    >>> check_several("rates", "0.1", "positive learning rates")
-    Traceback (most recent call last):
-    formulations.errors.InvalidInputError: rates='0.1': expected a sequence of positive learning ...
-    """
-    listed = value.tolist() if isinstance(value, np.ndarray) else value
-    fits = isinstance(listed, Sequence) and not isinstance(listed, (str, bytes))
-    if not fits or (not len(listed) and not empty):  # type: ignore[arg-type]
-        raise InvalidInputError(f"{name}={shown(value)}: expected a sequence of {what}")
-    return listed  # type: ignore[return-value]
-
-
-def check_numbers(name: str, value: object, what: str) -> None:
-    """Refuse anything but a sequence of finite positive numbers, at least one.
-
-    Examples
-    --------
-    >>> check_numbers("rates", (0.1, float("nan")), "positive learning rates")
-    Traceback (most recent call last):
-    formulations.errors.InvalidInputError: rates=(0.1, nan): expected a sequence of positive ...
-    """
-    for number in check_several(name, value, what):
-        if not is_number(number) or not is_finite(number) or number <= 0:
-            raise InvalidInputError(f"{name}={shown(value)}: expected a sequence of {what}")
-
-
-def check_has(name: str, value: object, method: str, example: str) -> None:
-    """Refuse anything but an object, not a class, with a method of that name.
-
-    Examples
-    --------
-    >>> check_has("stop", int, "over", "solvers.run.stopping.NoImprovement()")
-    Traceback (most recent call last):
-    formulations.errors.InvalidInputError: stop=<class 'int'>: expected an object with ov...
-    """
-    if isinstance(value, type) or not callable(getattr(value, method, None)):
-        raise InvalidInputError(
-            f"{name}={shown(value)}: expected an object with {method}(...), such as {example}"
-        )
 
 
 def check_problem(problem: object) -> None:
@@ -259,7 +100,7 @@ def check_common(solver: object) -> None:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> check_common(SimpleNamespace(seed=np.int64(3), time_limit=None))
+    >>> check_common(SimpleNamespace(seed=3, time_limit=None))
     >>> check_common(SimpleNamespace(time_limit="5"))
     Traceback (most recent call last):
     formulations.errors.InvalidInputError: time_limit='5': expected a finite number above 0, at ...
@@ -270,7 +111,7 @@ def check_common(solver: object) -> None:
 
 
 def _check_seed(name: str, value: object) -> None:
-    check_whole(name, value, least=0, most=LARGEST_SEED)
+    check_whole(name, value, least=0, most=2**128 - 1)  # as long as NumPy's own
 
 
 def _check_limit(name: str, value: object) -> None:
@@ -288,24 +129,6 @@ def _check_callbacks(name: str, value: object) -> None:
     for callback in check_several(name, value, what, empty=True):
         if isinstance(callback, type) or not callable(callback):
             raise InvalidInputError(f"{name}={shown(value)}: expected a sequence of {what}")
-
-
-def check_folder(name: str, value: object) -> None:
-    """Refuse anything but the path of a folder.
-
-    Examples
-    --------
-    >>> check_folder("checkpoint", 3)
-    Traceback (most recent call last):
-    formulations.errors.InvalidInputError: checkpoint=3: expected the path of a folder, as a text...
-    """
-    path = None
-    if isinstance(value, (str, PathLike)) and not isinstance(value, type):
-        path = value.__fspath__() if isinstance(value, PathLike) else value
-    if not isinstance(path, str) or not path or "\0" in path:
-        raise InvalidInputError(
-            f"{name}={shown(value)}: expected the path of a folder, as a text or pathlib.Path"
-        )
 
 
 def _check_checkpoint(name: str, value: object) -> None:
@@ -337,17 +160,3 @@ SHARED: Mapping[str, Callable[[str, object], None]] = MappingProxyType(
     }
 )
 """The shared options and their checks."""
-
-
-def is_finite(value: object) -> bool:
-    """Whether a number is finite as a float.
-
-    Examples
-    --------
-    >>> is_finite(10**400), is_finite(10**30)
-    (False, True)
-    """
-    try:
-        return isfinite(value)  # type: ignore[arg-type]
-    except OverflowError:  # an integer beyond all floats
-        return False

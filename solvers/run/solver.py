@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from formulations.arrays import BitArray
+from formulations.checks import check_has
 from formulations.network.network import Weights
-from solvers.run.option_checks import check_has
 from solvers.run.result import Result
 from solvers.run.run import Run, pass_on
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from solvers.run.option_checks import check_number, check_whole
+from formulations.checks import check_number, check_whole
 
 Over = Callable[[], bool]
 """Whether the time is up: asked inside long steps, which then end with what they have."""

@@ -14,7 +14,8 @@ import pytest
 
 import solvers
 from formulations import Network, TrainingProblem
-from formulations.errors import InvalidInputError, QnnError, shown
+from formulations.checks import shown
+from formulations.errors import InvalidInputError, QnnError
 from solvers import oracles
 from solvers.classical.real.proximal import Levels
 from solvers.hedging import hedging
@@ -78,7 +79,6 @@ INSIDE: dict[type[Any], tuple[dict[str, Any], Callable[[Any], Any]]] = {
     for kind, name, given in [
         (hedging.FixedRho, "rho", {}),
         (hedging.GrowingRho, "rho", {}),
-        (hedging.BitwiseRho, "rho", {}),
         (hedging.CycleDetector, "cycles", {}),
         (hedging.Enumeration, "blocks", {}),
         (hedging.AnnealedBlocks, "blocks", {"flips": 20}),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from formulations.errors import choose
 from qnn.cli.help import argument, command, one_of
 
 SHELLS = {
@@ -29,6 +28,8 @@ def completion(shell: str) -> None:
     --seed nor --json: nothing is random, and the script is for the shell.
     """
     from click.shell_completion import get_completion_class
+
+    from formulations.checks import choose
 
     kind = get_completion_class(choose("shell", shell, list(SHELLS)))
     assert kind is not None  # click has all three

@@ -78,7 +78,7 @@ def export(
     """
     from dataclasses import replace
 
-    from formulations.errors import choose
+    from formulations.checks import choose
     from formulations.files.writing import check_distinct
     from qnn import export as exports
     from qnn.runs.output import FORMAT

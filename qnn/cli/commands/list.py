@@ -6,9 +6,11 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from formulations.errors import QnnError, choose
+from formulations.errors import QnnError
 from qnn.cli import console, options, vocabulary
 from qnn.cli.help import argument, command, one_of
+from qnn.runs.solver_table import describe, solver_names
+from solvers.oracles import registry
 
 KINDS: Mapping[str, str] = {
     "solvers": "Of --solver and --solvers.",
@@ -36,9 +38,10 @@ KINDS: Mapping[str, str] = {
 def list_(what: str | None, json_file: str | None) -> None:
     """List the names that the other commands take.
 
-    Oracles that other packages register are among them.  Nothing here is random: there is no
-    --seed.
+    Solvers and oracles that other packages register are among them.  There is no --seed, since
+    nothing here is random.
     """
+    from formulations.checks import choose
     from qnn.runs.output import FORMAT
 
     console.check_outputs(json_file)
@@ -50,19 +53,19 @@ def list_(what: str | None, json_file: str | None) -> None:
 
 def _names(kind: str) -> list[dict[str, Any]]:
     """The names of a kind, each with what it is; oracles with their options."""
+    if kind == "solvers":
+        return [{"name": name, "what": describe(name)} for name in solver_names()]
+    if kind == "oracles":
+        return [
+            {"name": name, "what": registry.describe(name), **_settings(name)}
+            for name in registry.names()
+        ]
     known: Mapping[str, str] = getattr(vocabulary, kind.upper())
-    if kind != "oracles":
-        return [{"name": name, "what": line} for name, line in known.items()]
-    return [
-        {"name": name, "what": known.get(name, "of another package"), **_settings(name)}
-        for name in options.oracle_names()
-    ]
+    return [{"name": name, "what": line} for name, line in known.items()]
 
 
 def _settings(oracle: str) -> dict[str, Any]:
     """Options of an oracle with their defaults as text, or why it cannot be loaded."""
-    from solvers.oracles import registry
-
     try:
         parameters = registry.parameters(oracle)
     except QnnError as error:

@@ -17,8 +17,8 @@ from typing import Protocol
 import numpy as np
 
 from formulations.arrays import Array, BoolArray
+from formulations.checks import check_several, is_number
 from formulations.errors import InvalidInputError
-from solvers.run.option_checks import check_several, is_number
 
 
 class Regularizer(Protocol):

@@ -20,10 +20,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from formulations.errors import InvalidInputError, OracleError, QnnError, shown
+from formulations.checks import is_finite, is_number, shown
+from formulations.errors import InvalidInputError, OracleError, QnnError
 from solvers.oracles.base import Samples
 from solvers.oracles.cloud.secrets import redacted
-from solvers.run.option_checks import is_finite, is_number
 
 Answer = TypeVar("Answer")
 

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from formulations.arrays import IntArray
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import choose
+from formulations.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
-from solvers.run.option_checks import check_whole
 
 MICROSECOND = 1e-6
 

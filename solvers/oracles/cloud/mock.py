@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from formulations.errors import choose
+from formulations.checks import choose
 from solvers.oracles.base import QUBO, Oracle, Samples
 from solvers.oracles.cloud.embedding import hardware_graph
 from solvers.oracles.cloud.estimates import (

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from formulations.arrays import IntArray
-from formulations.errors import InvalidInputError, choose
+from formulations.checks import choose
+from formulations.errors import InvalidInputError
 from solvers.oracles.answers import best_first
 from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.cloud.connection import (

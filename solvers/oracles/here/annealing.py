@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import BitArray, FloatArray, IntArray
-from formulations.errors import InvalidInputError, choose, shown
+from formulations.checks import check_whole, choose, is_number, shown
+from formulations.errors import InvalidInputError
 from solvers.kernels.annealing import anneal
 from solvers.oracles.answers import checked_states
 from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.ising import Ising, Neighbours
-from solvers.run.option_checks import MOST_WORKERS, check_effort, check_whole, is_number
+from solvers.run.option_checks import MOST_WORKERS, check_effort
 
 SHORT, LONG = 2**22, 2**24
 """A call of at most so many proposed flips, about 20 ms, needs no thread to be stopped; one of at

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from formulations.arrays import DeviceArray
-from formulations.errors import choose
+from formulations.checks import check_number, choose
 from solvers.oracles.here.amplitudes import AmplitudeOracle, Field
-from solvers.run.option_checks import check_number
 
 COUPLING = {"ballistic": 0.5, "discrete": 1.0}
 """The published 0.5 / (sigma sqrt(n)) in units of the field, and what did better for the other."""

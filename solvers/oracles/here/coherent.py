@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from formulations.arrays import DeviceArray
-from formulations.errors import InvalidInputError, shown
+from formulations.checks import check_number, check_several, is_number, shown
+from formulations.errors import InvalidInputError
 from solvers.oracles.here.amplitudes import AmplitudeOracle, Field
-from solvers.run.option_checks import check_number, check_several, is_number
 
 LIMIT = 1.5
 """Amplitudes stay within this: an Euler step that overshoots would never come back."""

@@ -17,7 +17,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.arrays import DeviceArray
-from formulations.errors import InvalidInputError, MissingExtraError, choose
+from formulations.checks import choose
+from formulations.errors import InvalidInputError, MissingExtraError
 
 DEVICES = ["auto", "numpy", "cpu", "cuda"]
 

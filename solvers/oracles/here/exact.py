@@ -10,10 +10,10 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from solvers.kernels.gray_code import least_states
 from solvers.oracles.base import QUBO, Samples, check_question
-from solvers.run.option_checks import check_whole
 
 LIMIT = 40
 """Largest ``max_variables``: 2^40 states take hours."""

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from formulations.checks import check_number
 from solvers.oracles.base import QUBO
 from solvers.oracles.dimod_sampler import DimodOracle
 from solvers.oracles.ising import Ising
-from solvers.run.option_checks import check_effort, check_number
+from solvers.run.option_checks import check_effort
 
 
 class PathIntegral(DimodOracle):

@@ -7,8 +7,9 @@ not fit.
 
 from __future__ import annotations
 
+from formulations.checks import check_whole
 from solvers.oracles.dimod_sampler import WarmDimodOracle
-from solvers.run.option_checks import MOST_SWEEPS, check_effort, check_whole
+from solvers.run.option_checks import MOST_SWEEPS, check_effort
 
 
 class Tabu(WarmDimodOracle):

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.dimod_sampler import DimodOracle
-from solvers.run.option_checks import check_effort, check_whole
+from solvers.run.option_checks import check_effort
 
 WIDEST = 25
 """Largest ``max_width``: Ocean's solver runs out of memory above it."""

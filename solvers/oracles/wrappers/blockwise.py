@@ -10,9 +10,9 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.checks import check_whole
 from solvers.oracles.base import QUBO, Samples
 from solvers.oracles.wrappers.base import Wrapper
-from solvers.run.option_checks import check_whole
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import Any, Self
 import numpy as np
 
 from formulations.arrays import BitArray
+from formulations.checks import check_seconds, check_whole
 from formulations.errors import BudgetExhaustedError
 from solvers.oracles.base import QUBO, Samples
 from solvers.oracles.ledger import Ledger
 from solvers.oracles.wrappers.base import Transparent, layers
-from solvers.run.option_checks import check_seconds, check_whole
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from formulations.arrays import BitArray
+from formulations.checks import check_whole
 from solvers.oracles.base import QUBO, Samples
 from solvers.oracles.digests import qubo_digest, seed_digest
 from solvers.oracles.wrappers.base import Transparent
-from solvers.run.option_checks import check_whole
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from formulations.arrays import BitArray, FloatArray
+from formulations.checks import check_number, check_whole
 from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.wrappers.base import Wrapper, rescored
-from solvers.run.option_checks import check_number, check_whole
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from formulations.arrays import Array, BitArray
+from formulations.checks import check_folder
 from formulations.errors import (
     FileAccessError,
     FileFormatError,
@@ -45,7 +46,6 @@ from solvers.oracles.cloud.secrets import Redactor
 from solvers.oracles.digests import qubo_digest, seed_digest
 from solvers.oracles.wrappers.audit import checked
 from solvers.oracles.wrappers.base import Transparent, layers
-from solvers.run.option_checks import check_folder
 
 ANSWER, REFUSED = "a recorded answer", "an answer that was refused"
 """What the files hold, by their own account."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from formulations.arrays import BitArray
-from formulations.errors import InvalidInputError, OracleTimeoutError, shown
+from formulations.checks import check_seconds, check_whole, shown
+from formulations.errors import InvalidInputError, OracleTimeoutError
 from solvers.oracles.base import QUBO, Samples
 from solvers.oracles.wrappers.base import Transparent, same_seed
-from solvers.run.option_checks import check_seconds, check_whole
 
 TRANSIENT = frozenset(
     {

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from formulations.arrays import BitArray
+from formulations.checks import check_share
 from solvers.oracles.base import QUBO, Samples
 from solvers.oracles.wrappers.base import Wrapper, rescored
-from solvers.run.option_checks import check_share
 
 
 @dataclass(frozen=True)
