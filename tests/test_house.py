@@ -44,7 +44,6 @@ TO_CUT = {
     ("formulations/training/problem.py", "formulations/training/sizes.py"),
     ("qnn/runs/safeguards.py", "qnn/runs/solver_options.py"),
     ("qnn/runs/safeguards.py", "qnn/runs/training.py"),
-    ("solvers/hedging/rounds.py", "solvers/hedging/hedging.py"),
     ("solvers/qcgd/cqm.py", "solvers/qcgd/qcgd.py"),
     ("solvers/run/identity.py", "solvers/run/result.py"),
 }
@@ -60,8 +59,8 @@ OVER = {
     "qnn/runs/solver_table.py:SolverOptions": 16,
     "solvers/classical/monotone.py:MonotoneVI": 16,
     "solvers/classical/rmda.py:_Regularized": 13,
-    "solvers/hedging/hedging.py:ProgressiveHedging": 19,
-    "solvers/hedging/state.py:HedgingState": 14,
+    "solvers/hedging/hedging.py:ProgressiveHedging": 17,
+    "solvers/hedging/state.py:HedgingState": 13,
     "solvers/neighborhood/search.py:LargeNeighborhoodSearch": 18,
     "solvers/qcgd/penalty.py:PenaltyMethod": 13,
     "solvers/qcgd/qcgd.py:QCGD": 20,

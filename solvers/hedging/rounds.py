@@ -17,7 +17,7 @@ from formulations.arrays import BitArray, BoolArray, FloatArray
 from formulations.network.weight_bits import distinct_rows
 from solvers.hedging.blocks import FREE, Answer, Block, Question, ask, canonical_bits, free_weights
 from solvers.hedging.bound import LossGrid, hull_point, lagrangian_bound
-from solvers.hedging.rho import fixed_where_agreed, slammed
+from solvers.hedging.rho import CycleDetector, RhoPolicy, slammed
 from solvers.hedging.state import AGREED, BEATEN, HedgingState
 from solvers.hedging.symmetry import branch, incumbent_branch, unbroken
 from solvers.run.executors import Team
@@ -27,7 +27,6 @@ from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
-    from solvers.hedging.hedging import ProgressiveHedging
 
 
 WORK = 2**23
@@ -36,11 +35,38 @@ WORK = 2**23
 PROBED = 256
 """Most bits that are flipped to learn the scale of the loss; the others get the mean."""
 
+SHAKEN = 0.2
+"""Share of the incumbent's bits that a restart flips."""
+
 EQUAL = 1e-6
 """Fractional copies closer than this to their mean have reached consensus."""
 
 ROUND, RESTART, SCALE = range(3)
 """First number of every random stream's key."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The options of :class:`~solvers.hedging.hedging.ProgressiveHedging` that rounds read.
+
+    Parameters
+    ----------
+    rho : RhoPolicy
+        The variant's own where none was given.
+    certifies : bool
+        Whether the blocks' answers carry bounds.
+    variant, symmetry, max_branches, cycles, restarts, seed
+        As given.
+    """
+
+    rho: RhoPolicy
+    certifies: bool
+    variant: str = "hedging"
+    symmetry: str | None = None
+    max_branches: int = 64
+    cycles: CycleDetector | None = None
+    restarts: int = 0
+    seed: int = 0
 
 
 @dataclass
@@ -58,7 +84,7 @@ class Hedge:
 
     Parameters
     ----------
-    options : ProgressiveHedging
+    rules : Rules
     problem : TrainingProblem
     team : Team of Block
         Workers for the blocks.
@@ -76,12 +102,12 @@ class Hedge:
 
     def __init__(
         self,
-        options: ProgressiveHedging,
+        rules: Rules,
         problem: TrainingProblem,
         team: Team[Block],
         over: Over = never,
     ) -> None:
-        self.options, self.problem, self.team, self._over = options, problem, team, over
+        self.rules, self.problem, self.team, self._over = rules, problem, team, over
         self.begun = False
         sizes = [block.problem.num_samples for block in team.models]
         self.p = np.array(sizes) / problem.num_samples
@@ -97,16 +123,16 @@ class Hedge:
 
     def _break_symmetry(self, start: BitArray | None) -> None:
         """Choose the branches; ``"fix"`` stays in that of the start."""
-        problem, options, self.start = self.problem, self.options, start
-        symmetry = options.symmetry or ("order" if options.blocks.certifies else "fix")
+        problem, rules, self.start = self.problem, self.rules, start
+        symmetry = rules.symmetry or ("order" if rules.certifies else "fix")
         if symmetry == "none":
             self.branches = unbroken(problem)
         elif symmetry == "order":
-            self.branches = branch(problem, options.max_branches)
+            self.branches = branch(problem, rules.max_branches)
         else:
             mixed = np.arange(problem.num_free_bits) % 2 if start is None else start
             bits = problem.repair_bits(mixed[None])[0]
-            self.branches = incumbent_branch(problem, bits, options.max_branches)
+            self.branches = incumbent_branch(problem, bits, rules.max_branches)
         self.base = self.branches.patterns
 
     def snapshot(self) -> dict[str, Any]:
@@ -121,7 +147,7 @@ class Hedge:
     @cached_property
     def rho(self) -> FloatArray:
         """rho of a first round, in units of what a flip changes."""
-        return self.options.rho_policy.first(self._scale())
+        return self.rules.rho.first(self._scale())
 
     # -- the formulas ------------------------------------------------------------------------------
 
@@ -132,7 +158,7 @@ class Hedge:
         this = _Round(run.incumbent.bits, left)
         old, new = self.state, self.state.copy()
         new.round += 1
-        step = self._frank_wolfe if self.options.variant == "frank-wolfe" else self._hedge
+        step = self._frank_wolfe if self.rules.variant == "frank-wolfe" else self._hedge
         step(old, new, this)
         self._commit(new, this, run)
 
@@ -140,14 +166,14 @@ class Hedge:
         """Progressive hedging, with the bound at the multipliers that the round begins with."""
         proximal = old.W + (old.rho * (0.5 - old.xbar))[:, None]
         asked = [(proximal, old.pattern)]
-        if self.options.blocks.certifies:
+        if self.rules.certifies:
             asked.append((old.W, self.base))
         answers = self._ask(asked, new, this)
         for b in old.open:
             new.x[b] = [answer.bits[0] for answer in answers[0][b]]
         new.xbar = self._mean(new.x)
         new.W = self._centred(old.W + old.rho[:, None] * (new.x - new.xbar[:, None]))
-        if self.options.blocks.certifies:
+        if self.rules.certifies:
             self._raise_bounds(new, answers[1], old.W)
 
     def _frank_wolfe(self, old: HedgingState, new: HedgingState, this: _Round) -> None:
@@ -190,7 +216,7 @@ class Hedge:
                 starts = np.stack([self._rounded(state.xbar[b], this.incumbent), this.incumbent])
                 starts = np.where(patterns[b] == FREE, starts, patterns[b]).astype(np.int8)
                 for k, p in enumerate(self.p):
-                    seed = (self.options.seed, ROUND, state.round, number, b, k)
+                    seed = (self.rules.seed, ROUND, state.round, number, b, k)
                     question = Question(p * linear[b, k], patterns[b], starts, seed, this.seconds)
                     tasks.append((k, question))
         answers = iter(self.team.ask(ask, tasks, this.seconds))
@@ -254,7 +280,7 @@ class Hedge:
     ) -> BitArray:
         """Each open branch's mean as bits, and a vote in which better copies count more."""
         means = [self._rounded(state.xbar[b], ties) for b in state.open]
-        if self.options.variant == "hedging":
+        if self.rules.variant == "hedging":
             known = {point.tobytes(): loss for point, loss in zip(points, losses, strict=True)}
             for b in state.open:
                 copies = state.x[b].astype(np.int8)
@@ -283,32 +309,30 @@ class Hedge:
         return float(self.p @ apart)
 
     def _decide(self, state: HedgingState, best: Incumbent) -> None:
-        """Close branches, slam and fix weights, let rho grow, begin anew where all agree."""
+        """Close branches, fix weights that cycle, let rho grow, begin anew where all agree."""
         assert best.bits is not None
         agree = _agreement(state)
-        state.agreed = np.where(agree, state.agreed + 1, 0)
         for b in state.open:
             if self.grid.up(float(state.bounds[b])) >= best.loss:
                 state.outcome[b] = BEATEN
             elif agree[b].all():
                 state.outcome[b] = AGREED
-        if self.options.variant == "hedging":
+        if self.rules.variant == "hedging":
             self._slam(state, np.logical_not(agree), best.bits)
-            self._fix(state)
-        state.rho = self.options.rho_policy.following(state.rho, np.logical_not(agree))
+        state.rho = self.rules.rho.following(state.rho, np.logical_not(agree))
         for b in np.flatnonzero(state.outcome == AGREED).tolist():
-            if state.restarts[b] < self.options.restarts:
+            if state.restarts[b] < self.rules.restarts:
                 rng = self._rng(RESTART, int(state.restarts[b]), b)
-                shaken = best.bits ^ (rng.random(len(best.bits)) < self.options.shake)
+                shaken = best.bits ^ (rng.random(len(best.bits)) < SHAKEN)
                 state.begin_anew(b, self._first(shaken.astype(np.int8)))
 
     def _slam(self, state: HedgingState, disagree: BoolArray, ties: BitArray) -> None:
         """Fix one weight in every branch that cycles."""
-        if self.options.cycles is None:
+        if self.rules.cycles is None:
             return
-        latest = self.options.cycles.hashes(state.W, state.rho)
+        latest = self.rules.cycles.hashes(state.W, state.rho)
         state.hashes = np.concatenate([latest[:, None], state.hashes[:, :-1]], axis=1)
-        cycling = self.options.cycles.cycling(state.hashes, disagree)
+        cycling = self.rules.cycles.cycling(state.hashes, disagree)
         for b in state.open:
             chosen = cycling[b] & (state.pattern[b] == FREE)
             if chosen.any():
@@ -318,19 +342,6 @@ class Hedge:
                 )
                 state.cycles += 1
 
-    def _fix(self, state: HedgingState) -> None:
-        """Fix the weights that have agreed for long enough."""
-        if self.options.fix_after is None:
-            return
-        for b in state.open:
-            state.pattern[b] = fixed_where_agreed(
-                state.pattern[b],
-                state.x[b],
-                state.agreed[b],
-                self.options.fix_after,
-                self.weight_of_bit,
-            )
-
     # -- beginnings --------------------------------------------------------------------------------
 
     def _first(self, bits: BitArray | None) -> HedgingState:
@@ -338,7 +349,7 @@ class Hedge:
         xbar = np.full(self.base.shape, 0.5)
         if bits is not None:
             xbar[:] = self.branches.place(self.problem, bits)[0]
-        window = self.options.cycles.window if self.options.cycles else 0
+        window = self.rules.cycles.window if self.rules.cycles else 0
         return HedgingState.first(
             self.base, np.where(self.base == FREE, xbar, self.base), self.rho, len(self.p), window
         )
@@ -369,7 +380,7 @@ class Hedge:
         return scale
 
     def _rng(self, *key: int) -> np.random.Generator:
-        return np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=key))
+        return np.random.default_rng(np.random.SeedSequence(self.rules.seed, spawn_key=key))
 
     # -- what is left at the end -------------------------------------------------------------------
 
@@ -386,7 +397,7 @@ class Hedge:
     def why(self) -> str:
         """How consensus came, or why it did not."""
         state, count = self.state, len(self.base)
-        if self.options.variant == "frank-wolfe" and len(state.open):
+        if self.rules.variant == "frank-wolfe" and len(state.open):
             return "the Frank-Wolfe variant looks for the best bound; its copies stay fractional"
         if len(state.open):
             moving = f"mean |x - xbar| is {self.disagreement:.3f}"
@@ -395,8 +406,8 @@ class Hedge:
             slams = f"cycles were broken by fixing a weight {state.cycles} times"
             return (
                 f"none after {_rounds(state)} in {len(state.open)} of {count} branches: {where}, "
-                f"{moving}, {slams}; more rounds, a larger or growing rho, larger blocks or "
-                "fix_after press harder, at the price of the loss"
+                f"{moving}, {slams}; more rounds, a larger or growing rho, or larger blocks press "
+                "harder, at the price of the loss"
             )
         if (state.outcome == BEATEN).all():
             return "not needed: the bound of every branch has met the best loss"

@@ -37,8 +37,6 @@ class HedgingState:
         Weight of the proximal term.
     pattern : ndarray of int8, shape (B, n)
         Value of each fixed bit, -1 where it is free.
-    agreed : ndarray of int64, shape (B, n)
-        For how many rounds all copies of a bit have been equal.
     hashes : ndarray of float64, shape (B, H, n)
         Hash of each bit's multipliers in the latest H rounds, latest first, NaN before.
     outcome : ndarray of int8, shape (B,)
@@ -60,7 +58,6 @@ class HedgingState:
     xbar: FloatArray
     rho: FloatArray
     pattern: BitArray
-    agreed: IntArray
     hashes: FloatArray
     outcome: BitArray
     bounds: FloatArray
@@ -82,7 +79,6 @@ class HedgingState:
             xbar=xbar,
             rho=np.tile(rho, (B, 1)),
             pattern=base.copy(),
-            agreed=np.zeros((B, n), dtype=np.int64),
             hashes=np.full((B, window, n), np.nan),
             outcome=np.full(B, OPEN, dtype=np.int8),
             bounds=np.full(B, -np.inf),
@@ -97,7 +93,7 @@ class HedgingState:
 
     def begin_anew(self, b: int, fresh: HedgingState) -> None:
         """Take branch b from another state; its bound and its atoms, still valid, are kept."""
-        for name in ("W", "x", "xbar", "rho", "pattern", "agreed", "hashes", "outcome"):
+        for name in ("W", "x", "xbar", "rho", "pattern", "hashes", "outcome"):
             getattr(self, name)[b] = getattr(fresh, name)[b]
         self.restarts[b] += 1
 
@@ -119,8 +115,8 @@ class HedgingState:
 
     @classmethod
     def of(cls, snapshot: Mapping[str, Any]) -> Self:
-        """The state that a snapshot holds."""
-        return cls(**snapshot)
+        """The state that a snapshot holds; parts that only older releases had are left out."""
+        return cls(**{item.name: snapshot[item.name] for item in fields(cls)})
 
     def _arrays(self) -> dict[str, Any]:
         return {k: v for k, v in self.snapshot().items() if isinstance(v, np.ndarray)}

@@ -29,7 +29,6 @@ from solvers.hedging.blocks import (
 )
 from solvers.hedging.bound import LossGrid, hull_point, lagrangian_bound
 from solvers.hedging.hedging import (
-    BitwiseRho,
     CycleDetector,
     FixedRho,
     GrowingRho,
@@ -76,8 +75,8 @@ OPTIONS = {
     "hedging": {},
     "unbroken": {"symmetry": "none"},
     "frank-wolfe": {"variant": "frank-wolfe", "rho": FixedRho(0.2)},
-    "pressed": {"rho": FixedRho(1.0), "fix_after": 3, "restarts": 2},
-    "bitwise": {"rho": BitwiseRho(0.1, growth=1.2), "max_branches": 4},
+    "pressed": {"rho": FixedRho(1.0), "restarts": 2},
+    "few-branches": {"rho": GrowingRho(0.1, growth=1.2), "max_branches": 4},
 }
 
 
@@ -185,7 +184,7 @@ def test_the_weighted_mean_of_the_blocks_is_the_whole_loss() -> None:
 def test_restarts_never_lose_the_best_bound() -> None:
     problem = noisy(1)
     options = {"rho": FixedRho(1.0), "block_size": 5, "rounds": 60, "symmetry": "none"}
-    result = ProgressiveHedging(restarts=5, shake=0.5, **options).solve(problem)
+    result = ProgressiveHedging(restarts=5, **options).solve(problem)
     assert result.info["restarts"] >= 1
     assert (np.diff(result.history["bound"]) >= 0).all()
     once = ProgressiveHedging(**options).solve(problem)
@@ -276,18 +275,6 @@ def test_multipliers_that_stand_still_in_agreement_are_no_cycle() -> None:
     hashes[0, :, 0] = [3, 2, 1, 3, 2, 1]
     hashes[0, :, 1] = [3, 2, 1, 3, 2, 0]
     assert CycleDetector(6).cycling(hashes, np.ones((1, 2), bool)).tolist() == [[True, False]]
-
-
-def test_agreeing_weights_are_fixed_with_all_their_bits() -> None:
-    rng = np.random.default_rng(0)
-    network = Network.dense([3, 2, 1], weights="codebook:-1,0.5,1")
-    problem = TrainingProblem(network, rng.integers(-2, 3, (12, 3)), rng.choice([-1, 1], 12))
-    made, solver = hedge_of(problem, fix_after=2, block_size=4, rho=FixedRho(0.3), rounds=15)
-    result = solver.solve(problem)
-    for pattern in made[0].state.pattern:
-        words = pattern.reshape(-1, 3)
-        assert set((words == FREE).sum(axis=1)) <= {0, 3}
-    assert result.history["fixed"].max() > 0
 
 
 def test_equal_networks_are_equal_bits() -> None:
@@ -522,7 +509,7 @@ def test_a_run_that_a_block_has_ended_leaves_a_checkpoint(tmp_path: Path) -> Non
     problem = noisy(9)
     sick, well = tmp_path / "sick", tmp_path / "well"
     sick.mkdir()
-    options = {"block_size": 5, "rounds": 5, "symmetry": "none", "fix_after": 1}
+    options = {"block_size": 5, "rounds": 5, "symmetry": "none"}
     solver = ProgressiveHedging(Failing(sick, "raises", 99), checkpoint=well, **options)  # type: ignore[arg-type]
     assert solver.solve(problem).status is Status.ORACLE_FAILED
     assert (well / "checkpoint.npz").exists()
@@ -569,12 +556,17 @@ def test_ctrl_c_keeps_the_incumbent() -> None:
         ({"symmetry": "ordre"}, "Did you mean 'order'"),
         ({"rounds": 0}, "rounds=0"),
         ({"block_size": 0}, "block_size=0"),
-        ({"shake": 2.0}, "shake=2.0"),
     ],
 )
 def test_bad_options(options: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         ProgressiveHedging(**options)  # type: ignore[arg-type]
+
+
+def test_options_that_were_removed_are_ignored_with_a_warning() -> None:
+    for name, value in {"fix_after": 3, "shake": 0.5}.items():
+        with pytest.warns(DeprecationWarning, match=name):
+            assert ProgressiveHedging(**{name: value}) == ProgressiveHedging()  # type: ignore[arg-type]
 
 
 def test_bad_policies_and_blocks() -> None:

@@ -69,7 +69,7 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "qcgd-by-itself": lambda **o: QCGD(iterations=8, fresh=3, split="adapted", **o),
     "qcgd-standstill": lambda **o: QCGD(QUICK, iterations=30, stop=NoImprovement(0.0, 3), **o),
     "penalty": lambda **o: PenaltyMethod(QUICK, iterations=5, **o),
-    "hedging": lambda **o: ProgressiveHedging(block_size=5, rounds=6, restarts=2, fix_after=2, **o),
+    "hedging": lambda **o: ProgressiveHedging(block_size=5, rounds=6, restarts=2, **o),
     "hedging-frank-wolfe": lambda **o: ProgressiveHedging(
         block_size=5, rounds=5, variant="frank-wolfe", **o
     ),
