@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from formulations.checks import WIDEST
 from formulations.files.schema import (
     ArrayForm,
     Form,
@@ -22,7 +23,6 @@ from formulations.files.schema import (
     whole,
 )
 from formulations.network.codes import MOST as LARGEST_LEVEL
-from formulations.network.network import WIDEST
 from formulations.network.splines import PLACEMENTS
 
 ACTIVATIONS = ["sign", "hard-tanh", "relu", "tanh", "sigmoid"]
