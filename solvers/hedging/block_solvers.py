@@ -1,9 +1,7 @@
-"""Solvers of blocks too large to enumerate: CP-SAT, penalty QUBOs, QCGD, annealing."""
+"""Blocks solved through their model: by CP-SAT, an oracle's penalty QUBO, or QCGD."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,8 +15,6 @@ from formulations.neurons import ENCODINGS
 from formulations.passes import Slack
 from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.hedging.blocks import Answer, ranked
-from solvers.kernels.incremental_loss import IncrementalLoss
-from solvers.kernels.linear_term import anneal_with_linear_term
 from solvers.kernels.loss_form import LossForm
 from solvers.oracles.base import QUBO, Oracle, WarmOracle, check_oracle
 from solvers.oracles.wrappers.audit import Audited
@@ -36,13 +32,6 @@ if TYPE_CHECKING:
 GRID = 2**-12
 """CP-SAT gets the linear term in whole multiples of this share of its largest coefficient: numbers
 of many digits cost it time, and what the rounding could change is taken off the bound."""
-
-
-WORK = 2**18
-"""Flips times samples of an annealing between two looks at the clock."""
-
-PROBES = 128
-"""Flips at infinite temperature that measure the scale of a walk."""
 
 
 @dataclass(frozen=True)
@@ -297,114 +286,6 @@ class _Tilted:
         return self.block.problem.complete_bits(candidate, self.block.options.solver.encoding)
 
 
-@dataclass(frozen=True)
-class AnnealedBlocks:
-    """Simulated annealing of the weights by the block's true loss plus the linear term.
-
-    It needs no model and no Ising machine: the honest rival of those that do.
-
-    Parameters
-    ----------
-    flips : int
-        Proposed flips of each restart.
-    restarts : int
-        The first one begins at the first start, the others at random weights.
-    start_temperature, end_temperature : float
-        In units of the mean |change of the value| of a flip at the beginning.
-    """
-
-    flips: int = 10_000
-    restarts: int = 2
-    start_temperature: float = 0.15
-    end_temperature: float = 0.005
-
-    def __post_init__(self) -> None:
-        check_whole("flips", self.flips)
-        check_whole("restarts", self.restarts)
-        check_number("start_temperature", self.start_temperature)
-        check_number("end_temperature", self.end_temperature)
-        if not 0 < self.end_temperature <= self.start_temperature < np.inf:
-            raise InvalidInputError(
-                f"temperatures from {self.start_temperature!r} to {self.end_temperature!r}: "
-                "expected positive numbers that fall"
-            )
-
-    @property
-    def certifies(self) -> bool:
-        """A search proves nothing."""
-        return False
-
-    def prepare(self, problem: TrainingProblem) -> AnnealedBlock:
-        """Nothing is kept but the problem: the arrays of a walk change as it goes."""
-        return AnnealedBlock(self, problem)
-
-
-@dataclass(frozen=True)
-class AnnealedBlock:
-    """A block to be annealed."""
-
-    options: AnnealedBlocks
-    problem: TrainingProblem
-
-    def minimise(
-        self,
-        linear: FloatArray,
-        starts: BitArray,
-        seed: np.random.SeedSequence,
-        seconds: float | None = None,
-    ) -> Answer:
-        """The best point of each restart."""
-        started = time.perf_counter()
-        options, rng = self.options, np.random.default_rng(seed)
-        landscape = IncrementalLoss(self.problem)
-        moves, unit = landscape.moves, landscape.unit
-        linear_term = _linear_term(landscape, linear) / unit
-        cooling = float(options.end_temperature / options.start_temperature) ** (1 / options.flips)
-        points = [*starts]
-
-        def late() -> bool:
-            return seconds is not None and time.perf_counter() - started >= seconds
-
-        for restart in range(options.restarts):
-            if points and late():
-                break
-            at = rng.integers(moves.num_levels)
-            if restart == 0 and len(starts):
-                at = landscape.choice(starts[0])
-            best = at.copy()
-            landscape.set_choice(at)
-            probe = best.copy()
-            _, scale, _ = anneal_with_linear_term(
-                landscape.state, moves, linear_term, rng, PROBES, np.inf, 1.0, probe, np.inf
-            )
-            landscape.set_choice(at)
-            temperature, least = float(options.start_temperature * (scale or 1.0)), np.inf
-            for count in _parts(int(options.flips), self.problem.num_samples):
-                if late():
-                    break
-                least, _, temperature = anneal_with_linear_term(
-                    landscape.state,
-                    moves,
-                    linear_term,
-                    rng,
-                    count,
-                    temperature,
-                    cooling,
-                    best,
-                    least,
-                )
-            points.append(landscape.bits(best))
-        bits, values, losses = ranked(self.problem, np.array(points), linear, len(points))
-        return Answer(bits, values, losses, -np.inf)
-
-
-def _parts(flips: int, samples: int) -> Iterator[int]:
-    """Flips of an annealing in parts of some milliseconds, between which Ctrl-C is heard."""
-    size = max(1, WORK // samples)
-    for done in range(0, flips, size):
-        yield min(size, flips - done)
-
-
 def _least(*limits: float | None) -> float | None:
     """The shortest of several limits, of which CP-SAT and runs want more than nothing."""
     given = [limit for limit in limits if limit is not None]
@@ -414,13 +295,3 @@ def _least(*limits: float | None) -> float | None:
 def _check_encoding(encoding: str | None) -> None:
     if encoding is not None:
         choose("encoding", encoding, list(ENCODINGS))
-
-
-def _linear_term(landscape: IncrementalLoss, linear: FloatArray) -> FloatArray:
-    """The linear term of each movable weight at each of its levels, shape (K, L)."""
-    last = landscape.moves.num_levels - 1
-    owner = np.zeros(len(linear), dtype=np.int64)
-    for k in range(len(last)):
-        owner[landscape.bits_of(np.array([k]))] = k
-    words = [landscape.bits(np.minimum(level, last)) for level in range(int(last.max()) + 1)]
-    return np.stack([np.bincount(owner, linear * w, len(last)) for w in words], axis=1)

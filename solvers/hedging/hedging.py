@@ -31,8 +31,10 @@ from formulations.arrays import BitArray
 from formulations.checks import check_has, check_whole, choose
 from formulations.deprecation import renamed
 from formulations.errors import BudgetExhaustedError, OracleError
-from solvers.hedging.block_solvers import AnnealedBlocks, CpSatBlocks, PenaltyBlocks, QcgdBlocks
-from solvers.hedging.blocks import Block, BlockSolver, Enumeration, ExactIfSmall
+from solvers.hedging.annealed_blocks import AnnealedBlocks
+from solvers.hedging.block_solvers import CpSatBlocks, PenaltyBlocks, QcgdBlocks
+from solvers.hedging.blocks import Block, BlockSolver
+from solvers.hedging.exact_blocks import Enumeration, ExactIfSmall
 from solvers.hedging.rho import CycleDetector, FixedRho, GrowingRho, RhoPolicy
 from solvers.hedging.rounds import Hedge, Rules
 from solvers.hedging.state import AGREED

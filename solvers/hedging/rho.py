@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -11,6 +11,13 @@ from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.checks import check_number, check_whole
 from formulations.errors import InvalidInputError
 from solvers.hedging.blocks import FREE
+from solvers.run.stopping import Over
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+WORK = 2**23
+"""Activations computed between two looks at the clock while the scale is measured."""
 
 MOST_ROUNDS = 10_000
 """Largest ``window``: a run remembers as many numbers for each bit."""
@@ -90,6 +97,34 @@ class GrowingRho(FixedRho):
     def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
         """``growth`` times as much."""
         return self.growth * rho
+
+
+def flip_scale(problem: TrainingProblem, rng: np.random.Generator, over: Over) -> FloatArray:
+    """Mean |change of the loss| when a bit flips, at a few random points; shape (n,).
+
+    At most 256 bits are flipped; the others get the mean.
+    """
+    n = problem.num_free_bits
+    probed = np.sort(rng.choice(n, min(n, 256), replace=False))
+    changes = []
+    size = max(1, WORK // (problem.num_samples * sum(problem.network.widths)))
+    for point in problem.random_bits(rng, 4):
+        near = np.tile(point, (len(probed), 1))
+        near[np.arange(len(probed)), probed] ^= 1
+        losses = np.full(len(near), np.nan)
+        for first in range(0, len(near), size):  # so that clock and Ctrl-C are heeded
+            if over():
+                break
+            part = slice(first, first + size)
+            losses[part] = problem.losses(near[part])
+        changes.append(np.abs(losses - problem.losses(point)))
+        if over():
+            break
+    change = np.mean(changes, axis=0)
+    change[np.isnan(change)] = np.nanmean(change) if np.isfinite(change).any() else 1.0
+    scale = np.full(n, float(change.mean()) or 1.0)
+    scale[probed] = change if change.any() else 1.0
+    return scale
 
 
 # -- cycles ---------------------------------------------------------------------------------------

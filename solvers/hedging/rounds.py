@@ -17,7 +17,7 @@ from formulations.arrays import BitArray, BoolArray, FloatArray
 from formulations.network.weight_bits import distinct_rows
 from solvers.hedging.blocks import FREE, Answer, Block, Question, ask, canonical_bits, free_weights
 from solvers.hedging.bound import LossGrid, hull_point, lagrangian_bound
-from solvers.hedging.rho import CycleDetector, RhoPolicy, slammed
+from solvers.hedging.rho import CycleDetector, RhoPolicy, flip_scale, slammed
 from solvers.hedging.state import AGREED, BEATEN, HedgingState
 from solvers.hedging.symmetry import branch, incumbent_branch, unbroken
 from solvers.run.executors import Team
@@ -28,12 +28,6 @@ from solvers.run.stopping import Over, never
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-
-WORK = 2**23
-"""Activations computed between two looks at the clock while the scale is measured."""
-
-PROBED = 256
-"""Most bits that are flipped to learn the scale of the loss; the others get the mean."""
 
 SHAKEN = 0.2
 """Share of the incumbent's bits that a restart flips."""
@@ -147,7 +141,7 @@ class Hedge:
     @cached_property
     def rho(self) -> FloatArray:
         """rho of a first round, in units of what a flip changes."""
-        return self.rules.rho.first(self._scale())
+        return self.rules.rho.first(flip_scale(self.problem, self._rng(SCALE), self._over))
 
     # -- the formulas ------------------------------------------------------------------------------
 
@@ -353,31 +347,6 @@ class Hedge:
         return HedgingState.first(
             self.base, np.where(self.base == FREE, xbar, self.base), self.rho, len(self.p), window
         )
-
-    def _scale(self) -> FloatArray:
-        """Mean |change of the loss| when a bit flips, at a few random points; shape (n,)."""
-        problem, rng = self.problem, self._rng(SCALE)
-        n = problem.num_free_bits
-        probed = np.sort(rng.choice(n, min(n, PROBED), replace=False))
-        changes = []
-        size = max(1, WORK // (problem.num_samples * sum(problem.network.widths)))
-        for point in problem.random_bits(rng, 4):
-            near = np.tile(point, (len(probed), 1))
-            near[np.arange(len(probed)), probed] ^= 1
-            losses = np.full(len(near), np.nan)
-            for first in range(0, len(near), size):  # so that clock and Ctrl-C are heeded
-                if self._over():
-                    break
-                part = slice(first, first + size)
-                losses[part] = problem.losses(near[part])
-            changes.append(np.abs(losses - problem.losses(point)))
-            if self._over():
-                break
-        change = np.mean(changes, axis=0)
-        change[np.isnan(change)] = np.nanmean(change) if np.isfinite(change).any() else 1.0
-        scale = np.full(n, float(change.mean()) or 1.0)
-        scale[probed] = change if change.any() else 1.0
-        return scale
 
     def _rng(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.rules.seed, spawn_key=key))

@@ -1,12 +1,8 @@
-"""Progressive hedging: its formulas, its bound, its symmetry breaking, any executor, resumption."""
+"""Progressive hedging: its formulas, its bound, its symmetry breaking, refused options."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,44 +12,20 @@ from hypothesis import strategies as st
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
 from solvers.exact import ExactSolver
-from solvers.hedging.block_solvers import AnnealedBlocks, CpSatBlocks, PenaltyBlocks, QcgdBlocks
-from solvers.hedging.blocks import (
-    FREE,
-    Answer,
-    Block,
-    BlockSolver,
-    Enumeration,
-    PreparedBlock,
-    Question,
-    ask,
-)
+from solvers.hedging.annealed_blocks import AnnealedBlocks
+from solvers.hedging.block_solvers import PenaltyBlocks
+from solvers.hedging.blocks import Block
 from solvers.hedging.bound import LossGrid, hull_point, lagrangian_bound
-from solvers.hedging.hedging import (
-    CycleDetector,
-    FixedRho,
-    GrowingRho,
-    ProgressiveHedging,
-)
+from solvers.hedging.hedging import CycleDetector, FixedRho, GrowingRho, ProgressiveHedging
 from solvers.hedging.rounds import Hedge
-from solvers.oracles import Annealer, ExactOracle
-from solvers.qcgd.qcgd import QCGD
+from solvers.oracles import ExactOracle
 from solvers.run.executors import Team
 from solvers.run.result import Status
 from solvers.run.run import Progress
 from solvers.run.stopping import Over
 from solvers.weight_annealing import WeightAnnealing
 from tests.formulations.problems import all_bits, problems
-
-
-def noisy(seed: int, widths: tuple[int, ...] = (4, 2, 1), samples: int = 20) -> TrainingProblem:
-    """A random teacher's labels, one in ten of them wrong; inputs can cancel."""
-    rng = np.random.default_rng(seed)
-    network = Network.dense(widths, activation="sign")
-    X = rng.integers(-2, 3, (samples, widths[0]))
-    teacher = TrainingProblem(network, X, np.ones(samples))
-    out = teacher.pre_activations(rng.integers(0, 2, (1, network.num_weight_bits)))[-1][0, :, 0]
-    y = np.where(out >= 0, 1, -1) * np.where(rng.random(samples) < 0.1, -1, 1)
-    return TrainingProblem(network, X, y)
+from tests.solvers.hedging.teachers import noisy
 
 
 def hedge_of(problem: TrainingProblem, **options: object) -> tuple[list[Hedge], ProgressiveHedging]:
@@ -288,264 +260,6 @@ def test_equal_networks_are_equal_bits() -> None:
     assert not ((copies[:, 0] == 0) & (copies[:, 1] == 1)).any()
 
 
-# -- blocks ---------------------------------------------------------------------------------------
-
-
-@given(problem=problems(max_bits=7, max_samples=2), data=st.data())
-@settings(max_examples=25)
-def test_enumeration_is_exact_under_every_pattern(
-    problem: TrainingProblem, data: st.DataObject
-) -> None:
-    n = problem.num_free_bits
-    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
-    linear = rng.normal(size=n)
-    bits = all_bits(problem)
-    pattern = np.where(rng.random(n) < 0.5, bits[rng.integers(len(bits))], FREE).astype(np.int8)
-    for words in problem.free_words():  # a word is fixed whole or not at all
-        whole = (pattern[words] == FREE).any(axis=1)
-        pattern[words[whole]] = FREE
-    inside = bits[((pattern == FREE) | (pattern == bits)).all(axis=1)]
-    values = problem.losses(inside) + inside @ linear
-    answer = ask(Block(problem, Enumeration()), Question(linear, pattern, inside[:1], (0, 1)))
-    reachable = np.isin(problem.losses(inside), problem.losses(answer.bits))
-    assert answer.losses[0] == pytest.approx(problem.losses(answer.bits[:1])[0])
-    assert answer.values[0] == answer.bound
-    assert answer.bound >= values.min() - 1e-9
-    if not any(layer.code.name == "ternary" for layer in problem.network.layers):
-        assert answer.bound == pytest.approx(values.min())
-    assert reachable.any()
-
-
-def test_cp_sat_and_a_penalty_qubo_find_what_enumeration_finds() -> None:
-    pytest.importorskip("ortools")
-    problem = noisy(7).subset(np.arange(3))
-    linear = np.random.default_rng(0).normal(size=problem.num_free_bits)
-    question = Question(
-        linear,
-        np.full(problem.num_free_bits, FREE, dtype=np.int8),
-        np.zeros((1, problem.num_free_bits), dtype=np.int8),
-        (0, 1),
-    )
-    exact = ask(Block(problem, Enumeration()), question)
-    cp_sat = ask(Block(problem, CpSatBlocks()), question)
-    assert cp_sat.values[0] == pytest.approx(exact.values[0])
-    assert exact.bound - 0.02 <= cp_sat.bound <= exact.bound + 1e-9
-    annealed = ask(Block(problem, AnnealedBlocks(3000)), question)
-    assert annealed.values[0] == pytest.approx(exact.values[0])
-    assert annealed.bound == -np.inf
-
-
-def test_a_penalty_qubo_at_its_minimum_is_the_block() -> None:
-    problem = TrainingProblem(Network.dense([2, 2, 1]), [[1, 0], [1, 1]], [1, -1])
-    linear = np.array([0.3, -0.2, 0.1, 0.2, 0.4, -0.6])
-    question = Question(
-        linear, np.full(6, FREE, dtype=np.int8), np.zeros((0, 6), dtype=np.int8), (0, 1)
-    )
-    exact = ask(Block(problem, Enumeration()), question)
-    oracle = ExactOracle(max_variables=30)
-    penalty = ask(Block(problem, PenaltyBlocks(oracle, penalty=200.0)), question)
-    assert penalty.values[0] == pytest.approx(exact.values[0])
-    assert penalty.ledger.calls == 1
-
-
-@pytest.mark.parametrize("sign", [-1.0, 1.0])
-def test_qcgd_on_a_block_feels_the_linear_term_and_bounds_it(sign: float) -> None:
-    problem = TrainingProblem(Network.dense([2, 1]), [[1, 0], [1, 1]], [1, -1])
-    linear = sign * np.array([4.0, -3.0])
-    question = Question(
-        linear, np.full(2, FREE, dtype=np.int8), np.zeros((0, 2), dtype=np.int8), (0, 1)
-    )
-    exact = ask(Block(problem, Enumeration()), question)
-    answer = ask(Block(problem, QcgdBlocks(QCGD(ExactOracle(), iterations=20))), question)
-    assert answer.values[0] == pytest.approx(exact.values[0])
-    assert -np.inf < answer.bound <= exact.bound + 1e-9
-    assert answer.ledger.calls > 0
-
-
-@pytest.mark.parametrize(
-    "blocks",
-    [
-        PenaltyBlocks(Annealer(reads=2, sweeps=20)),
-        QcgdBlocks(QCGD(Annealer(reads=2, sweeps=20), iterations=3)),
-    ],
-    ids=["penalty", "qcgd"],
-)
-def test_oracles_answer_the_same_for_blocks_in_other_processes(blocks: BlockSolver) -> None:
-    problem = noisy(12)
-    solver = ProgressiveHedging(blocks, block_size=5, rounds=3, seed=1)
-    here, there = (
-        solver.solve(problem),
-        replace(solver, executor="processes", workers=2).solve(problem),
-    )
-    assert np.array_equal(here.bits, there.bits)
-    assert np.array_equal(here.history["disagreement"], there.history["disagreement"])
-    assert here.ledger.calls == there.ledger.calls > 0
-
-
-def test_hedging_with_cp_sat_is_certified_too() -> None:
-    pytest.importorskip("ortools")
-    problem = noisy(6).subset(np.arange(8))
-    best = ExactSolver().solve(problem).loss
-    result = ProgressiveHedging(CpSatBlocks(), block_size=4, rounds=3).solve(problem)
-    assert result.lower_bound is not None
-    assert result.lower_bound <= best
-
-
-# -- workers --------------------------------------------------------------------------------------
-
-
-EXECUTORS: dict[str, Callable[[], object]] = {
-    "serial": lambda: None,
-    "threads": lambda: "threads",
-    "processes": lambda: "processes",
-    "factory": lambda: _two_processes,
-}
-
-
-def _two_processes() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(2)
-
-
-@pytest.mark.parametrize("executor", EXECUTORS.values(), ids=EXECUTORS)
-@pytest.mark.parametrize("variant", ["hedging", "frank-wolfe"])
-def test_the_same_seed_gives_the_same_result_on_any_executor(
-    executor: Callable[[], object], variant: str
-) -> None:
-    problem = noisy(8, samples=21)
-    options = {"variant": variant, "blocks": AnnealedBlocks(300), "block_size": 5, "rounds": 6}
-    reference = ProgressiveHedging(**options, seed=3).solve(problem)
-    result = ProgressiveHedging(**options, seed=3, executor=executor(), workers=2).solve(problem)  # type: ignore[arg-type]
-    assert np.array_equal(result.bits, reference.bits)
-    for name in reference.history.columns:
-        assert np.array_equal(result.history[name], reference.history[name]), name
-
-
-def test_a_dask_cluster_gives_the_identical_result() -> None:
-    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
-    problem = noisy(8, samples=21)
-    solver = ProgressiveHedging(AnnealedBlocks(300), block_size=5, rounds=6, seed=3)
-    here = solver.solve(problem)
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as own,
-        distributed.Client(own) as client,
-    ):
-        there = replace(solver, executor=client.get_executor()).solve(problem)
-    assert np.array_equal(here.bits, there.bits)
-    assert here.history.columns == there.history.columns
-
-
-@dataclass(frozen=True)
-class Failing:
-    """Enumeration on workers that die or raise the first times."""
-
-    folder: Path
-    how: str
-    times: int = 1
-    certifies: bool = True
-
-    def prepare(self, problem: TrainingProblem) -> PreparedBlock:
-        if problem.sample_numbers[0] == 5 and len(list(self.folder.iterdir())) < self.times:
-            (self.folder / str(len(list(self.folder.iterdir())))).touch()
-            if self.how == "dies":
-                os._exit(1)
-            raise ConnectionError("the line was cut")
-        return Enumeration().prepare(problem)
-
-
-@pytest.mark.parametrize("how", ["raises", "dies"])
-def test_a_failing_worker_does_not_change_the_result(how: str, tmp_path: Path) -> None:
-    problem = noisy(9)
-    options = {"block_size": 5, "rounds": 5, "symmetry": "none"}
-    reference = ProgressiveHedging(**options).solve(problem)
-    result = ProgressiveHedging(
-        Failing(tmp_path, how), **options, executor="processes", workers=2
-    ).solve(problem)
-    assert result.info["run_again"] >= 1
-    assert np.array_equal(result.bits, reference.bits)
-    assert np.array_equal(result.history["disagreement"], reference.history["disagreement"])
-
-
-def test_three_failures_of_a_block_end_the_run(tmp_path: Path) -> None:
-    solver = ProgressiveHedging(Failing(tmp_path, "raises", 99), block_size=5)
-    result = solver.solve(noisy(9))
-    assert result.status is Status.ORACLE_FAILED
-    assert "block 1 (samples 5 to 9) has failed 3 times" in result.info["reason"]
-    assert result.loss == noisy(9).losses(result.bits)[0]
-
-
-# -- stopping and going on ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("options", [{}, {"variant": "frank-wolfe"}, {"symmetry": "fix"}])
-def test_a_run_goes_on_from_a_checkpoint_as_if_it_had_never_stopped(
-    options: dict[str, object], tmp_path: Path
-) -> None:
-    problem = noisy(10, samples=24)
-    solver = ProgressiveHedging(
-        block_size=6,
-        rho=FixedRho(0.3),
-        restarts=1,
-        rounds=12,
-        start=WeightAnnealing(flips=5),
-        **options,  # type: ignore[arg-type]
-    )
-    whole = solver.solve(problem)
-    for stop in (1, 4, 9):
-        stopped = replace(
-            solver,
-            checkpoint=tmp_path / str(stop),
-            callbacks=(lambda progress, stop=stop: progress.iteration == stop,),
-        )
-        assert stopped.solve(problem).info["rounds"] == min(stop, whole.info["rounds"])
-        again = replace(stopped, callbacks=(), executor="processes", workers=2).solve(problem)
-        assert again.status is whole.status
-        assert np.array_equal(again.bits, whole.bits)
-        assert again.lower_bound == whole.lower_bound
-        assert again.history.columns == whole.history.columns
-        assert again.info["why"] == whole.info["why"]
-
-
-def test_a_run_that_a_block_has_ended_leaves_a_checkpoint(tmp_path: Path) -> None:
-    problem = noisy(9)
-    sick, well = tmp_path / "sick", tmp_path / "well"
-    sick.mkdir()
-    options = {"block_size": 5, "rounds": 5, "symmetry": "none"}
-    solver = ProgressiveHedging(Failing(sick, "raises", 99), checkpoint=well, **options)  # type: ignore[arg-type]
-    assert solver.solve(problem).status is Status.ORACLE_FAILED
-    assert (well / "checkpoint.npz").exists()
-    for number in range(99):  # the block has recovered
-        (sick / str(number)).touch()
-    result = solver.solve(problem)
-    reference = ProgressiveHedging(**options).solve(problem)  # type: ignore[arg-type]
-    assert np.array_equal(result.bits, reference.bits)
-    assert result.history.columns == reference.history.columns
-
-
-def test_limits_and_callbacks() -> None:
-    problem = noisy(11, (5, 3, 1), samples=40)
-    limited = ProgressiveHedging(AnnealedBlocks(10_000), rounds=10_000, time_limit=0.3).solve(
-        problem
-    )
-    assert limited.status is Status.TIME_LIMIT
-    assert limited.seconds < 2.0
-    stopped = ProgressiveHedging(
-        AnnealedBlocks(100), rounds=50, callbacks=(lambda progress: progress.iteration == 2,)
-    ).solve(problem)
-    assert stopped.status is Status.INTERRUPTED
-    assert stopped.info["rounds"] == 2
-
-
-def test_ctrl_c_keeps_the_incumbent() -> None:
-    def interrupt(progress: Progress) -> None:
-        raise KeyboardInterrupt
-
-    result = ProgressiveHedging(
-        AnnealedBlocks(100), rounds=50, callbacks=(interrupt,), executor="threads"
-    ).solve(noisy(11))
-    assert result.status is Status.INTERRUPTED
-    assert result.loss < np.inf
-
-
 # -- bad input ------------------------------------------------------------------------------------
 
 
@@ -580,13 +294,3 @@ def test_bad_policies_and_blocks() -> None:
         PenaltyBlocks("annealer")  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match=r"problem\.restrict"):
         ProgressiveHedging(symmetry="none").solve(noisy(0, (16, 5, 1)))
-
-
-def test_answers_are_plain_numbers() -> None:
-    """What travels back from a worker is small, whatever the block's size."""
-    answer = ask(
-        Block(noisy(0), Enumeration()),
-        Question(np.zeros(10), np.full(10, FREE, dtype=np.int8), np.zeros((0, 10), np.int8), (0,)),
-    )
-    assert isinstance(answer, Answer)
-    assert len(answer.bits) <= Enumeration().points

@@ -1,0 +1,161 @@
+"""Blocks solved exactly, by a table of the loss of every setting of their weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2, prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.checks import check_has, check_number, check_whole
+from formulations.errors import InvalidInputError
+from solvers.hedging.blocks import Answer, BlockSolver, FreeWeight, PreparedBlock, free_weights
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+
+FEW, MOST_BITS = 16, 32
+"""``max_bits`` of ``ExactIfSmall``, and the largest: a table of as many losses takes 32 GiB."""
+
+CHUNK = 2**21
+"""Activations computed at a time when a block is tabulated."""
+
+
+@dataclass(frozen=True)
+class Enumeration:
+    """Every setting of a block's free weights, in a table; exact.
+
+    The losses are tabulated once; a linear term is the sum over the weights of a number for each of
+    its words, so that a question costs one pass over the table.
+
+    Parameters
+    ----------
+    max_bits : int
+        Tables of up to 2^max_bits losses are accepted.
+    points : int
+        Most points returned to a question.
+
+    Raises
+    ------
+    InvalidInputError
+        By ``prepare``, for a block with more settings than that.
+    """
+
+    max_bits: int = 20
+    points: int = 4
+
+    def __post_init__(self) -> None:
+        check_whole("max_bits", self.max_bits, most=MOST_BITS)
+        check_whole("points", self.points)
+
+    @property
+    def certifies(self) -> bool:
+        """Its bound is the minimum itself."""
+        return True
+
+    def prepare(self, problem: TrainingProblem) -> Table:
+        """Tabulate the block's loss."""
+        weights = list(free_weights(problem))
+        size = prod(len(weight.words) for weight in weights)
+        if size > 2**self.max_bits:
+            raise InvalidInputError(
+                f"2^{log2(size):.1f} weight settings of a block to enumerate, and max_bits is "
+                f"{self.max_bits}: hedge over fewer free bits (problem.restrict), or with another "
+                "solver of blocks, such as PenaltyBlocks or CpSatBlocks"
+            )
+        table = Table(problem, weights, np.empty(size), min(self.points, size))
+        widest = problem.num_samples * max(problem.network.widths)
+        for numbers in np.array_split(np.arange(size), -(-size * widest // CHUNK)):
+            outputs = problem.pre_activations(table.bits(numbers))[-1]
+            table.losses[numbers] = problem.output_losses(outputs).sum(axis=(1, 2))
+        return table
+
+
+@dataclass(frozen=True)
+class ExactIfSmall:
+    """Blocks in a table, which proves bounds, where the problem is small enough; else another way.
+
+    Parameters
+    ----------
+    otherwise : BlockSolver
+        For problems that are larger.
+    max_work : float
+        Largest size of all tables together: weight settings times samples.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> from solvers.hedging.hedging import AnnealedBlocks
+    >>> blocks = ExactIfSmall(AnnealedBlocks())
+    >>> X, y = [[1, -1], [1, 1]], [1, -1]
+    >>> blocks.chosen(TrainingProblem(Network.dense([2, 1]), X, y))
+    Enumeration(max_bits=16, points=4)
+    >>> type(blocks.chosen(TrainingProblem(Network.dense([2, 9, 1]), X, y))).__name__
+    'AnnealedBlocks'
+    """
+
+    otherwise: BlockSolver
+    max_work: float = 2.0**26
+
+    def __post_init__(self) -> None:
+        check_has("otherwise", self.otherwise, "prepare", "AnnealedBlocks()")
+        check_number("max_work", self.max_work)
+
+    @property
+    def oracle(self) -> Any:
+        """Whom the other way asks, if anybody."""
+        return getattr(self.otherwise, "oracle", None)
+
+    @property
+    def certifies(self) -> bool:
+        """Not of every problem: see :meth:`chosen`."""
+        return False
+
+    def chosen(self, problem: TrainingProblem) -> BlockSolver:
+        """The solver of this problem's blocks."""
+        table = Enumeration(max_bits=FEW)
+        size = prod(len(weight.words) for weight in free_weights(problem))
+        fits = size <= 2**table.max_bits and size * problem.num_samples <= self.max_work
+        return table if fits else self.otherwise
+
+    def prepare(self, problem: TrainingProblem) -> PreparedBlock:
+        """By whichever it is."""
+        return self.chosen(problem).prepare(problem)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The loss of a block at every setting of its free weights.
+
+    Setting number s has, as digits of s in mixed radix, the number of each weight's word; the first
+    weight's digit counts most.
+    """
+
+    problem: TrainingProblem
+    weights: list[FreeWeight]
+    losses: FloatArray
+    points: int
+
+    def bits(self, numbers: IntArray) -> BitArray:
+        """Free bits of settings, shape (len(numbers), num_free_bits)."""
+        bits = np.zeros((len(numbers), self.problem.num_free_bits), dtype=np.int8)
+        digits = np.unravel_index(numbers, [len(weight.words) for weight in self.weights])
+        for weight, digit in zip(self.weights, digits, strict=True):
+            bits[:, weight.slots] = weight.words[digit]
+        return bits
+
+    def minimise(
+        self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
+    ) -> Answer:
+        """The minimum over the table, the first one of equals."""
+        term = np.zeros(1)
+        for weight in self.weights:
+            term = np.add.outer(term, weight.words @ linear[weight.slots]).ravel()
+        value = self.losses + term
+        best = np.argpartition(value, self.points - 1)[: self.points]
+        best = best[np.lexsort((best, value[best]))]
+        best[0] = np.argmin(value)
+        return Answer(self.bits(best), value[best], self.losses[best], float(value[best[0]]))
