@@ -15,11 +15,29 @@ Complete = Callable[[click.Context, click.Parameter, str], Items]
 
 
 class Option(click.Option):
-    """An option that stands under a heading of the help."""
+    """An option that stands under a heading of the help.
 
-    def __init__(self, *words: Any, heading: str | None = None, **given: Any) -> None:
+    The word NAMES in its help becomes the names that can be given, those of other packages too.
+    """
+
+    def __init__(
+        self,
+        *words: Any,
+        heading: str | None = None,
+        names: Callable[[], Iterable[str]] | None = None,
+        **given: Any,
+    ) -> None:
         super().__init__(*words, **given)
         self.heading = heading
+        self.names = names
+
+    def get_help_record(self, context: click.Context) -> tuple[str, str] | None:
+        """The option's words and its help."""
+        record = super().get_help_record(context)
+        if record is None or self.names is None:
+            return record
+        words, text = record
+        return words, text.replace("NAMES", ", ".join(self.names()), 1)
 
 
 class Argument(click.Argument):
@@ -120,14 +138,13 @@ def one_of(names: Callable[[], Iterable[str]] | Iterable[str]) -> Complete:
     return complete
 
 
-def some_of(names: Iterable[str]) -> Complete:
+def some_of(names: Callable[[], Iterable[str]]) -> Complete:
     """Completes the last of several names between commas, none of them twice."""
-    known = list(names)
 
     def complete(context: click.Context, parameter: click.Parameter, start: str) -> Items:
         before, comma, last = start.rpartition(",")
         given = before.split(",")
-        left = [name for name in known if name.startswith(last) and name not in given]
+        left = [name for name in names() if name.startswith(last) and name not in given]
         return [CompletionItem(before + comma + name) for name in left]
 
     return complete

@@ -1,17 +1,18 @@
-"""Options that several commands share, and how their words become values."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from formulations.errors import InvalidInputError
 from qnn.cli import vocabulary
 from qnn.cli.help import Items, argument, file, folder, name_or_file, one_of, option
+from qnn.cli.values import at_least, bias, levels, parsed, samples, widths
+from qnn.runs.solver_table import SOLVERS
+from solvers.oracles import registry
 
 if TYPE_CHECKING:
     from qnn.runs.solver_options import SolverOptions
@@ -19,90 +20,8 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-SOLVER_NAMES = ", ".join(vocabulary.SOLVERS)
-"""What ``--help`` lists; what they stand for is not loaded for help."""
-
 CODES = ["bipolar", "ternary", "uniform:", "codebook:"]
 """Weight codes, as completion gives them."""
-
-
-def widths(text: str) -> tuple[int, ...]:
-    """Widths such as ``16-4-1`` or ``16,4,1``; none for ``none``.
-
-    Examples
-    --------
-    >>> widths("16-4-1"), widths("none")
-    ((16, 4, 1), ())
-    """
-    if text == "none":
-        return ()
-    try:
-        return tuple(int(word) for word in text.replace(",", "-").split("-"))
-    except ValueError:
-        raise InvalidInputError(
-            f"widths {text!r}: expected whole numbers between dashes, such as 16-4-1, or none"
-        ) from None
-
-
-def levels(text: str) -> int | None:
-    """A number of levels, or None for ``keep``: what :func:`qnn.load` takes."""
-    from qnn.data.datasets import level_count
-
-    return level_count(_number_or_word(text))
-
-
-def samples(text: str) -> int | None:
-    """A number of samples, or None for ``all``: what :func:`qnn.load` takes."""
-    from qnn.data.datasets import sample_count
-
-    return sample_count(_number_or_word(text))
-
-
-def _number_or_word(text: str) -> int | str:
-    try:
-        return int(text)
-    except ValueError:
-        return text
-
-
-def numbers(text: str) -> list[float]:
-    """Finite numbers between commas."""
-    try:
-        found = [float(word) for word in text.split(",")]
-    except ValueError:
-        found = [inf]
-    if not all(map(isfinite, found)):
-        raise InvalidInputError(f"{text!r}: expected numbers between commas, as 0.1,1")
-    return found
-
-
-def names(text: str) -> list[str]:
-    """Words between commas."""
-    return [word.strip() for word in text.split(",")]
-
-
-def bias(text: str) -> bool | str:
-    """No thresholds, thresholds in the weights' code, or a code."""
-    return {"none": False, "same": True}.get(text, text)
-
-
-def parsed(read: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
-    """A callback that turns an option's text into its value, with the toolkit's own errors."""
-    return lambda context, parameter, value: read(value)
-
-
-def at_least(least: float, *, more: bool = False, most: float = inf) -> Callable[..., Any]:
-    """A callback that refuses numbers out of bounds, ``least`` as well if there must be more."""
-
-    def check(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-        inside = value is None or (least <= value <= most and (value > least or not more))
-        if inside and value != inf:
-            return value
-        bound = f"{'above' if more else 'of at least'} {least:g}"
-        bound = bound if most == inf else f"from {least:g} to {most:,.0f}"
-        raise InvalidInputError(f"{parameter.name}={value!r}: expected a number {bound}")
-
-    return check
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -136,18 +55,9 @@ KNOWN_DATA = {
 """What DATA may be."""
 
 
-def oracle_names() -> list[str]:
-    """Names of all oracles, those of other packages too, which are not loaded for it."""
-    from importlib.metadata import entry_points
-
-    others = {entry.name for entry in entry_points(group="qnn.oracles")}
-    return [*vocabulary.ORACLES, *sorted(others - set(vocabulary.ORACLES))]
-
-
 def oracle_option_names(context: click.Context, parameter: click.Parameter, start: str) -> Items:
     """Completes the name of an option of the oracle that ``--oracle`` names."""
     from formulations.errors import QnnError
-    from solvers.oracles import registry
 
     try:
         known = registry.options(context.params.get("oracle") or "annealer")
@@ -256,8 +166,6 @@ model_options = together(
         otherwise="chosen for each layer",
     ),
 )
-ASK = "qcgd, qcgd-cold, penalty and rounding-qubo, and of restricted and hedging if it is named"
-"""Solvers that ask an oracle."""
 
 
 def oracle_options(whose: str = "") -> Callable[[Command], Command]:
@@ -267,8 +175,9 @@ def oracle_options(whose: str = "") -> Callable[[Command], Command]:
             "--oracle",
             heading=ORACLE,
             metavar="NAME",
-            shell_complete=one_of(oracle_names),
-            help=f"Who answers QUBOs{whose}: {', '.join(vocabulary.ORACLES)}, or other packages'.",
+            shell_complete=one_of(registry.names),
+            names=registry.names,
+            help=f"Who answers QUBOs{whose}: NAMES.",
             otherwise="annealer",
         ),
         option(
@@ -290,6 +199,17 @@ timeout_option = option(
     metavar="SECONDS",
     help="Give up a call that has not been answered in this time, and make it again, four times.",
 )
+
+
+def _oracle_users() -> str:
+    """The toolkit's solvers that ask an oracle, in words."""
+    always, named = (
+        [entry.name for entry in SOLVERS.values() if entry.asks == asks]
+        for asks in ("always", "if named")
+    )
+    return f" of {', '.join(always)}, and of {' and '.join(named)} if it is named"
+
+
 solver_options = together(
     option(
         "--iterations",
@@ -324,7 +244,7 @@ solver_options = together(
         metavar="SECONDS",
         help="End any solver after this time, with the best that it has.",
     ),
-    oracle_options(f" of {ASK}"),
+    oracle_options(_oracle_users()),
     option(
         "--reads",
         heading=ORACLE,

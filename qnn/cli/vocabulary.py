@@ -1,51 +1,14 @@
-"""Every name that the command line takes, each with a line that says what it is.
+"""Names that the command line takes, each with one line about it.
 
-Help and completion read them here, so that neither has to load what the names stand for.  The tests
-hold them against the tables themselves.
+Help and completion read them here, where importing is cheap; a test compares them with the tables
+that they name.  Solvers stand in :mod:`qnn.runs.solver_table`, oracles in
+:mod:`solvers.oracles.registry`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-
-SOLVERS: Mapping[str, str] = MappingProxyType(
-    {
-        "qcgd": "the whole training as one model, by conditional gradients; asks an oracle",
-        "qcgd-cold": "the same without warm starts: every call begins anew; asks an oracle",
-        "penalty": "the model with its rows as penalties of weight --penalty; asks an oracle",
-        "random": "as many random networks as an oracle would have reads",
-        "annealing": "simulated annealing of the weights themselves, without a model",
-        "restricted": "a few weights at a time, enumerated, or by an oracle that is named",
-        "hedging": "blocks of samples that come to agree; exact, with a bound, where small",
-        "straight-through": "gradients through the rounding, as low-bit networks are usually made",
-        "random-features": "random hidden layers, only the last one trained",
-        "explicit": "weights as logarithms of sums over the data, in closed form; rounded",
-        "manifold": "every layer in closed form, from the last to the first; rounded",
-        "rmda": "dual averaging with momentum, on real weights; rounded",
-        "svi": "a monotone variational inequality, on real weights; rounded",
-        "rounding": "a network with real weights, rounded weight by weight",
-        "rounding-qubo": "a network with real weights, rounded together by an oracle",
-        "exact": "the best weights, proven: by enumeration, or by CP-SAT (extra exact)",
-    }
-)
-
-ORACLES: Mapping[str, str] = MappingProxyType(
-    {
-        "annealer": "simulated annealing, here",
-        "path-integral": "simulated quantum annealing of Ocean's, here",
-        "tabu": "tabu search of Ocean's, here",
-        "steepest-descent": "downhill from random states, here",
-        "tree-decomposition": "exact for models like trees, here",
-        "exact": "every state, up to 24 variables, here",
-        "bifurcation": "simulated bifurcation, here",
-        "coherent-ising": "a simulated coherent Ising machine, here",
-        "qpu": "D-Wave's quantum annealer; needs an account, and is charged",
-        "hybrid": "D-Wave's hybrid solver; needs an account, and is charged",
-        "mock-qpu": "a stand-in for qpu, with its graph and its times, here",
-        "mock-hybrid": "a stand-in for hybrid, with its times, here",
-    }
-)
 
 DATA: Mapping[str, str] = MappingProxyType(
     {
@@ -96,7 +59,7 @@ ENCODINGS: Mapping[str, str] = MappingProxyType(
 
 TABLES: Mapping[str, str] = MappingProxyType(
     {
-        "baselines": "what a user would pick instead, in its own game",
+        "baselines": "what a user would pick instead, on its own terms",
         "explicit": "the explicit softmax solution, without iteration",
         "manifold": "the non-gradient manifold network",
         "rmda": "dual averaging, proximal gradients, sparsity by groups",

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qnn.cli.help import option
-from qnn.cli.options import DRY_RUN, at_least, together
+from qnn.cli.options import DRY_RUN, together
+from qnn.cli.values import at_least
 
 if TYPE_CHECKING:
     import numpy as np

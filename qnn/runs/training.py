@@ -13,7 +13,13 @@ from formulations.errors import InvalidInputError
 from formulations.network.network import Weights
 from qnn.data.datasets import Dataset, load
 from qnn.runs.solver_options import SolverOptions
-from qnn.runs.solver_table import SOLVERS, asks_oracle, make_solver, named_oracle
+from qnn.runs.solver_table import (
+    SOLVERS,
+    asks_oracle,
+    make_solver,
+    named_oracle,
+    solver_names,
+)
 from solvers.oracles.wrappers.base import layers
 from solvers.run.checkpoint import EVERY
 from solvers.run.result import Result
@@ -31,6 +37,7 @@ __all__ = [
     "asks_oracle",
     "make_solver",
     "named_oracle",
+    "solver_names",
     "train",
     "with_checkpoint",
 ]

@@ -9,8 +9,9 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from formulations.errors import FileAccessError, QnnError
-from qnn.cli import console, options, vocabulary
+from qnn.cli import console, options, values, vocabulary
 from qnn.cli.help import argument, command, folder, name_or_file, one_of, option, some_of
+from qnn.runs.solver_table import solver_names
 
 if TYPE_CHECKING:
     from qnn.compare import Cell, Outcome
@@ -52,18 +53,19 @@ WRITTEN_EVERY, SHARE = 10.0, 0.05
     heading=COMPARED,
     default="qcgd,penalty,random,annealing,straight-through",
     metavar="NAMES",
-    callback=options.parsed(options.names),
-    shell_complete=some_of([*vocabulary.SOLVERS, *REFERENCES]),
-    help=f"Between commas: {options.SOLVER_NAMES}; logistic-regression, with real "
-    "weights, on the same inputs; with -grey or -pixels after it, before they are put on levels or "
-    "pooled.  qnn list solvers says what each does.",
+    callback=values.parsed(values.names),
+    shell_complete=some_of(lambda: [*solver_names(), *REFERENCES]),
+    names=solver_names,
+    help="Between commas: NAMES; logistic-regression, with real weights, on the same inputs; with "
+    "-grey or -pixels after it, before they are put on levels or pooled.  qnn list "
+    "solvers says what each does.",
 )
 @option(
     "--seeds",
     heading=COMPARED,
     type=int,
     default=3,
-    callback=options.at_least(1, most=MOST_SEEDS),
+    callback=values.at_least(1, most=MOST_SEEDS),
     metavar="N",
     help="How many, from --seed on; ten tell differences that three cannot.",
 )
@@ -80,7 +82,7 @@ WRITTEN_EVERY, SHARE = 10.0, 0.05
     heading=COMPARED,
     default="0.3,1,3,10",
     metavar="WEIGHTS",
-    callback=options.parsed(options.numbers),
+    callback=values.parsed(values.numbers),
     help="Those that penalty tries; the best counts, chosen afterwards for each seed.",
 )
 @option(
@@ -89,7 +91,7 @@ WRITTEN_EVERY, SHARE = 10.0, 0.05
     type=float,
     default=10.0,
     metavar="SECONDS",
-    callback=options.at_least(0, more=True),
+    callback=values.at_least(0, more=True),
     help="Time limit of exact.",
 )
 @options.solver_options

@@ -29,9 +29,11 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from formulations.checks import choose
+    if shell not in SHELLS:
+        from formulations.checks import choose  # only here, since it loads NumPy
 
-    kind = get_completion_class(choose("shell", shell, list(SHELLS)))
+        choose("shell", shell, list(SHELLS))
+    kind = get_completion_class(shell)
     assert kind is not None  # click has all three
     cli = click.get_current_context().find_root().command
     click.echo(kind(cli, {}, "qnn", "_QNN_COMPLETE").source())

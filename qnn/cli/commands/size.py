@@ -7,6 +7,8 @@ from typing import Any
 from formulations.errors import InvalidInputError
 from qnn.cli import console, options
 from qnn.cli.help import argument, command, option
+from qnn.cli.values import at_least
+from qnn.cli.values import widths as parse_widths
 from qnn.runs.dry_run import search_option
 
 RUN = "The run that is thought of"
@@ -53,7 +55,7 @@ RUN = "The run that is thought of"
     "--annealing-time",
     heading=RUN,
     type=float,
-    callback=options.at_least(0, more=True),
+    callback=at_least(0, more=True),
     metavar="TIME",
     help="Microseconds of a QPU's read.",
     otherwise="20",
@@ -90,7 +92,7 @@ def size(
     if levels < 2:
         raise InvalidInputError(f"levels={levels}: expected at least 2")
     network = Network.dense(
-        options.widths(widths), given["activation"], given["weights"], given["bias"]
+        parse_widths(widths), given["activation"], given["weights"], given["bias"]
     )
     record = dry_run.of_network(
         network,

@@ -6,9 +6,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from formulations.errors import InvalidInputError
-from qnn.cli import console, options, vocabulary
+from qnn.cli import console, options
 from qnn.cli.help import argument, command, folder, one_of, option
+from qnn.cli.values import at_least
 from qnn.runs.dry_run import dry_run_options
+from qnn.runs.solver_table import solver_names
 
 if TYPE_CHECKING:
     from qnn.runs.resume import Asked
@@ -36,8 +38,9 @@ RESUMABLE = ("interrupted", "oracle failed", "budget used up")
     heading=options.SOLVER,
     default="qcgd",
     metavar="NAME",
-    shell_complete=one_of(vocabulary.SOLVERS),
-    help=f"Who trains: {options.SOLVER_NAMES}.  qnn list solvers says what each does.",
+    shell_complete=one_of(solver_names),
+    names=solver_names,
+    help="Who trains: NAMES.  qnn list solvers says what each does.",
 )
 @option(
     "--penalty",
@@ -68,7 +71,7 @@ RESUMABLE = ("interrupted", "oracle failed", "budget used up")
     heading=options.OUTPUT,
     type=float,
     default=10.0,
-    callback=options.at_least(0),
+    callback=at_least(0),
     metavar="SECONDS",
     help="Time between two checkpoints; 0: after every step.",
 )

@@ -156,7 +156,7 @@ def test_as_a_process_only_json_is_on_standard_output() -> None:
         (["train", "digits", "--inputs", "17"], "can be pooled to 1, 4, 16, 64"),
         (["train", "digits", "--levels", "one"], "levels='one'"),
         (["train", "digits", "--levels", "1"], "levels=1"),
-        (["train", "digits", "--levels", "99999999999"], "from 2 to 1024, or 'keep'"),
+        (["train", "digits", "--levels", "99999999999"], "from 2 to 1,024, or 'keep'"),
         (["train", "digits", "--hidden", "99999999999"], "at most 1,000,000 units"),
         (["train", "digits:3,8", "--weights", "codebook:1,1e30"], "times their common step"),
         (["train", "digits:3,8", "--weights", "codebook:1,inf"], "expected a finite number"),

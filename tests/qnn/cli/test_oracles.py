@@ -9,7 +9,6 @@ import pytest
 
 from formulations.errors import InvalidInputError
 from qnn.cli import main as cli
-from qnn.cli.vocabulary import ORACLES
 from qnn.compare import plan
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.training import (
@@ -21,7 +20,6 @@ from qnn.runs.training import (
     named_oracle,
     train,
 )
-from solvers.oracles.registry import OURS
 from solvers.oracles.wrappers.base import layers
 
 DATA = DataOptions("digits:3,8", samples=12, inputs=4)
@@ -31,10 +29,6 @@ QUICK = SolverOptions(iterations=2, reads=3, sweeps=20)
 
 def with_oracle(name: str | None, *options: str) -> SolverOptions:
     return SolverOptions(iterations=2, reads=3, sweeps=20, oracle=name, oracle_option=options)
-
-
-def test_help_lists_every_oracle() -> None:
-    assert list(ORACLES) == list(OURS)
 
 
 def test_without_a_name_it_is_the_annealer() -> None:

@@ -1,0 +1,90 @@
+"""How the words of an option become its value, and which numbers are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, isfinite
+from typing import Any
+
+import click
+
+from formulations.errors import InvalidInputError
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Widths such as ``16-4-1`` or ``16,4,1``; none for ``none``.
+
+    Examples
+    --------
+    >>> widths("16-4-1"), widths("none")
+    ((16, 4, 1), ())
+    """
+    if text == "none":
+        return ()
+    try:
+        return tuple(int(word) for word in text.replace(",", "-").split("-"))
+    except ValueError:
+        raise InvalidInputError(
+            f"widths {text!r}: expected whole numbers between dashes, such as 16-4-1, or none"
+        ) from None
+
+
+def levels(text: str) -> int | None:
+    """A number of levels, or None for ``keep``: what :func:`qnn.load` takes."""
+    from qnn.data.datasets import level_count
+
+    return level_count(_number_or_word(text))
+
+
+def samples(text: str) -> int | None:
+    """A number of samples, or None for ``all``: what :func:`qnn.load` takes."""
+    from qnn.data.datasets import sample_count
+
+    return sample_count(_number_or_word(text))
+
+
+def _number_or_word(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def numbers(text: str) -> list[float]:
+    """Finite numbers between commas."""
+    try:
+        found = [float(word) for word in text.split(",")]
+    except ValueError:
+        found = [inf]
+    if not all(map(isfinite, found)):
+        raise InvalidInputError(f"{text!r}: expected numbers between commas, as 0.1,1")
+    return found
+
+
+def names(text: str) -> list[str]:
+    """Words between commas."""
+    return [word.strip() for word in text.split(",")]
+
+
+def bias(text: str) -> bool | str:
+    """No thresholds, thresholds in the weights' code, or a code."""
+    return {"none": False, "same": True}.get(text, text)
+
+
+def parsed(read: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """A callback that turns an option's text into its value, with the toolkit's own errors."""
+    return lambda context, parameter, value: read(value)
+
+
+def at_least(least: float, *, more: bool = False, most: float = inf) -> Callable[..., Any]:
+    """A callback that refuses numbers out of bounds, ``least`` as well if there must be more."""
+
+    def check(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        inside = value is None or (least <= value <= most and (value > least or not more))
+        if inside and value != inf:
+            return value
+        bound = f"{'above' if more else 'of at least'} {least:g}"
+        bound = bound if most == inf else f"from {least:g} to {most:,.0f}"
+        raise InvalidInputError(f"{parameter.name}={value!r}: expected a number {bound}")
+
+    return check
