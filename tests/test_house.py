@@ -50,8 +50,6 @@ TO_CUT = {
 """Imports that close a circle and have yet to go.  Nothing is added here."""
 
 OVER = {
-    "formulations/network/network.py": 405,
-    "formulations/training/problem.py": 435,
     "qnn/cli/options.py": 434,
     "qnn/data/datasets.py": 408,
     "qnn/report": 15,
@@ -67,7 +65,6 @@ OVER = {
     "solvers/run/executors.py": 404,
     "solvers/run/run.py:Run": 15,
     "tests/formulations/model/test_files.py": 453,
-    "tests/formulations/passes/test_passes.py": 403,
     "tests/solvers/run/test_checkpoint.py": 625,
 }
 """What is still over its limit, and how much it may have.  Nothing is added here."""

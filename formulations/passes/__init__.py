@@ -1,8 +1,8 @@
-"""Exact rewritings of a model, one per file, each with its way back.
+"""Exact rewritings of a model, one per file, each with its inverse.
 
-A pass says whether it ``accepts`` a model, ``apply`` rewrites it, and the inverse that comes with
-the new model decodes its samples.  A :class:`Chain` is a list of passes; decoding is the list
-reversed.
+A pass's ``apply`` rewrites a model, or raises an error that names what stands in the way; the
+inverse returned with the new model decodes its samples.  A :class:`Chain` is a list of passes;
+decoding goes through the list in reverse.
 """
 
 from formulations.passes.base import Chain, Composed, Identity, Inverse, Pass
@@ -13,7 +13,6 @@ from formulations.passes.penalty import Penalty, sufficient_penalty
 from formulations.passes.presolve import Presolve
 from formulations.passes.product_reduction import ProductReduction
 from formulations.passes.rounded import Rounded
-from formulations.passes.scaling import Scaling
 from formulations.passes.slack import Slack
 from formulations.passes.soft import Soft
 
@@ -33,5 +32,4 @@ __all__ = [
     "Penalty",
     "sufficient_penalty",
     "Presolve",
-    "Scaling",
 ]

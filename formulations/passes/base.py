@@ -1,4 +1,4 @@
-"""What a pass is: accepts, apply, and an inverse; after CVXPY's reductions."""
+"""Rewritings of a model, each with its inverse, modelled on CVXPY's reductions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROUNDING = 1e-12
 
 
 class Inverse(Protocol):
-    """The way back from a rewritten model of n' bits to the model of n bits that it stands for."""
+    """Maps samples between a rewritten model of n' bits and the original model of n bits."""
 
     def invert(self, x: npt.ArrayLike) -> BitArray:
         """Samples of the rewritten model as those of the original, shape (..., n') -> (..., n)."""
@@ -31,17 +31,13 @@ class Inverse(Protocol):
 class Pass(Protocol):
     """An exact rewriting: the feasible points and their objectives survive ``invert``."""
 
-    def accepts(self, model: QCBO) -> bool:
-        """Whether ``apply`` can rewrite ``model``."""
-        ...
-
     def apply(self, model: QCBO) -> tuple[QCBO, Inverse]:
-        """The rewritten model and the way back.
+        """Return the rewritten model and the inverse.
 
         Raises
         ------
         InvalidInputError
-            If the pass does not accept the model; the message names what stands in the way.
+            If the pass cannot rewrite the model; the message names what stands in the way.
         """
         ...
 
@@ -94,14 +90,6 @@ class Chain:
     """
 
     passes: tuple[Pass, ...]
-
-    def accepts(self, model: QCBO) -> bool:
-        """Whether every pass accepts what the passes before it make of ``model``."""
-        for step in self.passes:
-            if not step.accepts(model):
-                return False
-            model, _ = step.apply(model)
-        return True
 
     def apply(self, model: QCBO) -> tuple[QCBO, Composed]:
         """The model after all passes, and the way back through them in reverse."""

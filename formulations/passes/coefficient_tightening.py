@@ -36,10 +36,6 @@ class CoefficientTightening:
     ([[1.0, 1.0, 2.0]], [2.0])
     """
 
-    def accepts(self, model: QCBO) -> bool:
-        """Any model is accepted."""
-        return True
-
     def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
         """The model with smaller rows.
 

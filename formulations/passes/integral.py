@@ -36,10 +36,6 @@ class Integral:
 
     tolerance: FloatArray
 
-    def accepts(self, model: QCBO) -> bool:
-        """Whether there is a tolerance for each row."""
-        return len(self.tolerance) == model.num_rows
-
     def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
         """The model with rows of integers.
 

@@ -35,10 +35,6 @@ class OneHot:
     [[1, 0, 0], [0, 0, 1]]
     """
 
-    def accepts(self, model: QCBO) -> bool:
-        """Any model is accepted."""
-        return True
-
     def apply(self, model: QCBO) -> tuple[QCBO, Rest]:
         """The smaller model, and what the bits that it lacks are."""
         rows, gone = _chosen(model)

@@ -38,10 +38,6 @@ class Penalty:
 
     weight: float | Mapping[str, float]
 
-    def accepts(self, model: QCBO) -> bool:
-        """Whether every linear row is an equality."""
-        return bool(model.equality.all())
-
     def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
         """The model without linear rows.
 
@@ -50,7 +46,7 @@ class Penalty:
         InvalidInputError
             If there are inequality rows, a group has no weight, or a weight is not positive.
         """
-        if not self.accepts(model):
+        if not model.equality.all():
             label = model.row_labels[int(np.argmin(model.equality))]
             raise InvalidInputError(
                 f"row {label!r} is an inequality: expected equalities only; apply Slack first"

@@ -43,10 +43,6 @@ class Presolve:
     [1, 0, 1, 0, 0]
     """
 
-    def accepts(self, model: QCBO) -> bool:
-        """Any model is accepted."""
-        return True
-
     def apply(self, model: QCBO) -> tuple[QCBO, Substitution]:
         """The smaller model and the substitution that made it.
 

@@ -35,10 +35,6 @@ class ProductReduction:
 
     penalty: float
 
-    def accepts(self, model: QCBO) -> bool:
-        """Any model is accepted."""
-        return True
-
     def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
         """The model without product rows."""
         weight = checked_penalty("product rows", self.penalty)

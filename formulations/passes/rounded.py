@@ -37,10 +37,6 @@ class Rounded:
     bits: int = 10
     longest: int = 20
 
-    def accepts(self, model: QCBO) -> bool:
-        """Any model is accepted."""
-        return True
-
     def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
         """The model with rounded rows beside its own."""
         steps, fits = common_steps(model.rows)

@@ -46,14 +46,6 @@ class Slack:
 
     most_bits: int | None = None
 
-    def accepts(self, model: QCBO) -> bool:
-        """Whether every inequality row has a common step and a word that is not too long."""
-        try:
-            self.apply(model)
-        except InvalidInputError:
-            return False
-        return True
-
     def apply(self, model: QCBO) -> tuple[QCBO, SlackInverse]:
         """The model with equality rows, but for those that ``most_bits`` leaves; slack bits last.
 

@@ -51,10 +51,6 @@ class Soft:
     square: BoolArray
     tolerance: FloatArray
 
-    def accepts(self, model: QCBO) -> bool:
-        """Whether every soft row that needs excess bits has a step."""
-        return bool((common_steps(model.rows)[1] | ~self._in_words(model)).all())
-
     def _in_words(self, model: QCBO) -> BoolArray:
         """The soft rows that need excess bits."""
         return np.isfinite(self.weight) & ~(self.square & model.equality)

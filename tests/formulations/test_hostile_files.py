@@ -200,8 +200,8 @@ LIMITED = """
     import gzip, io, json, resource, sys, zipfile
     import numpy as np
     from formulations import QCBO
-    from formulations.archive import write_archive
-    from formulations.bounded import bounded_read, open_regular, read_regular
+    from formulations.files.archive import write_archive
+    from formulations.files.bounded import bounded_read, open_regular, read_regular
     from formulations.errors import QnnError
     folder, size = sys.argv[1], 3 * 2**28
     zeros = bytes(2**24)

@@ -23,7 +23,6 @@ from formulations.passes import (
     Presolve,
     ProductReduction,
     Rounded,
-    Scaling,
     Slack,
     sufficient_penalty,
 )
@@ -38,8 +37,7 @@ EXACT: list[Pass] = [
     CoefficientTightening(),
     OneHot(),
     Rounded(bits=3, longest=2),
-    Scaling(),
-    Chain((CoefficientTightening(), Presolve(), OneHot(), Presolve(), Slack(), Scaling())),
+    Chain((CoefficientTightening(), Presolve(), OneHot(), Presolve(), Slack())),
 ]
 
 
@@ -58,13 +56,8 @@ def assert_exact(step: Pass, model: QCBO) -> None:
         return
     assume(rewritten.num_variables <= 16)
     after = feasible_points(rewritten)
-    objectives = rewritten.objective(after)
-    if isinstance(step, Scaling):
-        objectives = inverse.objective(objectives)
-    elif not isinstance(step, Chain):
-        assert np.allclose(model.objective(inverse.invert(after)), objectives)
-    if isinstance(step, Chain):
-        objectives = model.objective(inverse.invert(after))
+    objectives = model.objective(inverse.invert(after))
+    assert np.allclose(objectives, rewritten.objective(after))
     back = solutions(inverse.invert(after), objectives)
     assert back == solutions(before, model.objective(before))
     lifted = inverse.lift(before)
@@ -76,7 +69,6 @@ def assert_exact(step: Pass, model: QCBO) -> None:
 @quick
 @given(qcbos())
 def test_feasible_set_and_objective_survive(step: Pass, model: QCBO) -> None:
-    assert step.accepts(model)
     assert_exact(step, model)
 
 
@@ -138,11 +130,9 @@ def test_rows_that_always_hold_get_no_slack() -> None:
 
 def test_slack_refuses_coefficients_without_a_step_by_name() -> None:
     model = QCBO.from_arrays([0, 0], [[1, np.pi]], [3], equality=[False], row_labels=["weight"])
-    assert not Slack().accepts(model)
     with pytest.raises(InvalidInputError, match=r"'weight'.*3\.14159.*round"):
         Slack().apply(model)
     wide = QCBO.from_arrays([0, 0], [[1, 2.0**45]], [2.0**44], equality=[False])
-    assert not Slack().accepts(wide)
     with pytest.raises(InvalidInputError, match=r"slack word of 45 bits"):
         Slack().apply(wide)
 
@@ -197,8 +187,6 @@ def test_bad_penalties_are_refused(weight: object, message: str) -> None:
 
 def test_penalty_wants_equalities() -> None:
     model = QCBO.from_arrays([0], [[1]], [1], equality=[False], row_labels=["cap"])
-    assert not Penalty(1.0).accepts(model)
-    assert not Chain((Penalty(1.0), Slack())).accepts(model)
     with pytest.raises(InvalidInputError, match="'cap'.*Slack"):
         Penalty(1.0).apply(model)
 
@@ -373,19 +361,6 @@ def test_presolve_drops_inequalities_that_an_equality_implies() -> None:
         Presolve().apply(
             QCBO.from_arrays(np.zeros(3), [[1] * 3, [-2] * 3], [1, -4], equality=[True, False])
         )
-
-
-@quick
-@given(qcbos())
-def test_scaling_gives_unit_norms_and_takes_multipliers_back(model: QCBO) -> None:
-    scaled, inverse = Scaling().apply(model)
-    norms = np.sqrt((scaled.rows.toarray() ** 2).sum(axis=1))
-    assert (np.isclose(norms, 1) | (norms == 0)).all()
-    points = every_point(model.num_variables)
-    y = np.linspace(-1, 2, model.num_rows)
-    lagrangian = scaled.objective(points) + scaled.row_residuals(points) @ y
-    original = model.objective(points) + model.row_residuals(points) @ inverse.multipliers(y)
-    assert np.allclose(inverse.objective(lagrangian), original)
 
 
 def test_a_large_model_is_rewritten_quickly() -> None:
