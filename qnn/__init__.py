@@ -5,7 +5,12 @@ from importlib.metadata import version
 import lazy_loader
 
 # The names stand in __init__.pyi; each is imported when it is first asked for.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__all__.append("__version__")
+__getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
+__all__ = [*_names, "__version__"]
 
 __version__ = version("qnn-ising")
+
+
+def __dir__() -> list[str]:
+    """The public names, of which none may have been imported yet."""
+    return __all__

@@ -17,8 +17,8 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 import dimod
-from formulations.prepared import Presolved
-from qnn.cli import cli
+from formulations.cqm.presolved import Presolved
+from qnn.cli.main import cli
 from qnn.models import answer_json, read_model
 from solvers import QCGD, PenaltyMethod
 from solvers.oracles import Annealer

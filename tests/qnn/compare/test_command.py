@@ -64,7 +64,7 @@ def test_equal_seconds_and_too_many_workers(
         ("compare digits --equal second --time-limit 1", "Did you mean"),
         ("compare digits digits", "each data set once"),
         ("compare digits --workers 0", "workers"),
-        ("compare digits --samples some", "or all"),
+        ("compare digits --samples some", "or 'all'"),
         ("compare digits:pair", "no class 'pair'"),
         ("compare", "Missing argument"),
     ],
