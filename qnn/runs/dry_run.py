@@ -184,13 +184,16 @@ def of_network(
     Returns
     -------
     dict
-        Counts by formula; ``couplers_by_formula``; ``num_variables_built``, of the model that
-        was built, or None; ``footprint``.
+        Counts by formula; ``couplers_by_formula``; ``layer_error_bounds``, ``output_error_bound``
+        and ``loss_error_bound``, the largest errors of the splines carried forward to each layer,
+        the output and the loss; ``num_variables_built``, of the model that was built, or None;
+        ``footprint``.
     """
     import numpy as np
 
     from formulations import network_size
     from formulations.passes import Slack
+    from formulations.training.error_bounds import spline_errors
     from solvers import QCGD
     from solvers.footprint import MOST_PAIRS, Footprint, couplers_by_formula, num_pairs
     from solvers.oracles.cloud.estimates import hybrid_cqm_seconds
@@ -201,7 +204,14 @@ def of_network(
     if one.size(encoding).nonzeros <= MOST_PAIRS:
         model, _ = Slack().apply(one.qcbo(encoding))
     couplers = None if model is None else couplers_by_formula(model, samples)
-    record = {**counts(size), "couplers_by_formula": couplers}
+    errors = spline_errors(one)  # of the largest inputs, which no data exceed
+    record = {
+        **counts(size),
+        "couplers_by_formula": couplers,
+        "layer_error_bounds": list(errors.layers),
+        "output_error_bound": errors.output,
+        "loss_error_bound": errors.loss,
+    }
     if model is not None and samples * num_pairs(model) <= MOST_PAIRS:
         problem = drawn_problem(network, samples, values, loss, seed)
         built = problem.qcbo(encoding)

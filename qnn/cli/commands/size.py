@@ -79,6 +79,8 @@ def size(
     The counts are by formula; a model that is not too large is also built, on random inputs, and
     its first QUBO measured: couplers, range of the coefficients, embeddings on the graphs of
     D-Wave's QPUs, and estimates of the QPU's and the hybrid solvers' time from published figures.
+    The error bounds say how far the model's splines can put each hidden layer, an output and the
+    loss off the real activations and loss, whatever the weights are.
     """
     from formulations import Network
     from formulations.files.bounded import available_memory
@@ -111,4 +113,7 @@ def size(
     told = {"format": FORMAT, "kind": "size", "samples": samples, **record}
     shown = {**record, **dry_run.lines(record["footprint"])}
     del shown["footprint"]
+    shown["layer_error_bounds"] = (
+        ", ".join(f"{e:.4g}" for e in record["layer_error_bounds"]) or None
+    )
     console.deliver(json_file, told, record_table(f"{widths}, {samples} samples", shown))

@@ -99,6 +99,19 @@ def test_size_counts_by_formula_and_on_the_model(run: Any) -> None:
     assert {fit["note"] for fit in found["fits"] if fit["method"] == "search"} == {"not tried"}
 
 
+def test_size_bounds_the_errors_of_the_splines(run: Any) -> None:
+    asked = ["size", "4-3-2-1", "--samples", 2, "--search", 0, "--json", "-", "--activation"]
+    coarse = json.loads(run(*asked, "tanh", "--loss", "logistic")[1])
+    assert len(coarse["layer_error_bounds"]) == 2
+    assert 0 < coarse["layer_error_bounds"][0] < coarse["layer_error_bounds"][1]
+    assert coarse["output_error_bound"] > 0
+    assert coarse["loss_error_bound"] > 0
+    exact = json.loads(run(*asked, "sign")[1])
+    assert exact["layer_error_bounds"] == [0, 0]
+    assert exact["output_error_bound"] == exact["loss_error_bound"] == 0
+    assert "output error bound" in run(*asked[:6], "--activation", "tanh")[1]
+
+
 def test_size_searches_where_it_is_quick_or_asked_to(run: Any) -> None:
     small = ["size", "2-1", "--samples", 2, "--json", "-"]
     found = json.loads(run(*small)[1])["footprint"]
