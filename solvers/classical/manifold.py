@@ -33,7 +33,6 @@ from solvers.run.stopping import Over, never
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-
 CLIP = 1e-4
 """Least target of the released squashing."""
 
