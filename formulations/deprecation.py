@@ -72,7 +72,8 @@ def renamed(**old: str | None) -> Callable[[type[T]], type[T]]:
                 warnings.warn(advice, DeprecationWarning, stacklevel=2)
             init(self, *args, **given)
 
-        cls.__init__ = construct  # type: ignore[method-assign,assignment]
+        cls.old_keywords = old  # type: ignore[attr-defined]
+        cls.__init__ = construct  # type: ignore[method-assign]
         return cls
 
     return decorate

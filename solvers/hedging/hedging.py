@@ -38,12 +38,12 @@ from solvers.hedging.exact_blocks import Enumeration, ExactIfSmall
 from solvers.hedging.rho import CycleDetector, FixedRho, GrowingRho, RhoPolicy
 from solvers.hedging.rounds import Hedge, Rules
 from solvers.hedging.state import AGREED
-from solvers.run.checkpoint import EVERY, Checkpoint, Folder
-from solvers.run.executors import ExecutorChoice, OutOfTimeError, Team, check_executor
+from solvers.run.checkpoint import Checkpoint
+from solvers.run.executors import OutOfTimeError, Team, check_executor
 from solvers.run.option_checks import check_common, check_count, check_problem
 from solvers.run.result import Result, Status
-from solvers.run.run import Callback, Run
-from solvers.run.solver import Start, check_start, start_bits
+from solvers.run.run import Run
+from solvers.run.solver import Parallel, Start, check_start, start_bits
 from solvers.run.stopping import Over
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ BLOCKS = 4
 
 @renamed(fix_after=None, shake=None)
 @dataclass(frozen=True)
-class ProgressiveHedging:
+class ProgressiveHedging(Parallel):
     """Decomposition by samples, with a lower bound.
 
     Parameters
@@ -109,21 +109,8 @@ class ProgressiveHedging:
         block begin with its own optimum.
     restarts : int
         How many times a branch begins anew near the incumbent when its copies have agreed.
-    executor : None, "serial", "threads", "processes", Executor, or function that returns one
-        Where the blocks are solved; the result does not depend on it.
-    workers : int, optional
-        Threads or processes.
-    seed : int
-        Same seed, same result, unless a time limit cuts in.
-    time_limit : float, optional
-        Seconds.
-    callbacks : tuple of callable
-        Called after each round with a ``Progress``; one that returns True stops the run.
-    checkpoint : path-like, optional
-        Folder for a checkpoint, from which the same call goes on: see
-        :mod:`solvers.run.checkpoint`.
-    checkpoint_every : float
-        Seconds between two checkpoints; 0 saves after every round.
+    executor, workers, seed, time_limit, callbacks, checkpoint, checkpoint_every
+        See :class:`~solvers.run.solver.Parallel` and :class:`~solvers.run.solver.Iterative`.
 
     Raises
     ------
@@ -151,13 +138,6 @@ class ProgressiveHedging:
     cycles: CycleDetector | None = field(default_factory=CycleDetector)
     start: Start | None = None
     restarts: int = 0
-    executor: ExecutorChoice = None
-    workers: int | None = None
-    seed: int = 0
-    time_limit: float | None = None
-    callbacks: tuple[Callback, ...] = ()
-    checkpoint: Folder | None = None
-    checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
         check_common(self)

@@ -23,12 +23,12 @@ from solvers.neighborhood.neighborhoods import POLICIES, Policy, policy
 from solvers.neighborhood.population import Limits, Population, SegmentResult, Worker
 from solvers.neighborhood.steps import EnumeratedWalk, OracleWalk, Walk
 from solvers.oracles.base import Oracle, check_oracle
-from solvers.run.checkpoint import EVERY, Checkpoint, Folder
-from solvers.run.executors import ExecutorChoice, Team, check_executor
+from solvers.run.checkpoint import Checkpoint
+from solvers.run.executors import Team, check_executor
 from solvers.run.option_checks import check_common, check_problem
 from solvers.run.result import Result, Status
-from solvers.run.run import Callback, Run
-from solvers.run.solver import Start, check_start, start_bits
+from solvers.run.run import Run
+from solvers.run.solver import Parallel, Start, check_start, start_bits
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -54,7 +54,7 @@ STRETCHES = 64
 
 
 @dataclass(frozen=True)
-class LargeNeighborhoodSearch:
+class LargeNeighborhoodSearch(Parallel):
     """Restricted problems around an incumbent.
 
     Parameters
@@ -80,29 +80,15 @@ class LargeNeighborhoodSearch:
     walks : int
         Walks side by side, each from a random start of its own where no start is given.  Poor ones
         give way to copies of better ones as the temperature falls.
-    executor : None, "serial", "threads", "processes", Executor, or function that returns one
-        Where the walks go: see :class:`solvers.run.executors.Team`.  The same seed gives the same
-        result on any of them.  None: in this thread.
-    workers : int, optional
-        Threads or processes.
     cycles : int
         How many times the temperature falls from start to end.
     start_temperature, end_temperature : float, optional
         In units of the loss.  None takes 0.2 and 0.0003 times the mean |change of the loss| of a
         move at the start.
-    seed : int
-        Same seed, same result, unless the clock rules the temperature (``rounds=None`` with a
-        time limit) or cuts in.
-    time_limit : float, optional
-        Seconds.
-    callbacks : tuple of callable
-        Called after each step with a ``Progress``; one that returns True stops the run.
-    checkpoint : path-like, optional
-        Folder for a checkpoint, from which the same call goes on: see
-        :mod:`solvers.run.checkpoint`. The solver that starts is not run again once its result is in
-        there.
-    checkpoint_every : float
-        Seconds between two checkpoints; 0 saves after every step.
+    executor, workers, seed, time_limit, callbacks, checkpoint, checkpoint_every
+        See :class:`~solvers.run.solver.Parallel` and :class:`~solvers.run.solver.Iterative`.
+        With ``rounds=None`` and a time limit the clock rules the temperature, so that runs of one
+        seed differ.  The solver that starts is not run again once its result is in the checkpoint.
 
     Raises
     ------
@@ -126,16 +112,9 @@ class LargeNeighborhoodSearch:
     batch: int | None = None
     variables: int | None = None
     walks: int = 1
-    executor: ExecutorChoice = None
-    workers: int | None = None
     cycles: int = 1
     start_temperature: float | None = None
     end_temperature: float | None = None
-    seed: int = 0
-    time_limit: float | None = None
-    callbacks: tuple[Callback, ...] = ()
-    checkpoint: Folder | None = None
-    checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
         check_common(self)

@@ -1,14 +1,17 @@
-"""Where a search begins: another solver's answer, weights that are given, or nowhere yet."""
+"""The protocol of a solver, the options that solvers share, and where a search begins."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from formulations.arrays import BitArray
 from formulations.checks import check_has
 from formulations.network.network import Weights
+from solvers.run.checkpoint import EVERY, Folder
+from solvers.run.executors import ExecutorChoice
 from solvers.run.result import Result
-from solvers.run.run import Run, pass_on
+from solvers.run.run import Callback, Run, pass_on
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -20,6 +23,48 @@ class Solver(Protocol):
     def solve(self, problem: TrainingProblem) -> Result:
         """The best weights that were found, and how."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iterative:
+    """The options that all iterative solvers share.
+
+    Parameters
+    ----------
+    seed : int
+        Same seed, same result, unless a time limit cuts in.
+    time_limit : float, optional
+        Seconds.
+    callbacks : tuple of callable
+        Called after each step with a ``Progress``; one that returns True stops the run.
+    checkpoint : path-like, optional
+        Folder for a checkpoint, from which the same call resumes: see
+        :mod:`solvers.run.checkpoint`.
+    checkpoint_every : float
+        Seconds between two checkpoints; 0 saves after every step.
+    """
+
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parallel(Iterative):
+    """The options of iterative solvers that distribute their work; no result depends on them.
+
+    Parameters
+    ----------
+    executor : None, "serial", "threads", "processes", Executor, or function that returns one
+        Where the parts run: see :class:`solvers.run.executors.Team`.  None: in this thread.
+    workers : int, optional
+        Threads or processes.
+    """
+
+    executor: ExecutorChoice = None
+    workers: int | None = None
 
 
 Start = Solver | Result | Weights
