@@ -180,7 +180,7 @@ HOSTILE = """
 import random, sys
 from pathlib import Path
 from formulations.errors import QnnError
-from qnn.models import read_model
+from qnn.data.models import read_model
 from tests.fuzzing import damaged
 rng = random.Random(0)
 for path in map(Path, sys.argv[1:]):
