@@ -35,9 +35,9 @@ def interrupt_again(lost: sys.UnraisableHookArgs) -> None:
     if not issubclass(lost.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(lost)
         return
-    from threading import Timer
+    from threading import Timer, get_ident
 
-    again = Timer(0.01, signal.raise_signal, [signal.SIGINT])
+    again = Timer(0.01, signal.pthread_kill, [get_ident(), signal.SIGINT])  # also if it sleeps
     again.daemon = True
     again.start()
 
