@@ -19,7 +19,7 @@ from pathlib import Path
 import dimod
 from formulations.cqm.presolved import Presolved
 from qnn.cli.main import cli
-from qnn.models import answer_json, read_model
+from qnn.data.models import answer_json, read_model
 from solvers import QCGD, PenaltyMethod
 from solvers.oracles import Annealer
 
