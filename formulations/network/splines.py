@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import PPoly
 
 from formulations.array_checks import check_array, check_integers
 from formulations.arrays import FloatArray, IntArray
 from formulations.checks import EXACT, check_number, check_whole, choose, shown
 from formulations.errors import InvalidInputError, ModelSizeError
 from formulations.files.bounded import available_memory
+
+if TYPE_CHECKING:
+    from scipy.interpolate import PPoly
 
 Function = Callable[[FloatArray], FloatArray]
 Placement = Literal["uniform", "power-of-two", "minimax"]
@@ -122,6 +124,8 @@ class Spline:
 
     def ppoly(self, lo: int, hi: int) -> PPoly:
         """The spline on [lo, hi + 1) as a scipy piecewise polynomial."""
+        from scipy.interpolate import PPoly  # here, since it takes long to load
+
         inner = self.breakpoints[(self.breakpoints > lo) & (self.breakpoints <= hi)]
         knots = np.concatenate([[lo], inner, [hi + 1]]).astype(float)
         p = self.piece(knots[:-1].astype(np.int64))
