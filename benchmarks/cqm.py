@@ -28,7 +28,7 @@ from cqm_report import markdown
 
 from formulations.cqm.presolved import Presolved
 from formulations.model.qcbo import QCBO
-from solvers import QCGD, PenaltyMethod
+from solvers import QCGD, Candidates, PenaltyMethod
 from solvers.cp_sat import solve_qcbo
 from solvers.oracles import Annealer
 from solvers.oracles.base import QUBO, Samples
@@ -183,15 +183,22 @@ def cp_sat(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trace, flo
 
 METHODS: dict[str, Method] = {
     "QCGD": solver(QCGD, stop=None),
-    "QCGD without repair": solver(QCGD, stop=None, repair=False),
-    "QCGD without repair or warm starts": solver(QCGD, stop=None, repair=False, fresh=1),
+    "QCGD without repair": solver(QCGD, stop=None, candidates=Candidates(repair=False)),
+    "QCGD without repair or warm starts": solver(
+        QCGD, stop=None, candidates=Candidates(fresh=1, repair=False)
+    ),
     "repair of random states": repair_alone,
     "cqm_to_bqm": dimods_own,
     "CP-SAT": cp_sat,
     **{f"penalty {w:g}": solver(PenaltyMethod, penalty=w) for w in WEIGHTS},
-    **{f"penalty {w:g}, warm": solver(PenaltyMethod, penalty=w, fresh=10) for w in WEIGHTS},
     **{
-        f"penalty {w:g}, warm, repaired": solver(PenaltyMethod, penalty=w, fresh=10, repair=True)
+        f"penalty {w:g}, warm": solver(
+            PenaltyMethod, penalty=w, candidates=Candidates(repair=False)
+        )
+        for w in WEIGHTS
+    },
+    **{
+        f"penalty {w:g}, warm, repaired": solver(PenaltyMethod, penalty=w, candidates=Candidates())
         for w in WEIGHTS
     },
 }

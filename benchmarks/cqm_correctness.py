@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from formulations.errors import InvalidInputError  # noqa: E402
-from solvers import QCGD  # noqa: E402
+from solvers import QCGD, Candidates  # noqa: E402
 from solvers.oracles import ExactOracle  # noqa: E402
 from tests.cqms import cqms, optimum, verdict  # noqa: E402
 
@@ -44,7 +44,8 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=0, help="Print this many models that failed.")
     asked = parser.parse_args()
     oracle = ExactOracle(max_variables=asked.bits)
-    solver = QCGD(oracle=oracle, iterations=asked.iterations, repair=not asked.no_repair)
+    candidates = Candidates(repair=not asked.no_repair)
+    solver = QCGD(oracle=oracle, iterations=asked.iterations, candidates=candidates)
     counts: Counter[str] = Counter()
     seen: set[bytes] = set()
     calls: list[int] = []

@@ -27,7 +27,7 @@ import numpy as np
 
 from formulations.model.qcbo import QCBO
 from qnn.runs.output import write_text
-from solvers import QCGD
+from solvers import QCGD, Candidates, LiftedRows
 from solvers.oracles import Annealer, ExactOracle, Noise, Oracle, Precision, Success
 from solvers.oracles.testing import every_state
 from solvers.qcgd.scoring import ModelScoring
@@ -79,8 +79,9 @@ def drawn(number: int) -> tuple[QCBO, float]:
 
 def descent(model: QCBO, least: float, oracle: Oracle, T: int, beta0: float) -> dict[str, Any]:
     """One run: errors of the averaged iterate after each t, and whether the optimum was met."""
-    solver = QCGD(oracle, iterations=T, beta0=beta0, fresh=1, repair=False, stop=None)
-    run, _ = solver._descend(ModelScoring(model), model)
+    lifted, candidates = LiftedRows(beta0=beta0), Candidates(fresh=1, repair=False)
+    solver = QCGD(oracle, iterations=T, lifted=lifted, candidates=candidates, stop=None)
+    run, _ = solver.descend(ModelScoring(model), model)
     objective, mean = run.history["atom_objective"], 0.0
     errors = np.zeros(len(objective))
     for t, value in enumerate(objective, start=1):

@@ -23,7 +23,7 @@ from cqm import LIBRARY, begins
 from cqm_families import FAMILIES, ONE_HOTS, assignment
 from qcgd_tuning import two_levels
 
-from solvers import QCGD
+from solvers import QCGD, Candidates
 
 Figures = dict[str, Any]
 Solve = Callable[[QCGD], tuple[float, int]]
@@ -33,7 +33,6 @@ Solve = Callable[[QCGD], tuple[float, int]]
 VARIANTS: dict[str, Callable[[], dict[str, Any]]] = {
     "default": dict,
     "all 100 calls": lambda: {"stop": None},
-    "all 100 calls, adapted split": lambda: {"stop": None, "split": "adapted"},
     "all 100 calls, one-hot bits kept": lambda: {"stop": None, "one_hot": "keep"},
 }
 
@@ -71,7 +70,9 @@ def measure(folder: Path | None, seeds: Sequence[int], only: str) -> list[Figure
             here: list[Figures] = []
             for variant, options in VARIANTS.items():
                 started = time.process_time()
-                value, calls = solve(QCGD(seed=seed, repair=repair, **options()))
+                value, calls = solve(
+                    QCGD(seed=seed, candidates=Candidates(repair=repair), **options())
+                )
                 seconds = time.process_time() - started
                 here.append(
                     {"family": family, "name": name, "seed": seed, "variant": variant}

@@ -28,7 +28,7 @@ import scipy.sparse as sp
 from formulations import Network, TrainingProblem
 from formulations.arrays import BitArray
 from formulations.model.qcbo import QCBO
-from solvers import QCGD
+from solvers import QCGD, Candidates
 from solvers.oracles import QUBO, Annealer, Samples
 from solvers.oracles.wrappers.base import Wrapper
 from solvers.qcgd.scoring import ModelScoring, TrainingScoring
@@ -104,11 +104,11 @@ def measure(
     solver = QCGD(
         oracle=Timed(Annealer(reads, sweeps, threads=1)),
         iterations=rounds,
-        repair=repaired,
+        candidates=Candidates(repair=repaired),
         callbacks=(lambda progress: bool(marks.append(time.process_time())),),
     )
     started = time.process_time()
-    _, loop = solver._descend(target, subject)
+    _, loop = solver.descend(target, subject)
     whole, oracle = np.diff(marks), np.array(Timed.spent[1:])
     outside = float(np.median(whole - oracle))
     figures = {

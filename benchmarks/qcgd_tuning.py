@@ -23,7 +23,7 @@ from sklearn.datasets import load_digits
 
 from formulations import Network, TrainingProblem
 from qnn.data.datasets import load
-from solvers import QCGD, PenaltyMethod
+from solvers import QCGD, Candidates, LiftedRows, PenaltyMethod
 from solvers.oracles import Annealer
 from solvers.qcgd import loop as search
 
@@ -72,7 +72,11 @@ def penalty(weight: float, fresh: int = 1) -> Method:
     def method(problem: TrainingProblem, seed: int) -> float:
         oracle = Annealer(READS, SWEEPS)
         solver = PenaltyMethod(
-            oracle, penalty=weight, iterations=ITERATIONS, fresh=fresh, seed=seed
+            oracle,
+            penalty=weight,
+            iterations=ITERATIONS,
+            candidates=Candidates(fresh=fresh, repair=False),
+            seed=seed,
         )
         return solver.solve(problem).loss
 
@@ -81,9 +85,9 @@ def penalty(weight: float, fresh: int = 1) -> Method:
 
 METHODS: dict[str, Method] = {
     "QCGD": qcgd(),
-    "QCGD, every call from random states": qcgd(fresh=1),
+    "QCGD, every call from random states": qcgd(candidates=Candidates(fresh=1)),
     "QCGD, no random networks in the pool": qcgd(guesses=0),
-    "QCGD, multipliers y fixed": qcgd(dual_step=0.0),
+    "QCGD, multipliers y fixed": qcgd(lifted=LiftedRows(dual_step=0.0)),
     **{f"penalty {weight:g}": penalty(weight) for weight in PENALTIES},
     **{f"penalty {weight:g}, warm": penalty(weight, fresh=10) for weight in PENALTIES},
 }

@@ -92,7 +92,8 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
         own = {name.removeprefix(OF_SOLVER): params[name] for name in nested}
         solver: Any = others.get("solver", self.solver)
         for name in own:
-            choose(f"parameter of {type(solver).__name__}", name, _options(solver))
+            old = getattr(type(solver), "old_keywords", ())
+            choose(f"parameter of {type(solver).__name__}", name, [*_options(solver), *old])
         if own:
             others["solver"] = replace(solver, **own)
         super().set_params(**others)

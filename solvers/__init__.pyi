@@ -38,6 +38,12 @@ from .hybrid_cqm import (
 from .neighborhood.search import (
     LargeNeighborhoodSearch,
 )
+from .qcgd.loop import (
+    Candidates,
+)
+from .qcgd.multipliers import (
+    LiftedRows,
+)
 from .qcgd.penalty import (
     PenaltyMethod,
 )
@@ -68,6 +74,7 @@ __all__ = [
     "QCGD",
     "QCGDSampler",
     "RMDA",
+    "Candidates",
     "ExactSolver",
     "ExplicitSoftmax",
     "History",
@@ -75,6 +82,7 @@ __all__ = [
     "Incumbent",
     "LargeNeighborhoodSearch",
     "Ledger",
+    "LiftedRows",
     "ManifoldNetwork",
     "MonotoneVI",
     "PenaltyMethod",

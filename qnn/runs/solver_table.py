@@ -128,7 +128,7 @@ SOLVERS: Mapping[str, SolverEntry] = MappingProxyType(
             SolverEntry(
                 "qcgd-cold",
                 "qcgd without warm starts: every call begins from random states",
-                lambda s: solvers.QCGD(**s.sampling, fresh=1),
+                lambda s: solvers.QCGD(**s.sampling, candidates=solvers.Candidates(fresh=1)),
                 "always",
             ),
             SolverEntry(

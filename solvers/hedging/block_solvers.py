@@ -249,7 +249,7 @@ class QcgdBlock:
             callbacks=(),
             checkpoint=None,
         )
-        run, descent = solver._descend(target, self.problem)
+        run, descent = solver.descend(target, self.problem)
         pass_on(run)
         points = np.concatenate([descent.pool.bits, starts])
         bits, values, losses = ranked(self.problem, points, linear, self.options.points)

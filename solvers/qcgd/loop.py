@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from formulations.arrays import FloatArray
+from formulations.checks import check_flag, check_whole
 from solvers.oracles import QUBO, Samples, WarmOracle
-from solvers.qcgd.effort import Effort
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.repair import Repair
 from solvers.qcgd.scoring import ModelScoring, Pool, Scoring, WithSlack
@@ -37,6 +37,32 @@ def met(bound: float, loss: float, tolerance: float | None) -> bool:
     return tolerance is not None and loss <= bound + tolerance
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """How samples become candidates, and these the starting points of later calls.
+
+    Parameters
+    ----------
+    pool : int
+        Best candidates kept as starting points.
+    fresh : int
+        Every so many calls start from random states, the others from the pool, in which a network's
+        first are the best of a thousand random ones; 1: all of them, and there is no pool.
+    repair : bool
+        Whether samples of a constrained model are repaired, see :mod:`solvers.qcgd.repair`; weights
+        need none.  ``info["oracle_best"]`` is what the oracle found by itself.
+    """
+
+    pool: int = 10
+    fresh: int = 10
+    repair: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("pool", "fresh"):
+            check_whole(name, getattr(self, name))
+        check_flag("repair", self.repair)
+
+
 class Scorer:
     """Scores, pool and starts of one run.
 
@@ -52,8 +78,6 @@ class Scorer:
         Makes better candidates of candidates.
     ceiling : float
         What no candidate that satisfies all rows is worth more than.
-    effort : Effort, optional
-        Decides the reads and sweeps of each call; None leaves the oracle as it is.
 
     Attributes
     ----------
@@ -77,9 +101,7 @@ class Scorer:
         fresh: int = 10,
         repair: Repair | None = None,
         ceiling: float = np.inf,
-        effort: Effort | None = None,
     ) -> None:
-        self.effort = effort
         self.target, self.repair, self.fresh, self.ceiling = target, repair, fresh, ceiling
         self.pool, self.oracle_best = Pool(pool), Incumbent()
         self.feasible_reads = self.reads = self.idle = self.stale = self.holding = 0
@@ -87,9 +109,7 @@ class Scorer:
         self.share: float | None = None
 
     @classmethod
-    def of(
-        cls, target: Scoring, pool: int, fresh: int, *, repair: bool, slack: bool = True
-    ) -> Scorer:
+    def of(cls, target: Scoring, options: Candidates, *, slack: bool = True) -> Scorer:
         """The search for what ``target`` is, inequalities with slack words if so wished.
 
         Repair works on the model without them; weights of a network need none.
@@ -97,16 +117,15 @@ class Scorer:
         model = target.model
         sampled = WithSlack(target) if slack and not model.equality.all() else target
         if not isinstance(target, ModelScoring):
-            return cls(sampled, pool, fresh)
-        return cls(sampled, pool, fresh, Repair(model) if repair else None, target.ceiling)
+            return cls(sampled, options.pool, options.fresh)
+        repair = Repair(model) if options.repair else None
+        return cls(sampled, options.pool, options.fresh, repair, target.ceiling)
 
     def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
         """Call number t, from random states or from the pool."""
         call, draw = seed.spawn(2)
         warm = isinstance(run.oracle, WarmOracle) and len(self.pool.losses)
         warm = bool(warm) and (t - 1) % self.fresh > 0
-        if self.effort is not None:
-            self.effort.begin(warm)
         if not warm:
             return run.ask(qubo, call)
         reads = int(getattr(run.oracle, "reads", 1))
@@ -121,8 +140,6 @@ class Scorer:
             self._guess(run, seed)
         self.oracle_best.offer(candidates, worth)
         run.incumbent.offer(candidates, worth)
-        if self.effort is not None:
-            self.effort.end(float(worth.min()))
         held = int(np.count_nonzero(worth <= self.ceiling))
         self.feasible_reads += held
         self.reads += len(samples.x)
@@ -172,7 +189,6 @@ class Scorer:
             "stale": self.stale,
             "holding": self.holding,
             "repair_seconds": self.repair_seconds,
-            "effort": self.effort and self.effort.snapshot(),
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -182,8 +198,6 @@ class Scorer:
         for name in ("feasible_reads", "reads", "idle", "stale", "repair_seconds"):
             setattr(self, name, snapshot[name])
         self.holding = snapshot.get("holding", 0)  # not in checkpoints of older versions
-        if self.effort is not None:
-            self.effort.restore(snapshot["effort"])
 
 
 class DualState(Protocol):

@@ -10,12 +10,14 @@ y = y + gamma r
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from formulations.arrays import BitArray, FloatArray
-from formulations.checks import choose
+from formulations.checks import check_flag, check_number, choose
+from formulations.cqm.presolved import ONE_HOT
 from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.coefficient_step import common_steps
 from solvers.oracles import Samples
@@ -27,8 +29,47 @@ MOST = 1e4
 ROUNDING = 1e-12
 """Energies are exact up to this share of the sum of |coefficients|."""
 
-ROWS = ["both", "mean", "square"]
-"""Which lifted rows have multipliers: (i) and (ii), (i) alone, (ii) alone where there is one."""
+
+@dataclass(frozen=True)
+class LiftedRows:
+    """How the rows of a model are lifted, and how their multipliers grow.
+
+    Parameters
+    ----------
+    beta0 : float, optional
+        Scale of the multipliers, in units of the normalised objective; None finds it from the
+        model (:meth:`~solvers.qcgd.lifting.Lifting.plausible_scale`) and adapts it: so that a share
+        of the reads satisfies a model's rows, and upwards while no better candidate is found.
+    dual_step : float
+        gamma in units of beta0.
+    capped : bool
+        Whether gamma |r|^2 may not exceed beta |x's change of r|^2, as in CGAL.
+    rows : {"both", "mean", "square"}
+        Lifted rows that get multipliers: (i) and (ii) of :mod:`solvers.qcgd.lifting`, (i) alone, or
+        (ii) alone wherever a row has one.
+    slack : bool
+        Whether inequalities get slack words, whose squared rows (ii) make the relaxation exact;
+        without, their averaged residual is projected.
+    one_hot : {"eliminate", "keep"}
+        Whether presolve of a CQM eliminates one bit of one-hot rows of three bits or more, where
+        that adds no entries to the model.
+    """
+
+    beta0: float | None = None
+    dual_step: float = 0.1
+    capped: bool = False
+    rows: str = "both"
+    slack: bool = True
+    one_hot: str = ONE_HOT[0]
+
+    def __post_init__(self) -> None:
+        if self.beta0 is not None:
+            check_number("beta0", self.beta0, zero=True)
+        check_number("dual_step", self.dual_step, zero=True)
+        for name in ("capped", "slack"):
+            check_flag(name, getattr(self, name))
+        choose("rows", self.rows, ["both", "mean", "square"])
+        choose("one_hot", self.one_hot, ONE_HOT)
 
 
 class Multipliers:
@@ -37,13 +78,7 @@ class Multipliers:
     Parameters
     ----------
     model : QCBO
-    beta0 : float, optional
-        None finds it from the model.
-    dual_step : float
-        gamma in units of beta0.
-    capped : bool
-        Whether gamma |r|^2 may not exceed beta |x's change of r|^2, as in CGAL.
-    rows : {"both", "mean", "square"}
+    options : LiftedRows, optional
 
     Attributes
     ----------
@@ -57,25 +92,18 @@ class Multipliers:
         The best bound that an exact answer has proven.
     """
 
-    def __init__(
-        self,
-        model: QCBO,
-        beta0: float | None = None,
-        dual_step: float = 0.1,
-        capped: bool = False,
-        rows: str = "both",
-    ) -> None:
+    def __init__(self, model: QCBO, options: LiftedRows | None = None) -> None:
+        self.options = options = LiftedRows() if options is None else options
         self.lifting = lifting = Lifting.of(model)
-        self.beta0 = lifting.plausible_scale() if beta0 is None else beta0
-        self.dual_step, self.capped = dual_step, capped
+        self.beta0 = lifting.plausible_scale() if options.beta0 is None else options.beta0
         self.bound: float | None = None
         self.r = np.zeros(lifting.num_multipliers)  # it matters to the first call only: eta_1 = 1
         self.y = np.zeros_like(self.r)
         mean, squares, products = lifting.kinds
         self.used = np.ones(lifting.num_multipliers, dtype=np.bool_)
-        if choose("rows", rows, ROWS) == "mean":
+        if options.rows == "mean":
             self.used[squares] = False
-        elif rows == "square":
+        elif options.rows == "square":
             self.used[mean] = ~lifting.squared
         self.y[squares] = self.y[products] = self.beta0
         self.y[~self.used] = 0.0
@@ -100,8 +128,8 @@ class Multipliers:
         eta = 2.0 / (t + 1.0)
         change = self.lifting.residuals(x) - self.r
         self.r += eta * change
-        gamma = self.dual_step * self.beta0
-        if self.capped:
+        gamma = self.options.dual_step * self.beta0
+        if self.options.capped:
             taken = float(np.linalg.norm(eta * change[self.used]))
             size = float(np.linalg.norm(self.violation()[self.used]))
             gamma = min(gamma, self.beta(t) * (taken / size) ** 2) if size > 0.0 else gamma

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from formulations.arrays import FloatArray
-from formulations.checks import check_flag, check_number, check_whole, choose
+from formulations.checks import check_number, choose
+from formulations.deprecation import renamed
+from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
 from solvers.oracles import Annealer, Oracle
 from solvers.oracles.base import check_oracle
 from solvers.qcgd.lifting import Lifting
-from solvers.qcgd.loop import Loop, Scorer
+from solvers.qcgd.loop import Candidates, Loop, Scorer
 from solvers.qcgd.scoring import Scoring, TrainingScoring
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
 from solvers.run.first_call import without_a_call
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 
+@renamed(pool="candidates.pool", fresh="candidates.fresh", repair="candidates.repair")
 @dataclass(frozen=True)
 class PenaltyMethod:
     """A fixed penalty weight, or one for each group of rows.
@@ -50,7 +53,7 @@ class PenaltyMethod:
         (:meth:`~solvers.qcgd.lifting.Lifting.plausible_scale`).
     iterations : int or None
         Oracle calls; None goes on until the time limit or the call limit.
-    pool, fresh, repair
+    candidates : Candidates
         Warm starts and repair as in :class:`~solvers.qcgd.qcgd.QCGD`; by default there are none,
         and every call starts from random states.
     encoding : str, optional
@@ -70,9 +73,7 @@ class PenaltyMethod:
     oracle: Oracle | None = None
     penalty: float | Mapping[str, float] = 1.0
     iterations: int | None = 100
-    pool: int = 10
-    fresh: int = 1
-    repair: bool = False
+    candidates: Candidates = field(default_factory=lambda: Candidates(fresh=1, repair=False))
     encoding: str | None = None
     seed: int = 0
     time_limit: float | None = None
@@ -83,9 +84,8 @@ class PenaltyMethod:
 
     def __post_init__(self) -> None:
         check_common(self)
-        for name in ("pool", "fresh"):
-            check_whole(name, getattr(self, name))
-        check_flag("repair", self.repair)
+        if not isinstance(self.candidates, Candidates):
+            raise InvalidInputError(f"candidates={self.candidates!r}: expected Candidates(...)")
         check_count("iterations", self.iterations, self.time_limit, self.call_limit)
         if self.encoding is not None:
             choose("encoding", self.encoding, list(ENCODINGS))
@@ -110,21 +110,21 @@ class PenaltyMethod:
         early = without_a_call(self, problem, annealer.reads * annealer.sweeps)
         if early is not None:
             return early
-        run, loop = self._descend(TrainingScoring(problem, self.encoding), problem)
+        run, loop = self.descend(TrainingScoring(problem, self.encoding), problem)
         return run.result(problem, lower_bound=loop.bound, **loop.info(), penalty=self.penalty)
 
     def sample_cqm(self, cqm: dimod.ConstrainedQuadraticModel) -> dimod.SampleSet:
         """Solve a dimod CQM by fixed weights: see :meth:`solvers.qcgd.qcgd.QCGD.sample_cqm`."""
         from solvers.qcgd.cqm import solve_cqm
 
-        return solve_cqm(cqm, self._descend)
+        return solve_cqm(cqm, self.descend)
 
-    def _descend(
+    def descend(
         self, target: Scoring, subject: TrainingProblem | QCBO, started: float | None = None
     ) -> tuple[Run, Loop]:
         """The loop, whatever the samples are worth; the clock began now, or at ``started``."""
         started = time.perf_counter() if started is None else started  # building the model counts
-        search = Scorer.of(target, self.pool, self.fresh, repair=self.repair)
+        search = Scorer.of(target, self.candidates)
         lifting = Lifting.of(search.target.model)
         scale = lifting.plausible_scale()
         fixed = FixedWeights(lifting, scale * self._weights(lifting), scale)

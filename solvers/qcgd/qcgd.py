@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from formulations.checks import check_flag, check_has, check_number, check_whole, choose
-from formulations.cqm.presolved import ONE_HOT
+from formulations.checks import check_has, check_whole, choose
+from formulations.deprecation import renamed
+from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
 from solvers.oracles import Annealer, Oracle
 from solvers.oracles.base import check_oracle
-from solvers.qcgd.effort import SPLITS, Effort
-from solvers.qcgd.loop import Loop, Scorer
-from solvers.qcgd.multipliers import ROWS, Multipliers
+from solvers.qcgd.loop import Candidates, Loop, Scorer
+from solvers.qcgd.multipliers import LiftedRows, Multipliers
 from solvers.qcgd.scoring import Scoring, TrainingScoring
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
 from solvers.run.first_call import without_a_call
@@ -74,6 +74,18 @@ def fitted_annealer(num_variables: int) -> Annealer:
     return Annealer(reads=READS, sweeps=min(max(sweeps, least), most))
 
 
+@renamed(
+    beta0="lifted.beta0",
+    dual_step="lifted.dual_step",
+    capped="lifted.capped",
+    rows="lifted.rows",
+    slack="lifted.slack",
+    one_hot="lifted.one_hot",
+    pool="candidates.pool",
+    fresh="candidates.fresh",
+    repair="candidates.repair",
+    split=None,
+)
 @dataclass(frozen=True)
 class QCGD:
     """Quantum conditional gradient descent, with no penalty weight to choose.
@@ -85,35 +97,10 @@ class QCGD:
     iterations : int or None
         Most oracle calls; None goes on until the time limit or the call limit, or without these
         for as long as ``stop`` says.
-    beta0 : float, optional
-        Scale of the multipliers, in units of the normalised objective; None finds it from the
-        model (:meth:`~solvers.qcgd.lifting.Lifting.plausible_scale`) and adapts it: so that a share
-        of the reads satisfies a model's rows, and upwards while nothing new is met.
-    dual_step : float
-        gamma in units of beta0.
-    capped : bool
-        Whether the dual step is capped as in CGAL, see
-        :class:`~solvers.qcgd.multipliers.Multipliers`.
-    rows : {"both", "mean", "square"}
-        Lifted rows that get multipliers: (i) and (ii) of :mod:`solvers.qcgd.lifting`, (i) alone, or
-        (ii) alone wherever a row has one.
-    pool : int
-        Best candidates kept as starting points.
-    fresh : int
-        Every so many calls start from random states, the others from the pool, in which a network's
-        first are the best of a thousand random ones; 1: all of them, and there is no pool.
-    slack : bool
-        Whether inequalities get slack words, whose squared rows (ii) make the relaxation exact;
-        without, their averaged residual is projected.
-    one_hot : {"eliminate", "keep"}
-        Whether presolve of a CQM eliminates one bit of one-hot rows of three bits or more, where
-        that adds no entries to the model.
-    split : {"constant", "adapted"}
-        Whether the reads and sweeps of a run that is given no oracle stay what they are, or follow
-        what its calls find, see :mod:`solvers.qcgd.effort`.
-    repair : bool
-        Whether samples of a constrained model are repaired, see :mod:`solvers.qcgd.repair`; weights
-        need none.  ``info["oracle_best"]`` is what the oracle found by itself.
+    lifted : LiftedRows
+        How the model's rows are lifted, and how their multipliers grow.
+    candidates : Candidates
+        How samples become candidates, and these the starting points of later calls.
     stop : StopRule, optional
         Ends a run that nothing better is to be expected of, see :mod:`solvers.run.stopping`; None:
         only a proof and the budgets do.  Not asked where ``iterations=None`` leaves the end to a
@@ -141,16 +128,8 @@ class QCGD:
 
     oracle: Oracle | None = None
     iterations: int | None = 100
-    beta0: float | None = None
-    dual_step: float = 0.1
-    capped: bool = False
-    rows: str = "both"
-    pool: int = 10
-    fresh: int = 10
-    slack: bool = True
-    one_hot: str = ONE_HOT[0]
-    split: str = SPLITS[0]
-    repair: bool = True
+    lifted: LiftedRows = field(default_factory=LiftedRows)
+    candidates: Candidates = field(default_factory=Candidates)
     stop: StopRule | None = field(default_factory=NoImprovement)
     encoding: str | None = None
     seed: int = 0
@@ -162,22 +141,15 @@ class QCGD:
 
     def __post_init__(self) -> None:
         check_common(self)
-        for name in ("pool", "fresh"):
-            check_whole(name, getattr(self, name))
-        for name in ("capped", "slack", "repair"):
-            check_flag(name, getattr(self, name))
+        for name, kind in (("lifted", LiftedRows), ("candidates", Candidates)):
+            if not isinstance(value := getattr(self, name), kind):
+                raise InvalidInputError(f"{name}={value!r}: expected {kind.__name__}(...)")
         if self.stop is not None:
             check_has("stop", self.stop, "over", "solvers.run.stopping.NoImprovement(), or None")
         if self.stop is None:
             check_count("iterations", self.iterations, self.time_limit, self.call_limit)
         elif self.iterations is not None:
             check_whole("iterations", self.iterations)
-        choose("rows", self.rows, ROWS)
-        choose("one_hot", self.one_hot, ONE_HOT)
-        choose("split", self.split, SPLITS)
-        if self.beta0 is not None:
-            check_number("beta0", self.beta0, zero=True)
-        check_number("dual_step", self.dual_step, zero=True)
         if self.encoding is not None:
             choose("encoding", self.encoding, list(ENCODINGS))
         if self.oracle is not None:
@@ -199,7 +171,7 @@ class QCGD:
         early = without_a_call(self, problem, READS * SWEEPS[0])
         if early is not None:
             return early
-        run, descent = self._descend(TrainingScoring(problem, self.encoding), problem)
+        run, descent = self.descend(TrainingScoring(problem, self.encoding), problem)
         return run.result(problem, lower_bound=descent.bound, **descent.info())
 
     def sample_cqm(self, cqm: dimod.ConstrainedQuadraticModel) -> dimod.SampleSet:
@@ -253,7 +225,7 @@ class QCGD:
         """
         from solvers.qcgd.cqm import solve_cqm
 
-        return solve_cqm(cqm, self._descend, self.one_hot)
+        return solve_cqm(cqm, self.descend, self.lifted.one_hot)
 
     @property
     def _rule(self) -> StopRule | None:
@@ -261,25 +233,22 @@ class QCGD:
         limited = self.time_limit is not None or self.call_limit is not None
         return None if limited and self.iterations is None else self.stop
 
-    def _descend(
+    def descend(
         self, target: Scoring, subject: TrainingProblem | QCBO, started: float | None = None
     ) -> tuple[Run, Loop]:
         """The loop, whatever the samples are worth; the clock began now, or at ``started``."""
         started = time.perf_counter() if started is None else started  # building the model counts
-        search = Scorer.of(target, self.pool, self.fresh, repair=self.repair, slack=self.slack)
+        search = Scorer.of(target, self.candidates, slack=self.lifted.slack)
         model = search.target.model
-        descent = Multipliers(model, self.beta0, self.dual_step, self.capped, self.rows)
+        descent = Multipliers(model, self.lifted)
         run = Run(
             time_limit=self.time_limit,
             call_limit=self.call_limit,
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, subject),
             started=started,
-            oracle=self.oracle,
+            oracle=self.oracle or fitted_annealer(model.num_variables),
         )
-        if self.oracle is None:
-            run.oracle = annealer = fitted_annealer(model.num_variables)
-            search.effort = Effort(annealer) if self.split == "adapted" else None
         loop = Loop(descent, search)
         rule = self._rule
         with run.guarded():
@@ -307,7 +276,7 @@ class QCGD:
                 if rule is not None and descent.bound is None and search.over(rule, t):
                     run.reason = f"nothing better in {search.stale} of {t} calls"
                     break
-                if self.beta0 is None:
+                if self.lifted.beta0 is None:
                     descent.rescale(rescaling_factor(search))
         return run, loop
 

@@ -221,6 +221,8 @@ class Checkpoint:
                 f"here {LAYOUT}): go on with that one, or begin anew in another folder"
             )
         there: dict[str, str] = content["identity"]
+        if there.get("split") == "'constant'":  # an option that QCGD no longer has
+            del there["split"]
         for name in dict.fromkeys([*there, *self.identity]):
             if there.get(name) != self.identity.get(name):
                 raise InvalidInputError(

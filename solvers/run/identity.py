@@ -114,4 +114,11 @@ def _parameters(value: object) -> dict[str, Any]:
             names = list(inspect.signature(type(value)).parameters)
         except (TypeError, ValueError):  # made by C
             names = []
-    return {name: getattr(value, name) for name in names if hasattr(value, name)}
+    parameters = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    moved = {old: new for old, new in getattr(type(value), "old_keywords", {}).items() if new}
+    for old, new in moved.items():  # under their old names, as in the checkpoints of older versions
+        group, _, field = new.partition(".")
+        held = getattr(value, group)
+        parameters[old] = getattr(held, field) if field else held
+    groups = {new.partition(".")[0] for new in moved.values()}
+    return {name: part for name, part in parameters.items() if name not in groups}

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from formulations.errors import InvalidInputError
-from solvers import QCGD, PenaltyMethod, QCGDSampler, Status
+from solvers import QCGD, LiftedRows, PenaltyMethod, QCGDSampler, Status
 from solvers.oracles import Annealer, ExactOracle
 from tests.cqms import cqms, optimum, verdict
 
@@ -101,7 +101,7 @@ def test_one_hot_rows_may_lose_a_bit_in_presolve() -> None:
     for one, other in zip(bits, bits[4:], strict=False):
         cqm.add_constraint(one + other <= 1)
     cqm.set_objective(sum(k * k % 7 * bit for k, bit in enumerate(bits)) - 3 * bits[0] * bits[1])
-    for options, left in (({}, 6), ({"one_hot": "keep"}, 9)):
+    for options, left in (({}, 6), ({"lifted": LiftedRows(one_hot="keep")}, 9)):
         samples = QCGD(ExactOracle(), iterations=100, **options).sample_cqm(cqm)
         assert samples.first.energy == optimum(cqm)
         assert samples.record.is_feasible.all()

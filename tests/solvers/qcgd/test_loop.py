@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from formulations import QCBO, Network, TrainingProblem
-from solvers import QCGD
+from solvers import QCGD, Candidates
 from solvers.oracles import Annealer, Samples
 from solvers.qcgd.loop import Scorer
 from solvers.qcgd.qcgd import LESS, rescaling_factor
@@ -29,7 +29,7 @@ def problem() -> TrainingProblem:
 def test_random_networks_join_the_first_pool_of_warm_starts(
     problem: TrainingProblem, fresh: int, oracle: bool, held: int
 ) -> None:
-    search = Scorer.of(TrainingScoring(problem), 6, fresh, repair=True)
+    search = Scorer.of(TrainingScoring(problem), Candidates(6, fresh))
     run = Run(oracle=Annealer(reads=1) if oracle else None)
     seed = np.random.SeedSequence(0)
     x = np.zeros((1, search.target.model.num_variables), dtype=np.int8)
@@ -43,7 +43,10 @@ def test_random_networks_join_the_first_pool_of_warm_starts(
 
 def test_many_classes_are_learnt(problem: TrainingProblem) -> None:
     annealer = Annealer(reads=5, sweeps=50, threads=1)
-    warm, cold = (QCGD(annealer, iterations=30, fresh=n, seed=1).solve(problem) for n in (10, 1))
+    warm, cold = (
+        QCGD(annealer, iterations=30, candidates=Candidates(fresh=n), seed=1).solve(problem)
+        for n in (10, 1)
+    )
     assert warm.loss < 0.6 * cold.loss
 
 
@@ -51,13 +54,13 @@ def test_many_classes_are_learnt(problem: TrainingProblem) -> None:
 def test_rows_that_hold_call_after_call_pull_less_and_less(calls: int, power: int) -> None:
     """A row over many bits may pull a hundred times too hard, which 5 % a call would not mend."""
     model = QCBO.from_arrays([-1.0, -1.0], [[1, 1]], [1], equality=[False])
-    search = Scorer.of(ModelScoring(model), 6, 10, repair=False)
+    search = Scorer.of(ModelScoring(model), Candidates(6, repair=False))
     run, seed = Run(oracle=Annealer(reads=1)), np.random.SeedSequence(0)
     x = np.zeros((2, search.target.model.num_variables), dtype=np.int8)
     for _ in range(calls):
         search.score(Samples(x, np.zeros(2), 0.0), run, seed)
     assert search.share == 1.0
     assert rescaling_factor(search) == pytest.approx(LESS**power)
-    restored = Scorer.of(ModelScoring(model), 6, 10, repair=False)
+    restored = Scorer.of(ModelScoring(model), Candidates(6, repair=False))
     restored.restore(search.snapshot())
     assert restored.holding == calls

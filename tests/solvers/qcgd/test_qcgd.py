@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formulations import QCBO, Network, QnnError, TrainingProblem
-from solvers import QCGD, PenaltyMethod, Status
+from solvers import QCGD, Candidates, LiftedRows, PenaltyMethod, Status
 from solvers.oracles import Annealer, ExactOracle, Samples
 from solvers.qcgd.scoring import ModelScoring, Pool
 from solvers.run.run import Run
@@ -54,7 +54,7 @@ def test_residual_recursion_and_atom_weights() -> None:
     """r_T = A(W_T) - v with W_T = sum_t 2t / (T (T + 1)) x_t x_t'."""
     model, oracle, T = constrained(1), Recorder(), 12
     solver = QCGD(oracle=oracle, iterations=T)
-    run, loop = solver._descend(ModelScoring(model), model)
+    run, loop = solver.descend(ModelScoring(model), model)
     weights = np.array([2 * t / (T * (T + 1)) for t in range(1, T + 1)])
     assert weights.sum() == pytest.approx(1.0)
     residuals = np.array([loop.lifting.residuals(x) for x in oracle.atoms])
@@ -67,9 +67,9 @@ def test_exact_oracle_finds_the_optimum_with_the_programs_own_beta0() -> None:
     found = 0
     for seed in range(20):
         model = constrained(seed)
-        run, loop = QCGD(oracle=ExactOracle(), seed=seed, repair=False)._descend(
-            ModelScoring(model), model
-        )
+        run, loop = QCGD(
+            oracle=ExactOracle(), seed=seed, candidates=Candidates(repair=False)
+        ).descend(ModelScoring(model), model)
         optimum = least(model)
         found += run.incumbent.loss == pytest.approx(optimum, abs=1e-6)
         assert loop.bound is not None
@@ -179,8 +179,8 @@ def test_reals_are_refused_by_name() -> None:
     ("make", "message"),
     [
         (lambda: QCGD(iterations=0), "iterations=0"),
-        (lambda: QCGD(beta0=-1.0), "beta0=-1.0"),
-        (lambda: QCGD(dual_step=None), "dual_step=None"),
+        (lambda: LiftedRows(beta0=-1.0), "beta0=-1.0"),
+        (lambda: LiftedRows(dual_step=None), "dual_step=None"),
         (lambda: QCGD(seed=-1), "seed=-1"),
         (lambda: QCGD(oracle=Annealer), "expected an object with sample"),
         (lambda: QCGD(oracle=dimod.ExactSolver()), "give solvers.oracles.from_dimod"),
@@ -188,8 +188,8 @@ def test_reals_are_refused_by_name() -> None:
         (lambda: QCGD(stop=NoImprovement(least=0)), "least=0"),
         (lambda: QCGD(stop=NoImprovement(factor=-1.0)), "factor=-1.0"),
         (lambda: QCGD(stop=None, iterations=None), "iterations=None never ends"),
-        (lambda: QCGD(rows="means"), "Did you mean 'mean'"),
-        (lambda: PenaltyMethod(fresh=0), "fresh=0"),
+        (lambda: LiftedRows(rows="means"), "Did you mean 'mean'"),
+        (lambda: Candidates(fresh=0), "fresh=0"),
         (lambda: QCGD(oracle="annealer"), "expected an object with sample"),
         (lambda: PenaltyMethod(penalty=-1.0), "penalty=-1.0"),
         (lambda: Annealer(sweps=10), "Did you mean 'sweeps'"),
@@ -224,8 +224,8 @@ def test_pool_keeps_the_best_distinct_candidates() -> None:
 def test_rows_choose_which_multipliers_there_are() -> None:
     model = constrained(2)
     for rows, mean, square in (("both", 1, 1), ("mean", 1, 0), ("square", 0, 1)):
-        solver = QCGD(oracle=Annealer(5, 50), iterations=5, rows=rows)
-        _, loop = solver._descend(ModelScoring(model), model)
+        solver = QCGD(oracle=Annealer(5, 50), iterations=5, lifted=LiftedRows(rows=rows))
+        _, loop = solver.descend(ModelScoring(model), model)
         means, squares, _ = loop.lifting.kinds
         p = loop.descent.multipliers(6)
         assert (p[means].any(), p[squares].any()) == (mean, square)
@@ -233,8 +233,10 @@ def test_rows_choose_which_multipliers_there_are() -> None:
 
 def test_square_alone_keeps_the_mean_of_rows_without_a_square() -> None:
     model = QCBO.from_arrays([-1, -2, -3], [[2, 3, 4]], [5], equality=[False])
-    solver = QCGD(oracle=ExactOracle(), iterations=10, rows="square", slack=False)
-    run, loop = solver._descend(ModelScoring(model), model)
+    solver = QCGD(
+        oracle=ExactOracle(), iterations=10, lifted=LiftedRows(rows="square", slack=False)
+    )
+    run, loop = solver.descend(ModelScoring(model), model)
     assert loop.descent.used.tolist() == [True]
     assert run.incumbent.loss == -3.0
 
@@ -247,9 +249,12 @@ def test_bounds_are_bounds_whatever_the_options(
 ) -> None:
     """And what is called feasible is: the incumbent's loss is an objective of a feasible point."""
     solver = QCGD(
-        oracle=ExactOracle(), iterations=15, rows=rows, slack=slack, capped=capped, repair=False
+        oracle=ExactOracle(),
+        iterations=15,
+        lifted=LiftedRows(rows=rows, slack=slack, capped=capped),
+        candidates=Candidates(repair=False),
     )
-    run, loop = solver._descend(ModelScoring(model), model)
+    run, loop = solver.descend(ModelScoring(model), model)
     optimum = least(model)
     assert loop.bound is not None
     assert loop.bound <= optimum + 1e-6
@@ -263,20 +268,21 @@ def test_the_capped_step_is_no_longer_than_the_other() -> None:
     model = constrained(3)
     lengths = []
     for capped in (False, True):
-        solver = QCGD(Recorder(), iterations=30, dual_step=1.0, capped=capped, beta0=1.0)
-        _, loop = solver._descend(ModelScoring(model), model)
+        lifted = LiftedRows(dual_step=1.0, capped=capped, beta0=1.0)
+        solver = QCGD(Recorder(), iterations=30, lifted=lifted)
+        _, loop = solver.descend(ModelScoring(model), model)
         lengths.append(np.linalg.norm(loop.y))
     assert 0.0 < lengths[1] < lengths[0]
 
 
 def test_a_run_that_stands_still_ends() -> None:
     model = constrained(1)
-    run, loop = QCGD(Annealer(10, 100), iterations=None)._descend(ModelScoring(model), model)
+    run, loop = QCGD(Annealer(10, 100), iterations=None).descend(ModelScoring(model), model)
     found, calls = run.ledger.calls - loop.search.stale, run.ledger.calls
     assert 20 + 3 * found <= calls < 100
     assert run.status is Status.FINISHED
     assert run.reason == f"nothing better in {calls - found} of {calls} calls"
-    whole, _ = QCGD(Annealer(10, 100), stop=None)._descend(ModelScoring(model), model)
+    whole, _ = QCGD(Annealer(10, 100), stop=None).descend(ModelScoring(model), model)
     assert whole.ledger.calls == 100
     assert whole.history["loss"][:calls].tolist() == run.history["loss"].tolist()
 
@@ -288,7 +294,7 @@ def test_a_run_goes_on_without_an_answer_or_where_a_limit_is_to_be_used_up() -> 
         (impossible, {"iterations": 30}, 30),
         (constrained(1), {"iterations": None, "call_limit": 25}, 25),
     ):
-        run, _ = QCGD(Annealer(2, 20), stop=strict, **options)._descend(ModelScoring(model), model)
+        run, _ = QCGD(Annealer(2, 20), stop=strict, **options).descend(ModelScoring(model), model)
         assert run.ledger.calls == calls
 
 
@@ -298,7 +304,7 @@ def test_what_nothing_can_beat_ends_a_run() -> None:
     for solver in (QCGD(), PenaltyMethod()):
         result = solver.solve(problem)
         assert (result.loss, result.lower_bound, result.status) == (0.0, 0.0, Status.OPTIMAL)
-    run, loop = QCGD()._descend(ModelScoring(one_hot), one_hot)
+    run, loop = QCGD().descend(ModelScoring(one_hot), one_hot)
     assert (run.incumbent.loss, loop.bound, run.status) == (4.0, 4.0, Status.OPTIMAL)
     assert run.ledger.calls < 20
 
@@ -312,7 +318,7 @@ def test_no_feasible_point_is_below_the_floor(model: QCBO) -> None:
 def test_the_scale_follows_the_share_of_feasible_reads() -> None:
     def scale(oracle: object) -> float:
         model = QCBO.from_arrays([2.0, 2.0, 3.0], [[1, 1, 1]], [1], quadratic=[[0, -1, 0]] * 3)
-        _, loop = QCGD(oracle, iterations=20)._descend(ModelScoring(model), model)  # type: ignore[arg-type]
+        _, loop = QCGD(oracle, iterations=20).descend(ModelScoring(model), model)  # type: ignore[arg-type]
         return loop.descent.beta0 / loop.lifting.plausible_scale()
 
     class Always:
@@ -331,7 +337,7 @@ def test_the_penalty_method_has_the_same_warm_starts_and_repair() -> None:
     optimum = dimod.ExactCQMSolver().sample_cqm(cqm).filter(lambda d: d.is_feasible).first.energy
     oracle = Annealer(5, 50)
     plain = PenaltyMethod(oracle, penalty=16.0, iterations=20).sample_cqm(cqm)
-    warm = PenaltyMethod(oracle, penalty=16.0, iterations=20, fresh=10, repair=True)
+    warm = PenaltyMethod(oracle, penalty=16.0, iterations=20, candidates=Candidates())
     helped = warm.sample_cqm(cqm)
     assert plain.info["repair_seconds"] == 0.0 < helped.info["repair_seconds"]
     assert helped.first.energy == optimum

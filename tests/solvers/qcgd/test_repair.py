@@ -123,12 +123,12 @@ def test_what_the_oracle_found_by_itself_is_kept_apart() -> None:
 
     model = quadratic_assignment(4)
     best = model.objective(permutations(4)).min()
-    run, loop = QCGD(oracle=Ones(), iterations=20)._descend(ModelScoring(model), model)
+    run, loop = QCGD(oracle=Ones(), iterations=20).descend(ModelScoring(model), model)
     assert run.incumbent.loss == pytest.approx(best)
     info = loop.info()
     assert (info["oracle_best"], info["oracle_feasible"]) == (None, 0.0)
     assert (run.history["oracle_loss"] > run.history["loss"]).all()
-    run, loop = QCGD(Annealer(5, 200), iterations=20)._descend(ModelScoring(model), model)
+    run, loop = QCGD(Annealer(5, 200), iterations=20).descend(ModelScoring(model), model)
     assert run.incumbent.loss <= loop.info()["oracle_best"]
     assert loop.info()["oracle_feasible"] > 0.0
 

@@ -24,6 +24,7 @@ from formulations.files import archive
 from formulations.files.archive import read_archive, write_archive
 from solvers import (
     RMDA,
+    Candidates,
     ExplicitSoftmax,
     ManifoldNetwork,
     MonotoneVI,
@@ -65,8 +66,8 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "restricted-by-oracle": lambda **o: LargeNeighborhoodSearch(
         rounds=8, oracle=QUICK, start=WeightAnnealing(flips=20), **o
     ),
-    "qcgd": lambda **o: QCGD(QUICK, iterations=8, fresh=3, **o),
-    "qcgd-by-itself": lambda **o: QCGD(iterations=8, fresh=3, split="adapted", **o),
+    "qcgd": lambda **o: QCGD(QUICK, iterations=8, candidates=Candidates(fresh=3), **o),
+    "qcgd-by-itself": lambda **o: QCGD(iterations=8, candidates=Candidates(fresh=3), **o),
     "qcgd-standstill": lambda **o: QCGD(QUICK, iterations=30, stop=NoImprovement(0.0, 3), **o),
     "penalty": lambda **o: PenaltyMethod(QUICK, iterations=5, **o),
     "hedging": lambda **o: ProgressiveHedging(block_size=5, rounds=6, restarts=2, **o),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from formulations import QCBO
 from formulations.errors import InvalidInputError
-from solvers import QCGD
+from solvers import QCGD, LiftedRows
 from solvers.oracles import QUBO, Annealer, Blockwise, ExactOracle, WarmOracle
 from solvers.oracles.wrappers.blockwise import parts
 from solvers.qcgd.scoring import ModelScoring
@@ -66,8 +66,9 @@ def test_lagrangian_decomposition_bounds_the_optimum() -> None:
     )
     every = every_point(12)
     least = model.objective(every[model.is_feasible(every)]).min()
-    solver = QCGD(Blockwise(ExactOracle(max_variables=4), size=4), rows="mean", slack=False)
-    run, loop = solver._descend(ModelScoring(model), model)
+    rows = LiftedRows(rows="mean", slack=False)
+    solver = QCGD(Blockwise(ExactOracle(max_variables=4), size=4), lifted=rows)
+    run, loop = solver.descend(ModelScoring(model), model)
     assert run.incumbent.loss == pytest.approx(least)
     assert loop.bound is not None
     assert loop.bound <= least + 1e-9

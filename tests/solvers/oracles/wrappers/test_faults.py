@@ -25,7 +25,7 @@ import pytest
 
 from formulations import Network, TrainingProblem
 from formulations.errors import OracleError
-from solvers import LargeNeighborhoodSearch, PenaltyMethod, ProgressiveHedging
+from solvers import Candidates, LargeNeighborhoodSearch, PenaltyMethod, ProgressiveHedging
 from solvers.hedging.block_solvers import PenaltyBlocks
 from solvers.oracles import QUBO, Annealer, Budget, Oracle, Record, Replay, Retry, Samples, Timeout
 from solvers.oracles.digests import qubo_digest, seed_digest
@@ -46,7 +46,7 @@ WANTED = int(os.environ.get("QNN_FAULTS", "250"))
 VARIANTS = ["partial", "duplicated", "whole", "whole"]
 ENDS = {Status.FINISHED, Status.OPTIMAL}
 MAKERS: dict[str, Callable[..., Any]] = {
-    "qcgd": lambda oracle, **o: QCGD(oracle, iterations=8, fresh=3, **o),
+    "qcgd": lambda oracle, **o: QCGD(oracle, iterations=8, candidates=Candidates(fresh=3), **o),
     "penalty": lambda oracle, **o: PenaltyMethod(oracle, iterations=6, **o),
     "restricted": lambda oracle, **o: LargeNeighborhoodSearch(
         oracle, rounds=8, sizes=(2, 3), policies=("random",), **o
