@@ -23,22 +23,19 @@ if TYPE_CHECKING:
 WORK = 2**18
 """Flips times samples of an annealing between two looks at the clock."""
 
-PROBES = 128
-"""Flips at infinite temperature that measure the scale of a walk."""
-
 
 @dataclass(frozen=True)
 class AnnealedBlocks:
     """Simulated annealing of the weights by the block's true loss plus the linear term.
 
-    It needs no model and no Ising machine: the honest rival of those that do.
+    It needs no model and no Ising machine: the baseline for the solvers that do.
 
     Parameters
     ----------
     flips : int
         Proposed flips of each restart.
     restarts : int
-        The first one begins at the first start, the others at random weights.
+        The first restart begins at the first starting point, the others at random weights.
     start_temperature, end_temperature : float
         In units of the mean |change of the value| of a flip at the beginning.
     """
@@ -65,7 +62,7 @@ class AnnealedBlocks:
         return False
 
     def prepare(self, problem: TrainingProblem) -> AnnealedBlock:
-        """Nothing is kept but the problem: the arrays of a walk change as it goes."""
+        """Keep the problem only: the arrays of a walk change as it goes."""
         return AnnealedBlock(self, problem)
 
 
@@ -104,8 +101,9 @@ class AnnealedBlock:
             best = at.copy()
             landscape.set_choice(at)
             probe = best.copy()
+            # 128 flips at infinite temperature measure the scale of a change
             _, scale, _ = anneal_with_linear_term(
-                landscape.state, moves, linear_term, rng, PROBES, np.inf, 1.0, probe, np.inf
+                landscape.state, moves, linear_term, rng, 128, np.inf, 1.0, probe, np.inf
             )
             landscape.set_choice(at)
             temperature, least = float(options.start_temperature * (scale or 1.0)), np.inf

@@ -2,8 +2,8 @@
 
     minimise  L_k(x) + c'x     over the weight bits x, some of them fixed.
 
-Whatever progressive hedging asks of a block has this form, since on bits its proximal term is
-linear too.  A block solver prepares what does not depend on c once, and answers for many c.
+Every subproblem of progressive hedging has this form, since on bits the proximal term is linear,
+too.  A block solver prepares everything that does not depend on c once, and then solves for many c.
 """
 
 from __future__ import annotations
@@ -29,13 +29,10 @@ if TYPE_CHECKING:
 FREE = -1
 """In a pattern: the bit is not fixed."""
 
-KEPT = 64
-"""Preparations that a block keeps, one per pattern of fixed bits."""
-
 
 @dataclass(frozen=True)
 class Question:
-    """What a block is asked.
+    """A subproblem for one block: a linear term, fixed bits, and starting points.
 
     Parameters
     ----------
@@ -48,7 +45,7 @@ class Question:
     seed : tuple of int
         Entropy and spawn key of the question's random numbers.
     seconds : float, optional
-        What is left of the run's time.
+        Remaining time of the run.
     """
 
     linear: FloatArray
@@ -64,7 +61,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a block answers.
+    """Points found for a :class:`Question`, with a bound.
 
     Parameters
     ----------
@@ -77,7 +74,7 @@ class Answer:
     bound : float
         Certified: nothing under this pattern has a smaller value; -inf if nothing is proven.
     ledger : Ledger
-        What an oracle was asked on the way.
+        Costs of the oracle calls.
     """
 
     bits: BitArray
@@ -95,7 +92,7 @@ class PreparedBlock(Protocol):
     ) -> Answer:
         """Points with a small L_k(x) + linear'x, over the free bits of the block's problem.
 
-        A method with a fourth parameter ``seconds`` is told what is left of the run's time.
+        A method with a fourth parameter ``seconds`` is passed the remaining time of the run.
         """
         ...
 
@@ -109,12 +106,12 @@ class BlockSolver(Protocol):
         ...
 
     def prepare(self, problem: TrainingProblem) -> PreparedBlock:
-        """Do once what is the same for every linear term."""
+        """Do the work that is the same for every linear term."""
         ...
 
 
 class Block:
-    """A block's problem with its solver: what is shipped to a worker.
+    """A block's problem with its solver, as sent to a worker.
 
     Parameters
     ----------
@@ -143,7 +140,7 @@ class Block:
         return Block, (self.problem, self.solver)  # preparations stay where they were made
 
     def prepared(self, pattern: BitArray) -> PreparedBlock:
-        """The block restricted to what the pattern leaves free; interval propagation shrinks it."""
+        """The block restricted to the free bits of a pattern; interval propagation shrinks it."""
         key = pattern.tobytes()
         with self._lock:
             if key not in self._prepared:
@@ -153,14 +150,14 @@ class Block:
                     base = problem.repair_bits(np.where(free, 0, pattern))
                     problem = problem.restrict(problem.free[free], problem.full_bits(base))
                 self._prepared[key] = self.solver.prepare(problem)
-                while len(self._prepared) > KEPT:
+                while len(self._prepared) > 64:  # the latest patterns
                     self._prepared.popitem(last=False)
             self._prepared.move_to_end(key)
             return self._prepared[key]
 
 
 def ask(block: Block, question: Question) -> Answer:
-    """Answer a question; a module's function, so that it can travel."""
+    """Answer a question; a function of the module, so that it can be pickled."""
     free = question.pattern == FREE
     if not free.any():
         return _only(block.problem, question)

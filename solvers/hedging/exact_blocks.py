@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 
-FEW, MOST_BITS = 16, 32
-"""``max_bits`` of ``ExactIfSmall``, and the largest: a table of as many losses takes 32 GiB."""
-
 CHUNK = 2**21
 """Activations computed at a time when a block is tabulated."""
 
@@ -29,7 +26,7 @@ class Enumeration:
     """Every setting of a block's free weights, in a table; exact.
 
     The losses are tabulated once; a linear term is the sum over the weights of a number for each of
-    its words, so that a question costs one pass over the table.
+    its words, so that each question costs one pass over the table.
 
     Parameters
     ----------
@@ -48,7 +45,7 @@ class Enumeration:
     points: int = 4
 
     def __post_init__(self) -> None:
-        check_whole("max_bits", self.max_bits, most=MOST_BITS)
+        check_whole("max_bits", self.max_bits, most=32)  # 32 GiB of losses
         check_whole("points", self.points)
 
     @property
@@ -76,7 +73,7 @@ class Enumeration:
 
 @dataclass(frozen=True)
 class ExactIfSmall:
-    """Blocks in a table, which proves bounds, where the problem is small enough; else another way.
+    """Blocks in a table, which proves bounds, if the problem is small enough; else another solver.
 
     Parameters
     ----------
@@ -106,23 +103,23 @@ class ExactIfSmall:
 
     @property
     def oracle(self) -> Any:
-        """Whom the other way asks, if anybody."""
+        """The oracle of the other solver, if it has one."""
         return getattr(self.otherwise, "oracle", None)
 
     @property
     def certifies(self) -> bool:
-        """Not of every problem: see :meth:`chosen`."""
+        """Not for every problem: see :meth:`chosen`."""
         return False
 
     def chosen(self, problem: TrainingProblem) -> BlockSolver:
         """The solver of this problem's blocks."""
-        table = Enumeration(max_bits=FEW)
+        table = Enumeration(max_bits=16)
         size = prod(len(weight.words) for weight in free_weights(problem))
         fits = size <= 2**table.max_bits and size * problem.num_samples <= self.max_work
         return table if fits else self.otherwise
 
     def prepare(self, problem: TrainingProblem) -> PreparedBlock:
-        """By whichever it is."""
+        """Prepare the block with the solver that is chosen."""
         return self.chosen(problem).prepare(problem)
 
 

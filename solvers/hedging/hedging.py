@@ -6,18 +6,18 @@
 
 with p_k the block's share of the samples and f_k its loss divided by p_k: sum_k p_k f_k is the loss
 of the whole problem [Rockafellar & Wets 1991; with integers Watson & Woodruff 2011].  On bits the
-proximal term is linear, so that a block's model never changes but in its linear coefficients.
+proximal term is linear, so that only the linear coefficients of a block's model ever change.
 At any multipliers W
 
     sum_k p_k min_x (f_k(x) + W_k.x)
 
 is a lower bound on the least loss [Gade et al. 2016].  The Frank-Wolfe variant [Boland,
 Christiansen, Dandurand, Eberhard, Linderoth, Luedtke, Oliveira 2018] drives W to the best such
-bound with one call per block and round: the x_k of W_k's update is a point of the convex hull of
-what the block has returned so far.
+bound with one call per block and round: the x_k in the update of W_k is a point of the convex hull
+of the points that the block has returned so far.
 
 Consensus is not the goal.  Every point that a block returns and every rounded mean is scored on all
-samples, and the best one is the answer.
+samples; the best one is the answer.
 """
 
 from __future__ import annotations
@@ -63,16 +63,6 @@ __all__ = [
 ]
 
 
-VARIANTS = ["hedging", "frank-wolfe"]
-SYMMETRIES = ["order", "fix", "none"]
-
-MOST_BRANCHES = 2**16
-"""Largest ``max_branches``: every branch has copies of its own."""
-
-BLOCKS = 4
-"""Default number of blocks."""
-
-
 @renamed(fix_after=None, shake=None)
 @dataclass(frozen=True)
 class ProgressiveHedging(Parallel):
@@ -84,31 +74,33 @@ class ProgressiveHedging(Parallel):
         Minimises a block's loss plus a linear term: ``Enumeration()`` (up to 20 free bits) or
         ``CpSatBlocks()``, which are exact; ``ExactIfSmall(...)``, a table where that fits; or
         ``PenaltyBlocks(oracle)`` or ``QcgdBlocks(QCGD(...))``,
-        which ask an oracle; ``AnnealedBlocks()``, which needs none.
+        which call an oracle; ``AnnealedBlocks()``, which needs none.
     block_size : int, optional
         Samples in a block; None makes four blocks.
     rounds : int or None
-        Most rounds, those of restarts included; None goes on until the time limit.
+        Maximum number of rounds, including those of restarts; None runs until the time limit.
     variant : {"hedging", "frank-wolfe"}
-        Towards consensus, or towards the best bound.
+        ``"hedging"`` drives the copies towards consensus, ``"frank-wolfe"`` drives the multipliers
+        towards the best bound.
     rho : RhoPolicy, optional
-        ``FixedRho`` or ``GrowingRho``; None takes ``GrowingRho()`` towards consensus and
-        ``FixedRho(0.2)`` towards the bound.
+        ``FixedRho`` or ``GrowingRho``; None takes ``GrowingRho()`` with ``"hedging"`` and
+        ``FixedRho(0.2)`` with ``"frank-wolfe"``.
     symmetry : {"order", "fix", "none"} or None
-        Hidden units can change places, so that copies which agree as networks differ as bits.
-        ``"order"`` hedges over every way to sign the output weights, and those of one input, in
-        order: branches that together lose no network.  ``"fix"`` stays in the branch of the start;
-        a bound holds for that branch only, and is reported only if there is no other.  None takes
-        ``"order"`` with blocks that prove bounds, ``"fix"`` with others.
+        Hidden units can be permuted, so that copies that are equal as networks may differ as bits.
+        ``"order"`` sorts the units by the signs of their output weights and of their weights from
+        one input, and hedges over every such assignment of signs; together these branches contain
+        every network.  ``"fix"`` stays in the branch of the start; its bound holds for that branch
+        only, and is reported only if there is no other branch.  None takes ``"order"`` with blocks
+        that prove bounds, and ``"fix"`` with others.
     max_branches : int
-        Most branches; if they would be more, units are ordered by less.
+        Maximum number of branches; if there would be more, units are sorted by fewer signs.
     cycles : CycleDetector, optional
-        Finds cycles; one weight is fixed at each.  None lets them be.
+        Detects cycles; one weight is fixed to break each.  None leaves cycles alone.
     start : solver, Result, Weights or None
-        Where all copies begin.  Another solver is run first, and its time counts; None lets every
-        block begin with its own optimum.
+        Where all copies start.  Another solver is run first, and its time counts; with None every
+        block starts at its own optimum.
     restarts : int
-        How many times a branch begins anew near the incumbent when its copies have agreed.
+        How many times a branch restarts near the incumbent after its copies have agreed.
     executor, workers, seed, time_limit, callbacks, checkpoint, checkpoint_every
         See :class:`~solvers.run.solver.Parallel` and :class:`~solvers.run.solver.Iterative`.
 
@@ -116,7 +108,7 @@ class ProgressiveHedging(Parallel):
     ------
     InvalidInputError
         For unknown names and values out of range; by ``solve``, for a block that its solver cannot
-        take.
+        handle.
 
     Examples
     --------
@@ -150,14 +142,14 @@ class ProgressiveHedging(Parallel):
             check_has(
                 "cycles", self.cycles, "cycling", "solvers.hedging.hedging.CycleDetector(), or None"
             )
-        check_whole("max_branches", self.max_branches, most=MOST_BRANCHES)
+        check_whole("max_branches", self.max_branches, most=2**16)  # each has copies of its own
         check_whole("restarts", self.restarts, least=0)
         check_count("rounds", self.rounds, self.time_limit)
         if self.block_size is not None:
             check_whole("block_size", self.block_size)
-        choose("variant", self.variant, VARIANTS)
+        choose("variant", self.variant, ["hedging", "frank-wolfe"])
         if self.symmetry is not None:
-            choose("symmetry", self.symmetry, SYMMETRIES)
+            choose("symmetry", self.symmetry, ["order", "fix", "none"])
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Hedge over the free weight bits of ``problem``.
@@ -165,13 +157,13 @@ class ProgressiveHedging(Parallel):
         Returns
         -------
         Result
-            ``lower_bound`` is one on the loss of every setting of the free bits, None where blocks
-            prove nothing or branches are left out; where it meets the loss, the status is OPTIMAL.
+            ``lower_bound`` bounds the loss of every setting of the free bits; it is None if blocks
+            prove nothing or branches are left out.  If it meets the loss, the status is OPTIMAL.
             ``history`` has a row per round: ``loss``, ``mean_loss`` of the best rounded mean,
             ``disagreement`` (mean |x_k - xbar|), ``bound`` of the worst branch, ``open`` branches,
-            ``fixed`` bits.  ``info`` has ``consensus``, ``why`` it came or did not, the numbers of
-            ``blocks``, ``branches``, ``rounds`` and ``restarts``, and of models ``shipped`` to
-            workers and tasks ``run_again``.
+            ``fixed`` bits.  ``info`` has ``consensus``, ``why`` it was reached or not, the numbers
+            of ``blocks``, ``branches``, ``rounds`` and ``restarts``, the number of models
+            ``shipped`` to workers, and that of tasks ``run_again``.
         """
         check_problem(problem)
         if isinstance(self.blocks, ExactIfSmall):
@@ -182,7 +174,7 @@ class ProgressiveHedging(Parallel):
             checkpoint=Checkpoint.of(self, problem),
             oracle=getattr(self.blocks, "oracle", None),
         )
-        blocks = problem.blocks(self.block_size or -(-problem.num_samples // BLOCKS))
+        blocks = problem.blocks(self.block_size or -(-problem.num_samples // 4))
         team = Team(
             [Block(block, self.blocks) for block in blocks],
             self.executor,
@@ -239,7 +231,7 @@ class ProgressiveHedging(Parallel):
         return Hedge(rules, problem, team, over)
 
     def _start(self, problem: TrainingProblem, run: Run) -> BitArray | None:
-        """Bits that all copies begin with; the run has an incumbent from here on."""
+        """Bits at which all copies start; from here on the run has an incumbent."""
         bits = start_bits(self.start, problem, run)
         if bits is None:
             rng = np.random.default_rng(self.seed)

@@ -16,12 +16,6 @@ from solvers.run.stopping import Over
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-WORK = 2**23
-"""Activations computed between two looks at the clock while the scale is measured."""
-
-MOST_ROUNDS = 10_000
-"""Largest ``window``: a run remembers as many numbers for each bit."""
-
 
 # -- rho ------------------------------------------------------------------------------------------
 
@@ -30,11 +24,11 @@ class RhoPolicy(Protocol):
     """Weight of the proximal term of each bit; the same for all blocks, or sum p_k W_k drifts."""
 
     def first(self, scale: FloatArray) -> FloatArray:
-        """rho of the first round; ``scale`` (n,) is by how much a flip changes the loss."""
+        """rho of the first round; ``scale`` (n,) is the mean |change of the loss| by a flip."""
         ...
 
     def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
-        """rho (B, n) of the next round; ``disagreeing`` (B, n) are the bits without consensus."""
+        """rho (B, n) of the next round; ``disagreeing`` (B, n) marks bits without consensus."""
         ...
 
 
@@ -74,7 +68,7 @@ class FixedRho:
 
 @dataclass(frozen=True)
 class GrowingRho(FixedRho):
-    """rho of all bits grows by a factor a round, so that the copies end up pressed together.
+    """rho of all bits grows by a factor per round, which forces the copies together in the end.
 
     Parameters
     ----------
@@ -107,7 +101,7 @@ def flip_scale(problem: TrainingProblem, rng: np.random.Generator, over: Over) -
     n = problem.num_free_bits
     probed = np.sort(rng.choice(n, min(n, 256), replace=False))
     changes = []
-    size = max(1, WORK // (problem.num_samples * sum(problem.network.widths)))
+    size = max(1, 2**23 // (problem.num_samples * sum(problem.network.widths)))  # points at a time
     for point in problem.random_bits(rng, 4):
         near = np.tile(point, (len(probed), 1))
         near[np.arange(len(probed)), probed] ^= 1
@@ -136,15 +130,15 @@ class CycleDetector:
 
     Each bit has a hash h = sum_k z_k W_k / rho with random z; equal multipliers have equal hashes
     (Watson & Woodruff 2011).  A cycle of L rounds is seen when the latest L hashes are those of the
-    L rounds before.  In units of rho, so that it is seen with a growing rho too: there copies can
-    flip for ever between two answers while W grows as fast as rho does.
+    L rounds before.  In units of rho, so that cycles are seen while rho grows, too: then
+    copies can alternate forever between two answers while W grows as fast as rho.
 
     Parameters
     ----------
     window : int
         Rounds that are remembered: cycles of up to half as many are seen.
     tolerance : float
-        Hashes this close are equal; a copy that differs changes its own by about one.
+        Hashes this close count as equal; a copy that differs changes the hash by about one.
 
     Examples
     --------
@@ -157,7 +151,7 @@ class CycleDetector:
     tolerance: float = 0.02
 
     def __post_init__(self) -> None:
-        check_whole("window", self.window, 2, MOST_ROUNDS)
+        check_whole("window", self.window, 2, 10_000)  # as many numbers are kept for each bit
         check_number("tolerance", self.tolerance)
 
     def hashes(self, W: FloatArray, rho: FloatArray) -> FloatArray:
@@ -177,7 +171,7 @@ class CycleDetector:
 def slammed(
     pattern: BitArray, rounded: BitArray, xbar: FloatArray, cycling: BoolArray, weights: IntArray
 ) -> BitArray:
-    """The pattern with one weight fixed at the rounded mean: of those that cycle, the surest.
+    """Fix one weight at the rounded mean: of those that cycle, the one furthest from 1/2.
 
     Shapes (n,); ``rounded`` is the mean as bits.
 

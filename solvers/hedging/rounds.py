@@ -1,4 +1,4 @@
-"""The rounds of progressive hedging: the formulas, and what is decided between two of them.
+"""The rounds of progressive hedging: the formulas, and the decisions between two rounds.
 
 Arrays have a leading axis for the branch b and one for the block k; the formulas are those of
 :mod:`solvers.hedging.hedging`, for all branches at once.
@@ -28,12 +28,6 @@ from solvers.run.stopping import Over, never
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-
-SHAKEN = 0.2
-"""Share of the incumbent's bits that a restart flips."""
-
-EQUAL = 1e-6
-"""Fractional copies closer than this to their mean have reached consensus."""
 
 ROUND, RESTART, SCALE = range(3)
 """First number of every random stream's key."""
@@ -65,7 +59,7 @@ class Rules:
 
 @dataclass
 class _Round:
-    """What a round is given besides the state, and what it finds and spends."""
+    """Input of a round besides the state, the points that it finds, and its costs."""
 
     incumbent: BitArray
     seconds: float | None
@@ -111,7 +105,7 @@ class Hedge:
             self.weight_of_bit[weight.slots] = number
 
     def begin(self, start: BitArray | None) -> None:
-        """Put all copies at some weight bits; None begins without a proximal term."""
+        """Put all copies at some weight bits; None starts without a proximal term."""
         self._break_symmetry(start)
         self.state, self.begun = self._first(start), True
 
@@ -130,7 +124,7 @@ class Hedge:
         self.base = self.branches.patterns
 
     def snapshot(self) -> dict[str, Any]:
-        """What the next round begins with."""
+        """The state that the next round starts from."""
         return {"start": self.start, "state": self.state.snapshot()}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -140,13 +134,13 @@ class Hedge:
 
     @cached_property
     def rho(self) -> FloatArray:
-        """rho of a first round, in units of what a flip changes."""
+        """rho of the first round, in units of the mean change of the loss by a flip."""
         return self.rules.rho.first(flip_scale(self.problem, self._rng(SCALE), self._over))
 
     # -- the formulas ------------------------------------------------------------------------------
 
     def round(self, run: Run) -> None:
-        """One round; what it finds is scored on all samples."""
+        """Run one round and score the points that it finds on all samples."""
         assert run.incumbent.bits is not None
         left = None if run.time_limit is None else max(0.0, run.time_limit - run.seconds)
         this = _Round(run.incumbent.bits, left)
@@ -157,7 +151,7 @@ class Hedge:
         self._commit(new, this, run)
 
     def _hedge(self, old: HedgingState, new: HedgingState, this: _Round) -> None:
-        """Progressive hedging, with the bound at the multipliers that the round begins with."""
+        """Progressive hedging, with the bound at the multipliers before the round."""
         proximal = old.W + (old.rho * (0.5 - old.xbar))[:, None]
         asked = [(proximal, old.pattern)]
         if self.rules.certifies:
@@ -195,7 +189,7 @@ class Hedge:
         return np.asarray(np.einsum("k,bkn->bn", self.p, x))
 
     def _centred(self, W: FloatArray) -> FloatArray:
-        """The multipliers without what rounding errors have added to sum_k p_k W_k."""
+        """The multipliers with sum_k p_k W_k, nonzero by rounding errors only, subtracted."""
         return W - self._mean(W)[:, None]
 
     # -- asking the blocks -------------------------------------------------------------------------
@@ -224,7 +218,7 @@ class Hedge:
     def _raise_bounds(
         self, state: HedgingState, answers: Mapping[int, list[Answer]], linear: FloatArray
     ) -> None:
-        """Take the bounds that are better than any before."""
+        """Keep the best bound of each branch."""
         for b, several in answers.items():
             values = np.array([answer.bound for answer in several])
             bound = lagrangian_bound(values, self.p[:, None] * linear[b])
@@ -247,7 +241,7 @@ class Hedge:
     # -- scoring -----------------------------------------------------------------------------------
 
     def _commit(self, new: HedgingState, this: _Round, run: Run) -> None:
-        """Score what was found on all samples, decide how to go on, and make the round final."""
+        """Score the points on all samples, decide how to proceed, and make the round final."""
         points = distinct_rows(np.concatenate(this.points))[0]
         losses = self.problem.losses(points)
         best = Incumbent(run.incumbent.bits, run.incumbent.loss)
@@ -303,7 +297,7 @@ class Hedge:
         return float(self.p @ apart)
 
     def _decide(self, state: HedgingState, best: Incumbent) -> None:
-        """Close branches, fix weights that cycle, let rho grow, begin anew where all agree."""
+        """Close branches, fix weights that cycle, update rho, restart where all copies agree."""
         assert best.bits is not None
         agree = _agreement(state)
         for b in state.open:
@@ -317,7 +311,7 @@ class Hedge:
         for b in np.flatnonzero(state.outcome == AGREED).tolist():
             if state.restarts[b] < self.rules.restarts:
                 rng = self._rng(RESTART, int(state.restarts[b]), b)
-                shaken = best.bits ^ (rng.random(len(best.bits)) < SHAKEN)
+                shaken = best.bits ^ (rng.random(len(best.bits)) < 0.2)  # a fifth of its bits
                 state.begin_anew(b, self._first(shaken.astype(np.int8)))
 
     def _slam(self, state: HedgingState, disagree: BoolArray, ties: BitArray) -> None:
@@ -339,7 +333,7 @@ class Hedge:
     # -- beginnings --------------------------------------------------------------------------------
 
     def _first(self, bits: BitArray | None) -> HedgingState:
-        """All copies at some weight bits, as far as each branch allows, or in the middle."""
+        """All copies at the weight bits, as far as each branch allows; at 1/2 without any."""
         xbar = np.full(self.base.shape, 0.5)
         if bits is not None:
             xbar[:] = self.branches.place(self.problem, bits)[0]
@@ -351,7 +345,7 @@ class Hedge:
     def _rng(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.rules.seed, spawn_key=key))
 
-    # -- what is left at the end -------------------------------------------------------------------
+    # -- the outcome -------------------------------------------------------------------------------
 
     @property
     def finished(self) -> bool:
@@ -364,7 +358,7 @@ class Hedge:
         return self.grid.up(least) if self.branches.lossless and least > -np.inf else None
 
     def why(self) -> str:
-        """How consensus came, or why it did not."""
+        """How consensus was reached, or why it was not."""
         state, count = self.state, len(self.base)
         if self.rules.variant == "frank-wolfe" and len(state.open):
             return "the Frank-Wolfe variant looks for the best bound; its copies stay fractional"
@@ -386,7 +380,7 @@ class Hedge:
 def _agreement(state: HedgingState) -> BoolArray:
     """Bits that all copies of a branch have the same, shape (B, n)."""
     apart = np.abs(state.x - state.xbar[:, None])
-    return np.asarray((apart <= EQUAL).all(axis=1), dtype=np.bool_)
+    return np.asarray((apart <= 1e-6).all(axis=1), dtype=np.bool_)  # copies can be fractional
 
 
 def _rounds(state: HedgingState) -> str:

@@ -1,4 +1,4 @@
-"""What progressive hedging carries from one round to the next."""
+"""The state of progressive hedging between two rounds."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ OPEN, AGREED, BEATEN = range(3)
 class HedgingState:
     """State after a round: B branches, K blocks, n free weight bits.
 
-    A round makes a new state and leaves the old one as it was, so that a round that is broken off
-    has not happened.
+    A round makes a new state and leaves the old one unchanged, so that an interrupted round has no
+    effect.
 
     Parameters
     ----------
     round : int
         Rounds done.
     restarts : ndarray of int64, shape (B,)
-        How often each branch has begun anew.
+        Number of restarts of each branch.
     W : ndarray of float64, shape (B, K, n)
         Multipliers; sum_k p_k W_k = 0.
     x : ndarray of float64, shape (B, K, n)
@@ -48,7 +48,7 @@ class HedgingState:
     atom_losses : ndarray of float64, shape (B, K, A)
         Their loss on the block; infinite in empty places.
     cycles : int
-        How many times a branch cycled and a weight was fixed for it.
+        How many times a weight was fixed because its branch cycled.
     """
 
     round: int
@@ -88,21 +88,21 @@ class HedgingState:
 
     @property
     def open(self) -> IntArray:
-        """Numbers of the branches that are still hedged over."""
+        """Indices of the open branches."""
         return np.flatnonzero(self.outcome == OPEN)
 
     def begin_anew(self, b: int, fresh: HedgingState) -> None:
-        """Take branch b from another state; its bound and its atoms, still valid, are kept."""
+        """Take branch b from another state, but keep its bound and atoms, which are still valid."""
         for name in ("W", "x", "xbar", "rho", "pattern", "hashes", "outcome"):
             getattr(self, name)[b] = getattr(fresh, name)[b]
         self.restarts[b] += 1
 
     def copy(self) -> Self:
-        """A state to be changed by a round."""
+        """A deep copy, for a round to change."""
         return replace(self, **{k: v.copy() for k, v in self._arrays().items()})
 
     def snapshot(self) -> dict[str, Any]:
-        """All of it, by name.
+        """The fields by name, for a checkpoint.
 
         Examples
         --------

@@ -1,7 +1,7 @@
-"""Which weights a restricted problem frees: policies as small objects.
+"""Neighbourhoods: policies that draw the weights that a restricted problem frees.
 
 A policy draws blocks of weights (positions in a table of the movable ones).  :class:`Adaptive`
-holds several policies and sizes and learns which of them pays.
+holds several policies and sizes and learns which of them pay.
 """
 
 from __future__ import annotations
@@ -60,14 +60,13 @@ class WeightTable:
 
 @dataclass(frozen=True)
 class Draw:
-    """What blocks of weights are drawn from, and how.
+    """A request for blocks of weights.
 
     Parameters
     ----------
     weights : WeightTable
     guide : ndarray of float64, shape (K,)
-        How much the training loss would gain, to first order, from moving each weight; for
-        policies that are guided.
+        First-order decrease of the training loss from moving each weight; for guided policies.
     count, size : int
         Number of blocks B, and most weights of one S.
     rng : numpy.random.Generator
@@ -101,7 +100,7 @@ class Policy(Protocol):
 def _subsets(pools: IntArray, size: int, rng: np.random.Generator) -> IntArray:
     """A random subset of each pool: pools (B, P), padded with -1 -> (B, size), likewise.
 
-    Small subsets are drawn with repetition, and what is repeated is dropped.
+    Small subsets are drawn with repetition, and repeated weights are dropped.
     """
     if 4 * size <= pools.shape[1]:
         lengths = (pools >= 0).sum(axis=1, keepdims=True)
@@ -113,9 +112,9 @@ def _subsets(pools: IntArray, size: int, rng: np.random.Generator) -> IntArray:
 
 
 def _without_repeats(blocks: IntArray) -> IntArray:
-    """The rows with repeated entries taken out, -1 at their ends, in the layout of all blocks.
+    """The rows without repeated entries, padded with -1, in the memory layout of all blocks.
 
-    Of another layout, kernels would be compiled a second time in the middle of a run.
+    With another layout, kernels would be compiled a second time in the middle of a run.
     """
     blocks = np.sort(blocks, axis=1)[:, ::-1]
     repeated = np.zeros(blocks.shape, dtype=bool)
@@ -166,9 +165,9 @@ class TwoUnits:
 
 @dataclass(frozen=True)
 class WorstSamples:
-    """Weights that the samples with a loss want moved: drawn by the gain to first order.
+    """Weights that samples with a loss would move: drawn by their first-order gain.
 
-    Drawn with probability proportional to exp(guide / spread); what is drawn twice is dropped.
+    Drawn with probability proportional to exp(guide / spread); repeated draws are dropped.
     """
 
     name: str = "worst-samples"
@@ -195,7 +194,7 @@ POLICIES: dict[str, type[Policy]] = {
 
 @dataclass
 class Adaptive:
-    """Arms (policy, size) drawn in proportion to what they brought per evaluated choice.
+    """Arms (policy, size), drawn in proportion to their reward per evaluated choice.
 
     ``rewards`` (A,) are running means of sum max(gain, 0) / evaluated; every arm keeps a share
     ``explore`` of the draws.
@@ -217,7 +216,7 @@ class Adaptive:
     def __post_init__(self) -> None:
         for arm in check_several("arms", self.arms, "pairs (policy, size)"):
             if not isinstance(arm, tuple) or len(arm) != 2:
-                raise InvalidInputError(f"arms: {shown(arm)} is no pair (policy, size)")
+                raise InvalidInputError(f"arms: {shown(arm)} is not a pair (policy, size)")
             policy(arm[0])
             check_whole("size", arm[1])
         check_share("explore", self.explore)
@@ -225,7 +224,7 @@ class Adaptive:
         self.rewards = np.full(len(self.arms), np.nan)
 
     def chances(self) -> FloatArray:
-        """Probability of each arm; what has not been tried yet comes first."""
+        """Probability of each arm; untried arms come first."""
         untried = np.isnan(self.rewards)
         if untried.any():
             return np.asarray(untried / untried.sum())
@@ -238,7 +237,7 @@ class Adaptive:
         return int(rng.choice(len(self.arms), p=self.chances()))
 
     def learn(self, arm: int, reward: float) -> None:
-        """Take in what an arm brought."""
+        """Update the running mean of an arm's reward."""
         old = self.rewards[arm]
         self.rewards[arm] = (
             reward if np.isnan(old) else self.memory * old + (1 - self.memory) * reward
@@ -264,7 +263,7 @@ def policy(spec: str | Policy) -> Policy:
 def first_order_gains(
     problem: TrainingProblem, weights: WeightTable, bits: npt.ArrayLike
 ) -> FloatArray:
-    """How much moving each weight to the other side would lower the loss, to first order.
+    """First-order decrease of the loss from moving each weight to its other side.
 
     The slope of the loss at each output goes back through the layers, passing activations as if
     they were linear where |z| is at most its median (straight-through estimate); a weight's slope

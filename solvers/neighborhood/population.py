@@ -1,9 +1,9 @@
 """Several walks side by side, on whatever workers there are.
 
-Between two stretches of the way the temperature falls, and the walks are drawn again with weights
-exp(-(1/T' - 1/T) loss), so that those in poor valleys give way to copies of the better ones
-(population annealing: Hukushima and Iba 2003).  A walk travels as a snapshot, so that it does not
-matter which worker goes the next stretch with it.
+Between two segments the temperature falls, and the walks are resampled with weights
+exp(-(1/T' - 1/T) loss), so that poor walks are replaced by copies of better ones
+(population annealing: Hukushima and Iba 2003).  A walk is sent as a snapshot, so that any
+worker can run its next segment.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from solvers.run.run import Run
 
 @dataclass
 class Search:
-    """One walk: where it is, which ways to go have paid, its random stream."""
+    """One walk with its position, the rewards of its policies, and its random stream."""
 
     walk: Walk
     arms: Adaptive
@@ -35,7 +35,7 @@ class Search:
     at: Mapping[str, Any] | None = None
 
     def go(self, temperature: float, limits: Limits) -> Tally:
-        """Solve restricted problems, each of a drawn policy and size, and learn what they bring."""
+        """Solve restricted problems, each by a drawn policy and size, and learn from the gains."""
         until = inf if limits.seconds is None else time.perf_counter() + limits.seconds
         tally = Tally()
         for _ in range(limits.steps):
@@ -50,7 +50,7 @@ class Search:
         return tally
 
     def snapshot(self) -> Mapping[str, Any]:
-        """All that a stretch changes."""
+        """Everything that a segment changes."""
         parts = {"walk": self.walk.snapshot(), "rewards": self.arms.rewards, "rng": self.rng}
         self.at = copy.deepcopy(parts)
         return self.at
@@ -64,7 +64,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Limits:
-    """How far a stretch goes at most: steps of a walk, restricted problems, seconds."""
+    """Limits of a segment: steps of a walk, restricted problems, seconds."""
 
     steps: int
     rounds: int | None = None
@@ -73,7 +73,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of the way of one walk: from where, at what temperature, and how far."""
+    """A segment of one walk: its start, its temperature, and its limits."""
 
     snapshot: Mapping[str, Any]
     temperature: float
@@ -82,7 +82,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class SegmentResult:
-    """Where a stretch has led: the snapshot, the loss there, the best on the way, the effort."""
+    """End of a segment: the snapshot, its loss, the best weights on the way, the effort."""
 
     snapshot: Mapping[str, Any]
     loss: float
@@ -92,9 +92,9 @@ class SegmentResult:
 
 
 class Worker:
-    """What a worker needs to walk: the kind of walk on its problem, and the ways to go.
+    """The kind of walk on a problem, and its policies and sizes, as sent to workers.
 
-    Walks that have come to the end of their stretch are kept for the next one; they do not travel.
+    Walks that have finished a segment are kept for the next one, in their own process.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Worker:
 
     @contextmanager
     def search(self) -> Iterator[Search]:
-        """A search that nobody else has at the same time."""
+        """A search that no other thread uses at the same time."""
         try:
             search = self._idle.pop()  # atomic: several threads may share this object
         except IndexError:
@@ -230,7 +230,7 @@ class Population:
         return dict(zip(names, np.mean(chances, axis=0).round(3).tolist(), strict=True))
 
     def snapshot(self) -> Mapping[str, Any]:
-        """All that a stretch changes."""
+        """Everything that a segment changes."""
         return {
             "rng": self.rng,
             "walks": self.snapshots,

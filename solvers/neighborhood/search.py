@@ -1,9 +1,9 @@
-"""Large neighbourhood search: free a few weights around an incumbent, solve that, accept, go on.
+"""Large neighbourhood search: free a few weights of an incumbent, solve for them, repeat.
 
-A round draws a free set, solves the restricted problem and moves to its answer, at a temperature
-that falls over the run.  Several walks may go side by side: see
-:mod:`solvers.neighborhood.population`.  The restricted problem goes to an oracle as a QUBO or,
-being small, is enumerated, which is the honest rival of any Ising machine at this size.  (Large
+A round draws a set of weights to free, solves the restricted problem and moves to its solution, at
+a temperature that falls over the run.  Several walks may run side by side: see
+:mod:`solvers.neighborhood.population`.  The restricted problem is sent to an oracle as a QUBO or,
+being small, is enumerated, which is the baseline for any Ising machine at this size.  (Large
 neighbourhood search: Shaw 1998; annealed acceptance: Ropke and Pisinger 2006.)
 """
 
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 
-MOST_WALKS = 4096
-"""Most walks: each has its own copy of the network's activations on all samples."""
-
 MAX_ENUMERATED = 20
 """Most weights that enumeration frees at a time."""
 
@@ -50,7 +47,7 @@ ROUNDS, ASKED_ROUNDS = 20_000, 300
 """Default numbers of rounds: by enumeration, and by an oracle."""
 
 STRETCHES = 64
-"""Least number of stretches of a run, each at a temperature of its own; and most steps of one."""
+"""Minimum number of segments of a run, each at its own temperature; and maximum steps of one."""
 
 
 @dataclass(frozen=True)
@@ -63,23 +60,24 @@ class LargeNeighborhoodSearch(Parallel):
         Solves each restricted problem as a QUBO.  None enumerates it exactly, by incremental
         forward passes.
     rounds : int, optional
-        Restricted problems in all.  None goes on to the time limit, or takes 20,000 by enumeration
-        and 300 by an oracle where there is none.
+        Restricted problems in all.  None runs until the time limit; without one, it stands for
+        20,000 by enumeration and for 300 by an oracle.
     start : solver, Result, Weights or None
-        Where to begin.  Another solver is run first, and its time counts; None draws random
+        Where to start.  Another solver is run first, and its time counts; None draws random
         weights.
     policies : sequence of str or Policy
-        Ways to draw a free set, among which the search learns: ``random``, ``one-unit``,
-        ``two-units``, ``worst-samples``, or objects of :mod:`solvers.neighborhood.neighborhoods`.
+        Ways to draw the weights to free; the search learns which of them pay: ``random``,
+        ``one-unit``, ``two-units``, ``worst-samples``, or objects of
+        :mod:`solvers.neighborhood.neighborhoods`.
     sizes : sequence of int
-        Numbers of weights to free, learnt with the policies; at most 20 for enumeration.
+        Numbers of weights to free, learned with the policies; at most 20 for enumeration.
     batch : int, optional
         Samples that an oracle's model is built on; answers are scored on all of them.
     variables : int, optional
         Largest model for the oracle, such as 180 for a QPU; samples are left out until it fits.
     walks : int
-        Walks side by side, each from a random start of its own where no start is given.  Poor ones
-        give way to copies of better ones as the temperature falls.
+        Walks side by side, each from its own random start if no start is given.  As the
+        temperature falls, poor walks are replaced by copies of better ones.
     cycles : int
         How many times the temperature falls from start to end.
     start_temperature, end_temperature : float, optional
@@ -129,7 +127,7 @@ class LargeNeighborhoodSearch(Parallel):
         for name in ("rounds", "batch", "variables"):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name))
-        check_whole("walks", self.walks, most=MOST_WALKS)
+        check_whole("walks", self.walks, most=4096)  # each has all activations
         check_whole("cycles", self.cycles)
         if self.oracle is None and max(self.sizes) > MAX_ENUMERATED:
             raise InvalidInputError(
@@ -147,7 +145,7 @@ class LargeNeighborhoodSearch(Parallel):
         Returns
         -------
         Result
-            OPTIMAL where the loss has met a bound that no weights can beat.  ``info`` has the share
+            OPTIMAL if the loss has met a bound that no weights can beat.  ``info`` has the share
             of each policy and size in the draws at the end, the rounds, and the choices evaluated
             or the size of the oracle's models.
         """
@@ -210,7 +208,7 @@ class LargeNeighborhoodSearch(Parallel):
         return ROUNDS if self.oracle is None else ASKED_ROUNDS
 
     def _limits(self, gone: int, seconds: float) -> Limits:
-        """How far a stretch goes: an oracle's answer is taken in at once, for it may have cost."""
+        """Limits of a segment; with an oracle one step, so that a paid answer is kept at once."""
         rounds, limit = self._rounds(), self.time_limit
         return Limits(
             steps=1 if self.oracle else STRETCHES,
@@ -221,7 +219,7 @@ class LargeNeighborhoodSearch(Parallel):
     def _temperatures(
         self, ground: Worker, start: SegmentResult, rng: np.random.Generator
     ) -> tuple[float, float]:
-        """First and last temperature; what is not given follows from the scale of a move."""
+        """First and last temperature; defaults follow from the scale of a move."""
         first, last = self.start_temperature, self.end_temperature
         given = first is not None and last is not None
         scale = 1.0 if given else ground.mean_change(start, rng)
@@ -233,7 +231,7 @@ class LargeNeighborhoodSearch(Parallel):
 def _bits_or_random(
     bits: BitArray | None, problem: TrainingProblem, rng: np.random.Generator
 ) -> BitArray:
-    """Free bits to begin with: those of the start, or random ones."""
+    """Free bits to start from: those given, or random ones."""
     return problem.random_bits(rng, 1)[0] if bits is None else problem.repair_bits(bits)
 
 

@@ -28,18 +28,6 @@ FIRST_SAMPLES, GROWTH, FILL, ENOUGH = 64, 8, 0.93, 0.85
 """Samples that a limited model is first tried on, the most that their number grows by at a time,
 the share of the limit that is aimed at, and the share that is enough."""
 
-MOST_WORK = 1e9
-"""Most sample updates of one block: of weights with many levels, fewer are freed at a time."""
-
-MOST_BLOCKS = 1024
-"""Blocks of one step at most."""
-
-GUIDE_LASTS = 16
-"""Steps that share one computation of the first-order gains."""
-
-PROBES = 64
-"""Moves that measure the mean change of the loss."""
-
 
 @dataclass
 class Tally:
@@ -70,7 +58,7 @@ class Tally:
     ledger: Ledger = field(default_factory=Ledger)
 
     def add(self, other: Tally) -> None:
-        """Take in the effort of a part of the way."""
+        """Add the effort of a segment."""
         self.rounds += other.rounds
         self.evaluated += other.evaluated
         self.sizes += other.sizes
@@ -131,7 +119,7 @@ class Walk(ABC):
         rng: np.random.Generator,
         tally: Tally,
     ) -> float:
-        """Solve some restricted problems, at most ``limit``; return the loss gained per effort."""
+        """Solve at most ``limit`` restricted problems; return the gain in loss per effort."""
 
     @property
     def at_floor(self) -> bool:
@@ -148,7 +136,7 @@ class Walk(ABC):
     def mean_change(self, rng: np.random.Generator) -> float:
         """Mean |change of the loss| of moving one weight to its next level."""
         landscape, moves = self.landscape, self.landscape.moves
-        moved = rng.integers(0, len(self.weights), PROBES)
+        moved = rng.integers(0, len(self.weights), 64)
         following = (moves.choice[moved] + 1) % moves.num_levels[moved]
         found = visit(landscape.state, moves, moved, following, False)
         return float(np.abs(landscape.unit * found + landscape.offset - self.loss).mean()) or 1.0
@@ -158,7 +146,7 @@ class Walk(ABC):
         if policy.guided:
             if self._guide_age <= 0:
                 self._guide = first_order_gains(self.problem, self.weights, self.bits)
-                self._guide_age = GUIDE_LASTS
+                self._guide_age = 16  # steps that share the gains
             self._guide_age -= 1
         return policy.blocks(Draw(self.weights, self._guide, count, size, rng))
 
@@ -172,7 +160,7 @@ class Walk(ABC):
         return self.landscape.bits(self._best), self.landscape.loss(self._best_value)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """All that a step changes."""
+        """Everything that a step changes."""
         return {
             "landscape": self.landscape.snapshot(),
             "loss": self.loss,
@@ -204,10 +192,10 @@ class EnumeratedWalk(Walk):
     ) -> float:
         """Solve a batch of blocks of one policy, each drawn from its heat bath."""
         landscape, levels = self.landscape, float(np.median(self.weights.num_levels))
-        while size > 1 and levels**size * self.problem.num_samples > MOST_WORK:
-            size -= 1  # sixteen levels to the power of eight would never end
+        while size > 1 and levels**size * self.problem.num_samples > 1e9:
+            size -= 1  # eight weights of sixteen levels would take forever
         choices = levels**size
-        count = int(np.clip(WORK / (choices * self.problem.num_samples), 1, MOST_BLOCKS))
+        count = int(np.clip(WORK / (choices * self.problem.num_samples), 1, 1024))
         count = count if limit is None else min(count, limit)
         blocks = self.draw(policy, count, size, rng)
         gains = np.zeros(len(blocks))
