@@ -1,4 +1,4 @@
-"""What is trained, and the training problem as a constrained quadratic binary model."""
+"""Networks with few-bit weights, and their training as a constrained quadratic binary model."""
 
 import lazy_loader
 

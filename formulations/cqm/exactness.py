@@ -1,4 +1,4 @@
-"""Which constraints double precision can judge, and exact integers for those that it cannot.
+"""Constraints that double precision can judge, and exact integers for those that it cannot.
 
 A row is judged by sums of doubles: by dimod, by presolve and by a solver alike.  Where these sums
 round off what decides, as that of 1e16 x + y >= 1 does, the row is spelt in exact integers and made
@@ -36,7 +36,7 @@ UNIT = 2.0**-51
 
 
 class Precision(Enum):
-    """What double precision can say of a constraint.
+    """How far double precision can judge a constraint.
 
     TELLS: whether it holds.  ROUGH: whether it nearly holds, so that nothing is proven by it;
     dimod's tolerance is wider than half a step of the row, or rounding is.  WIDE: nothing.
@@ -76,7 +76,7 @@ Reach = Mapping[Hashable, float]
 
 
 def precision(constraint: dimod.sym.Comparison, reach: Reach) -> Precision:
-    """What double precision can say of ``constraint``.
+    """Return how far double precision can judge ``constraint``.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def precision(constraint: dimod.sym.Comparison, reach: Reach) -> Precision:
 
 @dataclass(frozen=True)
 class Objective:
-    """How finely doubles tell the objectives of two points apart.
+    """Resolution at which doubles distinguish the objectives of two points.
 
     Parameters
     ----------

@@ -41,14 +41,14 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class BinaryForm:
-    """What :func:`read` makes of a CQM.
+    """The model that :func:`read` makes of a CQM, with its inverse.
 
     Parameters
     ----------
     model : QCBO
         Hard rows only; the costs of soft ones are in the objective.
     readout : IntegerEncoding
-        The way back to the CQM's variables.
+        The inverse to the CQM's variables.
     tolerance : ndarray, shape (m,)
         By how much dimod lets each linear row be violated.
     pairs : ndarray of int, shape (k, 2)
@@ -92,7 +92,7 @@ class BinaryForm:
 
 
 def read_cqm(cqm: dimod.ConstrainedQuadraticModel) -> tuple[QCBO, IntegerEncoding]:
-    """The model of a CQM, and the way back from the model's bits to the CQM's variables.
+    """The model of a CQM, and the inverse from the model's bits to the CQM's variables.
 
     Examples
     --------

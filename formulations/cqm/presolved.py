@@ -1,4 +1,4 @@
-"""A CQM made ready for a solver of models over bits, with the way back to its own variables."""
+"""Presolved CQMs: a model over bits for a solver, and the inverse to the CQM's variables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 ONE_HOT = ["eliminate", "keep"]
-"""What presolve does with one bit of one-hot rows, by default the first."""
+"""Treatment of one bit of one-hot rows in presolve; the first is the default."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class Presolved:
 
     @cached_property
     def objective(self) -> Objective:
-        """How finely doubles tell objectives of the CQM apart."""
+        """Resolution at which doubles distinguish objectives of the CQM."""
         return Objective.of(self.cqm, self.reading.readout.reach)
 
     def settled(self, x: npt.ArrayLike) -> BitArray:

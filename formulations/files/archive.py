@@ -54,13 +54,11 @@ __all__ = [
 
 VERSION = 1
 _MANIFEST = "manifest"
-_ZIP = b"PK"
 _ANY_VERSION = fields({"format": text, "version": whole(1)}, more=True)
 _THIS_VERSION = fields(
     {"format": text, "version": whole(1), "checksums": mapping(text), "content": anything}
 )
 _CONTENT = mapping(anything)
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def write_archive(
@@ -99,7 +97,7 @@ def write_archive(
         for name, array in {_MANIFEST: np.frombuffer(text, dtype=np.uint8), **arrays}.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, array, allow_pickle=False)
-            info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            info = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))  # zip's first date
             archive.writestr(info, member.getbuffer(), zipfile.ZIP_DEFLATED, 6)
     with atomic_write(path) as file:
         file.write(buffer.getbuffer())
@@ -126,7 +124,7 @@ def read_archive(
     Raises
     ------
     FileAccessError
-        If the file cannot be read, is no regular file, or takes more memory than is free.
+        If the file cannot be read, is not a regular file, or takes more memory than is free.
     FileFormatError
         If it is of another kind, written by a newer version, cut off or damaged.
     """
@@ -165,7 +163,7 @@ def read_archive(
 def _bytes(path: str | PathLike[str], file_format: str) -> bytes:
     """The whole file, if its first bytes are those of an archive."""
     with open_regular(path) as file:
-        if file.read(len(_ZIP)) != _ZIP:
+        if file.read(2) != b"PK":  # as every zip archive begins
             raise FileFormatError(
                 f"{os.fspath(path)!r} is not a file of this toolkit: expected one that holds "
                 f"{file_format}; check the path"
@@ -189,7 +187,7 @@ def _manifest(
     try:
         manifest = loads(archive.array(f"{_MANIFEST}.npy").tobytes())
     except ValueError as error:
-        raise damaged(path, f"its manifest is no JSON: {error}") from error
+        raise damaged(path, f"its manifest is not JSON: {error}") from error
     checked(manifest, _ANY_VERSION, path, "manifest")
     if manifest["format"] != file_format:
         raise FileFormatError(

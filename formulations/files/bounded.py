@@ -25,12 +25,6 @@ from formulations.arrays import Array
 from formulations.errors import FileAccessError, FileFormatError
 
 CHUNK = 2**22
-HEAD = 2**16
-"""Most bytes of the head of an NPY file: the rest of it are the numbers."""
-DEFLATE_RATIO = 1032
-"""Most bytes that one byte of deflate can stand for."""
-LEAST_MEMORY = 2**26
-"""Bytes that may be read whatever the system says is free."""
 
 
 # -- errors ---------------------------------------------------------------------------------------
@@ -138,7 +132,8 @@ def refuse_if_too_much(path: str | PathLike[str], announced: int, what: str = "i
     formulations.errors.FileAccessError: cannot read 'bomb.npz': 'X' takes 7,450,580.6 GiB ...
     """
     free = available_memory()
-    if announced > LEAST_MEMORY and free is not None and announced > free / 2:
+    least = 2**26  # bytes that may be read whatever the system reports as free
+    if announced > least and free is not None and announced > free / 2:
         raise FileAccessError(
             f"cannot read {os.fspath(path)!r}: {what} takes {announced / 2**30:,.1f} GiB of "
             f"memory, and at most half of the {free / 2**30:,.1f} GiB that are free may be taken; "
@@ -202,7 +197,7 @@ def read_regular(path: str | PathLike[str], memory: float = 1.0) -> bytes:
     Raises
     ------
     FileAccessError
-        If it cannot be read, is no regular file, or does not fit in memory.
+        If it cannot be read, is not a regular file, or does not fit in memory.
     """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -312,7 +307,8 @@ class ArchiveReader:
             self.members[member.filename] = member
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise damaged(path, f"{member.filename!r} is packed in a way that is not used here")
-            if member.file_size > DEFLATE_RATIO * (member.compress_size + 16):
+            # one byte of deflate stands for at most 1032
+            if member.file_size > 1032 * (member.compress_size + 16):
                 raise damaged(
                     path,
                     f"{member.filename!r} announces {member.file_size:,} bytes in "
@@ -375,7 +371,7 @@ def npy_head(
             if version == (1, 0)
             else np.lib.format.read_array_header_2_0
         )
-        shape, fortran, kind = read(file, HEAD)
+        shape, fortran, kind = read(file, 2**16)  # bytes of the header; numbers follow
     except Exception as error:  # a head is Python text: a dozen kinds
         raise damaged(path, f"{name!r}: {error}") from error
     if kind.hasobject or kind.itemsize == 0 or any(length < 0 for length in shape):

@@ -1,4 +1,4 @@
-"""What files of models and of trained networks have to look like: a table for each."""
+"""Schemas of the files of models and of trained networks."""
 
 from __future__ import annotations
 

@@ -280,7 +280,7 @@ def load_weights(path: str | PathLike[str]) -> tuple[Network, Weights]:
 
 
 def load_about(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
-    """What :func:`save_weights` was given to keep beside a network; nothing in older files.
+    """The details that :func:`save_weights` stored beside a network; none in older files.
 
     Raises
     ------
@@ -390,7 +390,7 @@ def _unpack_code(packed: dict[str, Any]) -> WeightCode:
 
 
 def _read(path: str | PathLike[str], unpack: Callable[[], T]) -> T:
-    """What ``unpack`` makes of a file's content; whatever it stumbles over is damage."""
+    """Unpack a file's content; any error on the way means that the file is damaged."""
     try:
         return unpack()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What a file of ours has to look like: JSON text, and a table of its fields, checked in one place.
+"""Schemas of our files: JSON text, and a table of its fields, checked in one place.
 
 A form is a function that is given a value and where it stands, and raises :class:`Misfit` where
 the value is not what a reader needs.  Each format has one for its content, and an
@@ -273,7 +273,7 @@ def fields(table: Mapping[str, Form | may], *, more: bool = False) -> Form:
 
 @dataclass(frozen=True)
 class ArrayForm:
-    """What an array of a file has to be.
+    """Type, shape and range required of an array in a file.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 
 
 def check_regular(path: Path) -> None:
-    """Refuse a place that is there and is no regular file, before anything is written to it.
+    """Refuse an existing path that is not a regular file, before anything is written to it.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def check_distinct(paths: Mapping[Path, object] | list[Path]) -> None:
 
 
 def file_identity(path: Path) -> object:
-    """What two paths have in common if, and only if, they lead to the same file."""
+    """A key that is equal for two paths if, and only if, they lead to the same file."""
     try:
         found = os.stat(path)
         return found.st_dev, found.st_ino

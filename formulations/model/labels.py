@@ -64,7 +64,7 @@ class Family:
         return [template % tuple(row) for row in self.indices.tolist()]
 
     def take(self, positions: IntArray) -> Family:
-        """Some labels of the family, spelt as they were."""
+        """Some labels of the family, in their original spelling."""
         return Family(self.name, self.fields, self.indices[positions], self.digits)
 
 
@@ -153,7 +153,7 @@ class Labels(Sequence[str]):
         return Labels(self.families + other.families)
 
     def take(self, positions: npt.ArrayLike) -> Labels:
-        """The labels at ``positions`` (ascending), each spelt as it was."""
+        """The labels at ``positions`` (ascending), in their original spelling."""
         positions = np.asarray(positions, dtype=np.int64)
         starts = np.cumsum([0, *(len(f) for f in self.families)])
         cuts = np.searchsorted(positions, starts).tolist()
@@ -200,7 +200,7 @@ class Labels(Sequence[str]):
 
 
 def kind(label: Hashable) -> str | None:
-    """What stands before the bracket of ``name[...]``; None for a label of another form.
+    """The name before the bracket of ``name[...]``; None for a label of another form.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is trained: layers, weight codes, activations as splines, losses, and their bounds."""
+"""Networks: layers, weight codes, activations as splines, losses, and their bounds."""
 
 import lazy_loader
 

@@ -170,7 +170,7 @@ def uniform(bits: int = 2, step: float = 1.0) -> WeightCode:
     )
 
 
-def codebook(values: Sequence[float]) -> WeightCode:
+def codebook(values: Sequence[float | Fraction]) -> WeightCode:
     """One-hot bits, one per value; the values are put on their common integer lattice.
 
     Raises

@@ -121,7 +121,7 @@ def hinge(corner: float = 1.0) -> Loss:
     Raises
     ------
     InvalidInputError
-        If ``corner`` is no positive number.
+        If ``corner`` is not a positive number.
 
     Examples
     --------

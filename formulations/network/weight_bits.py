@@ -76,7 +76,7 @@ def one_hot_words(network: Network) -> list[IntArray]:
 
 @dataclass(frozen=True)
 class FreeLayer:
-    """What may change in one layer; thresholds are the last of the n_in + 1 columns.
+    """The free weights of one layer; thresholds are the last of the n_in + 1 columns.
 
     Parameters
     ----------

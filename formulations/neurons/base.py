@@ -1,4 +1,4 @@
-"""What an encoding of a neuron does: state bits, the rows that tie them to z, the value's form."""
+"""Encodings of a neuron: state bits, rows that tie them to z, and its value as a linear form."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Sketch:
-    """What is known of neurons before they are built, each of shape (E,).
+    """Facts about neurons before they are built, each of shape (E,).
 
     Bounds of z, its constant part, and the number of its terms.
     """

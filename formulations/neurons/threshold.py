@@ -14,7 +14,7 @@ A loss that bends once from a slope to zero, as hinge does, needs no bit of the 
 word e >= its sloped piece is its epigraph, and minimising brings e down to it.
 
 The model has more variables than with words, but no carries, and all its rows are inequalities with
-one multiplier each.  It is meant for solvers that take such rows as they are (QCGD by projection,
+one multiplier each.  It suits solvers that take such rows as they are (QCGD by projection,
 CQM samplers, CP-SAT); the penalty method would need slack words for every row.
 """
 

@@ -26,8 +26,6 @@ from formulations.model.assembly import Assembly, StateStep, Terms
 from formulations.network.splines import Spline
 from formulations.neurons.base import Counts, Neurons, Sketch, Values, word_length
 
-MAX_TOP_BITS = 12
-
 
 @dataclass(frozen=True)
 class SignedWord:
@@ -121,7 +119,7 @@ def _groups(low: IntArray, high: IntArray, spline: Spline) -> Iterator[_Group]:
     for S, m in np.unique(np.stack([length, low_bits], axis=1), axis=0) if len(low) else []:
         chosen = np.flatnonzero((length == S) & (low_bits == m))
         q = int(S - m + 1)
-        if q > MAX_TOP_BITS:
+        if q > 12:  # 2^q terms a neuron
             raise ModelSizeError(
                 f"two's-complement encoding of {spline.num_pieces} pieces over a range of "
                 f"{int((high - low).max()) + 1} needs a polynomial of 2^{q} terms a neuron: use "

@@ -1,6 +1,6 @@
 """Exact rewritings of a model, one per file, each with its inverse.
 
-A pass's ``apply`` rewrites a model, or raises an error that names what stands in the way; the
+A pass's ``apply`` rewrites a model, or raises an error that names the obstacle; the
 inverse returned with the new model decodes its samples.  A :class:`Chain` is a list of passes;
 decoding goes through the list in reverse.
 """

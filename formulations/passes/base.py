@@ -37,7 +37,7 @@ class Pass(Protocol):
         Raises
         ------
         InvalidInputError
-            If the pass cannot rewrite the model; the message names what stands in the way.
+            If the pass cannot rewrite the model; the message names the obstacle.
         """
         ...
 
@@ -92,7 +92,7 @@ class Chain:
     passes: tuple[Pass, ...]
 
     def apply(self, model: QCBO) -> tuple[QCBO, Composed]:
-        """The model after all passes, and the way back through them in reverse."""
+        """Return the model after all passes, and the inverse through them in reverse."""
         inverses: list[Inverse] = []
         for step in self.passes:
             model, inverse = step.apply(model)

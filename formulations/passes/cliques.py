@@ -1,4 +1,4 @@
-"""What rows decide together with the groups of bits of which one, or at most one, can be 1."""
+"""Cliques: groups of bits of which one, or at most one, can be 1, and what rows imply for them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from formulations.arrays import BitArray, BoolArray, IntArray
 from formulations.errors import InfeasibleModelError
 from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.base import entry_rows
-
-SAME = 1e-9
-"""Share by which the coefficients of such a row may differ from its right-hand side."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ def exclusive_rows(model: QCBO) -> IntArray:
     """
     row, a = entry_rows(model.rows), model.rows.data
     length = np.diff(model.rows.indptr)
-    odd = np.abs(a - model.rhs[row]) > np.minimum(SAME * np.abs(model.rhs[row]), TOLERANCE)
+    odd = np.abs(a - model.rhs[row]) > np.minimum(1e-9 * np.abs(model.rhs[row]), TOLERANCE)
     uneven = np.bincount(row, odd, model.num_rows) > 0
     positive = model.equality | (model.rhs > 0)
     return np.flatnonzero((length > 1) & ~uneven & positive & (np.abs(model.rhs) > 2 * TOLERANCE))

@@ -48,7 +48,7 @@ class OneHot:
 
 @dataclass(frozen=True)
 class Rest:
-    """The way back: an eliminated bit is 1 where the others of its row are 0.
+    """The inverse: an eliminated bit is 1 where the others of its row are 0.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def _chosen(model: QCBO) -> tuple[IntArray, IntArray]:
 
 
 def _met(model: QCBO) -> sp.csr_array:
-    """What each bit meets, shape (n, n + m): bits in the objective, and rows."""
+    """Neighbors of each bit, shape (n, n + m): bits in the objective, and rows."""
     Q = model.quadratic
     return sp.csr_array(sp.hstack([Q + Q.T, model.rows.T], format="csr"))
 

@@ -16,8 +16,6 @@ from formulations.model.qcbo import QCBO, fold
 from formulations.passes.base import Identity, scaled_rows, take_rows
 from formulations.passes.coefficient_step import lattice
 
-CANCELLED = 1e-14
-
 
 @dataclass(frozen=True)
 class Penalty:
@@ -74,7 +72,7 @@ def squared(
     weighted = scaled_rows(rows, weights)
     diagonal, quadratic = fold(sp.csr_array(rows.T @ weighted))
     largest = np.abs(rows.data * weighted.data).max(initial=0.0)
-    quadratic.data[np.abs(quadratic.data) <= CANCELLED * largest] = 0.0
+    quadratic.data[np.abs(quadratic.data) <= 1e-14 * largest] = 0.0  # cancelled but for rounding
     quadratic.eliminate_zeros()
     return diagonal - 2 * (weighted.T @ rhs), quadratic, float(weights @ rhs**2)
 

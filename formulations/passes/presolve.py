@@ -140,7 +140,7 @@ class Substitution:
 
 
 def _steps(model: QCBO) -> Iterator[Substitution]:
-    """What can be substituted, the cheapest way of finding it first."""
+    """The next substitution, cheapest search first."""
     n = model.num_variables
     low, high = np.zeros(n, dtype=np.int8), np.ones(n, dtype=np.int8)
     yield _decide(model, low, high)
@@ -150,7 +150,7 @@ def _steps(model: QCBO) -> Iterator[Substitution]:
 
 
 def _decide(model: QCBO, low: BitArray, high: BitArray) -> Substitution:
-    """What propagation fixes and merges in ``model``, from these bounds on."""
+    """The bits that propagation fixes and merges in ``model``, starting from these bounds."""
     low, high = low.copy(), high.copy()
     while True:
         free = np.count_nonzero(low < high)

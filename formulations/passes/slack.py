@@ -47,7 +47,7 @@ class Slack:
     most_bits: int | None = None
 
     def apply(self, model: QCBO) -> tuple[QCBO, SlackInverse]:
-        """The model with equality rows, but for those that ``most_bits`` leaves; slack bits last.
+        """The model with equality rows, except those that ``most_bits`` leaves; slack bits last.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class Slack:
 
 
 def _fit(model: QCBO, rows: IntArray, least: FloatArray, most_bits: int) -> BoolArray:
-    """Which of some rows have a step and a word of at most ``most_bits`` bits."""
+    """Mask of the rows that have a step and a word of at most ``most_bits`` bits."""
     steps, fits = common_steps(model.rows[rows])
     span = steps.units(model.rhs[rows] - least[rows])
     return np.asarray(fits & (span < 2.0**most_bits))

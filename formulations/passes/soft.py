@@ -131,7 +131,7 @@ class Soft:
         return diagonal - 2.0 * (a.T @ (w * b)), quadratic, float(w @ b**2)
 
     def _costs(self, row: IntArray, value: FloatArray) -> tuple[FloatArray, sp.csr_array]:
-        """What excess bits of some rows cost: w value, or w (sum of the row's values)^2."""
+        """Cost of the excess bits of some rows: w value, or w (sum of the row's values)^2."""
         w, square, count = self.weight[row], self.square[row], len(row)
         values = sp.csr_array(
             (np.where(square, np.sqrt(w) * value, 0.0), (row, np.arange(count))),
@@ -173,7 +173,7 @@ class Excess:
 
     @property
     def first(self) -> BoolArray:
-        """Which bits are first steps."""
+        """Mask of the bits that are first steps."""
         return np.arange(len(self.row)) < len(self.short)
 
     @property

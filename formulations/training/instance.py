@@ -126,7 +126,7 @@ class Instance:
 
     @cached_property
     def free_layers(self) -> list[FreeLayer]:
-        """What may change in each layer."""
+        """The free weights of each layer."""
         return free_layers(self.network, self.free, self.incumbent_bits)
 
     @cached_property
@@ -140,7 +140,7 @@ class Instance:
 
     @cached_property
     def layout(self) -> Layout:
-        """Which neurons need bits: what propagation has not decided and a loss depends on."""
+        """Neurons that need bits: a loss depends on them and propagation has not decided them."""
         return layout(self)
 
     def free_words(self) -> list[IntArray]:
@@ -252,7 +252,7 @@ class Instance:
         return float(self.output_losses(z).sum())
 
     def output_undecided(self, low: IntArray, high: IntArray) -> BoolArray:
-        """Where the loss is not yet a constant, given bounds of the outputs, shape (N, C)."""
+        """Samples and outputs whose loss is not yet constant, given output bounds, shape (N, C)."""
         least, greatest = self._loss_bounds(low, high)
         return least < greatest
 
