@@ -38,26 +38,26 @@ KINDS: Mapping[str, str] = {
 def list_(what: str | None, json_file: str | None) -> None:
     """List the names that the other commands take.
 
-    Solvers and oracles that other packages register are among them.  There is no --seed, since
-    nothing here is random.
+    qnn list oracles also has the options of every oracle.  Solvers and oracles that other packages
+    register are among them.  There is no --seed, since nothing here is random.
     """
     from formulations.checks import choose
     from qnn.runs.output import FORMAT
 
     console.check_outputs(json_file)
     kinds = list(KINDS) if what is None else [choose("kind of names", what, list(KINDS))]
-    found = {kind: _names(kind) for kind in kinds}
+    found = {kind: _names(kind, options=what is not None) for kind in kinds}
     tables = [_table(kind, found[kind]) for kind in kinds]
     console.deliver(json_file, {"format": FORMAT, "kind": "names", **found}, *tables)
 
 
-def _names(kind: str) -> list[dict[str, Any]]:
-    """The names of a kind, each with what it is; oracles with their options."""
+def _names(kind: str, *, options: bool) -> list[dict[str, Any]]:
+    """The names of a kind, each with one line; oracles with their options, which loads them."""
     if kind == "solvers":
         return [{"name": name, "what": describe(name)} for name in solver_names()]
     if kind == "oracles":
         return [
-            {"name": name, "what": registry.describe(name), **_settings(name)}
+            {"name": name, "what": registry.describe(name), **(_settings(name) if options else {})}
             for name in registry.names()
         ]
     known: Mapping[str, str] = getattr(vocabulary, kind.upper())
@@ -86,7 +86,7 @@ def _table(kind: str, names: list[dict[str, Any]]) -> Any:
     table = Table(title=kind, title_justify="left", title_style="bold")
     table.add_column("name", no_wrap=True)
     table.add_column("what it is")
-    if kind == "oracles":
+    if any("options" in entry for entry in names):
         table.add_column("options")
     for entry in names:
         settings = entry.get("options", {}).items()
