@@ -220,9 +220,10 @@ class Checkpoint:
                 f"{str(self.path)!r} was written by another release (layout {content['layout']}, "
                 f"here {LAYOUT}): go on with that one, or begin anew in another folder"
             )
-        there: dict[str, str] = content["identity"]
-        if there.get("split") == "'constant'":  # an option that QCGD no longer has
-            del there["split"]
+        # options that solvers no longer have, at their default
+        gone = {"split": "'constant'", "fix_after": "None", "shake": "0.2"}
+        identity: dict[str, str] = content["identity"]
+        there = {name: given for name, given in identity.items() if gone.get(name) != given}
         for name in dict.fromkeys([*there, *self.identity]):
             if there.get(name) != self.identity.get(name):
                 raise InvalidInputError(

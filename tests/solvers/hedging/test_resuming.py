@@ -16,6 +16,9 @@ from solvers.hedging.annealed_blocks import AnnealedBlocks
 from solvers.hedging.blocks import PreparedBlock
 from solvers.hedging.exact_blocks import Enumeration
 from solvers.hedging.hedging import FixedRho, ProgressiveHedging
+from solvers.hedging.state import HedgingState
+from solvers.run.checkpoint import Checkpoint
+from solvers.run.identity import identity
 from solvers.run.result import Status
 from solvers.run.run import Progress
 from solvers.weight_annealing import WeightAnnealing
@@ -143,6 +146,17 @@ def test_a_run_that_a_block_has_ended_leaves_a_checkpoint(tmp_path: Path) -> Non
     reference = ProgressiveHedging(**options).solve(problem)  # type: ignore[arg-type]
     assert np.array_equal(result.bits, reference.bits)
     assert result.history.columns == reference.history.columns
+
+
+def test_a_checkpoint_with_options_that_are_gone_is_read(tmp_path: Path) -> None:
+    here = identity(ProgressiveHedging(), noisy(9))
+    with Checkpoint(tmp_path, {**here, "fix_after": "None", "shake": "0.2"}) as old:
+        old.save({"iteration": 1})
+    with Checkpoint(tmp_path, here) as new:
+        assert new.load() == {"iteration": 1}
+    one = np.zeros((1, 2))
+    state = HedgingState.first(one.astype(np.int8), one, one[0], blocks=3, window=4).snapshot()
+    assert HedgingState.of({**state, "agreed": one}).snapshot().keys() == state.keys()
 
 
 def test_limits_and_callbacks() -> None:
