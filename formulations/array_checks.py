@@ -14,7 +14,7 @@ from formulations.checks import EXACT, shown
 from formulations.errors import InvalidInputError
 
 
-def check_array(name: str, value: npt.ArrayLike) -> Array:
+def check_array(name: str, value: object) -> Array:
     """Return an array; ragged rows, sparse matrices and masked values are refused.
 
     Examples
