@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 GRID = 2**-12
 """CP-SAT gets the linear term in whole multiples of this share of its largest coefficient: numbers
-of many digits cost it time, and what the rounding could change is taken off the bound."""
+of many digits cost it time.  The largest possible effect of the rounding is subtracted."""
 
 
 @dataclass(frozen=True)
 class CpSatBlocks:
-    """CP-SAT on the block's model; exact, or bounded below where the time limit cuts in.
+    """CP-SAT on the block's model; exact, or with a lower bound if the time limit cuts in.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class CpSatBlocks:
 
     @property
     def certifies(self) -> bool:
-        """CP-SAT proves a bound, whether it finishes or not."""
+        """CP-SAT proves a bound even if it does not finish."""
         return True
 
     def prepare(self, problem: TrainingProblem) -> CpSatBlock:
@@ -87,7 +87,7 @@ class CpSatBlock:
         seed: np.random.SeedSequence,
         seconds: float | None = None,
     ) -> Answer:
-        """The minimum, or the best point and the bound of the time limit."""
+        """The minimum, or the best point and bound at the time limit."""
         problem, options = self.problem, self.options
         grid = GRID * float(np.abs(linear).max(initial=0.0)) or 1.0
         grid = float(2.0 ** np.round(np.log2(grid)))
@@ -210,12 +210,12 @@ class QcgdBlocks:
 
     @property
     def oracle(self) -> Oracle | None:
-        """Whom the solver asks."""
+        """The oracle of the solver."""
         return self.solver.oracle
 
     @property
     def certifies(self) -> bool:
-        """An exact oracle's bounds are taken where they come, but not asked for."""
+        """Bounds of an exact oracle are used if there are any, but not required."""
         return False
 
     def prepare(self, problem: TrainingProblem) -> QcgdBlock:
@@ -287,7 +287,7 @@ class _Tilted:
 
 
 def _least(*limits: float | None) -> float | None:
-    """The shortest of several limits, of which CP-SAT and runs want more than nothing."""
+    """The shortest of several limits, and at least a millisecond, as CP-SAT and runs require."""
     given = [limit for limit in limits if limit is not None]
     return max(1e-3, min(given)) if given else None
 

@@ -28,8 +28,8 @@ STIFFNESS = 1e4
 def lagrangian_bound(values: FloatArray, linear: FloatArray) -> float:
     """D(W) = sum_k p_k min_x (f_k(x) + W_k.x), a bound on min_x sum_k p_k f_k(x).
 
-    The sum of the linear terms, sum_k p_k W_k, vanishes up to rounding; what is left of it could
-    raise a block's minimum by its positive part at most, which is taken off.
+    The sum of the linear terms, sum_k p_k W_k, vanishes up to rounding.  The remainder can raise
+    the bound by at most its positive part, which is subtracted.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 Two changes of the weights leave a network as it is:
 
-permutation   hidden units of a layer change places, with all their weights: always.
+permutation   hidden units of a layer swap places, with all their weights: always.
 negation      a unit's incoming and outgoing weights change sign: only if its activation is odd,
               act(-z) = -act(z), at every z that the data can bring about.  The sign rule
               act(0) = +1 is not odd at 0, so that with inputs that can cancel (an even number of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 KEYS: list[tuple[str, ...]] = [("output", "input"), ("output",), ()]
-"""What the units may be ordered by: the sign of their output weight, then of one input weight."""
+"""Keys that order the units: the sign of their output weight, then of one input weight."""
 
 
 @dataclass(frozen=True)
