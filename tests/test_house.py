@@ -54,10 +54,6 @@ OVER = {
     "solvers/classical/monotone.py:MonotoneVI": 16,
     "solvers/classical/rmda.py:_Regularized": 13,
     "solvers/hedging/state.py:HedgingState": 13,
-    "solvers/qcgd/penalty.py:PenaltyMethod": 13,
-    "solvers/qcgd/qcgd.py:QCGD": 20,
-    "solvers/run/executors.py": 404,
-    "solvers/run/run.py:Run": 15,
     "tests/formulations/model/test_files.py": 453,
     "tests/solvers/run/test_checkpoint.py": 625,
 }

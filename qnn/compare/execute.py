@@ -20,8 +20,9 @@ from qnn.compare.store import Store
 from qnn.runs.output import plain
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.training import DataOptions
-from solvers.run.executors import begin_worker, dismiss
+from solvers.run.executors import dismiss
 from solvers.run.result import Status
+from solvers.run.workers import begin_worker
 
 OnOutcome = Callable[[Cell, Outcome], None]
 Job = tuple[int, Cell]

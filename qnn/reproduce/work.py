@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 from formulations.checks import check_whole
 from formulations.errors import QnnError
 from qnn.reproduce.report import Mapped, one_by_one
-from solvers.run.executors import begin_worker, dismiss
+from solvers.run.executors import dismiss
+from solvers.run.workers import begin_worker
 
 Answer = TypeVar("Answer")
 

@@ -1,21 +1,16 @@
 """Blocks of a problem on any ``concurrent.futures.Executor``: threads, processes, a cluster.
 
-A block's model travels to a worker once and stays on the worker's shelf under a digest of its
-content; afterwards a task is a digest and a few arrays.  Processes of our own get all models when
+A block's model is sent to a worker once and kept there under a digest of its content; afterwards
+a task is a digest and a few arrays.  Processes of our own get all models when
 they start.  Of other executors nobody knows which worker takes a task, when it joined, or what it
 has forgotten: a worker that lacks the model says so, and the task is sent again with it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import multiprocessing
 import os
-import pickle
-import signal
-import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -34,6 +29,7 @@ from typing import Any, Generic, Self, TypeVar
 from formulations.checks import check_whole, choose, shown
 from formulations.errors import InvalidInputError, OracleError, QnnError
 from solvers.run.option_checks import MOST_WORKERS
+from solvers.run.workers import Missing, PackedModel, begin_with, serve
 
 Model = TypeVar("Model")
 Argument = TypeVar("Argument")
@@ -49,9 +45,6 @@ FAILURES = 3
 
 IN_FLIGHT = 4
 """Most tasks per worker that an executor has at a time, if the number of workers is known."""
-
-SHELF = 1024
-"""Most models that a worker keeps; the one not used for longest goes first."""
 
 
 def check_executor(choice: object) -> None:
@@ -141,7 +134,7 @@ class Team(Generic[Model]):
         self._given = executor if isinstance(executor, Executor) else None
         self._make = self._maker(executor)
         self._executor = self._given
-        self._parcels: list[Parcel] | None = None
+        self._ready: list[PackedModel] | None = None
         self._shipped: set[int] = set()
 
     def __enter__(self) -> Self:
@@ -247,7 +240,7 @@ class Team(Generic[Model]):
                         waiting.append(job)
                         self._failed(job, error)
                     else:
-                        if isinstance(answer, _Missing):
+                        if isinstance(answer, Missing):
                             self._shipped.discard(job.block)
                             waiting.appendleft(job)
                         else:
@@ -291,17 +284,17 @@ class Team(Generic[Model]):
         return ThreadPoolExecutor(self._workers, thread_name_prefix="block")
 
     def _processes(self) -> Executor:
-        """Worker processes with all models on their shelves."""
-        parcels = self._packed()
-        self.shipments += self._workers * len(parcels)
-        self._shipped.update(range(len(parcels)))
-        return ProcessPoolExecutor(self._workers, initializer=stock, initargs=(parcels,))
+        """Worker processes that hold all models."""
+        packed = self._packed()
+        self.shipments += self._workers * len(packed)
+        self._shipped.update(range(len(packed)))
+        return ProcessPoolExecutor(self._workers, initializer=begin_with, initargs=(packed,))
 
-    def _packed(self) -> list[Parcel]:
+    def _packed(self) -> list[PackedModel]:
         """The models ready to travel; packed once."""
-        if self._parcels is None:
-            self._parcels = [Parcel.of(model) for model in self.models]
-        return self._parcels
+        if self._ready is None:
+            self._ready = [PackedModel.of(model) for model in self.models]
+        return self._ready
 
     def _submit(self, function: Callable[[Model, Any], Any], job: _Job) -> Future[Any]:
         """Hand a task to the executor, with the model if it is the first of its block."""
@@ -316,11 +309,11 @@ class Team(Generic[Model]):
             self._executor = made
         if isinstance(self._executor, ThreadPoolExecutor):
             return self._executor.submit(function, self.models[job.block], job.argument)
-        parcel = self._packed()[job.block]
-        content = None if job.block in self._shipped else parcel.content
+        packed = self._packed()[job.block]
+        content = None if job.block in self._shipped else packed.content
         self.shipments += content is not None
         self._shipped.add(job.block)
-        return self._executor.submit(serve, function, parcel.digest, content, job.argument)
+        return self._executor.submit(serve, function, packed.digest, content, job.argument)
 
     def _renew(self) -> None:
         """Put a fresh executor in the place of a broken one."""
@@ -372,76 +365,3 @@ def _cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
         return os.cpu_count() or 1
-
-
-# -- on the worker's side -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """A model ready to travel: its bytes, and their digest."""
-
-    digest: str
-    content: bytes
-
-    @classmethod
-    def of(cls, model: object) -> Parcel:
-        """Pack a model; refused if it cannot be pickled."""
-        try:
-            content = pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise InvalidInputError(
-                f"the blocks cannot be sent to other processes ({error}): functions in them must "
-                "be defined at the top of a module, no lambdas; or take executor='threads'"
-            ) from error
-        return cls(hashlib.sha256(content).hexdigest(), content)
-
-
-@dataclass(frozen=True)
-class _Missing:
-    """The answer of a worker that does not have the model."""
-
-    digest: str
-
-
-_shelf: OrderedDict[str, Any] = OrderedDict()
-"""Models that have travelled to this process, or parcels not opened yet.  The one piece of module
-state: whatever executor a user brings, its workers have nothing between two tasks but their
-process's memory."""
-
-
-def begin_worker() -> None:
-    """Begin a worker process of our own: Ctrl-C is left to its parent, and it ends with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def stock(parcels: Sequence[Parcel]) -> None:
-    """Begin a worker process with all models on its shelf."""
-    begin_worker()
-    _shelf.update((parcel.digest, parcel) for parcel in parcels)
-
-
-def _leave_with_parent() -> None:
-    """End this worker when the process that asks is killed; nobody else would tell it to."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def serve(
-    function: Callable[[Any, Any], Any], digest: str, content: bytes | None, argument: Any
-) -> Any:
-    """Answer a task on a worker; ask for the model if it is not there."""
-    model = _shelf.pop(digest, None)
-    if model is None:
-        if content is None:
-            return _Missing(digest)
-        model = Parcel(digest, content)
-    if isinstance(model, Parcel):
-        model = pickle.loads(model.content)
-    _shelf[digest] = model
-    while len(_shelf) > SHELF:
-        _shelf.popitem(last=False)
-    return function(model, argument)

@@ -77,15 +77,15 @@ class Run:
     callbacks: tuple[Callback, ...] = ()
     checkpoint: Checkpoint | None = None
     oracle: Oracle | None = None
-    incumbent: Incumbent = field(default_factory=Incumbent)
-    history: History = field(default_factory=History)
-    trace: History = field(default_factory=History)
-    ledger: Ledger = field(default_factory=Ledger)
-    status: Status = Status.FINISHED
-    reason: str | None = None
+    incumbent: Incumbent = field(default_factory=Incumbent, init=False)
+    history: History = field(default_factory=History, init=False)
+    trace: History = field(default_factory=History, init=False)
+    ledger: Ledger = field(default_factory=Ledger, init=False)
+    status: Status = field(default=Status.FINISHED, init=False)
+    reason: str | None = field(default=None, init=False)
     started: float = field(default_factory=time.perf_counter)
-    iteration: int = 0
-    ended: float | None = None
+    iteration: int = field(default=0, init=False)
+    ended: float | None = field(default=None, init=False)
     _loop: Resumable | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -23,26 +23,26 @@ from formulations.errors import FileAccessError, FileFormatError, InvalidInputEr
 from formulations.files import archive
 from formulations.files.archive import read_archive, write_archive
 from solvers import (
+    QCGD,
     RMDA,
     Candidates,
     ExplicitSoftmax,
+    LargeNeighborhoodSearch,
     ManifoldNetwork,
     MonotoneVI,
     PenaltyMethod,
+    Progress,
+    ProgressiveHedging,
     RealTraining,
     Rounding,
+    StraightThrough,
 )
 from solvers.classical.random_features import RandomFeatures
-from solvers.classical.straight_through import StraightThrough
 from solvers.hedging.block_solvers import PenaltyBlocks
-from solvers.hedging.hedging import ProgressiveHedging
-from solvers.neighborhood.search import LargeNeighborhoodSearch
 from solvers.oracles import Annealer
-from solvers.qcgd.qcgd import QCGD
 from solvers.run.checkpoint import CHECKPOINT, FILE, Checkpoint, CheckpointWarning
 from solvers.run.identity import identity
 from solvers.run.result import Result, Status
-from solvers.run.run import Progress
 from solvers.run.stopping import NoImprovement
 from solvers.weight_annealing import WeightAnnealing
 
@@ -67,7 +67,6 @@ MAKERS: dict[str, Callable[..., Any]] = {
         rounds=8, oracle=QUICK, start=WeightAnnealing(flips=20), **o
     ),
     "qcgd": lambda **o: QCGD(QUICK, iterations=8, candidates=Candidates(fresh=3), **o),
-    "qcgd-by-itself": lambda **o: QCGD(iterations=8, candidates=Candidates(fresh=3), **o),
     "qcgd-standstill": lambda **o: QCGD(QUICK, iterations=30, stop=NoImprovement(0.0, 3), **o),
     "penalty": lambda **o: PenaltyMethod(QUICK, iterations=5, **o),
     "hedging": lambda **o: ProgressiveHedging(block_size=5, rounds=6, restarts=2, **o),

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from formulations.errors import InvalidInputError, OracleError
-from solvers.run.executors import FAILURES, OutOfTimeError, Team, _Missing, serve
+from solvers.run.executors import FAILURES, OutOfTimeError, Team
+from solvers.run.workers import Missing, serve
 
 KINDS = [None, "serial", "threads", "processes"]
 
@@ -129,7 +130,7 @@ def _last(model: bytes, nothing: None) -> int:
 
 def test_a_worker_without_the_model_asks_for_it() -> None:
     content = pickle.dumps(41)
-    assert serve(plus, "a digest of no model", None, 1) == _Missing("a digest of no model")
+    assert serve(plus, "a digest of no model", None, 1) == Missing("a digest of no model")
     assert serve(plus, "digest of 41", content, 1) == 42
     assert serve(plus, "digest of 41", None, 2) == 43
     executor = Recording()

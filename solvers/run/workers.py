@@ -1,0 +1,89 @@
+"""A worker process: it keeps the models that were sent to it, and answers tasks about them."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from formulations.errors import InvalidInputError
+
+KEPT = 1024
+"""Most models that a worker keeps; the one not used for longest goes first."""
+
+
+@dataclass(frozen=True)
+class PackedModel:
+    """A model ready to travel: its bytes, and their digest."""
+
+    digest: str
+    content: bytes
+
+    @classmethod
+    def of(cls, model: object) -> PackedModel:
+        """Pack a model; refused if it cannot be pickled."""
+        try:
+            content = pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise InvalidInputError(
+                f"the blocks cannot be sent to other processes ({error}): functions in them must "
+                "be defined at the top of a module, no lambdas; or take executor='threads'"
+            ) from error
+        return cls(hashlib.sha256(content).hexdigest(), content)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The answer of a worker that does not have the model."""
+
+    digest: str
+
+
+_models: OrderedDict[str, Any] = OrderedDict()
+"""Models that were sent to this process, or packed ones not read yet.  The one piece of module
+state: whatever executor a user brings, its workers have nothing between two tasks but their
+process's memory."""
+
+
+def begin_worker() -> None:
+    """Begin a worker process of our own: Ctrl-C is left to its parent, and it ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def begin_with(packed: Sequence[PackedModel]) -> None:
+    """Begin a worker process that holds all models."""
+    begin_worker()
+    _models.update((model.digest, model) for model in packed)
+
+
+def _leave_with_parent() -> None:
+    """End this worker when the process that asks is killed; nobody else would tell it to."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def serve(
+    function: Callable[[Any, Any], Any], digest: str, content: bytes | None, argument: Any
+) -> Any:
+    """Answer a task on a worker; ask for the model if it is not there."""
+    model = _models.pop(digest, None)
+    if model is None:
+        if content is None:
+            return Missing(digest)
+        model = PackedModel(digest, content)
+    if isinstance(model, PackedModel):
+        model = pickle.loads(model.content)
+    _models[digest] = model
+    while len(_models) > KEPT:
+        _models.popitem(last=False)
+    return function(model, argument)
