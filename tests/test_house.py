@@ -132,12 +132,18 @@ def import_graph() -> nx.DiGraph:
     return graph
 
 
+def is_option(field: ast.AnnAssign) -> bool:
+    """Whether the constructor takes a dataclass's field: not if it is declared ``init=False``."""
+    keywords = field.value.keywords if isinstance(field.value, ast.Call) else []
+    return all(word.arg != "init" or ast.unparse(word.value) != "False" for word in keywords)
+
+
 def num_options(node: ast.ClassDef) -> int:
     """Fields of a dataclass, or arguments of ``__init__`` besides ``self``."""
     counts = [0]
     if any("dataclass" in ast.dump(decorator) for decorator in node.decorator_list):
         fields = [item for item in node.body if isinstance(item, ast.AnnAssign)]
-        counts.append(sum(isinstance(field.target, ast.Name) for field in fields))
+        counts.append(sum(isinstance(field.target, ast.Name) and is_option(field) for field in fields))
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             counts.append(len(item.args.args) + len(item.args.kwonlyargs) - 1)
