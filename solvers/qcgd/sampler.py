@@ -83,7 +83,11 @@ class QCGDSampler:
     def _with(self, parameters: Mapping[str, Any]) -> QCGD:
         """The solver with some options changed."""
         for name in parameters:
-            choose("parameter of QCGDSampler", name, [*self.parameters, *QCGD.old_keywords])
+            choose(
+                "parameter of QCGDSampler",
+                name,
+                [*self.parameters, *getattr(QCGD, "old_keywords", ())],
+            )
         given = dict(parameters)
         annealing = {name: given.pop(name) for name in self.OF_ANNEALER if name in given}
         if annealing:

@@ -69,7 +69,7 @@ def test_odd_parameters_are_refused_by_name_or_work(name: str, value: Any) -> No
         ("hidden", "4", r"hidden='4': expected positive widths"),
         ("hidden", 4.5, r"hidden=4.5"),
         ("hidden", {4}, r"hidden=\{4\}"),
-        ("levels", True, "levels=True: expected an integer from 2 to 1024"),
+        ("levels", True, "levels=True: expected an integer from 2 to 1,024"),
         ("levels", 1.5, "levels=1.5"),
         ("levels", 0, "levels=0"),
         ("warm_start", "yes", "warm_start='yes': expected True or False"),

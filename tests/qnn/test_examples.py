@@ -29,7 +29,7 @@ SHOWN = {
     "own_activation_and_loss": r"12 pieces, .* loss by the pieces 5\.\d, by the functions 5\.\d",
     "own_csv": r"classes: grower 0, grower 1, grower 2; .*\nhinge loss \d+; 5\d of 58 others right",
     "own_oracle": r"Descent passes all \d+ checks\nDescent: hinge loss \d, 20 calls",
-    "read_a_report": r"What can be concluded\n- logistic-regression(.*\n)+- annealing(.*\n)+What cannot\n",
+    "read_a_report": r"concluded\n- logistic-regression(.*\n)+- annealing(.*\n)+What cannot\n",
     "qpu_dry_run": r"QPU time on P16: .*\n(.*\n)*mock-qpu: loss \d",
 }
 """A pattern of what each of them prints; those that need a launcher are tested below."""

@@ -20,9 +20,9 @@ class Blockwise(Wrapper):
     """Connected parts of a QUBO sampled by themselves, the best reads of all parts put together.
 
     Read k has the k-th best states of every part, where a whole sample of many parts would hardly
-    ever have good states of all of them.  With ``QCGD(lifted=LiftedRows(rows="mean"))`` a model whose blocks are tied
-    by linear rows alone falls apart into these blocks: Lagrangian decomposition.  On a machine of
-    few spins ``size`` lets each question fit.
+    ever have good states of all of them.  With ``QCGD(lifted=LiftedRows(rows="mean"))`` a model
+    whose blocks are tied by linear rows alone falls apart into these blocks: Lagrangian
+    decomposition.  On a machine of few spins ``size`` lets each question fit.
 
     Parameters
     ----------
