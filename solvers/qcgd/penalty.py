@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from formulations.arrays import FloatArray
-from formulations.checks import check_number, choose
+from formulations.checks import check_number, choose, shown
 from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
@@ -85,7 +85,9 @@ class PenaltyMethod:
     def __post_init__(self) -> None:
         check_common(self)
         if not isinstance(self.candidates, Candidates):
-            raise InvalidInputError(f"candidates={self.candidates!r}: expected Candidates(...)")
+            raise InvalidInputError(
+                f"candidates={shown(self.candidates)}: expected Candidates(...)"
+            )
         check_count("iterations", self.iterations, self.time_limit, self.call_limit)
         if self.encoding is not None:
             choose("encoding", self.encoding, list(ENCODINGS))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from formulations.checks import check_has, check_whole, choose
+from formulations.checks import check_has, check_whole, choose, shown
 from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
@@ -143,7 +143,7 @@ class QCGD:
         check_common(self)
         for name, kind in (("lifted", LiftedRows), ("candidates", Candidates)):
             if not isinstance(value := getattr(self, name), kind):
-                raise InvalidInputError(f"{name}={value!r}: expected {kind.__name__}(...)")
+                raise InvalidInputError(f"{name}={shown(value)}: expected {kind.__name__}(...)")
         if self.stop is not None:
             check_has("stop", self.stop, "over", "solvers.run.stopping.NoImprovement(), or None")
         if self.stop is None:

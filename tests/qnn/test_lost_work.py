@@ -200,7 +200,9 @@ def test_a_run_that_is_asked_to_end_writes_its_result(tmp_path: Path) -> None:
     words += ["--checkpoint", tmp_path / "run", "--checkpoint-every", 0.1]
     command = [sys.executable, "-m", "qnn", *map(str, words), "--json", tmp_path / "out.json"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
-        while not (tmp_path / "run" / checkpoint.FILE).exists() and process.poll() is None:
+        state, seen = tmp_path / "run" / checkpoint.FILE, set[int]()
+        while len(seen) < 3 and process.poll() is None:  # by then there is a result to keep
+            seen |= {state.stat().st_mtime_ns} if state.exists() else set()
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0

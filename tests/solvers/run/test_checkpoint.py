@@ -505,7 +505,7 @@ def test_ctrl_c_while_saving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 WORKER = """
 import os, signal, sys
-from formulations import archive, writing
+from formulations.files import archive, writing
 from tests.solvers.run.test_checkpoint import MAKERS, noise
 
 name, folder, call, number = sys.argv[1:]
@@ -577,7 +577,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 
 ORPHANS = """
 import time
-from solvers.executors import Team
+from solvers.run.executors import Team
 
 def wait(model, argument):
     time.sleep(0.1)

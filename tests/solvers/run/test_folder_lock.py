@@ -19,7 +19,7 @@ pytest.importorskip("fcntl")
 ROOT = Path(__file__).parents[3]
 HOLDER = """
 import sys
-from solvers.folder_lock import FolderLock
+from solvers.run.folder_lock import FolderLock
 with FolderLock(sys.argv[1], "the run"):
     print("held", flush=True)
     sys.stdin.read()

@@ -51,7 +51,7 @@ def test_conformance(name: str, check: Callable[[Subject], None]) -> None:
 @pytest.fixture
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Counts the embeddings that are made."""
-    from solvers.oracles.cloud import connection as cloud
+    from solvers.oracles.cloud import qpu as cloud
 
     made: list[int] = []
     real = cloud.best_embedding

@@ -186,7 +186,7 @@ def test_initial_states_that_do_not_fit(states: object) -> None:
     [
         ({"read": 3}, "unknown option of Annealer 'read'.*Did you mean 'reads'"),
         ({"num_sweeps": 3}, "Did you mean 'sweeps'"),
-        ({"reads": 0}, "reads=0: expected an integer of at least 1"),
+        ({"reads": 0}, "reads=0: expected an integer from 1 to"),
         ({"sweeps": 2.5}, "sweeps=2.5"),
         ({"threads": True}, "threads=True"),
         ({"beta_range": (1.0, 0.1)}, "0 < first <= second"),

@@ -241,7 +241,7 @@ def test_no_token_in_any_file_text_or_error(
 
 @pytest.mark.parametrize("kind", ["QPU", "HybridBQM"])
 def test_no_token_out_of_the_cloud_oracles(kind: str, planted: Path) -> None:
-    cloud = pytest.importorskip("solvers.oracles.cloud.connection")
+    cloud = pytest.importorskip("solvers.oracles.cloud")
 
     def refuses() -> Any:
         raise ValueError(f"API token {TOKEN} (or {IN_FILE}) not accepted")
