@@ -46,6 +46,7 @@ class TrainingProblem(Instance):
 
     Examples
     --------
+    >>> from formulations import Network
     >>> net = Network.dense([2, 2, 1], activation="sign")
     >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1], loss="hinge")
     >>> weights = problem.weights_from_bits([1, 0, 1, 1, 1, 0])

@@ -122,6 +122,7 @@ def booked(samples: Samples) -> Samples:
 
     Examples
     --------
+    >>> import numpy as np
     >>> ocean = {"qpu_programming_time": 0.01, "qpu_sampling_time": 0.02, "qpu_access_time": 0.03}
     >>> none = Samples(np.zeros((1, 0), np.int8), np.zeros(1), 1.0, info={"timing": ocean})
     >>> info = booked(none).info

@@ -34,6 +34,8 @@ class SteepestDescent(WarmDimodOracle):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from solvers.oracles import QUBO
     >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
     >>> SteepestDescent(reads=2).sample(qubo, np.random.SeedSequence(0)).x.tolist()
     [[0, 1], [0, 1]]

@@ -36,6 +36,8 @@ class Tabu(WarmDimodOracle):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from solvers.oracles import QUBO
     >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
     >>> Tabu(reads=2).sample(qubo, np.random.SeedSequence(0)).x.tolist()
     [[0, 1], [0, 1]]
