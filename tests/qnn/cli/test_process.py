@@ -152,7 +152,7 @@ def test_no_folder_for_caches() -> None:
 def test_an_unexpected_error_is_one_line_and_a_way_to_its_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*given: object) -> None:
+    def fail(*given: object, **named: object) -> None:
         raise TypeError("\x1b[31mtwo\nlines")
 
     monkeypatch.setattr("qnn.cli.commands.list._names", fail)
@@ -173,7 +173,7 @@ def test_an_unexpected_error_is_one_line_and_a_way_to_its_traceback(
 def test_errors_with_a_cause_outside_are_refusals(
     error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*given: object) -> None:
+    def fail(*given: object, **named: object) -> None:
         raise error
 
     monkeypatch.setattr("qnn.cli.commands.list._names", fail)
@@ -251,7 +251,7 @@ def test_interrupts_that_are_ignored_stay_ignored() -> None:
 def test_interrupt_within_a_command(
     error: type[BaseException], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*given: object) -> None:
+    def interrupt(*given: object, **named: object) -> None:
         raise error
 
     monkeypatch.setattr("qnn.cli.commands.list._names", interrupt)
