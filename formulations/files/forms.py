@@ -7,6 +7,7 @@ from typing import Any
 
 from formulations.checks import WIDEST
 from formulations.files.schema import (
+    INT64,
     ArrayForm,
     Form,
     Misfit,
@@ -45,7 +46,10 @@ def _label(value: Any, where: str) -> None:
         text(value, where)
     elif isinstance(value, int) and not isinstance(value, bool):
         whole()(value, where)
-    elif value is not None and not isinstance(value, int | float):
+    elif isinstance(value, float):
+        if not abs(value) <= INT64:  # dimod takes whole floats for integers of 64 bits
+            raise Misfit(where, value, "a label: a number within 64 bits")
+    elif value is not None and not isinstance(value, bool):
         raise Misfit(where, value, "a label: a text, a number, null, or a list of these")
 
 
