@@ -98,7 +98,11 @@ _MODEL = fields({"weights": text, "loss": text}, more=True)
 
 def _environment(value: Any, where: str) -> None:
     _plain(value, where)
-    form = {"packages": may(mapping(nothing_or(text))), "created": may(nothing_or(text))}
+    form = {
+        "packages": may(mapping(nothing_or(text))),
+        "created": may(nothing_or(text)),
+        "cores": may(nothing_or(_figure)),
+    }
     fields(form, more=True)(value, where)
 
 

@@ -134,7 +134,6 @@ def test_nothing_false_is_claimed(oracle: ExactOracle | Annealer) -> None:
 
     @settings(
         deadline=None,
-        derandomize=True,
         max_examples=120,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -28,7 +28,6 @@ SEEDS = st.integers(0, 2**32)
 quick = settings(
     deadline=None,
     max_examples=40,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

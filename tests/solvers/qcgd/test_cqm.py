@@ -34,7 +34,6 @@ def outcomes(solver: QCGD, models: int) -> Counter[str]:
 
     @settings(
         deadline=None,
-        derandomize=True,
         max_examples=models,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
