@@ -1,6 +1,6 @@
 """The program ``qnn``, also as ``python -m qnn``."""
 
-from qnn.cli.process import heed_interrupts
+from qnn.cli.interrupts import heed_interrupts
 
 
 def main() -> None:

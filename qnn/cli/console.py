@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from formulations.errors import FileAccessError, InvalidInputError, QnnError
-from qnn.cli import process
+from qnn.cli import interrupts
 from qnn.visible import visible, without_credentials
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int | None, str], 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    process.work_begins()
+    interrupts.work_begins()
     shown = Console(stderr=True)
     columns = [
         TextColumn("{task.description}", markup=False),

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from formulations.errors import InvalidInputError, OracleError, QnnError
-from qnn.cli import process
+from qnn.cli import interrupts, process
 from qnn.cli.commands import COMMANDS
 from qnn.cli.console import ORACLE_FAILED
 from qnn.cli.help import Group, indented
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         Those of the process where none are given; its streams are made ready then, too.
     """
     try:
-        with process.interruptible():
+        with interrupts.interruptible():
             if arguments is None:
                 process.prepare()
             elif any("\0" in word for word in arguments):  # a process cannot be given one
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted before there was a result")
-        code = process.INTERRUPTED
+        code = interrupts.INTERRUPTED
     except BrokenPipeError:
         code = OUTPUT_CLOSED
     except Exception as error:

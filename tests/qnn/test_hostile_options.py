@@ -15,7 +15,7 @@ import click
 import dimod
 import pytest
 
-from qnn.cli import process
+from qnn.cli import interrupts
 from qnn.cli.main import BAD_INPUT, cli, main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -48,7 +48,7 @@ TEXTS = [
 ]  # fmt: skip
 FILES = [".", "/", "fifo", "missing/file", "/dev/null", "/dev/full", "/dev/zero", "text", "empty",
          "\0", "text/file", "y" * 300, "locked"]  # fmt: skip
-CODES = {0, BAD_INPUT, process.INTERRUPTED}
+CODES = {0, BAD_INPUT, interrupts.INTERRUPTED}
 
 
 class Reached(BaseException):

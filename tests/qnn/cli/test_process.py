@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from qnn.cli import interrupts, process
 from qnn.cli import main as cli
-from qnn.cli import process
 from tests.conftest import ROOT
 
 QNN = [sys.executable, "-m", "qnn"]
@@ -187,8 +187,8 @@ def test_errors_with_a_cause_outside_are_refusals(
 
 
 READY = (
-    "import os\nfrom qnn import __main__ as program\nfrom qnn.cli import process\n"
-    "process.heed_interrupts()\nos.write(1, b'.')\nprogram.main()"
+    "import os\nfrom qnn import __main__ as program\nfrom qnn.cli import interrupts\n"
+    "interrupts.heed_interrupts()\nos.write(1, b'.')\nprogram.main()"
 )
 """The program, which tells when it has begun: before, Ctrl-C is the interpreter's own."""
 
@@ -213,21 +213,35 @@ def test_interrupt_at_any_time_is_one_line(seconds: float) -> None:
         assert running.returncode == 0
         assert "interrupted" in out
     else:
-        assert running.returncode == process.INTERRUPTED
+        assert running.returncode == interrupts.INTERRUPTED
         assert err == "qnn: interrupted before there was a result\n"
+
+
+FIRST = "import sys, qnn.__main__; print(*sys.modules)"
+
+
+def test_nearly_nothing_is_imported_before_ctrl_c_is_heeded() -> None:
+    """What is loaded until then adds to the time in which Ctrl-C is a traceback."""
+    done = run([sys.executable, "-S", "-c", FIRST])  # without what an environment loads anyway
+    loaded = set(done.stdout.split())
+    assert {name for name in loaded if name.startswith("qnn")} == {
+        "qnn", "qnn.__main__", "qnn.cli", "qnn.cli.interrupts",
+    }  # fmt: skip
+    slow = {"argparse", "contextlib", "importlib.metadata", "lazy_loader", "numpy", "re", "typing"}
+    assert not loaded & slow
 
 
 LOST = """
 import ctypes, time
-from qnn.cli import process
+from qnn.cli import interrupts
 
-process.heed_interrupts()
+interrupts.heed_interrupts()
 
 @ctypes.CFUNCTYPE(None)
 def called_from_c():
     raise KeyboardInterrupt
 
-with process.interruptible():
+with interrupts.interruptible():
     try:
         called_from_c()
         time.sleep(20)
@@ -257,5 +271,5 @@ def test_interrupt_within_a_command(
     monkeypatch.setattr("qnn.cli.commands.list._names", interrupt)
     with pytest.raises(SystemExit) as ended:
         cli.main(["list"])
-    assert ended.value.code == process.INTERRUPTED
+    assert ended.value.code == interrupts.INTERRUPTED
     assert capsys.readouterr().err == "qnn: interrupted before there was a result\n"
