@@ -11,7 +11,7 @@ import numpy as np
 from formulations.arrays import FloatArray
 from formulations.checks import check_whole, choose, shown
 from formulations.errors import InvalidInputError
-from formulations.network import splines
+from formulations.network import splines, vocabulary
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,12 @@ def _sigmoid(z: FloatArray) -> FloatArray:
 def activation(spec: str | Callable[[FloatArray], FloatArray] | Activation) -> Activation:
     """The activation that ``spec`` names, or a Python callable as one.
 
+    The names are those of :data:`formulations.network.vocabulary.ACTIVATIONS`.
+
     Examples
     --------
-    >>> activation("relu").lipschitz
-    1.0
+    >>> activation("relu").lipschitz, activation("relu:4").pieces
+    (1.0, 16)
     """
     if isinstance(spec, Activation):
         return spec
@@ -88,7 +90,28 @@ def activation(spec: str | Callable[[FloatArray], FloatArray] | Activation) -> A
         "tanh": Activation("tanh", np.tanh, 1.0),
         "sigmoid": Activation("sigmoid", _sigmoid, 0.25),
     }
-    return known[choose("activation", spec, list(known))]
+    if isinstance(spec, str) and spec.partition(":")[0] in ("relu", "hard-tanh") and ":" in spec:
+        return _clip_and_shift(spec)
+    return known[choose("activation", spec, vocabulary.names(vocabulary.ACTIVATIONS))]
+
+
+def _clip_and_shift(spec: str) -> Activation:
+    """``relu:BITS``, levels 0 .. 2^BITS-1, or ``hard-tanh:BITS``, odd levels up to 2^BITS-1.
+
+    The levels of hard-tanh are symmetric, a(-1 - z) = -a(z); with one bit it is the sign rule.
+    """
+    name, _, digits = spec.partition(":")
+    bits = int(digits) if digits.isascii() and digits.isdigit() and len(digits) == 1 else 0
+    if not 1 <= bits <= 8:
+        raise InvalidInputError(
+            f"activation {shown(spec)}: expected {name}:BITS with BITS from 1 to 8, or {name} alone"
+        )
+    half = 2 ** (bits - 1)
+    if name == "relu":
+        clip = splines.Clip(0, 2 * half - 1, gain=1, offset=0, reach=2.5)
+    else:
+        clip = splines.Clip(-half, half - 1, gain=2, offset=1, reach=1.0)
+    return Activation(f"{name}:{bits}", clip, float("inf"), pieces=2 * half)
 
 
 def is_sign(act: Activation) -> bool:

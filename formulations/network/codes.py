@@ -18,12 +18,14 @@ from formulations.array_checks import check_array, check_integers
 from formulations.arrays import BitArray, IntArray
 from formulations.checks import check_number, check_whole, choose, shown
 from formulations.errors import InvalidInputError
+from formulations.network import vocabulary
 
 MOST = 1_000_000
 """Largest level of a code."""
 
-MOST_BITS, MOST_WORDS = 16, 4096
-"""Most bits of a code whose bits are added up, and of a one-hot code: all words are listed."""
+MOST_BITS, MOST_WORDS, WIDEST_INTEGER = 16, 4096, 32
+"""Most bits of a code whose bits are added up, and of a one-hot code: all words are listed; and of
+an integer code, whose words need no list."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ class WeightCode:
             raise InvalidInputError(
                 f"{name}, one_hot={shown(self.one_hot)}: expected a text, and true or false"
             )
+        if isinstance(self.name, str) and self.name.startswith("integer:"):
+            self._check_integer(name)
+            return
         most = MOST_WORDS if self.one_hot else MOST_BITS
         if not isinstance(self.coefficients, tuple) or not 1 <= len(self.coefficients) <= most:
             raise InvalidInputError(
@@ -77,6 +82,26 @@ class WeightCode:
             raise InvalidInputError(
                 f"{name} reaches the level {reach:,}: expected levels up to {MOST:,}"
             )
+
+    def _check_integer(self, name: str) -> None:
+        """Refuse a code that is called integer and is not two's complement."""
+        given = self.coefficients if isinstance(self.coefficients, tuple) else ()
+        bits = check_whole(f"{name}: bits", len(given), 1, WIDEST_INTEGER)
+        good = (f"integer:{bits}", _powers(bits), -(2 ** (bits - 1)), 1, False)
+        if (self.name, given, self.offset, self.step, self.one_hot) != good:
+            raise InvalidInputError(
+                f"{name} of coefficients {shown(given)} and offset {shown(self.offset)}: expected "
+                f"{shown(good[1])} and {good[2]} of step 1; give another code another name"
+            )
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether the levels are all integers of a two's-complement word, see :func:`integer`.
+
+        Thresholds of such a code are added to the pre-activation as they are, with unit 1.
+        ``AUTO`` stands for one.
+        """
+        return self.name.startswith("integer:") or self == AUTO
 
     @property
     def bits(self) -> int:
@@ -107,12 +132,14 @@ class WeightCode:
     @property
     def low(self) -> int:
         """Smallest level."""
-        return int(self.levels[0])
+        change = self.coefficients
+        return self.offset + (min(change) if self.one_hot else sum(c for c in change if c < 0))
 
     @property
     def high(self) -> int:
         """Largest level."""
-        return int(self.levels[-1])
+        change = self.coefficients
+        return self.offset + (max(change) if self.one_hot else sum(c for c in change if c > 0))
 
     def decode(self, bits: npt.ArrayLike) -> IntArray:
         """Levels of bit vectors: shape (..., bits) -> (...)."""
@@ -128,6 +155,8 @@ class WeightCode:
             If a level does not belong to the code.
         """
         levels = check_integers(f"weights in the code {self.name!r}", levels, "its integer levels")
+        if self.is_integer and self != AUTO:
+            return self._encode_integers(levels)
         words = self.words
         values = self.decode(words)
         order = np.argsort(values, kind="stable")
@@ -141,6 +170,17 @@ class WeightCode:
                 f"its levels are {self.levels.tolist()}; round the weights to these first"
             )
         return np.asarray(words[inside], dtype=np.int8)
+
+    def _encode_integers(self, levels: IntArray) -> BitArray:
+        """Words of integers, without a list of all."""
+        inside = (levels >= self.low) & (levels <= self.high)
+        if not inside.all():
+            raise InvalidInputError(
+                f"level {levels[~inside].flat[0]} does not belong to the code {self.name!r}: its "
+                f"levels are {self.low:,} to {self.high:,}; clip to these first"
+            )
+        numbers = levels - self.offset
+        return ((numbers[..., None] >> np.arange(self.bits)) & 1).astype(np.int8)
 
     @property
     def words(self) -> BitArray:
@@ -209,8 +249,28 @@ def codebook(values: Sequence[float | Fraction]) -> WeightCode:
     return WeightCode(name, levels, 0, 1.0 / denominator, one_hot=True)
 
 
+def integer(bits: int) -> WeightCode:
+    """All integers of ``bits`` bits in two's complement: sum_b 2^b w_b - 2^(bits-1).
+
+    Examples
+    --------
+    >>> integer(3).low, integer(3).high, integer(3).encode([-4, 3]).tolist()
+    (-4, 3, [[0, 0, 0], [1, 1, 1]])
+    """
+    bits = check_whole("integer code: bits", bits, 1, WIDEST_INTEGER)
+    return WeightCode(f"integer:{bits}", _powers(bits), -(2 ** (bits - 1)))
+
+
+def _powers(bits: int) -> tuple[int, ...]:
+    return tuple(2**b for b in range(bits))
+
+
+AUTO = WeightCode("auto", (1,), 0)
+"""Stands for an integer code whose width follows from the inputs, see ``Network.for_inputs``."""
+
+
 def code(spec: str | WeightCode) -> WeightCode:
-    """The code that ``spec`` names: ``bipolar``, ``ternary``, ``uniform[:bits]``, ``codebook:a,b``.
+    """The code that ``spec`` names, see :data:`formulations.network.vocabulary.CODES`.
 
     Examples
     --------
@@ -224,18 +284,21 @@ def code(spec: str | WeightCode) -> WeightCode:
             f"weight code {shown(spec)}: expected a name, such as 'bipolar', or a WeightCode"
         )
     name, colon, rest = spec.partition(":")
-    choose("weight code", name, ["bipolar", "ternary", "uniform", "codebook"])
+    choose("weight code", name, vocabulary.names(vocabulary.CODES))
     if colon and name in ("bipolar", "ternary"):
         raise InvalidInputError(f"weight code {shown(spec)}: expected {name!r} alone")
     try:
         if name == "uniform":
             return uniform(int(rest) if colon else 2)
+        if name == "integer":
+            return integer(int(rest))
         if name == "codebook":
             return codebook([float(v) for v in rest.split(",")])
     except (ValueError, OverflowError) as error:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(
-            f"weight code {shown(spec)}: expected uniform:BITS or codebook:VALUE,VALUE,..."
+            f"weight code {shown(spec)}: expected uniform:BITS, integer:BITS or "
+            "codebook:VALUE,VALUE,..."
         ) from error
     return bipolar() if name == "bipolar" else ternary()

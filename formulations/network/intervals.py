@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from formulations.array_checks import check_exact
 from formulations.arrays import FloatArray, IntArray
-from formulations.network.network import Layer, Network
+from formulations.network.layer import Layer, bias_unit, lattice_units
 from formulations.network.splines import Spline
 
 
@@ -113,7 +113,7 @@ class Anchor:
 
 
 def propagate_around(
-    network: Network,
+    layers: Sequence[Layer],
     X: IntArray,
     splines: tuple[Spline, ...],
     boxes: Sequence[LayerBox],
@@ -125,7 +125,7 @@ def propagate_around(
 
         low = z + least(W_C, a_C) - W_C a_C,    C = inputs undecided or with an undecided weight.
     """
-    units = network.units(splines)
+    units = [bias_unit(*pair) for pair in zip(layers, lattice_units(splines), strict=True)]
     bounds: list[LayerBounds] = []
     a = a_low = a_high = X
     for number, box in enumerate(boxes):
@@ -156,7 +156,7 @@ def propagate_around(
 
 
 def propagate(
-    network: Network,
+    layers: Sequence[Layer],
     X_low: IntArray,
     X_high: IntArray,
     splines: tuple[Spline, ...] | None = None,
@@ -166,7 +166,7 @@ def propagate(
 
     Parameters
     ----------
-    network : Network
+    layers : sequence of Layer
     X_low, X_high : array of int, shape (N, inputs)
         Bounds of the inputs; the same array twice where they are known.
     splines : tuple of Spline, optional
@@ -178,12 +178,12 @@ def propagate(
     -------
     list of LayerBounds, tuple of Spline
     """
-    boxes = boxes or [LayerBox.free(layer) for layer in network.layers]
+    boxes = boxes or [LayerBox.free(layer) for layer in layers]
     placed: list[Spline] = []
     bounds: list[LayerBounds] = []
     a_low, a_high = X_low, X_high
-    for number, (layer, box) in enumerate(zip(network.layers, boxes, strict=True)):
-        unit = network.units(tuple(placed))[-1]
+    for number, (layer, box) in enumerate(zip(layers, boxes, strict=True)):
+        unit = bias_unit(layer, lattice_units(placed)[-1])
         largest = np.maximum(np.abs(a_low), np.abs(a_high)).max(axis=0, keepdims=True)
         weights = np.maximum(np.abs(box.weight_low), np.abs(box.weight_high))
         bias = np.maximum(np.abs(box.bias_low), np.abs(box.bias_high))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,8 +10,8 @@ from formulations.checks import WIDEST, check_whole, choose, shown
 from formulations.errors import InvalidInputError
 from formulations.network import splines
 from formulations.network.activations import Activation, is_sign
-from formulations.network.codes import WeightCode
-from formulations.network.splines import Placement, Spline
+from formulations.network.codes import AUTO, WeightCode
+from formulations.network.splines import Clip, Placement, Spline
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Layer:
     code : WeightCode
         Code of the weights.
     bias_code : WeightCode or None
-        Code of the thresholds; None for a layer without.
+        Code of the thresholds; None for a layer without; ``codes.AUTO`` for integers as wide as
+        the inputs demand, see ``Network.for_inputs``.
     activation : Activation or None
         None for the output layer.
     pieces, order, placement : optional
@@ -32,7 +34,8 @@ class Layer:
     resolution : int, optional
         Lattice values per unit of activation; None takes 4 (order 0) or the scale (order 1).
     scale : int, optional
-        The activation reads z / scale; None takes max|z| / sqrt(inputs), a typical size of z.
+        The activation reads z / scale; None takes max|z| / sqrt(inputs), a typical size of z.  A
+        power of two for ``relu:BITS`` and ``hard-tanh:BITS``; None takes it from the inputs.
     """
 
     inputs: int
@@ -66,9 +69,41 @@ class Layer:
                     f"{getattr(kind, '__name__', kind)}; Network.dense makes layers from names"
                 )
 
+        if self.clip and self.scale and self.scale & (self.scale - 1):
+            raise InvalidInputError(
+                f"scale={self.scale} of the activation {self.activation and self.activation.name}: "
+                "expected a power of two, such as 8; without scale it follows from the inputs"
+            )
+
+    @property
+    def clip(self) -> Clip | None:
+        """The activation if it is a clip and shift of integers, else None."""
+        function = self.activation.function if self.activation else None
+        return function if isinstance(function, Clip) else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the width of the thresholds or the shift has yet to follow from inputs."""
+        return self.bias_code == AUTO or (self.clip is not None and self.scale is None)
+
+    def refuse_if_auto(self) -> None:
+        """Refuse thresholds whose width is not known yet.
+
+        Raises
+        ------
+        InvalidInputError
+            Saying where the network with all widths is found.
+        """
+        if self.bias_code == AUTO:
+            raise InvalidInputError(
+                "the width of thresholds with bias='auto' follows from the inputs: ask "
+                "problem.network or network.for_inputs(X)"
+            )
+
     @property
     def bits_per_neuron(self) -> int:
         """Binary variables of one neuron's weights and threshold."""
+        self.refuse_if_auto()
         return self.inputs * self.code.bits + (self.bias_code.bits if self.bias_code else 0)
 
     @property
@@ -79,6 +114,7 @@ class Layer:
     @property
     def stored_bits(self) -> int:
         """Bits that the layer's weights and thresholds take once they are trained."""
+        self.refuse_if_auto()
         threshold = self.bias_code.stored_bits if self.bias_code else 0
         return self.outputs * (self.inputs * self.code.stored_bits + threshold)
 
@@ -88,6 +124,13 @@ class Layer:
         assert act is not None
         if is_sign(act):
             return splines.sign()
+        if self.clip is not None:
+            if self.scale is None:
+                raise InvalidInputError(
+                    f"the shift of the activation {act.name} follows from the inputs: ask "
+                    "problem.network or network.for_inputs(X), or give scale, a power of two"
+                )
+            return splines.clip_shift(self.clip, self.scale.bit_length() - 1)
         scale = self.effective_scale(lo, hi)
         order = act.order if self.order is None else self.order
         resolution = self.resolution or (scale if order == 1 else 4)
@@ -105,3 +148,19 @@ class Layer:
     def effective_scale(self, lo: int, hi: int) -> int:
         """The scale of the activation's argument for pre-activations in [lo, hi]."""
         return self.scale or max(1, round(max(abs(lo), abs(hi)) / self.inputs**0.5))
+
+
+def lattice_units(splines: Sequence[Spline]) -> list[int]:
+    """Lattice value of an activation of 1 at the input of each layer.
+
+    Examples
+    --------
+    >>> lattice_units([splines.sign()])
+    [1, 1]
+    """
+    return [1, *(max(1, round(1 / s.step)) for s in splines)]
+
+
+def bias_unit(layer: Layer, unit: int) -> int:
+    """Factor of a layer's thresholds: 1 of an integer code, else the unit of its inputs."""
+    return 1 if layer.bias_code is not None and layer.bias_code.is_integer else unit

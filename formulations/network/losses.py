@@ -1,26 +1,31 @@
-"""Losses as splines of the integer output, one table per distinct target.
+"""Losses: of one output as splines of its integer, or of all outputs of a sample together.
 
-A loss is a function of the margin m = y * out.  On the lattice out = step * z, so that it becomes a
-piecewise function of the integer z for each target; hinge and zero-one are exact with two pieces,
-the squared loss is quadratic in z and needs none.
+A loss of one output is a function of the margin m = y * out.  On the lattice out = step * z, so
+that it becomes a piecewise function of the integer z for each target; hinge and zero-one are exact
+with two pieces, the squared loss is quadratic in z and needs none.
 
-Outputs are integers times a step, so that their scale is not free, as it is with real weights: how
-far a margin has to be above zero is an option of hinge.
+A joint loss compares the outputs of all classes: cross-entropy of their softmax, or the hinge of
+Weston and Watkins (ESANN 1999).
+
+Outputs are integers times a step, so that their scale is not free, as it is with real weights: a
+margin, or the scale that outputs are divided by, belongs to the loss.  ``auto`` takes it from the
+spread of an output under random weights, see :mod:`formulations.network.from_inputs`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, floor
 from typing import Literal
 
 import numpy as np
 
-from formulations.arrays import FloatArray
+from formulations.arrays import FloatArray, IntArray
 from formulations.checks import EXACT, check_number, choose, shown
 from formulations.errors import InvalidInputError
+from formulations.network import vocabulary
 from formulations.network.splines import Spline, fit
 
 
@@ -28,12 +33,12 @@ def _hinge(margin: FloatArray, corner: float = 1.0) -> FloatArray:
     return np.maximum(0.0, corner - margin)
 
 
-def _squared(margin: FloatArray) -> FloatArray:
-    return (1.0 - margin) ** 2
+def _squared(margin: FloatArray, scale: float = 1.0) -> FloatArray:
+    return (scale - margin) ** 2
 
 
-def _logistic(margin: FloatArray) -> FloatArray:
-    return np.logaddexp(0.0, -margin)
+def _logistic(margin: FloatArray, scale: float = 1.0) -> FloatArray:
+    return np.logaddexp(0.0, -margin / scale)
 
 
 def _zero_one(margin: FloatArray) -> FloatArray:
@@ -42,21 +47,24 @@ def _zero_one(margin: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss of one output for one sample.
+    """A loss of one output for one sample, or with ``is_joint`` of all outputs of a sample.
 
     Parameters
     ----------
     name : str
-        ``hinge``, ``hinge:MARGIN``, ``zero-one``, ``squared``, ``logistic``, or a callable's name.
+        As in :data:`formulations.network.vocabulary.LOSSES`, or a callable's name.
     function : callable
         The loss as a vectorised function of the margin y * out, shape (...) -> (...).
     corner : float, optional
-        Of hinge alone: the margin from which on it is zero.
+        Of hinge and multi-hinge: the margin from which on it is zero; None for others.
+    scale : float
+        Of squared and cross-entropy: the size of an output that counts as 1.
     """
 
     name: str
     function: Callable[[FloatArray], FloatArray]
     corner: float | None = None
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not callable(self.function):
@@ -65,12 +73,70 @@ class Loss:
                 "a callable on the margin"
             )
         if self.corner is not None:
-            check_number("hinge loss: margin", self.corner)
+            check_number(f"{self.kind} loss: margin", self.corner)
+        check_number(f"{self.kind} loss: scale", self.scale)
+
+    @property
+    def kind(self) -> str:
+        """The name without its number."""
+        return self.name.partition(":")[0]
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether the loss is one of all outputs of a sample together."""
+        return False
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether its margin or scale has yet to follow from the width, see :meth:`resolved`."""
+        return self.name.endswith(":auto")
 
     @property
     def is_quadratic(self) -> bool:
-        """Whether the loss is (out - y)^2, which needs no pieces and takes any real target."""
-        return self.name == "squared"
+        """Whether it is (out - scale y)^2, which needs no pieces and takes any real target."""
+        return self.kind == "squared"
+
+    def resolved(self, outputs: int, spread: float, step: float, rms_target: float = 1.0) -> Loss:
+        """The loss with numbers only, for so many outputs.
+
+        Parameters
+        ----------
+        outputs : int
+            With one, a joint loss is one of the margin: hinge, or logistic of y * out / scale.
+        spread : float
+            Standard deviation of an output, in steps, that ``auto`` stands for.
+        step : float
+            One step of the outputs.  Margins and targets of classes are whole steps, so that the
+            model states them exactly.
+        rms_target : float
+            Root mean square of the targets, 1 for classes.
+
+        Examples
+        --------
+        >>> loss("hinge:auto").resolved(1, 7.9, 1.0).name
+        'hinge:8'
+        >>> loss("cross-entropy").resolved(10, 7.9, 1.0).name
+        'cross-entropy:7.9'
+        """
+        if not self.is_auto:
+            return self
+        whole = step * max(1, round(spread))
+        exact = float(f"{spread * step / rms_target:.3g}")
+        if self.is_quadratic:
+            return squared(whole if rms_target == 1 else exact)
+        return hinge(whole)
+
+    def scaled_targets(self, targets: FloatArray) -> FloatArray:
+        """What outputs are compared with: targets times the scale of the squared loss."""
+        return targets * self.scale if self.is_quadratic else targets
+
+    def margin_slopes(self, margin: FloatArray) -> FloatArray | None:
+        """Derivative with respect to y * out; of hinge for zero-one; None for a callable."""
+        if self.corner is not None or self.kind == "zero-one":
+            return np.where(margin < (self.corner or 1.0), -1.0, 0.0)
+        if self.kind in ("logistic", "cross-entropy"):
+            return np.asarray((np.tanh(0.5 * margin / self.scale) - 1.0) / (2.0 * self.scale))
+        return None
 
     def spline(
         self,
@@ -129,13 +195,155 @@ def hinge(corner: float = 1.0) -> Loss:
     [5.0, 3.0, 0.0]
     """
     corner = check_number("hinge loss: margin", corner)
-    return Loss(
-        "hinge" if corner == 1 else f"hinge:{corner:g}", partial(_hinge, corner=corner), corner
-    )
+    return Loss(_named("hinge", corner), partial(_hinge, corner=corner), corner)
+
+
+def squared(scale: float = 1.0) -> Loss:
+    """(scale * y - out)^2: targets of +-1 stand for outputs of that size.
+
+    Examples
+    --------
+    >>> squared(8).scale, squared(8).is_quadratic
+    (8.0, True)
+    """
+    scale = check_number("squared loss: scale", scale)
+    return Loss(_named("squared", scale), partial(_squared, scale=scale), scale=scale)
+
+
+@dataclass(frozen=True)
+class JointLoss(Loss):
+    """A loss of all outputs of a sample, which rises in every wrong output, falls in the right."""
+
+    @property
+    def is_joint(self) -> bool:
+        """True."""
+        return True
+
+    def resolved(self, outputs: int, spread: float, step: float, rms_target: float = 1.0) -> Loss:
+        """The loss with numbers only; of one output a loss of its margin."""
+        raise NotImplementedError
+
+    def pair_splines(self, step: float) -> list[Spline]:
+        """The loss of a wrong class as a spline of right output minus wrong one, if there is one.
+
+        One spline for losses that are sums over wrong classes, none for others.
+        """
+        return []
+
+    def values(self, out: FloatArray, classes: IntArray) -> FloatArray:
+        """Loss of every sample: outputs (..., N, C) and classes (N,) -> (..., N)."""
+        raise NotImplementedError
+
+    def slopes(self, out: FloatArray, classes: IntArray) -> FloatArray:
+        """Derivative with respect to every output, shape (..., N, C)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class CrossEntropy(JointLoss):
+    """-log of the right class's share in the softmax of out / scale."""
+
+    def resolved(self, outputs: int, spread: float, step: float, rms_target: float = 1.0) -> Loss:
+        """The loss with numbers only; of one output logistic of y * out / scale."""
+        full = self
+        if self.is_auto:
+            full = cross_entropy(float(f"{spread * step:.3g}"))
+        return full if outputs > 1 else Loss(full.name, full.function, scale=full.scale)
+
+    def values(self, out: FloatArray, classes: IntArray) -> FloatArray:
+        """Loss of every sample.
+
+        Examples
+        --------
+        >>> cross_entropy(2).values(np.array([[2.0, 2.0], [8.0, 0.0]]), np.array([0, 0])).round(3)
+        array([0.693, 0.018])
+        """
+        logits = out / self.scale
+        top = logits.max(axis=-1)
+        total = np.log(np.exp(logits - top[..., None]).sum(axis=-1)) + top
+        return np.asarray(total - _right(logits, classes)[..., 0])
+
+    def slopes(self, out: FloatArray, classes: IntArray) -> FloatArray:
+        """(Share of the softmax - 1 for the right class) / scale."""
+        logits = out / self.scale
+        share = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        share /= share.sum(axis=-1, keepdims=True)
+        share[..., np.arange(len(classes)), classes] -= 1.0
+        return np.asarray(share / self.scale)
+
+
+@dataclass(frozen=True)
+class MultiHinge(JointLoss):
+    """sum over the wrong classes c of max(0, margin - (out_right - out_c))."""
+
+    @property
+    def margin(self) -> float:
+        """Gap to every wrong class from which on the loss is zero."""
+        return 1.0 if self.corner is None else self.corner
+
+    def resolved(self, outputs: int, spread: float, step: float, rms_target: float = 1.0) -> Loss:
+        """The loss with numbers only; of one output hinge of the same margin."""
+        margin = step * max(1, round(spread)) if self.is_auto else self.margin
+        return multi_hinge(margin) if outputs > 1 else hinge(margin)
+
+    def pair_splines(self, step: float) -> list[Spline]:
+        """Hinge of right output minus wrong one."""
+        return [hinge(self.margin).spline(1.0, step, 0, 0)]
+
+    def _shortfalls(self, out: FloatArray, classes: IntArray) -> FloatArray:
+        """What each wrong class lacks to the margin, zero for the right class."""
+        short = np.asarray(np.maximum(0.0, self.margin - _right(out, classes) + out))
+        short[..., np.arange(len(classes)), classes] = 0.0
+        return short
+
+    def values(self, out: FloatArray, classes: IntArray) -> FloatArray:
+        """Loss of every sample.
+
+        Examples
+        --------
+        >>> multi_hinge(2).values(np.array([[3.0, 2.0, 0.0]]), np.array([0])).item()
+        1.0
+        """
+        return np.asarray(self._shortfalls(out, classes).sum(axis=-1))
+
+    def slopes(self, out: FloatArray, classes: IntArray) -> FloatArray:
+        """1 for each class within the margin, and minus their number for the right one."""
+        slope = (self._shortfalls(out, classes) > 0).astype(float)
+        slope[..., np.arange(len(classes)), classes] = -slope.sum(axis=-1)
+        return slope
+
+
+def _right(out: FloatArray, classes: IntArray) -> FloatArray:
+    """Output of the right class, shape (..., N, 1)."""
+    index = np.broadcast_to(classes[:, None], (*out.shape[:-1], 1))
+    return np.take_along_axis(out, index, axis=-1)
+
+
+def cross_entropy(scale: float) -> CrossEntropy:
+    """Softmax cross-entropy of out / scale; logistic of y * out / scale for one output."""
+    scale = check_number("cross-entropy loss: scale", scale)
+    name = _named("cross-entropy", scale, always=True)
+    return CrossEntropy(name, partial(_logistic, scale=scale), scale=scale)
+
+
+def multi_hinge(margin: float) -> MultiHinge:
+    """Weston-Watkins hinge over all classes; hinge of the same margin for one output."""
+    margin = check_number("multi-hinge loss: margin", margin)
+    name = _named("multi-hinge", margin, always=True)
+    return MultiHinge(name, partial(_hinge, corner=margin), margin)
+
+
+def _named(kind: str, number: float, always: bool = False) -> str:
+    """The name with its number, exactly; without the number 1 where that is what none means."""
+    if number == 1 and not always:
+        return kind
+    return f"{kind}:{number:g}" if float(f"{number:g}") == number else f"{kind}:{number!r}"
 
 
 def loss(spec: str | Callable[[FloatArray], FloatArray] | Loss) -> Loss:
     """The loss that ``spec`` names, or a callable on the margin as one.
+
+    The names are those of :data:`formulations.network.vocabulary.LOSSES`.
 
     Raises
     ------
@@ -144,8 +352,8 @@ def loss(spec: str | Callable[[FloatArray], FloatArray] | Loss) -> Loss:
 
     Examples
     --------
-    >>> loss("squared").is_quadratic, loss("hinge:2.5").corner
-    (True, 2.5)
+    >>> loss("squared").is_quadratic, loss("hinge:2.5").corner, loss("cross-entropy:8").is_joint
+    (True, 2.5, True)
     """
     if isinstance(spec, Loss):
         return spec
@@ -155,21 +363,31 @@ def loss(spec: str | Callable[[FloatArray], FloatArray] | Loss) -> Loss:
         )
     if callable(spec):
         return Loss(getattr(spec, "__name__", "callable"), spec)
-    if isinstance(spec, str) and spec.startswith("hinge:"):
-        return hinge(_margin(spec))
-    known = {
-        "hinge": hinge(),
-        "zero-one": Loss("zero-one", _zero_one),
-        "squared": Loss("squared", _squared),
-        "logistic": Loss("logistic", _logistic),
+    name, colon, rest = spec.partition(":") if isinstance(spec, str) else (spec, "", "")
+    choose("loss", name, vocabulary.names(vocabulary.LOSSES))
+    plain = {"zero-one": Loss("zero-one", _zero_one), "logistic": Loss("logistic", _logistic)}
+    if name in plain:
+        if colon:
+            raise InvalidInputError(f"loss {shown(spec)}: expected {name!r} alone")
+        return plain[name]
+    makers: dict[str, Callable[[float], Loss]] = {
+        "hinge": hinge,
+        "squared": squared,
+        "cross-entropy": cross_entropy,
+        "multi-hinge": multi_hinge,
     }
-    return known[choose("loss", spec, list(known))]
+    if not colon and name in ("hinge", "squared"):
+        return makers[name](1.0)
+    if not colon or rest == "auto":
+        return replace(makers[name](1.0), name=f"{name}:auto")
+    return makers[name](_number(name, rest))
 
 
-def _margin(spec: str) -> float:
+def _number(name: str, text: str) -> float:
     try:
-        return float(spec.partition(":")[2])
+        return float(text)
     except ValueError:
         raise InvalidInputError(
-            f"loss {spec!r}: expected a number after the colon, such as hinge:4"
+            f"loss {f'{name}:{text}'!r}: expected a number or auto after the colon, such as "
+            f"{name}:4"
         ) from None

@@ -5,7 +5,8 @@ Everything inside is an integer on a lattice.  Layer l computes
     z_l = W_l a_{l-1} + unit_{l-1} b_l,    a_l = spline_l(z_l) in units of its step,
 
 with a_0 = X, integer weight levels W_l, integer thresholds b_l and unit_{l-1} the lattice value of
-an activation of 1.  The last layer has no activation: its z times ``out_step`` is the output.
+an activation of 1, or 1 for thresholds of an integer code.  The last layer has no activation: its
+z times ``out_step`` is the output.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import WIDEST, check_whole, shown
 from formulations.errors import InvalidInputError
 from formulations.network.activations import Activation, activation
-from formulations.network.codes import WeightCode, code
-from formulations.network.layer import Layer
+from formulations.network.codes import AUTO, WeightCode, code
+from formulations.network.from_inputs import completed
+from formulations.network.layer import Layer, bias_unit, lattice_units
 from formulations.network.splines import Placement, Spline
 
 __all__ = ["Activation", "Layer", "Network", "Weights", "activation"]
@@ -105,7 +107,8 @@ class Network:
         weights : str or WeightCode
             Code of the weights.
         bias : bool, str or WeightCode
-            No thresholds, thresholds in the weights' code, or in a code of their own.
+            No thresholds, thresholds in the weights' code, or in a code of their own; ``"auto"``
+            for integers as wide as the inputs demand, see :meth:`for_inputs`.
         pieces, order, placement, resolution, scale
             Of the hidden layers' splines, see :class:`Layer`.
 
@@ -132,9 +135,11 @@ class Network:
             )
         act = _resolve_activation(activation)
         weight_code = code(weights)
-        bias_code = (
-            (weight_code if bias is True else None) if isinstance(bias, bool) else code(bias)
-        )
+        bias_code: WeightCode | None
+        if isinstance(bias, bool):
+            bias_code = weight_code if bias else None
+        else:
+            bias_code = AUTO if isinstance(bias, str) and bias == "auto" else code(bias)
         pieces, resolution, scale = (
             None if value is None else check_whole(name, value)
             for name, value in (("pieces", pieces), ("resolution", resolution), ("scale", scale))
@@ -145,6 +150,33 @@ class Network:
         layers = [replace(hidden, inputs=int(n), outputs=int(m)) for n, m in pairwise(widths)]
         layers[-1] = replace(layers[-1], activation=None)
         return cls(tuple(layers))
+
+    def for_inputs(self, X: npt.ArrayLike) -> Network:
+        """The network with what follows from its inputs: itself, if nothing does.
+
+        Thresholds of ``bias="auto"`` become integers as wide as interval propagation over X allows
+        their pre-activations; ``relu:BITS`` and ``hard-tanh:BITS`` get their power of two.
+        ``TrainingProblem`` calls this; its ``network`` is the result.
+
+        Parameters
+        ----------
+        X : array of int, shape (N, inputs)
+
+        Examples
+        --------
+        >>> net = Network.dense([16, 4, 1], bias="auto").for_inputs([[3] * 16, [-3] * 16])
+        >>> [layer.bias_code.name for layer in net.layers], net.stored_bits
+        (['integer:7', 'integer:4'], 100)
+        """
+        if not any(layer.is_open for layer in self.layers):
+            return self
+        X = check_integers("X", X)
+        if X.ndim != 2 or not len(X) or X.shape[1] != self.widths[0]:
+            raise InvalidInputError(
+                f"X of shape {X.shape}: expected (N, {self.widths[0]}) with N > 0, one row per "
+                "sample"
+            )
+        return Network(completed(self.layers, X))
 
     # -- shape ------------------------------------------------------------------------------------
 
@@ -274,7 +306,11 @@ class Network:
 
     def units(self, splines: tuple[Spline, ...]) -> list[int]:
         """Lattice value of an activation of 1 at the input of each layer."""
-        return [1, *(max(1, round(1 / s.step)) for s in splines)]
+        return lattice_units(splines)
+
+    def bias_units(self, splines: tuple[Spline, ...]) -> list[int]:
+        """Factor of the thresholds of each layer: 1 of an integer code, else the layer's unit."""
+        return [bias_unit(*pair) for pair in zip(self.layers, self.units(splines), strict=True)]
 
     def out_step(self, splines: tuple[Spline, ...]) -> float:
         """Real value of one lattice step of the output."""
@@ -289,7 +325,7 @@ class Network:
             raise InvalidInputError(
                 f"X of shape {a.shape}: expected (N, {self.widths[0]}), one row per sample"
             )
-        units = self.units(weights.splines)
+        units = self.bias_units(weights.splines)
         result = []
         for number, layer in enumerate(self.layers):
             matrix, bias = self._levels(number, layer, weights)
@@ -322,7 +358,8 @@ class Network:
             raise InvalidInputError(
                 f"X of shape {X.shape}: expected (N, {self.widths[0]}), one row per sample"
             )
-        self.encode_bits(weights)  # raises where they do not fit
+        if not any(layer.is_open for layer in self.layers):
+            self.encode_bits(weights)  # raises where they do not fit
         out = self.forward(weights, X)
         if self.num_outputs == 1:
             return np.where(out[:, 0] >= 0, 1, -1)

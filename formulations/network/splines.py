@@ -138,6 +138,49 @@ def sign() -> Spline:
     return Spline(np.array([0]), np.zeros(2), np.array([-1.0, 1.0]))
 
 
+@dataclass(frozen=True)
+class Clip:
+    """An activation of integers only: offset + gain * clip(floor(z), low, high).
+
+    Parameters
+    ----------
+    low, high : int
+        Range of the clipped integer.
+    gain, offset : int
+        The value is ``offset + gain *`` the clipped integer.
+    reach : float
+        How many standard deviations of the pre-activation the range spans by default.
+
+    Examples
+    --------
+    >>> Clip(0, 3, gain=1, offset=0, reach=2.5)(np.array([-1.5, 2.5, 9.0])).tolist()
+    [0.0, 2.0, 3.0]
+    """
+
+    low: int
+    high: int
+    gain: int
+    offset: int
+    reach: float
+
+    def __call__(self, z: FloatArray) -> FloatArray:
+        """Values at real z."""
+        return np.asarray(self.offset + self.gain * np.clip(np.floor(z), self.low, self.high))
+
+
+def clip_shift(clip: Clip, shift: int) -> Spline:
+    """The spline of offset + gain * clip(z >> shift, low, high): order 0, without error.
+
+    Examples
+    --------
+    >>> clip_shift(Clip(-2, 1, gain=2, offset=1, reach=1.0), 2)(np.array([-5, -1, 0, 4])).tolist()
+    [-3.0, -1.0, 1.0, 3.0]
+    """
+    levels = np.arange(clip.low, clip.high + 1)
+    values = (clip.offset + clip.gain * levels).astype(float)
+    return Spline(levels[1:] << shift, np.zeros(len(levels)), values, scale=float(2**shift))
+
+
 def fit(
     function: Function,
     lo: int,

@@ -15,11 +15,12 @@ from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from formulations.model.labels import Family
+from formulations.network.from_inputs import output_spread
 from formulations.network.intervals import Anchor, LayerBounds, propagate, propagate_around
-from formulations.network.losses import Loss
+from formulations.network.losses import JointLoss, Loss
 from formulations.network.losses import loss as resolve_loss
 from formulations.network.network import Network, Weights
-from formulations.network.splines import Spline, check_order, refuse_if_too_long
+from formulations.network.splines import check_order
 from formulations.network.weight_bits import (
     FreeLayer,
     bit_table,
@@ -27,6 +28,7 @@ from formulations.network.weight_bits import (
     free_layers,
     one_hot_words,
 )
+from formulations.training.output_losses import OutputLosses
 from formulations.training.problem_checks import (
     check_free,
     check_inputs,
@@ -37,7 +39,7 @@ from formulations.training.problem_checks import (
 CHUNK = 2**22  # activations scored at a time
 
 
-class Instance:
+class Instance(OutputLosses):
     """A network, data and a loss, with the weight bits that may change.
 
     Its arguments are those of :class:`~formulations.training.problem.TrainingProblem`, which adds
@@ -54,22 +56,33 @@ class Instance:
         loss_pieces: int = 4,
         loss_order: Literal[0, 1] = 1,
     ) -> None:
-        self.network = check_network(network)
+        check_network(network)
         check_whole("loss_pieces", loss_pieces)
         check_order("loss_order", loss_order)
-        self.loss_kind = resolve_loss(loss)
+        kind = resolve_loss(loss)
         self.X = check_inputs(X, network.widths[0])
         self.y = check_array("y", y)
         self.targets, self.target_index = check_targets(
-            self.y, len(self.X), network.num_outputs, self.loss_kind
+            self.y, len(self.X), network.num_outputs, kind
         )
-        bounds, self.splines = propagate(network, self.X, self.X)
+        self.network = network = network.for_inputs(self.X)
+        bounds, self.splines = propagate(network.layers, self.X, self.X)
         self.units = network.units(self.splines)
+        self.bias_units = network.bias_units(self.splines)
         self.out_step = network.out_step(self.splines)
+        self.loss_kind = kind.resolved(
+            network.num_outputs,
+            output_spread(network.layers, self.splines, self.X) if kind.is_auto else 1.0,
+            self.out_step,
+            float(np.sqrt(np.square(self.targets[self.target_index]).mean())) or 1.0,
+        )
+        self.targets = self.loss_kind.scaled_targets(self.targets)
         self.output_low = int(bounds[-1].z_low.min())
         self.output_high = int(bounds[-1].z_high.max())
-        self.loss_splines: list[Spline] = []
-        if not self.loss_kind.is_quadratic:
+        self.loss_splines = []
+        if isinstance(self.loss_kind, JointLoss):
+            self.loss_splines = self.loss_kind.pair_splines(self.out_step)
+        elif not self.loss_kind.is_quadratic:
             self.loss_splines = [
                 self.loss_kind.spline(
                     float(t),
@@ -134,9 +147,10 @@ class Instance:
         """Interval propagation with the free bits free and the others fixed."""
         layers = zip(self.network.layers, self.free_layers, strict=True)
         boxes = [free.box(layer) for layer, free in layers]
+        network = self.network.layers
         if self._anchor is not None:
-            return propagate_around(self.network, self.X, self.splines, boxes, self._anchor)
-        return propagate(self.network, self.X, self.X, self.splines, boxes)[0]
+            return propagate_around(network, self.X, self.splines, boxes, self._anchor)
+        return propagate(network, self.X, self.X, self.splines, boxes)[0]
 
     @cached_property
     def layout(self) -> Layout:
@@ -187,26 +201,6 @@ class Instance:
 
     # -- the real loss ----------------------------------------------------------------------------
 
-    def output_losses(self, z: npt.ArrayLike) -> FloatArray:
-        """Loss of integer outputs z, shape (..., N, C) -> (..., N, C)."""
-        z = np.asarray(z)
-        index = np.broadcast_to(self.target_index, z.shape)
-        if self.loss_kind.is_quadratic:
-            return np.asarray((self.out_step * z - self.targets[index]) ** 2)
-        values = np.empty(z.shape)
-        for number, spline in enumerate(self.loss_splines):
-            chosen = index == number
-            values[chosen] = spline(z[chosen])
-        return values
-
-    def loss_table(self) -> tuple[int, FloatArray]:
-        """Least output and the loss of every target at every output: (z_low, table (K, R))."""
-        refuse_if_too_long(self.output_low, self.output_high, len(self.targets))
-        z = np.arange(self.output_low, self.output_high + 1)
-        if self.loss_kind.is_quadratic:
-            return self.output_low, (self.out_step * z - self.targets[:, None]) ** 2
-        return self.output_low, np.stack([spline(z) for spline in self.loss_splines])
-
     def pre_activations(self, bits: npt.ArrayLike) -> list[IntArray]:
         """z_l of every layer for many candidates, bits (R, num_free_bits) -> arrays (R, N, n_l)."""
         bits = check_bits("weight bits", bits, self.num_free_bits, 2)
@@ -225,7 +219,7 @@ class Instance:
             z = a @ W.swapaxes(1, 2)  # exact: integers below 2^53
             if layer.bias_code:
                 bias = layer.bias_code.decode(block[..., split:])
-                z += self.units[number] * bias[:, None, :]
+                z += self.bias_units[number] * bias[:, None, :]
             result.append(z.astype(np.int64))
             if number < len(self.splines):
                 a = self.splines[number].units(result[-1])
@@ -240,7 +234,7 @@ class Instance:
         losses = np.empty(len(distinct))
         for s in range(0, len(distinct), size):
             z = self.pre_activations(distinct[s : s + size])[-1]
-            losses[s : s + size] = self.output_losses(z).sum(axis=(1, 2))
+            losses[s : s + size] = self.own_losses(z).sum(axis=(1, 2))
         return losses[inverse]
 
     def loss(self, weights: Weights) -> float:
@@ -249,27 +243,7 @@ class Instance:
         z = self.network.pre_activations(
             Weights(weights.matrices, weights.biases, self.splines), self.X
         )[-1]
-        return float(self.output_losses(z).sum())
-
-    def output_undecided(self, low: IntArray, high: IntArray) -> BoolArray:
-        """Samples and outputs whose loss is not yet constant, given output bounds, shape (N, C)."""
-        least, greatest = self._loss_bounds(low, high)
-        return least < greatest
-
-    def decided_loss(self, low: IntArray, high: IntArray) -> float:
-        """Sum of the losses that bounds of the outputs decide."""
-        least, greatest = self._loss_bounds(low, high)
-        return float(least[least >= greatest].sum())
-
-    def _loss_bounds(self, low: IntArray, high: IntArray) -> tuple[FloatArray, FloatArray]:
-        if self.loss_kind.is_quadratic:  # only a decided output decides the loss
-            at_low = self.output_losses(low)
-            return at_low, np.where(low < high, np.inf, at_low)
-        least, greatest = np.empty(low.shape), np.empty(low.shape)
-        for number, spline in enumerate(self.loss_splines):
-            chosen = self.target_index == number
-            least[chosen], greatest[chosen] = spline.bounds(low[chosen], high[chosen])
-        return least, greatest
+        return float(self.own_losses(z).sum())
 
     # -- smaller problems -------------------------------------------------------------------------
 
