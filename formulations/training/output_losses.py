@@ -118,6 +118,17 @@ class OutputLosses:
             return np.asarray((self.out_step * z - target) ** 2)
         return self._spline_losses(z, self.target_index)
 
+    def one_vs_rest_losses(self, z: npt.ArrayLike) -> FloatArray:
+        """Losses that tell every class from the rest, shape (..., N, C) -> (..., N, C).
+
+        The loss itself where it is one of single outputs, else its own function of each margin: for
+        methods that fit one output at a time.
+        """
+        if not self.loss_kind.is_joint:
+            return self.output_losses(z)
+        margin = self.targets[self.target_index] * self.out_step * np.asarray(z)
+        return np.asarray(self.loss_kind.function(margin))
+
     def _refuse_joint(self, what: str) -> None:
         """Refuse to split a loss of all outputs together."""
         if self.loss_kind.is_joint:

@@ -126,7 +126,7 @@ class _Graph:
     def build(self, raw: bool) -> onnx.ModelProto:
         network, weights = self.model.network, self.model.weights
         _check_exact(self.model, self.limits)
-        units = network.units(weights.splines)
+        units = network.bias_units(weights.splines)
         a = self.levels("inputs") if raw else "inputs"
         for number, layer in enumerate(network.layers):
             matrix, bias = weights.matrices[number], weights.biases[number]

@@ -58,7 +58,7 @@ def reaches(model: TrainedModel) -> list[Reach]:
     [Reach(low=-3, high=3, shift=1, largest=7, z_low=-5, z_high=7)]
     """
     weights = model.weights
-    units = model.network.units(weights.splines)
+    units = model.network.bias_units(weights.splines)
     low, high, step = model.span or ANYTHING
     shift = step - 1
     found = []

@@ -287,7 +287,7 @@ class _LogOdds:
             if not last:
                 on, counted = _codes(outputs, layer.outputs, rng)
             matrix = _log_odds(a, on, counted, self.scale)
-            matrix[:, -1] /= problem.units[number]
+            matrix[:, -1] /= problem.bias_units[number]
             weights.append(matrix)
             if not last:
                 a = problem.splines[number].units(read_by_layer(problem, number, a) @ matrix.T)

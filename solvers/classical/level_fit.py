@@ -67,7 +67,7 @@ def class_targets(problem: TrainingProblem) -> FloatArray:
 
 def read_by_layer(problem: TrainingProblem, number: int, a: FloatArray) -> FloatArray:
     """Activations (N, n) and the constant that a threshold of layer ``number`` (from 0) counts."""
-    return np.concatenate([a, np.full((len(a), 1), float(problem.units[number]))], axis=1)
+    return np.concatenate([a, np.full((len(a), 1), float(problem.bias_units[number]))], axis=1)
 
 
 def real_pre_activations(problem: TrainingProblem, weights: list[FloatArray]) -> list[FloatArray]:

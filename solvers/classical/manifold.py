@@ -395,6 +395,6 @@ class _Trained:
         return [
             scale * np.hstack([step * layer.W.T, layer.b[:, None] / unit])
             for layer, step, scale, unit in zip(
-                [*layers, last], steps, scales, problem.units, strict=True
+                [*layers, last], steps, scales, problem.bias_units, strict=True
             )
         ]

@@ -190,7 +190,7 @@ def _features(problem: TrainingProblem, bits: BitArray) -> FloatArray:
     if problem.splines:
         z = problem.pre_activations(bits[None])[-2][0]
         inputs = problem.splines[-1].units(z).astype(float)
-    constant = float(problem.units[-1]) if problem.network.layers[-1].bias_code else 0.0
+    constant = float(problem.bias_units[-1]) if problem.network.layers[-1].bias_code else 0.0
     return np.concatenate([inputs, np.full((len(inputs), 1), constant)], axis=1)
 
 
@@ -213,7 +213,8 @@ def _rounded(problem: TrainingProblem, features: FloatArray, fitted: FloatArray)
     levels[..., :-1] = nearest(layer.code, wanted[..., :-1])
     if layer.bias_code:
         levels[..., -1] = nearest(layer.bias_code, wanted[..., -1])
-    losses = problem.output_losses(np.rint(features @ levels.swapaxes(1, 2))).sum(axis=1)
+    outputs = np.rint(features @ levels.swapaxes(1, 2))
+    losses = problem.one_vs_rest_losses(outputs).sum(axis=1)
     best = np.argmin(losses, axis=0)
     return np.asarray(levels[best, np.arange(len(fitted))], dtype=np.int64)
 

@@ -89,7 +89,7 @@ class RealTraining:
                 latent.epoch(self.batch, rate * (1.0 - FALL * epoch / self.epochs), over)
                 weights = latent.levels()
                 outputs = np.rint(real_pre_activations(problem, weights)[-1]).astype(np.int64)
-                loss = float(problem.output_losses(outputs).sum())
+                loss = float(problem.own_losses(outputs).sum())
                 if loss < least:
                     best, least = weights, loss
                 if over():
@@ -289,7 +289,7 @@ class Rounding:
             if not last:
                 return fit.likeness(levels)
             z = (inputs @ levels.swapaxes(-1, -2)).astype(np.int64)
-            return np.asarray(-problem.output_losses(z).sum(axis=-2))
+            return np.asarray(-problem.one_vs_rest_losses(z).sum(axis=-2))
 
         scales = fit.scales()
         levels = fit.nearest(scales)

@@ -75,7 +75,9 @@ class LossGrid:
 
     @classmethod
     def of(cls, problem: TrainingProblem) -> LossGrid:
-        """The grid of a problem's losses."""
+        """The grid of a problem's losses; none of a loss of all outputs together."""
+        if problem.loss_kind.is_joint:
+            return cls(0.0, None)
         low, tables = problem.loss_table()
         known, odd = parity(problem, len(problem.network.layers) - 1)
         of_sample = np.where(known, (odd - low) % 2, 2)  # offset of the parity in a table; 2: both

@@ -67,7 +67,7 @@ class Enumeration:
         widest = problem.num_samples * max(problem.network.widths)
         for numbers in np.array_split(np.arange(size), -(-size * widest // CHUNK)):
             outputs = problem.pre_activations(table.bits(numbers))[-1]
-            table.losses[numbers] = problem.output_losses(outputs).sum(axis=(1, 2))
+            table.losses[numbers] = problem.own_losses(outputs).sum(axis=(1, 2))
         return table
 
 

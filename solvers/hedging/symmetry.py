@@ -314,7 +314,7 @@ def parity(problem: TrainingProblem, number: int) -> tuple[BoolArray, IntArray]:
 
     It has where all levels are odd: z = sum_i w_i a_i + unit b then has that of sum_i a_i + unit.
     """
-    layer, unit = problem.network.layers[number], problem.units[number]
+    layer, unit = problem.network.layers[number], problem.bias_units[number]
     unknown = np.zeros(problem.num_samples, dtype=bool), np.zeros(problem.num_samples, np.int64)
     if not (layer.code.levels % 2).all():
         return unknown
@@ -328,7 +328,7 @@ def parity(problem: TrainingProblem, number: int) -> tuple[BoolArray, IntArray]:
             return unknown
         total = np.full(problem.num_samples, layer.inputs * values[0])
     if layer.bias_code is not None and unit % 2:
-        if not (layer.bias_code.levels % 2).all():
+        if layer.bias_code.is_integer or not (layer.bias_code.levels % 2).all():
             return unknown
         total = total + unit
     return np.ones(problem.num_samples, dtype=bool), total % 2

@@ -272,13 +272,16 @@ def first_order_gains(
     """
     z = [layer[0] for layer in problem.pre_activations(np.asarray(bits)[None])]
     levels = problem.network.decode_bits(problem.full_bits(bits), problem.splines)
-    slope = 0.5 * (problem.output_losses(z[-1] + 1) - problem.output_losses(z[-1] - 1))
+    if problem.loss_kind.is_joint:
+        slope = problem.sample_slopes(z[-1])
+    else:
+        slope = 0.5 * (problem.output_losses(z[-1] + 1) - problem.output_losses(z[-1] - 1))
     gains = np.zeros(len(weights))
     for number in range(len(z) - 1, -1, -1):
         inputs: FloatArray = (
             problem.splines[number - 1].units(z[number - 1]) if number else problem.X.astype(float)
         )
-        constant = np.full((len(inputs), 1), float(problem.units[number]))
+        constant = np.full((len(inputs), 1), float(problem.bias_units[number]))
         pull = slope.T @ np.concatenate([inputs, constant], axis=1)
         matrix, bias = levels.matrices[number].astype(float), levels.biases[number]
         column = bias[:, None] if bias is not None else np.zeros((len(matrix), 1))

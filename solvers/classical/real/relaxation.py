@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from formulations.arrays import Array, BoolArray, FloatArray, IntArray
+from formulations.network.losses import JointLoss
 from formulations.network.splines import Spline
 from solvers.classical.real.network import RealLayer, RealNetwork
 from solvers.classical.real.objectives import NetworkObjective
@@ -65,12 +66,17 @@ class LatticeOutput:
         if self.problem.loss_kind.name == "zero-one":
             towards = self.problem.targets[Y] * self.problem.out_step
             return np.asarray(np.where(towards * Z < 1.0, -towards, 0.0) / len(Z))
+        loss, step = self.problem.loss_kind, self.problem.out_step
+        if isinstance(loss, JointLoss):
+            return np.asarray(step * loss.slopes(step * Z, Y.argmax(axis=1)) / len(Z))
         return np.asarray((self._losses(Z + 1, Y) - self._losses(Z - 1, Y)) / (2 * len(Z)))
 
     residual = slope
 
     def _losses(self, Z: Array, Y: Array) -> FloatArray:
         problem = self.problem
+        if isinstance(problem.loss_kind, JointLoss):
+            return problem.loss_kind.values(problem.out_step * Z, Y.argmax(axis=1))
         if problem.loss_kind.is_quadratic:
             return np.asarray((problem.out_step * Z - problem.targets[Y]) ** 2)
         values = np.empty(Z.shape)
@@ -110,7 +116,7 @@ class RealRelaxation(NetworkObjective):
             values = np.where(held, fixed, drawn)
             unit = LatticeUnit(problem.splines[number]) if number < len(problem.splines) else None
             b = None
-            constant = float(problem.units[number])
+            constant = float(problem.bias_units[number])
             if layer.bias_code is not None:
                 b = values[:, -1] * constant  # so that it adds to Z as it is
             layers.append(RealLayer(values[:, :-1].copy(), b, unit))
@@ -140,7 +146,7 @@ class RealRelaxation(NetworkObjective):
             W = next(remaining)
             b = np.zeros(len(W))
             if layer.bias_code is not None:
-                b = next(remaining) / self.problem.units[number]
+                b = next(remaining) / self.problem.bias_units[number]
             result.append(np.column_stack([W, b]))
         return result
 
