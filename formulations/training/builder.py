@@ -21,6 +21,7 @@ from formulations.network.weight_bits import FreeLayer
 from formulations.neurons import NeuronEncoding, encoding_for
 from formulations.neurons.base import Neurons, Values, linear_word
 from formulations.training.instance import Instance, Layout
+from formulations.training.pairs import Pairs
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class ModelBuilder:
         widths = problem.network.widths
         self.digits = (
             len(str(problem.num_samples_in_all - 1)),
-            len(str(len(widths) - 1)),
+            len(str(len(widths) - (not problem.loss_kind.is_joint))),
             len(str(max(widths[1:]) - 1)),
         )
 
@@ -112,7 +113,7 @@ class ModelBuilder:
         """z of every undecided neuron as constant + linear terms; products of weight and state."""
         layer, free = self.problem.network.layers[number], self.problem.free_layers[number]
         bounds = plan.bounds[number]
-        unit_one = self.problem.units[number]
+        unit_one = self.problem.bias_units[number]
         sample, unit = np.nonzero(plan.states[number])
         n_in = layer.inputs
         units, position = np.unique(unit, return_inverse=True)
@@ -229,6 +230,10 @@ class ModelBuilder:
         problem = self.problem
         assembly = self.assembly
         assembly.offset += problem.decided_loss(*_output_range(problem))
+        if problem.loss_kind.is_joint:
+            neurons = Pairs.of(problem, neurons.sample, neurons.unit).neurons(neurons)
+            self._encode_losses(neurons, problem.loss_splines[0])
+            return
         target = problem.target_index[neurons.sample, neurons.unit]
         if problem.loss_kind.is_quadratic:
             self._squares(neurons, problem.targets[target])
@@ -236,9 +241,13 @@ class ModelBuilder:
         for index, spline in enumerate(problem.loss_splines):
             chosen = np.flatnonzero(target == index)
             if len(chosen):
-                values = self._encode(neurons.take(chosen), spline, reduce=False)
-                assembly.offset += float(values.constant.sum())
-                assembly.objective(values.terms)
+                self._encode_losses(neurons.take(chosen), spline)
+
+    def _encode_losses(self, neurons: Neurons, spline: Spline) -> None:
+        """Add a loss of each neuron's integer to the objective."""
+        values = self._encode(neurons, spline, reduce=False)
+        self.assembly.offset += float(values.constant.sum())
+        self.assembly.objective(values.terms)
 
     def _squares(self, neurons: Neurons, target: FloatArray) -> None:
         """sum_e (step z_e - y_e)^2 expanded over the terms of z, as one sparse product."""

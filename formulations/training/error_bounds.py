@@ -109,7 +109,8 @@ def real_outputs(problem: TrainingProblem, weights: Weights, X: npt.ArrayLike) -
         z = a @ weights.matrices[number].T.astype(float)
         bias = weights.biases[number]
         if bias is not None:
-            z = z + bias  # the threshold's input is an activation of 1
+            # the threshold's input is an activation of 1, or one step where it is an integer
+            z = z + bias * (step if layer.bias_code and layer.bias_code.is_integer else 1.0)
         if layer.activation is None:
             return np.asarray(z * layer.code.step)
         spline = problem.splines[number]

@@ -181,6 +181,10 @@ class OutputLosses:
         right_low, right_high = (np.take_along_axis(z, right, axis=1) for z in (low, high))
         return right_low - high, right_high - low
 
+    def gaps(self, z: IntArray) -> IntArray:
+        """Right output minus output c, of outputs z, shape (N, C)."""
+        return self.gap_bounds(z, z)[0]
+
     @property
     def _is_right(self) -> BoolArray:
         """Where output c is the sample's class, shape (N, C)."""

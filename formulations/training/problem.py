@@ -104,6 +104,8 @@ class TrainingProblem(Instance):
         """All variables of the model that the free bits force, shape (n,)."""
         bits = check_bits("weight bits", bits, self.num_free_bits, 1)
         z = [layer[0] for layer in self.pre_activations(bits[None])]
+        if self.loss_kind.is_joint:
+            z.append(self.gaps(z[-1]))
         return self.training_model(encoding).complete(bits, z)
 
     def complete(self, weights: Weights, encoding: str | None = None) -> dict[str, int]:

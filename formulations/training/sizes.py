@@ -22,9 +22,11 @@ from formulations.checks import check_number, check_whole
 from formulations.errors import ModelSizeError
 from formulations.files.bounded import available_memory
 from formulations.network.network import Network
+from formulations.network.splines import Spline
 from formulations.neurons import encoding_for
 from formulations.neurons.base import Counts, Sketch, linear_word_counts
 from formulations.training.instance import Instance
+from formulations.training.pairs import Pairs, refuse_without_model
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class ModelSize:
 
 def model_size(problem: Instance, encoding: str | None = None) -> ModelSize:
     """Counts of ``problem.qcbo(encoding)``, from its bounds alone."""
+    refuse_without_model(problem)
     words = problem.free_words()
     state_bits, rows, products = 0, sum(len(w) for w in words), 0
     nonzeros = sum(w.size for w in words)
@@ -90,7 +93,7 @@ def _walk(problem: Instance, encoding: str | None) -> Iterator[tuple[Counts, Int
         units, position = np.unique(unit, return_inverse=True)
         weights = free.free_bits[units].astype(float)
         fixed = free.fixed[units].astype(float)
-        inputs = constant @ fixed[:, :-1].T + problem.units[number] * fixed[:, -1]
+        inputs = constant @ fixed[:, :-1].T + problem.bias_units[number] * fixed[:, -1]
         products = (terms @ weights[:, :-1].T)[row, position].astype(np.int64)
         entries = (
             (constant != 0) @ weights[:, :-1].T + weights[:, -1] + terms @ (fixed[:, :-1] != 0).T
@@ -102,7 +105,19 @@ def _walk(problem: Instance, encoding: str | None) -> Iterator[tuple[Counts, Int
             inputs[row, position],
             entries,
         )
-        counts = _state_counts(problem, encoding, number, sample, unit, sketch)
+        if problem.loss_kind.is_joint and number == len(problem.splines):
+            yield (
+                Counts.of(np.zeros((5, len(sample)), dtype=np.int64), inputs[row, position]),
+                products,
+            )
+            pairs = Pairs.of(problem, sample, unit)
+            chosen, sketch = np.arange(len(pairs.sample)), pairs.sketch(sketch)
+            groups = [(problem.loss_splines[0], chosen)]
+            yield _state_counts(encoding, groups, False, sketch), np.zeros_like(chosen)
+            return
+        counts = _state_counts(
+            encoding, _groups(problem, number, sample, unit), number < len(problem.splines), sketch
+        )
         yield counts, products
         if number < len(problem.splines):
             constant = plan.bounds[number + 1].a_low[kept].astype(float)
@@ -111,24 +126,23 @@ def _walk(problem: Instance, encoding: str | None) -> Iterator[tuple[Counts, Int
             constant[row, unit] = counts.constant
 
 
+def _groups(
+    problem: Instance, number: int, sample: IntArray, unit: IntArray
+) -> list[tuple[Spline, IntArray]]:
+    """The splines of a layer's neurons, and which neurons each one has."""
+    if number < len(problem.splines):
+        return [(problem.splines[number], np.arange(len(sample)))]
+    if problem.loss_kind.is_quadratic:
+        return []
+    target = problem.target_index[sample, unit]
+    return [(s, np.flatnonzero(target == t)) for t, s in enumerate(problem.loss_splines)]
+
+
 def _state_counts(
-    problem: Instance,
-    encoding: str | None,
-    number: int,
-    sample: IntArray,
-    unit: IntArray,
-    sketch: Sketch,
+    encoding: str | None, groups: list[tuple[Spline, IntArray]], hidden: bool, sketch: Sketch
 ) -> Counts:
-    hidden = number < len(problem.splines)
-    total = np.zeros((5, len(sample)), dtype=np.int64)
-    constant = np.zeros(len(sample))
-    if hidden:
-        groups = [(problem.splines[number], np.arange(len(sample)))]
-    elif problem.loss_kind.is_quadratic:
-        groups = []
-    else:
-        target = problem.target_index[sample, unit]
-        groups = [(s, np.flatnonzero(target == t)) for t, s in enumerate(problem.loss_splines)]
+    total = np.zeros((5, len(sketch.low)), dtype=np.int64)
+    constant = np.zeros(len(sketch.low))
     for spline, chosen in groups:
         encoder = encoding_for(encoding, spline)
         crossing = spline.piece(sketch.low[chosen]) < spline.piece(sketch.high[chosen])

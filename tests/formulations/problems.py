@@ -22,21 +22,27 @@ def steep(margin: np.ndarray) -> np.ndarray:
 CODES = ["bipolar", "ternary", "uniform:2", "codebook:-1,2", "codebook:-1,0.5,1"]
 ACTIVATIONS = ["sign", "hard-tanh", "relu", "tanh", "sigmoid", wave]
 LOSSES = ["hinge", "hinge:2.5", "zero-one", "squared", "logistic", steep]
+CLIPS = ["relu:1", "relu:2", "hard-tanh:1", "hard-tanh:2"]
+JOINT = ["multi-hinge", "multi-hinge:1", "multi-hinge:2.5", "hinge:auto", "squared:auto"]
 ENCODINGS = [None, "twos-complement", "one-hot", "threshold"]
 
 
 @st.composite
-def networks(draw: st.DrawFn, max_bits: int = 8) -> Network:
-    """Networks of one to three layers with few weight bits."""
+def networks(draw: st.DrawFn, max_bits: int = 8, integers: bool = False) -> Network:
+    """Networks of one to three layers with few weight bits.
+
+    With ``integers`` those of clip-and-shift activations, integer thresholds and more outputs.
+    """
     depth = draw(st.integers(1, 3))
-    widths = [draw(st.integers(1, 3))]
+    widths = [draw(st.integers(1, 3 - integers))]
     widths += [draw(st.integers(1, 2)) for _ in range(depth - 1)]
-    widths += [draw(st.sampled_from([1, 1, 1, 2]))]
+    widths += [draw(st.sampled_from([1, 2, 3] if integers else [1, 1, 1, 2]))]
+    biases = ["integer:2", "integer:3"] if integers else [True, "bipolar", "uniform:2"]
     network = Network.dense(
         widths,
-        activation=draw(st.sampled_from(ACTIVATIONS)),
-        weights=draw(st.sampled_from(CODES)),
-        bias=draw(st.sampled_from([False, False, True, "bipolar", "uniform:2"])),
+        activation=draw(st.sampled_from([*CLIPS, *ACTIVATIONS] if integers else ACTIVATIONS)),
+        weights=draw(st.sampled_from(CODES[:1] if integers else CODES)),
+        bias=draw(st.sampled_from([False, False, *biases])),
         pieces=draw(st.sampled_from([None, 2, 3, 4])),
         order=draw(st.sampled_from([None, 0, 1])),
         placement=draw(st.sampled_from(["minimax", "uniform", "power-of-two"])),
@@ -48,9 +54,11 @@ def networks(draw: st.DrawFn, max_bits: int = 8) -> Network:
 
 
 @st.composite
-def problems(draw: st.DrawFn, max_bits: int = 8, max_samples: int = 2) -> TrainingProblem:
-    """Training problems small enough to enumerate."""
-    network = draw(networks(max_bits))
+def problems(
+    draw: st.DrawFn, max_bits: int = 8, max_samples: int = 2, integers: bool = False
+) -> TrainingProblem:
+    """Training problems small enough to enumerate; with ``integers`` also of joint losses."""
+    network = draw(networks(max_bits, integers))
     samples = draw(st.integers(1, max_samples))
     width = network.widths[0]
     values = st.lists(st.integers(-3, 3), min_size=width, max_size=width)
@@ -58,7 +66,7 @@ def problems(draw: st.DrawFn, max_bits: int = 8, max_samples: int = 2) -> Traini
     outputs = network.num_outputs
     label = st.sampled_from([-1, 1]) if outputs == 1 else st.integers(0, outputs - 1)
     y = draw(st.lists(label, min_size=samples, max_size=samples))
-    loss = draw(st.sampled_from(LOSSES))
+    loss = draw(st.sampled_from([*JOINT, *LOSSES] if integers else LOSSES))
     return TrainingProblem(
         network,
         X,

@@ -21,6 +21,13 @@ from tests.formulations.problems import ENCODINGS, all_bits, problems
 TOLERANCE = 1e-7
 
 
+def either(max_bits: int = 8, max_samples: int = 2) -> st.SearchStrategy[TrainingProblem]:
+    """Problems of every code, activation and loss, half of them with integers and joint losses."""
+    return st.one_of(
+        problems(max_bits, max_samples), problems(max_bits, max_samples, integers=True)
+    )
+
+
 def feasible_points(model: QCBO) -> np.ndarray:
     """All feasible points, by CP-SAT's enumeration, shape (F, n).
 
@@ -104,8 +111,8 @@ def least_objectives(model: QCBO, points: np.ndarray) -> dict[tuple[int, ...], f
     return least
 
 
-@settings(deadline=None, max_examples=150)
-@given(problem=problems(), encoding=st.sampled_from(ENCODINGS))
+@settings(deadline=None, max_examples=240)
+@given(problem=either(), encoding=st.sampled_from(ENCODINGS))
 def test_feasible_set_is_weights_times_completions(
     problem: TrainingProblem, encoding: str | None
 ) -> None:
@@ -120,8 +127,8 @@ def test_feasible_set_is_weights_times_completions(
     assert len(feasible) == len(points)
 
 
-@settings(deadline=None, max_examples=60)
-@given(problem=problems(max_bits=5, max_samples=1), encoding=st.sampled_from(ENCODINGS))
+@settings(deadline=None, max_examples=100)
+@given(problem=either(max_bits=5, max_samples=1), encoding=st.sampled_from(ENCODINGS))
 def test_every_other_point_violates_a_row(problem: TrainingProblem, encoding: str | None) -> None:
     model = problem.qcbo(encoding)
     if model.num_variables > 14:
@@ -135,8 +142,8 @@ def test_every_other_point_violates_a_row(problem: TrainingProblem, encoding: st
     assert all(model.violations(x) for x in others[:20])
 
 
-@settings(deadline=None, max_examples=80)
-@given(problem=problems(), encoding=st.sampled_from(ENCODINGS))
+@settings(deadline=None, max_examples=120)
+@given(problem=either(), encoding=st.sampled_from(ENCODINGS))
 def test_sizes_are_exact_before_building(problem: TrainingProblem, encoding: str | None) -> None:
     size = problem.size(encoding)
     model = problem.qcbo(encoding)
@@ -147,8 +154,8 @@ def test_sizes_are_exact_before_building(problem: TrainingProblem, encoding: str
     assert size.nonzeros >= model.rows.nnz
 
 
-@settings(deadline=None, max_examples=60)
-@given(problem=problems(), encoding=st.sampled_from(ENCODINGS))
+@settings(deadline=None, max_examples=100)
+@given(problem=either(), encoding=st.sampled_from(ENCODINGS))
 def test_labels_are_canonical_and_decode(problem: TrainingProblem, encoding: str | None) -> None:
     model = problem.qcbo(encoding)
     labels = model.labels.strings()
@@ -166,8 +173,8 @@ def test_labels_are_canonical_and_decode(problem: TrainingProblem, encoding: str
         assert problem.loss(weights) == pytest.approx(problem.losses(bits)[0])
 
 
-@settings(deadline=None, max_examples=60)
-@given(problem=problems(max_bits=7), encoding=st.sampled_from(ENCODINGS), data=st.data())
+@settings(deadline=None, max_examples=100)
+@given(problem=either(max_bits=7), encoding=st.sampled_from(ENCODINGS), data=st.data())
 def test_restricted_model_agrees_with_full_model_with_bits_fixed(
     problem: TrainingProblem, encoding: str | None, data: st.DataObject
 ) -> None:
@@ -196,7 +203,7 @@ def test_restricted_model_agrees_with_full_model_with_bits_fixed(
 
 
 @settings(deadline=None, max_examples=40)
-@given(problem=problems(max_bits=6), encoding=st.sampled_from(ENCODINGS))
+@given(problem=either(max_bits=6), encoding=st.sampled_from(ENCODINGS))
 def test_dimod_evaluates_the_cqm_the_same(problem: TrainingProblem, encoding: str | None) -> None:
     model = problem.qcbo(encoding)
     cqm = model.to_cqm()
@@ -215,7 +222,7 @@ def test_dimod_evaluates_the_cqm_the_same(problem: TrainingProblem, encoding: st
 
 
 @settings(deadline=None, max_examples=25)
-@given(problem=problems(max_bits=6), encoding=st.sampled_from(ENCODINGS))
+@given(problem=either(max_bits=6), encoding=st.sampled_from(ENCODINGS))
 def test_files_keep_the_model(
     problem: TrainingProblem, encoding: str | None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -230,7 +237,7 @@ def test_files_keep_the_model(
 
 
 @settings(deadline=None, max_examples=40)
-@given(problem=problems(max_samples=4), size=st.integers(1, 3))
+@given(problem=either(max_samples=4), size=st.integers(1, 3))
 def test_blocks_add_up(problem: TrainingProblem, size: int) -> None:
     bits = all_bits(problem)
     blocks = problem.blocks(size)
