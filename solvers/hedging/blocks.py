@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.network.weight_bits import distinct_rows
+from solvers.oracles.deadline import answer_by
 from solvers.oracles.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -165,7 +167,9 @@ def ask(block: Block, question: Question) -> Answer:
     minimise = block.prepared(question.pattern).minimise
     limit = {"seconds": question.seconds}
     limit = limit if "seconds" in inspect.signature(minimise).parameters else {}
-    answer = minimise(question.linear[free], starts, question.seed_sequence(), **limit)
+    until = None if question.seconds is None else time.perf_counter() + question.seconds
+    with answer_by(until):
+        answer = minimise(question.linear[free], starts, question.seed_sequence(), **limit)
     bits = np.tile(question.pattern, (len(answer.bits), 1))
     bits[:, free] = answer.bits
     fixed = float(question.linear[~free] @ question.pattern[~free])

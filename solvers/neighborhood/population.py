@@ -21,6 +21,7 @@ import numpy as np
 from formulations.arrays import BitArray, FloatArray
 from solvers.neighborhood.neighborhoods import Adaptive, Policy
 from solvers.neighborhood.steps import Tally, Walk
+from solvers.oracles.deadline import answer_by
 from solvers.run.executors import Team
 from solvers.run.run import Run
 
@@ -45,7 +46,8 @@ class Search:
                 break
             arm = self.arms.pick(self.rng)
             policy, size = self.arms.arms[arm]
-            gain = self.walk.step(policy, size, temperature, left, self.rng, tally)
+            with answer_by(until):
+                gain = self.walk.step(policy, size, temperature, left, self.rng, tally)
             self.arms.learn(arm, gain)
         return tally
 

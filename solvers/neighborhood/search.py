@@ -210,10 +210,13 @@ class LargeNeighborhoodSearch(Parallel):
     def _limits(self, gone: int, seconds: float) -> Limits:
         """Limits of a segment; with an oracle one step, so that a paid answer is kept at once."""
         rounds, limit = self._rounds(), self.time_limit
+        left = None if limit is None else max(0.0, limit - seconds)
+        if limit is not None and left is not None and not self.oracle:
+            left = min(left, limit / STRETCHES)
         return Limits(
             steps=1 if self.oracle else STRETCHES,
             rounds=None if rounds is None else min(rounds - gone, -(-rounds // STRETCHES)),
-            seconds=None if limit is None else min(limit - seconds, limit / STRETCHES),
+            seconds=left,
         )
 
     def _temperatures(

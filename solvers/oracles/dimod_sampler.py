@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from formulations.checks import check_has, choose, shown
 from formulations.errors import InvalidInputError, OracleError
 from solvers.oracles.answers import best_first, checked_states
 from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.deadline import time_left
 
 OURS = ("seed", "initial_states", "initial_states_generator", "interrupt_function")
 """Parameters that the oracle sets itself: from the seed and the states of each call."""
@@ -111,14 +112,21 @@ class DimodOracle:
         return dict(self.options)
 
     def _send(self, bqm: Any, arguments: dict[str, Any]) -> Any:
-        """Call the sampler, on a thread of its own if it can be told to stop at Ctrl-C."""
+        """Call the sampler, on a thread of its own if it can be told to stop.
+
+        It is told at Ctrl-C, and at the deadline: then it returns the reads that are finished.
+        """
         if "interrupt_function" not in self.sampler.parameters:
             return self.sampler.sample(bqm, **arguments)
         stop = threading.Event()
         arguments["interrupt_function"] = stop.is_set
         with ThreadPoolExecutor(1) as pool:
             try:
-                return pool.submit(self.sampler.sample, bqm, **arguments).result()
+                answer = pool.submit(self.sampler.sample, bqm, **arguments)
+                left = time_left()
+                if wait([answer], None if left == np.inf else left).not_done:
+                    stop.set()
+                return answer.result()
             except KeyboardInterrupt:
                 stop.set()
                 raise

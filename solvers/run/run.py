@@ -13,6 +13,7 @@ import numpy as np
 from formulations.errors import BudgetExhaustedError, OracleError
 from formulations.files.schema import number, whole
 from solvers.oracles.base import QUBO, Oracle, Samples
+from solvers.oracles.deadline import answer_by
 from solvers.oracles.ledger import Ledger as Ledger
 from solvers.oracles.wrappers.audit import Audited
 from solvers.oracles.wrappers.budget import budgets
@@ -106,7 +107,8 @@ class Run:
         """
         assert self.oracle is not None
         try:
-            return Audited(self.oracle, self.ledger).answer(qubo, states, seed)
+            with answer_by(self.deadline):
+                return Audited(self.oracle, self.ledger).answer(qubo, states, seed)
         except (OracleError, BudgetExhaustedError):
             if self.incumbent.bits is not None:
                 self.save()
@@ -116,6 +118,11 @@ class Run:
     def seconds(self) -> float:
         """Seconds since the run began; those between two parts of it do not count."""
         return time.perf_counter() - self.started if self.ended is None else self.ended
+
+    @property
+    def deadline(self) -> float | None:
+        """When the time limit is over, by ``time.perf_counter``; None if there is none."""
+        return None if self.time_limit is None else self.started + self.time_limit
 
     def late(self) -> bool:
         """Whether the time limit is over; for steps that take long, which ask it on the way."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from formulations.errors import InvalidInputError
 from solvers.kernels.annealing import anneal
 from solvers.oracles.answers import checked_states
 from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.deadline import time_left
 from solvers.oracles.ising import Ising, Neighbours
 from solvers.run.option_checks import MOST_WORKERS, check_effort
 
@@ -35,6 +36,9 @@ OPTIONS = ["reads", "sweeps", "beta_range", "schedule", "reheat", "threads"]
 
 class Annealer:
     """Oracle: simulated annealing, its temperatures taken from each QUBO's own scale.
+
+    A call that a solver's time limit cuts off returns the states that its reads have reached, and
+    ``info["cut"]`` is True.
 
     Parameters
     ----------
@@ -151,12 +155,13 @@ class Annealer:
         hot, cold = self.beta_range or ising.beta_range()
         betas = self._betas(min(hot / heat, cold), cold)
         spins = 2 * states - 1
-        self._run(ising.h, around, ising.J[around.coupler], betas, spins, seed)
+        cut = self._run(ising.h, around, ising.J[around.coupler], betas, spins, seed)
         x = np.asarray((spins + 1) // 2, dtype=np.int8)
         energies = qubo.energies(x)
         order = np.argsort(energies, kind="stable")
         seconds = time.perf_counter() - started
         info = {"beta_range": (betas[0], betas[-1]), "dropped": ising.dropped}
+        info |= {"cut": True} if cut else {}
         return Samples(x[order], energies[order], seconds, info=info)
 
     def _betas(self, hot: float, cold: float) -> FloatArray:
@@ -179,8 +184,11 @@ class Annealer:
         betas: FloatArray,
         spins: BitArray,
         seed: np.random.SeedSequence,
-    ) -> None:
-        """Anneal the spins in place; a long call on threads of its own, so that Ctrl-C is heard."""
+    ) -> bool:
+        """Anneal the spins in place, and return whether the deadline came first.
+
+        A long call is on threads of its own, so that Ctrl-C is heard and the deadline kept.
+        """
         numbers = seed.generate_state(len(spins), np.uint64) | np.uint64(1)  # zero would stay zero
         stop = np.zeros(1, dtype=np.bool_)
 
@@ -192,14 +200,21 @@ class Annealer:
             threads = min(os.cpu_count() or 1, len(spins))
         if threads == 1 and proposals <= SHORT:
             run(slice(None))
-            return
+            return False
+        run(slice(0))  # compiles where that has not been done yet; only the annealing is cut off
         ends = np.linspace(0, len(spins), threads + 1).astype(int)
         with ThreadPoolExecutor(threads) as pool:
             try:
-                list(pool.map(run, map(slice, ends[:-1], ends[1:])))
+                parts = [pool.submit(run, part) for part in map(slice, ends[:-1], ends[1:])]
+                left = time_left()
+                unfinished = wait(parts, None if left == np.inf else left).not_done
+                stop[0] = bool(unfinished)
+                for part in parts:
+                    part.result()
             except KeyboardInterrupt:
                 stop[0] = True
                 raise
+        return bool(unfinished)
 
 
 def _checked(name: str, value: Any, what: str, most: float = np.inf) -> tuple[float, float]:
