@@ -27,6 +27,9 @@ from solvers.run.run import Progress
 EPOCHS = 500
 """Of the paper, with a tenth of the learning rate after each 100."""
 
+IMAGES = 10_000
+"""Training images of the quick form, drawn by the seed."""
+
 NAMES = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
 
 METHODS: dict[str, type[RMDA] | type[ProxSGD]] = {"RMDA": RMDA, "ProxSGD": ProxSGD}
@@ -54,7 +57,8 @@ REMARKS = [
     "The pattern of zeros settles only when a stage is long enough for averages to lose their "
     "noise: with 100 epochs to a stage in its first few, with 8 not at all.",
     "Published figures are of MNIST's 60,000 + 10,000 images; ours are of the sizes in "
-    "brackets; with fewer images, more pixels are dark in all of them.",
+    "brackets. With fewer images, more pixels are dark in all of them and accuracy is lower; "
+    "which method finds more zeros, and keeps them, is the same with 10,000 as with 60,000.",
     "On the low-bit network RMDA does best with the distance to the levels as its psi, and "
     "straight-through, which sees the rounded network at every step, remains the better way "
     "to train. What group sparsity is good for there is fewer inputs, before the model is "
@@ -76,11 +80,11 @@ def rmda(options: ReproduceOptions) -> Report:
 def _tables(options: ReproduceOptions) -> Iterator[Table]:
     full, found = options.full, [spec for spec in NAMES if available(spec, options)]
     if "mnist" in found:
-        mnist = split("mnist", options)
+        mnist = split("mnist", options, train=None if full else IMAGES)
         yield _regression(mnist, "from 0 to 1", EPOCHS, options, MNIST if mnist.known else None)
         yield _regression(mnist, "standardised", EPOCHS if full else 100, options)
     if "fashion" in found:
-        fashion = split("fashion", options)
+        fashion = split("fashion", options, train=None if full else IMAGES)
         yield _regression(fashion, "standardised", 40, options, FASHION if fashion.whole else None)
         if full:
             yield _regression(fashion, "standardised", EPOCHS, options)

@@ -21,7 +21,7 @@ WORK = "How much"
     heading=WORK,
     default=True,
     show_default="quick",
-    help="At most four minutes of a core, or the published size: 4 to 40 minutes.",
+    help="At most two minutes of a core, on fewer samples, or the published size: 4 to 40 minutes.",
 )
 @option(
     "--data-dir",
