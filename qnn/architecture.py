@@ -1,0 +1,98 @@
+"""The shape of a network from its data and a budget of stored bits."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from formulations import Network
+from formulations.arrays import IntArray
+from formulations.checks import check_whole
+from formulations.errors import InvalidInputError
+
+WIDTH = 128
+"""Units of the hidden layer where there is no budget."""
+
+ENOUGH = 64
+"""Units from which on two bits a weight do more than twice as many units of one bit."""
+
+FEW = 16
+"""Samples that a width is tried on."""
+
+ONE_BIT, TWO_BITS = "bipolar", "uniform:2"
+
+
+def network_for(
+    X: IntArray,
+    outputs: int,
+    bits: int | None = None,
+    *,
+    hidden: list[int] | None = None,
+    activation: str | Callable[..., Any] = "relu:4",
+    weights: str | None = None,
+    bias: bool | str = "auto",
+) -> Network:
+    """The network for inputs on their lattice that uses a budget of stored bits best.
+
+    What is not given follows: one hidden layer, as wide as the budget allows, of two bits a weight
+    if it has 64 units then, and of one bit otherwise.  Without a budget it has 128 units.
+
+    Parameters
+    ----------
+    X : array of int, shape (N, d)
+    outputs : int
+    bits : int, optional
+        Of weights and thresholds together.
+    hidden, activation, weights, bias
+        See :meth:`formulations.Network.dense`; None follows from the budget.
+
+    Raises
+    ------
+    InvalidInputError
+        If not even the smallest such network fits in the budget.
+
+    Examples
+    --------
+    >>> X = 2 * np.random.default_rng(0).integers(0, 16, (100, 16)) - 15
+    >>> network = network_for(X, 1, 1000)
+    >>> network.widths, network.layers[0].code.name, network.stored_bits
+    ((16, 36, 1), 'bipolar', 984)
+    """
+
+    # pre-activations reach farthest on the samples of the largest inputs: these tell the size
+    few = X[np.argsort(-np.abs(X).sum(axis=1), kind="stable")[:FEW]]
+
+    def built(hidden: list[int], weights: str, X: IntArray = X) -> Network:
+        widths = [X.shape[1], *hidden, outputs]
+        return Network.dense(widths, activation, weights, bias).for_inputs(X)
+
+    if bits is None:
+        return built([WIDTH] if hidden is None else hidden, weights or TWO_BITS)
+    bits = check_whole("bits", bits)
+    if hidden is not None:
+        codes = [TWO_BITS, ONE_BIT] if weights is None else [weights]
+        for code in codes:
+            network = built(hidden, code)
+            if network.stored_bits <= bits:
+                return network
+        return _refuse(bits, network.stored_bits, f"hidden={tuple(hidden)}")
+    for code in [TWO_BITS, ONE_BIT] if weights is None else [weights]:
+        width = bisect_right(
+            range(1, bits + 1), bits, key=lambda h, code=code: built([h], code, few).stored_bits
+        )
+        if width >= ENOUGH or (width and code in (ONE_BIT, weights)):
+            network = built([width], code)
+            while network.stored_bits > bits and width > 1:  # thresholds of other samples
+                width -= 1
+                network = built([width], code)
+            return network
+    return _refuse(bits, built([1], weights or ONE_BIT).stored_bits, "one hidden unit")
+
+
+def _refuse(bits: int, least: int, what: str) -> Network:
+    raise InvalidInputError(
+        f"bits={bits}: a network with {what} stores {least} bits; give more, or fewer inputs"
+    )

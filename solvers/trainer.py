@@ -1,0 +1,237 @@
+"""The default trainer: gradients, restricted problems on the same loss, or one after the other.
+
+Up to some thousand weight bits a search of restricted problems finds networks that are right on new
+data more often than those of the best gradients; beyond, gradients do.  Where that crossing is
+depends on the data, so that it is measured: each recipe trains on a part of the samples, the others
+judge, and the recipe that won trains on all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.checks import check_has, check_number, check_whole
+from formulations.errors import InvalidInputError
+from solvers.classical.straight_through import StraightThrough
+from solvers.neighborhood.search import LargeNeighborhoodSearch
+from solvers.run.checkpoint import Checkpoint
+from solvers.run.option_checks import check_common, check_problem
+from solvers.run.result import Incumbent, Result, Status
+from solvers.run.run import Callback, Progress, Run, pass_on
+from solvers.run.solver import Iterative, Start, check_start, start_bits
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+GRADIENTS, BOTH, SEARCH = "gradients", "gradients, then search", "search"
+"""The recipes, in the order in which they are tried."""
+
+SHARES: Mapping[str, float] = {GRADIENTS: 0.15, BOTH: 0.2, SEARCH: 0.2}
+"""Of the time limit, for the trial of each recipe; what is left trains on all samples."""
+
+FEW_BITS = 2_000
+"""Most weight bits for which a search from a random network is tried as well."""
+
+EVALUATIONS = 4e8
+"""Samples times rounds of a search without a time limit."""
+
+
+@dataclass(frozen=True)
+class Trainer(Iterative):
+    """Gradients, then restricted problems on the same loss, whichever held-out samples prefer.
+
+    Recipes are ``gradients``; ``gradients, then search``; and, for small networks, ``search`` from
+    a random network.  A later recipe is taken if its held-out loss is smaller than that of the best
+    one before by more than the standard error of their difference over the samples.
+
+    Parameters
+    ----------
+    gradients : solver
+        Its seed, limits and callbacks are set by this one.
+    search : LargeNeighborhoodSearch
+        Likewise.
+    start : solver, Result, Weights or None
+        Where to go on from: then the search alone trains, on all samples.
+    held_out : float
+        Share of the samples that judge the recipes.
+    search_bits : int
+        Networks of more weight bits are trained by gradients alone, without a trial.
+    seed, time_limit, callbacks, checkpoint, checkpoint_every
+        See :class:`~solvers.run.solver.Iterative`; callbacks are called by the parts.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]] * 8, [1, -1, -1] * 8)
+    >>> result = Trainer(seed=1).solve(problem)
+    >>> result.loss, result.info["recipe"]
+    (0.0, 'gradients')
+    """
+
+    gradients: StraightThrough = field(default_factory=StraightThrough)
+    search: LargeNeighborhoodSearch = field(default_factory=LargeNeighborhoodSearch)
+    start: Start | None = None
+    held_out: float = 0.15
+    search_bits: int = 20_000
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        check_has("gradients", self.gradients, "solve", "StraightThrough()")
+        check_has("search", self.search, "solve", "LargeNeighborhoodSearch()")
+        check_start(self.start)
+        check_number("held_out", self.held_out)
+        if not self.held_out < 1:
+            raise InvalidInputError(f"held_out={self.held_out}: expected a share below 1")
+        check_whole("search_bits", self.search_bits, least=0)
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``.
+
+        Returns
+        -------
+        Result
+            ``info["recipe"]`` is the one taken; ``info["held_out_loss"]`` the mean loss a held-out
+            sample of each that was tried; ``info["gain"]`` by how much the search lowered the loss
+            of all samples after the gradients.
+        """
+        check_problem(problem)
+        run = Run(
+            time_limit=self.time_limit,
+            callbacks=self.callbacks,
+            checkpoint=Checkpoint.of(self, problem),
+        )
+        trial = _Trial(problem, self.held_out, self._rng(0))
+        recipes = self._recipes(problem, trial)
+        answer = problem.random_bits(self._rng(1), 1)  # however early it is stopped
+        run.incumbent.offer(answer, problem.losses(answer))
+        with run.guarded():
+            if not run.resume(trial) and self.start is not None:
+                trial.begun, trial.chosen = start_bits(self.start, problem, run), BOTH
+            for t in run.steps(len(recipes) + 1):
+                if t <= len(recipes):
+                    name = recipes[t - 1]
+                    share = SHARES[name] * (self.time_limit or 0.0)
+                    bits = self._trained(name, trial.training, run, t, trial.begun, share)
+                    trial.record(name, bits)
+                else:
+                    name = trial.chosen
+                    begun = None if recipes else trial.begun
+                    bits = self._trained(name, problem, run, t, begun)
+                loss = float(problem.losses(bits[None])[0])
+                run.incumbent = Incumbent(bits, loss)
+                held_out = float(trial.losses[name].mean()) if name in trial.losses else np.nan
+                run.history.record(iteration=t, loss=loss, held_out_loss=held_out)
+        return run.result(
+            problem,
+            recipe=trial.chosen,
+            held_out_loss={name: float(losses.mean()) for name, losses in trial.losses.items()},
+        )
+
+    def _recipes(self, problem: TrainingProblem, trial: _Trial) -> list[str]:
+        """The recipes that are tried; none where gradients are known to be ahead."""
+        too_large = problem.num_free_bits > self.search_bits
+        if self.start is not None or too_large or not len(trial.judges):
+            return []
+        return [GRADIENTS, BOTH] + [SEARCH] * (problem.num_free_bits <= FEW_BITS)
+
+    def _trained(
+        self,
+        recipe: str,
+        problem: TrainingProblem,
+        run: Run,
+        number: int,
+        begun: BitArray | None,
+        share: float = np.inf,
+    ) -> BitArray:
+        """Free bits that a recipe finds; ``begun`` is what gradients have found already."""
+        left = None
+        if self.time_limit is not None:
+            left = max(min(self.time_limit - run.seconds, share), 1e-3)
+        if recipe == GRADIENTS:
+            return self._part(self.gradients, problem, run, number, left)
+        options: dict[str, Any] = {}
+        if left is None and self.search.rounds is None:
+            options["rounds"] = int(np.clip(EVALUATIONS / problem.num_samples, 500, 20_000))
+        if recipe == BOTH:
+            if begun is None:
+                part = None if left is None else 0.4 * left
+                begun = self._part(self.gradients, problem, run, number, part)
+                left = None if left is None else left - part
+            # a start that is hot would forget what the gradients have found
+            options |= {"start": problem.weights_from_bits(begun), "start_temperature": 0.0}
+        return self._part(replace(self.search, **options), problem, run, number, left)
+
+    def _part(
+        self, solver: Any, problem: TrainingProblem, run: Run, number: int, limit: float | None
+    ) -> BitArray:
+        """Free bits of a part's result; its cost is the run's, and so is its interruption."""
+        seed = int(self._rng(1 + number).integers(2**31))
+        callbacks = tuple(partial(_told, callback, run) for callback in self.callbacks)
+        given = replace(solver, seed=seed, time_limit=limit, callbacks=callbacks, checkpoint=None)
+        result = given.solve(problem)
+        run.ledger.add(result.ledger)
+        pass_on(result)
+        if result.status is Status.INTERRUPTED:
+            run.status = Status.INTERRUPTED
+        return result.bits
+
+    def _rng(self, number: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number,)))
+
+
+def _told(callback: Callback, run: Run, progress: Progress) -> bool | None:
+    """Tell a callback of a part's step, by the clock of the whole run."""
+    return callback(replace(progress, seconds=run.seconds))
+
+
+class _Trial:
+    """The samples that train and those that judge, and what each recipe came to."""
+
+    def __init__(self, problem: TrainingProblem, held_out: float, rng: np.random.Generator) -> None:
+        self.judges = _stratified(problem.classes, held_out, rng)
+        self.training = problem
+        if len(self.judges):
+            others = np.setdiff1d(np.arange(problem.num_samples), self.judges)
+            self.training = problem.subset(others)
+            self.judging = problem.subset(self.judges)
+        self.begun: BitArray | None = None
+        self.losses: dict[str, FloatArray] = {}
+        self.chosen = GRADIENTS
+
+    def record(self, recipe: str, bits: BitArray) -> None:
+        """Judge what a recipe has found, and choose it if it is clearly better."""
+        if recipe == GRADIENTS:
+            self.begun = bits
+        z = self.judging.pre_activations(bits[None])[-1][0]
+        self.losses[recipe] = self.judging.sample_losses(z)
+        gain = self.losses[self.chosen] - self.losses[recipe]
+        if gain.mean() > gain.std() / len(gain) ** 0.5:
+            self.chosen = recipe
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that a recipe changes."""
+        return {"begun": self.begun, "losses": self.losses, "chosen": self.chosen}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        vars(self).update(snapshot)
+
+
+def _stratified(classes: IntArray, share: float, rng: np.random.Generator) -> IntArray:
+    """Positions of a share of each class, at random; of a class of one sample none.
+
+    Examples
+    --------
+    >>> _stratified(np.repeat([0, 1], [4, 8]), 0.25, np.random.default_rng(0)).shape
+    (3,)
+    """
+    order = rng.permutation(len(classes))
+    parts = [order[classes[order] == c] for c in np.unique(classes)]
+    return np.sort(np.concatenate([part[: int(share * len(part))] for part in parts]))
