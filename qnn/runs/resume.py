@@ -79,12 +79,13 @@ CONTENT = fields(
         ),
         "model": fields(
             {
-                "hidden": items(_count),
+                "hidden": nothing_or(items(_count)),
                 "activation": may(text),
-                "weights": may(text),
+                "weights": may(nothing_or(text)),
                 "bias": may(_yes_or_text),
                 "loss": may(text),
                 "encoding": may(nothing_or(text)),
+                "bits": may(nothing_or(_count)),
             }
         ),
         "options": fields(
@@ -194,10 +195,11 @@ def check_trusted(asked: Asked, folder: str, given: Collection[str]) -> None:
     }
     if found:
         places = " and ".join(map(repr, found.values()))
-        again = " ".join(f"{option} {shlex.quote(place)}" for option, place in found.items())
+        words = [word for option, place in found.items() for word in (option, place)]
+        allowed = shlex.join(["qnn", "resume", folder, *words])
         raise InvalidInputError(
             f"the run in {folder!r} would write to {places}, outside its folder, because its "
-            f"{FILE} says so: allow that by {again}, or name another place"
+            f"{FILE} says so: to allow that, type {allowed}; or name another place"
         )
 
 
@@ -292,10 +294,10 @@ def read(folder: str) -> Asked:
         raise FileFormatError(
             f"{str(path)!r} is damaged ({error}): begin the run anew in another folder"
         ) from error
-    model = content["model"]
+    model, hidden = content["model"], content["model"]["hidden"]
     parts = {
         "data": DataOptions(**content["data"]),
-        "model": ModelOptions(**{**model, "hidden": tuple(model["hidden"])}),
+        "model": ModelOptions(**{**model, "hidden": None if hidden is None else tuple(hidden)}),
         "options": SolverOptions(**content["options"]),
     }
     rest = {name: value for name, value in content.items() if name not in ("kind", "format")}

@@ -139,6 +139,7 @@ class Scorer:
         if not self.reads and self.fresh > 1 and isinstance(run.oracle, WarmOracle):
             self._guess(run, seed)
         self.oracle_best.offer(candidates, worth)
+        self.pool.add(candidates, worth)  # first, so that after Ctrl-C the incumbent is in the pool
         run.incumbent.offer(candidates, worth)
         held = int(np.count_nonzero(worth <= self.ceiling))
         self.feasible_reads += held
@@ -149,10 +150,9 @@ class Scorer:
             started = time.perf_counter()
             mended = self.repair(candidates, seed)
             mended, better = self.target.candidates(mended)
+            self.pool.add(mended, better)
             run.incumbent.offer(mended, better)
-            candidates, worth = np.concatenate([candidates, mended]), np.append(worth, better)
             self.repair_seconds += time.perf_counter() - started
-        self.pool.add(candidates, worth)
         self.idle = self.idle + 1 if np.array_equal(before, self.pool.losses) else 0
         self.stale = self.stale + 1 if run.incumbent.loss == best else 0
 

@@ -64,3 +64,21 @@ def test_rows_that_hold_call_after_call_pull_less_and_less(calls: int, power: in
     restored = Scorer.of(ModelScoring(model), Candidates(6, repair=False))
     restored.restore(search.snapshot())
     assert restored.holding == calls
+
+
+def test_ctrl_c_within_the_first_repair_leaves_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    import dimod
+
+    from solvers.qcgd.repair import Repair
+
+    def interrupted(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Repair, "__call__", interrupted)
+    x, y = dimod.Binaries("xy")
+    cqm = dimod.ConstrainedQuadraticModel()
+    cqm.set_objective(x - 2 * y)
+    cqm.add_constraint(x + 2 * y <= 2, label="room")
+    answer = QCGD(iterations=3).sample_cqm(cqm)
+    assert answer.info["status"] == "interrupted"
+    assert len(answer) >= 1
