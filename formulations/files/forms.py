@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from formulations.checks import WIDEST
+from formulations.errors import InvalidInputError
 from formulations.files.schema import (
     INT64,
     ArrayForm,
@@ -23,10 +24,12 @@ from formulations.files.schema import (
     text,
     whole,
 )
-from formulations.network.codes import MOST as LARGEST_LEVEL
+from formulations.network import vocabulary
+from formulations.network.activations import activation
+from formulations.network.codes import MOST, WIDEST_INTEGER
 from formulations.network.splines import PLACEMENTS
 
-ACTIVATIONS = ["sign", "hard-tanh", "relu", "tanh", "sigmoid"]
+LARGEST_LEVEL = max(MOST, 2**WIDEST_INTEGER)
 
 # -- models ---------------------------------------------------------------------------------------
 
@@ -110,13 +113,25 @@ _CODE = fields(
         "one_hot": flag,
     }
 )
+
+
+def _activation(value: Any, where: str) -> None:
+    """The name of an activation."""
+    try:
+        known = isinstance(value, str) and activation(value).name == value
+    except InvalidInputError:
+        known = False
+    if not known:
+        raise Misfit(where, value, " or ".join(map(repr, vocabulary.ACTIVATIONS)))
+
+
 _LAYER = fields(
     {
         "inputs": whole(1, WIDEST),
         "outputs": whole(1, WIDEST),
         "code": _CODE,
         "bias_code": nothing_or(_CODE),
-        "activation": nothing_or(one_of(*ACTIVATIONS)),
+        "activation": nothing_or(_activation),
         "pieces": nothing_or(whole(1)),
         "order": nothing_or(one_of(0, 1)),
         "placement": one_of(*PLACEMENTS),

@@ -18,7 +18,6 @@ from formulations.arrays import Array
 from formulations.errors import InvalidInputError
 from formulations.files.archive import atomic_write, damaged, read_archive, write_archive
 from formulations.files.forms import (
-    ACTIVATIONS,
     ANY_ABOUT,
     MODEL_CONTENT,
     model_arrays,
@@ -28,6 +27,8 @@ from formulations.files.forms import (
 from formulations.files.schema import Form
 from formulations.model.labels import Family, Labels, Names
 from formulations.model.qcbo import QCBO
+from formulations.network import vocabulary
+from formulations.network.activations import is_named
 from formulations.network.codes import WeightCode
 from formulations.network.network import Layer, Network, Weights, activation
 from formulations.network.splines import Spline
@@ -337,11 +338,11 @@ def _unpack_weights(content: dict[str, Any], arrays: dict[str, Array]) -> tuple[
 def _pack_layer(layer: Layer, number: int) -> dict[str, Any]:
     """A layer as JSON, its activation by name."""
     act = layer.activation
-    if act is not None and (act.name not in ACTIVATIONS or activation(act.name) != act):
+    if act is not None and not is_named(act):
         raise InvalidInputError(
             f"layer {number} has an activation of your own, {act.name!r}, which a file cannot "
-            f"keep: expected one of {', '.join(ACTIVATIONS)}; keep the network's description in "
-            "your program and save the arrays of its weights"
+            f"keep: expected one of {', '.join(vocabulary.ACTIVATIONS)}; keep the network's "
+            "description in your program and save the arrays of its weights"
         )
     return {
         "inputs": layer.inputs,

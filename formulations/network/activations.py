@@ -114,6 +114,20 @@ def _clip_and_shift(spec: str) -> Activation:
     return Activation(f"{name}:{bits}", clip, float("inf"), pieces=2 * half)
 
 
+def is_named(act: Activation) -> bool:
+    """Whether an activation is the one that its name stands for.
+
+    Examples
+    --------
+    >>> is_named(activation("relu:4")), is_named(activation(np.tanh)), is_named(activation(np.sin))
+    (True, False, False)
+    """
+    try:
+        return activation(act.name) == act
+    except InvalidInputError:
+        return False
+
+
 def is_sign(act: Activation) -> bool:
     """Whether an activation is the sign rule itself, and not a function that is called sign.
 

@@ -252,10 +252,12 @@ class Network:
         Raises
         ------
         InvalidInputError
-            If a shape or a level does not fit the network.
+            If a shape or a level does not fit the network, or its thresholds have no width yet.
         """
         blocks = []
         self._check_parts(weights)
+        for layer in self.layers:
+            layer.refuse_if_auto()
         for number, layer in enumerate(self.layers):
             matrix, bias = self._levels(number, layer, weights)
             words = [layer.code.encode(matrix).reshape(layer.outputs, -1)]
