@@ -66,6 +66,9 @@ from .run.run import (
     Ledger,
     Progress,
 )
+from .trainer import (
+    Trainer,
+)
 from .weight_annealing import (
     WeightAnnealing,
 )
@@ -96,6 +99,7 @@ __all__ = [
     "Rounding",
     "Status",
     "StraightThrough",
+    "Trainer",
     "WeightAnnealing",
     "select_inputs",
     "with_inputs",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from qnn.cli import vocabulary
 from qnn.cli.help import Items, argument, file, folder, name_or_file, one_of, option
@@ -112,6 +114,30 @@ data_options = together(
     argument("data", known=KNOWN_DATA, shell_complete=name_or_file(vocabulary.DATA)),
     reading_options,
 )
+FROM_BUDGET: Mapping[str, Any] = MappingProxyType(
+    {
+        "hidden": None,
+        "activation": "relu:4",
+        "weights": None,
+        "bias": "auto",
+        "loss": "cross-entropy",
+        "levels": 16,
+        "samples": None,
+    }
+)
+"""What ``--bits`` makes of the options that are not given: None follows, and all samples train."""
+
+bits_option = option(
+    "--bits",
+    heading=NETWORK,
+    type=int,
+    callback=at_least(1),
+    metavar="N",
+    help="Most stored bits of weights and thresholds.  What is not given follows: one hidden layer "
+    "as wide as that allows, relu:4, thresholds as wide as needed, cross-entropy, 16 levels of the "
+    "inputs, all samples.",
+    otherwise="as the other options say",
+)
 hidden_option = option(
     "--hidden",
     heading=NETWORK,
@@ -145,8 +171,9 @@ model_options = together(
         default="none",
         metavar="CODE",
         callback=parsed(bias),
-        shell_complete=one_of(["none", "same", *CODES]),
-        help="Thresholds: none, same as the weights, or a code of their own.",
+        shell_complete=one_of(["none", "same", "auto", *CODES]),
+        help="Thresholds: none, same as the weights, a code of their own, or auto: integers as "
+        "wide as the inputs demand.",
     ),
     option(
         "--loss",
@@ -343,6 +370,10 @@ def chosen(given: dict[str, Any]) -> tuple[DataOptions, ModelOptions, SolverOpti
     from qnn.runs.solver_options import SolverOptions
     from qnn.runs.training import DataOptions, ModelOptions
 
+    if given.get("bits") is not None:
+        source = click.get_current_context().get_parameter_source
+        unsaid = [name for name in FROM_BUDGET if source(name) is ParameterSource.DEFAULT]
+        given = {**given, **{name: FROM_BUDGET[name] for name in unsaid}}
     given = {**given, "spec": given["data"]}
     return (
         DataOptions(**_part(DataOptions, given)),

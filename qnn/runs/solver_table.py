@@ -120,6 +120,11 @@ SOLVERS: Mapping[str, SolverEntry] = MappingProxyType(
         entry.name: entry
         for entry in (
             SolverEntry(
+                "trainer",
+                "gradients, restricted problems, or both, as held-out samples prefer",
+                lambda s: solvers.Trainer(**s.common),
+            ),
+            SolverEntry(
                 "qcgd",
                 "the whole training as one model, by conditional gradients; asks an oracle",
                 lambda s: solvers.QCGD(**s.sampling),

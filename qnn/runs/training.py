@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from formulations import Network, TrainingProblem
+from formulations.checks import choose
 from formulations.errors import InvalidInputError
 from formulations.network.network import Weights
+from formulations.neurons import ENCODINGS
+from qnn.architecture import network_for
 from qnn.data.datasets import Dataset, load
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.solver_table import (
@@ -72,19 +75,30 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """The network's hidden part, the loss, and the encoding; the data give the other widths."""
+    """The network's hidden part, the loss, and the encoding; the data give the other widths.
 
-    hidden: tuple[int, ...] = (5,)
+    What is None follows from the budget of ``bits``, see :func:`qnn.architecture.network_for`.
+    """
+
+    hidden: tuple[int, ...] | None = (5,)
     activation: str = "sign"
-    weights: str = "bipolar"
+    weights: str | None = "bipolar"
     bias: bool | str = False
     loss: str = "hinge"
     encoding: str | None = None
+    bits: int | None = None
 
     def network(self, data: Dataset) -> Network:
         """The network for ``data``."""
-        widths = [data.num_inputs, *self.hidden, data.num_outputs]
-        return Network.dense(widths, self.activation, self.weights, self.bias)
+        return network_for(
+            data.X_train,
+            data.num_outputs,
+            self.bits,
+            hidden=None if self.hidden is None else list(self.hidden),
+            activation=self.activation,
+            weights=self.weights,
+            bias=self.bias,
+        )
 
 
 @dataclass(frozen=True)
@@ -99,10 +113,11 @@ class Task:
     def of(cls, data: DataOptions, model: ModelOptions, seed: int) -> Task:
         """The task that ``seed`` draws; bad data and bad names are refused here."""
         drawn = data.load(seed)
+        if model.encoding is not None:
+            choose("encoding", model.encoding, list(ENCODINGS))
         network = model.network(drawn)
         problem = TrainingProblem(network, drawn.X_train, drawn.y_train, loss=model.loss)
-        problem.size(model.encoding)
-        return cls(drawn, network, problem)
+        return cls(drawn, problem.network, problem)
 
 
 def thinned(columns: Mapping[str, Sequence[float]], most: int = MOST) -> dict[str, list[float]]:
@@ -198,7 +213,7 @@ def train(
         "num_weights": network.num_weights,
         "stored_bits": network.stored_bits,
         "bits_per_weight": network.bits_per_weight,
-        "num_variables": problem.size(model.encoding).num_variables,
+        "num_variables": _num_variables(problem, model.encoding),
         "oracle_calls": result.ledger.calls,
         "oracle_sweeps": result.ledger.reads * _sweeps(chosen),
         "oracle_seconds": result.ledger.seconds,
@@ -208,6 +223,14 @@ def train(
         "test_samples": len(drawn.X_test),
     }
     return Training(task, result, figures)
+
+
+def _num_variables(problem: TrainingProblem, encoding: str | None) -> int | None:
+    """Variables of the problem's model; None where its loss has none, as cross-entropy."""
+    try:
+        return problem.size(encoding).num_variables
+    except InvalidInputError:
+        return None
 
 
 def _oracle_name(solver: Solver, options: SolverOptions) -> str | None:

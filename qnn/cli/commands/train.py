@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import click
+from click.core import ParameterSource
+
 from formulations.errors import InvalidInputError
 from qnn.cli import console, options
 from qnn.cli.help import argument, command, folder, one_of, option
@@ -22,7 +25,8 @@ RESUMABLE = ("interrupted", "oracle failed", "budget used up")
 
 @command(
     examples="""
-    qnn train digits:3,8 --inputs 16
+    qnn train digits --bits 16000
+    qnn train digits:3,8 --inputs 16 --iterations 50
     qnn train data.csv --target species --solver annealing --weights ternary
     qnn train fashion:2,4 --inputs 49 --samples 1000 --solver restricted \\
         --time-limit 60 --save net.npz --json run.json
@@ -31,16 +35,17 @@ RESUMABLE = ("interrupted", "oracle failed", "budget used up")
     """
 )
 @options.data_options
+@options.bits_option
 @options.hidden_option
 @options.model_options
 @option(
     "--solver",
     heading=options.SOLVER,
-    default="qcgd",
     metavar="NAME",
     shell_complete=one_of(solver_names),
     names=solver_names,
     help="Who trains: NAMES.  qnn list solvers says what each does.",
+    otherwise="trainer, or qcgd where an option is about an oracle",
 )
 @option(
     "--penalty",
@@ -76,7 +81,7 @@ RESUMABLE = ("interrupted", "oracle failed", "budget used up")
     help="Time between two checkpoints; 0: after every step.",
 )
 def train(
-    solver: str,
+    solver: str | None,
     save_file: str | None,
     checkpoint: str | None,
     checkpoint_every: float,
@@ -93,7 +98,7 @@ def train(
     from qnn.runs import resume as runs
 
     asked = runs.Asked(
-        solver,
+        _usual_solver(dry_run) if solver is None else solver,
         *options.chosen(given),
         seed=seed,
         json_file=json_file,
@@ -104,6 +109,20 @@ def train(
     if dry_run:
         return _dry_run(asked, search)
     return _train(asked, checkpoint)
+
+
+ORACLE_OPTIONS = (
+    "oracle", "oracle_option", "oracle_timeout", "record", "replay", "iterations", "reads",
+    "sweeps", "threads", "budget_calls", "budget_seconds", "budget_charged",
+)  # fmt: skip
+"""Options that say that an oracle is to be asked."""
+
+
+def _usual_solver(dry_run: bool) -> str:
+    """The solver where none is named."""
+    source = click.get_current_context().get_parameter_source
+    given = [name for name in ORACLE_OPTIONS if source(name) is not ParameterSource.DEFAULT]
+    return "qcgd" if dry_run or given else "trainer"
 
 
 def _dry_run(asked: Asked, search: float | None) -> int:
