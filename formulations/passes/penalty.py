@@ -115,13 +115,20 @@ def sufficient_penalty(model: QCBO) -> float:
     Raises
     ------
     InvalidInputError
-        If the coefficients of a row have no common step.
+        If the coefficients of a row have no common step, or double precision cannot hold it.
 
     Examples
     --------
     >>> sufficient_penalty(QCBO.from_arrays([-1, -2], [[1, 1]], [1]))
     4.0
     """
-    spread = float(np.abs(model.linear).sum() + np.abs(model.quadratic.data).sum())
     least = min(1.0, float(lattice(model, np.arange(model.num_rows)).step.min(initial=1.0)) ** 2)
-    return (spread + 1.0) / least
+    with np.errstate(over="ignore", divide="ignore"):
+        spread = np.abs(model.linear).sum() + np.abs(model.quadratic.data).sum()
+        penalty = float((spread + 1.0) / np.float64(least))
+    if penalty == np.inf:
+        raise InvalidInputError(
+            "the sufficient penalty is beyond what double precision holds: expected an objective of "
+            "smaller coefficients"
+        )
+    return penalty

@@ -376,3 +376,9 @@ def test_a_large_model_is_rewritten_quickly() -> None:
     penalty = Chain((Presolve(), Slack(), ProductReduction(2.0), Penalty(2.0)))
     penalty.apply(model)
     assert time.perf_counter() - start < 10  # a loop over entries takes minutes
+
+
+def test_a_sufficient_penalty_beyond_double_precision_is_refused_without_a_warning() -> None:
+    model = QCBO.from_arrays([1.7e308, 1.7e308], [[1, 1]], [1])
+    with pytest.raises(InvalidInputError, match="beyond what double precision holds"):
+        sufficient_penalty(model)
