@@ -128,7 +128,7 @@ def sufficient_penalty(model: QCBO) -> float:
         penalty = float((spread + 1.0) / np.float64(least))
     if penalty == np.inf:
         raise InvalidInputError(
-            "the sufficient penalty is beyond what double precision holds: expected an objective of "
-            "smaller coefficients"
+            "the sufficient penalty is beyond what double precision holds: expected an objective "
+            "of smaller coefficients"
         )
     return penalty
