@@ -7,6 +7,7 @@ Capital letters after a colon stand for a number, or for numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from string import ascii_uppercase
 from types import MappingProxyType
 
 CODES: Mapping[str, str] = MappingProxyType(
@@ -39,9 +40,10 @@ LOSSES: Mapping[str, str] = MappingProxyType(
         "squared": "(y - out)^2",
         "squared:SCALE": "(SCALE y - out)^2; auto takes SCALE from the width",
         "logistic": "log(1 + exp(-y out)), by a few straight pieces",
-        "cross-entropy:SCALE": "of the softmax of out / SCALE over all classes; auto without one",
-        "multi-hinge:MARGIN": "max(0, MARGIN - (right out - wrong out)) for each wrong class; "
-        "auto without one",
+        "cross-entropy": "of the softmax over all classes, SCALE from the width",
+        "cross-entropy:SCALE": "of the softmax of out / SCALE; no model of several outputs",
+        "multi-hinge": "hinge of the right output minus each wrong one, MARGIN from the width",
+        "multi-hinge:MARGIN": "sum over wrong classes of max(0, MARGIN - (right out - wrong out))",
     }
 )
 
@@ -55,3 +57,14 @@ def names(table: Mapping[str, str]) -> list[str]:
     ['bipolar', 'ternary', 'uniform', 'codebook', 'integer']
     """
     return list(dict.fromkeys(entry.partition(":")[0] for entry in table))
+
+
+def beginnings(table: Mapping[str, str]) -> list[str]:
+    """The names of a table up to where a number follows, as completion gives them.
+
+    Examples
+    --------
+    >>> beginnings(CODES)
+    ['bipolar', 'ternary', 'uniform:', 'codebook:', 'integer:']
+    """
+    return [entry.rstrip(ascii_uppercase) for entry in table]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from formulations.network.vocabulary import beginnings
 from qnn.cli import vocabulary
 from qnn.cli.help import Items, argument, file, folder, name_or_file, one_of, option
 from qnn.cli.values import at_least, bias, levels, parsed, samples, widths
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from qnn.runs.training import DataOptions, ModelOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-CODES = ["bipolar", "ternary", "uniform:", "codebook:"]
-"""Weight codes, as completion gives them."""
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -153,7 +151,7 @@ model_options = together(
         heading=NETWORK,
         default="sign",
         metavar="NAME",
-        shell_complete=one_of(vocabulary.ACTIVATIONS),
+        shell_complete=one_of(beginnings(vocabulary.ACTIVATIONS)),
         help=f"Of the hidden units: {', '.join(vocabulary.ACTIVATIONS)}.",
     ),
     option(
@@ -161,9 +159,8 @@ model_options = together(
         heading=NETWORK,
         default="bipolar",
         metavar="CODE",
-        shell_complete=one_of(CODES),
-        help="Values of a weight: bipolar (-1, +1), ternary (-1, 0, +1), uniform:BITS, or "
-        "codebook:VALUES, as codebook:-1,0.5,2.",
+        shell_complete=one_of(beginnings(vocabulary.WEIGHTS)),
+        help=f"Values of a weight: {', '.join(vocabulary.WEIGHTS)}, as codebook:-1,0.5,2.",
     ),
     option(
         "--bias",
@@ -171,7 +168,7 @@ model_options = together(
         default="none",
         metavar="CODE",
         callback=parsed(bias),
-        shell_complete=one_of(["none", "same", "auto", *CODES]),
+        shell_complete=one_of(["none", "same", "auto", *beginnings(vocabulary.WEIGHTS)]),
         help="Thresholds: none, same as the weights, a code of their own, or auto: integers as "
         "wide as the inputs demand.",
     ),
@@ -180,9 +177,9 @@ model_options = together(
         heading=NETWORK,
         default="hinge",
         metavar="NAME",
-        shell_complete=one_of(vocabulary.LOSSES),
-        help=f"Summed over the samples: {', '.join(vocabulary.LOSSES)}; hinge:MARGIN for another "
-        "margin than 1.",
+        shell_complete=one_of(beginnings(vocabulary.LOSSES)),
+        help=f"Summed over the samples: {', '.join(vocabulary.LOSSES)}; auto for MARGIN or SCALE "
+        "takes it from the width.",
     ),
     option(
         "--encoding",

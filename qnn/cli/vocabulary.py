@@ -2,13 +2,19 @@
 
 Help and completion read them here, where importing is cheap; a test compares them with the tables
 that they name.  Solvers stand in :mod:`qnn.runs.solver_table`, oracles in
-:mod:`solvers.oracles.registry`.
+:mod:`solvers.oracles.registry`, codes, activations and losses in
+:mod:`formulations.network.vocabulary`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from formulations.network.vocabulary import ACTIVATIONS, LOSSES
+from formulations.network.vocabulary import CODES as WEIGHTS
+
+__all__ = ["ACTIVATIONS", "DATA", "ENCODINGS", "LOSSES", "TABLES", "WEIGHTS"]
 
 DATA: Mapping[str, str] = MappingProxyType(
     {
@@ -18,34 +24,6 @@ DATA: Mapping[str, str] = MappingProxyType(
         "iris": "150 samples of 4 columns, three classes (bundled)",
         "mnist": "70,000 images of 28 x 28, ten digits",
         "fashion": "70,000 images of 28 x 28, ten kinds of clothing",
-    }
-)
-
-ACTIVATIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "sign": "-1 below zero, else +1; exact in the model",
-        "hard-tanh": "z between -1 and +1, else the nearer of them; exact in the model",
-        "relu": "max(0, z); exact in the model",
-        "tanh": "by a few constant pieces",
-        "sigmoid": "by a few constant pieces",
-    }
-)
-
-WEIGHTS: Mapping[str, str] = MappingProxyType(
-    {
-        "bipolar": "-1 and +1: one bit",
-        "ternary": "-1, 0 and +1: two bits",
-        "uniform:BITS": "2^BITS odd numbers around zero, BITS from 1 to 8",
-        "codebook:VALUES": "these values, as codebook:-1,0.5,2: a bit for each value",
-    }
-)
-
-LOSSES: Mapping[str, str] = MappingProxyType(
-    {
-        "hinge": "max(0, 1 - y out); hinge:MARGIN has another number than 1",
-        "zero-one": "1 for every sample that is wrong",
-        "squared": "(y - out)^2",
-        "logistic": "log(1 + exp(-y out)), by a few straight pieces",
     }
 )
 

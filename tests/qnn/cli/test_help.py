@@ -74,9 +74,14 @@ def test_names_of_help_are_those_of_the_tables() -> None:
     assert list(vocabulary.DATA) == [*BUNDLED, *IMAGES]
     assert list(vocabulary.ENCODINGS) == list(ENCODINGS)
     assert list(vocabulary.TABLES) == list(REPRODUCTIONS)
-    assert [activation(name).name for name in vocabulary.ACTIVATIONS] == [*vocabulary.ACTIVATIONS]
-    assert [loss(name).name for name in vocabulary.LOSSES] == list(vocabulary.LOSSES)
-    for spec in ("bipolar", "ternary", "uniform:8", "codebook:-1,0.5,2"):
+    for name in vocabulary.ACTIVATIONS:
+        spec = name.replace("BITS", "8")
+        assert activation(spec).name == spec
+    for name in vocabulary.LOSSES:
+        spec = name.replace("MARGIN", "2.5").replace("SCALE", "2.5")
+        assert loss(spec).name in (spec, f"{spec}:auto")
+    for name in vocabulary.WEIGHTS:
+        spec = name.replace("BITS", "8").replace("VALUES", "-1,0.5,2")
         assert code(spec).name == spec
 
 
@@ -153,7 +158,7 @@ def completions(*words: str, shell: str = "bash") -> list[Any]:
         ("train digits --activation s", ["sign", "sigmoid"]),
         ("train digits --weights t", ["ternary"]),
         ("train digits --bias s", ["same"]),
-        ("train digits --loss h", ["hinge"]),
+        ("train digits --loss h", ["hinge", "hinge:"]),
         ("train digits --encoding o", ["one-hot"]),
         ("train digits --json r", ["file"]),
         ("train digits --checkpoint r", ["dir"]),
