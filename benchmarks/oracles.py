@@ -32,6 +32,7 @@ SWEEPS = (50, 200, 1000)
 
 ORACLES: dict[str, Callable[[int], Oracle]] = {
     "annealer": lambda sweeps: registry.make("annealer", sweeps=sweeps),
+    "tempering": lambda sweeps: registry.make("tempering", reads=1, sweeps=sweeps // 2),
     "path-integral": lambda sweeps: registry.make("path-integral", reads=2, sweeps=sweeps // 10),
     "tabu": lambda sweeps: registry.make("tabu", reads=5, sweeps=sweeps // 2),
     "steepest-descent": lambda sweeps: registry.make("steepest-descent", reads=sweeps),

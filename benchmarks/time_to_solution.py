@@ -34,6 +34,7 @@ SWEEPS = (30, 100, 300)
 
 ORACLES: dict[str, Callable[[int], Oracle]] = {
     "annealer": lambda sweeps: Annealer(20, sweeps),
+    "tempering": lambda sweeps: registry.make("tempering", reads=1, sweeps=sweeps // 2),
     "path-integral": lambda sweeps: registry.make("path-integral", reads=5, sweeps=sweeps),
     "tabu": lambda sweeps: registry.make("tabu", reads=20, sweeps=sweeps),
     "steepest-descent": lambda sweeps: registry.make("steepest-descent", reads=5 * sweeps),

@@ -35,6 +35,9 @@ from .here.path_integral import (
 from .here.tabu import (
     Tabu,
 )
+from .here.tempering import (
+    ParallelTempering,
+)
 from .here.tree import (
     TreeDecomposition,
 )
@@ -79,6 +82,7 @@ __all__ = [
     "QPU",
     "HybridBQM",
     "ExactOracle",
+    "ParallelTempering",
     "PathIntegral",
     "Tabu",
     "SteepestDescent",

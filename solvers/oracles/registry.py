@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 OURS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "annealer": ("here.annealing:Annealer", "simulated annealing"),
+        "tempering": ("here.tempering:ParallelTempering", "parallel tempering"),
         "path-integral": ("here.path_integral:PathIntegral", "Ocean's simulated quantum annealing"),
         "tabu": ("here.tabu:Tabu", "Ocean's tabu search"),
         "steepest-descent": ("here.descent:SteepestDescent", "descent from random states"),
@@ -58,7 +59,7 @@ def names() -> list[str]:
     Examples
     --------
     >>> names()[:2]
-    ['annealer', 'path-integral']
+    ['annealer', 'tempering']
     """
     return plugins.names("oracle", OURS)
 

@@ -92,6 +92,7 @@ ORACLES: dict[type[Any], dict[str, Any]] = {
     oracles.HybridBQM: {"sampler": MockHybridBQM},
     oracles.Annealer: {"reads": 2, "sweeps": 2},
     oracles.ExactOracle: {},
+    oracles.ParallelTempering: {"reads": 2, "sweeps": 2},
     oracles.PathIntegral: {"reads": 2, "sweeps": 2},
     oracles.Tabu: {"reads": 2, "sweeps": 2},
     oracles.SteepestDescent: {"reads": 2},

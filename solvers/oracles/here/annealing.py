@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.checks import check_whole, choose, is_number, shown
 from formulations.errors import InvalidInputError
 from solvers.kernels.annealing import anneal
@@ -185,36 +185,60 @@ class Annealer:
         spins: BitArray,
         seed: np.random.SeedSequence,
     ) -> bool:
-        """Anneal the spins in place, and return whether the deadline came first.
-
-        A long call is on threads of its own, so that Ctrl-C is heard and the deadline kept.
-        """
+        """Anneal the spins in place, and return whether the deadline came first."""
         numbers = seed.generate_state(len(spins), np.uint64) | np.uint64(1)  # zero would stay zero
-        stop = np.zeros(1, dtype=np.bool_)
 
-        def run(part: slice) -> None:
+        def run(part: slice, stop: BoolArray) -> None:
             anneal(h, around.starts, around.others, J, betas, numbers[part], spins[part], stop)
 
-        proposals, threads = spins.size * self.sweeps, self.threads or 1
-        if self.threads is None and proposals >= LONG:
-            threads = min(os.cpu_count() or 1, len(spins))
-        if threads == 1 and proposals <= SHORT:
-            run(slice(None))
-            return False
-        run(slice(0))  # compiles where that has not been done yet; only the annealing is cut off
-        ends = np.linspace(0, len(spins), threads + 1).astype(int)
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                parts = [pool.submit(run, part) for part in map(slice, ends[:-1], ends[1:])]
-                left = time_left()
-                unfinished = wait(parts, None if left == np.inf else left).not_done
-                stop[0] = bool(unfinished)
-                for part in parts:
-                    part.result()
-            except KeyboardInterrupt:
-                stop[0] = True
-                raise
-        return bool(unfinished)
+        return in_threads(run, len(spins), spins.size * self.sweeps, self.threads)
+
+
+def in_threads(
+    run: Callable[[slice, BoolArray], None], reads: int, proposals: int, threads: int | None
+) -> bool:
+    """Share the reads of a call among threads, and return whether the deadline came first.
+
+    A long call is on threads of its own, so that Ctrl-C is heard and the deadline kept.
+
+    Parameters
+    ----------
+    run : callable
+        Runs a slice of the reads without the interpreter's lock, until the flag it is given is set.
+    reads, proposals : int
+        Of the call.
+    threads : int, optional
+        None: as many as there are processors, where the call is long enough.
+
+    Examples
+    --------
+    >>> done = np.zeros(3)
+    >>> def run(part, stop):
+    ...     done[part] = 1.0
+    >>> in_threads(run, 3, 30, 2), done.tolist()
+    (False, [1.0, 1.0, 1.0])
+    """
+    stop = np.zeros(1, dtype=np.bool_)
+    if threads is None and proposals >= LONG:
+        threads = min(os.cpu_count() or 1, reads)
+    threads = threads or 1
+    if threads == 1 and proposals <= SHORT:
+        run(slice(None), stop)
+        return False
+    run(slice(0), stop)  # compiles where that has not been done yet; only the search is cut off
+    ends = np.linspace(0, reads, threads + 1).astype(int)
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            parts = [pool.submit(run, part, stop) for part in map(slice, ends[:-1], ends[1:])]
+            left = time_left()
+            unfinished = wait(parts, None if left == np.inf else left).not_done
+            stop[0] = bool(unfinished)
+            for part in parts:
+                part.result()
+        except KeyboardInterrupt:
+            stop[0] = True
+            raise
+    return bool(unfinished)
 
 
 def _checked(name: str, value: Any, what: str, most: float = np.inf) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from solvers.oracles.here.coherent import CoherentIsing
 from solvers.oracles.here.descent import SteepestDescent
 from solvers.oracles.here.path_integral import PathIntegral
 from solvers.oracles.here.tabu import Tabu
+from solvers.oracles.here.tempering import ParallelTempering
 from solvers.oracles.here.tree import TreeDecomposition
 from solvers.oracles.testing import CHECKS, Subject
 
@@ -28,6 +29,8 @@ SUBJECTS = {
     "annealer": Subject(partial(Annealer, reads=3, sweeps=10)),
     "annealer, threads": Subject(partial(Annealer, reads=4, sweeps=10, threads=2)),
     "exact": Subject(ExactOracle, random=False),
+    "tempering": Subject(partial(ParallelTempering, reads=2, sweeps=10)),
+    "tempering, threads": Subject(partial(ParallelTempering, reads=4, sweeps=10, threads=2)),
     "path-integral": Subject(partial(PathIntegral, reads=3, sweeps=20)),
     "tabu": Subject(partial(Tabu, reads=3, sweeps=20, restarts=2)),
     "steepest-descent": Subject(partial(SteepestDescent, reads=3)),
