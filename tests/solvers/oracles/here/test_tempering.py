@@ -37,11 +37,10 @@ def test_every_temperature_keeps_its_boltzmann_distribution() -> None:
     ising, around = Ising.of(qubo), Neighbours.of(4, qubo.heads, qubo.tails)
     spins = (2 * np.random.default_rng(0).integers(0, 2, (ladders, 4, 4)) - 1).astype(np.int8)
     numbers = seed().generate_state(ladders, np.uint64) | np.uint64(1)
-    swapped = np.zeros((ladders, 3))
-    temper(
-        ising.h, around.starts, around.others, ising.J[around.coupler],
-        np.tile(betas, (ladders, 1)), 0, 31, numbers, spins, spins[:, 0].copy(), swapped, np.zeros(1, dtype=np.bool_),
-    )  # fmt: skip
+    swapped, stop = np.zeros((ladders, 3)), np.zeros(1, dtype=np.bool_)
+    J, ladder, best = ising.J[around.coupler], np.tile(betas, (ladders, 1)), spins[:, 0].copy()
+    model = ising.h, around.starts, around.others, J
+    temper(*model, ladder, 0, 31, numbers, spins, best, swapped, stop)
     energies = qubo.energies(every_state(4))
     for k, beta in enumerate(betas):
         weight = np.exp(-beta * energies)
