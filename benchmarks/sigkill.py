@@ -45,7 +45,7 @@ def digits(inputs: int, hidden: int, samples: int) -> TrainingProblem:
 def cases() -> dict[str, tuple[Callable[..., Any], TrainingProblem]]:
     """Solvers and problems that keep them busy for a second or two."""
     from solvers.classical.random_features import RandomFeatures
-    from solvers.classical.straight_through import StraightThrough
+    from solvers.classical.straight_through.solver import StraightThrough
     from solvers.hedging.hedging import ProgressiveHedging
     from solvers.neighborhood.search import LargeNeighborhoodSearch
     from solvers.oracles import Annealer

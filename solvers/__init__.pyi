@@ -23,7 +23,7 @@ from .classical.rounding import (
     RealTraining,
     Rounding,
 )
-from .classical.straight_through import (
+from .classical.straight_through.solver import (
     StraightThrough,
 )
 from .exact import (

@@ -18,7 +18,7 @@ import numpy as np
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import check_has, check_number, check_whole
 from formulations.errors import InvalidInputError
-from solvers.classical.straight_through import StraightThrough
+from solvers.classical.straight_through.solver import StraightThrough
 from solvers.neighborhood.search import LargeNeighborhoodSearch
 from solvers.run.checkpoint import Checkpoint
 from solvers.run.option_checks import check_common, check_problem

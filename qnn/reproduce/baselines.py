@@ -15,7 +15,7 @@ from qnn.reproduce.manifold import ridge_accuracy
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table
 from solvers.classical.random_features import RandomFeatures
 from solvers.classical.rounding import Rounding
-from solvers.classical.straight_through import StraightThrough
+from solvers.classical.straight_through.solver import StraightThrough
 
 FEATURES = {1000: 82.7, 4000: 86.1}
 """Random units, and accuracies on the whole of Fashion-MNIST; measured earlier."""

@@ -12,7 +12,7 @@ from qnn.reproduce.data import Split, absence, available, split
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
 from solvers.classical.manifold import ManifoldNetwork, TrainedManifold, ridge_layer
-from solvers.classical.straight_through import StraightThrough
+from solvers.classical.straight_through.solver import StraightThrough
 
 GAMMA = 0.3
 EPOCHS = 5

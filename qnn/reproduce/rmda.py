@@ -20,7 +20,7 @@ from solvers.classical.real.objectives import NetworkObjective
 from solvers.classical.real.proximal import GroupLasso
 from solvers.classical.rmda import RMDA, STRENGTH, ProxSGD
 from solvers.classical.rounding import RealTraining, Rounding
-from solvers.classical.straight_through import StraightThrough
+from solvers.classical.straight_through.solver import StraightThrough
 from solvers.qcgd.qcgd import QCGD
 from solvers.run.run import Progress
 

@@ -26,7 +26,7 @@ from solvers.classical.real.network import (
     Sigmoid,
     SoftmaxMeanSquare,
 )
-from solvers.classical.straight_through import StraightThrough
+from solvers.classical.straight_through.solver import StraightThrough
 
 WIDTHS = (8, 16, 32, 64, 128, 256)
 SEEDS = (1103, 1111, 1214)

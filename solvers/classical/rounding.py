@@ -18,7 +18,8 @@ from formulations.arrays import BitArray, FloatArray
 from formulations.checks import check_has, check_numbers, check_whole, choose
 from formulations.network.network import Weights
 from solvers.classical.level_fit import LayerFit, read_by_layer, real_pre_activations
-from solvers.classical.straight_through import FALL, Latent
+from solvers.classical.straight_through.pace import FOLDED, one_cycle
+from solvers.classical.straight_through.stack import Stack
 from solvers.oracles.base import Oracle, check_oracle
 from solvers.oracles.here.annealing import Annealer
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
@@ -53,16 +54,17 @@ class RealWeights(Protocol):
 
 @dataclass(frozen=True)
 class RealTraining:
-    """Real weights by gradients: the straight-through estimator without its rounding.
+    """Real weights by gradients: straight-through training without its rounding.
 
     Weights stay within the code's range, and activations are the network's own.
 
     Parameters
     ----------
     epochs : int
-        Passes over the data for each learning rate.
+        Passes over the data.
     rates : sequence of float
-        Learning rates; the weights with the least loss of all of them are taken.
+        Largest learning rates, of networks that are trained side by side; the one with the least
+        loss is taken.
     batch : int
         Samples of a gradient step.
     """
@@ -80,22 +82,25 @@ class RealTraining:
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
         """The trained weights."""
-        latent, best, least = _Unrounded(problem, rng), None, np.inf
-        for number, (rate, stream) in enumerate(
-            zip(self.rates, rng.spawn(len(self.rates)), strict=True)
-        ):
-            latent.begin(number, stream)
-            for epoch in range(1, self.epochs + 1):
-                latent.epoch(self.batch, rate * (1.0 - FALL * epoch / self.epochs), over)
-                weights = latent.levels()
-                outputs = np.rint(real_pre_activations(problem, weights)[-1]).astype(np.int64)
-                loss = float(problem.own_losses(outputs).sum())
-                if loss < least:
-                    best, least = weights, loss
-                if over():
-                    return best or weights
-        assert best is not None
-        return best
+        stack = Stack(problem, len(self.rates), rng, rounded=False)
+        rates = np.array(self.rates)[:, None]
+        batch = min(self.batch, problem.num_samples)
+        batches = problem.num_samples // batch
+        for t in range(self.epochs * batches):
+            if t % batches == 0:
+                order = rng.permutation(problem.num_samples)
+            share = t / (self.epochs * batches)
+            if not stack.folded and share >= 1 - FOLDED:
+                stack.fold(problem.X)
+            chosen = order[t % batches * batch :][:batch]
+            stack.step(problem.X[chosen], chosen, rates * one_cycle(share))
+            if over():
+                break
+        if not stack.folded:
+            stack.fold(problem.X)
+        outputs = np.rint(stack.outputs(problem.X)).astype(np.int64)
+        losses = problem.own_losses(outputs).sum(axis=(1, 2))
+        return stack.real_weights(int(np.argmin(losses)))
 
 
 class _Cut:
@@ -116,21 +121,6 @@ def _real_weights(
     if "over" in inspect.signature(source.real_weights).parameters:
         return source.real_weights(problem, rng, over)  # type: ignore[call-arg]
     return source.real_weights(problem, rng)
-
-
-class _Unrounded(Latent):
-    """Latent weights that count as they are, in units of the levels."""
-
-    def levels(self) -> list[FloatArray]:
-        """Real weights, thresholds last, of every layer."""
-        result = []
-        for number, layer in enumerate(self.problem.network.layers):
-            matrix = self.values[number] * np.abs(layer.code.levels).max()
-            matrix[:, -1] = 0.0
-            if layer.bias_code:
-                matrix[:, -1] = self.values[number][:, -1] * np.abs(layer.bias_code.levels).max()
-            result.append(np.where(self.free[number], matrix, self.fixed[number]))
-        return result
 
 
 @dataclass(frozen=True)

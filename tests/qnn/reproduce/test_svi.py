@@ -85,7 +85,7 @@ def test_the_report_has_every_table() -> None:
 
 
 def test_low_bits_are_scored_by_the_true_loss() -> None:
-    solvers = {"straight-through": StraightThrough(epochs=3, rates=[0.1])}
+    solvers = {"straight-through": StraightThrough(epochs=3)}
     table = low_bits.low_bits_table(solvers, ReproduceOptions())
     rows = list(table.rows)
     assert [row.what for row in rows] == ["straight-through, bipolar", "straight-through, ternary"]

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +7,7 @@ from sklearn.datasets import load_digits
 
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
-from solvers.classical.straight_through import RATES, StraightThrough
+from solvers.classical.straight_through import StraightThrough
 from solvers.run.result import Status
 from tests.formulations.problems import problems
 from tests.strategies import every_point
@@ -39,7 +37,7 @@ def test_the_loss_is_real_and_no_better_than_the_optimum(problem: TrainingProble
 
 
 def test_digits_as_good_as_documented() -> None:
-    small = [StraightThrough(batch=20, seed=s).solve(three_or_eight(s)).loss for s in range(3)]
+    small = [StraightThrough(seed=s).solve(three_or_eight(s)).loss for s in range(3)]
     assert np.median(small) <= 4  # 4, 6, 4 in the design notes
 
 
@@ -54,17 +52,24 @@ def test_learns_a_linear_rule() -> None:
 @pytest.mark.parametrize("loss", ["hinge", "logistic", "squared", "zero-one"])
 @pytest.mark.parametrize("weights", ["bipolar", "ternary", "uniform:2", "codebook:-1,0.5,2"])
 def test_training_is_better_than_the_start(weights: str, loss: str) -> None:
-    result = StraightThrough(epochs=15, rates=[0.1], batch=20).solve(noise(weights, loss))
+    result = StraightThrough(epochs=15).solve(noise(weights, loss))
     assert result.loss < result.history["loss"][0]
 
 
-def test_the_history_names_the_rate_of_the_incumbent() -> None:
-    result = StraightThrough(epochs=4).solve(noise())
+def test_history_and_info() -> None:
+    result = StraightThrough(epochs=20, rate=[0.01, 0.05], restarts=3).solve(noise())
     history = result.history
-    assert history["rate"].tolist() == list(np.repeat(RATES, 4))
-    assert result.info["epochs"] == len(history) == 16
-    assert result.info["rate"] == history["rate"][np.argmin(history["loss"])]
+    assert result.info["epochs"] == len(history) == 20
+    assert result.info["restarts"] == 3
+    assert result.info["rate"] in (0.01, 0.05)
+    assert 0 < history["rate"].min() <= history["rate"].max() == 0.05
     assert result.loss == history["best_loss"][-1] == history["loss"].min()
+
+
+def test_the_old_keyword_for_rates() -> None:
+    with pytest.warns(DeprecationWarning, match="use rate="):
+        old = StraightThrough(epochs=3, rates=[0.03, 0.1])
+    assert old == StraightThrough(epochs=3, rate=[0.03, 0.1])
 
 
 def test_what_is_not_free_stays() -> None:
@@ -85,35 +90,18 @@ def test_same_seed_same_result() -> None:
     assert first.history.columns != other.history.columns
 
 
-def test_a_time_limit_is_shared_among_the_rates() -> None:
-    started = time.perf_counter()
-    result = StraightThrough(epochs=None, time_limit=0.4).solve(noise())
-    assert result.status is Status.TIME_LIMIT
-    assert time.perf_counter() - started < 2
-    assert set(result.history["rate"]) == set(RATES)
-    at_once = StraightThrough(time_limit=1e-9).solve(noise())
-    assert at_once.loss == noise().loss(at_once.weights)
-    assert np.isnan(at_once.info["rate"])
-
-
-def test_callbacks_and_ctrl_c_return_what_there_is() -> None:
-    stopped = StraightThrough(callbacks=(lambda p: p.iteration == 3,)).solve(noise())
-    assert (stopped.status, stopped.info["epochs"]) == (Status.INTERRUPTED, 3)
-
-    def interrupt(progress: object) -> None:
-        raise KeyboardInterrupt
-
-    assert StraightThrough(callbacks=(interrupt,)).solve(noise()).status is Status.INTERRUPTED
-
-
 @pytest.mark.parametrize(
     "bad",
     [
         {"epochs": 0},
-        {"epochs": None},
+        {"restarts": 0},
         {"batch": 1.5},
-        {"rates": []},
-        {"rates": [0.1, -1]},
+        {"rate": []},
+        {"rate": [0.1, -1]},
+        {"rate": 3.0},
+        {"held_out": 1},
+        {"held_out": -0.1},
+        {"augment": "shift"},
         {"seed": -1},
         {"time_limit": 0.0},
     ],
@@ -121,15 +109,3 @@ def test_callbacks_and_ctrl_c_return_what_there_is() -> None:
 def test_bad_options_are_refused_by_name(bad: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError, match=next(iter(bad))):
         StraightThrough(**bad)
-
-
-def test_a_long_run_without_a_limit_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    from solvers.classical import straight_through
-
-    monkeypatch.setattr(straight_through, "FORESEEN", 0.0)
-    net = Network.dense([2, 2, 1], activation="sign")
-    problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
-    stop = (lambda progress: progress.iteration == 3,)
-    with pytest.warns(straight_through.LongRunWarning, match="epochs will take about .* s: give"):
-        StraightThrough(epochs=10**7, callbacks=stop).solve(problem)
-    StraightThrough(epochs=10**7, time_limit=100.0, callbacks=stop).solve(problem)  # no warning

@@ -1,0 +1,9 @@
+from .solver import (
+    LongRunWarning,
+    StraightThrough,
+)
+
+__all__ = [
+    "LongRunWarning",
+    "StraightThrough",
+]

@@ -1,0 +1,231 @@
+"""One layer of stacked networks: its latent weights, and the thresholds that they make."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from formulations.arrays import FloatArray
+from formulations.network.layer import Layer
+from formulations.network.weight_bits import FreeLayer
+from solvers.classical.straight_through.quantizer import Choice, Quantizer, choices
+
+MEMORY = 0.95
+"""Share of a running spread that stays at each step."""
+
+WINDOW, WIDE_WINDOW = 0.5, 1.5
+"""A step lets gradients through within so many spreads of its threshold; the second where there is
+no threshold that follows the mean, and the spread is the layer's.
+
+Fashion-MNIST with 60,000 samples, 196-64-10, 12 epochs, answers right: .807 within 2 spreads, .821
+within 1.5, .830 within 1, .845 within .5, .844 within .35, .846 within .2.  Digits 3 against 8,
+16-5-1 without thresholds, mean hinge loss of six seeds: 17 within 1 spread, 7 within 1.5.
+"""
+
+LEAST_SPREAD = 1e-3
+"""Of pre-activations that do not vary."""
+
+
+class LatentLayer:
+    """Latent weights and thresholds of R layers of one shape.
+
+    Parameters
+    ----------
+    layer : Layer
+    free : FreeLayer or None
+        Which bits may change; None: all.
+    unit : int
+        Factor of the thresholds, see ``Network.bias_units``.
+    is_step : bool
+        Whether its units have two levels; then each has a spread of its own.
+    rounded : bool
+        False: weights and thresholds are real numbers in the range of their codes.
+
+    Attributes
+    ----------
+    centred : bool
+        Whether thresholds follow the mean of the pre-activations.
+    spread : ndarray, shape (R, units or 1), or None
+        Running standard deviation of the pre-activations; None before the first step.
+    mean : ndarray, shape (R, units)
+        Of the pre-activations without thresholds.
+    """
+
+    latent: FloatArray
+    soft: FloatArray
+    weights: FloatArray
+    weight_slopes: FloatArray
+    soft_slopes: FloatArray
+
+    def __init__(
+        self, layer: Layer, free: FreeLayer | None, unit: int, *, is_step: bool, rounded: bool
+    ) -> None:
+        self.layer, self.unit, self.is_rounded = layer, unit, rounded
+        self.quantizer = Quantizer(layer.code.levels)
+        self.held: list[Choice] = []
+        if free is not None:
+            bits = (free.slot >= 0)[:, :-1, : layer.code.bits]
+            chosen = choices(
+                layer.code, free.fixed[:, :-1].ravel(), bits.reshape(-1, layer.code.bits)
+            )
+            self.held = [c for c in chosen if len(c.levels) < len(layer.code.levels)]
+        self.thresholds: list[Choice] = []
+        if layer.bias_code is not None:
+            every = np.arange(layer.outputs)
+            self.thresholds = [Choice(every, layer.bias_code.levels)]
+            if free is not None:
+                bits = (free.slot >= 0)[:, -1, : layer.bias_code.bits]
+                self.thresholds = choices(layer.bias_code, free.fixed[:, -1], bits)
+            cells = Quantizer(layer.bias_code.levels)
+            self.middle, self.reach = (
+                unit * (cells.high + cells.low) / 2,
+                unit * (cells.high - cells.low) / 2,
+            )
+        self.low, self.high = np.zeros(layer.outputs), np.zeros(layer.outputs)
+        for choice in self.thresholds:
+            self.low[choice.positions] = unit * choice.levels[0]
+            self.high[choice.positions] = unit * choice.levels[-1]
+        movable = bool((self.low < self.high).any())
+        self.centred = layer.bias_code is not None and layer.bias_code.is_integer and movable
+        self.per_unit = is_step and self.centred
+        self.spread: FloatArray | None = None
+        self.mean: FloatArray = np.zeros((1, layer.outputs))
+        self._excess: FloatArray = self.mean
+
+    @property
+    def largest_threshold(self) -> float:
+        """Of all that are allowed, by magnitude."""
+        return float(np.maximum(np.abs(self.low), np.abs(self.high)).max())
+
+    @property
+    def window(self) -> FloatArray:
+        """How far from its threshold a step lets gradients through, shape (R, units or 1)."""
+        assert self.spread is not None
+        return self.spread * self.spread.dtype.type(WINDOW if self.centred else WIDE_WINDOW)
+
+    def begin(self, rng: np.random.Generator) -> None:
+        """Draw the latent weights."""
+        self.latent[...] = rng.uniform(-1, 1, self.latent.shape)
+        if not self.centred:
+            self.soft[...] = rng.uniform(-1, 1, self.soft.shape)
+        self.low, self.high = (part.astype(self.latent.dtype) for part in (self.low, self.high))
+
+    def quantise(self) -> None:
+        """Round the latent weights to their levels."""
+        if not self.is_rounded:
+            half = self.weights.dtype.type((self.quantizer.high - self.quantizer.low) / 2)
+            middle = self.weights.dtype.type((self.quantizer.high + self.quantizer.low) / 2)
+            np.multiply(self.latent, half, out=self.weights)
+            self.weights += middle
+        else:
+            self.quantizer(self.latent, out=self.weights)
+        if self.held:
+            flat = self.latent.reshape(len(self.latent), -1)
+            found = self.weights.reshape(len(self.latent), -1)
+            for choice in self.held:
+                if self.is_rounded or len(choice.levels) == 1:
+                    edges = self.quantizer.latent(choice.middles)
+                    cells = np.searchsorted(edges, flat[:, choice.positions], side="right")
+                    found[:, choice.positions] = choice.levels[cells]
+
+    # -- thresholds --------------------------------------------------------------------------------
+
+    def stored(self) -> FloatArray:
+        """The thresholds as they will be stored, times their unit, shape (R, units)."""
+        wanted = self._wanted()
+        if not self.is_rounded:
+            return np.clip(wanted, self.low, self.high)
+        result = np.zeros_like(self.soft)
+        for choice in self.thresholds:
+            part = wanted[:, choice.positions]
+            if self.centred and len(choice.levels) == choice.levels[-1] - choice.levels[0] + 1:
+                # Integers in a row: z + b >= 0 is the same for b and for its floor.
+                part = np.clip(np.floor(part), choice.levels[0], choice.levels[-1])
+            else:
+                cells = np.searchsorted(self.unit * choice.middles, part, side="right")
+                part = self.unit * choice.levels[cells]
+            result[:, choice.positions] = part
+        return result
+
+    def _wanted(self) -> FloatArray:
+        """The thresholds before rounding."""
+        if self.centred:
+            assert self.spread is not None
+            return np.asarray(self.soft * self.spread - self.mean)
+        if not self.thresholds:
+            return np.zeros_like(self.soft)
+        kind = self.soft.dtype.type
+        return np.asarray(self.soft * kind(self.reach) + kind(self.middle))
+
+    def shift(self, z: FloatArray, folded: bool) -> None:
+        """Add the thresholds to pre-activations (R, B, units), in place, while training."""
+        if self.centred and not folded:
+            self.mean = z.mean(axis=1)
+            z -= self.mean[:, None, :]
+            self._watch(z)
+            wanted = self._wanted()
+            b = np.clip(wanted, self.low, self.high)
+            self._excess = wanted - b
+            z += (b + self.mean)[:, None, :]
+            return
+        if self.thresholds:
+            if self.centred:
+                wanted = self._wanted()
+                self._excess = wanted - np.clip(wanted, self.low, self.high)
+            z += self.stored()[:, None, :]
+        if not folded:
+            self._watch(z)
+
+    def _watch(self, y: FloatArray) -> None:
+        """Update the running spread: of units about their mean, or about their threshold."""
+        found = np.einsum("rbm,rbm->rm", y, y) / y.dtype.type(y.shape[1])
+        if not self.per_unit:
+            found = found.mean(axis=1, keepdims=True)
+        found = np.maximum(np.sqrt(found), y.dtype.type(LEAST_SPREAD))
+        old, kind = self.spread, y.dtype.type
+        self.spread = found if old is None else kind(MEMORY) * old + kind(1 - MEMORY) * found
+
+    def freeze(self, z: FloatArray) -> None:
+        """Measure the mean that folded thresholds go with, on pre-activations (R, N, units)."""
+        if self.centred:
+            self.mean = z.mean(axis=1, dtype=np.float64).astype(z.dtype)
+        if self.spread is None:
+            self._watch(z - self.mean[:, None, :] if self.centred else z)
+
+    # -- gradients ---------------------------------------------------------------------------------
+
+    def backward(self, slope: FloatArray, inputs: FloatArray, folded: bool) -> FloatArray:
+        """Gradients of latent weights and thresholds; return the slope at W a.
+
+        Parameters
+        ----------
+        slope : ndarray, shape (R, B, units)
+            Of the loss, at y; overwritten.
+        inputs : ndarray, shape (R or 1, B, n)
+        """
+        if self.thresholds:
+            total = slope.sum(axis=1)
+            kind = slope.dtype.type
+            if self.centred:
+                assert self.spread is not None
+                np.multiply(total, self.spread, out=self.soft_slopes)
+                if self._excess.any():  # beyond its range a threshold can only come back
+                    beyond = self._excess * self.soft_slopes < 0
+                    self.soft_slopes[beyond] = 0
+                if not folded:
+                    total *= self._excess == 0
+                    total *= kind(1 / slope.shape[1])
+                    slope -= total[:, None, :]
+            else:
+                np.multiply(total, kind(self.reach), out=self.soft_slopes)
+        np.matmul(slope.swapaxes(1, 2), inputs, out=self.weight_slopes)
+        return slope
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, FloatArray | None]:
+        """What the latent values do not hold."""
+        return {"spread": self.spread, "mean": self.mean}
+
+    def restore(self, snapshot: dict[str, FloatArray | None]) -> None:
+        """Go back to a snapshot."""
+        vars(self).update(snapshot)

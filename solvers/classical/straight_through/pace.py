@@ -1,0 +1,109 @@
+"""How far a run is: its schedule of learning rates, by epochs and by the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import cos, pi
+
+from formulations import Network
+
+WARM = 0.1
+"""Share of a run over which the learning rate rises."""
+
+FOLDED = 0.2
+"""Share of a run, at its end, in which the thresholds are integers."""
+
+IGNORED = 0.1
+"""Share of a time limit, at its beginning, in which the epochs alone say how far a run is."""
+
+
+def one_cycle(share: float) -> float:
+    """Factor of the learning rate: up linearly while ``WARM`` lasts, then down by a cosine.
+
+    [Smith and Topin 2018.]
+
+    Examples
+    --------
+    >>> one_cycle(0.0), one_cycle(0.1), round(one_cycle(1.0), 6)
+    (0.1, 1.0, 0.0)
+    """
+    if share < WARM:
+        return 0.1 + 0.9 * share / WARM
+    return 0.5 + 0.5 * cos(pi * min(1.0, (share - WARM) / (1 - WARM)))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The share of a run that is over: of its epochs or of its time, whichever is larger.
+
+    A run that is short of time goes through its whole schedule all the same, only faster.  One that
+    is not goes by its epochs alone, whatever the clock says: the first ``IGNORED`` of the time does
+    not count.
+
+    Parameters
+    ----------
+    epochs : int
+    time_limit : float or None
+        Seconds.
+
+    Examples
+    --------
+    >>> pace = Pace(epochs=10, time_limit=4.0)
+    >>> pace.share(5.5, seconds=1.0), round(pace.share(0.5, seconds=2.2), 6)
+    (0.55, 0.5)
+    >>> pace.share(0.0, seconds=0.1), pace.share(0.0, seconds=4.0)
+    (0.0, 1.0)
+    """
+
+    epochs: int
+    time_limit: float | None = None
+
+    def share(self, epoch: float, seconds: float) -> float:
+        """The share after so many epochs and so many seconds."""
+        share = epoch / self.epochs
+        if self.time_limit is not None:
+            over = seconds / self.time_limit
+            # a line that begins late, and is at 1 in time
+            share = max(share, (over - IGNORED) / (1 - IGNORED))
+        return min(share, 1.0)
+
+
+STEP, SAMPLE, WEIGHT = 3e-4, 1e-6, 4e-10
+"""Seconds of a training step, of each of its samples, and of each weight for each of them."""
+
+
+def default_batch(samples: int) -> int:
+    """Samples of a step: a tenth of all, at least 16 and at most 100.
+
+    Examples
+    --------
+    >>> default_batch(60), default_batch(300), default_batch(60_000)
+    (16, 30, 100)
+    """
+    return min(max(samples // 10, 16), 100)
+
+
+def default_epochs(network: Network, samples: int, restarts: int, batch: int) -> int:
+    """Passes over the data: 400 of small sets down to 40 of large ones, in a minute at most.
+
+    Examples
+    --------
+    >>> default_epochs(Network.dense([16, 5, 1]), 100, 16, 16)
+    400
+    >>> default_epochs(Network.dense([784, 1000, 1000, 10]), 60_000, 1, 100)
+    1
+    """
+    weights = network.num_weights * restarts
+    epoch = samples * (STEP / batch + SAMPLE * restarts + WEIGHT * weights)
+    return int(max(1, min(max(600_000 // samples, 40), 400, 60 // epoch)))
+
+
+def default_restarts(network: Network) -> int:
+    """Networks that are trained side by side: many where one is tiny.
+
+    Examples
+    --------
+    >>> default_restarts(Network.dense([16, 5, 1])), default_restarts(Network.dense([196, 64, 10]))
+    (16, 1)
+    """
+    return min(max(20_000 // network.num_weights, 1), 16)

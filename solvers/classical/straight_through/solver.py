@@ -1,0 +1,190 @@
+"""Straight-through training: gradients of latent weights that are rounded on the way forward.
+
+Networks are trained side by side by Adam under a one-cycle rate, see
+:class:`solvers.classical.straight_through.stack.Stack`.  For most of a run thresholds follow the
+means of batches; for its last fifth they are folded into integers, and what is trained is what will
+be stored.  Then, every epoch is scored by the problem's own loss, in exact arithmetic.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.checks import (
+    check_number,
+    check_numbers,
+    check_share,
+    check_whole,
+    is_number,
+    shown,
+)
+from formulations.deprecation import renamed
+from formulations.errors import InvalidInputError
+from solvers.classical.straight_through.training import Training
+from solvers.run.checkpoint import EVERY, Checkpoint, Folder
+from solvers.run.option_checks import check_common, check_problem
+from solvers.run.result import Result, Status, is_interrupt
+from solvers.run.run import Callback, Run
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+FORESEEN, LONG = 2.0, 60.0
+"""Seconds after which the end is foreseen, and how far it may be without a warning."""
+
+
+class LongRunWarning(UserWarning):
+    """A run without a time limit will take more than a minute."""
+
+
+@renamed(rates="rate")
+@dataclass(frozen=True)
+class StraightThrough:
+    """Low-bit networks trained by gradients; the best of the last epochs is kept.
+
+    Any weight code, activation, depth and loss; thresholds of any code or none.
+
+    Parameters
+    ----------
+    epochs : int or None
+        Passes over the data; None: as many as the samples and the width suggest, see
+        :func:`~solvers.classical.straight_through.pace.default_epochs`.
+    restarts : int or None
+        Networks that are trained side by side, of which the best is kept; None: 16 of a tiny one,
+        1 from 10,000 weights on.
+    rate : float or sequence of float
+        Largest learning rate of latent weights in [-1, 1].  Networks take several in turn, and
+        there are at least as many networks.
+    batch : int, optional
+        Samples of a gradient step.  None: a tenth of all, at least 16 and at most 100.
+    held_out : float
+        Share of the samples that is not trained on: their loss says which epoch is kept.  0: the
+        loss of the training samples does.
+    augment : callable, optional
+        Called with a random generator before each epoch; returns the inputs, shape (N, d), that
+        the epoch sees in place of the problem's, such as shifted images.
+    seed : int
+        Same seed, same result, unless the clock rules.
+    time_limit : float, optional
+        Seconds.  A run that is short of time goes through its whole schedule in fewer epochs.
+        Without a limit a run of more than a minute warns of it, and says how long it takes.
+    callbacks : tuple of callable
+        Called after each epoch with a ``Progress``; one that returns True stops the run.
+    checkpoint : path-like, optional
+        Folder for a checkpoint, from which the same call goes on: see
+        :mod:`solvers.run.checkpoint`.
+    checkpoint_every : float
+        Seconds between two checkpoints; 0 saves after every step.
+
+    Raises
+    ------
+    InvalidInputError
+        For values out of range.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> StraightThrough(epochs=50, seed=1).solve(problem).loss
+    0.0
+    """
+
+    epochs: int | None = None
+    restarts: int | None = None
+    rate: float | Sequence[float] = 0.02
+    batch: int | None = None
+    held_out: float = 0.0
+    augment: Callable[[np.random.Generator], npt.ArrayLike] | None = None
+    seed: int = 0
+    time_limit: float | None = None
+    callbacks: tuple[Callback, ...] = ()
+    checkpoint: Folder | None = None
+    checkpoint_every: float = EVERY
+
+    def __post_init__(self) -> None:
+        check_common(self)
+        for name, most in (("epochs", 10**9), ("restarts", 1000), ("batch", None)):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name), most=most)
+        for rate in check_numbers("rate", _several(self.rate), "positive learning rates"):
+            check_number("rate", rate, most=2.0)  # the width of the range of latent weights
+        check_share("held_out", self.held_out)
+        if self.held_out == 1:
+            raise InvalidInputError("held_out=1 leaves nothing to train on: expected a share below")
+        if self.augment is not None and not callable(self.augment):
+            raise InvalidInputError(
+                f"augment={shown(self.augment)}: expected a function of a random generator that "
+                "returns the inputs of an epoch"
+            )
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``.
+
+        Returns
+        -------
+        Result
+            ``history`` has a row per epoch; before the thresholds are folded its loss is looked at
+            ten times a run.  ``info``: ``epochs``, ``restarts``, ``rate`` of the incumbent, and
+            ``held_out_loss``, its mean loss of held-out samples, if there are any.
+        """
+        check_problem(problem)
+        run = Run(
+            time_limit=self.time_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, problem),
+        )
+        training = Training(
+            problem,
+            np.random.SeedSequence(self.seed),
+            rates=_several(self.rate),
+            epochs=self.epochs,
+            restarts=self.restarts,
+            batch=self.batch,
+            held_out=self.held_out,
+            augment=self.augment,
+            time_limit=self.time_limit,
+        )
+        epochs, told = training.pace.epochs, self.time_limit is not None
+        with run.guarded():
+            run.resume(training)
+            try:
+                for t in run.steps(epochs):
+                    if training.share >= 1:
+                        break
+                    training.epoch(t, run)
+                    if not told and run.seconds >= FORESEEN:
+                        told = True
+                        _foretell(run.seconds, t / epochs)
+            except BaseException as error:
+                if is_interrupt(error):
+                    training.offer(run)
+                raise
+            if run.status is Status.INTERRUPTED:
+                training.offer(run)
+            elif training.share >= 1 and run.iteration < epochs and run.ended is None:
+                run.status = Status.TIME_LIMIT
+                run.save()
+        return run.result(problem, epochs=len(run.history), **training.info)
+
+
+def _several(rate: float | Sequence[float]) -> Sequence[float]:
+    """One rate as a list."""
+    return [rate] if is_number(rate) else rate  # type: ignore[return-value]
+
+
+def _foretell(seconds: float, share: float) -> None:
+    """Warn of a run that will take long, while it can still be given a limit."""
+    if seconds / share > LONG:
+        warnings.warn(
+            f"the run will take about {seconds / share:.0f} s: give a time_limit, or fewer epochs "
+            "or restarts; Ctrl-C returns the best weights so far",
+            LongRunWarning,
+            stacklevel=3,
+        )

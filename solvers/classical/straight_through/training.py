@@ -1,0 +1,186 @@
+"""One run of straight-through training: its data, its stack of networks, its best network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.array_checks import check_integers
+from formulations.arrays import IntArray
+from formulations.errors import InvalidInputError
+from solvers.classical.straight_through.pace import (
+    FOLDED,
+    Pace,
+    default_batch,
+    default_epochs,
+    default_restarts,
+    one_cycle,
+)
+from solvers.classical.straight_through.stack import Stack
+from solvers.run.run import Run
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+MEASURED = 10_000
+"""Most samples that thresholds are folded on."""
+
+LOOKS = 10
+"""Parts of a run; at the end of each it is scored, even though its thresholds are soft."""
+
+
+class Training:
+    """What a run carries from one epoch to the next.
+
+    Parameters
+    ----------
+    problem : TrainingProblem
+    seed : SeedSequence
+    rates, epochs, restarts, batch, held_out, augment, time_limit
+        Options of :class:`~solvers.classical.straight_through.solver.StraightThrough`.
+
+    Attributes
+    ----------
+    share : float
+        Of the schedule that is over.
+    """
+
+    def __init__(
+        self,
+        problem: TrainingProblem,
+        seed: np.random.SeedSequence,
+        *,
+        rates: Sequence[float],
+        epochs: int | None,
+        restarts: int | None,
+        batch: int | None,
+        held_out: float,
+        augment: Callable[[np.random.Generator], npt.ArrayLike] | None,
+        time_limit: float | None,
+    ) -> None:
+        self.problem, self.augment = problem, augment
+        start, order, other = (np.random.default_rng(s) for s in seed.spawn(3))
+        self.rng, self.other_rng = order, other
+        count = max(restarts or default_restarts(problem.network), len(rates))
+        self.rates = np.resize(np.array(rates, dtype=float), count)
+        self.X = _compact(problem.X)
+        shuffled = order.permutation(len(self.X))
+        kept = min(int(np.ceil(held_out * len(self.X))), len(self.X) - 1)
+        self.judges, self.samples = np.sort(shuffled[:kept]), shuffled[kept:]
+        self.batch = min(batch or default_batch(len(self.samples)), len(self.samples))
+        self.pace = Pace(
+            epochs or default_epochs(problem.network, len(self.samples), count, self.batch),
+            time_limit,
+        )
+        self.stack = Stack(problem, count, start)
+        self.share, self.latest, self.number = 0.0, float("nan"), 0
+        self.best_judged = float("inf")
+        self._scoring = 0.0
+
+    # -- an epoch ---------------------------------------------------------------------------------
+
+    def epoch(self, t: int, run: Run) -> None:
+        """Pass over the data in random batches; the last, short one is left out.
+
+        Ends early when the schedule is over, because the time is.
+        """
+        before, stack = self.share, self.stack
+        X = self.X if self.augment is None else self._augmented(self.augment)
+        order = self.rng.permutation(self.samples)
+        batches = len(order) // self.batch
+        for number in range(batches):
+            share = self._share(t - 1 + number / batches, run)
+            if share >= 1 and stack.steps:
+                break
+            if not stack.folded and share >= 1 - FOLDED - 1e-9:
+                stack.fold(self.X[self.samples[:MEASURED]])
+            chosen = order[number * self.batch : (number + 1) * self.batch]
+            rate = self.rates[:, None] * one_cycle(share)
+            stack.step(X[chosen], chosen, rate)
+        share = self._share(t, run)
+        if stack.folded or t == 1 or int(LOOKS * share) > int(LOOKS * before):
+            self.offer(run)
+        run.history.record(
+            iteration=t,
+            rate=float(self.rates.max()) * one_cycle(before),
+            loss=self.latest,
+            best_loss=run.incumbent.loss,
+        )
+
+    def _share(self, epoch: float, run: Run) -> float:
+        """The share that is over, which never gets less; keeps time for scoring in reserve."""
+        self.share = max(self.share, self.pace.share(epoch, run.seconds + self._scoring))
+        return self.share
+
+    def _augmented(
+        self, augment: Callable[[np.random.Generator], npt.ArrayLike]
+    ) -> npt.NDArray[Any]:
+        """The inputs of an epoch, checked."""
+        X = check_integers("the inputs that augment returns", augment(self.other_rng))
+        if X.shape != self.X.shape:
+            raise InvalidInputError(
+                f"augment returns inputs of shape {X.shape}: expected {self.X.shape}, as the "
+                "problem's"
+            )
+        return X
+
+    # -- the best network -------------------------------------------------------------------------
+
+    def offer(self, run: Run) -> None:
+        """Fold the networks, if they are not, and keep the best of them if it beats the incumbent.
+
+        By the loss of the held-out samples if there are any, else by that of all.
+        """
+        began, stack, soft = time.perf_counter(), self.stack, not self.stack.folded
+        if soft:
+            stack.fold(self.X[self.samples[:MEASURED]])
+        outputs = stack.outputs(self.X).astype(np.int64)
+        losses = self.problem.own_losses(outputs).sum(axis=2)
+        totals = losses.sum(axis=1)
+        judged = losses[:, self.judges].sum(axis=1) if len(self.judges) else totals
+        best = int(np.argmin(judged))
+        self.latest = float(totals[best])
+        if judged[best] < self.best_judged:
+            bits = self.problem.bits_from_weights(stack.weights(best))
+            # The loss once more, in the order of sums that everyone else's has.
+            loss = float(self.problem.losses(bits[None])[0])
+            if not len(self.judges) and not loss < run.incumbent.loss:
+                pass
+            else:
+                run.incumbent.bits, run.incumbent.loss = bits, loss
+                self.best_judged, self.number = float(judged[best]), best
+        if soft:
+            stack.unfold()
+        self._scoring = time.perf_counter() - began
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Numbers of a result."""
+        found = {"restarts": len(self.rates), "rate": float(self.rates[self.number])}
+        if len(self.judges):
+            found["held_out_loss"] = self.best_judged / len(self.judges)
+        return found
+
+    # -- checkpoints ------------------------------------------------------------------------------
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that an epoch changes."""
+        names = ("rng", "other_rng", "share", "latest", "number", "best_judged")
+        return {name: getattr(self, name) for name in names} | {"stack": self.stack.snapshot()}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        own = dict(snapshot)
+        self.stack.restore(own.pop("stack"))
+        vars(self).update(own)
+
+
+def _compact(X: IntArray) -> npt.NDArray[Any]:
+    """The same integers in the narrowest type that holds them: batches are gathered faster."""
+    reach = int(np.abs(X).max())
+    kind = np.int8 if reach < 128 else np.int16 if reach < 2**15 else np.int64
+    return np.ascontiguousarray(X.astype(kind))
