@@ -1,5 +1,6 @@
 from .base import (
     QUBO,
+    BatchOracle,
     Oracle,
     Samples,
     WarmOracle,
@@ -28,6 +29,9 @@ from .here.descent import (
 )
 from .here.exact import (
     ExactOracle,
+)
+from .here.parallel import (
+    ParallelAnnealer,
 )
 from .here.path_integral import (
     PathIntegral,
@@ -76,6 +80,7 @@ from .wrappers.success import (
 __all__ = [
     "QUBO",
     "Oracle",
+    "BatchOracle",
     "Samples",
     "WarmOracle",
     "Annealer",
@@ -83,6 +88,7 @@ __all__ = [
     "HybridBQM",
     "ExactOracle",
     "ParallelTempering",
+    "ParallelAnnealer",
     "PathIntegral",
     "Tabu",
     "SteepestDescent",

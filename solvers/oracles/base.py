@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -90,6 +91,15 @@ class WarmOracle(Oracle, Protocol):
         self, qubo: QUBO, states: npt.ArrayLike, seed: np.random.SeedSequence
     ) -> Samples:
         """Samples of ``qubo`` found from ``states``, shape (s, n); best first."""
+        ...
+
+
+@runtime_checkable
+class BatchOracle(Oracle, Protocol):
+    """An oracle that answers many QUBOs of one pattern in one call, as a GPU does."""
+
+    def sample_many(self, qubos: Sequence[QUBO], seed: np.random.SeedSequence) -> list[Samples]:
+        """Samples of each of ``qubos``, which have the same heads and tails; best first."""
         ...
 
 

@@ -28,6 +28,10 @@ OURS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "annealer": ("here.annealing:Annealer", "simulated annealing"),
         "tempering": ("here.tempering:ParallelTempering", "parallel tempering"),
+        "parallel-annealer": (
+            "here.parallel:ParallelAnnealer",
+            "simulated annealing of many reads and spins at once, for a GPU",
+        ),
         "path-integral": ("here.path_integral:PathIntegral", "Ocean's simulated quantum annealing"),
         "tabu": ("here.tabu:Tabu", "Ocean's tabu search"),
         "steepest-descent": ("here.descent:SteepestDescent", "descent from random states"),

@@ -93,6 +93,7 @@ ORACLES: dict[type[Any], dict[str, Any]] = {
     oracles.Annealer: {"reads": 2, "sweeps": 2},
     oracles.ExactOracle: {},
     oracles.ParallelTempering: {"reads": 2, "sweeps": 2},
+    oracles.ParallelAnnealer: {"reads": 2, "sweeps": 2, "device": "numpy"},
     oracles.PathIntegral: {"reads": 2, "sweeps": 2},
     oracles.Tabu: {"reads": 2, "sweeps": 2},
     oracles.SteepestDescent: {"reads": 2},

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
 from formulations.arrays import DeviceArray
-from solvers.oracles.answers import best_first
-from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.base import QUBO, Samples
 from solvers.oracles.here.devices import Device, checked_device, device
+from solvers.oracles.here.stacking import check_questions, stacked_matrix, unstacked
 from solvers.oracles.ising import Ising, Neighbours
 from solvers.run.option_checks import check_effort
 
@@ -31,14 +30,14 @@ LOOK = 10
 
 @dataclass(frozen=True)
 class Field:
-    """What spins feel, on a device, in units of each spin's own scale f_i.
+    """What the spins of B models of one pattern feel, on a device, in units of their own scale f_i.
 
     Parameters
     ----------
     on : Device
-    scale, h : array, shape (n, 1)
-        f_i, as a share of the largest, and h_i / f_i.
-    J : matrix, shape (n, n)
+    scale, h : array, shape (B, n, 1)
+        f_i, as a share of the largest of its model, and h_i / f_i.
+    J : matrix, shape (B, n, n), or sparse with shape (B n, B n)
         J_ij / f_i.
     """
 
@@ -48,32 +47,41 @@ class Field:
     J: DeviceArray
 
     @classmethod
-    def of(cls, qubo: QUBO, on: Device) -> Field:
-        """The field of ``qubo``; a spin that feels nothing has scale 1 and field 0."""
-        n, ising = qubo.num_variables, Ising.of(qubo)
-        around = Neighbours.of(n, ising.heads, ising.tails)
-        largest = max(np.abs(ising.h).max(initial=0.0), np.abs(ising.J).max(initial=0.0)) or 1.0
-        h, J = ising.h / largest, ising.J[around.coupler] / largest  # so that squares do not vanish
+    def of(cls, qubos: Sequence[QUBO], on: Device) -> Field:
+        """The field of each of ``qubos``; a spin that feels nothing has scale 1 and field 0."""
+        count, n = len(qubos), qubos[0].num_variables
+        around = Neighbours.of(n, qubos[0].heads, qubos[0].tails)
+        models = [Ising.of(qubo) for qubo in qubos]
+        h, J = np.stack([m.h for m in models]), np.stack([m.J for m in models])
+        largest = np.maximum(np.abs(h).max(1, initial=0.0), np.abs(J).max(1, initial=0.0))
+        largest = np.where(largest > 0.0, largest, 1.0)[:, None]  # so that squares do not vanish
+        h, J = h / largest, (J / largest)[:, around.coupler]
         rows = np.repeat(np.arange(n), np.diff(around.starts))
-        scale = np.sqrt(h**2 + np.bincount(rows, J**2, n))
-        scale[scale == 0.0] = 1.0
-        matrix = sp.csr_array((J / scale[rows], around.others, around.starts), shape=(n, n))
-        return cls(on, on.array(scale[:, None]), on.array((h / scale)[:, None]), on.matrix(matrix))
+        at = (rows + n * np.arange(count)[:, None]).ravel()
+        square = h**2 + np.bincount(at, J.ravel() ** 2, count * n).reshape(count, n)
+        scale = np.where(square > 0.0, np.sqrt(square), 1.0)
+        matrix = stacked_matrix(around, J / scale[:, rows])
+        h = h / scale
+        return cls(on, on.array(scale[..., None]), on.array(h[..., None]), on.matrix(matrix))
 
     def at(self, x: DeviceArray, settled: float = 1.0) -> DeviceArray:
-        """F for amplitudes x, shapes (n, reads), those of settled spins being ``settled``."""
-        force = self.J @ x
+        """F for amplitudes x, shapes (B, n, reads), those of settled spins being ``settled``."""
+        force = self._couplings(x)
         force += settled * self.h
         return force
 
     def energies(self, spins: DeviceArray) -> DeviceArray:
-        """sum_i f_i s_i (h_i / f_i + sum_j J_ij s_j / (2 f_i)) of each read, shape (reads,)."""
-        terms = self.J @ spins
+        """sum_i f_i s_i (h_i / f_i + sum_j J_ij s_j / (2 f_i)) of each read, shape (B, reads)."""
+        terms = self._couplings(spins)
         terms *= 0.5
         terms += self.h
         terms *= spins
         terms *= self.scale
-        return terms.sum(0)
+        return terms.sum(1)
+
+    def _couplings(self, x: DeviceArray) -> DeviceArray:
+        rows = x if self.J.ndim == 3 else x.reshape(self.J.shape[0], x.shape[-1])
+        return (self.J @ rows).reshape(x.shape)
 
 
 class AmplitudeOracle(ABC):
@@ -100,21 +108,34 @@ class AmplitudeOracle(ABC):
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """Samples of ``qubo``, best energy first."""
+        return self.sample_many([qubo], seed)[0]
+
+    def sample_many(self, qubos: Sequence[QUBO], seed: np.random.SeedSequence) -> list[Samples]:
+        """Samples of each of several QUBOs that have the same couplers, all moved at once.
+
+        How many they are is a part of what the seed reproduces.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is none, or their couplers differ.
+        """
         started = time.perf_counter()
-        check_question(qubo, seed)
+        check_questions(qubos, seed)
         on = device(self.device, seed.spawn(1)[0])
-        field = Field.of(qubo, on)
-        shape = (qubo.num_variables, self.reads)
-        best, least = on.array(np.ones(shape)), on.array(np.full(self.reads, np.inf))
+        field = Field.of(qubos, on)
+        shape = (len(qubos), qubos[0].num_variables, self.reads)
+        best, least = on.array(np.ones(shape)), on.array(np.full((shape[0], shape[2]), np.inf))
+        up, down = on.array(1.0), on.array(-1.0)
         for step, x in enumerate(self._amplitudes(field, shape), 1):
             if step % LOOK == 0 or step == self.sweeps:
-                spins = on.xp.where(x < 0.0, on.array(-1.0), on.array(1.0))
+                spins = on.xp.where(x < 0.0, down, up)
                 energies = field.energies(spins)
                 better = energies < least
                 least = on.xp.where(better, energies, least)
-                best = on.xp.where(better, spins, best)
-        return best_first(qubo, on.host(best).T > 0.0, started)
+                best = on.xp.where(better[:, None], spins, best)
+        return unstacked(qubos, on.host(best), started)
 
     @abstractmethod
-    def _amplitudes(self, field: Field, shape: tuple[int, int]) -> Iterator[DeviceArray]:
-        """Amplitudes after each step, shape (n, reads)."""
+    def _amplitudes(self, field: Field, shape: tuple[int, int, int]) -> Iterator[DeviceArray]:
+        """Amplitudes after each step, shape (B, n, reads), in one array that changes in place."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from formulations.arrays import DeviceArray
 from formulations.checks import check_number, choose
 from solvers.oracles.here.amplitudes import AmplitudeOracle, Field
@@ -46,7 +48,6 @@ class SimulatedBifurcation(AmplitudeOracle):
 
     Examples
     --------
-    >>> import numpy as np
     >>> from solvers.oracles.base import QUBO
     >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
     >>> oracle = SimulatedBifurcation(reads=2, sweeps=50, device="numpy")
@@ -71,17 +72,25 @@ class SimulatedBifurcation(AmplitudeOracle):
         check_number("step", self.step)
         check_number("coupling", self.coupling)
 
-    def _amplitudes(self, field: Field, shape: tuple[int, int]) -> Iterator[DeviceArray]:
-        xp = field.on.xp
-        x, y = 0.1 * field.on.normal(shape), 0.1 * field.on.normal(shape)
-        zero = field.on.array(0.0)
-        for k in range(self.sweeps):
+    def _amplitudes(self, field: Field, shape: tuple[int, int, int]) -> Iterator[DeviceArray]:
+        on, xp = field.on, field.on.xp
+        x, y = 0.1 * on.normal(shape), 0.1 * on.normal(shape)
+        pull = on.array(0.0)
+        pulls = on.array(1.0 - np.arange(1, self.sweeps + 1) / self.sweeps)
+
+        def move() -> None:
+            nonlocal x, y
             force = field.at(xp.sign(x) if self.kind == "discrete" else x)
             force *= -self.coupling
-            force -= (1.0 - (k + 1) / self.sweeps) * x
+            force -= pull * x
             force *= self.step
             y += force
             x += self.step * y
-            y = xp.where(xp.abs(x) > 1.0, zero, y)
-            x = xp.clip(x, -1.0, 1.0)
+            y *= xp.abs(x) <= 1.0
+            xp.clip(x, -1.0, 1.0, out=x)
+
+        moved = on.repeated(move, self.sweeps)
+        for k in range(self.sweeps):
+            pull[...] = pulls[k]
+            moved()
             yield x

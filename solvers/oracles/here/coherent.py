@@ -91,12 +91,15 @@ class CoherentIsing(AmplitudeOracle):
         for name in ("feedback", "noise"):
             check_number(name, getattr(self, name), zero=True)
 
-    def _amplitudes(self, field: Field, shape: tuple[int, int]) -> Iterator[DeviceArray]:
-        xp, dt = field.on.xp, self.step
-        x = 0.1 * field.on.normal(shape)
+    def _amplitudes(self, field: Field, shape: tuple[int, int, int]) -> Iterator[DeviceArray]:
+        on, xp, dt = field.on, field.on.xp, self.step
+        x = 0.1 * on.normal(shape)
         e = xp.ones_like(x)
-        for k in range(self.sweeps):
-            pump = self.pump[0] + (self.pump[1] - self.pump[0]) * k / self.sweeps
+        pump, (first, last) = on.array(0.0), self.pump
+        pumps = on.array(first + (last - first) * np.arange(self.sweeps) / self.sweeps)
+
+        def move() -> None:
+            nonlocal x, e
             force = field.at(x)
             force *= -self.coupling
             force *= e
@@ -104,9 +107,14 @@ class CoherentIsing(AmplitudeOracle):
             force += (pump - 1.0 - square) * x
             if self.feedback:
                 e *= 1.0 + self.feedback * dt * (1.0 - square)
-                e = xp.clip(e, *ERRORS)
+                xp.clip(e, *ERRORS, out=e)
             x += dt * force
+
+        moved = on.repeated(move, self.sweeps)
+        for k in range(self.sweeps):
+            pump[...] = pumps[k]
+            moved()
             if self.noise:
-                x += (self.noise * math.sqrt(dt)) * field.on.normal(shape)
-            x = xp.clip(x, -LIMIT, LIMIT)
+                x += (self.noise * math.sqrt(dt)) * on.normal(shape)
+            xp.clip(x, -LIMIT, LIMIT, out=x)
             yield x

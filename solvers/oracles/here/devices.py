@@ -1,32 +1,39 @@
 """Arrays for dynamics that are the same on every device: numpy here, torch on CPU or GPU.
 
 What both libraries spell alike (``+=``, ``@``, ``clip``, ``sign``, ``where``) is used directly, by
-way of ``xp``; a device has what they spell otherwise.  Single precision: amplitudes need no more,
-and energies are computed from the QUBO in double precision afterwards.
+way of ``xp``; a device has what they spell otherwise.  Single precision: the dynamics need no more,
+and energies are computed from the QUBO in double precision afterwards.  Nothing but the model goes
+to the device and nothing but the states comes back: schedules lie there as arrays, random numbers
+are drawn there.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 import warnings
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from formulations.arrays import DeviceArray
+from formulations.arrays import Array, DeviceArray
 from formulations.checks import choose
 from formulations.errors import InvalidInputError, MissingExtraError
 
 DEVICES = ["auto", "numpy", "cpu", "cuda"]
 
-DENSE_SHARE = 0.1
-"""A matrix with at least this share of entries is multiplied faster as a dense one ..."""
+LOGISTIC_TAIL = 2.0**-23
+"""Single precision has no smaller chances near one, so that none is taken near zero either."""
 
-DENSE_SIZE = 8192
-"""... up to this many rows, which take 256 MB."""
+WORTH_CAPTURING = 20
+"""Repetitions from which on recording a step's launches once is cheaper than issuing them again."""
+
+_CAPTURING = threading.Lock()
+"""One thread at a time records."""
 
 
 class Device(Protocol):
@@ -39,12 +46,31 @@ class Device(Protocol):
         """``values`` in single precision on the device."""
         ...
 
-    def matrix(self, values: sp.csr_array) -> DeviceArray:
-        """A sparse matrix to multiply by, kept dense if that is faster."""
+    def matrix(self, values: Array | sp.csr_array) -> DeviceArray:
+        """A matrix to multiply by in single precision, dense or in compressed rows as it is."""
         ...
 
     def normal(self, shape: tuple[int, ...]) -> DeviceArray:
         """The next standard normal numbers of the device's stream."""
+        ...
+
+    def logistic(self, out: DeviceArray) -> None:
+        """Fill an array with standard logistic numbers, at most 16 in size."""
+        ...
+
+    def add_product(self, out: DeviceArray, one: DeviceArray, other: DeviceArray) -> None:
+        """Add the product of two arrays, broadcast, to ``out`` in place."""
+        ...
+
+    def repeated(self, step: Callable[[], None], times: int) -> Callable[[], None]:
+        """A function to be called ``times`` times in place of ``step``.
+
+        ``step`` works in place on arrays that it keeps, and draws no random numbers.
+        """
+        ...
+
+    def wait(self) -> None:
+        """Return when all that was asked for is done."""
         ...
 
     def host(self, values: DeviceArray) -> DeviceArray:
@@ -70,14 +96,30 @@ class Numpy:
         """``values`` in single precision."""
         return np.asarray(values, dtype=np.float32)
 
-    def matrix(self, values: sp.csr_array) -> DeviceArray:
-        """The matrix, dense or as it is."""
-        values = values.astype(np.float32)
-        return values.toarray() if _better_dense(values) else values
+    def matrix(self, values: Array | sp.csr_array) -> DeviceArray:
+        """The matrix in single precision."""
+        return values.astype(np.float32)
 
     def normal(self, shape: tuple[int, ...]) -> DeviceArray:
         """Standard normal numbers."""
         return self._random.standard_normal(shape, dtype=np.float32)
+
+    def logistic(self, out: DeviceArray) -> None:
+        """Standard logistic numbers, the logit of uniform ones."""
+        u = self._random.random(out.shape, dtype=np.float32)
+        np.clip(u, LOGISTIC_TAIL, 1.0 - LOGISTIC_TAIL, out=u)
+        np.log(u / (1.0 - u), out=out)
+
+    def add_product(self, out: DeviceArray, one: DeviceArray, other: DeviceArray) -> None:
+        """Add a product in place."""
+        out += one * other
+
+    def repeated(self, step: Callable[[], None], times: int) -> Callable[[], None]:
+        """The step itself."""
+        return step
+
+    def wait(self) -> None:
+        """Everything is done already."""
 
     def host(self, values: DeviceArray) -> DeviceArray:
         """The array itself."""
@@ -115,11 +157,15 @@ class Torch:
         """``values`` in single precision on the device."""
         return self.xp.as_tensor(np.asarray(values, np.float32), device=self._device)
 
-    def matrix(self, values: sp.csr_array) -> DeviceArray:
+    def matrix(self, values: Array | sp.csr_array) -> DeviceArray:
         """The matrix on the device, dense or in compressed rows."""
-        if _better_dense(values):
-            return self.array(values.toarray())
-        parts = (np.asarray(part, np.int64) for part in (values.indptr, values.indices))
+        if not sp.issparse(values):
+            return self.array(values)
+        fits = max(values.nnz, *values.shape) < 2**31  # the half of the bytes to read
+        parts = (
+            np.asarray(part, np.int32 if fits else np.int64)
+            for part in (values.indptr, values.indices)
+        )
         starts, columns = (self.xp.as_tensor(part, device=self._device) for part in parts)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that compressed rows are new in torch
@@ -130,6 +176,51 @@ class Torch:
     def normal(self, shape: tuple[int, ...]) -> DeviceArray:
         """Standard normal numbers, drawn on the device."""
         return self.xp.randn(shape, generator=self._random, device=self._device)
+
+    def logistic(self, out: DeviceArray) -> None:
+        """Standard logistic numbers, the logit of uniform ones, drawn on the device."""
+        out.uniform_(generator=self._random).logit_(LOGISTIC_TAIL)
+
+    def add_product(self, out: DeviceArray, one: DeviceArray, other: DeviceArray) -> None:
+        """Add a product in place, in one pass over ``out``."""
+        out.addcmul_(one, other)
+
+    def repeated(self, step: Callable[[], None], times: int) -> Callable[[], None]:
+        """The step; on a GPU its launches are recorded once and replayed as one graph.
+
+        Small steps are bound by their launches, a few microseconds each from Python.  The first
+        call is not recorded, since libraries set themselves up in it.  Where a step cannot be
+        recorded it is issued anew each time.
+        """
+        if self._device.type != "cuda" or times < WORTH_CAPTURING:
+            return step
+        graph = self.xp.cuda.CUDAGraph()
+        calls = 0
+
+        def run() -> None:
+            nonlocal calls, graph
+            calls += 1
+            if calls == 2:
+                try:
+                    with (
+                        _CAPTURING,
+                        self.xp.cuda.graph(graph, capture_error_mode="thread_local"),
+                    ):
+                        step()
+                except RuntimeError as error:
+                    warnings.warn(f"no CUDA graph, and slower for it: {error}", stacklevel=2)
+                    graph = None
+            if calls == 1 or graph is None:
+                step()
+            else:
+                graph.replay()
+
+        return run
+
+    def wait(self) -> None:
+        """Return when the device is done."""
+        if self._device.type == "cuda":
+            self.xp.cuda.synchronize(self._device)
 
     def host(self, values: DeviceArray) -> DeviceArray:
         """A numpy array of the values."""
@@ -194,8 +285,3 @@ def _torch() -> Any:
             "this device needs torch: pip install 'qnn-ising[torch]', or take device='numpy'"
         ) from error
     return torch
-
-
-def _better_dense(values: sp.csr_array) -> bool:
-    n = values.shape[0]
-    return n <= DENSE_SIZE and values.nnz >= DENSE_SHARE * n * n

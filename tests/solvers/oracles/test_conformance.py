@@ -14,6 +14,7 @@ from solvers.oracles.dimod_sampler import from_dimod
 from solvers.oracles.here.bifurcation import SimulatedBifurcation
 from solvers.oracles.here.coherent import CoherentIsing
 from solvers.oracles.here.descent import SteepestDescent
+from solvers.oracles.here.parallel import ParallelAnnealer
 from solvers.oracles.here.path_integral import PathIntegral
 from solvers.oracles.here.tabu import Tabu
 from solvers.oracles.here.tempering import ParallelTempering
@@ -31,6 +32,8 @@ SUBJECTS = {
     "exact": Subject(ExactOracle, random=False),
     "tempering": Subject(partial(ParallelTempering, reads=2, sweeps=10)),
     "tempering, threads": Subject(partial(ParallelTempering, reads=4, sweeps=10, threads=2)),
+    "parallel-annealer": Subject(partial(ParallelAnnealer, 3, 20, device="numpy")),
+    "parallel-annealer, torch": Subject(partial(ParallelAnnealer, 3, 20, device="cpu")),
     "path-integral": Subject(partial(PathIntegral, reads=3, sweeps=20)),
     "tabu": Subject(partial(Tabu, reads=3, sweeps=20, restarts=2)),
     "steepest-descent": Subject(partial(SteepestDescent, reads=3)),

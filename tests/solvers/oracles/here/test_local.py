@@ -25,7 +25,8 @@ from solvers.oracles import (
     TreeDecomposition,
 )
 from solvers.oracles.here.amplitudes import Field
-from solvers.oracles.here.devices import DENSE_SHARE, Numpy, device
+from solvers.oracles.here.devices import Numpy, device
+from solvers.oracles.here.stacking import DENSE_SHARE
 from solvers.oracles.ising import Ising
 from solvers.oracles.testing import every_state, random_qubo
 
@@ -104,7 +105,7 @@ def test_what_is_too_wide_is_refused_at_once(n: int) -> None:
 def test_the_field_is_that_of_the_model(share: float) -> None:
     """On both sides of the choice between sparse and dense."""
     qubo = random_qubo(60, share=share)
-    ising, field = Ising.of(qubo), Field.of(qubo, Numpy(seed()))
+    ising, field = Ising.of(qubo), Field.of([qubo], Numpy(seed()))
     assert sp.issparse(field.J) == (share < DENSE_SHARE)
     J = np.zeros((60, 60))
     J[ising.heads, ising.tails] = ising.J
@@ -113,10 +114,10 @@ def test_the_field_is_that_of_the_model(share: float) -> None:
     scale[scale == 0.0] = 1.0
     x = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32)
     expected = (ising.h[:, None] + J @ x) / scale[:, None]
-    np.testing.assert_allclose(field.at(x), expected, atol=1e-5)
+    np.testing.assert_allclose(field.at(x[None])[0], expected, atol=1e-5)
     spins = np.sign(x)
     energies = (spins * (ising.h[:, None] + 0.5 * J @ spins)).sum(0)
-    shares = field.energies(spins) / energies
+    shares = field.energies(spins[None])[0] / energies
     np.testing.assert_allclose(shares, shares[0], rtol=1e-4)  # up to one constant for all
     assert shares[0] > 0
 
@@ -127,8 +128,8 @@ def test_torch_has_the_same_field(share: float) -> None:
     pytest.importorskip("torch", reason="needs the extra torch")
     qubo = random_qubo(60, share=share)
     on = device("cpu", seed())
-    x = np.random.default_rng(1).normal(size=(60, 3))
-    here, there = Field.of(qubo, Numpy(seed())), Field.of(qubo, on)
+    x = np.random.default_rng(1).normal(size=(1, 60, 3))
+    here, there = Field.of([qubo], Numpy(seed())), Field.of([qubo], on)
     np.testing.assert_allclose(
         on.host(there.at(on.array(x))), here.at(x.astype(np.float32)), atol=1e-5
     )

@@ -1,0 +1,95 @@
+"""QUBOs of one pattern side by side, so that a device moves all of them at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from formulations.arrays import Array, FloatArray
+from formulations.errors import InvalidInputError
+from solvers.oracles.answers import best_first
+from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.ising import Neighbours
+
+DENSE_SHARE = 0.1
+"""A matrix with at least this share of entries is multiplied faster as a dense one ..."""
+
+DENSE_SIZE = 8192
+"""... up to the square of this many entries, which take 256 MB."""
+
+
+def check_questions(qubos: Sequence[QUBO], seed: object) -> None:
+    """Refuse what is not one or more QUBOs of one pattern and a seed.
+
+    Raises
+    ------
+    InvalidInputError
+
+    Examples
+    --------
+    >>> check_questions([], np.random.SeedSequence(0))
+    Traceback (most recent call last):
+    formulations.errors.InvalidInputError: qubos=[]: expected one or more QUBOs
+    """
+    if not len(qubos):
+        raise InvalidInputError("qubos=[]: expected one or more QUBOs")
+    first = qubos[0]
+    for number, qubo in enumerate(qubos):
+        check_question(qubo, seed)
+        same = qubo.num_variables == first.num_variables and all(
+            one is other or np.array_equal(one, other)
+            for one, other in ((qubo.heads, first.heads), (qubo.tails, first.tails))
+        )
+        if not same:
+            raise InvalidInputError(
+                f"QUBO {number} has other variables or couplers than QUBO 0: expected one pattern; "
+                "give couplers that are missing the coupling 0"
+            )
+
+
+def stacked_matrix(around: Neighbours, J: FloatArray) -> Array | sp.csr_array:
+    """Couplings J (B, 2e), beside their neighbours, as matrices to multiply states by.
+
+    Dense, shape (B, n, n), where that is faster; else one matrix of B blocks in compressed rows,
+    shape (B n, B n).
+
+    Examples
+    --------
+    >>> around = Neighbours.of(2, np.array([0]), np.array([1]))
+    >>> stacked_matrix(around, np.array([[3.0, 3.0]])).tolist()
+    [[[0.0, 3.0], [3.0, 0.0]]]
+    """
+    count, n = len(J), len(around.starts) - 1
+    if count * n * n <= DENSE_SIZE**2 and J.shape[1] >= DENSE_SHARE * n * n:
+        dense = np.zeros((count, n, n))
+        dense[:, np.repeat(np.arange(n), np.diff(around.starts)), around.others] = J
+        return dense
+    block = np.arange(count)[:, None]
+    columns = (around.others + n * block).ravel()
+    starts = np.append((around.starts[:-1] + J.shape[1] * block).ravel(), J.size)
+    return sp.csr_array((J.ravel(), columns, starts), shape=(count * n, count * n))
+
+
+def unstacked(
+    qubos: Sequence[QUBO], spins: Array, started: float, info: dict[str, Any] | None = None
+) -> list[Samples]:
+    """The samples of each QUBO from spins (B, n, reads), each with its share of the time.
+
+    Examples
+    --------
+    >>> none = np.zeros(0, dtype=np.int64)
+    >>> qubo = QUBO(np.array([1.0]), none, none, np.zeros(0))
+    >>> [samples.x.tolist() for samples in unstacked([qubo], np.array([[[1, -1]]]), 0.0)]
+    [[[0], [1]]]
+    """
+    found = [
+        best_first(qubo, own.T > 0.0, started, info=dict(info or {}))
+        for qubo, own in zip(qubos, spins, strict=True)
+    ]
+    seconds = (time.perf_counter() - started) / len(found)
+    return [replace(samples, seconds=seconds) for samples in found]
