@@ -49,7 +49,6 @@ TO_CUT = {
 
 OVER = {
     "solvers/run/run.py:Run": 15,
-    "qnn/data/datasets.py": 408,
     "qnn/report": 15,
     "qnn/runs/solver_options.py:SolverOptions": 16,
     "solvers/classical/monotone.py:MonotoneVI": 16,

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from formulations.arrays import BoolArray, FloatArray, IntArray
 from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
+from qnn.data.images import pool
 from qnn.data.readers import Source
 from qnn.data.sources import open_source
 
@@ -44,6 +45,10 @@ class Dataset:
         Number of levels of each input; None if the source's own integers were kept.
     thresholds : ndarray of float64, shape (levels - 1, d), or None
         Where each level ends, see :func:`on_levels`; None with ``levels``.
+    raw_span : (int, int) or None
+        Least and greatest number of the source, if all are integers.
+    image : (int, int) or None
+        Height and width of the source's images, if they were pooled.
     """
 
     name: str
@@ -54,6 +59,8 @@ class Dataset:
     classes: tuple[str, ...]
     levels: int | None
     thresholds: FloatArray | None = None
+    raw_span: tuple[int, int] | None = None
+    image: tuple[int, int] | None = None
 
     @property
     def num_inputs(self) -> int:
@@ -132,6 +139,7 @@ def load(
             "must be a finite number; remove or fill what is missing first"
         )
     X, y, held_out = X[keep].astype(np.float64), y[keep], held_out[keep]
+    raw_span, columns = whole_span(X), X.shape[1]
     if inputs is not None:
         X = pool(X, image_shape, inputs, name)
     train, test = _split(y, held_out, samples, seed, classes, name)
@@ -139,7 +147,8 @@ def load(
     lattice = whole_numbers(X, name) if thresholds is None else on_levels(X, thresholds)
     coded = np.where(y == 1, 1, -1) if len(classes) == 2 else y
     parts = (lattice[train], coded[train], lattice[test], coded[test])
-    return Dataset(name, *parts, classes, levels, thresholds)
+    image = image_shape if X.shape[1] < columns else None
+    return Dataset(name, *parts, classes, levels, thresholds, raw_span, image)
 
 
 def sample_count(value: object) -> int | None:
@@ -213,56 +222,6 @@ def encode_labels(source: Source) -> tuple[IntArray, tuple[str, ...]]:
 def _shortened(words: Sequence[str], most: int = 12) -> str:
     more = f", ... ({len(words)} in all)" if len(words) > most else ""
     return ", ".join(words[:most]) + more
-
-
-def pool(
-    X: npt.ArrayLike, image_shape: tuple[int, int] | None, inputs: int, name: str = "data"
-) -> FloatArray:
-    """Images as sums over equal square blocks, ``inputs`` of them.
-
-    Parameters
-    ----------
-    X : array, shape (N, h * w)
-        Images, row by row.
-    image_shape : (h, w) or None
-        None for data that are no images.
-    inputs : int
-        Number of blocks, k * k.
-    name : str
-        Of the data, for messages.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, inputs)
-
-    Raises
-    ------
-    InvalidInputError
-        If the data are no images, or the blocks would not be equal.
-
-    Examples
-    --------
-    >>> pool(np.arange(16).reshape(1, 16), (4, 4), 4).tolist()
-    [[10.0, 18.0, 42.0, 50.0]]
-    """
-    X = np.asarray(X, dtype=np.float64)
-    if X.shape[1] == inputs:
-        return X
-    if image_shape is None:
-        raise InvalidInputError(
-            f"inputs={inputs}: {name} has {X.shape[1]} columns and is no set of images, and only "
-            "images can be pooled; leave inputs out"
-        )
-    h, w = image_shape
-    possible = [k * k for k in range(1, min(h, w) + 1) if h % k == 0 and w % k == 0]
-    if inputs not in possible:
-        raise InvalidInputError(
-            f"inputs={inputs}: images of {h} x {w} can be pooled to "
-            f"{_shortened([str(n) for n in possible])} inputs"
-        )
-    k = round(inputs**0.5)
-    blocks = X.reshape(len(X), k, h // k, k, w // k)
-    return np.asarray(blocks.sum(axis=(2, 4)).reshape(len(X), inputs))
 
 
 def level_values(levels: int) -> IntArray:
@@ -350,6 +309,20 @@ def span_of(inputs: npt.ArrayLike) -> tuple[int, int, int]:
     low, high = int(values[0]), int(values[-1])
     every_odd = len(values) > 1 and bool((np.diff(values) == 2).all())
     return low, high, 2 if every_odd and low % 2 else 1
+
+
+def whole_span(X: npt.ArrayLike) -> tuple[int, int] | None:
+    """Least and greatest of some numbers, if all are integers up to 2^31; else None.
+
+    Examples
+    --------
+    >>> whole_span([[0, 255]]), whole_span([[0.5, 1]])
+    ((0, 255), None)
+    """
+    X = np.asarray(X, dtype=np.float64)
+    if not np.array_equal(np.rint(X), X) or np.abs(X).max(initial=0.0) >= LARGEST:
+        return None
+    return int(X.min()), int(X.max())
 
 
 def whole_numbers(X: FloatArray, name: str) -> IntArray:

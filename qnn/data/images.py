@@ -15,7 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
+from formulations.arrays import FloatArray
 from formulations.errors import FileAccessError, InvalidInputError
 from formulations.files.archive import atomic_write
 from qnn.data.fingerprints import matches
@@ -182,3 +184,53 @@ def _remedy(name: str) -> str:
         f"put {name}.npz (arrays X, n x 784, and y) or the four IDX files "
         "(train-images-idx3-ubyte.gz, ...) in a folder and name it with --data-dir or QNN_DATA"
     )
+
+
+def pool(
+    X: npt.ArrayLike, image_shape: tuple[int, int] | None, inputs: int, name: str = "data"
+) -> FloatArray:
+    """Images as sums over equal square blocks, ``inputs`` of them.
+
+    Parameters
+    ----------
+    X : array, shape (N, h * w)
+        Images, row by row.
+    image_shape : (h, w) or None
+        None for data that are no images.
+    inputs : int
+        Number of blocks, k * k.
+    name : str
+        Of the data, for messages.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, inputs)
+
+    Raises
+    ------
+    InvalidInputError
+        If the data are no images, or the blocks would not be equal.
+
+    Examples
+    --------
+    >>> pool(np.arange(16).reshape(1, 16), (4, 4), 4).tolist()
+    [[10.0, 18.0, 42.0, 50.0]]
+    """
+    X = np.asarray(X, dtype=np.float64)
+    if X.shape[1] == inputs:
+        return X
+    if image_shape is None:
+        raise InvalidInputError(
+            f"inputs={inputs}: {name} has {X.shape[1]} columns and is no set of images, and only "
+            "images can be pooled; leave inputs out"
+        )
+    h, w = image_shape
+    possible = [k * k for k in range(1, min(h, w) + 1) if h % k == 0 and w % k == 0]
+    if inputs not in possible:
+        raise InvalidInputError(
+            f"inputs={inputs}: images of {h} x {w} can be pooled to "
+            f"{', '.join(map(str, possible))} inputs"
+        )
+    k = round(inputs**0.5)
+    blocks = X.reshape(len(X), k, h // k, k, w // k)
+    return np.asarray(blocks.sum(axis=(2, 4)).reshape(len(X), inputs))

@@ -15,7 +15,7 @@ from formulations.files.writing import write_together
 from qnn.export.packed import pack
 from qnn.export.trained import TrainedModel
 
-READER = ("qnn.h", "qnn.c", "main.c")
+READER = ("qnn.h", "qnn.c", "reading.h", "main.c")
 """What goes with every network; ``network.c`` is the network itself."""
 
 C_FILES = (*READER, "network.c")
@@ -57,7 +57,7 @@ def write_c(model: TrainedModel, folder: str | PathLike[str], *, raw: bool = Fal
     >>> from formulations.network.network import Weights
     >>> model = TrainedModel(Network.dense([2, 1]), Weights((np.array([[1, -1]]),), (None,), ()))
     >>> [path.name for path in write_c(model, tempfile.mkdtemp())]
-    ['qnn.h', 'qnn.c', 'main.c', 'network.c']
+    ['qnn.h', 'qnn.c', 'reading.h', 'main.c', 'network.c']
     """
     contents = c_contents(pack(model, raw=raw), folder)
     write_with_folder(contents, folder)

@@ -7,6 +7,7 @@ reach that is refused.  Only the scores are in double precision, as in :meth:`Ne
 from __future__ import annotations
 
 import json
+from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from formulations.errors import InvalidInputError, MissingExtraError
 from formulations.network.codes import WeightCode
 from formulations.network.splines import Spline
-from qnn.export.packed import single_thresholds
+from qnn.export.parts import ClipShift, clip_of, stored_thresholds
 from qnn.export.reach import Reach, reaches
 from qnn.export.trained import TrainedModel
 
@@ -126,6 +127,8 @@ class _Graph:
     def build(self, raw: bool) -> onnx.ModelProto:
         network, weights = self.model.network, self.model.weights
         _check_exact(self.model, self.limits)
+        if raw:
+            _check_raw(self.model)
         units = network.bias_units(weights.splines)
         a = self.levels("inputs") if raw else "inputs"
         for number, layer in enumerate(network.layers):
@@ -145,14 +148,32 @@ class _Graph:
 
     def levels(self, raw: str) -> str:
         """Raw numbers on their levels: low + step #{thresholds < v}."""
-        thresholds = single_thresholds(self.model)
-        assert self.model.span is not None
-        low, _, step = self.model.span
+        model, inputs = self.model, self.model.num_inputs
+        thresholds = stored_thresholds(model)
+        assert model.span is not None
+        low, _, step = model.span
+        if model.image is not None:
+            raw = self.pooled(raw, *model.image)
+        if model.repeat > 1:
+            raw = self.add(
+                "Gather", raw, self.constant(np.arange(inputs) // model.repeat, np.int64), axis=1
+            )
         columns = self.add("Unsqueeze", raw, self.constant([1], np.int64))
-        above = self.add("Greater", columns, self.constant(thresholds))
+        rows = self.constant(thresholds, thresholds.dtype.type)
+        if thresholds.dtype.kind != "f":
+            rows = self.add("Cast", rows, to=self.onnx.TensorProto.FLOAT)
+        above = self.add("Greater", columns, rows)
         ones = self.add("Cast", above, to=self.onnx.TensorProto.FLOAT)
         count = self.add("ReduceSum", ones, self.constant([1], np.int64), keepdims=0)
         return self.add("Add", self.add("Mul", count, self.constant(step)), self.constant(low))
+
+    def pooled(self, raw: str, height: int, width: int) -> str:
+        """Sums over equal blocks of images."""
+        k = isqrt(self.model.num_inputs)
+        shape = [-1, k, height // k, k, width // k]
+        blocks = self.add("Reshape", raw, self.constant(shape, np.int64))
+        sums = self.add("ReduceSum", blocks, self.constant([2, 4], np.int64), keepdims=0)
+        return self.add("Reshape", sums, self.constant([-1, k * k], np.int64))
 
     def weight(self, code: WeightCode, levels: npt.ArrayLike) -> str:
         """Weights as a constant, and as so many bits where the graph says that."""
@@ -160,18 +181,29 @@ class _Graph:
         return self.quant_of(code, constant) if self.quantized else constant
 
     def activation(self, z: str, spline: Spline, values: Reach) -> str:
-        """An activation: the sign, or a line of each piece."""
+        """An activation: the sign, a clip and shift, or a line of each piece."""
         if _is_sign(spline):
             if self.quantized:
                 return self.add("BipolarQuant", z, self.constant(1), domain=QONNX_DOMAIN)
             positive = self.add("GreaterOrEqual", z, self.constant(0))
             return self.add("Where", positive, self.constant(1), self.constant(-1))
-        value = self.piece(z, spline) if spline.num_pieces > 1 else self.line(z, spline)
+        clip = clip_of(spline)
+        if clip is not None:
+            value = self.clip(z, clip)
+        else:
+            value = self.piece(z, spline) if spline.num_pieces > 1 else self.line(z, spline)
         if not self.quantized:
             return value
         signed = values.low < 0
         size = max(values.high, -values.low - 1) if signed else values.high
         return self.quant(value, 1, 0, max(1, size.bit_length()) + signed, signed=signed)
+
+    def clip(self, z: str, clip: ClipShift) -> str:
+        """value + gain * clip(floor(z / 2^shift) - first, 0, pieces - 1), each step exact."""
+        q = self.add("Floor", self.add("Mul", z, self.constant(2.0**-clip.shift)))
+        low, high = (self.constant(clip.first + end) for end in (0, clip.pieces - 1))
+        scaled = self.add("Mul", self.add("Clip", q, low, high), self.constant(clip.gain))
+        return self.add("Add", scaled, self.constant(clip.value - clip.gain * clip.first))
 
     def line(self, z: str, spline: Spline) -> str:
         """An activation of one piece."""
@@ -213,6 +245,8 @@ class _Graph:
 
     def quant_of(self, code: WeightCode, levels: str) -> str:
         """The node that says which levels a weight has."""
+        if code.is_integer:
+            return self.quant(levels, 1, 0, code.bits, signed=True)
         values = code.levels
         if values.tolist() == [-1, 1]:
             return self.add("BipolarQuant", levels, self.constant(1), domain=QONNX_DOMAIN)
@@ -247,7 +281,8 @@ class _Graph:
         results = [tensor("scores", kinds.DOUBLE, ["N", outputs])]
         if self.model.line is None:
             results.append(tensor("label", kinds.INT64, ["N"]))
-        inputs = [tensor("inputs", kinds.FLOAT, ["N", self.model.num_inputs])]
+        columns = self.model.num_raw if raw else self.model.num_inputs
+        inputs = [tensor("inputs", kinds.FLOAT, ["N", columns])]
         graph = helper.make_graph(self.nodes, "qnn", inputs, results, self.constants)
         imports = [helper.make_opsetid("", OPSET)]
         if self.quantized:
@@ -282,4 +317,15 @@ def _check_exact(model: TrainedModel, limits: list[Reach]) -> None:
             raise InvalidInputError(
                 f"layer {number} can reach {largest:,}, and single precision is exact below "
                 f"{EXACT:,}: take fewer levels or a coarser activation, or a packed file{known}"
+            )
+
+
+def _check_raw(model: TrainedModel) -> None:
+    """Refuse whole raw numbers whose sums could leave what single precision holds exactly."""
+    if model.raw_span is not None:
+        largest = max(map(abs, model.raw_span)) * max(1, model.num_raw // model.num_inputs)
+        if largest >= EXACT:
+            raise InvalidInputError(
+                f"raw inputs can reach {largest:,}, and single precision is exact below {EXACT:,}: "
+                "scale the columns before training, or write a packed file"
             )

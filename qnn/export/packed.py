@@ -1,24 +1,37 @@
 """The packed file: a trained network in as many bits as its weights have.
 
-All numbers are little-endian; ``u8``, ``u16`` and ``u32`` are unsigned, ``i32`` is two's
-complement, ``f32`` and ``f64`` are IEEE 754.
+All numbers are little-endian; ``u8``, ``u16`` and ``u32`` are unsigned, ``i16`` and ``i32`` are
+two's complement, ``f32`` and ``f64`` are IEEE 754.  Additions of version 2 are marked; a network
+that needs none of them is written as version 1.
 
 =============== ==================================================================================
-bytes           what
+bytes           meaning
 =============== ==================================================================================
 4               ``QNNP``
-u8              version of the format, 1
-u8              flags: 1 scale, 2 regression, 4 thresholds, 8 class names
+u8              version of the format, 1 or 2
+u8              flags: 1 scale, 2 regression, 4 thresholds of raw inputs, 8 class names
 u8              number of layers, 1 to 16
 u32             number of inputs, 1 to 2^24
 lattice         of the inputs
 f64, f64        with flag 1: scale and shift, score = scale * z + shift; else 1 and 0
-u8, f32 ...     with flag 4: number of thresholds of an input, then these, threshold by threshold,
-                all inputs for each; a raw input v is the integer low + 2^shift * #{thresholds < v}
+u8              with flag 4: number of thresholds of an input; a raw input v becomes the integer
+                low + 2^shift * #{thresholds < v}
+raw             version 2, with flag 4: the raw inputs, see below
+thresholds      with flag 4: threshold by threshold, all inputs for each, f32 each in version 1
 u16, text       with flag 8: length of, and the names of the classes in UTF-8, a zero byte after
                 each
 layer ...       for each layer, see below
 u32             CRC-32 (that of zlib) of all bytes before
+=============== ==================================================================================
+
+The section *raw* of version 2:
+
+=============== ==================================================================================
+u8              type of the thresholds: 0 f32; raw inputs are whole numbers with 1 u8, 2 i16, 3 i32;
+                plus 128 if each threshold is stored once, for all inputs together
+u8              inputs that each raw number feeds, one after another; 1 or more
+u16, u16        0, 0; or height and width of an image of whole numbers, row by row, whose sums over
+                k * k equal blocks are the inputs
 =============== ==================================================================================
 
 A *lattice* says which integers come into a layer: low + 2^shift * q with 0 <= q < 2^planes.
@@ -50,6 +63,7 @@ u8 = 1 to 8     B bits, level = sum of 2^b (2 w_b - 1); one bit is -1 or +1
 u8 = 9          two bits, level = w_0 + w_1 - 1
 u8 = 10         a table: u16 number of levels, 2 to 256, and an i32 each; the bits are the number
                 of the level, as many as the largest number needs
+u8 = 11         version 2: u8 number of bits B, 1 to 32, level = sum of 2^b w_b - 2^(B-1)
 =============== ==================================================================================
 
 An *activation*, of an integer z:
@@ -57,14 +71,18 @@ An *activation*, of an integer z:
 =============== ==================================================================================
 u8 = 0          none: the last layer
 u8 = 1          sign: +1 from zero on, else -1
-u8 = 2          pieces: u16 number P of pieces; u32 unit, the lattice's value of 1, by which the
-                thresholds of the next layer are multiplied; the lattice of the values; i32 x (P-1)
-                first z of pieces 1, 2, ...; i32 x P slopes; i32 x P intercepts.  In piece p the
-                value is slope_p z + intercept_p
+u8 = 2          pieces: u16 number P of pieces; u32 unit, by which the thresholds of the next layer
+                are multiplied; the lattice of the values; i32 x (P-1) first z of pieces 1, 2, ...;
+                i32 x P slopes; i32 x P intercepts.  In piece p the value is
+                slope_p z + intercept_p
+u8 = 3          version 2, clip and shift: u16 number P of values; u32 unit; the lattice of the
+                values; u8 shift, at most 31; i32 first; i32 value; i32 gain.  The value is
+                value + gain * q with q = floor(z / 2^shift) - first, clipped to 0 and P - 1
 =============== ==================================================================================
 
-A layer computes z = sum of weight * input + unit * threshold; the unit is 1 but after pieces.  The
-class is the number of the first largest z, or, of a single z, 1 from zero on and else 0.
+A layer computes z = sum of weight * input + unit * threshold; the unit is 1 except after pieces
+and clips.  The class is the number of the first largest z, or, of a single z, 1 from zero on and
+else 0.
 """
 
 from __future__ import annotations
@@ -74,17 +92,19 @@ import zlib
 
 import numpy as np
 
-from formulations.arrays import Float32Array, IntArray
+from formulations.arrays import Array, IntArray
 from formulations.errors import InvalidInputError
 from formulations.network.codes import WeightCode
 from formulations.network.splines import Spline
+from qnn.export.parts import clip_of, stored_thresholds
 from qnn.export.reach import Reach, reaches
 from qnn.export.trained import TrainedModel
 
-MAGIC, VERSION = b"QNNP", 1
+MAGIC = b"QNNP"
 SCALE, REGRESSION, THRESHOLDS, NAMES = 1, 2, 4, 8
-TERNARY, TABLE = 9, 10
-NONE, SIGN, PIECES = 0, 1, 2
+TERNARY, TABLE, INTEGER = 9, 10, 11
+NONE, SIGN, PIECES, CLIP = 0, 1, 2, 3
+TYPES, SHARED = ("f4", "u1", "i2", "i4"), 128
 MOST_LAYERS, MOST_PLANES, MOST_WIDTH = 16, 8, 2**24
 
 
@@ -119,9 +139,11 @@ def pack(model: TrainedModel, *, raw: bool = False) -> bytes:
     if max(network.widths) > MOST_WIDTH:
         raise InvalidInputError(f"width {max(network.widths)}: a packed file holds 2^24 at most")
     limits = reaches(model)
-    units = network.units(weights.splines)
-    flags, extras = _extras(model, raw)
-    parts = [MAGIC, struct.pack("<BBBI", VERSION, flags, len(network.layers), model.num_inputs)]
+    units = network.bias_units(weights.splines)
+    thresholds = stored_thresholds(model) if raw else None
+    version = 2 if _needs_version_2(model, thresholds) else 1
+    flags, extras = _extras(model, thresholds, version)
+    parts = [MAGIC, struct.pack("<BBBI", version, flags, len(network.layers), model.num_inputs)]
     parts += [_lattice(limits[0]), extras]
     for number, layer in enumerate(network.layers):
         inner = number < len(network.layers) - 1
@@ -139,7 +161,17 @@ def pack(model: TrainedModel, *, raw: bool = False) -> bytes:
     return content + struct.pack("<I", zlib.crc32(content))
 
 
-def _extras(model: TrainedModel, raw: bool) -> tuple[int, bytes]:
+def _needs_version_2(model: TrainedModel, thresholds: Array | None) -> bool:
+    """Whether version 1 of the format cannot hold the network, or only in more bytes."""
+    codes = [code for layer in model.network.layers for code in (layer.code, layer.bias_code)]
+    return (
+        any(code is not None and code.is_integer for code in codes)
+        or any(clip_of(spline) is not None for spline in model.weights.splines)
+        or (thresholds is not None and (thresholds.dtype.kind != "f" or model.repeat > 1))
+    )
+
+
+def _extras(model: TrainedModel, thresholds: Array | None, version: int) -> tuple[int, bytes]:
     """Flags, and what they announce."""
     flags, parts = 0, []
     if (model.scale, model.shift) != (1.0, 0.0):
@@ -147,10 +179,17 @@ def _extras(model: TrainedModel, raw: bool) -> tuple[int, bytes]:
         parts.append(struct.pack("<dd", model.scale, model.shift))
     if model.line is not None:
         flags |= REGRESSION
-    if raw:
-        rows = single_thresholds(model)
+    if thresholds is not None:
         flags |= THRESHOLDS
-        parts.append(bytes([len(rows)]) + rows.astype("<f4").tobytes())
+        if version == 1:  # which stores a threshold of every input
+            thresholds = np.broadcast_to(thresholds, (len(thresholds), model.num_inputs))
+        parts.append(_packed("B", "the number of thresholds of an input", len(thresholds)))
+        if version > 1:
+            shared = SHARED if thresholds.shape[1] < model.num_inputs else 0
+            form = TYPES.index(thresholds.dtype.str.lstrip("|<")) | shared
+            height, width = model.image or (0, 0)
+            parts.append(_packed("BBHH", "a raw input", form, model.repeat, height, width))
+        parts.append(thresholds.tobytes())
     if model.classes and model.classes != tuple(map(str, range(model.num_classes))):
         text = b"".join(name.encode() + b"\0" for name in model.classes)
         flags |= NAMES
@@ -175,6 +214,8 @@ def _code(code: WeightCode | None) -> bytes:
     if code is None:
         return bytes([NONE])
     kind = kind_of(code)
+    if kind == INTEGER:
+        return bytes([kind, code.bits])
     if kind != TABLE:
         return bytes([kind])
     levels = code.levels.tolist()
@@ -186,7 +227,9 @@ def _code(code: WeightCode | None) -> bytes:
 
 
 def kind_of(code: WeightCode) -> int:
-    """Number of a code: its bits if its levels are odd numbers about zero, ternary, or a table."""
+    """Number of a code: its bits if its levels are odd numbers about zero, or the kind of it."""
+    if code.is_integer:  # whose levels may be too many to list
+        return INTEGER
     levels = code.levels.tolist()
     for bits in range(1, 9):
         if levels == list(range(1 - 2**bits, 2**bits, 2)):
@@ -196,9 +239,12 @@ def kind_of(code: WeightCode) -> int:
 
 def _planes(code: WeightCode, levels: IntArray) -> bytes:
     """Bit planes of every row of levels."""
-    number = np.searchsorted(code.levels, levels)
-    bits = 2 if kind_of(code) == TERNARY else (len(code.levels) - 1).bit_length()
-    if kind_of(code) == TERNARY:
+    kind = kind_of(code)
+    if kind == INTEGER:
+        number, bits = levels - code.low, code.bits
+    else:
+        number, bits = np.searchsorted(code.levels, levels), (len(code.levels) - 1).bit_length()
+    if kind == TERNARY:
         number = np.array([0, 1, 3])[number]  # w_0 + w_1 - 1
     planes = (number[:, None, :] >> np.arange(bits)[:, None]) & 1
     return np.packbits(planes.astype(np.uint8), axis=-1, bitorder="little").tobytes()
@@ -209,32 +255,14 @@ def _activation(spline: Spline, unit: int, values: Reach) -> bytes:
     coefficients = (spline.slopes.tolist(), spline.intercepts.tolist())
     if (spline.breakpoints.tolist(), *coefficients, unit) == ([0], [0.0, 0.0], [-1.0, 1.0], 1):
         return bytes([SIGN])
+    clip = clip_of(spline)
+    start = _packed("BHI", "an activation", CLIP if clip else PIECES, spline.num_pieces, unit)
+    if clip is not None:
+        numbers = [clip.shift, clip.first, clip.value, clip.gain]
+        return start + _lattice(values) + _packed("Biii", "an activation", *numbers)
     whole = [int(c) for part in coefficients for c in part]
-    count = spline.num_pieces
     numbers = [*spline.breakpoints.tolist(), *whole]
-    return (
-        _packed("BHI", "an activation", PIECES, count, unit)
-        + _lattice(values)
-        + _packed(f"{len(numbers)}i", "an activation", *numbers)
-    )
-
-
-def single_thresholds(model: TrainedModel) -> Float32Array:
-    """The thresholds in single precision: v > t has the same answer for every v of that precision.
-
-    Raises
-    ------
-    InvalidInputError
-        If the model has none.
-    """
-    if model.thresholds is None:
-        raise InvalidInputError(
-            "the network has no thresholds of its inputs, which are whole numbers already: leave "
-            "raw inputs out"
-        )
-    with np.errstate(over="ignore"):  # to infinity, and from there to the largest number
-        single = model.thresholds.astype(np.float32)
-    return np.where(single > model.thresholds, np.nextafter(single, np.float32(-np.inf)), single)
+    return start + _lattice(values) + _packed(f"{len(numbers)}i", "an activation", *numbers)
 
 
 def _packed(layout: str, what: str, *numbers: int) -> bytes:

@@ -3,7 +3,9 @@
 The format is described in :mod:`qnn.export.packed`.
 """
 
+import math
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +31,9 @@ class Layer:
     total : ndarray of int64, shape (outputs,)
         Twice the sum of each row of weights.
     activation : int
-        0 none, 1 sign, 2 pieces.
+        0 none, 1 sign, 2 pieces, 3 clip and shift.
     pieces : list of ndarray of int64
-        Breakpoints, slopes and intercepts.
+        Breakpoints, slopes and intercepts; or shift, first, value, gain and number of values.
     """
 
     lattice: Lattice
@@ -56,6 +58,9 @@ class Layer:
         if self.activation == 2:
             piece = np.searchsorted(self.pieces[0], z, side="right")
             return np.asarray(self.pieces[1][piece] * z + self.pieces[2][piece])
+        if self.activation == 3:
+            shift, first, value, gain, count = self.pieces
+            return np.asarray(value + gain * np.clip((z >> shift) - first, 0, count - 1))
         return np.asarray(z)
 
     def above(self, a: Array) -> Array:
@@ -95,8 +100,12 @@ class Packed:
         A score is scale * z + shift.
     regression : bool
         Whether the score is the answer, rather than a class.
-    thresholds : ndarray of float32, shape (levels - 1, inputs)
-        Of raw inputs; none if the file has none.
+    thresholds : ndarray, shape (levels - 1, inputs or 1)
+        Of raw inputs; none if the file has none.  Integers where raw inputs are whole numbers.
+    repeat : int
+        How many inputs each raw number feeds.
+    image : (int, int)
+        Height and width of raw images that are pooled by sums; 0, 0 for none.
     names : list of str
         Of the classes; empty if the file has none.
     """
@@ -106,6 +115,8 @@ class Packed:
     shift: float
     regression: bool
     thresholds: Array
+    repeat: int
+    image: tuple[int, int]
     names: list[str]
 
     def outputs(self, X: Array) -> Array:
@@ -128,9 +139,27 @@ class Packed:
         return np.argmax(z, axis=1) if z.shape[1] > 1 else np.where(z[:, 0] >= 0, 1, 0)
 
     def on_lattice(self, X: Array) -> Array:
-        """Raw inputs as integers, shape (N, d)."""
-        low, shift, _ = self.layers[0].lattice
-        above = np.asarray(X, np.float32)[:, None, :] > self.thresholds
+        """Raw inputs as integers, shape (N, raw numbers) to (N, inputs)."""
+        X, inputs = np.asarray(X), self.layers[0].weights.shape[1]
+        (height, width), (low, shift, _) = self.image, self.layers[0].lattice
+        columns = height * width or inputs // self.repeat
+        if X.ndim != 2 or X.shape[1] != columns:
+            raise ValueError(f"expected raw numbers of shape (N, {columns})")
+        if self.thresholds.dtype.kind == "f":
+            X = X.astype(np.float32)
+        elif np.array_equal(whole := X.astype(np.int64), X):
+            X = whole
+        else:
+            raise ValueError("expected whole numbers")
+        if height:
+            k = math.isqrt(inputs)
+            X = (
+                X.reshape(len(X), k, height // k, k, width // k)
+                .sum(axis=(2, 4))
+                .reshape(-1, inputs)
+            )
+        X = np.repeat(X, self.repeat, axis=1)
+        above = X[:, None, :] > self.thresholds
         return np.asarray(low + (above.sum(axis=1) << shift))
 
 
@@ -152,9 +181,10 @@ def unpack(data: bytes) -> Packed:
     >>> network.outputs(np.array([[1, -1, 1], [-1, -1, -1]])).tolist()
     [[3], [-1]]
     """
-    if data[:5] != b"QNNP\1" or data[-4:] != zlib.crc32(data[:-4]).to_bytes(4, "little"):
-        raise ValueError("this is no packed file of version 1, or it is damaged")
-    file = _File(data[5:-4])
+    good = data[:4] == b"QNNP" and data[4:5] in (b"\1", b"\2")
+    if not good or data[-4:] != zlib.crc32(data[:-4]).to_bytes(4, "little"):
+        raise ValueError("this is no packed file of version 1 or 2, or it is damaged")
+    file = _File(data[5:-4], data[4])
     try:
         network = file.network()
     except (ValueError, IndexError, OverflowError, MemoryError) as error:
@@ -167,8 +197,8 @@ def unpack(data: bytes) -> Packed:
 class _File:
     """What a file consists of, one part after another."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data, self.position = data, 0
+    def __init__(self, data: bytes, version: int) -> None:
+        self.data, self.position, self.version = data, 0, version
 
     def take(self, layout: str, count: int = 1) -> Any:
         """The next numbers."""
@@ -185,34 +215,54 @@ class _File:
         lattice, unit, layers = self.lattice(), 1, []
         _require(1 <= depth <= 16 and 1 <= width <= 2**24, f"{depth} layers, {width} inputs")
         scale, shift = self.take("f8", 2).tolist() if flags & 1 else (1.0, 0.0)
-        rows = self.one("u1") if flags & 4 else 0
-        thresholds = self.take("f4", rows * width).reshape(rows, width)
+        raw = self.raw(width) if flags & 4 else (np.zeros((0, width), np.float32), 1, (0, 0))
         text = self.take("u1", self.one("u2")).tobytes().decode() if flags & 8 else ""
         for number in range(1, depth + 1):
             layer, lattice, unit = self.layer(width, lattice, unit)
             layers.append(layer)
             width = len(layer.bias)
-            good = layer.activation <= 2 and (layer.activation == 0) == (number == depth)
+            good = layer.activation <= 1 + self.version and (layer.activation == 0) == (
+                number == depth
+            )
             _require(good, f"activation {layer.activation} of layer {number} of {depth}")
         _require(not flags & 8 or text.endswith("\0"), "names without an end")
         names = text.split("\0")[:-1]
-        return Packed(layers, scale, shift, bool(flags & 2), thresholds, names)
+        return Packed(layers, scale, shift, bool(flags & 2), *raw, names)
+
+    def raw(self, width: int) -> tuple[Array, int, tuple[int, int]]:
+        """Thresholds of the inputs, inputs of a raw number, height and width of raw images."""
+        rows, form, repeat, image = self.one("u1"), 0, 1, (0, 0)
+        if self.version > 1:
+            form, repeat, image = self.one("u1"), self.one("u1"), (self.one("u2"), self.one("u2"))
+            _require(form & 127 <= 3 and repeat > 0 and width % repeat == 0, f"raw inputs {form}")
+            if any(image):
+                k = math.isqrt(width)
+                blocks = all(image) and k * k == width and not any(side % k for side in image)
+                _require(blocks and repeat == 1 and form & 127 > 0, f"images of {image}")
+        columns = 1 if form & 128 else width
+        kind = ("f4", "u1", "i2", "i4")[form & 127]
+        return self.take(kind, rows * columns).reshape(rows, columns), repeat, image
 
     def layer(self, width: int, lattice: Lattice, unit: int) -> tuple[Layer, Lattice, int]:
         """A layer, and the lattice and the unit of the next."""
         outputs = self.one("u4")
-        (levels, signs), (thresholds, _) = self.code(), self.code()
-        _require(1 <= outputs <= 2**24 and len(levels) > 1, f"{outputs} outputs")
+        (bits, level, signs), (bias_bits, bias_level, _) = self.code(), self.code()
+        _require(1 <= outputs <= 2**24 and bits > 0, f"{outputs} outputs")
         activation, values, pieces, scale = self.one("u1"), (-1, 1, 1), [], 1
-        if activation == 2:
+        if activation >= 2:
             count, scale, values = self.one("u2"), self.one("u4"), self.lattice()
             _require(count > 0, "an activation without pieces")
+        if activation == 3:
+            numbers = [self.one("u1"), self.one("i4"), self.one("i4"), self.one("i4"), count]
+            _require(numbers[0] <= 31, f"a shift by {numbers[0]}")
+            pieces = [np.int64(number) for number in numbers]
+        if activation == 2:
             pieces = [self.take("i4", n).astype(np.int64) for n in (count - 1, count, count)]
             _require(bool(np.all(np.diff(pieces[0]) > 0)), "pieces out of order")
-        planes = self.planes(levels, outputs, width)
-        bias = self.planes(thresholds, 1, outputs)
+        planes = self.planes(bits, outputs, width)
+        bias = bias_level(_numbers(self.planes(bias_bits, 1, outputs), outputs))[0]
         words = np.stack([_words(plane) for plane in np.moveaxis(planes, 1, 0)])
-        weights, bias = _decoded(levels, planes, width), _decoded(thresholds, bias, outputs)[0]
+        weights = level(_numbers(planes, width))
         total = 2 * weights.sum(axis=1)
         layer = Layer(lattice, weights, words, signs, unit * bias, total, activation, pieces)
         return layer, values, scale
@@ -224,21 +274,25 @@ class _File:
         )
         return low, shift, planes
 
-    def code(self) -> tuple[Array, Array]:
-        """All levels, and what the sign of each bit adds to twice the level."""
-        kind = self.one("u1")
-        _require(kind <= 10, f"a code {kind}")
+    def code(self) -> tuple[int, Callable[[Array], Array], Array]:
+        """Bits, the levels of their numbers, and what each bit's sign adds to twice the level."""
+        kind, none = self.one("u1"), np.zeros(0, np.int64)
+        _require(kind <= 9 + self.version, f"a code {kind}")
+        if kind == 11:
+            bits = self.one("u1")
+            _require(1 <= bits <= 32, f"a code of {bits} bits")
+            return bits, lambda number: number - (1 << bits - 1), none
         if kind == 10:
             levels = self.take("i4", self.one("u2")).astype(np.int64)
             _require(2 <= len(levels) <= 256, f"{len(levels)} levels")
-            return levels, np.zeros(0, np.int64)
+            return (len(levels) - 1).bit_length(), lambda number: levels[number], none
         if kind == 9:
-            return np.array([-1, 0, 0, 1]), np.array([1, 1])
-        return 2 * np.arange(2**kind) - 2**kind + 1, 2 << np.arange(kind)
+            return 2, lambda number: np.array([-1, 0, 0, 1])[number], np.array([1, 1])
+        return kind, lambda number: 2 * number - (1 << kind) + 1, 2 << np.arange(kind)
 
-    def planes(self, levels: Array, rows: int, columns: int) -> Array:
+    def planes(self, bits: int, rows: int, columns: int) -> Array:
         """Bit planes of a matrix, shape (rows, bits, bytes)."""
-        shape = (rows, (len(levels) - 1).bit_length(), -(-columns // 8))
+        shape = (rows, bits, -(-columns // 8))
         planes = self.take("u1", shape[0] * shape[1] * shape[2]).reshape(shape)
         padding = columns % 8 > 0 and np.any(planes[..., -1] >> (columns % 8))
         _require(not padding, "ones after the end of a plane")
@@ -250,10 +304,10 @@ def _require(good: bool, what: str) -> None:
         raise ValueError(what)
 
 
-def _decoded(levels: Array, planes: Array, columns: int) -> Array:
-    """The levels that bit planes stand for, shape (rows, columns)."""
+def _numbers(planes: Array, columns: int) -> Array:
+    """The numbers that bit planes spell, shape (rows, columns)."""
     bits = np.unpackbits(planes, axis=2, count=columns, bitorder="little").astype(np.int64)
-    return np.asarray(levels[np.tensordot(bits, 1 << np.arange(bits.shape[1]), (1, 0))])
+    return np.tensordot(bits, 1 << np.arange(bits.shape[1]), (1, 0))
 
 
 def _words(rows: Array) -> Array:

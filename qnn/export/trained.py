@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +18,7 @@ from formulations.files.saved import load_network, save_weights
 from formulations.files.schema import fields, items, may, nothing_or, number, text, whole
 from formulations.network.network import Network, Weights
 from qnn.data.datasets import level_values, on_levels, span_of, whole_numbers
+from qnn.data.images import pool
 
 if TYPE_CHECKING:
     from qnn.runs.training import Task
@@ -27,6 +29,9 @@ ABOUT = fields(
         "classes": may(items(text)),
         "span": may(nothing_or(items(whole(-(2**31), 2**31), 3, 3))),
         "line": may(nothing_or(items(number(), 2, 2))),
+        "raw_span": may(nothing_or(items(whole(-(2**31), 2**31), 2, 2))),
+        "image": may(nothing_or(items(whole(1, 2**15), 2, 2))),
+        "repeat": may(whole(1, 255)),
     },
     more=True,
 )
@@ -50,6 +55,13 @@ class TrainedModel:
         tell it where there are some.
     line : (float, float), optional
         Slope and intercept that make a predicted number of the output; None for a classifier.
+    raw_span : (int, int), optional
+        Least and greatest raw number, where raw numbers are whole; None: any real numbers.
+    image : (int, int), optional
+        Height and width of the raw images, whose sums over equal square blocks are the inputs.
+    repeat : int
+        Number of inputs that each raw number feeds: above 1, a thermometer code of one threshold
+        an input.
 
     Examples
     --------
@@ -65,6 +77,9 @@ class TrainedModel:
     classes: tuple[str, ...] = ()
     span: tuple[int, int, int] | None = None
     line: tuple[float, float] | None = None
+    raw_span: tuple[int, int] | None = None
+    image: tuple[int, int] | None = None
+    repeat: int = 1
 
     def __post_init__(self) -> None:
         self.network.encode_bits(self.weights)  # raises where they do not fit
@@ -85,6 +100,22 @@ class TrainedModel:
             raise InvalidInputError(
                 f"span {self.span!r}: expected the least and the greatest input, and 1 or 2"
             )
+        if self.raw_span is not None and self.raw_span[0] > self.raw_span[1]:
+            raise InvalidInputError(
+                f"raw_span {self.raw_span!r}: expected the least raw number before the greatest"
+            )
+        if self.num_inputs % self.repeat or (self.image and self.repeat > 1):
+            raise InvalidInputError(
+                f"repeat={self.repeat} of {self.num_inputs} inputs: expected a divisor, and 1 for "
+                "images"
+            )
+        if self.image is not None:
+            k = isqrt(self.num_inputs)
+            if k * k != self.num_inputs or any(side % k for side in self.image):
+                raise InvalidInputError(
+                    f"images of {self.image} for {self.num_inputs} inputs: expected equal square "
+                    "blocks, one for each input"
+                )
         if self.line is not None and self.network.num_outputs != 1:
             raise InvalidInputError(
                 f"a line for {self.network.num_outputs} outputs: a regression has one"
@@ -128,8 +159,15 @@ class TrainedModel:
     def of_task(cls, task: Task, weights: Weights) -> Self:
         """That of a training run's task, with the weights that were found."""
         data = task.data
-        inputs = np.concatenate([data.X_train, data.X_test])
-        return cls(task.network, weights, data.thresholds, data.classes, span_of(inputs))
+        return cls(
+            task.network,
+            weights,
+            data.thresholds,
+            data.classes,
+            span_of(np.concatenate([data.X_train, data.X_test])),
+            raw_span=data.raw_span,
+            image=data.image,
+        )
 
     @classmethod
     def of_run(cls, folder: str | PathLike[str]) -> Self:
@@ -170,9 +208,14 @@ class TrainedModel:
         check_is_fitted(estimator, "network_")
         line = (estimator.slope_, estimator.intercept_) if hasattr(estimator, "slope_") else None
         classes = tuple(str(c) for c in getattr(estimator, "classes_", ()))
-        span = estimator.span_
         return cls(
-            estimator.network_, estimator.weights_, estimator.thresholds_, classes, span, line
+            estimator.network_,
+            estimator.weights_,
+            estimator.thresholds_,
+            classes,
+            estimator.span_,
+            line,
+            raw_span=getattr(estimator, "raw_span_", None),
         )
 
     # -- files -------------------------------------------------------------------------------------
@@ -189,7 +232,11 @@ class TrainedModel:
         >>> TrainedModel.load(path).classes
         ('no', 'yes')
         """
-        about = {"classes": list(self.classes), "span": self.span, "line": self.line}
+        about: dict[str, object] = {name: getattr(self, name) for name in ("span", "line")}
+        about["classes"] = list(self.classes)
+        for name, usual in (("raw_span", None), ("image", None), ("repeat", 1)):
+            if getattr(self, name) != usual:  # so that files without these stay as they were
+                about[name] = getattr(self, name)
         beside = {} if self.thresholds is None else {"thresholds": self.thresholds}
         save_weights(self.network, self.weights, path, about=about, beside=beside)
 
@@ -205,16 +252,15 @@ class TrainedModel:
             If it is of another kind, written by a newer version, cut off or damaged.
         """
         network, weights, about, arrays = load_network(path, ABOUT)
-        span, line = about.get("span"), about.get("line")
+        known: dict[str, Any] = {
+            name: tuple(about[name])
+            for name in ("classes", "span", "line", "raw_span", "image")
+            if about.get(name) is not None
+        }
+        if "repeat" in about:
+            known["repeat"] = about["repeat"]
         try:
-            return cls(
-                network,
-                weights,
-                arrays.get("thresholds"),
-                tuple(about.get("classes", ())),
-                span and (span[0], span[1], span[2]),
-                line and (line[0], line[1]),
-            )
+            return cls(network, weights, arrays.get("thresholds"), **known)
         except InvalidInputError as error:
             raise damaged(path, str(error)) from error
 
@@ -224,6 +270,11 @@ class TrainedModel:
     def num_inputs(self) -> int:
         """Number of inputs d."""
         return self.network.widths[0]
+
+    @property
+    def num_raw(self) -> int:
+        """Raw numbers of a sample: pixels of an image, or columns."""
+        return self.image[0] * self.image[1] if self.image else self.num_inputs // self.repeat
 
     @property
     def num_classes(self) -> int:
@@ -254,8 +305,14 @@ class TrainedModel:
     # -- its use -----------------------------------------------------------------------------------
 
     def on_lattice(self, X: npt.ArrayLike) -> IntArray:
-        """Raw inputs as integers, shape (N, d)."""
+        """Raw inputs as integers, shape (N, num_raw) to (N, d); pooled images may be given too."""
         X = np.asarray(X, dtype=np.float64)
+        if X.ndim != 2 or X.shape[1] not in (self.num_raw, self.num_inputs):
+            raise InvalidInputError(
+                f"X of shape {X.shape}: expected (N, {self.num_raw}), the raw numbers of a sample"
+            )
+        if X.shape[1] == self.num_raw:
+            X = np.repeat(pool(X, self.image, self.num_inputs // self.repeat), self.repeat, axis=1)
         return whole_numbers(X, "X") if self.thresholds is None else on_levels(X, self.thresholds)
 
     def scores(self, X: npt.ArrayLike) -> FloatArray:

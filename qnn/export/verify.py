@@ -9,8 +9,8 @@ import numpy as np
 
 from formulations.arrays import Array
 from formulations.errors import QnnError
-from qnn.export.packed import single_thresholds
 from qnn.export.packed_reader import unpack
+from qnn.export.parts import stored_thresholds
 from qnn.export.trained import TrainedModel
 
 SAMPLES = 1000
@@ -38,8 +38,16 @@ def inputs_for(model: TrainedModel, *, raw: bool, seed: int = 0) -> Array:
     if not raw:
         low, high, step = model.span or (-WIDE, WIDE, 1)
         return np.asarray(low + step * rng.integers(0, (high - low) // step + 1, shape))
-    rows = single_thresholds(model)
+    if model.image is not None:  # bright and dark, so that sums are at every level
+        low, high = model.raw_span or (0, 1)
+        bright = rng.integers(low, high + 1, (SAMPLES, 1))
+        return np.asarray(rng.integers(low, np.maximum(bright, low + 1), (SAMPLES, model.num_raw)))
+    rows = stored_thresholds(model)
+    rows = np.broadcast_to(rows, (len(rows), model.num_inputs))[:, :: model.repeat]
+    shape = (SAMPLES, model.num_raw)
     chosen = np.take_along_axis(rows, rng.integers(0, len(rows), shape), axis=0)
+    if rows.dtype.kind != "f":
+        return np.asarray(chosen + rng.integers(-2, 4, shape))
     above = np.nextafter(chosen, np.float32(np.inf))
     other = chosen + rng.normal(size=shape).astype(np.float32) * np.ptp(rows)
     return np.asarray(np.choose(rng.integers(0, 3, shape), [chosen, above, other]))

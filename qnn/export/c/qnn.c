@@ -14,8 +14,9 @@
 #endif
 
 enum { SCALE = 1, REGRESSION = 2, THRESHOLDS = 4, NAMES = 8 };
-enum { NO_CODE = 0, TERNARY = 9, TABLE = 10 };
-enum { LAST = 0, SIGN = 1, PIECES = 2 };
+enum { NO_CODE = 0, TERNARY = 9, TABLE = 10, INTEGER = 11 };
+enum { LAST = 0, SIGN = 1, PIECES = 2, CLIP = 3 };
+enum { REAL = 0, SHARED = 128 };
 #define MOST_WIDTH (1u << 24)
 
 #if defined(WITH_GNU)
@@ -62,6 +63,7 @@ static uint32_t crc32_of(const uint8_t *p, size_t size) {
 
 typedef struct {
     const uint8_t *at, *end;
+    uint32_t version;
 } cursor;
 
 /* The next bytes; NULL if there are not so many. */
@@ -85,10 +87,16 @@ static int read_lattice(cursor *file, qnn_lattice *lattice) {
 
 static int read_code(cursor *file, qnn_code *code) {
     const uint8_t *p = take(file, 1);
-    if (!p || *p > TABLE)
+    if (!p || *p > (file->version > 1 ? INTEGER : TABLE))
         return 0;
     code->kind = *p;
     code->bits = *p == TERNARY ? 2 : *p;
+    if (*p == INTEGER) {
+        if (!(p = take(file, 1)))
+            return 0;
+        code->bits = *p;
+        return code->bits >= 1 && code->bits <= 32;
+    }
     if (*p != TABLE)
         return 1;
     if (!(p = take(file, 2)))
@@ -131,13 +139,13 @@ static int read_planes(cursor *file, qnn_code *code, uint32_t rows, uint32_t col
 /* The pieces of an activation, and the lattice and the unit of the next layer. */
 static int read_activation(cursor *file, qnn_layer *layer, qnn_lattice *next, uint32_t *unit) {
     const uint8_t *p = take(file, 1);
-    if (!p || *p > PIECES)
+    if (!p || *p > (file->version > 1 ? CLIP : PIECES))
         return 0;
     layer->activation = *p;
     next->low = -1;
     next->shift = next->planes = 1;
     *unit = 1;
-    if (layer->activation != PIECES)
+    if (layer->activation < PIECES)
         return 1;
     if (!(p = take(file, 6)) || !read_lattice(file, next))
         return 0;
@@ -145,6 +153,10 @@ static int read_activation(cursor *file, qnn_layer *layer, qnn_lattice *next, ui
     *unit = u32_at(p + 2);
     if (layer->pieces < 1)
         return 0;
+    if (layer->activation == CLIP) {
+        layer->numbers = take(file, 13);
+        return layer->numbers && layer->numbers[0] <= 31;
+    }
     layer->numbers = take(file, 4 * (3 * (uint64_t)layer->pieces - 1));
     if (!layer->numbers)
         return 0;
@@ -154,22 +166,54 @@ static int read_activation(cursor *file, qnn_layer *layer, qnn_lattice *next, ui
     return 1;
 }
 
+/* Bytes of a threshold: f32, u8, i16, i32. */
+INLINE uint32_t size_of_kind(uint32_t kind) { return kind == 1 ? 1 : kind == 2 ? 2 : 4; }
+
+static int read_thresholds(cursor *file, qnn_network *net) {
+    const uint8_t *p = take(file, 1);
+    uint32_t side = 1;
+    if (!p)
+        return 0;
+    net->thresholds = *p;
+    net->columns = net->inputs;
+    if (file->version > 1) {
+        if (!(p = take(file, 6)))
+            return 0;
+        net->kind = p[0] & (SHARED - 1);
+        net->columns = p[0] & SHARED ? 1 : net->inputs;
+        net->repeat = p[1];
+        net->height = u16_at(p + 2);
+        net->width = u16_at(p + 4);
+        if (net->kind > 3 || !net->repeat || net->inputs % net->repeat)
+            return 0;
+    }
+    net->raw = net->inputs / net->repeat;
+    if (net->height || net->width) {
+        while (side * side < net->inputs) /* at most 2^24 inputs */
+            side++;
+        net->side = side;
+        net->raw = net->height * net->width;
+        if (!net->raw || side * side != net->inputs || net->height % side || net->width % side ||
+            net->repeat > 1 || net->kind == REAL)
+            return 0;
+    }
+    net->threshold =
+        take(file, size_of_kind(net->kind) * (uint64_t)net->thresholds * net->columns);
+    return net->threshold != NULL;
+}
+
 static int read_extras(cursor *file, qnn_network *net) {
     const uint8_t *p;
-    net->scale = 1;
+    net->scale = net->repeat = 1;
+    net->raw = net->inputs;
     if (net->flags & SCALE) {
         if (!(p = take(file, 16)))
             return 0;
         net->scale = f64_at(p);
         net->shift = f64_at(p + 8);
     }
-    if (net->flags & THRESHOLDS) {
-        if (!(p = take(file, 1)))
-            return 0;
-        net->thresholds = *p;
-        if (!(net->threshold = take(file, 4 * (uint64_t)net->thresholds * net->inputs)))
-            return 0;
-    }
+    if ((net->flags & THRESHOLDS) && !read_thresholds(file, net))
+        return 0;
     if (net->flags & NAMES) {
         if (!(p = take(file, 2)))
             return 0;
@@ -212,8 +256,9 @@ int qnn_open(qnn_network *net, const void *data, size_t size) {
     cursor file;
     qnn_lattice lattice;
     memset(net, 0, sizeof *net);
-    if (size < 15 || memcmp(p, "QNNP\1", 5) != 0)
+    if (size < 15 || memcmp(p, "QNNP", 4) != 0 || p[4] < 1 || p[4] > 2)
         return QNN_NO_FILE;
+    file.version = p[4];
     file.at = p + 11;
     file.end = p + size - 4;
     if (crc32_of(p, size - 4) != u32_at(file.end))
@@ -235,6 +280,8 @@ static int64_t level_of(const qnn_code *code, uint32_t number) {
         return i32_at(code->levels + 4 * (size_t)number);
     if (code->kind == TERNARY)
         return (int64_t)(number & 1) + (number >> 1) - 1;
+    if (code->kind == INTEGER)
+        return (int64_t)number - ((int64_t)1 << (code->bits - 1));
     return 2 * (int64_t)number - ((int64_t)1 << code->bits) + 1;
 }
 
@@ -418,6 +465,19 @@ static int32_t piece_value(const qnn_layer *layer, int64_t z) {
                      (uint64_t)(int64_t)i32_at(intercepts + 4 * (size_t)piece));
 }
 
+/* Shifted down, whatever the compiler does with a negative number. */
+INLINE int64_t shifted(int64_t z, uint32_t shift) {
+    return z < 0 ? ~(~z >> shift) : z >> shift;
+}
+
+static int32_t clip_value(const qnn_layer *layer, int64_t z) {
+    const uint8_t *p = layer->numbers;
+    const int64_t most = (int64_t)layer->pieces - 1;
+    int64_t q = shifted(z, p[0]), first = i32_at(p + 1);
+    q = q < first ? 0 : q > first + most ? most : q - first;
+    return (int32_t)((uint32_t)i32_at(p + 5) + (uint32_t)i32_at(p + 9) * (uint32_t)q);
+}
+
 /* The signs of sums as the one plane of the next layer, and a plane of zeros. */
 static void signs_to_planes(const int64_t *z, uint32_t n, uint64_t *planes) {
     const uint32_t words = (n + 63) / 64;
@@ -434,6 +494,9 @@ static const int32_t *activate(const qnn_layer *layer, const int64_t *z, int32_t
     if (layer->activation == SIGN)
         for (uint32_t j = 0; j < layer->outputs; j++)
             a[j] = 1 - 2 * (int32_t)((uint64_t)z[j] >> 63);
+    else if (layer->activation == CLIP)
+        for (uint32_t j = 0; j < layer->outputs; j++)
+            a[j] = clip_value(layer, z[j]);
     else
         for (uint32_t j = 0; j < layer->outputs; j++)
             a[j] = piece_value(layer, z[j]);
@@ -442,7 +505,7 @@ static const int32_t *activate(const qnn_layer *layer, const int64_t *z, int32_t
 
 /* Whether a layer's sums are counted in bit planes, rather than multiplied. */
 static int counts(const qnn_layer *layer) {
-    return layer->lattice.planes && layer->weights.kind != TABLE;
+    return layer->lattice.planes && layer->weights.kind < TABLE;
 }
 
 size_t qnn_workspace(const qnn_network *net) {
@@ -498,12 +561,44 @@ const char *qnn_class_name(const qnn_network *net, uint32_t label) {
     return net->names_size && at < end ? at : NULL;
 }
 
-void qnn_on_lattice(const qnn_network *net, const float *raw, int32_t *inputs) {
+static int32_t level_at(const qnn_network *net, uint32_t above) {
     const qnn_lattice at = net->layers[0].lattice;
+    return (int32_t)((uint32_t)at.low + (above << at.shift));
+}
+
+void qnn_on_lattice(const qnn_network *net, const float *raw, int32_t *inputs) {
     for (uint32_t i = 0; i < net->inputs; i++) {
+        const uint8_t *p = net->threshold + 4 * (size_t)(net->columns > 1 ? i : 0);
         uint32_t above = 0;
-        for (uint32_t t = 0; t < net->thresholds; t++)
-            above += raw[i] > f32_at(net->threshold + 4 * ((size_t)t * net->inputs + i));
-        inputs[i] = (int32_t)((uint32_t)at.low + (above << at.shift));
+        for (uint32_t t = 0; t < net->thresholds; t++, p += 4 * (size_t)net->columns)
+            above += raw[i / net->repeat] > f32_at(p);
+        inputs[i] = level_at(net, above);
+    }
+}
+
+/* Sum of the raw numbers that make an input. */
+static int64_t block_sum(const qnn_network *net, const int32_t *raw, uint32_t input) {
+    uint32_t height, width;
+    int64_t sum = 0;
+    if (!net->side)
+        return raw[input / net->repeat];
+    height = net->height / net->side;
+    width = net->width / net->side;
+    raw += (size_t)(input / net->side) * height * net->width + (size_t)(input % net->side) * width;
+    for (uint32_t y = 0; y < height; y++, raw += net->width)
+        for (uint32_t x = 0; x < width; x++)
+            sum += raw[x];
+    return sum;
+}
+
+void qnn_whole_on_lattice(const qnn_network *net, const int32_t *raw, int32_t *inputs) {
+    const uint32_t size = size_of_kind(net->kind);
+    for (uint32_t i = 0; i < net->inputs; i++) {
+        const uint8_t *p = net->threshold + size * (size_t)(net->columns > 1 ? i : 0);
+        const int64_t sum = block_sum(net, raw, i);
+        uint32_t above = 0;
+        for (uint32_t t = 0; t < net->thresholds; t++, p += size * (size_t)net->columns)
+            above += sum > (size == 1 ? *p : size == 2 ? (int16_t)u16_at(p) : i32_at(p));
+        inputs[i] = level_at(net, above);
     }
 }

@@ -20,7 +20,7 @@
 
 enum {
     QNN_OK = 0,
-    QNN_NO_FILE = 1,  /* not a packed file of version 1 */
+    QNN_NO_FILE = 1,  /* not a packed file of version 1 or 2 */
     QNN_CHECKSUM = 2, /* changed since it was written */
     QNN_DAMAGED = 3,  /* cut off, or it says what cannot be */
     QNN_RANGE = 4     /* an input that the network does not take */
@@ -48,7 +48,10 @@ typedef struct {
 typedef struct {
     uint32_t depth, inputs, outputs, widest, flags;
     double scale, shift;
-    uint32_t thresholds, names_size;
+    uint32_t raw;        /* raw numbers of a sample */
+    uint32_t thresholds; /* of an input; 0: the file takes no raw numbers */
+    uint32_t kind;       /* 0: raw numbers are real; else they are whole */
+    uint32_t columns, repeat, height, width, side, names_size;
     const uint8_t *threshold, *names;
     qnn_layer layers[QNN_MOST_LAYERS];
 } qnn_network;
@@ -81,7 +84,10 @@ int qnn_is_regression(const qnn_network *net);
 /* Name of a class; NULL if the file has none. */
 const char *qnn_class_name(const qnn_network *net, uint32_t label);
 
-/* Raw numbers as inputs, if net->thresholds is not 0. */
+/* net->raw raw numbers as inputs, if net->thresholds is not 0 and net->kind is 0. */
 void qnn_on_lattice(const qnn_network *net, const float *raw, int32_t *inputs);
+
+/* The same of whole numbers, if neither is 0. */
+void qnn_whole_on_lattice(const qnn_network *net, const int32_t *raw, int32_t *inputs);
 
 #endif

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
-from qnn.data.datasets import load, pool, quantize
-from qnn.data.images import IMAGES
+from qnn.data.datasets import load, quantize
+from qnn.data.images import IMAGES, pool
 from qnn.data.readers import read_idx
 
 

@@ -1,4 +1,5 @@
-/* For each FILE given: prints what qnn_open says, and writes the outputs of FILE.x to FILE.z. */
+/* For each FILE given: prints what qnn_open says, and writes the outputs of FILE.x to FILE.z.  FILE.x
+ * holds 32-bit integers, or floats where the network takes real raw numbers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,11 +36,18 @@ static int check(const char *path) {
         int64_t *z = malloc(net.outputs * sizeof *z);
         qnn_cell *work = malloc(qnn_workspace(&net) * sizeof *work);
         int32_t *x = malloc(net.inputs * sizeof *x);
-        size_t row = net.inputs * sizeof *x;
+        size_t row = net.raw * sizeof *x;
+        void *raw = malloc(row);
         snprintf(name, sizeof name, "%s.z", path);
         out = fopen(name, "wb");
         for (i = 0; i + row <= inputs_size; i += row) {
-            memcpy(x, inputs + i, row);
+            memcpy(raw, inputs + i, row);
+            if (net.thresholds && net.kind)
+                qnn_whole_on_lattice(&net, raw, x);
+            else if (net.thresholds)
+                qnn_on_lattice(&net, raw, x);
+            else
+                memcpy(x, raw, row);
             if (qnn_outputs(&net, x, z, work) != QNN_OK) {
                 range = 1;
                 continue;
@@ -51,6 +59,7 @@ static int check(const char *path) {
         free(z);
         free(work);
         free(x);
+        free(raw);
     }
     free(data);
     free(inputs);

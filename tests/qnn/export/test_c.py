@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from qnn.export import pack, unpack
+from qnn.export.verify import inputs_for
 from tests.qnn.export.compiler import CC, NO_COMPILER, build
-from tests.qnn.export.networks import KINDS, random_inputs, random_model
+from tests.qnn.export.networks import KINDS, drawn_model, random_inputs, random_model
 
 READER = Path(__file__).parents[3] / "qnn" / "export" / "c"
 
@@ -51,12 +52,29 @@ def test_the_c_reader_agrees_with_the_network(check: Path, tmp_path: Path) -> No
         assert np.array_equal(found, z), path
 
 
+def test_raw_inputs_of_every_kind_of_network(check: Path, tmp_path: Path) -> None:
+    models = [drawn_model(seed) for seed in range(60)]
+    paths, expected = [], []
+    for number, model in enumerate(models):
+        X = inputs_for(model, raw=True)
+        paths.append(tmp_path / str(number))
+        paths[-1].write_bytes(pack(model, raw=True))
+        kind = np.float32 if model.raw_span is None else np.int32
+        Path(f"{paths[-1]}.x").write_bytes(X.astype(kind).tobytes())
+        expected.append(model.network.pre_activations(model.weights, model.on_lattice(X))[-1])
+    assert answers(check, paths) == [0] * len(paths)
+    for path, z in zip(paths, expected, strict=True):
+        found = np.fromfile(f"{path}.z", dtype=np.int64).reshape(z.shape)
+        assert np.array_equal(found, z), path
+
+
 def test_damaged_files_are_refused_by_both_readers(check: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     paths, refused = [], []
     models = [random_model((9, 5, 3), *kind, levels=5) for kind in KINDS[::8]]
     models += [random_model((9, 5, 3), levels=None), random_model((9, 5, 3), "tanh", levels=2)]
-    for number in range(600):
+    models += [drawn_model(seed) for seed in range(15)]
+    for number in range(1200):
         model = models[rng.integers(len(models))]
         data = bytearray(pack(model, raw=model.thresholds is not None and bool(rng.integers(2))))
         if number % 4 == 0:

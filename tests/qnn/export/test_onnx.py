@@ -11,8 +11,8 @@ import pytest
 from formulations.errors import InvalidInputError, MissingExtraError
 from qnn.export import to_onnx, to_qonnx
 from qnn.export.onnx_graph import IR_VERSION
-from qnn.export.verify import inputs_for
-from tests.qnn.export.networks import KINDS, random_inputs, random_model
+from qnn.export.verify import check_onnx, inputs_for
+from tests.qnn.export.networks import KINDS, drawn_model, random_inputs, random_model
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 
@@ -83,3 +83,21 @@ def test_what_single_precision_cannot_hold_is_refused() -> None:
     with pytest.raises(InvalidInputError, match=r"layer 1 can reach .* exact below 16,777,216"):
         to_onnx(replace(model, span=(0, 2**24, 1)))
     assert to_onnx(replace(model, span=(0, 2**21, 1)))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_raw_inputs_of_every_kind_of_network(seed: int) -> None:
+    model = drawn_model(seed)
+    for raw in (False, True):
+        assert check_onnx(model, to_onnx(model, raw=raw), raw=raw) == 1000
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3, 4, 8, 13, 17])
+def test_qonnx_of_every_kind_of_network(seed: int) -> None:
+    model = drawn_model(seed)
+    if any(layer.code.name.startswith("codebook") for layer in model.network.layers):
+        model = drawn_model(seed + 100)
+    X = inputs_for(model, raw=True)
+    scores, label = by_qonnx(to_qonnx(model, raw=True), X)
+    assert np.array_equal(scores, model.scores(model.on_lattice(X)))
+    assert np.array_equal(label, model.labels(model.on_lattice(X)))

@@ -112,7 +112,7 @@ def test_the_table_says_how_large_every_form_is(tmp_path: Path) -> None:
     assert sizes["ONNX"] == (tmp_path / "onnx").stat().st_size
     assert (sizes["as float32"], sizes["as int8"]) == (4 * 13258, 13258)
     assert {path.name for path in (tmp_path / "c").iterdir()} == {
-        "qnn.h", "qnn.c", "main.c", "network.c",
+        "qnn.h", "qnn.c", "reading.h", "main.c", "network.c",
     }  # fmt: skip
 
 

@@ -1,0 +1,92 @@
+"""Parts of a trained network in the form that exports write: activations, thresholds of inputs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from formulations.arrays import Array
+from formulations.errors import InvalidInputError
+from formulations.network.splines import Spline
+from qnn.export.trained import TrainedModel
+
+MOST_THRESHOLDS = 255
+"""Of an input, in every form: eight bit planes."""
+
+I32 = np.iinfo(np.int32)
+
+
+class ClipShift(NamedTuple):
+    """value + gain * clip(floor(z / 2^shift) - first, 0, pieces - 1)."""
+
+    shift: int
+    first: int
+    value: int
+    gain: int
+    pieces: int
+
+
+def clip_of(spline: Spline) -> ClipShift | None:
+    """An activation as a clip and a shift; None if it is something else, such as the sign.
+
+    Examples
+    --------
+    >>> from formulations.network.splines import Clip, clip_shift
+    >>> clip_of(clip_shift(Clip(-2, 1, gain=2, offset=1, reach=1.0), shift=3))
+    ClipShift(shift=3, first=-2, value=-3, gain=2, pieces=4)
+    """
+    starts, values = spline.breakpoints, spline.intercepts
+    if spline.order or len(starts) < 2 or not np.array_equal(values, np.rint(values)):
+        return None
+    width = int(starts[1] - starts[0])
+    even = np.all(np.diff(starts) == width) and np.all(np.diff(values) == values[1] - values[0])
+    if not even or width & (width - 1) or starts[0] % width:
+        return None
+    gain = int(values[1] - values[0])
+    first = int(starts[0]) // width - 1
+    return ClipShift(width.bit_length() - 1, first, int(values[0]), gain, len(values))
+
+
+def stored_thresholds(model: TrainedModel) -> Array:
+    """The thresholds of the inputs in the smallest exact form, shape (levels - 1, inputs or 1).
+
+    Whole numbers v pass a threshold t if they pass floor(t), so that uint8, int16 or int32 hold the
+    thresholds of whole numbers.  Others are rounded down to single precision: v > t has the same
+    answer for every v of that precision.  One column stands for all where all are the same.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model has none, too many, or pools images of other than whole numbers.
+    """
+    if model.thresholds is None:
+        raise InvalidInputError(
+            "the network has no thresholds of its inputs, which are whole numbers already: leave "
+            "raw inputs out"
+        )
+    if len(model.thresholds) > MOST_THRESHOLDS:
+        raise InvalidInputError(
+            f"{len(model.thresholds) + 1} levels of an input: raw inputs are exported with at most "
+            f"{MOST_THRESHOLDS + 1}; train with fewer levels, or export without raw inputs"
+        )
+    if model.raw_span is not None:
+        whole = np.clip(np.floor(model.thresholds), I32.min, I32.max).astype(np.int64)
+        kinds = (np.uint8, np.int16, np.int32)
+        kind = next(k for k in kinds if np.array_equal(whole.astype(k), whole))
+        found: Array = whole.astype(kind)
+    elif model.image is not None:
+        raise InvalidInputError(
+            "pooled images whose pixels are not known to be whole numbers: name the range of the "
+            "pixels, as 0,255, or export without raw inputs"
+        )
+    else:
+        found = _single(model.thresholds)
+    return found[:, :1] if (found == found[:, :1]).all() else found
+
+
+def _single(thresholds: Array) -> Array:
+    """The largest numbers of single precision that are no larger."""
+    with np.errstate(over="ignore"):  # to infinity, and from there to the largest number
+        single = thresholds.astype(np.float32)
+    return np.where(single > thresholds, np.nextafter(single, np.float32(-np.inf)), single)
