@@ -22,10 +22,13 @@ import numpy as np
 
 from formulations.array_checks import check_exact
 from formulations.arrays import FloatArray, IntArray
+from formulations.network.activations import is_sign
 from formulations.network.codes import AUTO, WIDEST_INTEGER, integer
-from formulations.network.intervals import LayerBox, pre_activation_bounds
 from formulations.network.layer import Layer, bias_unit, lattice_units
 from formulations.network.splines import Spline
+
+BLOCK = 4096
+"""Samples looked at together."""
 
 TRAINED = 1.75
 """Spread of pre-activations after training over that under random weights: 1.5 to 2 measured."""
@@ -40,8 +43,15 @@ class _Moments:
 
     @classmethod
     def of_inputs(cls, X: IntArray) -> _Moments:
-        """Of the data."""
-        return cls(float(np.square(X, dtype=float).mean(axis=0).sum()), float(X.var(axis=0).sum()))
+        """Of the data, block by block, so that no copy of them is made."""
+        square, total = 0.0, np.zeros((2, X.shape[1]))
+        for start in range(0, len(X), BLOCK):
+            block = X[start : start + BLOCK].astype(float)
+            square += float(np.vdot(block, block))
+            block -= X[0]  # before squares are taken, so that large numbers lose no digits
+            total += block.sum(axis=0), np.square(block).sum(axis=0)
+        mean, mean_square = total / len(X)
+        return cls(square / len(X), float(np.maximum(mean_square - mean**2, 0.0).sum()))
 
     @classmethod
     def of_activations(cls, spline: Spline, spread: float, units: int) -> _Moments:
@@ -64,11 +74,31 @@ def _normal_quantiles() -> FloatArray:
     return np.array([normal.inv_cdf((i + 0.5) / 256) for i in range(256)])
 
 
-def completed(layers: Sequence[Layer], X: IntArray) -> tuple[Layer, ...]:
-    """The layers with every width of thresholds and every shift of an activation known.
+@dataclass(frozen=True)
+class Placed:
+    """Layers with all that follows from the inputs, and how far their pre-activations reach.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+    splines : tuple of Spline
+        Activation of each hidden layer.
+    low, high : int
+        Bounds of all outputs, every weight being free.
+    """
+
+    layers: tuple[Layer, ...]
+    splines: tuple[Spline, ...]
+    low: int
+    high: int
+
+
+def placed(layers: Sequence[Layer], X: IntArray) -> Placed:
+    """Widths of thresholds, shifts and splines of activations, from the first layer to the last.
 
     Thresholds reach as far as their pre-activation without them, to either side; a shift spans
-    ``reach`` spreads after training, 2^shift = reach * spread / levels.
+    ``reach`` spreads after training, 2^shift = reach * spread / levels.  All units of a layer have
+    the same bounds while every weight is free, so that one stands for all.
 
     Parameters
     ----------
@@ -76,48 +106,63 @@ def completed(layers: Sequence[Layer], X: IntArray) -> tuple[Layer, ...]:
     X : ndarray of int, shape (N, inputs)
     """
     done: list[Layer] = []
-    placed: list[Spline] = []
-    a_low = a_high = X
-    moments = _Moments.of_inputs(X)
+    splines: list[Spline] = []
+    a_low, a_high, copies = X, X, 1
+    moments = _Moments.of_inputs(X) if any(layer.is_open for layer in layers) else None
+    z_low = z_high = np.zeros(0, dtype=np.int64)
     for number, layer in enumerate(layers, start=1):
-        spread = moments.spread(layer)
-        if layer.clip is not None and layer.scale is None:
-            span = TRAINED * layer.clip.reach * spread / (layer.clip.high - layer.clip.low + 1)
-            layer = replace(layer, scale=2 ** max(0, round(log2(span))))
-        unit = bias_unit(layer, lattice_units(placed)[-1])
-        bare = replace(layer, outputs=1, bias_code=None)
-        z_low, z_high = _bounds(number, bare, unit, a_low, a_high)
-        if layer.bias_code == AUTO:
-            most = max(-int(z_low.min()), int(z_high.max()), 1)
-            width = min(most.bit_length() + 1, WIDEST_INTEGER)
-            layer = replace(layer, bias_code=integer(width))
-            if layer.activation is not None and layer.scale is None:
-                # the range that thresholds add says nothing about the size of z
-                scale = layer.effective_scale(int(z_low.min()), int(z_high.max()))
-                layer = replace(layer, scale=scale)
+        low, high = _weighted_bounds(layer, a_low, a_high, copies)
+        if moments is not None:
+            spread = moments.spread(layer)
+            layer = _completed(layer, spread, max(-int(low.min()), int(high.max()), 1))
+        bias = (layer.bias_code.low, layer.bias_code.high) if layer.bias_code else (0, 0)
+        unit = bias_unit(layer, lattice_units(splines)[-1])
+        largest = np.maximum(np.abs(a_low).max(axis=0), np.abs(a_high).max(axis=0))
+        weight = copies * max(abs(layer.code.low), abs(layer.code.high))
+        most = np.array([max(map(abs, bias))])
+        check_exact(
+            number, largest[None].astype(float), np.full((1, len(largest)), weight), unit, most
+        )
+        z_low, z_high = low + unit * bias[0], high + unit * bias[1]
         done.append(layer)
         if layer.activation is None:
             break
-        z_low, z_high = _bounds(number, replace(layer, outputs=1), unit, a_low, a_high)
         spline = layer.place(int(z_low.min()), int(z_high.max()))
-        placed.append(spline)
-        moments = _Moments.of_activations(spline, spread, layer.outputs)
-        low, high = spline.bounds(z_low, z_high)
-        a_low = np.repeat(low.astype(np.int64), layer.outputs, axis=1)
-        a_high = np.repeat(high.astype(np.int64), layer.outputs, axis=1)
-    return tuple(done)
+        splines.append(spline)
+        if moments is not None:
+            moments = _Moments.of_activations(spline, spread, layer.outputs)
+        least, greatest = spline.bounds(z_low[:, None], z_high[:, None])
+        a_low, a_high, copies = least.astype(np.int64), greatest.astype(np.int64), layer.outputs
+    return Placed(tuple(done), tuple(splines), int(z_low.min()), int(z_high.max()))
 
 
-def _bounds(
-    number: int, layer: Layer, unit: int, a_low: IntArray, a_high: IntArray
+def _completed(layer: Layer, spread: float, most: int) -> Layer:
+    """The layer with the width of its thresholds and its shift, if ``most`` bounds its sums."""
+    if layer.clip is not None and layer.scale is None:
+        span = TRAINED * layer.clip.reach * spread / (layer.clip.high - layer.clip.low + 1)
+        layer = replace(layer, scale=2 ** max(0, round(log2(span))))
+    if layer.bias_code == AUTO:
+        width = min(most.bit_length() + 1, WIDEST_INTEGER)
+        layer = replace(layer, bias_code=integer(width))
+        act = layer.activation
+        if act is not None and not is_sign(act) and layer.scale is None:
+            # the range that thresholds add says nothing about the size of z
+            layer = replace(layer, scale=layer.effective_scale(-most, most))
+    return layer
+
+
+def _weighted_bounds(
+    layer: Layer, a_low: IntArray, a_high: IntArray, copies: int
 ) -> tuple[IntArray, IntArray]:
-    """Bounds of one unit's pre-activation, all its weights free, each of shape (N, 1)."""
-    box = LayerBox.free(layer)
-    largest = np.maximum(np.abs(a_low), np.abs(a_high)).max(axis=0, keepdims=True)
-    weights = np.maximum(np.abs(box.weight_low), np.abs(box.weight_high))
-    bias = np.maximum(np.abs(box.bias_low), np.abs(box.bias_high))
-    check_exact(number, largest.astype(float), weights, unit, bias)
-    return pre_activation_bounds(box, unit, a_low, a_high)
+    """Bounds of one unit's weighted sum, each of shape (N,); every input stands for ``copies``."""
+    low, high = np.empty(len(a_low), dtype=np.int64), np.empty(len(a_low), dtype=np.int64)
+    for start in range(0, len(a_low), BLOCK):
+        rows = slice(start, start + BLOCK)
+        ends = {id(a): a[rows] for a in (a_low, a_high)}.values()
+        corners = [w * a for w in (layer.code.low, layer.code.high) for a in ends]
+        low[rows] = copies * np.minimum.reduce(corners).sum(axis=1)
+        high[rows] = copies * np.maximum.reduce(corners).sum(axis=1)
+    return low, high
 
 
 def output_spread(layers: Sequence[Layer], splines: Sequence[Spline], X: IntArray) -> float:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from formulations.array_checks import check_exact
 from formulations.arrays import FloatArray, IntArray
 from formulations.network.layer import Layer, bias_unit, lattice_units
 from formulations.network.splines import Spline
@@ -22,18 +21,6 @@ class LayerBox:
     weight_high: IntArray
     bias_low: IntArray
     bias_high: IntArray
-
-    @classmethod
-    def free(cls, layer: Layer) -> LayerBox:
-        """Every weight anywhere in its code."""
-        shape = (layer.outputs, layer.inputs)
-        bias = (layer.bias_code.low, layer.bias_code.high) if layer.bias_code else (0, 0)
-        return cls(
-            np.full(shape, layer.code.low),
-            np.full(shape, layer.code.high),
-            np.full(layer.outputs, bias[0]),
-            np.full(layer.outputs, bias[1]),
-        )
 
 
 @dataclass(frozen=True)
@@ -157,43 +144,28 @@ def propagate_around(
 
 def propagate(
     layers: Sequence[Layer],
-    X_low: IntArray,
-    X_high: IntArray,
-    splines: tuple[Spline, ...] | None = None,
-    boxes: Sequence[LayerBox] | None = None,
-) -> tuple[list[LayerBounds], tuple[Spline, ...]]:
-    """Bounds of every layer, and the splines that they were carried through.
+    X: IntArray,
+    splines: tuple[Spline, ...],
+    boxes: Sequence[LayerBox],
+) -> list[LayerBounds]:
+    """Bounds of every layer, weights being anywhere in their boxes.
 
     Parameters
     ----------
     layers : sequence of Layer
-    X_low, X_high : array of int, shape (N, inputs)
-        Bounds of the inputs; the same array twice where they are known.
-    splines : tuple of Spline, optional
-        Activation of each hidden layer; None places them on the bounds found on the way.
-    boxes : sequence of LayerBox, optional
-        Bounds of the weights; None leaves every weight free.
-
-    Returns
-    -------
-    list of LayerBounds, tuple of Spline
+    X : array of int, shape (N, inputs)
+    splines : tuple of Spline
+        Activation of each hidden layer.
+    boxes : sequence of LayerBox
+        Bounds of the weights.
     """
-    boxes = boxes or [LayerBox.free(layer) for layer in layers]
-    placed: list[Spline] = []
+    units = [bias_unit(*pair) for pair in zip(layers, lattice_units(splines), strict=True)]
     bounds: list[LayerBounds] = []
-    a_low, a_high = X_low, X_high
-    for number, (layer, box) in enumerate(zip(layers, boxes, strict=True)):
-        unit = bias_unit(layer, lattice_units(placed)[-1])
-        largest = np.maximum(np.abs(a_low), np.abs(a_high)).max(axis=0, keepdims=True)
-        weights = np.maximum(np.abs(box.weight_low), np.abs(box.weight_high))
-        bias = np.maximum(np.abs(box.bias_low), np.abs(box.bias_high))
-        check_exact(number + 1, largest.astype(float), weights, unit, bias)
-        z_low, z_high = pre_activation_bounds(box, unit, a_low, a_high)
+    a_low, a_high = X, X
+    for number, box in enumerate(boxes):
+        z_low, z_high = pre_activation_bounds(box, units[number], a_low, a_high)
         bounds.append(LayerBounds(a_low, a_high, z_low, z_high))
-        if layer.activation is None:
-            break
-        spline = splines[number] if splines else layer.place(int(z_low.min()), int(z_high.max()))
-        placed.append(spline)
-        low, high = spline.bounds(z_low, z_high)
-        a_low, a_high = low.astype(np.int64), high.astype(np.int64)
-    return bounds, tuple(placed)
+        if number < len(splines):
+            low, high = splines[number].bounds(z_low, z_high)
+            a_low, a_high = low.astype(np.int64), high.astype(np.int64)
+    return bounds

@@ -25,7 +25,7 @@ from formulations.checks import WIDEST, check_whole, shown
 from formulations.errors import InvalidInputError
 from formulations.network.activations import Activation, activation
 from formulations.network.codes import AUTO, WeightCode, code
-from formulations.network.from_inputs import completed
+from formulations.network.from_inputs import placed
 from formulations.network.layer import Layer, bias_unit, lattice_units
 from formulations.network.splines import Placement, Spline
 
@@ -176,7 +176,7 @@ class Network:
                 f"X of shape {X.shape}: expected (N, {self.widths[0]}) with N > 0, one row per "
                 "sample"
             )
-        return Network(completed(self.layers, X))
+        return Network(placed(self.layers, X).layers)
 
     # -- shape ------------------------------------------------------------------------------------
 

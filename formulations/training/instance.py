@@ -15,7 +15,7 @@ from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from formulations.model.labels import Family
-from formulations.network.from_inputs import output_spread
+from formulations.network.from_inputs import output_spread, placed
 from formulations.network.intervals import Anchor, LayerBounds, propagate, propagate_around
 from formulations.network.losses import JointLoss, Loss
 from formulations.network.losses import loss as resolve_loss
@@ -65,8 +65,11 @@ class Instance(OutputLosses):
         self.targets, self.target_index = check_targets(
             self.y, len(self.X), network.num_outputs, kind
         )
-        self.network = network = network.for_inputs(self.X)
-        bounds, self.splines = propagate(network.layers, self.X, self.X)
+        found = placed(network.layers, self.X)
+        self.network = network = (
+            network if found.layers == network.layers else Network(found.layers)
+        )
+        self.splines, self.output_low, self.output_high = found.splines, found.low, found.high
         self.units = network.units(self.splines)
         self.bias_units = network.bias_units(self.splines)
         self.out_step = network.out_step(self.splines)
@@ -77,8 +80,6 @@ class Instance(OutputLosses):
             float(np.sqrt(np.square(self.targets[self.target_index]).mean())) or 1.0,
         )
         self.targets = self.loss_kind.scaled_targets(self.targets)
-        self.output_low = int(bounds[-1].z_low.min())
-        self.output_high = int(bounds[-1].z_high.max())
         self.loss_splines = []
         if isinstance(self.loss_kind, JointLoss):
             self.loss_splines = self.loss_kind.pair_splines(self.out_step)
@@ -150,7 +151,7 @@ class Instance(OutputLosses):
         network = self.network.layers
         if self._anchor is not None:
             return propagate_around(network, self.X, self.splines, boxes, self._anchor)
-        return propagate(network, self.X, self.X, self.splines, boxes)[0]
+        return propagate(network, self.X, self.splines, boxes)
 
     @cached_property
     def layout(self) -> Layout:

@@ -51,7 +51,7 @@ def check_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:
                 f"X[{row}, {column}] is {values[row, column]}, not an integer: put the inputs on "
                 "an integer lattice first (qnn.data.datasets does it with levels=)"
             )
-    if np.abs(values.astype(float)).max() > 2**31:
+    if max(-float(values.min()), float(values.max())) > 2**31:
         raise InvalidInputError("X has values beyond 2^31: use fewer levels")
     return values.astype(np.int64)
 
