@@ -96,6 +96,11 @@ class Loss:
         """Whether it is (out - scale y)^2, which needs no pieces and takes any real target."""
         return self.kind == "squared"
 
+    @property
+    def pieces(self) -> int:
+        """Default number of pieces of its spline: more where the loss is one of choice."""
+        return 8 if self.kind == "cross-entropy" else 4
+
     def resolved(self, outputs: int, spread: float, step: float, rms_target: float = 1.0) -> Loss:
         """The loss with numbers only, for so many outputs.
 
@@ -283,8 +288,8 @@ class MultiHinge(JointLoss):
 
     def resolved(self, outputs: int, spread: float, step: float, rms_target: float = 1.0) -> Loss:
         """The loss with numbers only; of one output hinge of the same margin."""
-        margin = step * max(1, round(spread)) if self.is_auto else self.margin
-        return multi_hinge(margin) if outputs > 1 else hinge(margin)
+        full = multi_hinge(step * max(1, round(spread))) if self.is_auto else self
+        return full if outputs > 1 else hinge(full.margin)
 
     def pair_splines(self, step: float) -> list[Spline]:
         """Hinge of right output minus wrong one."""

@@ -53,11 +53,12 @@ class Instance(OutputLosses):
         y: npt.ArrayLike,
         loss: str | Callable[[FloatArray], FloatArray] | Loss = "hinge",
         *,
-        loss_pieces: int = 4,
+        loss_pieces: int | None = None,
         loss_order: Literal[0, 1] = 1,
     ) -> None:
         check_network(network)
-        check_whole("loss_pieces", loss_pieces)
+        if loss_pieces is not None:
+            check_whole("loss_pieces", loss_pieces)
         check_order("loss_order", loss_order)
         kind = resolve_loss(loss)
         self.X = check_inputs(X, network.widths[0])
@@ -90,7 +91,7 @@ class Instance(OutputLosses):
                     self.out_step,
                     self.output_low,
                     self.output_high,
-                    pieces=loss_pieces,
+                    pieces=loss_pieces or self.loss_kind.pieces,
                     order=loss_order,
                 )
                 for t in self.targets

@@ -1,6 +1,8 @@
 """The training problem: a network, data and a loss; its real loss, and its models.
 
 minimise over the weight bits   sum_k sum_c loss_c(out_c(x_k; bits), y_kc)
+
+or, with a joint loss, sum_k loss(out(x_k; bits), y_k) of all outputs of a sample together.
 """
 
 from __future__ import annotations
@@ -28,16 +30,21 @@ class TrainingProblem(Instance):
     Parameters
     ----------
     network : Network
+        What follows from the inputs is added, see :meth:`Network.for_inputs`; the attribute
+        ``network`` is the result.
     X : array of int, shape (N, d)
         Inputs on an integer lattice.
     y : array, shape (N,)
-        One output: -1 or +1 (any numbers for the squared loss).  C outputs: class indices 0 .. C-1,
-        trained one against the rest.
+        One output: -1 or +1 (any numbers for the squared loss).  C outputs: class indices 0 .. C-1.
     loss : str, callable or Loss
-        ``hinge``, ``hinge:MARGIN``, ``zero-one``, ``squared``, ``logistic``, or a callable on the
-        margin y * out.
-    loss_pieces, loss_order : int
-        Pieces of the spline of a loss that is not exact without (logistic, callables).
+        One against the rest: ``hinge``, ``hinge:MARGIN``, ``zero-one``, ``squared``,
+        ``squared:SCALE``, ``logistic``, or a callable on the margin y * out.  Of all outputs
+        together: ``cross-entropy``, ``cross-entropy:SCALE``, ``multi-hinge``,
+        ``multi-hinge:MARGIN``; of one output these are losses of its margin.  ``auto``, as in
+        ``hinge:auto``, takes the number from the width; ``loss_kind`` has it.
+    loss_pieces, loss_order : int, optional
+        Pieces of the spline of a loss that is not exact without: logistic, callables, and
+        cross-entropy of one output.  None takes 8 for cross-entropy, else 4.
 
     Raises
     ------
@@ -77,7 +84,7 @@ class TrainingProblem(Instance):
 
         Parameters
         ----------
-        encoding : {"twos-complement", "one-hot"} or None
+        encoding : {"twos-complement", "one-hot", "threshold"} or None
             None: words for neurons of two pieces, one-hot intervals for others.
         memory_limit : float, optional
             Bytes that the model may take; None takes what is free now.
@@ -86,6 +93,8 @@ class TrainingProblem(Instance):
         ------
         ModelSizeError
             If the model would not fit, with the numbers, before it is built.
+        InvalidInputError
+            For cross-entropy of several outputs, which no quadratic model states.
         """
         return self.training_model(encoding, memory_limit=memory_limit).model
 
