@@ -6,29 +6,65 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from formulations.errors import FileFormatError
 from formulations.files.bounded import read_regular
+from qnn.data.model_files.text import checked_text, unpacked
 
 if TYPE_CHECKING:
     import dimod
 
 CQM_MAGIC, ZIP_MAGIC = b"DIMODCQM", b"PK"
-KINDS = "a CQM file of dimod's to_file, an LP file (.lp), or a QCBO that this toolkit saved (.npz)"
+
+KINDS = (
+    "a CQM file of dimod's to_file, an LP, MPS, OPB or QPLIB file (.lp, .mps, .opb, .qplib), plain "
+    "or packed (.gz, .xz), or a QCBO that this toolkit saved (.npz)"
+)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model as its file states it.
+
+    Parameters
+    ----------
+    cqm : dimod.ConstrainedQuadraticModel
+        To be minimised.
+    maximise : bool
+        Whether the file maximises: then its objective is negated in ``cqm``.
+    added : int
+        So many variables of ``cqm``, its last ones, are not in the file: products of its literals.
+    """
+
+    cqm: dimod.ConstrainedQuadraticModel
+    maximise: bool = False
+    added: int = 0
+
+    @property
+    def variables(self) -> list[Hashable]:
+        """Labels of the file's own variables."""
+        labels = list(self.cqm.variables)
+        return labels[: len(labels) - self.added]
+
+    def stated(self, value: float | None) -> float | None:
+        """A value of the CQM's objective as one of the file's.
+
+        Examples
+        --------
+        >>> import dimod
+        >>> ModelFile(dimod.ConstrainedQuadraticModel(), maximise=True).stated(-3.0)
+        3.0
+        """
+        return value if value is None or not self.maximise else 0.0 - value
 
 
 def read_model(path: str | PathLike[str]) -> dimod.ConstrainedQuadraticModel:
-    """The constrained model in a file, whose kind is seen by its first bytes and its ending.
-
-    Raises
-    ------
-    FileAccessError
-        If the file cannot be read.
-    FileFormatError
-        If it is damaged or of another kind, MPS among them: Ocean has no reader of it.
+    """The constrained model in a file, to be minimised, see :func:`read_model_file`.
 
     Examples
     --------
@@ -41,47 +77,83 @@ def read_model(path: str | PathLike[str]) -> dimod.ConstrainedQuadraticModel:
     >>> list(read_model(path).constraints)
     ['one']
     """
-    import dimod
+    return read_model_file(path).cqm
 
+
+def read_model_file(path: str | PathLike[str]) -> ModelFile:
+    """The constrained model in a file, whose kind is seen by its first bytes and its ending.
+
+    Raises
+    ------
+    FileAccessError
+        If the file cannot be read, or memory does not hold what it unpacks to.
+    FileFormatError
+        If it is damaged, cut off, of another kind, or has continuous variables.
+
+    Examples
+    --------
+    >>> import gzip, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.opb.gz"
+    >>> _ = path.write_bytes(gzip.compress(b"max: 3 x1 ~x2;\\n1 x1 1 x2 <= 1;\\n"))
+    >>> file = read_model_file(path)
+    >>> file.variables, file.maximise
+    (['x1', 'x2'], True)
+    """
     from formulations import QCBO
 
     file = Path(path)
     data = read_regular(file)
-    start = data[: len(CQM_MAGIC)]
-    if start.startswith(ZIP_MAGIC):
-        return QCBO.load(file).to_cqm()
-    if file.suffix.lower() == ".mps":
-        raise FileFormatError(
-            f"{str(path)!r} is an MPS file, which Ocean cannot read: convert it to LP, for "
-            "instance with HiGHS or SCIP, and give its integers bounds"
-        )
-    if start == CQM_MAGIC:
-        return _read(file, lambda: _from_cqm_file(data))
-    if file.suffix.lower() == ".lp":
-        text = _lp_text(file, data)
-        cqm = _read(file, lambda: dimod.lp.loads(text))
-        if not cqm.num_variables():  # what dimod makes of a text that is no LP file
-            raise FileFormatError(f"{str(path)!r}: expected an LP file, found no variable in it")
-        return cqm
-    raise FileFormatError(f"{str(path)!r}: expected {KINDS}")
+    if data.startswith(ZIP_MAGIC):
+        return ModelFile(QCBO.load(file).to_cqm())
+    data = unpacked(file, data)
+    if data.startswith(CQM_MAGIC):
+        return ModelFile(_read(file, lambda: _from_cqm_file(data)))
+    ending = Path(file.stem if file.suffix.lower() in (".gz", ".xz") else file).suffix.lower()
+    if ending not in READERS:
+        raise FileFormatError(f"{str(path)!r}: expected {KINDS}")
+    return READERS[ending](file, data)
 
 
-def _lp_text(path: Path, data: bytes) -> str:
-    """The text of an LP file; Ocean's reader may never end on what is none."""
-    found = re.search(rb"[^\t\n\v\f\r -\x7e\x80-\xff]", data)
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        number, what = error.start, str(error.reason)
-    else:
-        if found is None:
-            return text
-        number, what = found.start(), "a control character"
-    line = data.count(b"\n", 0, number) + 1
-    raise FileFormatError(
-        f"{str(path)!r}, line {line}: byte {data[number]:#04x} is no text ({what}); expected an LP "
-        "file in UTF-8, save it again"
-    )
+def _of_lp(path: Path, data: bytes) -> ModelFile:
+    import dimod
+
+    text = checked_text(path, data, "an LP file")
+    cqm = _read(path, lambda: dimod.lp.loads(text))
+    if not cqm.num_variables():  # what dimod makes of a text that is no LP file
+        raise FileFormatError(f"{str(path)!r}: expected an LP file, found no variable in it")
+    aim = re.search(r"^(?:\s|\\.*\n)*(max|min)", text, re.IGNORECASE)
+    return ModelFile(cqm, maximise=aim is not None and aim[1].lower() == "max")
+
+
+def _of_mps(path: Path, data: bytes) -> ModelFile:
+    from qnn.data.model_files.mps import read_mps
+
+    draft, maximise = read_mps(path, checked_text(path, data, "an MPS file"))
+    return ModelFile(draft.cqm(), maximise)
+
+
+def _of_opb(path: Path, data: bytes) -> ModelFile:
+    from qnn.data.model_files.opb import read_opb
+
+    checked_text(path, data, "an OPB file")
+    draft, maximise = read_opb(path, data)
+    return ModelFile(draft.cqm(), maximise, draft.added)
+
+
+def _of_qplib(path: Path, data: bytes) -> ModelFile:
+    from qnn.data.model_files.qplib import read_qplib
+
+    draft, maximise = read_qplib(path, checked_text(path, data, "a QPLIB file"))
+    return ModelFile(draft.cqm(), maximise)
+
+
+READERS: dict[str, Callable[[Path, bytes], ModelFile]] = {
+    ".lp": _of_lp,
+    ".mps": _of_mps,
+    ".opb": _of_opb,
+    ".qplib": _of_qplib,
+}
+"""Readers of text files, by how their names end."""
 
 
 def _from_cqm_file(content: bytes) -> dimod.ConstrainedQuadraticModel:
@@ -99,10 +171,12 @@ def _from_cqm_file(content: bytes) -> dimod.ConstrainedQuadraticModel:
     return ordered(cqm, labels if set(labels) == set(cqm.constraints) else None)
 
 
-def _read(path: Path, read: Any) -> dimod.ConstrainedQuadraticModel:
+def _read(
+    path: Path, read: Callable[[], dimod.ConstrainedQuadraticModel]
+) -> dimod.ConstrainedQuadraticModel:
     """What ``read`` says, its errors as those of a file."""
     try:
-        cqm: dimod.ConstrainedQuadraticModel = read()
+        cqm = read()
     except Exception as error:
         raise FileFormatError(
             f"{str(path)!r} is damaged or of another kind, dimod says {error}; expected {KINDS}"

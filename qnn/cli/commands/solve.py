@@ -21,7 +21,10 @@ READS, SWEEPS = 20, 100
 
 KINDS = {
     "FILE.cqm": "A constrained quadratic model, written by dimod's to_file.",
-    "FILE.lp": "An LP file of bits and bounded integers; convert MPS to LP first.",
+    "FILE.lp, .mps": "An LP or MPS file of bits and bounded integers.",
+    "FILE.opb": "A pseudo-Boolean model, linear, quadratic, or with products of any degree.",
+    "FILE.qplib": "A file of QPLIB, of bits and bounded integers.",
+    "FILE.*.gz, .xz": "Any of these, packed.",
     "FILE.npz": "A QCBO that this toolkit saved.",
 }
 """What MODEL may be."""

@@ -107,7 +107,7 @@ def test_budgets_stop_the_run(folder: Path, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("model.mps", "MPS file, which Ocean cannot read: convert it to LP"),
+        ("model.mps", "ends without ENDATA: it is no MPS file, or cut off"),
         ("words.lp", "expected an LP file, found no variable"),
         ("broken.cqm", "damaged or of another kind"),
         ("words.txt", "expected a CQM file"),

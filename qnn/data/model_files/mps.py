@@ -1,0 +1,351 @@
+"""MPS files, fixed and free, with integers, ranges, and quadratic parts.
+
+    quadratic objectives    QUADOBJ (lower or upper triangle) and QMATRIX (both): x'Q x / 2
+    quadratic constraints   QCMATRIX row (both triangles): x'Q x
+
+Names hold no blanks.  As HiGHS and CPLEX do, integers between markers that have no bound are bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from os import fspath
+
+import numpy as np
+
+from formulations.arrays import FloatArray
+from formulations.errors import FileFormatError
+from formulations.model.assembly import Terms
+from qnn.data.model_files.draft import Draft, Path, whole_bounds
+from qnn.data.model_files.text import wrong
+
+INFINITY = 1e20
+"""Bounds of at least this size are none."""
+
+Entry = tuple[int, int, float]
+
+
+@dataclass
+class _Parts:
+    """What the sections of a file have said so far."""
+
+    path: Path
+    line: int = 0
+    maximise: bool = False
+    objective: str | None = None
+    rows: dict[str, int] = field(default_factory=dict)
+    kinds: list[str] = field(default_factory=list)
+    ignored: set[str] = field(default_factory=set)
+    columns: dict[str, int] = field(default_factory=dict)
+    integer: list[bool] = field(default_factory=list)
+    marked: bool = False
+    cost: list[tuple[int, float]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    rhs: dict[int, float] = field(default_factory=dict)
+    offset: float = 0.0
+    ranges: dict[int, float] = field(default_factory=dict)
+    low: dict[int, float] = field(default_factory=dict)
+    high: dict[int, float] = field(default_factory=dict)
+    quadratic: list[Entry] = field(default_factory=list)
+    in_rows: list[tuple[int, int, int, float]] = field(default_factory=list)
+
+    def wrong(self, what: str) -> FileFormatError:
+        """The error for the line that is read."""
+        return wrong(self.path, self.line, what)
+
+    def number(self, word: str) -> float:
+        """A number; infinity is one."""
+        try:
+            value = float(word)
+        except ValueError:
+            value = np.nan
+        if np.isnan(value):
+            raise self.wrong(f"{word[:200]!r}: expected a number")
+        return value
+
+    def column(self, name: str) -> int:
+        """The number of a column that is known."""
+        if name not in self.columns:
+            raise self.wrong(f"{name!r} is no column; expected one of the section COLUMNS")
+        return self.columns[name]
+
+    def row(self, name: str) -> int | None:
+        """The number of a row; -1 for the objective, None for a row that does not count."""
+        if name == self.objective:
+            return -1
+        if name in self.ignored:
+            return None
+        if name not in self.rows:
+            raise self.wrong(f"{name!r} is no row; expected one of the section ROWS")
+        return self.rows[name]
+
+
+def read_mps(path: Path, text: str) -> tuple[Draft, bool]:
+    """The model in an MPS file, to be minimised, and whether the file maximises.
+
+    Raises
+    ------
+    FileFormatError
+        With the line, for what is no MPS file, cut off, or of another kind (SOS, semi-continuous
+        variables, indicators); by name for continuous variables.
+
+    Examples
+    --------
+    >>> text = '''NAME one
+    ... OBJSENSE MAX
+    ... ROWS
+    ...  N gain
+    ...  L weight
+    ... COLUMNS
+    ...  M1 'MARKER' 'INTORG'
+    ...  x gain 3 weight 2
+    ...  y gain 4 weight 3
+    ...  M2 'MARKER' 'INTEND'
+    ... RHS
+    ...  rhs weight 4
+    ... BOUNDS
+    ...  UP b y 2
+    ... ENDATA'''
+    >>> draft, maximise = read_mps("one.mps", text)
+    >>> print(draft.cqm().objective.to_polystring(), draft.high.tolist(), maximise)
+    -3*x - 4*y [1.0, 2.0] True
+    """
+    parts, section, head = _Parts(path), "", list[str]()
+    for line in _lines(parts, text):
+        words = line.split()
+        if not line[0].isspace():
+            head, section = words, words[0].upper()
+            if section == "ENDATA":
+                return _draft(parts), parts.maximise
+            if section == "OBJSENSE" and len(words) > 1:
+                _objsense(parts, words[1])
+            elif section not in SECTIONS:
+                raise parts.wrong(
+                    f"section {section[:200]!r} is not read; expected {', '.join(SECTIONS)}"
+                )
+            continue
+        if section not in SECTIONS:
+            raise parts.wrong("expected an MPS file, which begins with NAME or ROWS")
+        SECTIONS[section](parts, words, head)
+    raise FileFormatError(
+        f"{fspath(path)!r} ends without ENDATA: it is no MPS file, or cut off; copy it again from "
+        "where it came from"
+    )
+
+
+def _lines(parts: _Parts, text: str) -> Iterator[str]:
+    """The lines that say something."""
+    for parts.line, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.startswith("*"):
+            yield line
+
+
+# -- sections --------------------------------------------------------------------------------------
+
+
+def _nothing(parts: _Parts, words: list[str], head: list[str]) -> None:
+    """NAME has no lines."""
+    raise parts.wrong(f"{head[0]} is to be followed by a section")
+
+
+def _sense(parts: _Parts, words: list[str], head: list[str]) -> None:
+    _objsense(parts, words[0])
+
+
+def _objsense(parts: _Parts, word: str) -> None:
+    if word.upper()[:3] not in ("MIN", "MAX"):
+        raise parts.wrong(f"{word[:200]!r}: expected MIN or MAX")
+    parts.maximise = word.upper().startswith("MAX")
+
+
+def _rows(parts: _Parts, words: list[str], head: list[str]) -> None:
+    if len(words) != 2 or words[0].upper() not in ("N", "L", "G", "E"):
+        raise parts.wrong("expected N, L, G or E, and the name of a row without blanks")
+    kind, name = words[0].upper(), words[1]
+    if name in parts.rows or name in parts.ignored or name == parts.objective:
+        raise parts.wrong(f"row {name!r} is there twice; expected distinct names")
+    if kind != "N":
+        parts.rows[name] = len(parts.rows)
+        parts.kinds.append(kind)
+    elif parts.objective is None:
+        parts.objective = name
+    else:
+        parts.ignored.add(name)
+
+
+def _columns(parts: _Parts, words: list[str], head: list[str]) -> None:
+    if len(words) == 3 and words[1].strip("'").upper() == "MARKER":
+        mark = words[2].strip("'").upper()
+        if mark not in ("INTORG", "INTEND"):
+            raise parts.wrong(f"marker {mark!r}: expected INTORG or INTEND")
+        parts.marked = mark == "INTORG"
+        return
+    if len(words) not in (3, 5):
+        raise parts.wrong("expected a column and one or two rows with a number each, no blanks")
+    j = parts.columns.setdefault(words[0], len(parts.columns))
+    if j == len(parts.integer):
+        parts.integer.append(parts.marked)
+    for name, word in zip(words[1::2], words[2::2], strict=True):
+        r, value = parts.row(name), parts.number(word)
+        if r == -1:
+            parts.cost.append((j, value))
+        elif r is not None:
+            parts.entries.append((r, j, value))
+
+
+def _pairs(parts: _Parts, words: list[str]) -> Iterator[tuple[int | None, float]]:
+    """Rows and numbers of a line, whose set may have a name."""
+    if len(words) < 2 or len(words) > 5:
+        raise parts.wrong("expected one or two rows with a number each, no blanks in names")
+    given = words[len(words) % 2 :]
+    for name, word in zip(given[::2], given[1::2], strict=True):
+        yield parts.row(name), parts.number(word)
+
+
+def _rhs(parts: _Parts, words: list[str], head: list[str]) -> None:
+    for r, value in _pairs(parts, words):
+        if r == -1:
+            parts.offset = -value
+        elif r is not None:
+            parts.rhs[r] = value
+
+
+def _ranges(parts: _Parts, words: list[str], head: list[str]) -> None:
+    for r, value in _pairs(parts, words):
+        if r is not None and r >= 0:
+            parts.ranges[r] = value
+
+
+def _bounds(parts: _Parts, words: list[str], head: list[str]) -> None:
+    kind = words[0].upper()
+    valued = kind in ("UP", "LO", "FX", "LI", "UI")
+    if not valued and kind not in ("BV", "FR", "MI", "PL"):
+        raise parts.wrong(f"bound {kind[:200]!r} is not read; expected UP, LO, FX, BV, FR, MI, PL")
+    rest = words[1:-1] if valued else words[1:]
+    if not valued and len(rest) == 3:  # a number that says nothing
+        rest = rest[:2]
+    if len(rest) not in (1, 2):
+        raise parts.wrong("expected a column, and a number where the bound has one")
+    j, low, high = parts.column(rest[-1]), parts.low, parts.high
+    if valued:
+        value = parts.number(words[-1])
+        if kind in ("LO", "LI", "FX"):
+            low[j] = value
+        if kind in ("UP", "UI", "FX"):
+            high[j] = value
+            if value < 0 and kind != "FX" and j not in low:
+                low[j] = -np.inf
+    else:
+        if kind in ("FR", "MI"):
+            low[j] = -np.inf
+        if kind in ("FR", "PL"):
+            high[j] = np.inf
+        elif kind == "MI":
+            high.setdefault(j, np.inf)
+        if kind == "BV":
+            low[j], high[j] = 0.0, 1.0
+    if kind in ("LI", "UI", "BV"):
+        parts.integer[j] = True
+
+
+def _entry(parts: _Parts, words: list[str]) -> Entry:
+    if len(words) != 3:
+        raise parts.wrong("expected two columns and a number")
+    return parts.column(words[0]), parts.column(words[1]), parts.number(words[2])
+
+
+def _quadobj(parts: _Parts, words: list[str], head: list[str]) -> None:
+    j, k, value = _entry(parts, words)
+    parts.quadratic.append((j, k, value / 2 if j == k else value))
+
+
+def _qmatrix(parts: _Parts, words: list[str], head: list[str]) -> None:
+    j, k, value = _entry(parts, words)
+    parts.quadratic.append((j, k, value / 2))
+
+
+def _qcmatrix(parts: _Parts, words: list[str], head: list[str]) -> None:
+    r = parts.row(head[1]) if len(head) == 2 else None
+    if r is None or r < 0:
+        raise parts.wrong("expected QCMATRIX and the name of a constraint")
+    parts.in_rows.append((r, *_entry(parts, words)))
+
+
+SECTIONS = {
+    "NAME": _nothing,
+    "OBJSENSE": _sense,
+    "ROWS": _rows,
+    "COLUMNS": _columns,
+    "RHS": _rhs,
+    "RANGES": _ranges,
+    "BOUNDS": _bounds,
+    "QUADOBJ": _quadobj,
+    "QMATRIX": _qmatrix,
+    "QCMATRIX": _qcmatrix,
+}
+"""Readers of a line of each section."""
+
+
+# -- the model -------------------------------------------------------------------------------------
+
+
+def _draft(parts: _Parts) -> Draft:
+    """What the sections say together."""
+    n, m = len(parts.columns), len(parts.rows)
+    labels, integer = list(parts.columns), np.array(parts.integer, dtype=bool)
+    low, high = np.zeros(n), np.where(integer, 1.0, np.inf)
+    high[[j for j in parts.low if j not in parts.high]] = np.inf
+    for bounds, given in ((low, parts.low), (high, parts.high)):
+        bounds[list(given)] = list(given.values())
+    low, high = np.where(low <= -INFINITY, -np.inf, low), np.where(high >= INFINITY, np.inf, high)
+    low, high = whole_bounds(parts.path, labels, low, high, ~integer)
+    lower, upper = _sides(parts, m)
+    sign = -1.0 if parts.maximise else 1.0
+    cost = _array(parts.cost, 2)
+    squares, entries, in_rows = (
+        _array(parts.quadratic, 3), _array(parts.entries, 3), _array(parts.in_rows, 4)
+    )  # fmt: skip
+    for numbers in (cost, squares, entries, in_rows):
+        if not np.isfinite(numbers).all():
+            raise FileFormatError(f"{fspath(parts.path)!r}: expected finite coefficients")
+    objective = [
+        Terms.linear(np.zeros(len(cost), np.int64), cost[:, 0].astype(np.int64), sign * cost[:, 1]),
+        Terms(
+            np.zeros(len(squares), np.int64), squares[:, 0].astype(np.int64), sign * squares[:, 2],
+            squares[:, 1].astype(np.int64),
+        ),
+    ]  # fmt: skip
+    rows = [
+        Terms.linear(entries[:, 0].astype(np.int64), entries[:, 1].astype(np.int64), entries[:, 2]),
+        Terms(
+            in_rows[:, 0].astype(np.int64), in_rows[:, 1].astype(np.int64), in_rows[:, 3],
+            in_rows[:, 2].astype(np.int64),
+        ),
+    ]  # fmt: skip
+    return Draft(
+        labels, low, high, Terms.join(objective), sign * parts.offset, Terms.join(rows),
+        lower, upper, list(parts.rows), np.zeros((0, 3), dtype=np.int64),
+    )  # fmt: skip
+
+
+def _sides(parts: _Parts, m: int) -> tuple[FloatArray, FloatArray]:
+    """Both sides of each row; a range of an equality goes up if it is positive, else down."""
+    kind = np.array(parts.kinds, dtype="U1")
+    rhs, width = np.zeros(m), np.zeros(m)
+    rhs[list(parts.rhs)] = list(parts.rhs.values())
+    width[list(parts.ranges)] = list(parts.ranges.values())
+    ranged = np.zeros(m, dtype=bool)
+    ranged[list(parts.ranges)] = True
+    lower, upper = np.where(kind == "L", -np.inf, rhs), np.where(kind == "G", np.inf, rhs)
+    lower = np.where(ranged & (kind == "L"), rhs - np.abs(width), lower)
+    upper = np.where(ranged & (kind == "G"), rhs + np.abs(width), upper)
+    lower = np.where(ranged & (kind == "E"), rhs + np.minimum(width, 0.0), lower)
+    upper = np.where(ranged & (kind == "E"), rhs + np.maximum(width, 0.0), upper)
+    return lower, upper
+
+
+def _array(entries: list[tuple[int, float]] | list[Entry] | list[tuple[int, int, int, float]],
+           width: int) -> FloatArray:  # fmt: skip
+    """Entries as an array, shape (k, width)."""
+    return np.array(entries, dtype=np.float64).reshape(-1, width)

@@ -1,0 +1,81 @@
+"""The content of a model file, unpacked and checked before it is parsed."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from os import PathLike, fspath
+
+from formulations.errors import FileFormatError
+from formulations.files.bounded import bounded_read, damaged, refuse_if_too_much
+
+GZIP, XZ = b"\x1f\x8b", b"\xfd7zXZ\0"
+"""How packed files begin."""
+
+MEMORY = 30
+"""Bytes of memory that a model takes for each byte of its text."""
+
+
+def unpacked(path: str | PathLike[str], data: bytes) -> bytes:
+    """The bytes of a file that may be packed by gzip or xz, as far as memory allows for its model.
+
+    Raises
+    ------
+    FileAccessError
+        If memory does not.
+    FileFormatError
+        If the packed data are damaged or cut off.
+
+    Examples
+    --------
+    >>> unpacked("model.lp.gz", gzip.compress(b"End"))
+    b'End'
+    """
+    if data.startswith(GZIP):
+        data = bounded_read(gzip.open(io.BytesIO(data)), None, path)
+    elif data.startswith(XZ):
+        import lzma
+
+        try:
+            with lzma.open(io.BytesIO(data)) as file:
+                data = bounded_read(file, None, path)
+        except lzma.LZMAError as error:
+            raise damaged(path, str(error)) from error
+    refuse_if_too_much(path, MEMORY * len(data), "its model")
+    return data
+
+
+def checked_text(path: str | PathLike[str], data: bytes, kind: str) -> str:
+    """The text of a file; Ocean's reader of LP files may never end on what is none.
+
+    Raises
+    ------
+    FileFormatError
+        With the line of the first byte that is no text.
+
+    Examples
+    --------
+    >>> checked_text("m.lp", b"End\\0", "an LP file")
+    Traceback (most recent call last):
+    formulations.errors.FileFormatError: 'm.lp', line 1: byte 0x00 is no text ...
+    """
+    found = re.search(rb"[^\t\n\v\f\r -\x7e\x80-\xff]", data)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        number, what = error.start, str(error.reason)
+    else:
+        if found is None:
+            return text
+        number, what = found.start(), "a control character"
+    line = data.count(b"\n", 0, number) + 1
+    raise FileFormatError(
+        f"{fspath(path)!r}, line {line}: byte {data[number]:#04x} is no text ({what}); expected "
+        f"{kind} in UTF-8, save it again"
+    )
+
+
+def wrong(path: str | PathLike[str], line: int, what: str) -> FileFormatError:
+    """The error for a line that cannot be understood."""
+    return FileFormatError(f"{fspath(path)!r}, line {line}: {what}")
