@@ -170,6 +170,25 @@ class Presolved:
         """Values of the CQM's variables, in its order: samples (..., n) -> (..., V)."""
         return self.reading.readout.values(self.inverse.invert(x))
 
+    def bits(self, values: npt.ArrayLike) -> BitArray:
+        """Points of ``model`` for values of the CQM's variables, shapes (..., V) -> (..., n).
+
+        Values beyond a variable's bounds become the nearest ones within.  What satisfies the CQM
+        satisfies ``model``.
+
+        Examples
+        --------
+        >>> import dimod
+        >>> i = dimod.Integer("i", upper_bound=9)
+        >>> cqm = dimod.ConstrainedQuadraticModel.from_qm(2 * i)
+        >>> Presolved.of(cqm, presolve=False).bits([[5], [70]]).tolist()
+        [[1, 0, 1, 0], [1, 1, 1, 1]]
+        """
+        words = self.reading.readout
+        end = words.low + words.unit * words.span
+        within = np.clip(np.asarray(values, dtype=np.float64), words.low, end)
+        return self.inverse.lift(self.reading.settled(words.bits(within)))
+
     def samples(self, x: npt.ArrayLike) -> dimod.SampleSet:
         """Distinct samples, judged by dimod, best first; infeasible ones only if all are.
 

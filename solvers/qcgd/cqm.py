@@ -11,10 +11,11 @@ import numpy as np
 
 from formulations.arrays import BitArray, FloatArray
 from formulations.cqm.presolved import ONE_HOT, Presolved
-from formulations.errors import InfeasibleModelError
+from formulations.errors import InfeasibleModelError, InvalidInputError
 from formulations.model.labels import distinct
 from formulations.model.qcbo import QCBO
 from solvers.qcgd.lifting import Lifting
+from solvers.qcgd.repair import Repair
 from solvers.qcgd.scoring import MET, ModelScoring, Pool, Scoring
 from solvers.run.result import Status
 from solvers.run.run import Ledger, Run
@@ -60,19 +61,27 @@ PROVEN = 1e-6
 
 
 def solve_cqm(
-    cqm: dimod.ConstrainedQuadraticModel, descend: Descend, one_hot: str = ONE_HOT[0]
+    cqm: dimod.ConstrainedQuadraticModel,
+    descend: Descend,
+    one_hot: str = ONE_HOT[0],
+    initial_states: Any = None,
 ) -> dimod.SampleSet:
     """The answer to ``cqm`` by a descent: see :meth:`solvers.qcgd.qcgd.QCGD.sample_cqm`."""
     started = time.perf_counter()  # presolve counts
+    values = None if initial_states is None else states_of(cqm, initial_states)
     try:
         prepared = Presolved.of(cqm, one_hot=one_hot)
     except InfeasibleModelError as error:
         return _proven_infeasible(cqm, str(error), started)
     if prepared.model.num_variables == 0:
         return _decided(prepared, started)
-    run, descent = descend(PresolvedScoring(prepared), prepared.model, started)
+    scoring = PresolvedScoring(prepared, None if values is None else prepared.bits(values))
+    run, descent = descend(scoring, prepared.model, started)
     about_run = run.end()
-    samples = prepared.samples(descent.pool.bits)
+    bits = descent.pool.bits
+    if scoring.starts is not None:  # whatever the oracle is, the answer is no worse than these
+        bits = np.concatenate([bits, scoring.starts])
+    samples = prepared.samples(bits)
     feasible = bool(samples.record.is_feasible[0])
     status, bound = run.status, descent.bound
     greatest = _greatest(prepared.model)
@@ -104,11 +113,21 @@ class PresolvedScoring(ModelScoring):
     """All variables of a prepared model; products and excess bits are what the others imply.
 
     So that a sample is judged by the CQM's own variables, whatever the oracle made of the rest.
+
+    Parameters
+    ----------
+    prepared : Presolved
+    starts : ndarray, shape (R, n), optional
+        Points of the model that the pool begins with, and what repair makes of them.
     """
 
-    def __init__(self, prepared: Presolved) -> None:
+    def __init__(self, prepared: Presolved, starts: BitArray | None = None) -> None:
         super().__init__(prepared.model)
         self._prepared = prepared
+        self.starts = starts
+        if starts is not None and len(starts):
+            mended = Repair(prepared.model)(starts, np.random.SeedSequence(0))
+            self.starts = np.concatenate([starts, mended])
         objective = prepared.objective
         tells = prepared.proves and objective.tells
         self.tolerance = min(MET, objective.step / 4) if tells else None
@@ -116,6 +135,43 @@ class PresolvedScoring(ModelScoring):
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """The settled samples; objective, and price of the violated rows."""
         return super().candidates(self._prepared.settled(x))
+
+    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
+        """The points that the pool begins with."""
+        return super().guesses(rng, count) if self.starts is None else self.candidates(self.starts)
+
+
+def states_of(cqm: dimod.ConstrainedQuadraticModel, states: Any) -> FloatArray:
+    """Values of the variables of ``cqm`` in its order, of anything that dimod takes for samples.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is something else, or has no value for a variable.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> cqm = dimod.ConstrainedQuadraticModel.from_bqm(dimod.Binary("x") - dimod.Binary("y"))
+    >>> states_of(cqm, {"y": 1, "x": 0}).tolist()
+    [[0.0, 1.0]]
+    """
+    import dimod
+
+    try:
+        values, labels = dimod.as_samples(states)
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"initial_states: {error}; expected samples as dimod has them: a mapping, a list of "
+            "mappings, or a SampleSet"
+        ) from None
+    place = {label: number for number, label in enumerate(labels)}
+    missing = [label for label in cqm.variables if label not in place]
+    if missing or not np.isfinite(numbers).all():
+        what = f"no value of {missing[0]!r}" if missing else "a value that is not finite"
+        raise InvalidInputError(f"initial_states have {what}: give every variable one")
+    return numbers[:, [place[label] for label in cqm.variables]]
 
 
 def _proven_infeasible(

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -174,12 +174,21 @@ class QCGD:
         run, descent = self.descend(TrainingScoring(problem, self.encoding), problem)
         return run.result(problem, lower_bound=descent.bound, **descent.info())
 
-    def sample_cqm(self, cqm: dimod.ConstrainedQuadraticModel) -> dimod.SampleSet:
+    def sample_cqm(
+        self, cqm: dimod.ConstrainedQuadraticModel, *, initial_states: Any = None
+    ) -> dimod.SampleSet:
         """Solve a dimod CQM, with no penalty weight to choose.
 
         Variables are binary, spin or integer; rows linear or quadratic, hard or soft; coefficients
         whole or fractional.  It is presolved first: see
         :class:`formulations.cqm.presolved.Presolved`.
+
+        Parameters
+        ----------
+        cqm : dimod.ConstrainedQuadraticModel
+        initial_states : samples-like, optional
+            Points to begin with, feasible or not: a mapping, a list of mappings, or a SampleSet.
+            They are repaired, the pool starts with them, and the answer is no worse.
 
         Returns
         -------
@@ -225,7 +234,7 @@ class QCGD:
         """
         from solvers.qcgd.cqm import solve_cqm
 
-        return solve_cqm(cqm, self.descend, self.lifted.one_hot)
+        return solve_cqm(cqm, self.descend, self.lifted.one_hot, initial_states)
 
     @property
     def _rule(self) -> StopRule | None:
