@@ -174,7 +174,7 @@ class Trainer(Iterative):
         """Free bits of a part's result; its cost is the run's, and so is its interruption."""
         seed = int(self._rng(1 + number).integers(2**31))
         callbacks = tuple(partial(_told, callback, run) for callback in self.callbacks)
-        given = replace(solver, seed=seed, time_limit=limit, callbacks=callbacks, checkpoint=None)
+        given = replace(solver, seed=seed, time_limit=limit, callbacks=callbacks)
         result = given.solve(problem)
         run.ledger.add(result.ledger)
         pass_on(result)

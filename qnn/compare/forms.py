@@ -79,6 +79,7 @@ _FIGURES: dict[str, Form] = {
     "trace": _trace,
 }
 _RUN = {name: may(nothing_or(form)) for name, form in _FIGURES.items()}
+_NEEDED = {**_RUN, "stored_bits": whole(0), "widths": items(whole(1))}
 
 _OWN: dict[str, Form | may] = {
     **dict.fromkeys(("variant", "solver", "status"), text),
@@ -93,7 +94,7 @@ CELL = fields({**_OWN, "data": text}, more=True)
 OUTCOME = fields({"status": text, **_RUN}, more=True)
 """A run, whatever comparison it is of."""
 
-_MODEL = fields({"weights": text, "loss": text}, more=True)
+_MODEL = fields({"weights": nothing_or(text), "loss": text}, more=True)
 
 
 def _environment(value: Any, where: str) -> None:
@@ -176,18 +177,40 @@ PLAN = fields(
 )
 """The plan of a comparison in a folder."""
 
+_MADE: dict[str, Form | may] = {
+    "format": whole(1),
+    "data": _named,
+    "options": _options,
+    "environment": may(_environment),
+    "command": may(nothing_or(text)),
+}
+
+FRONTIER = fields(
+    {
+        **_MADE,
+        "kind": one_of("frontier"),
+        "model": fields({"loss": text}, more=True),
+        "seeds": items(whole(0), 1),
+        "points": items(
+            fields({"variant": text, "kib": _figure, "weights": text, **_NEEDED}, more=True)
+        ),
+        "references": items(fields({"variant": text, **_NEEDED}, more=True)),
+        "published": items(
+            fields({"name": text, "source": text, "accuracy": _share, "kib": _figure}, more=True)
+        ),
+    },
+    more=True,
+)
+"""Accuracy against stored size."""
+
 TRAINING = fields(
     {
-        "format": whole(1),
+        **_MADE,
         "kind": one_of("training"),
         "solver": text,
         "status": text,
         "seed": whole(0),
-        "data": _named,
         "model": _model,
-        "options": _options,
-        "environment": may(_environment),
-        "command": may(nothing_or(text)),
         **_RUN,
     },
     more=True,

@@ -16,7 +16,11 @@ from qnn.compare import forms
 from qnn.compare.summary import summarize
 from qnn.runs.output import COMPARISON_FORMAT, plain
 
-KINDS = {"comparison": "qnn compare --json", "training": "qnn train --json"}
+KINDS = {
+    "comparison": "qnn compare --json",
+    "training": "qnn train --json",
+    "frontier": "qnn frontier --json",
+}
 """Kinds of results that a report is made of, and what writes them."""
 
 
@@ -48,7 +52,11 @@ def load(run: str | PathLike[str]) -> dict[str, Any]:
     return results
 
 
-FORMS = {"comparison": forms.COMPARISON, "training": forms.TRAINING}
+FORMS = {
+    "comparison": forms.COMPARISON,
+    "frontier": forms.FRONTIER,
+    "training": forms.TRAINING,
+}
 
 
 def _of_file(path: Path) -> dict[str, Any]:

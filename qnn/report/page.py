@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 from formulations.errors import InvalidInputError
-from qnn.report import comparison, training
+from qnn.report import comparison, frontier, training
 from qnn.report.view import Part, Row, Section
 from qnn.runs.output import COMPARISON_FORMAT, check_writable, environment, plain, write_text
 from qnn.runs.tables import markdown_table
@@ -17,7 +17,11 @@ from qnn.visible import each_text, visible, without_credentials
 
 Results = Mapping[str, Any]
 
-PARTS = {"comparison": comparison.part, "training": training.part}
+PARTS = {
+    "comparison": comparison.part,
+    "frontier": frontier.part,
+    "training": training.part,
+}
 
 SUFFIXES = (".html", ".htm", ".md", ".markdown")
 

@@ -37,7 +37,7 @@ def part(results: Results, prefix: str) -> Part:
 def _line(results: Results) -> str:
     said = [
         text.widths(results),
-        f"{results['model']['weights']} weights",
+        results["model"]["weights"] and f"{results['model']['weights']} weights",
         f"{results['model']['loss']} loss",
         f"seed {results['seed']}",
     ]

@@ -197,6 +197,28 @@ def _number(value: Any, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
+def frontier_table(results: Mapping[str, Any]) -> Table:
+    """Networks by stored size, with logistic regression and published networks below."""
+    table = Table(title=f"frontier of {results['data']['spec']}", title_justify="left")
+    table.add_column("network")
+    for name in ("KiB", "test", "training", "seconds"):
+        table.add_column(name, justify="right")
+    for point in [*results["points"], *results["references"]]:
+        named = point.get("weights") or point["variant"]
+        table.add_row(
+            f"{'-'.join(map(str, point['widths']))} {named}",
+            f"{point['stored_bits'] / 8192:.3g}",
+            _number(point["test_accuracy"], "{:.2%}"),
+            _number(point["train_accuracy"], "{:.2%}"),
+            f"{point['seconds']:.1f}",
+        )
+    for point in results["published"]:
+        table.add_row(
+            f"published: {point['name']}", f"{point['kib']:g}", f"{point['accuracy']:.2%}", "", ""
+        )
+    return table
+
+
 def record_table(
     title: str, record: Mapping[str, Any], given: Mapping[str, Any] = MappingProxyType({})
 ) -> Table:

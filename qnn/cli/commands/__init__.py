@@ -10,7 +10,9 @@ import click
 from qnn.cli.commands.compare import compare
 from qnn.cli.commands.completion import completion
 from qnn.cli.commands.export import export
+from qnn.cli.commands.frontier import frontier
 from qnn.cli.commands.list import list_
+from qnn.cli.commands.predict import predict, test_
 from qnn.cli.commands.report import report
 from qnn.cli.commands.reproduce import reproduce
 from qnn.cli.commands.size import size
@@ -18,7 +20,8 @@ from qnn.cli.commands.solve import solve
 from qnn.cli.commands.train import resume, train
 
 COMMANDS: tuple[click.Command, ...] = (
-    train, resume, compare, report, export, size, solve, reproduce, list_, completion,
+    train, resume, compare, frontier, report, predict, test_, export, size,
+    solve, reproduce, list_, completion,
 )  # fmt: skip
 """In the order of ``qnn --help``."""
 

@@ -1,0 +1,86 @@
+"""``qnn frontier``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qnn.cli import console, options
+from qnn.cli.help import command, option
+from qnn.cli.values import at_least, numbers, parsed
+
+
+@command(
+    examples="""
+    qnn frontier wine --kib 0.05,0.1,0.4
+    qnn frontier mnist --inputs 196 --kib 1,4,12 --time-limit 60 --report frontier.html
+    """
+)
+@options.data_options
+@option(
+    "--kib",
+    heading=options.NETWORK,
+    default="0.125,0.25,0.5,1,2,4",
+    metavar="SIZES",
+    callback=parsed(numbers),
+    help="Stored sizes in KiB, weights and thresholds together.",
+)
+@options.hidden_option
+@options.model_options
+@option(
+    "--time-limit",
+    heading=options.SOLVER,
+    type=float,
+    metavar="SECONDS",
+    help="Of each network.",
+)
+@option(
+    "--seeds",
+    heading=options.OUTPUT,
+    type=int,
+    default=1,
+    callback=at_least(1),
+    metavar="N",
+    help="Networks of each size, each on its own draw of the training part.",
+)
+@options.output_options
+@options.file_option("--report", "report_file", help="Write a report: .html or .md.")
+def frontier(
+    kib: list[float],
+    time_limit: float | None,
+    seeds: int,
+    seed: int,
+    json_file: str | None,
+    report_file: str | None,
+    **given: Any,
+) -> int:
+    """Train networks of a range of sizes on DATA: accuracy against KiB.
+
+    Published networks for the same data, and logistic regression with real weights, stand beside
+    them.
+    """
+    from qnn import report
+    from qnn.report.page import check_place
+    from qnn.runs import frontier as runs
+    from qnn.runs.resume import warnings_as_lines
+    from qnn.runs.tables import frontier_table
+
+    # every option of the network that is not given follows from the size
+    data, model, _ = options.chosen({**given, "bits": 1})
+    console.check_outputs(
+        json_file, report_file, inputs=console.data_files([data.spec], data.data_dir)
+    )
+    if report_file is not None:
+        check_place(report_file)
+    with warnings_as_lines(), console.progress_bar(f"frontier of {data.spec}") as move:
+        found = runs.frontier(
+            data,
+            model,
+            kib=runs.check_sizes(kib),
+            seeds=seeds,
+            time_limit=time_limit,
+            seed=seed,
+            progress=lambda note: move(0, None, note),
+        )
+    files = {report_file: lambda: report.write(str(report_file), found)}
+    console.deliver(json_file, found, frontier_table(found), files=files)
+    return 0
