@@ -259,6 +259,10 @@ class QCGD:
             oracle=self.oracle or fitted_annealer(model.num_variables),
         )
         loop = Loop(descent, search)
+        run.tells = lambda: {
+            "feasible": bool(run.incumbent.loss <= search.ceiling),
+            "bound": loop.bound,
+        }
         rule = self._rule
         with run.guarded():
             run.resume(loop)

@@ -44,12 +44,31 @@ def pass_on(run: Run | Result) -> None:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is given after each step."""
+    """What a callback is given after each step.
+
+    Parameters
+    ----------
+    iteration, iterations : int
+        Steps taken, and most that will be; None: until a limit.
+    loss : float
+        Of the best candidate so far.
+    seconds : float
+        Since the run began.
+    feasible : bool
+        Whether that candidate satisfies all rows; what it breaks is priced in ``loss``.
+    bound : float, optional
+        What no loss is below, if that is proven.
+    source : str, optional
+        Where the candidate came from, where a solver has several sources.
+    """
 
     iteration: int
     iterations: int | None
     loss: float
     seconds: float
+    feasible: bool = True
+    bound: float | None = None
+    source: str | None = None
 
 
 Callback = Callable[[Progress], bool | None]
@@ -87,6 +106,7 @@ class Run:
     started: float = field(default_factory=time.perf_counter)
     iteration: int = field(default=0, init=False)
     ended: float | None = field(default=None, init=False)
+    tells: Callable[[], Mapping[str, Any]] = field(default=dict, init=False, repr=False)
     _loop: Resumable | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -160,7 +180,9 @@ class Run:
         """Trace the step and call the callbacks; if one asks to stop, that is the status."""
         if not len(self.trace) or self.incumbent.loss < self.trace.columns["loss"][-1]:
             self.trace.record(seconds=self.seconds, loss=self.incumbent.loss)
-        progress = Progress(iteration, iterations, self.incumbent.loss, self.seconds)
+        progress = Progress(
+            iteration, iterations, self.incumbent.loss, self.seconds, **self.tells()
+        )
         if any([callback(progress) for callback in self.callbacks]):
             self.status = Status.INTERRUPTED
             return True
