@@ -7,7 +7,7 @@ import io
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -58,7 +58,7 @@ class _Columns:
         return self.header[column] if self.header else str(column + 1)
 
 
-def read_csv(path: Path, target: str | None = None) -> Source:
+def read_csv(path: Path, target: str | None = None, inputs: int | None = None) -> Source:
     """Comma-separated values in UTF-8: one sample a line, numbers, and one column of labels.
 
     Labels that are whole numbers are read as such, all others as the texts that they are.
@@ -70,6 +70,8 @@ def read_csv(path: Path, target: str | None = None) -> Source:
         label's name that no other line has as its label.
     target : str, optional
         Name of the label column; None takes one called y, label, target or class, else the last.
+    inputs : int, optional
+        Number of columns of a file without labels, all of which are 0 then.
 
     Raises
     ------
@@ -90,19 +92,21 @@ def read_csv(path: Path, target: str | None = None) -> Source:
     name = path.name
     text = _text(path)
     columns = _columns(text, target, name)
+    if columns.width == inputs and target is None:
+        columns = replace(columns, label=columns.width)
     numbers, labels, lines = array("d"), list[str](), array("q")
     for line, row in _samples(text, columns, name):
         for column, word in enumerate(row):
             if column != columns.label:
                 numbers.append(_number(word, f"{name}, line {line}, column", columns, column))
-        labels.append(row[columns.label].strip())
+        labels.append(row[columns.label].strip() if columns.label < columns.width else "0")
         lines.append(line)
-    if not labels or columns.width < 2:
+    if not labels or columns.width < 1 + (columns.label < columns.width):
         raise InvalidInputError(
             f"{name}: {len(labels)} samples of {columns.width} columns: expected at least one "
             f"sample of one input and a label{_delimiter_hint(text, columns.width)}"
         )
-    X = np.frombuffer(numbers, dtype=np.float64).reshape(len(labels), columns.width - 1)
+    X = np.frombuffer(numbers, dtype=np.float64).reshape(len(labels), -1)
     return make_source(name, X, _labels(labels, lines, name))
 
 

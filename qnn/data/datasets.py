@@ -142,7 +142,7 @@ def load(
     raw_span, columns = whole_span(X), X.shape[1]
     if inputs is not None:
         X = pool(X, image_shape, inputs, name)
-    train, test = _split(y, held_out, samples, seed, classes, name)
+    train, test = split(y, held_out, samples, seed, classes, name)
     thresholds = None if levels is None else level_thresholds(X[train], levels)
     lattice = whole_numbers(X, name) if thresholds is None else on_levels(X, thresholds)
     coded = np.where(y == 1, 1, -1) if len(classes) == 2 else y
@@ -343,7 +343,7 @@ def whole_numbers(X: FloatArray, name: str) -> IntArray:
     return whole.astype(np.int64)
 
 
-def _split(
+def split(
     y: IntArray,
     held_out: BoolArray,
     samples: int | None,

@@ -170,8 +170,10 @@ def _check_texts(name: str, labels: Array) -> None:
             )
 
 
-def read_npz(path: Path) -> Source:
+def read_npz(path: Path, *, labelled: bool = True) -> Source:
     """A NumPy archive with arrays X and y, or X_train, y_train, X_test and y_test.
+
+    Where it need not be ``labelled``, X alone will do; all labels are 0 then.
 
     Raises
     ------
@@ -191,7 +193,7 @@ def read_npz(path: Path) -> Source:
     try:
         archive = ArchiveReader(data, path)
         present = {key.removesuffix(".npy") for key in archive.members}
-        wanted = _wanted(name, present)
+        wanted = _wanted(name, present, labelled)
         announced = sum(_announced(archive, f"{key}.npy") for key in wanted)
         refuse_if_too_much(path, announced, "its arrays")
         arrays = {key: archive.array(f"{key}.npy") for key in wanted}
@@ -213,16 +215,18 @@ def read_npz(path: Path) -> Source:
                 f"{len(arrays['y_test'])} labels: expected one for each row"
             )
     else:
-        X, y = arrays["X"], arrays["y"]
+        X = arrays["X"]
+        y = arrays.get("y", np.zeros(len(X) if X.ndim else 0, dtype=np.int64))
     side = round(X.shape[1] ** 0.5) if X.ndim == 2 else 0
     image_shape = (side, side) if side > 1 and side * side == X.shape[1] else None
     held_out = len(arrays["X_test"]) if own_test else 0
     return make_source(name, X, y, image_shape, num_held_out=held_out)
 
 
-def _wanted(name: str, present: set[str]) -> tuple[str, ...]:
+def _wanted(name: str, present: set[str], labelled: bool) -> tuple[str, ...]:
     """The arrays to read: those of two parts if all of them are there, else X and y."""
-    for wanted in (("X_train", "y_train", "X_test", "y_test"), ("X", "y")):
+    alone: list[tuple[str, ...]] = [] if labelled else [("X",)]
+    for wanted in [("X_train", "y_train", "X_test", "y_test"), ("X", "y"), *alone]:
         if present.issuperset(wanted):
             return wanted
     found = ", ".join(sorted(present)) or "none"

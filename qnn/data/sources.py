@@ -22,8 +22,11 @@ def open_source(
     *,
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
+    inputs: int | None = None,
 ) -> Source:
     """The source that ``spec`` names; see :func:`qnn.data.datasets.load` for its words.
+
+    With ``inputs``, a CSV file of so many columns, or an NPZ file with X alone, has no labels.
 
     Examples
     --------
@@ -51,7 +54,7 @@ def open_source(
     elif name in IMAGES:
         source = image_set(name, data_dir)
     elif Path(name).suffix or os.sep in name or os.path.exists(name):
-        source = _file(Path(name), target)
+        source = _file(Path(name), target, inputs)
     else:
         choose("data set", name, [*BUNDLED, *IMAGES, "a CSV, NPZ or IDX file"])
         raise AssertionError
@@ -76,7 +79,7 @@ def _bundled(name: str) -> Source:
     return make_source(name, bunch.data, bunch.target, (8, 8) if name == "digits" else None)
 
 
-def _file(path: Path, target: str | None) -> Source:
+def _file(path: Path, target: str | None, inputs: int | None) -> Source:
     if not os.path.exists(path):
         known = ", ".join([*BUNDLED, *IMAGES])
         try:
@@ -96,9 +99,9 @@ def _file(path: Path, target: str | None) -> Source:
         )
     name = path.name.removesuffix(".gz")
     if name.endswith(".csv"):
-        return read_csv(path, target)
+        return read_csv(path, target, inputs)
     if name.endswith(".npz"):
-        return read_npz(path)
+        return read_npz(path, labelled=inputs is None)
     if "idx3-ubyte" in name:
         return read_idx_pair(path)
     raise InvalidInputError(

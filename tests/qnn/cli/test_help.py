@@ -20,7 +20,7 @@ from qnn.cli.commands.completion import SHELLS
 
 Run = Callable[..., tuple[int, str, str]]
 COMMANDS = list(cli.cli.commands)
-NO_SEED = {"list", "completion", "report", "export"}
+NO_SEED = {"list", "completion", "report", "export", "predict"}
 HEAVY = (
     "numpy",
     "scipy",

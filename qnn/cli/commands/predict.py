@@ -1,0 +1,178 @@
+"""``qnn predict`` and ``qnn test``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qnn.cli import console, options, vocabulary
+from qnn.cli.help import argument, command, folder, name_or_file, option
+from qnn.cli.values import at_least, samples
+
+MOST_COLUMNS = 20
+"""Classes of a confusion matrix that is shown in full."""
+
+network_argument = argument(
+    "run",
+    metavar="NETWORK",
+    known={
+        "network.npz": "A file of qnn train --save.",
+        "FOLDER": "A folder of qnn train --checkpoint; the best network so far.",
+    },
+)
+data_argument = argument(
+    "data", known=options.KNOWN_DATA, shell_complete=name_or_file(vocabulary.DATA)
+)
+reading = options.together(
+    option("--target", metavar="COLUMN", help="Column of a CSV file with the classes.",
+           otherwise="y, label, target or class; else the last"),
+    option("--data-dir", metavar="FOLDER", shell_complete=folder,
+           help="Where mnist and fashion are.", otherwise="$QNN_DATA, else fetched once"),
+    options.json_option,
+)  # fmt: skip
+
+
+@command(
+    examples="""
+    qnn train digits --levels 4 --save network.npz
+    qnn predict network.npz digits > classes.txt
+    qnn predict network.npz digits:3,8 --json -
+    """
+)
+@network_argument
+@data_argument
+@reading
+def predict(
+    run: str, data: str, target: str | None, data_dir: str | None, json_file: str | None
+) -> None:
+    """Print what a trained network says of each sample of DATA.
+
+    A line for each sample: the name of its class, or the number that a regression predicts.  DATA
+    are raw numbers, as the network was trained on.  A CSV file with as many columns as the network
+    takes has no labels; of any other the labels are left out.  --json also has the outputs.  There
+    is no --seed, since nothing here is random.
+    """
+    from qnn.export import TrainedModel
+    from qnn.runs import scoring
+    from qnn.runs.output import FORMAT
+
+    console.check_outputs(json_file, inputs=[run, *console.data_files([data], data_dir)])
+    model = TrainedModel.of(run)
+    X = scoring.unlabelled(model, data, target=target, data_dir=data_dir)
+    predictions = model.predict(X).tolist()
+    record = {
+        "format": FORMAT,
+        "kind": "predictions",
+        "network": run,
+        "data": data,
+        "classes": model.names,
+        "predictions": predictions,
+        "outputs": model.scores(model.on_lattice(X)).tolist(),
+    }
+    console.deliver(
+        json_file, record, lambda: console.say("\n".join(str(word) for word in predictions))
+    )
+
+
+@command(
+    "test",
+    examples="""
+    qnn train digits --samples 500 --levels 4 --save network.npz
+    qnn test network.npz digits --samples 500
+    qnn test network.npz digits:0,1,2 --json test.json
+    """,
+)
+@network_argument
+@data_argument
+@option(
+    "--samples",
+    metavar="N",
+    callback=lambda _, __, text: text if text in (None, "all") else samples(text),
+    help="Leave out the N samples that qnn train --samples N has trained on.",
+    otherwise="none are left out; of data with a test part, that part alone is used",
+)
+@option(
+    "--seed",
+    type=int,
+    default=0,
+    callback=at_least(0),
+    metavar="N",
+    help="Seed that these were drawn with.",
+)
+@reading
+def test_(
+    run: str,
+    data: str,
+    samples: int | str | None,
+    seed: int,
+    target: str | None,
+    data_dir: str | None,
+    json_file: str | None,
+) -> None:
+    """Say how often a trained network is right on DATA.
+
+    Accuracy, the confusion matrix, and precision, recall and F1 score of each class; of a
+    regression, its errors.
+    """
+    from qnn.export import TrainedModel
+    from qnn.runs import scoring
+    from qnn.runs.output import FORMAT
+    from qnn.runs.tables import record_table
+
+    console.check_outputs(json_file, inputs=[run, *console.data_files([data], data_dir)])
+    model = TrainedModel.of(run)
+    X, y = scoring.labelled(
+        model, data, target=target, data_dir=data_dir, samples=samples, seed=seed
+    )
+    about = {"format": FORMAT, "kind": "test", "network": run, "data": data}
+    if model.line is not None:
+        figures = scoring.regression_figures(y, model.predict(X))
+        console.deliver(json_file, {**about, **figures}, record_table(f"{run} on {data}", figures))
+        return
+    figures = scoring.class_figures(y, model.labels(model.on_lattice(X)), model.names)
+    shown = {name: value for name, value in figures.items() if not isinstance(value, list)}
+    tables = [record_table(f"{run} on {data}", shown), _per_class(figures), _confusion(figures)]
+    record = {**about, "classes": model.names, **figures}
+    console.deliver(json_file, record, *tables)
+
+
+def _per_class(figures: Mapping[str, Any]) -> Any:
+    """A row for each class."""
+    from rich.table import Table
+
+    table = Table(title="each class", title_justify="left")
+    table.add_column("class")
+    for name in ("samples", "precision", "recall", "F1"):
+        table.add_column(name, justify="right")
+    for row in figures["per_class"]:
+        shares = [row[name] for name in ("precision", "recall", "f1")]
+        cells = ["-" if share is None else f"{share:.3f}" for share in shares]
+        table.add_row(row["class"], f"{row['samples']:,}", *cells)
+    return table
+
+
+def _confusion(figures: Mapping[str, Any]) -> Any:
+    """The confusion matrix, or of many classes the most frequent confusions."""
+    from rich.table import Table
+
+    names, matrix = [row["class"] for row in figures["per_class"]], figures["confusion"]
+    if len(names) <= MOST_COLUMNS:
+        table = Table(title="true class by row, predicted class by column", title_justify="left")
+        table.add_column("")
+        for name in names:
+            table.add_column(name, justify="right")
+        for name, row in zip(names, matrix, strict=True):
+            table.add_row(name, *(f"{count:,}" if count else "." for count in row))
+        return table
+    table = Table(title="most frequent confusions", title_justify="left")
+    for name in ("true", "predicted", "samples"):
+        table.add_column(name)
+    pairs = [
+        (count, i, j)
+        for i, row in enumerate(matrix)
+        for j, count in enumerate(row)
+        if count and i != j
+    ]
+    for count, i, j in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:]))[:MOST_COLUMNS]:
+        table.add_row(names[i], names[j], f"{count:,}")
+    return table

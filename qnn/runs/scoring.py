@@ -1,0 +1,167 @@
+"""Trained networks on data: what they predict, and how often they are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from formulations.arrays import Array, IntArray
+from formulations.errors import InvalidInputError
+from qnn.data.datasets import encode_labels, sample_count, split
+from qnn.data.images import pool
+from qnn.data.readers import Source
+from qnn.data.sources import open_source
+from qnn.export.trained import TrainedModel
+
+
+def unlabelled(
+    model: TrainedModel, spec: str, *, target: str | None = None, data_dir: str | None = None
+) -> Array:
+    """All samples of some data as raw inputs of a network; labels are not needed.
+
+    Raises
+    ------
+    InvalidInputError
+        If the data have another number of columns.
+    """
+    source = open_source(spec, target=target, data_dir=data_dir, inputs=model.num_raw)
+    kept = np.ones(len(source.X), dtype=bool)
+    if source.selection is not None:
+        kept = encode_labels(source)[0] >= 0
+    return _raw(model, source)[kept]
+
+
+def labelled(
+    model: TrainedModel,
+    spec: str,
+    *,
+    target: str | None = None,
+    data_dir: str | None = None,
+    samples: int | str | None = None,
+    seed: int = 0,
+) -> tuple[Array, Array]:
+    """Raw inputs and answers of the samples to test a classifier or a regression on.
+
+    These are the test part of data that have one; otherwise all samples but, with ``samples``,
+    those that :func:`qnn.data.datasets.load` takes for training with this number and seed.
+
+    Returns
+    -------
+    X : ndarray, shape (N, raw inputs)
+    y : ndarray, shape (N,)
+        Number of the class in the network, or the number that a regression is to predict.
+
+    Raises
+    ------
+    InvalidInputError
+        If the columns or the classes are not those of the network, or no sample is left.
+    """
+    source = open_source(spec, target=target, data_dir=data_dir)
+    X = _raw(model, source)
+    if model.line is not None:
+        if source.y.dtype.kind not in "iuf":
+            raise InvalidInputError(f"{source.name}: expected numbers as labels for a regression")
+        return X[source.held_out | ~source.held_out.any()], source.y.astype(np.float64)
+    number, classes = encode_labels(source)
+    unknown = [name for name in classes if name not in model.names]
+    if unknown:
+        raise InvalidInputError(
+            f"{source.name} has classes {_few(unknown)}, which the network does not know; its "
+            f"classes are {_few(model.names)}: name those of the data that it knows, as in "
+            f"{spec}:{_few(model.names[:2], ',')}"
+        )
+    kept = np.flatnonzero(number >= 0)
+    number, held_out = number[kept], source.held_out[kept]
+    if samples is not None or held_out.any():
+        chosen = split(number, held_out, sample_count(samples), seed, classes, source.name)[1]
+        kept, number = kept[chosen], number[chosen]
+    if not len(kept):
+        raise InvalidInputError(f"samples={samples}: no sample of {source.name} is left to test on")
+    return X[kept], np.array([model.names.index(name) for name in classes])[number]
+
+
+def _raw(model: TrainedModel, source: Source) -> Array:
+    """Raw inputs; images are pooled for a network whose file does not say that it pools them."""
+    X = np.asarray(source.X, dtype=np.float64)
+    if X.shape[1] not in (model.num_raw, model.num_inputs) and source.image_shape is not None:
+        X = pool(X, source.image_shape, model.num_inputs, source.name)
+    if X.shape[1] not in (model.num_raw, model.num_inputs):
+        raise InvalidInputError(
+            f"{source.name} has {X.shape[1]} columns: the network takes {model.num_raw}; give the "
+            "columns that it was trained on, in the same order"
+        )
+    return X
+
+
+def _few(words: Sequence[str], between: str = ", ") -> str:
+    return between.join(words[:12]) + (", ..." if len(words) > 12 else "")
+
+
+def class_figures(true: IntArray, predicted: IntArray, names: Sequence[str]) -> dict[str, Any]:
+    """Accuracy, confusion matrix, and precision, recall and F1 score of each class.
+
+    Parameters
+    ----------
+    true, predicted : ndarray of int, shape (N,)
+        Numbers of classes.
+    names : sequence of str
+
+    Returns
+    -------
+    dict
+        ``confusion`` has a row for each true class and a column for each predicted one.  A share of
+        nothing, such as the precision of a class that is never predicted, is None.
+
+    Examples
+    --------
+    >>> found = class_figures(np.array([0, 0, 1]), np.array([0, 1, 1]), ["no", "yes"])
+    >>> found["accuracy"], found["confusion"], found["per_class"][0]["recall"]
+    (0.6666666666666666, [[1, 1], [0, 1]], 0.5)
+    """
+    size = len(names)
+    matrix = np.bincount(true * size + predicted, minlength=size * size).reshape(size, size)
+    right, samples, answers = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    figures = [
+        {
+            "class": name,
+            "samples": int(samples[i]),
+            "predicted": int(answers[i]),
+            "precision": _share(right[i], answers[i]),
+            "recall": _share(right[i], samples[i]),
+            "f1": _share(2 * right[i], samples[i] + answers[i]),
+        }
+        for i, name in enumerate(names)
+    ]
+    recalls = [figure["recall"] for figure in figures if figure["recall"] is not None]
+    return {
+        "samples": len(true),
+        "correct": int(right.sum()),
+        "accuracy": _share(right.sum(), len(true)),
+        "balanced_accuracy": float(np.mean(recalls)) if recalls else None,
+        "confusion": matrix.tolist(),
+        "per_class": figures,
+    }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def regression_figures(true: Array, predicted: Array) -> dict[str, Any]:
+    """Mean absolute error, root of the mean square error, and R^2 (None if all are equal).
+
+    Examples
+    --------
+    >>> regression_figures(np.array([0.0, 2.0]), np.array([1.0, 2.0]))
+    {'samples': 2, 'mean_absolute_error': 0.5, 'root_mean_square_error': 0.707..., 'r2': 0.5}
+    """
+    error, spread = predicted - true, true - true.mean()
+    total = float(spread @ spread)
+    return {
+        "samples": len(true),
+        "mean_absolute_error": float(np.abs(error).mean()),
+        "root_mean_square_error": float(np.sqrt(np.mean(error**2))),
+        "r2": 1 - float(error @ error) / total if total else None,
+    }
