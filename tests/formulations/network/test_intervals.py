@@ -31,7 +31,7 @@ def test_least_products_is_the_least_corner(
 
 
 @settings(deadline=None, max_examples=120)
-@given(problem=problems(max_samples=3))
+@given(problem=problems(max_samples=3) | problems(max_samples=3, integers=True))
 def test_bounds_hold_for_every_weight_vector(problem: TrainingProblem) -> None:
     z = problem.pre_activations(all_bits(problem))
     for bounds, values in zip(problem.bounds, z, strict=True):

@@ -18,7 +18,11 @@ from tests.formulations.problems import problems
 
 
 @settings(deadline=None, max_examples=300)
-@given(problem=problems(max_bits=40, max_samples=4), seed=st.integers(0, 2**31))
+@given(
+    problem=problems(max_bits=40, max_samples=4)
+    | problems(max_bits=40, max_samples=4, integers=True),
+    seed=st.integers(0, 2**31),
+)
 def test_output_error_is_never_exceeded(problem: TrainingProblem, seed: int) -> None:
     bound = spline_errors(problem)
     rng = np.random.default_rng(seed)
