@@ -75,17 +75,15 @@ class SimulatedBifurcation(AmplitudeOracle):
     def _amplitudes(self, field: Field, shape: tuple[int, int, int]) -> Iterator[DeviceArray]:
         on, xp = field.on, field.on.xp
         x, y = 0.1 * on.normal(shape), 0.1 * on.normal(shape)
-        pull = on.array(0.0)
-        pulls = on.array(1.0 - np.arange(1, self.sweeps + 1) / self.sweeps)
+        step, push, pull = (on.array(c) for c in (self.step, -self.coupling * self.step, 0.0))
+        pulls = on.array(self.step * (np.arange(1, self.sweeps + 1) / self.sweeps - 1.0))
 
         def move() -> None:
-            nonlocal x, y
+            nonlocal y
             force = field.at(xp.sign(x) if self.kind == "discrete" else x)
-            force *= -self.coupling
-            force -= pull * x
-            force *= self.step
-            y += force
-            x += self.step * y
+            on.add_product(y, force, push)
+            on.add_product(y, x, pull)
+            on.add_product(x, y, step)
             y *= xp.abs(x) <= 1.0
             xp.clip(x, -1.0, 1.0, out=x)
 

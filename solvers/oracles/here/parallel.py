@@ -16,12 +16,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from formulations.arrays import Array, BitArray, DeviceArray, IntArray
-from solvers.kernels.coloring import colors
+from solvers.kernels.colouring import colours
 from solvers.oracles.base import QUBO, Samples
 from solvers.oracles.deadline import time_left
 from solvers.oracles.here.annealing import Annealer
 from solvers.oracles.here.devices import Device, checked_device, device
-from solvers.oracles.here.stacking import check_questions, stacked_matrix, unstacked
+from solvers.oracles.here.stacking import check_questions, exact_sums, stacked_matrix, unstacked
 from solvers.oracles.ising import Ising, Neighbours
 
 BLOCK = 64
@@ -38,7 +38,8 @@ class ParallelAnnealer(Annealer):
     sparse models and many reads; on a CPU the :class:`Annealer` is faster.
 
     In single precision no chance is below 2^-23: a flip that costs more than 16 temperatures never
-    happens.
+    happens.  Couplings are rounded to 2^-23 of the sum of their spin's, so that the same seed gives
+    the same samples on a GPU as well, where sums come in any order.
 
     Parameters
     ----------
@@ -135,16 +136,16 @@ class ParallelAnnealer(Annealer):
         hot, span = ranges[:, :1], float((ranges[:, 1] / ranges[:, 0]).max())
         h = hot * np.stack([model.h for model in models])
         J = hot * np.stack([model.J for model in models])[:, around.coupler]
-        matrix = stacked_matrix(around, -J)
+        matrix = stacked_matrix(around, -exact_sums(around, J))
         spins = (2 * states - 1).transpose(0, 2, 1)
         shape = spins.shape
         if sp.issparse(matrix):
-            color = _colors(around)
-            place = np.argsort(np.tile(color, len(qubos)), kind="stable")
-            sizes = len(qubos) * np.bincount(color)
+            colour = _colours(around)
+            place = np.argsort(np.tile(colour, len(qubos)), kind="stable")
+            sizes = len(qubos) * np.bincount(colour)
             s = on.array(spins.reshape(-1, self.reads)[place])
             fixed = on.array(h.reshape(-1, 1)[place])
-            update = _by_color(on, matrix[place][:, place], sizes, s)
+            update = _by_colour(on, matrix[place][:, place], sizes, s)
         else:
             s, fixed = on.array(spins), on.array(h[..., None])
             update = _by_spin(on, matrix, s)
@@ -175,13 +176,13 @@ class ParallelAnnealer(Annealer):
         return unstacked(qubos, found.reshape(shape), started, info)
 
 
-def _colors(around: Neighbours) -> IntArray:
+def _colours(around: Neighbours) -> IntArray:
     degrees = np.diff(around.starts)
     order = np.argsort(-degrees, kind="stable")
-    return np.asarray(colors(around.starts, around.others, order), dtype=np.int64)
+    return np.asarray(colours(around.starts, around.others, order), dtype=np.int64)
 
 
-def _by_color(
+def _by_colour(
     on: Device, matrix: sp.csr_array, sizes: IntArray, s: DeviceArray
 ) -> Callable[[DeviceArray], None]:
     """Update spins s (rows, reads), given h + T L / 2: colours of these sizes stand in a row.

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from formulations.errors import InvalidInputError, MissingExtraError
-from solvers.kernels.coloring import colors
+from solvers.kernels.colouring import colours
 from solvers.oracles import (
     QUBO,
     Annealer,
@@ -23,7 +23,7 @@ from solvers.oracles import (
     WarmOracle,
 )
 from solvers.oracles.deadline import answer_by
-from solvers.oracles.here.stacking import stacked_matrix
+from solvers.oracles.here.stacking import exact_sums, stacked_matrix
 from solvers.oracles.ising import Neighbours
 from solvers.oracles.testing import checked, every_state, random_qubo
 
@@ -54,19 +54,20 @@ def several(count: int, n: int, share: float) -> list[QUBO]:
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cpu":
-        pytest.importorskip("torch", reason="needs the extra torch")
+        torch = pytest.importorskip("torch", reason="needs the extra torch")
+        torch.set_num_threads(1)  # the models are small, and others test on the same cores
     return str(request.param)
 
 
-def test_no_two_coupled_variables_have_one_color() -> None:
+def test_no_two_coupled_variables_have_one_colour() -> None:
     qubo = random_qubo(300, share=0.05)
     around = Neighbours.of(300, qubo.heads, qubo.tails)
-    color = colors(around.starts, around.others, np.arange(300))
-    assert (color[qubo.heads] != color[qubo.tails]).all()
-    assert 2 < color.max() + 1 <= 1 + np.diff(around.starts).max()
+    colour = colours(around.starts, around.others, np.arange(300))
+    assert (colour[qubo.heads] != colour[qubo.tails]).all()
+    assert 2 < colour.max() + 1 <= 1 + np.diff(around.starts).max()
     none = np.zeros(0, dtype=np.int64)
     lone = Neighbours.of(3, none, none)
-    assert colors(lone.starts, lone.others, np.arange(3)).tolist() == [0, 0, 0]
+    assert colours(lone.starts, lone.others, np.arange(3)).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("share", [SPARSE, DENSE])
@@ -80,6 +81,20 @@ def test_a_stack_of_models_has_the_couplings_of_each(share: float) -> None:
         block = slice(40 * number, 40 * number + 40)
         found = matrix[number] if share == DENSE else matrix[block, block].toarray()
         np.testing.assert_array_equal(found, expected)
+
+
+def test_fields_are_the_same_in_any_order_of_their_sum() -> None:
+    """Single precision, couplings over six orders of magnitude, 1,000 of them to a spin."""
+    random = np.random.default_rng(0)
+    qubo = random_qubo(1001, share=1.0)
+    couplings = qubo.couplings * 10.0 ** random.uniform(-6, 0, len(qubo.couplings))
+    around = Neighbours.of(1001, qubo.heads, qubo.tails)
+    J = couplings[None, around.coupler]
+    rounded = exact_sums(around, J).astype(np.float32).reshape(1001, 1000)
+    terms = rounded * random.choice([-1, 1], 1000).astype(np.float32)
+    sums = {np.cumsum(terms[:, random.permutation(1000)], axis=1)[:, -1].tobytes() for _ in "abc"}
+    assert len(sums) == 1
+    np.testing.assert_allclose(rounded.ravel(), J[0], atol=3e-7 * np.abs(J).max() * 1000)
 
 
 @pytest.mark.parametrize("n", [4, 5])

@@ -9,7 +9,7 @@ from solvers.kernels.compiled import compiled
 
 
 @compiled()
-def colors(starts: Array, neighbours: Array, order: Array) -> Array:
+def colours(starts: Array, neighbours: Array, order: Array) -> Array:
     """The first colour that no neighbour has, for one variable after the other, shape (n,).
 
     Variable i has the neighbours ``neighbours[starts[i]:starts[i + 1]]``.  In an ``order`` of
@@ -17,14 +17,14 @@ def colors(starts: Array, neighbours: Array, order: Array) -> Array:
     with at most one colour more than the largest degree.
     """
     n = len(order)
-    color = np.full(n, -1)
+    colour = np.full(n, -1)
     taken = np.full(n + 1, -1)  # by a neighbour of this variable
     for i in order:
         for e in range(starts[i], starts[i + 1]):
-            if color[neighbours[e]] >= 0:
-                taken[color[neighbours[e]]] = i
+            if colour[neighbours[e]] >= 0:
+                taken[colour[neighbours[e]]] = i
         first = 0
         while taken[first] == i:
             first += 1
-        color[i] = first
-    return color
+        colour[i] = first
+    return colour
