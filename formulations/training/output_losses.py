@@ -57,7 +57,7 @@ class OutputLosses:
                 "the targets are numbers other than -1 and +1: expected classes, as a "
                 "classification has"
             )
-        return (self.y > 0).astype(np.int64)
+        return np.asarray(self.y > 0, dtype=np.int64)
 
     def sample_losses(self, z: npt.ArrayLike) -> FloatArray:
         """Loss of every sample at integer outputs z, shape (..., N, C) -> (..., N)."""

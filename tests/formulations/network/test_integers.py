@@ -15,6 +15,7 @@ from formulations.network.activations import activation, is_named
 from formulations.network.codes import AUTO, WeightCode, code, integer
 from formulations.network.splines import Clip, clip_shift
 
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 CLIPS = [f"{name}:{bits}" for name in ("relu", "hard-tanh") for bits in (1, 2, 4, 8)]
 
 
@@ -199,6 +200,16 @@ def test_files_keep_the_network(act: str, bias: str, tmp_path: Path) -> None:
     network, read = load_weights(tmp_path / "network.npz")
     assert network == problem.network
     np.testing.assert_array_equal(network.predict(read, X), problem.network.predict(weights, X))
+
+
+def test_files_of_integers_stay_readable() -> None:
+    network, weights = load_weights(FIXTURES / "network-v1-integers.npz")
+    names = [layer.bias_code and layer.bias_code.name for layer in network.layers]
+    assert names == ["integer:9"] * 3
+    assert [layer.scale for layer in network.layers] == [8, 4, None]
+    assert network.stored_bits == 172
+    outputs = network.forward(weights, [[15, 0, 3, 9, 1], [0, 0, 0, 15, 15]])
+    assert outputs.tolist() == [[-11.0, 8.0, -11.0], [-13.0, 6.0, -17.0]]
 
 
 def test_files_of_thresholds_without_width_are_refused(tmp_path: Path) -> None:
