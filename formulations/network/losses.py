@@ -121,7 +121,7 @@ class Loss:
         >>> loss("hinge:auto").resolved(1, 7.9, 1.0).name
         'hinge:8'
         >>> loss("cross-entropy").resolved(10, 7.9, 1.0).name
-        'cross-entropy:7.9'
+        'cross-entropy:5.93'
         """
         if not self.is_auto:
             return self
@@ -252,7 +252,9 @@ class CrossEntropy(JointLoss):
         """The loss with numbers only; of one output logistic of y * out / scale."""
         full = self
         if self.is_auto:
-            full = cross_entropy(float(f"{spread * step:.3g}"))
+            # Fashion-MNIST, 60,000 samples, 196-64-10, sign: .844 right at the spread itself, .846
+            # at three quarters, .842 at half.
+            full = cross_entropy(float(f"{0.75 * spread * step:.3g}"))
         return full if outputs > 1 else Loss(full.name, full.function, scale=full.scale)
 
     def values(self, out: FloatArray, classes: IntArray) -> FloatArray:
