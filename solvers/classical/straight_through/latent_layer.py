@@ -142,7 +142,7 @@ class LatentLayer:
                 part = np.clip(np.floor(part), choice.levels[0], choice.levels[-1])
             else:
                 cells = np.searchsorted(self.unit * choice.middles, part, side="right")
-                part = self.unit * choice.levels[cells]
+                part = self.unit * choice.levels[cells].astype(part.dtype)
             result[:, choice.positions] = part
         return result
 

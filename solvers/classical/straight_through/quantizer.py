@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from formulations.arrays import FloatArray, IntArray
+from formulations.arrays import BoolArray, FloatArray, IntArray
 from formulations.network.codes import WeightCode
 
 
@@ -87,7 +86,7 @@ class Choice:
         return np.asarray((self.levels[1:] + self.levels[:-1]) / 2)
 
 
-def choices(code: WeightCode, fixed: IntArray, free: npt.NDArray[np.bool_]) -> list[Choice]:
+def choices(code: WeightCode, fixed: IntArray, free: BoolArray) -> list[Choice]:
     """Group weights by the levels that their free bits allow.
 
     Parameters

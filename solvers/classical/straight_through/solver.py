@@ -21,7 +21,6 @@ from formulations.checks import (
     check_numbers,
     check_share,
     check_whole,
-    is_number,
     shown,
 )
 from formulations.deprecation import renamed
@@ -118,7 +117,8 @@ class StraightThrough:
         check_share("held_out", self.held_out)
         if self.held_out == 1:
             raise InvalidInputError("held_out=1 leaves nothing to train on: expected a share below")
-        if self.augment is not None and not callable(self.augment):
+        called = callable(self.augment) and not isinstance(self.augment, type)
+        if self.augment is not None and not called:
             raise InvalidInputError(
                 f"augment={shown(self.augment)}: expected a function of a random generator that "
                 "returns the inputs of an epoch"
@@ -176,7 +176,7 @@ class StraightThrough:
 
 def _several(rate: float | Sequence[float]) -> Sequence[float]:
     """One rate as a list."""
-    return [rate] if is_number(rate) else rate  # type: ignore[return-value]
+    return rate if isinstance(rate, Sequence | np.ndarray) else [rate]
 
 
 def _foretell(seconds: float, share: float) -> None:

@@ -23,9 +23,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from formulations.arrays import FloatArray, IntArray
+from formulations.arrays import Array, FloatArray, IntArray
 from formulations.network.network import Weights
 from solvers.classical.straight_through.latent_layer import LatentLayer
 from solvers.classical.straight_through.units import Step, unit
@@ -72,7 +71,7 @@ class Stack:
                 layers, free, problem.bias_units, [*steps, False], strict=True
             )
         ]
-        self.kind = np.float32 if self._reach() < EXACT else np.float64
+        self.kind: Any = np.float32 if self._reach() < EXACT else np.float64
         self._allocate()
         for part in self.layers:
             part.begin(rng)
@@ -125,7 +124,7 @@ class Stack:
 
     # -- one training step ------------------------------------------------------------------------
 
-    def step(self, X: npt.NDArray[Any], samples: IntArray, rate: float | FloatArray) -> None:
+    def step(self, X: Array, samples: IntArray, rate: float | FloatArray) -> None:
         """Take Adam's step along the straight-through gradient of a batch.
 
         Parameters
@@ -187,7 +186,7 @@ class Stack:
 
     # -- the integer networks ---------------------------------------------------------------------
 
-    def fold(self, X: npt.NDArray[Any]) -> None:
+    def fold(self, X: Array) -> None:
         """Freeze means and spreads, measured on ``X`` through the integer networks themselves."""
         self._quantise()
         self.folded = True
@@ -203,7 +202,7 @@ class Stack:
         """Go back to means of batches."""
         self.folded = False
 
-    def outputs(self, X: npt.NDArray[Any]) -> FloatArray:
+    def outputs(self, X: Array) -> FloatArray:
         """Outputs of the folded networks, shape (R, N, C), in exact arithmetic."""
         self._quantise()
         widest = max(self.problem.network.widths)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.array_checks import check_integers
-from formulations.arrays import IntArray
+from formulations.arrays import Array, IntArray
 from formulations.errors import InvalidInputError
 from solvers.classical.straight_through.pace import (
     FOLDED,
@@ -116,9 +116,7 @@ class Training:
         self.share = max(self.share, self.pace.share(epoch, run.seconds + self._scoring))
         return self.share
 
-    def _augmented(
-        self, augment: Callable[[np.random.Generator], npt.ArrayLike]
-    ) -> npt.NDArray[Any]:
+    def _augmented(self, augment: Callable[[np.random.Generator], npt.ArrayLike]) -> Array:
         """The inputs of an epoch, checked."""
         X = check_integers("the inputs that augment returns", augment(self.other_rng))
         if X.shape != self.X.shape:
@@ -179,7 +177,7 @@ class Training:
         vars(self).update(own)
 
 
-def _compact(X: IntArray) -> npt.NDArray[Any]:
+def _compact(X: IntArray) -> Array:
     """The same integers in the narrowest type that holds them: batches are gathered faster."""
     reach = int(np.abs(X).max())
     kind = np.int8 if reach < 128 else np.int16 if reach < 2**15 else np.int64
