@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,7 @@ from solvers.oracles import (
     WarmOracle,
 )
 from solvers.oracles.deadline import answer_by
+from solvers.oracles.here.devices import Torch
 from solvers.oracles.here.stacking import exact_sums, stacked_matrix
 from solvers.oracles.ising import Neighbours
 from solvers.oracles.testing import checked, every_state, random_qubo
@@ -167,6 +171,38 @@ def test_a_deadline_ends_a_long_call(device: str) -> None:
         cut = ParallelAnnealer(4, 10**7, device=device).sample(random_qubo(300, 0, 0.02), seed())
     assert time.perf_counter() - started < 5.0
     assert cut.info["cut"]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_step_is_done_as_often_as_asked_whether_or_not_it_can_be_recorded(
+    monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    """The part for GPUs, with a stand-in for CUDA graphs that replays by doing the step."""
+    torch = pytest.importorskip("torch", reason="needs the extra torch")
+    done = []
+
+    @contextmanager
+    def graph(*_: object, **__: object) -> Iterator[None]:
+        before = len(done)
+        yield
+        del done[before:]  # a capture does nothing yet
+        if fails:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    replay = SimpleNamespace(replay=lambda: done.append("replayed"))
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: replay)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    on = Torch("cpu", seed())
+    monkeypatch.setattr(on, "_device", SimpleNamespace(type="cuda"))
+    run = on.repeated(lambda: done.append("done"), 30)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(30):
+            run()
+    assert len(done) == 30
+    assert done.count("replayed") == (0 if fails else 29)
+    assert ["no CUDA graph" in str(warning.message) for warning in told] == [True] * fails
 
 
 def test_models_of_other_patterns_and_none_are_refused() -> None:
