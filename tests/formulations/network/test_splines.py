@@ -79,6 +79,15 @@ def test_relu_and_hard_tanh_are_exact_at_order_one() -> None:
     assert fit(lambda z: np.clip(z / 4, -1, 1), -9, 9, pieces=3, order=1, step=0.25).error == 0
 
 
+@pytest.mark.parametrize("reach", [4_000, 8_200, 60_001])
+def test_exact_activations_stay_exact_on_long_ranges(reach: int) -> None:
+    for function, pieces in ((lambda z: np.maximum(z, 0), 2), (lambda z: np.clip(z, -1, 1), 3)):
+        spline = fit(
+            lambda z, f=function: f(z / 211), -reach, reach, pieces=pieces, order=1, step=1 / 211
+        )
+        assert spline.error < 1e-12
+
+
 def test_sign_rule() -> None:
     assert sign()(np.array([-1, 0, 1])).tolist() == [-1, 1, 1]
 
