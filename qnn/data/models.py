@@ -12,12 +12,17 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from formulations.arrays import FloatArray
 from formulations.errors import FileFormatError
 from formulations.files.bounded import read_regular
 from qnn.data.model_files.text import checked_text, unpacked
 
 if TYPE_CHECKING:
     import dimod
+
+    from qnn.data.model_files.draft import Draft
 
 CQM_MAGIC, ZIP_MAGIC = b"DIMODCQM", b"PK"
 
@@ -37,19 +42,32 @@ class ModelFile:
         To be minimised.
     maximise : bool
         Whether the file maximises: then its objective is negated in ``cqm``.
-    added : int
-        So many variables of ``cqm``, its last ones, are not in the file: products of its literals.
+    draft : Draft, optional
+        What ``cqm`` was made of, for files whose products of literals have variables of their own.
     """
 
     cqm: dimod.ConstrainedQuadraticModel
     maximise: bool = False
-    added: int = 0
+    draft: Draft | None = None
 
     @property
     def variables(self) -> list[Hashable]:
-        """Labels of the file's own variables."""
-        labels = list(self.cqm.variables)
-        return labels[: len(labels) - self.added]
+        """Labels of the file's own variables, which come first in ``cqm``."""
+        labels, draft = list(self.cqm.variables), self.draft
+        if draft is None or draft.complements is None:
+            return labels
+        return labels[: len(labels) - len(draft.complements) - len(draft.products)]
+
+    def completed(self, values: FloatArray) -> FloatArray:
+        """Values of all variables of ``cqm`` for those of the file's, shape (k, own) -> (k, n)."""
+        full = np.zeros((len(values), self.cqm.num_variables()))
+        full[:, : values.shape[1]] = values
+        if self.draft is not None and self.draft.complements is not None:
+            of, complement = self.draft.complements.T
+            full[:, complement] = 1.0 - full[:, of]
+            for u, v, w in self.draft.products.tolist():  # each of variables before it
+                full[:, u] = full[:, v] * full[:, w]
+        return full
 
     def stated(self, value: float | None) -> float | None:
         """A value of the CQM's objective as one of the file's.
@@ -137,7 +155,7 @@ def _of_opb(path: Path, data: bytes) -> ModelFile:
 
     checked_text(path, data, "an OPB file")
     draft, maximise = read_opb(path, data)
-    return ModelFile(draft.cqm(), maximise, draft.added)
+    return ModelFile(draft.cqm(), maximise, draft)
 
 
 def _of_qplib(path: Path, data: bytes) -> ModelFile:

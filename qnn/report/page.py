@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 from formulations.errors import InvalidInputError
-from qnn.report import comparison, frontier, training
+from qnn.report import answer, comparison, frontier, training
 from qnn.report.view import Part, Row, Section
 from qnn.runs.output import COMPARISON_FORMAT, check_writable, environment, plain, write_text
 from qnn.runs.tables import markdown_table
@@ -18,6 +18,7 @@ from qnn.visible import each_text, visible, without_credentials
 Results = Mapping[str, Any]
 
 PARTS = {
+    "answer": answer.part,
     "comparison": comparison.part,
     "frontier": frontier.part,
     "training": training.part,

@@ -5,6 +5,7 @@ Files that an example reads are there, small ones; options that come after its o
 
 from __future__ import annotations
 
+import lzma
 import re
 import shlex
 import shutil
@@ -88,6 +89,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with cqm.to_file() as file:
             Path("model.cqm").write_bytes(file.read())
         Path("model.lp").write_text(dimod.lp.dumps(cqm))
+        Path("model.opb.xz").write_bytes(
+            lzma.compress(b"min: +1 x1 -2 x2 ;\n-1 x1 -1 x2 >= -1 ;\n")
+        )
+        Path("model.mps").write_text(
+            "ROWS\n N cost\n L one\nCOLUMNS\n x cost 1 one 1\n y cost -2 one 1\n"
+            "RHS\n one 1\nBOUNDS\n BV b x\n BV b y\nENDATA\n"
+        )
+        Path("best.sol").write_text("x 0\ny 1\n")
         rows = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(200)]
         for column in ("species", "kind"):
             Path(f"{column}.csv").write_text("\n".join([f"u,v,{column}", *rows]))

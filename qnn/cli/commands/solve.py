@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qnn.cli import console, options
-from qnn.cli.help import argument, command, file, option
+from qnn.cli.help import argument, command, file, folder, option
 from qnn.runs.dry_run import dry_run_options
 
 if TYPE_CHECKING:
     import dimod
 
+    from qnn.data.models import ModelFile
+    from solvers import QCGD
     from solvers.oracles import Oracle
     from solvers.run.run import Progress
+
+CALLS = 100
+"""Oracle calls of a run with no time limit."""
 
 READS, SWEEPS = 20, 100
 """Of an oracle that is named, guarded, or given one of the two."""
@@ -37,6 +41,8 @@ SHOWN = 12
     examples="""
     qnn solve model.cqm
     qnn solve model.lp --time-limit 60 --save samples.json --json answer.json
+    qnn solve model.opb.xz --time-limit 60 --workers 2 --report report.html
+    qnn solve model.mps --start best.sol --solutions answers
     qnn solve model.lp --oracle tabu --oracle-option restarts=100
     qnn solve model.cqm --oracle qpu --dry-run
     """
@@ -46,9 +52,9 @@ SHOWN = 12
     "--iterations",
     heading=options.SOLVER,
     type=int,
-    default=100,
     metavar="N",
-    help="Oracle calls.",
+    help="Oracle calls of a run.",
+    otherwise=f"{CALLS}; with --time-limit as many as it allows",
 )
 @option(
     "--time-limit",
@@ -56,6 +62,22 @@ SHOWN = 12
     type=float,
     metavar="SECONDS",
     help="End the run after this time, with the best that it has.",
+)
+@option(
+    "--workers",
+    heading=options.SOLVER,
+    type=int,
+    default=1,
+    metavar="N",
+    help="Runs side by side, each with a seed of its own; the best answer counts.",
+)
+@option(
+    "--start",
+    heading=options.SOLVER,
+    multiple=True,
+    metavar="FILE",
+    shell_complete=file,
+    help="Answers to begin with: a .sol file, or JSON of --save or --json; may be given again.",
 )
 @options.oracle_options()
 @option(
@@ -80,11 +102,31 @@ SHOWN = 12
 @dry_run_options
 @options.output_options
 @options.file_option("--save", "save_file", help="Write all samples to this JSON file, as dimod.")
+@options.file_option("--report", help="Write a report to this file, .html or .md.")
+@option(
+    "--solutions",
+    heading=options.OUTPUT,
+    metavar="FOLDER",
+    shell_complete=folder,
+    help="Write distinct feasible answers to this folder, a .sol file each, best first.",
+)
+@option(
+    "--qoblib",
+    heading=options.OUTPUT,
+    metavar="FOLDER",
+    shell_complete=folder,
+    help="Write the files of a submission to QOBLIB: summary, solution and time series.",
+)
 def solve(
     model: str,
-    iterations: int,
+    iterations: int | None,
     time_limit: float | None,
+    workers: int,
+    start: tuple[str, ...],
     save_file: str | None,
+    report: str | None,
+    solutions: str | None,
+    qoblib: str | None,
     dry_run: bool,
     search: float | None,
     seed: int,
@@ -96,35 +138,148 @@ def solve(
     QCGD minimises the objective under all constraints, linear and quadratic; the answer is feasible
     wherever one was found, and the table says if none was.
     """
-    from qnn.data.models import answer_json, read_model
+    import numpy as np
+
+    from qnn import report as reports
+    from qnn.data.models import answer_json, read_model_file
+    from qnn.data.solutions import read_start
+    from qnn.runs.answers import answer
     from qnn.runs.output import FORMAT, environment, write_text
     from qnn.runs.tables import record_table
-    from solvers import QCGD
 
     folders = [given["record"], given["replay"]]
-    console.check_outputs(json_file, save_file, inputs=[model], folders=folders)
-    cqm = read_model(model)
-    asked: dict[str, Any] = {"iterations": iterations, "seed": seed, "time_limit": time_limit}
+    console.check_outputs(json_file, save_file, report, inputs=[model, *start], folders=folders)
+    for place in (solutions, qoblib):
+        _check_folder(place)
+    if report is not None:
+        reports.check_place(report)
+    _check_workers(workers, given)
+    file = read_model_file(model)
+    cqm = file.cqm
+    asked: dict[str, Any] = {
+        "iterations": _iterations(iterations, time_limit), "seed": seed, "time_limit": time_limit
+    }  # fmt: skip
     if dry_run:
-        _dry_run(model, cqm, asked, given, search, json_file)
+        _dry_run(model, cqm, {**asked, "iterations": iterations or CALLS}, given, search, json_file)
         return 0
-    oracle = _oracle(given)
+    states = [read_start(path, file) for path in start]
+    initial = (np.concatenate(states), list(cqm.variables)) if states else None
+    solvers = _solvers(asked, given, workers)
     with console.progress_bar(f"solve {model}") as move:
 
         def show(progress: Progress) -> None:
-            move(progress.iteration, progress.iterations, f"best {progress.loss:g}")
+            move(progress.iteration, progress.iterations, _note(file, progress))
 
-        samples = QCGD(**asked, oracle=oracle, callbacks=(show,)).sample_cqm(cqm)
-    figures = _figures(cqm, samples)
-    about = {"model": model, "options": {**asked, **given}, "environment": environment()}
-    record = {"format": FORMAT, "kind": "answer", **figures, **samples.info, **about}
+        samples = answer(cqm, solvers, initial, show)
+    samples.info["oracle"] = given["oracle"] or "annealer"
+    figures = _figures(file, samples)
+    about = {
+        "model": model,
+        "options": {**asked, "workers": workers, "start": list(start), **given},
+        "environment": environment(),
+    }
+    record = {"format": FORMAT, "kind": "answer", **samples.info, **figures, **about}
     console.deliver(
         json_file,
         record,
         record_table(Path(model).name, *_lines(figures, samples)),
-        files={save_file: lambda: write_text(str(save_file), answer_json(samples))},
+        files={
+            save_file: lambda: write_text(str(save_file), answer_json(samples)),
+            solutions: lambda: _write_solutions(str(solutions), file, samples),
+            qoblib: lambda: _write_submission(str(qoblib), model, file, samples),
+            report: lambda: reports.write(str(report), record),
+        },
     )
     return console.exit_code(figures["status"], samples.info)
+
+
+def _iterations(iterations: int | None, time_limit: float | None) -> int | None:
+    """100 calls unless something else is said; a time limit alone is used up."""
+    return CALLS if iterations is None and time_limit is None else iterations
+
+
+def _check_folder(folder: str | None) -> None:
+    """Refuse, before the work begins, a folder that could not be made or written to."""
+    from formulations.errors import FileAccessError
+    from qnn.runs.output import check_writable
+
+    if folder is None:
+        return
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise FileAccessError(f"{folder!r} is there and no folder; give the name of another one")
+    check_writable(Path(folder) / "x" if Path(folder).is_dir() else folder)
+
+
+def _check_workers(workers: int, given: dict[str, Any]) -> None:
+    from formulations.checks import check_whole
+    from formulations.errors import InvalidInputError
+    from solvers.run.option_checks import MOST_WORKERS
+
+    check_whole("--workers", workers, most=MOST_WORKERS)
+    shared = [
+        f"--{name.replace('_', '-')}"
+        for name in ("record", "replay", "budget_calls", "budget_seconds", "budget_charged")
+        if given[name] is not None
+    ]
+    if workers > 1 and shared:
+        raise InvalidInputError(
+            f"{shared[0]} with --workers {workers}: records and budgets are of one run; expected "
+            "--workers 1"
+        )
+
+
+def _solvers(asked: dict[str, Any], given: dict[str, Any], workers: int) -> list[QCGD]:
+    """A solver for each worker, with an oracle and a seed of its own, the first with that given."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from solvers import QCGD
+
+    found = []
+    for number in range(workers):
+        spawned = np.random.SeedSequence(asked["seed"], spawn_key=(number,))
+        seed = asked["seed"] if number == 0 else int(spawned.generate_state(1, np.uint32)[0])
+        found.append(replace(QCGD(**asked, oracle=_oracle(given)), seed=seed))
+    return found
+
+
+def _note(file: ModelFile, progress: Progress) -> str:
+    """The best objective so far, the bound, the gap, and where the best came from."""
+    from qnn.runs.answers import gap
+
+    said = ["no feasible point yet"]
+    if progress.feasible:
+        said = [f"best {file.stated(progress.loss):g}"]
+    if progress.bound is not None:
+        said.append(f"bound {file.stated(progress.bound):g}")
+        share = gap(progress.loss, progress.bound) if progress.feasible else None
+        said += [f"gap {share:.2%}"] if share is not None else []
+    if progress.feasible and progress.source is not None:
+        said.append(f"by {progress.source}")
+    return ", ".join(said)
+
+
+def _write_solutions(folder: str, file: ModelFile, samples: dimod.SampleSet) -> None:
+    """The distinct feasible samples, in the file's own variables."""
+    from qnn.data.solutions import by_name, write_solutions
+
+    if samples.info["infeasibility"] is not None:
+        write_solutions(folder, [], [])
+        return
+    own = file.variables
+    points = {
+        tuple(int(sample[v]) for v in own): float(file.stated(energy) or 0.0)
+        for sample, energy in samples.data(["sample", "energy"], sorted_by=None)
+    }
+    named = [by_name(dict(zip(own, values, strict=True))) for values in points]
+    write_solutions(folder, list(points.values()), named)
+
+
+def _write_submission(folder: str, model: str, file: ModelFile, samples: dimod.SampleSet) -> None:
+    from qnn.data.qoblib import write_submission
+
+    write_submission(folder, model, file, samples.info, _best(file, samples))
 
 
 def _oracle(given: dict[str, Any]) -> Oracle | None:
@@ -140,24 +295,34 @@ def _oracle(given: dict[str, Any]) -> Oracle | None:
     return safeguarded(named_oracle(options), options)
 
 
-def _figures(cqm: dimod.ConstrainedQuadraticModel, samples: dimod.SampleSet) -> dict[str, Any]:
-    """The answer in short."""
-    best = samples.first if len(samples) else None
+def _best(file: ModelFile, samples: dimod.SampleSet) -> dict[str, int]:
+    """The best point, in the file's own variables."""
+    from qnn.data.solutions import by_name
+
+    if not len(samples):
+        return {}
+    best = samples.first.sample
+    return by_name({v: best[v] for v in file.variables})
+
+
+def _figures(file: ModelFile, samples: dimod.SampleSet) -> dict[str, Any]:
+    """The answer in short; objective and bound as the file states them."""
+    from qnn.runs.answers import gap
+
+    cqm, info = file.cqm, samples.info
+    best = float(samples.first.energy) if len(samples) else None
+    feasible = info["infeasibility"] is None
     return {
         "variables": cqm.num_variables(),
         "constraints": len(cqm.constraints),
-        "status": samples.info["status"],
-        "feasible": samples.info["infeasibility"] is None,
-        "objective": None if best is None else float(best.energy),
-        "lower_bound": samples.info["lower_bound"],
-        "sample": {} if best is None else _by_name(best.sample),
+        "status": info["status"],
+        "feasible": feasible,
+        "sense": "maximize" if file.maximise else "minimize",
+        "objective": file.stated(best),
+        "bound": file.stated(info["lower_bound"]),
+        "gap": gap(best, info["lower_bound"]) if feasible else None,
+        "sample": _best(file, samples),
     }
-
-
-def _by_name(sample: Mapping[Hashable, float]) -> dict[str, int]:
-    """Values by the variables' labels as text, or as Python writes them where 1 and '1' differ."""
-    name = str if len({str(label) for label in sample}) == len(sample) else repr
-    return {name(label): int(value) for label, value in sample.items()}
 
 
 def _lines(

@@ -47,9 +47,9 @@ class Draft:
         Infinite where a side has no bound.
     row_labels : sequence of str
     products : ndarray of int, shape (p, 3)
-        Variables u = v w.
-    added : int
-        So many variables at the end are not of the file.
+        Variables u = v w, which are not of the file.
+    complements : ndarray of int, shape (k, 2), optional
+        Variables v and w = 1 - v, of which w is not of the file.
     """
 
     labels: Sequence[str]
@@ -62,7 +62,7 @@ class Draft:
     upper: FloatArray
     row_labels: Sequence[str]
     products: IntArray
-    added: int = 0
+    complements: IntArray | None = None
 
     @property
     def bits(self) -> BoolArray:

@@ -65,7 +65,7 @@ def read_opb(path: Path, data: bytes) -> tuple[Draft, bool]:
         upper=upper,
         row_labels=[f"c{r + 1}" for r in range(len(lower))],
         products=literals.products,
-        added=count - len(model.labels),
+        complements=literals.complements,
     )
     return draft, model.maximise
 

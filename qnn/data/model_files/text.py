@@ -33,13 +33,14 @@ def unpacked(path: str | PathLike[str], data: bytes) -> bytes:
     b'End'
     """
     if data.startswith(GZIP):
-        data = bounded_read(gzip.open(io.BytesIO(data)), None, path)
+        with gzip.open(io.BytesIO(data)) as file:
+            data = bounded_read(file, None, path)
     elif data.startswith(XZ):
         import lzma
 
         try:
-            with lzma.open(io.BytesIO(data)) as file:
-                data = bounded_read(file, None, path)
+            with lzma.open(io.BytesIO(data)) as stream:
+                data = bounded_read(stream, None, path)
         except lzma.LZMAError as error:
             raise damaged(path, str(error)) from error
     refuse_if_too_much(path, MEMORY * len(data), "its model")

@@ -67,7 +67,9 @@ class Point:
     high: float
 
 
-def loss_over_time(about: Chart, curves: Sequence[Curve]) -> str:
+def loss_over_time(
+    about: Chart, curves: Sequence[Curve], label: str = "best training loss so far"
+) -> str:
     """Best loss so far over wall-clock seconds; steps."""
 
     def paint(figure: Any) -> None:
@@ -76,7 +78,7 @@ def loss_over_time(about: Chart, curves: Sequence[Curve]) -> str:
             _steps(axes, curve, _shade(curves))
         _log_where_wide(axes, "x", [curve.band.at for curve in curves])
         _log_where_wide(axes, "y", [curve.band.median for curve in curves])
-        axes.set(xlabel="seconds", ylabel="best training loss so far")
+        axes.set(xlabel="seconds", ylabel=label)
         _legend(figure, axes)
 
     return _drawn(about, paint, [curve.name for curve in curves])

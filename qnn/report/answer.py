@@ -1,0 +1,147 @@
+"""An answer to a constrained model as a part of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from qnn.report import text
+from qnn.report.costs import ledger
+from qnn.report.figures import charts
+from qnn.report.figures.charts import Curve, Look
+from qnn.report.figures.series import over_time, steps_of
+from qnn.report.provenance import made
+from qnn.report.view import Chart, Conclusions, Part, Row, Section, Table
+
+Results = Mapping[str, Any]
+
+
+def part(results: Results, prefix: str) -> Part:
+    """An answer of ``qnn solve`` as it is shown.  ``prefix`` begins the names of its charts."""
+    how = {
+        **results,
+        "datasets": [{"spec": results["model"]}],
+        "model": {},
+        "seed": results["options"]["seed"],
+    }
+    return Part(
+        title=f"Answer to {results['model']}",
+        line=f"{results['variables']:,} variables, {results['constraints']:,} constraints, "
+        f"{results['status']}",
+        conclusions=conclusions(results),
+        sections=[
+            Section("Figures", tables=_figures(results), charts=_charts(results, prefix)),
+            ledger([{"variant": "qcgd", **results}]),
+            made(how),
+        ],
+        warning="" if results["feasible"] else _no_answer(results),
+    )
+
+
+def _no_answer(results: Results) -> str:
+    if results["infeasibility"] == "model":
+        return "This model has no feasible point: proven."
+    return "No feasible point was found; this does not prove that there is none."
+
+
+def conclusions(results: Results) -> Conclusions:
+    """What the answer shows and what it does not.
+
+    Examples
+    --------
+    >>> said = conclusions({"feasible": True, "status": "finished", "objective": 90.0,
+    ...                     "bound": 100.0, "gap": 0.1, "sense": "maximize"})
+    >>> print(*said.can, sep="\\n")
+    A feasible point has the objective 90.
+    No feasible point has an objective above 100: proven, so that 90 is within 10% of the best.
+    """
+    can, cannot = [], []
+    objective, bound = results.get("objective"), results.get("bound")
+    beyond = "above" if results.get("sense") == "maximize" else "below"
+    if results["feasible"]:
+        can.append(f"A feasible point has the objective {objective:.10g}.")
+    if results["status"] == "optimal":
+        can.append("No feasible point has a better one: proven.")
+    elif results["status"] == "infeasible":
+        can.append("No point satisfies all constraints: proven.")
+    elif bound is not None:
+        proven = f"No feasible point has an objective {beyond} {bound:.10g}: proven"
+        share = results.get("gap")
+        within = f", so that {objective:.10g} is within {share:.3g} of the best"
+        within = within.replace(f"{share:.3g}", f"{100 * share:.3g}%") if share is not None else ""
+        can.append(f"{proven}{within if results['feasible'] else ''}.")
+    else:
+        cannot.append("How far the objective is from the best possible: no bound is proven.")
+    if results["status"] not in ("optimal", "infeasible"):
+        cannot.append("What more time or another seed would find.")
+    return Conclusions(can or ["Nothing: no feasible point and no proof."], cannot or ["-"])
+
+
+def _figures(results: Results) -> list[Table]:
+    gap = results.get("gap")
+    sign = -1.0 if results.get("sense") == "maximize" else 1.0  # of what the solver minimises
+    alone = results.get("oracle_best")
+    said = {
+        "objective": text.number(results.get("objective"), "{:.10g}"),
+        "proven bound": text.number(results.get("bound"), "{:.10g}"),
+        "gap": text.number(gap, "{:.3%}"),
+        "sense": str(results.get("sense", text.NONE)),
+        "bits": text.whole(results.get("bits")),
+        "bits after presolve": text.whole(results.get("bits_after_presolve")),
+        "rows after presolve": text.whole(results.get("rows_after_presolve")),
+        "best of the oracle alone": text.number(None if alone is None else sign * alone, "{:.10g}"),
+        "seconds": text.seconds(results.get("seconds")),
+        "status": str(results.get("reason") or results["status"]),
+    }
+    rows = [Row([name, value]) for name, value in said.items() if value != text.NONE]
+    tables = [Table("", ["", ""], rows, wordy_end=False)]
+    sources = results.get("sources") or {}
+    if sources:
+        columns = list(dict.fromkeys(name for one in sources.values() for name in one))
+        lines = [
+            Row([name, *(_figure(one.get(column), column, sign) for column in columns)])
+            for name, one in sources.items()
+        ]
+        tables.append(Table("What each source of candidates gave", ["source", *columns], lines,
+                            wordy_end=False))  # fmt: skip
+    runs = results.get("runs") or []
+    if len(runs) > 1:
+        lines = [
+            Row([
+                str(number),
+                _figure(run["objective"], "best", sign),
+                text.seconds(run["seconds_to_best"]),
+                text.whole(run["oracle_calls"]),
+                run["status"],
+            ])
+            for number, run in enumerate(runs, 1)
+        ]  # fmt: skip
+        columns = ["run", "objective", "seconds to it", "oracle calls", "status"]
+        tables.append(Table("Runs side by side", columns, lines))
+    return tables
+
+
+def _figure(value: float | None, column: str, sign: float) -> str:
+    """A figure; objectives, in the column ``best``, as the file has them."""
+    scaled = value if value is None or column != "best" else 0.0 + sign * value
+    return text.number(scaled, "{:.10g}" if column == "best" else "{:.6g}")
+
+
+def _charts(results: Results, prefix: str) -> list[Chart]:
+    trace = results.get("trace") or {}
+    sign = -1.0 if results.get("sense") == "maximize" else 1.0
+    steps = steps_of([results]) if trace.get("seconds") else None
+    if steps is None:
+        return []
+    band = over_time([steps])
+    values = [sign * band.median, sign * band.low, sign * band.high]
+    curve = Curve("best objective", Look.number(0), type(band)(band.at, *values))
+    return [
+        Chart(
+            f"{prefix}-objective",
+            "Objective over time",
+            "Best feasible objective so far, by wall-clock seconds.",
+            partial(charts.loss_over_time, curves=[curve], label="best objective so far"),
+        )
+    ]

@@ -1,0 +1,218 @@
+"""Several runs of QCGD on one constrained model, side by side, as one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solvers.run.run import Progress
+
+if TYPE_CHECKING:
+    import dimod
+
+    from solvers import QCGD
+
+Points = list[tuple[float, float]]
+
+MET = 1e-9
+"""A gap of so small a share is rounding."""
+
+
+@dataclass
+class Watch:
+    """What the runs have found together so far.
+
+    Parameters
+    ----------
+    show : callable, optional
+        Given the progress of the run that stepped, its loss, bound and source those of the best.
+    traces : list
+        Seconds and objective of each improvement of each run, none of infeasible points.
+    """
+
+    show: Callable[[Progress], object] | None = None
+    traces: list[Points] = field(default_factory=list)
+    _best: Progress | None = None
+    _stop: Event = field(default_factory=Event)
+    _lock: Lock = field(default_factory=Lock)
+
+    def callback(self) -> Callable[[Progress], bool]:
+        """The callback of one more run."""
+        trace: Points = []
+        self.traces.append(trace)
+
+        def told(progress: Progress) -> bool:
+            with self._lock:
+                if progress.feasible and (not trace or progress.loss < trace[-1][1]):
+                    trace.append((progress.seconds, progress.loss))
+                best = self._best
+                if best is None or (progress.feasible, -progress.loss) > (
+                    best.feasible,
+                    -best.loss,
+                ):
+                    self._best = best = progress
+                bounds = [one for one in (best.bound, progress.bound) if one is not None]
+                self._best = best = replace(best, bound=max(bounds, default=None))
+                if self.show is not None:
+                    self.show(replace(best, iteration=progress.iteration, seconds=progress.seconds))
+            return self._stop.is_set()
+
+        return told
+
+    def stop(self) -> None:
+        """Have all runs end after their current step."""
+        self._stop.set()
+
+
+def answer(
+    cqm: dimod.ConstrainedQuadraticModel,
+    solvers: Sequence[QCGD],
+    initial_states: Any = None,
+    show: Callable[[Progress], object] | None = None,
+) -> dimod.SampleSet:
+    """The best points that any of the solvers finds, each in a thread of its own.
+
+    Parameters
+    ----------
+    cqm : dimod.ConstrainedQuadraticModel
+    solvers : sequence of QCGD
+        With seeds and oracles of their own.  One that proves its answer ends the others.
+    initial_states : samples-like, optional
+        See :meth:`solvers.QCGD.sample_cqm`.
+    show : callable, optional
+        Called with the progress of all together, after each step of any.
+
+    Returns
+    -------
+    dimod.SampleSet
+        As :meth:`solvers.QCGD.sample_cqm` returns it.  ``info`` is that of the run with the best
+        point, with calls, reads and seconds of the oracle summed over all, and ``runs`` and
+        ``trace``: what each run found, and when the objective improved.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> from solvers import QCGD
+    >>> cqm = dimod.ConstrainedQuadraticModel.from_bqm(dimod.Binary("x") - 2 * dimod.Binary("y"))
+    >>> found = answer(cqm, [QCGD(iterations=2, seed=seed) for seed in (1, 2)])
+    >>> float(found.first.energy), len(found.info["runs"])
+    (-2.0, 2)
+    """
+    watch = Watch(show)
+
+    watched = [
+        replace(solver, callbacks=(*solver.callbacks, watch.callback())) for solver in solvers
+    ]
+
+    def one(solver: QCGD) -> dimod.SampleSet:
+        samples = solver.sample_cqm(cqm, initial_states=initial_states)
+        if samples.info["status"] in ("optimal", "infeasible"):
+            watch.stop()
+        return samples
+
+    if len(solvers) == 1:
+        found = [one(watched[0])]
+    else:
+        with ThreadPoolExecutor(len(solvers)) as pool:
+            futures = [pool.submit(one, solver) for solver in watched]
+            try:
+                found = [future.result() for future in futures]
+            except KeyboardInterrupt:  # threads do not hear it
+                watch.stop()
+                found = [future.result() for future in futures]
+                for samples in found:
+                    samples.info["status"] = "interrupted"
+            except BaseException:
+                watch.stop()
+                raise
+    return _together(found, watch.traces)
+
+
+def _together(found: Sequence[dimod.SampleSet], traces: Sequence[Points]) -> dimod.SampleSet:
+    """The distinct samples of all runs, best first; infeasible ones only if all are."""
+    import dimod
+
+    def rank(samples: dimod.SampleSet) -> tuple[bool, float]:
+        if not len(samples):
+            return True, np.inf
+        return not samples.record.is_feasible[0], float(samples.record.energy[0])
+
+    first = min(found, key=rank)
+    records = [one.record for one in found if len(one)]
+    if records:
+        labels = list(first.variables)
+        records = [
+            one.record[np.flatnonzero(one.record.is_feasible == first.record.is_feasible[0])]
+            for one in found
+            if len(one) and list(one.variables) == labels
+        ]
+        record = np.concatenate(records).view(np.recarray)
+        _, place = np.unique(record.sample, axis=0, return_index=True)
+        order = place[np.lexsort((place, record.energy[place]))]
+        first = dimod.SampleSet(record[order], first.variables, first.info, first.vartype)
+    infos = [samples.info for samples in found]
+    info = first.info
+    for name in ("oracle_calls", "oracle_reads", "oracle_seconds"):
+        info[name] = sum(one[name] for one in infos)
+    info["ledger"] = {
+        name: sum(one["ledger"][name] for one in infos) for name in infos[0]["ledger"]
+    }
+    proven = [one["lower_bound"] for one in infos if one["lower_bound"] is not None]
+    info["lower_bound"] = max(proven, default=None)
+    statuses = [one["status"] for one in infos]
+    info["status"] = next((s for s in statuses if s in ("optimal", "infeasible")), info["status"])
+    info["seconds"] = max(one["seconds"] for one in infos)
+    info["trace"] = _merged(traces)
+    info["runs"] = [_run(one, trace) for one, trace in zip(found, traces, strict=True)]
+    return first
+
+
+def _run(samples: dimod.SampleSet, trace: Points) -> dict[str, Any]:
+    """What one run found."""
+    feasible = bool(len(samples)) and bool(samples.record.is_feasible[0])
+    objective = float(samples.record.energy[0]) if feasible else None
+    reached = [at for at, value in trace if objective is not None and value <= objective + 1e-9]
+    return {
+        "status": samples.info["status"],
+        "objective": objective,
+        "seconds": samples.info["seconds"],
+        "seconds_to_best": reached[0] if reached else None,
+        "oracle_calls": samples.info["oracle_calls"],
+        "trace": {"seconds": [at for at, _ in trace], "loss": [value for _, value in trace]},
+    }
+
+
+def _merged(traces: Sequence[Points]) -> dict[str, list[float]]:
+    """Improvements of the best of all runs, by time.
+
+    Examples
+    --------
+    >>> _merged([[(1.0, 5.0), (3.0, 2.0)], [(2.0, 3.0), (4.0, 2.5)]])
+    {'seconds': [1.0, 2.0, 3.0], 'loss': [5.0, 3.0, 2.0]}
+    """
+    seconds: list[float] = []
+    losses: list[float] = []
+    for at, value in sorted(point for trace in traces for point in trace):
+        if not losses or value < losses[-1]:
+            seconds.append(at)
+            losses.append(value)
+    return {"seconds": seconds, "loss": losses}
+
+
+def gap(objective: float | None, bound: float | None) -> float | None:
+    """By how much a share of the objective's size it may be above the optimum; None if unknown.
+
+    Examples
+    --------
+    >>> gap(-90.0, -100.0), gap(0.0, 0.0), gap(5.0, None)
+    (0.1, 0.0, None)
+    """
+    if objective is None or bound is None:
+        return None
+    over, size = objective - bound, max(abs(objective), abs(bound))
+    return 0.0 if over <= MET * max(size, 1.0) else over / size
