@@ -51,7 +51,7 @@ class OutputLosses:
             For real targets, which are no classes.
         """
         if self.target_index.shape[1] > 1:
-            return np.argmax(self.target_index, axis=1)
+            return np.asarray(np.argmax(self.target_index, axis=1), dtype=np.int64)
         if not np.isin(self.y, (-1, 1)).all():
             raise InvalidInputError(
                 "the targets are numbers other than -1 and +1: expected classes, as a "
