@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qnn.export.c_source import C_FILES, write_c
+from qnn.export.embedded import EMBEDDED_FILES
 from qnn.export.forms import Exported, export, usual_sizes
 from qnn.export.onnx_graph import to_onnx, to_qonnx
 from qnn.export.packed import pack
@@ -20,5 +21,6 @@ __all__ = [
     "to_onnx",
     "to_qonnx",
     "C_FILES",
+    "EMBEDDED_FILES",
     "write_c",
 ]

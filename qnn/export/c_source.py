@@ -60,30 +60,29 @@ def write_c(model: TrainedModel, folder: str | PathLike[str], *, raw: bool = Fal
     ['qnn.h', 'qnn.c', 'reading.h', 'main.c', 'network.c']
     """
     contents = c_contents(pack(model, raw=raw), folder)
-    write_with_folder(contents, folder)
+    write_with_folders(contents, folder)
     return [Path(path) for path in contents]
 
 
 def c_contents(packed: bytes, folder: str | PathLike[str]) -> dict[str | PathLike[str], bytes]:
     """The files of a program in a folder, around a packed network."""
-    contents = {name: _reader(name) for name in READER} | {"network.c": _array(packed)}
+    contents = {name: reader_file(name) for name in READER} | {"network.c": _array(packed)}
     return {Path(folder) / name: text.encode() for name, text in contents.items()}
 
 
-def write_with_folder(
-    contents: Mapping[str | PathLike[str], bytes], folder: str | PathLike[str] | None = None
+def write_with_folders(
+    contents: Mapping[str | PathLike[str], bytes], *folders: str | PathLike[str]
 ) -> None:
-    """Write several files, all or none, with a folder for some of them that is made if need be."""
+    """Write several files, all or none, with folders for some that are made if need be."""
     made: list[Path] = []
     try:
-        if folder is not None:
-            parents = [Path(folder), *Path(folder).parents]
-            missing = [parent for parent in parents if not parent.exists()]
+        for folder in map(Path, folders):
+            missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
             try:
                 for parent in reversed(missing):
                     parent.mkdir()
                     made.append(parent)
-                if not Path(folder).is_dir():
+                if not folder.is_dir():
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
             except OSError as error:
                 raise access_error("write to", folder, error) from error
@@ -95,7 +94,8 @@ def write_with_folder(
         raise
 
 
-def _reader(name: str) -> str:
+def reader_file(name: str) -> str:
+    """A file of the C sources that go with every network."""
     return (files("qnn.export") / "c" / name).read_text()
 
 

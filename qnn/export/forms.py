@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from os import PathLike
 
 from formulations.files.writing import check_distinct, check_regular
-from qnn.export.c_source import c_contents, write_with_folder
+from qnn.export.c_source import c_contents, write_with_folders
+from qnn.export.embedded import embedded_contents
 from qnn.export.onnx_graph import to_onnx, to_qonnx
 from qnn.export.packed import pack
 from qnn.export.trained import TrainedModel
-from qnn.export.verify import check_onnx, check_packed
+from qnn.export.verify import check_c, check_onnx, check_packed
 
 Path = str | PathLike[str]
 
@@ -26,7 +27,7 @@ class Exported:
     path : str or None
         The file or the folder; None if none was written.
     size : int
-        Bytes of the file; of a C program, of the array that holds the network.
+        Bytes of the file; of a C program, of the constants that hold the network.
     checked : int or None
         On how many random inputs it has given exactly the network's answers; None: not checked.
     """
@@ -42,6 +43,7 @@ def export(
     *,
     packed: Path | None = None,
     c: Path | None = None,
+    embedded: Path | None = None,
     onnx: Path | None = None,
     qonnx: Path | None = None,
     raw: bool = False,
@@ -53,8 +55,9 @@ def export(
     model : TrainedModel
     packed, onnx, qonnx : path-like, optional
         Files.
-    c : path-like, optional
-        Folder, made if there is none.
+    c, embedded : path-like, optional
+        Folders, made if there are none: of a C program that reads a packed network, and of C for
+        this network alone.
     raw : bool
         Whether inputs are raw numbers rather than the integers of the lattice.
 
@@ -81,11 +84,11 @@ def export(
     >>> export(TrainedModel(net, weights, span=(-1, 1, 2)))
     [Exported(form='packed', path=None, size=29, checked=1000)]
     """
-    given = [path for path in (packed, c, onnx, qonnx) if path is not None]
-    check_distinct(given)  # before what takes time
-    for path in given:
-        if path is not c:
-            check_regular(path)
+    folders = [path for path in (c, embedded) if path is not None]
+    files = [path for path in (packed, onnx, qonnx) if path is not None]
+    check_distinct([*files, *folders])  # before what takes time
+    for path in files:
+        check_regular(path)
     data = pack(model, raw=raw)
     found = [Exported("packed", _text(packed), len(data), check_packed(model, data, raw=raw))]
     contents: dict[Path, bytes] = {packed: data} if packed is not None else {}
@@ -98,9 +101,16 @@ def export(
         contents[qonnx] = to_qonnx(model, raw=raw).SerializeToString()
         found.append(Exported("QONNX", _text(qonnx), len(contents[qonnx]), None))
     if c is not None:
-        contents = {**contents, **c_contents(data, c)}
-        found.append(Exported("C", _text(c), len(data), None))  # its data are those checked above
-    write_with_folder(contents, c)
+        sources = c_contents(data, c)
+        checked = check_c(model, sources, raw=raw)
+        found.append(Exported("C", _text(c), len(data), checked))
+        contents = {**contents, **sources}
+    if embedded is not None:
+        sources, size = embedded_contents(model, embedded, raw=raw)
+        checked = check_c(model, sources, raw=raw)
+        found.append(Exported("embedded C", _text(embedded), size, checked))
+        contents = {**contents, **sources}
+    write_with_folders(contents, *folders)
     return found
 
 

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import subprocess
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -46,8 +52,8 @@ def inputs_for(model: TrainedModel, *, raw: bool, seed: int = 0) -> Array:
     rows = np.broadcast_to(rows, (len(rows), model.num_inputs))[:, :: model.repeat]
     shape = (SAMPLES, model.num_raw)
     chosen = np.take_along_axis(rows, rng.integers(0, len(rows), shape), axis=0)
-    if rows.dtype.kind != "f":
-        return np.asarray(chosen + rng.integers(-2, 4, shape))
+    if model.raw_span is not None:
+        return np.clip(chosen + rng.integers(-2, 4, shape), *model.raw_span)
     above = np.nextafter(chosen, np.float32(np.inf))
     other = chosen + rng.normal(size=shape).astype(np.float32) * np.ptp(rows)
     return np.asarray(np.choose(rng.integers(0, 3, shape), [chosen, above, other]))
@@ -80,6 +86,39 @@ def check_onnx(model: TrainedModel, proto: Any, *, raw: bool = False) -> int | N
     scores, *label = session.run(None, {"inputs": X.astype(np.float32)})
     same = np.array_equal(scores, model.scores(inputs))
     return _counted("ONNX", same and (not label or _same_labels(model, inputs, label[0])))
+
+
+def check_c(
+    model: TrainedModel, contents: Mapping[str | PathLike[str], bytes], *, raw: bool = False
+) -> int | None:
+    """The same of a C program, compiled and run; None where no compiler can build it."""
+    compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    if compiler is None:
+        return None
+    X = inputs_for(model, raw=raw)
+    inputs = model.on_lattice(X) if raw else X
+    text = "\n".join(" ".join(f"{v:.9g}" if v != int(v) else str(int(v)) for v in x) for x in X)
+    with TemporaryDirectory() as folder:
+        for path, content in contents.items():
+            (Path(folder) / Path(path).name).write_bytes(content)
+        sources = sorted(Path(folder).glob("*.c"))
+        program = Path(folder) / "program"
+        try:
+            subprocess.run(
+                [compiler, "-O1", *sources, "-o", program],
+                check=True,
+                capture_output=True,
+                timeout=300,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        ran = subprocess.run([program], input=text, capture_output=True, text=True, timeout=300)
+    said = ran.stdout.splitlines()
+    if model.line is not None:
+        same = [float(word) for word in said] == model.scores(inputs)[:, 0].tolist()
+    else:
+        same = said == [model.names[label] for label in model.labels(inputs)]
+    return _counted("the C program", same)
 
 
 def _same_labels(model: TrainedModel, inputs: Array, labels: Any) -> bool:

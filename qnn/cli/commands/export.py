@@ -19,6 +19,7 @@ FORMS = "Forms"
     examples="""
     qnn train digits --levels 4 --save network.npz
     qnn export network.npz --packed network.qnnp --c predict
+    qnn export network.npz --embedded firmware --inputs raw
     qnn export network.npz --onnx network.onnx --inputs raw
     """
 )
@@ -35,7 +36,15 @@ FORMS = "Forms"
     "--c",
     heading=FORMS,
     metavar="FOLDER",
-    help="Write a C program to this folder.",
+    help="Write a C program that reads packed networks, with this one, to this folder.",
+    shell_complete=folder,
+)
+@option(
+    "--embedded",
+    heading=FORMS,
+    metavar="FOLDER",
+    help="Write C for this network alone to this folder: no heap, and integers only where the "
+    "inputs are.",
     shell_complete=folder,
 )
 @option("--onnx", heading=FORMS, metavar="FILE", help="Write an ONNX file.", shell_complete=file)
@@ -51,7 +60,8 @@ FORMS = "Forms"
     "--range",
     "span",
     metavar="LOW,HIGH",
-    help="Least and greatest integer input, for a file that does not say.",
+    help="Least and greatest integer input, for a file that does not say; with --inputs raw, of "
+    "raw numbers that are whole, as 0,255 for pixels.",
 )
 @option(
     "--json",
@@ -64,6 +74,7 @@ def export(
     run: str,
     packed: str | None,
     c: str | None,
+    embedded: str | None,
     onnx: str | None,
     qonnx: str | None,
     inputs: str,
@@ -72,9 +83,9 @@ def export(
 ) -> None:
     """Write a trained network in forms that other programs read.
 
-    Each file computes exactly what the network computes; packed files, and ONNX where onnxruntime
-    is installed, are checked on 1,000 random inputs before they are written.  Without a form
-    nothing is written, and the sizes are told.
+    Each file computes exactly what the network computes.  Before they are written, packed files,
+    C programs where there is a compiler, and ONNX where onnxruntime is installed are checked on
+    1,000 random inputs.  Without a form nothing is written, and the sizes are told.
     """
     from dataclasses import replace
 
@@ -84,17 +95,25 @@ def export(
     from qnn.runs.output import FORMAT
 
     raw = choose("inputs", inputs, ["levels", "raw"]) == "raw"
-    of_c = [os.path.join(c, name) for name in exports.C_FILES] if c and os.path.isdir(c) else []
-    check_distinct(
-        [path for path in (json_file, packed, onnx, qonnx, c) if path not in (None, "-")]
-    )
-    console.check_outputs(json_file, packed, onnx, qonnx, *of_c, inputs=[run], folders=[run])
+    own = [
+        os.path.join(place, name)
+        for place, names in ((c, exports.C_FILES), (embedded, exports.EMBEDDED_FILES))
+        if place and os.path.isdir(place)
+        for name in names
+    ]
+    places = (json_file, packed, onnx, qonnx, c, embedded)
+    check_distinct([path for path in places if path not in (None, "-")])
+    console.check_outputs(json_file, packed, onnx, qonnx, *own, inputs=[run], folders=[run])
     model = exports.TrainedModel.of(run)
-    if span is not None:
+    if span is not None and raw:
+        model = replace(model, raw_span=_span(span)[:2])
+    elif span is not None:
         if model.thresholds is not None:
             raise InvalidInputError("--range: the inputs have levels, which tell it; leave it out")
         model = replace(model, span=_span(span))
-    found = exports.export(model, packed=packed, c=c, onnx=onnx, qonnx=qonnx, raw=raw)
+    found = exports.export(
+        model, packed=packed, c=c, embedded=embedded, onnx=onnx, qonnx=qonnx, raw=raw
+    )
     sizes = [*found, *exports.usual_sizes(model)]
     record = {
         "format": FORMAT,
@@ -105,6 +124,8 @@ def export(
         "bits_per_weight": model.network.bits_per_weight,
         "inputs": inputs,
         "span": model.span,
+        "raw_span": model.raw_span,
+        "image": model.image,
         "classes": model.names,
         "sizes": [
             {"form": s.form, "file": s.path, "bytes": s.size, "checked": s.checked} for s in sizes
@@ -155,7 +176,11 @@ def _table(model: TrainedModel, sizes: list[Exported], raw: bool) -> Any:
 def _takes(model: TrainedModel, raw: bool) -> str:
     """What the inputs of the exported network are, in words."""
     if raw:
-        return "Inputs are raw numbers."
+        image = f" of images of {model.image[0]} x {model.image[1]}" if model.image else ""
+        if model.raw_span is None:
+            return f"Inputs are raw numbers{image}."
+        low, high = model.raw_span
+        return f"Inputs are raw whole numbers{image}, from {low} to {high} in the data."
     if model.span is None:
         return "Inputs are whole numbers; the file does not say which: name them by --range."
     low, high, step = model.span

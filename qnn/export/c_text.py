@@ -1,0 +1,134 @@
+"""Pieces of C source: types, literals, arrays, and the texts around a network."""
+
+from __future__ import annotations
+
+from string import Template
+
+import numpy as np
+
+from formulations.arrays import Array, IntArray
+from formulations.errors import InvalidInputError
+
+HEADER = Template("""\
+/* A trained network, $widths: $bits bits of weights and thresholds.  Written by qnn export.
+ *
+ * No heap, no global state; $size bytes of constants, about $stack bytes of stack. */
+#ifndef NETWORK_H
+#define NETWORK_H
+
+#include <stdint.h>
+
+#define NETWORK_NUMBERS $numbers /* of a sample */
+#define NETWORK_OUTPUTS $outputs
+$range
+typedef $number network_number;
+typedef $sum network_sum;
+
+/* Outputs of one sample. */
+void network_outputs(const network_number sample[NETWORK_NUMBERS],
+                     network_sum outputs[NETWORK_OUTPUTS]);
+$answer
+#endif
+""")
+
+CLASS_HEADER = Template("""
+#define NETWORK_CLASSES $count
+#define NETWORK_NAMES {$names}
+
+/* Number of the class of one sample, from 0. */
+unsigned network_class(const network_number sample[NETWORK_NUMBERS]);
+""")
+
+REGRESSION_HEADER = Template("""
+/* The predicted number is NETWORK_SCALE * output + NETWORK_SHIFT. */
+#define NETWORK_SCALE ($scale)
+#define NETWORK_SHIFT ($shift)
+""")
+
+ONES = """
+/* Number of ones. */
+static uint32_t ones(uint32_t x) {
+    x -= x >> 1 & 0x55555555u;
+    x = (x & 0x33333333u) + (x >> 2 & 0x33333333u);
+    x = (x + (x >> 4)) & 0x0f0f0f0fu;
+    return x * 0x01010101u >> 24;
+}
+"""
+
+CLASS = """
+unsigned network_class(const network_number sample[NETWORK_NUMBERS]) {
+    network_sum z[NETWORK_OUTPUTS];
+    network_outputs(sample, z);
+"""
+ONE_OUTPUT = "    return z[0] >= 0;\n}\n"
+MANY_OUTPUTS = """\
+    unsigned best = 0;
+    for (unsigned j = 1; j < NETWORK_OUTPUTS; j++)
+        if (z[j] > z[best])
+            best = j;
+    return best;
+}
+"""
+
+
+def signed(largest: int, *, fast: bool = True) -> str:
+    """A signed type of 16 bits or more that holds +-largest; a fast one for variables."""
+    bits = 16 if largest < 2**15 else 32 if largest < 2**31 else 64
+    return f"int_fast{bits}_t" if fast else f"int{bits}_t"
+
+
+def unsigned(largest: int) -> str:
+    """The same without sign."""
+    bits = 16 if largest < 2**16 else 32 if largest < 2**32 else 64
+    return f"uint_fast{bits}_t"
+
+
+def stored(low: int, high: int) -> str:
+    """The smallest type of a constant or of an array's element."""
+    if 0 <= low and high < 256:
+        return "uint8_t"
+    for bits in (8, 16, 32, 64):  # unsigned ones could turn a comparison's other side unsigned
+        if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1):
+            return f"int{bits}_t"
+    raise InvalidInputError(f"integers from {low:,} to {high:,} need more than 64 bits")
+
+
+def word_of(count: int) -> int:
+    """Bits of a word of so many."""
+    return next((bits for bits in (8, 16) if count <= bits), 32)
+
+
+def words_of(planes: IntArray, word: int) -> Array:
+    """Bits along the last axis as words, the first bit lowest."""
+    size = -(-planes.shape[-1] // word)
+    padded = np.zeros((*planes.shape[:-1], size * word), np.uint64)
+    padded[..., : planes.shape[-1]] = planes
+    powers = np.uint64(1) << np.arange(word, dtype=np.uint64)
+    return np.asarray(padded.reshape(*planes.shape[:-1], size, word) @ powers)
+
+
+def braces(values: Array) -> str:
+    """An initialiser."""
+    if values.ndim > 1:
+        parts = list(map(braces, values))
+        short = sum(map(len, parts)) < 80
+        return "{" + ", ".join(parts) + "}" if short else "{\n    " + ",\n    ".join(parts) + "}"
+    is_real = values.dtype.kind == "f"
+    words = [f"{value:.9g}" if is_real else literal(int(value)) for value in values]
+    if is_real:  # 3 is no literal of a float
+        words = [(word if set(word) & set(".e") else f"{word}.0") + "f" for word in words]
+    rows = [", ".join(words[i : i + 12]) for i in range(0, len(words), 12)]
+    return "{" + ",\n    ".join(rows) + "}"
+
+
+def literal(value: int) -> str:
+    """An integer as C99 reads it."""
+    if value == -(2**31):
+        return "INT32_MIN"
+    return f"INT64_C({value})" if not -(2**31) < value < 2**32 else str(value)
+
+
+def quoted(name: str) -> str:
+    """A text as C reads it, whatever is in it."""
+    plain = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _-+."
+    return '"' + "".join(chr(b) if b in plain else f"\\{b:03o}" for b in name.encode()) + '"'
