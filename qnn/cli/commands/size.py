@@ -82,6 +82,8 @@ def size(
     The error bounds say how far the model's splines can put each hidden layer, an output and the
     loss off the real activations and loss, whatever the weights are.
     """
+    import numpy as np
+
     from formulations import Network
     from formulations.files.bounded import available_memory
     from qnn.data.datasets import level_values
@@ -96,10 +98,13 @@ def size(
     network = Network.dense(
         parse_widths(widths), given["activation"], given["weights"], given["bias"]
     )
+    values = level_values(levels)
+    some = values[np.linspace(0, len(values) - 1, min(len(values), 64)).astype(int)]
+    network = network.for_inputs(np.repeat(some[:, None], network.widths[0], axis=1))
     record = dry_run.of_network(
         network,
         samples,
-        level_values(levels),
+        values,
         Calls(iterations, reads, annealing_time),
         loss=given["loss"],
         encoding=given["encoding"],
