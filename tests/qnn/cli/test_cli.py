@@ -127,6 +127,15 @@ def test_compare_writes_results_and_report(run: Run, tmp_path: Path) -> None:
         assert row["name"] in report
 
 
+def test_size_of_thresholds_and_levels_that_follow_from_the_inputs(run: Run) -> None:
+    command = ["size", "6-3-3", "--samples", "5", "--bias", "auto", "--activation", "relu:2"]
+    code, out, err = run(*command, "--loss", "multi-hinge", "--search", "0", "--json", "-")
+    assert (code, err) == (0, "")
+    record = json.loads(out)
+    assert record["stored_bits"] > 6 * 3 + 3 * 3
+    assert record["loss_error_bound"] == record["output_error_bound"] == 0
+
+
 def test_size_needs_no_data(run: Run) -> None:
     command = ["size", "16-4-1", "--samples", "1000", "--bias", "same"]
     code, out, _ = run(*command, "--json", "-")
@@ -210,6 +219,7 @@ def test_as_a_process_only_json_is_on_standard_output() -> None:
         (["size", "16-4-1", "--seed", "-1"], "seed=-1"),
         (["size", "16-4-1", "--annealing-time", "inf"], "annealing_time=inf"),
         (["size", "99999999-1"], "at most 1,000,000 units"),
+        (["size", "4-2-3", "--loss", "cross-entropy"], "take loss='multi-hinge'"),
         (["solve", "."], "it is a folder"),
         (["resume", "."], "holds no run"),
         (["size", "16-4-1", "--encoding", "two"], "unknown encoding 'two'"),
