@@ -93,7 +93,7 @@ class _Source:
             answer = c_text.REGRESSION_HEADER.substitute(
                 scale=repr(model.scale), shift=repr(model.shift)
             )
-        number, limits = self.number()
+        kind, limits = self.number()
         header = c_text.HEADER.substitute(
             widths="-".join(map(str, network.widths)),
             bits=f"{network.stored_bits:,}",
@@ -102,7 +102,7 @@ class _Source:
             numbers=model.num_raw if self.raw else model.num_inputs,
             outputs=network.num_outputs,
             range=limits,
-            number=number,
+            number=kind,
             sum=signed(self.limits[-1].largest, fast=False),
             answer=answer,
         )

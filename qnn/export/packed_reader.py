@@ -215,7 +215,9 @@ class _File:
         lattice, unit, layers = self.lattice(), 1, []
         _require(1 <= depth <= 16 and 1 <= width <= 2**24, f"{depth} layers, {width} inputs")
         scale, shift = self.take("f8", 2).tolist() if flags & 1 else (1.0, 0.0)
-        raw = self.raw(width) if flags & 4 else (np.zeros((0, width), np.float32), 1, (0, 0))
+        thresholds, repeat, image = np.zeros((0, width), np.float32), 1, (0, 0)
+        if flags & 4:
+            thresholds, repeat, image = self.raw(width)
         text = self.take("u1", self.one("u2")).tobytes().decode() if flags & 8 else ""
         for number in range(1, depth + 1):
             layer, lattice, unit = self.layer(width, lattice, unit)
@@ -227,7 +229,7 @@ class _File:
             _require(good, f"activation {layer.activation} of layer {number} of {depth}")
         _require(not flags & 8 or text.endswith("\0"), "names without an end")
         names = text.split("\0")[:-1]
-        return Packed(layers, scale, shift, bool(flags & 2), *raw, names)
+        return Packed(layers, scale, shift, bool(flags & 2), thresholds, repeat, image, names)
 
     def raw(self, width: int) -> tuple[Array, int, tuple[int, int]]:
         """Thresholds of the inputs, inputs of a raw number, height and width of raw images."""
@@ -248,14 +250,15 @@ class _File:
         outputs = self.one("u4")
         (bits, level, signs), (bias_bits, bias_level, _) = self.code(), self.code()
         _require(1 <= outputs <= 2**24 and bits > 0, f"{outputs} outputs")
-        activation, values, pieces, scale = self.one("u1"), (-1, 1, 1), [], 1
+        pieces: list[Array] = []
+        activation, values, scale = self.one("u1"), (-1, 1, 1), 1
         if activation >= 2:
             count, scale, values = self.one("u2"), self.one("u4"), self.lattice()
             _require(count > 0, "an activation without pieces")
         if activation == 3:
             numbers = [self.one("u1"), self.one("i4"), self.one("i4"), self.one("i4"), count]
             _require(numbers[0] <= 31, f"a shift by {numbers[0]}")
-            pieces = [np.int64(number) for number in numbers]
+            pieces = list(np.array(numbers, dtype=np.int64))
         if activation == 2:
             pieces = [self.take("i4", n).astype(np.int64) for n in (count - 1, count, count)]
             _require(bool(np.all(np.diff(pieces[0]) > 0)), "pieces out of order")

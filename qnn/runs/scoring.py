@@ -134,12 +134,12 @@ def class_figures(true: IntArray, predicted: IntArray, names: Sequence[str]) -> 
         }
         for i, name in enumerate(names)
     ]
-    recalls = [figure["recall"] for figure in figures if figure["recall"] is not None]
+    recalls = right[samples > 0] / samples[samples > 0]
     return {
         "samples": len(true),
         "correct": int(right.sum()),
         "accuracy": _share(right.sum(), len(true)),
-        "balanced_accuracy": float(np.mean(recalls)) if recalls else None,
+        "balanced_accuracy": float(recalls.mean()) if len(recalls) else None,
         "confusion": matrix.tolist(),
         "per_class": figures,
     }
