@@ -29,6 +29,7 @@ import platform
 import signal
 import statistics
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -396,6 +397,14 @@ def main() -> None:
     folder = Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
     bench = Bench(folder, options.device, time.perf_counter() + options.seconds)
+
+    def end() -> None:
+        print(f"a call ran beyond the {options.seconds:g} s\n\n{table(bench.found)}", flush=True)
+        os._exit(0)  # the files are written after every case
+
+    last = threading.Timer(options.seconds + 5.0, end)
+    last.daemon = True
+    last.start()
 
     def warned(message: Warning | str, *_: object) -> None:
         told: list[str] = bench.found.setdefault("warnings", [])
