@@ -147,7 +147,7 @@ def summary(
     sizes = coefficients(model)
     whole = bool((sizes == np.rint(sizes)).all())
     feasible = [run for run in runs if run["objective"] is not None]
-    best = min((run["objective"] for run in feasible), default=None)
+    best = min((float(run["objective"]) for run in feasible), default=0.0)
     met = [run for run in feasible if run["objective"] <= best + 1e-9]
     times = [run["seconds_to_best"] for run in met if run["seconds_to_best"] is not None]
     seconds = mean(run["seconds"] for run in runs)
@@ -197,7 +197,7 @@ def coefficients(model: ModelFile) -> FloatArray:
         for term in terms
     ]
     sizes = np.array(numbers, dtype=np.float64)
-    return sizes[sizes != 0]
+    return np.asarray(sizes[sizes != 0])
 
 
 def _number(value: float | None) -> str:

@@ -149,7 +149,7 @@ def _of_json(path: str | PathLike[str], text: str) -> list[dict[str, float]]:
         content: Any = json.loads(text)
         if content.get("type") == "SampleSet":
             samples = dimod.SampleSet.from_serializable(content)
-            return [by_name(sample) for sample in samples.samples()]
+            return [{**by_name(sample)} for sample in samples.samples()]
         return [{str(name): float(value) for name, value in content["sample"].items()}]
     except Exception as error:  # dimod raises a dozen kinds
         raise FileFormatError(

@@ -6,6 +6,7 @@ import gzip
 import io
 import re
 from os import PathLike, fspath
+from typing import IO, cast
 
 from formulations.errors import FileFormatError
 from formulations.files.bounded import bounded_read, damaged, refuse_if_too_much
@@ -34,7 +35,7 @@ def unpacked(path: str | PathLike[str], data: bytes) -> bytes:
     """
     if data.startswith(GZIP):
         with gzip.open(io.BytesIO(data)) as file:
-            data = bounded_read(file, None, path)
+            data = bounded_read(cast("IO[bytes]", file), None, path)
     elif data.startswith(XZ):
         import lzma
 

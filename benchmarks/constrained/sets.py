@@ -1,0 +1,158 @@
+"""Public sets of constrained models, read from a folder with one folder for each."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import dimod
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from cqm_families import assignment
+
+from qnn.data.models import read_model_file
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A model to be minimised, and what is known of it.
+
+    ``best`` is in the set's own unit and sense; ``unit`` times that is what the model says.
+    """
+
+    family: str
+    name: str
+    load: Callable[[], dimod.ConstrainedQuadraticModel]
+    best: float | None
+    unit: float = 1.0
+    tolerance: float = 1e-6
+    """By so much, in the set's unit, the best known value is rounded."""
+
+    def gap(self, value: float | None, best: float | None) -> float:
+        """Percent by which a value of the model is above the best, or above 0 in units of one."""
+        if value is None or best is None:
+            return float("inf")
+        above = (value - best) / abs(self.unit)
+        return (
+            0.0 if abs(above) <= self.tolerance else 100.0 * above / max(abs(best / self.unit), 1.0)
+        )
+
+
+def of_qplib(folder: Path) -> Iterator[Instance]:
+    """QPLIB's binary models as OPB [Furini et al. 2019]."""
+    with open(folder / "best_known.csv") as file:
+        for line in csv.DictReader(file):
+            path = folder / f"QPLIB_{line['instance']}.opb.gz"
+            unit = float(Fraction(line["opb_objective_scale"]))
+            told = line["best_known_objective"]
+            decimals = len(told.partition(".")[2])
+            yield Instance(
+                "qplib", line["instance"], _reading(path), float(told), unit,
+                0.51 * 10.0**-decimals if decimals else 1e-6,
+            )  # fmt: skip
+
+
+def of_qoblib(folder: Path) -> Iterator[Instance]:
+    """QOBLIB's market splits, portfolios and independent sets [arXiv 2504.03832]."""
+    with open(folder / "best_known.csv") as file:
+        for line in csv.DictReader(file):
+            name = line["file"]
+            kind = next((k for start, k in KINDS.items() if name.startswith(start)), "independent")
+            unit = -1.0 if "maximise" in line["note"] else 1.0
+            best = float(line["best_known"]) if line["best_known"] else None
+            yield Instance(
+                f"qoblib {kind}", name.split(".lp")[0], _reading(folder / name), best, unit
+            )
+
+
+KINDS = {"ms_": "market split", "bqp_": "portfolio"}
+
+
+def of_qkp(folder: Path) -> Iterator[Instance]:
+    """Quadratic knapsacks [Billionnet, Soutif]; the best of all methods stands for the optimum."""
+    for path in sorted(folder.glob("jeu_*.txt")):
+        yield Instance("qkp", path.stem, lambda path=path: quadratic_knapsack(path), None, -1.0)
+
+
+def of_mkp(folder: Path) -> Iterator[Instance]:
+    """Multi-dimensional knapsacks [Chu, Beasley 1998], best values of their own table."""
+    table = (folder / "best-feasible-slns.txt").read_text().splitlines()
+    known: dict[str, float] = {}  # the first table has best values, a second one bounds
+    for words in map(str.split, table):
+        if len(words) == 2 and re.fullmatch(r"\d+\.\d+-\d+", words[0]):
+            known.setdefault(words[0], float(words[1]))
+    for path in sorted(folder.glob("mknapcb*.txt")):
+        words = path.read_text().split()
+        at = 1
+        for number in range(int(words[0])):
+            n, m = int(words[at]), int(words[at + 1])
+            best = known.get(f"{m}.{n}-{number:02d}")
+            size = n + m * n + m
+            given = np.array(words[at + 3 : at + 3 + size], dtype=float)
+            at += 3 + size
+            yield Instance(
+                "mkp", f"{path.stem}-{number:02d}",
+                lambda given=given, n=n, m=m: knapsack(given, n, m), best, -1.0,
+            )  # fmt: skip
+
+
+def of_qaplib(folder: Path) -> Iterator[Instance]:
+    """Assignments of QAPLIB [Burkard, Karisch, Rendl]."""
+    for path in sorted(folder.glob("*.dat")):
+        best = float((folder / f"{path.stem}.sln").read_text().split()[1])
+        yield Instance(
+            "qaplib", path.stem, lambda name=path.stem: assignment(folder, name)[0], best
+        )
+
+
+def _reading(path: Path) -> Callable[[], dimod.ConstrainedQuadraticModel]:
+    return lambda: read_model_file(path).cqm
+
+
+def quadratic_knapsack(path: Path) -> dimod.ConstrainedQuadraticModel:
+    """Name, n, linear profits, upper triangle, 0, capacity, weights; maximised."""
+    words = path.read_text().split()
+    n = int(words[1])
+    pairs = n * (n - 1) // 2
+    profits = np.array(words[2 : 2 + n], dtype=float)
+    joint = np.array(words[2 + n : 2 + n + pairs], dtype=float)
+    capacity = float(words[3 + n + pairs])
+    weights = np.array(words[4 + n + pairs : 4 + 2 * n + pairs], dtype=float)
+    i, j = np.triu_indices(n, 1)
+    some = joint != 0
+    cqm = dimod.ConstrainedQuadraticModel()
+    cqm.add_variables("BINARY", n)
+    cqm.set_objective(
+        dimod.BinaryQuadraticModel.from_numpy_vectors(
+            -profits, (i[some], j[some], -joint[some]), 0.0, "BINARY", variable_order=range(n)
+        )
+    )
+    cqm.add_constraint_from_iterable([*enumerate(weights.tolist())], "<=", rhs=capacity)
+    return cqm
+
+
+def knapsack(given: np.ndarray, n: int, m: int) -> dimod.ConstrainedQuadraticModel:
+    """Profits, m rows of weights, m capacities; maximised."""
+    cqm = dimod.ConstrainedQuadraticModel()
+    cqm.add_variables("BINARY", n)
+    cqm.set_objective(list(enumerate((-given[:n]).tolist())))
+    rows = given[n : n + m * n].reshape(m, n)
+    for row, capacity in zip(rows, given[n + m * n :].tolist(), strict=True):
+        terms = [(k, w) for k, w in enumerate(row.tolist()) if w]
+        cqm.add_constraint_from_iterable(terms, "<=", rhs=capacity)
+    return cqm
+
+
+SETS: dict[str, Callable[[Path], Iterator[Instance]]] = {
+    "qplib": of_qplib,
+    "qkp": of_qkp,
+    "mkp": of_mkp,
+    "qoblib": of_qoblib,
+    "qaplib": of_qaplib,
+}
