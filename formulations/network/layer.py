@@ -10,7 +10,7 @@ from formulations.checks import WIDEST, check_whole, choose, shown
 from formulations.errors import InvalidInputError
 from formulations.network import splines
 from formulations.network.activations import Activation, is_sign
-from formulations.network.codes import AUTO, WeightCode
+from formulations.network.codes import AUTO, MOST_BITS, WeightCode
 from formulations.network.splines import Clip, Placement, Spline
 
 
@@ -69,6 +69,12 @@ class Layer:
                     f"{getattr(kind, '__name__', kind)}; Network.dense makes layers from names"
                 )
 
+        wide = not self.code.one_hot and self.code.bits > MOST_BITS
+        if self.code == AUTO or wide:
+            raise InvalidInputError(
+                f"code={self.code.name!r} of weights: expected up to {MOST_BITS} bits; wider codes "
+                "are for thresholds"
+            )
         if self.clip and self.scale and self.scale & (self.scale - 1):
             raise InvalidInputError(
                 f"scale={self.scale} of the activation {self.activation and self.activation.name}: "

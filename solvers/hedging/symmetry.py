@@ -293,7 +293,9 @@ def negation_is_exact(problem: TrainingProblem, number: int, units: IntArray) ->
     """
     layer, above = problem.network.layers[number], problem.network.layers[number + 1]
     codes = [layer.code, above.code, *([layer.bias_code] if layer.bias_code else [])]
-    if not all(np.array_equal(code.levels, -code.levels[::-1]) for code in codes):
+    if any(code.is_integer for code in codes) or not all(
+        np.array_equal(code.levels, -code.levels[::-1]) for code in codes
+    ):
         return False
     spline, bounds = problem.splines[number], problem.bounds[number]
     known, odd = parity(problem, number)

@@ -73,6 +73,12 @@ def test_integer_codes_that_are_none_are_refused(spec: str) -> None:
         code(spec)
 
 
+def test_wide_codes_are_for_thresholds() -> None:
+    Network.dense([2, 1], weights="integer:16", bias="integer:32")
+    with pytest.raises(QnnError, match="wider codes are for thresholds"):
+        Network.dense([2, 1], weights="integer:17")
+
+
 def test_another_code_cannot_be_called_integer() -> None:
     with pytest.raises(QnnError, match="give another code another name"):
         WeightCode("integer:2", (1, 1), -1)

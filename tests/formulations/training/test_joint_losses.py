@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dimod
 import numpy as np
 import pytest
 
@@ -200,6 +201,16 @@ def test_the_threshold_encoding_takes_one_slack_word_a_pair() -> None:
     p = problem("multi-hinge:2", bias=False)
     words = {label.partition(",r=")[0] for label in p.qcbo("threshold").labels if label[:2] == "e["}
     assert len(words) == 2 * p.num_samples
+
+
+@pytest.mark.parametrize("encoding", ["twos-complement", "threshold"])
+def test_penalties_keep_the_least_multi_hinge(encoding: str) -> None:
+    p = TrainingProblem(Network.dense([1, 3]), [[2]], [1], loss="multi-hinge:5")
+    bits = np.array([[b >> i & 1 for i in range(3)] for b in range(8)])
+    bqm = p.qcbo(encoding).to_bqm(penalty=50)
+    assert bqm.num_variables < 20
+    least = dimod.ExactSolver().sample(bqm).first
+    assert least.energy == pytest.approx(p.losses(bits).min()) == 2.0
 
 
 def test_cross_entropy_of_several_outputs_has_no_model() -> None:
