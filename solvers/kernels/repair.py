@@ -41,13 +41,14 @@ class Ground(NamedTuple):
 
 
 @compiled()
-def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int) -> None:
+def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int) -> int:
     """Mend every point (reads, n) in place and, where that succeeds, descend from there.
 
     ``effort`` bounds the candidates looked at for each point, half of them for mending; ``depth``
     is the most flips of a chain.
-    A point that cannot be mended stays as it was.
+    A point that cannot be mended stays as it was.  Returns how many were looked at.
     """
+    looked = 0
     n, m = points.shape[1], len(ground.lower)
     activity, field, weight = np.empty(m), np.empty(n), np.empty(m)
     for read in range(len(points)):
@@ -55,10 +56,14 @@ def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int)
         original = x.copy()
         _begin(ground, x, activity, field)
         weight[:] = ground.weight
-        if not _mend(ground, x, activity, field, weight, seeds[read], effort // 2):
+        half = effort // 2
+        holds, left = _mend(ground, x, activity, field, weight, seeds[read], half)
+        looked += half - left
+        if not holds:
             x[:] = original
             continue
-        _descend(ground, x, activity, field, seeds[read], effort // 2, depth)
+        looked += half - _descend(ground, x, activity, field, seeds[read], half, depth)
+    return looked
 
 
 @compiled()
@@ -138,11 +143,12 @@ def _mend(
     weight: Array,
     state: np.uint64,
     effort: int,
-) -> bool:
+) -> tuple[bool, int]:
     """Flip one variable of a violated row after the other until none is violated.
 
     Of those that lower the weighted violation, the one that costs the objective least per unit.
-    Where there is none, the row's weight is raised.
+    Where there is none, the row's weight is raised.  Returns whether all rows hold, and what is
+    left of the effort.
     """
     m = len(activity)
     broken, place = np.empty(m, np.int64), np.full(m, -1)
@@ -182,7 +188,7 @@ def _mend(
                 last = broken[count]
                 broken[place[r]], place[last] = last, place[r]
                 place[r] = -1
-    return count == 0
+    return count == 0, effort
 
 
 @compiled()
@@ -194,7 +200,7 @@ def _descend(
     state: np.uint64,
     effort: int,
     depth: int,
-) -> None:
+) -> int:
     """Chains of flips that keep every row and lower the objective, until there is none.
 
     A chain begins with any variable; as long as a row is violated, one of its variables follows:
@@ -245,6 +251,7 @@ def _descend(
             for j in chain[:length]:
                 _move(ground, j, 2.0 * x[j] - 1.0, activity)
             failures += 1
+    return effort
 
 
 @compiled()
@@ -284,23 +291,39 @@ def _filler(
 ) -> tuple[int, float, int]:
     """The variable that fits where the chain's last has made room and lowers the objective most.
 
-    -1 if there is none; with it its change of the objective and how many were looked at.
+    Only variables of the tightest inequality with room are looked at.  -1 if there is none; with it
+    its change of the objective and how many were looked at.
     """
-    best, cheapest, looked = -1, 0.0, 1
+    best, cheapest, tightest, slack = -1, 0.0, -1, np.inf
     last = chain[length - 1]
     for place in range(ground.column_starts[last], ground.column_starts[last + 1]):
-        row = ground.column_rows[place]
-        if ground.lower[row] > -np.inf:
-            continue  # an equality has no room
-        looked += ground.row_starts[row + 1] - ground.row_starts[row]
-        for e in range(ground.row_starts[row], ground.row_starts[row + 1]):
-            j = ground.row_columns[e]
-            if x[j]:
-                continue
-            cost = _cost(ground, x, field, chain, length, j)
-            if cost < cheapest and _price(ground, j, 1.0, activity, ground.weight) <= 0.0:
-                best, cheapest = j, cost
-    return best, cheapest, looked
+        row, value = ground.column_rows[place], ground.column_values[place]
+        if ground.lower[row] > -np.inf or value <= 0.0:
+            continue  # an equality has no room, and this one has not got more
+        room = (ground.upper[row] - activity[row]) / value
+        if room < slack:
+            tightest, slack = row, room
+    if tightest < 0:
+        return best, cheapest, 1
+    first, stop = ground.row_starts[tightest], ground.row_starts[tightest + 1]
+    for e in range(first, stop):
+        j = ground.row_columns[e]
+        if x[j]:
+            continue
+        cost = _cost(ground, x, field, chain, length, j)
+        if cost < cheapest and _fits(ground, j, activity):
+            best, cheapest = j, cost
+    return best, cheapest, 1 + stop - first
+
+
+@compiled()
+def _fits(ground: Ground, j: int, activity: Array) -> bool:
+    """Whether every row still holds if x_j becomes 1."""
+    for e in range(ground.column_starts[j], ground.column_starts[j + 1]):
+        r = ground.column_rows[e]
+        if _excess(ground, r, activity[r] + ground.column_values[e]) > HOLDS:
+            return False
+    return True
 
 
 @compiled()

@@ -8,18 +8,28 @@ record.  The best candidates are the pool that later calls start from.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from formulations.arrays import FloatArray
-from formulations.checks import check_flag, check_whole
+from formulations.checks import check_flag, check_several, check_whole, choose
+from formulations.errors import InvalidInputError
 from solvers.oracles import QUBO, Samples, WarmOracle
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.repair import Repair
 from solvers.qcgd.scoring import ModelScoring, Pool, Scoring, WithSlack
+from solvers.qcgd.sources import (
+    BATCH_EFFORT,
+    ORACLE,
+    SOURCES,
+    Contribution,
+    Shares,
+    effort_of_call,
+    gains,
+)
 from solvers.run.result import Incumbent
 from solvers.run.run import Run
 from solvers.run.stopping import Course, StopRule
@@ -51,16 +61,25 @@ class Candidates:
     repair : bool
         Whether samples of a constrained model are repaired, see :mod:`solvers.qcgd.repair`; weights
         need none.  ``info["oracle_best"]`` is what the oracle found by itself.
+    sources : tuple of str
+        Where QCGD's candidates for a constrained model come from where there are a pool and repair:
+        ``"oracle"``, ``"perturbation"`` and ``"relinking"``, see :mod:`solvers.qcgd.sources`;
+        ``("oracle",)`` is the pure method.
     """
 
     pool: int = 10
     fresh: int = 10
     repair: bool = True
+    sources: tuple[str, ...] = (ORACLE, *SOURCES)
 
     def __post_init__(self) -> None:
         for name in ("pool", "fresh"):
             check_whole(name, getattr(self, name))
         check_flag("repair", self.repair)
+        for name in check_several("sources", self.sources, "names"):
+            choose("source of candidates", name, [ORACLE, *SOURCES])
+        if ORACLE not in self.sources:
+            raise InvalidInputError(f"sources={self.sources!r}: expected 'oracle' among them")
 
 
 class Scorer:
@@ -101,12 +120,16 @@ class Scorer:
         fresh: int = 10,
         repair: Repair | None = None,
         ceiling: float = np.inf,
+        sources: Collection[str] = (),
     ) -> None:
         self.target, self.repair, self.fresh, self.ceiling = target, repair, fresh, ceiling
         self.pool, self.oracle_best = Pool(pool), Incumbent()
         self.feasible_reads = self.reads = self.idle = self.stale = self.holding = 0
         self.repair_seconds = 0.0
         self.share: float | None = None
+        size = target.model.num_variables if repair is None else repair.num_variables
+        self.sources = {name: SOURCES[name](size) for name in SOURCES if name in sources}
+        self.shares = Shares([ORACLE, *self.sources])
 
     @classmethod
     def of(cls, target: Scoring, options: Candidates, *, slack: bool = True) -> Scorer:
@@ -119,7 +142,8 @@ class Scorer:
         if not isinstance(target, ModelScoring):
             return cls(sampled, options.pool, options.fresh)
         repair = Repair(model) if options.repair else None
-        return cls(sampled, options.pool, options.fresh, repair, target.ceiling)
+        sources = options.sources if options.repair and options.fresh > 1 else ()
+        return cls(sampled, options.pool, options.fresh, repair, target.ceiling, sources)
 
     def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
         """Call number t, from random states or from the pool."""
@@ -132,10 +156,13 @@ class Scorer:
         starts = self.pool.draw(np.random.default_rng(draw), reads)
         return run.ask(qubo, call, np.stack([self.target.complete(start) for start in starts]))
 
-    def score(self, samples: Samples, run: Run, seed: np.random.SeedSequence) -> None:
+    def score(
+        self, samples: Samples, run: Run, seed: np.random.SeedSequence, couplers: int = 0
+    ) -> None:
         """Offer every read, and what repair makes of it, to the incumbent and to the pool."""
+        started = time.perf_counter()
         candidates, worth = self.target.candidates(samples.x)
-        before, best = self.pool.losses, run.incumbent.loss
+        pool, before, best = replace(self.pool), self.pool.losses, run.incumbent.loss
         if not self.reads and self.fresh > 1 and isinstance(run.oracle, WarmOracle):
             self._guess(run, seed)
         self.oracle_best.offer(candidates, worth)
@@ -146,15 +173,67 @@ class Scorer:
         self.reads += len(samples.x)
         self.share = held / len(worth) if np.isfinite(self.ceiling) else None
         self.holding = self.holding + 1 if self.share is not None and self.share > MANY else 0
+        effort = effort_of_call(run.oracle, samples, couplers, run.time_limit is not None)
         if self.repair is not None:
-            started = time.perf_counter()
+            effort -= self.repair.looked
+            begun = time.perf_counter()
             mended = self.repair(candidates, seed)
             mended, better = self.target.candidates(mended)
             self.pool.add(mended, better)
             run.incumbent.offer(mended, better)
-            self.repair_seconds += time.perf_counter() - started
+            self.repair_seconds += time.perf_counter() - begun
+            effort += self.repair.looked
+            candidates, worth = np.concatenate([candidates, mended]), np.append(worth, better)
         self.idle = self.idle + 1 if np.array_equal(before, self.pool.losses) else 0
         self.stale = self.stale + 1 if run.incumbent.loss == best else 0
+        gained = 0.0
+        if self.sources and len(before):
+            gained = float(gains(self.pool, pool, candidates, worth).sum())
+        self.shares.book(ORACLE, effort=effort, gained=gained)
+        seconds = samples.seconds + time.perf_counter() - started
+        self._tell(ORACLE, worth, run.incumbent.loss < best, seconds)
+
+    def explore(self, run: Run, seed: np.random.SeedSequence) -> bool:
+        """Take candidates from the other sources until it is the oracle's turn.
+
+        Returns
+        -------
+        bool
+            Whether it is; otherwise the time is over.
+        """
+        while self.sources and len(self.pool.losses) and not self.proven:
+            name = self.shares.next(timed=run.time_limit is not None)
+            if name == ORACLE:
+                break
+            if run.late():
+                return False
+            self._from(name, run, seed.spawn(1)[0])
+        return True
+
+    def _from(self, name: str, run: Run, seed: np.random.SeedSequence) -> None:
+        """Offer a batch of a source's points, repaired."""
+        assert self.repair is not None
+        started, looked, best = time.perf_counter(), self.repair.looked, run.incumbent.loss
+        before = replace(self.pool)
+        source = self.sources[name]
+        points, _ = self.target.candidates(source.points(self.pool, np.random.default_rng(seed)))
+        points, worth = self.target.candidates(self.repair(points, seed))
+        self.pool.add(points, worth)
+        run.incumbent.offer(points, worth)
+        gained = gains(self.pool, before, points, worth)
+        source.learn(gained)
+        effort = BATCH_EFFORT + self.repair.looked - looked
+        self.shares.book(name, effort=effort, gained=float(gained.sum()))
+        self._tell(name, worth, run.incumbent.loss < best, time.perf_counter() - started)
+        self.idle = 0 if gained.any() else self.idle
+        self.stale = 0 if run.incumbent.loss < best else self.stale
+
+    def _tell(self, name: str, worth: FloatArray, better: bool, seconds: float) -> None:
+        """Keep what a source has brought."""
+        one = self.shares.of[name]
+        one.seconds += seconds
+        one.improvements += better
+        one.best = min(one.best, float(worth.min(initial=np.inf)))
 
     def _guess(self, run: Run, seed: np.random.SeedSequence) -> None:
         """Offer random candidates, so that the pool does not begin with the oracle's alone.
@@ -189,6 +268,8 @@ class Scorer:
             "stale": self.stale,
             "holding": self.holding,
             "repair_seconds": self.repair_seconds,
+            "shares": {name: vars(one) for name, one in self.shares.of.items()},
+            "sources": {name: source.snapshot() for name, source in self.sources.items()},
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -198,6 +279,10 @@ class Scorer:
         for name in ("feasible_reads", "reads", "idle", "stale", "repair_seconds"):
             setattr(self, name, snapshot[name])
         self.holding = snapshot.get("holding", 0)  # not in checkpoints of older versions
+        for name, numbers in snapshot.get("shares", {}).items():
+            self.shares.of[name] = Contribution(**numbers)
+        for name, parts in snapshot.get("sources", {}).items():
+            self.sources[name].restore(parts)
 
 
 class DualState(Protocol):
@@ -284,7 +369,8 @@ class Loop:
     def info(self) -> dict[str, Any]:
         """Numbers for the result."""
         search = self.search
-        found = search.oracle_best.loss
+        found, constrained = search.oracle_best.loss, np.isfinite(search.ceiling)
+        sources = {"sources": search.shares.told(search.ceiling)} if constrained else {}
         return {
             "num_variables": self.lifting.model.num_variables,
             "couplers": len(self.lifting.heads),
@@ -292,6 +378,7 @@ class Loop:
             "oracle_best": found if found <= search.ceiling else None,
             "oracle_feasible": search.feasible_reads / max(search.reads, 1),
             "repair_seconds": search.repair_seconds,
+            **sources,
         }
 
     def snapshot(self) -> dict[str, Any]:

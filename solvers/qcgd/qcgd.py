@@ -212,6 +212,8 @@ class QCGD:
             - ``oracle_best``: the best objective that the oracle found without repair, None if it
               found nothing feasible; ``oracle_feasible``: the share of its reads that satisfied all
               rows; ``repair_seconds``;
+            - ``sources``: of each source of candidates its ``calls``, ``seconds``, ``improvements``
+              of the best candidate, and ``best`` value (None if nothing feasible came from it);
             - ``history`` of each iteration.
 
         Raises
@@ -269,8 +271,12 @@ class QCGD:
             for t in run.steps(self.iterations):
                 p = descent.multipliers(t)
                 seed = np.random.SeedSequence(self.seed, spawn_key=(t,))
+                if not search.explore(run, seed):
+                    run.exhausted()  # says so
+                    run.save()
+                    break
                 samples = search.ask(run, descent.lifting.qubo(p), t, seed)
-                search.score(samples, run, seed)
+                search.score(samples, run, seed, len(descent.lifting.heads))
                 descent.certify(samples, p)
                 descent.step(samples.x[0], t)
                 run.history.record(

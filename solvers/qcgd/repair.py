@@ -26,7 +26,7 @@ DENSE = 1024
 DEPTH = 6
 """Most flips of a chain: a swap in a permutation takes four."""
 
-EFFORT, MOST = 200, 500_000
+EFFORT, MOST = 1000, 500_000
 """Candidates looked at for each sample: so many per variable of the model, and at most so many."""
 
 
@@ -41,6 +41,11 @@ class Repair:
     effort : int
         Candidates looked at for each sample, per variable.
 
+    Attributes
+    ----------
+    looked : int
+        Candidates looked at so far.
+
     Examples
     --------
     >>> model = QCBO.from_arrays([3, 1, 2], [[1, 1, 1]], [1])
@@ -51,13 +56,14 @@ class Repair:
     def __init__(self, model: QCBO, *, depth: int = DEPTH, effort: int = EFFORT) -> None:
         self.ground = _ground(model)
         self.depth, self.effort = depth, min(effort * max(model.num_variables, 1), MOST)
+        self.looked, self.num_variables = 0, model.num_variables
 
     def __call__(self, x: npt.ArrayLike, seed: np.random.SeedSequence) -> BitArray:
         """Feasible local minima near samples (reads, n); a sample not mended stays as it was."""
         points = np.array(x, dtype=np.int8)
         if points.size:
             numbers = seed.generate_state(len(points), np.uint64) | np.uint64(1)
-            polish(self.ground, points, numbers, self.effort, self.depth)
+            self.looked += polish(self.ground, points, numbers, self.effort, self.depth)
         return points
 
 

@@ -1,0 +1,215 @@
+"""Sources of candidates: what each is given and brings, and that none makes a result worse."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import dimod
+import numpy as np
+import pytest
+
+from formulations.errors import InvalidInputError
+from solvers import QCGD, Candidates, PenaltyMethod
+from solvers.oracles import QUBO, Annealer, ExactOracle, Samples
+from solvers.oracles.answers import best_first
+from solvers.qcgd.scoring import Pool
+from solvers.qcgd.sources import BATCH, LEAST, Perturbation, Relinking, Shares, gains
+
+PURE = Candidates(sources=("oracle",))
+QUICK = Annealer(reads=4, sweeps=20)
+
+
+class Noise:
+    """An oracle that answers at random, and takes its time if told so."""
+
+    reads = 4
+
+    def __init__(self, pause: float = 0.0) -> None:
+        self.pause, self.calls = pause, 0
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        started = time.perf_counter()
+        self.calls += 1
+        time.sleep(self.pause)
+        bits = np.random.default_rng(seed).integers(0, 2, (self.reads, qubo.num_variables))
+        return best_first(qubo, bits, started)
+
+
+def knapsack(seed: int, size: int = 60, rows: int = 3) -> dimod.ConstrainedQuadraticModel:
+    """Quadratic profits, several capacities, and a number of items."""
+    random = np.random.default_rng(seed)
+    x = list(dimod.Binaries([f"x{i:03}" for i in range(size)]))
+    pairs = random.integers(0, size, (4 * size, 2))
+    cqm = dimod.ConstrainedQuadraticModel()
+    profits = random.integers(5, 50, size)
+    cqm.set_objective(
+        -sum(int(p) * x[i] for i, p in enumerate(profits))
+        - sum(int(random.integers(1, 20)) * x[i] * x[j] for i, j in pairs if i != j)
+    )
+    for row in range(rows):
+        weights = random.integers(3, 40, size)
+        cqm.add_constraint(
+            sum(int(w) * x[i] for i, w in enumerate(weights)) <= int(weights.sum() // 3), f"c{row}"
+        )
+    cqm.add_constraint(sum(x[: size // 2]) == size // 6, "number")
+    return cqm
+
+
+def best(cqm: dimod.ConstrainedQuadraticModel, **options: Any) -> dimod.SampleSet:
+    samples = QCGD(**options).sample_cqm(cqm)
+    assert samples.first.is_feasible
+    return samples
+
+
+# -- the whole -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("oracle", [QUICK, Noise()], ids=["annealer", "noise"])
+def test_more_sources_never_make_it_worse(oracle: Any, seed: int) -> None:
+    options = {"oracle": oracle, "iterations": 15, "stop": None, "seed": seed, "call_limit": 15}
+    hybrid = best(knapsack(seed), **options)
+    pure = best(knapsack(seed), **options, candidates=PURE)
+    assert hybrid.first.energy <= pure.first.energy
+
+
+def test_each_source_says_what_it_has_brought() -> None:
+    samples = best(knapsack(0), oracle=QUICK, iterations=10, stop=None, call_limit=10)
+    sources = samples.info["sources"]
+    assert list(sources) == ["oracle", "perturbation", "relinking"]
+    assert sources["oracle"]["calls"] == samples.info["oracle_calls"] == 10
+    assert min(one["calls"] for one in sources.values()) > 0
+    assert min(one["best"] for one in sources.values()) == samples.first.energy
+    assert sum(one["improvements"] for one in sources.values()) >= 1
+    assert 0 < sum(one["seconds"] for one in sources.values()) <= samples.info["seconds"]
+
+
+def test_the_same_seed_gives_the_same_result() -> None:
+    one, two = (best(knapsack(1), oracle=QUICK, iterations=12, seed=3) for _ in range(2))
+    assert (one.record.sample == two.record.sample).all()
+    for source in one.info["sources"]:
+        for name in ("calls", "improvements", "best"):
+            assert one.info["sources"][source][name] == two.info["sources"][source][name]
+
+
+def test_the_pure_method_asks_the_oracle_alone() -> None:
+    samples = best(knapsack(0), oracle=QUICK, iterations=5, candidates=PURE)
+    assert list(samples.info["sources"]) == ["oracle"]
+
+
+@pytest.mark.parametrize("candidates", [Candidates(fresh=1), Candidates(repair=False)])
+def test_without_pool_or_repair_there_are_no_other_sources(candidates: Candidates) -> None:
+    samples = QCGD(QUICK, iterations=5, candidates=candidates).sample_cqm(knapsack(0))
+    assert list(samples.info["sources"]) == ["oracle"]
+
+
+def test_the_penalty_method_has_its_oracle_alone() -> None:
+    method = PenaltyMethod(QUICK, iterations=5, candidates=Candidates())
+    sources = method.sample_cqm(knapsack(0)).info["sources"]
+    assert sources["perturbation"]["calls"] == 0 < sources["oracle"]["calls"]
+
+
+def test_an_exact_oracle_still_proves_its_bound() -> None:
+    x = list(dimod.Binaries("abcdefgh"))
+    cqm = dimod.ConstrainedQuadraticModel()
+    cqm.set_objective(sum((-1) ** i * (i + 1) * v for i, v in enumerate(x)))
+    cqm.add_constraint(sum(x) == 4, label="half")
+    samples = QCGD(ExactOracle(), iterations=200).sample_cqm(cqm)
+    assert samples.first.energy == -2 - 4 - 6 - 8
+    assert samples.info["lower_bound"] <= samples.first.energy
+
+
+def test_a_slow_oracle_of_noise_gets_little_of_the_time() -> None:
+    slow = Noise(pause=0.2)
+    options = {"oracle": slow, "iterations": None, "time_limit": 2.0}
+    hybrid = best(knapsack(2), **options)
+    assert slow.calls <= 4
+    assert hybrid.info["seconds"] < 3.0
+    pure = best(knapsack(2), **options, candidates=PURE)
+    assert hybrid.first.energy <= pure.first.energy
+
+
+# -- shares of the time ----------------------------------------------------------------------------
+
+
+def shared(
+    gained: dict[str, float], effort: dict[str, float], rounds: int = 300
+) -> dict[str, float]:
+    """Effort of each source in the end."""
+    shares, spent = Shares(list(gained)), dict.fromkeys(gained, 0.0)
+    for _ in range(rounds):
+        name = shares.next()
+        shares.book(name, effort=effort[name], gained=gained[name])
+        spent[name] += effort[name]
+    return {name: value / sum(spent.values()) for name, value in spent.items()}
+
+
+@pytest.mark.parametrize("cost", [0.1, 1.0, 10.0])
+def test_time_goes_to_what_pays(cost: float) -> None:
+    effort = {"oracle": cost, "perturbation": 1.0}
+    assert shared({"oracle": cost, "perturbation": 0.0}, effort)["oracle"] > 0.8
+    assert shared({"oracle": 0.0, "perturbation": 1.0}, effort)["oracle"] < 0.15
+    assert 0.4 < shared({"oracle": cost, "perturbation": 1.0}, effort)["oracle"] < 0.6
+
+
+def test_nobody_gets_less_than_the_least_share() -> None:
+    shares = Shares(["oracle", "perturbation"])
+    for _ in range(400):
+        name = shares.next(timed=False)
+        shares.book(name, effort=1.0, gained=float(name == "perturbation"))
+    assert shares.of["oracle"].calls == pytest.approx(200, abs=3)
+    none = shared(
+        {"oracle": 0.0, "perturbation": 1.0, "relinking": 1.0},
+        dict.fromkeys(["oracle", "perturbation", "relinking"], 1.0),
+    )
+    assert none["oracle"] >= 0.8 * LEAST
+
+
+# -- the sources -----------------------------------------------------------------------------------
+
+
+def pool_of(bits: np.ndarray) -> Pool:
+    pool = Pool(len(bits))
+    pool.add(bits, np.arange(len(bits), dtype=float))
+    return pool
+
+
+def test_perturbation_learns_how_many_bits_to_flip() -> None:
+    source, rng = Perturbation(64), np.random.default_rng(0)
+    pool = pool_of(np.zeros((1, 64), dtype=np.int8))
+    for _ in range(50):
+        flips = source.points(pool, rng).sum(axis=1)
+        assert set(flips) <= {2, 4, 8, 16}
+        source.learn((flips == 8).astype(float))
+    assert np.mean(source.points(pool, rng).sum(axis=1) == 8) > 0.6
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 9])
+def test_perturbation_flips_something_of_any_model(size: int) -> None:
+    pool = pool_of(np.zeros((1, size), dtype=np.int8))
+    points = Perturbation(size).points(pool, np.random.default_rng(0))
+    assert points.shape == (BATCH, size)
+    assert (points.sum(axis=1) >= 1).all()
+
+
+def test_relinking_keeps_what_two_members_share() -> None:
+    bits = np.random.default_rng(0).integers(0, 2, (4, 30)).astype(np.int8)
+    bits[:, :10] = 1
+    points = Relinking().points(pool_of(bits), np.random.default_rng(1))
+    assert points.shape == (BATCH, 30)
+    assert (points[:, :10] == 1).all()
+
+
+def test_a_point_that_was_known_gains_nothing() -> None:
+    bits = np.eye(3, dtype=np.int8)
+    before, pool = pool_of(bits), pool_of(bits)
+    new = np.array([[1, 1, 1], [0, 1, 0]], dtype=np.int8)
+    pool.add(new, np.array([-1.0, 1.0]))
+    assert gains(pool, before, new, np.array([-1.0, 1.0])).tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("sources", [(), ("perturbation",), ("oracle", "luck"), "oracle", 3])
+def test_other_sources_are_refused_by_name(sources: Any) -> None:
+    with pytest.raises(InvalidInputError, match="source"):
+        Candidates(sources=sources)
