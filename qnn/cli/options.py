@@ -89,8 +89,8 @@ reading_options = together(
         default="2",
         metavar="N",
         callback=parsed(levels),
-        help="Integer levels of each input, a share of 1/N of the samples on each.  keep: leave "
-        "inputs that are integers as they are.",
+        help="Integer levels of each input, a share of 1/N of the samples on each, or of pixels, "
+        "from 8 levels on, of equal width.  keep: leave inputs that are integers as they are.",
     ),
     option(
         "--target",

@@ -23,6 +23,11 @@ from qnn.data.sources import open_source
 MOST_LEVELS = 1024
 """Of an input: more than any model here has a use for."""
 
+EVEN = 8
+"""Levels of pixels from which on equal widths answer better than quantiles.  Held-out images of
+Fashion-MNIST, 196-64-10, relu:4: .840 and .832 right at 8 levels, .847 and .832 at 16; sign units:
+.804 and .814 at 4, .825 and .817 at 8.  10,000 training images, 20 epochs, two seeds."""
+
 LARGEST = 2**31
 """Of an input that is kept as it is: what a training problem takes."""
 
@@ -98,8 +103,9 @@ def load(
     inputs : int, optional
         Pool images by sums down to this many inputs; a square number whose root divides the side.
     levels : int, "keep" or None
-        Levels of each input, see :func:`quantize`; None and ``"keep"`` leave the values as they
-        are, which must be integers up to 2^31.
+        Levels of each input, see :func:`quantize`; of images of bytes with 8 levels or more, all
+        of equal width.  None and ``"keep"`` leave the values as they are, which must be integers
+        up to 2^31.
     seed : int
         Of the draw.  With one seed, a smaller training part is contained in a larger one.
     target : str, optional
@@ -143,7 +149,8 @@ def load(
     if inputs is not None:
         X = pool(X, image_shape, inputs, name)
     train, test = split(y, held_out, samples, seed, classes, name)
-    thresholds = None if levels is None else level_thresholds(X[train], levels)
+    even = image_shape is not None and source.X.dtype == np.uint8 and (levels or 0) >= EVEN
+    thresholds = None if levels is None else level_thresholds(X[train], levels, even=even)
     lattice = whole_numbers(X, name) if thresholds is None else on_levels(X, thresholds)
     coded = np.where(y == 1, 1, -1) if len(classes) == 2 else y
     parts = (lattice[train], coded[train], lattice[test], coded[test])
@@ -263,8 +270,10 @@ def quantize(X: npt.ArrayLike, reference: npt.ArrayLike, levels: int) -> IntArra
     return on_levels(X, level_thresholds(reference, levels))
 
 
-def level_thresholds(reference: npt.ArrayLike, levels: int) -> FloatArray:
+def level_thresholds(reference: npt.ArrayLike, levels: int, *, even: bool = False) -> FloatArray:
     """Quantiles 1/L, ..., (L-1)/L of every column, shape (L-1, d).
+
+    With ``even``, L equal parts of the range of all columns together, so that all have the same.
 
     Raises
     ------
@@ -275,7 +284,12 @@ def level_thresholds(reference: npt.ArrayLike, levels: int) -> FloatArray:
     check_whole("levels", levels, least=2, most=MOST_LEVELS)
     reference = np.asarray(reference, dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        thresholds = np.asarray(np.quantile(reference, np.arange(1, levels) / levels, axis=0))
+        if even:
+            bounds = np.linspace(reference.min(), reference.max(), levels + 1)[1:-1, None]
+            thresholds = np.repeat(bounds, reference.shape[1], axis=1)
+        else:
+            shares = np.arange(1, levels) / levels
+            thresholds = np.asarray(np.quantile(reference, shares, axis=0))
         spread = np.ptp(reference, axis=0)
     if not (np.isfinite(thresholds).all() and np.isfinite(spread).all()):
         raise InvalidInputError(

@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from formulations.checks import choose
 from formulations.errors import InvalidInputError
 from qnn.data.csv_reader import read_csv
@@ -76,7 +78,9 @@ def _bundled(name: str) -> Source:
     from sklearn import datasets
 
     bunch = getattr(datasets, f"load_{name}")()
-    return make_source(name, bunch.data, bunch.target, (8, 8) if name == "digits" else None)
+    if name == "digits":  # pixels from 0 to 16, as floats
+        return make_source(name, bunch.data.astype(np.uint8), bunch.target, (8, 8))
+    return make_source(name, bunch.data, bunch.target)
 
 
 def _file(path: Path, target: str | None, inputs: int | None) -> Source:

@@ -355,3 +355,21 @@ def test_file_of_unknown_kind(tmp_path: Path) -> None:
     path.write_text("x")
     with pytest.raises(InvalidInputError, match="of no known kind"):
         load(path)
+
+
+def test_eight_levels_of_pixels_or_more_have_equal_widths() -> None:
+    even = load("digits", levels=8).thresholds
+    assert even is not None
+    assert np.array_equal(even, np.repeat(np.arange(2.0, 16, 2)[:, None], 64, axis=1))
+    quantiles = load("digits", levels=4).thresholds
+    assert quantiles is not None
+    assert not (quantiles == quantiles[:, :1]).all()
+    table = load("wine", levels=16).thresholds
+    assert table is not None
+    assert not (table == table[:, :1]).all()
+
+
+def test_the_raw_numbers_and_images_are_known() -> None:
+    assert load("digits", inputs=16).raw_span == (0, 16)
+    assert (load("digits", inputs=16).image, load("digits").image) == ((8, 8), None)
+    assert load("iris").raw_span is None
