@@ -8,6 +8,7 @@ from .network.codes import (
     WeightCode,
     bipolar,
     codebook,
+    integer,
     ternary,
     uniform,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Weights",
     "bipolar",
     "codebook",
+    "integer",
     "network_size",
     "ternary",
     "uniform",
