@@ -106,12 +106,12 @@ class Run:
     started: float = field(default_factory=time.perf_counter)
     iteration: int = field(default=0, init=False)
     ended: float | None = field(default=None, init=False)
-    tells: Callable[[], Mapping[str, Any]] = field(default=dict, init=False, repr=False)
     _loop: Resumable | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("time_limit", "call_limit", "callbacks"):
             SHARED[name](name, getattr(self, name))
+        self.tells: Callable[[], Mapping[str, Any]] = dict  # more of what callbacks are told
 
     def ask(
         self, qubo: QUBO, seed: np.random.SeedSequence, states: BitArray | None = None

@@ -9,7 +9,6 @@ Names hold no blanks.  As HiGHS and CPLEX do, integers between markers that have
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from os import fspath
 
 import numpy as np
@@ -26,29 +25,26 @@ INFINITY = 1e20
 Entry = tuple[int, int, float]
 
 
-@dataclass
 class _Parts:
     """What the sections of a file have said so far."""
 
-    path: Path
-    line: int = 0
-    maximise: bool = False
-    objective: str | None = None
-    rows: dict[str, int] = field(default_factory=dict)
-    kinds: list[str] = field(default_factory=list)
-    ignored: set[str] = field(default_factory=set)
-    columns: dict[str, int] = field(default_factory=dict)
-    integer: list[bool] = field(default_factory=list)
-    marked: bool = False
-    cost: list[tuple[int, float]] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    rhs: dict[int, float] = field(default_factory=dict)
-    offset: float = 0.0
-    ranges: dict[int, float] = field(default_factory=dict)
-    low: dict[int, float] = field(default_factory=dict)
-    high: dict[int, float] = field(default_factory=dict)
-    quadratic: list[Entry] = field(default_factory=list)
-    in_rows: list[tuple[int, int, int, float]] = field(default_factory=list)
+    def __init__(self, path: Path) -> None:
+        self.path, self.line = path, 0
+        self.maximise, self.objective, self.offset = False, "", 0.0
+        self.rows: dict[str, int] = {}
+        self.kinds: list[str] = []
+        self.ignored: set[str] = set()
+        self.columns: dict[str, int] = {}
+        self.integer: list[bool] = []
+        self.marked = False
+        self.cost: list[tuple[int, float]] = []
+        self.entries: list[Entry] = []
+        self.rhs: dict[int, float] = {}
+        self.ranges: dict[int, float] = {}
+        self.low: dict[int, float] = {}
+        self.high: dict[int, float] = {}
+        self.quadratic: list[Entry] = []
+        self.in_rows: list[tuple[int, int, int, float]] = []
 
     def wrong(self, what: str) -> FileFormatError:
         """The error for the line that is read."""
@@ -168,7 +164,7 @@ def _rows(parts: _Parts, words: list[str], head: list[str]) -> None:
     if kind != "N":
         parts.rows[name] = len(parts.rows)
         parts.kinds.append(kind)
-    elif parts.objective is None:
+    elif not parts.objective:
         parts.objective = name
     else:
         parts.ignored.add(name)
