@@ -107,3 +107,14 @@ def default_restarts(network: Network) -> int:
     (16, 1)
     """
     return min(max(20_000 // network.num_weights, 1), 16)
+
+
+def default_dropout(network: Network, samples: int) -> float:
+    """Share of the hidden units that a step leaves out: 0.3 of many weights for few samples.
+
+    Examples
+    --------
+    >>> [default_dropout(Network.dense([13, hidden, 3]), 142) for hidden in (128, 4)]
+    [0.3, 0.0]
+    """
+    return 0.3 if samples < network.num_weights / 2 else 0.0

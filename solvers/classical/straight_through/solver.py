@@ -65,6 +65,9 @@ class StraightThrough:
     held_out : float
         Share of the samples that is not trained on: their loss says which epoch is kept.  0: the
         loss of the training samples does.
+    dropout : float or None
+        Share of the hidden units that a step leaves out at random, until the thresholds are
+        folded.  None: 0.3 where there are fewer samples than half the weights, else 0.
     augment : callable, optional
         Called with a random generator before each epoch; returns the inputs, shape (N, d), that
         the epoch sees in place of the problem's, such as shifted images.
@@ -100,6 +103,7 @@ class StraightThrough:
     rate: float | Sequence[float] = 0.02
     batch: int | None = None
     held_out: float = 0.0
+    dropout: float | None = None
     augment: Callable[[np.random.Generator], npt.ArrayLike] | None = None
     seed: int = 0
     time_limit: float | None = None
@@ -115,6 +119,10 @@ class StraightThrough:
         for rate in check_numbers("rate", _several(self.rate), "positive learning rates"):
             check_number("rate", rate, most=2.0)  # the width of the range of latent weights
         check_share("held_out", self.held_out)
+        if self.dropout is not None:
+            check_share("dropout", self.dropout)
+        if self.dropout == 1:
+            raise InvalidInputError("dropout=1 leaves no unit: expected a share below 1")
         if self.held_out == 1:
             raise InvalidInputError("held_out=1 leaves nothing to train on: expected a share below")
         called = callable(self.augment) and not isinstance(self.augment, type)
@@ -148,6 +156,7 @@ class StraightThrough:
             restarts=self.restarts,
             batch=self.batch,
             held_out=self.held_out,
+            dropout=self.dropout,
             augment=self.augment,
             time_limit=self.time_limit,
         )

@@ -124,7 +124,14 @@ class Stack:
 
     # -- one training step ------------------------------------------------------------------------
 
-    def step(self, X: Array, samples: IntArray, rate: float | FloatArray) -> None:
+    def step(
+        self,
+        X: Array,
+        samples: IntArray,
+        rate: float | FloatArray,
+        dropout: float = 0.0,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         """Take Adam's step along the straight-through gradient of a batch.
 
         Parameters
@@ -134,6 +141,10 @@ class Stack:
         samples : ndarray of int64, shape (B,)
             Their numbers in the problem.
         rate : float or ndarray, shape (R, 1)
+        dropout : float
+            Share of the hidden units that the step leaves out, drawn by ``rng``; none once the
+            thresholds are folded.  [Srivastava et al. 2014.]
+        rng : Generator, optional
         """
         self._quantise()
         a: FloatArray = X.astype(self.kind)[None]
@@ -145,6 +156,11 @@ class Stack:
             if number < len(self.units):
                 ramps.append(self.units[number].slopes(y, part.window))
                 a = self.units[number].levels(y)
+                if dropout and rng is not None and not self.folded:
+                    kept = (rng.random(a.shape, dtype=np.float32) >= dropout).astype(self.kind)
+                    kept *= self.kind(1 / (1 - dropout))
+                    a = a * kept
+                    ramps[-1] = ramps[-1] * kept
         slope = self._output_slopes(y, samples)
         for number in range(len(self.layers) - 1, -1, -1):
             part = self.layers[number]

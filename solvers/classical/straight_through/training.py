@@ -16,6 +16,7 @@ from solvers.classical.straight_through.pace import (
     FOLDED,
     Pace,
     default_batch,
+    default_dropout,
     default_epochs,
     default_restarts,
     one_cycle,
@@ -40,7 +41,7 @@ class Training:
     ----------
     problem : TrainingProblem
     seed : SeedSequence
-    rates, epochs, restarts, batch, held_out, augment, time_limit
+    rates, epochs, restarts, batch, held_out, dropout, augment, time_limit
         Options of :class:`~solvers.classical.straight_through.solver.StraightThrough`.
 
     Attributes
@@ -59,6 +60,7 @@ class Training:
         restarts: int | None,
         batch: int | None,
         held_out: float,
+        dropout: float | None,
         augment: Callable[[np.random.Generator], npt.ArrayLike] | None,
         time_limit: float | None,
     ) -> None:
@@ -71,6 +73,9 @@ class Training:
         shuffled = order.permutation(len(self.X))
         kept = min(int(np.ceil(held_out * len(self.X))), len(self.X) - 1)
         self.judges, self.samples = np.sort(shuffled[:kept]), shuffled[kept:]
+        self.dropout = (
+            default_dropout(problem.network, len(self.samples)) if dropout is None else dropout
+        )
         self.batch = min(batch or default_batch(len(self.samples)), len(self.samples))
         self.pace = Pace(
             epochs or default_epochs(problem.network, len(self.samples), count, self.batch),
@@ -100,7 +105,7 @@ class Training:
                 stack.fold(self.X[self.samples[:MEASURED]])
             chosen = order[number * self.batch : (number + 1) * self.batch]
             rate = self.rates[:, None] * one_cycle(share)
-            stack.step(X[chosen], chosen, rate)
+            stack.step(X[chosen], chosen, rate, self.dropout, self.other_rng)
         share = self._share(t, run)
         if stack.folded or t == 1 or int(LOOKS * share) > int(LOOKS * before):
             self.offer(run)
