@@ -4,7 +4,7 @@
 
 The identical network (16-5-1, signs, +-1 weights, hinge loss) and time for: restricted problems by
 enumeration and by an annealer as oracle, direct annealing of the weights (restarts until the time
-is over), and the straight-through estimator (four learning rates share the time, the best counts).
+is over), and straight-through training (16 networks side by side, in at most this time).
 For the oracle a second column counts its time at a given number of microseconds a call, as
 hardware would take it.
 """
