@@ -330,8 +330,10 @@ def _fits(ground: Ground, j: int, activity: Array) -> bool:
 def _cost(ground: Ground, x: Array, field: Array, chain: Array, length: int, j: int) -> float:
     """Change of the objective if x_j flips after the chain; infinite for one of its variables."""
     pull = field[j]
+    coupled = ground.Q_starts[j] < ground.Q_starts[j + 1]
     for k in range(length):
         if chain[k] == j:
             return np.inf
-        pull += (1.0 - 2.0 * x[chain[k]]) * _coupling(ground, j, chain[k])
+        if coupled:
+            pull += (1.0 - 2.0 * x[chain[k]]) * _coupling(ground, j, chain[k])
     return float((1.0 - 2.0 * x[j]) * pull)

@@ -12,6 +12,9 @@ a capacity some items for others.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
@@ -28,6 +31,9 @@ DEPTH = 6
 
 EFFORT, MOST = 1000, 500_000
 """Candidates looked at for each sample: so many per variable of the model, and at most so many."""
+
+LONG = 200_000
+"""A call whose predecessor looked at more candidates, about 10 ms, is shared among threads."""
 
 
 class Repair:
@@ -57,13 +63,26 @@ class Repair:
         self.ground = _ground(model)
         self.depth, self.effort = depth, min(effort * max(model.num_variables, 1), MOST)
         self.looked, self.num_variables = 0, model.num_variables
+        self._latest = 0
 
     def __call__(self, x: npt.ArrayLike, seed: np.random.SeedSequence) -> BitArray:
         """Feasible local minima near samples (reads, n); a sample not mended stays as it was."""
         points = np.array(x, dtype=np.int8)
         if points.size:
             numbers = seed.generate_state(len(points), np.uint64) | np.uint64(1)
-            self.looked += polish(self.ground, points, numbers, self.effort, self.depth)
+
+            def run(part: slice) -> int:
+                given = (points[part], numbers[part], self.effort, self.depth)
+                return int(polish(self.ground, *given))
+
+            threads = min(os.cpu_count() or 1, len(points)) if self._latest > LONG else 1
+            if threads == 1:
+                self._latest = run(slice(None))
+            else:
+                ends = np.linspace(0, len(points), threads + 1).astype(int)
+                with ThreadPoolExecutor(threads) as pool:
+                    self._latest = sum(pool.map(run, map(slice, ends[:-1], ends[1:])))
+            self.looked += self._latest
         return points
 
 

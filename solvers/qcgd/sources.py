@@ -255,8 +255,8 @@ def effort_of_call(oracle: object, samples: Samples, couplers: int, timed: bool)
     """
     for layer in layers(oracle):
         if isinstance(layer, Annealer):
-            swept = samples.x.shape[1] + couplers / 4
-            return ANNEALED * float(layer.reads * layer.sweeps) * swept
+            swept: float = samples.x.shape[1] + couplers / 4
+            return ANNEALED * layer.reads * layer.sweeps * swept
     return LOOKS * samples.seconds if timed else CALL
 
 

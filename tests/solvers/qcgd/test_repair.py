@@ -151,3 +151,17 @@ def test_the_optimum_is_met_from_all_points(model: QCBO) -> None:
 def test_two_items_for_one_in_a_knapsack() -> None:
     model = QCBO.from_arrays([-5.0, -3.0, -4.0], [[4, 2, 2]], [4], equality=[False])
     assert Repair(model)([[1, 0, 0]], seed()).tolist() == [[0, 1, 1]]
+
+
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    model = QCBO.from_arrays(random.integers(-9, 9, 40), random.integers(1, 9, (2, 40)), [90, 80])
+    points = random.integers(0, 2, (9, 40))
+    one = Repair(model)
+    found = [one(points, seed(k)) for k in range(3)]
+    monkeypatch.setattr("solvers.qcgd.repair.LONG", 0)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    several = Repair(model)
+    for k in range(3):
+        np.testing.assert_array_equal(several(points, seed(k)), found[k])
+    assert several.looked == one.looked
