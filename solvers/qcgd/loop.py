@@ -130,6 +130,7 @@ class Scorer:
         size = target.model.num_variables if repair is None else repair.num_variables
         self.sources = {name: SOURCES[name](size) for name in SOURCES if name in sources}
         self.shares = Shares([ORACLE, *self.sources])
+        self.improved_by: str | None = None  # the source of the best candidate
 
     @classmethod
     def of(cls, target: Scoring, options: Candidates, *, slack: bool = True) -> Scorer:
@@ -207,7 +208,10 @@ class Scorer:
                 break
             if run.late():
                 return False
+            best = run.incumbent.loss
             self._from(name, run, seed.spawn(1)[0])
+            if run.incumbent.loss < best:
+                run.told_to_stop(run.iteration)
         return True
 
     def _from(self, name: str, run: Run, seed: np.random.SeedSequence) -> None:
@@ -233,6 +237,7 @@ class Scorer:
         one = self.shares.of[name]
         one.seconds += seconds
         one.improvements += better
+        self.improved_by = name if better else self.improved_by
         one.best = min(one.best, float(worth.min(initial=np.inf)))
 
     def _guess(self, run: Run, seed: np.random.SeedSequence) -> None:

@@ -112,7 +112,8 @@ class QCGD:
     time_limit, call_limit : optional
         Seconds, and oracle calls, after which the incumbent is returned.
     callbacks : tuple of callable
-        Called after each iteration with a ``Progress``; one that returns True stops the run.
+        Called with a ``Progress`` after each iteration, and within one when another source than
+        the oracle has a better candidate; one that returns True stops the run after the iteration.
     checkpoint, checkpoint_every
         Folder for a checkpoint, from which the same call goes on, and seconds between two.
 
@@ -264,6 +265,7 @@ class QCGD:
         run.tells = lambda: {
             "feasible": bool(run.incumbent.loss <= search.ceiling),
             "bound": loop.bound,
+            "source": search.improved_by,
         }
         rule = self._rule
         with run.guarded():

@@ -112,6 +112,8 @@ class Run:
         for name in ("time_limit", "call_limit", "callbacks"):
             SHARED[name](name, getattr(self, name))
         self.tells: Callable[[], Mapping[str, Any]] = dict  # more of what callbacks are told
+        self._asked_to_stop = False
+        self._iterations: int | None = None
 
     def ask(
         self, qubo: QUBO, seed: np.random.SeedSequence, states: BitArray | None = None
@@ -163,6 +165,7 @@ class Run:
 
         Without an incumbent the first step is taken whatever the budget: there is always an answer.
         """
+        self._iterations = iterations
         while self.ended is None and (iterations is None or self.iteration < iterations):
             answered = self.iteration > 0 or self.incumbent.bits is not None
             if answered and self.exhausted():
@@ -177,13 +180,20 @@ class Run:
                 return
 
     def told_to_stop(self, iteration: int, iterations: int | None = None) -> bool:
-        """Trace the step and call the callbacks; if one asks to stop, that is the status."""
+        """Trace the step and call the callbacks; if one asks to stop, that is the status.
+
+        Within a step it may be called as well, whenever the incumbent becomes better; the step is
+        finished all the same, so that the run goes on from there as if it had never been stopped.
+        """
         if not len(self.trace) or self.incumbent.loss < self.trace.columns["loss"][-1]:
             self.trace.record(seconds=self.seconds, loss=self.incumbent.loss)
+        if iterations is None:
+            iterations = self._iterations
         progress = Progress(
             iteration, iterations, self.incumbent.loss, self.seconds, **self.tells()
         )
-        if any([callback(progress) for callback in self.callbacks]):
+        self._asked_to_stop |= any([callback(progress) for callback in self.callbacks])
+        if self._asked_to_stop:
             self.status = Status.INTERRUPTED
             return True
         return False
