@@ -22,6 +22,7 @@ from solvers.classical.straight_through.pace import (
     one_cycle,
 )
 from solvers.classical.straight_through.stack import Stack
+from solvers.run.result import Incumbent
 from solvers.run.run import Run
 
 if TYPE_CHECKING:
@@ -149,12 +150,13 @@ class Training:
         self.latest = float(totals[best])
         if judged[best] < self.best_judged:
             bits = self.problem.bits_from_weights(stack.weights(best))
-            # The loss once more, in the order of sums that everyone else's has.
-            loss = float(self.problem.losses(bits[None])[0])
-            if not len(self.judges) and not loss < run.incumbent.loss:
-                pass
-            else:
-                run.incumbent.bits, run.incumbent.loss = bits, loss
+            # The same numbers in the order in which the problem adds them up, to the last bit; of
+            # a word that is free in part, the problem may read another level.
+            loss = float(self.problem.own_losses(outputs[best : best + 1]).sum(axis=(1, 2))[0])
+            if len(bits) < self.problem.network.num_weight_bits:
+                loss = float(self.problem.losses(bits[None])[0])
+            if len(self.judges) or loss < run.incumbent.loss:
+                run.incumbent = Incumbent(bits, loss)
                 self.best_judged, self.number = float(judged[best]), best
         if soft:
             stack.unfold()
