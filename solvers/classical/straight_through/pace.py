@@ -68,7 +68,7 @@ class Pace:
         return min(share, 1.0)
 
 
-STEP, SAMPLE, WEIGHT = 3e-4, 1e-6, 4e-10
+STEP, SAMPLE, WEIGHT = 3e-4, 1e-6, 2e-10
 """Seconds of a training step, of each of its samples, and of each weight for each of them."""
 
 
@@ -91,7 +91,7 @@ def default_epochs(network: Network, samples: int, restarts: int, batch: int) ->
     >>> default_epochs(Network.dense([16, 5, 1]), 100, 16, 16)
     400
     >>> default_epochs(Network.dense([784, 1000, 1000, 10]), 60_000, 1, 100)
-    1
+    2
     """
     weights = network.num_weights * restarts
     epoch = samples * (STEP / batch + SAMPLE * restarts + WEIGHT * weights)
