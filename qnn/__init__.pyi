@@ -4,6 +4,8 @@ from .data.datasets import (
 )
 from .estimators import (
     QNNClassifier,
+)
+from .regressor import (
     QNNRegressor,
 )
 

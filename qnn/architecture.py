@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,9 @@ def network_for(
         widths = [X.shape[1], *hidden, outputs]
         return Network.dense(widths, activation, weights, bias).for_inputs(X)
 
+    def stored(code: str, width: int) -> int:
+        return built([width], code, few).stored_bits
+
     if bits is None:
         return built([WIDTH] if hidden is None else hidden, weights or TWO_BITS)
     bits = check_whole("bits", bits)
@@ -80,9 +84,8 @@ def network_for(
                 return network
         return _refuse(bits, network.stored_bits, f"hidden={tuple(hidden)}")
     for code in [TWO_BITS, ONE_BIT] if weights is None else [weights]:
-        width = bisect_right(
-            range(1, bits + 1), bits, key=lambda h, code=code: built([h], code, few).stored_bits
-        )
+        size = partial(stored, code)
+        width = bisect_right(range(1, bits + 1), bits, key=size)
         if width >= ENOUGH or (width and code in (ONE_BIT, weights)):
             network = built([width], code)
             while network.stored_bits > bits and width > 1:  # thresholds of other samples

@@ -1,26 +1,35 @@
-"""scikit-learn estimators: networks of low-bit weights behind ``fit`` and ``predict``."""
+"""scikit-learn estimators: what they share, and the classifier."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
-from sklearn.utils.metaestimators import available_if
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from formulations import Network, TrainingProblem
+from formulations import TrainingProblem
 from formulations.arrays import Array, FloatArray, IntArray
 from formulations.checks import check_flag, check_seconds, check_whole, choose
+from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
 from formulations.network.network import Weights
-from qnn.data.datasets import MOST_LEVELS, level_thresholds, on_levels, span_of, whole_numbers
+from qnn.architecture import network_for
+from qnn.data.datasets import (
+    MOST_LEVELS,
+    level_thresholds,
+    on_levels,
+    span_of,
+    whole_numbers,
+    whole_span,
+)
 from qnn.fitting import (
     Limit,
     check_inputs,
@@ -33,25 +42,23 @@ from qnn.fitting import (
     warn_far,
     warn_near_chance,
 )
-from solvers import LargeNeighborhoodSearch
 from solvers.run.result import Result
 from solvers.run.solver import Solver
+from solvers.trainer import Trainer
 
 OF_SOLVER = "solver__"
 """Begins the names of the solver's own parameters, as scikit-learn nests them."""
 
-PROBES = 32
-"""Random networks whose outputs set the scale of a regression's targets."""
 
-
-class _QNN(BaseEstimator):  # type: ignore[misc]
+class Estimator(BaseEstimator):  # type: ignore[misc]
     """What the classifier and the regressor share: levels, network, problem, solver."""
 
     def __init__(
         self,
-        hidden: Sequence[int] | str | None,
+        hidden: Sequence[int] | None,
+        bits: int | None,
         activation: str | Callable[..., Any],
-        weights: str,
+        weights: str | None,
         bias: bool | str,
         loss: str | Callable[..., Any],
         levels: int | None,
@@ -61,6 +68,7 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
         random_state: int | np.random.RandomState | None,
     ) -> None:
         self.hidden = hidden
+        self.bits = bits
         self.activation = activation
         self.weights = weights
         self.bias = bias
@@ -101,7 +109,9 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
 
     def _check(self) -> None:
         """Refuse parameters that mean nothing, before any work."""
-        hidden_widths(self.hidden, 1, 1)
+        hidden_widths(self.hidden)
+        if self.bits is not None:
+            check_whole("bits", self.bits)
         if self.levels is not None:
             check_whole("levels", self.levels, least=2, most=MOST_LEVELS)
         check_solver(self.solver)
@@ -116,9 +126,15 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
         lattice = self._on_levels(X)
         self.span_ = span_of(lattice)
         self.data_min_, self.data_max_ = X.min(axis=0), X.max(axis=0)
-        hidden = hidden_widths(self.hidden, X.shape[1], outputs)
-        network = Network.dense(
-            [X.shape[1], *hidden, outputs], self.activation, self.weights, self.bias
+        self.raw_span_ = whole_span(X)
+        network = network_for(
+            lattice,
+            outputs,
+            self.bits,
+            hidden=hidden_widths(self.hidden),
+            activation=self.activation,
+            weights=self.weights,
+            bias=self.bias,
         )
         before = getattr(self, "network_", None) if self.warm_start else None
         start = self.weights_ if before is not None and before.widths == network.widths else None
@@ -137,7 +153,7 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
 
     def _chosen_solver(self, start: Weights | None) -> tuple[Solver, Limit | None]:
         """A copy of the solver, seeded, started and limited; and the limit put on it, if any."""
-        given = LargeNeighborhoodSearch() if self.solver is None else self.solver
+        given = Trainer() if self.solver is None else self.solver
         solver: Any = clone(given, safe=False)
         options: dict[str, Any] = {}
         if self.random_state is not None:
@@ -149,7 +165,7 @@ class _QNN(BaseEstimator):  # type: ignore[misc]
             raise InvalidInputError(
                 f"solver {type(solver).__name__} takes no {missing!r}, which "
                 f"{'warm_start' if missing == 'start' else 'random_state'} needs: leave that out, "
-                "or take a solver that does, such as LargeNeighborhoodSearch()"
+                "or take a solver that does, such as Trainer()"
             )
         return limited(replace(solver, **options) if options else solver, self.time_limit)
 
@@ -179,18 +195,24 @@ def _options(solver: object) -> list[str]:
     return [field.name for field in fields(solver)]
 
 
-class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
+@renamed(calibrate=None)
+class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """A classifier whose weights have one or a few bits.
 
     Inputs are put on a few integer levels by their quantiles in the training data.  Two classes
-    need one output, C classes C outputs, trained one against the rest.
+    need one output, C classes C outputs.
 
     Parameters
     ----------
-    hidden : sequence of int, "auto" or None
-        Widths of the hidden layers; ``()`` for none.  ``"auto"`` and None take one layer whose
-        width follows from inputs and classes, see :func:`qnn.fitting.hidden_widths`.
-    activation, weights, bias : see :meth:`formulations.Network.dense`
+    hidden : sequence of int or None
+        Widths of the hidden layers; ``()`` for none.  None takes one layer whose width follows from
+        the budget of bits, see :func:`qnn.architecture.network_for`.
+    bits : int or None
+        Most bits that weights and thresholds may take together; None: 128 hidden units of two bits
+        a weight.
+    activation, bias : see :meth:`formulations.Network.dense`
+    weights : str or None
+        Code of the weights, see :meth:`formulations.Network.dense`; None follows from the budget.
     loss : str or callable
         See :class:`formulations.TrainingProblem`.
     levels : int or None
@@ -199,16 +221,15 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
         with None it is used as it is.  ``predict`` warns of inputs that are far outside.
     solver : solver, optional
         Anything with ``solve(problem)``; it is copied, never changed.  None takes
-        ``LargeNeighborhoodSearch()``.
+        :class:`solvers.Trainer`: gradients, then restricted problems where held-out samples prefer
+        them.
     time_limit : float or None
         Seconds after which a solver without a limit of its own is stopped at the end of its step,
         with a ``ConvergenceWarning``; None for no limit.
     warm_start : bool
         Whether ``fit`` begins at the weights of the fit before, if they fit the network.
-    calibrate : bool
-        Whether there is ``predict_proba``: the scale of the outputs is fitted to the training data
-        by logistic loss.  For probabilities that hold on other data put the classifier into
-        ``sklearn.calibration.CalibratedClassifierCV``.
+    class_weight : dict, "balanced" or None
+        How much a sample of each class counts, as scikit-learn's classifiers have it.
     random_state : int, RandomState or None
         Seed of the solver; None leaves the solver's own, so that the same fit gives the same
         network.
@@ -230,31 +251,32 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
     --------
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
-    >>> classifier = QNNClassifier(hidden=(8,)).fit(X, y)
-    >>> bool(classifier.score(X, y) > 0.9), round(classifier.bits_per_weight_, 2)
-    (True, 1.2)
+    >>> classifier = QNNClassifier(bits=400).fit(X, y)
+    >>> bool(classifier.score(X, y) > 0.9), classifier.network_.stored_bits
+    (True, 396)
     """
 
     def __init__(
         self,
-        hidden: Sequence[int] | str | None = None,
+        hidden: Sequence[int] | None = None,
         *,
-        activation: str | Callable[..., Any] = "sign",
-        weights: str = "bipolar",
-        bias: bool | str = True,
-        loss: str | Callable[..., Any] = "hinge",
-        levels: int | None = 8,
+        bits: int | None = None,
+        activation: str | Callable[..., Any] = "relu:4",
+        weights: str | None = None,
+        bias: bool | str = "auto",
+        loss: str | Callable[..., Any] = "cross-entropy",
+        levels: int | None = 16,
         solver: Solver | None = None,
         time_limit: float | None = 20.0,
         warm_start: bool = False,
-        calibrate: bool = False,
+        class_weight: Mapping[Any, float] | str | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
-            hidden, activation, weights, bias, loss, levels, solver, time_limit, warm_start,
+            hidden, bits, activation, weights, bias, loss, levels, solver, time_limit, warm_start,
             random_state,
         )  # fmt: skip
-        self.calibrate = calibrate
+        self.class_weight = class_weight
 
     def fit(
         self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -278,10 +300,12 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
             time limit stopped the solver.
         """
         self._check()
-        check_flag("calibrate", self.calibrate)
         check_inputs(X)
         inputs, labels = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(labels)
+        if self.class_weight is not None:
+            own = compute_sample_weight(self.class_weight, labels)
+            sample_weight = own if sample_weight is None else own * np.asarray(sample_weight)
         inputs, labels = repeated(sample_weight, inputs, labels)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         count = len(self.classes_)
@@ -293,8 +317,7 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
             self._train(inputs, count, lambda _: numbers)
         logits = _logits(self._of_checked(inputs))
         warn_near_chance(float(np.mean(np.argmax(logits, axis=1) == numbers)), numbers)
-        if self.calibrate:
-            self.scale_ = likeliest_scale(logits, numbers)
+        self.scale_ = likeliest_scale(logits, numbers)
         return self
 
     def decision_function(self, X: npt.ArrayLike) -> FloatArray:
@@ -307,91 +330,15 @@ class QNNClassifier(ClassifierMixin, _QNN):  # type: ignore[misc]
         largest = np.argmax(_logits(self._outputs(X)), axis=1)
         return np.asarray(self.classes_[largest])
 
-    @available_if(lambda self: self.calibrate)
     def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
-        """Probabilities softmax(scale * outputs), shape (N, classes)."""
-        check_is_fitted(self, "scale_")  # which a fit without calibrate has not
+        """Probabilities softmax(scale * outputs), shape (N, classes).
+
+        The scale is fitted to the training data by logistic loss.  For probabilities that hold on
+        other data put the classifier into ``sklearn.calibration.CalibratedClassifierCV``.
+        """
         return np.asarray(softmax(self.scale_ * _logits(self._outputs(X)), axis=1))
 
 
 def _logits(z: FloatArray) -> FloatArray:
     """Outputs as those of two classes or more, shape (N, classes), the largest being predicted."""
     return z if z.shape[1] > 1 else np.concatenate([-z - 0.5, z + 0.5], axis=1)
-
-
-class QNNRegressor(RegressorMixin, _QNN):  # type: ignore[misc]
-    """A regressor whose weights have one or a few bits, and two real numbers beside them.
-
-    The network is trained by the squared loss on targets brought to the scale of the outputs of
-    random networks; slope and intercept of its output are then fitted by least squares.
-
-    Parameters
-    ----------
-    hidden, activation, weights, bias, levels, solver, time_limit, warm_start, random_state
-        See :class:`QNNClassifier`.
-
-    Attributes
-    ----------
-    network_, weights_, result_, thresholds_
-        See :class:`QNNClassifier`; the result's loss is in units of the scaled targets.
-    slope_, intercept_ : float
-
-    Examples
-    --------
-    >>> X = np.linspace(-1, 1, 60)[:, None]
-    >>> regressor = QNNRegressor(hidden=(4,), levels=8, activation="hard-tanh").fit(X, 3 * X[:, 0])
-    >>> bool(regressor.score(X, 3 * X[:, 0]) > 0.9)
-    True
-    """
-
-    def __init__(
-        self,
-        hidden: Sequence[int] | str | None = None,
-        *,
-        activation: str | Callable[..., Any] = "hard-tanh",
-        weights: str = "ternary",
-        bias: bool | str = True,
-        levels: int | None = 8,
-        solver: Solver | None = None,
-        time_limit: float | None = 20.0,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        super().__init__(
-            hidden, activation, weights, bias, "squared", levels, solver, time_limit, warm_start,
-            random_state,
-        )  # fmt: skip
-
-    def fit(
-        self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> Self:
-        """Train; see :meth:`QNNClassifier.fit` for the weights of the samples."""
-        self._check()
-        check_inputs(X)
-        check_inputs(y, "y")
-        inputs, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        inputs, values = repeated(sample_weight, inputs, np.asarray(values, dtype=np.float64))
-        # a power of two, so that squares of large and of small values stay in range, exactly
-        exponent = int(np.frexp(np.abs(values).max())[1])
-        values = np.ldexp(values, -exponent)
-        scaled = (values - values.mean()) / (values.std() or 1.0)
-        self._train(inputs, 1, lambda lattice: scaled * self._usual_output(lattice))
-        z = self._of_checked(inputs)[:, 0]
-        self.slope_, self.intercept_ = 0.0, float(values.mean())
-        if z.std() > 0:
-            self.slope_, self.intercept_ = map(float, np.polyfit(z, values, 1))
-        self.slope_ = float(np.ldexp(self.slope_, exponent))
-        self.intercept_ = float(np.ldexp(self.intercept_, exponent))
-        return self
-
-    def _usual_output(self, lattice: IntArray) -> float:
-        """Standard deviation of the outputs of random networks."""
-        problem = TrainingProblem(self.network_, lattice, np.zeros(len(lattice)), loss="squared")
-        bits = problem.random_bits(np.random.default_rng(0), PROBES)
-        z = problem.pre_activations(bits)[-1]
-        return float(problem.out_step * z.std(axis=1).mean()) or 1.0
-
-    def predict(self, X: npt.ArrayLike) -> FloatArray:
-        """Predicted values, shape (N,)."""
-        z = self._outputs(X)[:, 0]
-        return self.slope_ * z + self.intercept_

@@ -26,9 +26,6 @@ FINEST = 16
 MOST_ROWS = 200_000
 """Rows that weights of samples may make of fewer: beyond, their share of the mean is coarser."""
 
-LEAST_WIDTH = 8
-"""Units of the hidden layer where nothing else is said, and there is one output."""
-
 LEAST_SKILL = 0.2
 """Training accuracy is near chance if it gains less than this share of what chance leaves."""
 
@@ -37,11 +34,8 @@ FAR = 10.0
 most likely, and no mere tail of the data."""
 
 
-def hidden_widths(hidden: object, inputs: int, outputs: int) -> list[int]:
-    """Widths of the hidden layers: those given, or one that follows from inputs and classes.
-
-    That is 8 for one output and 2 sqrt(inputs outputs), at least 8, for more: twice the geometric
-    mean, since every unit has one bit (rule of the geometric pyramid: Masters 1993).
+def hidden_widths(hidden: object) -> list[int] | None:
+    """Widths of the hidden layers that are given; None where they follow from the budget.
 
     Raises
     ------
@@ -50,13 +44,11 @@ def hidden_widths(hidden: object, inputs: int, outputs: int) -> list[int]:
 
     Examples
     --------
-    >>> hidden_widths(None, 64, 10), hidden_widths("auto", 30, 1), hidden_widths((4, 2), 30, 1)
-    ([51], [8], [4, 2])
+    >>> hidden_widths((4, 2)), hidden_widths(None)
+    ([4, 2], None)
     """
     if hidden is None or (isinstance(hidden, str) and hidden == "auto"):
-        if outputs == 1:
-            return [LEAST_WIDTH]
-        return [max(LEAST_WIDTH, round(2 * sqrt(inputs * outputs)))]
+        return None
     try:
         widths = check_several("hidden", hidden, "widths", empty=True)
         for width in widths:

@@ -161,9 +161,10 @@ class Trainer(Iterative):
             options["rounds"] = int(np.clip(EVALUATIONS / problem.num_samples, 500, 20_000))
         if recipe == BOTH:
             if begun is None:
-                part = None if left is None else 0.4 * left
-                begun = self._part(self.gradients, problem, run, number, part)
-                left = None if left is None else left - part
+                begun = self._part(
+                    self.gradients, problem, run, number, None if left is None else 0.4 * left
+                )
+                left = None if left is None else 0.6 * left
             # a start that is hot would forget what the gradients have found
             options |= {"start": problem.weights_from_bits(begun), "start_temperature": 0.0}
         return self._part(replace(self.search, **options), problem, run, number, left)
@@ -175,7 +176,7 @@ class Trainer(Iterative):
         seed = int(self._rng(1 + number).integers(2**31))
         callbacks = tuple(partial(_told, callback, run) for callback in self.callbacks)
         given = replace(solver, seed=seed, time_limit=limit, callbacks=callbacks)
-        result = given.solve(problem)
+        result: Result = given.solve(problem)
         run.ledger.add(result.ledger)
         pass_on(result)
         if result.status is Status.INTERRUPTED:

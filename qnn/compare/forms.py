@@ -79,7 +79,7 @@ _FIGURES: dict[str, Form] = {
     "trace": _trace,
 }
 _RUN = {name: may(nothing_or(form)) for name, form in _FIGURES.items()}
-_NEEDED = {**_RUN, "stored_bits": whole(0), "widths": items(whole(1))}
+_NEEDED: dict[str, Form | may] = {**_RUN, "stored_bits": whole(0), "widths": items(whole(1))}
 
 _OWN: dict[str, Form | may] = {
     **dict.fromkeys(("variant", "solver", "status"), text),
@@ -105,6 +105,11 @@ def _environment(value: Any, where: str) -> None:
         "cores": may(nothing_or(_figure)),
     }
     fields(form, more=True)(value, where)
+
+
+def _answer_options(value: Any, where: str) -> None:
+    _options(value, where)
+    fields({"seed": whole(0)}, more=True)(value, where)
 
 
 def _named(value: Any, where: str) -> None:
@@ -216,3 +221,41 @@ TRAINING = fields(
     more=True,
 )
 """A training run."""
+
+
+def _solved(value: Any, where: str) -> None:
+    """A run of several that one answer is made of."""
+    form = {
+        "status": text,
+        "objective": nothing_or(_figure),
+        "seconds_to_best": nothing_or(_figure),
+        "oracle_calls": whole(0),
+    }
+    fields(form, more=True)(value, where)
+
+
+ANSWER = fields(
+    {
+        "format": whole(1),
+        "kind": one_of("answer"),
+        "model": text,
+        "options": _answer_options,
+        "environment": may(_environment),
+        "variables": whole(0),
+        "constraints": whole(0),
+        "status": text,
+        "reason": may(nothing_or(text)),
+        "feasible": flag,
+        "infeasibility": nothing_or(text),
+        "sense": may(one_of("minimize", "maximize")),
+        "objective": nothing_or(_figure),
+        **dict.fromkeys(("bound", "gap", "seconds", "oracle_best"), may(nothing_or(_figure))),
+        **dict.fromkeys(("bits", "bits_after_presolve", "rows_after_presolve"), may(whole(0))),
+        "ledger": _RUN["ledger"],
+        "trace": may(_trace),
+        "sources": may(mapping(mapping(nothing_or(_figure)))),
+        "runs": may(items(_solved)),
+    },
+    more=True,
+)
+"""An answer to a constrained model."""

@@ -12,7 +12,7 @@ from qnn.cli.values import at_least, numbers, parsed
 @command(
     examples="""
     qnn frontier wine --kib 0.05,0.1,0.4
-    qnn frontier mnist --inputs 196 --kib 1,4,12 --time-limit 60 --report frontier.html
+    qnn frontier mnist --inputs 196 --kib 1,4,12 --report frontier.html
     """
 )
 @options.data_options
@@ -53,7 +53,7 @@ def frontier(
     report_file: str | None,
     **given: Any,
 ) -> int:
-    """Train networks of a range of sizes on DATA: accuracy against KiB.
+    """Train networks of many sizes on DATA: accuracy against KiB.
 
     Published networks for the same data, and logistic regression with real weights, stand beside
     them.

@@ -1,0 +1,99 @@
+"""The regressor: one output of a low-bit network, and a line through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import validate_data
+
+from formulations import TrainingProblem
+from formulations.arrays import FloatArray, IntArray
+from qnn.estimators import Estimator
+from qnn.fitting import check_inputs, repeated
+from solvers.run.solver import Solver
+
+PROBES = 32
+"""Random networks whose outputs set the scale of the targets."""
+
+
+class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
+    """A regressor whose weights have one or a few bits, and two real numbers beside them.
+
+    The network is trained by the squared loss on targets brought to the scale of the outputs of
+    random networks; slope and intercept of its output are then fitted by least squares.
+
+    Parameters
+    ----------
+    hidden, bits, activation, weights, bias, levels, solver, time_limit, warm_start, random_state
+        See :class:`QNNClassifier`.
+
+    Attributes
+    ----------
+    network_, weights_, result_, thresholds_
+        See :class:`QNNClassifier`; the result's loss is in units of the scaled targets.
+    slope_, intercept_ : float
+
+    Examples
+    --------
+    >>> X = np.linspace(-1, 1, 60)[:, None]
+    >>> regressor = QNNRegressor(bits=500).fit(X, 3 * X[:, 0])
+    >>> bool(regressor.score(X, 3 * X[:, 0]) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] | None = None,
+        *,
+        bits: int | None = None,
+        activation: str | Callable[..., Any] = "relu:4",
+        weights: str | None = None,
+        bias: bool | str = "auto",
+        levels: int | None = 16,
+        solver: Solver | None = None,
+        time_limit: float | None = 20.0,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            hidden, bits, activation, weights, bias, "squared", levels, solver, time_limit,
+            warm_start, random_state,
+        )  # fmt: skip
+
+    def fit(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
+        """Train; see :meth:`QNNClassifier.fit` for the weights of the samples."""
+        self._check()
+        check_inputs(X)
+        check_inputs(y, "y")
+        inputs, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        inputs, values = repeated(sample_weight, inputs, np.asarray(values, dtype=np.float64))
+        # a power of two, so that squares of large and of small values stay in range, exactly
+        exponent = int(np.frexp(np.abs(values).max())[1])
+        values = np.ldexp(values, -exponent)
+        scaled = (values - values.mean()) / (values.std() or 1.0)
+        self._train(inputs, 1, lambda lattice: scaled * self._usual_output(lattice))
+        z = self._of_checked(inputs)[:, 0]
+        self.slope_, self.intercept_ = 0.0, float(values.mean())
+        if z.std() > 0:
+            self.slope_, self.intercept_ = map(float, np.polyfit(z, values, 1))
+        self.slope_ = float(np.ldexp(self.slope_, exponent))
+        self.intercept_ = float(np.ldexp(self.intercept_, exponent))
+        return self
+
+    def _usual_output(self, lattice: IntArray) -> float:
+        """Standard deviation of the outputs of random networks."""
+        problem = TrainingProblem(self.network_, lattice, np.zeros(len(lattice)), loss="squared")
+        bits = problem.random_bits(np.random.default_rng(0), PROBES)
+        z = problem.pre_activations(bits)[-1]
+        return float(problem.out_step * z.std(axis=1).mean()) or 1.0
+
+    def predict(self, X: npt.ArrayLike) -> FloatArray:
+        """Predicted values, shape (N,)."""
+        z = self._outputs(X)[:, 0]
+        return self.slope_ * z + self.intercept_
