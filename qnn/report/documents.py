@@ -20,6 +20,7 @@ KINDS = {
     "comparison": "qnn compare --json",
     "training": "qnn train --json",
     "frontier": "qnn frontier --json",
+    "answer": "qnn solve --json",
 }
 """Kinds of results that a report is made of, and what writes them."""
 
@@ -53,6 +54,7 @@ def load(run: str | PathLike[str]) -> dict[str, Any]:
 
 
 FORMS = {
+    "answer": forms.ANSWER,
     "comparison": forms.COMPARISON,
     "frontier": forms.FRONTIER,
     "training": forms.TRAINING,

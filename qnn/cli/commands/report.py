@@ -19,7 +19,7 @@ from qnn.cli.help import argument, command, file
     nargs=-1,
     required=True,
     known={
-        "FILE.json": "Results of qnn compare --json or qnn train --json.",
+        "FILE.json": "Results of qnn compare --json, qnn train --json or qnn solve --json.",
         "FOLDER": "A folder of qnn compare --keep, or of qnn train --checkpoint.",
     },
     shell_complete=file,
