@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_digits, load_iris
 
 from formulations.errors import FileAccessError, InvalidInputError
 from formulations.files.saved import load_weights
@@ -17,7 +18,7 @@ from qnn.cli.main import cli
 from qnn.export import TrainedModel, export, pack, to_onnx, to_qonnx, unpack
 from qnn.export.verify import check_onnx, check_packed
 from solvers import WeightAnnealing
-from tests.qnn.export.networks import random_inputs, random_model
+from tests.qnn.export.networks import drawn_model, random_inputs, random_model
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 QUICK = ["--samples", "60", "--hidden", "3", "--levels", "4", "--solver", "annealing"]
@@ -136,3 +137,41 @@ def test_what_cannot_be_exported_is_refused_by_name(tmp_path: Path) -> None:
         TrainedModel(model.network, model.weights, classes=("a", "b", "c"))
     with pytest.raises(ValueError, match="integers of shape"):
         unpack(pack(model)).outputs(random_inputs(model)[:, :2])
+
+
+def test_a_file_keeps_what_raw_inputs_are(tmp_path: Path) -> None:
+    for seed in range(5):
+        model = drawn_model(seed)
+        model.save(tmp_path / "net.npz")
+        again = TrainedModel.of(tmp_path / "net.npz")
+        for name in ("raw_span", "image", "repeat", "span", "num_raw"):
+            assert getattr(again, name) == getattr(model, name)
+
+
+@pytest.mark.filterwarnings("ignore:training accuracy")
+def test_a_classifier_of_whole_numbers_keeps_thresholds_of_a_byte() -> None:
+    X, y = load_digits(return_X_y=True)
+    classifier = QNNClassifier((4,), loss="hinge", solver=WeightAnnealing(flips=200)).fit(X, y)
+    model = TrainedModel.of(classifier)
+    assert model.raw_span == (0, 16)
+    data = pack(model, raw=True)
+    assert unpack(data).thresholds.dtype == np.uint8
+    assert check_packed(model, data, raw=True) == 1000
+
+
+def test_raw_inputs_that_cannot_be_are_refused_by_name() -> None:
+    model = random_model((16, 2, 1), levels=3)
+    with pytest.raises(InvalidInputError, match=r"images of \(6, 8\) for 16 inputs"):
+        replace(model, image=(6, 8))
+    with pytest.raises(InvalidInputError, match="repeat=3 of 16 inputs"):
+        replace(model, repeat=3)
+    with pytest.raises(InvalidInputError, match="least raw number before"):
+        replace(model, raw_span=(3, 2))
+    with pytest.raises(InvalidInputError, match="name the range of the pixels"):
+        pack(replace(model, image=(8, 8)), raw=True)
+    with pytest.raises(InvalidInputError, match="1024 levels .* at most 256"):
+        pack(random_model((3, 1), levels=1024), raw=True)
+    with pytest.raises(InvalidInputError, match="raw inputs can reach 16,777,216"):
+        to_onnx(replace(model, raw_span=(0, 2**24)), raw=True)
+    with pytest.raises(InvalidInputError, match=r"expected \(N, 64\), the raw numbers"):
+        replace(model, image=(8, 8), raw_span=(0, 255)).predict(np.zeros((2, 7)))
