@@ -22,8 +22,8 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from formulations import Network, TrainingProblem
-from solvers.kernels.incremental import anneal
 from solvers.kernels.incremental_loss import IncrementalLoss
+from solvers.kernels.walks import anneal
 from solvers.weight_annealing import WeightAnnealing
 
 TARGET = 1e6
@@ -72,7 +72,7 @@ def flips_per_second(landscape: IncrementalLoss, temperature: float, runs: int) 
         if run:
             figures.append(flips / seconds)
         flips = max(1000, int(flips * SECONDS / seconds))
-    incremental = landscape.loss(float(state.losses[0].sum()))
+    incremental = landscape.loss(float(state.losses[0]))
     again = landscape.set_choice(moves.choice.copy())
     if abs(incremental - again) > 1e-9 * max(1.0, abs(again)):
         raise SystemExit(f"the incremental loss is {incremental}, the loss from nothing {again}")
@@ -123,7 +123,7 @@ def speed(runs: int) -> list[dict[str, Any]]:
             for kept, temperature in (("all", 1e9), ("third", third), ("few", third / 30))
         }
         figures["full"] = full_passes_per_second(problem)
-        kind = str(landscape.state.rows.dtype)
+        kind = str(landscape.state.z.dtype)
         numbers = "".join(f"{figure / 1e3:12,.2f}" for figure in figures.values())
         print(f"{name:40}{samples:8,}{kind:>10}{numbers}", flush=True)
         results.append({"case": name, "samples": samples, "integers": kind, **figures})

@@ -13,8 +13,8 @@ from formulations.checks import check_whole, choose
 from formulations.errors import InvalidInputError, MissingExtraError
 from formulations.neurons import ENCODINGS
 from solvers.cp_sat import import_cp_model, solve_qcbo
-from solvers.kernels.incremental import enumerate_choices
 from solvers.kernels.incremental_loss import IncrementalLoss
+from solvers.kernels.walks import enumerate_choices
 from solvers.run.option_checks import MOST_WORKERS, check_common, check_problem
 from solvers.run.result import Result, Status
 from solvers.run.run import Callback, Run

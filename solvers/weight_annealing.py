@@ -18,8 +18,8 @@ import numpy as np
 from formulations.arrays import IntArray
 from formulations.checks import check_number, check_whole
 from formulations.errors import InvalidInputError
-from solvers.kernels.incremental import anneal
 from solvers.kernels.incremental_loss import IncrementalLoss
+from solvers.kernels.walks import anneal
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
 from solvers.run.option_checks import check_common, check_count, check_problem
 from solvers.run.result import Result, Status
@@ -197,7 +197,7 @@ class _Walk:
     def restart(self, rng: np.random.Generator) -> None:
         """Go to random weights."""
         self._rng = rng
-        choice = rng.integers(self.landscape.moves.num_levels)
+        choice = self.landscape.random_choice(rng)
         value = self.landscape.value(self.landscape.set_choice(choice))
         if value < self._best_value:
             self._best, self._best_value = choice, value
@@ -224,7 +224,7 @@ class _Walk:
     @property
     def loss(self) -> float:
         """Training loss where the walk is."""
-        return self.landscape.loss(float(self.landscape.state.losses[0].sum()))
+        return self.landscape.loss(float(self.landscape.state.losses[0]))
 
     @property
     def at_floor(self) -> bool:

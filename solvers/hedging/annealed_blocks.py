@@ -14,7 +14,7 @@ from formulations.checks import check_number, check_whole
 from formulations.errors import InvalidInputError
 from solvers.hedging.blocks import Answer, ranked
 from solvers.kernels.incremental_loss import IncrementalLoss
-from solvers.kernels.linear_term import anneal_with_linear_term
+from solvers.kernels.walks import anneal_with_linear_term
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -85,7 +85,7 @@ class AnnealedBlock:
         options, rng = self.options, np.random.default_rng(seed)
         landscape = IncrementalLoss(self.problem)
         moves, unit = landscape.moves, landscape.unit
-        linear_term = _linear_term(landscape, linear) / unit
+        linear_term = landscape.linear_term(linear) / unit
         cooling = float(options.end_temperature / options.start_temperature) ** (1 / options.flips)
         points = [*starts]
 
@@ -95,7 +95,7 @@ class AnnealedBlock:
         for restart in range(options.restarts):
             if points and late():
                 break
-            at = rng.integers(moves.num_levels)
+            at = landscape.random_choice(rng)
             if restart == 0 and len(starts):
                 at = landscape.choice(starts[0])
             best = at.copy()
@@ -131,13 +131,3 @@ def _parts(flips: int, samples: int) -> Iterator[int]:
     size = max(1, WORK // samples)
     for done in range(0, flips, size):
         yield min(size, flips - done)
-
-
-def _linear_term(landscape: IncrementalLoss, linear: FloatArray) -> FloatArray:
-    """The linear term of each movable weight at each of its levels, shape (K, L)."""
-    last = landscape.moves.num_levels - 1
-    owner = np.zeros(len(linear), dtype=np.int64)
-    for k in range(len(last)):
-        owner[landscape.bits_of(np.array([k]))] = k
-    words = [landscape.bits(np.minimum(level, last)) for level in range(int(last.max()) + 1)]
-    return np.stack([np.bincount(owner, linear * w, len(last)) for w in words], axis=1)

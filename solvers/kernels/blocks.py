@@ -15,9 +15,29 @@ import numpy as np
 
 from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
-from solvers.kernels.incremental import Moves, State, commit, propose
+from solvers.kernels.incremental import Moves, State, change_of, commit, propose
 
-TINY = 1e-300
+TINY = 1e-280
+
+WINDOW = 4
+"""Levels of a wide integer that a block tries: this one and others some 2^e from it, in a row."""
+
+
+@compiled(inline="always")
+def _change(
+    firsts: Array,
+    num_levels: Array,
+    gaps: Array,
+    levels: Array,
+    k: int,
+    start: int,
+    step: int,
+    old: int,
+    new: int,
+) -> int:
+    """Change of weight k's level from one place of its window to another."""
+    old, new = (start + step * old) % num_levels[k], (start + step * new) % num_levels[k]
+    return int(change_of(firsts, gaps, levels, k, old, new))
 
 
 @compiled()
@@ -39,21 +59,30 @@ def heat_bath(
     when the best loss is no more than ``goal``.  Returns the best loss and the number of choices
     that were evaluated.
     """
-    rows, levels, pieces, plan, dirty, target, table, start, losses = state
-    layers, neurons, sources, firsts, counts, choices, choice = moves
-    widest = blocks.shape[1]
-    digits, at = np.zeros(widest, np.int64), np.zeros(widest, np.int64)
-    picked = np.zeros(widest, np.int64)
-    loss, evaluated = 0.0, 0
-    for c in range(losses.shape[1]):
-        loss += losses[0, c]
+    (
+        rows, z, part, samples, levels, clips, pieces, plan, dirty,
+        form, table, reals, labels, losses, sample_losses, sums,
+    ) = state  # fmt: skip
+    layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
+    # of each weight of a block: digit of the code, place in its window, where that begins, its
+    # step and its length, and the place that is picked
+    digits, at, start, step, counts, picked = np.zeros((6, blocks.shape[1]), np.int64)
+    loss, evaluated = losses[0], 0
     for b in range(len(blocks)):
         if best_loss <= goal:
             break
         size = 0
-        while size < widest and blocks[b, size] >= 0:
+        while size < blocks.shape[1] and blocks[b, size] >= 0:
             digits[size] = 0
-            at[size] = choice[blocks[b, size]]
+            k = blocks[b, size]
+            at[size], counts[size], start[size], step[size] = choice[k], num_levels[k], 0, 1
+            if gaps[k] > 0 and num_levels[k] > WINDOW:
+                powers = 0
+                while (WINDOW << powers) < num_levels[k]:
+                    powers += 1
+                counts[size], step[size] = WINDOW, 1 << int(rng.random() * (powers + 1))
+                at[size] = int(rng.random() * WINDOW)
+                start[size] = (choice[k] - at[size] * step[size]) % num_levels[k]
             picked[size] = at[size]
             size += 1
         before, temperature = loss, max(temperatures[b], TINY)
@@ -61,20 +90,21 @@ def heat_bath(
         score = -loss / temperature - math.log(-math.log(rng.random() + TINY) + TINY)
         left = 1
         for d in range(size):
-            left *= counts[blocks[b, d]]
+            left *= counts[d]
         while left > 1:
             left -= 1
             d = 0
-            while digits[d] == counts[blocks[b, d]] - 1:
+            while digits[d] == counts[d] - 1:
                 digits[d] = 0
                 d += 1
             digits[d] += 1
             k = blocks[b, d]
-            new = at[d] + 1 if at[d] + 1 < counts[k] else 0
-            change = choices[firsts[k] + new] - choices[firsts[k] + at[d]]
+            new = at[d] + 1 if at[d] + 1 < counts[d] else 0
+            change = _change(firsts, num_levels, gaps, choices, k, start[d], step[d], at[d], new)
             layer, neuron, source = layers[k], neurons[k], sources[k]
             loss = propose(
-                rows, levels, pieces, plan, dirty, target, table, start, losses,
+                rows, z, part, samples, levels, clips, pieces, plan, dirty,
+                form, table, reals, labels, losses, sample_losses, sums,
                 layer, neuron, source, change,
             )  # fmt: skip
             evaluated += 1
@@ -86,25 +116,35 @@ def heat_bath(
                 for i in range(size):
                     picked[i] = at[i]
             if loss < best_loss:
-                best_loss = loss
+                best_loss = float(loss)
                 best[:] = choice
                 for i in range(size):
-                    best[blocks[b, i]] = at[i]
+                    k = blocks[b, i]
+                    best[k] = (start[i] + step[i] * at[i]) % num_levels[k]
             if left > 1 or taken:
-                commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
+                commit(
+                    rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+                    layer, neuron, source, change,
+                )  # fmt: skip
             else:  # nothing follows from the last choice: stay at the one before
                 at[d] = old
         for d in range(size):
             k = blocks[b, d]
             if picked[d] != at[d]:
-                change = choices[firsts[k] + picked[d]] - choices[firsts[k] + at[d]]
+                change = _change(
+                    firsts, num_levels, gaps, choices, k, start[d], step[d], at[d], picked[d]
+                )
                 layer, neuron, source = layers[k], neurons[k], sources[k]
                 propose(
-                    rows, levels, pieces, plan, dirty, target, table, start, losses,
+                    rows, z, part, samples, levels, clips, pieces, plan, dirty,
+                    form, table, reals, labels, losses, sample_losses, sums,
                     layer, neuron, source, change,
                 )  # fmt: skip
-                commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
-            choice[k] = picked[d]
+                commit(
+                    rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+                    layer, neuron, source, change,
+                )  # fmt: skip
+            choice[k] = (start[d] + step[d] * picked[d]) % num_levels[k]
         loss = picked_loss
         gains[b] = before - loss
     return best_loss, evaluated
@@ -116,18 +156,25 @@ def visit(state: State, moves: Moves, weights: Array, places: Array, stay: bool)
 
     With ``stay`` they keep it; without it each goes back before the next one moves.
     """
-    rows, levels, pieces, plan, dirty, target, table, start, losses = state
-    layers, neurons, sources, firsts, _, choices, choice = moves
+    (
+        rows, z, part, samples, levels, clips, pieces, plan, dirty,
+        form, table, reals, labels, losses, sample_losses, sums,
+    ) = state  # fmt: skip
+    layers, neurons, sources, firsts, _, gaps, choices, choice = moves
     out = np.zeros(len(weights))
     for i in range(len(weights)):
         k = weights[i]
-        change = choices[firsts[k] + places[i]] - choices[firsts[k] + choice[k]]
+        change = change_of(firsts, gaps, choices, k, choice[k], places[i])
         layer, neuron, source = layers[k], neurons[k], sources[k]
         out[i] = propose(
-            rows, levels, pieces, plan, dirty, target, table, start, losses,
+            rows, z, part, samples, levels, clips, pieces, plan, dirty,
+            form, table, reals, labels, losses, sample_losses, sums,
             layer, neuron, source, change,
         )  # fmt: skip
         if stay:
-            commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
+            commit(
+                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+                layer, neuron, source, change,
+            )  # fmt: skip
             choice[k] = places[i]
     return out

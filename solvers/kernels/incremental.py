@@ -1,82 +1,109 @@
-"""The loss of a network after a change of one weight, from what the change touches only.
+"""The loss of a network after a change of one weight, from the samples that it changes only.
 
-Every row holds one number per sample, in the smallest integer type that fits, so that each step is
-one vectorised sweep.  Changing weight (j, i) of layer l by d levels makes
+Changing weight (j, i) of layer l by d levels makes, on every sample,
 
     z_l[j] += d a_{l-1}[i],    D_l[j] = act(z_l[j]) - a_l[j],
-    z_m    += W_m D_{m-1},     D_m    = act(z_m) - a_m           for m > l,
 
-and a D that is zero on all samples ends its branch.  :func:`propose` writes new values to scratch
-rows and returns the new loss; :func:`commit` makes them the state.  A rejected proposal therefore
-costs nothing to undo, and no error builds up: the loss is summed over the samples every time.
+which is one sweep over two rows of narrow integers.  Samples with D_l[j] = 0 are done with.  The
+few others are listed, and for each layer above
 
-Arrays go from function to function one by one, rows by number, and everything is inlined: counting
-the references of tuples and views would take longer than the sweeps.  All compiled functions are in
-this one file, since a cached one is compiled again only when its own file changes.
+    z_m    += W_m D_{m-1},     D_m    = act(z_m) - a_m
+
+is computed for these alone, side by side in short rows, and so is the change of the loss.
+:func:`propose` writes new values to scratch rows and returns the new loss; :func:`commit` makes
+them the state.  A rejected proposal therefore costs nothing to undo.  Losses are whole numbers, so
+that their sums are exact in whatever order, and no error builds up.
+
+Arrays go from function to function one by one: counting the references of tuples and views would
+take longer than the sweeps.
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
-import numpy as np
-
 from formulations.arrays import Array
-from solvers.kernels.compiled import compiled
+from solvers.kernels.compiled import compiled, list_unequal, u64
+from solvers.kernels.output_losses import SAMPLES, apply_pieces, joint_losses, separable_change
 
-FAN_IN, A, Z, Z_NEW, DELTA, LEVEL, PIECE, NUM_DIRTY = range(8)
-"""Columns of ``plan``, a line per layer: number of inputs; first row of the inputs, of the
-pre-activations, of their scratch and of the activations' change; first weight; first piece; length
-of the list of dirty neurons (in the line after the last layer: last layer that was touched)."""
+FAN_IN, SOURCE, Z, PART, DELTA, LEVEL, PIECE, NUM_DIRTY = range(8)
+"""Columns of ``plan``, a line per layer: number of inputs; first row of the inputs in ``rows``, of
+the pre-activations in ``z``, of their new values and of the activations' changes in ``part``; first
+weight; first piece; length of the list of dirty neurons.  The line after the last layer ends the
+lists; its first entry is the number of samples that the proposal changes, its last one the last
+layer that it touches."""
+
+LOW, HIGH, LIFT, SHIFT, GAIN, OFFSET = range(6)
+"""Columns of ``clips``: an activation OFFSET + GAIN ((clip(z, LOW, HIGH) + LIFT) >> SHIFT); where
+GAIN is 0 it has no such form and is read from its pieces."""
+
+SHORT, DENSE = 16, 8
+"""The list of changed samples is padded to a multiple of SHORT, so that no loop ends in a slow
+remainder; with more than one sample in DENSE all are taken, since a plain sweep is faster then."""
 
 
 class State(NamedTuple):
-    """A network on all samples; T is int16, int32 or int64, L the number of layers, C of outputs.
+    """A network on all samples; L is the number of layers, C of outputs, N of samples.
 
-    The losses in here are in units of their own, see ``Landscape``.  The form of the loss is told
-    by which of ``target`` and ``table`` is not empty: (z - target)^2, a table, or, if both are,
-    pieces of the margin shift + sign * z.
+    Rows have one number per sample, padded to a multiple of ``LANES`` by samples that are zero
+    everywhere, and stand one after the other in a flat array.  T is int16, int32 or int64; A is
+    int8 where all inputs and activations fit, else T.
 
     Parameters
     ----------
-    rows : ndarray of T, shape (R, N)
-        Everything that has a value per sample.  The inputs of a layer with thresholds end in a
-        constant row.  Last come C rows of sign, C rows of shift and two of scratch.
+    rows : ndarray of A, shape (R * N,)
+        Inputs of each layer, a constant row after them where there are thresholds; one scratch row.
+    z : ndarray of T, shape ((sum of widths + 1) * N,)
+        Pre-activations of each layer; one scratch row.
+    part : ndarray of T, shape (P * N,)
+        Scratch, its rows as short as the list of changed samples: new pre-activations above the
+        first layer, changes of activations, old outputs, and room for the loss.
+    samples : ndarray of uint32, shape (N,)
+        Scratch: the changed samples.
     levels : ndarray of T
         Weight levels, each layer's matrix (outputs, inputs) row-major.
+    clips : ndarray of T, shape (L, 6)
+        Activations that are a clip and a shift, see the columns above.
     pieces : ndarray of T, shape (3, P)
         Start of each piece of each activation, and by how much slope and intercept change there;
         those of the loss come last.
     plan : ndarray of int64, shape (L + 1, 8)
-        Where things are, see the columns above; the last line ends the lists.
     dirty : ndarray of int64, shape (L, widest layer)
         Scratch: neurons of each layer whose activation the proposal changes.
-    target : ndarray of float64, shape (C, samples) or (C, 0)
-    table : ndarray of float64, shape (T,) or (0,)
-        Loss tables, one after the other.
-    start : ndarray of int64, shape (C, samples) or (C, 0)
-        Where in ``table`` the loss at z = 0 is.
-    losses : ndarray of float64, shape (2, C)
-        Loss of each output in the state, and after the proposal.
+    form, table, reals : ndarray of int64, int64 and float64
+        The loss, see :mod:`solvers.kernels.output_losses`.
+    labels : ndarray of T, shape (2 * N,)
+        Label of each sample, and of each changed one.
+    losses : ndarray of int64, shape (2,)
+        Loss of the state, and after the proposal.
+    sample_losses, sums : ndarray of int64, shape (2, N), and of float64, shape (N,), or empty
+        Joint losses: of each sample in the state, and of each changed one after it; scratch.
     """
 
     rows: Array
+    z: Array
+    part: Array
+    samples: Array
     levels: Array
+    clips: Array
     pieces: Array
     plan: Array
     dirty: Array
-    target: Array
+    form: Array
     table: Array
-    start: Array
+    reals: Array
+    labels: Array
     losses: Array
+    sample_losses: Array
+    sums: Array
 
 
 class Moves(NamedTuple):
     """The weights that may change, and to which levels.
 
-    Weight k is (neuron[k], source[k]) of layer[k]; its levels are
-    ``levels[first[k] : first[k] + num_levels[k]]``, of which number ``choice[k]`` is set.
+    Weight k is (neuron[k], source[k]) of layer[k], and of its ``num_levels[k]`` levels number
+    ``choice[k]`` is set.  Number c is ``levels[first[k] + c]`` where ``gap[k]`` is 0; else, so that
+    wide integers need no list, it is ``first[k] + gap[k] c``.
     """
 
     layer: Array
@@ -84,313 +111,288 @@ class Moves(NamedTuple):
     source: Array
     first: Array
     num_levels: Array
+    gap: Array
     levels: Array
     choice: Array
 
 
-# -- sweeps over the samples ----------------------------------------------------------------------
+@compiled(inline="always")
+def change_of(firsts: Array, gaps: Array, levels: Array, k: int, old: int, new: int) -> int:
+    """Change of weight k's level from its level number ``old`` to number ``new``."""
+    if gaps[k] > 0:
+        return int(gaps[k] * (new - old))
+    return int(levels[firsts[k] + new] - levels[firsts[k] + old])
 
 
 @compiled(inline="always")
-def _add(rows: Array, out: int, x: int, factor: int, y: int) -> None:
-    """out = x + factor y."""
-    for s in range(rows.shape[1]):
-        rows[out, s] = rows[x, s] + factor * rows[y, s]
+def _activate(
+    out: Array,
+    o: int,
+    x: Array,
+    z: int,
+    count: int,
+    clips: Array,
+    pieces: Array,
+    plan: Array,
+    layer: int,
+) -> None:
+    """out[o + k] = activation at the pre-activation x[z + k], k < count."""
+    o, z, number = u64(o), u64(z), u64(count)
+    low, high, lift = clips[layer, LOW], clips[layer, HIGH], clips[layer, LIFT]
+    shift, gain, offset = clips[layer, SHIFT], clips[layer, GAIN], clips[layer, OFFSET]
+    if gain == 0:
+        first, last = plan[layer, PIECE], plan[layer + 1, PIECE]
+        apply_pieces(out, o, x, z, count, pieces, first, last)
+    elif shift == 0:  # on its own, since shifts of short integers are slow on most processors
+        offset += gain * lift
+        for k in range(number):
+            out[o + k] = offset + gain * min(max(x[z + k], low), high)
+    else:
+        for k in range(number):
+            out[o + k] = offset + gain * ((min(max(x[z + k], low), high) + lift) >> shift)
 
 
 @compiled(inline="always")
-def _apply_pieces(rows: Array, z: int, pieces: Array, first: int, last: int, out: int) -> None:
-    """out = sum over the pieces p that z has reached of slope_p z + intercept_p."""
-    slope, intercept = pieces[1, first], pieces[2, first]
-    for s in range(rows.shape[1]):
-        rows[out, s] = slope * rows[z, s] + intercept
-    for p in range(first + 1, last):
-        start, slope, intercept = pieces[0, p], pieces[1, p], pieces[2, p]
-        for s in range(rows.shape[1]):
-            reached = 1 if rows[z, s] >= start else 0
-            rows[out, s] += reached * (slope * rows[z, s] + intercept)
+def _take(out: Array, o: int, x: Array, z: int, count: int, samples: Array, all_: bool) -> None:
+    """out[o + k] = x[z + samples[k]], or of all samples in order."""
+    o, z = u64(o), u64(z)
+    if all_:
+        for k in range(u64(count)):
+            out[o + k] = x[z + k]
+    else:
+        for k in range(u64(count)):
+            out[o + k] = x[z + samples[k]]
 
 
 @compiled(inline="always")
-def _subtract(rows: Array, out: int, y: int) -> bool:
-    """out -= y; return whether anything is left."""
-    rest = 0
-    for s in range(rows.shape[1]):
-        rows[out, s] -= rows[y, s]
-        rest |= rows[out, s]
-    return rest != 0
-
-
-@compiled(inline="always")
-def _margin_loss(rows: Array, z: int, sign: int, shift: int, pieces: Array, first: int) -> float:
-    """Sum of the pieces of shift + sign * z."""
-    margin, value, total = rows.shape[0] - 2, rows.shape[0] - 1, 0
-    for s in range(rows.shape[1]):
-        rows[margin, s] = rows[shift, s] + rows[sign, s] * rows[z, s]
-    _apply_pieces(rows, margin, pieces, first, pieces.shape[1], value)
-    for s in range(rows.shape[1]):
-        total += rows[value, s]
-    return float(total)
-
-
-@compiled(fastmath={"reassoc"})
-def _table_loss(rows: Array, z: int, table: Array, start: Array, output: int) -> float:
-    """Sum of table[start + z]."""
-    total = 0.0
-    for s in range(start.shape[1]):
-        total += table[start[output, s] + rows[z, s]]
-    return total
-
-
-@compiled(fastmath={"reassoc"})
-def _squared_loss(rows: Array, z: int, target: Array, output: int) -> float:
-    """Sum of (z - target)^2."""
-    total = 0.0
-    for s in range(target.shape[1]):
-        rest = float(rows[z, s]) - target[output, s]
-        total += rest * rest
-    return total
-
-
-# -- one change of a weight -----------------------------------------------------------------------
-
-
-@compiled(inline="always")
-def _activate(rows: Array, pieces: Array, plan: Array, layer: int, neuron: int) -> bool:
-    """Write the change of one hidden neuron's activation; return whether there is any."""
-    delta = plan[layer, DELTA] + neuron
-    first, last = plan[layer, PIECE], plan[layer + 1, PIECE]
-    _apply_pieces(rows, plan[layer, Z_NEW] + neuron, pieces, first, last, delta)
-    return bool(_subtract(rows, delta, plan[layer + 1, A] + neuron))
+def _put(out: Array, o: int, x: Array, z: int, count: int, samples: Array, all_: bool) -> None:
+    """out[o + samples[k]] = x[z + k], or of all samples in order."""
+    o, z = u64(o), u64(z)
+    if all_:
+        for k in range(u64(count)):
+            out[o + k] = x[z + k]
+    else:
+        for k in range(u64(count)):
+            out[o + samples[k]] = x[z + k]
 
 
 @compiled(inline="always")
 def _propagate(
-    rows: Array, levels: Array, pieces: Array, plan: Array, dirty: Array, layer: int
-) -> None:
-    """z_new = z + W D of one layer from the dirty neurons before it, then its own dirty list."""
-    count = 0
-    for j in range(plan[layer + 1, Z] - plan[layer, Z]):
-        z, z_new = plan[layer, Z] + j, plan[layer, Z_NEW] + j
-        for k in range(plan[layer - 1, NUM_DIRTY]):
-            i = dirty[layer - 1, k]
-            weight = levels[plan[layer, LEVEL] + j * plan[layer, FAN_IN] + i]
-            _add(rows, z_new, z if k == 0 else z_new, weight, plan[layer - 1, DELTA] + i)
-        if layer < plan.shape[0] - 2 and _activate(rows, pieces, plan, layer, j):
-            dirty[layer, count] = j
-            count += 1
-    plan[layer, NUM_DIRTY] = count
-
-
-@compiled(inline="always")
-def _measure(
     rows: Array,
-    pieces: Array,
-    plan: Array,
-    target: Array,
-    table: Array,
-    start: Array,
-    losses: Array,
-    first: int,
-    stop: int,
-) -> None:
-    """Write the losses of outputs first .. stop - 1 that follow from z_new."""
-    last = plan.shape[0] - 2
-    shift = rows.shape[0] - 2 - losses.shape[1]
-    sign, piece = shift - losses.shape[1], plan[last, PIECE]
-    for c in range(first, stop):
-        z = plan[last, Z_NEW] + c
-        if target.shape[1] > 0:
-            losses[1, c] = _squared_loss(rows, z, target, c)
-        elif len(table) > 0:
-            losses[1, c] = _table_loss(rows, z, table, start, c)
-        else:
-            losses[1, c] = _margin_loss(rows, z, sign + c, shift + c, pieces, piece)
-
-
-@compiled(inline="always")
-def propose(
-    rows: Array,
+    z: Array,
+    part: Array,
+    samples: Array,
     levels: Array,
+    clips: Array,
     pieces: Array,
     plan: Array,
     dirty: Array,
-    target: Array,
+    layer: int,
+    count: int,
+    all_: bool,
+) -> None:
+    """z + W D of one layer on the changed samples, its changes of activations, its dirty list."""
+    found, width, number = 0, len(samples), u64(count)
+    for j in range(plan[layer + 1, Z] - plan[layer, Z]):
+        new = u64((plan[layer, PART] + j) * count)
+        old = u64((plan[layer, Z] + j) * width)
+        at = new  # where the old pre-activations go: the loss needs those of the outputs as well
+        if layer == plan.shape[0] - 2:
+            at = u64((plan[layer + 1, DELTA] + j) * count)
+        _take(part, at, z, old, count, samples, all_)
+        for d in range(plan[layer - 1, NUM_DIRTY]):
+            i = dirty[layer - 1, d]
+            delta = u64((plan[layer - 1, DELTA] + i) * count)
+            weight = levels[plan[layer, LEVEL] + j * plan[layer, FAN_IN] + i]
+            for k in range(number):
+                part[new + k] = part[at + k] + weight * part[delta + k]
+            at = new
+        if layer < plan.shape[0] - 2:
+            delta, rest = u64((plan[layer, DELTA] + j) * count), 0
+            a = u64((plan[layer + 1, SOURCE] + j) * width)
+            _activate(part, delta, part, new, count, clips, pieces, plan, layer)
+            kept = u64(plan[plan.shape[0] - 1, DELTA] * count)
+            _take(part, kept, rows, a, count, samples, all_)
+            for k in range(number):
+                part[delta + k] -= part[kept + k]
+                rest |= part[delta + k]
+            if rest != 0:
+                dirty[layer, found] = j
+                found += 1
+    plan[layer, NUM_DIRTY] = found
+
+
+@compiled(forceinline=True)
+def propose(
+    rows: Array,
+    z: Array,
+    part: Array,
+    samples: Array,
+    levels: Array,
+    clips: Array,
+    pieces: Array,
+    plan: Array,
+    dirty: Array,
+    form: Array,
     table: Array,
-    start: Array,
+    reals: Array,
+    labels: Array,
     losses: Array,
+    sample_losses: Array,
+    sums: Array,
     layer: int,
     neuron: int,
     source: int,
     change: int,
-) -> float:
+) -> int:
     """Loss after weight (neuron, source) of ``layer`` has changed by ``change`` levels."""
-    last, outputs, reach = plan.shape[0] - 2, losses.shape[1], layer
-    z, z_new = plan[layer, Z] + neuron, plan[layer, Z_NEW] + neuron
-    _add(rows, z_new, z, change, plan[layer, A] + source)
-    if layer < last:
+    last, width, joint = plan.shape[0] - 2, len(samples), sample_losses.shape[1] > 0
+    outputs, first, fresh = plan[last + 1, Z] - plan[last, Z], plan[last, Z], plan[last, PART]
+    old, new = u64((plan[layer, Z] + neuron) * width), u64(len(z) - width)
+    x, reach, loss = u64((plan[layer, SOURCE] + source) * width), layer, losses[0]
+    for s in range(u64(width)):
+        z[new + s] = z[old + s] + change * rows[x + s]
+    if layer == last and joint:
+        loss = joint_losses(
+            z, first * width, width, neuron, new, form[SAMPLES], outputs,
+            form, reals, labels, 0, part, 0, sample_losses, sums,
+        )  # fmt: skip
+    elif layer == last:
+        loss += separable_change(
+            z, new, old, form[SAMPLES], neuron, neuron + 1, outputs,
+            form, table, reals, pieces, labels, 0, part, 0,
+        )  # fmt: skip
+    else:
+        a = u64((plan[layer + 1, SOURCE] + neuron) * width)
+        out = u64(len(rows) - width)
+        _activate(rows, out, z, new, form[SAMPLES], clips, pieces, plan, layer)
+        delta, side, found = plan[layer, DELTA] + neuron, width, form[SAMPLES]
+        count = list_unequal(rows, a, out, width, found // DENSE, samples)
+        all_ = count > found // DENSE
+        if all_:
+            delta, side, count = u64(delta * found), 0, found
+            for k in range(u64(count)):
+                part[delta + k] = rows[out + k] - rows[a + k]
+        else:
+            found, count = count, -(-count // SHORT) * SHORT
+            delta = u64(delta * count)
+            for k in range(u64(found)):
+                part[delta + k] = rows[out + samples[k]] - rows[a + samples[k]]
+            for k in range(u64(found), u64(count)):  # the first sample again, unchanged
+                samples[k] = 0
+                part[delta + k] = 0
         dirty[layer, 0] = neuron
-        plan[layer, NUM_DIRTY] = 1 if _activate(rows, pieces, plan, layer, neuron) else 0
+        plan[layer, NUM_DIRTY] = min(found, 1)
         while reach < last and plan[reach, NUM_DIRTY] > 0:
             reach += 1
-            _propagate(rows, levels, pieces, plan, dirty, reach)
+            _propagate(
+                rows, z, part, samples, levels, clips, pieces, plan, dirty, reach, count, all_
+            )
+        plan[last + 1, FAN_IN] = found
+        if reach == last:
+            scratch = plan[last + 1, DELTA] * count
+            if not all_:
+                _take(labels, side, labels, 0, count, samples, all_)
+            if joint:
+                loss += joint_losses(
+                    part, fresh * count, count, -1, 0, found, outputs,
+                    form, reals, labels, side, part, scratch, sample_losses, sums,
+                )  # fmt: skip
+                for k in range(found):
+                    loss -= sample_losses[0, k if all_ else samples[k]]
+            else:
+                loss += separable_change(
+                    part, fresh * count, scratch, count, 0, outputs, outputs, form, table, reals,
+                    pieces, labels, side, part, scratch + outputs * count,
+                )  # fmt: skip
     plan[last + 1, NUM_DIRTY] = reach
-    for c in range(outputs):
-        losses[1, c] = losses[0, c]
-    first = neuron if layer == last else 0
-    stop = neuron + 1 if layer == last else outputs * (reach == last)
-    _measure(rows, pieces, plan, target, table, start, losses, first, stop)
-    total = 0.0
-    for c in range(outputs):
-        total += losses[1, c]
-    return total
+    losses[1] = loss
+    return int(loss)
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def commit(
     rows: Array,
+    z: Array,
+    part: Array,
+    samples: Array,
     levels: Array,
     plan: Array,
     dirty: Array,
+    form: Array,
     losses: Array,
+    sample_losses: Array,
     layer: int,
     neuron: int,
     source: int,
     change: int,
 ) -> None:
     """Make the latest proposal, which had these arguments, the state."""
-    last = plan.shape[0] - 2
+    last, width, joint = plan.shape[0] - 2, len(samples), sample_losses.shape[1] > 0
+    found, reach = plan[last + 1, FAN_IN], plan[last + 1, NUM_DIRTY]
+    all_ = found > form[SAMPLES] // DENSE
+    count = found if all_ else -(-found // SHORT) * SHORT
     levels[plan[layer, LEVEL] + neuron * plan[layer, FAN_IN] + source] += change
-    for m in range(layer, plan[last + 1, NUM_DIRTY] + 1):
-        first = neuron if m == layer else 0
-        stop = neuron + 1 if m == layer else plan[m + 1, Z] - plan[m, Z]
-        for j in range(first, stop):
-            _add(rows, plan[m, Z] + j, plan[m, Z_NEW] + j, 0, plan[m, Z_NEW] + j)
+    row, new = u64((plan[layer, Z] + neuron) * width), u64(len(z) - width)
+    for s in range(u64(width)):
+        z[row + s] = z[new + s]
+    if layer == last and joint:
+        for s in range(width):
+            sample_losses[0, s] = sample_losses[1, s]
+    elif layer < last:
+        a = u64((plan[layer + 1, SOURCE] + neuron) * width)
+        out = u64(len(rows) - width)
+        for s in range(u64(width)):
+            rows[a + s] = rows[out + s]
+        if joint and reach == last:
+            for k in range(found):
+                sample_losses[0, k if all_ else samples[k]] = sample_losses[1, k]
+    for m in range(layer + 1, reach + 1):
+        for j in range(plan[m + 1, Z] - plan[m, Z]):
+            new = (plan[m, PART] + j) * count
+            _put(z, (plan[m, Z] + j) * width, part, new, found, samples, all_)
         if m < last:
-            for k in range(plan[m, NUM_DIRTY]):
-                a = plan[m + 1, A] + dirty[m, k]
-                _add(rows, a, a, 1, plan[m, DELTA] + dirty[m, k])
-    for c in range(losses.shape[1]):
-        losses[0, c] = losses[1, c]
-
-
-# -- walks ----------------------------------------------------------------------------------------
+            for d in range(plan[m, NUM_DIRTY]):
+                a = u64((plan[m + 1, SOURCE] + dirty[m, d]) * width)
+                delta = u64((plan[m, DELTA] + dirty[m, d]) * count)
+                for k in range(u64(found)):
+                    s = k if all_ else u64(samples[k])
+                    rows[a + s] += part[delta + k]
+    losses[0] = losses[1]
 
 
 @compiled()
-def refresh(state: State) -> float:
+def refresh(state: State) -> int:
     """Compute everything from the weights and the inputs; return the loss."""
-    rows, levels, pieces, plan, _, target, table, start, losses = state
-    last, total = plan.shape[0] - 2, 0.0
+    rows, z, part, samples, levels, clips, pieces, plan, _ = state[:9]
+    form, table, reals, labels, losses, sample_losses, sums = state[9:]
+    last, width = plan.shape[0] - 2, len(samples)
+    outputs, first = plan[last + 1, Z] - plan[last, Z], plan[last, Z]
     for m in range(last + 1):
         for j in range(plan[m + 1, Z] - plan[m, Z]):
-            z = plan[m, Z] + j
-            _add(rows, z, z, -1, z)
+            row = u64((plan[m, Z] + j) * width)
+            for s in range(u64(width)):
+                z[row + s] = 0
             for i in range(plan[m, FAN_IN]):
                 weight = levels[plan[m, LEVEL] + j * plan[m, FAN_IN] + i]
-                _add(rows, z, z, weight, plan[m, A] + i)
-            _add(rows, plan[m, Z_NEW] + j, z, 0, z)
+                x = u64((plan[m, SOURCE] + i) * width)
+                for s in range(u64(width)):
+                    z[row + s] += weight * rows[x + s]
             if m < last:
-                first, stop = plan[m, PIECE], plan[m + 1, PIECE]
-                _apply_pieces(rows, z, pieces, first, stop, plan[m + 1, A] + j)
-    _measure(rows, pieces, plan, target, table, start, losses, 0, losses.shape[1])
-    for c in range(losses.shape[1]):
-        losses[0, c] = losses[1, c]
-        total += losses[0, c]
-    return total
-
-
-@compiled()
-def anneal(
-    state: State,
-    moves: Moves,
-    rng: np.random.Generator,
-    flips: int,
-    temperature: float,
-    cooling: float,
-    best: Array,
-    best_loss: float,
-    goal: float,
-) -> tuple[float, int, float]:
-    """Metropolis steps at a falling temperature; the best visited choice goes to ``best``.
-
-    One flip moves one weight, drawn uniformly, to another of its levels, drawn uniformly, and is
-    kept with probability min(1, exp(-change of the loss / temperature)).  Ends early when the best
-    loss is no more than ``goal``.  Returns the best loss, the number of flips proposed, and the sum
-    of their |change of the loss|.
-    """
-    rows, levels, pieces, plan, dirty, target, table, start, losses = state
-    layers, neurons, sources, firsts, num_levels, choices, choice = moves
-    loss, spread, proposals = 0.0, 0.0, 0
-    for c in range(losses.shape[1]):
-        loss += losses[0, c]
-    for _ in range(flips):
-        if best_loss <= goal:
-            break
-        k = int(rng.random() * len(layers))
-        old, new = choice[k], 1 - choice[k]
-        if num_levels[k] > 2:
-            new = (old + 1 + int(rng.random() * (num_levels[k] - 1))) % num_levels[k]
-        change = choices[firsts[k] + new] - choices[firsts[k] + old]
-        layer, neuron, source = layers[k], neurons[k], sources[k]
-        proposed = propose(
-            rows, levels, pieces, plan, dirty, target, table, start, losses,
-            layer, neuron, source, change,
+                a = (plan[m + 1, SOURCE] + j) * width
+                _activate(rows, a, z, row, form[SAMPLES], clips, pieces, plan, m)
+    if sample_losses.shape[1] > 0:
+        losses[0] = joint_losses(
+            z, first * width, width, -1, 0, form[SAMPLES], outputs,
+            form, reals, labels, 0, part, 0, sample_losses, sums,
         )  # fmt: skip
-        proposals += 1
-        rise = proposed - loss
-        spread += abs(rise)
-        if rise <= 0 or rng.random() < math.exp(-rise / temperature):
-            commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
-            choice[k] = new
-            loss = proposed
-            if loss < best_loss:
-                best_loss = loss
-                best[:] = choice
-        temperature *= cooling
-    return best_loss, proposals, spread
-
-
-@compiled()
-def enumerate_choices(
-    state: State,
-    moves: Moves,
-    focus: Array,
-    direction: Array,
-    steps: int,
-    best: Array,
-    best_loss: float,
-    goal: float,
-) -> tuple[float, bool]:
-    """Visit up to ``steps`` choices, each one level away from the one before.
-
-    Reflected mixed-radix Gray code by focus pointers (Knuth, TAOCP 4A, 7.2.1.1, algorithm H), from
-    the choice 0 everywhere; weight 0 changes most often.  ``focus`` (K + 1,) starts as 0 .. K and
-    ``direction`` (K,) as ones.  Returns the best loss, and whether all choices have been visited.
-    """
-    rows, levels, pieces, plan, dirty, target, table, start, losses = state
-    layers, neurons, sources, firsts, num_levels, choices, choice = moves
-    for _ in range(steps):
-        if best_loss <= goal:
-            break
-        k = focus[0]
-        if k == len(layers):
-            return best_loss, True
-        focus[0] = 0
-        new = choice[k] + direction[k]
-        change = choices[firsts[k] + new] - choices[firsts[k] + choice[k]]
-        layer, neuron, source = layers[k], neurons[k], sources[k]
-        loss = propose(
-            rows, levels, pieces, plan, dirty, target, table, start, losses,
-            layer, neuron, source, change,
-        )  # fmt: skip
-        commit(rows, levels, plan, dirty, losses, layer, neuron, source, change)
-        choice[k] = new
-        if new == 0 or new == num_levels[k] - 1:
-            direction[k] = -direction[k]
-            focus[k] = focus[k + 1]
-            focus[k + 1] = k + 1
-        if loss < best_loss:
-            best_loss = loss
-            best[:] = choice
-    return best_loss, False
+        for s in range(u64(width)):
+            sample_losses[0, s] = sample_losses[1, s]
+    else:
+        losses[0] = 0
+        for c in range(outputs):
+            losses[0] += separable_change(
+                z, (first + c) * width, -1, form[SAMPLES], c, c + 1, outputs,
+                form, table, reals, pieces, labels, 0, part, 0,
+            )  # fmt: skip
+    return int(losses[0])

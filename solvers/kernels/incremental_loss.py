@@ -12,27 +12,29 @@ import numpy.typing as npt
 
 from formulations.arrays import Array, BitArray, IntArray
 from formulations.network.splines import Spline
+from solvers.kernels.compiled import LANES
 from solvers.kernels.incremental import (
     DELTA,
     FAN_IN,
     LEVEL,
     NUM_DIRTY,
+    PART,
     PIECE,
-    Z_NEW,
-    A,
+    SOURCE,
     Moves,
     State,
     Z,
     refresh,
 )
 from solvers.kernels.loss_form import LossForm
+from solvers.kernels.output_losses import FIRST
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 
-LANES = 64
-"""Samples are padded to a multiple of this, so that no sweep ends in a slow remainder."""
+SOME_BITS = 3
+"""Bits of a wide integer that a restricted problem frees."""
 
 
 class IncrementalLoss:
@@ -92,7 +94,10 @@ class IncrementalLoss:
 
     def bits(self, choice: Array) -> BitArray:
         """Free weight bits of a choice, shape (num_free_bits,)."""
-        words, used = self._words[self.moves.first + choice], self._slots >= 0
+        moves, used = self.moves, self._slots >= 0
+        counted = (choice[:, None] >> np.arange(self._slots.shape[1])) & 1
+        place = np.where(moves.gap == 0, moves.first + choice, 0)
+        words = np.where(moves.gap[:, None] == 0, self._words[place], counted)
         bits = np.zeros(self._problem.num_free_bits, dtype=np.int8)
         bits[self._slots[used]] = words[used]
         return bits
@@ -101,6 +106,16 @@ class IncrementalLoss:
         """Positions of the free bits of some of the movable weights, ascending."""
         slots = self._slots[weights]
         return np.sort(slots[slots >= 0])
+
+    def some_bits_of(self, weights: Array, rng: np.random.Generator) -> IntArray:
+        """As :meth:`bits_of`, but of a wide integer only a few neighbouring bits, drawn evenly."""
+        slots = self._slots[weights]
+        wide = self.moves.gap[weights] > 0
+        sizes = (slots >= 0).sum(axis=1)
+        first = (rng.random(len(slots)) * np.maximum(sizes - SOME_BITS + 1, 1)).astype(np.int64)
+        column = np.arange(slots.shape[1])
+        near = (column >= first[:, None]) & (column < first[:, None] + SOME_BITS)
+        return np.sort(slots[(slots >= 0) & (near | ~wide[:, None])])
 
     def choice(self, bits: npt.ArrayLike) -> IntArray:
         """The choice that has the levels of free weight bits, shape (num_free_bits,)."""
@@ -111,40 +126,73 @@ class IncrementalLoss:
             matrix = free.fixed + (free.coefficient * words).sum(axis=2)
             here = moves.layer == number
             levels[here] = matrix[moves.neuron[here], moves.source[here]]
+        counted = moves.gap > 0
+        choice = np.where(counted, (levels - moves.first) // np.maximum(moves.gap, 1), 0)
         # levels ascend within a weight, so that the number of smaller ones is the place
-        choice = np.zeros_like(levels)
-        for place in range(1, int(moves.num_levels.max())):
-            inside = place < moves.num_levels
+        most = int(moves.num_levels[~counted].max(initial=0))
+        for place in range(1, most):
+            inside = (place < moves.num_levels) & ~counted
             reached = moves.levels[moves.first[inside] + place] <= levels[inside]
             choice[inside] += reached
         return choice
+
+    def random_choice(self, rng: np.random.Generator) -> IntArray:
+        """A choice drawn evenly, but thresholds that are wide integers as near to 0 as can be.
+
+        Most of their levels are far beyond any pre-activation that the data bring about.
+        """
+        choice, moves = rng.integers(self.moves.num_levels), self.moves
+        inputs = np.array([layer.inputs for layer in self._problem.network.layers])
+        counted = (moves.gap > 0) & (moves.source == inputs[moves.layer])
+        zero = -moves.first[counted] // moves.gap[counted]
+        choice[counted] = np.clip(zero, 0, moves.num_levels[counted] - 1)
+        return np.asarray(choice)
+
+    def linear_term(self, linear: Array) -> Array:
+        """A number for each free bit as one for each level of each weight, or bit of an integer.
+
+        Shape (K, L), as ``anneal_with_linear_term`` takes it.
+        """
+        moves, used = self.moves, self._slots >= 0
+        per_bit = np.where(used, linear[self._slots], 0.0)
+        counted = moves.gap > 0
+        most = int(moves.num_levels[~counted].max(initial=1))
+        term = np.zeros((len(moves.layer), max(most, per_bit.shape[1])))
+        term[counted, : per_bit.shape[1]] = per_bit[counted]
+        for place in range(most):
+            row = moves.first + np.minimum(place, moves.num_levels - 1)
+            words = self._words[np.where(counted, 0, row)]
+            term[~counted, place] = (words * per_bit).sum(axis=1)[~counted]
+        return term
 
     def set_choice(self, choice: Array) -> float:
         """Make a choice the state; return its training loss."""
         moves, plan = self.moves, self.state.plan
         moves.choice[:] = choice
         place = plan[moves.layer, LEVEL] + moves.neuron * plan[moves.layer, FAN_IN] + moves.source
-        self.state.levels[place] = moves.levels[moves.first + moves.choice]
+        listed = moves.levels[np.where(moves.gap == 0, moves.first + choice, 0)]
+        counted = moves.first + moves.gap * choice
+        self.state.levels[place] = np.where(moves.gap == 0, listed, counted)
         return self.loss(refresh(self.state))
 
     def pre_activations(self, samples: IntArray) -> list[IntArray]:
         """Those of the state on some samples, an array (len(samples), n_l) for each layer."""
-        plan, rows = self.state.plan, self.state.rows
+        plan = self.state.plan
+        z = self.state.z.reshape(-1, len(self.state.samples))
         layers = zip(plan[:-1, Z], plan[1:, Z], strict=True)
-        return [rows[first:end, samples].T.astype(np.int64) for first, end in layers]
+        return [z[first:end, samples].T.astype(np.int64) for first, end in layers]
 
     def set_bits(self, bits: npt.ArrayLike) -> float:
         """Make free weight bits the state; return their training loss."""
         return self.set_choice(self.choice(bits))
 
     def snapshot(self) -> dict[str, Array]:
-        """What the state follows from, with the losses to the last digit of their sums."""
-        return {"choice": self.moves.choice, "losses": self.state.losses}
+        """What the state follows from."""
+        return {"choice": self.moves.choice}
 
     def restore(self, snapshot: Mapping[str, Array]) -> None:
         """Go back to a snapshot."""
         self.set_choice(snapshot["choice"])
-        self.state.losses[:] = snapshot["losses"]
 
 
 # -- the movable weights --------------------------------------------------------------------------
@@ -156,6 +204,7 @@ class _Group:
 
     ``fixed`` (K,) is the level with the free bits at zero; ``change`` (L,), ascending, what word
     ``words`` (L, f) of the free bits adds; ``slots`` (K, f) where the bits stand in the problem.
+    With a ``gap`` levels are counted rather than listed: ``size`` of them, ``gap`` apart.
     """
 
     layer: int
@@ -165,6 +214,8 @@ class _Group:
     change: IntArray
     words: BitArray
     slots: IntArray
+    size: int
+    gap: int = 0
 
 
 def _movable_weights(problem: TrainingProblem, number: int) -> Iterator[_Group]:
@@ -179,7 +230,15 @@ def _movable_weights(problem: TrainingProblem, number: int) -> Iterator[_Group]:
         slot = free.slot[:, first:stop, : code.bits]
         for mask in np.unique((slot >= 0).reshape(-1, code.bits), axis=0):
             neuron, column = np.nonzero(((slot >= 0) == mask).all(axis=2))
-            size = int(mask.sum())
+            size, free_bits = int(mask.sum()), np.flatnonzero(mask)
+            place = neuron, column + first
+            slots = slot[neuron, column][:, mask]
+            if code.is_integer and size and free_bits[-1] - free_bits[0] == size - 1:
+                none = np.zeros(0, dtype=np.int64)
+                gap = int(code.coefficients[free_bits[0]])
+                words = np.zeros((0, size), dtype=np.int8)
+                yield _Group(number, *place, free.fixed[place], none, words, slots, 2**size, gap)
+                continue
             if code.one_hot:
                 words = np.eye(size, dtype=np.int8)
             else:
@@ -188,13 +247,7 @@ def _movable_weights(problem: TrainingProblem, number: int) -> Iterator[_Group]:
             change, chosen = np.unique(change, return_index=True)
             if len(change) > 1:
                 yield _Group(
-                    number,
-                    neuron,
-                    column + first,
-                    free.fixed[neuron, column + first],
-                    change,
-                    words[chosen],
-                    slot[neuron, column][:, mask],
+                    number, *place, free.fixed[place], change, words[chosen], slots, len(change)
                 )
 
 
@@ -205,22 +258,28 @@ def _moves(groups: list[_Group]) -> tuple[Moves, BitArray, IntArray]:
     the longest word, slots by -1.
     """
     levels, firsts, words, slots = [], [], [], []
-    total, widest = 0, max(group.words.shape[1] for group in groups)
+    total, widest = 0, max(group.slots.shape[1] for group in groups)
     for group in groups:
+        missing = ((0, 0), (0, widest - group.slots.shape[1]))
+        slots.append(np.pad(group.slots, missing, constant_values=-1))
+        if group.gap:
+            firsts.append(group.fixed)
+            continue
         base, which = np.unique(group.fixed, return_inverse=True)
         levels.append((base[:, None] + group.change).ravel())
         firsts.append(total + which * len(group.change))
         total += len(levels[-1])
-        missing = ((0, 0), (0, widest - group.words.shape[1]))
         words.append(np.tile(np.pad(group.words, missing), (len(base), 1)))
-        slots.append(np.pad(group.slots, missing, constant_values=-1))
+    if not levels:
+        levels, words = [np.zeros(1, dtype=np.int64)], [np.zeros((1, widest), dtype=np.int8)]
     sizes = [len(group.neuron) for group in groups]
     moves = Moves(
         layer=np.repeat([group.layer for group in groups], sizes),
         neuron=np.concatenate([group.neuron for group in groups]),
         source=np.concatenate([group.source for group in groups]),
         first=np.concatenate(firsts),
-        num_levels=np.repeat([len(group.change) for group in groups], sizes),
+        num_levels=np.repeat([group.size for group in groups], sizes),
+        gap=np.repeat([group.gap for group in groups], sizes),
         levels=np.concatenate(levels),
         choice=np.zeros(sum(sizes), dtype=np.int64),
     )
@@ -235,52 +294,78 @@ def _state(problem: TrainingProblem, form: LossForm) -> State:
     layers, outputs = problem.network.layers, problem.network.num_outputs
     fan_in = np.array([la.inputs + (la.bias_code is not None) for la in layers])
     sizes = np.array([la.outputs for la in layers])
-    splines = [*problem.splines]
     counts = {
-        FAN_IN: fan_in,
-        A: fan_in,
+        SOURCE: fan_in,
         Z: sizes,
-        Z_NEW: sizes,
+        PART: np.append(0, sizes[1:]),
         DELTA: np.append(sizes[:-1], 0),
         LEVEL: fan_in * sizes,
-        PIECE: np.array([*(s.num_pieces for s in splines), form.pieces.shape[1]]),
+        PIECE: np.array([*(s.num_pieces for s in problem.splines), form.pieces.shape[1]]),
     }
     plan = np.zeros((len(layers) + 1, NUM_DIRTY + 1), dtype=np.int64)
     for column, count in counts.items():
         plan[1:, column] = np.cumsum(count)
     plan[:-1, FAN_IN] = fan_in
-    row = 0
-    for column in (A, Z, Z_NEW, DELTA):
-        size = plan[-1, column]
-        plan[:, column] += row
-        row += size
-    kind = _integer_type(problem, form)
-    width = -(-problem.num_samples // LANES) * LANES
-    rows = np.zeros((row + 2 * outputs + 2, width), dtype=kind)
-    samples = slice(0, problem.num_samples)
+    plan[:, DELTA] += plan[-1, PART]
+    clips = [_clip(spline) for spline in problem.splines]
+    kind, narrow = _integer_types(problem, form, clips)
+    samples, width = slice(0, problem.num_samples), -(-problem.num_samples // LANES) * LANES
+    rows = np.zeros((plan[-1, SOURCE] + 1, width), dtype=narrow)
     rows[: problem.X.shape[1], samples] = problem.X.T
     for number, layer in enumerate(layers):
         if layer.bias_code is not None:
-            rows[plan[number, A] + layer.inputs, samples] = problem.units[number]
-    rows[row : row + outputs, samples] = form.sign
-    rows[row + outputs : row + 2 * outputs, samples] = form.shift
-    pieces = np.concatenate([*(_increments(s) for s in splines), form.pieces], axis=1)
+            rows[plan[number, SOURCE] + layer.inputs, samples] = problem.bias_units[number]
+    pieces = np.concatenate([*(_increments(s) for s in problem.splines), form.pieces], axis=1)
     pieces[0] = np.clip(pieces[0], np.iinfo(kind).min, np.iinfo(kind).max)
     levels = [
         free.fixed[:, :inputs].ravel()
         for free, inputs in zip(problem.free_layers, fan_in, strict=True)
     ]
+    numbers = form.form.copy()
+    numbers[FIRST] = plan[-2, PIECE]
+    labels = np.zeros((2, width), dtype=kind)
+    labels[0, samples] = form.labels
     return State(
-        rows=rows,
+        rows=rows.ravel(),
+        z=np.zeros((plan[-1, Z] + 1) * width, dtype=kind),
+        part=np.zeros((plan[-1, DELTA] + 3 * outputs) * width, dtype=kind),
+        samples=np.zeros(width, dtype=np.uint32),
         levels=np.concatenate(levels).astype(kind),
+        clips=np.array([*clips, NO_CLIP]).astype(kind),
         pieces=pieces.astype(kind),
         plan=plan,
         dirty=np.zeros((len(layers), int(sizes.max())), dtype=np.int64),
-        target=np.ascontiguousarray(form.target),
+        form=numbers,
         table=form.table,
-        start=np.ascontiguousarray(form.start),
-        losses=np.zeros((2, outputs)),
+        reals=form.reals,
+        labels=labels.ravel(),
+        losses=np.zeros(2, dtype=np.int64),
+        sample_losses=np.zeros((2, width if form.is_joint else 0), dtype=np.int64),
+        sums=np.zeros(width if form.is_joint else 0),
     )
+
+
+NO_CLIP = (0, 0, 0, 0, 0, 0)
+"""A line of ``State.clips`` for an activation that is read from its pieces."""
+
+
+def _clip(spline: Spline) -> tuple[int, ...]:
+    """LOW, HIGH, LIFT, SHIFT, GAIN and OFFSET of a spline of equal steps, 2^SHIFT apart.
+
+    Examples
+    --------
+    >>> from formulations.network.splines import sign
+    >>> _clip(sign())
+    (-1, 0, 1, 0, 2, -1)
+    """
+    gaps, gains = np.diff(spline.breakpoints), np.diff(np.rint(spline.intercepts).astype(np.int64))
+    gap = int(gaps[0]) if len(gaps) else 1
+    if spline.order or not len(gains) or gap & (gap - 1):
+        return NO_CLIP
+    if (gaps != gap).any() or (gains != gains[0]).any():
+        return NO_CLIP
+    low, offset = int(spline.breakpoints[0]) - gap, int(np.rint(spline.intercepts[0]))
+    return low, low + gap * len(gains), -low, gap.bit_length() - 1, int(gains[0]), offset
 
 
 def _increments(spline: Spline) -> IntArray:
@@ -290,16 +375,24 @@ def _increments(spline: Spline) -> IntArray:
     return np.stack([starts, *(np.diff(c, prepend=0) for c in coefficients)])
 
 
-def _integer_type(problem: TrainingProblem, form: LossForm) -> type[np.signedinteger[Any]]:
-    """The smallest type for every input, pre-activation, activation, margin and loss.
+def _integer_types(
+    problem: TrainingProblem, form: LossForm, clips: list[tuple[int, ...]]
+) -> tuple[Any, Any]:
+    """The smallest type for every pre-activation, margin and loss, and one for the inputs.
 
     Sums may wrap around on the way: only their ends have to fit.
     """
-    largest = max(form.bound, *problem.units, *(abs(la.code.low) for la in problem.network.layers))
+    inputs = max(problem.bias_units)
+    largest = max(form.bound, *(abs(la.code.low) for la in problem.network.layers))
+    largest = max(
+        [largest, int(form.labels.max()), *(abs(end) for clip in clips for end in clip[:2])]
+    )
     for bounds in problem.bounds:
-        ends = (bounds.a_low, bounds.a_high, bounds.z_low, bounds.z_high)
-        largest = max(largest, *(int(np.abs(end).max()) for end in ends))
+        z = max(int(np.abs(end).max()) for end in (bounds.z_low, bounds.z_high))
+        inputs = max(inputs, *(int(np.abs(end).max()) for end in (bounds.a_low, bounds.a_high)))
+        largest = max(largest, z)
+    largest = max(largest, inputs)
     for kind in (np.int16, np.int32):
         if largest < np.iinfo(kind).max:
-            return kind
-    return np.int64
+            return kind, np.int8 if kind is np.int16 and inputs < np.iinfo(np.int8).max else kind
+    return np.int64, np.int64

@@ -1,20 +1,36 @@
 """A problem's loss in the form that the compiled walks evaluate fastest.
 
-Three forms: few pieces with whole coefficients of the margin (hinge, zero-one), the square of a
-difference, and a table for everything else.
+Separable losses: few pieces with whole coefficients of the margin (hinge, zero-one), the square of
+a difference, and a table for everything else.  Joint losses: a softmax, and hinges of pairs.
+Losses are whole numbers times a unit: the pieces' own where they have one, else a power of two so
+small that the sum over all samples just fits in 60 bits.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd, lcm
+from math import ceil, gcd, lcm, log2
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from formulations.arrays import FloatArray, IntArray
+from formulations.network.losses import MultiHinge
 from formulations.network.splines import Spline
+from solvers.kernels.output_losses import (
+    EXPONENT,
+    KIND,
+    MARGIN,
+    PAIRS,
+    PIECES,
+    SAMPLES,
+    SHIFT,
+    SLOPE,
+    SOFTMAX,
+    SQUARED,
+    TABLE,
+)
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -22,6 +38,12 @@ if TYPE_CHECKING:
 
 MAX_PIECES = 6
 """A loss of more pieces is looked up in a table instead."""
+
+NOTHING = 45.0
+"""exp of minus this is less than the last digit of 1."""
+
+TOTAL_BITS = 60
+"""Of the largest loss of all samples together, in units of a power of two."""
 
 
 @dataclass(frozen=True)
@@ -33,74 +55,149 @@ class LossForm:
     unit, offset : float
     floor : float
         Sum over samples and outputs of the least loss of any output in range: no weights do better.
+    form : ndarray of int64
+        As in ``State``, without the place of the pieces.
+    labels : ndarray of int64, shape (N,)
+        Class of each sample; with one output, number of its target.
     pieces : ndarray of int64, shape (3, P)
-        As in ``State``, zero at margin zero; P = 0 in the other two forms.
-    sign, shift : ndarray of int64, shape (C, N)
-        The margin is shift + sign * z.
+        As in ``State``, zero at margin zero; P = 0 in the other forms.
     bound : int
-        Largest |margin| and |piece value|; every intermediate number fits in what holds it.
-    target, table, start : ndarray
-        As in ``State``.
+        Largest change of a margin and of what a piece adds.
+    table : ndarray of int64, shape (2, R)
+        Loss of both targets at every output; R = 0 in the other forms.
+    reals : ndarray of float64, shape (1 or 2, M)
+        Targets of the squared loss; exp(-d / T) of the gaps d to the largest output, and 1 / T.
     """
 
     unit: float
     offset: float
     floor: float
+    form: IntArray
+    labels: IntArray
     pieces: IntArray
-    sign: IntArray
-    shift: IntArray
     bound: int
-    target: FloatArray
-    table: FloatArray
-    start: IntArray
+    table: IntArray
+    reals: FloatArray
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether all outputs of a sample are taken together."""
+        return bool(self.form[KIND] >= SOFTMAX)
 
     @classmethod
     def of(cls, problem: TrainingProblem) -> LossForm:
         """The fastest form that is exact for the problem's loss."""
         if problem.loss_kind.is_quadratic:
             return _squared(problem)
+        if isinstance(problem.loss_kind, MultiHinge):
+            return _pairs(problem)
+        if problem.loss_kind.is_joint:
+            return _softmax(problem)
         return _margin(problem) or _table(problem)
+
+
+def _form(
+    problem: TrainingProblem,
+    kind: int,
+    unit: float,
+    floor: float,
+    *,
+    offset: float = 0.0,
+    numbers: dict[int, int] | None = None,
+    pieces: IntArray | None = None,
+    bound: int = 0,
+    table: IntArray | None = None,
+    reals: FloatArray | None = None,
+) -> LossForm:
+    form = np.zeros(SLOPE + 1, dtype=np.int64)
+    form[KIND], form[SAMPLES] = kind, problem.num_samples
+    for entry, number in (numbers or {}).items():
+        form[entry] = number
+    index = problem.target_index
+    return LossForm(
+        unit=unit,
+        offset=offset,
+        floor=floor,
+        form=form,
+        labels=index.argmax(axis=1) if index.shape[1] > 1 else index[:, 0],
+        pieces=np.zeros((3, 0), dtype=np.int64) if pieces is None else pieces,
+        bound=bound,
+        table=np.zeros((2, 0), dtype=np.int64) if table is None else table,
+        reals=np.zeros((1, 0)) if reals is None else reals,
+    )
+
+
+def _exponent(largest: float, count: int) -> int:
+    """The most digits after the point with which ``count`` losses up to ``largest`` add up."""
+    return TOTAL_BITS - ceil(log2(max(largest, 1e-300))) - ceil(log2(count)) - 1
 
 
 def _squared(problem: TrainingProblem) -> LossForm:
     """(step z - y)^2 = step^2 (z - y / step)^2."""
-    target = (problem.targets / problem.out_step)[problem.target_index.T]
-    nearest = np.clip(np.rint(target), problem.output_low, problem.output_high)
-    unit = problem.out_step**2
-    floor = unit * float(((nearest - target) ** 2).sum())
-    return _without_margin(problem, unit, floor, target=target)
+    targets = problem.targets / problem.out_step
+    ends = np.array([problem.output_low, problem.output_high], dtype=float)
+    nearest = np.clip(np.rint(targets), *ends)
+    exponent = _exponent(float(((ends[:, None] - targets) ** 2).max()), problem.target_index.size)
+    least = ((nearest - targets) ** 2)[problem.target_index].sum()
+    return _form(
+        problem,
+        SQUARED,
+        problem.out_step**2 * 2.0**-exponent,
+        problem.out_step**2 * float(least),
+        numbers={EXPONENT: exponent},
+        reals=targets[None].astype(float),
+    )
 
 
 def _table(problem: TrainingProblem) -> LossForm:
     low, table = problem.loss_table()
-    floor = float(table.min(axis=1)[problem.target_index].sum())
-    start = problem.target_index.T * table.shape[1] - low
-    return _without_margin(problem, 1.0, floor, table=table.ravel(), start=start)
-
-
-def _without_margin(
-    problem: TrainingProblem,
-    unit: float,
-    floor: float,
-    *,
-    target: FloatArray | None = None,
-    table: FloatArray | None = None,
-    start: IntArray | None = None,
-) -> LossForm:
-    outputs = problem.target_index.shape[1]
-    zeros = np.zeros((outputs, problem.num_samples), dtype=np.int64)
-    return LossForm(
-        unit=unit,
-        offset=0.0,
-        floor=floor,
-        pieces=np.zeros((3, 0), dtype=np.int64),
-        sign=zeros,
-        shift=zeros,
-        bound=0,
-        target=np.zeros((outputs, 0)) if target is None else target,
-        table=np.zeros(0) if table is None else table,
-        start=np.zeros((outputs, 0), dtype=np.int64) if start is None else start,
+    exponent = _exponent(float(np.abs(table).max()), problem.target_index.size)
+    return _form(
+        problem,
+        TABLE,
+        2.0**-exponent,
+        float(table.min(axis=1)[problem.target_index].sum()),
+        numbers={SHIFT: low},
+        table=np.rint(table * 2.0**exponent).astype(np.int64),
     )
+
+
+def _pairs(problem: TrainingProblem) -> LossForm:
+    """sum of max(0, margin - step (z_y - z_c)) over the wrong classes c."""
+    margin, step = problem.loss_kind.function(np.zeros(1)).item(), problem.out_step
+    unit = common_unit(np.array([margin, step]))
+    wide = problem.output_high - problem.output_low
+    classes, count = problem.network.num_outputs, problem.num_samples
+    exponent = _exponent((margin + step * wide) * classes, count)
+    size = 2.0**-exponent if unit is None else float(unit)
+    numbers = {MARGIN: round(margin / size), SLOPE: round(step / size)}
+    return _form(problem, PAIRS, size, _joint_floor(problem), numbers=numbers)
+
+
+def _softmax(problem: TrainingProblem) -> LossForm:
+    """log sum_c exp((z_c - z_y) / T), T = scale / step."""
+    per = problem.out_step / problem.loss_kind.scale
+    wide, classes = problem.output_high - problem.output_low, problem.network.num_outputs
+    size = min(wide, ceil(NOTHING / per)) + 1
+    shares = np.exp(-per * np.arange(size))
+    if size <= wide:
+        shares[-1] = 0.0  # all larger gaps
+    exponent = _exponent(per * wide + np.log(classes), problem.num_samples)
+    return _form(
+        problem,
+        SOFTMAX,
+        2.0**-exponent,
+        _joint_floor(problem),
+        numbers={EXPONENT: exponent},
+        reals=np.stack([shares, np.full(size, per)]),
+    )
+
+
+def _joint_floor(problem: TrainingProblem) -> float:
+    """Sum of the least losses that any outputs in range could have."""
+    low = np.full((problem.num_samples, problem.network.num_outputs), problem.output_low)
+    high = np.full_like(low, problem.output_high)
+    return float(problem.loss_bounds(low, high)[0].sum())
 
 
 def _margin(problem: TrainingProblem) -> LossForm | None:
@@ -116,21 +213,18 @@ def _margin(problem: TrainingProblem) -> LossForm | None:
     intercepts = intercepts - zero
     starts = np.concatenate([[np.iinfo(np.int64).min], along.breakpoints])
     differences = [np.diff(column, prepend=0) for column in (slopes, intercepts)]
-    positive = problem.target_index.T == 1
     margins = np.array([min(low, shift - high), max(high, shift - low)])
-    whole = Spline(along.breakpoints, slopes.astype(float), intercepts.astype(float))
-    least, greatest = whole.bounds(*margins)
-    return LossForm(
-        unit=float(unit),
+    largest = np.abs(margins).max()
+    added = np.abs(differences[0]) * largest + np.abs(differences[1])
+    return _form(
+        problem,
+        PIECES,
+        float(unit),
+        float(_least(problem)[problem.target_index].sum()),
         offset=float(unit) * zero * problem.target_index.size,
-        floor=float(_least(problem)[problem.target_index].sum()),
+        numbers={SHIFT: shift},
         pieces=np.stack([starts, *differences]),
-        sign=np.where(positive, 1, -1),
-        shift=np.where(positive, 0, shift),
-        bound=int(max(-margins[0], margins[1], -least, greatest)),
-        target=np.zeros((len(positive), 0)),
-        table=np.zeros(0),
-        start=np.zeros((len(positive), 0), dtype=np.int64),
+        bound=2 * int(max(largest, *added)),
     )
 
 

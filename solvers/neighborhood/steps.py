@@ -250,7 +250,9 @@ class OracleWalk(Walk):
         landscape = self.landscape
         block = self.draw(policy, 1, size, rng)[0]
         block = block[block >= 0]
-        restricted = self._restricted(landscape.bits_of(block), f"{policy.name}:{size}", rng)
+        restricted = self._restricted(
+            landscape.some_bits_of(block, rng), f"{policy.name}:{size}", rng
+        )
         tally.rounds += 1
         if not restricted.layout.states[-1].any():
             return 0.0  # nothing that is free can change a loss

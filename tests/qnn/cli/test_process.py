@@ -142,7 +142,7 @@ def test_no_folder_for_caches() -> None:
         "from numba.core import caching\n"
         "kind = getattr(caching, 'CacheImpl', None) or caching._CacheImpl  # by its release\n"
         "kind._locator_classes = []  # none finds a place\n"
-        "import solvers.kernels.blocks, solvers.kernels.annealing, solvers.kernels.linear_term\n"
+        "import solvers.kernels.blocks, solvers.kernels.annealing, solvers.kernels.walks\n"
         "from qnn.cli import main as cli\ncli.main(['list', 'data'])\n"
     )
     done = run([sys.executable, "-c", script])

@@ -1,0 +1,216 @@
+"""Walks over the weights of a network by its incremental loss: annealing, and every choice."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from formulations.arrays import Array
+from solvers.kernels.compiled import compiled
+from solvers.kernels.incremental import Moves, State, change_of, commit, propose
+
+FEW = 4
+"""Up to this many levels of an integer are tried alike."""
+
+
+@compiled(inline="always")
+def another_place(rng: np.random.Generator, place: int, num_levels: int, gap: int) -> int:
+    """Number of another level: any of them alike, or of an integer's one that is 2^e away.
+
+    ``gap`` is that of :class:`Moves`.  The power and the direction are drawn evenly, and levels are
+    on a circle, so that a move and its reverse are equally likely.
+    """
+    if num_levels == 2:
+        return 1 - place
+    if gap == 0 or num_levels <= FEW:
+        return (place + 1 + int(rng.random() * (num_levels - 1))) % num_levels
+    powers = 0
+    while (1 << powers) < num_levels:
+        powers += 1
+    drawn = int(rng.random() * (2 * powers))
+    step = 1 << (drawn >> 1)
+    return (place + (step if drawn & 1 else num_levels - step)) % num_levels
+
+
+@compiled(inline="always")
+def _term(linear_term: Array, k: int, place: int, gap: int) -> float:
+    """Linear term of a weight at one of its levels."""
+    if gap == 0:
+        return float(linear_term[k, place])
+    total, b = 0.0, 0
+    while place >> b > 0:
+        total += linear_term[k, b] * ((place >> b) & 1)
+        b += 1
+    return total
+
+
+@compiled()
+def anneal(
+    state: State,
+    moves: Moves,
+    rng: np.random.Generator,
+    flips: int,
+    temperature: float,
+    cooling: float,
+    best: Array,
+    best_loss: float,
+    goal: float,
+) -> tuple[float, int, float]:
+    """Metropolis steps at a falling temperature; the best visited choice goes to ``best``.
+
+    One flip moves one weight, drawn uniformly, to another of its levels, drawn uniformly, and is
+    kept with probability min(1, exp(-change of the loss / temperature)).  Ends early when the best
+    loss is no more than ``goal``.  Returns the best loss, the number of flips proposed, and the sum
+    of their |change of the loss|.
+    """
+    (
+        rows, z, part, samples, levels, clips, pieces, plan, dirty,
+        form, table, reals, labels, losses, sample_losses, sums,
+    ) = state  # fmt: skip
+    layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
+    loss, spread, proposals = losses[0], 0.0, 0
+    for _ in range(flips):
+        if best_loss <= goal:
+            break
+        k = int(rng.random() * len(layers))
+        old = choice[k]
+        new = another_place(rng, old, num_levels[k], gaps[k])
+        change = change_of(firsts, gaps, choices, k, old, new)
+        layer, neuron, source = layers[k], neurons[k], sources[k]
+        proposed = propose(
+            rows, z, part, samples, levels, clips, pieces, plan, dirty,
+            form, table, reals, labels, losses, sample_losses, sums,
+            layer, neuron, source, change,
+        )  # fmt: skip
+        proposals += 1
+        rise = float(proposed - loss)
+        spread += abs(rise)
+        if rise <= 0 or rng.random() < math.exp(-rise / temperature):
+            commit(
+                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+                layer, neuron, source, change,
+            )  # fmt: skip
+            choice[k] = new
+            loss = proposed
+            if loss < best_loss:
+                best_loss = float(loss)
+                best[:] = choice
+        temperature *= cooling
+    return best_loss, proposals, spread
+
+
+@compiled()
+def enumerate_choices(
+    state: State,
+    moves: Moves,
+    focus: Array,
+    direction: Array,
+    steps: int,
+    best: Array,
+    best_loss: float,
+    goal: float,
+) -> tuple[float, bool]:
+    """Visit up to ``steps`` choices, each one level away from the one before.
+
+    Reflected mixed-radix Gray code by focus pointers (Knuth, TAOCP 4A, 7.2.1.1, algorithm H), from
+    the choice 0 everywhere; weight 0 changes most often.  ``focus`` (K + 1,) starts as 0 .. K and
+    ``direction`` (K,) as ones.  Returns the best loss, and whether all choices have been visited.
+    """
+    (
+        rows, z, part, samples, levels, clips, pieces, plan, dirty,
+        form, table, reals, labels, losses, sample_losses, sums,
+    ) = state  # fmt: skip
+    layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
+    for _ in range(steps):
+        if best_loss <= goal:
+            break
+        k = focus[0]
+        if k == len(layers):
+            return best_loss, True
+        focus[0] = 0
+        new = choice[k] + direction[k]
+        change = change_of(firsts, gaps, choices, k, choice[k], new)
+        layer, neuron, source = layers[k], neurons[k], sources[k]
+        loss = propose(
+            rows, z, part, samples, levels, clips, pieces, plan, dirty,
+            form, table, reals, labels, losses, sample_losses, sums,
+            layer, neuron, source, change,
+        )  # fmt: skip
+        commit(
+            rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+            layer, neuron, source, change,
+        )  # fmt: skip
+        choice[k] = new
+        if new == 0 or new == num_levels[k] - 1:
+            direction[k] = -direction[k]
+            focus[k] = focus[k + 1]
+            focus[k + 1] = k + 1
+        if loss < best_loss:
+            best_loss = float(loss)
+            best[:] = choice
+    return best_loss, False
+
+
+@compiled()
+def anneal_with_linear_term(
+    state: State,
+    moves: Moves,
+    linear_term: Array,
+    rng: np.random.Generator,
+    flips: int,
+    temperature: float,
+    cooling: float,
+    best: Array,
+    best_value: float,
+) -> tuple[float, float, float]:
+    """Metropolis steps by the loss plus ``linear_term``; the best visited choice goes to ``best``.
+
+    ``linear_term`` (K, L) is the linear term of every weight at each of its levels, of an integer
+    that of each of its bits; otherwise as ``anneal``.  ``best`` has ``best_value`` so far, infinity
+    for none.  Returns the best value, the mean |change of the value| of a flip, and the temperature
+    that the next flip would have.
+    """
+    (
+        rows, z, part, samples, levels, clips, pieces, plan, dirty,
+        form, table, reals, labels, losses, sample_losses, sums,
+    ) = state  # fmt: skip
+    layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
+    loss, spread = losses[0], 0.0
+    value = float(loss)
+    for k in range(len(layers)):
+        value += _term(linear_term, k, choice[k], gaps[k])
+    if value < best_value:
+        best[:] = choice
+        best_value = value
+    for _ in range(flips):
+        k = int(rng.random() * len(layers))
+        old = choice[k]
+        new = another_place(rng, old, num_levels[k], gaps[k])
+        change = change_of(firsts, gaps, choices, k, old, new)
+        layer, neuron, source = layers[k], neurons[k], sources[k]
+        proposed = propose(
+            rows, z, part, samples, levels, clips, pieces, plan, dirty,
+            form, table, reals, labels, losses, sample_losses, sums,
+            layer, neuron, source, change,
+        )  # fmt: skip
+        rise = (
+            proposed
+            - loss
+            + _term(linear_term, k, new, gaps[k])
+            - _term(linear_term, k, old, gaps[k])
+        )
+        spread += abs(rise)
+        if rise <= 0 or rng.random() < math.exp(-rise / temperature):
+            commit(
+                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+                layer, neuron, source, change,
+            )  # fmt: skip
+            choice[k] = new
+            loss = proposed
+            value += rise
+            if value < best_value:
+                best_value = value
+                best[:] = choice
+        temperature *= cooling
+    return best_value, spread / max(1, flips), temperature
