@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qnn.export import write_c
+from qnn.export import pack, write_c
+from qnn.export.c_source import c_contents
+from qnn.export.verify import check_c
 from tests.qnn.export.compiler import CC, NO_COMPILER, build
-from tests.qnn.export.networks import random_model
+from tests.qnn.export.networks import drawn_model, random_model
 
 pytestmark = pytest.mark.skipif(CC is None, reason=NO_COMPILER)
 
@@ -105,3 +107,9 @@ def test_full_standard_output(program: Path) -> None:
         ran = subprocess.run([program], input=LINE, stdout=full, stderr=subprocess.PIPE)
     assert ran.returncode == 2
     assert b"standard output cannot be written to" in ran.stderr
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_raw_inputs_of_every_kind_of_network(seed: int) -> None:
+    model = drawn_model(seed)
+    assert check_c(model, c_contents(pack(model, raw=True), "folder"), raw=True) == 1000

@@ -18,6 +18,7 @@ from qnn.cli.main import cli
 from qnn.export import TrainedModel, export, pack, to_onnx, to_qonnx, unpack
 from qnn.export.verify import check_onnx, check_packed
 from solvers import WeightAnnealing
+from tests.qnn.export.compiler import CC
 from tests.qnn.export.networks import drawn_model, random_inputs, random_model
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -91,6 +92,8 @@ def test_a_fitted_regressor_keeps_its_line(tmp_path: Path) -> None:
     assert unpack(pack(model)).regression
     assert [out.name for out in to_onnx(model).graph.output] == ["scores"]
     export(model, packed=tmp_path / "p", onnx=tmp_path / "o", qonnx=tmp_path / "q", raw=True)
+    found = export(model, c=tmp_path / "c", embedded=tmp_path / "e", raw=True)
+    assert [form.checked for form in found if form.form.endswith("C")] == [1000 if CC else None] * 2
     model.save(tmp_path / "net")
     assert same(model, TrainedModel.of(tmp_path / "net"))
 
