@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
@@ -162,6 +162,8 @@ def _together(found: Sequence[dimod.SampleSet], traces: Sequence[Points]) -> dim
     info["ledger"] = {
         name: sum(one["ledger"][name] for one in infos) for name in infos[0]["ledger"]
     }
+    if all("sources" in one for one in infos):
+        info["sources"] = _all_sources([one["sources"] for one in infos])
     proven = [one["lower_bound"] for one in infos if one["lower_bound"] is not None]
     info["lower_bound"] = max(proven, default=None)
     statuses = [one["status"] for one in infos]
@@ -170,6 +172,27 @@ def _together(found: Sequence[dimod.SampleSet], traces: Sequence[Points]) -> dim
     info["trace"] = _merged(traces)
     info["runs"] = [_run(one, trace) for one, trace in zip(found, traces, strict=True)]
     return first
+
+
+def _all_sources(found: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """What each source of candidates brought in all runs.
+
+    Examples
+    --------
+    >>> one = {"oracle": {"calls": 2, "seconds": 0.5, "improvements": 1, "best": -3.0}}
+    >>> none = {"oracle": {"calls": 1, "seconds": 0.5, "improvements": 0, "best": None}}
+    >>> _all_sources([one, none])
+    {'oracle': {'calls': 3, 'seconds': 1.0, 'improvements': 1, 'best': -3.0}}
+    """
+    return {
+        name: {
+            **{n: sum(one[name][n] for one in found) for n in ("calls", "seconds", "improvements")},
+            "best": min(
+                (one[name]["best"] for one in found if one[name]["best"] is not None), default=None
+            ),
+        }
+        for name in found[0]
+    }
 
 
 def _run(samples: dimod.SampleSet, trace: Points) -> dict[str, Any]:
