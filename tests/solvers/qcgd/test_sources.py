@@ -9,15 +9,24 @@ import dimod
 import numpy as np
 import pytest
 
+from formulations import QCBO
 from formulations.errors import InvalidInputError
 from solvers import QCGD, Candidates, PenaltyMethod
 from solvers.oracles import QUBO, Annealer, ExactOracle, Samples
 from solvers.oracles.answers import best_first
-from solvers.qcgd.scoring import Pool
+from solvers.qcgd.scoring import ModelScoring, Pool
 from solvers.qcgd.sources import BATCH, LEAST, Perturbation, Relinking, Shares, gains
 
 PURE = Candidates(sources=("oracle",))
 QUICK = Annealer(reads=4, sweeps=20)
+
+_weights = np.random.default_rng(0).integers(5, 99, (3, 150))
+MODEL = QCBO.from_arrays(
+    -np.random.default_rng(1).integers(20, 99, 150),
+    _weights,
+    _weights.sum(axis=1) // 3,
+    equality=[False] * 3,
+)
 
 
 class Noise:
@@ -213,3 +222,12 @@ def test_a_point_that_was_known_gains_nothing() -> None:
 def test_other_sources_are_refused_by_name(sources: Any) -> None:
     with pytest.raises(InvalidInputError, match="source"):
         Candidates(sources=sources)
+
+
+def test_what_other_sources_find_is_traced_when_they_find_it() -> None:
+    slow = Noise(pause=0.3)
+    solver = QCGD(slow, iterations=None, time_limit=1.5, stop=None)
+    run, _ = solver.descend(ModelScoring(MODEL), MODEL)
+    losses = run.trace.columns["loss"]
+    assert len(losses) > slow.calls
+    assert losses == sorted(losses, reverse=True)
