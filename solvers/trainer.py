@@ -38,6 +38,10 @@ SHARES: Mapping[str, float] = {GRADIENTS: 0.15, BOTH: 0.2, SEARCH: 0.2}
 FEW_BITS = 2_000
 """Most weight bits for which a search from a random network is tried as well."""
 
+ENOUGH = 4
+"""Samples for each weight bit from which on the loss of the training samples judges well enough:
+few bits cannot overfit many samples, and the time of a trial is better spent on the search."""
+
 EVALUATIONS = 4e8
 """Samples times rounds of a search without a time limit."""
 
@@ -47,8 +51,11 @@ class Trainer(Iterative):
     """Gradients, then restricted problems on the same loss, whichever held-out samples prefer.
 
     Recipes are ``gradients``; ``gradients, then search``; and, for small networks, ``search`` from
-    a random network.  A later recipe is taken if its held-out loss is smaller than that of the best
-    one before by more than the standard error of their difference over the samples.
+    a random network.  Each is tried on a part of the samples.  A later one is taken if its held-out
+    loss is smaller than that of the best one before by more than the standard error of their
+    difference over the samples; it then trains on all of them.  A small network with at least four
+    samples a bit needs no trial: gradients and search train on all samples, and the smaller loss is
+    kept.
 
     Parameters
     ----------
@@ -108,38 +115,50 @@ class Trainer(Iterative):
             checkpoint=Checkpoint.of(self, problem),
         )
         trial = _Trial(problem, self.held_out, self._rng(0))
-        recipes = self._recipes(problem, trial)
+        plan = self._plan(problem, trial)
         answer = problem.random_bits(self._rng(1), 1)  # however early it is stopped
         run.incumbent.offer(answer, problem.losses(answer))
         with run.guarded():
             if not run.resume(trial) and self.start is not None:
                 trial.begun, trial.chosen = start_bits(self.start, problem, run), BOTH
-            for t in run.steps(len(recipes) + 1):
-                if t <= len(recipes):
-                    name = recipes[t - 1]
-                    share = SHARES[name] * (self.time_limit or 0.0)
-                    bits = self._trained(name, trial.training, run, t, trial.begun, share)
+            for t in run.steps(len(plan)):
+                recipe, share, on_all = plan[t - 1]
+                name = recipe or trial.chosen
+                begun = None if on_all and trial.losses else trial.begun
+                bits = self._trained(
+                    name, problem if on_all else trial.training, run, t, begun, share
+                )
+                if not on_all:
                     trial.record(name, bits)
-                else:
-                    name = trial.chosen
-                    begun = None if recipes else trial.begun
-                    bits = self._trained(name, problem, run, t, begun)
                 loss = float(problem.losses(bits[None])[0])
-                run.incumbent = Incumbent(bits, loss)
+                if not (trial.on_all and loss >= run.incumbent.loss):
+                    run.incumbent = Incumbent(bits, loss)
+                    trial.taken = name
+                trial.on_all = on_all
                 held_out = float(trial.losses[name].mean()) if name in trial.losses else np.nan
                 run.history.record(iteration=t, loss=loss, held_out_loss=held_out)
         return run.result(
             problem,
-            recipe=trial.chosen,
+            recipe=trial.taken,
             held_out_loss={name: float(losses.mean()) for name, losses in trial.losses.items()},
         )
 
-    def _recipes(self, problem: TrainingProblem, trial: _Trial) -> list[str]:
-        """The recipes that are tried; none where gradients are known to be ahead."""
-        too_large = problem.num_free_bits > self.search_bits
-        if self.start is not None or too_large or not len(trial.judges):
-            return []
-        return [GRADIENTS, BOTH] + [SEARCH] * (problem.num_free_bits <= FEW_BITS)
+    def _plan(
+        self, problem: TrainingProblem, trial: _Trial
+    ) -> list[tuple[str | None, float, bool]]:
+        """Recipes, the most that each may take of the time, and whether it is on all samples.
+
+        A recipe of None is the one that won the trial.
+        """
+        bits = problem.num_free_bits
+        if self.start is not None:
+            return [(None, 1.0, True)]
+        if bits > self.search_bits or not len(trial.judges):
+            return [(GRADIENTS, 1.0, True)]
+        if bits <= FEW_BITS and problem.num_samples >= ENOUGH * bits:
+            return [(GRADIENTS, SHARES[GRADIENTS], True), (SEARCH, 1.0, True)]
+        tried = [GRADIENTS, BOTH] + [SEARCH] * (bits <= FEW_BITS)
+        return [*((name, SHARES[name], False) for name in tried), (None, 1.0, True)]
 
     def _trained(
         self,
@@ -148,12 +167,12 @@ class Trainer(Iterative):
         run: Run,
         number: int,
         begun: BitArray | None,
-        share: float = np.inf,
+        share: float,
     ) -> BitArray:
         """Free bits that a recipe finds; ``begun`` is what gradients have found already."""
         left = None
         if self.time_limit is not None:
-            left = max(min(self.time_limit - run.seconds, share), 1e-3)
+            left = max(min(self.time_limit - run.seconds, share * self.time_limit), 1e-3)
         if recipe == GRADIENTS:
             return self._part(self.gradients, problem, run, number, left)
         options: dict[str, Any] = {}
@@ -204,7 +223,8 @@ class _Trial:
             self.judging = problem.subset(self.judges)
         self.begun: BitArray | None = None
         self.losses: dict[str, FloatArray] = {}
-        self.chosen = GRADIENTS
+        self.chosen = self.taken = GRADIENTS
+        self.on_all = False
 
     def record(self, recipe: str, bits: BitArray) -> None:
         """Judge what a recipe has found, and choose it if it is clearly better."""
@@ -218,7 +238,8 @@ class _Trial:
 
     def snapshot(self) -> Mapping[str, Any]:
         """All that a recipe changes."""
-        return {"begun": self.begun, "losses": self.losses, "chosen": self.chosen}
+        names = ("begun", "losses", "chosen", "taken", "on_all")
+        return {name: getattr(self, name) for name in names}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go back to a snapshot."""

@@ -194,8 +194,17 @@ class Instance(OutputLosses):
         return bits
 
     def random_bits(self, rng: np.random.Generator, count: int) -> BitArray:
-        """Free bits of networks drawn at random, every level as likely, shape (count, n)."""
+        """Free bits of networks drawn at random, shape (count, n).
+
+        Every level is as likely, but for integer thresholds: they are zero, since most of their
+        levels would leave a unit the same for every sample.
+        """
         bits = rng.integers(0, 2, (count, self.num_free_bits), dtype=np.int8)
+        table = self.bit_table[self.free]
+        for number, layer in enumerate(self.network.layers):
+            if layer.bias_code is not None and layer.bias_code.is_integer:
+                here = (table[:, 0] == number) & (table[:, 2] == layer.inputs)
+                bits[:, here] = layer.bias_code.encode(0)[table[here, 3]]
         for words in self.free_words():
             level = rng.integers(0, words.shape[1], (count, len(words), 1))
             bits[:, words] = np.arange(words.shape[1]) == level
