@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import check_has, check_number, check_whole
 from formulations.errors import InvalidInputError
@@ -26,21 +28,17 @@ from solvers.run.result import Incumbent, Result, Status
 from solvers.run.run import Callback, Progress, Run, pass_on
 from solvers.run.solver import Iterative, Start, check_start, start_bits
 
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
 GRADIENTS, BOTH, SEARCH = "gradients", "gradients, then search", "search"
 """The recipes, in the order in which they are tried."""
 
-SHARES: Mapping[str, float] = {GRADIENTS: 0.15, BOTH: 0.2, SEARCH: 0.2}
+SHARES: Mapping[str, float] = MappingProxyType({GRADIENTS: 0.15, BOTH: 0.3, SEARCH: 0.35})
 """Of the time limit, for the trial of each recipe; what is left trains on all samples."""
 
 FEW_BITS = 2_000
 """Most weight bits for which a search from a random network is tried as well."""
 
-ENOUGH = 4
-"""Samples for each weight bit from which on the loss of the training samples judges well enough:
-few bits cannot overfit many samples, and the time of a trial is better spent on the search."""
+ENOUGH = 16
+"""Samples for each weight bit from which on half of them are held out."""
 
 EVALUATIONS = 4e8
 """Samples times rounds of a search without a time limit."""
@@ -51,11 +49,9 @@ class Trainer(Iterative):
     """Gradients, then restricted problems on the same loss, whichever held-out samples prefer.
 
     Recipes are ``gradients``; ``gradients, then search``; and, for small networks, ``search`` from
-    a random network.  Each is tried on a part of the samples.  A later one is taken if its held-out
-    loss is smaller than that of the best one before by more than the standard error of their
-    difference over the samples; it then trains on all of them.  A small network with at least four
-    samples a bit needs no trial: gradients and search train on all samples, and the smaller loss is
-    kept.
+    a random network, which counts errors where there is one output: no gradient can.  Each is tried
+    on a part of the samples.  A later one is taken if it errs on fewer held-out samples than the
+    best one before, by more than the standard error of their difference; it then trains on all.
 
     Parameters
     ----------
@@ -66,7 +62,7 @@ class Trainer(Iterative):
     start : solver, Result, Weights or None
         Where to go on from: then the search alone trains, on all samples.
     held_out : float
-        Share of the samples that judge the recipes.
+        Share of the samples that judge the recipes; half, where there are many for each bit.
     search_bits : int
         Networks of more weight bits are trained by gradients alone, without a trial.
     seed, time_limit, callbacks, checkpoint, checkpoint_every
@@ -104,9 +100,8 @@ class Trainer(Iterative):
         Returns
         -------
         Result
-            ``info["recipe"]`` is the one taken; ``info["held_out_loss"]`` the mean loss a held-out
-            sample of each that was tried; ``info["gain"]`` by how much the search lowered the loss
-            of all samples after the gradients.
+            ``info["recipe"]`` is the one taken; ``info["held_out"]`` the share of held-out samples
+            that each one tried got wrong, or their mean loss where targets are numbers.
         """
         check_problem(problem)
         run = Run(
@@ -114,7 +109,7 @@ class Trainer(Iterative):
             callbacks=self.callbacks,
             checkpoint=Checkpoint.of(self, problem),
         )
-        trial = _Trial(problem, self.held_out, self._rng(0))
+        trial = _Trial(problem, self._held_out(problem), self._rng(0))
         plan = self._plan(problem, trial)
         answer = problem.random_bits(self._rng(1), 1)  # however early it is stopped
         run.incumbent.offer(answer, problem.losses(answer))
@@ -131,16 +126,13 @@ class Trainer(Iterative):
                 if not on_all:
                     trial.record(name, bits)
                 loss = float(problem.losses(bits[None])[0])
-                if not (trial.on_all and loss >= run.incumbent.loss):
-                    run.incumbent = Incumbent(bits, loss)
-                    trial.taken = name
-                trial.on_all = on_all
+                run.incumbent = Incumbent(bits, loss)
                 held_out = float(trial.losses[name].mean()) if name in trial.losses else np.nan
-                run.history.record(iteration=t, loss=loss, held_out_loss=held_out)
+                run.history.record(iteration=t, loss=loss, held_out=held_out)
         return run.result(
             problem,
-            recipe=trial.taken,
-            held_out_loss={name: float(losses.mean()) for name, losses in trial.losses.items()},
+            recipe=trial.chosen,
+            held_out={name: float(losses.mean()) for name, losses in trial.losses.items()},
         )
 
     def _plan(
@@ -155,10 +147,13 @@ class Trainer(Iterative):
             return [(None, 1.0, True)]
         if bits > self.search_bits or not len(trial.judges):
             return [(GRADIENTS, 1.0, True)]
-        if bits <= FEW_BITS and problem.num_samples >= ENOUGH * bits:
-            return [(GRADIENTS, SHARES[GRADIENTS], True), (SEARCH, 1.0, True)]
-        tried = [GRADIENTS, BOTH] + [SEARCH] * (bits <= FEW_BITS)
+        tried = [GRADIENTS, SEARCH if bits <= FEW_BITS else BOTH]
         return [*((name, SHARES[name], False) for name in tried), (None, 1.0, True)]
+
+    def _held_out(self, problem: TrainingProblem) -> float:
+        """Share of the samples that judge: few bits are trained as well on half of many samples."""
+        many = problem.num_samples >= ENOUGH * problem.num_free_bits
+        return max(self.held_out, 0.5) if many else self.held_out
 
     def _trained(
         self,
@@ -186,6 +181,8 @@ class Trainer(Iterative):
                 left = None if left is None else 0.6 * left
             # a start that is hot would forget what the gradients have found
             options |= {"start": problem.weights_from_bits(begun), "start_temperature": 0.0}
+        else:
+            problem = _by_errors(problem)
         return self._part(replace(self.search, **options), problem, run, number, left)
 
     def _part(
@@ -223,27 +220,49 @@ class _Trial:
             self.judging = problem.subset(self.judges)
         self.begun: BitArray | None = None
         self.losses: dict[str, FloatArray] = {}
-        self.chosen = self.taken = GRADIENTS
-        self.on_all = False
+        self.chosen = GRADIENTS
 
     def record(self, recipe: str, bits: BitArray) -> None:
         """Judge what a recipe has found, and choose it if it is clearly better."""
         if recipe == GRADIENTS:
             self.begun = bits
         z = self.judging.pre_activations(bits[None])[-1][0]
-        self.losses[recipe] = self.judging.sample_losses(z)
+        if _is_regression(self.judging):
+            self.losses[recipe] = self.judging.sample_losses(z)
+        else:
+            predicted = z.argmax(axis=1) if z.shape[1] > 1 else (z[:, 0] >= 0).astype(np.int64)
+            self.losses[recipe] = (predicted != self.judging.classes).astype(float)
         gain = self.losses[self.chosen] - self.losses[recipe]
         if gain.mean() > gain.std() / len(gain) ** 0.5:
             self.chosen = recipe
 
     def snapshot(self) -> Mapping[str, Any]:
         """All that a recipe changes."""
-        names = ("begun", "losses", "chosen", "taken", "on_all")
+        names = ("begun", "losses", "chosen")
         return {name: getattr(self, name) for name in names}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go back to a snapshot."""
         vars(self).update(snapshot)
+
+
+def _is_regression(problem: TrainingProblem) -> bool:
+    """Whether the targets are numbers rather than classes."""
+    one = problem.network.num_outputs == 1 and problem.loss_kind.is_quadratic
+    return one and not np.isin(problem.y, (-1, 1)).all()
+
+
+def _by_errors(problem: TrainingProblem) -> TrainingProblem:
+    """The same problem, its errors counted, where one output tells two classes apart.
+
+    Free bits and the values of the others stay as they are.
+    """
+    if problem.network.num_outputs > 1 or _is_regression(problem):
+        return problem
+    counted = TrainingProblem(problem.network, problem.X, problem.y, loss="zero-one")
+    if problem.num_free_bits == problem.network.num_weight_bits:
+        return counted
+    return counted.restrict(problem.free, problem.incumbent_bits)
 
 
 def _stratified(classes: IntArray, share: float, rng: np.random.Generator) -> IntArray:
