@@ -129,15 +129,29 @@ def of_training(asked: Asked, search: float | None = None) -> dict[str, Any]:
     return {
         "solver": asked.solver,
         "widths": task.network.widths,
-        **counts(task.problem.size(encoding)),
+        **_counts_of(task.problem, encoding),
         "footprint": found,
     }
 
 
+COUNTS = (
+    "num_variables", "weight_bits", "state_bits", "num_rows", "num_products", "nonzeros", "bytes",
+)  # fmt: skip
+
+
 def counts(size: Any) -> dict[str, int]:
     """The counts of a :class:`formulations.training.sizes.ModelSize`."""
-    names = ("num_variables", "weight_bits", "state_bits", "num_rows", "num_products")
-    return {name: getattr(size, name) for name in (*names, "nonzeros", "bytes")}
+    return {name: getattr(size, name) for name in COUNTS}
+
+
+def _counts_of(problem: TrainingProblem, encoding: str | None) -> dict[str, int | None]:
+    """The counts of a problem's model; none where its loss has no model, as cross-entropy."""
+    from formulations.errors import InvalidInputError
+
+    try:
+        return dict(counts(problem.size(encoding)))
+    except InvalidInputError:
+        return dict.fromkeys(COUNTS)
 
 
 def drawn_problem(

@@ -34,7 +34,7 @@ QUICK = {
     "solve": ["--iterations", "2"],
     "resume": ["--time-limit", "60"],
 }
-"""What makes a command quick; compare and reproduce are stopped where the work begins."""
+"""What makes a command quick; compare, frontier and reproduce are stopped where the work begins."""
 
 
 def commands(text: str) -> list[str]:
@@ -143,6 +143,7 @@ def test_the_example_works(
     monkeypatch.setenv("QNN_DATA", str(tmp_path))
     monkeypatch.setattr("qnn.compare.run", begin)
     monkeypatch.setattr("qnn.reproduce.reproduce", begin)
+    monkeypatch.setattr("qnn.runs.frontier.frontier", begin)
     if example[0] in ("train", "compare") and example[1] == "data.csv":
         shutil.copy(f"{example[example.index('--target') + 1]}.csv", "data.csv")
     (tmp_path / "results").mkdir(exist_ok=True)
@@ -150,7 +151,7 @@ def test_the_example_works(
         embedded = ["--search", "0"] if "--dry-run" in example else []
         code, _, err = run(*example, *QUICK.get(example[0], []), *embedded)
     except Reached:
-        assert example[0] in ("compare", "reproduce")
+        assert example[0] in ("compare", "frontier", "reproduce")
         return
     assert code == 0, err
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -19,10 +19,19 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import qnn
 from formulations import QnnError, TrainingProblem
 from qnn import QNNClassifier, QNNRegressor
-from solvers import QCGD, LargeNeighborhoodSearch, RandomFeatures, Result, WeightAnnealing
+from solvers import (
+    QCGD,
+    LargeNeighborhoodSearch,
+    RandomFeatures,
+    Result,
+    StraightThrough,
+)
 from solvers.oracles import Annealer
 
-QUICK = LargeNeighborhoodSearch(rounds=2000)
+QUICK = StraightThrough(epochs=20, restarts=1)
+SEARCH = LargeNeighborhoodSearch(rounds=40)
+SMALL = {"hidden": (2,), "activation": "sign", "weights": "bipolar", "bias": True, "loss": "hinge"}
+"""A network that a search is done with at once."""
 
 
 class Unseeded:
@@ -33,8 +42,7 @@ class Unseeded:
 @parametrize_with_checks(
     [
         QNNClassifier(solver=QUICK),
-        QNNClassifier(solver=QUICK, calibrate=True),
-        QNNRegressor(solver=WeightAnnealing(flips=4000)),
+        QNNRegressor(solver=QUICK),
     ]
 )
 def test_sklearns_own_checks(estimator: BaseEstimator, check: object) -> None:
@@ -51,7 +59,7 @@ def test_pipeline_grid_and_parallel_scores(cancer: tuple[np.ndarray, np.ndarray]
     network = make_pipeline(StandardScaler(), QNNClassifier(solver=QUICK))
     grid = {
         "qnnclassifier__hidden": [(2,), (4,)],
-        "qnnclassifier__solver": [QUICK, WeightAnnealing(flips=3000)],
+        "qnnclassifier__solver": [QUICK, RandomFeatures(draws=3)],
     }
     search = GridSearchCV(network, grid, cv=2, n_jobs=2).fit(X, y)
     assert search.best_score_ > 0.9
@@ -59,11 +67,11 @@ def test_pipeline_grid_and_parallel_scores(cancer: tuple[np.ndarray, np.ndarray]
 
 
 def test_parameters_of_the_solver_are_searched_too(cancer: tuple[np.ndarray, np.ndarray]) -> None:
-    classifier = QNNClassifier(hidden=(2,), solver=QUICK)
+    classifier = QNNClassifier(**SMALL, solver=SEARCH)
     search = GridSearchCV(classifier, {"solver__rounds": [1, 40]}, cv=2).fit(*cancer)
     assert search.best_estimator_.solver.rounds == search.best_params_["solver__rounds"]
-    assert classifier.solver is QUICK
-    assert clone(classifier).get_params()["solver__rounds"] == QUICK.rounds
+    assert classifier.solver is SEARCH
+    assert clone(classifier).get_params()["solver__rounds"] == SEARCH.rounds
     with pytest.raises(ValueError, match="Did you mean 'rounds'"):
         classifier.set_params(solver__round=3)
 
@@ -71,7 +79,7 @@ def test_parameters_of_the_solver_are_searched_too(cancer: tuple[np.ndarray, np.
 def test_the_promised_line(cancer: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = cancer
     solver = QCGD(Annealer(reads=2, sweeps=10), iterations=3)
-    classifier = qnn.QNNClassifier(hidden=(2,), levels=2, solver=solver).fit(X[:60], y[:60])
+    classifier = qnn.QNNClassifier(**SMALL, levels=2, solver=solver).fit(X[:60], y[:60])
     assert classifier.score(X, y) > 0.5
     assert classifier.result_.ledger.calls == 3
     assert solver == QCGD(solver.oracle, iterations=3)
@@ -90,7 +98,7 @@ def test_labels_of_any_kind_and_frames() -> None:
 
 def test_bits_are_counted_with_all_that_is_stored() -> None:
     X, y = load_iris(return_X_y=True)
-    classifier = QNNClassifier(hidden=(8,), solver=QUICK).fit(X, y)
+    classifier = QNNClassifier(hidden=(8,), weights="bipolar", bias=True, solver=QUICK).fit(X, y)
     weights = 4 * 8 + 8 * 3
     thresholds = 8 + 3
     assert classifier.bits_per_weight_ == pytest.approx((weights + thresholds) / weights)
@@ -108,7 +116,7 @@ def test_weights_of_samples_are_repetitions(cancer: tuple[np.ndarray, np.ndarray
 
 def test_a_warm_start_never_loses_what_was_found(cancer: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = cancer
-    classifier = QNNClassifier(solver=LargeNeighborhoodSearch(rounds=40), warm_start=True)
+    classifier = QNNClassifier(**SMALL, solver=SEARCH, warm_start=True)
     losses = [classifier.fit(X, y).result_.loss for _ in range(4)]
     assert losses == sorted(losses, reverse=True)
     cold = clone(classifier).set_params(warm_start=False)
@@ -119,18 +127,16 @@ def test_a_warm_start_never_loses_what_was_found(cancer: tuple[np.ndarray, np.nd
 
 def test_random_state_seeds_the_solver(cancer: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = cancer
-    few = LargeNeighborhoodSearch(rounds=30)
     bits = [
-        QNNClassifier(solver=few, random_state=seed).fit(X, y).result_.bits for seed in (1, 1, 2)
+        QNNClassifier(solver=QUICK, random_state=seed).fit(X, y).result_.bits for seed in (1, 1, 2)
     ]
     np.testing.assert_array_equal(bits[0], bits[1])
     assert not np.array_equal(bits[0], bits[2])
 
 
-def test_probabilities_are_optional_and_agree(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+def test_probabilities_agree(cancer: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = cancer
-    assert not hasattr(QNNClassifier().fit(X[:50], y[:50]), "predict_proba")
-    classifier = QNNClassifier(solver=QUICK, calibrate=True).fit(X[:300], y[:300])
+    classifier = QNNClassifier(solver=QUICK).fit(X[:300], y[:300])
     p = classifier.predict_proba(X)
     np.testing.assert_array_equal(classifier.classes_[p.argmax(axis=1)], classifier.predict(X))
     assert log_loss(y[:300], p[:300]) < 0.3
@@ -140,9 +146,7 @@ def test_probabilities_are_optional_and_agree(cancer: tuple[np.ndarray, np.ndarr
 
 def test_a_regressor_beats_the_mean() -> None:
     X, y = load_diabetes(return_X_y=True)
-    regressor = QNNRegressor(hidden=(4,), solver=WeightAnnealing(flips=20_000)).fit(
-        X[:300], y[:300]
-    )
+    regressor = QNNRegressor(solver=StraightThrough(epochs=60, restarts=1)).fit(X[:300], y[:300])
     assert regressor.score(X[300:], y[300:]) > 0.2
     constant = QNNRegressor(solver=QUICK).fit(X[:40], np.full(40, 7.0))
     np.testing.assert_allclose(constant.predict(X[:5]), 7.0)
@@ -168,3 +172,30 @@ def test_a_warm_start_needs_a_solver_that_takes_one(cancer: tuple[np.ndarray, np
     classifier = QNNClassifier(solver=RandomFeatures(draws=2), warm_start=True).fit(X, y)
     with pytest.raises(QnnError, match=r"RandomFeatures takes no 'start', which warm_start needs"):
         classifier.fit(X, y)
+
+
+@pytest.mark.parametrize("bits", [150, 2_000, 20_000])
+def test_a_budget_of_bits_is_kept(cancer: tuple[np.ndarray, np.ndarray], bits: int) -> None:
+    X, y = cancer
+    classifier = QNNClassifier(bits=bits, solver=QUICK).fit(X, y)
+    assert 0.7 * bits <= classifier.network_.stored_bits <= bits
+    assert classifier.score(X, y) > 0.85
+
+
+def test_weights_of_classes_are_weights_of_samples(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = cancer[0][:100], cancer[1][:100]
+    by_class = QNNClassifier(solver=QUICK, class_weight={0: 1, 1: 2}).fit(X, y)
+    by_sample = QNNClassifier(solver=QUICK).fit(X, y, sample_weight=np.where(y == 1, 2, 1))
+    np.testing.assert_array_equal(by_class.predict(X), by_sample.predict(X))
+    assert QNNClassifier(solver=QUICK, class_weight="balanced").fit(X, y).score(X, y) > 0.85
+
+
+def test_an_old_keyword_warns() -> None:
+    with pytest.warns(DeprecationWarning, match="calibrate"):
+        QNNClassifier(calibrate=True)
+
+
+def test_digits_are_read_as_they_are() -> None:
+    X, y = load_digits(return_X_y=True)
+    classifier = QNNClassifier(random_state=0, time_limit=10).fit(X[:1200], y[:1200])
+    assert classifier.score(X[1200:], y[1200:]) > 0.9
