@@ -98,7 +98,7 @@ def train(
     from qnn.runs import resume as runs
 
     asked = runs.Asked(
-        _usual_solver(dry_run) if solver is None else solver,
+        _usual_solver() if solver is None else solver,
         *options.chosen(given),
         seed=seed,
         json_file=json_file,
@@ -118,11 +118,11 @@ ORACLE_OPTIONS = (
 """Options that say that an oracle is to be asked."""
 
 
-def _usual_solver(dry_run: bool) -> str:
+def _usual_solver() -> str:
     """The solver where none is named."""
     source = click.get_current_context().get_parameter_source
     given = [name for name in ORACLE_OPTIONS if source(name) is not ParameterSource.DEFAULT]
-    return "qcgd" if dry_run or given else "trainer"
+    return "qcgd" if given else "trainer"
 
 
 def _dry_run(asked: Asked, search: float | None) -> int:
