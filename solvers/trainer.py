@@ -40,8 +40,8 @@ FEW_BITS = 2_000
 ENOUGH = 16
 """Samples for each weight bit from which on half of them are held out."""
 
-EVALUATIONS = 4e8
-"""Samples times rounds of a search without a time limit."""
+EFFORT = 6e8
+"""Rounds times samples times weights of a search without a limit: some seconds."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,8 @@ class Trainer(Iterative):
             return self._part(self.gradients, problem, run, number, left)
         options: dict[str, Any] = {}
         if left is None and self.search.rounds is None:
-            options["rounds"] = int(np.clip(EVALUATIONS / problem.num_samples, 500, 20_000))
+            size = problem.num_samples * problem.network.num_weights
+            options["rounds"] = int(np.clip(EFFORT / size, 200, 3000))
         if recipe == BOTH:
             if begun is None:
                 begun = self._part(

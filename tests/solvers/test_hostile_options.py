@@ -41,6 +41,7 @@ QUICK: dict[type[Any], dict[str, Any]] = {
     solvers.QCGD: {"oracle": Annealer(1, 1), "iterations": 2, "time_limit": 0.05},
     solvers.PenaltyMethod: {"oracle": Annealer(1, 1), "iterations": 2, "time_limit": 0.05},
     solvers.RandomSearch: {"guesses": 5, "time_limit": 0.05},
+    solvers.Trainer: {"gradients": solvers.StraightThrough(epochs=2), "time_limit": 0.05},
     solvers.WeightAnnealing: {"flips": 20, "time_limit": 0.05},
     solvers.LargeNeighborhoodSearch: {"rounds": 3, "time_limit": 0.05},
     solvers.ProgressiveHedging: {"rounds": 2, "time_limit": 0.05},
@@ -159,7 +160,7 @@ def test_all_public_classes_are_tried() -> None:
     named = {getattr(solvers, name) for name in solvers.__all__}
     assert {kind for kind in named if hasattr(kind, "solve")} == set(QUICK)
     named = {getattr(oracles, name) for name in oracles.__all__}
-    apart = {oracles.Oracle, oracles.WarmOracle, oracles.DimodOracle}
+    apart = {oracles.Oracle, oracles.WarmOracle, oracles.BatchOracle, oracles.DimodOracle}
     assert {kind for kind in named if hasattr(kind, "sample")} - apart == set(ORACLES)
 
 

@@ -61,7 +61,7 @@ class Caching(Transparent):
                     self._kept.move_to_end(known)
                     return replace(self._kept[known], seconds=0.0, info={"cached": True})
         samples = self.ask(qubo, states, seed)
-        if samples.info.get("cut"):  # a caller with more time gets a better one
+        if (samples.info or {}).get("cut"):  # a caller with more time gets a better one
             return samples
         with self._lock:
             self._kept[proven if samples.exact else key] = samples
