@@ -98,14 +98,20 @@ def default_epochs(network: Network, samples: int, restarts: int, batch: int) ->
     return int(max(1, min(max(600_000 // samples, 40), 400, 60 // epoch)))
 
 
-def default_restarts(network: Network) -> int:
+def default_restarts(network: Network, samples: int) -> int:
     """Networks that are trained side by side: many where one is tiny.
+
+    One, where there are few samples for the weights: the best of several on these would be the one
+    that fits them too closely.
 
     Examples
     --------
-    >>> default_restarts(Network.dense([16, 5, 1])), default_restarts(Network.dense([196, 64, 10]))
-    (16, 1)
+    >>> tiny, wide = Network.dense([16, 5, 1]), Network.dense([16, 128, 1])
+    >>> default_restarts(tiny, 100), default_restarts(wide, 100), default_restarts(wide, 10_000)
+    (16, 1, 9)
     """
+    if samples < network.num_weights / 2:
+        return 1
     return min(max(20_000 // network.num_weights, 1), 16)
 
 

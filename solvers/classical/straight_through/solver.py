@@ -56,7 +56,7 @@ class StraightThrough:
         :func:`~solvers.classical.straight_through.pace.default_epochs`.
     restarts : int or None
         Networks that are trained side by side, of which the best is kept; None: 16 of a tiny one,
-        1 from 10,000 weights on.
+        1 from 10,000 weights on, or where there are few samples for the weights.
     rate : float or sequence of float
         Largest learning rate of latent weights in [-1, 1].  Networks take several in turn, and
         there are at least as many networks.

@@ -68,7 +68,7 @@ class Training:
         self.problem, self.augment = problem, augment
         start, order, other = (np.random.default_rng(s) for s in seed.spawn(3))
         self.rng, self.other_rng = order, other
-        count = max(restarts or default_restarts(problem.network), len(rates))
+        count = max(restarts or default_restarts(problem.network, len(problem.X)), len(rates))
         self.rates = np.resize(np.array(rates, dtype=float), count)
         self.X = _compact(problem.X)
         shuffled = order.permutation(len(self.X))
