@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from formulations import TrainingProblem
 from formulations.arrays import Array, FloatArray, IntArray
-from formulations.checks import check_flag, check_seconds, check_whole, choose
+from formulations.checks import check_flag, check_seconds, check_whole, choose, shown
 from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
 from formulations.network.network import Weights
@@ -300,6 +300,12 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             time limit stopped the solver.
         """
         self._check()
+        known = isinstance(self.class_weight, Mapping)
+        if self.class_weight is not None and not known and self.class_weight != "balanced":
+            raise InvalidInputError(
+                f"class_weight={shown(self.class_weight)}: expected a weight for each class in a "
+                "dict, 'balanced' or None"
+            )
         check_inputs(X)
         inputs, labels = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(labels)
@@ -336,6 +342,7 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         The scale is fitted to the training data by logistic loss.  For probabilities that hold on
         other data put the classifier into ``sklearn.calibration.CalibratedClassifierCV``.
         """
+        check_is_fitted(self, "scale_")
         return np.asarray(softmax(self.scale_ * _logits(self._outputs(X)), axis=1))
 
 

@@ -40,6 +40,9 @@ FEW_BITS = 2_000
 ENOUGH = 16
 """Samples for each weight bit from which on half of them are held out."""
 
+JUDGES = 50
+"""Fewer held-out samples cannot tell one recipe from another: gradients then train on all."""
+
 EFFORT = 6e8
 """Rounds times samples times weights of a search without a limit: some seconds."""
 
@@ -64,7 +67,8 @@ class Trainer(Iterative):
     held_out : float
         Share of the samples that judge the recipes; half, where there are many for each bit.
     search_bits : int
-        Networks of more weight bits are trained by gradients alone, without a trial.
+        Networks of more weight bits are trained by gradients alone, without a trial; so are all
+        where fewer than 50 samples would judge.
     seed, time_limit, callbacks, checkpoint, checkpoint_every
         See :class:`~solvers.run.solver.Iterative`; callbacks are called by the parts.
 
@@ -145,7 +149,7 @@ class Trainer(Iterative):
         bits = problem.num_free_bits
         if self.start is not None:
             return [(None, 1.0, True)]
-        if bits > self.search_bits or not len(trial.judges):
+        if bits > self.search_bits or len(trial.judges) < JUDGES:
             return [(GRADIENTS, 1.0, True)]
         tried = [GRADIENTS, SEARCH if bits <= FEW_BITS else BOTH]
         return [*((name, SHARES[name], False) for name in tried), (None, 1.0, True)]

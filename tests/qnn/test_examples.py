@@ -23,9 +23,9 @@ NEEDS = {"hedging_dask": "dask", "read_a_report": "matplotlib"}
 SHOWN = {
     "cqm_without_penalties": r"QCGD +cost +\d+ +feasible: True",
     "digits_pair": r"85 bits; hinge loss 0 on 100 samples\nright on 9\d%",
-    "grid_search": r"the search +0\.9\d\d, 1\.\d\d bits a weight\nlogistic regression +0\.9",
+    "grid_search": r"the search +0\.9\d\d, \d\.\d\d bits a weight\nlogistic regression +0\.9",
     "hedging_dask": r"identical: True",
-    "microcontroller": r"C +\d{3} bytes(.*\n)+.*(450 test images: True|no C compiler)",
+    "microcontroller": r"C +[\d,]+ bytes(.*\n)+.*(450 test images: True|no C compiler)",
     "own_activation_and_loss": r"12 pieces, .* loss by the pieces 5\.\d, by the functions 5\.\d",
     "own_csv": r"classes: grower 0, grower 1, grower 2; .*\nhinge loss \d+; 5\d of 58 others right",
     "own_oracle": r"Descent passes all \d+ checks\nDescent: hinge loss \d, 20 calls",

@@ -25,6 +25,9 @@ BASES = {
     "train": ["iris:0,1", *TINY, "--dry-run", "--search", "0"],
     "resume": ["run"],
     "compare": ["iris:0,1", *TINY, "--solvers", "annealing,qcgd"],
+    "frontier": ["iris:0,1", "--samples", "20", "--kib", "0.02"],
+    "predict": ["network.npz", "iris:0,1"],
+    "test": ["network.npz", "iris:0,1"],
     "report": ["results.json"],
     "export": ["network.npz"],
     "size": ["2-1", "--samples", "3", "--search", "0"],
@@ -126,7 +129,7 @@ def test_hostile_values(
     for link in folder.iterdir():  # what a call writes stays here
         (tmp_path / link.name).symlink_to(link)
     monkeypatch.chdir(tmp_path)
-    for work in ("qnn.runs.training.train", "qnn.compare.run", "qnn.reproduce.reproduce",
+    for work in ("qnn.runs.training.train", "qnn.runs.frontier.frontier", "qnn.compare.run", "qnn.reproduce.reproduce",
                  "qnn.runs.dry_run.of_network", "qnn.export.export",
                  "solvers.footprint.Footprint.of",
                  "solvers.footprint.Footprint.by_formula"):  # fmt: skip
