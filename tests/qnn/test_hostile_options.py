@@ -129,8 +129,8 @@ def test_hostile_values(
     for link in folder.iterdir():  # what a call writes stays here
         (tmp_path / link.name).symlink_to(link)
     monkeypatch.chdir(tmp_path)
-    for work in ("qnn.runs.training.train", "qnn.runs.frontier.frontier", "qnn.compare.run", "qnn.reproduce.reproduce",
-                 "qnn.runs.dry_run.of_network", "qnn.export.export",
+    for work in ("qnn.runs.training.train", "qnn.runs.frontier.frontier", "qnn.compare.run",
+                 "qnn.reproduce.reproduce", "qnn.runs.dry_run.of_network", "qnn.export.export",
                  "solvers.footprint.Footprint.of",
                  "solvers.footprint.Footprint.by_formula"):  # fmt: skip
         monkeypatch.setattr(work, begin)
