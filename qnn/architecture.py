@@ -60,7 +60,7 @@ def network_for(
     >>> X = 2 * np.random.default_rng(0).integers(0, 16, (100, 16)) - 15
     >>> network = network_for(X, 1, 1000)
     >>> network.widths, network.layers[0].code.name, network.stored_bits
-    ((16, 36, 1), 'bipolar', 984)
+    ((16, 38, 1), 'bipolar', 999)
     """
 
     # pre-activations reach farthest on the samples of the largest inputs: these tell the size

@@ -217,7 +217,9 @@ class _Trial:
     """The samples that train and those that judge, and what each recipe came to."""
 
     def __init__(self, problem: TrainingProblem, held_out: float, rng: np.random.Generator) -> None:
-        self.judges = _stratified(problem.classes, held_out, rng)
+        one_group = np.zeros(problem.num_samples, dtype=np.int64)
+        groups = one_group if _is_regression(problem) else problem.classes
+        self.judges = _stratified(groups, held_out, rng)
         self.training = problem
         if len(self.judges):
             others = np.setdiff1d(np.arange(problem.num_samples), self.judges)

@@ -228,7 +228,7 @@ def solver_names() -> list[str]:
     Examples
     --------
     >>> solver_names()[:3]
-    ['qcgd', 'qcgd-cold', 'penalty']
+    ['trainer', 'qcgd', 'qcgd-cold']
     """
     return plugins.names("solver", SOLVERS)
 

@@ -11,6 +11,7 @@ from sklearn.datasets import load_breast_cancer
 
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
+from qnn import QNNRegressor
 from solvers import LargeNeighborhoodSearch, RandomSearch, Status, StraightThrough, Trainer
 from solvers.run.run import Progress
 from solvers.trainer import BOTH, GRADIENTS, SEARCH, _stratified
@@ -115,3 +116,10 @@ def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 def test_bad_options_are_named(options: dict[str, object], words: str) -> None:
     with pytest.raises(InvalidInputError, match=words):
         Trainer(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bits", [300, 3_000])
+def test_numbers_are_learned_as_classes_are(bits: int) -> None:
+    X = np.linspace(-1, 1, 400)[:, None]
+    regressor = QNNRegressor(bits=bits, solver=Trainer(**QUICK), random_state=0)
+    assert regressor.fit(X, 3 * X[:, 0]).score(X, 3 * X[:, 0]) > 0.9
