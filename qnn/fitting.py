@@ -19,12 +19,16 @@ from formulations.checks import LONGEST, check_has, check_several, check_whole, 
 from formulations.errors import InvalidInputError
 from solvers.neighborhood.search import ASKED_ROUNDS, ROUNDS, STRETCHES, LargeNeighborhoodSearch
 from solvers.run.run import Progress
+from solvers.trainer import Trainer
 
 FINEST = 16
 """Sample weights are rounded to this share of their mean, unless few repetitions are exact."""
 
 MOST_ROWS = 200_000
 """Rows that weights of samples may make of fewer: beyond, their share of the mean is coarser."""
+
+PART = 0.4
+"""Of a limit, for the gradients of a trainer: they run twice, on trial and in the end."""
 
 LEAST_SKILL = 0.2
 """Training accuracy is near chance if it gains less than this share of what chance leaves."""
@@ -179,6 +183,9 @@ def limited(solver: Any, seconds: float | None) -> tuple[Any, Limit | None]:
         return solver, None
     limit = Limit(seconds)
     options: dict[str, Any] = {"callbacks": (*solver.callbacks, limit)}
+    if isinstance(solver, Trainer) and solver.gradients.time_limit is None:
+        # gradients that are cut off are worse than those that know how long they have
+        options["gradients"] = replace(solver.gradients, time_limit=PART * seconds)
     if isinstance(solver, LargeNeighborhoodSearch):
         usual = ROUNDS if solver.oracle is None else ASKED_ROUNDS
         options["rounds"] = usual if solver.rounds is None else solver.rounds

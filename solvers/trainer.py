@@ -59,7 +59,7 @@ class Trainer(Iterative):
     Parameters
     ----------
     gradients : solver
-        Its seed, limits and callbacks are set by this one.
+        Its seed and callbacks are set by this one; of two time limits the shorter one holds.
     search : LargeNeighborhoodSearch
         Likewise.
     start : solver, Result, Weights or None
@@ -196,7 +196,10 @@ class Trainer(Iterative):
         """Free bits of a part's result; its cost is the run's, and so is its interruption."""
         seed = int(self._rng(1 + number).integers(2**31))
         callbacks = tuple(partial(_told, callback, run) for callback in self.callbacks)
-        given = replace(solver, seed=seed, time_limit=limit, callbacks=callbacks)
+        limits = [given for given in (limit, solver.time_limit) if given is not None]
+        given = replace(
+            solver, seed=seed, time_limit=min(limits, default=None), callbacks=callbacks
+        )
         result: Result = given.solve(problem)
         run.ledger.add(result.ledger)
         pass_on(result)

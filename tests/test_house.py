@@ -29,7 +29,7 @@ MAX_LINES = 400
 MAX_OPTIONS = 12
 
 MAX_CLASSES = 403
-MAX_CONSTANTS = 436
+MAX_CONSTANTS = 437
 MAX_TOTAL_LINES = 53_300
 """Of the three packages together.  Lower these as the code shrinks, to 250, 170 and 32,000."""
 
