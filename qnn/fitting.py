@@ -186,6 +186,10 @@ def limited(solver: Any, seconds: float | None) -> tuple[Any, Limit | None]:
     if isinstance(solver, Trainer) and solver.gradients.time_limit is None:
         # gradients that are cut off are worse than those that know how long they have
         options["gradients"] = replace(solver.gradients, time_limit=PART * seconds)
+    if isinstance(solver, Trainer) and solver.search.time_limit is None:
+        # which a stretch of the search takes a share of, so that it hears of the limit
+        part = min(PART * STRETCHES * seconds, LONGEST)
+        options["search"] = replace(solver.search, time_limit=part)
     if isinstance(solver, LargeNeighborhoodSearch):
         usual = ROUNDS if solver.oracle is None else ASKED_ROUNDS
         options["rounds"] = usual if solver.rounds is None else solver.rounds
