@@ -46,6 +46,9 @@ JUDGES = 50
 EFFORT = 6e8
 """Rounds times samples times weights of a search without a limit: some seconds."""
 
+LEAST_ROUNDS, MOST_ROUNDS = 200, 3000
+"""Of such a search: where it would get fewer it is not tried."""
+
 
 @dataclass(frozen=True)
 class Trainer(Iterative):
@@ -149,7 +152,9 @@ class Trainer(Iterative):
         bits = problem.num_free_bits
         if self.start is not None:
             return [(None, 1.0, True)]
-        if bits > self.search_bits or len(trial.judges) < JUDGES:
+        unlimited = self.time_limit is None and self.search.rounds is None
+        slow = unlimited and _rounds(problem) < LEAST_ROUNDS
+        if bits > self.search_bits or len(trial.judges) < JUDGES or slow:
             return [(GRADIENTS, 1.0, True)]
         tried = [GRADIENTS, SEARCH if bits <= FEW_BITS else BOTH]
         return [*((name, SHARES[name], False) for name in tried), (None, 1.0, True)]
@@ -176,8 +181,7 @@ class Trainer(Iterative):
             return self._part(self.gradients, problem, run, number, left)
         options: dict[str, Any] = {}
         if left is None and self.search.rounds is None:
-            size = problem.num_samples * problem.network.num_weights
-            options["rounds"] = int(np.clip(EFFORT / size, 200, 3000))
+            options["rounds"] = min(_rounds(problem), MOST_ROUNDS)
         if recipe == BOTH:
             if begun is None:
                 begun = self._part(
@@ -209,6 +213,11 @@ class Trainer(Iterative):
 
     def _rng(self, number: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number,)))
+
+
+def _rounds(problem: TrainingProblem) -> int:
+    """Rounds of a search without a limit."""
+    return int(EFFORT / (problem.num_samples * problem.network.num_weights))
 
 
 def _told(callback: Callback, run: Run, progress: Progress) -> bool | None:
