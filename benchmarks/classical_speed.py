@@ -26,10 +26,10 @@ import scipy.linalg
 from qnn.runs.output import environment, write_text
 from qnn.runs.tables import markdown_table
 from solvers import ExplicitSoftmax, ManifoldNetwork, RandomFeatures
-from solvers.classical.real.network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
-from solvers.classical.real.objectives import TorchObjective
-from solvers.classical.real.optimizers import DualAveraging
-from solvers.classical.real.proximal import GroupLasso
+from solvers.classical.gradients.network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
+from solvers.classical.gradients.objectives import TorchObjective
+from solvers.classical.gradients.optimizers import DualAveraging
+from solvers.classical.gradients.proximal import GroupLasso
 
 STEP_LIMIT, FORM_LIMIT = 1.3, 2.0
 BATCH = 128

@@ -17,7 +17,7 @@ from qnn.data.sources import open_source
 from qnn.reproduce.data import Split, available, not_run, split
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
 from solvers.classical.explicit import TINY, ExplicitSoftmax, SoftmaxNetwork
-from solvers.classical.real.optimizers import Adam
+from solvers.classical.gradients.optimizers import Adam
 from solvers.neighborhood.search import LargeNeighborhoodSearch
 from solvers.oracles import Annealer
 from solvers.oracles.base import Oracle

@@ -14,10 +14,10 @@ from formulations.arrays import Float32Array
 from qnn.reproduce.data import Split, available, not_run, split
 from qnn.reproduce.low_bits import low_bits_table, three_or_eight
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table
+from solvers.classical.gradients.network import RealLayer, RealNetwork, SoftmaxCrossEntropy
+from solvers.classical.gradients.objectives import NetworkObjective
+from solvers.classical.gradients.proximal import GroupLasso
 from solvers.classical.input_selection import select_inputs, with_inputs
-from solvers.classical.real.network import RealLayer, RealNetwork, SoftmaxCrossEntropy
-from solvers.classical.real.objectives import NetworkObjective
-from solvers.classical.real.proximal import GroupLasso
 from solvers.classical.rmda import RMDA, STRENGTH, ProxSGD
 from solvers.classical.rounding import RealTraining, Rounding
 from solvers.classical.straight_through.solver import StraightThrough

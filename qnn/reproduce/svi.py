@@ -14,8 +14,7 @@ from sklearn.model_selection import train_test_split
 from formulations.arrays import Float32Array, FloatArray
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
-from solvers.classical.monotone import MonotoneVI
-from solvers.classical.real.network import (
+from solvers.classical.gradients.network import (
     GraphFilter,
     MeanSquare,
     Probit,
@@ -26,6 +25,7 @@ from solvers.classical.real.network import (
     Sigmoid,
     SoftmaxMeanSquare,
 )
+from solvers.classical.monotone import MonotoneVI
 from solvers.classical.straight_through.solver import StraightThrough
 
 WIDTHS = (8, 16, 32, 64, 128, 256)

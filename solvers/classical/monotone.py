@@ -7,7 +7,7 @@ One layer, predictions phi(eta(X) Theta): find Theta where the operator
 is zero.  It is monotone for any monotone phi, whatever the loss, and is followed without the slope
 of phi.  With strong monotonicity kappa, steps of 1 / (kappa (t + 1)) bring the squared error down
 as 1/t.  In deeper networks every layer drops its own slope, with the exact derivatives of all later
-layers: see :meth:`solvers.classical.real.network.RealNetwork.directions`.
+layers: see :meth:`solvers.classical.gradients.network.RealNetwork.directions`.
 [SVI: arXiv 2202.08876; one layer: Juditsky and Nemirovski 2019.]
 """
 
@@ -23,10 +23,10 @@ import numpy.typing as npt
 from formulations.arrays import Array, FloatArray
 from formulations.checks import check_flag, check_number, check_whole, choose
 from formulations.errors import InvalidInputError
-from solvers.classical.real.network import RULES, RealNetwork, Rule
-from solvers.classical.real.objectives import GradientDescent, NetworkObjective, own_run
-from solvers.classical.real.optimizers import Adam, Harmonic, Momentum, Optimizer
-from solvers.classical.real.relaxation import RealRelaxation, best_relaxation
+from solvers.classical.gradients.network import RULES, RealNetwork, Rule
+from solvers.classical.gradients.objectives import GradientDescent, NetworkObjective, own_run
+from solvers.classical.gradients.optimizers import Adam, Harmonic, Momentum, Optimizer
+from solvers.classical.gradients.relaxation import RealRelaxation, best_relaxation
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.run.checkpoint import EVERY, Folder
 from solvers.run.option_checks import check_common

@@ -4,8 +4,7 @@
 
 by stages: at a milestone the learning rate falls and averaging begins anew.  Averaged gradients
 lose their noise, so that the pattern of zeros settles after finitely many steps, which that of
-stochastic proximal gradients does not.  The steps are in :mod:`solvers.classical.real.optimizers`,
-the regularisers in :mod:`solvers.classical.real.proximal`.  [RMDA: arXiv 2112.02612.]
+stochastic proximal gradients does not.  [RMDA: arXiv 2112.02612.]
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from formulations.checks import (
     is_number,
 )
 from formulations.errors import InvalidInputError
-from solvers.classical.real.objectives import GradientDescent, Objective, own_run
-from solvers.classical.real.optimizers import DualAveraging, Optimizer, ProximalGradient
-from solvers.classical.real.proximal import REGULARIZERS, Levels, Regularizer, settled_share
-from solvers.classical.real.relaxation import RealRelaxation, best_relaxation
+from solvers.classical.gradients.objectives import GradientDescent, Objective, own_run
+from solvers.classical.gradients.optimizers import DualAveraging, Optimizer, ProximalGradient
+from solvers.classical.gradients.proximal import REGULARIZERS, Levels, Regularizer, settled_share
+from solvers.classical.gradients.relaxation import RealRelaxation, best_relaxation
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.run.checkpoint import EVERY, Folder
 from solvers.run.option_checks import check_common
@@ -113,8 +112,8 @@ class _Regularized(ABC):
         Parameters
         ----------
         objective : Objective
-            Such as :class:`~solvers.classical.real.objectives.NetworkObjective` or, of a torch
-            module, :class:`~solvers.classical.real.objectives.TorchObjective`.
+            Such as :class:`~solvers.classical.gradients.objectives.NetworkObjective` or, of a torch
+            module, :class:`~solvers.classical.gradients.objectives.TorchObjective`.
         watch : callable, optional
             Called after each epoch with its number, from 1, and the weights that would be the
             answer.

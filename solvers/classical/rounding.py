@@ -17,9 +17,9 @@ import numpy as np
 from formulations.arrays import BitArray, FloatArray
 from formulations.checks import check_has, check_numbers, check_whole, choose
 from formulations.network.network import Weights
+from solvers.classical.gradients.latent_stack import Stack
 from solvers.classical.level_fit import LayerFit, read_by_layer, real_pre_activations
 from solvers.classical.straight_through.pace import FOLDED, one_cycle
-from solvers.classical.straight_through.stack import Stack
 from solvers.oracles.base import Oracle, check_oracle
 from solvers.oracles.here.annealing import Annealer
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder

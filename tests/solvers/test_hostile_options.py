@@ -17,7 +17,7 @@ from formulations import Network, TrainingProblem
 from formulations.checks import shown
 from formulations.errors import InvalidInputError, QnnError
 from solvers import oracles
-from solvers.classical.real.proximal import Levels
+from solvers.classical.gradients.proximal import Levels
 from solvers.hedging import hedging
 from solvers.hedging.hedging import AnnealedBlocks
 from solvers.neighborhood.neighborhoods import Adaptive, RandomWeights

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from formulations.array_checks import check_integers
 from formulations.arrays import Array, IntArray
 from formulations.errors import InvalidInputError
+from solvers.classical.gradients.latent_stack import Stack
 from solvers.classical.straight_through.pace import (
     FOLDED,
     Pace,
@@ -21,7 +22,6 @@ from solvers.classical.straight_through.pace import (
     default_restarts,
     one_cycle,
 )
-from solvers.classical.straight_through.stack import Stack
 from solvers.run.result import Incumbent
 from solvers.run.run import Run
 

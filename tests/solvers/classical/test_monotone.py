@@ -12,8 +12,7 @@ from sklearn.datasets import make_moons
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
 from solvers import MonotoneVI
-from solvers.classical.level_fit import real_pre_activations
-from solvers.classical.real.network import (
+from solvers.classical.gradients.network import (
     Convolution,
     GraphFilter,
     MeanSquare,
@@ -24,7 +23,8 @@ from solvers.classical.real.network import (
     Rule,
     SoftmaxCrossEntropy,
 )
-from solvers.classical.real.relaxation import RealRelaxation
+from solvers.classical.gradients.relaxation import RealRelaxation
+from solvers.classical.level_fit import real_pre_activations
 from solvers.run.result import Status
 from tests.formulations.problems import problems
 from tests.strategies import every_point

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
 from solvers import RMDA, ProxSGD
-from solvers.classical.real.network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
-from solvers.classical.real.objectives import NetworkObjective, TorchObjective
-from solvers.classical.real.optimizers import DualAveraging
-from solvers.classical.real.proximal import L1, GroupLasso, Levels, Nuclear
+from solvers.classical.gradients.network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
+from solvers.classical.gradients.objectives import NetworkObjective, TorchObjective
+from solvers.classical.gradients.optimizers import DualAveraging
+from solvers.classical.gradients.proximal import L1, GroupLasso, Levels, Nuclear
 from solvers.run.result import Status
 from tests.formulations.problems import problems
 from tests.solvers.classical.test_monotone import noise

@@ -12,8 +12,8 @@ import numpy as np
 from formulations import Network, TrainingProblem
 from formulations.errors import MissingExtraError
 from solvers import *
-from solvers.classical.real.objectives import NetworkObjective, TorchObjective
-from solvers.classical.real.network import RealLayer, RealNetwork, SoftmaxCrossEntropy
+from solvers.classical.gradients.objectives import NetworkObjective, TorchObjective
+from solvers.classical.gradients.network import RealLayer, RealNetwork, SoftmaxCrossEntropy
 
 rng = np.random.default_rng(0)
 X = rng.choice([-1, 1], (30, 5))

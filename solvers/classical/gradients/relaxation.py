@@ -16,8 +16,8 @@ import numpy as np
 from formulations.arrays import Array, BoolArray, FloatArray, IntArray
 from formulations.network.losses import JointLoss
 from formulations.network.splines import Spline
-from solvers.classical.real.network import RealLayer, RealNetwork
-from solvers.classical.real.objectives import NetworkObjective
+from solvers.classical.gradients.network import RealLayer, RealNetwork
+from solvers.classical.gradients.objectives import NetworkObjective
 from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from formulations.errors import InvalidInputError
-from solvers.classical.real.proximal import (
+from solvers.classical.gradients.proximal import (
     L1,
     GroupLasso,
     Levels,

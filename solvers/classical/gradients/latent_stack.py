@@ -26,8 +26,8 @@ import numpy as np
 
 from formulations.arrays import Array, FloatArray, IntArray
 from formulations.network.network import Weights
-from solvers.classical.straight_through.latent_layer import LatentLayer
-from solvers.classical.straight_through.units import Step, unit
+from solvers.classical.gradients.latent_layer import LatentLayer
+from solvers.classical.gradients.units import Step, unit
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem

@@ -7,7 +7,7 @@ import numpy as np
 from formulations.arrays import FloatArray
 from formulations.network.layer import Layer
 from formulations.network.weight_bits import FreeLayer
-from solvers.classical.straight_through.quantizer import Choice, Quantizer, choices
+from solvers.classical.gradients.quantizer import Choice, Quantizer, choices
 
 MEMORY = 0.95
 """Share of a running spread that stays at each step."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from formulations.arrays import Array, IntArray
 from formulations.errors import InvalidInputError, MissingExtraError
-from solvers.classical.real.network import RealNetwork, Rule
-from solvers.classical.real.optimizers import Optimizer
+from solvers.classical.gradients.network import RealNetwork, Rule
+from solvers.classical.gradients.optimizers import Optimizer
 from solvers.run.checkpoint import Checkpoint
 from solvers.run.run import Run
 from solvers.run.stopping import Over, never
@@ -143,7 +143,7 @@ class NetworkObjective:
 
     Examples
     --------
-    >>> from solvers.classical.real.network import RealLayer, SoftmaxCrossEntropy
+    >>> from solvers.classical.gradients.network import RealLayer, SoftmaxCrossEntropy
     >>> network = RealNetwork([RealLayer(np.zeros((2, 1)), None, None)], SoftmaxCrossEntropy())
     >>> objective = NetworkObjective(network, np.array([[1.0], [-1.0]]), np.eye(2))
     >>> objective.directions(np.array([0, 1]))[0].ravel().tolist()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from formulations.errors import InvalidInputError
-from solvers.classical.real.network import (
+from solvers.classical.gradients.network import (
     Convolution,
     GraphFilter,
     Identity,

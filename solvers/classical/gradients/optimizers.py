@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from formulations.arrays import Array
-from solvers.classical.real.proximal import Regularizer
+from solvers.classical.gradients.proximal import Regularizer
 
 
 class Optimizer(Protocol):

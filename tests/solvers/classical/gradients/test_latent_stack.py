@@ -10,10 +10,10 @@ import pytest
 
 from formulations import Network, TrainingProblem
 from formulations.arrays import FloatArray
+from solvers.classical.gradients.latent_stack import Stack
+from solvers.classical.gradients.quantizer import Quantizer
+from solvers.classical.gradients.units import Staircase, Step, Table, unit
 from solvers.classical.straight_through import StraightThrough
-from solvers.classical.straight_through.quantizer import Quantizer
-from solvers.classical.straight_through.stack import Stack
-from solvers.classical.straight_through.units import Staircase, Step, Table, unit
 
 CODES = ["bipolar", "ternary", "uniform:2", "codebook:-1,0.5,2"]
 CLIPPED = ["sign", "relu:1", "relu:4", "hard-tanh:2", "hard-tanh:4"]
