@@ -38,7 +38,7 @@ from .hybrid_cqm import (
 from .neighborhood.search import (
     LargeNeighborhoodSearch,
 )
-from .qcgd.loop import (
+from .qcgd.candidates import (
     Candidates,
 )
 from .qcgd.multipliers import (

@@ -137,6 +137,14 @@ SOLVERS: Mapping[str, SolverEntry] = MappingProxyType(
                 "always",
             ),
             SolverEntry(
+                "qcgd-pure",
+                "qcgd that scores what the oracle finds, without polish and other sources",
+                lambda s: solvers.QCGD(
+                    **s.sampling, candidates=solvers.Candidates(sources=("oracle",))
+                ),
+                "always",
+            ),
+            SolverEntry(
                 "penalty",
                 "the model with its rows as penalties of weight --penalty; asks an oracle",
                 lambda s: solvers.PenaltyMethod(**s.sampling, penalty=s.options.penalty),

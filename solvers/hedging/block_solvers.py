@@ -274,13 +274,17 @@ class _Tilted:
         return MET
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
-        return self._worth(self.block.problem.repair_bits(x[:, self.model.weight_variables]))
+        return self.score(x[:, self.model.weight_variables])
+
+    def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
+        bits = self.block.problem.repair_bits(points)
+        return bits, self.block.problem.losses(bits) + bits @ self.linear
+
+    def local_search(self) -> None:
+        """None: blocks are solved by the oracle alone."""
 
     def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
-        return self._worth(self.block.problem.random_bits(rng, count))
-
-    def _worth(self, bits: BitArray) -> tuple[BitArray, FloatArray]:
-        return bits, self.block.problem.losses(bits) + bits @ self.linear
+        return self.score(self.block.problem.random_bits(rng, count))
 
     def complete(self, candidate: BitArray) -> BitArray:
         return self.block.problem.complete_bits(candidate, self.block.options.solver.encoding)

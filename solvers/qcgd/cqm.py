@@ -132,13 +132,13 @@ class PresolvedScoring(ModelScoring):
         tells = prepared.proves and objective.tells
         self.tolerance = min(MET, objective.step / 4) if tells else None
 
-    def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
+    def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
         """The settled samples; objective, and price of the violated rows."""
-        return super().candidates(self._prepared.settled(x))
+        return super().score(self._prepared.settled(points))
 
     def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
         """The points that the pool begins with."""
-        return super().guesses(rng, count) if self.starts is None else self.candidates(self.starts)
+        return super().guesses(rng, count) if self.starts is None else self.score(self.starts)
 
 
 def states_of(cqm: dimod.ConstrainedQuadraticModel, states: Any) -> FloatArray:

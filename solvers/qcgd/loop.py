@@ -1,293 +1,41 @@
-"""What becomes of an oracle's samples, and where its next reads begin.
+"""One loop for QCGD and for fixed penalties: multipliers make QUBOs, the oracle answers, all score.
 
-The same for QCGD and for its rivals: every read is a candidate and is scored.  Where there is a
-repair, what it makes of the read is another one, and what the oracle found by itself stays on
-record.  The best candidates are the pool that later calls start from.
+A run alternates between the oracle and the other sources of candidates; what it does with answers
+is :mod:`solvers.qcgd.candidates`.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from formulations.arrays import FloatArray
-from formulations.checks import check_flag, check_several, check_whole, choose
-from formulations.errors import InvalidInputError
-from solvers.oracles import QUBO, Samples, WarmOracle
+from formulations.model.qcbo import QCBO
+from solvers.oracles import QUBO, Oracle, Samples
+from solvers.qcgd.candidates import Scorer, met
 from solvers.qcgd.lifting import Lifting
-from solvers.qcgd.repair import Repair
-from solvers.qcgd.scoring import ModelScoring, Pool, Scoring, WithSlack
-from solvers.qcgd.sources import (
-    BATCH_EFFORT,
-    ORACLE,
-    SOURCES,
-    Contribution,
-    Shares,
-    effort_of_call,
-    gains,
-)
-from solvers.run.result import Incumbent
-from solvers.run.run import Run
-from solvers.run.stopping import Course, StopRule
+from solvers.qcgd.scoring import Pool
+from solvers.run.checkpoint import Checkpoint, Folder
+from solvers.run.result import Status
+from solvers.run.run import Callback, Run
+from solvers.run.stopping import StopRule
 
-GUESSES = 1000
-"""Random networks among which the pool begins.  To score them takes as long as a tenth of a call of
-ten reads of twenty sweeps (64-16-10) to two calls (16-4-1)."""
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
 
-MANY = 0.5
-"""Share of a call's reads that satisfy all rows beyond which these pull harder than they need."""
+PATIENCE, RAISE = 10, 1.05
+"""Iterations without a new candidate in the pool after which a network's beta0 is raised, and the
+factor.  The multipliers grow by themselves; a larger factor overshoots."""
 
-
-def met(bound: float, loss: float, tolerance: float | None) -> bool:
-    """Whether a loss is as good as the bound; never if no bound is one."""
-    return tolerance is not None and loss <= bound + tolerance
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """How samples become candidates, and these the starting points of later calls.
-
-    Parameters
-    ----------
-    pool : int
-        Best candidates kept as starting points.
-    fresh : int
-        Every so many calls start from random states, the others from the pool, in which a network's
-        first are the best of a thousand random ones; 1: all of them, and there is no pool.
-    repair : bool
-        Whether samples of a constrained model are repaired, see :mod:`solvers.qcgd.repair`; weights
-        need none.  ``info["oracle_best"]`` is what the oracle found by itself.
-    sources : tuple of str
-        Where QCGD's candidates for a constrained model come from where there are a pool and repair:
-        ``"oracle"``, ``"perturbation"`` and ``"relinking"``, see :mod:`solvers.qcgd.sources`;
-        ``("oracle",)`` is the pure method.
-    """
-
-    pool: int = 10
-    fresh: int = 10
-    repair: bool = True
-    sources: tuple[str, ...] = (ORACLE, *SOURCES)
-
-    def __post_init__(self) -> None:
-        for name in ("pool", "fresh"):
-            check_whole(name, getattr(self, name))
-        check_flag("repair", self.repair)
-        for name in check_several("sources", self.sources, "names"):
-            choose("source of candidates", name, [ORACLE, *SOURCES])
-        if ORACLE not in self.sources:
-            raise InvalidInputError(f"sources={self.sources!r}: expected 'oracle' among them")
-
-
-class Scorer:
-    """Scores, pool and starts of one run.
-
-    Parameters
-    ----------
-    target : Scoring
-        What samples are worth.
-    pool : int
-        Best candidates kept as starting points.
-    fresh : int
-        Every so many calls start from random states, the others from the pool; 1: all of them.
-    repair : Repair, optional
-        Makes better candidates of candidates.
-    ceiling : float
-        What no candidate that satisfies all rows is worth more than.
-
-    Attributes
-    ----------
-    oracle_best : Incumbent
-        The best candidate that the oracle found without repair.
-    feasible_reads : int
-        Reads that satisfied all rows as they were.
-    share : float or None
-        Share of these in the latest call; None of weights, which always do.
-    holding : int
-        Calls in a row of which more than half of the reads satisfied all rows.
-    idle, stale : int
-        Calls since the pool, and since the best candidate, have last become better.
-    repair_seconds : float
-    """
-
-    def __init__(
-        self,
-        target: Scoring,
-        pool: int = 10,
-        fresh: int = 10,
-        repair: Repair | None = None,
-        ceiling: float = np.inf,
-        sources: Collection[str] = (),
-    ) -> None:
-        self.target, self.repair, self.fresh, self.ceiling = target, repair, fresh, ceiling
-        self.pool, self.oracle_best = Pool(pool), Incumbent()
-        self.feasible_reads = self.reads = self.idle = self.stale = self.holding = 0
-        self.repair_seconds = 0.0
-        self.share: float | None = None
-        size = target.model.num_variables if repair is None else repair.num_variables
-        self.sources = {name: SOURCES[name](size) for name in SOURCES if name in sources}
-        self.shares = Shares([ORACLE, *self.sources])
-        self.improved_by: str | None = None  # the source of the best candidate
-
-    @classmethod
-    def of(cls, target: Scoring, options: Candidates, *, slack: bool = True) -> Scorer:
-        """The search for what ``target`` is, inequalities with slack words if so wished.
-
-        Repair works on the model without them; weights of a network need none.
-        """
-        model = target.model
-        sampled = WithSlack(target) if slack and not model.equality.all() else target
-        if not isinstance(target, ModelScoring):
-            return cls(sampled, options.pool, options.fresh)
-        repair = Repair(model) if options.repair else None
-        sources = options.sources if options.repair and options.fresh > 1 else ()
-        return cls(sampled, options.pool, options.fresh, repair, target.ceiling, sources)
-
-    def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
-        """Call number t, from random states or from the pool."""
-        call, draw = seed.spawn(2)
-        warm = isinstance(run.oracle, WarmOracle) and len(self.pool.losses)
-        warm = bool(warm) and (t - 1) % self.fresh > 0
-        if not warm:
-            return run.ask(qubo, call)
-        reads = int(getattr(run.oracle, "reads", 1))
-        starts = self.pool.draw(np.random.default_rng(draw), reads)
-        return run.ask(qubo, call, np.stack([self.target.complete(start) for start in starts]))
-
-    def score(
-        self, samples: Samples, run: Run, seed: np.random.SeedSequence, couplers: int = 0
-    ) -> None:
-        """Offer every read, and what repair makes of it, to the incumbent and to the pool."""
-        started = time.perf_counter()
-        candidates, worth = self.target.candidates(samples.x)
-        pool, before, best = replace(self.pool), self.pool.losses, run.incumbent.loss
-        if not self.reads and self.fresh > 1 and isinstance(run.oracle, WarmOracle):
-            self._guess(run, seed)
-        self.oracle_best.offer(candidates, worth)
-        self.pool.add(candidates, worth)  # first, so that after Ctrl-C the incumbent is in the pool
-        run.incumbent.offer(candidates, worth)
-        held = int(np.count_nonzero(worth <= self.ceiling))
-        self.feasible_reads += held
-        self.reads += len(samples.x)
-        self.share = held / len(worth) if np.isfinite(self.ceiling) else None
-        self.holding = self.holding + 1 if self.share is not None and self.share > MANY else 0
-        effort = effort_of_call(run.oracle, samples, couplers, run.time_limit is not None)
-        if self.repair is not None:
-            effort -= self.repair.looked
-            begun = time.perf_counter()
-            mended = self.repair(candidates, seed)
-            mended, better = self.target.candidates(mended)
-            self.pool.add(mended, better)
-            run.incumbent.offer(mended, better)
-            self.repair_seconds += time.perf_counter() - begun
-            effort += self.repair.looked
-            candidates, worth = np.concatenate([candidates, mended]), np.append(worth, better)
-        self.idle = self.idle + 1 if np.array_equal(before, self.pool.losses) else 0
-        self.stale = self.stale + 1 if run.incumbent.loss == best else 0
-        gained = 0.0
-        if self.sources and len(before):
-            gained = float(gains(self.pool, pool, candidates, worth).sum())
-        self.shares.book(ORACLE, effort=effort, gained=gained)
-        seconds = samples.seconds + time.perf_counter() - started
-        self._tell(ORACLE, worth, run.incumbent.loss < best, seconds)
-
-    def explore(self, run: Run, seed: np.random.SeedSequence) -> bool:
-        """Take candidates from the other sources until it is the oracle's turn.
-
-        Returns
-        -------
-        bool
-            Whether it is; otherwise the time is over.
-        """
-        while self.sources and len(self.pool.losses) and not self.proven:
-            name = self.shares.next(timed=run.time_limit is not None)
-            if name == ORACLE:
-                break
-            if run.late():
-                return False
-            best = run.incumbent.loss
-            self._from(name, run, seed.spawn(1)[0])
-            if run.incumbent.loss < best:
-                run.told_to_stop(run.iteration)
-        return True
-
-    def _from(self, name: str, run: Run, seed: np.random.SeedSequence) -> None:
-        """Offer a batch of a source's points, repaired."""
-        assert self.repair is not None
-        started, looked, best = time.perf_counter(), self.repair.looked, run.incumbent.loss
-        before = replace(self.pool)
-        source = self.sources[name]
-        points, _ = self.target.candidates(source.points(self.pool, np.random.default_rng(seed)))
-        points, worth = self.target.candidates(self.repair(points, seed))
-        self.pool.add(points, worth)
-        run.incumbent.offer(points, worth)
-        gained = gains(self.pool, before, points, worth)
-        source.learn(gained)
-        effort = BATCH_EFFORT + self.repair.looked - looked
-        self.shares.book(name, effort=effort, gained=float(gained.sum()))
-        self._tell(name, worth, run.incumbent.loss < best, time.perf_counter() - started)
-        self.idle = 0 if gained.any() else self.idle
-        self.stale = 0 if run.incumbent.loss < best else self.stale
-
-    def _tell(self, name: str, worth: FloatArray, better: bool, seconds: float) -> None:
-        """Keep what a source has brought."""
-        one = self.shares.of[name]
-        one.seconds += seconds
-        one.improvements += better
-        self.improved_by = name if better else self.improved_by
-        one.best = min(one.best, float(worth.min(initial=np.inf)))
-
-    def _guess(self, run: Run, seed: np.random.SeedSequence) -> None:
-        """Offer random candidates, so that the pool does not begin with the oracle's alone.
-
-        A short anneal of a model of many classes from random states leads to networks that are
-        worse than random ones, and from there nowhere.
-        """
-        guesses, worth = self.target.guesses(np.random.default_rng(seed), GUESSES)
-        if len(guesses):
-            run.incumbent.offer(guesses, worth)
-            self.pool.add(guesses, worth)
-
-    @property
-    def proven(self) -> bool:
-        """Whether the best candidate is worth no more than any can be."""
-        target, losses = self.target, self.pool.losses
-        return len(losses) > 0 and met(target.floor, losses[0], target.tolerance)
-
-    def over(self, rule: StopRule, calls: int) -> bool:
-        """Whether the rule ends the run here; never without a candidate that satisfies all rows."""
-        course = Course(calls, self.stale, self.idle)
-        return bool(self.pool.losses[0] <= self.ceiling) and rule.over(course)
-
-    def snapshot(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {
-            "pool": self.pool.snapshot(),
-            "oracle_best": vars(self.oracle_best),
-            "feasible_reads": self.feasible_reads,
-            "reads": self.reads,
-            "idle": self.idle,
-            "stale": self.stale,
-            "holding": self.holding,
-            "repair_seconds": self.repair_seconds,
-            "shares": {name: vars(one) for name, one in self.shares.of.items()},
-            "sources": {name: source.snapshot() for name, source in self.sources.items()},
-        }
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        self.pool.restore(snapshot["pool"])
-        self.oracle_best = Incumbent(**snapshot["oracle_best"])
-        for name in ("feasible_reads", "reads", "idle", "stale", "repair_seconds"):
-            setattr(self, name, snapshot[name])
-        self.holding = snapshot.get("holding", 0)  # not in checkpoints of older versions
-        for name, numbers in snapshot.get("shares", {}).items():
-            self.shares.of[name] = Contribution(**numbers)
-        for name, parts in snapshot.get("sources", {}).items():
-            self.sources[name].restore(parts)
+FEW, MORE, LESS, SOON, LONG = 0.05, 1.1, 1 / 1.05, 2, 12
+"""beta0 is multiplied by MORE where less than FEW of a call's reads satisfy a model's rows, and by
+LESS where more than half do: the best points lie where rows are at the point of being violated
+[strategic oscillation: Glover, Decision Sciences 8, 1977].  After SOON calls in a row of the latter
+kind by a power of LESS that grows with each, up to LONG calls: one row over many bits may pull a
+hundred times harder than the objective of its good points, which random points do not show."""
 
 
 class DualState(Protocol):
@@ -304,6 +52,11 @@ class DualState(Protocol):
         ...
 
     @property
+    def adapts(self) -> bool:
+        """Whether their scale may be changed."""
+        ...
+
+    @property
     def applied(self) -> FloatArray:
         """Those of the last QUBO, shape (K,)."""
         ...
@@ -316,6 +69,18 @@ class DualState(Protocol):
     @property
     def bound(self) -> float | None:
         """The best bound that an exact oracle has proven."""
+        ...
+
+    def qubo(self, t: int) -> QUBO:
+        """The QUBO of iteration t."""
+        ...
+
+    def take(self, samples: Samples, t: int) -> Mapping[str, float]:
+        """Take in the oracle's answer of iteration t; return numbers for the history."""
+        ...
+
+    def rescale(self, factor: float) -> None:
+        """Multiply the scale of all multipliers."""
         ...
 
     def snapshot(self) -> Mapping[str, Any]:
@@ -375,7 +140,8 @@ class Loop:
         """Numbers for the result."""
         search = self.search
         found, constrained = search.oracle_best.loss, np.isfinite(search.ceiling)
-        sources = {"sources": search.shares.told(search.ceiling)} if constrained else {}
+        told = constrained or search.sources
+        sources = {"sources": search.shares.told(search.ceiling)} if told else {}
         return {
             "num_variables": self.lifting.model.num_variables,
             "couplers": len(self.lifting.heads),
@@ -394,3 +160,101 @@ class Loop:
         """From a checkpoint."""
         self.descent.restore(snapshot["descent"])
         self.search.restore(snapshot["search"])
+
+
+class Options(Protocol):
+    """What the loop reads of a solver."""
+
+    @property
+    def iterations(self) -> int | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def time_limit(self) -> float | None: ...
+    @property
+    def call_limit(self) -> int | None: ...
+    @property
+    def callbacks(self) -> tuple[Callback, ...]: ...
+    @property
+    def checkpoint(self) -> Folder | None: ...
+    @property
+    def checkpoint_every(self) -> float: ...
+
+
+def run_loop(
+    options: Options,
+    loop: Loop,
+    oracle: Oracle,
+    subject: TrainingProblem | QCBO,
+    started: float,
+    rule: StopRule | None = None,
+) -> tuple[Run, Loop]:
+    """Ask the oracle for one QUBO an iteration, and score all that it and other sources find.
+
+    Parameters
+    ----------
+    options : Options
+        Seed, limits, callbacks and checkpoint: a solver.
+    loop : Loop
+        Fresh multipliers and an empty pool.
+    oracle : Oracle
+    subject : TrainingProblem or QCBO
+        What a checkpoint is of.
+    started : float
+        When the clock of the time limit began.
+    rule : StopRule, optional
+        Ends a run that nothing better is to be expected of.
+
+    Returns
+    -------
+    Run, Loop
+    """
+    search, descent = loop.search, loop.descent
+    run = Run(
+        time_limit=options.time_limit,
+        call_limit=options.call_limit,
+        callbacks=tuple(options.callbacks),
+        checkpoint=Checkpoint.of(options, subject),
+        started=started,
+        oracle=oracle,
+    )
+    run.tells = lambda: {
+        "feasible": bool(run.incumbent.loss <= search.ceiling),
+        "bound": loop.bound,
+        "source": search.improved_by,
+    }
+    with run.guarded():
+        run.resume(loop)
+        for t in run.steps(options.iterations):
+            seed = np.random.SeedSequence(options.seed, spawn_key=(t,))
+            if not search.explore(run, seed):
+                run.exhausted()  # says so
+                run.save()
+                break
+            samples = search.ask(run, descent.qubo(t), t, seed)
+            search.score(samples, run, seed, len(descent.lifting.heads))
+            run.history.record(
+                iteration=t,
+                loss=run.incumbent.loss,
+                oracle_loss=search.oracle_best.loss,
+                oracle_seconds=samples.seconds,
+                **descent.take(samples, t),
+            )
+            if loop.proven:
+                run.status = Status.OPTIMAL
+                break
+            if rule is not None and descent.bound is None and search.over(rule, t):
+                run.reason = f"nothing better in {search.stale} of {t} calls"
+                break
+            if descent.adapts:
+                descent.rescale(rescaling_factor(search))
+    return run, loop
+
+
+def rescaling_factor(search: Scorer) -> float:
+    """Factor on the scale of the multipliers after a call."""
+    if search.share is None:
+        return RAISE if search.idle >= PATIENCE else 1.0
+    if search.share < FEW:
+        return MORE
+    return float(LESS ** max(1, min(search.holding, LONG) - SOON)) if search.holding else 1.0

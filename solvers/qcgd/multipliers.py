@@ -20,7 +20,7 @@ from formulations.checks import check_flag, check_number, choose
 from formulations.cqm.presolved import ONE_HOT
 from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.coefficient_step import common_steps
-from solvers.oracles import Samples
+from solvers.oracles import QUBO, Samples
 from solvers.qcgd.lifting import Lifting
 
 MOST = 1e4
@@ -109,6 +109,26 @@ class Multipliers:
         self.y[~self.used] = 0.0
         self.applied = self.y
         self._margin = margins(lifting)
+
+    @property
+    def adapts(self) -> bool:
+        """Whether their scale may be changed: unless ``beta0`` is given."""
+        return self.options.beta0 is None
+
+    def qubo(self, t: int) -> QUBO:
+        """C + A*(y + beta r) of iteration t."""
+        return self.lifting.qubo(self.multipliers(t))
+
+    def take(self, samples: Samples, t: int) -> Mapping[str, float]:
+        """Take in the answer of iteration t: a bound if it is exact, and the first atom."""
+        self.certify(samples, self.applied)
+        self.step(samples.x[0], t)
+        return {
+            "beta": self.beta(t),
+            "atom_objective": float(self.lifting.model.objective(samples.x[0])),
+            **self.residual_norms(),
+            **self.multiplier_norms(),
+        }
 
     def projected(self, p: FloatArray) -> FloatArray:
         """Multipliers of inequalities cut off at zero, those of rows without one at zero."""

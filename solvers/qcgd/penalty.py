@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,15 +22,16 @@ from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
-from solvers.oracles import Annealer, Oracle
+from solvers.oracles import QUBO, Annealer, Oracle, Samples
 from solvers.oracles.base import check_oracle
+from solvers.qcgd.candidates import Candidates, Scorer
 from solvers.qcgd.lifting import Lifting
-from solvers.qcgd.loop import Candidates, Loop, Scorer
+from solvers.qcgd.loop import Loop, run_loop
 from solvers.qcgd.scoring import Scoring, TrainingScoring
-from solvers.run.checkpoint import EVERY, Checkpoint, Folder
+from solvers.run.checkpoint import EVERY, Folder
 from solvers.run.first_call import without_a_call
 from solvers.run.option_checks import check_common, check_count, check_problem
-from solvers.run.result import Result, Status
+from solvers.run.result import Result
 from solvers.run.run import Callback, Run
 
 if TYPE_CHECKING:
@@ -130,32 +132,7 @@ class PenaltyMethod:
         lifting = Lifting.of(search.target.model)
         scale = lifting.plausible_scale()
         fixed = FixedWeights(lifting, scale * self._weights(lifting), scale)
-        qubo = lifting.qubo(fixed.y)
-        run = Run(
-            time_limit=self.time_limit,
-            call_limit=self.call_limit,
-            callbacks=tuple(self.callbacks),
-            checkpoint=Checkpoint.of(self, subject),
-            started=started,
-            oracle=self.oracle or Annealer(),
-        )
-        loop = Loop(fixed, search)
-        with run.guarded():
-            run.resume(loop)
-            for t in run.steps(self.iterations):
-                seed = np.random.SeedSequence(self.seed, spawn_key=(t,))
-                samples = search.ask(run, qubo, t, seed)
-                search.score(samples, run, seed)
-                run.history.record(
-                    iteration=t,
-                    loss=run.incumbent.loss,
-                    oracle_loss=search.oracle_best.loss,
-                    oracle_seconds=samples.seconds,
-                )
-                if loop.proven:
-                    run.status = Status.OPTIMAL
-                    break
-        return run, loop
+        return run_loop(self, Loop(fixed, search), self.oracle or Annealer(), subject, started)
 
     def _weights(self, lifting: Lifting) -> FloatArray:
         """The weights of rows (ii) and (iii), in units of the scale, shape (K,)."""
@@ -183,6 +160,22 @@ class FixedWeights:
     y: FloatArray
     beta0: float
     bound: None = None
+    adapts: bool = False
+
+    @cached_property
+    def _qubo(self) -> QUBO:
+        return self.lifting.qubo(self.y)
+
+    def qubo(self, t: int) -> QUBO:
+        """The same at each iteration."""
+        return self._qubo
+
+    def take(self, samples: Samples, t: int) -> Mapping[str, float]:
+        """Nothing is learnt."""
+        return {}
+
+    def rescale(self, factor: float) -> None:
+        """Nothing changes."""
 
     @property
     def applied(self) -> FloatArray:

@@ -21,8 +21,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from formulations.checks import check_has, check_whole, choose, shown
 from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
@@ -30,13 +28,14 @@ from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
 from solvers.oracles import Annealer, Oracle
 from solvers.oracles.base import check_oracle
-from solvers.qcgd.loop import Candidates, Loop, Scorer
+from solvers.qcgd.candidates import Candidates, Scorer
+from solvers.qcgd.loop import Loop, run_loop
 from solvers.qcgd.multipliers import LiftedRows, Multipliers
 from solvers.qcgd.scoring import Scoring, TrainingScoring
-from solvers.run.checkpoint import EVERY, Checkpoint, Folder
+from solvers.run.checkpoint import EVERY, Folder
 from solvers.run.first_call import without_a_call
 from solvers.run.option_checks import check_common, check_count, check_problem
-from solvers.run.result import Result, Status
+from solvers.run.result import Result
 from solvers.run.run import Callback, Run
 from solvers.run.stopping import NoImprovement, StopRule
 
@@ -44,17 +43,6 @@ if TYPE_CHECKING:
     import dimod
 
     from formulations import TrainingProblem
-
-PATIENCE, RAISE = 10, 1.05
-"""Iterations without a new candidate in the pool after which a network's beta0 is raised, and the
-factor.  The multipliers grow by themselves; a larger factor overshoots."""
-
-FEW, MORE, LESS, SOON, LONG = 0.05, 1.1, 1 / 1.05, 2, 12
-"""beta0 is multiplied by MORE where less than FEW of a call's reads satisfy a model's rows, and by
-LESS where more than half do: the best points lie where rows are at the point of being violated
-[strategic oscillation: Glover, Decision Sciences 8, 1977].  After SOON calls in a row of the latter
-kind by a power of LESS that grows with each, up to LONG calls: one row over many bits may pull a
-hundred times harder than the objective of its good points, which random points do not show."""
 
 READS, PROPOSALS, SWEEPS = 20, 2_000_000, (25, 200)
 """Reads and proposed flips of a call to the oracle of a run that is given none; limits of its
@@ -252,60 +240,11 @@ class QCGD:
         started = time.perf_counter() if started is None else started  # building the model counts
         search = Scorer.of(target, self.candidates, slack=self.lifted.slack)
         model = search.target.model
-        descent = Multipliers(model, self.lifted)
-        run = Run(
-            time_limit=self.time_limit,
-            call_limit=self.call_limit,
-            callbacks=tuple(self.callbacks),
-            checkpoint=Checkpoint.of(self, subject),
-            started=started,
-            oracle=self.oracle or fitted_annealer(model.num_variables),
+        return run_loop(
+            self,
+            Loop(Multipliers(model, self.lifted), search),
+            self.oracle or fitted_annealer(model.num_variables),
+            subject,
+            started,
+            self._rule,
         )
-        loop = Loop(descent, search)
-        run.tells = lambda: {
-            "feasible": bool(run.incumbent.loss <= search.ceiling),
-            "bound": loop.bound,
-            "source": search.improved_by,
-        }
-        rule = self._rule
-        with run.guarded():
-            run.resume(loop)
-            for t in run.steps(self.iterations):
-                p = descent.multipliers(t)
-                seed = np.random.SeedSequence(self.seed, spawn_key=(t,))
-                if not search.explore(run, seed):
-                    run.exhausted()  # says so
-                    run.save()
-                    break
-                samples = search.ask(run, descent.lifting.qubo(p), t, seed)
-                search.score(samples, run, seed, len(descent.lifting.heads))
-                descent.certify(samples, p)
-                descent.step(samples.x[0], t)
-                run.history.record(
-                    iteration=t,
-                    loss=run.incumbent.loss,
-                    oracle_loss=search.oracle_best.loss,
-                    beta=descent.beta(t),
-                    atom_objective=float(model.objective(samples.x[0])),
-                    oracle_seconds=samples.seconds,
-                    **descent.residual_norms(),
-                    **descent.multiplier_norms(),
-                )
-                if loop.proven:
-                    run.status = Status.OPTIMAL
-                    break
-                if rule is not None and descent.bound is None and search.over(rule, t):
-                    run.reason = f"nothing better in {search.stale} of {t} calls"
-                    break
-                if self.lifted.beta0 is None:
-                    descent.rescale(rescaling_factor(search))
-        return run, loop
-
-
-def rescaling_factor(search: Scorer) -> float:
-    """Factor on the scale of the multipliers after a call."""
-    if search.share is None:
-        return RAISE if search.idle >= PATIENCE else 1.0
-    if search.share < FEW:
-        return MORE
-    return float(LESS ** max(1, min(search.holding, LONG) - SOON)) if search.holding else 1.0

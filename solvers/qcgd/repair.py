@@ -1,4 +1,4 @@
-"""Repair and local search on samples of a model: what lies next to what an oracle found.
+"""Local search next to what an oracle found: repair of a model's samples, polish of networks.
 
 A sample is mended first: a variable of a violated row is flipped, the one that costs the objective
 least for what it takes off the violation; where every flip only moves the violation elsewhere, that
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,12 @@ import scipy.sparse as sp
 
 from formulations.arrays import BitArray
 from formulations.model.qcbo import QCBO
+from solvers.kernels.blocks import heat_bath
+from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.repair import Ground, polish
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
 
 DENSE = 1024
 """Up to so many variables couplers are looked up in a full matrix, of 8 MB at most."""
@@ -34,6 +40,13 @@ EFFORT, MOST = 1000, 500_000
 
 LONG = 200_000
 """A call whose predecessor looked at more candidates, about 10 ms, is shared among threads."""
+
+
+WORK = 1e8
+"""Most networks times samples that a call to polish looks at: some tenths of a second."""
+
+IDLE = 2
+"""Passes over all weights without a gain after which a network is a local minimum."""
 
 
 class Repair:
@@ -84,6 +97,71 @@ class Repair:
                     self._latest = sum(pool.map(run, map(slice, ends[:-1], ends[1:])))
             self.looked += self._latest
         return points
+
+
+class Polish:
+    """Local minima among the networks that differ in one or two weights; deterministic in the seed.
+
+    Each pass pairs all weights at random and gives every pair the best of its values, ties drawn
+    evenly, by the incremental loss.
+
+    Parameters
+    ----------
+    problem : TrainingProblem
+
+    Attributes
+    ----------
+    looked : int
+        Networks looked at so far, in candidates that :class:`Repair` looks at in the same time.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> net = Network.dense([2, 2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, -1], [1, 1], [-1, 1]], [1, -1, -1])
+    >>> start = np.zeros((1, 6), dtype=np.int8)
+    >>> bits = Polish(problem)(start, np.random.SeedSequence(0))
+    >>> problem.losses(start).tolist(), problem.losses(bits).tolist()
+    ([3.0], [0.0])
+    """
+
+    def __init__(self, problem: TrainingProblem) -> None:
+        self._problem = problem
+        self._landscape = IncrementalLoss(problem)
+        self.looked, self.num_variables = 0, problem.num_free_bits
+
+    def __call__(self, points: BitArray, seed: np.random.SeedSequence) -> BitArray:
+        """Networks at least as good, free weight bits (R, k) to free weight bits (R, k)."""
+        rng, samples = np.random.default_rng(seed), self._problem.num_samples
+        share = int(WORK / (samples * max(len(points), 1))) + 1
+        polished = np.empty((len(points), self.num_variables), dtype=np.int8)
+        for number, point in enumerate(points):
+            looked = self._descend(point, share, rng)
+            polished[number] = self._landscape.bits(self._landscape.moves.choice)
+            self.looked += looked * (2 + samples // 16)
+        return polished
+
+    def _descend(self, bits: BitArray, most: int, rng: np.random.Generator) -> int:
+        """Go from these weights to a local minimum; return how many networks were looked at."""
+        landscape = self._landscape
+        landscape.set_bits(bits)
+        moves, looked, idle = landscape.moves, 0, 0
+        size = len(moves.choice)
+        goal = landscape.value(landscape.floor)
+        best, order = moves.choice.copy(), np.full(size + size % 2, -1)
+        while looked < most and idle < IDLE:
+            order[:size] = rng.permutation(size)
+            pairs = order.reshape(-1, 2)[: most - looked]
+            gains = np.zeros(len(pairs))
+            least, evaluated = heat_bath(
+                landscape.state, moves, rng, pairs, np.zeros(len(pairs)), gains,
+                best, float(landscape.state.losses[0]), goal,
+            )  # fmt: skip
+            looked += evaluated + 1
+            idle = 0 if gains.any() else idle + 1
+            if least <= goal:
+                break
+        return looked
 
 
 def _ground(model: QCBO) -> Ground:

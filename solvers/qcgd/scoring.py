@@ -21,6 +21,7 @@ from formulations.passes.base import take_rows
 from formulations.passes.cliques import Cliques
 from solvers.kernels.loss_form import LossForm
 from solvers.qcgd.lifting import two_sums
+from solvers.qcgd.repair import Polish, Repair
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -31,6 +32,25 @@ MET = 1e-6
 
 SLACK_BITS = 20
 """Longest word that is given to an inequality."""
+
+
+class LocalSearch(Protocol):
+    """Makes better candidates of candidates.
+
+    Attributes
+    ----------
+    num_variables : int
+        Bits of a candidate.
+    looked : int
+        Candidates looked at so far.
+    """
+
+    num_variables: int
+    looked: int
+
+    def __call__(self, points: BitArray, seed: np.random.SeedSequence, /) -> BitArray:
+        """Return candidates near these, shape (R, k)."""
+        ...
 
 
 class Scoring(Protocol):
@@ -53,6 +73,14 @@ class Scoring(Protocol):
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """Candidates (R, k) of samples (R, n), and what each is worth (R,), less being better."""
+        ...
+
+    def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
+        """Points (R, k) as the candidates nearest to them, and what each is worth (R,)."""
+        ...
+
+    def local_search(self) -> LocalSearch | None:
+        """Makes better candidates of candidates; None where there is no such search."""
         ...
 
     def complete(self, candidate: BitArray) -> BitArray:
@@ -88,8 +116,16 @@ class TrainingScoring:
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """Weight bits and their real losses."""
-        bits = self.problem.repair_bits(x[:, self.model.weight_variables])
+        return self.score(x[:, self.model.weight_variables])
+
+    def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
+        """Weight bits, words that spell no level replaced, and their real losses."""
+        bits = self.problem.repair_bits(points)
         return bits, self.problem.losses(bits)
+
+    def local_search(self) -> Polish:
+        """Changes of one or two weights, by the incremental loss."""
+        return Polish(self.problem)
 
     def complete(self, candidate: BitArray) -> BitArray:
         """The one feasible point of these weights."""
@@ -127,10 +163,18 @@ class ModelScoring:
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """The samples themselves; objective, and price of the violated rows."""
-        rows, products = self.model.row_violations(x), self.model.product_violations(x)
+        return self.score(x)
+
+    def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
+        """The same: a candidate is a sample."""
+        rows, products = self.model.row_violations(points), self.model.product_violations(points)
         broken = (rows > TOLERANCE).any(axis=-1) | (products > TOLERANCE).any(axis=-1)
         price = (1.0 + rows.sum(axis=-1) + products.sum(axis=-1)) * 2.0 * self._range
-        return x, self.model.objective(x) + np.where(broken, price, 0.0)
+        return points, self.model.objective(points) + np.where(broken, price, 0.0)
+
+    def local_search(self) -> Repair:
+        """Feasible points near samples, see :mod:`solvers.qcgd.repair`."""
+        return Repair(self.model)
 
     def complete(self, candidate: BitArray) -> BitArray:
         """The candidate itself."""
@@ -184,6 +228,14 @@ class WithSlack:
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """Those of the samples without their slack bits, if they have any."""
         return self._target.candidates(self._inverse.invert(x))
+
+    def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
+        """As without slack words."""
+        return self._target.score(points)
+
+    def local_search(self) -> LocalSearch | None:
+        """That of the target without slack words."""
+        return self._target.local_search()
 
     def complete(self, candidate: BitArray) -> BitArray:
         """All variables, the slack words spelling what the rows leave."""

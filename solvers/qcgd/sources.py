@@ -220,13 +220,13 @@ class Shares:
         return self.names[int(np.argmin(effort / share))]
 
     def told(self, ceiling: float) -> dict[str, dict[str, float | None]]:
-        """Calls, seconds, improvements and best value of each; none of a best that breaks rows."""
+        """Calls, seconds, improvements and best value of each, which is None if it breaks rows."""
         return {
             name: {
                 "calls": one.calls,
                 "seconds": one.seconds,
                 "improvements": one.improvements,
-                "best": one.best if one.best <= ceiling else None,
+                "best": one.best if one.best <= ceiling and one.best < np.inf else None,
             }
             for name, one in self.of.items()
         }

@@ -33,7 +33,7 @@ def silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("silence")
-@pytest.mark.parametrize("solver", ["qcgd", "qcgd-cold", "penalty"])
+@pytest.mark.parametrize("solver", ["qcgd", "qcgd-pure", "qcgd-cold", "penalty"])
 def test_a_dry_run_sends_nothing_and_tells_what_the_run_would_ask(run: Any, solver: str) -> None:
     code, out, err = run(*RUN, "--solver", solver, "--dry-run", "--json", "-")
     assert (code, err) == (0, "")

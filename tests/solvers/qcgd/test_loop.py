@@ -8,8 +8,8 @@ import pytest
 from formulations import QCBO, Network, TrainingProblem
 from solvers import QCGD, Candidates
 from solvers.oracles import Annealer, Samples
-from solvers.qcgd.loop import Scorer
-from solvers.qcgd.qcgd import LESS, rescaling_factor
+from solvers.qcgd.candidates import Scorer
+from solvers.qcgd.loop import LESS, rescaling_factor
 from solvers.qcgd.scoring import ModelScoring, TrainingScoring
 from solvers.run.run import Run
 
@@ -25,11 +25,19 @@ def problem() -> TrainingProblem:
     return TrainingProblem(Network.dense([6, 4, 3]), X, y)
 
 
-@pytest.mark.parametrize(("fresh", "oracle", "held"), [(1, True, 1), (10, True, 6), (10, False, 1)])
+@pytest.mark.parametrize(
+    ("fresh", "sources", "oracle", "held"),
+    [
+        (1, ("oracle",), True, 1),
+        (10, ("oracle",), True, 6),
+        (10, ("oracle",), False, 1),
+        (10, ("oracle", "perturbation"), False, 6),
+    ],
+)
 def test_random_networks_join_the_first_pool_of_warm_starts(
-    problem: TrainingProblem, fresh: int, oracle: bool, held: int
+    problem: TrainingProblem, fresh: int, sources: tuple[str, ...], oracle: bool, held: int
 ) -> None:
-    search = Scorer.of(TrainingScoring(problem), Candidates(6, fresh))
+    search = Scorer.of(TrainingScoring(problem), Candidates(6, fresh, sources=sources))
     run = Run(oracle=Annealer(reads=1) if oracle else None)
     seed = np.random.SeedSequence(0)
     x = np.zeros((1, search.target.model.num_variables), dtype=np.int8)

@@ -1,0 +1,291 @@
+"""What becomes of an oracle's samples, and where its next reads begin.
+
+The same for QCGD and for its rivals: every read is a candidate and is scored.  Where there is a
+repair, what it makes of the read is another one, and what the oracle found by itself stays on
+record.  The best candidates are the pool that later calls, and the other sources, start from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from formulations.arrays import FloatArray
+from formulations.checks import check_flag, check_several, check_whole, choose
+from formulations.errors import InvalidInputError
+from solvers.oracles import QUBO, Samples, WarmOracle
+from solvers.qcgd.scoring import LocalSearch, ModelScoring, Pool, Scoring, WithSlack
+from solvers.qcgd.sources import (
+    BATCH_EFFORT,
+    ORACLE,
+    SOURCES,
+    Contribution,
+    Shares,
+    effort_of_call,
+    gains,
+)
+from solvers.run.result import Incumbent
+from solvers.run.run import Run
+from solvers.run.stopping import Course, StopRule
+
+GUESSES = 1000
+"""Random networks among which the pool begins.  To score them takes as long as a tenth of a call of
+ten reads of twenty sweeps (64-16-10) to two calls (16-4-1)."""
+
+MANY = 0.5
+"""Share of a call's reads that satisfy all rows beyond which these pull harder than they need."""
+
+
+def met(bound: float, loss: float, tolerance: float | None) -> bool:
+    """Whether a loss is as good as the bound; never if no bound is one."""
+    return tolerance is not None and loss <= bound + tolerance
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """How samples become candidates, and these the starting points of later calls.
+
+    Parameters
+    ----------
+    pool : int
+        Best candidates kept as starting points.
+    fresh : int
+        Every so many calls start from random states, the others from the pool, in which a network's
+        first are the best of a thousand random ones; 1: all of them, and there is no pool.
+    repair : bool
+        Whether samples of a constrained model are repaired, and networks from several sources
+        polished, see :mod:`solvers.qcgd.repair`.  ``info["oracle_best"]`` is what the oracle found
+        by itself.
+    sources : tuple of str
+        Where candidates come from where there are a pool and repair: ``"oracle"``,
+        ``"perturbation"`` and ``"relinking"``, see :mod:`solvers.qcgd.sources`.  ``("oracle",)`` is
+        the pure method: it repairs a constrained model's samples, but scores networks as they are.
+    """
+
+    pool: int = 10
+    fresh: int = 10
+    repair: bool = True
+    sources: tuple[str, ...] = (ORACLE, *SOURCES)
+
+    def __post_init__(self) -> None:
+        for name in ("pool", "fresh"):
+            check_whole(name, getattr(self, name))
+        check_flag("repair", self.repair)
+        for name in check_several("sources", self.sources, "names"):
+            choose("source of candidates", name, [ORACLE, *SOURCES])
+        if ORACLE not in self.sources:
+            raise InvalidInputError(f"sources={self.sources!r}: expected 'oracle' among them")
+
+
+class Scorer:
+    """Scores, pool and starts of one run.
+
+    Parameters
+    ----------
+    target : Scoring
+        What samples are worth.
+    pool : int
+        Best candidates kept as starting points.
+    fresh : int
+        Every so many calls start from random states, the others from the pool; 1: all of them.
+    repair : LocalSearch, optional
+        Makes better candidates of candidates.
+    ceiling : float
+        What no candidate that satisfies all rows is worth more than.
+
+    Attributes
+    ----------
+    oracle_best : Incumbent
+        The best candidate that the oracle found without repair.
+    feasible_reads : int
+        Reads that satisfied all rows as they were.
+    share : float or None
+        Share of these in the latest call; None of weights, which always do.
+    holding : int
+        Calls in a row of which more than half of the reads satisfied all rows.
+    idle, stale : int
+        Calls since the pool, and since the best candidate, have last become better.
+    repair_seconds : float
+    """
+
+    def __init__(
+        self,
+        target: Scoring,
+        pool: int = 10,
+        fresh: int = 10,
+        repair: LocalSearch | None = None,
+        ceiling: float = np.inf,
+        sources: Collection[str] = (),
+    ) -> None:
+        self.target, self.repair, self.fresh, self.ceiling = target, repair, fresh, ceiling
+        self.pool, self.oracle_best = Pool(pool), Incumbent()
+        self.feasible_reads = self.reads = self.idle = self.stale = self.holding = 0
+        self.repair_seconds = 0.0
+        self.share: float | None = None
+        size = target.model.num_variables if repair is None else repair.num_variables
+        self.sources = {name: SOURCES[name](size) for name in SOURCES if name in sources}
+        self.shares = Shares([ORACLE, *self.sources])
+        self.improved_by: str | None = None  # the source of the best candidate
+
+    @classmethod
+    def of(cls, target: Scoring, options: Candidates, *, slack: bool = True) -> Scorer:
+        """The search for what ``target`` is, inequalities with slack words if so wished.
+
+        Local search works on the model without them.
+        """
+        model = target.model
+        sampled = WithSlack(target) if slack and not model.equality.all() else target
+        sources = options.sources if options.repair and options.fresh > 1 else (ORACLE,)
+        constrained = isinstance(target, ModelScoring)
+        repair = options.repair and (constrained or sources != (ORACLE,))
+        search = target.local_search() if repair else None
+        ceiling = target.ceiling if isinstance(target, ModelScoring) else np.inf
+        others = sources if search is not None else ()
+        return cls(sampled, options.pool, options.fresh, search, ceiling, others)
+
+    def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
+        """Call number t, from random states or from the pool."""
+        call, draw = seed.spawn(2)
+        warm = isinstance(run.oracle, WarmOracle) and len(self.pool.losses)
+        warm = bool(warm) and (t - 1) % self.fresh > 0
+        if not warm:
+            return run.ask(qubo, call)
+        reads = int(getattr(run.oracle, "reads", 1))
+        starts = self.pool.draw(np.random.default_rng(draw), reads)
+        return run.ask(qubo, call, np.stack([self.target.complete(start) for start in starts]))
+
+    def score(
+        self, samples: Samples, run: Run, seed: np.random.SeedSequence, couplers: int = 0
+    ) -> None:
+        """Offer every read, and what repair makes of it, to the incumbent and to the pool."""
+        started = time.perf_counter()
+        candidates, worth = self.target.candidates(samples.x)
+        pool, before, best = replace(self.pool), self.pool.losses, run.incumbent.loss
+        pooled = self.fresh > 1 and (isinstance(run.oracle, WarmOracle) or self.sources)
+        if pooled and not self.reads:
+            self._guess(run, seed)
+        self.oracle_best.offer(candidates, worth)
+        self.pool.add(candidates, worth)  # first, so that after Ctrl-C the incumbent is in the pool
+        run.incumbent.offer(candidates, worth)
+        held = int(np.count_nonzero(worth <= self.ceiling))
+        self.feasible_reads += held
+        self.reads += len(samples.x)
+        self.share = held / len(worth) if np.isfinite(self.ceiling) else None
+        self.holding = self.holding + 1 if self.share is not None and self.share > MANY else 0
+        effort = effort_of_call(run.oracle, samples, couplers, run.time_limit is not None)
+        if self.repair is not None:
+            effort -= self.repair.looked
+            begun = time.perf_counter()
+            mended, better = self.target.score(self.repair(candidates, seed))
+            self.pool.add(mended, better)
+            run.incumbent.offer(mended, better)
+            self.repair_seconds += time.perf_counter() - begun
+            effort += self.repair.looked
+            candidates, worth = np.concatenate([candidates, mended]), np.append(worth, better)
+        self.idle = self.idle + 1 if np.array_equal(before, self.pool.losses) else 0
+        self.stale = self.stale + 1 if run.incumbent.loss == best else 0
+        gained = 0.0
+        if self.sources and len(before):
+            gained = float(gains(self.pool, pool, candidates, worth).sum())
+        self.shares.book(ORACLE, effort=effort, gained=gained)
+        seconds = samples.seconds + time.perf_counter() - started
+        self._tell(ORACLE, worth, run.incumbent.loss < best, seconds)
+
+    def explore(self, run: Run, seed: np.random.SeedSequence) -> bool:
+        """Take candidates from the other sources until it is the oracle's turn.
+
+        Returns
+        -------
+        bool
+            Whether it is; otherwise the time is over.
+        """
+        while self.sources and len(self.pool.losses) and not self.proven:
+            name = self.shares.next(timed=run.time_limit is not None)
+            if name == ORACLE:
+                break
+            if run.late():
+                return False
+            best = run.incumbent.loss
+            self._from(name, run, seed.spawn(1)[0])
+            if run.incumbent.loss < best:
+                run.told_to_stop(run.iteration)
+        return True
+
+    def _from(self, name: str, run: Run, seed: np.random.SeedSequence) -> None:
+        """Offer a batch of a source's points, repaired."""
+        assert self.repair is not None
+        started, looked, best = time.perf_counter(), self.repair.looked, run.incumbent.loss
+        before = replace(self.pool)
+        source = self.sources[name]
+        points, _ = self.target.score(source.points(self.pool, np.random.default_rng(seed)))
+        points, worth = self.target.score(self.repair(points, seed))
+        self.pool.add(points, worth)
+        run.incumbent.offer(points, worth)
+        gained = gains(self.pool, before, points, worth)
+        source.learn(gained)
+        effort = BATCH_EFFORT + self.repair.looked - looked
+        self.shares.book(name, effort=effort, gained=float(gained.sum()))
+        self._tell(name, worth, run.incumbent.loss < best, time.perf_counter() - started)
+        self.idle = 0 if gained.any() else self.idle
+        self.stale = 0 if run.incumbent.loss < best else self.stale
+
+    def _tell(self, name: str, worth: FloatArray, better: bool, seconds: float) -> None:
+        """Keep what a source has brought."""
+        one = self.shares.of[name]
+        one.seconds += seconds
+        one.improvements += better
+        self.improved_by = name if better else self.improved_by
+        one.best = min(one.best, float(worth.min(initial=np.inf)))
+
+    def _guess(self, run: Run, seed: np.random.SeedSequence) -> None:
+        """Offer random candidates, so that the pool does not begin with the oracle's alone.
+
+        A short anneal of a model of many classes from random states leads to networks that are
+        worse than random ones, and from there nowhere.
+        """
+        guesses, worth = self.target.guesses(np.random.default_rng(seed), GUESSES)
+        if len(guesses):
+            run.incumbent.offer(guesses, worth)
+            self.pool.add(guesses, worth)
+
+    @property
+    def proven(self) -> bool:
+        """Whether the best candidate is worth no more than any can be."""
+        target, losses = self.target, self.pool.losses
+        return len(losses) > 0 and met(target.floor, losses[0], target.tolerance)
+
+    def over(self, rule: StopRule, calls: int) -> bool:
+        """Whether the rule ends the run here; never without a candidate that satisfies all rows."""
+        course = Course(calls, self.stale, self.idle)
+        return bool(self.pool.losses[0] <= self.ceiling) and rule.over(course)
+
+    def snapshot(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {
+            "pool": self.pool.snapshot(),
+            "oracle_best": vars(self.oracle_best),
+            "feasible_reads": self.feasible_reads,
+            "reads": self.reads,
+            "idle": self.idle,
+            "stale": self.stale,
+            "holding": self.holding,
+            "repair_seconds": self.repair_seconds,
+            "shares": {name: vars(one) for name, one in self.shares.of.items()},
+            "sources": {name: source.snapshot() for name, source in self.sources.items()},
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        self.pool.restore(snapshot["pool"])
+        self.oracle_best = Incumbent(**snapshot["oracle_best"])
+        for name in ("feasible_reads", "reads", "idle", "stale", "repair_seconds"):
+            setattr(self, name, snapshot[name])
+        self.holding = snapshot.get("holding", 0)  # not in checkpoints of older versions
+        for name, numbers in snapshot.get("shares", {}).items():
+            self.shares.of[name] = Contribution(**numbers)
+        for name, parts in snapshot.get("sources", {}).items():
+            self.sources[name].restore(parts)
