@@ -1,0 +1,1 @@
+"""Restricted problems as models, built by compiled code from arrays kept from round to round."""
