@@ -18,7 +18,7 @@ QUICK = Annealer(reads=3, sweeps=10, threads=1)
 def test_a_polished_network_is_never_worse(weights: str, loss: str) -> None:
     for number in range(5):
         rng = np.random.default_rng(number)
-        net = Network.dense([5, 3, 3], weights=weights, bias=(None, "bipolar", "auto")[number % 3])
+        net = Network.dense([5, 3, 3], weights=weights, bias=(False, "bipolar", "auto")[number % 3])
         problem = TrainingProblem(net, rng.choice([-1, 1], (30, 5)), rng.integers(0, 3, 30), loss)
         points = problem.random_bits(rng, 3)
         polished = Polish(problem)(points, np.random.SeedSequence(number))
