@@ -111,6 +111,18 @@ class ProductStep:
     triples: IntArray
 
 
+@dataclass(frozen=True)
+class IndicatorStep:
+    """Bits ``variables`` (E,) that say whether affine forms are positive."""
+
+    variables: IntArray
+    constant: FloatArray
+    terms: Terms
+
+
+Step = StateStep | ProductStep | IndicatorStep
+
+
 @dataclass
 class Assembly:
     """A model under construction."""
@@ -121,7 +133,7 @@ class Assembly:
     _rows: list[tuple[Terms, FloatArray, str, bool]] = field(default_factory=list)
     _row_families: list[Family] = field(default_factory=list)
     _objective: list[Terms] = field(default_factory=list)
-    steps: list[StateStep | ProductStep] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     offset: float = 0.0
 
     def variables(
@@ -145,6 +157,36 @@ class Assembly:
         if u.size:
             self.steps.append(ProductStep(np.stack([u.ravel(), v.ravel(), w.ravel()], axis=1)))
 
+    def indicators(
+        self,
+        x: IntArray,
+        constant: FloatArray,
+        terms: Terms,
+        low: int,
+        high: int,
+        group: str,
+        labels: IntArray,
+    ) -> None:
+        """Bits x (E,) that say whether whole-numbered forms in [low, high] are positive.
+
+        form <= high x and form >= low + (1 - low) x, for low <= 0 < high; the rows of form e are
+        labelled by row e of ``labels`` and 0 or 1.
+        """
+        every = np.arange(len(x))
+        own = Terms.linear(every, x, 1.0)
+        for side, (factor, bound) in enumerate(((-float(high), 0.0), (1.0 - low, -float(low)))):
+            sign = 1.0 - 2.0 * side
+            body = Terms.linear(terms.owner, terms.variable, sign * terms.coefficient)
+            table = np.concatenate([labels, np.full((len(x), 1), side)], axis=1)
+            self.rows(
+                Terms.join([body, Terms.linear(own.owner, own.variable, factor)]),
+                bound - sign * constant,
+                group,
+                Family(group, ("",) * table.shape[1], table),
+                equality=False,
+            )
+        self.steps.append(IndicatorStep(x, constant, terms))
+
     def rows(
         self, terms: Terms, rhs: FloatArray, group: str, labels: Family, *, equality: bool = True
     ) -> None:
@@ -156,7 +198,14 @@ class Assembly:
         """Objective terms, whoever owns them."""
         self._objective.append(terms)
 
-    def finish(self) -> tuple[QCBO, list[StateStep | ProductStep]]:
+    def counts(self) -> tuple[int, int, int, int]:
+        """Variables, rows, products, and entries of the rows, so far."""
+        triples = [len(step.triples) for step in self.steps if isinstance(step, ProductStep)]
+        rows = sum(len(rhs) for _, rhs, _, _ in self._rows)
+        entries = sum(np.count_nonzero(terms.coefficient) for terms, _, _, _ in self._rows)
+        return self.count, rows, sum(triples), entries
+
+    def finish(self) -> tuple[QCBO, list[Step]]:
         """The model in canonical order, and the plan that completes weight bits."""
         families: list[Family] = []
         new = np.empty(self.count, dtype=np.int64)
@@ -227,7 +276,11 @@ class Assembly:
         return linear.astype(float), quadratic
 
 
-def _renumbered(step: StateStep | ProductStep, new: IntArray) -> StateStep | ProductStep:
+def _renumbered(step: Step, new: IntArray) -> Step:
     if isinstance(step, ProductStep):
         return ProductStep(new[step.triples])
+    if isinstance(step, IndicatorStep):
+        t = step.terms
+        terms = Terms.linear(t.owner, new[t.variable], t.coefficient)
+        return IndicatorStep(new[step.variables], step.constant, terms)
     return StateStep(step.layer, step.sample, step.unit, new[step.variables], step.word)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.arrays import BitArray, FloatArray, IntArray
-from formulations.model.assembly import Assembly, ProductStep, StateStep, Terms, ragged
+from formulations.constraints.parts import Parts
+from formulations.model.assembly import Assembly, IndicatorStep, ProductStep, Step, Terms, ragged
 from formulations.model.labels import Family
 from formulations.model.qcbo import QCBO
 from formulations.network.splines import Spline
@@ -29,7 +30,7 @@ class TrainingModel:
     """A training problem's QCBO with what completes weight bits."""
 
     model: QCBO
-    steps: list[StateStep | ProductStep]
+    steps: list[Step]
 
     def complete(self, bits: npt.ArrayLike, z: list[IntArray]) -> BitArray:
         """All variables of one weight-bit vector, given its pre-activations z_l (N, n_l)."""
@@ -39,6 +40,12 @@ class TrainingModel:
             if isinstance(step, ProductStep):
                 u, v, w = step.triples.T
                 x[u] = x[v] & x[w]
+            elif isinstance(step, IndicatorStep):
+                t = step.terms
+                sums = step.constant + np.bincount(
+                    t.owner, t.coefficient * x[t.variable], minlength=len(step.constant)
+                )
+                x[step.variables] = sums > 0
             else:
                 x[step.variables] = step.word.bits(z[step.layer - 1][step.sample, step.unit])
         return x
@@ -63,7 +70,7 @@ class ModelBuilder:
         self.wide = self.indexed or several_terms or problem.bit_table[:, 3].max() > 0
         widths = problem.network.widths
         self.digits = (
-            len(str(problem.num_samples_in_all - 1)),
+            len(str(problem.num_samples_in_all + _num_states(problem) - 1)),
             len(str(len(widths) - (not problem.loss_kind.is_joint))),
             len(str(max(widths[1:]) - 1)),
         )
@@ -82,8 +89,34 @@ class ModelBuilder:
             encoded = self._encode(neurons, self.problem.splines[number], reduce=True)
             values = self._activations(number, plan, neurons, encoded)
         self._losses(self._pre_activations(len(plan.bounds) - 1, plan, values))
+        self.constrain()
         model, steps = self.assembly.finish()
         return TrainingModel(model, steps)
+
+    def constrain(self) -> None:
+        """The rows of the constraints, and the states of their samples."""
+        problem, held = self.problem, self.problem.incumbent_bits.astype(np.int64)
+        if not problem.constraints:
+            return
+        held[problem.free] = 0
+        parts = Parts(
+            self.assembly,
+            problem.network,
+            problem.splines,
+            problem.bias_units,
+            problem.X,
+            problem.out_step,
+            problem.free_layers,
+            problem.free,
+            held,
+            self.weight_variable,
+            lambda neurons, spline: self._encode(neurons, spline, reduce=True),
+            self.digits,
+            position=problem.num_samples,
+            number=problem.num_samples_in_all,
+        )
+        for number, constraint in enumerate(problem.constraints):
+            constraint.add_rows(parts, number)
 
     # -- weight bits ------------------------------------------------------------------------------
 
@@ -266,6 +299,13 @@ class ModelBuilder:
         columns = np.flatnonzero(linear)
         self.assembly.objective(Terms.linear(np.zeros_like(columns), columns, linear[columns]))
         self.assembly.offset += float(residual @ residual)
+
+
+def _num_states(problem: Instance) -> int:
+    """Samples, or ends of boxes, that constraints bring."""
+    bits = problem.incumbent_bits
+    states = [constraint.states(problem, bits) for constraint in problem.constraints]
+    return sum(len(layers[0]) for layers in states if layers)
 
 
 def _output_range(problem: Instance) -> tuple[IntArray, IntArray]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from formulations.array_checks import check_array, check_bits, check_integers
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.checks import check_whole
+from formulations.constraints.base import Constraint
 from formulations.errors import InvalidInputError
 from formulations.model.labels import Family
 from formulations.network.from_inputs import output_spread, placed
@@ -28,7 +29,7 @@ from formulations.network.weight_bits import (
     free_layers,
     one_hot_words,
 )
-from formulations.training.output_losses import OutputLosses
+from formulations.training.constrained import Constrained
 from formulations.training.problem_checks import (
     check_free,
     check_inputs,
@@ -39,7 +40,7 @@ from formulations.training.problem_checks import (
 CHUNK = 2**22  # activations scored at a time
 
 
-class Instance(OutputLosses):
+class Instance(Constrained):
     """A network, data and a loss, with the weight bits that may change.
 
     Its arguments are those of :class:`~formulations.training.problem.TrainingProblem`, which adds
@@ -55,6 +56,7 @@ class Instance(OutputLosses):
         *,
         loss_pieces: int | None = None,
         loss_order: Literal[0, 1] = 1,
+        constraints: Sequence[Constraint] = (),
     ) -> None:
         check_network(network)
         if loss_pieces is not None:
@@ -102,6 +104,7 @@ class Instance(OutputLosses):
         self.num_samples_in_all = len(self.X)
         self._anchor: Anchor | None = None
         self._forward: tuple[bytes, list[IntArray]] | None = None
+        self.constraints = self._check_constraints(constraints)
 
     def _copy(self) -> Self:
         """The same problem without what is cached, to be narrowed."""
@@ -208,6 +211,8 @@ class Instance(OutputLosses):
         for words in self.free_words():
             level = rng.integers(0, words.shape[1], (count, len(words), 1))
             bits[:, words] = np.arange(words.shape[1]) == level
+        if self.constraints:
+            return self.sparse(self.full_bits(bits), rng)[:, self.free]
         return bits
 
     # -- the real loss ----------------------------------------------------------------------------
@@ -237,7 +242,10 @@ class Instance(OutputLosses):
         return result
 
     def losses(self, bits: npt.ArrayLike) -> FloatArray:
-        """Real loss of many candidates, bits (R, num_free_bits) -> (R,)."""
+        """Real loss of many candidates, bits (R, num_free_bits) -> (R,).
+
+        Where they break constraints, each unit of that costs more than any loss: ``price``.
+        """
         bits = self.repair_bits(np.atleast_2d(check_array("weight bits", bits)))
         bits = check_bits("weight bits", bits, self.num_free_bits, 2)
         distinct, inverse = distinct_rows(bits)
@@ -246,6 +254,8 @@ class Instance(OutputLosses):
         for s in range(0, len(distinct), size):
             z = self.pre_activations(distinct[s : s + size])[-1]
             losses[s : s + size] = self.own_losses(z).sum(axis=(1, 2))
+        if self.constraints:
+            losses += self.price * self.violations(self.full_bits(distinct))
         return losses[inverse]
 
     def loss(self, weights: Weights) -> float:

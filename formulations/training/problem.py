@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
+import numpy as np
 import numpy.typing as npt
 
 from formulations.array_checks import check_bits
-from formulations.arrays import BitArray
+from formulations.arrays import BitArray, IntArray
 from formulations.checks import choose, shown
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
@@ -45,6 +46,9 @@ class TrainingProblem(Instance):
     loss_pieces, loss_order : int, optional
         Pieces of the spline of a loss that is not exact without: logistic, callables, and
         cross-entropy of one output.  None takes 8 for cross-entropy, else 4.
+    constraints : sequence of Constraint
+        What weights have to satisfy, see :mod:`formulations.constraints`: rows of the model, kept
+        by every search, and named by :meth:`broken` where weights break them.
 
     Raises
     ------
@@ -113,8 +117,10 @@ class TrainingProblem(Instance):
         """All variables of the model that the free bits force, shape (n,)."""
         bits = check_bits("weight bits", bits, self.num_free_bits, 1)
         z = [layer[0] for layer in self.pre_activations(bits[None])]
+        for constraint in self.constraints:
+            z = _stacked(z, constraint.states(self, self.full_bits(bits)))
         if self.loss_kind.is_joint:
-            z.append(self.gaps(z[-1]))
+            z.append(self.gaps(z[-1][: self.num_samples]))
         return self.training_model(encoding).complete(bits, z)
 
     def complete(self, weights: Weights, encoding: str | None = None) -> dict[str, int]:
@@ -137,3 +143,8 @@ class TrainingProblem(Instance):
                 f"({len(missing)} missing): decode samples of this problem's own model"
             )
         return self.weights_from_bits([sample[s] for s in labels])
+
+
+def _stacked(z: list[IntArray], more: list[IntArray]) -> list[IntArray]:
+    """Pre-activations of more samples after the others, layer by layer."""
+    return [np.concatenate(pair) for pair in zip(z, more, strict=True)] if more else z

@@ -25,6 +25,7 @@ from formulations.network.network import Network
 from formulations.network.splines import Spline
 from formulations.neurons import encoding_for
 from formulations.neurons.base import Counts, Sketch, linear_word_counts
+from formulations.training.builder import ModelBuilder
 from formulations.training.instance import Instance
 from formulations.training.pairs import Pairs, refuse_without_model
 
@@ -74,7 +75,26 @@ def model_size(problem: Instance, encoding: str | None = None) -> ModelSize:
         products += int(counts.products.sum() + weight_products.sum())
         rows += int(counts.rows.sum())
         nonzeros += int(counts.nonzeros.sum())
-    return ModelSize(problem.num_free_bits, state_bits, rows, products, nonzeros)
+    own = _of_constraints(problem, encoding)
+    return ModelSize(
+        problem.num_free_bits,
+        state_bits + own.state_bits,
+        rows + own.num_rows,
+        products + own.num_products,
+        nonzeros + own.nonzeros,
+    )
+
+
+def _of_constraints(problem: Instance, encoding: str | None) -> ModelSize:
+    """Counts of what constraints add, which is built for it: they have few samples, or none."""
+    if not problem.constraints:
+        return ModelSize(0, 0, 0, 0, 0)
+    builder = ModelBuilder(problem, encoding)
+    builder.assembly.count = problem.num_free_bits
+    builder.weight_variable = np.arange(problem.num_free_bits)
+    builder.constrain()
+    variables, *others = builder.assembly.counts()
+    return ModelSize(0, variables - problem.num_free_bits, *others)
 
 
 def _walk(problem: Instance, encoding: str | None) -> Iterator[tuple[Counts, IntArray]]:

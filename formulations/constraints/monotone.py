@@ -1,0 +1,203 @@
+"""An output that never falls as a feature rises, by the signs of the paths between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.checks import check_whole, shown
+from formulations.constraints.base import Constraint, Subject, batch_levels
+from formulations.constraints.parts import Forms, Parts
+from formulations.errors import InvalidInputError
+from formulations.model.assembly import Terms
+from formulations.model.labels import Family
+
+
+@dataclass(frozen=True)
+class Monotone(Constraint):
+    """No path of weights from a feature to an output has the wrong sign.
+
+    Where activations never fall, an output then moves in one direction only as the feature rises.
+    The condition is sufficient, not necessary; its amount is the number of wrong paths.
+
+    Parameters
+    ----------
+    feature : int
+        Number of the input.
+    direction : {1, -1}
+        1: the output never falls as the feature rises; -1: it never rises.
+    output : int
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> problem = TrainingProblem(
+    ...     Network.dense([2, 2, 1]), [[1, 1]], [1], constraints=[Monotone(0)]
+    ... )
+    >>> problem.broken(problem.weights_from_bits([1, 1, 0, 1, 1, 1]))
+    {'monotone:0,1: paths from feature 0 to output 0': 1}
+    """
+
+    feature: int
+    direction: int = 1
+    output: int = 0
+
+    def __post_init__(self) -> None:
+        check_whole("Monotone: feature", self.feature, least=0)
+        check_whole("Monotone: output", self.output, least=0)
+        if self.direction not in (1, -1):
+            raise InvalidInputError(
+                f"Monotone: direction={shown(self.direction)}: expected 1 or -1"
+            )
+
+    @property
+    def name(self) -> str:
+        """``monotone:FEATURE,DIRECTION`` or ``monotone:FEATURE,DIRECTION,OUTPUT``."""
+        last = f",{self.output}" if self.output else ""
+        return f"monotone:{self.feature},{self.direction}{last}"
+
+    def check(self, subject: Subject) -> None:
+        """Refuse features and outputs that there are not, and activations that fall."""
+        widths = subject.network.widths
+        for what, number, count in (
+            ("feature", self.feature, widths[0]),
+            ("output", self.output, widths[-1]),
+        ):
+            if number >= count:
+                raise InvalidInputError(f"{self.name}: {what} {number} of a network with {count}")
+        for layer, spline in enumerate(subject.splines, start=1):
+            ends = np.concatenate([spline.breakpoints - 1, spline.breakpoints])
+            a = spline.units(np.sort(ends)) if len(ends) else np.zeros(1)
+            if (np.diff(a) < 0).any() or (spline.slopes < 0).any():
+                raise InvalidInputError(
+                    f"{self.name}: the activation of layer {layer} falls somewhere: expected one "
+                    "that never does, such as sign or relu"
+                )
+
+    def labels(self, subject: Subject) -> list[str]:
+        """The one pair."""
+        return [f"{self.name}: paths from feature {self.feature} to output {self.output}"]
+
+    def amounts(self, subject: Subject, bits: BitArray) -> IntArray:
+        """Number of paths of the wrong sign."""
+        rising: FloatArray = np.zeros((len(bits), subject.network.widths[0]))
+        rising[:, self.feature] = 1.0
+        falling = np.zeros_like(rising)
+        for matrix, _ in batch_levels(subject.network, bits):
+            up, down = (matrix > 0).astype(float), (matrix < 0).astype(float)
+            rising, falling = (
+                np.einsum("rji,ri->rj", up, one) + np.einsum("rji,ri->rj", down, other)
+                for one, other in ((rising, falling), (falling, rising))
+            )
+        wrong = falling if self.direction > 0 else rising
+        return wrong[:, [self.output]].astype(np.int64)
+
+    def add_rows(self, parts: Parts, number: int) -> None:
+        """Rows against each wrong sign in the last layer; in between a unit knows its paths.
+
+        Bits say whether a unit has a rising, and whether it has a falling path from the feature.
+        """
+        depth = len(parts.network.layers)
+        positive, negative = parts.signs(0)
+        rising, falling = (_column(form, self.feature) for form in (positive, negative))
+        for layer in range(1, depth):
+            positive, negative = parts.signs(layer)
+            if layer == depth - 1:
+                positive, negative = (_row(form, self.output) for form in (positive, negative))
+                wrong = [(rising, negative), (falling, positive)]
+                if self.direction < 0:
+                    wrong = [(rising, positive), (falling, negative)]
+                for side, (one, other) in enumerate(wrong):  # not both
+                    self._rows(parts, number, side, one + other, 1.0)
+                return
+            rising, falling = (
+                self._paths(parts, number, layer, side, pairs)
+                for side, pairs in enumerate(
+                    (
+                        ((rising, positive), (falling, negative)),
+                        ((rising, negative), (falling, positive)),
+                    )
+                )
+            )
+        wrong_sign = falling if self.direction > 0 else rising
+        only = _pick(wrong_sign, np.array([self.output]))
+        self._rows(parts, number, 0, only, 0.0)
+
+    def _rows(self, parts: Parts, number: int, side: int, form: Forms, limit: float) -> None:
+        """form <= limit, at each of its places."""
+        size = form.constant.size
+        every = np.arange(size)
+        table = np.stack([np.full(size, number), np.full(size, side), every], axis=1)
+        parts.assembly.rows(
+            form.terms,
+            limit - form.constant.ravel(),
+            "monotone",
+            Family("monotone", ("c", "s", "j"), table, (2, 1, parts.digits[2])),
+            equality=False,
+        )
+
+    def _paths(
+        self,
+        parts: Parts,
+        number: int,
+        layer: int,
+        side: int,
+        pairs: tuple[tuple[Forms, Forms], ...],
+    ) -> Forms:
+        """Bits of a layer's units: whether any pair of indicators (unit below, weight) is set."""
+        outputs, inputs = parts.network.layers[layer].outputs, parts.network.layers[layer].inputs
+        assembly, total = parts.assembly, Forms(np.zeros(outputs), Terms.join([]))
+        for which, (below, weight) in enumerate(pairs):
+            x = self._bits(parts, "path", (number, layer, 2 * side + which), outputs * inputs)
+            both = below.constant + weight.constant  # x = [below + weight - 1 > 0]
+            spread = _spread(below, outputs)
+            self._indicate(parts, x, Forms(both.ravel() - 1.0, Terms.join(
+                [spread, weight.terms])), -1, 1)  # fmt: skip
+            owner = np.repeat(np.arange(outputs), inputs)
+            total = total + Forms(np.zeros(outputs), Terms.linear(owner, x, 1.0))
+        y = self._bits(parts, "paths", (number, layer, side), outputs)
+        self._indicate(parts, y, total, 0, 2 * inputs)
+        assert assembly is parts.assembly
+        return Forms(np.zeros(outputs), Terms.linear(np.arange(outputs), y, 1.0))
+
+    def _bits(self, parts: Parts, name: str, about: tuple[int, int, int], count: int) -> IntArray:
+        every = np.arange(count)
+        return parts.assembly.variables(name, ("c", "l", "s", "n"), (2, 2, 1, 9), (*about, every))
+
+    def _indicate(self, parts: Parts, x: IntArray, form: Forms, low: int, high: int) -> None:
+        table = x[:, None].astype(np.int64)
+        parts.assembly.indicators(
+            x, form.constant.ravel(), form.terms, low, high, "monotone-path", table
+        )
+
+
+def _pick(form: Forms, places: IntArray) -> Forms:
+    """Some places of a vector of forms."""
+    new = np.full(form.constant.size, -1, dtype=np.int64)
+    new[places] = np.arange(len(places))
+    terms = form.terms.take(new[form.terms.owner] >= 0)
+    return Forms(
+        form.constant.ravel()[places],
+        Terms.linear(new[terms.owner], terms.variable, terms.coefficient),
+    )
+
+
+def _column(form: Forms, column: int) -> Forms:
+    """One column of a matrix of forms."""
+    rows, columns = form.constant.shape
+    return _pick(form, np.arange(rows) * columns + column)
+
+
+def _row(form: Forms, row: int) -> Forms:
+    """One row of a matrix of forms."""
+    columns = form.constant.shape[1]
+    return _pick(form, row * columns + np.arange(columns))
+
+
+def _spread(form: Forms, times: int) -> Terms:
+    """The terms of a vector of forms, for each row of a matrix (times, len)."""
+    t, size = form.terms, form.constant.size
+    owner = (np.arange(times)[:, None] * size + t.owner).ravel()
+    return Terms.linear(owner, np.tile(t.variable, times), np.tile(t.coefficient, times))

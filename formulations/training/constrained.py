@@ -1,0 +1,121 @@
+"""What the constraints of a training problem say of weights: what is broken, and by how much."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.checks import check_several, shown
+from formulations.constraints.base import Cardinality, Constraint, batch_levels
+from formulations.errors import InvalidInputError
+from formulations.network.network import Network, Weights
+from formulations.network.splines import Spline
+from formulations.training.output_losses import OutputLosses
+
+
+class Constrained(OutputLosses):
+    """The constraints of N samples' problem.
+
+    Attributes
+    ----------
+    constraints : tuple of Constraint
+    network : Network
+    splines : tuple of Spline
+    bias_units : list of int
+    X : ndarray of int, shape (N, d)
+    """
+
+    constraints: tuple[Constraint, ...]
+    network: Network
+    splines: tuple[Spline, ...]
+    bias_units: list[int]
+    X: IntArray
+
+    def _check_constraints(self, constraints: object) -> tuple[Constraint, ...]:
+        """The constraints, if each is one that fits the network."""
+        what = "constraints, such as formulations.constraints.FanIn(6)"
+        given = tuple(check_several("constraints", constraints, what, empty=True))
+        for constraint in given:
+            if not isinstance(constraint, Constraint):
+                raise InvalidInputError(
+                    f"constraints: {shown(constraint)}: expected {what.partition(', ')[2]}"
+                )
+            if any(getattr(layer, "ties", None) is not None for layer in self.network.layers):
+                raise InvalidInputError(
+                    f"{constraint.name}: constraints are for dense networks, and this one shares "
+                    "or fixes weights"
+                )
+            constraint.check(self)
+        return given
+
+    def broken(self, weights: Weights) -> dict[str, int]:
+        """What of the constraints weights break, and by how much; empty if nothing.
+
+        Examples
+        --------
+        >>> from formulations import TrainingProblem
+        >>> from formulations.constraints import NonZeros
+        >>> problem = TrainingProblem(
+        ...     Network.dense([3, 1], weights="ternary"), [[1, 1, 1]], [1],
+        ...     constraints=[NonZeros(1)],
+        ... )
+        >>> problem.broken(problem.weights_from_bits([1, 1, 1, 1, 0, 1]))
+        {'non-zeros:1 of the network': 1}
+        """
+        bits, found = self.network.encode_bits(weights)[None], {}
+        for constraint in self.constraints:
+            amounts = constraint.amounts(self, bits)[0]
+            at = np.flatnonzero(amounts)
+            if len(at):
+                labels = constraint.labels(self)
+                found.update({labels[i]: int(amounts[i]) for i in at})
+        return found
+
+    def violations(self, full: BitArray) -> IntArray:
+        """Sum of all that is broken, all weight bits (R, n_w) -> (R,)."""
+        total = np.zeros(len(full), dtype=np.int64)
+        for constraint in self.constraints:
+            total += constraint.amounts(self, full).sum(axis=1)
+        return total
+
+    @cached_property
+    def price(self) -> float:
+        """What a unit of violation costs where candidates are ranked: more than any loss."""
+        low = np.full(self.target_index.shape, self.output_low)
+        high = np.full_like(low, self.output_high)
+        if self.loss_kind.is_quadratic:
+            most = np.maximum(self.output_losses(low), self.output_losses(high))
+        else:
+            most = self.loss_bounds(low, high)[1]
+        return 1.0 + 2.0 * float(most.sum())
+
+    def sparse(self, full: BitArray, rng: np.random.Generator | None = None) -> BitArray:
+        """Weight bits (R, n_w) with some weights at zero, so that no group has too many others.
+
+        The largest stay, drawn at random among equals; without a generator the first ones.
+        """
+        keepers = [c.keeper(self.network) for c in self.constraints if isinstance(c, Cardinality)]
+        if not keepers:
+            return full
+        full = full.copy()
+        layers = batch_levels(self.network, full)
+        for keep in keepers:
+            sizes: list[FloatArray] = []
+            for matrix, _ in layers:
+                order = np.arange(matrix[0].size).reshape(matrix.shape[1:]) / matrix[0].size
+                lot = rng.random(matrix.shape) if rng is not None else 1.0 - order
+                sizes.append(np.where(matrix != 0, np.abs(matrix) + 0.5 * lot, 0.0))
+            kept = keep(sizes)
+            layers = [(m * k, b) for (m, b), k in zip(layers, kept, strict=True)]
+        offsets = self.network.bit_offsets()
+        for number, layer in enumerate(self.network.layers):
+            weights, _ = layer.first_bits()
+            place = offsets[number] + weights[:, None] + np.arange(layer.code.bits)
+            old = layer.code.decode(full[:, place])
+            new = layers[number][0].reshape(len(full), -1)
+            changed = old != new
+            words = layer.code.encode(np.where(changed, new, old))
+            full[:, place] = np.where(changed[..., None], words, full[:, place])
+        return full
