@@ -36,35 +36,39 @@ TRAINED = 1.75
 
 @dataclass(frozen=True)
 class _Moments:
-    """Sums over a layer's inputs of their mean square and of their variance over samples."""
+    """Mean square and variance over samples of each input of a layer."""
 
-    square: float
-    variance: float
+    square: FloatArray
+    variance: FloatArray
 
     @classmethod
     def of_inputs(cls, X: IntArray) -> _Moments:
         """Of the data, block by block, so that no copy of them is made."""
-        square, total = 0.0, np.zeros((2, X.shape[1]))
+        square, total = np.zeros(X.shape[1]), np.zeros((2, X.shape[1]))
         for start in range(0, len(X), BLOCK):
             block = X[start : start + BLOCK].astype(float)
-            square += float(np.vdot(block, block))
+            square += np.square(block).sum(axis=0)
             block -= X[0]  # before squares are taken, so that large numbers lose no digits
             total += block.sum(axis=0), np.square(block).sum(axis=0)
         mean, mean_square = total / len(X)
-        return cls(square / len(X), float(np.maximum(mean_square - mean**2, 0.0).sum()))
+        return cls(square / len(X), np.maximum(mean_square - mean**2, 0.0))
 
     @classmethod
     def of_activations(cls, spline: Spline, spread: float, units: int) -> _Moments:
         """Of activations whose pre-activations are normal, in units of the spline's lattice."""
         values = spline.units(np.rint(TRAINED * spread * _normal_quantiles()).astype(np.int64))
-        return cls(units * float(np.square(values).mean()), units * float(values.var()))
+        return cls(np.full(units, np.square(values).mean()), np.full(units, values.var()))
 
     def spread(self, layer: Layer) -> float:
         """Standard deviation of a pre-activation, and 1 where nothing varies."""
         centred = layer.bias_code is not None and layer.bias_code.is_integer
-        rms = float(np.sqrt(np.square(layer.code.levels, dtype=float).mean()))
-        total = self.variance if centred and self.variance > 0 else self.square
-        return rms * total**0.5 or 1.0
+        weight = np.full(layer.inputs, np.square(layer.code.levels, dtype=float).mean())
+        if layer.ties is not None:  # the mean over units of what each of them sees
+            ties = layer.ties
+            fixed = np.square(ties.levels[:, :-1], dtype=float).mean(axis=0)
+            weight = weight * (ties.numbers[:, :-1] >= 0).mean(axis=0) + fixed
+        square, variance = float(weight @ self.square), float(weight @ self.variance)
+        return (variance if centred and variance > 0 else square) ** 0.5 or 1.0
 
 
 @cache
@@ -97,8 +101,8 @@ def placed(layers: Sequence[Layer], X: IntArray) -> Placed:
     """Widths of thresholds, shifts and splines of activations, from the first layer to the last.
 
     Thresholds reach as far as their pre-activation without them, to either side; a shift spans
-    ``reach`` spreads after training, 2^shift = reach * spread / levels.  All units of a layer have
-    the same bounds while every weight is free, so that one stands for all.
+    ``reach`` spreads after training, 2^shift = reach * spread / levels.  While every weight is free
+    one unit stands for all that see as many inputs.
 
     Parameters
     ----------
@@ -107,18 +111,20 @@ def placed(layers: Sequence[Layer], X: IntArray) -> Placed:
     """
     done: list[Layer] = []
     splines: list[Spline] = []
-    a_low, a_high, copies = X, X, 1
+    a_low, a_high = X, X
     moments = _Moments.of_inputs(X) if any(layer.is_open for layer in layers) else None
     z_low = z_high = np.zeros(0, dtype=np.int64)
     for number, layer in enumerate(layers, start=1):
-        low, high = _weighted_bounds(layer, a_low, a_high, copies)
+        unit = bias_unit(layer, lattice_units(splines)[-1])
+        low, high = _weighted_bounds(layer, unit, a_low, a_high)
         if moments is not None:
             spread = moments.spread(layer)
             layer = _completed(layer, spread, max(-int(low.min()), int(high.max()), 1))
         bias = (layer.bias_code.low, layer.bias_code.high) if layer.bias_code else (0, 0)
-        unit = bias_unit(layer, lattice_units(splines)[-1])
+        if layer.ties is not None and not layer.num_stored[1]:
+            bias = (0, 0)  # fixed ones are in the bounds
         largest = np.maximum(np.abs(a_low).max(axis=0), np.abs(a_high).max(axis=0))
-        weight = copies * max(abs(layer.code.low), abs(layer.code.high))
+        weight = layer.inputs // len(largest) * max(abs(layer.code.low), abs(layer.code.high))
         most = np.array([max(map(abs, bias))])
         check_exact(
             number, largest[None].astype(float), np.full((1, len(largest)), weight), unit, most
@@ -132,7 +138,7 @@ def placed(layers: Sequence[Layer], X: IntArray) -> Placed:
         if moments is not None:
             moments = _Moments.of_activations(spline, spread, layer.outputs)
         least, greatest = spline.bounds(z_low[:, None], z_high[:, None])
-        a_low, a_high, copies = least.astype(np.int64), greatest.astype(np.int64), layer.outputs
+        a_low, a_high = least.astype(np.int64), greatest.astype(np.int64)
     return Placed(tuple(done), tuple(splines), int(z_low.min()), int(z_high.max()))
 
 
@@ -152,17 +158,41 @@ def _completed(layer: Layer, spread: float, most: int) -> Layer:
 
 
 def _weighted_bounds(
-    layer: Layer, a_low: IntArray, a_high: IntArray, copies: int
+    layer: Layer, unit: int, a_low: IntArray, a_high: IntArray
 ) -> tuple[IntArray, IntArray]:
-    """Bounds of one unit's weighted sum, each of shape (N,); every input stands for ``copies``."""
+    """Bounds of any unit's weighted sum and fixed threshold, each of shape (N,).
+
+    Bounds of the inputs have a column for each of them, or one that stands for all.
+    """
     low, high = np.empty(len(a_low), dtype=np.int64), np.empty(len(a_low), dtype=np.int64)
+    free, up, down, fixed = _kinds(layer)
+    if a_low.shape[1] < layer.inputs:
+        free, up, down = (np.sum(part, axis=1, keepdims=True) for part in (free, up, down))
     for start in range(0, len(a_low), BLOCK):
         rows = slice(start, start + BLOCK)
+        least, greatest = a_low[rows], a_high[rows]
         ends = {id(a): a[rows] for a in (a_low, a_high)}.values()
         corners = [w * a for w in (layer.code.low, layer.code.high) for a in ends]
-        low[rows] = copies * np.minimum.reduce(corners).sum(axis=1)
-        high[rows] = copies * np.maximum.reduce(corners).sum(axis=1)
+        below, above = np.minimum.reduce(corners), np.maximum.reduce(corners)
+        # whole numbers far below 2^53, which check_exact sees to
+        low[rows] = (below @ free.T + least @ up.T + greatest @ down.T + unit * fixed).min(axis=1)
+        high[rows] = (above @ free.T + greatest @ up.T + least @ down.T + unit * fixed).max(axis=1)
     return low, high
+
+
+def _kinds(layer: Layer) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
+    """Units that differ: their free inputs, fixed weights above and below zero, and thresholds.
+
+    Shape (K, inputs) each, and (K,).
+    """
+    if layer.ties is None:
+        zero = np.zeros((1, layer.inputs))
+        return np.ones((1, layer.inputs)), zero, zero, np.zeros(1, dtype=np.int64)
+    levels, free = layer.ties.levels, layer.ties.numbers >= 0
+    rows = np.unique(np.concatenate([free[:, :-1], levels], axis=1), axis=0)
+    free, levels = rows[:, : layer.inputs].astype(float), rows[:, layer.inputs :]
+    weights = levels[:, :-1].astype(float)
+    return free, np.maximum(weights, 0), np.minimum(weights, 0), levels[:, -1]
 
 
 def output_spread(layers: Sequence[Layer], splines: Sequence[Spline], X: IntArray) -> float:

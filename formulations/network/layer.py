@@ -1,4 +1,4 @@
-"""One dense layer: its widths, the codes of its weights, and how its activation is placed."""
+"""One layer: its widths, the codes of its weights, and how its activation is placed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import WIDEST, check_whole, choose, shown
 from formulations.errors import InvalidInputError
 from formulations.network import splines
 from formulations.network.activations import Activation, is_sign
 from formulations.network.codes import AUTO, MOST_BITS, WeightCode
 from formulations.network.splines import Clip, Placement, Spline
+from formulations.network.ties import Ties
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One dense layer.
+    """One layer, dense but for what its ties say.
 
     Parameters
     ----------
@@ -34,8 +38,10 @@ class Layer:
     resolution : int, optional
         Lattice values per unit of activation; None takes 4 (order 0) or the scale (order 1).
     scale : int, optional
-        The activation reads z / scale; None takes max|z| / sqrt(inputs), a typical size of z.  A
+        The activation reads z / scale; None takes max|z| / sqrt(fan-in), a typical size of z.  A
         power of two for ``relu:BITS`` and ``hard-tanh:BITS``; None takes it from the inputs.
+    ties : Ties, optional
+        Weights that are shared or fixed, as those of a convolution; None for a dense layer.
     """
 
     inputs: int
@@ -48,6 +54,7 @@ class Layer:
     placement: Placement = "minimax"
     resolution: int | None = None
     scale: int | None = None
+    ties: Ties | None = None
 
     def __post_init__(self) -> None:
         for name in ("inputs", "outputs"):
@@ -62,6 +69,7 @@ class Layer:
             ("code", WeightCode),
             ("bias_code", WeightCode | None),
             ("activation", Activation | None),
+            ("ties", Ties | None),
         ):
             if not isinstance(getattr(self, name), kind):
                 raise InvalidInputError(
@@ -79,6 +87,15 @@ class Layer:
             raise InvalidInputError(
                 f"scale={self.scale} of the activation {self.activation and self.activation.name}: "
                 "expected a power of two, such as 8; without scale it follows from the inputs"
+            )
+        ties, shape = self.ties, (self.outputs, self.inputs + 1)
+        if ties is not None and (
+            ties.numbers.shape != shape
+            or (self.bias_code is None and (ties.numbers[:, -1] >= 0).any())
+        ):
+            raise InvalidInputError(
+                f"{ties!r} of shape {ties.numbers.shape} in a layer of {self.inputs} inputs and "
+                f"{self.outputs} units: expected {shape}, with thresholds where there is a bias"
             )
 
     @property
@@ -107,22 +124,107 @@ class Layer:
             )
 
     @property
-    def bits_per_neuron(self) -> int:
-        """Binary variables of one neuron's weights and threshold."""
-        self.refuse_if_auto()
-        return self.inputs * self.code.bits + (self.bias_code.bits if self.bias_code else 0)
+    def num_stored(self) -> tuple[int, int]:
+        """Number of stored weights and of stored thresholds."""
+        if self.ties is None:
+            return self.inputs * self.outputs, self.outputs if self.bias_code else 0
+        thresholds = int(self.ties.is_threshold.sum())
+        return len(self.ties.is_threshold) - thresholds, thresholds
 
     @property
     def num_bits(self) -> int:
         """Binary variables of the layer's weights and thresholds."""
-        return self.outputs * self.bits_per_neuron
+        self.refuse_if_auto()
+        weights, thresholds = self.num_stored
+        return weights * self.code.bits + thresholds * (
+            self.bias_code.bits if self.bias_code else 0
+        )
 
     @property
     def stored_bits(self) -> int:
         """Bits that the layer's weights and thresholds take once they are trained."""
         self.refuse_if_auto()
-        threshold = self.bias_code.stored_bits if self.bias_code else 0
-        return self.outputs * (self.inputs * self.code.stored_bits + threshold)
+        weights, thresholds = self.num_stored
+        bits = self.bias_code.stored_bits if self.bias_code else 0
+        return weights * self.code.stored_bits + thresholds * bits
+
+    @property
+    def fan_in(self) -> int:
+        """Most inputs that a unit sees, and at least 1."""
+        return self.inputs if self.ties is None else max(1, int(self.ties.taps.sum(axis=1).max()))
+
+    # -- bits <-> levels --------------------------------------------------------------------------
+
+    def first_bits(self) -> tuple[IntArray, IntArray]:
+        """Number of the first bit of each stored weight, and of each stored threshold.
+
+        Bits stand in the order of the neurons, of their inputs with the threshold last, and of the
+        bits of each; a shared weight where it first appears, those of a window by filter and tap.
+        """
+        B, b = self.code.bits, self.bias_code.bits if self.bias_code else 0
+        if self.ties is None:
+            start = np.arange(self.outputs)[:, None] * (self.inputs * B + b)
+            return (start + np.arange(self.inputs) * B).ravel(), (start + self.inputs * B)[
+                :, : b > 0
+            ].ravel()
+        last = self.ties.is_threshold
+        widths = np.where(last, b, B)
+        starts = np.cumsum(widths) - widths
+        return starts[~last], starts[last]
+
+    def decode(self, bits: BitArray) -> tuple[IntArray, IntArray | None]:
+        """Weights (..., outputs, inputs) and thresholds (..., outputs) of bits (..., num_bits)."""
+        weights, thresholds = self.first_bits()
+        level = self.code.decode(bits[..., weights[:, None] + np.arange(self.code.bits)])
+        code, bias = self.bias_code, None
+        if code is not None:
+            bias = code.decode(bits[..., thresholds[:, None] + np.arange(code.bits)])
+        if self.ties is None:
+            return level.reshape(*bits.shape[:-1], self.outputs, self.inputs), bias
+        stored = np.zeros((*bits.shape[:-1], len(self.ties.first)), dtype=np.int64)
+        stored[..., ~self.ties.is_threshold] = level
+        if bias is not None:
+            stored[..., self.ties.is_threshold] = bias
+        both = self.ties.expand(stored)
+        return both[..., :-1], both[..., -1] if code else None
+
+    def encode(self, matrix: IntArray, bias: IntArray | None) -> BitArray:
+        """Bits of weights (outputs, inputs) and thresholds (outputs,), shape (num_bits,).
+
+        Raises
+        ------
+        InvalidInputError
+            If a level does not belong to its code, or weights differ that are one.
+        """
+        bits = np.zeros(self.num_bits, dtype=np.int8)
+        stored = [matrix.ravel(), bias]
+        if self.ties is not None:
+            both = self.with_thresholds(matrix, bias)
+            found = self.ties.stored(both)
+            if found is None:
+                raise InvalidInputError(
+                    f"weights that are not {self.ties!r}: expected shared weights to be the same, "
+                    "and fixed ones as they are"
+                )
+            stored = [found[~self.ties.is_threshold], found[self.ties.is_threshold]]
+        for code, levels, first in zip(
+            (self.code, self.bias_code), stored, self.first_bits(), strict=True
+        ):
+            if code is not None and levels is not None:
+                bits[first[:, None] + np.arange(code.bits)] = code.encode(levels)
+        return bits
+
+    @staticmethod
+    def with_thresholds(matrix: IntArray, bias: IntArray | None) -> IntArray:
+        """Weights with the thresholds as a last column, zero where there are none."""
+        column = np.zeros(len(matrix), dtype=np.int64) if bias is None else bias
+        return np.concatenate([matrix, column[:, None]], axis=1)
+
+    def sums(self, a: FloatArray, matrix: FloatArray) -> FloatArray:
+        """W a of many samples, a (..., N, inputs) -> (..., N, outputs); whole numbers are exact."""
+        if self.ties is None or self.ties.window is None:
+            return np.asarray(a @ matrix.swapaxes(-1, -2))
+        return self.ties.window.sums(a, self.ties.kernel(matrix))
 
     def place(self, lo: int, hi: int) -> Spline:
         """The layer's spline for pre-activations in [lo, hi]."""
@@ -153,7 +255,7 @@ class Layer:
 
     def effective_scale(self, lo: int, hi: int) -> int:
         """The scale of the activation's argument for pre-activations in [lo, hi]."""
-        return self.scale or max(1, round(max(abs(lo), abs(hi)) / self.inputs**0.5))
+        return self.scale or max(1, round(max(abs(lo), abs(hi)) / self.fan_in**0.5))
 
 
 def lattice_units(splines: Sequence[Spline]) -> list[int]:

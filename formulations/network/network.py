@@ -12,9 +12,9 @@ z times ``out_step`` is the output.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,8 @@ from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import WIDEST, check_whole, shown
 from formulations.errors import InvalidInputError
 from formulations.network.activations import Activation, activation
-from formulations.network.codes import AUTO, WeightCode, code
+from formulations.network.codes import WeightCode
+from formulations.network.convolution import conv_layers, describe, hidden_layer
 from formulations.network.from_inputs import placed
 from formulations.network.layer import Layer, bias_unit, lattice_units
 from formulations.network.splines import Placement, Spline
@@ -53,7 +54,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Network:
-    """A dense network of integer lattices; see :meth:`dense`.
+    """A network of integer lattices; see :meth:`dense` and :meth:`conv`.
 
     Examples
     --------
@@ -63,7 +64,6 @@ class Network:
     """
 
     layers: tuple[Layer, ...]
-    _cache: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         layers = self.layers
@@ -133,23 +133,54 @@ class Network:
             raise InvalidInputError(
                 f"widths {shown(widths)}: expected at most {WIDEST:,} units a layer"
             )
-        act = _resolve_activation(activation)
-        weight_code = code(weights)
-        bias_code: WeightCode | None
-        if isinstance(bias, bool):
-            bias_code = weight_code if bias else None
-        else:
-            bias_code = AUTO if isinstance(bias, str) and bias == "auto" else code(bias)
-        pieces, resolution, scale = (
-            None if value is None else check_whole(name, value)
-            for name, value in (("pieces", pieces), ("resolution", resolution), ("scale", scale))
-        )
-        hidden = Layer(
-            1, 1, weight_code, bias_code, act, pieces, order, placement, resolution, scale
-        )
-        layers = [replace(hidden, inputs=int(n), outputs=int(m)) for n, m in pairwise(widths)]
+        layer = hidden_layer(activation, weights, bias, pieces, order, placement, resolution, scale)
+        layers = [replace(layer, inputs=int(n), outputs=int(m)) for n, m in pairwise(widths)]
         layers[-1] = replace(layers[-1], activation=None)
         return cls(tuple(layers))
+
+    @classmethod
+    def conv(
+        cls,
+        shape: Sequence[int],
+        hidden: Sequence[int | str],
+        outputs: int,
+        activation: str | Callable[[FloatArray], FloatArray] | Activation = "sign",
+        weights: str | WeightCode = "bipolar",
+        bias: bool | str | WeightCode = False,
+        **spline: Any,
+    ) -> Network:
+        """A network with convolutions, whose weights are shared: see :mod:`.convolution`.
+
+        Parameters
+        ----------
+        shape : (int, int, int) or (int, int)
+            Channels, height and width of the images that the inputs are, row by row; or channels
+            and length of signals.
+        hidden : sequence of int or str
+            ``conv:FILTERS:SIZE[:STRIDE[:PADDING]]``, ``pool:KIND:SIZE[:STRIDE]``, or widths of
+            dense layers.
+        outputs : int
+        activation, weights, bias, **spline
+            As in :meth:`dense`; a filter has one threshold.
+
+        Examples
+        --------
+        >>> net = Network.conv((1, 28, 28), ["conv:4:5x5:2", "pool:max:2x2", 16], 10)
+        >>> net.widths, net.num_weight_bits
+        ((784, 576, 144, 16, 10), 2564)
+        >>> print(net)
+        1x28x28, conv:4:5x5:2x2 to 4x12x12, pool:max:2x2 to 4x6x6, 16, 10
+        """
+        layer = hidden_layer(activation, weights, bias, **spline)
+        layers = conv_layers(shape, hidden, layer)
+        inputs = layers[-1].outputs if layers else int(np.prod(shape))
+        last = replace(
+            layer, inputs=inputs, outputs=check_whole("outputs", outputs), activation=None
+        )
+        return cls((*layers, last))
+
+    def __str__(self) -> str:
+        return describe(self.layers)
 
     def for_inputs(self, X: npt.ArrayLike) -> Network:
         """The network with what follows from its inputs: itself, if nothing does.
@@ -192,8 +223,8 @@ class Network:
 
     @property
     def num_weights(self) -> int:
-        """Number of weights, thresholds not counted."""
-        return sum(layer.inputs * layer.outputs for layer in self.layers)
+        """Number of stored weights, thresholds not counted."""
+        return sum(layer.num_stored[0] for layer in self.layers)
 
     @property
     def num_weight_bits(self) -> int:
@@ -225,7 +256,8 @@ class Network:
     def bit_offsets(self) -> list[int]:
         """First weight bit of each layer, and the total.
 
-        The canonical order of the weight bits is layer, neuron, input (the threshold last), bit.
+        The canonical order of the weight bits is layer, neuron, input (the threshold last), bit; a
+        shared weight stands where it first appears.
         """
         return list(accumulate((layer.num_bits for layer in self.layers), initial=0))
 
@@ -237,14 +269,11 @@ class Network:
         if bits.ndim != 1:
             raise InvalidInputError(f"weight bits of shape {bits.shape}: expected one network's")
         offsets = self.bit_offsets()
-        matrices, biases = [], []
-        for layer, start, stop in zip(self.layers, offsets[:-1], offsets[1:], strict=True):
-            block = bits[start:stop].reshape(layer.outputs, layer.bits_per_neuron)
-            split = layer.inputs * layer.code.bits
-            words = block[:, :split].reshape(layer.outputs, layer.inputs, layer.code.bits)
-            matrices.append(layer.code.decode(words))
-            biases.append(layer.bias_code.decode(block[:, split:]) if layer.bias_code else None)
-        return Weights(tuple(matrices), tuple(biases), splines)
+        parts = [
+            layer.decode(bits[start:stop])
+            for layer, start, stop in zip(self.layers, offsets[:-1], offsets[1:], strict=True)
+        ]
+        return Weights(tuple(matrix for matrix, _ in parts), tuple(b for _, b in parts), splines)
 
     def encode_bits(self, weights: Weights) -> BitArray:
         """Bit vector of weights, shape (num_weight_bits,), canonical order.
@@ -254,17 +283,14 @@ class Network:
         InvalidInputError
             If a shape or a level does not fit the network, or its thresholds have no width yet.
         """
-        blocks = []
         self._check_parts(weights)
         for layer in self.layers:
             layer.refuse_if_auto()
-        for number, layer in enumerate(self.layers):
-            matrix, bias = self._levels(number, layer, weights)
-            words = [layer.code.encode(matrix).reshape(layer.outputs, -1)]
-            if layer.bias_code and bias is not None:
-                words.append(layer.bias_code.encode(bias))
-            blocks.append(np.concatenate(words, axis=1).ravel())
-        return np.concatenate(blocks).astype(np.int8)
+        blocks = [
+            layer.encode(*self._levels(number, layer, weights))
+            for number, layer in enumerate(self.layers)
+        ]
+        return np.concatenate(blocks)
 
     def _check_parts(self, weights: object) -> None:
         """Refuse what is not weights of as many layers."""
@@ -332,7 +358,7 @@ class Network:
         for number, layer in enumerate(self.layers):
             matrix, bias = self._levels(number, layer, weights)
             check_exact(number + 1, a, matrix, units[number], bias)
-            z = a @ matrix.T.astype(np.float64)  # exact: integers, and BLAS is fast
+            z = layer.sums(a, matrix.astype(np.float64))  # exact: integers, and BLAS is fast
             if bias is not None:
                 z = z + units[number] * bias
             result.append(z.astype(np.int64))
@@ -371,6 +397,3 @@ class Network:
 def _all(values: object, kind: type) -> bool:
     """Whether something is a tuple of one kind of objects."""
     return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)
-
-
-_resolve_activation = activation

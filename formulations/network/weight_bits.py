@@ -1,16 +1,19 @@
 """The weight bits of a network: where each one stands, which belong together, which may change.
 
-Canonical order: layer, neuron, input (the threshold last), bit.
+Canonical order: layer, neuron, input (the threshold last), bit; a shared weight stands once, where
+it first appears.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from formulations.arrays import BitArray, BoolArray, IntArray
+from formulations.network.codes import WeightCode
 from formulations.network.intervals import LayerBox
 from formulations.network.network import Layer, Network
 
@@ -44,15 +47,29 @@ def bit_table(network: Network) -> IntArray:
     """
     parts = []
     for number, layer in enumerate(network.layers, start=1):
-        bias_bits = layer.bias_code.bits if layer.bias_code else 0
-        widths = np.array([layer.code.bits] * layer.inputs + [bias_bits])
-        i = np.repeat(np.arange(layer.inputs + 1), widths)
-        b = np.arange(len(i)) - np.repeat(np.cumsum(widths) - widths, widths)
-        j = np.repeat(np.arange(layer.outputs), len(i))
-        columns = [np.full(len(j), number), j]
-        columns += [np.tile(column, layer.outputs) for column in (i, b)]
-        parts.append(np.stack(columns, axis=1))
+        table = np.zeros((layer.num_bits, 4), dtype=np.int64)
+        table[:, 0] = number
+        for code, first, place in _stored(layer):
+            rows = first[:, None] + np.arange(code.bits)
+            table[rows, 1], table[rows, 2] = (part[:, None] for part in place)
+            table[rows, 3] = np.arange(code.bits)
+        parts.append(table)
     return np.concatenate(parts)
+
+
+def _stored(layer: Layer) -> Iterator[tuple[WeightCode, IntArray, tuple[IntArray, IntArray]]]:
+    """Code, first bits, and neurons and inputs of the stored weights, then of the thresholds."""
+    width = layer.inputs + 1
+    if layer.ties is not None:
+        last = layer.ties.is_threshold
+        places = [layer.ties.first[~last], layer.ties.first[last]]
+    else:
+        flat = np.arange(layer.outputs * width).reshape(layer.outputs, width)
+        places = [flat[:, :-1].ravel(), flat[:, -1]]
+    codes = (layer.code, layer.bias_code)
+    for code, first, place in zip(codes, layer.first_bits(), places, strict=True):
+        if code is not None and len(first):
+            yield code, first, (place // width, place % width)
 
 
 def one_hot_words(network: Network) -> list[IntArray]:
@@ -65,12 +82,11 @@ def one_hot_words(network: Network) -> list[IntArray]:
     """
     words = []
     for layer, start in zip(network.layers, network.bit_offsets()[:-1], strict=True):
-        rows = start + np.arange(layer.num_bits).reshape(layer.outputs, -1)
-        split = layer.inputs * layer.code.bits
-        if layer.code.one_hot:
-            words.append(rows[:, :split].reshape(-1, layer.code.bits))
-        if layer.bias_code and layer.bias_code.one_hot:
-            words.append(rows[:, split:])
+        words += [
+            start + first[:, None] + np.arange(code.bits)
+            for code, first, _ in _stored(layer)
+            if code.one_hot
+        ]
     return words
 
 
@@ -123,19 +139,23 @@ def free_layers(network: Network, free: IntArray, incumbent: BitArray) -> list[F
     bits[free] = 0
     layers = []
     for layer, start in zip(network.layers, network.bit_offsets()[:-1], strict=True):
-        n, d, B = layer.outputs, layer.inputs, layer.code.bits
-        bias_bits = layer.bias_code.bits if layer.bias_code else 0
-        words = bits[start : start + layer.num_bits].reshape(n, -1)
-        numbers = slots[start : start + layer.num_bits].reshape(n, -1)
-        slot = np.full((n, d + 1, max(B, bias_bits)), -1, dtype=np.int64)
-        coefficient = np.zeros((d + 1, max(B, bias_bits)), dtype=np.int64)
-        fixed = np.zeros((n, d + 1), dtype=np.int64)
-        slot[:, :d, :B] = numbers[:, : d * B].reshape(n, d, B)
-        coefficient[:d, :B] = layer.code.coefficients
-        fixed[:, :d] = layer.code.decode(words[:, : d * B].reshape(n, d, B))
-        if layer.bias_code:
-            slot[:, d, :bias_bits] = numbers[:, d * B :]
-            coefficient[d, :bias_bits] = layer.bias_code.coefficients
-            fixed[:, d] = layer.bias_code.decode(words[:, d * B :])
+        n, d = layer.outputs, layer.inputs
+        codes = [(layer.code, np.s_[:d]), (layer.bias_code, np.s_[d:])]
+        widest = max(code.bits for code, _ in codes if code is not None)
+        slot = np.full((n * (d + 1), widest), -1, dtype=np.int64)
+        coefficient = np.zeros((d + 1, widest), dtype=np.int64)
+        for code, columns in codes:
+            if code is not None:
+                coefficient[columns, : code.bits] = code.coefficients
+        for code, first, (neuron, source) in _stored(layer):
+            numbers = slots[start + first[:, None] + np.arange(code.bits)]
+            slot[neuron * (d + 1) + source, : code.bits] = numbers
+        if layer.ties is not None:
+            owner = layer.ties.expand(layer.ties.first).ravel()
+            fixed_weights = layer.ties.numbers.ravel() < 0
+            slot = slot[np.where(fixed_weights, 0, owner)]
+            slot[fixed_weights] = -1
+        slot = slot.reshape(n, d + 1, widest)
+        fixed = layer.with_thresholds(*layer.decode(bits[start : start + layer.num_bits]))
         layers.append(FreeLayer(fixed, slot, coefficient))
     return layers

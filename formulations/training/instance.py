@@ -227,14 +227,9 @@ class Instance(Constrained):
         a: FloatArray = self.X.astype(float)
         result = []
         for number, layer in enumerate(self.network.layers):
-            block = full[:, offsets[number] : offsets[number + 1]]
-            block = block.reshape(len(full), layer.outputs, -1)
-            split = layer.inputs * layer.code.bits
-            words = block[..., :split].reshape(len(full), layer.outputs, layer.inputs, -1)
-            W = layer.code.decode(words).astype(float)
-            z = a @ W.swapaxes(1, 2)  # exact: integers below 2^53
-            if layer.bias_code:
-                bias = layer.bias_code.decode(block[..., split:])
+            matrix, bias = layer.decode(full[:, offsets[number] : offsets[number + 1]])
+            z = layer.sums(a, matrix.astype(float))  # exact: integers below 2^53
+            if bias is not None:
                 z += self.bias_units[number] * bias[:, None, :]
             result.append(z.astype(np.int64))
             if number < len(self.splines):
@@ -249,7 +244,8 @@ class Instance(Constrained):
         bits = self.repair_bits(np.atleast_2d(check_array("weight bits", bits)))
         bits = check_bits("weight bits", bits, self.num_free_bits, 2)
         distinct, inverse = distinct_rows(bits)
-        size = max(1, CHUNK // (self.num_samples * max(self.network.widths)))
+        matrix = max(layer.inputs * layer.outputs for layer in self.network.layers)
+        size = max(1, CHUNK // max(self.num_samples * max(self.network.widths), matrix))
         losses = np.empty(len(distinct))
         for s in range(0, len(distinct), size):
             z = self.pre_activations(distinct[s : s + size])[-1]

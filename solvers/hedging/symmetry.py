@@ -179,6 +179,8 @@ def _orbits(problem: TrainingProblem, keys: Sequence[str]) -> Iterator[Orbit]:
     slot[problem.free] = np.arange(problem.num_free_bits)
     fixed = np.where(slot >= 0, FREE, problem.incumbent_bits)
     for number in range(hidden):
+        if network.layers[number].ties or network.layers[number + 1].ties:
+            continue  # units with shared weights cannot change places one by one
         bits, reversed_bits, flips = unit_bits(network, number)
         _, kind = np.unique(fixed[bits], axis=0, return_inverse=True)
         for which in range(int(kind.max()) + 1):
@@ -254,7 +256,8 @@ def _input_key(
     """Weights from the input that is largest on the whole, of those that are free, to the units."""
     layer = problem.network.layers[0]
     words = np.arange(layer.inputs * layer.code.bits).reshape(layer.inputs, -1)
-    numbers = slot[units[:, None, None] * layer.bits_per_neuron + words]
+    per_unit = layer.num_bits // layer.outputs
+    numbers = slot[units[:, None, None] * per_unit + words]
     strength = np.abs(problem.X).sum(axis=0) * (numbers >= 0).all(axis=(0, 2))
     strongest = int(np.argmax(strength))
     return [(numbers[:, strongest], signs(layer.code))] if strength[strongest] > 0 else []

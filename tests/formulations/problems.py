@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
+from formulations.network.ties import Ties
 
 
 def wave(z: np.ndarray) -> np.ndarray:
@@ -55,11 +58,47 @@ def networks(draw: st.DrawFn, max_bits: int = 8, integers: bool = False) -> Netw
 
 
 @st.composite
+def tied_networks(draw: st.DrawFn, max_bits: int = 8) -> Network:
+    """Networks whose weights are shared or fixed: convolutions, poolings, and ties of any kind."""
+    bias = draw(st.sampled_from([False, True, "integer:2"]))
+    code = draw(st.sampled_from(CODES))
+    if draw(st.booleans()):
+        pool = draw(st.sampled_from(["pool:max:2", "pool:majority:2", "conv:1:2", "conv:2:1:1"]))
+        hidden = [draw(st.sampled_from(["conv:1:2", "conv:2:1", "conv:1:3:2:1"])), pool][
+            : draw(st.integers(1, 2))
+        ]
+        network = Network.conv((1, 3), hidden, 1, "sign", code, bias)
+    else:
+        dense = draw(networks(3 * max_bits))
+        layers = []
+        for layer in dense.layers:
+            shape = (layer.outputs, layer.inputs + 1)
+            cells = st.integers(-1, 2)
+            owner = np.array(draw(st.lists(cells, min_size=shape[0] * shape[1], max_size=99)))
+            owner = owner[: shape[0] * shape[1]].reshape(shape)
+            owner[:, -1] += 10 * (owner[:, -1] >= 0)  # thresholds apart from weights
+            if layer.bias_code is None:
+                owner[:, -1] = -1
+            numbers = Ties.numbered(owner)
+            levels = np.where(numbers < 0, draw(st.integers(-2, 2)), 0)
+            if layer.bias_code is None:
+                levels[:, -1] = 0
+            layers.append(replace(layer, ties=Ties(numbers, levels)))
+        network = Network(tuple(layers))
+    assume(0 < network.num_weight_bits <= max_bits)
+    return network
+
+
+@st.composite
 def problems(
-    draw: st.DrawFn, max_bits: int = 8, max_samples: int = 2, integers: bool = False
+    draw: st.DrawFn,
+    max_bits: int = 8,
+    max_samples: int = 2,
+    integers: bool = False,
+    tied: bool = False,
 ) -> TrainingProblem:
     """Training problems small enough to enumerate; with ``integers`` also of joint losses."""
-    network = draw(networks(max_bits, integers))
+    network = draw(tied_networks(max_bits) if tied else networks(max_bits, integers))
     samples = draw(st.integers(1, max_samples))
     width = network.widths[0]
     values = st.lists(st.integers(-3, 3), min_size=width, max_size=width)
