@@ -26,10 +26,12 @@ import scipy.linalg
 from qnn.runs.output import environment, write_text
 from qnn.runs.tables import markdown_table
 from solvers import ExplicitSoftmax, ManifoldNetwork, RandomFeatures
-from solvers.classical.gradients.network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
 from solvers.classical.gradients.objectives import TorchObjective
 from solvers.classical.gradients.optimizers import DualAveraging
+from solvers.classical.gradients.outputs import SoftmaxCrossEntropy
 from solvers.classical.gradients.proximal import GroupLasso
+from solvers.classical.gradients.stack import RealLayer, Stack
+from solvers.classical.gradients.units import Relu
 
 STEP_LIMIT, FORM_LIMIT = 1.3, 2.0
 BATCH = 128
@@ -131,7 +133,7 @@ def closed_forms() -> dict[str, tuple[Action, Action]]:
     X, y = rng.random((n, d)), rng.integers(0, classes, n)
     Y = np.eye(classes)[y]
     layers = [RealLayer.drawn(rng, (hidden, d), Relu()), RealLayer.drawn(rng, (classes, hidden))]
-    inequality = RealNetwork(layers, SoftmaxCrossEntropy())
+    inequality = Stack(layers, SoftmaxCrossEntropy())
     return {
         "explicit solution, 4,000 x 256": (
             lambda: ExplicitSoftmax(10.0).fit(X, y),

@@ -14,9 +14,10 @@ from formulations.arrays import Float32Array
 from qnn.reproduce.data import Split, available, not_run, split
 from qnn.reproduce.low_bits import low_bits_table, three_or_eight
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table
-from solvers.classical.gradients.network import RealLayer, RealNetwork, SoftmaxCrossEntropy
 from solvers.classical.gradients.objectives import NetworkObjective
+from solvers.classical.gradients.outputs import SoftmaxCrossEntropy
 from solvers.classical.gradients.proximal import GroupLasso
+from solvers.classical.gradients.stack import RealLayer, Stack
 from solvers.classical.input_selection import select_inputs, with_inputs
 from solvers.classical.rmda import RMDA, STRENGTH, ProxSGD
 from solvers.classical.rounding import RealTraining, Rounding
@@ -156,7 +157,7 @@ def _method_rows(
     X_train, X_test = _scaled(data, scale)
     shape = (data.num_classes, X_train.shape[1])
     layer = RealLayer(np.zeros(shape, np.float32), np.zeros(shape[0], np.float32), None)
-    network = RealNetwork([layer], SoftmaxCrossEntropy())
+    network = Stack([layer], SoftmaxCrossEntropy())
     targets = np.eye(data.num_classes, dtype=np.float32)[data.y_train]
     history = method.fit(NetworkObjective(network, X_train, targets))
     accuracy = np.mean(network.predict(X_test).argmax(axis=1) == data.y_test)

@@ -14,17 +14,10 @@ from sklearn.model_selection import train_test_split
 from formulations.arrays import Float32Array, FloatArray
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
-from solvers.classical.gradients.network import (
-    GraphFilter,
-    MeanSquare,
-    Probit,
-    RealLayer,
-    RealNetwork,
-    Relu,
-    Rule,
-    Sigmoid,
-    SoftmaxMeanSquare,
-)
+from solvers.classical.gradients.features import GraphFilter
+from solvers.classical.gradients.outputs import MeanSquare, SoftmaxMeanSquare
+from solvers.classical.gradients.stack import RealLayer, Rule, Stack
+from solvers.classical.gradients.units import Probit, Relu, Sigmoid
 from solvers.classical.monotone import MonotoneVI
 from solvers.classical.straight_through.solver import StraightThrough
 
@@ -147,7 +140,7 @@ def _moons_error(rule: Rule, frozen: int, width: int, seed: int) -> float:
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, random_state=seed)
     words = np.random.RandomState(seed)
     layers = [_as_torch(words, (width, 2), Relu()), _as_torch(words, (2, width))]
-    network = RealNetwork(layers, SoftmaxMeanSquare())
+    network = Stack(layers, SoftmaxMeanSquare())
     method = MonotoneVI(rule, frozen=frozen, shuffled=False)
     method.fit(network, X, np.eye(2, dtype=np.float32)[y])
     return 100.0 * float(np.mean(network.predict(X_test).argmax(axis=1) != y_test))
@@ -198,7 +191,7 @@ def _probit_error(steps: int, seed: int, inputs: int = 10) -> float:
     X = rng.normal(size=(steps * FRESH, inputs))
     Y = (rng.random((len(X), 1)) < ndtr(X @ truth.T)).astype(float)
     layer = RealLayer(np.zeros((1, inputs)), None, None)
-    network = RealNetwork([layer], MeanSquare(Probit()))
+    network = Stack([layer], MeanSquare(Probit()))
     MonotoneVI("last", kappa=_modulus(), epochs=1, batch=FRESH).fit(network, X, Y)
     return float(np.square(layer.W - truth).sum())
 
@@ -302,7 +295,7 @@ def _graphs(options: ReproduceOptions) -> list[Table]:
 
 def _graph_network(
     graph: GraphFilter, rng: np.random.Generator, hidden: int, scale: float = 1.0
-) -> RealNetwork:
+) -> Stack:
     """Two graph filters with ReLU and sigmoid, mean square loss."""
     layers = [
         RealLayer.drawn(rng, (hidden, 2), Relu(), graph),
@@ -310,4 +303,4 @@ def _graph_network(
     ]
     for layer in layers:
         layer.W *= scale
-    return RealNetwork(layers, MeanSquare(Sigmoid()))
+    return Stack(layers, MeanSquare(Sigmoid()))

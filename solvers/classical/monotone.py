@@ -7,7 +7,7 @@ One layer, predictions phi(eta(X) Theta): find Theta where the operator
 is zero.  It is monotone for any monotone phi, whatever the loss, and is followed without the slope
 of phi.  With strong monotonicity kappa, steps of 1 / (kappa (t + 1)) bring the squared error down
 as 1/t.  In deeper networks every layer drops its own slope, with the exact derivatives of all later
-layers: see :meth:`solvers.classical.gradients.network.RealNetwork.directions`.
+layers: see :meth:`solvers.classical.gradients.stack.Stack.directions`.
 [SVI: arXiv 2202.08876; one layer: Juditsky and Nemirovski 2019.]
 """
 
@@ -23,10 +23,10 @@ import numpy.typing as npt
 from formulations.arrays import Array, FloatArray
 from formulations.checks import check_flag, check_number, check_whole, choose
 from formulations.errors import InvalidInputError
-from solvers.classical.gradients.network import RULES, RealNetwork, Rule
 from solvers.classical.gradients.objectives import GradientDescent, NetworkObjective, own_run
 from solvers.classical.gradients.optimizers import Adam, Harmonic, Momentum, Optimizer
-from solvers.classical.gradients.relaxation import RealRelaxation, best_relaxation
+from solvers.classical.gradients.relaxation import best_relaxation
+from solvers.classical.gradients.stack import RULES, Rule, Stack
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.run.checkpoint import EVERY, Folder
 from solvers.run.option_checks import check_common
@@ -142,13 +142,13 @@ class MonotoneVI:
     # -- its own game ------------------------------------------------------------------------------
 
     def fit(
-        self, network: RealNetwork, X: npt.ArrayLike, Y: npt.ArrayLike, watch: Watch | None = None
-    ) -> RealNetwork:
+        self, network: Stack, X: npt.ArrayLike, Y: npt.ArrayLike, watch: Watch | None = None
+    ) -> Stack:
         """Train a network's weights, in place, from what they are.
 
         Parameters
         ----------
-        network : RealNetwork
+        network : Stack
             Dense layers, graph filters, convolutions.
         X, Y : array, shape (N, ...)
             Inputs, and what the network's output takes as targets.
@@ -157,7 +157,7 @@ class MonotoneVI:
 
         Returns
         -------
-        RealNetwork
+        Stack
             The same network.
         """
         objective = NetworkObjective(network, np.asarray(X), np.asarray(Y))
@@ -219,7 +219,7 @@ class MonotoneVI:
     ) -> list[FloatArray]:
         """Real weights of the problem's network in units of its levels, thresholds last."""
 
-        def train(twin: RealRelaxation, rate: float, order: np.random.Generator) -> None:
+        def train(twin: NetworkObjective, rate: float, order: np.random.Generator) -> None:
             self._train(twin, rate, self.batch or SMALL_BATCH, order, Run(), None, over)
 
         return best_relaxation(

@@ -29,7 +29,7 @@ from formulations.errors import InvalidInputError
 from solvers.classical.gradients.objectives import GradientDescent, Objective, own_run
 from solvers.classical.gradients.optimizers import DualAveraging, Optimizer, ProximalGradient
 from solvers.classical.gradients.proximal import REGULARIZERS, Levels, Regularizer, settled_share
-from solvers.classical.gradients.relaxation import RealRelaxation, best_relaxation
+from solvers.classical.gradients.relaxation import best_relaxation
 from solvers.classical.rounding import METHODS, Rounding
 from solvers.run.checkpoint import EVERY, Folder
 from solvers.run.option_checks import check_common
@@ -203,7 +203,7 @@ class _Regularized(ABC):
         """Real weights of the problem's network in units of its levels, thresholds last."""
         penalty = self._penalty(problem)
 
-        def train(twin: RealRelaxation, rate: float, order: np.random.Generator) -> None:
+        def train(twin: Objective, rate: float, order: np.random.Generator) -> None:
             self._fit(twin, penalty, rate, self.batch or SMALL_BATCH, order, Run(), None, over)
 
         return best_relaxation(

@@ -17,7 +17,7 @@ import numpy as np
 from formulations.arrays import BitArray, FloatArray
 from formulations.checks import check_has, check_numbers, check_whole, choose
 from formulations.network.network import Weights
-from solvers.classical.gradients.latent_stack import Stack
+from solvers.classical.gradients.latent_stack import LatentStack
 from solvers.classical.level_fit import LayerFit, read_by_layer, real_pre_activations
 from solvers.classical.straight_through.pace import FOLDED, one_cycle
 from solvers.oracles.base import Oracle, check_oracle
@@ -82,7 +82,7 @@ class RealTraining:
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
         """The trained weights."""
-        stack = Stack(problem, len(self.rates), rng, rounded=False)
+        stack = LatentStack(problem, len(self.rates), rng, rounded=False)
         rates = np.array(self.rates)[:, None]
         batch = min(self.batch, problem.num_samples)
         batches = problem.num_samples // batch
@@ -96,11 +96,7 @@ class RealTraining:
             stack.step(problem.X[chosen], chosen, rates * one_cycle(share))
             if over():
                 break
-        if not stack.folded:
-            stack.fold(problem.X)
-        outputs = np.rint(stack.outputs(problem.X)).astype(np.int64)
-        losses = problem.own_losses(outputs).sum(axis=(1, 2))
-        return stack.real_weights(int(np.argmin(losses)))
+        return stack.best_real_weights()[1]
 
 
 class _Cut:

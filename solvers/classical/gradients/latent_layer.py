@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from formulations.arrays import FloatArray
+from formulations.arrays import Array, FloatArray
 from formulations.network.layer import Layer
 from formulations.network.weight_bits import FreeLayer
+from solvers.classical.gradients.features import FeatureMap, Identity
 from solvers.classical.gradients.quantizer import Choice, Quantizer, choices
+from solvers.classical.gradients.units import Step, Unit
 
 MEMORY = 0.95
 """Share of a running spread that stays at each step."""
@@ -33,12 +35,12 @@ class LatentLayer:
     layer : Layer
     free : FreeLayer or None
         Which bits may change; None: all.
-    unit : int
-        Factor of the thresholds, see ``Network.bias_units``.
-    is_step : bool
-        Whether its units have two levels; then each has a spread of its own.
+    factor : int
+        Of the thresholds, see ``Network.bias_units``.
+    unit : Unit or None
+        What it feeds; where these have two levels, each has a spread of its own.
     rounded : bool
-        False: weights and thresholds are real numbers in the range of their codes.
+        False: what is latent is used as it is, weights in units of levels.
 
     Attributes
     ----------
@@ -48,7 +50,11 @@ class LatentLayer:
         Running standard deviation of the pre-activations; None before the first step.
     mean : ndarray, shape (R, units)
         Of the pre-activations without thresholds.
+    folded : bool
+        Whether mean and spread are frozen.
     """
+
+    features: FeatureMap = Identity()
 
     latent: FloatArray
     soft: FloatArray
@@ -57,9 +63,16 @@ class LatentLayer:
     soft_slopes: FloatArray
 
     def __init__(
-        self, layer: Layer, free: FreeLayer | None, unit: int, *, is_step: bool, rounded: bool
+        self,
+        layer: Layer,
+        free: FreeLayer | None,
+        factor: int,
+        unit: Unit | None,
+        *,
+        rounded: bool,
     ) -> None:
-        self.layer, self.unit, self.is_rounded = layer, unit, rounded
+        self.layer, self.factor, self.unit, self.is_rounded = layer, factor, unit, rounded
+        self.folded = False
         self.quantizer = Quantizer(layer.code.levels)
         self.held: list[Choice] = []
         if free is not None:
@@ -75,18 +88,17 @@ class LatentLayer:
             if free is not None:
                 bits = (free.slot >= 0)[:, -1, : layer.bias_code.bits]
                 self.thresholds = choices(layer.bias_code, free.fixed[:, -1], bits)
-            cells = Quantizer(layer.bias_code.levels)
-            self.middle, self.reach = (
-                unit * (cells.high + cells.low) / 2,
-                unit * (cells.high - cells.low) / 2,
-            )
         self.low, self.high = np.zeros(layer.outputs), np.zeros(layer.outputs)
         for choice in self.thresholds:
-            self.low[choice.positions] = unit * choice.levels[0]
-            self.high[choice.positions] = unit * choice.levels[-1]
+            self.low[choice.positions] = factor * choice.levels[0]
+            self.high[choice.positions] = factor * choice.levels[-1]
         movable = bool((self.low < self.high).any())
         self.centred = layer.bias_code is not None and layer.bias_code.is_integer and movable
-        self.per_unit = is_step and self.centred
+        self.middle, self.reach = 0.0, 1.0  # of thresholds that are latent weights
+        if layer.bias_code is not None and not self.centred:
+            cells = Quantizer(layer.bias_code.levels)
+            self.middle, self.reach = factor * cells.middle, factor * cells.half
+        self.per_unit = isinstance(unit, Step) and self.centred
         self.spread: FloatArray | None = None
         self.mean: FloatArray = np.zeros((1, layer.outputs))
         self._excess: FloatArray = self.mean
@@ -111,13 +123,10 @@ class LatentLayer:
 
     def quantise(self) -> None:
         """Round the latent weights to their levels."""
-        if not self.is_rounded:
-            half = self.weights.dtype.type((self.quantizer.high - self.quantizer.low) / 2)
-            middle = self.weights.dtype.type((self.quantizer.high + self.quantizer.low) / 2)
-            np.multiply(self.latent, half, out=self.weights)
-            self.weights += middle
-        else:
+        if self.is_rounded:
             self.quantizer(self.latent, out=self.weights)
+        else:
+            self.weights[...] = self.latent
         if self.held:
             flat = self.latent.reshape(len(self.latent), -1)
             found = self.weights.reshape(len(self.latent), -1)
@@ -126,6 +135,11 @@ class LatentLayer:
                     edges = self.quantizer.latent(choice.middles)
                     cells = np.searchsorted(edges, flat[:, choice.positions], side="right")
                     found[:, choice.positions] = choice.levels[cells]
+
+    @property
+    def arrays(self) -> list[Array]:
+        """Of the first network: its latent weights, and its thresholds if there are any."""
+        return [part[0] for part in (self.latent, self.soft)[: 1 + bool(self.thresholds)]]
 
     # -- thresholds --------------------------------------------------------------------------------
 
@@ -141,8 +155,8 @@ class LatentLayer:
                 # Integers in a row: z + b >= 0 is the same for b and for its floor.
                 part = np.clip(np.floor(part), choice.levels[0], choice.levels[-1])
             else:
-                cells = np.searchsorted(self.unit * choice.middles, part, side="right")
-                part = self.unit * choice.levels[cells].astype(part.dtype)
+                cells = np.searchsorted(self.factor * choice.middles, part, side="right")
+                part = self.factor * choice.levels[cells].astype(part.dtype)
             result[:, choice.positions] = part
         return result
 
@@ -153,12 +167,19 @@ class LatentLayer:
             return np.asarray(self.soft * self.spread - self.mean)
         if not self.thresholds:
             return np.zeros_like(self.soft)
+        if not self.is_rounded:
+            return self.soft
         kind = self.soft.dtype.type
         return np.asarray(self.soft * kind(self.reach) + kind(self.middle))
 
-    def shift(self, z: FloatArray, folded: bool) -> None:
-        """Add the thresholds to pre-activations (R, B, units), in place, while training."""
-        if self.centred and not folded:
+    def products(self, features: FloatArray) -> FloatArray:
+        """W a, shape (R, B, units)."""
+        return np.asarray(np.matmul(features, self.weights.swapaxes(1, 2)))
+
+    def pre_activations(self, features: FloatArray) -> FloatArray:
+        """Those of a training step, thresholds added, shape (R, B, units)."""
+        z = self.products(features)
+        if self.centred and not self.folded:
             self.mean = z.mean(axis=1)
             z -= self.mean[:, None, :]
             self._watch(z)
@@ -166,14 +187,20 @@ class LatentLayer:
             b = np.clip(wanted, self.low, self.high)
             self._excess = wanted - b
             z += (b + self.mean)[:, None, :]
-            return
+            return z
         if self.thresholds:
             if self.centred:
                 wanted = self._wanted()
                 self._excess = wanted - np.clip(wanted, self.low, self.high)
             z += self.stored()[:, None, :]
-        if not folded:
+        if not self.folded:
             self._watch(z)
+        return z
+
+    def slope(self, z: FloatArray) -> FloatArray:
+        """That of the units, of steps within the window."""
+        assert self.unit is not None
+        return self.unit.slope(z, self.window[:, None, :])
 
     def _watch(self, y: FloatArray) -> None:
         """Update the running spread: of units about their mean, or about their threshold."""
@@ -193,32 +220,41 @@ class LatentLayer:
 
     # -- gradients ---------------------------------------------------------------------------------
 
-    def backward(self, slope: FloatArray, inputs: FloatArray, folded: bool) -> FloatArray:
-        """Gradients of latent weights and thresholds; return the slope at W a.
+    def directions(self, features: FloatArray, slope: FloatArray) -> list[Array]:
+        """Gradients of latent weights and thresholds; ``slope`` becomes that at W a.
 
         Parameters
         ----------
+        features : ndarray, shape (R or 1, B, n)
         slope : ndarray, shape (R, B, units)
-            Of the loss, at y; overwritten.
-        inputs : ndarray, shape (R or 1, B, n)
+            Of the loss, at z.
         """
-        if self.thresholds:
+        if self.thresholds and not self.centred:
+            reach = self.reach if self.is_rounded else 1
+            np.multiply(slope.sum(axis=1), slope.dtype.type(reach), out=self.soft_slopes)
+        elif self.thresholds:
+            assert self.spread is not None
             total = slope.sum(axis=1)
-            kind = slope.dtype.type
-            if self.centred:
-                assert self.spread is not None
-                np.multiply(total, self.spread, out=self.soft_slopes)
-                if self._excess.any():  # beyond its range a threshold can only come back
-                    beyond = self._excess * self.soft_slopes < 0
-                    self.soft_slopes[beyond] = 0
-                if not folded:
-                    total *= self._excess == 0
-                    total *= kind(1 / slope.shape[1])
-                    slope -= total[:, None, :]
-            else:
-                np.multiply(total, kind(self.reach), out=self.soft_slopes)
-        np.matmul(slope.swapaxes(1, 2), inputs, out=self.weight_slopes)
+            np.multiply(total, self.spread, out=self.soft_slopes)
+            if self._excess.any():  # beyond its range a threshold can only come back
+                self.soft_slopes[self._excess * self.soft_slopes < 0] = 0
+            slope = self.centred_slope(slope, total)
+        np.matmul(slope.swapaxes(1, 2), features, out=self.weight_slopes)
+        found = (self.weight_slopes, self.soft_slopes)
+        return [part[0] for part in found[: 1 + bool(self.thresholds)]]
+
+    def centred_slope(self, slope: FloatArray, total: FloatArray | None = None) -> FloatArray:
+        """``slope`` at z as that at W a, in place: where thresholds follow the mean of W a."""
+        if self.centred and not self.folded:
+            total = slope.sum(axis=1) if total is None else total
+            total *= self._excess == 0
+            total *= slope.dtype.type(1 / slope.shape[1])
+            slope -= total[:, None, :]
         return slope
+
+    def back(self, slope: FloatArray) -> FloatArray:
+        """The slope at the inputs of that at W a."""
+        return np.asarray(np.matmul(slope, self.weights))
 
     # -- checkpoints -------------------------------------------------------------------------------
 

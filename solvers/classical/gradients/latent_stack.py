@@ -27,13 +27,13 @@ import numpy as np
 from formulations.arrays import Array, FloatArray, IntArray
 from formulations.network.network import Weights
 from solvers.classical.gradients.latent_layer import LatentLayer
-from solvers.classical.gradients.units import Step, unit
+from solvers.classical.gradients.optimizers import Adam
+from solvers.classical.gradients.outputs import ProblemLoss
+from solvers.classical.gradients.stack import Passed, Stack
+from solvers.classical.gradients.units import unit
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
-
-FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
-"""Adam's constants."""
 
 EXACT = 2**24
 """Integers below this are exact in float32."""
@@ -42,8 +42,8 @@ CHUNK = 2**22
 """Activations computed at a time where many samples pass."""
 
 
-class Stack:
-    """R networks side by side: latent weights, running statistics, Adam's moments.
+class LatentStack(Stack):
+    """R networks of a problem side by side: latent weights, running statistics, Adam's moments.
 
     Parameters
     ----------
@@ -53,29 +53,37 @@ class Stack:
     rng : Generator
         Draws the start.
     rounded : bool
-        False: weights and thresholds stay real numbers in the range of their codes.
+        False: weights and thresholds stay real numbers, whatever trains them; by ``step`` in the
+        range of their codes.
     """
+
+    layers: list[LatentLayer]
 
     def __init__(
         self, problem: TrainingProblem, count: int, rng: np.random.Generator, rounded: bool = True
     ) -> None:
         self.problem, self.count = problem, count
-        self.units = [unit(spline) for spline in problem.splines]
+        units = [*map(unit, problem.splines), None]
         layers = problem.network.layers
         whole = problem.num_free_bits == problem.network.num_weight_bits
         free = [None] * len(layers) if whole else problem.free_layers
-        steps = [isinstance(part, Step) for part in self.units]
-        self.layers = [
-            LatentLayer(layer, part, factor, is_step=is_step, rounded=rounded)
-            for layer, part, factor, is_step in zip(
-                layers, free, problem.bias_units, [*steps, False], strict=True
+        parts = [
+            LatentLayer(layer, held, factor, unit, rounded=rounded)
+            for layer, held, factor, unit in zip(
+                layers, free, problem.bias_units, units, strict=True
             )
         ]
+        super().__init__(parts, ProblemLoss(problem))
         self.kind: Any = np.float32 if self._reach() < EXACT else np.float64
         self._allocate()
-        for part in self.layers:
+        half, middle = self._cells() if not rounded else (1.0, 0.0)
+        for part in parts:
             part.begin(rng)
-        self.steps, self.folded = 0, False
+        self.values *= half
+        self.values += middle
+        self.adam, self._half = Adam([self.values], 0.0), half
+        ends = [np.asarray(middle + side * half, dtype=self.kind).ravel() for side in (-1, 1)]
+        self._range = [end[: self.num_bounded] for end in ends]
 
     def _reach(self) -> float:
         """Largest magnitude that anything can have on the way to the outputs."""
@@ -83,7 +91,7 @@ class Stack:
         for number, part in enumerate(self.layers):
             level = float(np.abs(part.quantizer.levels).max())
             z = part.layer.inputs * level * a + part.largest_threshold
-            if number < len(self.units):
+            if part.unit is not None:
                 low, high = self.problem.splines[number].bounds(-z, z)
                 a = float(max(abs(low), abs(high)))
             most = max(most, z, a)
@@ -105,9 +113,7 @@ class Stack:
         )
         self.num_bounded = self.num_weights + narrow
         flat = (self.count, int(ends[-1]))
-        self.values, self.gradient, self.first, self.second, self._scratch = (
-            np.zeros(flat, dtype=self.kind) for _ in range(5)
-        )
+        self.values, self.gradient = (np.zeros(flat, dtype=self.kind) for _ in range(2))
         levels = np.zeros((self.count, self.num_weights), dtype=self.kind)
         starts = ends - sizes
         for number, (part, shape) in enumerate(zip(self.layers, shapes, strict=True)):
@@ -121,6 +127,16 @@ class Stack:
         ):
             part = self.layers[number]
             part.soft, part.soft_slopes = self.values[:, start:end], self.gradient[:, start:end]
+
+    def _cells(self) -> tuple[FloatArray, FloatArray]:
+        """Half the width and the middle of the range of everything that is trained, (1, P)."""
+        found = []
+        for name, soft in (("half", "reach"), ("middle", "middle")):
+            for part in self.layers:
+                part.latent[...] = getattr(part.quantizer, name)
+                part.soft[...] = getattr(part, soft)
+            found.append(self.values[:1].copy())
+        return found[0], found[1]
 
     # -- one training step ------------------------------------------------------------------------
 
@@ -146,93 +162,69 @@ class Stack:
             thresholds are folded.  [Srivastava et al. 2014.]
         rng : Generator, optional
         """
-        self._quantise()
-        a: FloatArray = X.astype(self.kind)[None]
-        inputs, ramps = [], []
-        for number, part in enumerate(self.layers):
-            inputs.append(a)
-            y = np.matmul(a, part.weights.swapaxes(1, 2))
-            part.shift(y, self.folded)
-            if number < len(self.units):
-                ramps.append(self.units[number].slopes(y, part.window))
-                a = self.units[number].levels(y)
-                if dropout and rng is not None and not self.folded:
-                    kept = (rng.random(a.shape, dtype=np.float32) >= dropout).astype(self.kind)
-                    kept *= self.kind(1 / (1 - dropout))
-                    a = a * kept
-                    ramps[-1] = ramps[-1] * kept
-        slope = self._output_slopes(y, samples)
-        for number in range(len(self.layers) - 1, -1, -1):
-            part = self.layers[number]
-            slope = part.backward(slope, inputs[number], self.folded)
-            if number:
-                slope = np.matmul(slope, part.weights)
-                slope *= ramps[number - 1]
-        self._adam(rate)
+        self.directions(X, samples, dropout=0.0 if self.folded else dropout, rng=rng)
+        self.adam.rate = rate * self._half
+        self.adam.step([self.gradient])
+        bounded = self.values[:, : self.num_bounded]
+        np.clip(bounded, *self._range, out=bounded)
 
-    def _output_slopes(self, y: FloatArray, samples: IntArray) -> FloatArray:
-        """Slopes of the problem's mean loss at the outputs, shape (R, B, C)."""
-        slope = self.problem.sample_slopes(y, samples).astype(self.kind)
-        slope *= self.kind(1 / len(samples))
-        return slope
+    def forward(
+        self,
+        X: Array,
+        passed: list[Passed] | None = None,
+        dropout: float = 0.0,
+        rng: np.random.Generator | None = None,
+    ) -> Array:
+        """Outputs of a training step, shape (R, B, C)."""
+        self._quantise()
+        return super().forward(X.astype(self.kind)[None], passed, dropout, rng)
 
     def _quantise(self) -> None:
         for part in self.layers:
             part.quantise()
-
-    def _adam(self, rate: float | FloatArray) -> None:
-        self.steps += 1
-        kind = self.kind
-        g, m, s, tmp = self.gradient, self.first, self.second, self._scratch
-        np.subtract(g, m, out=tmp)
-        tmp *= kind(1 - FIRST)
-        m += tmp
-        np.square(g, out=g)
-        g -= s
-        g *= kind(1 - SECOND)
-        s += g
-        np.sqrt(s, out=tmp)
-        correction = (1 - SECOND**self.steps) ** 0.5
-        tmp += kind(TINY * correction)
-        np.divide(m, tmp, out=tmp)
-        tmp *= np.asarray(rate * correction / (1 - FIRST**self.steps), dtype=kind)
-        self.values -= tmp
-        bounded = self.values[:, : self.num_bounded]
-        np.clip(bounded, kind(-1), kind(1), out=bounded)
 
     # -- the integer networks ---------------------------------------------------------------------
 
     def fold(self, X: Array) -> None:
         """Freeze means and spreads, measured on ``X`` through the integer networks themselves."""
         self._quantise()
-        self.folded = True
+        self._set_folded(True)
         a = X.astype(self.kind)[None]
-        for number, part in enumerate(self.layers):
-            y = np.matmul(a, part.weights.swapaxes(1, 2))
-            part.freeze(y)
-            if number < len(self.units):
-                y += part.stored()[:, None, :]
-                a = self.units[number].levels(y)
+        for part in self.layers:
+            z = part.products(part.features.apply(a))
+            part.freeze(z)
+            if part.unit is not None:
+                z += part.stored()[:, None, :]
+                a = part.unit.value(z)
 
     def unfold(self) -> None:
         """Go back to means of batches."""
-        self.folded = False
+        self._set_folded(False)
+
+    @property
+    def folded(self) -> bool:
+        """Whether means and spreads are frozen."""
+        return self.layers[0].folded
+
+    def _set_folded(self, folded: bool) -> None:
+        for part in self.layers:
+            part.folded = folded
 
     def outputs(self, X: Array) -> FloatArray:
         """Outputs of the folded networks, shape (R, N, C), in exact arithmetic."""
-        self._quantise()
         widest = max(self.problem.network.widths)
         rows = max(1, CHUNK // (widest * self.count))
+        self._quantise()
         thresholds = [part.stored()[:, None, :] for part in self.layers]
         found = []
         for start in range(0, len(X), rows):
             a = X[start : start + rows].astype(self.kind)[None]
-            for number, part in enumerate(self.layers):
-                y = np.matmul(a, part.weights.swapaxes(1, 2))
-                y += thresholds[number]
-                if number < len(self.units):
-                    a = self.units[number].levels(y)
-            found.append(y)
+            for part, b in zip(self.layers, thresholds, strict=True):
+                z = part.products(part.features.apply(a))
+                z += b
+                if part.unit is not None:
+                    a = part.unit.value(z)
+            found.append(z)
         return np.concatenate(found, axis=1)
 
     def real_weights(self, network: int) -> list[FloatArray]:
@@ -240,10 +232,18 @@ class Stack:
         self._quantise()
         return [
             np.concatenate(
-                [part.weights[network], part.stored()[network, :, None] / part.unit], axis=1
+                [part.weights[network], part.stored()[network, :, None] / part.factor], axis=1
             ).astype(float)
             for part in self.layers
         ]
+
+    def best_real_weights(self) -> tuple[float, list[FloatArray]]:
+        """Least loss of the networks, of the nearest integer outputs, and the weights it is of."""
+        if not self.folded:
+            self.fold(self.problem.X)
+        outputs = np.rint(self.outputs(self.problem.X)).astype(np.int64)
+        losses = self.problem.own_losses(outputs).sum(axis=(1, 2))
+        return float(losses.min()), self.real_weights(int(np.argmin(losses)))
 
     def weights(self, network: int) -> Weights:
         """The weights of a folded network."""
@@ -263,17 +263,18 @@ class Stack:
         """All that a step changes."""
         return {
             "values": self.values,
-            "first": self.first,
-            "second": self.second,
-            "steps": self.steps,
+            "first": self.adam.first[0],
+            "second": self.adam.second[0],
+            "steps": self.adam.steps,
             "folded": self.folded,
             "layers": [part.snapshot() for part in self.layers],
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go back to a snapshot."""
-        for name in ("values", "first", "second"):
-            getattr(self, name)[...] = snapshot[name]
-        self.steps, self.folded = snapshot["steps"], snapshot["folded"]
+        self.values[...] = snapshot["values"]
+        self.adam.first, self.adam.second = [snapshot["first"]], [snapshot["second"]]
+        self.adam.steps = snapshot["steps"]
+        self._set_folded(snapshot["folded"])
         for part, saved in zip(self.layers, snapshot["layers"], strict=True):
             part.restore(saved)

@@ -10,8 +10,8 @@ import numpy as np
 
 from formulations.arrays import Array, IntArray
 from formulations.errors import InvalidInputError, MissingExtraError
-from solvers.classical.gradients.network import RealNetwork, Rule
 from solvers.classical.gradients.optimizers import Optimizer
+from solvers.classical.gradients.stack import Rule, Stack
 from solvers.run.checkpoint import Checkpoint
 from solvers.run.run import Run
 from solvers.run.stopping import Over, never
@@ -129,28 +129,29 @@ def own_run(solver: Any, objective: Objective) -> Run:
 
 @dataclass
 class NetworkObjective:
-    """A network of real weights on data, gradients in closed form.
+    """A stack on data, gradients in closed form.
 
     Parameters
     ----------
-    network : RealNetwork
+    network : Stack
     X, Y : ndarray, shape (N, ...)
         Inputs, and what the network's output takes as targets.
     rule : str
-        Which directions, see :meth:`RealNetwork.directions`.
+        Which directions, see :meth:`Stack.directions`.
     frozen : int
         First layers that stay as they are.
 
     Examples
     --------
-    >>> from solvers.classical.gradients.network import RealLayer, SoftmaxCrossEntropy
-    >>> network = RealNetwork([RealLayer(np.zeros((2, 1)), None, None)], SoftmaxCrossEntropy())
+    >>> from solvers.classical.gradients.outputs import SoftmaxCrossEntropy
+    >>> from solvers.classical.gradients.stack import RealLayer
+    >>> network = Stack([RealLayer(np.zeros((2, 1)), None, None)], SoftmaxCrossEntropy())
     >>> objective = NetworkObjective(network, np.array([[1.0], [-1.0]]), np.eye(2))
     >>> objective.directions(np.array([0, 1]))[0].ravel().tolist()
     [-0.5, 0.5]
     """
 
-    network: RealNetwork
+    network: Stack
     X: Array
     Y: Array
     rule: Rule = "gradient"

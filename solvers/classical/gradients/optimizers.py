@@ -17,7 +17,7 @@ from solvers.classical.gradients.proximal import Regularizer
 class Optimizer(Protocol):
     """Changes weights in place."""
 
-    rate: float
+    rate: Any
 
     def step(self, directions: Sequence[Array]) -> None:
         """One step against the directions."""
@@ -116,10 +116,15 @@ class Harmonic(_Optimizer):
 
 
 class Adam(_Optimizer):
-    """Adam with its authors' constants [Kingma and Ba 2015]."""
+    """Adam with its authors' constants [Kingma and Ba 2015]; directions are overwritten.
+
+    ``rate`` may be an array that broadcasts with the weights.
+    """
 
     FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
     CARRIED = ("rate", "first", "second", "steps")
+
+    rate: Any
 
     def __init__(self, weights: Sequence[Array], rate: float) -> None:
         super().__init__(weights, rate)
@@ -128,13 +133,24 @@ class Adam(_Optimizer):
     def step(self, directions: Sequence[Array]) -> None:
         """One step."""
         self.steps += 1
-        unbiased = self.rate / (1 - self.FIRST**self.steps)
-        for W, first, second, G in zip(
-            self.weights, self.first, self.second, directions, strict=True
+        correction = (1 - self.SECOND**self.steps) ** 0.5
+        scale = self.rate * correction / (1 - self.FIRST**self.steps)
+        for W, m, s, G, scratch in zip(
+            self.weights, self.first, self.second, directions, self._scratch, strict=True
         ):
-            first += (1 - self.FIRST) * (G - first)
-            second += (1 - self.SECOND) * (G * G - second)
-            W -= unbiased * first / (np.sqrt(second / (1 - self.SECOND**self.steps)) + self.TINY)
+            kind = W.dtype.type
+            np.subtract(G, m, out=scratch)
+            scratch *= kind(1 - self.FIRST)
+            m += scratch
+            np.square(G, out=G)
+            G -= s
+            G *= kind(1 - self.SECOND)
+            s += G
+            np.sqrt(s, out=scratch)
+            scratch += kind(self.TINY * correction)
+            np.divide(m, scratch, out=scratch)
+            scratch *= np.asarray(scale, dtype=kind)
+            W -= scratch
 
 
 class DualAveraging(_Optimizer):

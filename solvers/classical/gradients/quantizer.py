@@ -38,6 +38,7 @@ class Quantizer:
         self.even = bool((gaps == gaps[0]).all())
         self.low = float(self.levels[0] - gaps[0] / 2)
         self.high = float(self.levels[-1] + gaps[-1] / 2)
+        self.middle, self.half = (self.high + self.low) / 2, (self.high - self.low) / 2
         self.edges = self.latent((self.levels[1:] + self.levels[:-1]) / 2)
 
     def latent(self, levels: FloatArray) -> FloatArray:

@@ -1,50 +1,92 @@
-"""Hidden units of stacked networks: their levels, and the slopes that gradients go through.
+"""Activations of hidden layers: their values, and the slopes that gradients go through.
 
-A unit reads y = z + threshold, shape (R, B, units), and gives its activation in units of the
-lattice.  Where y is an integer the activation is exactly that of the problem's spline.
+Of real networks the functions themselves; of a problem's network its splines, in units of the
+lattice: where a pre-activation is an integer, the value is exactly that of the spline.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy.special import expit, ndtr
 
-from formulations.arrays import FloatArray
+from formulations.arrays import Array, FloatArray
 from formulations.network.splines import Spline
 
 
 class Unit(Protocol):
-    """Activations of one layer."""
+    """An activation of a layer."""
 
-    def levels(self, y: FloatArray) -> FloatArray:
-        """Activations; ``y`` may be overwritten."""
+    def value(self, z: FloatArray) -> FloatArray:
+        """phi(z); ``z`` may be overwritten."""
         ...
 
-    def slopes(self, y: FloatArray, reach: FloatArray) -> FloatArray:
-        """What stands for their derivative; a step's within ``reach``, shape (R, units or 1)."""
+    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
+        """phi'(z), or what stands for it; a step's within ``reach`` of its breakpoint."""
         ...
+
+
+@dataclass(frozen=True)
+class Relu:
+    """max(z, 0)."""
+
+    def value(self, z: FloatArray) -> FloatArray:
+        """phi(z)."""
+        return np.maximum(z, 0)
+
+    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
+        """1 where z > 0."""
+        return np.asarray(z > 0)
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """1 / (1 + exp(-z))."""
+
+    def value(self, z: FloatArray) -> FloatArray:
+        """phi(z)."""
+        return np.asarray(expit(z))
+
+    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
+        """phi (1 - phi)."""
+        a = expit(z)
+        return np.asarray(a * (1 - a))
+
+
+@dataclass(frozen=True)
+class Probit:
+    """The normal distribution function."""
+
+    def value(self, z: FloatArray) -> FloatArray:
+        """phi(z)."""
+        return np.asarray(ndtr(z))
+
+    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
+        """The normal density."""
+        return np.asarray(np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi))
 
 
 class Step:
-    """Two constant pieces, such as the sign rule: a ramp where y is near the breakpoint."""
+    """Two constant pieces, such as the sign rule: a ramp where z is near the breakpoint."""
 
     def __init__(self, breakpoint: int, low: float, high: float) -> None:
         self.breakpoint, self.low, self.high = breakpoint, low, high
 
-    def levels(self, y: FloatArray) -> FloatArray:
+    def value(self, z: FloatArray) -> FloatArray:
         """``low`` below the breakpoint, ``high`` from it on."""
-        kind, half = y.dtype.type, (self.high - self.low) / 2
+        kind, half = z.dtype.type, (self.high - self.low) / 2
         # The sum turns -0, whose sign would be taken for that of a negative number, into 0.
-        a = np.copysign(kind(half), y + kind(-self.breakpoint if self.breakpoint else 0))
+        a = np.copysign(kind(half), z + kind(-self.breakpoint if self.breakpoint else 0))
         if self.low != -self.high:
             a += kind(self.low + half)
         return np.asarray(a)
 
-    def slopes(self, y: FloatArray, reach: FloatArray) -> FloatArray:
-        """Those of a ramp as high as the step."""
-        kind, reach = y.dtype.type, reach[:, None, :]
-        distance = np.abs(y - kind(self.breakpoint)) if self.breakpoint else np.abs(y)
+    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> FloatArray:
+        """That of a ramp half as high as the step: Adam does not see the factor."""
+        kind = z.dtype.type
+        distance = np.abs(z - kind(self.breakpoint)) if self.breakpoint else np.abs(z)
         inside = distance <= reach
         return np.asarray(inside * (kind((self.high - self.low) / 4) / reach))
 
@@ -55,15 +97,15 @@ class Staircase:
     def __init__(self, first: int, width: int, low: float, rise: float, steps: int) -> None:
         self.first, self.width, self.low, self.rise, self.steps = first, width, low, rise, steps
 
-    def _cells(self, y: FloatArray) -> FloatArray:
-        kind = y.dtype.type
-        cells = y - kind(self.first - self.width)
+    def _cells(self, z: FloatArray) -> FloatArray:
+        kind = z.dtype.type
+        cells = z - kind(self.first - self.width)
         cells /= kind(self.width)
         return np.asarray(cells)
 
-    def levels(self, y: FloatArray) -> FloatArray:
-        """The level of the piece that y is in; exact, since integers are divided and floored."""
-        kind, a = y.dtype.type, self._cells(y)
+    def value(self, z: FloatArray) -> FloatArray:
+        """The level of the piece that z is in; exact, since integers are divided and floored."""
+        kind, a = z.dtype.type, self._cells(z)
         np.floor(a, out=a)
         np.maximum(a, kind(0), out=a)
         np.minimum(a, kind(self.steps), out=a)
@@ -73,11 +115,11 @@ class Staircase:
             a += kind(self.low)
         return a
 
-    def slopes(self, y: FloatArray, reach: FloatArray) -> FloatArray:
+    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> FloatArray:
         """The mean slope between the first and the last piece."""
-        kind = y.dtype.type
+        kind = z.dtype.type
         low = self.first - self.width
-        inside = (y >= kind(low)) & (y < kind(low + (self.steps + 1) * self.width))
+        inside = (z >= kind(low)) & (z < kind(low + (self.steps + 1) * self.width))
         return np.asarray(inside * kind(self.rise / self.width))
 
 
@@ -94,19 +136,19 @@ class Table:
             rises = np.diff(spline.intercepts) / np.diff(self.edges)
             self.ramps = np.concatenate([[0.0], rises, [0.0]])
 
-    def levels(self, y: FloatArray) -> FloatArray:
+    def value(self, z: FloatArray) -> FloatArray:
         """Values of the spline."""
-        kind = y.dtype
-        pieces = np.searchsorted(self.spline.breakpoints.astype(kind), y, side="right")
+        kind = z.dtype
+        pieces = np.searchsorted(self.spline.breakpoints.astype(kind), z, side="right")
         a = self.spline.slopes.astype(kind)[pieces]
-        a *= y
+        a *= z
         a += self.spline.intercepts.astype(kind)[pieces]
         return np.asarray(a)
 
-    def slopes(self, y: FloatArray, reach: FloatArray) -> FloatArray:
+    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> FloatArray:
         """Slopes of the line."""
-        pieces = np.searchsorted(self.edges.astype(y.dtype), y, side="right")
-        return np.asarray(self.ramps.astype(y.dtype)[pieces])
+        pieces = np.searchsorted(self.edges.astype(z.dtype), z, side="right")
+        return np.asarray(self.ramps.astype(z.dtype)[pieces])
 
 
 def unit(spline: Spline) -> Unit:
@@ -115,8 +157,8 @@ def unit(spline: Spline) -> Unit:
     Examples
     --------
     >>> from formulations.network.splines import sign
-    >>> y = np.array([[[-1.0, 0.0, 2.0]]])
-    >>> unit(sign()).levels(y).tolist(), unit(sign()).slopes(y, np.array([[1.0]])).tolist()
+    >>> z = np.array([[[-1.0, 0.0, 2.0]]])
+    >>> unit(sign()).value(z).tolist(), unit(sign()).slope(z).tolist()
     ([[[-1.0, 1.0, 1.0]]], [[[0.5, 0.5, 0.0]]])
     """
     starts, values = spline.breakpoints, spline.intercepts

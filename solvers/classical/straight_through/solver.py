@@ -1,9 +1,9 @@
 """Straight-through training: gradients of latent weights that are rounded on the way forward.
 
 Networks are trained side by side by Adam under a one-cycle rate, see
-:class:`solvers.classical.gradients.latent_stack.Stack`.  For most of a run thresholds follow the
-means of batches; for its last fifth they are folded into integers, and what is trained is what will
-be stored.  Then, every epoch is scored by the problem's own loss, in exact arithmetic.
+:class:`solvers.classical.gradients.latent_stack.LatentStack`.  For most of a run thresholds follow
+the means of batches; for its last fifth they are folded into integers, and what is trained is what
+will be stored.  Then, every epoch is scored by the problem's own loss, in exact arithmetic.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from formulations.array_checks import check_integers
 from formulations.arrays import Array, IntArray
 from formulations.errors import InvalidInputError
-from solvers.classical.gradients.latent_stack import Stack
+from solvers.classical.gradients.latent_stack import LatentStack
 from solvers.classical.straight_through.pace import (
     FOLDED,
     Pace,
@@ -82,7 +82,7 @@ class Training:
             epochs or default_epochs(problem.network, len(self.samples), count, self.batch),
             time_limit,
         )
-        self.stack = Stack(problem, count, start)
+        self.stack = LatentStack(problem, count, start)
         self.share, self.latest, self.number = 0.0, float("nan"), 0
         self.best_judged = float("inf")
         self._scoring = 0.0
@@ -100,7 +100,7 @@ class Training:
         batches = len(order) // self.batch
         for number in range(batches):
             share = self._share(t - 1 + number / batches, run)
-            if share >= 1 and stack.steps:
+            if share >= 1 and stack.adam.steps:
                 break
             if not stack.folded and share >= 1 - FOLDED - 1e-9:
                 stack.fold(self.X[self.samples[:MEASURED]])

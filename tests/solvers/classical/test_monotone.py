@@ -12,18 +12,11 @@ from sklearn.datasets import make_moons
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
 from solvers import MonotoneVI
-from solvers.classical.gradients.network import (
-    Convolution,
-    GraphFilter,
-    MeanSquare,
-    Probit,
-    RealLayer,
-    RealNetwork,
-    Relu,
-    Rule,
-    SoftmaxCrossEntropy,
-)
-from solvers.classical.gradients.relaxation import RealRelaxation
+from solvers.classical.gradients.features import Convolution, GraphFilter
+from solvers.classical.gradients.latent_stack import LatentStack
+from solvers.classical.gradients.outputs import MeanSquare, SoftmaxCrossEntropy
+from solvers.classical.gradients.stack import RealLayer, Rule, Stack
+from solvers.classical.gradients.units import Probit, Relu
 from solvers.classical.level_fit import real_pre_activations
 from solvers.run.result import Status
 from tests.formulations.problems import problems
@@ -32,11 +25,11 @@ from tests.strategies import every_point
 QUICK = {"epochs": 3, "draws": 2}
 
 
-def moons(width: int = 16) -> tuple[RealNetwork, np.ndarray, np.ndarray]:
+def moons(width: int = 16) -> tuple[Stack, np.ndarray, np.ndarray]:
     X, y = make_moons(300, noise=0.1, random_state=0)
     rng = np.random.default_rng(0)
     layers = [RealLayer.drawn(rng, (width, 2), Relu()), RealLayer.drawn(rng, (2, width))]
-    return RealNetwork(layers, SoftmaxCrossEntropy()), X, np.eye(2)[y]
+    return Stack(layers, SoftmaxCrossEntropy()), X, np.eye(2)[y]
 
 
 def noise(
@@ -53,7 +46,7 @@ def test_the_paper_s_steps() -> None:
     rng = np.random.default_rng(2)
     X, Y = rng.normal(size=(40, 3)), rng.random((40, 1))
     layer = RealLayer(np.zeros((1, 3)), np.zeros(1), None)
-    network = RealNetwork([layer], MeanSquare(Probit()))
+    network = Stack([layer], MeanSquare(Probit()))
     MonotoneVI("last", epochs=5, batch=40, rate=0.3).fit(network, X, Y)
     eta, theta, velocity = np.column_stack([np.ones(40), X]), np.zeros((4, 1)), np.zeros((4, 1))
     for _ in range(5):
@@ -72,7 +65,7 @@ def test_probit_recovery_at_the_rate_of_theory() -> None:
             X = rng.normal(size=(10 * count, 3))
             Y = (rng.random((len(X), 1)) < norm.cdf(X @ truth.T)).astype(float)
             layer = RealLayer(np.zeros((1, 3)), None, None)
-            network = RealNetwork([layer], MeanSquare(Probit()))
+            network = Stack([layer], MeanSquare(Probit()))
             MonotoneVI("last", kappa=0.14, epochs=1, batch=10).fit(network, X, Y)
             over.append(np.square(layer.W - truth).sum())
         errors.append(np.mean(over))
@@ -115,7 +108,7 @@ def test_graphs_and_images_are_learnt(kind: str, rule: Rule) -> None:
             RealLayer.drawn(rng, (2, 4, 3, 3), None, Convolution(3)),
         ]
         Y = np.eye(2)[y][:, None, None]
-    network = RealNetwork(layers, SoftmaxCrossEntropy())
+    network = Stack(layers, SoftmaxCrossEntropy())
     MonotoneVI(rule, rate=0.02, epochs=40, batch=20).fit(network, X, Y)
     assert np.mean(network.predict(X).argmax(axis=-1) == Y.argmax(axis=-1)) > 0.95
 
@@ -125,7 +118,7 @@ def test_frozen_gradients_of_cross_entropy_are_the_last_layer_s_operator() -> No
     last, _, _ = moons()
     MonotoneVI("gradient", frozen=1, epochs=3).fit(frozen, X, Y)
     MonotoneVI("last", epochs=3).fit(last, X, Y)
-    for ours, theirs in zip(frozen.weights, last.weights, strict=True):
+    for ours, theirs in zip(frozen.arrays, last.arrays, strict=True):
         np.testing.assert_allclose(ours, theirs)
 
 
@@ -160,7 +153,7 @@ def test_a_killed_fit_goes_on(method: MonotoneVI, stop: int, tmp_path: Path) -> 
     with pytest.raises(KeyboardInterrupt):
         kept.fit(*stopped, kill)
     kept.fit(*again)
-    for ours, theirs in zip(again[0].weights, whole[0].weights, strict=True):
+    for ours, theirs in zip(again[0].arrays, whole[0].arrays, strict=True):
         assert (ours == theirs).all()
     with pytest.raises(InvalidInputError, match="another run"):
         kept.fit(*stopped)
@@ -209,15 +202,16 @@ def test_the_loss_is_real_and_no_better_than_the_optimum(problem: TrainingProble
 @pytest.mark.parametrize("activation", ["sign", "hard-tanh", "relu", "tanh"])
 def test_real_training_lowers_the_real_loss(activation: str) -> None:
     problem = noise("ternary", activation=activation)
-    twin = RealRelaxation(problem, np.random.default_rng(1))
+    stack = LatentStack(problem, 1, np.random.default_rng(1), rounded=False)
+    least, untrained = stack.best_real_weights()
     trained = MonotoneVI("gradient", batch=20, epochs=30).real_weights(
         problem, np.random.default_rng(0)
     )
     losses = [
-        twin.network.output.loss(real_pre_activations(problem, w)[-1], problem.target_index)
-        for w in (twin.levels(twin.weights), trained)
+        problem.sample_losses(np.rint(real_pre_activations(problem, w)[-1]).astype(int)).sum()
+        for w in (untrained, trained)
     ]
-    assert losses[0] == pytest.approx(twin.loss())
+    assert losses[0] == pytest.approx(least)
     assert losses[1] < losses[0]
 
 

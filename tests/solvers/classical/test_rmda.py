@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
 from solvers import RMDA, ProxSGD
-from solvers.classical.gradients.network import RealLayer, RealNetwork, Relu, SoftmaxCrossEntropy
 from solvers.classical.gradients.objectives import NetworkObjective, TorchObjective
 from solvers.classical.gradients.optimizers import DualAveraging
+from solvers.classical.gradients.outputs import SoftmaxCrossEntropy
 from solvers.classical.gradients.proximal import L1, GroupLasso, Levels, Nuclear
+from solvers.classical.gradients.stack import RealLayer, Stack
+from solvers.classical.gradients.units import Relu
 from solvers.run.result import Status
 from tests.formulations.problems import problems
 from tests.solvers.classical.test_monotone import noise
@@ -30,7 +32,7 @@ def logistic(seed: int = 0, inputs: int = 30, useful: int = 5) -> NetworkObjecti
     X = rng.normal(size=(400, inputs))
     y = (X[:, :useful] @ rng.normal(size=(useful, 3))).argmax(axis=1)
     layer = RealLayer(np.zeros((3, inputs)), np.zeros(3), None)
-    return NetworkObjective(RealNetwork([layer], SoftmaxCrossEntropy()), X, np.eye(3)[y])
+    return NetworkObjective(Stack([layer], SoftmaxCrossEntropy()), X, np.eye(3)[y])
 
 
 # -- the steps -------------------------------------------------------------------------------------
@@ -300,7 +302,7 @@ def test_deep_networks_have_groups_in_every_layer() -> None:
     X = rng.normal(size=(200, 10))
     Y = np.eye(2)[(X[:, 0] * X[:, 1] > 0).astype(int)]
     layers = [RealLayer.drawn(rng, (12, 10), Relu()), RealLayer.drawn(rng, (2, 12))]
-    network = RealNetwork(layers, SoftmaxCrossEntropy())
+    network = Stack(layers, SoftmaxCrossEntropy())
     history = RMDA(strength=0.01, epochs=60, batch=20).fit(NetworkObjective(network, X, Y))
     hidden = (network.layers[1].W == 0).all(axis=0)
     assert hidden.any()

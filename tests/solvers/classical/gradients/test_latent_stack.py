@@ -10,7 +10,7 @@ import pytest
 
 from formulations import Network, TrainingProblem
 from formulations.arrays import FloatArray
-from solvers.classical.gradients.latent_stack import Stack
+from solvers.classical.gradients.latent_stack import LatentStack
 from solvers.classical.gradients.quantizer import Quantizer
 from solvers.classical.gradients.units import Staircase, Step, Table, unit
 from solvers.classical.straight_through import StraightThrough
@@ -37,9 +37,9 @@ def problem(
     return TrainingProblem(net, X, y, loss)
 
 
-def trained(problem: TrainingProblem, count: int = 3, steps: int = 5, **options: Any) -> Stack:
+def trained(problem: TrainingProblem, count: int = 3, steps: int = 5) -> LatentStack:
     """A stack after some steps, folded."""
-    stack = Stack(problem, count, np.random.default_rng(1), **options)
+    stack = LatentStack(problem, count, np.random.default_rng(1))
     every = np.arange(problem.num_samples)
     for _ in range(steps):
         stack.step(problem.X, every, 0.05)
@@ -47,13 +47,13 @@ def trained(problem: TrainingProblem, count: int = 3, steps: int = 5, **options:
     return stack
 
 
-def check_exact(stack: Stack) -> None:
+def check_exact(stack: LatentStack) -> None:
     """What a step passes forward is what the integer networks compute."""
     p, seen = stack.problem, []
     weights = [stack.weights(r) for r in range(stack.count)]
     outputs = stack.outputs(p.X)
-    original = stack._output_slopes
-    stack._output_slopes = lambda y, s: (seen.append(y.copy()), original(y, s))[1]  # type: ignore
+    forward = stack.forward
+    stack.forward = lambda *given: (seen.append(forward(*given)), seen[-1])[1]  # type: ignore
     stack.step(p.X, np.arange(p.num_samples), 0.05)
     for r, weight in enumerate(weights):
         z = p.network.pre_activations(weight, p.X)[-1]
@@ -75,7 +75,7 @@ def test_integers_beyond_float32_are_exact_as_well() -> None:
     stack = trained(p)
     assert stack.kind is np.float64
     check_exact(stack)
-    assert Stack(problem(), 1, np.random.default_rng(0)).kind is np.float32
+    assert LatentStack(problem(), 1, np.random.default_rng(0)).kind is np.float32
 
 
 @pytest.mark.parametrize("bias", ["integer:3", "integer:2"])
@@ -130,14 +130,13 @@ def test_bits_that_are_not_free_keep_their_value() -> None:
 def test_gradients_are_those_of_autograd(act: str, folded: bool) -> None:
     torch = pytest.importorskip("torch")
     p = problem(act=act, hidden=(6, 5))
-    stack = Stack(p, 1, np.random.default_rng(3))
+    stack = LatentStack(p, 1, np.random.default_rng(3))
     every = np.arange(p.num_samples)
     for _ in range(3):
         stack.step(p.X, every, 0.02)
     if folded:
         stack.fold(p.X)
-    stack._adam = lambda rate: None  # type: ignore[method-assign]  # leaves the gradient there
-    stack.step(p.X, every, 0.0)
+    stack.directions(p.X, every)
     W = [torch.tensor(part.weights[0].astype(float), requires_grad=True) for part in stack.layers]
     v = [torch.tensor(part.soft[0].astype(float), requires_grad=True) for part in stack.layers]
     a = torch.tensor(p.X.astype(float))
@@ -148,8 +147,8 @@ def test_gradients_are_those_of_autograd(act: str, folded: bool) -> None:
             y = z + torch.tensor(part.stored()[0].astype(float)) + (b - b.detach())
         else:
             y = z - z.mean(0) + v[number] * spread
-        if number < len(stack.units):
-            a = _activated(torch, y, stack.units[number], part.window[0])
+        if part.unit is not None:
+            a = _activated(torch, y, part.unit, part.window[0])
     scale = p.loss_kind.scale
     torch.nn.functional.cross_entropy(y / scale, torch.tensor(p.classes)).backward()
     for number, part in enumerate(stack.layers):
@@ -161,7 +160,7 @@ def test_gradients_are_those_of_autograd(act: str, folded: bool) -> None:
 
 def _activated(torch: Any, y: Any, part: Any, window: FloatArray) -> Any:
     """The activation of a unit with the slope of its clipped line."""
-    hard = torch.tensor(part.levels(y.detach().numpy()))
+    hard = torch.tensor(part.value(y.detach().numpy().copy()))
     if isinstance(part, Step):
         reach = torch.tensor(window.astype(float))
         soft = (part.high - part.low) / 4 * torch.clamp((y - part.breakpoint) / reach, -1, 1)

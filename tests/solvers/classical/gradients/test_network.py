@@ -6,22 +6,12 @@ import numpy as np
 import pytest
 
 from formulations.errors import InvalidInputError
-from solvers.classical.gradients.network import (
-    Convolution,
-    GraphFilter,
-    Identity,
-    MeanSquare,
-    Probit,
-    RealLayer,
-    RealNetwork,
-    Relu,
-    Rule,
-    Sigmoid,
-    SoftmaxCrossEntropy,
-    SoftmaxMeanSquare,
-)
+from solvers.classical.gradients.features import Convolution, GraphFilter, Identity
+from solvers.classical.gradients.outputs import MeanSquare, SoftmaxCrossEntropy, SoftmaxMeanSquare
+from solvers.classical.gradients.stack import RealLayer, Rule, Stack
+from solvers.classical.gradients.units import Probit, Relu, Sigmoid
 
-Case = tuple[RealNetwork, np.ndarray, np.ndarray]
+Case = tuple[Stack, np.ndarray, np.ndarray]
 
 
 def dense() -> Case:
@@ -32,12 +22,12 @@ def dense() -> Case:
         RealLayer.drawn(rng, (3, 5)),
     ]
     Y = np.eye(3)[rng.integers(0, 3, 8)]
-    return RealNetwork(layers, SoftmaxCrossEntropy()), rng.normal(size=(8, 3)), Y
+    return Stack(layers, SoftmaxCrossEntropy()), rng.normal(size=(8, 3)), Y
 
 
 def mean_square() -> Case:
     network, X, Y = dense()
-    return RealNetwork(network.layers, SoftmaxMeanSquare()), X, Y
+    return Stack(network.layers, SoftmaxMeanSquare()), X, Y
 
 
 def graph() -> Case:
@@ -50,7 +40,7 @@ def graph() -> Case:
         RealLayer.drawn(rng, (2, 3), None, eta),
     ]
     X, Y = rng.normal(size=(5, 6, 2)), rng.random((5, 6, 2))
-    return RealNetwork(layers, MeanSquare(Probit())), X, Y
+    return Stack(layers, MeanSquare(Probit())), X, Y
 
 
 def convolution() -> Case:
@@ -61,7 +51,7 @@ def convolution() -> Case:
         RealLayer.drawn(rng, (1, 4, 2, 2), None, Convolution(2)),
     ]
     X = rng.normal(size=(4, 5, 6, 2))
-    return RealNetwork(layers, MeanSquare(Sigmoid())), X, rng.random((4, 1, 2, 1))
+    return Stack(layers, MeanSquare(Sigmoid())), X, rng.random((4, 1, 2, 1))
 
 
 CASES = [dense, mean_square, graph, convolution]
@@ -70,7 +60,7 @@ CASES = [dense, mean_square, graph, convolution]
 @pytest.mark.parametrize("case", CASES)
 def test_gradients_are_differences_of_the_loss(case: Callable[[], Case]) -> None:
     network, X, Y = case()
-    for W, G in zip(network.weights, network.directions(X, Y), strict=True):
+    for W, G in zip(network.arrays, network.directions(X, Y), strict=True):
         numeric = np.empty_like(W)
         for i in np.ndindex(W.shape):
             kept = W[i]
@@ -148,7 +138,7 @@ def test_a_graph_steps_further_by_its_nodes() -> None:
 def test_gradients_are_torchs(case: Callable[[], Case]) -> None:
     torch = pytest.importorskip("torch", reason="compares with torch's automatic differentiation")
     network, X, Y = case()
-    weights = [torch.tensor(W, requires_grad=True) for W in network.weights]
+    weights = [torch.tensor(W, requires_grad=True) for W in network.arrays]
     functions = {"Relu": torch.relu, "Sigmoid": torch.sigmoid}
     a = torch.tensor(X if X.ndim == 2 else X.transpose(0, 3, 1, 2))
     for number, layer in enumerate(network.layers):

@@ -1,0 +1,107 @@
+"""Linear maps of a layer's input: the identity, a graph filter, the patches of an image.
+
+Each has its adjoint in closed form; leading axes, such as samples, are carried along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from formulations.arrays import Array
+from formulations.errors import InvalidInputError
+
+
+class FeatureMap(Protocol):
+    """A linear map eta of a layer's input, and its adjoint."""
+
+    def apply(self, X: Array) -> Array:
+        """eta(X), features last, shape (n, ..., features)."""
+        ...
+
+    def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
+        """The adjoint of eta at E, in the shape of the input."""
+        ...
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A dense layer: the input itself."""
+
+    def apply(self, X: Array) -> Array:
+        """X."""
+        return X
+
+    def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
+        """E."""
+        return E
+
+
+@dataclass(frozen=True)
+class GraphFilter:
+    """The filtered input A X of every sample, shape (n, nodes, channels) -> the same.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (nodes, nodes)
+        Such as :meth:`normalized`.
+    """
+
+    matrix: Array
+
+    @classmethod
+    def normalized(cls, adjacency: npt.ArrayLike) -> GraphFilter:
+        """D^-1/2 (A + I) D^-1/2 with D the degrees of A + I [Kipf and Welling 2017].
+
+        Examples
+        --------
+        >>> GraphFilter.normalized([[0, 1], [1, 0]]).matrix.round(12).tolist()
+        [[0.5, 0.5], [0.5, 0.5]]
+        """
+        looped = np.asarray(adjacency, dtype=float)
+        if looped.ndim != 2 or (looped != looped.T).any() or (looped < 0).any():
+            raise InvalidInputError("adjacency: expected a symmetric matrix without negatives")
+        looped = looped + np.eye(len(looped))
+        scale = 1.0 / np.sqrt(looped.sum(axis=1))
+        return cls(scale[:, None] * looped * scale)
+
+    def apply(self, X: Array) -> Array:
+        """A X."""
+        return np.asarray(self.matrix @ X)
+
+    def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
+        """A' E."""
+        return np.asarray(self.matrix.T @ E)
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """The patches of images, shape (..., height, width, channels) -> (..., h', w', channels k k).
+
+    Features are ordered as the flat weight (outputs, channels, k, k) has them.
+
+    Parameters
+    ----------
+    size : int
+        Side k of a patch; no padding, one step at a time.
+    """
+
+    size: int
+
+    def apply(self, X: Array) -> Array:
+        """All patches."""
+        windows = np.lib.stride_tricks.sliding_window_view(X, (self.size,) * 2, axis=(-3, -2))
+        return np.asarray(windows.reshape(*windows.shape[:-3], -1))
+
+    def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
+        """Every feature added to the pixel that it was."""
+        k, (h, w) = self.size, E.shape[-3:-1]
+        E = E.reshape(*E.shape[:-1], shape[-1], k, k)
+        result = np.zeros(shape, dtype=E.dtype)
+        for i in range(k):
+            for j in range(k):
+                result[..., i : i + h, j : j + w, :] += E[..., i, j]
+        return result

@@ -1,0 +1,233 @@
+"""A stack of layers: the forward pass, and what each layer is told to change.
+
+    Z_l = eta_l(X_l) W_l' + b_l,    X_{l+1} = phi_l(Z_l)
+
+with eta_l the identity, a graph filter or the patches of an image.  The weights are real numbers,
+see :class:`RealLayer`, or latent ones that count as levels of a code, see
+:class:`~solvers.classical.gradients.latent_layer.LatentLayer`: both are trained by the same passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+
+from formulations.arrays import Array
+from solvers.classical.gradients.features import FeatureMap, Identity
+from solvers.classical.gradients.outputs import Output
+from solvers.classical.gradients.units import Unit
+
+Rule = Literal["gradient", "full", "small", "last"]
+RULES = ["gradient", "full", "small", "last"]
+
+Passed = tuple[tuple[int, ...], Array, Array | None]
+"""Of a layer, for the way back: the shape of its input, its features, the slopes of its units."""
+
+
+class Layer(Protocol):
+    """Weights and thresholds, the map of what they read, and the units that they feed."""
+
+    features: FeatureMap
+    unit: Unit | None
+
+    @property
+    def arrays(self) -> list[Array]:
+        """What is trained: the weights, and the thresholds if there are any."""
+        ...
+
+    def pre_activations(self, features: Array) -> Array:
+        """Z of what the layer reads."""
+        ...
+
+    def slope(self, Z: Array) -> Array:
+        """Derivative of the units at Z, or what stands for it."""
+        ...
+
+    def directions(self, features: Array, E: Array) -> list[Array]:
+        """Derivatives of ``arrays``, of E at Z, which may become :meth:`centred_slope` in place."""
+        ...
+
+    def centred_slope(self, E: Array) -> Array:
+        """The derivative at eta(X) W' of E at Z: another one where thresholds follow the mean."""
+        ...
+
+    def back(self, E: Array) -> Array:
+        """The derivative at eta(X) of E at eta(X) W'."""
+        ...
+
+
+@dataclass
+class RealLayer:
+    """Weights of shape (outputs, inputs[, k, k]), thresholds (outputs,) or none, and the rest."""
+
+    W: Array
+    b: Array | None
+    unit: Unit | None
+    features: FeatureMap = field(default_factory=Identity)
+
+    @classmethod
+    def drawn(
+        cls,
+        rng: np.random.Generator,
+        shape: Sequence[int],
+        unit: Unit | None = None,
+        features: FeatureMap | None = None,
+    ) -> RealLayer:
+        """Weights and thresholds uniform in +-1/sqrt(inputs), as torch draws them."""
+        limit = 1.0 / np.sqrt(np.prod(shape[1:]))
+        W, b = rng.uniform(-limit, limit, tuple(shape)), rng.uniform(-limit, limit, shape[0])
+        return cls(W, b, unit, features or Identity())
+
+    @property
+    def matrix(self) -> Array:
+        """W as a matrix (outputs, features), a view."""
+        return self.W.reshape(len(self.W), -1)
+
+    @property
+    def arrays(self) -> list[Array]:
+        """The weights, and the thresholds if there are any."""
+        return [self.W] if self.b is None else [self.W, self.b]
+
+    def pre_activations(self, features: Array) -> Array:
+        """Features W' + b."""
+        Z = features @ self.matrix.T
+        if self.b is not None:
+            Z += self.b
+        return np.asarray(Z)
+
+    def slope(self, Z: Array) -> Array:
+        """That of the units."""
+        assert self.unit is not None
+        return self.unit.slope(Z)
+
+    def directions(self, features: Array, E: Array) -> list[Array]:
+        """features' E for the weights, and the sum of E for the thresholds."""
+        flat = E.reshape(-1, E.shape[-1])
+        W = (flat.T @ features.reshape(len(flat), -1)).reshape(self.W.shape)
+        return [W] if self.b is None else [W, flat.sum(axis=0)]
+
+    def centred_slope(self, E: Array) -> Array:
+        """E: the thresholds follow nothing."""
+        return E
+
+    def back(self, E: Array) -> Array:
+        """E W."""
+        return np.asarray(E @ self.matrix)
+
+
+class Stack:
+    """Layers, and an output with its loss; all but the last layer have a ``unit``.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    output : Output
+
+    Examples
+    --------
+    >>> from solvers.classical.gradients.outputs import SoftmaxCrossEntropy
+    >>> from solvers.classical.gradients.units import Relu
+    >>> rng = np.random.default_rng(0)
+    >>> layers = [RealLayer.drawn(rng, (4, 2), Relu()), RealLayer.drawn(rng, (3, 4))]
+    >>> network = Stack(layers, SoftmaxCrossEntropy())
+    >>> network.predict(np.zeros((5, 2))).shape
+    (5, 3)
+    """
+
+    def __init__(self, layers: Sequence[Layer], output: Output) -> None:
+        self.layers, self.output = layers, output
+
+    @property
+    def arrays(self) -> list[Array]:
+        """Weights and thresholds, layer by layer, to be changed in place."""
+        return [a for layer in self.layers for a in layer.arrays]
+
+    def forward(
+        self,
+        X: Array,
+        passed: list[Passed] | None = None,
+        dropout: float = 0.0,
+        rng: np.random.Generator | None = None,
+    ) -> Array:
+        """Pre-activations of the last layer.
+
+        Parameters
+        ----------
+        X : ndarray
+        passed : list, optional
+            Filled with what the way back needs of every layer.
+        dropout : float
+            Share of the hidden units that are left out, drawn by ``rng``.  [Srivastava et al.
+            2014.]
+        rng : Generator, optional
+        """
+        for layer in self.layers:
+            features, shape, slope = layer.features.apply(X), X.shape, None
+            Z = layer.pre_activations(features)
+            if layer.unit is not None:
+                slope = None if passed is None else layer.slope(Z)
+                X = layer.unit.value(Z)
+                if dropout and rng is not None:
+                    kept = (rng.random(X.shape, dtype=np.float32) >= dropout).astype(X.dtype)
+                    kept *= X.dtype.type(1 / (1 - dropout))
+                    X = X * kept
+                    slope = None if slope is None else slope * kept
+            if passed is not None:
+                passed.append((shape, features, slope))
+        return Z
+
+    def predict(self, X: Array) -> Array:
+        """What the output predicts."""
+        return self.output.value(self.forward(X))
+
+    def loss(self, X: Array, Y: Array) -> float:
+        """Mean loss."""
+        return self.output.loss(self.forward(X), Y)
+
+    def directions(
+        self,
+        X: Array,
+        Y: Array,
+        rule: Rule = "gradient",
+        frozen: int = 0,
+        dropout: float = 0.0,
+        rng: np.random.Generator | None = None,
+    ) -> list[Array]:
+        """What each of ``arrays`` is to be moved against, but for the first ``frozen`` layers.
+
+        With R_l the exact derivative of the loss at a layer's output X_{l+1}, and E_l at Z_l,
+
+        * ``gradient``: eta_l' E_l, of every layer;
+        * ``full``: eta_l' R_l, as if no hidden layer had a slope of its own, and
+          eta_L' (phi(Z_L) - Y) / n of the last;
+        * ``small``: the same with R_l / n in the hidden layers;
+        * ``last``: ``full`` of the last layer, zero of the others.
+        """
+        passed: list[Passed] = []
+        Z = self.forward(X, passed, dropout, rng)
+        exact = self.output.slope(Z, Y)
+        used = exact if rule == "gradient" else self.output.residual(Z, Y)
+        found: list[Array] = []
+        for number in range(len(self.layers) - 1, frozen - 1, -1):
+            layer = self.layers[number]
+            if rule == "last" and found:
+                found[:0] = [np.zeros_like(a) for a in layer.arrays]
+                continue
+            shape, features, _ = passed[number]
+            found[:0] = layer.directions(features, used)
+            if number == frozen or rule == "last":
+                continue
+            if used is not exact:
+                exact = layer.centred_slope(exact)
+            after = layer.features.adjoint(layer.back(exact), shape)  # R_l
+            slope = passed[number - 1][2]
+            if rule == "gradient":
+                after *= slope
+                exact = used = after
+            else:
+                exact = after * slope
+                used = after / len(X) if rule == "small" else after
+        return found
