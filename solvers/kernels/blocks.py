@@ -61,7 +61,7 @@ def heat_bath(
     """
     (
         rows, z, part, samples, levels, clips, pieces, plan, dirty,
-        form, table, reals, labels, losses, sample_losses, sums,
+        form, table, reals, labels, losses, sample_losses, sums, ties,
     ) = state  # fmt: skip
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
     # of each weight of a block: digit of the code, place in its window, where that begins, its
@@ -104,7 +104,7 @@ def heat_bath(
             layer, neuron, source = layers[k], neurons[k], sources[k]
             loss = propose(
                 rows, z, part, samples, levels, clips, pieces, plan, dirty,
-                form, table, reals, labels, losses, sample_losses, sums,
+                form, table, reals, labels, losses, sample_losses, sums, ties,
                 layer, neuron, source, change,
             )  # fmt: skip
             evaluated += 1
@@ -123,7 +123,7 @@ def heat_bath(
                     best[k] = (start[i] + step[i] * at[i]) % num_levels[k]
             if left > 1 or taken:
                 commit(
-                    rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+                    rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
                     layer, neuron, source, change,
                 )  # fmt: skip
             else:  # nothing follows from the last choice: stay at the one before
@@ -137,11 +137,11 @@ def heat_bath(
                 layer, neuron, source = layers[k], neurons[k], sources[k]
                 propose(
                     rows, z, part, samples, levels, clips, pieces, plan, dirty,
-                    form, table, reals, labels, losses, sample_losses, sums,
+                    form, table, reals, labels, losses, sample_losses, sums, ties,
                     layer, neuron, source, change,
                 )  # fmt: skip
                 commit(
-                    rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+                    rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
                     layer, neuron, source, change,
                 )  # fmt: skip
             choice[k] = (start[d] + step[d] * picked[d]) % num_levels[k]
@@ -158,7 +158,7 @@ def visit(state: State, moves: Moves, weights: Array, places: Array, stay: bool)
     """
     (
         rows, z, part, samples, levels, clips, pieces, plan, dirty,
-        form, table, reals, labels, losses, sample_losses, sums,
+        form, table, reals, labels, losses, sample_losses, sums, ties,
     ) = state  # fmt: skip
     layers, neurons, sources, firsts, _, gaps, choices, choice = moves
     out = np.zeros(len(weights))
@@ -168,12 +168,12 @@ def visit(state: State, moves: Moves, weights: Array, places: Array, stay: bool)
         layer, neuron, source = layers[k], neurons[k], sources[k]
         out[i] = propose(
             rows, z, part, samples, levels, clips, pieces, plan, dirty,
-            form, table, reals, labels, losses, sample_losses, sums,
+            form, table, reals, labels, losses, sample_losses, sums, ties,
             layer, neuron, source, change,
         )  # fmt: skip
         if stay:
             commit(
-                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
                 layer, neuron, source, change,
             )  # fmt: skip
             choice[k] = places[i]

@@ -24,22 +24,25 @@ from typing import NamedTuple
 
 from formulations.arrays import Array
 from solvers.kernels.compiled import compiled, list_unequal, u64
-from solvers.kernels.output_losses import SAMPLES, apply_pieces, joint_losses, separable_change
-
-FAN_IN, SOURCE, Z, PART, DELTA, LEVEL, PIECE, NUM_DIRTY = range(8)
-"""Columns of ``plan``, a line per layer: number of inputs; first row of the inputs in ``rows``, of
-the pre-activations in ``z``, of their new values and of the activations' changes in ``part``; first
-weight; first piece; length of the list of dirty neurons.  The line after the last layer ends the
-lists; its first entry is the number of samples that the proposal changes, its last one the last
-layer that it touches."""
-
-LOW, HIGH, LIFT, SHIFT, GAIN, OFFSET = range(6)
-"""Columns of ``clips``: an activation OFFSET + GAIN ((clip(z, LOW, HIGH) + LIFT) >> SHIFT); where
-GAIN is 0 it has no such form and is read from its pieces."""
-
-SHORT, DENSE = 16, 8
-"""The list of changed samples is padded to a multiple of SHORT, so that no loop ends in a slow
-remainder; with more than one sample in DENSE all are taken, since a plain sweep is faster then."""
+from solvers.kernels.output_losses import SAMPLES, joint_losses, separable_change
+from solvers.kernels.sweeps import (
+    DELTA,
+    DENSE,
+    FAN_IN,
+    LEVEL,
+    NUM_DIRTY,
+    PART,
+    SHORT,
+    SOURCE,
+    Z,
+    activate,
+    commit_shared,
+    is_shared,
+    propagate,
+    propose_shared,
+    put,
+    take,
+)
 
 
 class State(NamedTuple):
@@ -47,7 +50,8 @@ class State(NamedTuple):
 
     Rows have one number per sample, padded to a multiple of ``LANES`` by samples that are zero
     everywhere, and stand one after the other in a flat array.  T is int16, int32 or int64; A is
-    int8 where all inputs and activations fit, else T.
+    int8 where all inputs and activations fit, else T.  For columns see
+    :mod:`solvers.kernels.sweeps`.
 
     Parameters
     ----------
@@ -78,6 +82,9 @@ class State(NamedTuple):
         Loss of the state, and after the proposal.
     sample_losses, sums : ndarray of int64, shape (2, N), and of float64, shape (N,), or empty
         Joint losses: of each sample in the state, and of each changed one after it; scratch.
+    ties : ndarray of int64
+        Weights that are one, see
+        :mod:`solvers.kernels.sweeps`; of a dense network a single zero.
     """
 
     rows: Array
@@ -96,6 +103,7 @@ class State(NamedTuple):
     losses: Array
     sample_losses: Array
     sums: Array
+    ties: Array
 
 
 class Moves(NamedTuple):
@@ -124,104 +132,6 @@ def change_of(firsts: Array, gaps: Array, levels: Array, k: int, old: int, new: 
     return int(levels[firsts[k] + new] - levels[firsts[k] + old])
 
 
-@compiled(inline="always")
-def _activate(
-    out: Array,
-    o: int,
-    x: Array,
-    z: int,
-    count: int,
-    clips: Array,
-    pieces: Array,
-    plan: Array,
-    layer: int,
-) -> None:
-    """out[o + k] = activation at the pre-activation x[z + k], k < count."""
-    o, z, number = u64(o), u64(z), u64(count)
-    low, high, lift = clips[layer, LOW], clips[layer, HIGH], clips[layer, LIFT]
-    shift, gain, offset = clips[layer, SHIFT], clips[layer, GAIN], clips[layer, OFFSET]
-    if gain == 0:
-        first, last = plan[layer, PIECE], plan[layer + 1, PIECE]
-        apply_pieces(out, o, x, z, count, pieces, first, last)
-    elif shift == 0:  # on its own, since shifts of short integers are slow on most processors
-        offset += gain * lift
-        for k in range(number):
-            out[o + k] = offset + gain * min(max(x[z + k], low), high)
-    else:
-        for k in range(number):
-            out[o + k] = offset + gain * ((min(max(x[z + k], low), high) + lift) >> shift)
-
-
-@compiled(inline="always")
-def _take(out: Array, o: int, x: Array, z: int, count: int, samples: Array, all_: bool) -> None:
-    """out[o + k] = x[z + samples[k]], or of all samples in order."""
-    o, z = u64(o), u64(z)
-    if all_:
-        for k in range(u64(count)):
-            out[o + k] = x[z + k]
-    else:
-        for k in range(u64(count)):
-            out[o + k] = x[z + samples[k]]
-
-
-@compiled(inline="always")
-def _put(out: Array, o: int, x: Array, z: int, count: int, samples: Array, all_: bool) -> None:
-    """out[o + samples[k]] = x[z + k], or of all samples in order."""
-    o, z = u64(o), u64(z)
-    if all_:
-        for k in range(u64(count)):
-            out[o + k] = x[z + k]
-    else:
-        for k in range(u64(count)):
-            out[o + samples[k]] = x[z + k]
-
-
-@compiled(inline="always")
-def _propagate(
-    rows: Array,
-    z: Array,
-    part: Array,
-    samples: Array,
-    levels: Array,
-    clips: Array,
-    pieces: Array,
-    plan: Array,
-    dirty: Array,
-    layer: int,
-    count: int,
-    all_: bool,
-) -> None:
-    """z + W D of one layer on the changed samples, its changes of activations, its dirty list."""
-    found, width, number = 0, len(samples), u64(count)
-    for j in range(plan[layer + 1, Z] - plan[layer, Z]):
-        new = u64((plan[layer, PART] + j) * count)
-        old = u64((plan[layer, Z] + j) * width)
-        at = new  # where the old pre-activations go: the loss needs those of the outputs as well
-        if layer == plan.shape[0] - 2:
-            at = u64((plan[layer + 1, DELTA] + j) * count)
-        _take(part, at, z, old, count, samples, all_)
-        for d in range(plan[layer - 1, NUM_DIRTY]):
-            i = dirty[layer - 1, d]
-            delta = u64((plan[layer - 1, DELTA] + i) * count)
-            weight = levels[plan[layer, LEVEL] + j * plan[layer, FAN_IN] + i]
-            for k in range(number):
-                part[new + k] = part[at + k] + weight * part[delta + k]
-            at = new
-        if layer < plan.shape[0] - 2:
-            delta, rest = u64((plan[layer, DELTA] + j) * count), 0
-            a = u64((plan[layer + 1, SOURCE] + j) * width)
-            _activate(part, delta, part, new, count, clips, pieces, plan, layer)
-            kept = u64(plan[plan.shape[0] - 1, DELTA] * count)
-            _take(part, kept, rows, a, count, samples, all_)
-            for k in range(number):
-                part[delta + k] -= part[kept + k]
-                rest |= part[delta + k]
-            if rest != 0:
-                dirty[layer, found] = j
-                found += 1
-    plan[layer, NUM_DIRTY] = found
-
-
 @compiled(forceinline=True)
 def propose(
     rows: Array,
@@ -240,12 +150,21 @@ def propose(
     losses: Array,
     sample_losses: Array,
     sums: Array,
+    ties: Array,
     layer: int,
     neuron: int,
     source: int,
     change: int,
 ) -> int:
     """Loss after weight (neuron, source) of ``layer`` has changed by ``change`` levels."""
+    if is_shared(ties, plan, layer, neuron, source):
+        return int(
+            propose_shared(
+                rows, z, part, samples, levels, clips, pieces, plan, dirty,
+                form, table, reals, labels, losses, sample_losses, sums, ties,
+                layer, neuron, source, change,
+            )
+        )  # fmt: skip
     last, width, joint = plan.shape[0] - 2, len(samples), sample_losses.shape[1] > 0
     outputs, first, fresh = plan[last + 1, Z] - plan[last, Z], plan[last, Z], plan[last, PART]
     old, new = u64((plan[layer, Z] + neuron) * width), u64(len(z) - width)
@@ -265,7 +184,7 @@ def propose(
     else:
         a = u64((plan[layer + 1, SOURCE] + neuron) * width)
         out = u64(len(rows) - width)
-        _activate(rows, out, z, new, form[SAMPLES], clips, pieces, plan, layer)
+        activate(rows, out, z, new, form[SAMPLES], clips, pieces, plan, layer)
         delta, side, found = plan[layer, DELTA] + neuron, width, form[SAMPLES]
         count = list_unequal(rows, a, out, width, found // DENSE, samples)
         all_ = count > found // DENSE
@@ -285,14 +204,14 @@ def propose(
         plan[layer, NUM_DIRTY] = min(found, 1)
         while reach < last and plan[reach, NUM_DIRTY] > 0:
             reach += 1
-            _propagate(
+            propagate(
                 rows, z, part, samples, levels, clips, pieces, plan, dirty, reach, count, all_
             )
         plan[last + 1, FAN_IN] = found
         if reach == last:
             scratch = plan[last + 1, DELTA] * count
             if not all_:
-                _take(labels, side, labels, 0, count, samples, all_)
+                take(labels, side, labels, 0, count, samples, all_)
             if joint:
                 loss += joint_losses(
                     part, fresh * count, count, -1, 0, found, outputs,
@@ -322,12 +241,19 @@ def commit(
     form: Array,
     losses: Array,
     sample_losses: Array,
+    ties: Array,
     layer: int,
     neuron: int,
     source: int,
     change: int,
 ) -> None:
     """Make the latest proposal, which had these arguments, the state."""
+    if is_shared(ties, plan, layer, neuron, source):
+        commit_shared(
+            rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
+            layer, neuron, source, change,
+        )  # fmt: skip
+        return
     last, width, joint = plan.shape[0] - 2, len(samples), sample_losses.shape[1] > 0
     found, reach = plan[last + 1, FAN_IN], plan[last + 1, NUM_DIRTY]
     all_ = found > form[SAMPLES] // DENSE
@@ -350,7 +276,7 @@ def commit(
     for m in range(layer + 1, reach + 1):
         for j in range(plan[m + 1, Z] - plan[m, Z]):
             new = (plan[m, PART] + j) * count
-            _put(z, (plan[m, Z] + j) * width, part, new, found, samples, all_)
+            put(z, (plan[m, Z] + j) * width, part, new, found, samples, all_)
         if m < last:
             for d in range(plan[m, NUM_DIRTY]):
                 a = u64((plan[m + 1, SOURCE] + dirty[m, d]) * width)
@@ -365,7 +291,7 @@ def commit(
 def refresh(state: State) -> int:
     """Compute everything from the weights and the inputs; return the loss."""
     rows, z, part, samples, levels, clips, pieces, plan, _ = state[:9]
-    form, table, reals, labels, losses, sample_losses, sums = state[9:]
+    form, table, reals, labels, losses, sample_losses, sums, _ = state[9:]
     last, width = plan.shape[0] - 2, len(samples)
     outputs, first = plan[last + 1, Z] - plan[last, Z], plan[last, Z]
     for m in range(last + 1):
@@ -380,7 +306,7 @@ def refresh(state: State) -> int:
                     z[row + s] += weight * rows[x + s]
             if m < last:
                 a = (plan[m + 1, SOURCE] + j) * width
-                _activate(rows, a, z, row, form[SAMPLES], clips, pieces, plan, m)
+                activate(rows, a, z, row, form[SAMPLES], clips, pieces, plan, m)
     if sample_losses.shape[1] > 0:
         losses[0] = joint_losses(
             z, first * width, width, -1, 0, form[SAMPLES], outputs,

@@ -13,7 +13,10 @@ import numpy.typing as npt
 from formulations.arrays import Array, BitArray, IntArray
 from formulations.network.splines import Spline
 from solvers.kernels.compiled import LANES
-from solvers.kernels.incremental import (
+from solvers.kernels.incremental import Moves, State, refresh
+from solvers.kernels.loss_form import LossForm
+from solvers.kernels.output_losses import FIRST
+from solvers.kernels.sweeps import (
     DELTA,
     FAN_IN,
     LEVEL,
@@ -21,13 +24,10 @@ from solvers.kernels.incremental import (
     PART,
     PIECE,
     SOURCE,
-    Moves,
-    State,
     Z,
-    refresh,
+    lists_of_ties,
+    set_shared,
 )
-from solvers.kernels.loss_form import LossForm
-from solvers.kernels.output_losses import FIRST
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -173,6 +173,7 @@ class IncrementalLoss:
         listed = moves.levels[np.where(moves.gap == 0, moves.first + choice, 0)]
         counted = moves.first + moves.gap * choice
         self.state.levels[place] = np.where(moves.gap == 0, listed, counted)
+        set_shared(self.state.levels, self.state.ties, plan, moves.layer, place)
         return self.loss(refresh(self.state))
 
     def pre_activations(self, samples: IntArray) -> list[IntArray]:
@@ -228,8 +229,11 @@ def _movable_weights(problem: TrainingProblem, number: int) -> Iterator[_Group]:
         if code is None:
             continue
         slot = free.slot[:, first:stop, : code.bits]
+        here = np.full((layer.outputs, layer.inputs + 1), layer.ties is None)
+        if layer.ties is not None:  # a shared weight moves once, at its first place
+            here.ravel()[layer.ties.first] = True
         for mask in np.unique((slot >= 0).reshape(-1, code.bits), axis=0):
-            neuron, column = np.nonzero(((slot >= 0) == mask).all(axis=2))
+            neuron, column = np.nonzero(((slot >= 0) == mask).all(axis=2) & here[:, first:stop])
             size, free_bits = int(mask.sum()), np.flatnonzero(mask)
             place = neuron, column + first
             slots = slot[neuron, column][:, mask]
@@ -293,11 +297,12 @@ def _state(problem: TrainingProblem, form: LossForm) -> State:
     """The rows and the plan; weights that cannot move are set, the others wait for a choice."""
     layers, outputs = problem.network.layers, problem.network.num_outputs
     fan_in = np.array([la.inputs + (la.bias_code is not None) for la in layers])
+    shared = any(la.ties is not None for la in layers)
     sizes = np.array([la.outputs for la in layers])
     counts = {
         SOURCE: fan_in,
         Z: sizes,
-        PART: np.append(0, sizes[1:]),
+        PART: np.append(sizes[0] if shared else 0, sizes[1:]),
         DELTA: np.append(sizes[:-1], 0),
         LEVEL: fan_in * sizes,
         PIECE: np.array([*(s.num_pieces for s in problem.splines), form.pieces.shape[1]]),
@@ -342,6 +347,7 @@ def _state(problem: TrainingProblem, form: LossForm) -> State:
         losses=np.zeros(2, dtype=np.int64),
         sample_losses=np.zeros((2, width if form.is_joint else 0), dtype=np.int64),
         sums=np.zeros(width if form.is_joint else 0),
+        ties=lists_of_ties(layers, fan_in) if shared else np.zeros(1, dtype=np.int64),
     )
 
 

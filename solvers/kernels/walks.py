@@ -66,7 +66,7 @@ def anneal(
     """
     (
         rows, z, part, samples, levels, clips, pieces, plan, dirty,
-        form, table, reals, labels, losses, sample_losses, sums,
+        form, table, reals, labels, losses, sample_losses, sums, ties,
     ) = state  # fmt: skip
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
     loss, spread, proposals = losses[0], 0.0, 0
@@ -80,7 +80,7 @@ def anneal(
         layer, neuron, source = layers[k], neurons[k], sources[k]
         proposed = propose(
             rows, z, part, samples, levels, clips, pieces, plan, dirty,
-            form, table, reals, labels, losses, sample_losses, sums,
+            form, table, reals, labels, losses, sample_losses, sums, ties,
             layer, neuron, source, change,
         )  # fmt: skip
         proposals += 1
@@ -88,7 +88,7 @@ def anneal(
         spread += abs(rise)
         if rise <= 0 or rng.random() < math.exp(-rise / temperature):
             commit(
-                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
                 layer, neuron, source, change,
             )  # fmt: skip
             choice[k] = new
@@ -119,7 +119,7 @@ def enumerate_choices(
     """
     (
         rows, z, part, samples, levels, clips, pieces, plan, dirty,
-        form, table, reals, labels, losses, sample_losses, sums,
+        form, table, reals, labels, losses, sample_losses, sums, ties,
     ) = state  # fmt: skip
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
     for _ in range(steps):
@@ -134,11 +134,11 @@ def enumerate_choices(
         layer, neuron, source = layers[k], neurons[k], sources[k]
         loss = propose(
             rows, z, part, samples, levels, clips, pieces, plan, dirty,
-            form, table, reals, labels, losses, sample_losses, sums,
+            form, table, reals, labels, losses, sample_losses, sums, ties,
             layer, neuron, source, change,
         )  # fmt: skip
         commit(
-            rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+            rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
             layer, neuron, source, change,
         )  # fmt: skip
         choice[k] = new
@@ -173,7 +173,7 @@ def anneal_with_linear_term(
     """
     (
         rows, z, part, samples, levels, clips, pieces, plan, dirty,
-        form, table, reals, labels, losses, sample_losses, sums,
+        form, table, reals, labels, losses, sample_losses, sums, ties,
     ) = state  # fmt: skip
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
     loss, spread = losses[0], 0.0
@@ -191,7 +191,7 @@ def anneal_with_linear_term(
         layer, neuron, source = layers[k], neurons[k], sources[k]
         proposed = propose(
             rows, z, part, samples, levels, clips, pieces, plan, dirty,
-            form, table, reals, labels, losses, sample_losses, sums,
+            form, table, reals, labels, losses, sample_losses, sums, ties,
             layer, neuron, source, change,
         )  # fmt: skip
         rise = (
@@ -203,7 +203,7 @@ def anneal_with_linear_term(
         spread += abs(rise)
         if rise <= 0 or rng.random() < math.exp(-rise / temperature):
             commit(
-                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
                 layer, neuron, source, change,
             )  # fmt: skip
             choice[k] = new

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from formulations.arrays import Array, BitArray, DeviceArray, IntArray
-from solvers.kernels.colouring import colours
+from solvers.kernels.annealing import colours
 from solvers.oracles.base import QUBO, Samples
 from solvers.oracles.deadline import time_left
 from solvers.oracles.here.annealing import Annealer

@@ -19,8 +19,9 @@ from tests.formulations.problems import problems
 
 @st.composite
 def restricted_problems(draw: st.DrawFn) -> TrainingProblem:
-    """Random problems, half of them with some weight bits fixed."""
-    problem = draw(problems(max_bits=16, max_samples=6))
+    """Random problems, some of shared weights, half of them with some weight bits fixed."""
+    tied = draw(st.sampled_from([False, False, True]))
+    problem = draw(problems(max_bits=16, max_samples=6, tied=tied))
     if draw(st.booleans()):
         return problem
     incumbent = problem.repair_bits(

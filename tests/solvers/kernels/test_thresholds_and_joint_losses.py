@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from formulations import Network, TrainingProblem
 from formulations.network.splines import Spline, sign
 from solvers.kernels.blocks import heat_bath, visit
-from solvers.kernels.incremental import GAIN, SHIFT
 from solvers.kernels.incremental_loss import SOME_BITS, IncrementalLoss, _clip
+from solvers.kernels.sweeps import GAIN, SHIFT
 from solvers.kernels.walks import anneal, anneal_with_linear_term
 
 LOSSES = ["cross-entropy", "cross-entropy:1.7", "multi-hinge", "multi-hinge:2.3", "hinge:auto"]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from formulations.errors import InvalidInputError, MissingExtraError
-from solvers.kernels.colouring import colours
+from solvers.kernels.annealing import colours
 from solvers.oracles import (
     QUBO,
     Annealer,
