@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from formulations.arrays import Array, FloatArray
+from formulations.arrays import Array, FloatArray, IntArray
 from formulations.network.layer import Layer
 from formulations.network.weight_bits import FreeLayer
 from solvers.classical.gradients.features import FeatureMap, Identity
@@ -41,6 +41,8 @@ class LatentLayer:
         What it feeds; where these have two levels, each has a spread of its own.
     rounded : bool
         False: what is latent is used as it is, weights in units of levels.
+    order : ndarray of int, shape (inputs,), optional
+        Input of the layer that each of its features is; None: in their order.
 
     Attributes
     ----------
@@ -70,7 +72,14 @@ class LatentLayer:
         unit: Unit | None,
         *,
         rounded: bool,
+        order: IntArray | None = None,
     ) -> None:
+        self.order = np.arange(layer.inputs) if order is None else order
+        if free is not None and order is not None:
+            columns = np.append(order, layer.inputs)
+            free = FreeLayer(
+                free.fixed[:, columns], free.slot[:, columns], free.coefficient[columns]
+            )
         self.layer, self.factor, self.unit, self.is_rounded = layer, factor, unit, rounded
         self.folded = False
         self.quantizer = Quantizer(layer.code.levels)
@@ -103,10 +112,10 @@ class LatentLayer:
         self.mean: FloatArray = np.zeros((1, layer.outputs))
         self._excess: FloatArray = self.mean
 
-    @property
-    def largest_threshold(self) -> float:
-        """Of all that are allowed, by magnitude."""
-        return float(np.maximum(np.abs(self.low), np.abs(self.high)).max())
+    def largest(self, a: float) -> float:
+        """Largest magnitude of a pre-activation of inputs up to ``a``."""
+        threshold = float(np.maximum(np.abs(self.low), np.abs(self.high)).max())
+        return self.layer.inputs * float(np.abs(self.quantizer.levels).max()) * a + threshold
 
     @property
     def window(self) -> FloatArray:
@@ -217,6 +226,13 @@ class LatentLayer:
             self.mean = z.mean(axis=1, dtype=np.float64).astype(z.dtype)
         if self.spread is None:
             self._watch(z - self.mean[:, None, :] if self.centred else z)
+
+    def matrix(self, network: int) -> FloatArray:
+        """Weights of a folded network, thresholds last, shape (outputs, inputs + 1)."""
+        found = np.zeros((self.layer.outputs, self.layer.inputs + 1))
+        found[:, self.order] = self.weights[network]
+        found[:, -1] = self.stored()[network] / self.factor
+        return found
 
     # -- gradients ---------------------------------------------------------------------------------
 

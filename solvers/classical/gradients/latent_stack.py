@@ -31,6 +31,7 @@ from solvers.classical.gradients.optimizers import Adam
 from solvers.classical.gradients.outputs import ProblemLoss
 from solvers.classical.gradients.stack import Passed, Stack
 from solvers.classical.gradients.units import unit
+from solvers.classical.gradients.windows import Pooling, latent_layers
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -57,7 +58,7 @@ class LatentStack(Stack):
         range of their codes.
     """
 
-    layers: list[LatentLayer]
+    layers: list[LatentLayer | Pooling]
 
     def __init__(
         self, problem: TrainingProblem, count: int, rng: np.random.Generator, rounded: bool = True
@@ -67,12 +68,8 @@ class LatentStack(Stack):
         layers = problem.network.layers
         whole = problem.num_free_bits == problem.network.num_weight_bits
         free = [None] * len(layers) if whole else problem.free_layers
-        parts = [
-            LatentLayer(layer, held, factor, unit, rounded=rounded)
-            for layer, held, factor, unit in zip(
-                layers, free, problem.bias_units, units, strict=True
-            )
-        ]
+        parts = latent_layers(layers, free, problem.bias_units, units, rounded=rounded)
+        self.trained = [part for part in parts if isinstance(part, LatentLayer)]
         super().__init__(parts, ProblemLoss(problem))
         self.kind: Any = np.float32 if self._reach() < EXACT else np.float64
         self._allocate()
@@ -89,8 +86,7 @@ class LatentStack(Stack):
         """Largest magnitude that anything can have on the way to the outputs."""
         a, most = float(np.abs(self.problem.X).max()), 0.0
         for number, part in enumerate(self.layers):
-            level = float(np.abs(part.quantizer.levels).max())
-            z = part.layer.inputs * level * a + part.largest_threshold
+            z = part.largest(a)
             if part.unit is not None:
                 low, high = self.problem.splines[number].bounds(-z, z)
                 a = float(max(abs(low), abs(high)))
@@ -103,20 +99,20 @@ class LatentStack(Stack):
         First the weights, then the thresholds that are latent weights, too, which all stay within
         [-1, 1]; then those that follow a mean.
         """
-        shapes = [(part.layer.outputs, part.layer.inputs) for part in self.layers]
-        order = sorted(range(len(shapes)), key=lambda number: self.layers[number].centred)
+        shapes = [(part.layer.outputs, part.layer.inputs) for part in self.trained]
+        order = sorted(range(len(shapes)), key=lambda number: self.trained[number].centred)
         sizes = [m * n for m, n in shapes] + [shapes[number][0] for number in order]
         ends = np.cumsum(sizes)
         self.num_weights = int(ends[len(shapes) - 1])
         narrow = sum(
-            m for (m, _), part in zip(shapes, self.layers, strict=True) if not part.centred
+            m for (m, _), part in zip(shapes, self.trained, strict=True) if not part.centred
         )
         self.num_bounded = self.num_weights + narrow
         flat = (self.count, int(ends[-1]))
         self.values, self.gradient = (np.zeros(flat, dtype=self.kind) for _ in range(2))
         levels = np.zeros((self.count, self.num_weights), dtype=self.kind)
         starts = ends - sizes
-        for number, (part, shape) in enumerate(zip(self.layers, shapes, strict=True)):
+        for number, (part, shape) in enumerate(zip(self.trained, shapes, strict=True)):
             place = slice(starts[number], ends[number])
             part.latent, part.weight_slopes, part.weights = (
                 flat[:, place].reshape(self.count, *shape)
@@ -125,14 +121,14 @@ class LatentStack(Stack):
         for number, start, end in zip(
             order, starts[len(shapes) :], ends[len(shapes) :], strict=True
         ):
-            part = self.layers[number]
+            part = self.trained[number]
             part.soft, part.soft_slopes = self.values[:, start:end], self.gradient[:, start:end]
 
     def _cells(self) -> tuple[FloatArray, FloatArray]:
         """Half the width and the middle of the range of everything that is trained, (1, P)."""
         found = []
         for name, soft in (("half", "reach"), ("middle", "middle")):
-            for part in self.layers:
+            for part in self.trained:
                 part.latent[...] = getattr(part.quantizer, name)
                 part.soft[...] = getattr(part, soft)
             found.append(self.values[:1].copy())
@@ -230,12 +226,7 @@ class LatentStack(Stack):
     def real_weights(self, network: int) -> list[FloatArray]:
         """Weights of a folded network, thresholds last, (n_l, n_{l-1} + 1) each."""
         self._quantise()
-        return [
-            np.concatenate(
-                [part.weights[network], part.stored()[network, :, None] / part.factor], axis=1
-            ).astype(float)
-            for part in self.layers
-        ]
+        return [part.matrix(network) for part in self.layers]
 
     def best_real_weights(self) -> tuple[float, list[FloatArray]]:
         """Least loss of the networks, of the nearest integer outputs, and the weights it is of."""

@@ -69,7 +69,7 @@ class Pace:
 
 
 STEP, SAMPLE, WEIGHT = 3e-4, 1e-6, 2e-10
-"""Seconds of a training step, of each of its samples, and of each weight for each of them."""
+"""Seconds of a training step, of each of its samples, and of each product of these."""
 
 
 def default_batch(samples: int) -> int:
@@ -93,8 +93,8 @@ def default_epochs(network: Network, samples: int, restarts: int, batch: int) ->
     >>> default_epochs(Network.dense([784, 1000, 1000, 10]), 60_000, 1, 100)
     2
     """
-    weights = network.num_weights * restarts
-    epoch = samples * (STEP / batch + SAMPLE * restarts + WEIGHT * weights)
+    products = sum(layer.outputs * layer.fan_in for layer in network.layers) * restarts
+    epoch = samples * (STEP / batch + SAMPLE * restarts + WEIGHT * products)
     return int(max(1, min(max(600_000 // samples, 40), 400, 60 // epoch)))
 
 
