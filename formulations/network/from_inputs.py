@@ -165,34 +165,42 @@ def _weighted_bounds(
     Bounds of the inputs have a column for each of them, or one that stands for all.
     """
     low, high = np.empty(len(a_low), dtype=np.int64), np.empty(len(a_low), dtype=np.int64)
-    free, up, down, fixed = _kinds(layer)
+    free, fixed, thresholds = _kinds(layer)
     if a_low.shape[1] < layer.inputs:
-        free, up, down = (np.sum(part, axis=1, keepdims=True) for part in (free, up, down))
+        up, down = np.maximum(fixed, 0).sum(axis=1), np.minimum(fixed, 0).sum(axis=1)
+        kinds = np.stack([free.sum(axis=1), up, down, thresholds], axis=1)
+        free, up, down, thresholds = np.unique(kinds, axis=0).T[:, :, None]
+        thresholds = thresholds[:, 0]
+    else:
+        up, down = np.maximum(fixed, 0), np.minimum(fixed, 0)
     for start in range(0, len(a_low), BLOCK):
         rows = slice(start, start + BLOCK)
         least, greatest = a_low[rows], a_high[rows]
         ends = {id(a): a[rows] for a in (a_low, a_high)}.values()
         corners = [w * a for w in (layer.code.low, layer.code.high) for a in ends]
-        below, above = np.minimum.reduce(corners), np.maximum.reduce(corners)
         # whole numbers far below 2^53, which check_exact sees to
-        low[rows] = (below @ free.T + least @ up.T + greatest @ down.T + unit * fixed).min(axis=1)
-        high[rows] = (above @ free.T + greatest @ up.T + least @ down.T + unit * fixed).max(axis=1)
+        below = np.minimum.reduce(corners) @ free.T + unit * thresholds
+        above = np.maximum.reduce(corners) @ free.T + unit * thresholds
+        if fixed.any():
+            below += least @ up.T + greatest @ down.T
+            above += greatest @ up.T + least @ down.T
+        low[rows], high[rows] = below.min(axis=1), above.max(axis=1)
     return low, high
 
 
-def _kinds(layer: Layer) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
-    """Units that differ: their free inputs, fixed weights above and below zero, and thresholds.
+def _kinds(layer: Layer) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Which inputs units have free weights for, their fixed weights, and fixed thresholds.
 
-    Shape (K, inputs) each, and (K,).
+    Shape (K, inputs) each, and (K,), one line for units that see the same.
     """
     if layer.ties is None:
-        zero = np.zeros((1, layer.inputs))
-        return np.ones((1, layer.inputs)), zero, zero, np.zeros(1, dtype=np.int64)
-    levels, free = layer.ties.levels, layer.ties.numbers >= 0
-    rows = np.unique(np.concatenate([free[:, :-1], levels], axis=1), axis=0)
-    free, levels = rows[:, : layer.inputs].astype(float), rows[:, layer.inputs :]
-    weights = levels[:, :-1].astype(float)
-    return free, np.maximum(weights, 0), np.minimum(weights, 0), levels[:, -1]
+        return np.ones((1, layer.inputs)), np.zeros((1, layer.inputs)), np.zeros(1)
+    ties, units = layer.ties, np.arange(layer.outputs)
+    if ties.window is not None:  # one filter of each group
+        window = ties.window
+        units = units.reshape(window.groups, -1)[:, : window.taps.shape[1]].ravel()
+    numbers, levels = ties.numbers[units], ties.levels[units].astype(float)
+    return (numbers[:, :-1] >= 0).astype(float), levels[:, :-1], levels[:, -1]
 
 
 def output_spread(layers: Sequence[Layer], splines: Sequence[Spline], X: IntArray) -> float:
