@@ -18,6 +18,7 @@ import numpy as np
 from formulations.arrays import IntArray
 from formulations.checks import check_number, check_whole
 from formulations.errors import InvalidInputError
+from solvers.constrained.watch import Watch
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.walks import anneal
 from solvers.run.checkpoint import EVERY, Checkpoint, Folder
@@ -131,7 +132,7 @@ class WeightAnnealing:
             callbacks=tuple(self.callbacks),
             checkpoint=Checkpoint.of(self, problem),
         )
-        walk = _Walk(problem, self._rng(0))
+        walk = (_GuardedWalk if problem.constraints else _Walk)(problem, self._rng(0))
         walk.offer_best(run)
         hot, cold = self._temperatures(walk)
         cooling = (cold / hot) ** (1 / max(1, self.flips - 1))
@@ -260,6 +261,78 @@ class _Walk:
             bits = self.landscape.bits(self._best)[None]
             run.incumbent.offer(bits, self.problem.losses(bits))
             self._offered = self._best_value
+
+
+class _GuardedWalk(_Walk):
+    """A walk that keeps the problem's constraints: its steps are exact searches of small blocks.
+
+    A block is a weight, and in half of them another one that is not zero, which can make room.
+    """
+
+    def __init__(self, problem: TrainingProblem, rng: np.random.Generator) -> None:
+        self.watch: Watch | None = None
+        self._found: tuple[int, float] = (2**60, np.inf)  # what the best breaks, and its value
+        super().__init__(problem, rng)
+
+    def restart(self, rng: np.random.Generator) -> None:
+        """Go to random weights, with as many zeros as it takes."""
+        landscape, problem = self.landscape, self.problem
+        if self.watch is None:
+            self.watch = Watch(problem, landscape)
+        self._rng = rng
+        bits = problem.full_bits(landscape.bits(landscape.random_choice(rng))[None])
+        landscape.set_bits(problem.sparse(bits, rng)[0, problem.free])
+        here = self.watch.refresh(), float(landscape.state.losses[0])
+        if here < self._found:
+            self._best, self._found = landscape.moves.choice.copy(), here
+            self._best_value = self._priced(here)
+
+    def _priced(self, found: tuple[int, float]) -> float:
+        """The value of a point with the price of what it breaks."""
+        return found[1] + found[0] * self.problem.price / self.landscape.unit
+
+    def _anneal(
+        self, count: int, temperature: float, cooling: float, best: IntArray, best_value: float
+    ) -> tuple[float, int, float]:
+        assert self.watch is not None
+        probing = not np.isfinite(temperature)
+        blocks = self._rng.integers(0, len(self.landscape.moves.layer), (count, 1))
+        blocks = np.concatenate([blocks, np.full_like(blocks, -1)], axis=1)
+        paired = self.watch.exchanging(blocks, 2, self._rng)
+        blocks[1::2] = paired[1::2]
+        gains = np.zeros(count)
+        found = (2**60, np.inf) if probing else self._found
+        with np.errstate(over="ignore"):
+            temperatures = temperature * cooling ** np.arange(count)
+        *best_found, _ = self.watch.heat_bath(
+            self._rng, blocks, temperatures, gains, best, *found, self._goal
+        )
+        if probing:
+            return np.inf, count, float(np.abs(gains).sum())
+        self._found = best_found[0], best_found[1]
+        return self._priced(self._found), count, 0.0
+
+    @property
+    def loss(self) -> float:
+        """Training loss where the walk is, with the price of what is broken."""
+        assert self.watch is not None
+        return super().loss + self.problem.price * self.watch.broken
+
+    @property
+    def at_floor(self) -> bool:
+        """Whether no weights can be better than the best ones met."""
+        return self._found[0] == 0 and super().at_floor
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Where the walk is, and the best that it has met."""
+        return {**super().snapshot(), "found": list(self._found)}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        super().restore(snapshot)
+        self._found = (int(snapshot["found"][0]), float(snapshot["found"][1]))
+        assert self.watch is not None
+        self.watch.refresh()
 
 
 def _updates_per_flip(problem: TrainingProblem) -> int:

@@ -105,18 +105,22 @@ class Cardinality(Constraint):
         """The groups."""
         return [f"{self.name} of {group}" for group in self.groups(subject.network)[1]]
 
-    def amounts(self, subject: Subject, bits: BitArray) -> IntArray:
-        """Non-zero weights beyond the limit."""
-        groups, names, limit = self.groups(subject.network)
+    def counts(self, network: Network, bits: BitArray) -> IntArray:
+        """Non-zero weights of each group, (R, n_w) -> (R, G)."""
+        groups, names, _ = self.groups(network)
         counts = np.zeros((len(bits), len(names)), dtype=np.int64)
-        for own, (matrix, _) in zip(groups, batch_levels(subject.network, bits), strict=True):
+        for own, (matrix, _) in zip(groups, batch_levels(network, bits), strict=True):
             member = own.ravel() >= 0
             nonzero = (matrix != 0).reshape(len(bits), -1)[:, member]
             place = np.arange(len(bits))[:, None] * len(names) + own.ravel()[member]
-            counts += np.bincount(
-                place.ravel(), nonzero.ravel(), minlength=counts.size
-            ).reshape(counts.shape).astype(np.int64)  # fmt: skip
-        return np.maximum(counts - limit, 0)
+            found = np.bincount(place.ravel(), nonzero.ravel(), minlength=counts.size)
+            counts += found.reshape(counts.shape).astype(np.int64)
+        return counts
+
+    def amounts(self, subject: Subject, bits: BitArray) -> IntArray:
+        """Non-zero weights beyond the limit."""
+        limit = self.groups(subject.network)[2]
+        return np.maximum(self.counts(subject.network, bits) - limit, 0)
 
     def add_rows(self, parts: Parts, number: int) -> None:
         """sum of the non-zero indicators of a group <= limit."""

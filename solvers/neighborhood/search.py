@@ -19,6 +19,7 @@ import numpy as np
 from formulations.arrays import BitArray
 from formulations.checks import check_number, check_several, check_whole
 from formulations.errors import InvalidInputError
+from solvers.constrained.walk import GuardedWalk
 from solvers.neighborhood.neighborhoods import POLICIES, Policy, policy
 from solvers.neighborhood.population import Limits, Population, SegmentResult, Worker
 from solvers.neighborhood.steps import EnumeratedWalk, OracleWalk, Walk
@@ -195,7 +196,7 @@ class LargeNeighborhoodSearch(Parallel):
 
     def _walk_on(self, problem: TrainingProblem) -> Callable[[], Walk]:
         if self.oracle is None:
-            return partial(EnumeratedWalk, problem)
+            return partial(GuardedWalk if problem.constraints else EnumeratedWalk, problem)
         return partial(OracleWalk, problem, self.oracle, self.batch, self.variables)
 
     @staticmethod

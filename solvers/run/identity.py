@@ -61,12 +61,14 @@ def _parts(problem: object) -> dict[str, Any]:
         return {"model": problem}
     held = problem.incumbent_bits.copy()
     held[problem.free] = 0
+    more = {"constraints": problem.constraints} if problem.constraints else {}
     return {
         "network": (problem.network, problem.splines),
         "samples": problem.X,
         "labels": (problem.targets, problem.target_index),
         "loss": (problem.loss_kind.name, problem.loss_splines),
         "free bits": (problem.free, held),
+        **more,
     }
 
 

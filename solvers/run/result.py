@@ -155,7 +155,8 @@ class Result:
     bits : ndarray of int8
         The incumbent's free weight bits.
     info : dict
-        Numbers of the solver's own, such as ``num_variables`` of its model.
+        Numbers of the solver's own, such as ``num_variables`` of its model.  ``broken``: which of
+        the problem's constraints the weights break, and by how much, where it has some.
     trace : History
         ``seconds`` and the incumbent's ``loss``: a row for each improvement, and one for the end.
     """
@@ -170,3 +171,8 @@ class Result:
     bits: BitArray
     info: dict[str, Any] = field(default_factory=dict)
     trace: History = field(default_factory=History)
+
+    @property
+    def satisfies(self) -> bool:
+        """Whether the weights break none of the problem's constraints; see ``info["broken"]``."""
+        return not self.info.get("broken")

@@ -321,10 +321,17 @@ class Run:
         """The result, with the incumbent as weights of ``problem``."""
         info |= self.end()
         assert self.incumbent.bits is not None
-        self.trace.record(seconds=self.seconds, loss=self.incumbent.loss)
+        weights, loss = problem.weights_from_bits(self.incumbent.bits), self.incumbent.loss
+        if problem.constraints:
+            info["broken"] = problem.broken(weights)
+            if info["broken"]:  # their price is no part of the loss, and nothing is optimal
+                loss = problem.loss(weights)
+                if self.status is Status.OPTIMAL:
+                    self.status = Status.FINISHED
+        self.trace.record(seconds=self.seconds, loss=loss)
         return Result(
-            weights=problem.weights_from_bits(self.incumbent.bits),
-            loss=self.incumbent.loss,
+            weights=weights,
+            loss=loss,
             status=self.status,
             lower_bound=lower_bound,
             history=self.history,

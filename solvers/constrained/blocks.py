@@ -1,0 +1,155 @@
+"""Exact search of small blocks of weights, where a constraint comes before the loss.
+
+As :mod:`solvers.kernels.blocks`, but once nothing is broken, only those choices of a block are
+candidates that break nothing either: no step ever breaks a constraint.  While something is, the
+next state is drawn by what it breaks, whatever its loss, at a low temperature.  Choices are visited
+in Gray-code order by their rows, which cost next to nothing; boxes, and the loss, catch up only
+where a choice is a candidate.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from formulations.arrays import Array
+from solvers.constrained.guard import BOXES, PATHS, ROWS, Guard, judge, move_boxes, move_rows
+from solvers.kernels.blocks import TINY, WINDOW
+from solvers.kernels.compiled import compiled
+from solvers.kernels.incremental import Moves, State, change_of, commit, propose
+
+MENDING, SLACK = 0.3, 3
+"""Temperature, in units of violation, while something is broken, and how much more a choice may
+break then."""
+
+
+@compiled()
+def guarded_heat_bath(
+    state: State,
+    moves: Moves,
+    guard: Guard,
+    rng: np.random.Generator,
+    blocks: Array,
+    temperatures: Array,
+    gains: Array,
+    best: Array,
+    best_broken: int,
+    best_loss: float,
+    goal: float,
+) -> tuple[int, float, int]:
+    """Solve block after block; the best visited choice goes to ``best``.
+
+    Arguments as those of ``solvers.kernels.blocks.heat_bath``.  ``gains`` (B,) receives by how much
+    each block lowered the loss, or 1 for each unit that it mended.  Returns what the best choice
+    breaks, its loss, and the number of choices whose loss was found.
+    """
+    (
+        rows, z, part, samples, levels, clips, pieces, plan, dirty,
+        form, table, reals, labels, losses, sample_losses, sums, ties,
+    ) = state  # fmt: skip
+    layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
+    # of each weight of a block: digit of the code; places in its window, of the code, of the boxes,
+    # of the loss, and the one that is picked; where the window begins, its step and its length
+    digits, at, turned, boxed, valued, start, step, counts, picked = np.zeros(
+        (9, blocks.shape[1]), np.int64
+    )
+    totals, has_boxes = guard.totals, guard.asked.shape[1] > 0
+    loss, evaluated = losses[0], 0
+    for b in range(len(blocks)):
+        if best_broken == 0 and best_loss <= goal:
+            break
+        size = 0
+        while size < blocks.shape[1] and blocks[b, size] >= 0:
+            digits[size] = 0
+            k = blocks[b, size]
+            at[size], counts[size], start[size], step[size] = choice[k], num_levels[k], 0, 1
+            if gaps[k] > 0 and num_levels[k] > WINDOW:
+                powers = 0
+                while (WINDOW << powers) < num_levels[k]:
+                    powers += 1
+                counts[size], step[size] = WINDOW, 1 << int(rng.random() * (powers + 1))
+                at[size] = int(rng.random() * WINDOW)
+                start[size] = (choice[k] - at[size] * step[size]) % num_levels[k]
+            picked[size] = boxed[size] = valued[size] = turned[size] = at[size]
+            size += 1
+        before, temperature = loss, max(temperatures[b], TINY)
+        begun = broken = totals[ROWS] + totals[PATHS] + totals[BOXES]
+        most = begun + SLACK if begun > 0 else 0  # what a candidate may break
+        score = -begun / MENDING if begun > 0 else -loss / temperature
+        score -= math.log(-math.log(rng.random() + TINY) + TINY)
+        left = 1
+        for d in range(size):
+            left *= counts[d]
+        while left > 0:
+            left -= 1
+            if left > 0:
+                d = 0
+                while digits[d] == counts[d] - 1:
+                    digits[d] = 0
+                    d += 1
+                digits[d] += 1
+                turned[d] = at[d] + 1 if at[d] + 1 < counts[d] else 0
+            else:  # in the end, to what was picked
+                turned[:size] = picked[:size]
+            for i in range(size):
+                if at[i] != turned[i]:
+                    k = blocks[b, i]
+                    old = (start[i] + step[i] * at[i]) % num_levels[k]
+                    new = (start[i] + step[i] * turned[i]) % num_levels[k]
+                    change = change_of(firsts, gaps, choices, k, old, new)
+                    move_rows(guard, k, layers[k], neurons[k], sources[k], old, new, change)
+                    at[i] = turned[i]
+            now = totals[ROWS] + totals[PATHS]
+            if left > 0 and now > most:
+                continue
+            if has_boxes:
+                for i in range(size):
+                    if boxed[i] != at[i]:
+                        k = blocks[b, i]
+                        old = (start[i] + step[i] * boxed[i]) % num_levels[k]
+                        new = (start[i] + step[i] * at[i]) % num_levels[k]
+                        change = change_of(firsts, gaps, choices, k, old, new)
+                        move_boxes(guard, layers[k], neurons[k], sources[k], change)
+                        boxed[i] = at[i]
+                now += judge(guard)
+                if left > 0 and now > most:
+                    continue
+            for i in range(size):
+                if valued[i] != at[i]:
+                    k = blocks[b, i]
+                    old = (start[i] + step[i] * valued[i]) % num_levels[k]
+                    new = (start[i] + step[i] * at[i]) % num_levels[k]
+                    change = change_of(firsts, gaps, choices, k, old, new)
+                    layer, neuron, source = layers[k], neurons[k], sources[k]
+                    loss = propose(
+                        rows, z, part, samples, levels, clips, pieces, plan, dirty,
+                        form, table, reals, labels, losses, sample_losses, sums, ties,
+                        layer, neuron, source, change,
+                    )  # fmt: skip
+                    commit(
+                        rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
+                        ties, layer, neuron, source, change,
+                    )  # fmt: skip
+                    valued[i] = at[i]
+            if left == 0:
+                break
+            evaluated += 1
+            rival = -now / MENDING if now > 0 else -loss / temperature
+            rival -= math.log(-math.log(rng.random() + TINY) + TINY)
+            if (now == 0 and most > 0) or rival > score:
+                broken, score = now, rival
+                most = most if now > 0 else 0
+                for i in range(size):
+                    picked[i] = at[i]
+            if now < best_broken or (now == best_broken and loss < best_loss):
+                best_broken, best_loss = now, float(loss)
+                best[:] = choice
+                for i in range(size):
+                    k = blocks[b, i]
+                    best[k] = (start[i] + step[i] * at[i]) % num_levels[k]
+        for i in range(size):
+            k = blocks[b, i]
+            choice[k] = (start[i] + step[i] * picked[i]) % num_levels[k]
+        gains[b] = before - loss if broken == begun else begun - broken
+    return best_broken, best_loss, evaluated

@@ -1,0 +1,113 @@
+"""A walk by enumerated restricted problems that keeps the constraints at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from formulations.arrays import BitArray, IntArray
+from solvers.constrained.watch import Watch
+from solvers.neighborhood.neighborhoods import Policy
+from solvers.neighborhood.steps import WORK, Tally, Walk
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+LEAST_COUNT = 16
+"""Blocks of a step, whatever they would cost without constraints: few choices are candidates."""
+
+EXCHANGES = 0.75
+"""Share of the draws that put non-zero weights into blocks."""
+
+
+class GuardedWalk(Walk):
+    """Restricted problems solved exactly among the choices that break no more than before.
+
+    The loss of a walk that breaks something is that of its weights and the price of a violation
+    for each unit, as ``problem.losses`` has it.
+
+    Parameters
+    ----------
+    problem : TrainingProblem
+        With constraints.
+    """
+
+    def __init__(self, problem: TrainingProblem) -> None:
+        super().__init__(problem)
+        self.watch = Watch(problem, self.landscape)
+        self._best_broken = 2**60
+
+    @property
+    def at_floor(self) -> bool:
+        """Whether no weights can beat the best ones met so far, which break nothing."""
+        return self._best_broken == 0 and super().at_floor
+
+    def begin(self, bits: BitArray) -> None:
+        """Start at free weight bits, with fewer non-zeros where there are too many."""
+        problem = self.problem
+        super().begin(problem.sparse(problem.full_bits(bits)[None])[0, problem.free])
+        self._best_broken = self.watch.refresh()
+        self._price()
+
+    def _price(self) -> None:
+        value = float(self.landscape.state.losses[0])
+        self.loss = self.landscape.loss(value) + self.problem.price * self.watch.broken
+
+    def step(
+        self,
+        policy: Policy,
+        size: int,
+        temperature: float,
+        limit: int | None,
+        rng: np.random.Generator,
+        tally: Tally,
+    ) -> float:
+        """Solve a batch of blocks of one policy, each drawn from its heat bath."""
+        landscape, levels = self.landscape, float(np.median(self.weights.num_levels))
+        while size > 1 and levels**size * self.problem.num_samples > 1e9:
+            size -= 1
+        dear = max(levels ** (size / 2), 2.0) * self.problem.num_samples
+        count = int(np.clip(WORK / dear, LEAST_COUNT, 1024))
+        count = count if limit is None else min(count, limit)
+        blocks = self.draw(policy, count, size, rng)
+        gains = np.zeros(len(blocks))
+        found = self.watch.heat_bath(
+            rng,
+            blocks,
+            np.full(len(blocks), temperature / landscape.unit),
+            gains,
+            self._best,
+            self._best_broken,
+            self._best_value,
+            self._goal,
+        )
+        self._best_broken, self._best_value, evaluated = found
+        before = self.loss
+        self._price()
+        tally.rounds += len(blocks)
+        tally.evaluated += evaluated
+        return max(before - self.loss, 0.0) / max(1, evaluated)
+
+    def draw(self, policy: Policy, count: int, size: int, rng: np.random.Generator) -> IntArray:
+        """Blocks of weights, in most of them some that are not zero, which can make room."""
+        blocks = super().draw(policy, count, size, rng)
+        if size == 1 or policy.guided or rng.random() >= EXCHANGES:
+            return blocks
+        return self.watch.exchanging(blocks, (size + 1) // 2, rng)
+
+    def best(self) -> tuple[BitArray, float]:
+        """Best free weight bits met so far, and their loss with the price of what they break."""
+        bits, loss = super().best()
+        return bits, loss + self.problem.price * self._best_broken
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Everything that a step changes."""
+        return {**super().snapshot(), "best_broken": self._best_broken}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        super().restore(snapshot)
+        self._best_broken = snapshot["best_broken"]
+        self.watch.refresh()

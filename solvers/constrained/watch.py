@@ -1,0 +1,238 @@
+"""The constraints of a problem as the arrays that a guarded search keeps up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from formulations.arrays import Array, BitArray, IntArray
+from formulations.constraints.base import Cardinality, batch_levels
+from formulations.constraints.boxes import output_bounds
+from formulations.constraints.linear_rows import LinearRows
+from formulations.constraints.monotone import Monotone
+from formulations.constraints.right import Right
+from solvers.constrained.blocks import guarded_heat_bath
+from solvers.constrained.guard import BITS, LISTED, NONZERO, ROWS, Guard, count_paths, judge
+from solvers.kernels.incremental_loss import IncrementalLoss
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
+
+OWN = 0.7
+"""Share of the blocks whose exchanged weights are those of one unit."""
+
+
+class Watch:
+    """What of a problem's constraints the state of an incremental loss breaks.
+
+    Parameters
+    ----------
+    problem : TrainingProblem
+    landscape : IncrementalLoss
+        Whose movable weights are watched; :meth:`refresh` follows its choice.
+
+    Attributes
+    ----------
+    guard : Guard
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> from formulations.constraints import NonZeros
+    >>> net = Network.dense([2, 1], weights="ternary")
+    >>> problem = TrainingProblem(net, [[1, -1]], [1], constraints=[NonZeros(1)])
+    >>> landscape = IncrementalLoss(problem)
+    >>> watch = Watch(problem, landscape)
+    >>> _ = landscape.set_bits([1, 1, 1, 1])
+    >>> watch.refresh()
+    1
+    """
+
+    def __init__(self, problem: TrainingProblem, landscape: IncrementalLoss) -> None:
+        self.problem, self.landscape = problem, landscape
+        known = (Cardinality, LinearRows, Monotone, Right)
+        self.strange = [c for c in problem.constraints if not isinstance(c, known)]
+        self._counted = [c for c in problem.constraints if isinstance(c, Cardinality)]
+        self._linear = [c for c in problem.constraints if isinstance(c, LinearRows)]
+        self._boxed = [c for c in problem.constraints if isinstance(c, Right)]
+        self.guard = self._guard()
+
+    @property
+    def broken(self) -> int:
+        """Sum of all that is broken now."""
+        return int(self.guard.totals.sum())
+
+    def _guard(self) -> Guard:
+        problem, network = self.problem, self.problem.network
+        layers, last = network.layers, len(network.layers)
+        plan = np.zeros((last + 1, 6), dtype=np.int64)
+        plan[:last, 0] = [layer.inputs + 1 for layer in layers]
+        plan[:last, 3] = problem.bias_units
+        counts = {
+            1: [(layer.inputs + 1) * layer.outputs for layer in layers],
+            2: [layer.outputs for layer in layers],
+            4: [*(spline.num_pieces for spline in problem.splines), 0],
+            5: network.widths[:-1],
+        }
+        for column, sizes in counts.items():
+            plan[1:, column] = np.cumsum(sizes)
+        pieces = [
+            np.stack([
+                np.concatenate([[np.iinfo(np.int64).min], spline.breakpoints]),
+                np.rint(spline.slopes).astype(np.int64),
+                np.rint(spline.intercepts).astype(np.int64),
+            ])
+            for spline in problem.splines
+        ]  # fmt: skip
+        starts, entries, values, limits = self._rows()
+        pairs = [
+            (c.feature, c.direction, c.output, 0)
+            for c in problem.constraints
+            if isinstance(c, Monotone)
+        ]
+        samples = sum(len(np.asarray(c.y)) for c in self._boxed)
+        asked = [np.stack([np.asarray(c.y), np.full(len(np.asarray(c.y)), c.margin)])
+                 for c in self._boxed]  # fmt: skip
+        widest = max(network.widths)
+        zeros = np.zeros((int(plan[-1, 1]),), dtype=np.int64)
+        return Guard(
+            plan=plan,
+            levels=zeros,
+            box_levels=zeros.copy(),
+            starts=starts,
+            entries=entries,
+            values=values,
+            sums=np.zeros(len(limits), dtype=np.int64),
+            limits=limits,
+            pairs=np.array(pairs, dtype=np.int64).reshape(-1, 4),
+            paths=np.zeros((4, widest), dtype=np.int64),
+            a_low=np.zeros((sum(network.widths[:-1]), samples), dtype=np.int64),
+            a_high=np.zeros((sum(network.widths[:-1]), samples), dtype=np.int64),
+            z_low=np.zeros((sum(network.widths[1:]), samples), dtype=np.int64),
+            z_high=np.zeros((sum(network.widths[1:]), samples), dtype=np.int64),
+            pieces=np.concatenate([np.zeros((3, 0), dtype=np.int64), *pieces], axis=1),
+            asked=np.concatenate([np.zeros((2, 0), dtype=np.int64), *asked], axis=1),
+            totals=np.zeros(3, dtype=np.int64),
+            dirty=np.zeros((2, widest), dtype=np.int64),
+        )
+
+    def _rows(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+        """Entries of the movable weights, sorted by weight; their numbers; limits of the rows."""
+        moves, landscape = self.landscape.moves, self.landscape
+        listed = moves.gap == 0
+        values: list[Array] = [(moves.levels != 0).astype(np.int64)]
+        found: list[Array] = [np.zeros((0, 4), dtype=np.int64)]  # weight, row, kind, first number
+        limits: list[int] = []
+        size = len(values[0])
+        for constraint in self._counted:
+            groups, names, limit = constraint.groups(self.problem.network)
+            for number, own in enumerate(groups):
+                here = (moves.layer == number) & (moves.source < own.shape[1])
+                at = np.flatnonzero(here)
+                row = own[moves.neuron[at], moves.source[at]]
+                at, row = at[row >= 0], row[row >= 0] + len(limits)
+                kind = np.where(listed[at], LISTED, NONZERO)
+                found.append(np.stack([at, row, kind, moves.first[at] * listed[at]], axis=1))
+            limits += [limit] * len(names)
+        for linear in self._linear:
+            A, b = linear.at_most()
+            own = A[:, self.problem.free]
+            for row, coefficients in enumerate(own):
+                term = np.rint(landscape.linear_term(coefficients.astype(float))).astype(np.int64)
+                for k in np.flatnonzero(term.any(axis=1)).tolist():
+                    kind = LISTED if listed[k] else BITS
+                    found.append(np.array([[k, len(limits) + row, kind, size]]))
+                    values.append(term[k])
+                    size += term.shape[1]
+            limits += b.tolist()
+        table = np.concatenate(found).astype(np.int64)
+        table = table[np.argsort(table[:, 0], kind="stable")]
+        starts = np.searchsorted(table[:, 0], np.arange(len(moves.layer) + 1))
+        return (
+            starts.astype(np.int64),
+            np.ascontiguousarray(table[:, 1:]),
+            np.concatenate(values),
+            np.array(limits, dtype=np.int64),
+        )
+
+    def refresh(self) -> int:
+        """Compute everything for the choice that the landscape has now; return what is broken."""
+        problem, guard = self.problem, self.guard
+        bits = problem.full_bits(self.landscape.bits(self.landscape.moves.choice))[None]
+        parts = [
+            layer.with_thresholds(matrix[0], None if bias is None else bias[0]).ravel()
+            for layer, (matrix, bias) in zip(
+                problem.network.layers, batch_levels(problem.network, bits), strict=True
+            )
+        ]
+        guard.levels[:] = guard.box_levels[:] = np.concatenate(parts)
+        sums = [c.counts(problem.network, bits)[0] for c in self._counted]
+        sums += [c.at_most()[0] @ bits[0].astype(np.int64) for c in self._linear]
+        if sums:
+            guard.sums[:] = np.concatenate(sums)
+        guard.totals[ROWS] = np.maximum(guard.sums - guard.limits, 0).sum()
+        count_paths(guard)
+        self._fill_boxes(bits)
+        judge(guard)
+        return self.broken
+
+    def _fill_boxes(self, bits: BitArray) -> None:
+        """Bounds of all layers of all boxes."""
+        problem, guard, begin = self.problem, self.guard, 0
+        for constraint in self._boxed:
+            low, high = constraint.box(problem)
+            here = slice(begin, begin + len(low))
+            begin = here.stop
+            layers = next(iter(output_bounds(problem, bits, low, high)))
+            a: list[tuple[Array, Array]] = [(low, high)]
+            for (z_low, z_high), spline in zip(layers, problem.splines, strict=False):
+                a.append(spline.bounds(z_low, z_high))
+            for array, ends in (
+                (guard.a_low, [one for one, _ in a]), (guard.a_high, [one for _, one in a]),
+                (guard.z_low, [one for one, _ in layers]),
+                (guard.z_high, [one for _, one in layers]),
+            ):  # fmt: skip
+                array[:, here] = np.concatenate(ends, axis=1).T.astype(np.int64)
+
+    def exchanging(self, blocks: IntArray, columns: int, rng: np.random.Generator) -> IntArray:
+        """Blocks with weights number 1 to ``columns`` - 1 replaced by others that are not zero.
+
+        By some of the unit of the first one in most cases, else by any.
+        """
+        moves = self.landscape.moves
+        place = np.where(moves.gap == 0, moves.first + moves.choice, 0)
+        active = np.flatnonzero((moves.gap > 0) | (moves.levels[place] != 0))
+        if not len(active):
+            return blocks
+        unit = moves.layer * (int(moves.neuron.max()) + 1) + moves.neuron
+        active = active[np.argsort(unit[active], kind="stable")]
+        sides = [np.searchsorted(unit[active], unit[blocks[:, 0]], side) for side in SIDES]
+        own = (rng.random(len(blocks)) < OWN) & (sides[1] > sides[0])
+        begin, stop = np.where(own, sides[0], 0), np.where(own, sides[1], len(active))
+        blocks = blocks.copy()
+        for column in range(1, max(2, columns)):
+            drawn = active[begin + (rng.random(len(blocks)) * (stop - begin)).astype(np.int64)]
+            blocks[:, column] = np.where((blocks == drawn[:, None]).any(axis=1), -1, drawn)
+        packed = np.argsort(blocks < 0, axis=1, kind="stable")
+        return np.ascontiguousarray(np.take_along_axis(blocks, packed, axis=1))
+
+    def heat_bath(
+        self,
+        rng: np.random.Generator,
+        blocks: Array,
+        temperatures: Array,
+        gains: Array,
+        best: Array,
+        best_broken: int,
+        best_loss: float,
+        goal: float,
+    ) -> tuple[int, float, int]:
+        """Search blocks of weights: see :func:`~solvers.constrained.blocks.guarded_heat_bath`."""
+        found: tuple[int, float, int] = guarded_heat_bath(
+            self.landscape.state, self.landscape.moves, self.guard, rng, blocks, temperatures,
+            gains, best, best_broken, best_loss, goal,
+        )  # fmt: skip
+        return found
