@@ -8,7 +8,7 @@ import numpy as np
 
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import check_several, shown
-from formulations.constraints.base import Cardinality, Constraint, batch_levels
+from formulations.constraints.base import Cardinality, Constraint, Keeper, batch_levels
 from formulations.errors import InvalidInputError
 from formulations.network.network import Network, Weights
 from formulations.network.splines import Spline
@@ -91,17 +91,21 @@ class Constrained(OutputLosses):
             most = self.loss_bounds(low, high)[1]
         return 1.0 + 2.0 * float(most.sum())
 
+    @cached_property
+    def keepers(self) -> list[Keeper]:
+        """Which weights to keep, for each constraint on numbers of non-zero weights."""
+        return [c.keeper(self.network) for c in self.constraints if isinstance(c, Cardinality)]
+
     def sparse(self, full: BitArray, rng: np.random.Generator | None = None) -> BitArray:
         """Weight bits (R, n_w) with some weights at zero, so that no group has too many others.
 
         The largest stay, drawn at random among equals; without a generator the first ones.
         """
-        keepers = [c.keeper(self.network) for c in self.constraints if isinstance(c, Cardinality)]
-        if not keepers:
+        if not self.keepers:
             return full
         full = full.copy()
         layers = batch_levels(self.network, full)
-        for keep in keepers:
+        for keep in self.keepers:
             sizes: list[FloatArray] = []
             for matrix, _ in layers:
                 order = np.arange(matrix[0].size).reshape(matrix.shape[1:]) / matrix[0].size

@@ -71,6 +71,7 @@ class LatentStack(Stack):
         parts = latent_layers(layers, free, problem.bias_units, units, rounded=rounded)
         self.trained = [part for part in parts if isinstance(part, LatentLayer)]
         super().__init__(parts, ProblemLoss(problem))
+        self.keepers = problem.keepers
         self.kind: Any = np.float32 if self._reach() < EXACT else np.float64
         self._allocate()
         half, middle = self._cells() if not rounded else (1.0, 0.0)
@@ -178,6 +179,14 @@ class LatentStack(Stack):
     def _quantise(self) -> None:
         for part in self.layers:
             part.quantise()
+        for keep in self.keepers:  # the largest stay, the gradients of the others go on
+            sizes = [
+                np.abs(part.latent * self.kind(part.quantizer.half) + part.quantizer.middle)
+                * (part.weights != 0)
+                for part in self.trained
+            ]
+            for part, kept in zip(self.trained, keep(sizes), strict=True):
+                part.weights *= kept
 
     # -- the integer networks ---------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.array_checks import check_integers
-from formulations.arrays import Array, IntArray
+from formulations.arrays import Array, FloatArray, IntArray
 from formulations.errors import InvalidInputError
 from solvers.classical.gradients.latent_stack import LatentStack
 from solvers.classical.straight_through.pace import (
@@ -144,8 +144,9 @@ class Training:
             stack.fold(self.X[self.samples[:MEASURED]])
         outputs = stack.outputs(self.X).astype(np.int64)
         losses = self.problem.own_losses(outputs).sum(axis=2)
-        totals = losses.sum(axis=1)
-        judged = losses[:, self.judges].sum(axis=1) if len(self.judges) else totals
+        price = self._price() if self.problem.constraints else np.zeros(len(losses))
+        totals = losses.sum(axis=1) + price
+        judged = losses[:, self.judges].sum(axis=1) + price if len(self.judges) else totals
         best = int(np.argmin(judged))
         self.latest = float(totals[best])
         if judged[best] < self.best_judged:
@@ -153,6 +154,7 @@ class Training:
             # The same numbers in the order in which the problem adds them up, to the last bit; of
             # a word that is free in part, the problem may read another level.
             loss = float(self.problem.own_losses(outputs[best : best + 1]).sum(axis=(1, 2))[0])
+            loss += float(price[best])
             if len(bits) < self.problem.network.num_weight_bits:
                 loss = float(self.problem.losses(bits[None])[0])
             if len(self.judges) or loss < run.incumbent.loss:
@@ -161,6 +163,12 @@ class Training:
         if soft:
             stack.unfold()
         self._scoring = time.perf_counter() - began
+
+    def _price(self) -> FloatArray:
+        """What the networks break of the constraints, at the price that ranks them, shape (R,)."""
+        problem, count = self.problem, self.stack.count
+        networks = [problem.network.encode_bits(self.stack.weights(r)) for r in range(count)]
+        return problem.price * problem.violations(np.array(networks))
 
     @property
     def info(self) -> dict[str, Any]:
