@@ -52,7 +52,8 @@ __all__ = [
     "write_archive",
 ]
 
-VERSION = 1
+VERSION = 2
+"""Version 2 holds networks of shared weights; everything else is written as version 1."""
 _MANIFEST = "manifest"
 _ANY_VERSION = fields({"format": text, "version": whole(1)}, more=True)
 _THIS_VERSION = fields(
@@ -66,6 +67,7 @@ def write_archive(
     file_format: str,
     content: Mapping[str, Any],
     arrays: Mapping[str, Array],
+    version: int = 1,
 ) -> None:
     """Write arrays and JSON content to ``path``, atomically.
 
@@ -78,6 +80,8 @@ def write_archive(
         Anything that JSON can hold; finite floats survive exactly.
     arrays : mapping of str to ndarray
         Arrays of numbers or booleans.
+    version : int
+        The first whose readers know what is in it.
 
     Raises
     ------
@@ -87,7 +91,7 @@ def write_archive(
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     manifest = {
         "format": file_format,
-        "version": VERSION,
+        "version": version,
         "checksums": {name: _checksum(array) for name, array in arrays.items()},
         "content": content,
     }

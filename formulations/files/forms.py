@@ -125,6 +125,28 @@ def _activation(value: Any, where: str) -> None:
         raise Misfit(where, value, " or ".join(map(repr, vocabulary.ACTIVATIONS)))
 
 
+_PAIR = items(whole(0, WIDEST), 2, 2)
+_WINDOW = fields(
+    {
+        "shape": items(whole(1, WIDEST), 3, 3),
+        "filters": whole(1, WIDEST),
+        "size": _PAIR,
+        "stride": _PAIR,
+        "padding": _PAIR,
+        "groups": whole(1, WIDEST),
+        "pooled": nothing_or(whole(-WIDEST, WIDEST)),
+    }
+)
+
+
+def _ties(value: Any, where: str) -> None:
+    """Shared weights: a window, or the two lengths of arrays that say which."""
+    if isinstance(value, list):
+        _PAIR(value, where)
+    else:
+        _WINDOW(value, where)
+
+
 _LAYER = fields(
     {
         "inputs": whole(1, WIDEST),
@@ -137,6 +159,7 @@ _LAYER = fields(
         "placement": one_of(*PLACEMENTS),
         "resolution": nothing_or(whole(1)),
         "scale": nothing_or(whole(1)),
+        "ties": may(_ties),
     }
 )
 _SPLINE = fields({"step": number(above=0), "error": number(0), "scale": number(above=0)})
@@ -165,9 +188,14 @@ def network_arrays(content: Mapping[str, Any], names: list[str]) -> dict[str, Ar
     """The arrays of a trained network, by the widths of its layers."""
     forms: dict[str, ArrayForm] = {}
     for i, layer in enumerate(content["layers"]):
-        forms[f"matrix.{i}"] = ArrayForm("iu", (layer["outputs"], layer["inputs"]))
+        tied = layer.get("ties")
+        shape = (layer["outputs"], layer["inputs"])
+        forms[f"matrix.{i}"] = ArrayForm("iu", (None,) if tied else shape)
         if layer["bias_code"] is not None:
-            forms[f"bias.{i}"] = ArrayForm("iu", (layer["outputs"],))
+            forms[f"bias.{i}"] = ArrayForm("iu", (None if tied else layer["outputs"],))
+        if isinstance(tied, list):
+            for part in ("numbers", "levels"):
+                forms[f"{part}.{i}"] = ArrayForm("iu", (shape[0], shape[1] + 1))
     for i in range(len(content["splines"])):
         forms[f"spline.{i}.breakpoints"] = ArrayForm("iu", (None,))
         for part in ("slopes", "intercepts"):

@@ -1,6 +1,6 @@
 """Files of models and of trained networks: exact, checked, atomic, never pickled.
 
-What version 1 of the format wrote has to stay readable: ``tests/fixtures`` keeps examples.
+What older versions of the format wrote has to stay readable: ``tests/fixtures`` keeps examples.
 """
 
 from __future__ import annotations
@@ -24,13 +24,11 @@ from formulations.files.forms import (
     network_arrays,
     network_content,
 )
+from formulations.files.layers import pack_layer, unpack_layer
 from formulations.files.schema import Form
 from formulations.model.labels import Family, Labels, Names
 from formulations.model.qcbo import QCBO
-from formulations.network import vocabulary
-from formulations.network.activations import is_named
-from formulations.network.codes import WeightCode
-from formulations.network.network import Layer, Network, Weights, activation
+from formulations.network.network import Network, Weights
 from formulations.network.splines import Spline
 
 __all__ = ["atomic_write", "save_qcbo", "load_qcbo", "save_weights", "load_weights", "load_about"]
@@ -250,21 +248,28 @@ def save_weights(
     network.encode_bits(weights)  # raises where they do not fit
     arrays: dict[str, Array] = {f"about.{name}": array for name, array in beside.items()}
     for number, (matrix, bias) in enumerate(zip(weights.matrices, weights.biases, strict=True)):
+        layer = network.layers[number]
+        if layer.ties is not None:  # what is stored, once
+            matrix, bias = layer.stored(matrix, bias)
+            if layer.ties.window is None:
+                arrays[f"numbers.{number}"] = layer.ties.numbers
+                arrays[f"levels.{number}"] = layer.ties.levels
         arrays[f"matrix.{number}"] = np.asarray(matrix, dtype=np.int64)
-        if bias is not None:
+        if layer.bias_code is not None and bias is not None:
             arrays[f"bias.{number}"] = np.asarray(bias, dtype=np.int64)
     for number, spline in enumerate(weights.splines):
         for part in ("breakpoints", "slopes", "intercepts"):
             arrays[f"spline.{number}.{part}"] = getattr(spline, part)
     content = {
-        "layers": [_pack_layer(layer, i) for i, layer in enumerate(network.layers, start=1)],
+        "layers": [pack_layer(layer, i) for i, layer in enumerate(network.layers, start=1)],
         "splines": [
             {"step": float(s.step), "error": float(s.error), "scale": float(s.scale)}
             for s in weights.splines
         ],
         "about": dict(about),
     }
-    write_archive(path, NETWORK, content, arrays)
+    shared = any(layer.ties is not None for layer in network.layers)
+    write_archive(path, NETWORK, content, arrays, version=1 + shared)
 
 
 def load_weights(path: str | PathLike[str]) -> tuple[Network, Weights]:
@@ -314,9 +319,10 @@ def load_network(
 
 
 def _unpack_weights(content: dict[str, Any], arrays: dict[str, Array]) -> tuple[Network, Weights]:
-    """A trained network of format version 1."""
-    network = Network(tuple(_unpack_layer(layer) for layer in content["layers"]))
-    numbers = range(len(network.layers))
+    """A trained network."""
+    network = Network(
+        tuple(unpack_layer(layer, i, arrays) for i, layer in enumerate(content["layers"]))
+    )
     splines = tuple(
         Spline(
             arrays[f"spline.{i}.breakpoints"],
@@ -326,65 +332,17 @@ def _unpack_weights(content: dict[str, Any], arrays: dict[str, Array]) -> tuple[
         )
         for i, fields in enumerate(content["splines"])
     )
-    weights = Weights(
-        tuple(arrays[f"matrix.{i}"] for i in numbers),
-        tuple(arrays.get(f"bias.{i}") for i in numbers),
-        splines,
-    )
+    parts = [(arrays[f"matrix.{i}"], arrays.get(f"bias.{i}")) for i in range(len(network.layers))]
+    none = np.zeros(0, dtype=np.int64)
+    parts = [
+        (matrix, bias)
+        if layer.ties is None
+        else layer.expand(matrix, none if bias is None else bias)
+        for layer, (matrix, bias) in zip(network.layers, parts, strict=True)
+    ]
+    weights = Weights(tuple(part[0] for part in parts), tuple(part[1] for part in parts), splines)
     network.encode_bits(weights)  # raises where they do not fit
     return network, weights
-
-
-def _pack_layer(layer: Layer, number: int) -> dict[str, Any]:
-    """A layer as JSON, its activation by name."""
-    act = layer.activation
-    if act is not None and not is_named(act):
-        raise InvalidInputError(
-            f"layer {number} has an activation of your own, {act.name!r}, which a file cannot "
-            f"keep: expected one of {', '.join(vocabulary.ACTIVATIONS)}; keep the network's "
-            "description in your program and save the arrays of its weights"
-        )
-    return {
-        "inputs": layer.inputs,
-        "outputs": layer.outputs,
-        "code": _pack_code(layer.code),
-        "bias_code": layer.bias_code and _pack_code(layer.bias_code),
-        "activation": act and act.name,
-        "pieces": layer.pieces,
-        "order": layer.order,
-        "placement": layer.placement,
-        "resolution": layer.resolution,
-        "scale": layer.scale,
-    }
-
-
-def _unpack_layer(packed: dict[str, Any]) -> Layer:
-    """The layer that :func:`_pack_layer` made JSON of."""
-    code, bias_code, act = packed["code"], packed["bias_code"], packed["activation"]
-    return Layer(
-        **packed
-        | {
-            "code": _unpack_code(code),
-            "bias_code": bias_code and _unpack_code(bias_code),
-            "activation": act and activation(act),
-        }
-    )
-
-
-def _pack_code(code: WeightCode) -> dict[str, Any]:
-    """A weight code as JSON."""
-    return {
-        "name": code.name,
-        "coefficients": [int(c) for c in code.coefficients],
-        "offset": int(code.offset),
-        "step": float(code.step),
-        "one_hot": code.one_hot,
-    }
-
-
-def _unpack_code(packed: dict[str, Any]) -> WeightCode:
-    """The code that :func:`_pack_code` made JSON of."""
-    return WeightCode(**packed | {"coefficients": tuple(packed["coefficients"])})
 
 
 # -- reading --------------------------------------------------------------------------------------

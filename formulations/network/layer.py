@@ -172,21 +172,44 @@ class Layer:
         starts = np.cumsum(widths) - widths
         return starts[~last], starts[last]
 
+    def stored(self, matrix: IntArray, bias: IntArray | None) -> tuple[IntArray, IntArray]:
+        """Stored weights (S,) and thresholds (T,) of weights (outputs, inputs) and thresholds.
+
+        Raises
+        ------
+        InvalidInputError
+            If weights differ that are one.
+        """
+        if self.ties is None:
+            return matrix.ravel(), np.zeros(0, dtype=np.int64) if bias is None else bias
+        found = self.ties.stored(self.with_thresholds(matrix, bias))
+        if found is None:
+            raise InvalidInputError(
+                f"weights that are not {self.ties!r}: expected shared weights to be the same, and "
+                "fixed ones as they are"
+            )
+        return found[~self.ties.is_threshold], found[self.ties.is_threshold]
+
+    def expand(self, weights: IntArray, thresholds: IntArray) -> tuple[IntArray, IntArray | None]:
+        """The reverse: (..., S) and (..., T) to (..., outputs, inputs) and (..., outputs)."""
+        if self.ties is None:
+            matrix = weights.reshape(*weights.shape[:-1], self.outputs, self.inputs)
+            return matrix, thresholds if self.bias_code else None
+        stored = np.zeros((*weights.shape[:-1], len(self.ties.first)), dtype=np.int64)
+        stored[..., ~self.ties.is_threshold] = weights
+        stored[..., self.ties.is_threshold] = thresholds
+        both = self.ties.expand(stored)
+        return both[..., :-1], both[..., -1] if self.bias_code else None
+
     def decode(self, bits: BitArray) -> tuple[IntArray, IntArray | None]:
         """Weights (..., outputs, inputs) and thresholds (..., outputs) of bits (..., num_bits)."""
-        weights, thresholds = self.first_bits()
-        level = self.code.decode(bits[..., weights[:, None] + np.arange(self.code.bits)])
-        code, bias = self.bias_code, None
-        if code is not None:
-            bias = code.decode(bits[..., thresholds[:, None] + np.arange(code.bits)])
-        if self.ties is None:
-            return level.reshape(*bits.shape[:-1], self.outputs, self.inputs), bias
-        stored = np.zeros((*bits.shape[:-1], len(self.ties.first)), dtype=np.int64)
-        stored[..., ~self.ties.is_threshold] = level
-        if bias is not None:
-            stored[..., self.ties.is_threshold] = bias
-        both = self.ties.expand(stored)
-        return both[..., :-1], both[..., -1] if code else None
+        levels = [
+            code.decode(bits[..., first[:, None] + np.arange(code.bits)])
+            if code is not None
+            else np.zeros((*bits.shape[:-1], 0), dtype=np.int64)
+            for code, first in zip((self.code, self.bias_code), self.first_bits(), strict=True)
+        ]
+        return self.expand(*levels)
 
     def encode(self, matrix: IntArray, bias: IntArray | None) -> BitArray:
         """Bits of weights (outputs, inputs) and thresholds (outputs,), shape (num_bits,).
@@ -197,20 +220,9 @@ class Layer:
             If a level does not belong to its code, or weights differ that are one.
         """
         bits = np.zeros(self.num_bits, dtype=np.int8)
-        stored = [matrix.ravel(), bias]
-        if self.ties is not None:
-            both = self.with_thresholds(matrix, bias)
-            found = self.ties.stored(both)
-            if found is None:
-                raise InvalidInputError(
-                    f"weights that are not {self.ties!r}: expected shared weights to be the same, "
-                    "and fixed ones as they are"
-                )
-            stored = [found[~self.ties.is_threshold], found[self.ties.is_threshold]]
-        for code, levels, first in zip(
-            (self.code, self.bias_code), stored, self.first_bits(), strict=True
-        ):
-            if code is not None and levels is not None:
+        stored, codes = self.stored(matrix, bias), (self.code, self.bias_code)
+        for code, levels, first in zip(codes, stored, self.first_bits(), strict=True):
+            if code is not None:
                 bits[first[:, None] + np.arange(code.bits)] = code.encode(levels)
         return bits
 
