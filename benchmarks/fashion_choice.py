@@ -19,7 +19,7 @@ import numpy as np
 
 import qnn
 from formulations import Network, TrainingProblem
-from qnn.data.datasets import level_thresholds, on_levels
+from qnn.data.levels import level_thresholds, on_levels
 from solvers import LargeNeighborhoodSearch, StraightThrough, WeightAnnealing
 from solvers.run.solver import Solver
 

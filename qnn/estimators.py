@@ -22,8 +22,8 @@ from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
 from formulations.network.network import Weights
 from qnn.architecture import network_for
-from qnn.data.datasets import (
-    MOST_LEVELS,
+from qnn.data.levels import (
+    level_count,
     level_thresholds,
     on_levels,
     span_of,
@@ -61,7 +61,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         weights: str | None,
         bias: bool | str,
         loss: str | Callable[..., Any],
-        levels: int | None,
+        levels: int | str | None,
         solver: Solver | None,
         time_limit: float | None,
         warm_start: bool,
@@ -112,8 +112,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         hidden_widths(self.hidden)
         if self.bits is not None:
             check_whole("bits", self.bits)
-        if self.levels is not None:
-            check_whole("levels", self.levels, least=2, most=MOST_LEVELS)
+        level_count(self.levels)
         check_solver(self.solver)
         if self.time_limit is not None:
             check_seconds("time_limit", self.time_limit)
@@ -122,7 +121,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _train(self, X: FloatArray, outputs: int, target: Callable[[IntArray], Array]) -> None:
         """Fit levels and weights; ``target`` gives the labels of the problem from its inputs."""
-        self.thresholds_ = None if self.levels is None else level_thresholds(X, self.levels)
+        levels = level_count(self.levels)
+        self.thresholds_ = None if levels is None else level_thresholds(X, levels)
         lattice = self._on_levels(X)
         self.span_ = span_of(lattice)
         self.data_min_, self.data_max_ = X.min(axis=0), X.max(axis=0)
@@ -215,8 +215,10 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         Code of the weights, see :meth:`formulations.Network.dense`; None follows from the budget.
     loss : str or callable
         See :class:`formulations.TrainingProblem`.
-    levels : int or None
-        Integer levels of each input, see :func:`qnn.data.datasets.quantize`; None for inputs that
+    levels : int, str or None
+        Integer levels of each input, see :func:`qnn.data.levels.level_thresholds`: 16 puts as
+        many samples on each, ``"even:16"`` (of pixels) makes all equally wide,
+        ``"thermometer:4"`` makes four inputs of two levels of each; None for inputs that
         are whole numbers already.  An input beyond the training data takes the outermost level;
         with None it is used as it is.  ``predict`` warns of inputs that are far outside.
     solver : solver, optional
@@ -241,7 +243,7 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     weights_ : Weights
     result_ : Result
         Loss, status, history and costs of the training.
-    thresholds_ : ndarray of float64, shape (levels - 1, d), or None
+    thresholds_ : ndarray of float64, shape (levels - 1, d) or (1, T d), or None
     data_min_, data_max_ : ndarray of float64, shape (d,)
         Range of the training data.
     span_ : (int, int, int)
@@ -265,7 +267,7 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         weights: str | None = None,
         bias: bool | str = "auto",
         loss: str | Callable[..., Any] = "cross-entropy",
-        levels: int | None = 16,
+        levels: int | str | None = 16,
         solver: Solver | None = None,
         time_limit: float | None = 20.0,
         warm_start: bool = False,

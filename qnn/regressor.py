@@ -53,7 +53,7 @@ class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         activation: str | Callable[..., Any] = "relu:4",
         weights: str | None = None,
         bias: bool | str = "auto",
-        levels: int | None = 16,
+        levels: int | str | None = 16,
         solver: Solver | None = None,
         time_limit: float | None = 20.0,
         warm_start: bool = False,

@@ -17,7 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from formulations import Network, TrainingProblem
-from qnn.data.datasets import level_thresholds, on_levels
+from qnn.data.levels import level_thresholds, on_levels
 from qnn.data.readers import read_idx
 from solvers import StraightThrough
 

@@ -14,7 +14,7 @@ from formulations.network.vocabulary import beginnings
 from qnn.cli import vocabulary
 from qnn.cli.help import Items, argument, file, folder, name_or_file, one_of, option
 from qnn.cli.values import at_least, bias, levels, parsed, samples, widths
-from qnn.runs.solver_table import SOLVERS
+from qnn.runs.solver_table import BLOCKS, SOLVERS
 from solvers.oracles import registry
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ reading_options = together(
         metavar="N",
         callback=parsed(levels),
         help="Integer levels of each input, a share of 1/N of the samples on each, or of pixels, "
-        "from 8 levels on, of equal width.  keep: leave inputs that are integers as they are.",
+        "from 8 levels on, of equal width.  even:N: of equal width.  thermometer:N: N inputs of "
+        "two levels of each.  keep: leave inputs that are integers as they are.",
     ),
     option(
         "--target",
@@ -182,6 +183,17 @@ model_options = together(
         "takes it from the width.",
     ),
     option(
+        "--constraint",
+        "constraints",
+        heading=NETWORK,
+        multiple=True,
+        metavar="NAME",
+        callback=lambda _, __, given: tuple(given),
+        shell_complete=one_of(beginnings(vocabulary.CONSTRAINTS)),
+        help=f"What the weights must satisfy: {', '.join(vocabulary.CONSTRAINTS)}; may be given "
+        "again.",
+    ),
+    option(
         "--encoding",
         heading=NETWORK,
         metavar="NAME",
@@ -241,8 +253,36 @@ solver_options = together(
         type=int,
         default=100,
         metavar="N",
-        help="Oracle calls of qcgd, qcgd-cold and penalty, rounds of hedging; times --reads, the "
-        "guesses of random.",
+        help="Oracle calls of qcgd, qcgd-cold and penalty, rounds of hedging and decomposed; times "
+        "--reads, the guesses of random.",
+    ),
+    option(
+        "--level",
+        heading=SOLVER,
+        type=int,
+        default=1,
+        callback=at_least(1),
+        metavar="N",
+        help="Blocks of decomposed agree on the means of all products of up to N weight bits.",
+    ),
+    option(
+        "--blocks",
+        heading=SOLVER,
+        metavar="NAME",
+        shell_complete=one_of(BLOCKS),
+        names=lambda: list(BLOCKS),
+        help="Who solves the blocks of hedging and decomposed: NAMES.  The first two prove bounds, "
+        "the others that ask an oracle do so with an exact one.",
+        otherwise="enumeration up to 2^16 weight settings, else an oracle or annealing",
+    ),
+    option(
+        "--block-size",
+        heading=SOLVER,
+        type=int,
+        callback=at_least(1),
+        metavar="N",
+        help="Samples in a block of hedging and decomposed.",
+        otherwise="four blocks",
     ),
     option(
         "--flips",

@@ -29,9 +29,9 @@ def widths(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def levels(text: str) -> int | None:
-    """A number of levels, or None for ``keep``: what :func:`qnn.load` takes."""
-    from qnn.data.datasets import level_count
+def levels(text: str) -> int | str | None:
+    """Levels of the inputs, or None for ``keep``: what :func:`qnn.load` takes."""
+    from qnn.data.levels import level_count
 
     return level_count(_number_or_word(text))
 

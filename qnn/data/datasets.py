@@ -11,25 +11,26 @@ from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
-import numpy.typing as npt
 
 from formulations.arrays import BoolArray, FloatArray, IntArray
 from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from qnn.data.images import pool
+from qnn.data.levels import (
+    count_or_word,
+    level_count,
+    level_thresholds,
+    on_levels,
+    whole_numbers,
+    whole_span,
+)
 from qnn.data.readers import Source
 from qnn.data.sources import open_source
-
-MOST_LEVELS = 1024
-"""Of an input: more than any model here has a use for."""
 
 EVEN = 8
 """Levels of pixels from which on equal widths answer better than quantiles.  Held-out images of
 Fashion-MNIST, 196-64-10, relu:4: .840 and .832 right at 8 levels, .847 and .832 at 16; sign units:
 .804 and .814 at 4, .825 and .817 at 8.  10,000 training images, 20 epochs, two seeds."""
-
-LARGEST = 2**31
-"""Of an input that is kept as it is: what a training problem takes."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,16 @@ class Dataset:
         -1 and +1 for two classes, 0 .. C-1 for more.
     classes : tuple of str
         The labels as the source spells them: of -1 and +1, or of 0 .. C-1.
-    levels : int or None
-        Number of levels of each input; None if the source's own integers were kept.
+    levels : int, str or None
+        Levels of each input; None if the source's own integers were kept.
     thresholds : ndarray of float64, shape (levels - 1, d), or None
         Where each level ends, see :func:`on_levels`; None with ``levels``.
     raw_span : (int, int) or None
         Least and greatest number of the source, if all are integers.
     image : (int, int) or None
         Height and width of the source's images, if they were pooled.
+    repeat : int
+        Inputs that each number of the source feeds: the length of a thermometer code, else 1.
     """
 
     name: str
@@ -62,10 +65,11 @@ class Dataset:
     X_test: IntArray
     y_test: IntArray
     classes: tuple[str, ...]
-    levels: int | None
+    levels: int | str | None
     thresholds: FloatArray | None = None
     raw_span: tuple[int, int] | None = None
     image: tuple[int, int] | None = None
+    repeat: int = 1
 
     @property
     def num_inputs(self) -> int:
@@ -102,10 +106,10 @@ def load(
         part, or the whole training part of a source that has a test part of its own.
     inputs : int, optional
         Pool images by sums down to this many inputs; a square number whose root divides the side.
-    levels : int, "keep" or None
-        Levels of each input, see :func:`quantize`; of images of bytes with 8 levels or more, all
-        of equal width.  None and ``"keep"`` leave the values as they are, which must be integers
-        up to 2^31.
+    levels : int, str or None
+        Levels of each input, see :func:`level_thresholds`: a number, ``"even:16"`` or
+        ``"thermometer:4"``; of images of bytes a number of 8 or more means levels of equal width.
+        None and ``"keep"`` leave the values as they are, which must be integers up to 2^31.
     seed : int
         Of the draw.  With one seed, a smaller training part is contained in a larger one.
     target : str, optional
@@ -149,13 +153,20 @@ def load(
     if inputs is not None:
         X = pool(X, image_shape, inputs, name)
     train, test = split(y, held_out, samples, seed, classes, name)
-    even = image_shape is not None and source.X.dtype == np.uint8 and (levels or 0) >= EVEN
+    are_pixels = image_shape is not None and source.X.dtype == np.uint8
+    even = are_pixels and isinstance(levels, int) and levels >= EVEN
     thresholds = None if levels is None else level_thresholds(X[train], levels, even=even)
     lattice = whole_numbers(X, name) if thresholds is None else on_levels(X, thresholds)
     coded = np.where(y == 1, 1, -1) if len(classes) == 2 else y
     parts = (lattice[train], coded[train], lattice[test], coded[test])
     image = image_shape if X.shape[1] < columns else None
-    return Dataset(name, *parts, classes, levels, thresholds, raw_span, image)
+    repeat = lattice.shape[1] // X.shape[1]
+    if image is not None and repeat > 1:
+        raise InvalidInputError(
+            f"levels={levels!r} of pooled images: a thermometer code takes pixels or columns as "
+            "they are; leave inputs out, or take a number of levels"
+        )
+    return Dataset(name, *parts, classes, levels, thresholds, raw_span, image, repeat)
 
 
 def sample_count(value: object) -> int | None:
@@ -171,34 +182,7 @@ def sample_count(value: object) -> int | None:
     >>> sample_count(100), sample_count("all"), sample_count(None)
     (100, None, None)
     """
-    return _count("samples", value, "all", most=None)
-
-
-def level_count(value: object) -> int | None:
-    """A number of levels, or None to keep the inputs as they are: ``"keep"`` or None.
-
-    Raises
-    ------
-    InvalidInputError
-        For anything else.
-
-    Examples
-    --------
-    >>> level_count(2), level_count("keep"), level_count(None)
-    (2, None, None)
-    """
-    return _count("levels", value, "keep", most=MOST_LEVELS)
-
-
-def _count(name: str, value: object, word: str, most: int | None) -> int | None:
-    """An integer of at least 2, or None for None and for the word that stands for it."""
-    if value is None or (isinstance(value, str) and value == word):
-        return None
-    try:
-        check_whole(name, value, least=2, most=most)
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{error}, or {word!r}") from None
-    return int(value)  # type: ignore[call-overload,no-any-return]
+    return count_or_word("samples", value, "all", most=None)
 
 
 def encode_labels(source: Source) -> tuple[IntArray, tuple[str, ...]]:
@@ -229,132 +213,6 @@ def encode_labels(source: Source) -> tuple[IntArray, tuple[str, ...]]:
 def _shortened(words: Sequence[str], most: int = 12) -> str:
     more = f", ... ({len(words)} in all)" if len(words) > most else ""
     return ", ".join(words[:most]) + more
-
-
-def level_values(levels: int) -> IntArray:
-    """The ``levels`` integers centred at zero: odd numbers if they are even in number.
-
-    Examples
-    --------
-    >>> level_values(3).tolist(), level_values(4).tolist()
-    ([-1, 0, 1], [-3, -1, 1, 3])
-    """
-    check_whole("levels", levels, least=2, most=MOST_LEVELS)
-    centred = 2 * np.arange(levels, dtype=np.int64) - (levels - 1)
-    return centred if levels % 2 == 0 else centred // 2
-
-
-def quantize(X: npt.ArrayLike, reference: npt.ArrayLike, levels: int) -> IntArray:
-    """Every column on ``levels`` integer levels centred at zero, equally many samples on each.
-
-    The thresholds of a column are its quantiles 1/L, ..., (L-1)/L over ``reference``; a value v
-    takes the level numbered #{thresholds < v}.  So two levels say whether v is above the median.
-
-    Parameters
-    ----------
-    X : array, shape (N, d)
-    reference : array, shape (M, d)
-        What the quantiles are taken of: the training part.
-    levels : int
-        Number of levels L, at least 2.
-
-    Returns
-    -------
-    ndarray of int64, shape (N, d)
-
-    Examples
-    --------
-    >>> quantize([[0.1], [0.2], [0.7], [9.0]], [[0.1], [0.2], [0.7], [9.0]], 2).ravel().tolist()
-    [-1, -1, 1, 1]
-    """
-    return on_levels(X, level_thresholds(reference, levels))
-
-
-def level_thresholds(reference: npt.ArrayLike, levels: int, *, even: bool = False) -> FloatArray:
-    """Quantiles 1/L, ..., (L-1)/L of every column, shape (L-1, d).
-
-    With ``even``, L equal parts of the range of all columns together, so that all have the same.
-
-    Raises
-    ------
-    InvalidInputError
-        If ``levels`` is not an integer from 2 to 1024, or values are so large that the differences
-        of a column overflow.
-    """
-    check_whole("levels", levels, least=2, most=MOST_LEVELS)
-    reference = np.asarray(reference, dtype=np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        if even:
-            bounds = np.linspace(reference.min(), reference.max(), levels + 1)[1:-1, None]
-            thresholds = np.repeat(bounds, reference.shape[1], axis=1)
-        else:
-            shares = np.arange(1, levels) / levels
-            thresholds = np.asarray(np.quantile(reference, shares, axis=0))
-        spread = np.ptp(reference, axis=0)
-    if not (np.isfinite(thresholds).all() and np.isfinite(spread).all()):
-        raise InvalidInputError(
-            "inputs whose differences are beyond the largest float have no levels between them: "
-            "scale them first"
-        )
-    return thresholds
-
-
-def on_levels(X: npt.ArrayLike, thresholds: FloatArray) -> IntArray:
-    """Every value on the level numbered #{thresholds < v}, levels centred at zero.
-
-    So a value beyond those that the thresholds were fitted on takes the outermost level.
-    """
-    X = np.asarray(X)
-    above = np.zeros(X.shape, dtype=np.int64)
-    for row in thresholds:  # one after the other: all at once would take levels times the memory
-        above += row < X
-    return np.asarray(level_values(len(thresholds) + 1)[above])
-
-
-def span_of(inputs: npt.ArrayLike) -> tuple[int, int, int]:
-    """Least and greatest of some integers, and 2 if they are all odd numbers between, else 1.
-
-    Examples
-    --------
-    >>> span_of([-1, 1, 1]), span_of([0, 16, 4])
-    ((-1, 1, 2), (0, 16, 1))
-    """
-    values = np.unique(np.asarray(inputs))
-    low, high = int(values[0]), int(values[-1])
-    every_odd = len(values) > 1 and bool((np.diff(values) == 2).all())
-    return low, high, 2 if every_odd and low % 2 else 1
-
-
-def whole_span(X: npt.ArrayLike) -> tuple[int, int] | None:
-    """Least and greatest of some numbers, if all are integers up to 2^31; else None.
-
-    Examples
-    --------
-    >>> whole_span([[0, 255]]), whole_span([[0.5, 1]])
-    ((0, 255), None)
-    """
-    X = np.asarray(X, dtype=np.float64)
-    if not np.array_equal(np.rint(X), X) or np.abs(X).max(initial=0.0) >= LARGEST:
-        return None
-    return int(X.min()), int(X.max())
-
-
-def whole_numbers(X: FloatArray, name: str) -> IntArray:
-    """The same values as integers; refused, with its place, is one that is none or too large."""
-    whole = np.rint(X)
-    if np.abs(X).max(initial=0.0) > LARGEST:
-        row, column = np.argwhere(np.abs(X) > LARGEST)[0]
-        raise InvalidInputError(
-            f"{name}: value {X[row, column]:g} in row {row + 1}, column {column + 1} is beyond "
-            "2^31; scale the inputs, or give a number of levels to have them quantized"
-        )
-    if not np.array_equal(whole, X):
-        row, column = np.argwhere(whole != X)[0]
-        raise InvalidInputError(
-            f"{name}: value {X[row, column]:g} in row {row + 1}, column {column + 1} is not an "
-            "integer; give a number of levels to have the inputs quantized"
-        )
-    return whole.astype(np.int64)
 
 
 def split(

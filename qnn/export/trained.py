@@ -17,8 +17,8 @@ from formulations.files.archive import damaged
 from formulations.files.saved import load_network, save_weights
 from formulations.files.schema import fields, items, may, nothing_or, number, text, whole
 from formulations.network.network import Network, Weights
-from qnn.data.datasets import level_values, on_levels, span_of, whole_numbers
 from qnn.data.images import pool
+from qnn.data.levels import level_values, on_levels, span_of, whole_numbers
 
 if TYPE_CHECKING:
     from qnn.runs.training import Task
@@ -167,6 +167,7 @@ class TrainedModel:
             span_of(np.concatenate([data.X_train, data.X_test])),
             raw_span=data.raw_span,
             image=data.image,
+            repeat=data.repeat,
         )
 
     @classmethod
@@ -216,6 +217,7 @@ class TrainedModel:
             estimator.span_,
             line,
             raw_span=getattr(estimator, "raw_span_", None),
+            repeat=estimator.network_.widths[0] // estimator.n_features_in_,
         )
 
     # -- files -------------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ from formulations.errors import FileAccessError, FileFormatError, InvalidInputEr
 from qnn.cli.values import levels as cli_levels
 from qnn.cli.values import samples as cli_samples
 from qnn.data.csv_reader import read_csv
-from qnn.data.datasets import level_thresholds, load, on_levels, span_of
+from qnn.data.datasets import load
+from qnn.data.levels import level_thresholds, on_levels, span_of
 from qnn.data.readers import make_source, read_idx, read_npz
 from tests.conftest import ROOT
 

@@ -86,7 +86,7 @@ def size(
 
     from formulations import Network
     from formulations.files.bounded import available_memory
-    from qnn.data.datasets import level_values
+    from qnn.data.levels import level_values
     from qnn.runs import dry_run
     from qnn.runs.output import FORMAT
     from qnn.runs.tables import record_table

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
-from qnn.data.datasets import load, quantize
+from qnn.data.datasets import load
 from qnn.data.images import IMAGES, pool
+from qnn.data.levels import quantize
 from qnn.data.readers import read_idx
 
 

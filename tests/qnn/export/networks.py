@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from formulations import Network, TrainingProblem
-from qnn.data.datasets import level_values
+from qnn.data.levels import level_values
 from qnn.export import TrainedModel
 
 ACTIVATIONS = ["sign", "hard-tanh", "relu", "tanh", "sigmoid"]

@@ -1,0 +1,111 @@
+"""Images moved, turned and stretched a little: other images of the same class, for training."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from formulations.arrays import Array, FloatArray
+
+GROUP = 200
+"""Images that are warped alike: one sparse product does them all."""
+
+
+def warped(
+    images: npt.ArrayLike,
+    thresholds: FloatArray,
+    image_shape: tuple[int, int],
+    rng: np.random.Generator,
+    *,
+    shift: float = 1.0,
+    turn: float = 0.1,
+    stretch: float = 0.1,
+) -> Array:
+    """Every image under an affine map near the identity, pooled, and on its levels.
+
+    A pixel of the result at y from the centre is read at A y - s, between pixels by bilinear
+    interpolation, and beyond the border as zero: A = R(u_1 turn) S, s = shift (u_2, u_3), with
+    S = [[1 / (1 + stretch u_4), stretch u_5], [0, 1 / (1 + stretch u_6)]] and u uniform in [-1, 1].
+    Images are warped in groups of 200, drawn anew at each call.
+
+    Parameters
+    ----------
+    images : array, shape (N, h * w)
+        As they are in the source, row by row.
+    thresholds : ndarray of float64, shape (levels - 1, d)
+        See :func:`qnn.data.levels.on_levels`; with fewer columns than pixels, a square number of
+        them, images are pooled by sums over square blocks, see :func:`qnn.data.images.pool`.
+    image_shape : (h, w)
+    rng : Generator
+    shift : float
+        Most pixels that an image is moved by.
+    turn : float
+        Most of its rotation, in radians.
+    stretch : float
+        Most of its change in size, and of its slant.
+
+    Returns
+    -------
+    ndarray of int16, shape (N, d)
+
+    Examples
+    --------
+    >>> square = np.zeros((1, 6, 6), dtype=np.uint8)
+    >>> square[0, 1:5, 1:5] = 200
+    >>> edges = np.full((1, 36), 100.0)
+    >>> rng = np.random.default_rng(4)
+    >>> moved = warped(square.reshape(1, -1), edges, (6, 6), rng, shift=1, turn=0, stretch=0)
+    >>> moved.reshape(6, 6)[2].tolist()
+    [-1, -1, 1, 1, 1, 1]
+    """
+    images = np.asarray(images)
+    found = np.empty((len(images), thresholds.shape[1]), dtype=np.int16)
+    edges = thresholds.astype(np.float32)[:, :, None]
+    count = len(edges) + 1
+    order = rng.permutation(len(images))
+    for start in range(0, len(order), GROUP):
+        chosen = order[start : start + GROUP]
+        drawn = rng.uniform(-1, 1, 6) * [turn, shift, shift, stretch, stretch, stretch]
+        read = _reading(image_shape, thresholds.shape[1], *drawn)
+        values = read @ np.ascontiguousarray(images[chosen].T, dtype=np.float32)
+        above = np.zeros(values.shape, dtype=np.int16)
+        for edge in edges:
+            above += edge < values
+        found[chosen] = 2 * above.T - (count - 1) if count % 2 == 0 else above.T - count // 2
+    return found
+
+
+def _reading(
+    image_shape: tuple[int, int],
+    inputs: int,
+    turn: float,
+    down: float,
+    right: float,
+    tall: float,
+    slant: float,
+    wide: float,
+) -> sp.csr_array:
+    """Weights of the raw pixels in each warped and pooled one, shape (inputs, h * w)."""
+    h, w = image_shape
+    side = round(inputs**0.5) if inputs < h * w else 0
+    rows, columns = (side, side) if side else (h, w)
+    y, x = np.mgrid[:h, :w]
+    block = (y // (h // rows) * columns + x // (w // columns)).ravel()
+    cos, sin = np.cos(turn), np.sin(turn)
+    A = np.array([[cos, -sin], [sin, cos]]) @ [[1 / (1 + tall), slant], [0, 1 / (1 + wide)]]
+    middle = np.array([[(h - 1) / 2], [(w - 1) / 2]])
+    at = A @ (np.stack([y.ravel(), x.ravel()]) - middle) + middle - [[down], [right]]
+    corner = np.floor(at).astype(np.int64)
+    part = at - corner
+    pixels, blocks, weights = [], [], []
+    for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        r, c = corner[0] + dy, corner[1] + dx
+        weight = np.abs(1 - dy - part[0]) * np.abs(1 - dx - part[1])
+        inside = (r >= 0) & (r < h) & (c >= 0) & (c < w) & (weight > 0)
+        pixels.append((r * w + c)[inside])
+        blocks.append(block[inside])
+        weights.append(weight[inside])
+    place = (np.concatenate(blocks), np.concatenate(pixels))
+    values = np.concatenate(weights).astype(np.float32)
+    return sp.csr_array((values, place), shape=(inputs, h * w))
