@@ -47,6 +47,17 @@ LOSSES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+CONSTRAINTS: Mapping[str, str] = MappingProxyType(
+    {
+        "fan-in:MOST": "at most so many non-zero weights a unit; fan-in:MOST,LAYER of one layer",
+        "non-zeros:MOST": "at most so many non-zero weights in all, or non-zeros:MOST,LAYER in one",
+        "n-of-m:MOST,OF": "at most so many non-zero weights of every OF inputs in a row, as 2,4",
+        "right:FILE": "every sample of the file is right; right:MARGIN,FILE by steps of the output",
+        "robust:RADIUS,FILE": "every sample is right for all inputs within so many levels of it",
+        "monotone:FEATURE,DIRECTION": "no output falls (1) or rises (-1) as the input rises",
+    }
+)
+
 
 def names(table: Mapping[str, str]) -> list[str]:
     """The names of a table without what follows a colon, each once.

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from formulations.network.vocabulary import ACTIVATIONS, LOSSES
+from formulations.network.vocabulary import ACTIVATIONS, CONSTRAINTS, LOSSES
 from formulations.network.vocabulary import CODES as WEIGHTS
 
-__all__ = ["ACTIVATIONS", "DATA", "ENCODINGS", "LOSSES", "TABLES", "WEIGHTS"]
+__all__ = ["ACTIVATIONS", "CONSTRAINTS", "DATA", "ENCODINGS", "LOSSES", "TABLES", "WEIGHTS"]
 
 DATA: Mapping[str, str] = MappingProxyType(
     {

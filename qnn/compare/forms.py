@@ -72,7 +72,7 @@ _FIGURES: dict[str, Form] = {
     **dict.fromkeys(("train_accuracy", "test_accuracy"), _share),
     **dict.fromkeys(("num_weights", "weight_bits", "stored_bits", "num_variables"), whole(0)),
     **dict.fromkeys(("oracle_calls", "oracle_sweeps", "train_samples", "test_samples"), whole(0)),
-    **dict.fromkeys(("oracle", "reason", "error", "loss"), text),
+    **dict.fromkeys(("oracle", "reason", "error", "loss", "constraints"), text),
     "widths": items(whole(1)),
     "ledger": mapping(nothing_or(_figure)),
     "history": _columns,

@@ -86,6 +86,7 @@ CONTENT = fields(
                 "loss": may(text),
                 "encoding": may(nothing_or(text)),
                 "bits": may(nothing_or(_count)),
+                "constraints": may(items(text)),
             }
         ),
         "options": fields(
@@ -297,7 +298,13 @@ def read(folder: str) -> Asked:
     model, hidden = content["model"], content["model"]["hidden"]
     parts = {
         "data": DataOptions(**content["data"]),
-        "model": ModelOptions(**{**model, "hidden": None if hidden is None else tuple(hidden)}),
+        "model": ModelOptions(
+            **{
+                **model,
+                "hidden": None if hidden is None else tuple(hidden),
+                "constraints": tuple(model.get("constraints", ())),
+            }
+        ),
         "options": SolverOptions(**content["options"]),
     }
     rest = {name: value for name, value in content.items() if name not in ("kind", "format")}

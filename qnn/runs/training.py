@@ -15,6 +15,7 @@ from formulations.network.network import Weights
 from formulations.neurons import ENCODINGS
 from qnn.architecture import network_for
 from qnn.data.datasets import Dataset, load
+from qnn.runs.constraints import constraints_of, kept
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.solver_table import (
     SOLVERS,
@@ -87,6 +88,7 @@ class ModelOptions:
     loss: str = "hinge"
     encoding: str | None = None
     bits: int | None = None
+    constraints: tuple[str, ...] = ()
 
     def network(self, data: Dataset) -> Network:
         """The network for ``data``."""
@@ -117,6 +119,13 @@ class Task:
             choose("encoding", model.encoding, list(ENCODINGS))
         network = model.network(drawn)
         problem = TrainingProblem(network, drawn.X_train, drawn.y_train, loss=model.loss)
+        task = cls(drawn, problem.network, problem)
+        if not model.constraints:
+            return task
+        constraints = constraints_of(model.constraints, task, data)
+        problem = TrainingProblem(
+            network, drawn.X_train, drawn.y_train, loss=model.loss, constraints=constraints
+        )
         return cls(drawn, problem.network, problem)
 
 
@@ -219,6 +228,7 @@ def train(
         "oracle_seconds": result.ledger.seconds,
         "oracle_charged": result.ledger.charged,
         "seconds": result.seconds,
+        "constraints": kept(result.info.get("broken", {}), problem.constraints),
         "train_samples": len(drawn.X_train),
         "test_samples": len(drawn.X_test),
     }

@@ -19,7 +19,7 @@ from solvers.kernels.blocks import TINY, WINDOW
 from solvers.kernels.compiled import compiled
 from solvers.kernels.incremental import Moves, State, change_of, commit, propose
 
-MENDING, SLACK = 0.3, 3
+MENDING, SLACK = 0.15, 3
 """Temperature, in units of violation, while something is broken, and how much more a choice may
 break then."""
 

@@ -19,6 +19,7 @@ KINDS: Mapping[str, str] = {
     "activations": "Of --activation.",
     "weights": "Weight codes, of --weights and --bias.",
     "losses": "Of --loss.",
+    "constraints": "Of --constraint.",
     "encodings": "Of --encoding.",
     "tables": "Of qnn reproduce.",
 }

@@ -1,0 +1,113 @@
+"""Constraints by their names in commands and estimators: ``fan-in:6``, ``right:FILE``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from formulations.arrays import IntArray
+from formulations.checks import choose, shown
+from formulations.constraints import Constraint, FanIn, Monotone, NofM, NonZeros, Right, Robust
+from formulations.errors import InvalidInputError
+from formulations.network.vocabulary import CONSTRAINTS, names
+
+if TYPE_CHECKING:
+    from qnn.runs.training import DataOptions, Task
+
+Read = Callable[[str], tuple[IntArray, IntArray]]
+"""From the name of a file to its samples on the lattice, and their labels."""
+
+
+def constraint(spec: str | Constraint, read: Read) -> Constraint:
+    """The constraint that ``spec`` names.
+
+    Parameters
+    ----------
+    spec : str or Constraint
+        Of :data:`formulations.network.vocabulary.CONSTRAINTS`.
+    read : callable
+        Reads the samples of a file.
+
+    Raises
+    ------
+    InvalidInputError
+        For unknown names, and numbers that do not follow.
+
+    Examples
+    --------
+    >>> constraint("fan-in:6", read=None), constraint("n-of-m:2,4", read=None)
+    (FanIn(most=6, layer=None), NofM(most=2, of=4, layer=None))
+    """
+    if isinstance(spec, Constraint):
+        return spec
+    if not isinstance(spec, str):
+        raise InvalidInputError(
+            f"constraint {shown(spec)}: expected a name, such as 'fan-in:6', or a Constraint"
+        )
+    name, _, rest = spec.partition(":")
+    choose("constraint", name, names(CONSTRAINTS))
+    expected = [entry for entry in CONSTRAINTS if entry.partition(":")[0] == name]
+    words = rest.split(",") if rest else []
+    try:
+        if name == "right":
+            margin, _, file = rest.partition(",") if _is_number(words[0]) else ("1", "", rest)
+            return Right(*read(file), margin=int(margin))
+        if name == "robust":
+            return Robust(*read(",".join(words[1:])), radius=int(words[0]))
+        numbers = [int(word) for word in words]
+        kinds: dict[str, Callable[..., Constraint]] = {
+            "fan-in": FanIn, "non-zeros": NonZeros, "n-of-m": NofM, "monotone": Monotone
+        }  # fmt: skip
+        return kinds[name](*numbers)
+    except (ValueError, TypeError, IndexError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise InvalidInputError(
+            f"constraint {shown(spec)}: expected {' or '.join(expected)}"
+        ) from error
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit()
+
+
+def constraints_of(
+    specs: Sequence[str | Constraint], task: Task, data: DataOptions
+) -> list[Constraint]:
+    """The constraints of a training task; files have the columns and classes of its data."""
+    if not specs:
+        return []
+    from qnn.export import TrainedModel
+    from qnn.runs import scoring
+
+    problem = task.problem
+    zeros = np.zeros(problem.num_free_bits, dtype=np.int8)
+    model = TrainedModel.of_task(task, problem.weights_from_bits(zeros))
+
+    def read(file: str) -> tuple[IntArray, IntArray]:
+        X, number = scoring.labelled(model, file, target=data.target, data_dir=data.data_dir)
+        y = number if problem.network.num_outputs > 1 else 2 * number - 1
+        return model.on_lattice(X), np.asarray(y)
+
+    return [constraint(spec, read) for spec in specs]
+
+
+def kept(broken: dict[str, int], specs: Sequence[object]) -> str | None:
+    """What a report says of constraints: kept, or what is violated and by how much.
+
+    Examples
+    --------
+    >>> kept({}, ["fan-in:6"]), kept({"right: sample 3": 2}, ["right:tests.csv"])
+    ('kept by construction', 'violated by right: sample 3 (2)')
+    >>> kept({}, []) is None
+    True
+    """
+    if not specs:
+        return None
+    if not broken:
+        return "kept by construction"
+    worst = sorted(broken.items(), key=lambda item: -item[1])
+    more = f" and {len(worst) - 3} more" if len(worst) > 3 else ""
+    return "violated by " + ", ".join(f"{what} ({by})" for what, by in worst[:3]) + more
