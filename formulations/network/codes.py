@@ -111,6 +111,8 @@ class WeightCode:
     @property
     def levels(self) -> IntArray:
         """All levels of the code, ascending, shape (L,)."""
+        if self.is_integer and self != AUTO:
+            return np.arange(self.low, self.high + 1)
         if self.one_hot:
             return np.unique(self.offset + np.array(self.coefficients, dtype=np.int64))
         sums = np.zeros(1, dtype=np.int64)
