@@ -17,7 +17,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from formulations import TrainingProblem
 from formulations.arrays import Array, FloatArray, IntArray
-from formulations.checks import check_flag, check_seconds, check_whole, choose, shown
+from formulations.checks import (
+    check_flag,
+    check_seconds,
+    check_several,
+    check_whole,
+    choose,
+    shown,
+)
+from formulations.constraints import Constraint
 from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
 from formulations.network.network import Weights
@@ -42,6 +50,7 @@ from qnn.fitting import (
     warn_far,
     warn_near_chance,
 )
+from qnn.runs.constraints import constraint
 from solvers.run.result import Result
 from solvers.run.solver import Solver
 from solvers.trainer import Trainer
@@ -66,6 +75,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         time_limit: float | None,
         warm_start: bool,
         random_state: int | np.random.RandomState | None,
+        constraints: Sequence[str | Constraint] = (),
     ) -> None:
         self.hidden = hidden
         self.bits = bits
@@ -78,6 +88,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.time_limit = time_limit
         self.warm_start = warm_start
         self.random_state = random_state
+        self.constraints = constraints
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; the solver's own as ``solver__iterations`` and so on, if ``deep``."""
@@ -118,6 +129,26 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             check_seconds("time_limit", self.time_limit)
         check_flag("warm_start", self.warm_start)
         check_seed(self.random_state)
+        self._constraints()
+
+    def _constraints(self) -> list[Constraint]:
+        """The constraints, those given by name made; a file would need levels that are not known.
+
+        Raises
+        ------
+        InvalidInputError
+            For unknown names, and those of files.
+        """
+
+        def read(file: str) -> tuple[IntArray, IntArray]:
+            raise InvalidInputError(
+                f"constraint on the samples of {file!r}: give Right or Robust of "
+                "formulations.constraints, on the levels of the inputs"
+            )
+
+        what = "constraints, such as 'fan-in:6'"
+        given = check_several("constraints", self.constraints, what, empty=True)
+        return [constraint(spec, read) for spec in given]
 
     def _train(self, X: FloatArray, outputs: int, target: Callable[[IntArray], Array]) -> None:
         """Fit levels and weights; ``target`` gives the labels of the problem from its inputs."""
@@ -139,7 +170,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         before = getattr(self, "network_", None) if self.warm_start else None
         start = self.weights_ if before is not None and before.widths == network.widths else None
         self.network_ = network
-        problem = TrainingProblem(network, lattice, target(lattice), loss=self.loss)
+        problem = TrainingProblem(
+            network, lattice, target(lattice), self.loss, constraints=self._constraints()
+        )
         solver, limit = self._chosen_solver(start)
         self.result_: Result = solver.solve(problem)
         self.weights_: Weights = self.result_.weights
@@ -230,6 +263,10 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         with a ``ConvergenceWarning``; None for no limit.
     warm_start : bool
         Whether ``fit`` begins at the weights of the fit before, if they fit the network.
+    constraints : sequence of str or Constraint
+        What the weights have to satisfy: names as ``"fan-in:6"`` of
+        :data:`formulations.network.vocabulary.CONSTRAINTS`, or objects of
+        :mod:`formulations.constraints`; ``result_.satisfies`` says whether they do.
     class_weight : dict, "balanced" or None
         How much a sample of each class counts, as scikit-learn's classifiers have it.
     random_state : int, RandomState or None
@@ -273,10 +310,11 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         warm_start: bool = False,
         class_weight: Mapping[Any, float] | str | None = None,
         random_state: int | np.random.RandomState | None = None,
+        constraints: Sequence[str | Constraint] = (),
     ) -> None:
         super().__init__(
             hidden, bits, activation, weights, bias, loss, levels, solver, time_limit, warm_start,
-            random_state,
+            random_state, constraints,
         )  # fmt: skip
         self.class_weight = class_weight
 

@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from formulations import TrainingProblem
 from formulations.arrays import FloatArray, IntArray
+from formulations.constraints import Constraint
 from qnn.estimators import Estimator
 from qnn.fitting import check_inputs, repeated
 from solvers.run.solver import Solver
@@ -28,7 +29,8 @@ class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    hidden, bits, activation, weights, bias, levels, solver, time_limit, warm_start, random_state
+    hidden, bits, activation, weights, bias, levels, solver, time_limit, warm_start
+    random_state, constraints
         See :class:`QNNClassifier`.
 
     Attributes
@@ -58,10 +60,11 @@ class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         time_limit: float | None = 20.0,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        constraints: Sequence[str | Constraint] = (),
     ) -> None:
         super().__init__(
             hidden, bits, activation, weights, bias, "squared", levels, solver, time_limit,
-            warm_start, random_state,
+            warm_start, random_state, constraints,
         )  # fmt: skip
 
     def fit(
