@@ -96,11 +96,6 @@ class Constrained(OutputLosses):
         """Which weights to keep, for each constraint on numbers of non-zero weights."""
         return [c.keeper(self.network) for c in self.constraints if isinstance(c, Cardinality)]
 
-    @cached_property
-    def keepers(self) -> list[Keeper]:
-        """Which weights to keep, for each constraint on numbers of non-zero weights."""
-        return [c.keeper(self.network) for c in self.constraints if isinstance(c, Cardinality)]
-
     def sparse(self, full: BitArray, rng: np.random.Generator | None = None) -> BitArray:
         """Weight bits (R, n_w) with some weights at zero, so that no group has too many others.
 

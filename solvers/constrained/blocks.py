@@ -19,9 +19,9 @@ from solvers.kernels.blocks import TINY, WINDOW
 from solvers.kernels.compiled import compiled
 from solvers.kernels.incremental import Moves, State, change_of, commit, propose
 
-MENDING, SLACK = 0.15, 3
-"""Temperature, in units of violation, while something is broken, and how much more a choice may
-break then."""
+MENDING, SHARE, SLACK = 0.6, 0.03, 0.1
+"""While something is broken: temperature of a single choice, in units of violation; in units of
+what is broken, where that is more; and what a choice may break beyond it, as a share of it."""
 
 
 @compiled()
@@ -75,12 +75,14 @@ def guarded_heat_bath(
             size += 1
         before, temperature = loss, max(temperatures[b], TINY)
         begun = broken = totals[ROWS] + totals[PATHS] + totals[BOXES]
-        most = begun + SLACK if begun > 0 else 0  # what a candidate may break
-        score = -begun / MENDING if begun > 0 else -loss / temperature
-        score -= math.log(-math.log(rng.random() + TINY) + TINY)
         left = 1
         for d in range(size):
             left *= counts[d]
+        most = begun + 3 + int(SLACK * begun) if begun > 0 else 0  # what a candidate may break
+        # the more choices, the colder: else the many bad ones would outnumber the few good ones
+        mending = max(1.0, SHARE * begun) * MENDING / (1.0 + math.log(left))
+        score = -begun / mending if begun > 0 else -loss / temperature
+        score -= math.log(-math.log(rng.random() + TINY) + TINY)
         while left > 0:
             left -= 1
             if left > 0:
@@ -135,7 +137,7 @@ def guarded_heat_bath(
             if left == 0:
                 break
             evaluated += 1
-            rival = -now / MENDING if now > 0 else -loss / temperature
+            rival = -now / mending if now > 0 else -loss / temperature
             rival -= math.log(-math.log(rng.random() + TINY) + TINY)
             if (now == 0 and most > 0) or rival > score:
                 broken, score = now, rival
