@@ -21,10 +21,10 @@ from formulations.errors import InvalidInputError
 from solvers.constrained.watch import Watch
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.walks import anneal
-from solvers.run.checkpoint import EVERY, Checkpoint, Folder
-from solvers.run.option_checks import check_common, check_count, check_problem
+from solvers.run.option_checks import check_count
 from solvers.run.result import Result, Status
-from solvers.run.run import Callback, Run
+from solvers.run.run import Run
+from solvers.run.solver import Iterative
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -44,7 +44,7 @@ WORK = 3e8
 
 
 @dataclass(frozen=True)
-class WeightAnnealing:
+class WeightAnnealing(Iterative):
     """Simulated annealing directly on the weights.
 
     A flip moves one weight or threshold, drawn uniformly, to another level of its code; its exact
@@ -58,20 +58,11 @@ class WeightAnnealing:
         Proposed flips of each restart.
     restarts : int or None
         Independent restarts from random weights; None goes on until the time limit.
-    seed : int
-        Same seed, same result, unless the time limit cuts in.
-    time_limit : float, optional
-        Seconds.
-    callbacks : tuple of callable
-        Called after each step with a ``Progress``; one that returns True stops the run.
     start_temperature, end_temperature : float, optional
         In units of the loss.  None takes 0.5 and 0.005 times the mean |change of the loss| of a
         flip at random weights.
-    checkpoint : path-like, optional
-        Folder for a checkpoint, from which the same call goes on: see
-        :mod:`solvers.run.checkpoint`.
-    checkpoint_every : float
-        Seconds between two checkpoints; 0 saves after every step.
+    seed, time_limit, callbacks, checkpoint, checkpoint_every
+        See :class:`~solvers.run.solver.Iterative`.
 
     Raises
     ------
@@ -90,17 +81,12 @@ class WeightAnnealing:
 
     flips: int = 20_000
     restarts: int | None = 1
-    seed: int = 0
-    time_limit: float | None = None
-    callbacks: tuple[Callback, ...] = ()
     start_temperature: float | None = None
     end_temperature: float | None = None
-    checkpoint: Folder | None = None
-    checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_whole("flips", self.flips)
-        check_common(self)
         check_count("restarts", self.restarts, self.time_limit)
         start, end = self.start_temperature, self.end_temperature
         for name, limit in (("start_temperature", start), ("end_temperature", end)):
@@ -126,12 +112,7 @@ class WeightAnnealing:
             outputs in range could have (zero for the hinge loss).  ``history`` has a row per step;
             ``info`` the ``flips`` proposed, ``flips_per_second`` and both temperatures.
         """
-        check_problem(problem)
-        run = Run(
-            time_limit=self.time_limit,
-            callbacks=tuple(self.callbacks),
-            checkpoint=Checkpoint.of(self, problem),
-        )
+        run = self.begun(problem)
         walk = (_GuardedWalk if problem.constraints else _Walk)(problem, self._rng(0))
         walk.offer_best(run)
         hot, cold = self._temperatures(walk)

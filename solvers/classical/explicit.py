@@ -14,7 +14,7 @@ before.  [Explicit solutions: arXiv 2311.07498, 2311.07510.]
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
@@ -23,15 +23,11 @@ import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 
 from formulations.arrays import FloatArray, IntArray
-from formulations.checks import WIDEST, check_flag, check_number, check_several, check_whole, choose
+from formulations.checks import WIDEST, check_flag, check_number, check_several, check_whole
 from formulations.errors import InvalidInputError
 from solvers.classical.level_fit import class_targets, read_by_layer
-from solvers.classical.rounding import METHODS, Rounding
+from solvers.classical.rounding import RealWeights, Rounded
 from solvers.classical.samples import checked_samples
-from solvers.run.checkpoint import EVERY, Folder
-from solvers.run.option_checks import check_common
-from solvers.run.result import Result
-from solvers.run.run import Callback
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -163,7 +159,7 @@ class SoftmaxNetwork:
 
 
 @dataclass(frozen=True)
-class ExplicitSoftmax:
+class ExplicitSoftmax(Rounded):
     """The explicit softmax solution: ``fit`` in its own game, ``solve`` in that of low bits.
 
     Parameters
@@ -174,11 +170,9 @@ class ExplicitSoftmax:
         Widths of hidden softmax layers of ``fit``; ``solve`` takes the problem's network.
     complement : bool
         Whether ``fit`` reads [x, 1 - x], for x in [0, 1]; ``solve`` always does.
-    rounding : {"nearest", "greedy", "qubo"}
-        How ``solve`` puts the weights on levels, see :class:`solvers.Rounding`.
     draws : int or None
         Networks that ``solve`` tries: the first from all samples, the next ones from random halves.
-    seed, time_limit, callbacks, checkpoint, checkpoint_every
+    rounding, seed, time_limit, callbacks, checkpoint, checkpoint_every
         Of ``solve``, see :class:`solvers.Rounding`.
 
     Raises
@@ -201,22 +195,14 @@ class ExplicitSoftmax:
     scale: float = 10.0
     hidden: Sequence[int] = ()
     complement: bool = False
-    rounding: str = "greedy"
-    draws: int | None = 10
-    seed: int = 0
-    time_limit: float | None = None
-    callbacks: tuple[Callback, ...] = ()
-    checkpoint: Folder | None = None
-    checkpoint_every: float = EVERY
+    draws: int | None = field(default=10, kw_only=True)
 
     def __post_init__(self) -> None:
-        check_common(self)
+        super().__post_init__()
         check_number("scale", self.scale)
         for width in check_several("hidden", self.hidden, "widths", empty=True):
             check_whole("hidden", width, most=WIDEST)
         check_flag("complement", self.complement)
-        choose("rounding method", self.rounding, METHODS)
-        self._solver()  # refuses what it would refuse
 
     # -- its own game ------------------------------------------------------------------------------
 
@@ -246,21 +232,8 @@ class ExplicitSoftmax:
 
     # -- the game of low bits ----------------------------------------------------------------------
 
-    def solve(self, problem: TrainingProblem) -> Result:
-        """Train the free weight bits of ``problem``; see :meth:`solvers.Rounding.solve`."""
-        return self._solver().solve(problem)
-
-    def _solver(self) -> Rounding:
-        return Rounding(
-            self.rounding,
-            weights=_LogOdds(self.scale),
-            draws=self.draws,
-            seed=self.seed,
-            time_limit=self.time_limit,
-            callbacks=self.callbacks,
-            checkpoint=self.checkpoint,
-            checkpoint_every=self.checkpoint_every,
-        )
+    def _source(self) -> RealWeights:
+        return _LogOdds(self.scale)
 
 
 @dataclass(frozen=True)

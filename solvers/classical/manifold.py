@@ -9,7 +9,7 @@ by ridge regression.  No gradient and no learning rate.  [Manifold network: arXi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -22,12 +22,8 @@ from scipy.special import expit, logit, softmax
 from formulations.arrays import FloatArray, IntArray
 from formulations.checks import WIDEST, check_number, check_several, check_whole, choose
 from solvers.classical.level_fit import class_targets
-from solvers.classical.rounding import Rounding
+from solvers.classical.rounding import RealWeights, Rounded
 from solvers.classical.samples import checked_samples
-from solvers.run.checkpoint import EVERY, Folder
-from solvers.run.option_checks import check_common
-from solvers.run.result import Result
-from solvers.run.run import Callback
 from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:
@@ -239,7 +235,7 @@ class TrainedManifold:
 
 
 @dataclass(frozen=True)
-class ManifoldNetwork:
+class ManifoldNetwork(Rounded):
     """The manifold network: ``fit`` in its own game, ``solve`` in that of low bits.
 
     Parameters
@@ -254,13 +250,11 @@ class ManifoldNetwork:
         How targets are put into (0, 1): ``released`` is the softmax over the samples of the
         authors' code, whose targets become constant beyond 10,000 samples; ``rescaled`` takes each
         row to [0.05, 0.95].
-    rounding : {"nearest", "greedy", "qubo"}
-        How ``solve`` puts the weights on levels, see :class:`solvers.Rounding`.
     draws : int or None
         Networks that ``solve`` tries, each from its own random start.
     seed : int
         Of the random start, in both games.
-    time_limit, callbacks, checkpoint, checkpoint_every
+    rounding, time_limit, callbacks, checkpoint, checkpoint_every
         Of ``solve``, see :class:`solvers.Rounding`.
 
     Raises
@@ -284,22 +278,15 @@ class ManifoldNetwork:
     epochs: int = 5
     gamma: float = 0.3
     squashing: str = "rescaled"
-    rounding: str = "greedy"
-    draws: int | None = 10
-    seed: int = 0
-    time_limit: float | None = None
-    callbacks: tuple[Callback, ...] = ()
-    checkpoint: Folder | None = None
-    checkpoint_every: float = EVERY
+    draws: int | None = field(default=10, kw_only=True)
 
     def __post_init__(self) -> None:
-        check_common(self)
+        super().__post_init__()
         for width in check_several("hidden", self.hidden, "widths", empty=True):
             check_whole("hidden", width, most=WIDEST)
         check_whole("epochs", self.epochs)
         check_number("gamma", self.gamma)
         choose("squashing", self.squashing, list(SQUASHINGS))
-        self._solver()  # refuses what it would refuse
 
     def fit(
         self,
@@ -342,21 +329,8 @@ class ManifoldNetwork:
 
     # -- the game of low bits ----------------------------------------------------------------------
 
-    def solve(self, problem: TrainingProblem) -> Result:
-        """Train the free weight bits of ``problem``; see :meth:`solvers.Rounding.solve`."""
-        return self._solver().solve(problem)
-
-    def _solver(self) -> Rounding:
-        return Rounding(
-            self.rounding,
-            weights=_Trained(self.epochs, self.gamma, self.squashing),
-            draws=self.draws,
-            seed=self.seed,
-            time_limit=self.time_limit,
-            callbacks=self.callbacks,
-            checkpoint=self.checkpoint,
-            checkpoint_every=self.checkpoint_every,
-        )
+    def _source(self) -> RealWeights:
+        return _Trained(self.epochs, self.gamma, self.squashing)
 
 
 @dataclass(frozen=True)

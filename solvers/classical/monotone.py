@@ -14,7 +14,7 @@ layers: see :meth:`solvers.classical.gradients.stack.Stack.directions`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,11 +27,8 @@ from solvers.classical.gradients.objectives import GradientDescent, NetworkObjec
 from solvers.classical.gradients.optimizers import Adam, Harmonic, Momentum, Optimizer
 from solvers.classical.gradients.relaxation import best_relaxation
 from solvers.classical.gradients.stack import RULES, Rule, Stack
-from solvers.classical.rounding import METHODS, Rounding
-from solvers.run.checkpoint import EVERY, Folder
-from solvers.run.option_checks import check_common
-from solvers.run.result import Result
-from solvers.run.run import Callback, Run
+from solvers.classical.rounding import Rounded
+from solvers.run.run import Run
 from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:
@@ -53,7 +50,7 @@ Watch = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class MonotoneVI:
+class MonotoneVI(Rounded):
     """Stochastic variational inequality: ``fit`` in its own game, ``solve`` in that of low bits.
 
     Parameters
@@ -79,13 +76,9 @@ class MonotoneVI:
         Samples of a step; None is 100 in ``fit`` and 20 in ``solve``.
     shuffled : bool
         Whether each epoch draws its batches anew; otherwise the samples stay in their order.
-    rounding : {"nearest", "greedy", "qubo"}
-        How ``solve`` puts the weights on levels, see :class:`solvers.Rounding`.
-    draws : int or None
-        Networks that ``solve`` trains and rounds.
     seed : int
         Of ``fit`` the order of the samples.
-    time_limit, callbacks
+    rounding, draws, time_limit, callbacks
         Of ``solve``, see :class:`solvers.Rounding`.
     checkpoint, checkpoint_every
         Of both: ``fit`` goes on after its last saved epoch, ``solve`` after its last saved draw.
@@ -113,19 +106,11 @@ class MonotoneVI:
     epochs: int = 100
     batch: int | None = None
     shuffled: bool = True
-    rounding: str = "greedy"
-    draws: int | None = 4
-    seed: int = 0
-    time_limit: float | None = None
-    callbacks: tuple[Callback, ...] = ()
-    checkpoint: Folder | None = None
-    checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        check_common(self)
+        super().__post_init__()
         choose("rule", self.rule, RULES)
         choose("optimizer", self.optimizer, OPTIMIZERS)
-        choose("rounding method", self.rounding, METHODS)
         for name in ("rate", "kappa"):
             value = getattr(self, name)
             if value is not None:
@@ -137,7 +122,6 @@ class MonotoneVI:
         check_whole("frozen", self.frozen, least=0)
         if self.warm is not None:
             check_whole("warm", self.warm, least=0)
-        self._rounding()  # refuses what it would refuse
 
     # -- its own game ------------------------------------------------------------------------------
 
@@ -206,14 +190,6 @@ class MonotoneVI:
 
     # -- the game of low bits ----------------------------------------------------------------------
 
-    def solve(self, problem: TrainingProblem) -> Result:
-        """Train the free weight bits of ``problem``: real weights, then rounded.
-
-        See :meth:`solvers.Rounding.solve`.
-        """
-        one = replace(self, draws=1, time_limit=None, callbacks=(), checkpoint=None)
-        return replace(self._rounding(), weights=one).solve(problem)
-
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
@@ -224,15 +200,4 @@ class MonotoneVI:
 
         return best_relaxation(
             problem, rng, RATES if self.rate is None else [self.rate], train, over
-        )
-
-    def _rounding(self) -> Rounding:
-        return Rounding(
-            self.rounding,
-            draws=self.draws,
-            seed=self.seed,
-            time_limit=self.time_limit,
-            callbacks=self.callbacks,
-            checkpoint=self.checkpoint,
-            checkpoint_every=self.checkpoint_every,
         )

@@ -26,10 +26,9 @@ from solvers.classical.level_fit import QUANTILES, nearest
 from solvers.classical.samples import checked_samples
 from solvers.kernels.blocks import heat_bath
 from solvers.kernels.incremental_loss import IncrementalLoss
-from solvers.run.checkpoint import EVERY, Checkpoint, Folder
-from solvers.run.option_checks import check_common, check_count, check_problem
+from solvers.run.option_checks import check_count
 from solvers.run.result import Result
-from solvers.run.run import Callback, Run
+from solvers.run.solver import Iterative
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -65,7 +64,7 @@ class SignFeatures:
 
 
 @dataclass(frozen=True)
-class RandomFeatures:
+class RandomFeatures(Iterative):
     """Random features: ``fit`` in its own game, ``solve`` in that of low bits.
 
     ``fit`` draws hidden weights of +-1 and leaves the output weights real; ``solve`` draws them of
@@ -81,17 +80,8 @@ class RandomFeatures:
         Whether coordinate descent improves the rounded output weights of ``solve``.
     units : int
         Hidden units of ``fit``.
-    seed : int
-        Same seed, same result, unless the time limit cuts in.
-    time_limit : float, optional
-        Seconds.
-    callbacks : tuple of callable
-        Called after each draw with a ``Progress``; one that returns True stops the run.
-    checkpoint : path-like, optional
-        Folder for a checkpoint, from which the same call goes on: see
-        :mod:`solvers.run.checkpoint`.
-    checkpoint_every : float
-        Seconds between two checkpoints; 0 saves after every step.
+    seed, time_limit, callbacks, checkpoint, checkpoint_every
+        See :class:`~solvers.run.solver.Iterative`.
 
     Raises
     ------
@@ -113,14 +103,9 @@ class RandomFeatures:
     ridge: float = 1e-2
     greedy: bool = True
     units: int = 1000
-    seed: int = 0
-    time_limit: float | None = None
-    callbacks: tuple[Callback, ...] = ()
-    checkpoint: Folder | None = None
-    checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        check_common(self)
+        super().__post_init__()
         check_whole("units", self.units, most=WIDEST)
         check_flag("greedy", self.greedy)
         check_count("draws", self.draws, self.time_limit)
@@ -153,12 +138,7 @@ class RandomFeatures:
             ``history`` has a row per draw: its ``loss`` and the ``best_loss`` so far;
             ``info["draws"]`` is their number.
         """
-        check_problem(problem)
-        run = Run(
-            time_limit=self.time_limit,
-            callbacks=tuple(self.callbacks),
-            checkpoint=Checkpoint.of(self, problem),
-        )
+        run = self.begun(problem)
         anything = problem.random_bits(self._rng(0), 1)  # an answer however early it is stopped
         run.incumbent.offer(anything, problem.losses(anything))
         with run.guarded():

@@ -9,9 +9,9 @@ stochastic proximal gradients does not.  [RMDA: arXiv 2112.02612.]
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,11 +30,9 @@ from solvers.classical.gradients.objectives import GradientDescent, Objective, o
 from solvers.classical.gradients.optimizers import DualAveraging, Optimizer, ProximalGradient
 from solvers.classical.gradients.proximal import REGULARIZERS, Levels, Regularizer, settled_share
 from solvers.classical.gradients.relaxation import best_relaxation
-from solvers.classical.rounding import METHODS, Rounding
-from solvers.run.checkpoint import EVERY, Folder
-from solvers.run.option_checks import check_common
-from solvers.run.result import History, Result
-from solvers.run.run import Callback, Run
+from solvers.classical.rounding import Rounded
+from solvers.run.result import History
+from solvers.run.run import Run
 from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:
@@ -64,7 +62,7 @@ Watch = Callable[[int, Sequence[Array]], None]
 
 
 @dataclass(frozen=True)
-class _Regularized(ABC):
+class _Regularized(Rounded):
     """What both methods share: stages, the own game, and the game of low bits."""
 
     regularizer: str | Regularizer | None = None
@@ -73,16 +71,9 @@ class _Regularized(ABC):
     epochs: int = 100
     milestones: Sequence[float] = MILESTONES
     batch: int | None = None
-    rounding: str = "greedy"
-    draws: int | None = 4
-    seed: int = 0
-    time_limit: float | None = None
-    callbacks: tuple[Callback, ...] = ()
-    checkpoint: Folder | None = None
-    checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        check_common(self)
+        super().__post_init__()
         if isinstance(self.regularizer, str):
             choose("regulariser", self.regularizer, [*REGULARIZERS, "levels"])
         elif self.regularizer is not None:
@@ -101,8 +92,6 @@ class _Regularized(ABC):
                 f"milestones={self.milestones!r}: expected ascending shares of the epochs, "
                 "between 0 and 1"
             )
-        choose("rounding method", self.rounding, METHODS)
-        self._rounding()  # refuses what it would refuse
 
     # -- its own game ------------------------------------------------------------------------------
 
@@ -189,14 +178,6 @@ class _Regularized(ABC):
 
     # -- the game of low bits ----------------------------------------------------------------------
 
-    def solve(self, problem: TrainingProblem) -> Result:
-        """Train the free weight bits of ``problem``: real weights, then rounded.
-
-        See :meth:`solvers.Rounding.solve`.
-        """
-        one = replace(self, draws=1, time_limit=None, callbacks=(), checkpoint=None)
-        return replace(self._rounding(), weights=one).solve(problem)
-
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
@@ -220,17 +201,6 @@ class _Regularized(ABC):
         if isinstance(regularizer, str):
             regularizer = REGULARIZERS[regularizer]()
         return regularizer, strength
-
-    def _rounding(self) -> Rounding:
-        return Rounding(
-            self.rounding,
-            draws=self.draws,
-            seed=self.seed,
-            time_limit=self.time_limit,
-            callbacks=self.callbacks,
-            checkpoint=self.checkpoint,
-            checkpoint_every=self.checkpoint_every,
-        )
 
 
 def _pattern(regularizer: Regularizer, weights: Sequence[Array]) -> BoolArray:
@@ -261,13 +231,9 @@ class RMDA(_Regularized):
         Samples of a step; None is 128 in ``fit`` and 20 in ``solve``.
     inertia : float
         c of all stages but the last, where it grows to 1, as the square root of the epochs.
-    rounding : {"nearest", "greedy", "qubo"}
-        How ``solve`` puts the weights on levels, see :class:`solvers.Rounding`.
-    draws : int or None
-        Networks that ``solve`` trains and rounds.
     seed : int
         Of ``fit`` the order of the samples.
-    time_limit, callbacks
+    rounding, draws, time_limit, callbacks
         Of ``solve``, see :class:`solvers.Rounding`.
     checkpoint, checkpoint_every
         Of both: ``fit`` goes on after its last saved epoch, ``solve`` after its last saved draw.

@@ -9,7 +9,7 @@ by the real loss.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -22,10 +22,10 @@ from solvers.classical.level_fit import LayerFit, read_by_layer, real_pre_activa
 from solvers.classical.straight_through.pace import FOLDED, one_cycle
 from solvers.oracles.base import Oracle, check_oracle
 from solvers.oracles.here.annealing import Annealer
-from solvers.run.checkpoint import EVERY, Checkpoint, Folder
-from solvers.run.option_checks import check_common, check_count, check_problem
+from solvers.run.option_checks import check_count
 from solvers.run.result import Result, Status
-from solvers.run.run import Callback, Run
+from solvers.run.run import Run
+from solvers.run.solver import Iterative
 from solvers.run.stopping import Over, never
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _real_weights(
 
 
 @dataclass(frozen=True)
-class Rounding:
+class Rounding(Iterative):
     """Post-training rounding of a network with real weights.
 
     Parameters
@@ -135,18 +135,10 @@ class Rounding:
     draws : int or None
         Real networks that are rounded, each from its own random stream; None goes on to the time
         limit.
-    seed : int
-        Same seed, same result, unless the time limit cuts in.
-    time_limit : float, optional
-        Seconds; looked at between two draws, of which none is begun that would end much later, and
-        between two neurons of ``qubo``, which leaves the rest to ``greedy``.
-    callbacks : tuple of callable
-        Called after each draw with a ``Progress``; one that returns True stops the run.
-    checkpoint : path-like, optional
-        Folder for a checkpoint, from which the same call goes on: see
-        :mod:`solvers.run.checkpoint`.
-    checkpoint_every : float
-        Seconds between two checkpoints; 0 saves after every step.
+    seed, time_limit, callbacks, checkpoint, checkpoint_every
+        See :class:`~solvers.run.solver.Iterative`.  The time limit is looked at between two draws,
+        of which none is begun that would end much later, and between two neurons of ``qubo``, which
+        leaves the rest to ``greedy``.
 
     Raises
     ------
@@ -166,15 +158,10 @@ class Rounding:
     weights: RealWeights | None = None
     oracle: Oracle | None = None
     draws: int | None = 4
-    seed: int = 0
-    time_limit: float | None = None
-    callbacks: tuple[Callback, ...] = ()
-    checkpoint: Folder | None = None
-    checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         choose("rounding method", self.method, METHODS)
-        check_common(self)
         check_count("draws", self.draws, self.time_limit)
         if self.weights is not None:
             check_has("weights", self.weights, "real_weights", "RealTraining() or RMDA()")
@@ -190,13 +177,7 @@ class Rounding:
             ``history`` has a row per draw: its ``loss`` and the ``best_loss`` so far;
             ``info["draws"]`` is their number.
         """
-        check_problem(problem)
-        run = Run(
-            time_limit=self.time_limit,
-            callbacks=tuple(self.callbacks),
-            checkpoint=Checkpoint.of(self, problem),
-            oracle=self.oracle or Annealer(reads=10, sweeps=200),
-        )
+        run = self.begun(problem, self.oracle or Annealer(reads=10, sweeps=200))
         source = self.weights or RealTraining()
         rng = np.random.default_rng(self._seed(0))
         anything = problem.random_bits(rng, 1)  # an answer however early it is stopped
@@ -300,3 +281,39 @@ class Rounding:
         """Levels of one neuron that the oracle finds, shape (R, m)."""
         qubo, bits = fit.qubo(neuron, scale)
         return bits.levels(run.ask(qubo, seed.spawn(1)[0]).x)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounded(Iterative):
+    """What methods share that train real weights, which :class:`Rounding` puts on levels.
+
+    Parameters
+    ----------
+    rounding : {"nearest", "greedy", "qubo"}
+        How ``solve`` puts the weights on levels.
+    draws : int or None
+        Networks that ``solve`` trains and rounds.
+    """
+
+    rounding: str = "greedy"
+    draws: int | None = 4
+
+    def __post_init__(self) -> None:
+        self._solver(None)  # validates the shared options
+
+    def _source(self) -> RealWeights:
+        """Where the real weights of a draw come from: this method, but for the shared options."""
+        return replace(  # type: ignore[return-value]
+            self, draws=1, time_limit=None, callbacks=(), checkpoint=None
+        )
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``: real weights, then rounded.
+
+        See :meth:`solvers.Rounding.solve`.
+        """
+        return self._solver(self._source()).solve(problem)
+
+    def _solver(self, source: RealWeights | None) -> Rounding:
+        shared = {field.name: getattr(self, field.name) for field in fields(Iterative)}
+        return Rounding(self.rounding, source, draws=self.draws, **shared)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 from formulations.arrays import BitArray
 from formulations.checks import check_has
 from formulations.network.network import Weights
-from solvers.run.checkpoint import EVERY, Folder
-from solvers.run.executors import ExecutorChoice
+from solvers.oracles.base import Oracle
+from solvers.run.checkpoint import EVERY, Checkpoint, Folder
+from solvers.run.executors import ExecutorChoice, check_executor
+from solvers.run.option_checks import check_common, check_problem
 from solvers.run.result import Result
 from solvers.run.run import Callback, Run, pass_on
 
@@ -50,6 +52,19 @@ class Iterative:
     checkpoint: Folder | None = None
     checkpoint_every: float = EVERY
 
+    def __post_init__(self) -> None:
+        check_common(self)
+
+    def begun(self, problem: TrainingProblem, oracle: Oracle | None = None) -> Run:
+        """The run of ``problem`` with these options, once the problem is checked."""
+        check_problem(problem)
+        return Run(
+            time_limit=self.time_limit,
+            callbacks=tuple(self.callbacks),
+            checkpoint=Checkpoint.of(self, problem),
+            oracle=oracle,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parallel(Iterative):
@@ -65,6 +80,10 @@ class Parallel(Iterative):
 
     executor: ExecutorChoice = None
     workers: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_executor(self.executor)
 
 
 Start = Solver | Result | Weights

@@ -26,10 +26,8 @@ from formulations.checks import (
 from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
 from solvers.classical.straight_through.training import Training
-from solvers.run.checkpoint import EVERY, Checkpoint, Folder
-from solvers.run.option_checks import check_common, check_problem
 from solvers.run.result import Result, Status, is_interrupt
-from solvers.run.run import Callback, Run
+from solvers.run.solver import Iterative
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -44,7 +42,7 @@ class LongRunWarning(UserWarning):
 
 @renamed(rates="rate")
 @dataclass(frozen=True)
-class StraightThrough:
+class StraightThrough(Iterative):
     """Low-bit networks trained by gradients; the best of the last epochs is kept.
 
     Any weight code, activation, depth and loss; thresholds of any code or none.
@@ -71,18 +69,10 @@ class StraightThrough:
     augment : callable, optional
         Called with a random generator before each epoch; returns the inputs, shape (N, d), that
         the epoch sees in place of the problem's, such as shifted images.
-    seed : int
-        Same seed, same result, unless the clock rules.
-    time_limit : float, optional
-        Seconds.  A run that is short of time goes through its whole schedule in fewer epochs.
-        Without a limit a run of more than a minute warns of it, and says how long it takes.
-    callbacks : tuple of callable
-        Called after each epoch with a ``Progress``; one that returns True stops the run.
-    checkpoint : path-like, optional
-        Folder for a checkpoint, from which the same call goes on: see
-        :mod:`solvers.run.checkpoint`.
-    checkpoint_every : float
-        Seconds between two checkpoints; 0 saves after every step.
+    seed, time_limit, callbacks, checkpoint, checkpoint_every
+        See :class:`~solvers.run.solver.Iterative`.  A run that is short of time goes through its
+        whole schedule in fewer epochs.  Without a limit a run of more than a minute warns of it,
+        and says how long it takes.
 
     Raises
     ------
@@ -105,14 +95,9 @@ class StraightThrough:
     held_out: float = 0.0
     dropout: float | None = None
     augment: Callable[[np.random.Generator], npt.ArrayLike] | None = None
-    seed: int = 0
-    time_limit: float | None = None
-    callbacks: tuple[Callback, ...] = ()
-    checkpoint: Folder | None = None
-    checkpoint_every: float = EVERY
 
     def __post_init__(self) -> None:
-        check_common(self)
+        super().__post_init__()
         for name, most in (("epochs", 10**9), ("restarts", 1000), ("batch", None)):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name), most=most)
@@ -142,12 +127,7 @@ class StraightThrough:
             ten times a run.  ``info``: ``epochs``, ``restarts``, ``rate`` of the incumbent, and
             ``held_out_loss``, its mean loss of held-out samples, if there are any.
         """
-        check_problem(problem)
-        run = Run(
-            time_limit=self.time_limit,
-            callbacks=tuple(self.callbacks),
-            checkpoint=Checkpoint.of(self, problem),
-        )
+        run = self.begun(problem)
         training = Training(
             problem,
             np.random.SeedSequence(self.seed),
