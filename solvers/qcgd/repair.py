@@ -23,6 +23,7 @@ import scipy.sparse as sp
 from formulations.arrays import BitArray
 from formulations.model.qcbo import QCBO
 from solvers.kernels.blocks import heat_bath
+from solvers.constrained.watch import Watch
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.repair import Ground, polish
 
@@ -128,6 +129,7 @@ class Polish:
     def __init__(self, problem: TrainingProblem) -> None:
         self._problem = problem
         self._landscape = IncrementalLoss(problem)
+        self._watch = Watch(problem, self._landscape) if problem.constraints else None
         self.looked, self.num_variables = 0, problem.num_free_bits
 
     def __call__(self, points: BitArray, seed: np.random.SeedSequence) -> BitArray:
@@ -148,18 +150,24 @@ class Polish:
         moves, looked, idle = landscape.moves, 0, 0
         size = len(moves.choice)
         goal = landscape.value(landscape.floor)
+        broken = self._watch.refresh() if self._watch else 0
         best, order = moves.choice.copy(), np.full(size + size % 2, -1)
         while looked < most and idle < IDLE:
             order[:size] = rng.permutation(size)
             pairs = order.reshape(-1, 2)[: most - looked]
             gains = np.zeros(len(pairs))
-            least, evaluated = heat_bath(
-                landscape.state, moves, rng, pairs, np.zeros(len(pairs)), gains,
-                best, float(landscape.state.losses[0]), goal,
-            )  # fmt: skip
+            cold, least = np.zeros(len(pairs)), float(landscape.state.losses[0])
+            if self._watch:
+                broken, least, evaluated = self._watch.heat_bath(
+                    rng, pairs, cold, gains, best, broken, least, goal
+                )
+            else:
+                least, evaluated = heat_bath(
+                    landscape.state, moves, rng, pairs, cold, gains, best, least, goal
+                )
             looked += evaluated + 1
             idle = 0 if gains.any() else idle + 1
-            if least <= goal:
+            if least <= goal and not broken:
                 break
         return looked
 

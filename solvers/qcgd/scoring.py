@@ -120,7 +120,9 @@ class TrainingScoring:
 
     def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
         """Weight bits, words that spell no level replaced, and their real losses."""
-        bits = self.problem.repair_bits(points)
+        problem, bits = self.problem, self.problem.repair_bits(points)
+        if problem.constraints:  # what has too many weights loses some
+            bits = problem.sparse(problem.full_bits(bits))[:, problem.free]
         return bits, self.problem.losses(bits)
 
     def local_search(self) -> Polish:
