@@ -26,6 +26,9 @@ from .classical.rounding import (
 from .classical.straight_through.solver import (
     StraightThrough,
 )
+from .decomposed.decomposed import (
+    DecomposedQCGD,
+)
 from .exact import (
     ExactSolver,
 )
@@ -78,6 +81,7 @@ __all__ = [
     "QCGDSampler",
     "RMDA",
     "Candidates",
+    "DecomposedQCGD",
     "ExactSolver",
     "ExplicitSoftmax",
     "History",

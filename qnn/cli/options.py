@@ -12,9 +12,10 @@ from click.core import ParameterSource
 
 from formulations.network.vocabulary import beginnings
 from qnn.cli import vocabulary
+from qnn.cli.block_options import block_options
 from qnn.cli.help import Items, argument, file, folder, name_or_file, one_of, option
 from qnn.cli.values import at_least, bias, levels, parsed, samples, widths
-from qnn.runs.solver_table import BLOCKS, SOLVERS
+from qnn.runs.solver_table import SOLVERS
 from solvers.oracles import registry
 
 if TYPE_CHECKING:
@@ -267,34 +268,7 @@ solver_options = together(
         help="Oracle calls of qcgd, qcgd-cold and penalty, rounds of hedging and decomposed; times "
         "--reads, the guesses of random.",
     ),
-    option(
-        "--level",
-        heading=SOLVER,
-        type=int,
-        default=1,
-        callback=at_least(1),
-        metavar="N",
-        help="Blocks of decomposed agree on the means of all products of up to N weight bits.",
-    ),
-    option(
-        "--blocks",
-        heading=SOLVER,
-        metavar="NAME",
-        shell_complete=one_of(BLOCKS),
-        names=lambda: list(BLOCKS),
-        help="Who solves the blocks of hedging and decomposed: NAMES.  The first two prove bounds, "
-        "the others that ask an oracle do so with an exact one.",
-        otherwise="enumeration up to 2^16 weight settings, else an oracle or annealing",
-    ),
-    option(
-        "--block-size",
-        heading=SOLVER,
-        type=int,
-        callback=at_least(1),
-        metavar="N",
-        help="Samples in a block of hedging and decomposed.",
-        otherwise="four blocks",
-    ),
+    *block_options(SOLVER),
     option(
         "--flips",
         heading=SOLVER,

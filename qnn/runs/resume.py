@@ -93,7 +93,9 @@ CONTENT = fields(
             {
                 "iterations": may(nothing_or(_count)),
                 **{name: may(_count) for name in ("reads", "sweeps", "threads")},
-                **{name: may(_count) for name in ("flips", "restarts")},
+                **{name: may(_count) for name in ("flips", "restarts", "level")},
+                "blocks": may(nothing_or(text)),
+                "block_size": may(nothing_or(_count)),
                 "oracle": may(nothing_or(text)),
                 "oracle_option": may(items(text)),
                 "penalty": may(number()),

@@ -8,14 +8,35 @@ from dataclasses import dataclass
 from formulations.errors import InvalidInputError
 
 
+@dataclass(frozen=True, kw_only=True)
+class BlockOptions:
+    """How ``hedging`` and ``decomposed`` divide a problem by samples, and who solves the blocks.
+
+    Parameters
+    ----------
+    level : int
+        Most weight bits in a product on whose mean the blocks of ``decomposed`` agree.
+    blocks : str, optional
+        Who solves the blocks, a name of ``qnn.runs.solver_table.BLOCKS``.  None: tables where they
+        are small enough, else the named oracle, or annealing.
+    block_size : int, optional
+        Samples in a block.
+    """
+
+    level: int = 1
+    blocks: str | None = None
+    block_size: int | None = None
+
+
 @dataclass(frozen=True)
-class SolverOptions:
-    """What can be said about a solver at the front door.
+class SolverOptions(BlockOptions):
+    """What can be said about a solver at the front door, and about its blocks.
 
     Parameters
     ----------
     iterations : int or None
-        Oracle calls of ``qcgd``, ``qcgd-cold`` and ``penalty``; ``random`` makes as many guesses as
+        Oracle calls of ``qcgd``, ``qcgd-cold`` and ``penalty``, rounds of ``hedging`` and
+        ``decomposed``; ``random`` makes as many guesses as
         these have reads.  None: every solver, whatever it counts, goes on until the time limit,
         unless it comes to an end of its own.
     oracle : str, optional

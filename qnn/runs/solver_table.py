@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import solvers
 from formulations.errors import InvalidInputError, QnnError
+from qnn.runs.block_table import ASKING, block_solver
 from qnn.runs.solver_options import SolverOptions
 from solvers import plugins
 
@@ -107,12 +108,30 @@ class SolverEntry:
 def _hedging(s: Setup) -> Solver:
     from solvers.hedging.hedging import AnnealedBlocks, ExactIfSmall, PenaltyBlocks
 
-    blocks = (
-        PenaltyBlocks(s.oracle)
-        if s.options.oracle
-        else ExactIfSmall(AnnealedBlocks(s.options.flips))
+    blocks = block_solver(s.options, s.encoding, lambda: s.oracle)
+    if blocks is None:
+        annealed = ExactIfSmall(AnnealedBlocks(s.options.flips))
+        blocks = PenaltyBlocks(s.oracle) if s.options.oracle else annealed
+    size = s.options.block_size
+    return solvers.ProgressiveHedging(blocks, size, rounds=s.options.iterations, **s.common)
+
+
+def _decomposed(s: Setup) -> Solver:
+    from solvers.decomposed.lifted_blocks import LiftedBlocks
+    from solvers.hedging.hedging import ExactIfSmall
+
+    blocks = block_solver(s.options, s.encoding, lambda: s.oracle)
+    if blocks is None and s.options.oracle is None:
+        blocks = ExactIfSmall(LiftedBlocks(s.oracle, s.encoding))
+    return solvers.DecomposedQCGD(
+        s.oracle if blocks is None else None,
+        s.options.level,
+        s.options.block_size,
+        s.options.iterations,
+        blocks,
+        encoding=s.encoding,
+        **s.common,
     )
-    return solvers.ProgressiveHedging(blocks, rounds=s.options.iterations, **s.common)
 
 
 SOLVERS: Mapping[str, SolverEntry] = MappingProxyType(
@@ -173,6 +192,12 @@ SOLVERS: Mapping[str, SolverEntry] = MappingProxyType(
                 "blocks of samples driven to agree; small blocks exactly, with a bound",
                 _hedging,
                 "if named",
+            ),
+            SolverEntry(
+                "decomposed",
+                "blocks of samples that agree on moments of the weights; a bound, as --level rises",
+                _decomposed,
+                "always",
             ),
             SolverEntry(
                 "straight-through",
@@ -370,6 +395,6 @@ def make_solver(
     from qnn.runs.safeguards import check_no_safeguards
 
     solver = solver_entry(name).make(Setup(options, encoding, seed, tuple(callbacks)))
-    if not asks_oracle(name, options.oracle is not None):
+    if not asks_oracle(name, options.oracle is not None or options.blocks in ASKING):
         check_no_safeguards(name, options)
     return solver

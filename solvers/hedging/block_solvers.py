@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 
 from formulations.arrays import BitArray, FloatArray
 from formulations.checks import check_number, check_whole, choose, shown
@@ -15,8 +16,10 @@ from formulations.neurons import ENCODINGS
 from formulations.passes import Slack
 from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.hedging.blocks import Answer, ranked
+from solvers.hedging.products import Products
 from solvers.kernels.loss_form import LossForm
 from solvers.oracles.base import QUBO, Oracle, WarmOracle, check_oracle
+from solvers.oracles.here.exact import is_exact
 from solvers.oracles.wrappers.audit import Audited
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.qcgd import QCGD
@@ -32,6 +35,21 @@ if TYPE_CHECKING:
 GRID = 2**-12
 """CP-SAT gets the linear term in whole multiples of this share of its largest coefficient: numbers
 of many digits cost it time.  The largest possible effect of the rounding is subtracted."""
+
+
+def changed(model: QCBO, linear: FloatArray, products: Products | None) -> QCBO:
+    """The model with terms in its weight bits added to the objective; products of at most two."""
+    places = model.weight_variables
+    objective, quadratic = model.linear.copy(), model.quadratic
+    objective[places] += linear
+    if products is not None:
+        own, pairs = products.pairs(len(places))
+        objective[places] += own
+        pairs = pairs.tocoo()
+        shape = (model.num_variables, model.num_variables)
+        placed = sp.csr_array((pairs.data, (places[pairs.row], places[pairs.col])), shape=shape)
+        quadratic = sp.csr_array(quadratic + placed)
+    return replace(model, linear=objective, quadratic=quadratic)
 
 
 @dataclass(frozen=True)
@@ -66,6 +84,11 @@ class CpSatBlocks:
         """CP-SAT proves a bound even if it does not finish."""
         return True
 
+    @property
+    def max_level(self) -> int:
+        """Products of two bits."""
+        return 2
+
     def prepare(self, problem: TrainingProblem) -> CpSatBlock:
         """Build the block's model."""
         import_cp_model()
@@ -86,16 +109,18 @@ class CpSatBlock:
         starts: BitArray,
         seed: np.random.SeedSequence,
         seconds: float | None = None,
+        products: Products | None = None,
     ) -> Answer:
         """The minimum, or the best point and bound at the time limit."""
         problem, options = self.problem, self.options
-        grid = GRID * float(np.abs(linear).max(initial=0.0)) or 1.0
+        values = np.zeros(0) if products is None else products.coefficients
+        terms = np.concatenate([linear, values])
+        grid = GRID * float(np.abs(terms).max(initial=0.0)) or 1.0
         grid = float(2.0 ** np.round(np.log2(grid)))
-        whole = np.rint(linear / grid) * grid
-        objective = self.model.linear.copy()
-        objective[self.model.weight_variables] += whole
+        whole = np.rint(terms / grid) * grid
+        rounded = None if products is None else replace(products, coefficients=whole[len(linear) :])
         solution = solve_qcbo(
-            replace(self.model, linear=objective),
+            changed(self.model, whole[: len(linear)], rounded),
             time_limit=_least(options.time_limit, seconds),
             seed=int(seed.generate_state(1)[0]),
             workers=options.workers,
@@ -106,8 +131,8 @@ class CpSatBlock:
         points = starts
         if solution.x is not None:
             points = np.concatenate([starts, solution.x[None, self.model.weight_variables]])
-        bits, values, losses = ranked(problem, points, linear, 1)
-        off = float(np.maximum(whole - linear, 0.0).sum())  # x'(linear - whole) >= -off
+        bits, values, losses = ranked(problem, points, linear, 1, products)
+        off = float(np.maximum(whole - terms, 0.0).sum())  # (terms - whole)'x >= -off
         return Answer(bits, values, losses, min(solution.bound - off, float(values[0])))
 
 
@@ -215,8 +240,13 @@ class QcgdBlocks:
 
     @property
     def certifies(self) -> bool:
-        """Bounds of an exact oracle are used if there are any, but not required."""
-        return False
+        """Only an exact oracle's answers prove anything."""
+        return is_exact(self.oracle)
+
+    @property
+    def max_level(self) -> int:
+        """Products of two bits."""
+        return 2
 
     def prepare(self, problem: TrainingProblem) -> QcgdBlock:
         """Build the block's model."""
@@ -237,11 +267,10 @@ class QcgdBlock:
         starts: BitArray,
         seed: np.random.SeedSequence,
         seconds: float | None = None,
+        products: Products | None = None,
     ) -> Answer:
         """The best of QCGD's pool and of the starts."""
-        objective = self.model.linear.copy()
-        objective[self.model.weight_variables] += linear
-        target = _Tilted(self, replace(self.model, linear=objective), linear)
+        target = _Tilted(self, changed(self.model, linear, products), linear, products)
         solver = replace(
             self.options.solver,
             seed=int(seed.generate_state(1)[0]),
@@ -252,22 +281,29 @@ class QcgdBlock:
         run, descent = solver.descend(target, self.problem)
         pass_on(run)
         points = np.concatenate([descent.pool.bits, starts])
-        bits, values, losses = ranked(self.problem, points, linear, self.options.points)
+        most = self.options.points
+        bits, values, losses = ranked(self.problem, points, linear, most, products)
         bound = -np.inf if descent.bound is None else min(descent.bound, float(values[0]))
         return Answer(bits, values, losses, bound, run.ledger)
 
 
 @dataclass(frozen=True)
 class _Tilted:
-    """Samples of the changed model: weight bits, worth the block's real loss plus linear'x."""
+    """Samples of the changed model: weight bits, worth the block's real loss plus the new terms."""
 
     block: QcgdBlock
     model: QCBO
     linear: FloatArray
+    products: Products | None
+    relaxation: None = None
 
     @property
     def floor(self) -> float:
-        return LossForm.of(self.block.problem).floor + float(np.minimum(self.linear, 0.0).sum())
+        terms = (
+            [self.linear] if self.products is None else [self.linear, self.products.coefficients]
+        )
+        least = float(np.minimum(np.concatenate(terms), 0.0).sum())
+        return LossForm.of(self.block.problem).floor + least
 
     @property
     def tolerance(self) -> float:
@@ -278,7 +314,8 @@ class _Tilted:
 
     def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
         bits = self.block.problem.repair_bits(points)
-        return bits, self.block.problem.losses(bits) + bits @ self.linear
+        more = 0.0 if self.products is None else self.products.at(bits)
+        return bits, self.block.problem.losses(bits) + bits @ self.linear + more
 
     def local_search(self) -> None:
         """None: blocks are solved by the oracle alone."""

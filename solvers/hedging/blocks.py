@@ -13,14 +13,16 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.errors import InvalidInputError
 from formulations.network.weight_bits import distinct_rows
+from solvers.hedging.products import Products
 from solvers.oracles.deadline import answer_by
 from solvers.oracles.ledger import Ledger
 
@@ -48,6 +50,10 @@ class Question:
         Entropy and spawn key of the question's random numbers.
     seconds : float, optional
         Remaining time of the run.
+    products : Products, optional
+        Further terms, in products of weight bits.
+    memory : optional
+        What this block's latest answer has left for the next question: the worker may be another.
     """
 
     linear: FloatArray
@@ -55,6 +61,8 @@ class Question:
     starts: BitArray
     seed: tuple[int, ...]
     seconds: float | None = None
+    products: Products | None = None
+    memory: Any = None
 
     def seed_sequence(self) -> np.random.SeedSequence:
         """The question's own random stream, whichever worker answers it."""
@@ -77,6 +85,8 @@ class Answer:
         Certified: nothing under this pattern has a smaller value; -inf if nothing is proven.
     ledger : Ledger
         Costs of the oracle calls.
+    memory : optional
+        For the next question: numbers, arrays, and lists and mappings of these.
     """
 
     bits: BitArray
@@ -84,6 +94,7 @@ class Answer:
     losses: FloatArray
     bound: float
     ledger: Ledger = field(default_factory=Ledger)
+    memory: Any = None
 
 
 class PreparedBlock(Protocol):
@@ -94,7 +105,9 @@ class PreparedBlock(Protocol):
     ) -> Answer:
         """Points with a small L_k(x) + linear'x, over the free bits of the block's problem.
 
-        A method with a fourth parameter ``seconds`` is passed the remaining time of the run.
+        A method with a parameter ``seconds`` is passed the remaining time of the run, one with
+        ``products`` further terms (:class:`~solvers.hedging.products.Products`, or None), and one
+        with ``memory`` that of the block's latest answer.
         """
         ...
 
@@ -165,15 +178,27 @@ def ask(block: Block, question: Question) -> Answer:
         return _only(block.problem, question)
     starts = question.starts[:, free]
     minimise = block.prepared(question.pattern).minimise
-    limit = {"seconds": question.seconds}
-    limit = limit if "seconds" in inspect.signature(minimise).parameters else {}
+    products, fixed = None, float(question.linear[~free] @ question.pattern[~free])
+    if question.products is not None:
+        products, constant = question.products.under(question.pattern)
+        fixed += constant
+    more = {"seconds": question.seconds, "products": products, "memory": question.memory}
+    taken = inspect.signature(minimise).parameters
+    if products is not None and "products" not in taken:
+        raise InvalidInputError(
+            f"blocks={type(block.solver).__name__}: takes linear terms only, and so level=1 only"
+        )
     until = None if question.seconds is None else time.perf_counter() + question.seconds
     with answer_by(until):
-        answer = minimise(question.linear[free], starts, question.seed_sequence(), **limit)
+        answer = minimise(
+            question.linear[free],
+            starts,
+            question.seed_sequence(),
+            **{name: value for name, value in more.items() if name in taken},
+        )
     bits = np.tile(question.pattern, (len(answer.bits), 1))
     bits[:, free] = answer.bits
-    fixed = float(question.linear[~free] @ question.pattern[~free])
-    return Answer(bits, answer.values + fixed, answer.losses, answer.bound + fixed, answer.ledger)
+    return replace(answer, bits=bits, values=answer.values + fixed, bound=answer.bound + fixed)
 
 
 def _only(problem: TrainingProblem, question: Question) -> Answer:
@@ -181,16 +206,22 @@ def _only(problem: TrainingProblem, question: Question) -> Answer:
     bits = question.pattern[None]
     losses = problem.losses(bits)
     values = losses + bits @ question.linear
+    if question.products is not None:
+        values += question.products.at(bits)
     return Answer(bits, values, losses, float(values[0]))
 
 
 def ranked(
-    problem: TrainingProblem, bits: BitArray, linear: FloatArray, most: int
+    problem: TrainingProblem,
+    bits: BitArray,
+    linear: FloatArray,
+    most: int,
+    products: Products | None = None,
 ) -> tuple[BitArray, FloatArray, FloatArray]:
-    """The best distinct points by the real loss plus the linear term: bits, values, losses."""
+    """The best distinct points by the real loss plus the other terms: bits, values, losses."""
     distinct = distinct_rows(canonical_bits(problem, bits))[0]
     losses = problem.losses(distinct)
-    values = losses + distinct @ linear
+    values = losses + distinct @ linear + (0.0 if products is None else products.at(distinct))
     order = np.argsort(values, kind="stable")[:most]
     return distinct[order], values[order], losses[order]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log2, prod
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import check_has, check_number, check_whole
 from formulations.errors import InvalidInputError
 from solvers.hedging.blocks import Answer, BlockSolver, FreeWeight, PreparedBlock, free_weights
+from solvers.hedging.products import Products, products_at
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -52,6 +53,11 @@ class Enumeration:
     def certifies(self) -> bool:
         """Its bound is the minimum itself."""
         return True
+
+    @property
+    def max_level(self) -> int:
+        """Products of any number of bits."""
+        return 2**20
 
     def prepare(self, problem: TrainingProblem) -> Table:
         """Tabulate the block's loss."""
@@ -118,6 +124,11 @@ class ExactIfSmall:
         fits = size <= 2**table.max_bits and size * problem.num_samples <= self.max_work
         return table if fits else self.otherwise
 
+    @property
+    def max_level(self) -> int:
+        """That of the other solver."""
+        return getattr(self.otherwise, "max_level", 1)
+
     def prepare(self, problem: TrainingProblem) -> PreparedBlock:
         """Prepare the block with the solver that is chosen."""
         return self.chosen(problem).prepare(problem)
@@ -136,22 +147,47 @@ class Table:
     losses: FloatArray
     points: int
 
+    def _products(self, products: Products) -> FloatArray:
+        """Value of a polynomial at every setting: a product is one of the first weights' bits times
+        one of the others', so that a matrix of the former times one of the latter holds them all.
+        """
+        sizes = np.cumprod([len(weight.words) for weight in self.weights])
+        first = int(np.searchsorted(sizes, np.sqrt(sizes[-1])))
+        halves = []
+        for weights in (self.weights[:first], self.weights[first:]):
+            part = replace(self, weights=weights)
+            numbers = np.arange(prod(len(weight.words) for weight in weights))
+            bits = part.bits(numbers)
+            others = np.ones(bits.shape[1], dtype=np.bool_)
+            others[[slot for weight in weights for slot in weight.slots.tolist()]] = False
+            bits[:, others] = 1
+            halves.append(products_at(bits, products.members))
+        return np.asarray(((halves[0] * products.coefficients) @ halves[1].T).ravel())
+
     def bits(self, numbers: IntArray) -> BitArray:
         """Free bits of settings, shape (len(numbers), num_free_bits)."""
         bits = np.zeros((len(numbers), self.problem.num_free_bits), dtype=np.int8)
+        if not self.weights:
+            return bits
         digits = np.unravel_index(numbers, [len(weight.words) for weight in self.weights])
         for weight, digit in zip(self.weights, digits, strict=True):
             bits[:, weight.slots] = weight.words[digit]
         return bits
 
     def minimise(
-        self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
+        self,
+        linear: FloatArray,
+        starts: BitArray,
+        seed: np.random.SeedSequence,
+        products: Products | None = None,
     ) -> Answer:
         """The minimum over the table, the first one of equals."""
         term = np.zeros(1)
         for weight in self.weights:
             term = np.add.outer(term, weight.words @ linear[weight.slots]).ravel()
         value = self.losses + term
+        if products is not None:
+            value += self._products(products)
         best = np.argpartition(value, self.points - 1)[: self.points]
         best = best[np.lexsort((best, value[best]))]
         best[0] = np.argmin(value)

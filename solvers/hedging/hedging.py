@@ -22,6 +22,7 @@ samples; the best one is the answer.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,8 @@ from solvers.hedging.exact_blocks import Enumeration, ExactIfSmall
 from solvers.hedging.rho import CycleDetector, FixedRho, GrowingRho, RhoPolicy
 from solvers.hedging.rounds import Hedge, Rules
 from solvers.hedging.state import AGREED
-from solvers.run.checkpoint import Checkpoint
-from solvers.run.executors import OutOfTimeError, Team, check_executor
-from solvers.run.option_checks import check_common, check_count, check_problem
+from solvers.run.executors import OutOfTimeError, Team
+from solvers.run.option_checks import check_count, check_problem
 from solvers.run.result import Result, Status
 from solvers.run.run import Run
 from solvers.run.solver import Parallel, Start, check_start, start_bits
@@ -132,8 +132,7 @@ class ProgressiveHedging(Parallel):
     restarts: int = 0
 
     def __post_init__(self) -> None:
-        check_common(self)
-        check_executor(self.executor)
+        super().__post_init__()
         check_start(self.start)
         check_has("blocks", self.blocks, "prepare", "solvers.hedging.hedging.Enumeration()")
         if self.rho is not None:
@@ -168,53 +167,8 @@ class ProgressiveHedging(Parallel):
         check_problem(problem)
         if isinstance(self.blocks, ExactIfSmall):
             return replace(self, blocks=self.blocks.chosen(problem)).solve(problem)
-        run = Run(
-            time_limit=self.time_limit,
-            callbacks=tuple(self.callbacks),
-            checkpoint=Checkpoint.of(self, problem),
-            oracle=getattr(self.blocks, "oracle", None),
-        )
-        blocks = problem.blocks(self.block_size or -(-problem.num_samples // 4))
-        team = Team(
-            [Block(block, self.blocks) for block in blocks],
-            self.executor,
-            self.workers,
-            name=lambda k: f"block {k} ({_samples(blocks[k])})",
-        )
-        hedge = self._hedge(problem, team, run.late)
-        with run.guarded(), team:
-            if not run.resume(hedge):
-                hedge.begin(self._start(problem, run))
-            for _ in run.steps(self.rounds):
-                try:
-                    hedge.round(run)
-                except OutOfTimeError:
-                    run.status = Status.TIME_LIMIT
-                    run.save()
-                    break
-                except (OracleError, BudgetExhaustedError):
-                    run.save()  # of the round before, so that the run can go on
-                    raise
-                if hedge.finished:
-                    break
-        about = {"blocks": len(blocks), "shipped": team.shipments, "run_again": team.failures}
-        if not hedge.begun:
-            nothing = {"branches": 0, "rounds": 0, "restarts": 0, "consensus": False}
-            return run.result(problem, why="ended before the first round", **nothing, **about)
-        bound = hedge.bound()
-        if bound is not None and bound >= run.incumbent.loss:
-            run.status, bound = Status.OPTIMAL, run.incumbent.loss
-        state = hedge.state
-        return run.result(
-            problem,
-            lower_bound=bound,
-            consensus=hedge.finished and bool((state.outcome == AGREED).any()),
-            why=hedge.why(),
-            branches=len(hedge.base),
-            rounds=state.round,
-            restarts=int(state.restarts.sum()),
-            **about,
-        )
+        blocks = blocks_of(problem, self.block_size, self.blocks)
+        return solve_in_blocks(self, problem, blocks, self.rounds, self.start, self._hedge)
 
     def _hedge(self, problem: TrainingProblem, team: Team[Block], over: Over) -> Hedge:
         own = FixedRho(0.2) if self.variant == "frank-wolfe" else GrowingRho()
@@ -230,14 +184,73 @@ class ProgressiveHedging(Parallel):
         )
         return Hedge(rules, problem, team, over)
 
-    def _start(self, problem: TrainingProblem, run: Run) -> BitArray | None:
-        """Bits at which all copies start; from here on the run has an incumbent."""
-        bits = start_bits(self.start, problem, run)
-        if bits is None:
-            rng = np.random.default_rng(self.seed)
-            anything = problem.random_bits(rng, 1)
-            run.incumbent.offer(anything, problem.losses(anything))
-        return bits
+
+def solve_in_blocks(
+    solver: Parallel,
+    problem: TrainingProblem,
+    blocks: Sequence[Block],
+    rounds: int | None,
+    start: Start | None,
+    hedge_of: Callable[[TrainingProblem, Team[Block], Over], Hedge],
+) -> Result:
+    """The loop over rounds, whatever a round does: workers, start, checkpoint, result."""
+    run = solver.begun(problem, getattr(blocks[0].solver, "oracle", None))
+    team = Team(
+        blocks,
+        solver.executor,
+        solver.workers,
+        name=lambda k: f"block {k} ({_samples(blocks[k].problem)})",
+    )
+    hedge = hedge_of(problem, team, run.late)
+    with run.guarded(), team:
+        if not run.resume(hedge):
+            hedge.begin(_start(start, solver.seed, problem, run))
+        for _ in run.steps(rounds):
+            try:
+                hedge.round(run)
+            except OutOfTimeError:
+                run.status = Status.TIME_LIMIT
+                run.save()
+                break
+            except (OracleError, BudgetExhaustedError):
+                run.save()  # of the round before, so that the run can go on
+                raise
+            if hedge.finished:
+                break
+    about = {"blocks": len(blocks), "shipped": team.shipments, "run_again": team.failures}
+    if not hedge.begun:
+        nothing = {"branches": 0, "rounds": 0, "restarts": 0, "consensus": False}
+        return run.result(problem, why="ended before the first round", **nothing, **about)
+    bound = hedge.bound()
+    if bound is not None and bound >= run.incumbent.loss:
+        run.status, bound = Status.OPTIMAL, run.incumbent.loss
+    state = hedge.state
+    return run.result(
+        problem,
+        lower_bound=bound,
+        consensus=hedge.finished and bool((state.outcome == AGREED).any()),
+        why=hedge.why(),
+        branches=len(hedge.base),
+        rounds=state.round,
+        restarts=int(state.restarts.sum()),
+        **about,
+    )
+
+
+def blocks_of(problem: TrainingProblem, size: int | None, solver: BlockSolver) -> list[Block]:
+    """The blocks of so many samples; None makes four."""
+    size = size or -(-problem.num_samples // 4)
+    return [Block(part, solver) for part in problem.blocks(size)]
+
+
+def _start(start: Start | None, seed: int, problem: TrainingProblem, run: Run) -> BitArray | None:
+    """Bits at which all copies start; from here on the run has an incumbent."""
+    bits = start_bits(start, problem, run)
+    if bits is None:
+        rng = np.random.default_rng(seed)
+        anything = problem.random_bits(rng, 1)
+        run.incumbent.offer(anything, problem.losses(anything))
+    return bits
 
 
 def _samples(block: TrainingProblem) -> str:

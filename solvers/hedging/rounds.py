@@ -58,7 +58,7 @@ class Rules:
 
 
 @dataclass
-class _Round:
+class Round:
     """Input of a round besides the state, the points that it finds, and its costs."""
 
     incumbent: BitArray
@@ -143,14 +143,18 @@ class Hedge:
         """Run one round and score the points that it finds on all samples."""
         assert run.incumbent.bits is not None
         left = None if run.time_limit is None else max(0.0, run.time_limit - run.seconds)
-        this = _Round(run.incumbent.bits, left)
+        this = Round(run.incumbent.bits, left)
         old, new = self.state, self.state.copy()
         new.round += 1
-        step = self._frank_wolfe if self.rules.variant == "frank-wolfe" else self._hedge
-        step(old, new, this)
+        self._step(old, new, this)
         self._commit(new, this, run)
 
-    def _hedge(self, old: HedgingState, new: HedgingState, this: _Round) -> None:
+    def _step(self, old: HedgingState, new: HedgingState, this: Round) -> None:
+        """Ask the blocks, and update copies and multipliers."""
+        step = self._frank_wolfe if self.rules.variant == "frank-wolfe" else self._hedge
+        step(old, new, this)
+
+    def _hedge(self, old: HedgingState, new: HedgingState, this: Round) -> None:
         """Progressive hedging, with the bound at the multipliers before the round."""
         proximal = old.W + (old.rho * (0.5 - old.xbar))[:, None]
         asked = [(proximal, old.pattern)]
@@ -164,7 +168,7 @@ class Hedge:
         if self.rules.certifies:
             self._raise_bounds(new, answers[1], old.W)
 
-    def _frank_wolfe(self, old: HedgingState, new: HedgingState, this: _Round) -> None:
+    def _frank_wolfe(self, old: HedgingState, new: HedgingState, this: Round) -> None:
         """FW-PH with one step of simplicial decomposition (alpha = 1, t_max = 1)."""
         tilt = old.W + old.rho[:, None] * (old.x - old.xbar[:, None])
         (vertices,) = self._ask([(tilt, self.base)], new, this)
@@ -195,7 +199,7 @@ class Hedge:
     # -- asking the blocks -------------------------------------------------------------------------
 
     def _ask(
-        self, asked: list[tuple[FloatArray, BitArray]], state: HedgingState, this: _Round
+        self, asked: list[tuple[FloatArray, BitArray]], state: HedgingState, this: Round
     ) -> list[dict[int, list[Answer]]]:
         """Minimise f_k + linear.x under patterns; for each an answer per branch and block."""
         tasks = []
@@ -206,7 +210,7 @@ class Hedge:
                 for k, p in enumerate(self.p):
                     seed = (self.rules.seed, ROUND, state.round, number, b, k)
                     question = Question(p * linear[b, k], patterns[b], starts, seed, this.seconds)
-                    tasks.append((k, question))
+                    tasks.append((k, self._question(b, k, question)))
         answers = iter(self.team.ask(ask, tasks, this.seconds))
         told = [{b: [next(answers) for _ in self.p] for b in state.open.tolist()} for _ in asked]
         for by_branch in told:
@@ -214,6 +218,10 @@ class Hedge:
                 this.points.append(answer.bits)
                 this.ledger.add(answer.ledger)
         return told
+
+    def _question(self, b: int, k: int, question: Question) -> Question:
+        """The question as it is sent to block k for branch b."""
+        return question
 
     def _raise_bounds(
         self, state: HedgingState, answers: Mapping[int, list[Answer]], linear: FloatArray
@@ -240,7 +248,7 @@ class Hedge:
 
     # -- scoring -----------------------------------------------------------------------------------
 
-    def _commit(self, new: HedgingState, this: _Round, run: Run) -> None:
+    def _commit(self, new: HedgingState, this: Round, run: Run) -> None:
         """Score the points on all samples, decide how to proceed, and make the round final."""
         points = distinct_rows(np.concatenate(this.points))[0]
         losses = self.problem.losses(points)

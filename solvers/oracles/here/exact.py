@@ -14,6 +14,7 @@ from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from solvers.kernels.gray_code import least_states
 from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.wrappers.base import layers
 
 LIMIT = 40
 """Largest ``max_variables``: 2^40 states take hours."""
@@ -100,6 +101,17 @@ class ExactOracle:
         x = _states(numbers, len(linear))
         energies = x @ linear + 0.5 * ((x @ symmetric) * x).sum(axis=1)
         return np.asarray(x[energies <= energies.min() + tolerance][: self.max_samples])
+
+
+def is_exact(oracle: object) -> bool:
+    """Whether an oracle, or one inside it, is exact, so that its answers may prove bounds.
+
+    Examples
+    --------
+    >>> is_exact(ExactOracle()), is_exact(None)
+    (True, False)
+    """
+    return any(isinstance(layer, ExactOracle) for layer in layers(oracle))
 
 
 def _states(numbers: IntArray, size: int) -> BitArray:

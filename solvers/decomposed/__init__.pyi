@@ -1,0 +1,7 @@
+from .decomposed import (
+    DecomposedQCGD,
+)
+
+__all__ = [
+    "DecomposedQCGD",
+]

@@ -1,0 +1,169 @@
+"""The lifted problem, decomposed: blocks of samples that agree on moments of the weight bits.
+
+Instead of one lifted problem over all samples [arXiv 2506.18240 v4, decomposed copositive
+formulation], each block of samples has a lifted problem of its own, with its own distribution of
+the weight bits; the blocks have to agree on the means of the bits (level 1), and of their products
+of two (level 2) or more.  The mathematics stand in :mod:`solvers.decomposed.rounds`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from formulations.checks import check_has, check_whole, choose
+from formulations.errors import InvalidInputError
+from formulations.neurons import ENCODINGS
+from solvers.decomposed.lifted_blocks import LiftedBlocks
+from solvers.decomposed.rounds import Decomposition
+from solvers.hedging.blocks import Block, BlockSolver
+from solvers.hedging.exact_blocks import ExactIfSmall
+from solvers.hedging.hedging import blocks_of, solve_in_blocks
+from solvers.hedging.rho import FixedRho
+from solvers.hedging.rounds import Rules
+from solvers.oracles import Annealer, Oracle
+from solvers.oracles.base import check_oracle
+from solvers.run.executors import Team
+from solvers.run.option_checks import check_count, check_problem
+from solvers.run.result import Result
+from solvers.run.solver import Parallel, Start, check_start
+from solvers.run.stopping import Over
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+
+@dataclass(frozen=True)
+class DecomposedQCGD(Parallel):
+    """The decomposed lifted problem, with a lower bound where blocks are solved exactly.
+
+    Parameters
+    ----------
+    oracle : Oracle, optional
+        Is asked once per block and iteration, about the block's own QUBO.  None tabulates blocks
+        with few weight settings, which is exact, and asks an annealer about others.
+    level : int
+        The blocks agree on the mean of every product of up to so many weight bits.  Each level
+        proves at least what the one before does; level 2 couples every pair of weight bits in a
+        block's QUBO, and higher levels need tables.
+    block_size : int, optional
+        Samples in a block; None makes four blocks, or single samples where an exact oracle has to
+        be able to enumerate them.
+    iterations : int or None
+        Most questions to each block; None goes on until the time limit.
+    blocks : BlockSolver, optional
+        Another solver of the blocks than the oracle, such as
+        ``solvers.hedging.hedging.CpSatBlocks()``.
+    symmetry : {"order", "fix", "none"} or None
+        As in :class:`~solvers.hedging.hedging.ProgressiveHedging`.
+    max_branches : int
+        As there.
+    start : solver, Result, Weights or None
+        A first incumbent, whose branch ``"fix"`` stays in.
+    encoding : {"twos-complement", "one-hot", "threshold"} or None
+        Of the blocks' models.
+    executor, workers, seed, time_limit, callbacks, checkpoint, checkpoint_every
+        See :class:`~solvers.run.solver.Parallel` and :class:`~solvers.run.solver.Iterative`.
+
+    Raises
+    ------
+    InvalidInputError
+        For options out of range; by ``solve``, for a level that the blocks' solver cannot take, or
+        a block that it cannot handle.
+
+    Examples
+    --------
+    >>> from formulations import Network, TrainingProblem
+    >>> from solvers.oracles import ExactOracle
+    >>> net = Network.dense([2, 1], activation="sign")
+    >>> problem = TrainingProblem(net, [[1, 1], [1, -1], [-1, 1]], [1, -1, -1])
+    >>> for level in (1, 2):
+    ...     result = DecomposedQCGD(oracle=ExactOracle(), level=level).solve(problem)
+    ...     print(result.loss, result.lower_bound, result.status.value)
+    2.0 2.0 optimal
+    2.0 2.0 optimal
+    """
+
+    oracle: Oracle | None = None
+    level: int = 1
+    block_size: int | None = None
+    iterations: int | None = 60
+    blocks: BlockSolver | None = None
+    symmetry: str | None = None
+    max_branches: int = 64
+    start: Start | None = None
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_start(self.start)
+        if self.oracle is not None:
+            check_oracle(self.oracle)
+        if self.blocks is not None:
+            check_has("blocks", self.blocks, "prepare", "solvers.hedging.hedging.Enumeration()")
+            if self.oracle is not None:
+                raise InvalidInputError(
+                    "both oracle and blocks: an oracle is asked about blocks by "
+                    "blocks=LiftedBlocks(oracle) already; leave one of them out"
+                )
+        check_whole("level", self.level)
+        check_whole("max_branches", self.max_branches, most=2**16)
+        check_count("iterations", self.iterations, self.time_limit)
+        if self.block_size is not None:
+            check_whole("block_size", self.block_size)
+        if self.symmetry is not None:
+            choose("symmetry", self.symmetry, ["order", "fix", "none"])
+        if self.encoding is not None:
+            choose("encoding", self.encoding, list(ENCODINGS))
+
+    def solve(self, problem: TrainingProblem) -> Result:
+        """Train the free weight bits of ``problem``.
+
+        Returns
+        -------
+        Result
+            As of :meth:`~solvers.hedging.hedging.ProgressiveHedging.solve`; ``lower_bound`` is None
+            if a block's answers prove nothing or branches are left out.  ``info["level"]`` is that
+            of the moments, ``info["moments"]`` their number.
+        """
+        check_problem(problem)
+        blocks = self._blocks(problem)
+        level = min(self.level, problem.num_free_bits)
+        if level > getattr(blocks, "max_level", 1):
+            raise InvalidInputError(
+                f"level={self.level}: {type(blocks).__name__} solves blocks with products of at "
+                f"most {getattr(blocks, 'max_level', 1)} weight bits; take a lower level, or "
+                "blocks=solvers.hedging.hedging.Enumeration()"
+            )
+        size = 1 if self.block_size is None and self._enumerates(blocks) else self.block_size
+        made: list[Decomposition] = []
+
+        def hedge_of(problem: TrainingProblem, team: Team[Block], over: Over) -> Decomposition:
+            rules = Rules(
+                rho=FixedRho(1.0),
+                certifies=blocks.certifies,
+                variant="bundle",
+                symmetry=self.symmetry,
+                max_branches=self.max_branches,
+                seed=self.seed,
+            )
+            made.append(Decomposition(rules, problem, team, over, level))
+            return made[0]
+
+        parts = blocks_of(problem, size, blocks)
+        result = solve_in_blocks(self, problem, parts, self.iterations, self.start, hedge_of)
+        count = problem.num_free_bits + len(made[0].members) * (level > 1)
+        result.info.update(level=level, moments=count)
+        return result
+
+    def _blocks(self, problem: TrainingProblem) -> BlockSolver:
+        """The solver of this problem's blocks."""
+        blocks = self.blocks
+        if blocks is None:
+            lifted = LiftedBlocks(self.oracle or Annealer(reads=20, sweeps=100), self.encoding)
+            blocks = lifted if self.oracle is not None else ExactIfSmall(lifted)
+        return blocks.chosen(problem) if isinstance(blocks, ExactIfSmall) else blocks
+
+    def _enumerates(self, blocks: BlockSolver) -> bool:
+        """Whether an exact oracle enumerates the blocks' own states."""
+        return isinstance(blocks, LiftedBlocks) and blocks.certifies
