@@ -38,6 +38,17 @@ def is_interrupt(error: BaseException | None) -> bool:
     return False
 
 
+def reach(bound: float) -> float:
+    """The largest loss that has met a lower bound: what rounding may add to it.
+
+    Examples
+    --------
+    >>> 0.3 <= reach(0.1 + 0.1 + 0.1 - 1e-12), 0.3001 <= reach(0.3)
+    (True, False)
+    """
+    return bound + 1e-9 * max(1.0, abs(bound))
+
+
 class Status(Enum):
     """Why a solver stopped, and what its answer is worth."""
 

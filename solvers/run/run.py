@@ -97,21 +97,18 @@ class Run:
     callbacks: tuple[Callback, ...] = ()
     checkpoint: Checkpoint | None = None
     oracle: Oracle | None = None
-    incumbent: Incumbent = field(default_factory=Incumbent, init=False)
-    history: History = field(default_factory=History, init=False)
-    trace: History = field(default_factory=History, init=False)
-    ledger: Ledger = field(default_factory=Ledger, init=False)
-    status: Status = field(default=Status.FINISHED, init=False)
-    reason: str | None = field(default=None, init=False)
     started: float = field(default_factory=time.perf_counter)
-    iteration: int = field(default=0, init=False)
-    ended: float | None = field(default=None, init=False)
-    _loop: Resumable | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("time_limit", "call_limit", "callbacks"):
             SHARED[name](name, getattr(self, name))
+        self.incumbent, self.ledger = Incumbent(), Ledger()
+        self.history, self.trace = History(), History()
+        self.status, self.iteration = Status.FINISHED, 0
+        self.reason: str | None = None
+        self.ended: float | None = None
         self.tells: Callable[[], Mapping[str, Any]] = dict  # more of what callbacks are told
+        self._loop: Resumable | None = None
         self._asked_to_stop = False
         self._iterations: int | None = None
 
