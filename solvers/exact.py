@@ -12,6 +12,7 @@ from formulations.arrays import BitArray
 from formulations.checks import check_whole, choose
 from formulations.errors import InvalidInputError, MissingExtraError
 from formulations.neurons import ENCODINGS
+from solvers.constrained.every import every_choice
 from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.walks import enumerate_choices
@@ -68,6 +69,8 @@ class ExactSolver:
     InvalidInputError
         For options out of range or unknown names; by ``solve``, for more weight vectors than
         ``max_enumeration_bits`` allows if the method is enumeration.
+    InfeasibleModelError
+        By ``solve``, if no weights satisfy the problem's constraints, which is proven then.
     MissingExtraError
         By ``solve``, if CP-SAT is needed and not installed.
 
@@ -139,6 +142,17 @@ class ExactSolver:
 
     def _enumerate(self, problem: TrainingProblem, landscape: IncrementalLoss, run: Run) -> Result:
         """Every weight vector; stops early where no outputs in range could do better."""
+        if problem.constraints:
+            visited = False
+            with run.guarded():
+                visited = every_choice(problem, landscape, run)
+            bound = run.incumbent.loss if visited else min(landscape.floor, run.incumbent.loss)
+            return run.result(
+                problem,
+                lower_bound=bound,
+                method="enumeration",
+                weight_vectors=landscape.num_choices,
+            )
         moves, floor = landscape.moves, landscape.floor
         goal = landscape.value(floor + 1e-9 * max(1.0, abs(floor)))
         best = np.zeros_like(moves.choice)
@@ -174,7 +188,7 @@ class ExactSolver:
             seed=self.seed,
             time_limit=self.time_limit and HINT_SHARE * self.time_limit,
         ).solve(problem)
-        run.incumbent.offer(hint.bits[None], [hint.loss])
+        run.incumbent.offer(hint.bits[None], problem.losses(hint.bits))
         bound = landscape.floor
         with run.guarded():
             if hint.status is Status.INTERRUPTED:
