@@ -1,7 +1,8 @@
 """A trained network as C for this network alone: no heap, no loader, integers of the least width.
 
-Each layer is a loop with fixed bounds over constant arrays.  A layer whose inputs are bit planes
-counts the ones of words XOR words: with inputs low + 2^s q and weights of bits b,
+Each layer is a loop with fixed bounds over constant arrays.  Convolutions look up bit by bit; other
+layers whose inputs are bit planes count the ones of words XOR words: with inputs low + 2^s q and
+weights of bits b,
 
     z = constant - 2^s sum_k sum_b 2^(k + b) ones(w_b XOR x_k),
 
@@ -20,11 +21,12 @@ import numpy as np
 from formulations.arrays import Array, IntArray
 from formulations.network.codes import WeightCode
 from formulations.network.splines import Spline
+from formulations.network.ties import Window
 from qnn.export import c_text
 from qnn.export.c_source import reader_file
 from qnn.export.c_text import braces, literal, quoted, signed, stored, unsigned, word_of, words_of
 from qnn.export.packed import MOST_PLANES, TABLE, TERNARY, kind_of
-from qnn.export.parts import clip_of, stored_thresholds
+from qnn.export.parts import clip_of, stored_part, stored_thresholds
 from qnn.export.reach import ANYTHING, reaches
 from qnn.export.trained import TrainedModel
 
@@ -95,7 +97,7 @@ class _Source:
             )
         kind, limits = self.number()
         header = c_text.HEADER.substitute(
-            widths="-".join(map(str, network.widths)),
+            widths=str(network),
             bits=f"{network.stored_bits:,}",
             stack=f"{self.stack:,}",
             size=f"{self.size:,}",
@@ -125,7 +127,10 @@ class _Source:
 
     def counts(self, number: int) -> bool:
         """Whether the inputs of a layer are bit planes."""
-        kind = kind_of(self.model.network.layers[number].code)
+        layer = self.model.network.layers[number]
+        kind = kind_of(stored_part(layer, self.model.weights.matrices[number], None)[0])
+        if layer.ties is not None and layer.ties.window is not None:
+            return False
         return self.limits[number].planes <= MOST_PLANES and kind < TABLE
 
     def number(self) -> tuple[str, str]:
@@ -182,13 +187,16 @@ class _Source:
             return
         k, (height, width) = isqrt(model.num_inputs), model.image
         rows, columns = height // k, width // k
+        first = height % k // 2 * width + width % k // 2
+        begin = f"{first} + " if first else ""
         assert model.raw_span is not None
         largest = rows * columns * max(*map(abs, model.raw_span), 255)
         self.body += [
             f"    {signed(largest)} v = 0;",
             f"    for (unsigned y = 0; y < {rows}; y++)",
             f"        for (unsigned x = 0; x < {columns}; x++)",
-            f"            v += sample[(i / {k} * {rows} + y) * {width} + i % {k} * {columns} + x];",
+            f"            v += sample[{begin}(i / {k} * {rows} + y) * {width} + "
+            f"i % {k} * {columns} + x];",
         ]
 
     def declare(self, number: int, count: int) -> None:
@@ -228,8 +236,11 @@ class _Source:
         if not last:
             self.declare(number + 1, layer.outputs)
         self.body.append(f"for (unsigned j = 0; j < {layer.outputs}; j++) {{")
-        if self.counts(number):
-            self.count(number, layer.code, matrix, added)
+        code, _, matrix, _ = stored_part(layer, matrix, None)
+        if layer.ties is not None and layer.ties.window is not None:
+            self.slide(number, code, layer.ties.window, matrix, added)
+        elif self.counts(number):
+            self.count(number, code, matrix, added)
         else:
             self.multiply(number, matrix, added)
         if last:
@@ -286,6 +297,54 @@ class _Source:
             f"    for (unsigned i = 0; i < {matrix.shape[1]}; i++)",
             f"        z += ({kind}){weights}[j][i] * ({kind})x{number + 1}[i];",
         ]
+
+    def slide(
+        self, number: int, code: WeightCode, window: Window, filters: IntArray, added: IntArray
+    ) -> None:
+        """z of what a window sees: unit j is that of filter f at row y and column x."""
+        _, rows, columns = window.units
+        (depth, height, width), (down, across) = window.shape, window.size
+        share, depth = window.filters // window.groups, depth // window.groups
+        name = self.constant(f"constants_{number + 1}", added[:: rows * columns])
+        kind, at = signed(self.limits[number].largest), f"x{number + 1}"
+        self.body += [
+            f"    const unsigned f = j / {rows * columns}, y = j / {columns} % {rows}, "
+            f"x = j % {columns};",
+            f"    {kind} z = {name}[f];",
+            f"    for (unsigned k = 0; k < {filters.shape[1]}; k++) {{",
+            f"        const unsigned row = y * {window.stride[0]} + k / {across} % {down}"
+            + (f" - {window.padding[0]};" if window.padding[0] else ";"),
+            f"        const unsigned column = x * {window.stride[1]} + k % {across}"
+            + (f" - {window.padding[1]};" if window.padding[1] else ";"),
+        ]
+        if any(window.padding):  # what is before the first one has wrapped around
+            beyond = f"row >= {height} || column >= {width}"
+            self.body += [f"        if ({beyond})", "            continue;"]
+        channel = f"k / {down * across}" + (
+            f" + f / {share} * {depth}" if window.groups > 1 else ""
+        )
+        self.body.append(
+            f"        const {kind} v = {at}[(({channel}) * {height} + row) * {width} + column];"
+        )
+        self.body += [f"        z += {self.tap(number, code, window, filters)};", "    }"]
+
+    def tap(self, number: int, code: WeightCode, window: Window, filters: IntArray) -> str:
+        """What tap k of filter f adds, of input v."""
+        if window.pooled is not None:
+            return "v"
+        of, bits = kind_of(code), code.stored_bits
+        if of >= TABLE:
+            return f"v * {self.constant(f'weights_{number + 1}', filters)}[f][k]"
+        numbers = np.array([0, 1, 3])[filters + 1] if of == TERNARY else (filters - code.low) // 2
+        planes = numbers[:, None, :] >> np.arange(bits)[:, None] & 1
+        name = self.constant(f"weights_{number + 1}", words_of(planes, 8), "uint8_t")
+        found = [f"({name}[f][{b}][k / 8] >> k % 8 & 1)" for b in range(bits)]
+        if bits == 1:
+            return f"{found[0]} ? v : -v"
+        if of == TERNARY:
+            return f"v * ({found[0]} + {found[1]} - 1)"
+        total = " + ".join(f"{2 << b} * {word}" for b, word in enumerate(found))
+        return f"v * ({total} - {2**bits - 1})"
 
     def activate(self, number: int, spline: Spline) -> None:
         """The activation of z as an input of the next layer."""

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from formulations.arrays import IntArray
 from formulations.errors import InvalidInputError, MissingExtraError
 from formulations.network.codes import WeightCode
 from formulations.network.splines import Spline
-from qnn.export.parts import ClipShift, clip_of, stored_thresholds
+from formulations.network.ties import Window
+from qnn.export.parts import ClipShift, clip_of, stored_part, stored_thresholds
 from qnn.export.reach import Reach, reaches
 from qnn.export.trained import TrainedModel
 
@@ -133,18 +135,42 @@ class _Graph:
         a = self.levels("inputs") if raw else "inputs"
         for number, layer in enumerate(network.layers):
             matrix, bias = weights.matrices[number], weights.biases[number]
-            z = self.add("MatMul", a, self.weight(layer.code, matrix.T))
-            if layer.bias_code is not None and bias is not None:
-                threshold = self.weight(layer.bias_code, bias)
+            window = layer.ties.window if layer.ties else None
+            code, bias_code, matrix, bias = stored_part(layer, matrix, bias)
+            if window is None:
+                z = self.add("MatMul", a, self.weight(code, matrix.T))
+            else:
+                z = self.convolution(a, code, window, matrix)
+                bias = None if bias is None else bias[:, None]
+            if bias_code is not None and bias is not None:
+                threshold = self.weight(bias_code, bias)
                 if units[number] != 1:
                     threshold = self.add("Mul", threshold, self.constant(units[number]))
                 z = self.add("Add", z, threshold)
+            if window is not None:
+                z = self.add("Reshape", z, self.constant([-1, layer.outputs], np.int64))
             if number < len(weights.splines):
                 a = self.activation(z, weights.splines[number], self.limits[number + 1])
         if self.model.line is None:
             self.label(z)
         self.scores(z)
         return self.proto(raw)
+
+    def convolution(self, a: str, code: WeightCode, window: Window, filters: IntArray) -> str:
+        """Sums of a window, shape (N, filters, places)."""
+        shape = [window.filters, window.shape[0] // window.groups, *window.size]
+        images = self.add("Reshape", a, self.constant([-1, *window.shape], np.int64))
+        kernel = filters.reshape(shape)
+        weights = self.weight(code, kernel) if window.pooled is None else self.constant(kernel)
+        sums = self.add(
+            "Conv",
+            images,
+            weights,
+            group=window.groups,
+            strides=list(window.stride),
+            pads=[*window.padding, *window.padding],
+        )
+        return self.add("Reshape", sums, self.constant([0, window.filters, -1], np.int64))
 
     def levels(self, raw: str) -> str:
         """Raw numbers on their levels: low + step #{thresholds < v}."""
@@ -170,6 +196,11 @@ class _Graph:
     def pooled(self, raw: str, height: int, width: int) -> str:
         """Sums over equal blocks of images."""
         k = isqrt(self.model.num_inputs)
+        top, left = height % k // 2, width % k // 2
+        if top or left:
+            rows, columns = range(top, height - top), range(left, width - left)
+            kept = [width * row + column for row in rows for column in columns]
+            raw = self.add("Gather", raw, self.constant(kept, np.int64), axis=1)
         shape = [-1, k, height // k, k, width // k]
         blocks = self.add("Reshape", raw, self.constant(shape, np.int64))
         sums = self.add("ReduceSum", blocks, self.constant([2, 4], np.int64), keepdims=0)

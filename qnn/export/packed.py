@@ -1,14 +1,14 @@
 """The packed file: a trained network in as many bits as its weights have.
 
 All numbers are little-endian; ``u8``, ``u16`` and ``u32`` are unsigned, ``i16`` and ``i32`` are
-two's complement, ``f32`` and ``f64`` are IEEE 754.  Additions of version 2 are marked; a network
-that needs none of them is written as version 1.
+two's complement, ``f32`` and ``f64`` are IEEE 754.  Additions of versions 2 and 3 are marked; a
+network is written as the lowest version that has all it needs.
 
 =============== ==================================================================================
 bytes           meaning
 =============== ==================================================================================
 4               ``QNNP``
-u8              version of the format, 1 or 2
+u8              version of the format, 1 to 3
 u8              flags: 1 scale, 2 regression, 4 thresholds of raw inputs, 8 class names
 u8              number of layers, 1 to 16
 u32             number of inputs, 1 to 2^24
@@ -31,7 +31,8 @@ u8              type of the thresholds: 0 f32; raw inputs are whole numbers with
                 plus 128 if each threshold is stored once, for all inputs together
 u8              inputs that each raw number feeds, one after another; 1 or more
 u16, u16        0, 0; or height and width of an image of whole numbers, row by row, whose sums over
-                k * k equal blocks are the inputs
+                k * k equal blocks in its middle are the inputs; a border of an even number of
+                rows or columns, fewer than k, may be left out
 =============== ==================================================================================
 
 A *lattice* says which integers come into a layer: low + 2^shift * q with 0 <= q < 2^planes.
@@ -45,6 +46,7 @@ u8              planes, 1 to 8; 0 for any 32-bit integers, low and shift being 0
 A *layer*:
 
 =============== ==================================================================================
+window          version 3: what the units see
 u32             number of outputs, 1 to 2^24
 code            of the weights
 code            of the thresholds
@@ -54,6 +56,21 @@ bits            of the weights: neuron by neuron, for each neuron bit plane by b
                 with a whole byte, filled up with zeros
 bits            of the thresholds, one plane per bit as above with one bit per output
 =============== ==================================================================================
+
+A *window* (version 3):
+
+=============== ==================================================================================
+u8              0 all inputs: nothing follows; 1 a window on images; 2 a window of weights that are
+                all +1 and one threshold: no codes and no bits are stored
+u16 x 4         channels, height and width of the images; number of filters
+u8 x 6          size, stride and padding of the window, each down and across
+u16             groups: filters g F/G to (g + 1) F/G - 1 see channels g C/G to (g + 1) C/G - 1
+i32             with 2: the threshold of all units
+=============== ==================================================================================
+
+Inputs and units are numbered by channel, row and column.  A window's weights are stored filter by
+filter, in place of neurons, and have a bit for each tap, in place of inputs: by channel, row and
+column; so have thresholds one for each filter.  A tap beyond the edge of an image adds nothing.
 
 A *code* makes a level of the B bits w_0, w_1, ... of a weight, w_0 being in the lowest plane:
 
@@ -96,7 +113,8 @@ from formulations.arrays import Array, IntArray
 from formulations.errors import InvalidInputError
 from formulations.network.codes import WeightCode
 from formulations.network.splines import Spline
-from qnn.export.parts import clip_of, stored_thresholds
+from formulations.network.ties import Window
+from qnn.export.parts import clip_of, stored_part, stored_thresholds
 from qnn.export.reach import Reach, reaches
 from qnn.export.trained import TrainedModel
 
@@ -141,34 +159,55 @@ def pack(model: TrainedModel, *, raw: bool = False) -> bytes:
     limits = reaches(model)
     units = network.bias_units(weights.splines)
     thresholds = stored_thresholds(model) if raw else None
-    version = 2 if _needs_version_2(model, thresholds) else 1
+    version = _version(model, thresholds)
     flags, extras = _extras(model, thresholds, version)
     parts = [MAGIC, struct.pack("<BBBI", version, flags, len(network.layers), model.num_inputs)]
     parts += [_lattice(limits[0]), extras]
     for number, layer in enumerate(network.layers):
         inner = number < len(network.layers) - 1
         matrix, bias = weights.matrices[number], weights.biases[number]
-        parts += [struct.pack("<I", layer.outputs), _code(layer.code), _code(layer.bias_code)]
+        window = layer.ties.window if layer.ties else None
+        code, bias_code, matrix, bias = stored_part(layer, matrix, bias)
+        if version > 2:
+            parts += [_window(window)]
+        parts += [struct.pack("<I", layer.outputs)]
+        if window is None or window.pooled is None:
+            parts += [_code(code), _code(bias_code)]
         parts += [
             _activation(weights.splines[number], units[number + 1], limits[number + 1])
             if inner
             else bytes([NONE])
         ]
-        parts += [_planes(layer.code, matrix)]
-        if layer.bias_code and bias is not None:
-            parts += [_planes(layer.bias_code, bias[None])]
+        if window is None or window.pooled is None:
+            parts += [_planes(code, matrix)]
+            if bias_code and bias is not None:
+                parts += [_planes(bias_code, bias[None])]
     content = b"".join(parts)
     return content + struct.pack("<I", zlib.crc32(content))
 
 
-def _needs_version_2(model: TrainedModel, thresholds: Array | None) -> bool:
-    """Whether version 1 of the format cannot hold the network, or only in more bytes."""
-    codes = [code for layer in model.network.layers for code in (layer.code, layer.bias_code)]
-    return (
+def _version(model: TrainedModel, thresholds: Array | None) -> int:
+    """The lowest version that holds the network, and in the fewest bytes."""
+    layers = model.network.layers
+    if any(layer.ties is not None and layer.ties.window is not None for layer in layers):
+        return 3
+    codes = [code for layer in layers for code in (layer.code, layer.bias_code)]
+    return 1 + (
         any(code is not None and code.is_integer for code in codes)
         or any(clip_of(spline) is not None for spline in model.weights.splines)
         or (thresholds is not None and (thresholds.dtype.kind != "f" or model.repeat > 1))
     )
+
+
+def _window(window: Window | None) -> bytes:
+    """What the units of a layer see."""
+    if window is None:
+        return bytes([0])
+    kind = 1 if window.pooled is None else 2
+    sides = [*window.size, *window.stride, *window.padding]
+    numbers = [*window.shape, window.filters, *sides, window.groups]
+    found = _packed("B4H6BH", "a window", kind, *numbers)
+    return found + (b"" if window.pooled is None else _packed("i", "a threshold", window.pooled))
 
 
 def _extras(model: TrainedModel, thresholds: Array | None, version: int) -> tuple[int, bytes]:

@@ -17,13 +17,14 @@ Lattice = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Layer:
-    """One dense layer: its weights as integers, and as 64-bit words of each bit plane.
+    """One layer: its weights as integers, and as 64-bit words of each bit plane.
 
     Parameters
     ----------
     lattice : (int, int, int)
         Low, shift and planes of the inputs.
-    weights : ndarray of int64, shape (outputs, inputs)
+    inputs : int
+    weights : ndarray of int64, shape (outputs, inputs), or (filters, taps) of a window
     words : ndarray of uint64, shape (bits, words, outputs)
     signs : ndarray of int64, shape (bits,)
         What the sign of each bit adds to twice a weight; empty for a table.
@@ -34,9 +35,12 @@ class Layer:
         0 none, 1 sign, 2 pieces, 3 clip and shift.
     pieces : list of ndarray of int64
         Breakpoints, slopes and intercepts; or shift, first, value, gain and number of values.
+    taps : ndarray of int64, shape (groups, places, taps), or None
+        Of a window: input that each place sees by each tap, -1 for none.
     """
 
     lattice: Lattice
+    inputs: int
     weights: Array
     words: Array
     signs: Array
@@ -44,10 +48,13 @@ class Layer:
     total: Array
     activation: int
     pieces: list[Array]
+    taps: Array | None = None
 
     def __call__(self, a: Array) -> Array:
         """Integers (N, inputs) to integers (N, outputs)."""
-        if self.lattice[2] and len(self.signs):
+        if self.taps is not None:
+            z = self.by_window(a)
+        elif self.lattice[2] and len(self.signs):
             z = self.by_count(a)
         else:
             if self.lattice[2]:
@@ -72,6 +79,19 @@ class Layer:
         if a.size and (a.min() < low or a.max() > high or np.any(above & ((1 << shift) - 1))):
             raise ValueError(f"an input is not {low} + {1 << shift} q with 0 <= q < {1 << planes}")
         return np.asarray(above)
+
+    def by_window(self, a: Array) -> Array:
+        """Sums of what every place sees, some samples at a time."""
+        assert self.taps is not None
+        if self.lattice[2]:
+            self.above(a)
+        filters = self.weights.reshape(len(self.taps), -1, self.weights.shape[1]).swapaxes(1, 2)
+        z = np.empty((len(a), len(self.weights) * self.taps.shape[1]), np.int64)
+        for start in range(0, len(a), 64):
+            block = np.pad(a[start : start + 64].astype(np.int64), ((0, 0), (0, 1)))
+            sums = np.matmul(block[:, self.taps], filters).swapaxes(2, 3)
+            z[start : start + 64] = sums.reshape(len(sums), -1)
+        return z + np.repeat(self.bias, self.taps.shape[1])
 
     def by_count(self, a: Array) -> Array:
         """Sums of products, for two planes of signs: their number - 2 ones of the XOR."""
@@ -105,7 +125,7 @@ class Packed:
     repeat : int
         How many inputs each raw number feeds.
     image : (int, int)
-        Height and width of raw images that are pooled by sums; 0, 0 for none.
+        Height and width of raw images that are pooled by sums, in their middle; 0, 0 for none.
     names : list of str
         Of the classes; empty if the file has none.
     """
@@ -122,7 +142,7 @@ class Packed:
     def outputs(self, X: Array) -> Array:
         """Integer outputs z of integer inputs, shape (N, d) to (N, outputs)."""
         a = np.asarray(X)
-        inputs = self.layers[0].weights.shape[1]
+        inputs = self.layers[0].inputs
         if a.ndim != 2 or a.shape[1] != inputs or a.dtype.kind not in "iu":
             raise ValueError(f"expected integers of shape (N, {inputs})")
         for layer in self.layers:
@@ -140,7 +160,7 @@ class Packed:
 
     def on_lattice(self, X: Array) -> Array:
         """Raw inputs as integers, shape (N, raw numbers) to (N, inputs)."""
-        X, inputs = np.asarray(X), self.layers[0].weights.shape[1]
+        X, inputs = np.asarray(X), self.layers[0].inputs
         (height, width), (low, shift, _) = self.image, self.layers[0].lattice
         columns = height * width or inputs // self.repeat
         if X.ndim != 2 or X.shape[1] != columns:
@@ -153,6 +173,8 @@ class Packed:
             raise ValueError("expected whole numbers")
         if height:
             k = math.isqrt(inputs)
+            top, left = height % k // 2, width % k // 2
+            X = X.reshape(len(X), height, width)[:, top : height - top, left : width - left]
             X = (
                 X.reshape(len(X), k, height // k, k, width // k)
                 .sum(axis=(2, 4))
@@ -181,9 +203,9 @@ def unpack(data: bytes) -> Packed:
     >>> network.outputs(np.array([[1, -1, 1], [-1, -1, -1]])).tolist()
     [[3], [-1]]
     """
-    good = data[:4] == b"QNNP" and data[4:5] in (b"\1", b"\2")
+    good = data[:4] == b"QNNP" and data[4:5] in (b"\1", b"\2", b"\3")
     if not good or data[-4:] != zlib.crc32(data[:-4]).to_bytes(4, "little"):
-        raise ValueError("this is no packed file of version 1 or 2, or it is damaged")
+        raise ValueError("this is no packed file of version 1 to 3, or it is damaged")
     file = _File(data[5:-4], data[4])
     try:
         network = file.network()
@@ -222,8 +244,8 @@ class _File:
         for number in range(1, depth + 1):
             layer, lattice, unit = self.layer(width, lattice, unit)
             layers.append(layer)
-            width = len(layer.bias)
-            good = layer.activation <= 1 + self.version and (layer.activation == 0) == (
+            width = len(layer.bias) * (1 if layer.taps is None else layer.taps.shape[1])
+            good = layer.activation <= min(1 + self.version, 3) and (layer.activation == 0) == (
                 number == depth
             )
             _require(good, f"activation {layer.activation} of layer {number} of {depth}")
@@ -239,7 +261,8 @@ class _File:
             _require(form & 127 <= 3 and repeat > 0 and width % repeat == 0, f"raw inputs {form}")
             if any(image):
                 k = math.isqrt(width)
-                blocks = all(image) and k * k == width and not any(side % k for side in image)
+                fit = all(side >= k and side % k % 2 == 0 for side in image)
+                blocks = all(image) and k * k == width and fit
                 _require(blocks and repeat == 1 and form & 127 > 0, f"images of {image}")
         columns = 1 if form & 128 else width
         kind = ("f4", "u1", "i2", "i4")[form & 127]
@@ -247,9 +270,15 @@ class _File:
 
     def layer(self, width: int, lattice: Lattice, unit: int) -> tuple[Layer, Lattice, int]:
         """A layer, and the lattice and the unit of the next."""
+        taps, rows, fixed = self.window(width)
         outputs = self.one("u4")
-        (bits, level, signs), (bias_bits, bias_level, _) = self.code(), self.code()
-        _require(1 <= outputs <= 2**24 and bits > 0, f"{outputs} outputs")
+        good = outputs <= 2**24 and outputs == (outputs if taps is None else rows * taps.shape[1])
+        _require(good and outputs > 0, f"{outputs} outputs")
+        rows, columns = (outputs, width) if taps is None else (rows, taps.shape[2])
+        bits, level, signs = 0, None, np.zeros(0, np.int64)
+        if fixed is None:
+            (bits, level, signs), (bias_bits, bias_level, _) = self.code(), self.code()
+            _require(bits > 0, "weights without a code")
         pieces: list[Array] = []
         activation, values, scale = self.one("u1"), (-1, 1, 1), 1
         if activation >= 2:
@@ -262,13 +291,42 @@ class _File:
         if activation == 2:
             pieces = [self.take("i4", n).astype(np.int64) for n in (count - 1, count, count)]
             _require(bool(np.all(np.diff(pieces[0]) > 0)), "pieces out of order")
-        planes = self.planes(bits, outputs, width)
-        bias = bias_level(_numbers(self.planes(bias_bits, 1, outputs), outputs))[0]
-        words = np.stack([_words(plane) for plane in np.moveaxis(planes, 1, 0)])
-        weights = level(_numbers(planes, width))
+        if fixed is not None:
+            weights, bias = np.ones((rows, columns), np.int64), np.full(rows, fixed)
+            words = np.zeros((0, 0, rows), np.uint64)
+        else:
+            planes = self.planes(bits, rows, columns)
+            bias = unit * bias_level(_numbers(self.planes(bias_bits, 1, rows), rows))[0]
+            words = np.stack([_words(plane) for plane in np.moveaxis(planes, 1, 0)])
+            weights = level(_numbers(planes, columns))
         total = 2 * weights.sum(axis=1)
-        layer = Layer(lattice, weights, words, signs, unit * bias, total, activation, pieces)
+        layer = Layer(lattice, width, weights, words, signs, bias, total, activation, pieces, taps)
         return layer, values, scale
+
+    def window(self, width: int) -> tuple[Array | None, int, int | None]:
+        """Taps of a window, number of filters, and the threshold if all weights are +1."""
+        kind = self.one("u1") if self.version > 2 else 0
+        _require(kind <= 2, f"a window {kind}")
+        if kind == 0:
+            return None, 0, None
+        channels, height, wide, filters = self.take("u2", 4).tolist()
+        numbers = self.take("u1", 6).reshape(3, 2).tolist()
+        groups = self.one("u2")
+        good = channels * height * wide == width and groups > 0 and filters > 0
+        good = good and channels % groups == filters % groups == 0
+        places = []
+        for side, size, stride, padding in zip((height, wide), *numbers, strict=True):
+            good = good and 0 < size <= side + 2 * padding and stride > 0 and padding < size
+            _require(good, f"a window on {width} inputs")
+            count = (side + 2 * padding - size) // stride + 1
+            places.append(np.arange(count)[:, None] * stride - padding + np.arange(size))
+        _require(filters * len(places[0]) * len(places[1]) <= 2**24, "a window of too many places")
+        rows, columns = places[0][:, None, None, :, None], places[1][None, :, None, None, :]
+        channel = np.arange(channels).reshape(groups, 1, 1, -1, 1, 1)
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < wide)
+        taps = np.where(inside, (channel * height + rows) * wide + columns, -1)
+        taps = taps.reshape(groups, len(places[0]) * len(places[1]), -1)
+        return taps, filters, self.one("i4") if kind == 2 else None
 
     def lattice(self) -> Lattice:
         low, shift, planes = self.one("i4"), self.one("u1"), self.one("u1")
@@ -280,7 +338,7 @@ class _File:
     def code(self) -> tuple[int, Callable[[Array], Array], Array]:
         """Bits, the levels of their numbers, and what each bit's sign adds to twice the level."""
         kind, none = self.one("u1"), np.zeros(0, np.int64)
-        _require(kind <= 9 + self.version, f"a code {kind}")
+        _require(kind <= min(9 + self.version, 11), f"a code {kind}")
         if kind == 11:
             bits = self.one("u1")
             _require(1 <= bits <= 32, f"a code of {bits} bits")

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from formulations.arrays import Array
+from formulations.arrays import Array, IntArray
 from formulations.errors import InvalidInputError
+from formulations.network.codes import WeightCode, codebook
+from formulations.network.layer import Layer
 from formulations.network.splines import Spline
 from qnn.export.trained import TrainedModel
 
@@ -15,6 +17,34 @@ MOST_THRESHOLDS = 255
 """Of an input, in every form: eight bit planes."""
 
 I32 = np.iinfo(np.int32)
+
+
+def stored_part(
+    layer: Layer, matrix: IntArray, bias: IntArray | None
+) -> tuple[WeightCode, WeightCode | None, IntArray, IntArray | None]:
+    """Codes, weights and thresholds of a layer as exports hold them.
+
+    Of a convolution its filters (F, K) and a threshold for each.  Other ties are written out, with
+    tables of levels where a fixed weight is no level of its code.
+    """
+    ties = layer.ties
+    if ties is None:
+        return layer.code, layer.bias_code, matrix, bias
+    if ties.window is not None:
+        places = layer.outputs // ties.window.filters
+        each = None if bias is None else bias[::places]
+        return layer.code, layer.bias_code, ties.kernel(matrix), each
+
+    def holding(code: WeightCode, levels: IntArray) -> WeightCode:
+        found = np.unique(levels)
+        if code.is_integer or np.isin(found, code.levels).all():
+            return code
+        return codebook(np.union1d(found, code.levels).tolist())
+
+    code = holding(layer.code, matrix)
+    if bias is None or layer.bias_code is None:
+        return code, None, matrix, None
+    return code, holding(layer.bias_code, bias), matrix, bias
 
 
 class ClipShift(NamedTuple):

@@ -17,7 +17,7 @@ from formulations.files.archive import damaged
 from formulations.files.saved import load_network, save_weights
 from formulations.files.schema import fields, items, may, nothing_or, number, text, whole
 from formulations.network.network import Network, Weights
-from qnn.data.images import pool
+from qnn.data.images import pool, poolable
 from qnn.data.levels import level_values, on_levels, span_of, whole_numbers
 
 if TYPE_CHECKING:
@@ -111,10 +111,10 @@ class TrainedModel:
             )
         if self.image is not None:
             k = isqrt(self.num_inputs)
-            if k * k != self.num_inputs or any(side % k for side in self.image):
+            if k * k != self.num_inputs or not poolable(self.image, k):
                 raise InvalidInputError(
                     f"images of {self.image} for {self.num_inputs} inputs: expected equal square "
-                    "blocks, one for each input"
+                    "blocks, one for each input, in the middle of the image"
                 )
         if self.line is not None and self.network.num_outputs != 1:
             raise InvalidInputError(

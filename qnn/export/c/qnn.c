@@ -193,7 +193,8 @@ static int read_thresholds(cursor *file, qnn_network *net) {
             side++;
         net->side = side;
         net->raw = net->height * net->width;
-        if (!net->raw || side * side != net->inputs || net->height % side || net->width % side ||
+        if (!net->raw || side * side != net->inputs || net->height < side || net->width < side ||
+            net->height % side % 2 || net->width % side % 2 ||
             net->repeat > 1 || net->kind == REAL)
             return 0;
     }
@@ -225,24 +226,74 @@ static int read_extras(cursor *file, qnn_network *net) {
     return 1;
 }
 
+/* The window of a layer: 0 if it does not fit the inputs. */
+static int read_window(cursor *file, qnn_layer *layer) {
+    qnn_window *w = &layer->window;
+    const uint8_t *p;
+    if (file->version < 3)
+        return 1;
+    if (!(p = take(file, 1)) || *p > 2)
+        return 0;
+    w->kind = *p;
+    if (!w->kind)
+        return 1;
+    if (!(p = take(file, 16)))
+        return 0;
+    w->channels = u16_at(p);
+    w->height = u16_at(p + 2);
+    w->width = u16_at(p + 4);
+    w->filters = u16_at(p + 6);
+    w->groups = u16_at(p + 14);
+    if ((uint64_t)w->channels * w->height * w->width != layer->inputs || !w->groups ||
+        !w->filters || w->channels % w->groups || w->filters % w->groups)
+        return 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        const uint32_t side = i ? w->width : w->height;
+        w->size[i] = p[8 + i];
+        w->stride[i] = p[10 + i];
+        w->padding[i] = p[12 + i];
+        if (!w->size[i] || w->size[i] > side + 2 * w->padding[i] || !w->stride[i] ||
+            w->padding[i] >= w->size[i])
+            return 0;
+        w->places[i] = (side + 2 * w->padding[i] - w->size[i]) / w->stride[i] + 1;
+    }
+    if (w->kind == 2) {
+        if (!(p = take(file, 4)))
+            return 0;
+        w->threshold = i32_at(p);
+    }
+    return 1;
+}
+
 static int read_layers(cursor *file, qnn_network *net, qnn_lattice lattice) {
     uint32_t width = net->inputs, unit = 1;
     net->widest = width;
     for (uint32_t number = 0; number < net->depth; number++) {
         qnn_layer *layer = &net->layers[number];
-        const uint8_t *p = take(file, 4);
-        if (!p)
-            return 0;
+        const qnn_window *window = &layer->window;
+        const uint8_t *p;
+        uint32_t rows, columns;
         layer->inputs = width;
+        if (!read_window(file, layer) || !(p = take(file, 4)))
+            return 0;
         layer->outputs = width = u32_at(p);
+        rows = window->kind ? window->filters : layer->outputs;
+        columns = window->kind ? window->channels / window->groups * window->size[0] *
+                                     window->size[1]
+                               : layer->inputs;
+        if (window->kind &&
+            (uint64_t)rows * window->places[0] * window->places[1] != layer->outputs)
+            return 0;
         layer->lattice = lattice;
         layer->unit = unit;
-        if (width < 1 || width > MOST_WIDTH || !read_code(file, &layer->weights) ||
-            layer->weights.kind == NO_CODE || !read_code(file, &layer->biases) ||
+        if (width < 1 || width > MOST_WIDTH ||
+            (window->kind != 2 &&
+             (!read_code(file, &layer->weights) || layer->weights.kind == NO_CODE ||
+              !read_code(file, &layer->biases))) ||
             !read_activation(file, layer, &lattice, &unit) ||
             (layer->activation == LAST) != (number == net->depth - 1) ||
-            !read_planes(file, &layer->weights, layer->outputs, layer->inputs) ||
-            !read_planes(file, &layer->biases, 1, layer->outputs))
+            (window->kind != 2 && (!read_planes(file, &layer->weights, rows, columns) ||
+                                   !read_planes(file, &layer->biases, 1, rows))))
             return 0;
         if (width > net->widest)
             net->widest = width;
@@ -256,7 +307,7 @@ int qnn_open(qnn_network *net, const void *data, size_t size) {
     cursor file;
     qnn_lattice lattice;
     memset(net, 0, sizeof *net);
-    if (size < 15 || memcmp(p, "QNNP", 4) != 0 || p[4] < 1 || p[4] > 2)
+    if (size < 15 || memcmp(p, "QNNP", 4) != 0 || p[4] < 1 || p[4] > 3)
         return QNN_NO_FILE;
     file.version = p[4];
     file.at = p + 11;
@@ -454,6 +505,46 @@ static void multiply(const qnn_layer *layer, const int32_t *a, int64_t *z) {
     add_thresholds(layer, z);
 }
 
+/* Outputs of a window: at each place the products of what it sees. */
+static void slide(const qnn_layer *layer, const int32_t *a, int64_t *z) {
+    const qnn_window *w = &layer->window;
+    const uint32_t depth = w->channels / w->groups, share = w->filters / w->groups;
+    const uint32_t taps = depth * w->size[0] * w->size[1];
+    for (uint32_t f = 0; f < w->filters; f++) {
+        const int32_t *images = a + (size_t)(f / share) * depth * w->height * w->width;
+        int64_t *out = z + (size_t)f * w->places[0] * w->places[1];
+        const uint64_t start =
+            w->kind == 2 ? (uint64_t)(int64_t)w->threshold
+            : layer->biases.kind == NO_CODE
+                ? 0
+                : layer->unit *
+                      (uint64_t)level_of(&layer->biases, number_at(&layer->biases, 0, f, w->filters));
+        for (uint32_t i = 0; i < w->places[0] * w->places[1]; i++)
+            out[i] = (int64_t)start;
+        for (uint32_t k = 0; k < taps; k++) { /* one weight is looked up for all places */
+            const uint32_t c = k / (w->size[0] * w->size[1]);
+            const uint32_t down = k / w->size[1] % w->size[0], across = k % w->size[1];
+            const uint64_t weight =
+                w->kind == 2
+                    ? 1
+                    : (uint64_t)level_of(&layer->weights, number_at(&layer->weights, f, k, taps));
+            for (uint32_t y = 0; y < w->places[0]; y++) {
+                const uint32_t row = y * w->stride[0] + down - w->padding[0];
+                const int32_t *from;
+                if (row >= w->height) /* beyond the edge, where it has wrapped around, too */
+                    continue;
+                from = images + ((size_t)c * w->height + row) * w->width;
+                for (uint32_t x = 0; x < w->places[1]; x++) {
+                    const uint32_t column = x * w->stride[1] + across - w->padding[1];
+                    int64_t *sum = out + (size_t)y * w->places[1] + x;
+                    if (column < w->width)
+                        *sum = (int64_t)((uint64_t)*sum + weight * (uint64_t)(int64_t)from[column]);
+                }
+            }
+        }
+    }
+}
+
 static int32_t piece_value(const qnn_layer *layer, int64_t z) {
     const uint32_t count = layer->pieces;
     const uint8_t *slopes = layer->numbers + 4 * (size_t)(count - 1);
@@ -505,7 +596,7 @@ static const int32_t *activate(const qnn_layer *layer, const int64_t *z, int32_t
 
 /* Whether a layer's sums are counted in bit planes, rather than multiplied. */
 static int counts(const qnn_layer *layer) {
-    return layer->lattice.planes && layer->weights.kind < TABLE;
+    return layer->lattice.planes && layer->weights.kind < TABLE && !layer->window.kind;
 }
 
 size_t qnn_workspace(const qnn_network *net) {
@@ -527,7 +618,10 @@ int qnn_outputs(const qnn_network *net, const int32_t *inputs, int64_t *z, qnn_c
         } else {
             if (!on_lattice(layer, a))
                 return QNN_RANGE;
-            multiply(layer, a, out);
+            if (layer->window.kind)
+                slide(layer, a, out);
+            else
+                multiply(layer, a, out);
         }
         a = NULL;
         if (layer->activation == SIGN && counts(layer + 1))
@@ -584,6 +678,7 @@ static int64_t block_sum(const qnn_network *net, const int32_t *raw, uint32_t in
         return raw[input / net->repeat];
     height = net->height / net->side;
     width = net->width / net->side;
+    raw += net->height % net->side / 2 * (size_t)net->width + net->width % net->side / 2;
     raw += (size_t)(input / net->side) * height * net->width + (size_t)(input % net->side) * width;
     for (uint32_t y = 0; y < height; y++, raw += net->width)
         for (uint32_t x = 0; x < width; x++)

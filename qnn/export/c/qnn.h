@@ -38,8 +38,16 @@ typedef struct {
     const uint8_t *levels, *planes;
 } qnn_code;
 
+/* What the units see: 0 all inputs, 1 a window on images, 2 the same with weights of +1. */
+typedef struct {
+    uint32_t kind, channels, height, width, filters, groups;
+    uint32_t size[2], stride[2], padding[2], places[2];
+    int32_t threshold;
+} qnn_window;
+
 typedef struct {
     uint32_t inputs, outputs, activation, unit, pieces;
+    qnn_window window;
     qnn_lattice lattice;
     qnn_code weights, biases;
     const uint8_t *numbers;
