@@ -15,12 +15,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from formulations.cqm.presolved import Presolved
-from formulations.model.qcbo import QCBO
 from formulations.passes import Slack
 from solvers import QCGD, Candidates, PenaltyMethod
 from solvers.cp_sat import _Program, import_cp_model
 from solvers.oracles import Annealer
 from solvers.oracles.base import QUBO, Samples
+from solvers.qcgd.linear import LinearForm
 
 CQM = dimod.ConstrainedQuadraticModel
 Rival = Callable[[CQM, float, int, int], float | None]
@@ -161,7 +161,7 @@ def highs(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
 
     started = time.perf_counter()
     prepared = Presolved.of(cqm)
-    cost, rows, low, high = linearised(prepared.model)
+    cost, rows, low, high = LinearForm.of(prepared.model)
     left = max(seconds - (time.perf_counter() - started), 0.1)
     n = prepared.model.num_variables
     whole = np.zeros(len(cost))
@@ -175,47 +175,6 @@ def highs(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
         return None
     x = np.rint(found.x[:n]).astype(np.int8)
     return best_of(prepared.samples(x[None]))
-
-
-def linearised(model: QCBO) -> tuple[np.ndarray, sp.csr_array, np.ndarray, np.ndarray]:
-    """Costs, rows and their sides of the model with a variable z for each product of the objective.
-
-    z >= x + y - 1 where it is dear, z <= x and z <= y where it pays [Fortet 1960]; z in [0, 1].
-    """
-    n, couplers = model.num_variables, sp.coo_array(model.quadratic)
-    i, j = couplers.coords
-    q = couplers.data
-    k = n + np.arange(len(q))
-    blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray, float]] = []
-
-    def add(columns: list[np.ndarray], signs: list[float], high: float) -> None:
-        if len(columns[0]):
-            count = len(columns[0])
-            blocks.append(
-                (np.tile(np.arange(count), len(columns)), np.concatenate(columns),
-                 np.repeat(signs, count), high)
-            )  # fmt: skip
-
-    dear, pays = q > 0, q < 0
-    add([i[dear], j[dear], k[dear]], [1.0, 1.0, -1.0], 1.0)
-    add([k[pays], i[pays]], [1.0, -1.0], 0.0)
-    add([k[pays], j[pays]], [1.0, -1.0], 0.0)
-    u, v, w = model.products.T
-    add([u, v], [1.0, -1.0], 0.0)
-    add([u, w], [1.0, -1.0], 0.0)
-    add([v, w, u], [1.0, 1.0, -1.0], 1.0)
-    width = n + len(q)
-    parts = [sp.csr_array((model.rows.data, model.rows.indices, model.rows.indptr),
-                          shape=(model.num_rows, width))]  # fmt: skip
-    low = [np.where(model.equality, model.rhs, -np.inf)]
-    high = [model.rhs]
-    for rows, columns, values, most in blocks:
-        count = int(rows.max()) + 1
-        parts.append(sp.csr_array((values, (rows, columns)), shape=(count, width)))
-        low.append(np.full(count, -np.inf))
-        high.append(np.full(count, most))
-    cost = np.concatenate([model.linear, q])
-    return cost, sp.csr_array(sp.vstack(parts)), np.concatenate(low), np.concatenate(high)
 
 
 RIVALS: dict[str, Rival] = {

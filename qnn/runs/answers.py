@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 Points = list[tuple[float, float]]
 
-MET = 1e-9
-"""A gap of so small a share is rounding."""
-
 
 @dataclass
 class Watch:
@@ -225,17 +222,3 @@ def _merged(traces: Sequence[Points]) -> dict[str, list[float]]:
             seconds.append(at)
             losses.append(value)
     return {"seconds": seconds, "loss": losses}
-
-
-def gap(objective: float | None, bound: float | None) -> float | None:
-    """By how much a share of the objective's size it may be above the optimum; None if unknown.
-
-    Examples
-    --------
-    >>> gap(-90.0, -100.0), gap(0.0, 0.0), gap(5.0, None)
-    (0.1, 0.0, None)
-    """
-    if objective is None or bound is None:
-        return None
-    over, size = objective - bound, max(abs(objective), abs(bound))
-    return 0.0 if over <= MET * max(size, 1.0) else over / size

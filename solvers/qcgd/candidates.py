@@ -8,7 +8,7 @@ record.  The best candidates are the pool that later calls, and the other source
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,15 +19,9 @@ from formulations.checks import check_flag, check_several, check_whole, choose
 from formulations.errors import InvalidInputError
 from solvers.oracles import QUBO, Samples, WarmOracle
 from solvers.qcgd.scoring import LocalSearch, ModelScoring, Pool, Scoring, WithSlack
-from solvers.qcgd.sources import (
-    BATCH_EFFORT,
-    ORACLE,
-    SOURCES,
-    Contribution,
-    Shares,
-    effort_of_call,
-    gains,
-)
+from solvers.qcgd.sources.base import ORACLE, Source
+from solvers.qcgd.sources.shares import BATCH_EFFORT, Contribution, Shares, effort_of_call, gains
+from solvers.qcgd.sources.table import SOURCES, sources_of
 from solvers.run.result import Incumbent
 from solvers.run.run import Run
 from solvers.run.stopping import Course, StopRule
@@ -62,8 +56,9 @@ class Candidates:
         by itself.
     sources : tuple of str
         Where candidates come from where there are a pool and repair: ``"oracle"``,
-        ``"perturbation"`` and ``"relinking"``, see :mod:`solvers.qcgd.sources`.  ``("oracle",)`` is
-        the pure method: it repairs a constrained model's samples, but scores networks as they are.
+        ``"perturbation"``, ``"relinking"`` and, of a constrained model, ``"restricted"``, see
+        :mod:`solvers.qcgd.sources`.  ``("oracle",)`` is the pure method: it repairs a constrained
+        model's samples, but scores networks as they are.
     """
 
     pool: int = 10
@@ -96,6 +91,8 @@ class Scorer:
         Makes better candidates of candidates.
     ceiling : float
         What no candidate that satisfies all rows is worth more than.
+    sources : mapping of str to Source, optional
+        Other sources of candidates.
 
     Attributes
     ----------
@@ -119,15 +116,14 @@ class Scorer:
         fresh: int = 10,
         repair: LocalSearch | None = None,
         ceiling: float = np.inf,
-        sources: Collection[str] = (),
+        sources: Mapping[str, Source] | None = None,
     ) -> None:
         self.target, self.repair, self.fresh, self.ceiling = target, repair, fresh, ceiling
         self.pool, self.oracle_best = Pool(pool), Incumbent()
         self.feasible_reads = self.reads = self.idle = self.stale = self.holding = 0
         self.repair_seconds = 0.0
         self.share: float | None = None
-        size = target.model.num_variables if repair is None else repair.num_variables
-        self.sources = {name: SOURCES[name](size) for name in SOURCES if name in sources}
+        self.sources = dict(sources or {})
         self.shares = Shares([ORACLE, *self.sources])
         self.improved_by: str | None = None  # the source of the best candidate
 
@@ -144,7 +140,7 @@ class Scorer:
         repair = options.repair and (constrained or sources != (ORACLE,))
         search = target.local_search() if repair else None
         ceiling = target.ceiling if isinstance(target, ModelScoring) else np.inf
-        others = sources if search is not None else ()
+        others = {} if search is None else sources_of(target, search.num_variables, sources)
         return cls(sampled, options.pool, options.fresh, search, ceiling, others)
 
     def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
@@ -221,13 +217,15 @@ class Scorer:
         started, looked, best = time.perf_counter(), self.repair.looked, run.incumbent.loss
         before = replace(self.pool)
         source = self.sources[name]
-        points, _ = self.target.score(source.points(self.pool, np.random.default_rng(seed)))
-        points, worth = self.target.score(self.repair(points, seed))
+        points = source.points(self.pool, np.random.default_rng(seed))
+        points, worth = self.target.score(points)
+        if not source.repaired:
+            points, worth = self.target.score(self.repair(points, seed))
         self.pool.add(points, worth)
         run.incumbent.offer(points, worth)
         gained = gains(self.pool, before, points, worth)
         source.learn(gained)
-        effort = BATCH_EFFORT + self.repair.looked - looked
+        effort = BATCH_EFFORT + source.effort + self.repair.looked - looked
         self.shares.book(name, effort=effort, gained=float(gained.sum()))
         self._tell(name, worth, run.incumbent.loss < best, time.perf_counter() - started)
         self.idle = 0 if gained.any() else self.idle

@@ -56,6 +56,9 @@ Descend = Callable[[Scoring, QCBO, float], tuple[Run, FinishedLoop]]
 """From what samples are worth, the model, and when the clock began, to a run and its descent."""
 
 
+NEARLY = 1e-9
+"""A gap of so small a share is rounding."""
+
 PROVEN = 1e-6
 """By so much, or this share, a bound has to exceed every objective for none to be feasible."""
 
@@ -97,6 +100,7 @@ def solve_cqm(
             run.seconds,
             bound=bound,
             feasible=feasible,
+            gap=gap(float(samples.record.energy[0]), bound) if feasible else None,
             residuals=_residuals(cqm, samples),
             multipliers=multipliers(descent.lifting, descent.applied),
             coefficient_range=_coefficient_range(descent),
@@ -227,6 +231,8 @@ def _info(
         "status": status.value,
         "lower_bound": bound,
         "infeasibility": None if feasible else blame,
+        "gap": 0.0 if status is Status.OPTIMAL else None,
+        "bound_kind": None,
         "residuals": {},
         "multipliers": {"linear": {}, "square": {}, "product": {}},
         "coefficient_range": [0.0, 0.0],
@@ -240,6 +246,20 @@ def _info(
     }
     own = {"constraint_labels"}  # labels themselves, as dimod has them
     return {name: value if name in own else plain(value) for name, value in said.items()}
+
+
+def gap(objective: float | None, bound: float | None) -> float | None:
+    """By how much a share of the objective's size it may be above the optimum; None if unknown.
+
+    Examples
+    --------
+    >>> gap(-90.0, -100.0), gap(0.0, 0.0), gap(5.0, None)
+    (0.1, 0.0, None)
+    """
+    if objective is None or bound is None:
+        return None
+    over, size = objective - bound, max(abs(objective), abs(bound))
+    return 0.0 if over <= NEARLY * max(size, 1.0) else over / size
 
 
 def plain(value: Any) -> Any:

@@ -108,10 +108,24 @@ class Loop:
 
     @property
     def bound(self) -> float | None:
-        """The best bound that is proven: by an exact oracle, or by a candidate that meets one."""
-        if self.search.target.tolerance is None:
-            return None
-        return self.search.target.floor if self.search.proven else self.descent.bound
+        """The best bound that is proven, by whatever ``bound_kind`` says."""
+        return self._bound[0]
+
+    @property
+    def bound_kind(self) -> str | None:
+        """What proves it: an exact oracle, the linear relaxation, or a candidate that meets it."""
+        return self._bound[1]
+
+    @property
+    def _bound(self) -> tuple[float | None, str | None]:
+        target, exact = self.search.target, self.descent.bound
+        if target.tolerance is None:
+            return None, None
+        if self.search.proven:
+            return target.floor, "met"
+        if target.relaxation is not None and (exact is None or exact < target.floor):
+            return target.floor, "linear relaxation"
+        return exact, None if exact is None else "exact oracle"
 
     @property
     def proven(self) -> bool:
@@ -149,6 +163,7 @@ class Loop:
             "oracle_best": found if found <= search.ceiling else None,
             "oracle_feasible": search.feasible_reads / max(search.reads, 1),
             "repair_seconds": search.repair_seconds,
+            "bound_kind": self.bound_kind,
             **sources,
         }
 

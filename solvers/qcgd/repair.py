@@ -123,7 +123,7 @@ class Polish:
     >>> start = np.zeros((1, 6), dtype=np.int8)
     >>> bits = Polish(problem)(start, np.random.SeedSequence(0))
     >>> problem.losses(start).tolist(), problem.losses(bits).tolist()
-    ([3.0], [0.0])
+    ([6.0], [0.0])
     """
 
     def __init__(self, problem: TrainingProblem) -> None:

@@ -19,8 +19,10 @@ from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes import Slack
 from formulations.passes.base import take_rows
 from formulations.passes.cliques import Cliques
+from formulations.passes.coefficient_step import common_steps
 from solvers.kernels.loss_form import LossForm
 from solvers.qcgd.lifting import two_sums
+from solvers.qcgd.linear import Relaxation
 from solvers.qcgd.repair import Polish, Repair
 
 if TYPE_CHECKING:
@@ -67,6 +69,11 @@ class Scoring(Protocol):
         ...
 
     @property
+    def relaxation(self) -> Relaxation | None:
+        """The linear relaxation of the model, if there is one; its bound is in ``floor``."""
+        ...
+
+    @property
     def tolerance(self) -> float | None:
         """A bound that is so near to a candidate's worth is met; None: no bound is one."""
         ...
@@ -98,6 +105,7 @@ class TrainingScoring:
 
     problem: TrainingProblem
     encoding: str | None = None
+    relaxation: None = None
 
     @property
     def tolerance(self) -> float:
@@ -149,8 +157,11 @@ class ModelScoring:
     model : QCBO
     ceiling : float
         What a sample that breaks no row is worth at most, and any other one more.
+    relaxation : Relaxation or None
+        Linear relaxation, where it is no large one.
     floor : float
-        What none is worth less than.
+        What no sample that breaks no row is worth less than: the relaxation's bound, if that is
+        better than the sum of the least of each term.
     tolerance : float or None
         A bound that is so near to a sample's worth is met; None: no bound is one.
     """
@@ -161,7 +172,10 @@ class ModelScoring:
         self.model = model
         self._range = 1.0 + float(np.abs(model.linear).sum() + abs(model.quadratic).sum())
         self.ceiling = model.offset + self._range
+        self.relaxation = Relaxation.of(model)
         self.floor = least_objective(model)
+        if self.relaxation is not None:
+            self.floor = max(self.floor, least_multiple(model, self.relaxation.bound))
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """The samples themselves; objective, and price of the violated rows."""
@@ -223,6 +237,11 @@ class WithSlack:
         return self._target.floor
 
     @property
+    def relaxation(self) -> Relaxation | None:
+        """That of the target without slack words."""
+        return self._target.relaxation
+
+    @property
     def tolerance(self) -> float | None:
         """That of the target without slack words."""
         return self._target.tolerance
@@ -268,6 +287,24 @@ def least_objective(model: QCBO) -> float:
         + least.sum()
         + np.minimum(model.quadratic.data, 0.0).sum()
     )
+
+
+def least_multiple(model: QCBO, bound: float) -> float:
+    """The least value of the objective on bits that is no less than a bound.
+
+    Where its coefficients have a common step; else the bound itself.
+
+    Examples
+    --------
+    >>> least_multiple(QCBO.from_arrays([2, -4], offset=1), -2.7)
+    -1.0
+    """
+    biases = np.concatenate([model.linear, model.quadratic.data])
+    steps, fits = common_steps(sp.csr_array(biases[None]))
+    if not len(biases) or not fits[0]:
+        return bound
+    step = float(steps.step[0])
+    return float(model.offset + step * np.ceil((bound - model.offset) / step - MET))
 
 
 @dataclass

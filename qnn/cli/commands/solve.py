@@ -246,7 +246,7 @@ def _solvers(asked: dict[str, Any], given: dict[str, Any], workers: int) -> list
 
 def _note(file: ModelFile, progress: Progress) -> str:
     """The best objective so far, the bound, the gap, and where the best came from."""
-    from qnn.runs.answers import gap
+    from solvers.qcgd.cqm import gap
 
     said = ["no feasible point yet"]
     if progress.feasible:
@@ -307,7 +307,7 @@ def _best(file: ModelFile, samples: dimod.SampleSet) -> dict[str, int]:
 
 def _figures(file: ModelFile, samples: dimod.SampleSet) -> dict[str, Any]:
     """The answer in short; objective and bound as the file states them."""
-    from qnn.runs.answers import gap
+    from solvers.qcgd.cqm import gap
 
     cqm, info = file.cqm, samples.info
     best = float(samples.first.energy) if len(samples) else None

@@ -148,7 +148,7 @@ def test_infeasibility_that_nothing_proves_is_the_searchs() -> None:
     assert samples.info["status"] == "finished"
     assert samples.info["infeasibility"] == "search"
     assert len(samples.info["residuals"]) >= 1
-    assert samples.info["lower_bound"] is None
+    assert samples.info["gap"] is None
 
 
 def test_what_presolve_decides_needs_no_oracle() -> None:

@@ -15,7 +15,10 @@ from solvers import QCGD, Candidates, PenaltyMethod
 from solvers.oracles import QUBO, Annealer, ExactOracle, Samples
 from solvers.oracles.answers import best_first
 from solvers.qcgd.scoring import ModelScoring, Pool
-from solvers.qcgd.sources import BATCH, LEAST, Perturbation, Relinking, Shares, gains
+from solvers.qcgd.sources.base import BATCH
+from solvers.qcgd.sources.perturbation import Perturbation
+from solvers.qcgd.sources.relinking import Relinking
+from solvers.qcgd.sources.shares import LEAST, Shares, gains
 
 PURE = Candidates(sources=("oracle",))
 QUICK = Annealer(reads=4, sweeps=20)
@@ -86,7 +89,7 @@ def test_more_sources_never_make_it_worse(oracle: Any, seed: int) -> None:
 def test_each_source_says_what_it_has_brought() -> None:
     samples = best(knapsack(0), oracle=QUICK, iterations=10, stop=None, call_limit=10)
     sources = samples.info["sources"]
-    assert list(sources) == ["oracle", "perturbation", "relinking"]
+    assert list(sources) == ["oracle", "perturbation", "relinking", "restricted"]
     assert sources["oracle"]["calls"] == samples.info["oracle_calls"] == 10
     assert min(one["calls"] for one in sources.values()) > 0
     assert min(one["best"] for one in sources.values()) == samples.first.energy

@@ -1,4 +1,4 @@
-"""Sources of candidates besides the oracle, and how the time is shared among all of them.
+"""How the time is shared among the sources of candidates, the oracle first.
 
 A source makes new points from the pool of the best candidates; they are repaired and scored as an
 oracle's samples are.  Each gets time in proportion to what it has lately gained for its effort, and
@@ -8,9 +8,8 @@ same result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,14 +17,7 @@ from formulations.arrays import BitArray, BoolArray, FloatArray
 from solvers.oracles import Annealer, Samples
 from solvers.oracles.wrappers.base import layers
 from solvers.qcgd.scoring import Pool
-
-ORACLE = "oracle"
-
-BATCH = 20
-"""Points that a source makes at a time."""
-
-FORGET = 0.98
-"""Gains and efforts count by this factor less after each batch or call."""
+from solvers.qcgd.sources.base import FORGET, HOPE
 
 LEAST = 0.05
 """Share of the effort that every source gets."""
@@ -38,119 +30,6 @@ ANNEALED, LOOKS, CALL, BATCH_EFFORT = 0.2, 1.6e7, 2e6, 5e4
 """Effort, in candidates that repair looks at in the same time: of a variable, or of four couplers,
 in a sweep of the annealer; of a second of another oracle; of its call where no time counts; and of
 what a batch takes besides repair."""
-
-HOPE = 0.1
-"""Gain that each source is credited with for one batch or call before it has made any."""
-
-
-class Source(Protocol):
-    """Makes points from the pool, and learns from what became of them."""
-
-    def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """New points, shape (BATCH, k), to be repaired."""
-        ...
-
-    def learn(self, gains: FloatArray) -> None:
-        """Take in what each of the latest points has gained, shape (BATCH,)."""
-        ...
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """For a checkpoint."""
-        ...
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        ...
-
-
-class Perturbation:
-    """Members of the pool with some bits flipped, as in iterated local search.
-
-    How many is drawn for each point from 2, 4, 8, ... up to a quarter of them, by what these
-    numbers have gained [adaptive pursuit of the strength: Thierens, GECCO 2005].
-
-    Parameters
-    ----------
-    size : int
-        Bits of a candidate.
-
-    Examples
-    --------
-    >>> source, pool = Perturbation(16), Pool(1)
-    >>> pool.add(np.zeros((1, 16), dtype=np.int8), np.zeros(1))
-    >>> sorted(set(source.points(pool, np.random.default_rng(0)).sum(axis=1).tolist()))
-    [2, 4]
-    """
-
-    def __init__(self, size: int) -> None:
-        top = max(size // 4, 1)
-        self.strengths = np.unique(np.minimum(2 ** np.arange(1, 1 + max(top, 2).bit_length()), top))
-        self.gained = np.full(len(self.strengths), HOPE)
-        self.tried = np.ones(len(self.strengths))
-        self._drawn = np.zeros(0, dtype=np.int64)
-
-    def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """Pool members with distinct bits flipped."""
-        points = pool.draw(rng, BATCH).copy()
-        chance = self.gained / self.tried
-        chance = 0.2 / len(chance) + 0.8 * chance / chance.sum()
-        self._drawn = rng.choice(len(chance), BATCH, p=chance)
-        order = rng.random(points.shape).argsort(axis=1)
-        flipped = order < self.strengths[self._drawn][:, None]
-        points[flipped] ^= 1
-        return points
-
-    def learn(self, gains: FloatArray) -> None:
-        """Credit the numbers of flips that were drawn."""
-        self.gained *= FORGET
-        self.tried *= FORGET
-        np.add.at(self.gained, self._drawn, gains)
-        np.add.at(self.tried, self._drawn, 1.0)
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """For a checkpoint."""
-        return {"gained": self.gained, "tried": self.tried}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        self.gained, self.tried = snapshot["gained"], snapshot["tried"]
-
-
-class Relinking:
-    """Points between two members of the pool: of the bits that differ, a share from each.
-
-    [Path relinking: Glover, Laguna, Marti, Control and Cybernetics 29, 2000.]
-
-    Examples
-    --------
-    >>> pool = Pool(2)
-    >>> pool.add(np.array([[0, 0, 1], [1, 1, 1]], dtype=np.int8), np.zeros(2))
-    >>> Relinking().points(pool, np.random.default_rng(0))[:, 2].all()
-    np.True_
-    """
-
-    def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """Mixtures of two members drawn for each point."""
-        one, other = pool.draw(rng, BATCH), pool.draw(rng, BATCH)
-        share = rng.uniform(0.1, 0.5, (BATCH, 1))
-        return np.where(rng.random(one.shape) < share, other, one)
-
-    def learn(self, gains: FloatArray) -> None:
-        """Nothing is learnt."""
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """Nothing changes."""
-        return {}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Nothing has changed."""
-
-
-SOURCES: dict[str, Callable[[int], Source]] = {
-    "perturbation": Perturbation,
-    "relinking": lambda size: Relinking(),
-}
-"""By name, made for candidates of so many bits; the oracle is one more."""
 
 
 @dataclass

@@ -1,0 +1,137 @@
+"""Depth-first branch and bound over a few bits under linear rows, the others being fixed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from formulations.arrays import Array
+from solvers.kernels.compiled import compiled
+
+SLACK = 1e-9
+"""Rows may be violated by so much, relative to their largest coefficient: rounding."""
+
+
+@compiled()
+def branch(
+    cost: Array,
+    couplers: Array,
+    dual_cost: Array,
+    dual_value: float,
+    starts: Array,
+    rows: Array,
+    data: Array,
+    low: Array,
+    high: Array,
+    first: Array,
+    best: Array,
+    best_value: float,
+    most: int,
+) -> tuple[float, int, bool]:
+    """Find bits x with low <= A x <= high whose cost'x + x'Qx/2 is least; put them in ``best``.
+
+    Bits are decided in their order, ``first`` being tried first.  A branch ends where a row can no
+    longer hold, or where one of two bounds is no less than the best value:
+
+        cost'x + x'Qx/2 + sum over the undecided of min(0, cost_j + (Q x)_j + sum of Q_jk < 0),
+        dual_value + dual_cost'x + sum over the undecided of min(0, dual_cost_j),
+
+    the second one that of multipliers of the rows [Lagrangian relaxation: Geoffrion, Math. Prog.
+    Study 2, 1974].
+
+    Parameters
+    ----------
+    cost, dual_cost : ndarray, shape (k,)
+    couplers : ndarray, shape (k, k), symmetric, or (0, 0) if there are none
+    starts, rows, data : ndarray
+        Columns of A.
+    low, high : ndarray, shape (m,)
+    first : ndarray of int8, shape (k,)
+    best : ndarray of int8, shape (k,)
+    best_value : float
+        Only a better value counts.
+    most : int
+        Nodes after which the search is given up.
+
+    Returns
+    -------
+    float, int, bool
+        The best value, the number of nodes, and whether all was searched.
+    """
+    k, m = len(cost), len(low)
+    x = np.full(k, -1, np.int8)
+    tried = np.zeros(k, np.int8)
+    field, value, dual = cost.copy(), 0.0, dual_value
+    least, greatest, size = np.zeros(m), np.zeros(m), np.zeros(m)  # of A x, over the undecided
+    for j in range(k):
+        for e in range(starts[j], starts[j + 1]):
+            least[rows[e]] += min(data[e], 0.0)
+            greatest[rows[e]] += max(data[e], 0.0)
+            size[rows[e]] = max(size[rows[e]], abs(data[e]))
+        dual += min(dual_cost[j], 0.0)
+    for r in range(m):
+        if least[r] > high[r] + SLACK * size[r] or greatest[r] < low[r] - SLACK * size[r]:
+            return best_value, 0, True
+    pull = np.zeros(k)  # sum of the negative couplers to later bits
+    if len(couplers):
+        for j in range(k):
+            for i in range(j + 1, k):
+                pull[j] += min(couplers[j, i], 0.0)
+    tail = 0.0
+    for j in range(k):
+        tail += min(cost[j] + pull[j], 0.0)
+    depth, nodes, linear_tail = 0, 0, tail
+    while depth >= 0:
+        if depth == k:
+            if value < best_value - SLACK:
+                best_value = value
+                best[:] = x
+            depth -= 1
+            continue
+        bit = x[depth]
+        if bit >= 0:  # undo
+            for e in range(starts[depth], starts[depth + 1]):
+                r, a = rows[e], data[e]
+                least[r] -= a * bit - min(a, 0.0)
+                greatest[r] -= a * bit - max(a, 0.0)
+            dual -= dual_cost[depth] * bit - min(dual_cost[depth], 0.0)
+            if bit:
+                value -= field[depth]
+                if len(couplers):
+                    for i in range(depth + 1, k):
+                        field[i] -= couplers[depth, i]
+            if not len(couplers):
+                linear_tail += min(cost[depth], 0.0)
+            x[depth] = -1
+        if tried[depth] == 2:
+            tried[depth] = 0
+            depth -= 1
+            continue
+        if nodes >= most:
+            return best_value, nodes, False
+        nodes += 1
+        bit = first[depth] if tried[depth] == 0 else 1 - first[depth]
+        tried[depth] += 1
+        x[depth] = bit
+        holds = True
+        for e in range(starts[depth], starts[depth + 1]):
+            r, a = rows[e], data[e]
+            least[r] += a * bit - min(a, 0.0)
+            greatest[r] += a * bit - max(a, 0.0)
+            slack = SLACK * size[r]
+            holds &= least[r] <= high[r] + slack and greatest[r] >= low[r] - slack
+        dual += dual_cost[depth] * bit - min(dual_cost[depth], 0.0)
+        if bit:
+            value += field[depth]
+            if len(couplers):
+                for i in range(depth + 1, k):
+                    field[i] += couplers[depth, i]
+        if len(couplers):
+            tail = 0.0
+            for i in range(depth + 1, k):
+                tail += min(field[i] + pull[i], 0.0)
+        else:
+            linear_tail -= min(cost[depth], 0.0)
+            tail = linear_tail
+        if holds and max(value + tail, dual) < best_value - SLACK:
+            depth += 1
+    return best_value, nodes, True

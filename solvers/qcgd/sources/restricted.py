@@ -1,0 +1,164 @@
+"""Restricted models: a few bits are freed, the others stay as in a good point; solved exactly.
+
+Which are freed: those on which good points disagree [relaxation induced neighbourhoods: Danna,
+Rothberg, Le Pape, Math. Prog. 102, 2005; with the atoms of a conditional gradient arXiv
+2508.01299], those of a few rows, and those that the linear relaxation leaves nearly undecided, the
+least reduced costs first [core problems: Balas, Zemel, Oper. Res. 28, 1980].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.model.qcbo import QCBO, TOLERANCE
+from solvers.kernels.branching import branch
+from solvers.qcgd.linear import LinearForm, Relaxation
+from solvers.qcgd.scoring import Pool
+from solvers.qcgd.sources.base import FORGET, HOPE
+
+KINDS = DISAGREEMENT, ROWS, UNDECIDED, ANY = range(4)
+"""Which bits are freed."""
+
+AGAINST, EVEN = 9.0, 0.1
+"""Undecided bits are drawn by 1 / (|reduced cost| + EVEN times its mean), and so much more often
+where they are not as the linear relaxation has them."""
+
+MODELS = 5
+"""Restricted models solved at a time."""
+
+NODES = 30_000
+"""Of the search of each, after which it is given up."""
+
+LEAST, MOST = 10, 120
+"""Fewest and most bits freed."""
+
+NODE, SETUP = 0.3, 3e3
+"""Effort of a node, for each number that it changes, and of a restricted model besides."""
+
+
+class Restricted:
+    """Best points of restricted models; how many bits are freed follows from what came of it.
+
+    Parameters
+    ----------
+    model : QCBO
+    relaxation : Relaxation, optional
+        Of its rows; used where the objective is linear.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([-3, -4, -5], [[2, 3, 4]], [5], equality=[False])
+    >>> pool = Pool(1)
+    >>> pool.add(np.array([[0, 0, 1]], dtype=np.int8), np.array([-5.0]))
+    >>> Restricted(model).points(pool, np.random.default_rng(0))[0].tolist()
+    [1, 1, 0]
+    """
+
+    repaired = True
+
+    def __init__(self, model: QCBO, relaxation: Relaxation | None = None) -> None:
+        self.effort, self.size, self._given_up = 0.0, 25.0, 0
+        self.gained, self.tried = np.full(len(KINDS), HOPE), np.ones(len(KINDS))
+        self._drawn = np.zeros(0, dtype=np.int64)
+        self._couplers = sp.csr_array(model.quadratic + model.quadratic.T)
+        linear = replace(model, quadratic=sp.csr_array(model.quadratic.shape))
+        self._form = LinearForm.of(linear)
+        self._columns = sp.csc_array(self._form.rows)
+        self._relaxation = None if model.quadratic.nnz else relaxation
+
+    def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
+        """The best points near members of the pool, the first of them as often as all others."""
+        among = len(pool.losses)
+        numbers = np.where(rng.random(MODELS) < 0.5, 0, rng.integers(among, size=MODELS))
+        self.effort, self._given_up = 0.0, 0
+        chance = self.gained / self.tried
+        chance = 0.2 / len(chance) + 0.8 * chance / chance.sum()
+        self._drawn = rng.choice(len(chance), MODELS, p=chance)
+        return np.stack(
+            [
+                self._solved(point, self._freed(kind, pool, point, rng))
+                for kind, point in zip(self._drawn, pool.bits[numbers].astype(np.int8), strict=True)
+            ]
+        )
+
+    def _freed(self, kind: int, pool: Pool, point: BitArray, rng: np.random.Generator) -> IntArray:
+        """Bits to free."""
+        n, rows = len(point), self._form.rows
+        count = min(round(self.size), n)
+        weights = np.full(n, 1e-6)
+        if kind == DISAGREEMENT:
+            others = pool.bits[rng.integers(len(pool.losses), size=2)]
+            weights += (others != point).sum(axis=0)
+        elif kind == ROWS and rows.shape[0]:
+            for row in rng.integers(rows.shape[0], size=1 + count // 10):
+                weights[rows.indices[rows.indptr[row] : rows.indptr[row + 1]]] = 1.0
+        elif kind == UNDECIDED and self._relaxation is not None:
+            reduced = self._relaxation.reduced
+            size = np.abs(reduced)
+            against = 1.0 + AGAINST * (point != (reduced < 0.0))
+            weights = against / (size + EVEN * size.mean() + 1e-9)
+        else:
+            weights[:] = 1.0
+        # the largest log(u) / w are a draw without repetition [Efraimidis, Spirakis 2006]
+        keys = np.log(rng.random(n) + 1e-300) / weights
+        return np.argpartition(-keys, count - 1)[:count]
+
+    def _solved(self, point: BitArray, free: IntArray) -> BitArray:
+        """The point with the best values of the free bits."""
+        form, values = self._form, point.astype(np.float64)
+        values[free] = 0.0
+        cost = form.cost[free] + self._couplers[free] @ values
+        reduced, constant = np.zeros(len(cost)), -np.inf
+        if self._relaxation is not None:
+            reduced = self._relaxation.reduced[free]
+            constant = self._relaxation.constant + (self._relaxation.reduced - form.cost) @ values
+        # what is decided most clearly comes first: then bounds end the other branch early
+        order = np.argsort(-np.abs(cost if self._relaxation is None else reduced), kind="stable")
+        free, cost, reduced = free[order], cost[order], reduced[order]
+        columns = self._columns[:, free]
+        used, rows = np.unique(columns.indices, return_inverse=True)
+        taken = form.rows[used] @ values
+        low, high = form.low[used] - taken, form.high[used] - taken
+        inside = self._couplers[free][:, free]
+        couplers = inside.toarray() if inside.nnz else np.zeros((0, 0))
+        best = point[free]
+        held = (columns @ best)[used]
+        holds = (held >= low - TOLERANCE).all() and (held <= high + TOLERANCE).all()
+        own = float(cost @ best + best @ (inside @ best) / 2) if holds else np.inf
+        first = best.copy() if self._relaxation is None else (reduced < 0.0).astype(np.int8)
+        _, nodes, done = branch(
+            cost, couplers, reduced, constant,
+            columns.indptr.astype(np.int64), rows.astype(np.int64), columns.data, low, high,
+            first, best, own, NODES,
+        )  # fmt: skip
+        self._given_up += not done
+        self.effort += SETUP + NODE * nodes * (2.0 + columns.nnz / len(free) + len(couplers))
+        solved = point.copy()
+        solved[free] = best
+        return solved
+
+    def learn(self, gains: FloatArray) -> None:
+        """Credit the kinds; free more bits where all was searched, fewer where it was given up."""
+        self.gained *= FORGET
+        self.tried *= FORGET
+        np.add.at(self.gained, self._drawn, gains)
+        np.add.at(self.tried, self._drawn, 1.0)
+        if 2 * self._given_up > MODELS:
+            self.size = max(self.size / 1.1, LEAST)
+        elif not gains.any():
+            self.size = min(self.size * 1.05, MOST)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """For a checkpoint."""
+        return {"size": self.size, "gained": self.gained, "tried": self.tried}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        self.size = snapshot["size"]
+        self.gained, self.tried = snapshot["gained"], snapshot["tried"]

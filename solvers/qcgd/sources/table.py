@@ -1,0 +1,35 @@
+"""The sources by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from solvers.qcgd.scoring import ModelScoring, Scoring
+from solvers.qcgd.sources.base import Source
+from solvers.qcgd.sources.perturbation import Perturbation
+from solvers.qcgd.sources.relinking import Relinking
+from solvers.qcgd.sources.restricted import Restricted
+
+SOURCES: dict[str, Callable[[Scoring, int], Source | None]] = {
+    "perturbation": lambda target, size: Perturbation(size),
+    "relinking": lambda target, size: Relinking(),
+    "restricted": lambda target, size: (
+        Restricted(target.model, target.relaxation) if isinstance(target, ModelScoring) else None
+    ),
+}
+"""From what is scored, and the bits of a candidate, to a source; None where there is none of it.
+The oracle is one more."""
+
+
+def sources_of(target: Scoring, size: int, names: Collection[str]) -> dict[str, Source]:
+    """The named sources that there are for ``target``.
+
+    Examples
+    --------
+    >>> from formulations import QCBO
+    >>> target = ModelScoring(QCBO.from_arrays([1, -1], [[1, 1]], [1]))
+    >>> list(sources_of(target, 2, ["oracle", "relinking", "perturbation"]))
+    ['perturbation', 'relinking']
+    """
+    made = {name: make(target, size) for name, make in SOURCES.items() if name in names}
+    return {name: source for name, source in made.items() if source is not None}
