@@ -22,7 +22,7 @@ from solvers.constrained.watch import Watch
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.walks import anneal
 from solvers.run.option_checks import check_count
-from solvers.run.result import Result, Status
+from solvers.run.result import Result, Status, reach
 from solvers.run.run import Run
 from solvers.run.solver import Iterative
 
@@ -173,7 +173,7 @@ class _Walk:
         self.flips, self.seconds = 0, 0.0
         self._best_value = self._offered = np.inf
         floor = self.landscape.floor
-        self._goal = self.landscape.value(floor + 1e-9 * max(1.0, abs(floor)))
+        self._goal = self.landscape.value(reach(floor))
         self.restart(rng)
 
     def restart(self, rng: np.random.Generator) -> None:

@@ -11,7 +11,7 @@ from formulations.errors import InfeasibleModelError
 from solvers.constrained.watch import Watch
 from solvers.kernels.blocks import WINDOW
 from solvers.kernels.incremental_loss import IncrementalLoss
-from solvers.run.result import Status
+from solvers.run.result import Status, reach
 from solvers.run.run import Run
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def every_choice(problem: TrainingProblem, landscape: IncrementalLoss, run: Run)
     """
     moves, watch = landscape.moves, Watch(problem, landscape)
     floor = landscape.floor
-    goal = landscape.value(floor + 1e-9 * max(1.0, abs(floor)))
+    goal = landscape.value(reach(floor))
     narrow = (moves.gap == 0) | (moves.num_levels <= WINDOW)
     order = np.argsort(~narrow, kind="stable")
     inside = 0  # a block takes as many of the narrow ones as it may

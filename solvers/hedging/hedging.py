@@ -41,7 +41,7 @@ from solvers.hedging.rounds import Hedge, Rules
 from solvers.hedging.state import AGREED
 from solvers.run.executors import OutOfTimeError, Team
 from solvers.run.option_checks import check_count, check_problem
-from solvers.run.result import Result, Status
+from solvers.run.result import Result, Status, reach
 from solvers.run.run import Run
 from solvers.run.solver import Parallel, Start, check_start, start_bits
 from solvers.run.stopping import Over
@@ -222,7 +222,7 @@ def solve_in_blocks(
         nothing = {"branches": 0, "rounds": 0, "restarts": 0, "consensus": False}
         return run.result(problem, why="ended before the first round", **nothing, **about)
     bound = hedge.bound()
-    if bound is not None and bound >= run.incumbent.loss:
+    if bound is not None and run.incumbent.loss <= reach(bound):
         run.status, bound = Status.OPTIMAL, run.incumbent.loss
     state = hedge.state
     return run.result(
