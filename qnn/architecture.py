@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from formulations import Network
 from formulations.arrays import IntArray
 from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
+from formulations.network.convolution import Part, image_shape
 
 WIDTH = 128
 """Units of the hidden layer where there is no budget."""
@@ -31,10 +32,11 @@ def network_for(
     outputs: int,
     bits: int | None = None,
     *,
-    hidden: list[int] | None = None,
+    hidden: Sequence[Part] | None = None,
     activation: str | Callable[..., Any] = "relu:4",
     weights: str | None = None,
     bias: bool | str = "auto",
+    shape: Sequence[float] = (1.0,),
 ) -> Network:
     """The network for inputs on their lattice that uses a budget of stored bits best.
 
@@ -48,7 +50,10 @@ def network_for(
     bits : int, optional
         Of weights and thresholds together.
     hidden, activation, weights, bias
-        See :meth:`formulations.Network.dense`; None follows from the budget.
+        See :meth:`formulations.Network.conv`, on square images where inputs are a square number
+        of them, else on signals; None follows from the budget.
+    shape : sequence of float
+        Widths of the hidden layers over that of the first, where ``hidden`` is None.
 
     Raises
     ------
@@ -66,15 +71,18 @@ def network_for(
     # pre-activations reach farthest on the samples of the largest inputs: these tell the size
     few = X[np.argsort(-np.abs(X).sum(axis=1), kind="stable")[:FEW]]
 
-    def built(hidden: list[int], weights: str, X: IntArray = X) -> Network:
-        widths = [X.shape[1], *hidden, outputs]
-        return Network.dense(widths, activation, weights, bias).for_inputs(X)
+    def built(hidden: Sequence[Part], weights: str, X: IntArray = X) -> Network:
+        shape = image_shape(X.shape[1])
+        return Network.conv(shape, hidden, outputs, activation, weights, bias).for_inputs(X)
+
+    def shaped(width: int) -> list[int]:
+        return [max(1, round(share * width)) for share in shape]
 
     def stored(code: str, width: int) -> int:
-        return built([width], code, few).stored_bits
+        return built(shaped(width), code, few).stored_bits
 
     if bits is None:
-        return built([WIDTH] if hidden is None else hidden, weights or TWO_BITS)
+        return built(shaped(WIDTH) if hidden is None else hidden, weights or TWO_BITS)
     bits = check_whole("bits", bits)
     if hidden is not None:
         codes = [TWO_BITS, ONE_BIT] if weights is None else [weights]
@@ -87,12 +95,12 @@ def network_for(
         size = partial(stored, code)
         width = bisect_right(range(1, bits + 1), bits, key=size)
         if width >= ENOUGH or (width and code in (ONE_BIT, weights)):
-            network = built([width], code)
+            network = built(shaped(width), code)
             while network.stored_bits > bits and width > 1:  # thresholds of other samples
                 width -= 1
-                network = built([width], code)
+                network = built(shaped(width), code)
             return network
-    return _refuse(bits, built([1], weights or ONE_BIT).stored_bits, "one hidden unit")
+    return _refuse(bits, built(shaped(1), weights or ONE_BIT).stored_bits, "one hidden unit")
 
 
 def _refuse(bits: int, least: int, what: str) -> Network:

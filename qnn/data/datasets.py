@@ -12,7 +12,7 @@ from os import PathLike
 
 import numpy as np
 
-from formulations.arrays import BoolArray, FloatArray, IntArray
+from formulations.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from qnn.data.images import pool
@@ -57,6 +57,8 @@ class Dataset:
         Height and width of the source's images, if they were pooled.
     repeat : int
         Inputs that each number of the source feeds: the length of a thermometer code, else 1.
+    pixels : ndarray of uint8, shape (N, h, w), or None
+        The training part as it is in the source, where that has images of bytes.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Dataset:
     raw_span: tuple[int, int] | None = None
     image: tuple[int, int] | None = None
     repeat: int = 1
+    pixels: ByteArray | None = None
 
     @property
     def num_inputs(self) -> int:
@@ -166,7 +169,10 @@ def load(
             f"levels={levels!r} of pooled images: a thermometer code takes pixels or columns as "
             "they are; leave inputs out, or take a number of levels"
         )
-    return Dataset(name, *parts, classes, levels, thresholds, raw_span, image, repeat)
+    pixels = None
+    if are_pixels:
+        pixels = source.X[np.flatnonzero(keep)[train]].reshape(len(train), *image_shape)
+    return Dataset(name, *parts, classes, levels, thresholds, raw_span, image, repeat, pixels)
 
 
 def sample_count(value: object) -> int | None:

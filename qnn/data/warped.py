@@ -15,7 +15,6 @@ GROUP = 200
 def warped(
     images: npt.ArrayLike,
     thresholds: FloatArray,
-    image_shape: tuple[int, int],
     rng: np.random.Generator,
     *,
     shift: float = 1.0,
@@ -31,12 +30,11 @@ def warped(
 
     Parameters
     ----------
-    images : array, shape (N, h * w)
-        As they are in the source, row by row.
+    images : array, shape (N, h, w)
+        As they are in the source.
     thresholds : ndarray of float64, shape (levels - 1, d)
         See :func:`qnn.data.levels.on_levels`; with fewer columns than pixels, a square number of
         them, images are pooled by sums over square blocks, see :func:`qnn.data.images.pool`.
-    image_shape : (h, w)
     rng : Generator
     shift : float
         Most pixels that an image is moved by.
@@ -55,11 +53,12 @@ def warped(
     >>> square[0, 1:5, 1:5] = 200
     >>> edges = np.full((1, 36), 100.0)
     >>> rng = np.random.default_rng(4)
-    >>> moved = warped(square.reshape(1, -1), edges, (6, 6), rng, shift=1, turn=0, stretch=0)
+    >>> moved = warped(square, edges, rng, shift=1, turn=0, stretch=0)
     >>> moved.reshape(6, 6)[2].tolist()
     [-1, -1, 1, 1, 1, 1]
     """
     images = np.asarray(images)
+    image_shape, images = images.shape[1:], images.reshape(len(images), -1)
     found = np.empty((len(images), thresholds.shape[1]), dtype=np.int16)
     edges = thresholds.astype(np.float32)[:, :, None]
     count = len(edges) + 1
@@ -90,8 +89,9 @@ def _reading(
     h, w = image_shape
     side = round(inputs**0.5) if inputs < h * w else 0
     rows, columns = (side, side) if side else (h, w)
-    y, x = np.mgrid[:h, :w]
-    block = (y // (h // rows) * columns + x // (w // columns)).ravel()
+    top, left = h % rows // 2, w % columns // 2  # a border that pooling leaves out
+    y, x = np.mgrid[top : h - top, left : w - left]
+    block = ((y - top) // (h // rows) * columns + (x - left) // (w // columns)).ravel()
     cos, sin = np.cos(turn), np.sin(turn)
     A = np.array([[cos, -sin], [sin, cos]]) @ [[1 / (1 + tall), slant], [0, 1 / (1 + wide)]]
     middle = np.array([[(h - 1) / 2], [(w - 1) / 2]])

@@ -34,8 +34,9 @@ def part(results: Results, prefix: str) -> Part:
     chart = Chart(
         f"{prefix}-frontier",
         "Test accuracy against stored size",
-        "Each point is a network; crosses are published networks.",
-        partial(charts.accuracy_and_size, points=_points(points, results["published"])),
+        "Points are networks, medians and quartiles of those of one size; crosses are published "
+        "networks and, with real weights, logistic regression.",
+        partial(charts.frontier, here=_here(points), others=_others(results)),
         wide=True,
     )
     return Part(
@@ -71,41 +72,51 @@ def _published(point: Results) -> Row:
     )
 
 
-def _points(points: Sequence[Results], published: Sequence[Results]) -> list[Point]:
+def _here(points: Sequence[Results]) -> list[Point]:
+    """Median and quartiles of the networks of each size."""
     found = []
     for size in dict.fromkeys(p["variant"] for p in points):
         same = [p for p in points if p["variant"] == size]
         low, median, high = np.quantile([p["test_accuracy"] for p in same], [0.25, 0.5, 0.75])
         bits = float(np.median([p["stored_bits"] for p in same]))
         found.append(Point("here", Look.number(0), bits, median, low, high))
-    for number, p in enumerate(published):
-        bits, accuracy = p["kib"] * BITS_OF_KIB, p["accuracy"]
-        look = Look.reference(number)
-        found.append(Point(p["name"], look, bits, accuracy, accuracy, accuracy))
     return found
+
+
+def _others(results: Results) -> list[Point]:
+    """Published networks, and logistic regression."""
+    known = [(p["name"], p["kib"] * BITS_OF_KIB, p["accuracy"]) for p in results["published"]]
+    fitted = [r for r in results["references"] if r.get("test_accuracy") is not None]
+    if fitted:
+        regression = float(np.median([r["test_accuracy"] for r in fitted]))
+        known.append(("logistic regression, real weights", fitted[0]["stored_bits"], regression))
+    return [Point(name, Look.reference(0), bits, *[median] * 3) for name, bits, median in known]
 
 
 def _can(
     points: Sequence[Results], references: Sequence[Results], published: Sequence[Results]
 ) -> Iterator[str]:
-    """Where we stand against each published network and against logistic regression."""
+    """Where we stand against each published network, those that are ahead first, and against
+    logistic regression."""
+    behind, ahead = [], []
     for p in published:
-        smaller = [q["test_accuracy"] for q in points if q["kib"] <= p["kib"]]
+        smaller = [q.median for q in _here(points) if q.size <= p["kib"] * BITS_OF_KIB]
         if smaller:
             best = max(smaller)
             verdict = "at or above" if best >= p["accuracy"] else "below"
-            yield (
-                f"{p['name']} ({p['accuracy']:.2%} at {p['kib']:g} KiB): the best network here of "
-                f"at most that size has {best:.2%}, {verdict} it."
+            (ahead if best >= p["accuracy"] else behind).append(
+                f"{p['name']} ({p['accuracy']:.2%} at {p['kib']:g} KiB): the best size here of "
+                f"at most that has a median of {best:.2%}, {verdict} it."
             )
+    yield from [*behind, *ahead]
     known = [r["test_accuracy"] for r in references if r.get("test_accuracy") is not None]
     if known and points:
-        best = max(points, key=lambda p: p["test_accuracy"])
+        best = max(_here(points), key=lambda point: point.median)
         regression = float(np.median(known))
-        verdict = "above" if best["test_accuracy"] > regression else "not above"
+        verdict = "above" if best.median > regression else "not above"
         yield (
-            f"The best network, {best['test_accuracy']:.2%} at {best['kib']:.3g} KiB, is {verdict} "
-            f"logistic regression with real weights ({regression:.2%})."
+            f"The best network, {best.median:.2%} at {best.size / BITS_OF_KIB:.3g} KiB, is "
+            f"{verdict} logistic regression with real weights ({regression:.2%})."
         )
 
 

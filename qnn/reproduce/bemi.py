@@ -113,7 +113,7 @@ def _one_network(X: FloatArray, y: IntArray, X_test: Array, seed: int, shift: fl
     edges, side = level_thresholds(X, LEVELS, even=True), isqrt(X.shape[1])
     network = Network.dense([X.shape[1], 128, int(y.max()) + 1], "relu:4", "uniform:2", bias="auto")
     problem = TrainingProblem(network, on_levels(X, edges), y, "cross-entropy")
-    moved = partial(warped, X, edges, (side, side), shift=shift) if shift else None
+    moved = partial(warped, X.reshape(-1, side, side), edges, shift=shift) if shift else None
     weights = StraightThrough(augment=moved, seed=seed).solve(problem).weights
     predicted = problem.network.predict(weights, on_levels(X_test, edges))
     return predicted, problem.network.stored_bits
@@ -128,7 +128,7 @@ def _ensemble(X: FloatArray, y: IntArray, X_test: Array, seed: int) -> Found:
     for number, (a, b) in enumerate(combinations(range(classes), 2)):
         chosen = np.isin(y, (a, b))
         target = np.where(y[chosen] == b, 1, -1)
-        problem = TrainingProblem(network, X[chosen], target, "cross-entropy")
+        problem = TrainingProblem(network, X[chosen], target, "hinge:auto")
         solver = StraightThrough(PAIR_EPOCHS, seed=(seed + number) % 2**31)
         weights = solver.solve(problem).weights
         z = problem.network.pre_activations(weights, X_test)[-1][:, 0]

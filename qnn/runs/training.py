@@ -81,7 +81,7 @@ class ModelOptions:
     What is None follows from the budget of ``bits``, see :func:`qnn.architecture.network_for`.
     """
 
-    hidden: tuple[int, ...] | None = (5,)
+    hidden: tuple[int | str, ...] | None = (5,)
     activation: str = "sign"
     weights: str | None = "bipolar"
     bias: bool | str = False
@@ -203,7 +203,13 @@ def train(
     chosen = make_solver(solver, options, encoding=model.encoding, seed=seed, callbacks=callbacks)
     if checkpoint is not None:
         chosen = with_checkpoint(chosen, solver, checkpoint, checkpoint_every)
-    task = Task.of(data, model, seed)
+    return trained(Task.of(data, model, seed), chosen, solver, options, model.encoding, seed)
+
+
+def trained(
+    task: Task, chosen: Solver, solver: str, options: SolverOptions, encoding: str | None, seed: int
+) -> Training:
+    """Solve a task and score what is found; ``solver`` is what the figures call the chosen one."""
     drawn, network, problem = task.data, task.network, task.problem
     result = chosen.solve(problem)
     figures = {
@@ -222,7 +228,7 @@ def train(
         "num_weights": network.num_weights,
         "stored_bits": network.stored_bits,
         "bits_per_weight": network.bits_per_weight,
-        "num_variables": _num_variables(problem, model.encoding),
+        "num_variables": _num_variables(problem, encoding),
         "oracle_calls": result.ledger.calls,
         "oracle_sweeps": result.ledger.reads * _sweeps(chosen),
         "oracle_seconds": result.ledger.seconds,

@@ -12,7 +12,7 @@ from qnn.cli.values import at_least, numbers, parsed
 @command(
     examples="""
     qnn frontier wine --kib 0.05,0.1,0.4
-    qnn frontier mnist --inputs 196 --kib 1,4,12 --report frontier.html
+    qnn frontier mnist --inputs 144 --kib 1.1,4,12.3 --report frontier.html
     """
 )
 @options.data_options
@@ -34,6 +34,15 @@ from qnn.cli.values import at_least, numbers, parsed
     help="Of each network.",
 )
 @option(
+    "--epochs",
+    heading=options.SOLVER,
+    type=int,
+    callback=at_least(1),
+    metavar="N",
+    help="Passes over images.",
+    otherwise="what takes a minute",
+)
+@option(
     "--seeds",
     heading=options.OUTPUT,
     type=int,
@@ -46,6 +55,7 @@ from qnn.cli.values import at_least, numbers, parsed
 @options.file_option("--report", "report_file", help="Write a report: .html or .md.")
 def frontier(
     kib: list[float],
+    epochs: int | None,
     time_limit: float | None,
     seeds: int,
     seed: int,
@@ -77,6 +87,7 @@ def frontier(
             model,
             kib=runs.check_sizes(kib),
             seeds=seeds,
+            epochs=epochs,
             time_limit=time_limit,
             seed=seed,
             progress=lambda note: move(0, None, note),

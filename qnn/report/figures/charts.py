@@ -146,6 +146,37 @@ def accuracy_and_size(about: Chart, points: Sequence[Point]) -> str:
     return _drawn(about, paint, [point.name for point in points])
 
 
+def frontier(about: Chart, here: Sequence[Point], others: Sequence[Point]) -> str:
+    """Test accuracy against KiB: networks here on a line, others as crosses with their names."""
+
+    def paint(figure: Any) -> None:
+        axes = figure.subplots()
+        here_first = sorted(here, key=lambda point: point.size)
+        sizes = [point.size / (8 * 1024) for point in here_first]
+        medians = np.array([point.median for point in here_first])
+        spread = np.abs([[p.low, p.high] for p in here_first] - medians[:, None]).T
+        look = Look.number(0)
+        axes.errorbar(
+            sizes, medians, yerr=spread, color=look.color, marker=look.marker, label="here"
+        )
+        for point in others:
+            place = (point.size / (8 * 1024), point.median)
+            axes.plot(*place, linestyle="none", color=INK, marker="x", markersize=5)
+            axes.annotate(
+                point.name, place, (5, -3), textcoords="offset points", fontsize=7, color=INK
+            )
+        every = np.array([*sizes, *(point.size / (8 * 1024) for point in others)])
+        axes.set_xscale("log")
+        axes.set_xlim(every.min() / 1.3, every.max() * (8 if len(others) else 1.3))
+        axes.set_xticks(_apart(np.unique(every), True))
+        axes.xaxis.set_major_formatter(lambda value, place: f"{value:.3g}")
+        axes.minorticks_off()
+        axes.set(xlabel="KiB stored (weights and thresholds)", ylabel="test accuracy")
+        _legend(figure, axes)
+
+    return _drawn(about, paint, ["here", *(point.name for point in others)])
+
+
 def by_data_set(
     about: Chart, rows: Sequence[str], values: Mapping[str, tuple[Look, Sequence[float | None]]]
 ) -> str:

@@ -14,7 +14,9 @@ from formulations.errors import InvalidInputError
 from qnn import QNNClassifier, QNNRegressor
 from qnn.cli.main import cli
 from qnn.data.datasets import load
+from qnn.data.images import pool
 from qnn.data.levels import level_thresholds, on_levels
+from qnn.data.warped import warped
 from qnn.export import TrainedModel, export
 from solvers import StraightThrough
 from tests.qnn.export.compiler import CC
@@ -95,3 +97,22 @@ def test_other_levels_are_refused_before_any_work(levels: object) -> None:
 def test_pooled_images_have_no_thermometer() -> None:
     with pytest.raises(InvalidInputError, match="thermometer"):
         load("digits", inputs=16, levels="thermometer:3")
+
+
+def test_blocks_in_the_middle_leave_out_an_even_border() -> None:
+    images = np.zeros((1, 28, 28))
+    images[0, 2:4, 2:4] = 1
+    images[0, :2] = 9
+    assert pool(images.reshape(1, -1), (28, 28), 144)[0, :2].tolist() == [4, 0]
+    with pytest.raises(InvalidInputError, match="144, 169, 196, 576"):
+        pool(images.reshape(1, -1), (28, 28), 81)
+
+
+def test_images_that_are_not_warped_are_the_images() -> None:
+    X = np.random.default_rng(0).integers(0, 256, (300, 784), dtype=np.uint8)
+    for inputs in (144, 196, 784):
+        pooled = pool(X, (28, 28), inputs)
+        thresholds = level_thresholds(pooled, "even:16")
+        rng = np.random.default_rng(0)
+        same = warped(X.reshape(-1, 28, 28), thresholds, rng, shift=0, turn=0, stretch=0)
+        assert np.array_equal(same, on_levels(pooled, thresholds))

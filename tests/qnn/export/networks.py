@@ -55,9 +55,10 @@ def drawn_model(seed: int) -> TrainedModel:
     rows = levels - 1
     if raw == "real":
         return model
-    if raw == "image":  # 12 x 8 pixels, blocks of 3 x 2
+    if raw == "image":  # in blocks, with and without a border around them
         thresholds = np.linspace(100, 1400, rows)[:, None] * np.ones(columns)
-        return replace(model, thresholds=thresholds, raw_span=(0, 255), image=(12, 8))
+        image = (14, 18) if seed % 2 else (12, 8)
+        return replace(model, thresholds=thresholds, raw_span=(0, 255), image=image)
     if raw == "pixels":  # equal widths
         thresholds = np.linspace(0, 255, levels + 1)[1:-1, None] * np.ones(columns)
         return replace(model, thresholds=thresholds, raw_span=(0, 255))
