@@ -43,7 +43,7 @@ from qnn.fitting import (
     check_inputs,
     check_seed,
     check_solver,
-    hidden_widths,
+    hidden_layers,
     likeliest_scale,
     limited,
     repeated,
@@ -120,7 +120,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _check(self) -> None:
         """Refuse parameters that mean nothing, before any work."""
-        hidden_widths(self.hidden)
+        hidden_layers(self.hidden)
         if self.bits is not None:
             check_whole("bits", self.bits)
         level_count(self.levels)
@@ -162,7 +162,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             lattice,
             outputs,
             self.bits,
-            hidden=hidden_widths(self.hidden),
+            hidden=hidden_layers(self.hidden),
             activation=self.activation,
             weights=self.weights,
             bias=self.bias,

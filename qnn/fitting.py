@@ -15,8 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight
 
 from formulations.arrays import Array, FloatArray, IntArray
-from formulations.checks import LONGEST, check_has, check_several, check_whole, shown
+from formulations.checks import LONGEST, check_has, check_whole, shown
 from formulations.errors import InvalidInputError
+from formulations.network.convolution import Part, check_parts
 from solvers.neighborhood.search import ASKED_ROUNDS, ROUNDS, STRETCHES, LargeNeighborhoodSearch
 from solvers.run.run import Progress
 from solvers.trainer import Trainer
@@ -38,31 +39,29 @@ FAR = 10.0
 most likely, and no mere tail of the data."""
 
 
-def hidden_widths(hidden: object) -> list[int] | None:
-    """Widths of the hidden layers that are given; None where they follow from the budget.
+def hidden_layers(hidden: object) -> list[Part] | None:
+    """The hidden layers that are given, as widths or words; None where they follow from the budget.
 
     Raises
     ------
     InvalidInputError
-        For anything but positive integers in a sequence, ``"auto"`` or None.
+        For anything but a sequence of positive integers and of words such as ``conv:8:3x3``,
+        ``"auto"`` or None.
 
     Examples
     --------
-    >>> hidden_widths((4, 2)), hidden_widths(None)
-    ([4, 2], None)
+    >>> hidden_layers(("conv:8:3x3", 2)), hidden_layers(None)
+    (['conv:8:3x3', 2], None)
     """
     if hidden is None or (isinstance(hidden, str) and hidden == "auto"):
         return None
     try:
-        widths = check_several("hidden", hidden, "widths", empty=True)
-        for width in widths:
-            check_whole("hidden", width)
+        return check_parts(hidden)
     except InvalidInputError:
         raise InvalidInputError(
             f"hidden={shown(hidden)}: expected positive widths of the hidden layers, such as (8,) "
-            "or (16, 4), () for none, or 'auto'"
+            "or (16, 4), or convolutions as ('conv:8:3x3', 16), () for none, or 'auto'"
         ) from None
-    return [int(width) for width in widths]
 
 
 def check_solver(solver: object) -> None:

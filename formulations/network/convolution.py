@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import isqrt
 from typing import Literal
 
 import numpy as np
@@ -103,6 +104,18 @@ def _pair(part: str, field: str, height: int, down: int) -> tuple[int, int]:
     return words[0] if len(words) == 2 or height > 1 else down, words[-1]
 
 
+def image_shape(inputs: int) -> tuple[int, ...]:
+    """Shape of so many inputs: square images if it is a square number, else signals.
+
+    Examples
+    --------
+    >>> image_shape(784), image_shape(13)
+    ((1, 28, 28), (1, 13))
+    """
+    side = isqrt(inputs)
+    return (1, side, side) if side * side == inputs else (1, inputs)
+
+
 def check_parts(hidden: object) -> list[Part]:
     """Hidden layers as words and widths.
 
@@ -117,6 +130,8 @@ def check_parts(hidden: object) -> list[Part]:
             part = int(part)
         if not isinstance(part, str):
             part = check_whole("width of a hidden layer", part, 1, WIDEST)
+        elif part.split(":")[0] not in ("conv", "pool"):
+            raise InvalidInputError(f"layer {shown(part)}: expected {FORMS}")
         parts.append(part)
     return parts
 

@@ -14,7 +14,7 @@ from formulations.network.vocabulary import beginnings
 from qnn.cli import vocabulary
 from qnn.cli.block_options import block_options
 from qnn.cli.help import Items, argument, file, folder, name_or_file, one_of, option
-from qnn.cli.values import at_least, bias, levels, parsed, samples, widths
+from qnn.cli.values import at_least, bias, layers, levels, parsed, samples
 from qnn.runs.solver_table import SOLVERS
 from solvers.oracles import registry
 
@@ -142,10 +142,11 @@ hidden_option = option(
     "--hidden",
     heading=NETWORK,
     default="5",
-    metavar="WIDTHS",
-    callback=parsed(widths),
+    metavar="LAYERS",
+    callback=parsed(layers),
     shell_complete=one_of(["none"]),
-    help="Widths of the hidden layers, as 5 or 8-4; or none.",
+    help="Hidden layers: widths, as 5 or 8-4; convolutions, as conv:8:3x3:2,pool:max:2x2,32 "
+    "(filters, size, stride); or none.",
 )
 model_options = together(
     option(

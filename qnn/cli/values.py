@@ -11,21 +11,24 @@ import click
 from formulations.errors import InvalidInputError
 
 
-def widths(text: str) -> tuple[int, ...]:
-    """Widths such as ``16-4-1`` or ``16,4,1``; none for ``none``.
+def layers(text: str) -> tuple[int | str, ...]:
+    """Widths such as ``16-4-1`` or ``16,4,1``, convolutions among them; none for ``none``.
 
     Examples
     --------
-    >>> widths("16-4-1"), widths("none")
-    ((16, 4, 1), ())
+    >>> layers("16-4-1"), layers("conv:8:3x3:2,pool:max:2,32"), layers("none")
+    ((16, 4, 1), ('conv:8:3x3:2', 'pool:max:2', 32), ())
     """
+    from formulations.network.convolution import check_parts
+
     if text == "none":
         return ()
     try:
-        return tuple(int(word) for word in text.replace(",", "-").split("-"))
-    except ValueError:
+        return tuple(check_parts(text.replace(",", "-").split("-")))
+    except InvalidInputError as error:
         raise InvalidInputError(
-            f"widths {text!r}: expected whole numbers between dashes, such as 16-4-1, or none"
+            f"layers {text!r}: expected whole numbers between dashes, such as 16-4-1, with "
+            f"convolutions as conv:8:3x3:2 or pool:max:2x2, or none ({error})"
         ) from None
 
 

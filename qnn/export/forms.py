@@ -117,7 +117,7 @@ def export(
 def usual_sizes(model: TrainedModel) -> Iterator[Exported]:
     """What weights and thresholds take in float32 and in int8."""
     layers = model.network.layers
-    numbers = sum(layer.outputs * (layer.inputs + bool(layer.bias_code)) for layer in layers)
+    numbers = sum(sum(layer.num_stored) for layer in layers)
     yield Exported("as float32", None, 4 * numbers, None)
     yield Exported("as int8", None, numbers, None)
 

@@ -79,7 +79,7 @@ CONTENT = fields(
         ),
         "model": fields(
             {
-                "hidden": nothing_or(items(_count)),
+                "hidden": nothing_or(items(_number_or_text)),
                 "activation": may(text),
                 "weights": may(nothing_or(text)),
                 "bias": may(_yes_or_text),

@@ -153,7 +153,7 @@ def _table(model: TrainedModel, sizes: list[Exported], raw: bool) -> Any:
 
     network = model.network
     claimed = network.stored_bits / 8
-    widths = "-".join(str(width) for width in network.widths)
+    widths = str(network)
     title = (
         f"{widths}: {network.stored_bits:,} bits for {network.num_weights:,} weights, "
         f"{network.bits_per_weight:.3f} a weight"

@@ -8,7 +8,7 @@ from formulations.errors import InvalidInputError
 from qnn.cli import console, options
 from qnn.cli.help import argument, command, option
 from qnn.cli.values import at_least
-from qnn.cli.values import widths as parse_widths
+from qnn.cli.values import layers as parse_layers
 from qnn.runs.dry_run import search_option
 
 RUN = "The run that is thought of"
@@ -86,6 +86,7 @@ def size(
 
     from formulations import Network
     from formulations.files.bounded import available_memory
+    from formulations.network.convolution import image_shape
     from qnn.data.levels import level_values
     from qnn.runs import dry_run
     from qnn.runs.output import FORMAT
@@ -95,9 +96,13 @@ def size(
     console.check_outputs(json_file)
     if levels < 2:
         raise InvalidInputError(f"levels={levels}: expected at least 2")
-    network = Network.dense(
-        parse_widths(widths), given["activation"], given["weights"], given["bias"]
-    )
+    kinds = given["activation"], given["weights"], given["bias"]
+    inputs, *hidden = parse_layers(widths) or (0,)
+    if hidden and all(isinstance(part, int) for part in (inputs, hidden[-1])):
+        *hidden, outputs = hidden
+        network = Network.conv(image_shape(inputs), hidden, outputs, *kinds)
+    else:
+        network = Network.dense([inputs, *hidden], *kinds)  # which says what is wrong
     values = level_values(levels)
     some = values[np.linspace(0, len(values) - 1, min(len(values), 64)).astype(int)]
     network = network.for_inputs(np.repeat(some[:, None], network.widths[0], axis=1))

@@ -260,7 +260,7 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
         "history": run.result.history.columns,
         "environment": environment(),
     }
-    widths = "-".join(str(width) for width in run.task.network.widths)
+    widths = str(run.task.network)
     shown = {name: value for name, value in run.figures.items() if name != "widths"}
     trained = TrainedModel.of_task(run.task, run.result.weights)
     try:

@@ -1,0 +1,115 @@
+"""MNIST in 1.1 KiB: a convolutional network of one bit a weight beside the widest dense one.
+
+    python benchmarks/convolution.py [--data-dir FOLDER] [--seconds 400] [--save NETWORK] [--dense]
+
+Both are trained on 55,000 of the 60,000 training images for as long; the other 5,000 say which
+epoch is kept.  The convolutional network is exported as C, which is compiled and run, and as ONNX,
+where onnxruntime is installed: their answers to 1,000 raw test images are the network's, or the
+program ends with an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from formulations import Network, TrainingProblem
+from qnn import load
+from qnn.architecture import network_for
+from qnn.data.datasets import Dataset
+from qnn.export import TrainedModel, export
+from qnn.export.onnx_graph import to_onnx
+from solvers import StraightThrough
+
+BITS = 9011  # 1.1 KiB
+HIDDEN = ("conv:18:5x5:2", "conv:18:3x3:2", "conv:18:3x3")
+HELD_OUT, CHECKED = 5000, 1000
+
+
+def trained(data: Dataset, network: Network, seconds: float) -> tuple[TrainedModel, int, float]:
+    """The network trained for so long, epochs, and the share of held-out images that is right."""
+    X, y = data.X_train, data.y_train
+    problem = TrainingProblem(network, X[:-HELD_OUT], y[:-HELD_OUT], loss="cross-entropy")
+    solver = StraightThrough(epochs=40, time_limit=seconds, held_out=1 / 12, seed=0)
+    result = solver.solve(problem)
+    right = problem.network.predict(result.weights, X[-HELD_OUT:]) == y[-HELD_OUT:]
+    model = TrainedModel(
+        problem.network,
+        result.weights,
+        data.thresholds,
+        data.classes,
+        raw_span=data.raw_span,
+        image=data.image,
+    )
+    return model, int(result.info["epochs"]), float(right.mean())
+
+
+def check_exports(model: TrainedModel, raw: np.ndarray) -> list[str]:
+    """Forms whose answers to raw images are the network's, with their bytes; an error otherwise."""
+    answers = [str(answer) for answer in model.predict(raw)]
+    text = "\n".join(" ".join(map(str, row)) for row in raw.astype(int).tolist())
+    with TemporaryDirectory() as folder:
+        forms = export(
+            model, packed=f"{folder}/net.qnnp", embedded=f"{folder}/c", c=f"{folder}/r", raw=True
+        )
+        for name in ("c", "r"):
+            sources = [str(path) for path in Path(folder, name).glob("*.c")]
+            program = f"{folder}/{name}/predict"
+            subprocess.run(["cc", "-O2", *sources, "-o", program], check=True)
+            said = subprocess.run([program], input=text, capture_output=True, text=True, check=True)
+            assert said.stdout.split() == answers, f"the C program of {name} answers otherwise"
+    found = [f"{form.form}: {form.size:,} bytes" for form in forms]
+    try:
+        import onnxruntime
+    except ImportError:
+        return found
+    proto = to_onnx(model, raw=True).SerializeToString()
+    session = onnxruntime.InferenceSession(proto)
+    scores, label = session.run(None, {"inputs": raw.astype(np.float32)})
+    inputs = model.on_lattice(raw)
+    assert np.array_equal(scores, model.scores(inputs)), "ONNX answers otherwise"
+    assert np.array_equal(label, model.labels(inputs)), "ONNX answers otherwise"
+    return [*found, f"ONNX: {len(proto):,} bytes"]
+
+
+def main() -> None:
+    """Print a row for each network."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir")
+    parser.add_argument("--seconds", type=float, default=400.0)
+    parser.add_argument("--save")
+    parser.add_argument("--dense", action="store_true", help="the dense network alone")
+    given = parser.parse_args()
+    print("| network | bits | KiB | epochs | seconds | held out | test |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for inputs in (196,) if given.dense else (784,):
+        data = load("mnist", inputs=inputs, levels=16, data_dir=given.data_dir)
+        if given.dense:
+            network = network_for(data.X_train, 10, BITS)
+        else:
+            network = Network.conv((1, 28, 28), HIDDEN, 10, "relu:4", "bipolar", "auto")
+        began = time.perf_counter()
+        model, epochs, held_out = trained(data, network, given.seconds)
+        seconds = time.perf_counter() - began
+        right = model.network.predict(model.weights, data.X_test) == data.y_test
+        bits = model.network.stored_bits
+        print(
+            f"| {model.network} | {bits:,} | {bits / 8192:.2f} | {epochs} | {seconds:.0f} | "
+            f"{held_out:.4f} | {right.mean():.4f} |",
+            flush=True,
+        )
+        if given.save:
+            model.save(given.save)
+        if not given.dense:
+            raw = load("mnist", levels="keep", data_dir=given.data_dir).X_test[:CHECKED]
+            forms = ", ".join(check_exports(model, raw))
+            print(f"\nThe same answers to {CHECKED:,} raw test images: {forms}.")
+
+
+if __name__ == "__main__":
+    main()
