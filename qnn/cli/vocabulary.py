@@ -38,6 +38,7 @@ ENCODINGS: Mapping[str, str] = MappingProxyType(
 TABLES: Mapping[str, str] = MappingProxyType(
     {
         "baselines": "what a user would pick instead, on its own terms",
+        "bemi": "few images a class: ensembles of mixed-integer programs",
         "explicit": "the explicit softmax solution, without iteration",
         "manifold": "the non-gradient manifold network",
         "rmda": "dual averaging, proximal gradients, sparsity by groups",

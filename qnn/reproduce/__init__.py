@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from formulations.checks import choose
 from qnn.reproduce.baselines import baselines
+from qnn.reproduce.bemi import bemi
 from qnn.reproduce.explicit import explicit
 from qnn.reproduce.manifold import manifold
 from qnn.reproduce.report import Report, ReproduceOptions, Reproduction, finished
@@ -19,6 +20,7 @@ from qnn.reproduce.svi import svi
 REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType(
     {
         "baselines": baselines,
+        "bemi": bemi,
         "explicit": explicit,
         "manifold": manifold,
         "rmda": rmda,

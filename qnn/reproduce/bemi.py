@@ -69,7 +69,7 @@ def _tables(options: ReproduceOptions) -> Iterator[Table]:
 def _rows(
     data: Split, count: int, published: float | None, options: ReproduceOptions
 ) -> Iterator[Row]:
-    seeds = options.seeds(10 if options.full else 2)
+    seeds = options.seeds(5 if options.full else 2)
     X_test = data.X_test.astype(np.float32)
     drawn = [(*_drawn(data, count, seed), X_test, data.y_test, seed) for seed in seeds]
     found = options.map(_accuracy, [(name, *draw) for name in METHODS for draw in drawn])
