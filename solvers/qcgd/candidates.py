@@ -59,15 +59,18 @@ class Candidates:
         ``"perturbation"``, ``"relinking"`` and, of a constrained model, ``"restricted"``, see
         :mod:`solvers.qcgd.sources`.  ``("oracle",)`` is the pure method: it repairs a constrained
         model's samples, but scores networks as they are.
+    wanted : int
+        Distinct candidates that satisfy all rows before a proof ends the run.
     """
 
     pool: int = 10
     fresh: int = 10
     repair: bool = True
     sources: tuple[str, ...] = (ORACLE, *SOURCES)
+    wanted: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("pool", "fresh"):
+        for name in ("pool", "fresh", "wanted"):
             check_whole(name, getattr(self, name))
         check_flag("repair", self.repair)
         for name in check_several("sources", self.sources, "names"):
@@ -93,6 +96,8 @@ class Scorer:
         What no candidate that satisfies all rows is worth more than.
     sources : mapping of str to Source, optional
         Other sources of candidates.
+    wanted : int
+        Distinct candidates that satisfy all rows before a proof ends the run.
 
     Attributes
     ----------
@@ -117,7 +122,9 @@ class Scorer:
         repair: LocalSearch | None = None,
         ceiling: float = np.inf,
         sources: Mapping[str, Source] | None = None,
+        wanted: int = 1,
     ) -> None:
+        self.wanted = wanted
         self.target, self.repair, self.fresh, self.ceiling = target, repair, fresh, ceiling
         self.pool, self.oracle_best = Pool(pool), Incumbent()
         self.feasible_reads = self.reads = self.idle = self.stale = self.holding = 0
@@ -141,7 +148,7 @@ class Scorer:
         search = target.local_search() if repair else None
         ceiling = target.ceiling if isinstance(target, ModelScoring) else np.inf
         others = {} if search is None else sources_of(target, search.num_variables, sources)
-        return cls(sampled, options.pool, options.fresh, search, ceiling, others)
+        return cls(sampled, options.pool, options.fresh, search, ceiling, others, options.wanted)
 
     def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
         """Call number t, from random states or from the pool."""
@@ -199,7 +206,7 @@ class Scorer:
         bool
             Whether it is; otherwise the time is over.
         """
-        while self.sources and len(self.pool.losses) and not self.proven:
+        while self.sources and len(self.pool.losses) and not (self.proven and self.enough):
             name = self.shares.next(timed=run.time_limit is not None)
             if name == ORACLE:
                 break
@@ -255,6 +262,11 @@ class Scorer:
         """Whether the best candidate is worth no more than any can be."""
         target, losses = self.target, self.pool.losses
         return len(losses) > 0 and met(target.floor, losses[0], target.tolerance)
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are as many distinct candidates as are wanted."""
+        return int(np.count_nonzero(self.pool.losses <= self.ceiling)) >= self.wanted
 
     def over(self, rule: StopRule, calls: int) -> bool:
         """Whether the rule ends the run here; never without a candidate that satisfies all rows."""

@@ -255,14 +255,15 @@ def run_loop(
                 oracle_seconds=samples.seconds,
                 **descent.take(samples, t),
             )
-            if loop.proven:
-                run.status = Status.OPTIMAL
+            if loop.proven and search.enough:
                 break
             if rule is not None and descent.bound is None and search.over(rule, t):
                 run.reason = f"nothing better in {search.stale} of {t} calls"
                 break
             if descent.adapts:
                 descent.rescale(rescaling_factor(search))
+    if run.status is not Status.INTERRUPTED and loop.proven:
+        run.status = Status.OPTIMAL
     return run, loop
 
 

@@ -256,8 +256,10 @@ def test_the_samplers_own_annealer_keeps_what_is_not_given() -> None:
 
 
 def test_unknown_parameters_are_refused() -> None:
-    with pytest.raises(InvalidInputError, match="unknown parameter of QCGDSampler 'num_reads'"):
-        QCGDSampler().sample_cqm(assignment(), num_reads=10)
+    with pytest.raises(InvalidInputError, match="unknown parameter of QCGDSampler 'num_read'"):
+        QCGDSampler().sample_cqm(assignment(), num_read=10)
+    with pytest.raises(InvalidInputError, match="the same"):
+        QCGDSampler().sample_cqm(assignment(), num_reads=10, reads=10)
     with pytest.raises(InvalidInputError, match="reads: expected with the annealer only"):
         QCGDSampler(QCGD(oracle=ExactOracle())).sample_cqm(assignment(), reads=10)
 
