@@ -182,7 +182,7 @@ def solve(
     console.deliver(
         json_file,
         record,
-        record_table(Path(model).name, *_lines(figures, samples)),
+        record_table(Path(model).name, *_lines(file, figures, samples)),
         files={
             save_file: lambda: write_text(str(save_file), answer_json(samples)),
             solutions: lambda: _write_solutions(str(solutions), file, samples),
@@ -326,15 +326,28 @@ def _figures(file: ModelFile, samples: dimod.SampleSet) -> dict[str, Any]:
 
 
 def _lines(
-    figures: dict[str, Any], samples: dimod.SampleSet
+    file: ModelFile, figures: dict[str, Any], samples: dimod.SampleSet
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the table says, by our names and by those of the model."""
     info = samples.info
     shown = {name: value for name, value in figures.items() if name != "sample"}
     if info["infeasibility"] is not None:
         shown["infeasible because of"] = f"the {info['infeasibility']}"
-    names = ("reason", "bits_after_presolve", "num_variables", "oracle_calls", "seconds")
-    shown |= {name: info[name] for name in names if name in info}
+    names = (
+        "bound_kind",
+        "reason",
+        "bits_after_presolve",
+        "num_variables",
+        "oracle_calls",
+        "seconds",
+    )
+    shown |= {name: info[name] for name in names if info.get(name) is not None}
+    for name, one in info.get("sources", {}).items():
+        best = "nothing feasible" if one["best"] is None else f"best {file.stated(one['best']):g}"
+        shown[f"from {name}"] = (
+            f"{best} in {one['calls']} calls and {one['seconds']:.2g} s, "
+            f"{one['improvements']} improvements"
+        )
     given = {f"violated: {label}": amount for label, amount in info.get("residuals", {}).items()}
     nonzero = {name: value for name, value in figures["sample"].items() if value}
     given |= dict(list(nonzero.items())[:SHOWN])
