@@ -333,21 +333,12 @@ def _lines(
     shown = {name: value for name, value in figures.items() if name != "sample"}
     if info["infeasibility"] is not None:
         shown["infeasible because of"] = f"the {info['infeasibility']}"
-    names = (
-        "bound_kind",
-        "reason",
-        "bits_after_presolve",
-        "num_variables",
-        "oracle_calls",
-        "seconds",
-    )
-    shown |= {name: info[name] for name in names if info.get(name) is not None}
+    names = ("bound_kind", "reason", "bits_after_presolve", "num_variables", "oracle_calls")
+    shown |= {name: info[name] for name in (*names, "seconds") if info.get(name) is not None}
     for name, one in info.get("sources", {}).items():
-        best = "nothing feasible" if one["best"] is None else f"best {file.stated(one['best']):g}"
-        shown[f"from {name}"] = (
-            f"{best} in {one['calls']} calls and {one['seconds']:.2g} s, "
-            f"{one['improvements']} improvements"
-        )
+        best = "nothing feasible" if one["best"] is None else f"{file.stated(one['best']):g}"
+        if one["calls"]:
+            shown[f"best of {name}"] = f"{best}; calls: {one['calls']}, {one['seconds']:.2g} s"
     given = {f"violated: {label}": amount for label, amount in info.get("residuals", {}).items()}
     nonzero = {name: value for name, value in figures["sample"].items() if value}
     given |= dict(list(nonzero.items())[:SHOWN])
