@@ -56,15 +56,22 @@ class LatentStack(Stack):
     rounded : bool
         False: weights and thresholds stay real numbers, whatever trains them; by ``step`` in the
         range of their codes.
+    rise : float
+        Of the ramps of steps, see :class:`~solvers.classical.gradients.units.Step`.
     """
 
     layers: list[LatentLayer | Pooling]
 
     def __init__(
-        self, problem: TrainingProblem, count: int, rng: np.random.Generator, rounded: bool = True
+        self,
+        problem: TrainingProblem,
+        count: int,
+        rng: np.random.Generator,
+        rounded: bool = True,
+        rise: float = 0.5,
     ) -> None:
         self.problem, self.count = problem, count
-        units = [*map(unit, problem.splines), None]
+        units = [*(unit(spline, rise) for spline in problem.splines), None]
         layers = problem.network.layers
         whole = problem.num_free_bits == problem.network.num_weight_bits
         free = [None] * len(layers) if whole else problem.free_layers

@@ -44,7 +44,7 @@ def best_relaxation(
     best: list[FloatArray] = []
     least = np.inf
     for rate, stream in zip(rates, rng.spawn(len(rates)), strict=True):
-        stack = LatentStack(problem, 1, stream, rounded=False)
+        stack = LatentStack(problem, 1, stream, rounded=False, rise=1.0)
         train(NetworkObjective(stack, problem.X, np.arange(problem.num_samples)), rate, stream)
         loss, weights = stack.best_real_weights()
         if not best or loss < least:

@@ -69,10 +69,14 @@ class Probit:
 
 
 class Step:
-    """Two constant pieces, such as the sign rule: a ramp where z is near the breakpoint."""
+    """Two constant pieces, such as the sign rule: a ramp where z is near the breakpoint.
 
-    def __init__(self, breakpoint: int, low: float, high: float) -> None:
-        self.breakpoint, self.low, self.high = breakpoint, low, high
+    ``rise`` is the share of the step's height that the ramp rises: optimizers other than Adam see
+    it as the learning rate of the layers below.
+    """
+
+    def __init__(self, breakpoint: int, low: float, high: float, rise: float = 0.5) -> None:
+        self.breakpoint, self.low, self.high, self.rise = breakpoint, low, high, rise
 
     def value(self, z: FloatArray) -> FloatArray:
         """``low`` below the breakpoint, ``high`` from it on."""
@@ -84,11 +88,11 @@ class Step:
         return np.asarray(a)
 
     def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> FloatArray:
-        """That of a ramp half as high as the step: Adam does not see the factor."""
+        """That of the ramp."""
         kind = z.dtype.type
         distance = np.abs(z - kind(self.breakpoint)) if self.breakpoint else np.abs(z)
         inside = distance <= reach
-        return np.asarray(inside * (kind((self.high - self.low) / 4) / reach))
+        return np.asarray(inside * (kind(self.rise * (self.high - self.low) / 2) / reach))
 
 
 class Staircase:
@@ -151,8 +155,8 @@ class Table:
         return np.asarray(self.ramps.astype(z.dtype)[pieces])
 
 
-def unit(spline: Spline) -> Unit:
-    """The hidden unit of an activation.
+def unit(spline: Spline, rise: float = 0.5) -> Unit:
+    """The hidden unit of an activation; of a step with this ``rise``.
 
     Examples
     --------
@@ -165,7 +169,7 @@ def unit(spline: Spline) -> Unit:
     if spline.order == 1 or not len(starts):
         return Table(spline)
     if len(starts) == 1:
-        return Step(int(starts[0]), float(values[0]), float(values[1]))
+        return Step(int(starts[0]), float(values[0]), float(values[1]), rise)
     widths, rises = np.diff(starts), np.diff(values)
     if (widths == widths[0]).all() and (rises == rises[0]).all():
         return Staircase(

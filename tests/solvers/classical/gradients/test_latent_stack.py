@@ -125,12 +125,15 @@ def test_bits_that_are_not_free_keep_their_value() -> None:
     assert result.loss < restricted.losses(held[free][None])[0]
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("rounded", [True, False])
 @pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("act", CLIPPED)
-def test_gradients_are_those_of_autograd(act: str, folded: bool) -> None:
+def test_gradients_are_those_of_autograd(act: str, folded: bool, rounded: bool) -> None:
     torch = pytest.importorskip("torch")
     p = problem(act=act, hidden=(6, 5))
-    stack = LatentStack(p, 1, np.random.default_rng(3))
+    rise = 0.5 if rounded else 1.0
+    stack = LatentStack(p, 1, np.random.default_rng(3), rounded, rise)
     every = np.arange(p.num_samples)
     for _ in range(3):
         stack.step(p.X, every, 0.02)
@@ -163,7 +166,12 @@ def _activated(torch: Any, y: Any, part: Any, window: FloatArray) -> Any:
     hard = torch.tensor(part.value(y.detach().numpy().copy()))
     if isinstance(part, Step):
         reach = torch.tensor(window.astype(float))
-        soft = (part.high - part.low) / 4 * torch.clamp((y - part.breakpoint) / reach, -1, 1)
+        soft = (
+            part.rise
+            * (part.high - part.low)
+            / 2
+            * torch.clamp((y - part.breakpoint) / reach, -1, 1)
+        )
     else:
         low = part.first - part.width
         high = low + (part.steps + 1) * part.width - 1e-9
