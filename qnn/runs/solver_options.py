@@ -28,17 +28,12 @@ class BlockOptions:
     block_size: int | None = None
 
 
-@dataclass(frozen=True)
-class SolverOptions(BlockOptions):
-    """What can be said about a solver at the front door, and about its blocks.
+@dataclass(frozen=True, kw_only=True)
+class OracleOptions:
+    """Who answers QUBOs, how, and within which budget.
 
     Parameters
     ----------
-    iterations : int or None
-        Oracle calls of ``qcgd``, ``qcgd-cold`` and ``penalty``, rounds of ``hedging`` and
-        ``decomposed``; ``random`` makes as many guesses as
-        these have reads.  None: every solver, whatever it counts, goes on until the time limit,
-        unless it comes to an end of its own.
     oracle : str, optional
         Who answers QUBOs, a name of :mod:`solvers.oracles.registry`.  None: the annealer, and none
         for ``restricted``.
@@ -46,13 +41,6 @@ class SolverOptions(BlockOptions):
         Its options, each as ``KEY=VALUE``.
     reads, sweeps, threads : int
         Options of the oracle that need no ``oracle_option``, wherever it has them.
-    penalty : float
-        Weight of ``penalty``.
-    flips, restarts : int
-        Proposals per restart, and restarts, of ``annealing``; proposals per block of ``hedging``
-        where its blocks are too large for the exact tables that prove a bound.
-    time_limit : float, optional
-        Seconds.
     budget_calls, budget_seconds, budget_charged : int, float, float, optional
         Most calls of the oracle, seconds of its own time, and seconds that are charged.
     oracle_timeout : float, optional
@@ -61,22 +49,43 @@ class SolverOptions(BlockOptions):
         Folder that every answer is kept in, and folder that all of them are taken from.
     """
 
-    iterations: int | None = 100
     reads: int = 10
     sweeps: int = 50
     threads: int = 2
     oracle: str | None = None
     oracle_option: Sequence[str] = ()
-    penalty: float = 1.0
-    flips: int = 20_000
-    restarts: int = 1
-    time_limit: float | None = None
     budget_calls: int | None = None
     budget_seconds: float | None = None
     budget_charged: float | None = None
     oracle_timeout: float | None = None
     record: str | None = None
     replay: str | None = None
+
+
+@dataclass(frozen=True)
+class SolverOptions(OracleOptions, BlockOptions):
+    """What can be said about a solver at the front door, about its oracle and about its blocks.
+
+    Parameters
+    ----------
+    iterations : int or None
+        Oracle calls of ``qcgd``, ``qcgd-cold`` and ``penalty``, rounds of ``hedging`` and
+        ``decomposed``; ``random`` makes as many guesses as these have reads.  None: every solver,
+        whatever it counts, goes on until the time limit, unless it comes to an end of its own.
+    penalty : float
+        Weight of ``penalty``.
+    flips, restarts : int
+        Proposals per restart, and restarts, of ``annealing``; proposals per block of ``hedging``
+        where its blocks are too large for the exact tables that prove a bound.
+    time_limit : float, optional
+        Seconds.
+    """
+
+    iterations: int | None = 100
+    penalty: float = 1.0
+    flips: int = 20_000
+    restarts: int = 1
+    time_limit: float | None = None
 
     def __post_init__(self) -> None:
         if self.iterations is None and self.time_limit is None:
