@@ -1,171 +1,315 @@
-"""From which k and N does an Ising oracle beat enumeration, and direct annealing?
+"""How fast must an Ising machine answer to beat enumeration, and direct annealing?
 
-    python benchmarks/crossover.py [--microseconds 100] [--json FILE]
+    python benchmarks/crossover.py [--json FILE]
 
-First table, against enumeration of one restricted problem.
+Four tables, all in processor time of one core, so that other work on the machine changes little:
 
-For k free weights of one hidden unit on N samples: seconds to enumerate the 2^k settings by
-incremental forward passes; seconds to build the restricted model and its QUBO; seconds of one call
-of the annealer here, and how often its best read is the block's optimum.  An oracle that takes a
-given number of microseconds a call beats enumeration where building plus the call is less.
-
-Second table, against direct annealing of the weights: its median loss and time; how many restricted
-problems of k weights, each answered exactly, reach that loss; and so the most microseconds that a
-call of a perfect oracle may take, building included, to be as fast.
+building     a restricted model and its QUBO by the compiled builder, against the general one; both
+             make the identical model, bit for bit, which is checked first
+enumeration  k free weights of a hidden unit of 49-8-1 on N samples: seconds to enumerate all 2^k
+             settings, to build each of the two forms, and what is left for the machine's answer;
+             how often the annealer here finds the best setting
+annealing    direct annealing of the weights: its median loss and time; how many restricted problems
+             reach that loss, each answered exactly (states) or by the annealer here (flips); and
+             so the most that a call may take for the search to be as fast
+machines     published times of a call
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
-from pathlib import Path
 
-import numpy as np
+time.perf_counter = time.process_time  # before the solvers' clocks are made
 
-from formulations import Network, TrainingProblem
-from solvers import LargeNeighborhoodSearch, PenaltyMethod, WeightAnnealing
-from solvers.kernels.blocks import heat_bath
-from solvers.kernels.incremental_loss import IncrementalLoss
-from solvers.oracles import Annealer
+import argparse  # noqa: E402
+import json  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from functools import partial  # noqa: E402
+from pathlib import Path  # noqa: E402
+from statistics import median  # noqa: E402
+from typing import Any  # noqa: E402
 
-MOST_UPDATES = 2e10
-"""Updates of a sample that a search may cost before it is given up."""
+import numpy as np  # noqa: E402
+
+from formulations import Network, TrainingProblem  # noqa: E402
+from solvers import LargeNeighborhoodSearch, WeightAnnealing  # noqa: E402
+from solvers.kernels.blocks import heat_bath, visit  # noqa: E402
+from solvers.kernels.incremental_loss import IncrementalLoss  # noqa: E402
+from solvers.oracles import QUBO, Annealer  # noqa: E402
+from solvers.oracles.cloud.estimates import ADVANTAGE, ADVANTAGE2  # noqa: E402
+from solvers.qcgd.lifting import Lifting  # noqa: E402
+from solvers.restricted.builder import RestrictedBuilder, RestrictedModel  # noqa: E402
+from solvers.restricted.flips import flip_model  # noqa: E402
+from solvers.restricted.penalised import penalised  # noqa: E402
+
+MOST_SECONDS = 30.0
+"""Processor time after which a search that has not reached its rival's loss is given up."""
+
+MACHINES = [
+    ("D-Wave Advantage, 5 reads, clique of 180", 1e6 * ADVANTAGE.access_seconds(3_000, 5)),
+    ("D-Wave Advantage2, 5 reads, clique of 180", 1e6 * ADVANTAGE2.access_seconds(3_000, 5)),
+    ("the same two, anneal and readout of one read alone", 20.0 + 101.0),
+    ("coherent Ising machine, 2,000 spins", 5_000.0),
+    ("simulated bifurcation on an FPGA, 2,000 spins", 500.0),
+]
+"""Microseconds of a call.  QPU: access time as :mod:`solvers.oracles.cloud.estimates` has it, from
+D-Wave's documentation.  The others: Goto, Tatsumura, Dixon, Science Advances 5, eaav2372 (2019),
+0.5 ms on an FPGA, a tenth of the coherent machine's."""
 
 
-def problem(samples: int) -> TrainingProblem:
-    """A noisy majority over 49 two-level inputs, 49-8-1 with thresholds."""
+def seconds_of(call: Callable[[], Any], runs: int = 1) -> float:
+    """Median processor time of a call."""
+    taken = []
+    for _ in range(runs):
+        start = time.process_time()
+        call()
+        taken.append(time.process_time() - start)
+    return median(taken)
+
+
+def problem(widths: list[int], samples: int) -> TrainingProblem:
+    """A noisy majority over some of the inputs."""
     rng = np.random.default_rng(0)
-    X = rng.choice([-1, 1], size=(samples, 49))
-    y = np.where(X[:, :9].sum(axis=1) + rng.normal(size=samples) > 0, 1, -1)
-    return TrainingProblem(Network.dense([49, 8, 1], bias=True), X, y)
+    X = rng.choice([-3, -1, 1, 3], size=(samples, widths[0]))
+    score = X[:, :9].sum(axis=1) + rng.normal(size=samples)
+    y = np.where(score > 0, 1, -1) if widths[-1] == 1 else np.digitize(score, np.arange(-8, 9, 2))
+    return TrainingProblem(Network.dense(widths, bias=True), X, y)
 
 
-def measure(task: TrainingProblem, bits: np.ndarray, k: int, blocks: int) -> dict[str, float]:
-    """Medians over some blocks of k weights of a hidden unit."""
-    rng = np.random.default_rng(k)
-    landscape = IncrementalLoss(task)
-    enumerate_s, build_s, call_s, hits = [], [], [], 0
-    oracle = Annealer(reads=5, sweeps=100)
-    for _ in range(blocks):
-        unit = rng.integers(0, 8)
-        free = np.sort(unit * 50 + rng.choice(50, k, replace=False))
-        restricted = task.restrict(free, bits)
-        small = IncrementalLoss(restricted)
-        small.set_bits(bits[free])
-        order, best = np.arange(k)[None], small.moves.choice.copy()
-        start = time.perf_counter()
-        least, _ = heat_bath(
-            small.state, small.moves, rng, order, np.zeros(1), np.zeros(1), best, np.inf, -np.inf
-        )
-        enumerate_s.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        result = PenaltyMethod(oracle=oracle, iterations=1).solve(task.restrict(free, bits))
-        build_s.append(time.perf_counter() - start - result.ledger.seconds)
-        call_s.append(result.ledger.seconds)
-        hits += result.loss <= small.loss(least) + 1e-6
-    del landscape
-    return {
-        "k": k,
-        "samples": task.num_samples,
-        "variables": task.restrict(free, bits).size().num_variables,
-        "enumerate_seconds": float(np.median(enumerate_s)),
-        "build_seconds": float(np.median(build_s)),
-        "call_seconds": float(np.median(call_s)),
-        "optimal_share": hits / blocks,
-    }
+# -- building --------------------------------------------------------------------------------------
 
 
-def rounds_to_match(task: TrainingProblem, k: int, loss: float, seeds: int) -> int | None:
-    """Restricted problems of k weights that reach a loss in the median; None if too many."""
-    rounds = 32
-    while rounds * 2**k * task.num_samples < MOST_UPDATES:
-        searches = [
-            LargeNeighborhoodSearch(rounds=rounds, sizes=(k,), seed=seed) for seed in range(seeds)
-        ]
-        if np.median([search.solve(task).loss for search in searches]) <= loss:
-            return rounds
-        rounds *= 2
-    return None
+def ask_states(builder: RestrictedBuilder, *restriction: Any, weight: float = 1.0) -> QUBO:
+    """The QUBO of a restriction, as the compiled builder makes it."""
+    return penalised(builder.build(*restriction).rows, weight)
 
 
-def against_direct_annealing(
-    task: TrainingProblem, ks: list[int], flips: int, seeds: int
-) -> list[dict[str, float | None]]:
-    """What a call of a perfect oracle may take, for each k."""
-    runs = [WeightAnnealing(flips=flips, seed=seed).solve(task) for seed in range(1 + seeds)][1:]
-    loss = float(np.median([run.loss for run in runs]))
-    seconds = float(np.median([run.seconds for run in runs]))
-    rows: list[dict[str, float | None]] = []
-    for k in ks:
-        rounds = rounds_to_match(task, k, loss, seeds)
-        rows.append(
-            {
-                "k": k,
-                "samples": task.num_samples,
-                "annealing_loss": loss,
-                "annealing_seconds": seconds,
-                "rounds": rounds,
-                "microseconds_a_call": rounds and 1e6 * seconds / rounds,
-            }
+def slowly(task: TrainingProblem, free: np.ndarray, bits: np.ndarray, model: RestrictedModel):
+    """The same model and QUBO by the general builder."""
+    z = [layer[0] for layer in task.subset(model.samples).pre_activations(bits[None])]
+    part = task.subset(model.samples)
+
+    def build():
+        slow = part.restrict(free, bits, z).qcbo()
+        lifting = Lifting.of(slow)
+        return slow, lifting.qubo(np.ones(lifting.num_multipliers))
+
+    return build
+
+
+def building(blocks: int) -> list[dict[str, Any]]:
+    """Print and return the first table."""
+    print(f"{'network':>10} {'N':>6} {'bits':>5} {'compiled':>9} {'general':>9} {'ratio':>6}")
+    rows = []
+    for widths, samples, most in (
+        ([16, 5, 1], 100, None),
+        ([49, 8, 1], 1_000, None),
+        ([196, 64, 10], 10_000, 2_000),
+    ):
+        task, rng = problem(widths, samples), np.random.default_rng(1)
+        bits = task.random_bits(rng, 1)[0]
+        landscape = IncrementalLoss(task)
+        landscape.set_bits(bits)
+        z = landscape.state.z.reshape(-1, len(landscape.state.samples))
+        builder, fast, slow, sizes = RestrictedBuilder(task), [], [], []
+        for _ in range(blocks):
+            unit = rng.integers(widths[1]) * (widths[0] + 1)
+            free = np.sort(unit + rng.choice(widths[0] + 1, 8, replace=False))
+            order = rng.permutation(samples) if most else np.arange(samples)
+            model = builder.build(free, bits, order, z, most)
+            general = slowly(task, free, bits, model)
+            assert model.qcbo().equals(general()[0])
+            fast.append(seconds_of(partial(ask_states, builder, free, bits, order, z, most), 5))
+            slow.append(seconds_of(general, 1))
+            sizes.append(model.num_variables)
+        row = {
+            "network": "-".join(map(str, widths)),
+            "samples": len(model.samples),
+            "variables": int(median(sizes)),
+            "compiled_ms": 1e3 * median(fast),
+            "general_ms": 1e3 * median(slow),
+        }
+        rows.append(row)
+        print(
+            f"{row['network']:>10} {row['samples']:>6} {row['variables']:>5} "
+            f"{row['compiled_ms']:>6.3f} ms {row['general_ms']:>6.1f} ms "
+            f"{row['general_ms'] / row['compiled_ms']:>5.0f}x",
+            flush=True,
         )
     return rows
 
 
-def second_table(options: argparse.Namespace) -> list[dict[str, float | None]]:
-    """Print and return the comparison with direct annealing."""
-    print(f"\n{'N':>6} {'k':>3} {'annealing':>20} {'rounds':>8}  most a call may take")
+# -- against enumeration ---------------------------------------------------------------------------
+
+
+def against_enumeration(task: TrainingProblem, bits: np.ndarray, k: int, blocks: int):
+    """Medians over some blocks of k weights of a hidden unit."""
+    rng, annealer = np.random.default_rng(k), Annealer(reads=5, sweeps=100)
+    landscape, builder = IncrementalLoss(task), RestrictedBuilder(task)
+    landscape.set_bits(bits)
+    state, moves = landscape.state, landscape.moves
+    z = state.z.reshape(-1, len(state.samples))
+    samples, figures = np.arange(task.num_samples), []
+    for _ in range(blocks):
+        unit = rng.integers(8)
+        block = np.flatnonzero((moves.layer == 0) & (moves.neuron == unit))
+        block = rng.choice(block, k, replace=False)
+        free = landscape.bits_of(block)
+        here = moves.choice[block].copy()
+        gains, best = np.zeros(1), moves.choice.copy()
+
+        bath = (block[None], np.zeros(1), gains, best, np.inf, -np.inf)
+        taken = seconds_of(partial(heat_bath, state, moves, rng, *bath))
+        least = float(state.losses[0])
+        visit(state, moves, block, here, True)
+        model = builder.build(free, bits, samples, z)
+        scale = Lifting.of(model.qcbo()).plausible_scale()
+        ask = partial(ask_states, builder, free, bits, samples, z, weight=scale)
+        states = seconds_of(ask, 3)
+        there = 1 - here
+        flips = seconds_of(partial(flip_model, state, moves, block, there))
+        answer = annealer.sample(penalised(model.rows, scale), np.random.SeedSequence(k))
+        found = np.tile(bits, (len(answer.x), 1))
+        found[:, free] = answer.x[:, -k:]
+        losses = task.losses(found)
+        quadratic = annealer.sample(
+            flip_model(state, moves, block, there), np.random.SeedSequence(k)
+        )
+        best_flip = float(state.losses[0])
+        for read in quadratic.x:
+            moved = np.flatnonzero(read)
+            if len(moved):
+                values = visit(state, moves, block[moved], there[moved], True)
+                best_flip = min(best_flip, float(values.min()))
+                visit(state, moves, block[moved], here[moved], True)
+        figures.append(
+            (
+                taken, states, flips, answer.seconds, quadratic.seconds, model.num_variables,
+                landscape.value(float(losses.min())) <= least + 1e-6, best_flip <= least + 1e-6,
+            )
+        )  # fmt: skip
+    columns = list(zip(*figures, strict=True))
+    names = ("enumerate", "states", "flips", "call_states", "call_flips", "variables")
+    row = {name: float(median(column)) for name, column in zip(names, columns, strict=False)}
+    shares = {"states_optimal": float(np.mean(columns[6])), "flips_optimal": np.mean(columns[7])}
+    return {"k": k, "samples": task.num_samples, **row, **shares}
+
+
+def enumeration(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Print and return the second table."""
+    print(
+        f"\n{'N':>6} {'k':>3} {'enumerate':>12} {'states':>9} {'bits':>6} {'flips':>9} "
+        f"{'left for states':>16} {'optimal':>8} {'left for flips':>15} {'optimal':>8}"
+    )
     rows = []
     for samples in options.samples:
-        for row in against_direct_annealing(
-            problem(samples), options.matched_k, options.flips, options.seeds
-        ):
+        task = problem([49, 8, 1], samples)
+        bits = LargeNeighborhoodSearch(rounds=2_000).solve(task).bits
+        against_enumeration(task, bits, 2, 1)
+        for k in options.k:
+            row = against_enumeration(task, bits, k, options.blocks)
             rows.append(row)
-            annealing = f"{row['annealing_loss']:g} in {row['annealing_seconds']:.3f} s"
-            most = row["microseconds_a_call"]
-            verdict = "not reached" if most is None else f"{most:,.0f} us"
+            left = [_microseconds(row["enumerate"] - row[form]) for form in ("states", "flips")]
             print(
-                f"{samples:>6} {row['k']:>3} {annealing:>20} {row['rounds'] or '-':>8}  {verdict}"
+                f"{samples:>6} {k:>3} {1e6 * row['enumerate']:>9,.0f} us "
+                f"{1e6 * row['states']:>6,.0f} us {row['variables']:>6.0f} "
+                f"{1e6 * row['flips']:>6,.0f} us {left[0]:>16} {row['states_optimal']:>8.0%} "
+                f"{left[1]:>15} {row['flips_optimal']:>8.0%}",
+                flush=True,
+            )
+    return rows
+
+
+def _microseconds(seconds: float) -> str:
+    return f"{1e6 * seconds:,.0f} us" if seconds > 0 else "none"
+
+
+# -- against direct annealing ----------------------------------------------------------------------
+
+
+def rounds_to_match(
+    task: TrainingProblem, loss: float, seeds: int, **options: Any
+) -> tuple[int, float] | None:
+    """Restricted problems that reach a loss in the median, and the seconds of one without calls."""
+    rounds, spent = 32, time.process_time()
+    while time.process_time() - spent < MOST_SECONDS:
+        runs = [
+            LargeNeighborhoodSearch(rounds=rounds, seed=seed, **options).solve(task)
+            for seed in range(seeds)
+        ]
+        if median(run.loss for run in runs) <= loss:
+            return rounds, median((run.seconds - run.ledger.seconds) / rounds for run in runs)
+        rounds *= 2
+    return None
+
+
+def annealing(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Print and return the third table."""
+    print(f"\n{'N':>6} {'form':>7} {'k':>4} {'annealing':>20} {'rounds':>7} {'own':>9}  left")
+    rows = []
+    for samples in options.samples:
+        task = problem([49, 8, 1], samples)
+        WeightAnnealing(flips=100).solve(task)
+        runs = [WeightAnnealing(flips=options.flips, seed=s).solve(task) for s in range(5)]
+        loss, seconds = median(run.loss for run in runs), median(run.seconds for run in runs)
+        landscape = IncrementalLoss(task)
+        landscape.set_bits(runs[0].bits)
+        known = np.arange(samples), landscape.state.z.reshape(-1, len(landscape.state.samples))
+        builder, rng = RestrictedBuilder(task), np.random.default_rng(0)
+        for form, k in [("states", k) for k in options.matched] + [
+            ("flips", k) for k in options.flip_sizes
+        ]:
+            if form == "states":  # answered exactly: by enumeration, whose time does not count
+                reached = rounds_to_match(task, loss, options.seeds, sizes=(k,))
+                free = np.sort(rng.integers(8) * 50 + rng.choice(50, k, replace=False))
+                own = seconds_of(partial(ask_states, builder, free, runs[0].bits, *known), 5)
+            else:
+                oracle = Annealer(reads=10, sweeps=200)
+                reached = rounds_to_match(
+                    task, loss, options.seeds, oracle=oracle, model="flips", sizes=(k,)
+                )
+                own = reached[1] if reached else float("nan")
+            row = {
+                "form": form,
+                "k": k,
+                "samples": samples,
+                "loss": loss,
+                "seconds": seconds,
+                "rounds": reached and reached[0],
+                "own_us": 1e6 * own,
+                "left_us": reached and 1e6 * (seconds / reached[0] - own),
+            }
+            rows.append(row)
+            left = "not reached" if reached is None else _microseconds(1e-6 * row["left_us"])
+            print(
+                f"{samples:>6} {form:>7} {k:>4} {f'{loss:g} in {seconds:.3f} s':>20} "
+                f"{row['rounds'] or '-':>7} {row['own_us']:>6,.0f} us  {left}",
+                flush=True,
             )
     return rows
 
 
 def main() -> None:
+    """Measure, print the tables, write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--k", type=int, nargs="+", default=[4, 8, 12, 16, 18])
-    parser.add_argument("--samples", type=int, nargs="+", default=[100, 1000, 10_000])
-    parser.add_argument("--microseconds", type=float, default=100.0)
+    parser.add_argument("--k", type=int, nargs="+", default=[4, 8, 12, 16, 18, 20])
+    parser.add_argument("--samples", type=int, nargs="+", default=[100, 1_000, 10_000])
     parser.add_argument("--blocks", type=int, default=5)
-    parser.add_argument("--matched-k", type=int, nargs="+", default=[2, 4, 8, 12])
+    parser.add_argument("--matched", type=int, nargs="+", default=[2, 4, 8])
+    parser.add_argument("--flip-sizes", type=int, nargs="+", default=[16, 64, 180])
     parser.add_argument("--flips", type=int, default=20_000, help="of direct annealing")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    rows = []
-    print(
-        f"{'N':>6} {'k':>3} {'bits':>6} {'enumerate':>10} {'build':>8} {'call here':>10} "
-        f"{'optimal':>8}  an oracle of {options.microseconds:g} us a call"
-    )
-    for samples in options.samples:
-        task = problem(samples)
-        bits = LargeNeighborhoodSearch(rounds=2000).solve(task).bits
-        for k in options.k:
-            row = measure(task, bits, k, options.blocks)
-            rows.append(row)
-            hardware = row["build_seconds"] + 1e-6 * options.microseconds
-            here = row["build_seconds"] + row["call_seconds"]
-            verdict = "wins here too" if here < row["enumerate_seconds"] else "loses"
-            if verdict == "loses" and hardware < row["enumerate_seconds"]:
-                verdict = "wins"
-            print(
-                f"{samples:>6} {k:>3} {row['variables']:>6} {row['enumerate_seconds']:>9.4f}s "
-                f"{row['build_seconds']:>7.4f}s {row['call_seconds']:>9.4f}s "
-                f"{row['optimal_share']:>8.0%}  {verdict}",
-                flush=True,
-            )
-    matched = second_table(options)
+    figures = {"building": building(options.blocks), "enumeration": enumeration(options)}
     if options.json:
-        options.json.write_text(json.dumps({"blocks": rows, "matched": matched}, indent=2))
+        options.json.write_text(json.dumps(figures, indent=1))
+    figures["annealing"] = annealing(options)
+    print()
+    for name, microseconds in MACHINES:
+        print(f"{name:55} {microseconds:>8,.0f} us a call")
+    if options.json:
+        options.json.write_text(json.dumps({**figures, "machines": MACHINES}, indent=1))
 
 
 if __name__ == "__main__":

@@ -17,18 +17,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from formulations.arrays import BitArray
-from formulations.checks import check_number, check_several, check_whole
+from formulations.checks import check_number, check_several, check_whole, choose
 from formulations.errors import InvalidInputError
 from solvers.constrained.walk import GuardedWalk
+from solvers.neighborhood.asking import MODELS, OracleWalk
 from solvers.neighborhood.neighborhoods import POLICIES, Policy, policy
 from solvers.neighborhood.population import Limits, Population, SegmentResult, Worker
-from solvers.neighborhood.steps import EnumeratedWalk, OracleWalk, Walk
+from solvers.neighborhood.steps import EnumeratedWalk, Walk
 from solvers.oracles.base import Oracle, check_oracle
-from solvers.run.checkpoint import Checkpoint
-from solvers.run.executors import Team, check_executor
-from solvers.run.option_checks import check_common, check_problem
-from solvers.run.result import Result, Status
-from solvers.run.run import Run
+from solvers.run.executors import Team
+from solvers.run.result import Result, Status, reach
 from solvers.run.solver import Parallel, Start, check_start, start_bits
 
 if TYPE_CHECKING:
@@ -72,10 +70,15 @@ class LargeNeighborhoodSearch(Parallel):
         :mod:`solvers.neighborhood.neighborhoods`.
     sizes : sequence of int
         Numbers of weights to free, learned with the policies; at most 20 for enumeration.
+    model : {"states", "flips"}
+        What an oracle is sent: the network's states with the free weights, exact; or the quadratic
+        model of all single and double moves of the weights, on all samples, for dozens of weights
+        at a time: see :mod:`solvers.neighborhood.asking`.
     batch : int, optional
-        Samples that an oracle's model is built on; answers are scored on all of them.
+        Samples that a model with states is built on; answers are scored on all of them.
     variables : int, optional
-        Largest model for the oracle, such as 180 for a QPU; samples are left out until it fits.
+        Largest model for the oracle, such as 180 for a QPU; samples, or of flips weights, are left
+        out until it fits.
     walks : int
         Walks side by side, each from its own random start if no start is given.  As the
         temperature falls, poor walks are replaced by copies of better ones.
@@ -108,6 +111,7 @@ class LargeNeighborhoodSearch(Parallel):
     start: Start | None = None
     policies: Sequence[str | Policy] = tuple(POLICIES)
     sizes: Sequence[int] = (2, 4, 6, 8)
+    model: str = "states"
     batch: int | None = None
     variables: int | None = None
     walks: int = 1
@@ -116,8 +120,7 @@ class LargeNeighborhoodSearch(Parallel):
     end_temperature: float | None = None
 
     def __post_init__(self) -> None:
-        check_common(self)
-        check_executor(self.executor)
+        super().__post_init__()
         check_start(self.start)
         if self.oracle is not None:
             check_oracle(self.oracle)
@@ -128,6 +131,7 @@ class LargeNeighborhoodSearch(Parallel):
         for name in ("rounds", "batch", "variables"):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name))
+        choose("model", self.model, MODELS)
         check_whole("walks", self.walks, most=4096)  # each has all activations
         check_whole("cycles", self.cycles)
         if self.oracle is None and max(self.sizes) > MAX_ENUMERATED:
@@ -150,13 +154,7 @@ class LargeNeighborhoodSearch(Parallel):
             of each policy and size in the draws at the end, the rounds, and the choices evaluated
             or the size of the oracle's models.
         """
-        check_problem(problem)
-        run = Run(
-            time_limit=self.time_limit,
-            callbacks=tuple(self.callbacks),
-            checkpoint=Checkpoint.of(self, problem),
-            oracle=self.oracle,
-        )
+        run = self.begun(problem, self.oracle)
         arms = [(policy(p), int(s)) for p in self.policies for s in self.sizes]
         ground = Worker(self._walk_on(problem), arms)
         floor, rounds = ground.floor, self._rounds()
@@ -172,7 +170,7 @@ class LargeNeighborhoodSearch(Parallel):
                 population.hot, population.cold = self._temperatures(ground, walks[0], main)
             for t in run.steps(None):
                 gone = population.tally.rounds
-                if _met(floor, run.incumbent.loss) or (rounds is not None and gone >= rounds):
+                if run.incumbent.loss <= reach(floor) or (rounds is not None and gone >= rounds):
                     break
                 done = gone / rounds if rounds else run.seconds / (self.time_limit or 1.0)
                 limits = self._limits(gone, run.seconds)
@@ -184,7 +182,7 @@ class LargeNeighborhoodSearch(Parallel):
                     loss=float(population.losses.min()),
                     best_loss=run.incumbent.loss,
                 )
-        proven = _met(floor, run.incumbent.loss)
+        proven = run.incumbent.loss <= reach(floor)
         if proven:
             run.status = Status.OPTIMAL
         return run.result(
@@ -197,7 +195,7 @@ class LargeNeighborhoodSearch(Parallel):
     def _walk_on(self, problem: TrainingProblem) -> Callable[[], Walk]:
         if self.oracle is None:
             return partial(GuardedWalk if problem.constraints else EnumeratedWalk, problem)
-        return partial(OracleWalk, problem, self.oracle, self.batch, self.variables)
+        return partial(OracleWalk, problem, self.oracle, self.model, self.batch, self.variables)
 
     @staticmethod
     def _name(_: int) -> str:
@@ -237,7 +235,3 @@ def _bits_or_random(
 ) -> BitArray:
     """Free bits to start from: those given, or random ones."""
     return problem.random_bits(rng, 1)[0] if bits is None else problem.repair_bits(bits)
-
-
-def _met(floor: float, loss: float) -> bool:
-    return loss <= floor + 1e-9 * max(1.0, abs(floor))

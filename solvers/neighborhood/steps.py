@@ -1,4 +1,4 @@
-"""Two ways to solve a restricted problem and move to its answer: enumeration, and an oracle."""
+"""A walk over the weights by restricted problems, and the one that enumerates them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from formulations.arrays import BitArray, IntArray
 from solvers.kernels.blocks import heat_bath, visit
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.neighborhood.neighborhoods import Draw, Policy, WeightTable, first_order_gains
-from solvers.oracles.base import Oracle
-from solvers.qcgd.penalty import PenaltyMethod
-from solvers.run.run import Ledger, pass_on
+from solvers.run.result import reach
+from solvers.run.run import Ledger
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
 
 WORK = 3e7
 """Sample updates of one step of enumeration: some milliseconds, so that limits are kept closely."""
-
-FIRST_SAMPLES, GROWTH, FILL, ENOUGH = 64, 8, 0.93, 0.85
-"""Samples that a limited model is first tried on, the most that their number grows by at a time,
-the share of the limit that is aimed at, and the share that is enough."""
 
 
 @dataclass
@@ -105,7 +100,7 @@ class Walk(ABC):
         moves = self.landscape.moves
         self.weights = WeightTable(moves.layer, moves.neuron, moves.source, moves.num_levels)
         self.loss, self.floor = np.inf, self.landscape.floor
-        self._goal = self.landscape.value(self.floor + 1e-9 * max(1.0, abs(self.floor)))
+        self._goal = self.landscape.value(reach(self.floor))
         self._best, self._best_value = moves.choice.copy(), np.inf
         self._guide, self._guide_age = np.zeros(len(self.weights)), 0
 
@@ -214,97 +209,3 @@ class EnumeratedWalk(Walk):
         tally.rounds += len(blocks)
         tally.evaluated += evaluated
         return float(landscape.unit * np.maximum(gains, 0).sum() / max(1, evaluated))
-
-
-class OracleWalk(Walk):
-    """Restricted problems as QUBOs for an oracle; its answer is scored on all samples.
-
-    Parameters
-    ----------
-    problem : TrainingProblem
-    oracle : Oracle
-    batch : int, optional
-        Samples that a model is built on.
-    variables : int, optional
-        Largest model; only as many samples are taken as fit.
-    """
-
-    def __init__(
-        self, problem: TrainingProblem, oracle: Oracle, batch: int | None, variables: int | None
-    ) -> None:
-        super().__init__(problem)
-        self.oracle, self.variables = oracle, variables
-        self.batch = min(batch or problem.num_samples, problem.num_samples)
-        self._fitted: dict[str, int] = {}
-
-    def step(
-        self,
-        policy: Policy,
-        size: int,
-        temperature: float,
-        limit: int | None,
-        rng: np.random.Generator,
-        tally: Tally,
-    ) -> float:
-        """Solve one restricted problem; accept its answer by the Metropolis rule."""
-        landscape = self.landscape
-        block = self.draw(policy, 1, size, rng)[0]
-        block = block[block >= 0]
-        restricted = self._restricted(
-            landscape.some_bits_of(block, rng), f"{policy.name}:{size}", rng
-        )
-        tally.rounds += 1
-        if not restricted.layout.states[-1].any():
-            return 0.0  # nothing that is free can change a loss
-        seed = int(rng.integers(2**31))
-        answer = PenaltyMethod(oracle=self.oracle, iterations=1, seed=seed).solve(restricted)
-        tally.ledger.add(answer.ledger)
-        pass_on(answer)
-        tally.sizes.append(int(answer.info["num_variables"]))
-        bits = restricted.full_bits(answer.bits)[self.problem.free]
-        old, new = landscape.moves.choice[block], landscape.choice(bits)[block]
-        loss = landscape.loss(float(visit(landscape.state, landscape.moves, block, new, True)[-1]))
-        gain = self.loss - loss
-        if gain >= 0 or rng.random() < np.exp(gain / temperature):
-            self.loss = loss
-            if landscape.value(loss) < self._best_value:
-                self._best[:], self._best_value = landscape.moves.choice, landscape.value(loss)
-        else:
-            visit(landscape.state, landscape.moves, block, old, True)
-        return max(gain, 0.0)
-
-    def _restricted(self, free: IntArray, kind: str, rng: np.random.Generator) -> TrainingProblem:
-        """The problem with some free bits (positions) free, on as many samples as fit.
-
-        How many that are is found from as many as the last time for free bits of this kind, and
-        from few the first time: the work is in proportion to what is built, not to all there are.
-        """
-        full = self.problem.full_bits(self.bits)
-        samples = rng.permutation(self.problem.num_samples)[: self.batch]
-        first = len(samples) if self.variables is None else FIRST_SAMPLES
-        count, grows = min(self._fitted.get(kind, first), len(samples)), True
-        while True:
-            chosen = np.sort(samples[:count])
-            part = self.problem.subset(chosen)
-            z = self.landscape.pre_activations(chosen)
-            restricted = part.restrict(self.problem.free[free], full, z)
-            if self.variables is None:
-                return restricted
-            size = restricted.size().num_variables
-            fits = size <= self.variables
-            full_enough = size >= ENOUGH * self.variables or count == len(samples)
-            wanted = int(count * FILL * self.variables / max(size, 1))
-            if count == 1 or (fits and (full_enough or not grows)):
-                self._fitted[kind] = max(1, wanted)
-                return restricted
-            grows = grows and fits
-            count = min(wanted, GROWTH * count, len(samples)) if fits else max(1, wanted)
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """All that a step changes."""
-        return {**super().snapshot(), "fitted": self._fitted}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
-        super().restore(snapshot)
-        self._fitted = dict(snapshot["fitted"])

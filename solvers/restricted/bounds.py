@@ -60,7 +60,7 @@ class Plan(NamedTuple):
 def weight_at(
     layers: Array, coefficient: Array, slot: Array, bits: Array, layer: int, j: int, i: int
 ) -> tuple[int, int, int, int, bool]:
-    """Least and greatest level of a weight, its fixed part, its present level, and if it is free."""
+    """Least and greatest level of a weight, its fixed part, its level now, whether it is free."""
     threshold = i == layers[layer, INPUTS]
     first = layers[layer, FIRST_BIT] + j * layers[layer, NEURON_BITS] + i * layers[layer, BITS]
     count = layers[layer, BIAS_BITS] if threshold else layers[layer, BITS]

@@ -240,9 +240,7 @@ class RestrictedModel:
         sizes = rows.length[with_word]
         place = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         of_bit = np.repeat(beta.indices, sizes, axis=0)
-        s = Family(
-            "s", (*beta.fields, "r"), np.column_stack([of_bit, place]), (*self._digits, 2)
-        )
+        s = Family("s", (*beta.fields, "r"), np.column_stack([of_bit, place]), (*self._digits, 2))
         table, widths = problem.bit_table, problem.network.widths
         record, bit = rows.origin.T
         u_table = np.column_stack([self._family("u", record).indices, table[bit, 2]])

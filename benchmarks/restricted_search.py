@@ -1,0 +1,129 @@
+"""Restricted problems by an oracle, by enumeration, and their rivals, at equal processor time.
+
+    python benchmarks/restricted_search.py --data DIR [--seeds 3] [--scale 1.0] [--json FILE]
+
+DIR holds Fashion-MNIST (IDX files or NPZ, see ``qnn.load``).  Three rungs of the ladder: 16-4-1
+(4 against 6, 1,000 samples), 49-8-1 (2 against 4, 1,000 samples) and 196-64-10 (ten classes, 10,000
+samples), +-1 weights with thresholds, hinge loss.  ``states`` and ``flips`` are the two forms in
+which a restricted problem goes to the annealer here (5 reads of 100 sweeps); ``own ms`` is what a
+round takes besides the oracle's answer.  Seconds are processor time of one core, so that other work
+on the machine changes little.  The first call of everything is left out: it compiles.
+"""
+
+from __future__ import annotations
+
+import time
+
+time.perf_counter = time.process_time  # before the solvers' clocks are made
+
+import argparse  # noqa: E402
+import json  # noqa: E402
+import statistics  # noqa: E402
+from dataclasses import fields  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import qnn  # noqa: E402
+from formulations import Network, TrainingProblem  # noqa: E402
+from solvers import LargeNeighborhoodSearch, WeightAnnealing  # noqa: E402
+from solvers.oracles import Annealer  # noqa: E402
+
+RUNGS = [  # name, data, samples, inputs, hidden, seconds
+    ("16-4-1", "fashion:4,6", 1_000, 16, 4, 4.0),
+    ("49-8-1", "fashion:2,4", 1_000, 49, 8, 6.0),
+    ("196-64-10", "fashion", 10_000, 196, 64, 16.0),
+]
+SEARCHES: dict[str, dict[str, Any]] = {
+    "enumerated": {"sizes": (1, 2, 4)},
+    "states, 2,000 variables": {"sizes": (4, 8), "variables": 2_000},
+    "states, 180 variables": {"sizes": (4, 8), "variables": 180},
+    "flips of 32": {"sizes": (32,), "model": "flips"},
+    "flips of 180": {"sizes": (180,), "model": "flips"},
+}
+
+
+def search(name: str, **options: Any) -> LargeNeighborhoodSearch | None:
+    """A search by its name; None where this version has not the model."""
+    options |= SEARCHES[name]
+    if "model" in options and "model" not in [f.name for f in fields(LargeNeighborhoodSearch)]:
+        return None
+    oracle = None if name == "enumerated" else Annealer(reads=5, sweeps=100)
+    return LargeNeighborhoodSearch(oracle, **options)
+
+
+def annealed(problem: TrainingProblem, seed: int, seconds: float) -> Any:
+    """Direct annealing that cools down once in the time."""
+    probe = WeightAnnealing(flips=10**9, time_limit=0.1 * seconds, seed=seed).solve(problem)
+    flips = int(probe.info["flips_per_second"] * seconds)
+    return WeightAnnealing(flips=flips, time_limit=1.2 * seconds, seed=seed).solve(problem)
+
+
+def measure(problem: TrainingProblem, name: str, seed: int, seconds: float) -> dict[str, float]:
+    """Loss, rounds, and what the oracle took of the time."""
+    if name == "direct annealing":
+        result = annealed(problem, seed, seconds)
+        return {"loss": result.loss, "seconds": result.seconds}
+    chosen = search(name, time_limit=seconds, seed=seed)
+    if chosen is None:
+        return {}
+    result = chosen.solve(problem)
+    rounds = result.info["rounds"]
+    own = result.seconds - result.ledger.seconds
+    return {
+        "loss": result.loss,
+        "seconds": result.seconds,
+        "rounds_a_second": rounds / result.seconds,
+        "oracle_ms": 1e3 * result.ledger.seconds / max(result.ledger.calls, 1),
+        "own_ms": 1e3 * own / max(rounds, 1),
+        "variables": float(result.info.get("num_variables", 0)),
+    }
+
+
+def main() -> None:
+    """Measure, print the table, write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--rungs", nargs="+", default=[rung[0] for rung in RUNGS])
+    parser.add_argument("--solvers", nargs="+", default=[*SEARCHES, "direct annealing"])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the seconds")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    print(f"{'':36}{'loss':>9}{'rounds/s':>10}{'own ms':>8}{'oracle ms':>10}{'bits':>6}")
+    for rung, source, samples, inputs, hidden, seconds in RUNGS:
+        if rung not in options.rungs:
+            continue
+        problems = []
+        for seed in range(options.seeds):
+            data = qnn.load(
+                source, data_dir=options.data, samples=samples, inputs=inputs, levels=4, seed=seed
+            )
+            network = Network.dense([inputs, hidden, data.num_outputs], bias=True)
+            problems.append(TrainingProblem(network, data.X_train, data.y_train))
+        for name in options.solvers:
+            if name == "direct annealing":
+                WeightAnnealing(flips=100).solve(problems[0])
+            elif (first := search(name, rounds=500 if name == "enumerated" else 8)) is not None:
+                first.solve(problems[0])
+            runs = [
+                measure(problem, name, seed, options.scale * seconds)
+                for seed, problem in enumerate(problems)
+            ]
+            if not runs[0]:
+                continue
+            row = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+            rows.append({"rung": rung, "solver": name, **row, "losses": [r["loss"] for r in runs]})
+            print(
+                f"{rung + ', ' + name:36}{row['loss']:>9,.0f}"
+                f"{row.get('rounds_a_second', 0):>10,.0f}"
+                f"{row.get('own_ms', 0):>8.2f}{row.get('oracle_ms', 0):>10.2f}"
+                f"{row.get('variables', 0):>6.0f}",
+                flush=True,
+            )
+            if options.json:
+                options.json.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()

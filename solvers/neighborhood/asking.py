@@ -1,0 +1,254 @@
+"""A walk whose restricted problems are sent to an oracle, in one of two forms.
+
+``states``: the network's states on some samples as variables, a few free weight bits among them;
+exact, but large.  ``flips``: the quadratic model of all single and double moves of some weights,
+see :mod:`solvers.restricted.flips`; small and dense, on all samples, and trusted within a radius.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.network.weight_bits import distinct_rows
+from solvers.kernels.blocks import visit
+from solvers.neighborhood.neighborhoods import Policy
+from solvers.neighborhood.steps import Tally, Walk
+from solvers.oracles.base import QUBO, Oracle
+from solvers.oracles.wrappers.audit import Audited
+from solvers.qcgd.lifting import Lifting
+from solvers.qcgd.scoring import TrainingScoring, WithSlack
+from solvers.restricted.builder import RestrictedBuilder, plan_of
+from solvers.restricted.flips import flip_model
+from solvers.restricted.penalised import penalised
+
+if TYPE_CHECKING:
+    from formulations import TrainingProblem
+
+MODELS = ["states", "flips"]
+"""Forms of a restricted problem."""
+
+FIRST_SAMPLES, GROWTH, FILL, ENOUGH = 64, 8, 0.93, 0.85
+"""Samples that a limited model is first tried on, the most that their number grows by at a time,
+the share of the limit that is aimed at, and the share that is enough."""
+
+DAMPING, TRUST = 0.1, 1.5
+"""Damping of the first flip model, and the factor by which it falls after an answer that was worth
+taking in full, and grows after one that was not."""
+
+Question = tuple[QUBO, Callable[[BitArray], IntArray]]
+"""A QUBO, and the places of the block's weights that samples (R, n) of it say, shape (R, K)."""
+
+
+class OracleWalk(Walk):
+    """Restricted problems as QUBOs for an oracle; its answers are scored on all samples.
+
+    Parameters
+    ----------
+    problem : TrainingProblem
+    oracle : Oracle
+    model : {"states", "flips"}
+    batch : int, optional
+        Samples that a model with states is built on.
+    variables : int, optional
+        Largest model: with states only as many samples are taken as fit, of flips as many weights.
+    """
+
+    def __init__(
+        self,
+        problem: TrainingProblem,
+        oracle: Oracle,
+        model: str = "states",
+        batch: int | None = None,
+        variables: int | None = None,
+    ) -> None:
+        super().__init__(problem)
+        self.oracle, self.model, self.variables = oracle, model, variables
+        self.batch = min(batch or problem.num_samples, problem.num_samples)
+        self._builder = None if plan_of(problem) is None else RestrictedBuilder(problem)
+        self._fitted: dict[str, int] = {}
+        self._asked: dict[str, int] = {}
+        self._scales: dict[str, float] = {}
+
+    def begin(self, bits: BitArray) -> None:
+        """Start at free weight bits, with fewer non-zeros where there are too many."""
+        problem = self.problem
+        super().begin(problem.sparse(problem.full_bits(bits)[None])[0, problem.free])
+        self._best_value += self._price()
+        self.loss = self.landscape.loss(self._best_value)
+
+    def _price(self) -> float:
+        """What the weights break of the problem's constraints, in the landscape's unit."""
+        if not self.problem.constraints:
+            return 0.0
+        broken = self.problem.violations(self.problem.full_bits(self.bits)[None])[0]
+        return float(self.problem.price * broken / self.landscape.unit)
+
+    def step(
+        self,
+        policy: Policy,
+        size: int,
+        temperature: float,
+        limit: int | None,
+        rng: np.random.Generator,
+        tally: Tally,
+    ) -> float:
+        """Ask about one restricted problem; accept the best answer by the Metropolis rule."""
+        moves, kind = self.landscape.moves, f"{policy.name}:{size}"
+        block = self.draw(policy, 1, size, rng)[0]
+        block = block[block >= 0]
+        tally.rounds += 1
+        question = (self._flips if self.model == "flips" else self._states)(block, kind, rng)
+        if question is None:
+            return 0.0
+        qubo, places = question
+        seed = np.random.SeedSequence(int(rng.integers(2**31)))
+        answer = Audited(self.oracle, tally.ledger).answer(qubo, None, seed)
+        tally.sizes.append(qubo.num_variables)
+        start, best, best_value, in_full = moves.choice[block], None, np.inf, True
+        for read in distinct_rows(places(answer.x))[0]:
+            moved, values = self._move(block, read)
+            if len(values) and values.min() < best_value:
+                last = int(values.argmin()) + 1
+                best_value, in_full = float(values[last - 1]), last == len(values)
+                best = start.copy()
+                best[moved[:last]] = read[moved[:last]]
+            self._move(block, start)
+        if self.model == "flips":
+            self._scales[kind] *= 1 / TRUST if best is not None and in_full else TRUST
+        if best is None:
+            return 0.0
+        gain = self.loss - self.landscape.loss(best_value)
+        if gain >= 0 or rng.random() < np.exp(gain / temperature):
+            self._move(block, best)
+            self.loss -= gain
+            if best_value < self._best_value:
+                self._best[:], self._best_value = moves.choice, best_value
+        return max(gain, 0.0)
+
+    def _move(self, block: IntArray, places: IntArray) -> tuple[IntArray, FloatArray]:
+        """Move weights to their places; which ones had to, and the loss after each of them.
+
+        Where there are constraints only the last point counts, with the price of what it breaks.
+        """
+        landscape = self.landscape
+        moved = np.flatnonzero(landscape.moves.choice[block] != places)
+        weights, where = block[moved], places[moved]
+        values = visit(landscape.state, landscape.moves, weights, where, True)
+        if self.problem.constraints and len(values):
+            values[:-1], values[-1] = np.inf, values[-1] + self._price()
+        return moved, values
+
+    # -- all single and double moves --------------------------------------------------------------
+
+    def _flips(self, block: IntArray, kind: str, rng: np.random.Generator) -> Question:
+        moves, block = self.landscape.moves, block[: self.variables]
+        here, levels = moves.choice[block], moves.num_levels[block]
+        there = (here + rng.integers(1, levels)) % levels
+        damping = self._scales.setdefault(kind, DAMPING)
+        qubo = flip_model(self.landscape.state, moves, block, there, damping)
+        return qubo, lambda x: np.where(x[:, : len(block)] > 0, there, here)
+
+    # -- states of the network --------------------------------------------------------------------
+
+    def _states(self, block: IntArray, kind: str, rng: np.random.Generator) -> Question | None:
+        free = self.landscape.some_bits_of(block, rng)
+        samples = np.arange(self.problem.num_samples)
+        if self.batch < len(samples) or self.variables is not None:
+            samples = rng.permutation(len(samples))[: self.batch]
+        if self._builder is None:
+            return self._built_slowly(block, free, samples, kind)
+        bits, state = self.problem.full_bits(self.bits), self.landscape.state
+        z = state.z.reshape(-1, len(state.samples))
+        model = self._builder.build(self.problem.free[free], bits, samples, z, self.variables)
+        if model.is_decided:
+            return None  # nothing that is free can change a loss
+        asked = self._asked[kind] = self._asked.get(kind, 0) + 1
+        if asked & (asked - 1) == 0:  # now and then, and more rarely as the walk goes on
+            self._scales[kind] = Lifting.of(model.qcbo()).plausible_scale()
+        first = model.num_variables - len(free)
+        return penalised(model.rows, self._scales[kind]), lambda x: self._places(
+            block, free, x[:, first:]
+        )
+
+    def _places(self, block: IntArray, free: IntArray, bits: BitArray) -> IntArray:
+        """Places of the block's weights by their free bits (positions), (R, f) -> (R, K)."""
+        moves, problem = self.landscape.moves, self.problem
+        numbers = problem.free[free]
+        layer, neuron, source, bit = problem.bit_table[numbers].T
+        owns = (
+            (layer[:, None] - 1 == moves.layer[block])
+            & (neuron[:, None] == moves.neuron[block])
+            & (source[:, None] == moves.source[block])
+        )
+        coefficient = np.zeros(len(free), dtype=np.int64)
+        for number, one in enumerate(problem.free_layers):
+            here = layer - 1 == number
+            coefficient[here] = one.coefficient[source[here], bit[here]]
+        change = ((bits - self.bits[free]) * coefficient) @ owns
+        first, gap, choice = moves.first[block], moves.gap[block], moves.choice[block]
+        counted, place = gap > 0, np.zeros_like(change)
+        place[:, counted] = choice[counted] + change[:, counted] // gap[counted]
+        listed = np.flatnonzero(~counted)
+        level = moves.levels[first[listed] + choice[listed]] + change[:, listed]
+        for number in range(1, int(moves.num_levels[block[listed]].max(initial=0))):
+            inside = number < moves.num_levels[block[listed]]  # levels ascend within a weight
+            reached = moves.levels[first[listed] + np.where(inside, number, 0)] <= level
+            place[:, listed] += reached & inside
+        return place
+
+    def _built_slowly(
+        self, block: IntArray, free: IntArray, samples: IntArray, kind: str
+    ) -> Question | None:
+        """As :meth:`_states`, for problems that the compiled builder does not take."""
+        restricted = self._restricted(free, samples, kind)
+        if not restricted.layout.states[-1].any():
+            return None
+        target = TrainingScoring(restricted)
+        model = target.model if target.model.equality.all() else WithSlack(target).model
+        lifting, columns = Lifting.of(model), model.weight_variables
+        y = np.zeros(lifting.num_multipliers)
+        y[lifting.kinds[1].start :] = lifting.plausible_scale()
+        return lifting.qubo(y), lambda x: self._places(
+            block, free, restricted.repair_bits(x[:, columns])
+        )
+
+    def _restricted(self, free: IntArray, samples: IntArray, kind: str) -> TrainingProblem:
+        """The problem with some free bits (positions) free, on as many samples as fit.
+
+        How many that are is found from as many as the last time for free bits of this kind, and
+        from few the first time: the work is in proportion to what is built, not to all there are.
+        """
+        full = self.problem.full_bits(self.bits)
+        first = len(samples) if self.variables is None else FIRST_SAMPLES
+        count, grows = min(self._fitted.get(kind, first), len(samples)), True
+        while True:
+            chosen = np.sort(samples[:count])
+            part = self.problem.subset(chosen)
+            z = self.landscape.pre_activations(chosen)
+            restricted = part.restrict(self.problem.free[free], full, z)
+            if self.variables is None:
+                return restricted
+            size = restricted.size().num_variables
+            fits = size <= self.variables
+            full_enough = size >= ENOUGH * self.variables or count == len(samples)
+            wanted = int(count * FILL * self.variables / max(size, 1))
+            if count == 1 or (fits and (full_enough or not grows)):
+                self._fitted[kind] = max(1, wanted)
+                return restricted
+            grows = grows and fits
+            count = min(wanted, GROWTH * count, len(samples)) if fits else max(1, wanted)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All that a step changes."""
+        kept = {"fitted": self._fitted, "asked": self._asked, "scales": self._scales}
+        return {**super().snapshot(), **kept}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        super().restore(snapshot)
+        self._fitted = dict(snapshot["fitted"])
+        self._asked, self._scales = dict(snapshot["asked"]), dict(snapshot["scales"])
