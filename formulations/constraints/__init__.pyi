@@ -23,6 +23,9 @@ from .right import (
 from .robust import (
     Robust,
 )
+from .tied import (
+    Tied,
+)
 
 __all__ = [
     "Cardinality",
@@ -34,4 +37,5 @@ __all__ = [
     "NonZeros",
     "Right",
     "Robust",
+    "Tied",
 ]

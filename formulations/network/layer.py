@@ -153,6 +153,16 @@ class Layer:
         """Most inputs that a unit sees, and at least 1."""
         return self.inputs if self.ties is None else max(1, int(self.ties.taps.sum(axis=1).max()))
 
+    @property
+    def free_ties(self) -> Ties:
+        """Its ties; of a dense layer those of weights that are all stored on their own."""
+        if self.ties is not None:
+            return self.ties
+        owner = np.arange(self.outputs * (self.inputs + 1)).reshape(self.outputs, -1)
+        if self.bias_code is None:
+            owner[:, -1] = -1
+        return Ties(Ties.numbered(owner), np.zeros(owner.shape, dtype=np.int64))
+
     # -- bits <-> levels --------------------------------------------------------------------------
 
     def first_bits(self) -> tuple[IntArray, IntArray]:
@@ -189,6 +199,13 @@ class Layer:
                 "fixed ones as they are"
             )
         return found[~self.ties.is_threshold], found[self.ties.is_threshold]
+
+    def num_untied(self, matrix: IntArray, bias: IntArray | None) -> int:
+        """How many weights and thresholds are not what the ties say; 0 of other shapes."""
+        if self.ties is None or np.shape(matrix) != (self.outputs, self.inputs):
+            return 0
+        both = self.with_thresholds(np.asarray(matrix), bias)
+        return int((self.ties.expand(both.ravel()[self.ties.first]) != both).sum())
 
     def expand(self, weights: IntArray, thresholds: IntArray) -> tuple[IntArray, IntArray | None]:
         """The reverse: (..., S) and (..., T) to (..., outputs, inputs) and (..., outputs)."""

@@ -242,21 +242,22 @@ class Ties:
         return _of_window(cls, window, thresholds)
 
     @classmethod
-    def of_groups(cls, shape: tuple[int, int], groups: Sequence[IntArray]) -> Self:
-        """Ties of groups of weights; each weight in none of them is stored on its own.
+    def of_groups(cls, before: Ties, groups: Sequence[IntArray]) -> Self:
+        """Further ties of groups of weights; groups that overlap are one.
 
         Parameters
         ----------
-        shape : (int, int)
-            Outputs, and inputs + 1, or inputs where there are no thresholds.
+        before : Ties
         groups : sequence of ndarray of int, shape (n, 2)
             Neuron and input of the weights that are one; the number of inputs for the threshold.
         """
-        owner = np.arange(shape[0] * shape[1]).reshape(shape)
+        owner = before.numbers.copy()
         for group in groups:
             members = owner[group[:, 0], group[:, 1]]
-            owner[np.isin(owner, members)] = members.min()  # of overlapping groups one
-        return cls(cls.numbered(owner), np.zeros(shape, dtype=np.int64))
+            if (members < 0).any():
+                raise InvalidInputError("a fixed weight is tied: expected weights that are stored")
+            owner[np.isin(owner, members)] = members.min()
+        return cls(cls.numbered(owner), before.levels)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Ties) or other.window != self.window:

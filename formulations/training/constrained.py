@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import check_several, shown
 from formulations.constraints.base import Cardinality, Constraint, Keeper, batch_levels
+from formulations.constraints.tied import Tied
 from formulations.errors import InvalidInputError
 from formulations.network.network import Network, Weights
 from formulations.network.splines import Spline
@@ -32,6 +34,18 @@ class Constrained(OutputLosses):
     splines: tuple[Spline, ...]
     bias_units: list[int]
     X: IntArray
+
+    @staticmethod
+    def _with_ties(network: Network, constraints: object) -> tuple[Network, list[Any]]:
+        """The network with the weights shared that are tied, and the other constraints."""
+        what = "constraints, such as formulations.constraints.FanIn(6)"
+        others = []
+        for constraint in check_several("constraints", constraints, what, empty=True):
+            if isinstance(constraint, Tied):
+                network = constraint.applied(network)
+            else:
+                others.append(constraint)
+        return network, others
 
     def _check_constraints(self, constraints: object) -> tuple[Constraint, ...]:
         """The constraints, if each is one that fits the network."""
@@ -64,7 +78,12 @@ class Constrained(OutputLosses):
         >>> problem.broken(problem.weights_from_bits([1, 1, 1, 1, 0, 1]))
         {'non-zeros:1 of the network': 1}
         """
-        bits, found = self.network.encode_bits(weights)[None], {}
+        parts = zip(self.network.layers, weights.matrices, weights.biases, strict=False)
+        counts = [layer.num_untied(matrix, bias) for layer, matrix, bias in parts]
+        found = {f"shared weights of layer {n}": c for n, c in enumerate(counts, 1) if c}
+        if found:
+            return found
+        bits = self.network.encode_bits(weights)[None]
         for constraint in self.constraints:
             amounts = constraint.amounts(self, bits)[0]
             at = np.flatnonzero(amounts)

@@ -14,6 +14,7 @@ from formulations.array_checks import check_array, check_bits, check_integers
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.checks import check_whole
 from formulations.constraints.base import Constraint
+from formulations.constraints.tied import Tied
 from formulations.errors import InvalidInputError
 from formulations.model.labels import Family
 from formulations.network.from_inputs import output_spread, placed
@@ -56,9 +57,10 @@ class Instance(Constrained):
         *,
         loss_pieces: int | None = None,
         loss_order: Literal[0, 1] = 1,
-        constraints: Sequence[Constraint] = (),
+        constraints: Sequence[Constraint | Tied] = (),
     ) -> None:
         check_network(network)
+        network, constraints = self._with_ties(network, constraints)
         if loss_pieces is not None:
             check_whole("loss_pieces", loss_pieces)
         check_order("loss_order", loss_order)
