@@ -21,6 +21,7 @@ from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import check_has, check_number, check_whole
 from formulations.errors import InvalidInputError
 from solvers.classical.straight_through.solver import StraightThrough
+from solvers.constrained.training import gradients_then_search
 from solvers.neighborhood.search import LargeNeighborhoodSearch
 from solvers.run.checkpoint import Checkpoint
 from solvers.run.option_checks import check_common, check_problem
@@ -124,6 +125,8 @@ class Trainer(Iterative):
             that each one tried got wrong, or their mean loss where targets are numbers.
         """
         check_problem(problem)
+        if problem.constraints:
+            return gradients_then_search(self, problem)
         run = Run(
             time_limit=self.time_limit,
             callbacks=self.callbacks,
@@ -318,7 +321,9 @@ def _by_errors(problem: TrainingProblem) -> TrainingProblem:
     """
     if problem.network.num_outputs > 1 or _is_regression(problem):
         return problem
-    counted = TrainingProblem(problem.network, problem.X, problem.y, loss="zero-one")
+    counted = TrainingProblem(
+        problem.network, problem.X, problem.y, "zero-one", constraints=problem.constraints
+    )
     if problem.num_free_bits == problem.network.num_weight_bits:
         return counted
     return counted.restrict(problem.free, problem.incumbent_bits)

@@ -19,9 +19,8 @@ from solvers.kernels.blocks import TINY, WINDOW
 from solvers.kernels.compiled import compiled
 from solvers.kernels.incremental import Moves, State, change_of, commit, propose
 
-MENDING, SHARE, SLACK = 0.6, 0.03, 0.1
-"""While something is broken: temperature of a single choice, in units of violation; in units of
-what is broken, where that is more; and what a choice may break beyond it, as a share of it."""
+SLACK = 0.1
+"""What a choice may break beyond what is broken, as a share of it, and three units."""
 
 
 @compiled()
@@ -80,7 +79,7 @@ def guarded_heat_bath(
             left *= counts[d]
         most = begun + 3 + int(SLACK * begun) if begun > 0 else 0  # what a candidate may break
         # the more choices, the colder: else the many bad ones would outnumber the few good ones
-        mending = max(1.0, SHARE * begun) * MENDING / (1.0 + math.log(left))
+        mending = max(guard.heat[0], guard.heat[1] * begun) / (1.0 + math.log(left))
         score = -begun / mending if begun > 0 else -loss / temperature
         score -= math.log(-math.log(rng.random() + TINY) + TINY)
         while left > 0:

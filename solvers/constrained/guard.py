@@ -58,6 +58,9 @@ class Guard(NamedTuple):
         What is broken: of rows, of paths, of boxes.
     dirty : ndarray of int64, shape (2, widest)
         Scratch.
+    heat : ndarray of float64, shape (2,)
+        Temperature of a single choice while something is broken: in units of violation, and as a
+        share of what is broken; the larger one counts.
     """
 
     plan: Array
@@ -78,6 +81,7 @@ class Guard(NamedTuple):
     asked: Array
     totals: Array
     dirty: Array
+    heat: Array
 
 
 @compiled()

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
+HEAT = (0.6, 0.02)
+"""See :class:`~solvers.constrained.guard.Guard`."""
+
 OWN = 0.7
 """Share of the blocks whose exchanged weights are those of one unit."""
 
@@ -117,6 +120,7 @@ class Watch:
             asked=np.concatenate([np.zeros((2, 0), dtype=np.int64), *asked], axis=1),
             totals=np.zeros(3, dtype=np.int64),
             dirty=np.zeros((2, widest), dtype=np.int64),
+            heat=np.array(HEAT),
         )
 
     def _rows(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
