@@ -20,6 +20,7 @@ import numpy as np
 
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.network.codes import WeightCode
+from formulations.network.layer import Layer
 from solvers.oracles.base import QUBO
 from solvers.run.stopping import Over, never
 
@@ -50,6 +51,28 @@ def nearest(code: WeightCode, wanted: FloatArray) -> FloatArray:
     levels = code.levels.astype(float)
     middles = (levels[1:] + levels[:-1]) / 2
     return np.asarray(levels[np.searchsorted(middles, wanted, side="right")])
+
+
+def shared(layer: Layer, levels: IntArray) -> IntArray:
+    """Levels (outputs, inputs + 1) with shared weights at the level nearest to their mean.
+
+    Examples
+    --------
+    >>> from formulations import Network
+    >>> layer = Network.conv((1, 1, 3), ["conv:1:2"], 1).layers[0]
+    >>> shared(layer, np.array([[1, -1, 0, 0], [0, 1, 1, 0]])).tolist()
+    [[1, 1, 0, 0], [0, 1, 1, 0]]
+    """
+    if layer.ties is None:
+        return levels
+    numbers, last = layer.ties.numbers, layer.ties.is_threshold
+    free = numbers >= 0
+    mean = np.bincount(numbers[free], levels[free]) / np.bincount(numbers[free])
+    stored = np.zeros(len(mean), dtype=np.int64)
+    for code, chosen in ((layer.code, ~last), (layer.bias_code, last)):
+        if code is not None:
+            stored[chosen] = nearest(code, mean[chosen])
+    return layer.ties.expand(stored)
 
 
 def class_targets(problem: TrainingProblem) -> FloatArray:

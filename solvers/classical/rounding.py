@@ -18,7 +18,7 @@ from formulations.arrays import BitArray, FloatArray
 from formulations.checks import check_has, check_numbers, check_whole, choose
 from formulations.network.network import Weights
 from solvers.classical.gradients.latent_stack import LatentStack
-from solvers.classical.level_fit import LayerFit, read_by_layer, real_pre_activations
+from solvers.classical.level_fit import LayerFit, read_by_layer, real_pre_activations, shared
 from solvers.classical.straight_through.pace import FOLDED, one_cycle
 from solvers.oracles.base import Oracle, check_oracle
 from solvers.oracles.here.annealing import Annealer
@@ -229,6 +229,7 @@ class Rounding(Iterative):
             fit = LayerFit.of(problem, number, inputs, real[number], targets[number])
             last = number == len(problem.splines)
             levels = self._layer(problem, fit, inputs, last, run, seed, over).astype(np.int64)
+            levels = shared(layer, levels)
             matrices.append(levels[:, :-1])
             biases.append(levels[:, -1] if layer.bias_code else None)
             if not last:
