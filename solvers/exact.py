@@ -17,7 +17,7 @@ from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.walks import enumerate_choices
 from solvers.run.option_checks import MOST_WORKERS, check_common, check_problem
-from solvers.run.result import Result, Status
+from solvers.run.result import Result, Status, reach
 from solvers.run.run import Callback, Run
 from solvers.weight_annealing import WeightAnnealing
 
@@ -154,7 +154,7 @@ class ExactSolver:
                 weight_vectors=landscape.num_choices,
             )
         moves, floor = landscape.moves, landscape.floor
-        goal = landscape.value(floor + 1e-9 * max(1.0, abs(floor)))
+        goal = landscape.value(reach(floor))
         best = np.zeros_like(moves.choice)
         value = landscape.value(landscape.set_choice(best))
         _offer(run, problem, landscape.bits(best))
@@ -197,7 +197,7 @@ class ExactSolver:
                 run.status = Status.TIME_LIMIT
             elif hint.status is not Status.OPTIMAL and not run.exhausted():
                 bound = max(bound, self._prove(problem, run))
-        if run.incumbent.loss <= bound + 1e-9 * max(1.0, abs(bound)):
+        if run.incumbent.loss <= reach(bound):
             run.status = Status.OPTIMAL
         return run.result(problem, lower_bound=min(bound, run.incumbent.loss), method="cp-sat")
 
