@@ -70,6 +70,18 @@ def repair_alone(cqm: CQM, seconds: float, threads: int, seed: int) -> float | N
     return best_of(solver.sample_cqm(cqm))
 
 
+def perturbation(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
+    """Good points perturbed and repaired, from random states: the sources without an Ising machine.
+
+    The random states take what share of the time they deserve, as an oracle would.
+    """
+    solver = QCGD(
+        oracle=FromNothing(), iterations=None, time_limit=seconds, seed=seed,
+        candidates=Candidates(sources=("oracle", "perturbation")),
+    )  # fmt: skip
+    return best_of(solver.sample_cqm(cqm))
+
+
 def penalties(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
     """The best of five penalty weights, a fifth of the time each, judged as the CQM is."""
     found = []
@@ -181,6 +193,7 @@ RIVALS: dict[str, Rival] = {
     "ours": ours,
     "ours, oracle only": oracle_only,
     "repair of random states": repair_alone,
+    "perturbation alone": perturbation,
     "best of five penalties": penalties,
     "SAIM": saim,
     "cqm_to_bqm": cqm_to_bqm,

@@ -44,6 +44,57 @@ class Instance:
         )
 
 
+def of_bundled(_: Path) -> Iterator[Instance]:
+    """Models of scikit-learn's bundled data: which columns to keep, and groups of equal size."""
+    from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+
+    for name, data, count in (
+        ("breast_cancer", load_breast_cancer(), 8),
+        ("digits", load_digits(), 16),
+    ):
+        kept = data.data[:, data.data.std(axis=0) > 0.0]
+        yield Instance("bundled", f"{count} columns of {name}",
+                       lambda X=kept, y=data.target, k=count: columns(X, y, k), None)  # fmt: skip
+    for name, data in (("iris", load_iris()), ("wine", load_wine())):
+        X = (data.data - data.data.mean(axis=0)) / data.data.std(axis=0)
+        yield Instance("bundled", f"60 of {name} in 3 groups",
+                       lambda X=X[:: len(X) // 60][:60]: groups(X, 3), None)  # fmt: skip
+
+
+def columns(X: np.ndarray, y: np.ndarray, count: int) -> dimod.ConstrainedQuadraticModel:
+    """Columns that tell the classes apart and repeat each other little, so many of them.
+
+    min sum_ij |corr_ij| x_i x_j / (count - 1) - sum_i F_i x_i, F the share of a column's variance
+    that lies between the classes [minimal redundancy, maximal relevance: Peng, Long, Ding, IEEE
+    TPAMI 27, 2005]; in thousandths.
+    """
+    between = sum((y == c).mean() * (X[y == c].mean(axis=0) - X.mean(axis=0)) ** 2 for c in set(y))
+    relevance = np.rint(1000 * between / X.var(axis=0))
+    redundancy = np.rint(1000 * np.abs(np.corrcoef(X.T)) / (count - 1))
+    bqm = dimod.BQM(-relevance, np.triu(redundancy, 1), "BINARY")
+    cqm = dimod.ConstrainedQuadraticModel.from_bqm(bqm)
+    cqm.add_constraint(((i, 1) for i in range(X.shape[1])), "==", count, label="count")
+    return cqm
+
+
+def groups(X: np.ndarray, count: int) -> dimod.ConstrainedQuadraticModel:
+    """Groups of equal size with the least sum of squared distances within; in tenths."""
+    n = len(X)
+    distances = np.rint(10 * ((X[:, None] - X[None]) ** 2).sum(axis=2))
+    cqm = dimod.ConstrainedQuadraticModel()
+    for i in range(n):
+        for g in range(count):
+            cqm.add_variable("BINARY", (i, g))
+    cqm.set_objective(
+        ((i, g), (j, g), distances[i, j]) for g in range(count) for i in range(n) for j in range(i)
+    )
+    for i in range(n):
+        cqm.add_constraint((((i, g), 1) for g in range(count)), "==", 1, label=f"sample {i}")
+    for g in range(count):
+        cqm.add_constraint((((i, g), 1) for i in range(n)), "==", n // count, label=f"group {g}")
+    return cqm
+
+
 def of_qplib(folder: Path) -> Iterator[Instance]:
     """QPLIB's binary models as OPB [Furini et al. 2019]."""
     with open(folder / "best_known.csv") as file:
@@ -150,6 +201,7 @@ def knapsack(given: np.ndarray, n: int, m: int) -> dimod.ConstrainedQuadraticMod
 
 
 SETS: dict[str, Callable[[Path], Iterator[Instance]]] = {
+    "bundled": of_bundled,
     "qplib": of_qplib,
     "qkp": of_qkp,
     "mkp": of_mkp,
