@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import dimod
@@ -53,12 +54,12 @@ def of_bundled(_: Path) -> Iterator[Instance]:
         ("digits", load_digits(), 16),
     ):
         kept = data.data[:, data.data.std(axis=0) > 0.0]
-        yield Instance("bundled", f"{count} columns of {name}",
-                       lambda X=kept, y=data.target, k=count: columns(X, y, k), None)  # fmt: skip
+        load = partial(columns, kept, data.target, count)
+        yield Instance("bundled", f"{count} columns of {name}", load, None)
     for name, data in (("iris", load_iris()), ("wine", load_wine())):
         X = (data.data - data.data.mean(axis=0)) / data.data.std(axis=0)
-        yield Instance("bundled", f"60 of {name} in 3 groups",
-                       lambda X=X[:: len(X) // 60][:60]: groups(X, 3), None)  # fmt: skip
+        some = X[:: len(X) // 60][:60]
+        yield Instance("bundled", f"60 of {name} in 3 groups", partial(groups, some, 3), None)
 
 
 def columns(X: np.ndarray, y: np.ndarray, count: int) -> dimod.ConstrainedQuadraticModel:
