@@ -29,7 +29,8 @@ MOST_ROWS = 200_000
 """Rows that weights of samples may make of fewer: beyond, their share of the mean is coarser."""
 
 PART = 0.4
-"""Of a limit, for the gradients of a trainer: they run twice, on trial and in the end."""
+"""Of a limit, for each run of the gradients of a trainer: on trial and in the end, or once twice
+as long."""
 
 LEAST_SKILL = 0.2
 """Training accuracy is near chance if it gains less than this share of what chance leaves."""
@@ -184,7 +185,7 @@ def limited(solver: Any, seconds: float | None) -> tuple[Any, Limit | None]:
     options: dict[str, Any] = {"callbacks": (*solver.callbacks, limit)}
     if isinstance(solver, Trainer) and solver.gradients.time_limit is None:
         # gradients that are cut off are worse than those that know how long they have
-        options["gradients"] = replace(solver.gradients, time_limit=PART * seconds)
+        options["gradients"] = replace(solver.gradients, time_limit=2 * PART * seconds)
     if isinstance(solver, Trainer) and solver.search.time_limit is None:
         # which a stretch of the search takes a share of, so that it hears of the limit
         part = min(PART * STRETCHES * seconds, LONGEST)

@@ -32,7 +32,7 @@ from solvers.run.solver import Iterative, Start, check_start, start_bits
 GRADIENTS, BOTH, SEARCH = "gradients", "gradients, then search", "search"
 """The recipes, in the order in which they are tried."""
 
-SHARES: Mapping[str, float] = MappingProxyType({GRADIENTS: 0.25, BOTH: 0.15, SEARCH: 0.15})
+SHARES: Mapping[str, float] = MappingProxyType({GRADIENTS: 0.3, BOTH: 0.2, SEARCH: 0.15})
 """Of the time limit, for the trial of each recipe; what is left trains on all samples."""
 
 PER_BIT = 4
@@ -67,7 +67,7 @@ class Trainer(Iterative):
     from random networks in place of the second.  Where one output tells two classes apart the
     search counts errors, which no gradient can.  With enough samples for each bit both are tried on
     a part of them; the search is taken, and goes on with all samples, unless it errs on more of the
-    held-out ones by more than the standard error of the difference.
+    held-out ones by more than two standard errors of the difference.
 
     Where no search is tried, the result is that of ``gradients`` with the same seed; within a time
     limit it is the one of least loss of as many such runs, of other seeds, as there is time for.
@@ -102,7 +102,7 @@ class Trainer(Iterative):
     gradients: StraightThrough = field(default_factory=StraightThrough)
     search: LargeNeighborhoodSearch = field(default_factory=LargeNeighborhoodSearch)
     start: Start | None = None
-    held_out: float = 0.25
+    held_out: float = 0.15
     search_bits: int = 20_000
 
     def __post_init__(self) -> None:
@@ -180,7 +180,10 @@ class Trainer(Iterative):
             own = self.gradients.time_limit
             if own is not None and (trial.losses or not on_all):
                 left = min(0.5 * own, own if left is None else left)
-            return self._gradients(problem, run, left, on_all and self.time_limit is not None)
+            known = list(trial.found.values())[:1] if on_all else []
+            return self._gradients(
+                problem, run, left, on_all and self.time_limit is not None, known
+            )
         if self.start is None:
             problem = _by_errors(problem)
         search = self.search
@@ -204,9 +207,17 @@ class Trainer(Iterative):
         return min(found, key=partial(_with_neighbours, problem))
 
     def _gradients(
-        self, problem: TrainingProblem, run: Run, left: float | None, again: bool
+        self,
+        problem: TrainingProblem,
+        run: Run,
+        left: float | None,
+        again: bool,
+        known: list[BitArray],
     ) -> BitArray:
-        """Free bits that gradients find; ``again``: the best of as many runs as the time allows."""
+        """Free bits that gradients find; ``again``: the best of as many runs as the time allows.
+
+        Of less loss than those known from the trial, or these.
+        """
         began, ends, found, seed = run.seconds, run.seconds + (left or 0.0), [], self.seed
         while True:
             found.append(self._part(self.gradients, problem, run, seed, left))
@@ -218,7 +229,7 @@ class Trainer(Iterative):
             ):
                 break
             seed = self._seed(len(found), 0)
-        return min(found, key=lambda bits: float(problem.losses(bits[None])[0]))
+        return min(found + known, key=lambda bits: float(problem.losses(bits[None])[0]))
 
     def _part(
         self, solver: Any, problem: TrainingProblem, run: Run, seed: int, limit: float | None
@@ -295,7 +306,7 @@ class _Trial:
             predicted = z.argmax(axis=1) if z.shape[1] > 1 else (z[:, 0] >= 0).astype(np.int64)
             self.losses[recipe] = (predicted != self.judging.classes).astype(float)
         gain = self.losses[self.chosen] - self.losses[recipe]
-        if gain.mean() >= -gain.std() / len(gain) ** 0.5:
+        if gain.mean() >= -2 * gain.std() / len(gain) ** 0.5:
             self.chosen = recipe
 
     def snapshot(self) -> Mapping[str, Any]:
