@@ -31,14 +31,14 @@ from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from formulations import Network, TrainingProblem  # noqa: E402
+from formulations import QCBO, Network, TrainingProblem  # noqa: E402
 from solvers import LargeNeighborhoodSearch, WeightAnnealing  # noqa: E402
 from solvers.kernels.blocks import heat_bath, visit  # noqa: E402
 from solvers.kernels.incremental_loss import IncrementalLoss  # noqa: E402
 from solvers.oracles import QUBO, Annealer  # noqa: E402
 from solvers.oracles.cloud.estimates import ADVANTAGE, ADVANTAGE2  # noqa: E402
 from solvers.qcgd.lifting import Lifting  # noqa: E402
-from solvers.restricted.builder import RestrictedBuilder, RestrictedModel  # noqa: E402
+from solvers.restricted.builder import RestrictedBuilder  # noqa: E402
 from solvers.restricted.flips import flip_model  # noqa: E402
 from solvers.restricted.penalised import penalised  # noqa: E402
 
@@ -76,30 +76,32 @@ def problem(widths: list[int], samples: int) -> TrainingProblem:
     return TrainingProblem(Network.dense(widths, bias=True), X, y)
 
 
-# -- building --------------------------------------------------------------------------------------
+# -- building -------------------------------------------------------------------------------------
 
 
 def ask_states(builder: RestrictedBuilder, *restriction: Any, weight: float = 1.0) -> QUBO:
     """The QUBO of a restriction, as the compiled builder makes it."""
-    return penalised(builder.build(*restriction).rows, weight)
+    return penalised(builder.build(*restriction).rows, weight)[0]
 
 
-def slowly(task: TrainingProblem, free: np.ndarray, bits: np.ndarray, model: RestrictedModel):
-    """The same model and QUBO by the general builder."""
-    z = [layer[0] for layer in task.subset(model.samples).pre_activations(bits[None])]
-    part = task.subset(model.samples)
+def general_model(part: TrainingProblem, free: np.ndarray, bits: np.ndarray, z: list) -> QCBO:
+    """The model of a restriction, as the general builder makes it."""
+    return part.restrict(free, bits, z).qcbo()
 
-    def build():
-        slow = part.restrict(free, bits, z).qcbo()
-        lifting = Lifting.of(slow)
-        return slow, lifting.qubo(np.ones(lifting.num_multipliers))
 
-    return build
+def general_qubo(model: QCBO) -> QUBO:
+    """The QUBO of a model, by way of its lifted rows and the scale that their penalties take."""
+    lifting = Lifting.of(model)
+    return lifting.qubo(np.full(lifting.num_multipliers, lifting.plausible_scale()))
 
 
 def building(blocks: int) -> list[dict[str, Any]]:
     """Print and return the first table."""
-    print(f"{'network':>10} {'N':>6} {'bits':>5} {'compiled':>9} {'general':>9} {'ratio':>6}")
+    print(f"{'':29}{'model, ms':>26}{'QUBO, ms':>26}{'both':>7}")
+    print(
+        f"{'network':>10} {'samples':>9} {'bits':>7}"
+        + 2 * f"{'compiled':>10}{'general':>9}{'ratio':>7}"
+    )
     rows = []
     for widths, samples, most in (
         ([16, 5, 1], 100, None),
@@ -110,32 +112,34 @@ def building(blocks: int) -> list[dict[str, Any]]:
         bits = task.random_bits(rng, 1)[0]
         landscape = IncrementalLoss(task)
         landscape.set_bits(bits)
-        z = landscape.state.z.reshape(-1, len(landscape.state.samples))
-        builder, fast, slow, sizes = RestrictedBuilder(task), [], [], []
+        known = landscape.state.z.reshape(-1, len(landscape.state.samples))
+        builder, figures = RestrictedBuilder(task), []
         for _ in range(blocks):
             unit = rng.integers(widths[1]) * (widths[0] + 1)
             free = np.sort(unit + rng.choice(widths[0] + 1, 8, replace=False))
             order = rng.permutation(samples) if most else np.arange(samples)
-            model = builder.build(free, bits, order, z, most)
-            general = slowly(task, free, bits, model)
-            assert model.qcbo().equals(general()[0])
-            fast.append(seconds_of(partial(ask_states, builder, free, bits, order, z, most), 5))
-            slow.append(seconds_of(general, 1))
-            sizes.append(model.num_variables)
-        row = {
-            "network": "-".join(map(str, widths)),
-            "samples": len(model.samples),
-            "variables": int(median(sizes)),
-            "compiled_ms": 1e3 * median(fast),
-            "general_ms": 1e3 * median(slow),
-        }
-        rows.append(row)
-        print(
-            f"{row['network']:>10} {row['samples']:>6} {row['variables']:>5} "
-            f"{row['compiled_ms']:>6.3f} ms {row['general_ms']:>6.1f} ms "
-            f"{row['general_ms'] / row['compiled_ms']:>5.0f}x",
-            flush=True,
-        )
+            model = builder.build(free, bits, order, known, most)
+            part, z = task.subset(model.samples), landscape.pre_activations(model.samples)
+            general = general_model(part, free, bits, z)
+            assert model.qcbo().equals(general)
+            figures.append(
+                (
+                    model.num_variables,
+                    len(model.samples),
+                    seconds_of(partial(builder.build, free, bits, order, known, most), 5),
+                    seconds_of(partial(general_model, part, free, bits, z), 3),
+                    seconds_of(partial(penalised, model.rows, 1.0), 5),
+                    seconds_of(partial(general_qubo, general), 3),
+                )
+            )
+        names = ("variables", "samples", "model", "general_model", "qubo", "general_qubo")
+        row = {n: float(median(c)) for n, c in zip(names, zip(*figures, strict=True), strict=True)}
+        rows.append({"network": "-".join(map(str, widths)), **row})
+        line = f"{rows[-1]['network']:>10} {row['samples']:>9,.0f} {row['variables']:>7,.0f}"
+        for new, old in (("model", "general_model"), ("qubo", "general_qubo")):
+            line += f"{1e3 * row[new]:>10.3f}{1e3 * row[old]:>9.1f}{row[old] / row[new]:>6.0f}x"
+        both = (row["general_model"] + row["general_qubo"]) / (row["model"] + row["qubo"])
+        print(f"{line}{both:>6.0f}x", flush=True)
     return rows
 
 
@@ -163,12 +167,12 @@ def against_enumeration(task: TrainingProblem, bits: np.ndarray, k: int, blocks:
         least = float(state.losses[0])
         visit(state, moves, block, here, True)
         model = builder.build(free, bits, samples, z)
-        scale = Lifting.of(model.qcbo()).plausible_scale()
+        qubo, scale = penalised(model.rows)
         ask = partial(ask_states, builder, free, bits, samples, z, weight=scale)
         states = seconds_of(ask, 3)
         there = 1 - here
         flips = seconds_of(partial(flip_model, state, moves, block, there))
-        answer = annealer.sample(penalised(model.rows, scale), np.random.SeedSequence(k))
+        answer = annealer.sample(qubo, np.random.SeedSequence(k))
         found = np.tile(bits, (len(answer.x), 1))
         found[:, free] = answer.x[:, -k:]
         losses = task.losses(found)

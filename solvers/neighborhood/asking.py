@@ -22,7 +22,7 @@ from solvers.oracles.wrappers.audit import Audited
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.scoring import TrainingScoring, WithSlack
 from solvers.restricted.builder import RestrictedBuilder, plan_of
-from solvers.restricted.flips import flip_model
+from solvers.restricted.flips import best_on_the_way, flip_model
 from solvers.restricted.penalised import penalised
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ the share of the limit that is aimed at, and the share that is enough."""
 DAMPING, TRUST = 0.1, 1.5
 """Damping of the first flip model, and the factor by which it falls after an answer that was worth
 taking in full, and grows after one that was not."""
+
+RENEWED = 64
+"""Questions of one kind, a policy and a size, that share the weight of their penalties."""
 
 Question = tuple[QUBO, Callable[[BitArray], IntArray]]
 """A QUBO, and the places of the block's weights that samples (R, n) of it say, shape (R, K)."""
@@ -108,39 +111,43 @@ class OracleWalk(Walk):
         seed = np.random.SeedSequence(int(rng.integers(2**31)))
         answer = Audited(self.oracle, tally.ledger).answer(qubo, None, seed)
         tally.sizes.append(qubo.num_variables)
-        start, best, best_value, in_full = moves.choice[block], None, np.inf, True
-        for read in distinct_rows(places(answer.x))[0]:
-            moved, values = self._move(block, read)
-            if len(values) and values.min() < best_value:
-                last = int(values.argmin()) + 1
-                best_value, in_full = float(values[last - 1]), last == len(values)
-                best = start.copy()
-                best[moved[:last]] = read[moved[:last]]
-            self._move(block, start)
+        reads = distinct_rows(places(answer.x))[0]
+        start, reads = moves.choice[block], reads.astype(np.int64)
+        values, lengths = self._tried(block, reads)
+        chosen = int(values.argmin())
+        moved = np.flatnonzero(reads[chosen] != start)
+        taken = moved[: lengths[chosen]]
         if self.model == "flips":
-            self._scales[kind] *= 1 / TRUST if best is not None and in_full else TRUST
-        if best is None:
+            self._scales[kind] *= 1 / TRUST if len(taken) == len(moved) else TRUST
+        if not len(taken):
             return 0.0
-        gain = self.loss - self.landscape.loss(best_value)
+        gain = self.loss - self.landscape.loss(values[chosen])
         if gain >= 0 or rng.random() < np.exp(gain / temperature):
-            self._move(block, best)
+            self._move(block[taken], reads[chosen, taken])
             self.loss -= gain
-            if best_value < self._best_value:
-                self._best[:], self._best_value = moves.choice, best_value
+            if values[chosen] < self._best_value:
+                self._best[:], self._best_value = moves.choice, values[chosen]
         return max(gain, 0.0)
 
-    def _move(self, block: IntArray, places: IntArray) -> tuple[IntArray, FloatArray]:
-        """Move weights to their places; which ones had to, and the loss after each of them.
+    def _move(self, weights: IntArray, places: IntArray) -> float:
+        """Move weights to their places; the loss there."""
+        landscape = self.landscape
+        return float(visit(landscape.state, landscape.moves, weights, places, True)[-1])
 
-        Where there are constraints only the last point counts, with the price of what it breaks.
+    def _tried(self, block: IntArray, reads: IntArray) -> tuple[FloatArray, IntArray]:
+        """Least loss on the way to each read, and how many moves lead there.
+
+        Where there are constraints only the read itself counts, with the price of what it breaks.
         """
         landscape = self.landscape
-        moved = np.flatnonzero(landscape.moves.choice[block] != places)
-        weights, where = block[moved], places[moved]
-        values = visit(landscape.state, landscape.moves, weights, where, True)
-        if self.problem.constraints and len(values):
-            values[:-1], values[-1] = np.inf, values[-1] + self._price()
-        return moved, values
+        if not self.problem.constraints:
+            return best_on_the_way(landscape.state, landscape.moves, block, reads)
+        start = landscape.moves.choice[block]
+        values, lengths = np.full(len(reads), np.inf), (reads != start).sum(axis=1)
+        for r in np.flatnonzero(lengths):
+            values[r] = self._move(block, reads[r]) + self._price()
+            self._move(block, start)
+        return values, lengths
 
     # -- all single and double moves --------------------------------------------------------------
 
@@ -167,12 +174,10 @@ class OracleWalk(Walk):
         if model.is_decided:
             return None  # nothing that is free can change a loss
         asked = self._asked[kind] = self._asked.get(kind, 0) + 1
-        if asked & (asked - 1) == 0:  # now and then, and more rarely as the walk goes on
-            self._scales[kind] = Lifting.of(model.qcbo()).plausible_scale()
+        known = self._scales.get(kind) if asked % RENEWED else None
+        qubo, self._scales[kind] = penalised(model.rows, known)
         first = model.num_variables - len(free)
-        return penalised(model.rows, self._scales[kind]), lambda x: self._places(
-            block, free, x[:, first:]
-        )
+        return qubo, lambda x: self._places(block, free, x[:, first:])
 
     def _places(self, block: IntArray, free: IntArray, bits: BitArray) -> IntArray:
         """Places of the block's weights by their free bits (positions), (R, f) -> (R, K)."""

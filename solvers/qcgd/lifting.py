@@ -164,25 +164,10 @@ class Lifting:
         return QUBO(coefficients[:n], self.heads, self.tails, coefficients[n:])
 
     def plausible_scale(self) -> float:
-        """Size of a multiplier at which rows hold their own against the objective.
-
-        A quarter of (root mean square change of the objective when one bit of a plausible point
-        flips) / (mean over the bits of sum_r a_ri^2).  Plausible points are drawn bit by bit around
-        the point of [0, 1]^n that least squares finds for the rows from 1/2.  The mean square,
-        because a few bits may carry all of the objective, as in a network.
-        """
-        n, random = self.model.num_variables, np.random.default_rng(0)  # no part of a seed
-        share = np.full(n, 0.5)
-        if self.model.num_rows:
-            step = lsqr(self.rows, self.rhs - self.rows @ share, iter_lim=30)[0]
-            share = np.clip(share + step, 0.0, 1.0)
-        x = (random.random((PLAUSIBLE, n)) < share).astype(np.float64)
+        """Size of a multiplier at which rows hold their own against the objective."""
+        n = self.model.num_variables
         linear, couplings = self.objective[:n], self.objective[n:]
-        starts = np.searchsorted(self.heads, np.arange(n + 1))
-        upper = sp.csr_array((couplings, self.tails, starts), shape=(n, n))
-        change = np.sqrt(np.mean((linear + x @ upper + x @ upper.T) ** 2))
-        stiffness = np.bincount(self.rows.indices, self.rows.data**2, n).mean()
-        return float(PULL * change / stiffness) if change > 0 and stiffness > 0 else 1.0
+        return plausible_scale(linear, self.heads, self.tails, couplings, self.rows, self.rhs)
 
     def residuals(self, x: npt.ArrayLike) -> FloatArray:
         """A(z z') - v of one point x in {0, 1}^n, shape (K,)."""
@@ -191,6 +176,41 @@ class Lifting:
         u, v, w = x[self.model.products.T]
         square = (mean * (mean + self.gap))[self.squared]
         return np.concatenate([mean, square, v * w - 2.0 * (v + w) * u + 3.0 * u])
+
+
+def plausible_scale(
+    linear: FloatArray,
+    heads: IntArray,
+    tails: IntArray,
+    couplings: FloatArray,
+    rows: sp.csr_array,
+    rhs: FloatArray,
+) -> float:
+    """Size of a multiplier at which scaled rows hold their own against an objective.
+
+    A quarter of (root mean square change of the objective when one bit of a plausible point
+    flips) / (mean over the bits of sum_r a_ri^2).  Plausible points are drawn bit by bit around
+    the point of [0, 1]^n that least squares finds for the rows from 1/2.  The mean square,
+    because a few bits may carry all of the objective, as in a network.
+
+    Examples
+    --------
+    >>> none = np.zeros(0, dtype=np.int64)
+    >>> rows = sp.csr_array([[1.0, 1.0]])
+    >>> plausible_scale(np.array([2.0, 2.0]), none, none, np.zeros(0), rows, np.ones(1))
+    0.5
+    """
+    n, random = len(linear), np.random.default_rng(0)  # no part of a seed
+    share = np.full(n, 0.5)
+    if len(rhs):
+        step = lsqr(rows, rhs - rows @ share, iter_lim=30)[0]
+        share = np.clip(share + step, 0.0, 1.0)
+    x = (random.random((PLAUSIBLE, n)) < share).astype(np.float64)
+    starts = np.searchsorted(heads, np.arange(n + 1))
+    upper = sp.csr_array((couplings, tails, starts), shape=(n, n))
+    change = np.sqrt(np.mean((linear + x @ upper + x @ upper.T) ** 2))
+    stiffness = np.bincount(rows.indices, rows.data**2, n).mean()
+    return float(PULL * change / stiffness) if change > 0 and stiffness > 0 else 1.0
 
 
 def row_scales(model: QCBO) -> FloatArray:

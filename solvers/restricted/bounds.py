@@ -33,7 +33,7 @@ class Plan(NamedTuple):
 
     Parameters
     ----------
-    X : ndarray of int64, shape (N, inputs)
+    X : ndarray of int16 or int64, shape (inputs, N)
     layers : ndarray of int64, shape (L, 10)
     table : ndarray of int64, shape (n_w, 4)
         Layer (from 1), neuron, input and bit number of every weight bit.
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     splines : ndarray of int64, shape (L - 1, 3)
     breaks, slopes, intercepts : ndarray, shapes (K,), (K, 2) and (K, 2)
         Loss of each target as a function of the output: two pieces.
-    target : ndarray of int64, shape (N, C)
+    target : ndarray of int16, shape (N, C)
     """
 
     X: Array
@@ -175,7 +175,7 @@ def undecided(
                     if i == inputs:
                         x = layers[layer, UNIT]
                     elif layer == 0:
-                        x = X[k, i]
+                        x = np.int64(X[i, k])
                     else:
                         up = z[layers[layer - 1, FIRST_ROW] + i, k] >= splines[layer - 1, BREAK]
                         x = splines[layer - 1, ABOVE if up else BELOW]

@@ -67,8 +67,9 @@ def plan_of(problem: TrainingProblem) -> Plan | None:
         for number, free in enumerate(problem.free_layers)
     ]
     splines = [(s.breakpoints[0], *s.intercepts.astype(np.int64)) for s in problem.splines]
+    small = np.abs(problem.X).max() < 2**15
     return Plan(
-        X=np.ascontiguousarray(problem.X, dtype=np.int64),
+        X=np.ascontiguousarray(problem.X.T, dtype=np.int16 if small else np.int64),
         layers=np.array(numbers, dtype=np.int64),
         table=np.ascontiguousarray(table),
         coefficient=np.concatenate(coefficient),
@@ -76,7 +77,7 @@ def plan_of(problem: TrainingProblem) -> Plan | None:
         breaks=np.array([*(s.breakpoints[0] if s.num_pieces == 2 else NEVER for s in losses)]),
         slopes=np.array([np.resize(s.slopes, 2) for s in losses]),
         intercepts=np.array([np.resize(s.intercepts, 2) for s in losses]),
-        target=np.ascontiguousarray(problem.target_index, dtype=np.int64),
+        target=np.ascontiguousarray(problem.target_index, dtype=np.int16),
     )
 
 

@@ -33,6 +33,27 @@ def flip_losses(state: State, moves: Moves, weights: Array, places: Array) -> tu
     return single, double
 
 
+@compiled()
+def best_on_the_way(
+    state: State, moves: Moves, weights: Array, reads: Array
+) -> tuple[Array, Array]:
+    """Least loss on the way from here to each of some points, and how many moves lead there.
+
+    A point (a row of ``reads``) has places of the weights, which move one by one; infinity and 0
+    for a point that is here.
+    """
+    values, lengths = np.full(len(reads), np.inf), np.zeros(len(reads), np.int64)
+    here = moves.choice[weights]
+    for r in range(len(reads)):
+        moved = np.flatnonzero(reads[r] != here)
+        losses = visit(state, moves, weights[moved], reads[r][moved], True)
+        for i in range(len(losses)):
+            if losses[i] < values[r]:
+                values[r], lengths[r] = losses[i], i + 1
+        visit(state, moves, weights[moved], here[moved], True)
+    return values, lengths
+
+
 def flip_model(
     state: State, moves: Moves, weights: IntArray, places: IntArray, damping: float = 0.0
 ) -> QUBO:

@@ -1,24 +1,28 @@
 """The QUBO of a model of equalities, its rows squared, by one compiled pass.
 
-The same numbers, bit for bit, as ``Lifting.of(model).qubo(y)`` with one multiplier for all squared
-rows and products and none for the others: sums are taken in the same order.
+The same numbers, but for the rounding of sums, as ``Lifting.of(model).qubo(y)`` with one multiplier
+for all squared rows and products and none for the others.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 
 from formulations.arrays import Array, FloatArray
 from solvers.kernels.compiled import compiled
 from solvers.oracles.base import QUBO
+from solvers.qcgd.lifting import plausible_scale
 from solvers.restricted.rows import Rows
 
 
-def penalised(rows: Rows, weight: float) -> QUBO:
-    """The objective, of norm 1, plus ``weight`` for each unit of violation.
+def penalised(rows: Rows, weight: float | None = None) -> tuple[QUBO, float]:
+    """The objective, of norm 1, plus ``weight`` for each unit of violation; and the weight.
 
     A row counts its violation as :class:`solvers.qcgd.lifting.Lifting` does: squared, after
-    division by its largest coefficient on a variable that is not the row's own.
+    division by its largest coefficient on a variable that is not the row's own.  No weight takes
+    the plausible scale of :func:`solvers.qcgd.lifting.plausible_scale`, which takes longer than all
+    the rest.
 
     Examples
     --------
@@ -26,20 +30,25 @@ def penalised(rows: Rows, weight: float) -> QUBO:
     >>> from solvers.restricted.builder import RestrictedBuilder
     >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, -1], [1, 1]], [1, -1])
     >>> model = RestrictedBuilder(problem).build(np.arange(2), [0, 0], np.arange(2))
-    >>> penalised(model.rows, 1.0).num_variables == model.num_variables
-    True
+    >>> qubo, weight = penalised(model.rows, 1.0)
+    >>> qubo.num_variables == model.num_variables, weight
+    (True, 1.0)
     """
-    linear, heads, tails, couplings, penalties = _squares(rows, float(weight))
+    linear, heads, tails, couplings, penalties, scaled, rhs = _squares(rows)
     n = len(linear)
     objective = np.concatenate([linear, couplings])
-    unit = float(np.linalg.norm(objective)) or 1.0
-    values: FloatArray = objective / unit + penalties
-    return QUBO(values[:n], heads, tails, values[n:])
+    objective /= float(np.linalg.norm(objective)) or 1.0
+    if weight is None:
+        matrix = sp.csr_array((scaled, rows.column, rows.start), shape=(len(rhs), n))
+        parts = objective[:n], heads, tails, objective[n:]
+        weight = plausible_scale(*parts, matrix, rhs)
+    values: FloatArray = objective + weight * penalties
+    return QUBO(values[:n], heads, tails, values[n:]), weight
 
 
 @compiled()
-def _squares(rows: Rows, weight: float) -> tuple[Array, Array, Array, Array, Array]:
-    """Linear terms, couplers and couplings of the objective, and the penalties of all of them."""
+def _squares(rows: Rows) -> tuple[Array, Array, Array, Array, Array, Array, Array]:
+    """Linear terms, couplers and couplings of the objective; penalties of weight 1; scaled rows."""
     linear, q_start, q_column, q_value, start, column, value, rhs = rows[:8]
     products = rows.products
     n, m, p = len(linear), len(rhs), len(products)
@@ -79,11 +88,11 @@ def _squares(rows: Rows, weight: float) -> tuple[Array, Array, Array, Array, Arr
             a[x] = factor * value[x]
             place[next_[column[x]]], ends[next_[column[x]]] = x, start[r + 1]
             next_[column[x]] += 1
-            penalties[column[x]] += a[x] * (a[x] - 2.0 * b[r]) * weight
+            penalties[column[x]] += a[x] * (a[x] - 2.0 * b[r])
         length = start[r + 1] - start[r]
         most += length * (length - 1) // 2
     for x in range(p):
-        penalties[products[x, 0]] += 3.0 * weight
+        penalties[products[x, 0]] += 3.0
     heads, tails = np.empty(most, np.int64), np.empty(most, np.int64)
     objective, penalty = np.empty(most), np.empty(most + n)
     penalty[:n] = penalties
@@ -103,7 +112,7 @@ def _squares(rows: Rows, weight: float) -> tuple[Array, Array, Array, Array, Arr
                 if seen[j] != i:
                     seen[j], touched[found], found = i, j, found + 1
                     sums[j] = owns[j] = 0.0
-                sums[j] += 2.0 * (a[x] * a[other]) * weight
+                sums[j] += 2.0 * (a[x] * a[other])
         for y in range(of_product[i], of_product[i + 1]):
             u, v, w = products[mine[y], 0], products[mine[y], 1], products[mine[y], 2]
             for pair in range(3):
@@ -114,7 +123,7 @@ def _squares(rows: Rows, weight: float) -> tuple[Array, Array, Array, Array, Arr
                     if seen[j] != i:
                         seen[j], touched[found], found = i, j, found + 1
                         sums[j] = owns[j] = 0.0
-                    sums[j] += (1.0 if pair == 0 else -2.0) * weight
+                    sums[j] += 1.0 if pair == 0 else -2.0
         for x in range(1, found):  # nearly sorted as it is
             j, y = touched[x], x
             while y > 0 and touched[y - 1] > j:
@@ -126,4 +135,4 @@ def _squares(rows: Rows, weight: float) -> tuple[Array, Array, Array, Array, Arr
             heads[count], tails[count] = i, j
             objective[count], penalty[n + count] = owns[j], sums[j]
             count += 1
-    return linear, heads[:count], tails[:count], objective[:count], penalty[: n + count]
+    return linear, heads[:count], tails[:count], objective[:count], penalty[: n + count], a, b

@@ -158,7 +158,7 @@ def assemble(
             if i == layers[layer, INPUTS]:
                 x = layers[layer, UNIT]
             elif layer == 0:
-                x = X[k, i]
+                x = np.int64(X[i, k])
             elif r < end and records[NEURON, r] == i:
                 x = below
             else:
