@@ -7,7 +7,7 @@ a model it is rows; a search keeps it by never raising the sum of all amounts.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -21,12 +21,7 @@ if TYPE_CHECKING:
     from formulations.constraints.parts import Parts
 
 
-class Keeper(Protocol):
-    """Says which weights to keep; a looseness of 1 keeps all, in between as large a share."""
-
-    def __call__(self, magnitudes: Sequence[FloatArray], looseness: float = 0.0) -> list[BoolArray]:
-        """Of magnitudes (R, n_l, n_{l-1}) of each layer, True where a weight stays."""
-        ...
+Keeper = Callable[[Sequence[FloatArray]], list[BoolArray]]
 
 
 class Subject(Protocol):
@@ -153,10 +148,9 @@ class Cardinality(Constraint):
         column = np.arange(len(member)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         table = np.full((len(names), int(sizes.max(initial=0))), -1, dtype=np.int64)
         table[of[member], column] = member
-        most = table.shape[1] - limit
+        surplus = table.shape[1] - limit
 
-        def keep(magnitudes: Sequence[FloatArray], looseness: float = 0.0) -> list[BoolArray]:
-            surplus = most - int(looseness * most)
+        def keep(magnitudes: Sequence[FloatArray]) -> list[BoolArray]:
             flat = np.concatenate([m.reshape(len(m), -1) for m in magnitudes], axis=1)
             kept = np.ones(flat.shape, dtype=bool)
             if surplus > 0:

@@ -2,9 +2,9 @@
 
 As :mod:`solvers.kernels.blocks`, but once nothing is broken, only those choices of a block are
 candidates that break nothing either: no step ever breaks a constraint.  While something is, the
-next state is drawn by what it breaks, whatever its loss, at a low temperature.  Choices are visited
-in Gray-code order by their rows, which cost next to nothing; boxes, and the loss, catch up only
-where a choice is a candidate.
+next state is drawn by what it breaks and by its loss, each at a temperature of its own.  Choices
+are visited in Gray-code order by their rows, which cost next to nothing; boxes, and the loss, catch
+up only where a choice is a candidate.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def guarded_heat_bath(
         most = begun + 3 + int(SLACK * begun) if begun > 0 else 0  # what a candidate may break
         # the more choices, the colder: else the many bad ones would outnumber the few good ones
         mending = max(guard.heat[0], guard.heat[1] * begun) / (1.0 + math.log(left))
-        score = -begun / mending if begun > 0 else -loss / temperature
+        score = -begun / mending - loss / temperature
         score -= math.log(-math.log(rng.random() + TINY) + TINY)
         while left > 0:
             left -= 1
@@ -136,7 +136,7 @@ def guarded_heat_bath(
             if left == 0:
                 break
             evaluated += 1
-            rival = -now / mending if now > 0 else -loss / temperature
+            rival = -now / mending - loss / temperature
             rival -= math.log(-math.log(rng.random() + TINY) + TINY)
             if (now == 0 and most > 0) or rival > score:
                 broken, score = now, rival

@@ -15,8 +15,12 @@ from solvers.neighborhood.steps import WORK, Tally, Walk
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-LEAST_COUNT = 16
-"""Blocks of a step, whatever they would cost without constraints: few choices are candidates."""
+LEAST_COUNT, MOST_DENSE = 16, 4
+"""Least blocks of a step; most weights of a block where rows do not leave few candidates."""
+
+PRESSING, LEAST_HEAT = 0.99, 0.02
+"""Factor of each step on the temperature of what is broken, until nothing is, and its least value:
+at first the loss has its say, in the end it only decides among choices that break as much."""
 
 EXCHANGES = 0.75
 """Share of the draws that put non-zero weights into blocks."""
@@ -68,7 +72,10 @@ class GuardedWalk(Walk):
         landscape, levels = self.landscape, float(np.median(self.weights.num_levels))
         while size > 1 and levels**size * self.problem.num_samples > 1e9:
             size -= 1
-        dear = max(levels ** (size / 2), 2.0) * self.problem.num_samples
+        sparse = not self.watch.broken and not self.watch.guard.asked.shape[1]
+        if not sparse:  # most choices are candidates then
+            size = min(size, MOST_DENSE)
+        dear = max(levels ** (size / 2 if sparse else size), 2.0) * self.problem.num_samples
         count = int(np.clip(WORK / dear, LEAST_COUNT, 1024))
         count = count if limit is None else min(count, limit)
         blocks = self.draw(policy, count, size, rng)
@@ -84,6 +91,8 @@ class GuardedWalk(Walk):
             self._goal,
         )
         self._best_broken, self._best_value, evaluated = found
+        heat = self.watch.guard.heat
+        heat[0] = max(heat[0] * (PRESSING if self.watch.broken else 1.0), LEAST_HEAT)
         before = self.loss
         self._price()
         tally.rounds += len(blocks)
@@ -104,10 +113,12 @@ class GuardedWalk(Walk):
 
     def snapshot(self) -> Mapping[str, Any]:
         """Everything that a step changes."""
-        return {**super().snapshot(), "best_broken": self._best_broken}
+        heat = self.watch.guard.heat
+        return {**super().snapshot(), "best_broken": self._best_broken, "heat": heat}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go back to a snapshot."""
         super().restore(snapshot)
         self._best_broken = snapshot["best_broken"]
+        self.watch.guard.heat[:] = snapshot["heat"]
         self.watch.refresh()

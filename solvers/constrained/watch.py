@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
-HEAT = (0.6, 0.02)
+HEAT = (0.6, 0.0)
 """See :class:`~solvers.constrained.guard.Guard`."""
 
 OWN = 0.7

@@ -78,7 +78,7 @@ class LatentStack(Stack):
         parts = latent_layers(layers, free, problem.bias_units, units, rounded=rounded)
         self.trained = [part for part in parts if isinstance(part, LatentLayer)]
         super().__init__(parts, ProblemLoss(problem))
-        self.keepers, self.looseness = problem.keepers, 0.0
+        self.keepers = problem.keepers
         self.kind: Any = np.float32 if self._reach() < EXACT else np.float64
         self._allocate()
         half, middle = self._cells() if not rounded else (1.0, 0.0)
@@ -192,7 +192,7 @@ class LatentStack(Stack):
                 * (part.weights != 0)
                 for part in self.trained
             ]
-            for part, kept in zip(self.trained, keep(sizes, self.looseness), strict=True):
+            for part, kept in zip(self.trained, keep(sizes), strict=True):
                 part.weights *= kept
 
     # -- the integer networks ---------------------------------------------------------------------

@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 MEASURED = 10_000
 """Most samples that thresholds are folded on."""
 
-TIGHT = 0.5
-"""Share of a run after which no more weights are not zero than constraints allow; before, the
-surplus falls with the third power of what is left [Zhu and Gupta, arXiv 1710.01878]."""
-
 LOOKS = 10
 """Parts of a run; at the end of each it is scored, even though its thresholds are soft."""
 
@@ -110,7 +106,6 @@ class Training:
                 stack.fold(self.X[self.samples[:MEASURED]])
             chosen = order[number * self.batch : (number + 1) * self.batch]
             rate = self.rates[:, None] * one_cycle(share)
-            stack.looseness = max(0.0, 1.0 - share / TIGHT) ** 3
             stack.step(X[chosen], chosen, rate, self.dropout, self.other_rng)
         share = self._share(t, run)
         if stack.folded or t == 1 or int(LOOKS * share) > int(LOOKS * before):
@@ -145,7 +140,6 @@ class Training:
         By the loss of the held-out samples if there are any, else by that of all.
         """
         began, stack, soft = time.perf_counter(), self.stack, not self.stack.folded
-        looseness, stack.looseness = stack.looseness, 0.0
         if soft:
             stack.fold(self.X[self.samples[:MEASURED]])
         outputs = stack.outputs(self.X).astype(np.int64)
@@ -166,7 +160,6 @@ class Training:
             if len(self.judges) or loss < run.incumbent.loss:
                 run.incumbent = Incumbent(bits, loss)
                 self.best_judged, self.number = float(judged[best]), best
-        stack.looseness = looseness
         if soft:
             stack.unfold()
         self._scoring = time.perf_counter() - began
