@@ -1,6 +1,6 @@
 """MNIST in 1.1 KiB: a convolutional network of one bit a weight beside the widest dense one.
 
-    python benchmarks/convolution.py [--data-dir FOLDER] [--epochs 8] [--save NETWORK] [--dense]
+    python benchmarks/convolution.py [--data-dir FOLDER] [--epochs 6] [--save NETWORK] [--dense]
                                      [--checkpoint FOLDER]
 
 Both are trained on 55,000 of the 60,000 training images; the other 5,000 say which epoch is kept.
@@ -85,7 +85,7 @@ def main() -> None:
     """Print a row for each network."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--checkpoint", help="go on from here, and write it every ten seconds")
     parser.add_argument("--save")
     parser.add_argument("--dense", action="store_true", help="the dense network alone")

@@ -205,7 +205,9 @@ def describe(layers: Sequence[Layer]) -> str:
     if not any(windows):
         return "-".join(map(str, widths))
     said = [str(widths[0]) if windows[0] is None else "x".join(map(str, windows[0].shape))]
-    for window, width in zip(windows, widths[1:], strict=True):
-        units = "" if window is None else "x".join(map(str, window.units))
-        said.append(str(width) if window is None else f"{window} to {units}")
+    for layer, window in zip(layers, windows, strict=True):
+        said.append(str(layer.outputs))
+        if window is not None:
+            words = str(window).replace("majority", "mean" if layer.clip else "majority")
+            said[-1] = f"{words} to {'x'.join(map(str, window.units))}"
     return ", ".join(said)

@@ -216,7 +216,7 @@ class Ties:
             raise InvalidInputError("a threshold is tied to a weight: expected groups of either")
 
     @staticmethod
-    def numbered(owner: IntArray) -> Array:
+    def numbered(owner: Array) -> Array:
         """Numbers from any names of weights, in the order of first appearance; -1 where fixed.
 
         Examples
@@ -230,8 +230,8 @@ class Ties:
         rank[np.flatnonzero(free)[np.argsort(first[free])]] = np.arange(free.sum())
         return rank[inverse].reshape(owner.shape)
 
-    @classmethod
-    def of_window(cls, window: Window, *, thresholds: bool = True) -> Self:
+    @staticmethod
+    def of_window(window: Window, *, thresholds: bool = True) -> Ties:
         """The ties of a convolution or a pooling, without thresholds if it has none.
 
         Examples
@@ -239,7 +239,7 @@ class Ties:
         >>> Ties.of_window(Window((1, 1, 3), 1, (1, 2))).numbers.tolist()
         [[0, 1, -1, 2], [-1, 0, 1, 2]]
         """
-        return _of_window(cls, window, thresholds)
+        return _of_window(window, thresholds)
 
     @classmethod
     def of_groups(cls, before: Ties, groups: Sequence[IntArray]) -> Self:
@@ -316,7 +316,7 @@ class Ties:
 
 
 @lru_cache(maxsize=32)
-def _of_window(cls: type[Ties], window: Window, thresholds: bool) -> Ties:
+def _of_window(window: Window, thresholds: bool) -> Ties:
     filters, places = window.filters, window.units[1] * window.units[2]
     inputs, taps = int(np.prod(window.shape)), window.num_taps
     group = np.arange(filters) // (filters // window.groups)
@@ -334,4 +334,4 @@ def _of_window(cls: type[Ties], window: Window, thresholds: bool) -> Ties:
         if thresholds:
             numbers[..., -1] = (np.arange(filters) * size + taps)[:, None]
     shape = (filters * places, inputs + 1)
-    return cls(Ties.numbered(numbers.reshape(shape)), levels.reshape(shape), window)
+    return Ties(Ties.numbered(numbers.reshape(shape)), levels.reshape(shape), window)

@@ -78,8 +78,10 @@ class Constrained(OutputLosses):
         >>> problem.broken(problem.weights_from_bits([1, 1, 1, 1, 0, 1]))
         {'non-zeros:1 of the network': 1}
         """
-        parts = zip(self.network.layers, weights.matrices, weights.biases, strict=False)
-        counts = [layer.num_untied(matrix, bias) for layer, matrix, bias in parts]
+        counts = []
+        if isinstance(weights, Weights):
+            parts = zip(self.network.layers, weights.matrices, weights.biases, strict=False)
+            counts = [layer.num_untied(matrix, bias) for layer, matrix, bias in parts]
         found = {f"shared weights of layer {n}": c for n, c in enumerate(counts, 1) if c}
         if found:
             return found

@@ -13,6 +13,8 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 Lattice = tuple[int, int, int]
+Code = tuple[int, Callable[[Array], Array], Array]
+NO_CODE: Code = (0, np.asarray, np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Layer:
             block = np.pad(a[start : start + 64].astype(np.int64), ((0, 0), (0, 1)))
             sums = np.matmul(block[:, self.taps], filters).swapaxes(2, 3)
             z[start : start + 64] = sums.reshape(len(sums), -1)
-        return z + np.repeat(self.bias, self.taps.shape[1])
+        return np.asarray(z + np.repeat(self.bias, self.taps.shape[1]))
 
     def by_count(self, a: Array) -> Array:
         """Sums of products, for two planes of signs: their number - 2 ones of the XOR."""
@@ -275,10 +277,9 @@ class _File:
         good = outputs <= 2**24 and outputs == (outputs if taps is None else rows * taps.shape[1])
         _require(good and outputs > 0, f"{outputs} outputs")
         rows, columns = (outputs, width) if taps is None else (rows, taps.shape[2])
-        bits, level, signs = 0, None, np.zeros(0, np.int64)
-        if fixed is None:
-            (bits, level, signs), (bias_bits, bias_level, _) = self.code(), self.code()
-            _require(bits > 0, "weights without a code")
+        codes = [self.code(), self.code()] if fixed is None else [NO_CODE, NO_CODE]
+        (bits, level, signs), (bias_bits, bias_level, _) = codes
+        _require(bits > 0 or fixed is not None, "weights without a code")
         pieces: list[Array] = []
         activation, values, scale = self.one("u1"), (-1, 1, 1), 1
         if activation >= 2:
@@ -335,7 +336,7 @@ class _File:
         )
         return low, shift, planes
 
-    def code(self) -> tuple[int, Callable[[Array], Array], Array]:
+    def code(self) -> Code:
         """Bits, the levels of their numbers, and what each bit's sign adds to twice the level."""
         kind, none = self.one("u1"), np.zeros(0, np.int64)
         _require(kind <= min(9 + self.version, 11), f"a code {kind}")
