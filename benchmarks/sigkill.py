@@ -46,6 +46,7 @@ def cases() -> dict[str, tuple[Callable[..., Any], TrainingProblem]]:
     """Solvers and problems that keep them busy for a second or two."""
     from solvers.classical.random_features import RandomFeatures
     from solvers.classical.straight_through.solver import StraightThrough
+    from solvers.decomposed.decomposed import DecomposedQCGD
     from solvers.hedging.hedging import ProgressiveHedging
     from solvers.neighborhood.search import LargeNeighborhoodSearch
     from solvers.oracles import Annealer
@@ -70,6 +71,7 @@ def cases() -> dict[str, tuple[Callable[..., Any], TrainingProblem]]:
             lambda **o: ProgressiveHedging(rounds=60, restarts=5, symmetry="fix", **o),
             small,
         ),
+        "DecomposedQCGD": (lambda **o: DecomposedQCGD(level=2, symmetry="none", **o), small),
         "ProgressiveHedging, Frank-Wolfe": (
             lambda **o: ProgressiveHedging(rounds=30, variant="frank-wolfe", **o),
             small,

@@ -45,6 +45,7 @@ QUICK: dict[type[Any], dict[str, Any]] = {
     solvers.WeightAnnealing: {"flips": 20, "time_limit": 0.05},
     solvers.LargeNeighborhoodSearch: {"rounds": 3, "time_limit": 0.05},
     solvers.ProgressiveHedging: {"rounds": 2, "time_limit": 0.05},
+    solvers.DecomposedQCGD: {"iterations": 2, "time_limit": 0.05},
     solvers.StraightThrough: {"epochs": 1, "time_limit": 0.05},
     solvers.RandomFeatures: {"draws": 1, "units": 4, "time_limit": 0.05},
     solvers.ExplicitSoftmax: {"draws": 1, "time_limit": 0.05},

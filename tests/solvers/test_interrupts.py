@@ -59,6 +59,7 @@ ASKING: dict[str, Callable[..., Any]] = {
     "hedging-qcgd": lambda o, **k: solvers.ProgressiveHedging(
         QcgdBlocks(solvers.QCGD(o, iterations=5)), rounds=10**6, **k
     ),
+    "decomposed": lambda o, **k: solvers.DecomposedQCGD(o, iterations=10**6, **k),
     "rounding": lambda o, **k: solvers.Rounding("qubo", oracle=o, draws=10**6, **k),
     "start": lambda o, **k: solvers.LargeNeighborhoodSearch(
         start=solvers.QCGD(o, iterations=10**6, stop=None), rounds=10**9, **k

@@ -19,6 +19,7 @@ from solvers import (
     QCGD,
     RMDA,
     Candidates,
+    DecomposedQCGD,
     ExplicitSoftmax,
     LargeNeighborhoodSearch,
     ManifoldNetwork,
@@ -63,6 +64,7 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "qcgd-by-itself": lambda **o: QCGD(iterations=8, candidates=Candidates(fresh=3), **o),
     "qcgd-standstill": lambda **o: QCGD(QUICK, iterations=30, stop=NoImprovement(0.0, 3), **o),
     "penalty": lambda **o: PenaltyMethod(QUICK, iterations=5, **o),
+    "decomposed": lambda **o: DecomposedQCGD(QUICK, 2, block_size=5, iterations=4, **o),
     "hedging": lambda **o: ProgressiveHedging(block_size=5, rounds=6, restarts=2, **o),
     "hedging-frank-wolfe": lambda **o: ProgressiveHedging(
         block_size=5, rounds=5, variant="frank-wolfe", **o
