@@ -8,12 +8,11 @@ see :mod:`solvers.restricted.flips`; small and dense, on all samples, and truste
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from formulations.arrays import BitArray, FloatArray, IntArray
-from formulations.network.weight_bits import distinct_rows
 from solvers.kernels.blocks import visit
 from solvers.neighborhood.neighborhoods import Policy
 from solvers.neighborhood.steps import Tally, Walk
@@ -111,8 +110,7 @@ class OracleWalk(Walk):
         seed = np.random.SeedSequence(int(rng.integers(2**31)))
         answer = Audited(self.oracle, tally.ledger).answer(qubo, None, seed)
         tally.sizes.append(qubo.num_variables)
-        reads = distinct_rows(places(answer.x))[0]
-        start, reads = moves.choice[block], reads.astype(np.int64)
+        start, reads = moves.choice[block], places(answer.x)
         values, lengths = self._tried(block, reads)
         chosen = int(values.argmin())
         moved = np.flatnonzero(reads[chosen] != start)
@@ -141,7 +139,8 @@ class OracleWalk(Walk):
         """
         landscape = self.landscape
         if not self.problem.constraints:
-            return best_on_the_way(landscape.state, landscape.moves, block, reads)
+            found = best_on_the_way(landscape.state, landscape.moves, block, reads)
+            return cast("tuple[FloatArray, IntArray]", found)
         start = landscape.moves.choice[block]
         values, lengths = np.full(len(reads), np.inf), (reads != start).sum(axis=1)
         for r in np.flatnonzero(lengths):
@@ -193,7 +192,7 @@ class OracleWalk(Walk):
         for number, one in enumerate(problem.free_layers):
             here = layer - 1 == number
             coefficient[here] = one.coefficient[source[here], bit[here]]
-        change = ((bits - self.bits[free]) * coefficient) @ owns
+        change: IntArray = ((bits - self.bits[free]) * coefficient) @ owns
         first, gap, choice = moves.first[block], moves.gap[block], moves.choice[block]
         counted, place = gap > 0, np.zeros_like(change)
         place[:, counted] = choice[counted] + change[:, counted] // gap[counted]

@@ -46,8 +46,8 @@ def plan_of(problem: TrainingProblem) -> Plan | None:
         or problem.loss_kind.is_joint
         or not losses
         or any(s.num_pieces > 2 for s in losses)
-        or any(getattr(la, "ties", None) is not None for la in layers)
-        or getattr(problem, "constraints", ())
+        or any(la.ties is not None for la in layers)
+        or problem.constraints
     ):
         return None
     numbers, rows = [], 0
@@ -188,7 +188,7 @@ class RestrictedModel:
     @property
     def is_decided(self) -> bool:
         """Whether nothing that is free can change a loss."""
-        return self.records.shape[1] == 0
+        return not self.records.size
 
     @cached_property
     def offset(self) -> float:
@@ -245,7 +245,8 @@ class RestrictedModel:
         table, widths = problem.bit_table, problem.network.widths
         record, bit = rows.origin.T
         u_table = np.column_stack([self._family("u", record).indices, table[bit, 2]])
-        fields, digits = (*beta.fields, "i"), (*self._digits, len(str(max(widths) - 1)))
+        fields: tuple[str, ...] = (*beta.fields, "i")
+        digits: tuple[int, ...] = (*self._digits, len(str(max(widths) - 1)))
         several = bool(table[:, 3].max() > 0)
         if several:
             u_table = np.column_stack([u_table, table[bit, 3], np.zeros_like(bit)])
