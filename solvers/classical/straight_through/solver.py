@@ -65,7 +65,8 @@ class StraightThrough(Iterative):
         loss of the training samples does.
     dropout : float or None
         Share of the hidden units that a step leaves out at random, until the thresholds are
-        folded.  None: 0.3 where there are fewer samples than half the weights, else 0.
+        folded.  None: 0.3, or 0.8 for the squared loss, where there are fewer samples than half the
+        weights; else 0.
     augment : callable, optional
         Called with a random generator before each epoch; returns the inputs, shape (N, d), that
         the epoch sees in place of the problem's, such as shifted images.

@@ -75,7 +75,9 @@ class Training:
         kept = min(int(np.ceil(held_out * len(self.X))), len(self.X) - 1)
         self.judges, self.samples = np.sort(shuffled[:kept]), shuffled[kept:]
         self.dropout = (
-            default_dropout(problem.network, len(self.samples)) if dropout is None else dropout
+            default_dropout(problem.network, len(self.samples), problem.loss_kind.is_quadratic)
+            if dropout is None
+            else dropout
         )
         self.batch = min(batch or default_batch(len(self.samples)), len(self.samples))
         self.pace = Pace(
