@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from formulations.constraints.base import Cardinality
 from solvers.run.checkpoint import Folder
 from solvers.run.result import Result
 
@@ -42,18 +43,30 @@ def gradients_then_search(options: Options, problem: TrainingProblem) -> Result:
     """Train a problem with constraints on all samples.
 
     Gradients project where they can; what they break is mended first, and no step of the search
-    breaks a constraint after that.
+    breaks a constraint after that.  Where there are fewer samples than bits, on which a search
+    would only fit more closely, gradients that project have all the time.
     """
     limit, search = options.time_limit, options.search
     start = options.start
+    projects = all(isinstance(rule, Cardinality) for rule in problem.constraints)
+    alone = projects and start is None and problem.num_samples < problem.num_free_bits
+    start_solver: Any = start
     if start is None:
-        limits = [options.gradients.time_limit, limit and GRADIENTS_SHARE * limit]
-        start = replace(
+        share = 1.0 if alone else GRADIENTS_SHARE
+        limits = [options.gradients.time_limit, limit and share * limit]
+        start_solver = replace(
             options.gradients,
             seed=options.seed,
             time_limit=min((given for given in limits if given is not None), default=None),
             callbacks=options.callbacks,
         )
+    if alone:
+        kept = replace(
+            start_solver, checkpoint=options.checkpoint, checkpoint_every=options.checkpoint_every
+        )
+        result: Result = kept.solve(problem)
+        result.info["recipe"] = "gradients"
+        return result
     zero = np.zeros((problem.num_samples, problem.network.num_outputs), dtype=np.int64)
     unit = float(problem.own_losses(zero).sum()) or 1.0
     if limit is None and search.rounds is None:
@@ -62,7 +75,7 @@ def gradients_then_search(options: Options, problem: TrainingProblem) -> Result:
     given = {"start_temperature": HOT * unit, "end_temperature": COLD * unit}
     search = replace(
         search,
-        start=start,
+        start=start_solver,
         seed=options.seed,
         time_limit=limit,
         callbacks=options.callbacks,
@@ -70,6 +83,6 @@ def gradients_then_search(options: Options, problem: TrainingProblem) -> Result:
         checkpoint_every=options.checkpoint_every,
         **{name: value for name, value in given.items() if getattr(search, name) is None},
     )
-    result: Result = search.solve(problem)
+    result = search.solve(problem)
     result.info["recipe"] = "gradients, then search"
     return result
