@@ -19,9 +19,10 @@ from qnn.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples"
-NEEDS = {"hedging_dask": "dask", "read_a_report": "matplotlib"}
+NEEDS = {"dask_killed_worker": "dask", "hedging_dask": "dask", "read_a_report": "matplotlib"}
 SHOWN = {
     "cqm_without_penalties": r"QCGD +cost +\d+ +feasible: True",
+    "dask_killed_worker": r"1 worker killed\nidentical to serial: True\n.*1 worker killed\n.*True",
     "digits_pair": r"85 bits; hinge loss 0 on 100 samples\nright on 9\d%",
     "grid_search": r"the search +0\.9\d\d, \d\.\d\d bits a weight\nlogistic regression +0\.9",
     "hedging_dask": r"identical: True",

@@ -1,0 +1,53 @@
+"""A Dask scheduler and four worker processes, one killed in mid-run: the same result as serial.
+
+    pip install 'qnn-ising[dask]'
+    python examples/dask_killed_worker.py
+
+Blocks of a decomposed problem, then walks of restricted problems, run on the cluster.  Before the
+third step of each a worker gets SIGKILL; Dask starts another, which is sent what it needs.
+"""
+
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+from dask.distributed import Client, LocalCluster
+
+import qnn
+from formulations import Network, TrainingProblem
+from solvers import DecomposedQCGD, LargeNeighborhoodSearch, Progress
+from solvers.oracles import Annealer
+
+
+def main() -> None:
+    """Solve on the cluster with a kill on the way, and again in this process."""
+    data = qnn.load("digits:3,8", samples=120, inputs=16, seed=0)
+    network = Network.dense([16, 5, 1], activation="sign")
+    problem = TrainingProblem(network, data.X_train, data.y_train, loss="hinge:5")
+    solvers = [
+        DecomposedQCGD(Annealer(reads=4, sweeps=50, threads=1), block_size=15, iterations=6),
+        LargeNeighborhoodSearch(walks=4, rounds=4000),
+    ]
+    with LocalCluster(n_workers=4, threads_per_worker=1) as cluster, Client(cluster) as client:
+        for solver in solvers:
+            killed: list[int] = []
+
+            def kill(progress: Progress, killed: list[int] = killed) -> None:
+                """End a worker as the third step begins."""
+                if progress.iteration == 2:
+                    killed.append(min(client.run(os.getpid).values()))
+                    os.kill(killed[0], signal.SIGKILL)
+
+            there = replace(
+                solver, executor=client.get_executor(), workers=4, callbacks=(kill,)
+            ).solve(problem)
+            here = solver.solve(problem)
+            same = np.array_equal(there.bits, here.bits) and there.loss == here.loss
+            name = type(solver).__name__
+            print(f"{name}: hinge loss {there.loss:g}, {len(killed)} worker killed")
+            print(f"identical to serial: {same}")
+
+
+if __name__ == "__main__":
+    main()
