@@ -160,8 +160,8 @@ class IncrementalLoss:
         term = np.zeros((len(moves.layer), max(most, per_bit.shape[1])))
         term[counted, : per_bit.shape[1]] = per_bit[counted]
         for place in range(most):
-            row = moves.first + np.minimum(place, moves.num_levels - 1)
-            words = self._words[np.where(counted, 0, row)]
+            row = np.where(counted, 0, moves.first + np.minimum(place, moves.num_levels - 1))
+            words = self._words[row]
             term[~counted, place] = (words * per_bit).sum(axis=1)[~counted]
         return term
 
@@ -171,8 +171,9 @@ class IncrementalLoss:
         moves.choice[:] = choice
         place = plan[moves.layer, LEVEL] + moves.neuron * plan[moves.layer, FAN_IN] + moves.source
         listed = moves.levels[np.where(moves.gap == 0, moves.first + choice, 0)]
-        counted = moves.first + moves.gap * choice
-        self.state.levels[place] = np.where(moves.gap == 0, listed, counted)
+        self.state.levels[place] = np.where(
+            moves.gap == 0, listed, moves.first + moves.gap * choice
+        )
         set_shared(self.state.levels, self.state.ties, plan, moves.layer, place)
         return self.loss(refresh(self.state))
 
@@ -235,13 +236,11 @@ def _movable_weights(problem: TrainingProblem, number: int) -> Iterator[_Group]:
         for mask in np.unique((slot >= 0).reshape(-1, code.bits), axis=0):
             neuron, column = np.nonzero(((slot >= 0) == mask).all(axis=2) & here[:, first:stop])
             size, free_bits = int(mask.sum()), np.flatnonzero(mask)
-            place = neuron, column + first
-            slots = slot[neuron, column][:, mask]
+            place, slots = (neuron, column + first), slot[neuron, column][:, mask]
             if code.is_integer and size and free_bits[-1] - free_bits[0] == size - 1:
-                none = np.zeros(0, dtype=np.int64)
                 gap = int(code.coefficients[free_bits[0]])
-                words = np.zeros((0, size), dtype=np.int8)
-                yield _Group(number, *place, free.fixed[place], none, words, slots, 2**size, gap)
+                none = np.zeros(0, dtype=np.int64), np.zeros((0, size), dtype=np.int8)
+                yield _Group(number, *place, free.fixed[place], *none, slots, 2**size, gap)
                 continue
             if code.one_hot:
                 words = np.eye(size, dtype=np.int8)
@@ -250,9 +249,8 @@ def _movable_weights(problem: TrainingProblem, number: int) -> Iterator[_Group]:
             change = words.astype(np.int64) @ np.array(code.coefficients, dtype=np.int64)[mask]
             change, chosen = np.unique(change, return_index=True)
             if len(change) > 1:
-                yield _Group(
-                    number, *place, free.fixed[place], change, words[chosen], slots, len(change)
-                )
+                found = change, words[chosen], slots, len(change)
+                yield _Group(number, *place, free.fixed[place], *found)
 
 
 def _moves(groups: list[_Group]) -> tuple[Moves, BitArray, IntArray]:
@@ -322,10 +320,8 @@ def _state(problem: TrainingProblem, form: LossForm) -> State:
             rows[plan[number, SOURCE] + layer.inputs, samples] = problem.bias_units[number]
     pieces = np.concatenate([*(_increments(s) for s in problem.splines), form.pieces], axis=1)
     pieces[0] = np.clip(pieces[0], np.iinfo(kind).min, np.iinfo(kind).max)
-    levels = [
-        free.fixed[:, :inputs].ravel()
-        for free, inputs in zip(problem.free_layers, fan_in, strict=True)
-    ]
+    fixed = zip(problem.free_layers, fan_in, strict=True)
+    levels = [free.fixed[:, :inputs].ravel() for free, inputs in fixed]
     numbers = form.form.copy()
     numbers[FIRST] = plan[-2, PIECE]
     labels = np.zeros((2, width), dtype=kind)
