@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import platform
-import time
 from dataclasses import replace
 from math import ceil
 from typing import Any
@@ -120,10 +119,10 @@ def training() -> dict[str, Any]:
 
 def workers() -> dict[str, Any]:
     """One and two worker processes in turns, and the model of more."""
-    problem = digits(160)
-    solver = DecomposedQCGD(Annealer(reads=20, sweeps=400, threads=1), block_size=10, iterations=4)
+    problem = digits(80)
+    solver = DecomposedQCGD(Annealer(reads=20, sweeps=200, threads=1), block_size=10, iterations=4)
     best = dict.fromkeys((0, 1, 2), np.inf)
-    for _ in range(3):
+    for _ in range(2):
         for count in best:
             clock: list[float] = []
             one = replace(solver, callbacks=(lambda p, c=clock: c.append(p.seconds),))
@@ -131,9 +130,10 @@ def workers() -> dict[str, Any]:
                 one = replace(one, executor="processes", workers=count)
             blocks = int(one.solve(problem).info["blocks"])
             best[count] = min(best[count], float(np.diff(clock)[1:].min()))
-    started = time.perf_counter()
-    outside = replace(solver, oracle=Annealer(reads=1, sweeps=1, threads=1)).solve(problem)
-    idle = (time.perf_counter() - started) / outside.info["rounds"]
+    clock = []
+    least = replace(solver, oracle=Annealer(reads=1, sweeps=1, threads=1))
+    replace(least, callbacks=(lambda p, c=clock: c.append(p.seconds),)).solve(problem)
+    idle = float(np.diff(clock)[1:].min())
     block = max(best[0] - idle, 0.0) / blocks
     sending = max(best[1] - best[0], 0.0) / blocks
 

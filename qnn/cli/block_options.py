@@ -7,7 +7,7 @@ from typing import Any
 
 from qnn.cli.help import one_of, option
 from qnn.cli.values import at_least
-from qnn.runs.block_table import BLOCKS
+from qnn.runs.solver_options import BLOCKS
 
 
 def block_options(heading: str) -> list[Callable[[Any], Any]]:

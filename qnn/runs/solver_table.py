@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import solvers
 from formulations.errors import InvalidInputError, QnnError
-from qnn.runs.block_table import ASKING, block_solver
-from qnn.runs.solver_options import SolverOptions
+from qnn.runs.solver_options import ASKING, SolverOptions, block_solver
 from solvers import plugins
 
 if TYPE_CHECKING:
