@@ -31,7 +31,8 @@ def test_a_convolution_is_trained_saved_tested_and_exported(run: Run, tmp_path: 
     network, weights = load_weights(tmp_path / "net.npz")
     assert network.stored_bits == told["stored_bits"] == 27 + 27 * 6 + 60
     assert (weights.matrices[1] == 1).sum() == 27 * 4
-    assert run("resume", tmp_path / "run")[0] == 0
+    again = ("--save", tmp_path / "net.npz", "--json", tmp_path / "run.json")
+    assert run("resume", tmp_path / "run", *again)[0] == 0
     assert run("test", tmp_path / "net.npz", *data)[0] == 0
     code, said, _ = run(
         *("export", tmp_path / "net.npz", "--inputs", "raw", "--packed", tmp_path / "net.qnnp"),
