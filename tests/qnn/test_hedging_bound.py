@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from formulations import Network, TrainingProblem
+from formulations.errors import InvalidInputError
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.solver_table import make_solver
 from solvers import ExactSolver, ProgressiveHedging
@@ -59,3 +61,25 @@ def test_a_named_oracle_is_asked_whatever_the_size() -> None:
     solver = make_solver("hedging", SolverOptions(oracle="annealer"))
     assert isinstance(solver, ProgressiveHedging)
     assert isinstance(solver.blocks, PenaltyBlocks)
+
+
+@pytest.mark.parametrize("name", ["hedging", "decomposed"])
+@pytest.mark.parametrize("blocks", ["enumeration", "cp-sat", "qcgd", "lifted"])
+def test_blocks_are_named_at_the_front_door(name: str, blocks: str) -> None:
+    if blocks == "cp-sat":
+        pytest.importorskip("ortools", reason="the extra exact is not installed")
+    options = SolverOptions(iterations=2, blocks=blocks, block_size=8, reads=2, sweeps=10)
+    result = make_solver(name, options).solve(FEW.subset(np.arange(16)))
+    assert result.info["blocks"] == 2
+    assert (result.lower_bound is not None) == (blocks in ("enumeration", "cp-sat"))
+
+
+def test_levels_of_decomposed_and_blocks_that_ask_no_oracle() -> None:
+    least = ExactSolver().solve(FEW)
+    result = make_solver("decomposed", SolverOptions(level=2)).solve(FEW)
+    assert result.info["level"] == 2
+    assert result.lower_bound == least.loss == result.loss
+    with pytest.raises(InvalidInputError, match="ask no oracle"):
+        make_solver("hedging", SolverOptions(blocks="cp-sat", oracle="annealer"))
+    with pytest.raises(InvalidInputError, match="Did you mean 'enumeration'"):
+        make_solver("decomposed", SolverOptions(blocks="enumerations"))
