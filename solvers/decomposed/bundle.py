@@ -63,7 +63,7 @@ def box_step(
     )
     total = sp.hstack([sp.csr_array((M, K)), *[sp.eye_array(M)] * K], format="csr")
     inside = np.tile([-radius, radius], (K * M, 1))
-    found = linprog(
+    found = linprog(  # type: ignore[call-overload]  # the stubs know no sparse matrices
         np.concatenate([-np.ones(K), np.zeros(K * M)]),
         A_ub=planes,
         b_ub=values - lowest[block],  # smaller numbers

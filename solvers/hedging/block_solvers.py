@@ -43,9 +43,9 @@ def changed(model: QCBO, linear: FloatArray, products: Products | None) -> QCBO:
     objective, quadratic = model.linear.copy(), model.quadratic
     objective[places] += linear
     if products is not None:
-        own, pairs = products.pairs(len(places))
+        own, upper = products.pairs(len(places))
         objective[places] += own
-        pairs = pairs.tocoo()
+        pairs = upper.tocoo()
         shape = (model.num_variables, model.num_variables)
         placed = sp.csr_array((pairs.data, (places[pairs.row], places[pairs.col])), shape=shape)
         quadratic = sp.csr_array(quadratic + placed)
