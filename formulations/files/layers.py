@@ -51,7 +51,8 @@ def unpack_layer(packed: dict[str, Any], number: int, arrays: Mapping[str, Array
     """The layer that :func:`pack_layer` made JSON of."""
     tied = packed.get("ties")
     if isinstance(tied, dict):
-        window = Window(**{k: tuple(v) if isinstance(v, list) else v for k, v in tied.items()})
+        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in tied.items()}
+        window = Window(**given)
         packed = packed | {
             "ties": Ties.of_window(window, thresholds=packed["bias_code"] is not None)
         }

@@ -152,7 +152,8 @@ def conv_layers(shape: Sequence[int], hidden: Sequence[Part], hidden_layer: Laye
         raise InvalidInputError(
             f"shape={shown(shape)}: expected (channels, height, width), or (channels, length)"
         )
-    at = (sides[0], 1, sides[1]) if len(sides) == 2 else (*sides, *(1, 1))[:3]
+    height = sides[1] if len(sides) == 3 else 1
+    at = (sides[0], height, sides[-1] if len(sides) > 1 else 1)
     layers: list[Layer] = []
     for part in check_parts(hidden):
         inputs = int(np.prod(at))

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.arrays import Array, BitArray, FloatArray, IntArray
 from formulations.checks import WIDEST, check_whole, choose, shown
 from formulations.errors import InvalidInputError
 from formulations.network import splines
@@ -218,7 +218,7 @@ class Layer:
         both = self.ties.expand(stored)
         return both[..., :-1], both[..., -1] if self.bias_code else None
 
-    def decode(self, bits: BitArray) -> tuple[IntArray, IntArray | None]:
+    def decode(self, bits: Array) -> tuple[IntArray, IntArray | None]:
         """Weights (..., outputs, inputs) and thresholds (..., outputs) of bits (..., num_bits)."""
         levels = [
             code.decode(bits[..., first[:, None] + np.arange(code.bits)])

@@ -296,12 +296,12 @@ class Ties:
         """Weights that are not fixed at zero, shape (outputs, inputs)."""
         return np.asarray((self.numbers[:, :-1] >= 0) | (self.levels[:, :-1] != 0))
 
-    def expand(self, stored: IntArray) -> IntArray:
+    def expand(self, stored: Array) -> Array:
         """The matrix with its thresholds, shape (..., S) -> (..., outputs, inputs + 1)."""
         padded = np.append(stored, np.zeros((*stored.shape[:-1], 1), dtype=stored.dtype), axis=-1)
         return np.asarray(padded[..., self.numbers] + self.levels)
 
-    def kernel(self, matrix: FloatArray) -> FloatArray:
+    def kernel(self, matrix: Array) -> Array:
         """A window's filters in a matrix, shape (..., outputs, inputs) -> (..., filters, K)."""
         assert self.window is not None
         shape = (*matrix.shape[:-2], self.window.filters, self.window.num_taps)

@@ -155,7 +155,6 @@ def free_layers(network: Network, free: IntArray, incumbent: BitArray) -> list[F
             fixed_weights = layer.ties.numbers.ravel() < 0
             slot = slot[np.where(fixed_weights, 0, owner)]
             slot[fixed_weights] = -1
-        slot = slot.reshape(n, d + 1, widest)
         fixed = layer.with_thresholds(*layer.decode(bits[start : start + layer.num_bits]))
-        layers.append(FreeLayer(fixed, slot, coefficient))
+        layers.append(FreeLayer(fixed, slot.reshape(n, d + 1, widest), coefficient))
     return layers

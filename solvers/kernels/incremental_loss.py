@@ -249,8 +249,8 @@ def _movable_weights(problem: TrainingProblem, number: int) -> Iterator[_Group]:
             change = words.astype(np.int64) @ np.array(code.coefficients, dtype=np.int64)[mask]
             change, chosen = np.unique(change, return_index=True)
             if len(change) > 1:
-                found = change, words[chosen], slots, len(change)
-                yield _Group(number, *place, free.fixed[place], *found)
+                words = words[chosen]
+                yield _Group(number, *place, free.fixed[place], change, words, slots, len(change))
 
 
 def _moves(groups: list[_Group]) -> tuple[Moves, BitArray, IntArray]:

@@ -131,13 +131,17 @@ class Flat:
 class Pooling:
     """Units of fixed weights, all +1, and a fixed threshold: nothing is trained."""
 
-    arrays: tuple[Array, ...] = ()
     folded = False
 
     def __init__(self, layer: Layer, window: Window, unit: Unit | None, first: bool) -> None:
         self.layer, self.window, self.unit = layer, window, unit
         self.threshold = window.pooled or 0
         self.features: FeatureMap = Sums(window, first)
+
+    @property
+    def arrays(self) -> list[Array]:
+        """Nothing that is trained."""
+        return []
 
     def largest(self, a: float) -> float:
         """Largest magnitude of a pre-activation of inputs up to ``a``."""
@@ -153,7 +157,7 @@ class Pooling:
 
     def pre_activations(self, features: Array) -> Array:
         """Sums and threshold."""
-        return features + features.dtype.type(self.threshold)
+        return np.asarray(features + features.dtype.type(self.threshold))
 
     def slope(self, Z: Array) -> Array:
         """That of the units; of a step over all sums."""
@@ -175,7 +179,12 @@ class Pooling:
     def begin(self, rng: np.random.Generator) -> None:
         """Nothing to draw."""
 
-    quantise = snapshot = lambda self: {}
+    def quantise(self) -> None:
+        """Nothing to round."""
+
+    def snapshot(self) -> dict[str, FloatArray | None]:
+        """Nothing to keep."""
+        return {}
 
     def freeze(self, z: FloatArray) -> None:
         """Nothing to measure."""
