@@ -15,8 +15,9 @@ from solvers.neighborhood.steps import WORK, Tally, Walk
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-LEAST_COUNT, MOST_DENSE = 16, 4
-"""Least blocks of a step; most weights of a block where rows do not leave few candidates."""
+LEAST_COUNT, MOST_DENSE, BOX = 16, 4, 20
+"""Least blocks of a step; most weights of a block where rows do not leave few candidates; samples
+whose loss takes as long as a box."""
 
 PRESSING, LEAST_HEAT = 0.99, 0.02
 """Factor of each step on the temperature of what is broken, until nothing is, and its least value:
@@ -75,7 +76,8 @@ class GuardedWalk(Walk):
         sparse = not self.watch.broken and not self.watch.guard.asked.shape[1]
         if not sparse:  # most choices are candidates then
             size = min(size, MOST_DENSE)
-        dear = max(levels ** (size / 2 if sparse else size), 2.0) * self.problem.num_samples
+        work = self.problem.num_samples + BOX * self.watch.guard.asked.shape[1]
+        dear = max(levels ** (size / 2 if sparse else size), 2.0) * work
         count = int(np.clip(WORK / dear, LEAST_COUNT, 1024))
         count = count if limit is None else min(count, limit)
         blocks = self.draw(policy, count, size, rng)
