@@ -9,7 +9,7 @@ from rich.table import Table as Drawn
 
 from qnn.reproduce.report import COLUMNS, Report, ReproduceOptions, Table
 from qnn.runs.output import FORMAT, environment, plain
-from qnn.runs.tables import markdown_table
+from qnn.runs.tables import markdown_table, terminal_table
 
 INTERRUPTED = "Interrupted: the rows that are missing were not run."
 
@@ -25,18 +25,15 @@ def drawn(report: Report) -> Iterator[Drawn]:
     """The tables of a report for a terminal."""
     for table in report.tables:
         header, rows = _shown(table)
-        result = Drawn(
-            title=table.title,
+        words = [n for n, column in enumerate(header) if column in ("", "remark", "origin")]
+        yield terminal_table(
+            table.title,
+            header,
+            rows,
+            words=words,
+            rigid=[n for n in range(len(header)) if n not in words],
             caption=table.conditions or None,
-            title_justify="left",
-            caption_justify="left",
         )
-        for column in header:
-            wordy = column in ("", "remark", "origin")
-            result.add_column(column, justify="left" if wordy else "right", no_wrap=not wordy)
-        for row in rows:
-            result.add_row(*row)
-        yield result
 
 
 def remarks(report: Report) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 
@@ -20,6 +21,61 @@ COLUMNS = [
     "seconds",
     "status",
 ]
+
+
+def terminal_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    words: Collection[int] = (0,),
+    rigid: Collection[int] = (),
+    overflow: Literal["ellipsis", "fold"] = "ellipsis",
+    caption: str | None = None,
+    styles: Sequence[str | None] = (),
+) -> Table:
+    """A table for the terminal.
+
+    Parameters
+    ----------
+    title : str
+    columns : sequence of str
+        Names; all empty: no header.
+    rows : iterable of sequence of str
+    words : collection of int
+        Columns of words, to the left; the others are numbers, to the right.
+    rigid : collection of int
+        Columns that are not wrapped on a narrow terminal.
+    overflow : {"ellipsis", "fold"}
+        Whether a word that is too wide is cut, or goes on in the next line.
+    caption : str, optional
+        Below the table.
+    styles : sequence of str or None
+        Of the first rows.
+
+    Examples
+    --------
+    >>> table = terminal_table("losses", ["solver", "loss"], [["qcgd", "2"]])
+    >>> [column.justify for column in table.columns]
+    ['left', 'right']
+    """
+    table = Table(
+        title=title,
+        caption=caption,
+        show_header=any(columns),
+        title_justify="left",
+        caption_justify="left",
+    )
+    for number, name in enumerate(columns):
+        table.add_column(
+            name,
+            justify="left" if number in words else "right",
+            no_wrap=number in rigid,
+            overflow=overflow,
+        )
+    for cells, style in zip_longest(rows, styles):
+        table.add_row(*cells, style=style)
+    return table
 
 
 def comparison_cells(summary: Sequence[Mapping[str, Any]]) -> list[list[str]]:
@@ -87,17 +143,16 @@ def comparison_tables(results: Mapping[str, Any]) -> list[Table]:
 
 def _table(results: Mapping[str, Any], summary: Mapping[str, Any]) -> Table:
     """The rows of one data set."""
-    table = Table(title=headline(results, summary["data"]), title_justify="left")
-    for number, column in enumerate(COLUMNS):
-        table.add_column(
-            column,
-            justify="left" if number in (0, len(COLUMNS) - 1) else "right",
-            no_wrap=number < len(COLUMNS) - 1,
-            overflow="fold",
-        )
-    for cells, row in zip(comparison_cells(summary["rows"]), summary["rows"], strict=True):
-        table.add_row(*cells, style="dim" if row["part"] or row["reference"] else None)
-    return table
+    last = len(COLUMNS) - 1
+    return terminal_table(
+        headline(results, summary["data"]),
+        COLUMNS,
+        comparison_cells(summary["rows"]),
+        words=(0, last),
+        rigid=range(last),
+        overflow="fold",
+        styles=["dim" if row["part"] or row["reference"] else None for row in summary["rows"]],
+    )
 
 
 def medians_table(results: Mapping[str, Any]) -> Table:
@@ -110,30 +165,25 @@ def medians_table(results: Mapping[str, Any]) -> Table:
             if not row["part"] and row["train_loss"]
         )
     )
-    table = Table(
-        title=f"Median training loss, {len(results['summary'])} data sets",
-        caption=f"* least of the line, of equal medians that of the least mean. {note(results)}",
-        title_justify="left",
-        caption_justify="left",
-    )
-    table.add_column("data")
-    for name in names:
-        table.add_column(name, justify="right")
+    rows: list[list[str]] = []
     wins = dict.fromkeys(names, 0)
     for summary in results["summary"]:
         losses = {row["name"]: row["train_loss"] for row in summary["rows"] if row["name"] in wins}
         leaders = leading(losses)
         for name in leaders:
             wins[name] += 1
-        table.add_row(
-            summary["data"],
-            *(
-                f"{losses[name]['median']:g}" + "*" * (name in leaders) if losses.get(name) else "-"
-                for name in names
-            ),
-        )
-    table.add_row("least or equal", *(str(count) for count in wins.values()), style="bold")
-    return table
+        cells = [
+            f"{losses[name]['median']:g}" + "*" * (name in leaders) if losses.get(name) else "-"
+            for name in names
+        ]
+        rows.append([summary["data"], *cells])
+    return terminal_table(
+        f"Median training loss, {len(rows)} data sets",
+        ["data", *names],
+        [*rows, ["least or equal", *map(str, wins.values())]],
+        caption=f"* least of the line, of equal medians that of the least mean. {note(results)}",
+        styles=[*[None] * len(rows), "bold"],
+    )
 
 
 FULL = 6
@@ -199,24 +249,22 @@ def _number(value: Any, form: str) -> str:
 
 def frontier_table(results: Mapping[str, Any]) -> Table:
     """Networks by stored size, with logistic regression and published networks below."""
-    table = Table(title=f"frontier of {results['data']['spec']}", title_justify="left")
-    table.add_column("network")
-    for name in ("KiB", "test", "training", "seconds"):
-        table.add_column(name, justify="right")
-    for point in [*results["points"], *results["references"]]:
-        named = point.get("weights") or point["variant"]
-        table.add_row(
-            f"{'-'.join(map(str, point['widths']))} {named}",
+    trained = [
+        [
+            f"{'-'.join(map(str, point['widths']))} {point.get('weights') or point['variant']}",
             f"{point['stored_bits'] / 8192:.3g}",
             _number(point["test_accuracy"], "{:.2%}"),
             _number(point["train_accuracy"], "{:.2%}"),
             f"{point['seconds']:.1f}",
-        )
-    for point in results["published"]:
-        table.add_row(
-            f"published: {point['name']}", f"{point['kib']:g}", f"{point['accuracy']:.2%}", "", ""
-        )
-    return table
+        ]
+        for point in [*results["points"], *results["references"]]
+    ]
+    published = [
+        [f"published: {point['name']}", f"{point['kib']:g}", f"{point['accuracy']:.2%}", "", ""]
+        for point in results["published"]
+    ]
+    columns = ["network", "KiB", "test", "training", "seconds"]
+    return terminal_table(f"frontier of {results['data']['spec']}", columns, [*trained, *published])
 
 
 def record_table(
@@ -238,9 +286,7 @@ def record_table(
     >>> list(table.columns[0].cells)
     ['lower bound', 'held_1']
     """
-    table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column(overflow="fold")
-    table.add_column(justify="right", overflow="fold")
+    rows = []
     shown = [(name.replace("_", " "), value) for name, value in record.items()]
     for name, value in [*shown, *given.items()]:
         if isinstance(value, bool) or value is None:
@@ -249,5 +295,5 @@ def record_table(
             text = f"{value:,}"
         else:
             text = f"{value:.4g}" if isinstance(value, float) else str(value)
-        table.add_row(name, text)
-    return table
+        rows.append([name, text])
+    return terminal_table(title, ["", ""], rows, overflow="fold")

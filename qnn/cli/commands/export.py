@@ -149,7 +149,7 @@ def _span(text: str) -> tuple[int, int, int]:
 
 def _table(model: TrainedModel, sizes: list[Exported], raw: bool) -> Any:
     """Bytes of each form, and bits a weight of them."""
-    from rich.table import Table
+    from qnn.runs.tables import terminal_table
 
     network = model.network
     claimed = network.stored_bits / 8
@@ -158,19 +158,14 @@ def _table(model: TrainedModel, sizes: list[Exported], raw: bool) -> Any:
         f"{widths}: {network.stored_bits:,} bits for {network.num_weights:,} weights, "
         f"{network.bits_per_weight:.3f} a weight"
     )
-    table = Table(title=title, caption=_takes(model, raw), title_justify="left")
-    table.caption_justify = "left"
-    table.add_column("form")
-    for column in ("bytes", "bits a weight", "x bits alone", "checked on"):
-        table.add_column(column, justify="right")
-    table.add_column("file")
-    table.add_row("bits alone", f"{claimed:,.1f}", f"{network.bits_per_weight:.3f}", "1.00", "", "")
+    rows = [["bits alone", f"{claimed:,.1f}", f"{network.bits_per_weight:.3f}", "1.00", "", ""]]
     for s in sizes:
         bits = f"{8 * s.size / network.num_weights:.3f}"
         checked = f"{s.checked:,} inputs" if s.checked else "-"
         share = f"{s.size / claimed:.2f}"
-        table.add_row(s.form, f"{s.size:,}", bits, share, checked, s.path or "-")
-    return table
+        rows.append([s.form, f"{s.size:,}", bits, share, checked, s.path or "-"])
+    columns = ["form", "bytes", "bits a weight", "x bits alone", "checked on", "file"]
+    return terminal_table(title, columns, rows, words=(0, 5), caption=_takes(model, raw))
 
 
 def _takes(model: TrainedModel, raw: bool) -> str:

@@ -82,18 +82,13 @@ def _default(parameter: inspect.Parameter) -> str | None:
 
 def _table(kind: str, names: list[dict[str, Any]]) -> Any:
     """The names as a table for the terminal."""
-    from rich.table import Table
+    from qnn.runs.tables import terminal_table
 
-    table = Table(title=kind, title_justify="left", title_style="bold")
-    table.add_column("name", no_wrap=True)
-    table.add_column("what it is")
-    if any("options" in entry for entry in names):
-        table.add_column("options")
+    with_options, rows = any("options" in entry for entry in names), []
     for entry in names:
         settings = entry.get("options", {}).items()
         given = [key if value is None else f"{key}={value}" for key, value in settings]
-        cells = [entry["name"], entry["what"]]
-        table.add_row(
-            *cells, *([entry.get("error", ", ".join(given))] if "options" in entry else [])
-        )
-    return table
+        row = [entry["name"], entry["what"], entry.get("error", ", ".join(given))]
+        rows.append(row if with_options else row[:2])
+    columns = ["name", "what it is", "options"][: 2 + with_options]
+    return terminal_table(kind, columns, rows, words=range(3), rigid=(0,))

@@ -138,41 +138,35 @@ def test_(
 
 def _per_class(figures: Mapping[str, Any]) -> Any:
     """A row for each class."""
-    from rich.table import Table
+    from qnn.runs.tables import terminal_table
 
-    table = Table(title="each class", title_justify="left")
-    table.add_column("class")
-    for name in ("samples", "precision", "recall", "F1"):
-        table.add_column(name, justify="right")
+    rows = []
     for row in figures["per_class"]:
         shares = [row[name] for name in ("precision", "recall", "f1")]
         cells = ["-" if share is None else f"{share:.3f}" for share in shares]
-        table.add_row(row["class"], f"{row['samples']:,}", *cells)
-    return table
+        rows.append([row["class"], f"{row['samples']:,}", *cells])
+    return terminal_table("each class", ["class", "samples", "precision", "recall", "F1"], rows)
 
 
 def _confusion(figures: Mapping[str, Any]) -> Any:
     """The confusion matrix, or of many classes the most frequent confusions."""
-    from rich.table import Table
+    from qnn.runs.tables import terminal_table
 
     names, matrix = [row["class"] for row in figures["per_class"]], figures["confusion"]
     if len(names) <= MOST_COLUMNS:
-        table = Table(title="true class by row, predicted class by column", title_justify="left")
-        table.add_column("")
-        for name in names:
-            table.add_column(name, justify="right")
-        for name, row in zip(names, matrix, strict=True):
-            table.add_row(name, *(f"{count:,}" if count else "." for count in row))
-        return table
-    table = Table(title="most frequent confusions", title_justify="left")
-    for name in ("true", "predicted", "samples"):
-        table.add_column(name)
+        rows = [
+            [name, *(f"{count:,}" if count else "." for count in row)]
+            for name, row in zip(names, matrix, strict=True)
+        ]
+        title = "true class by row, predicted class by column"
+        return terminal_table(title, ["", *names], rows)
     pairs = [
         (count, i, j)
         for i, row in enumerate(matrix)
         for j, count in enumerate(row)
         if count and i != j
     ]
-    for count, i, j in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:]))[:MOST_COLUMNS]:
-        table.add_row(names[i], names[j], f"{count:,}")
-    return table
+    most = sorted(pairs, key=lambda pair: (-pair[0], *pair[1:]))[:MOST_COLUMNS]
+    rows = [[names[i], names[j], f"{count:,}"] for count, i, j in most]
+    columns = ["true", "predicted", "samples"]
+    return terminal_table("most frequent confusions", columns, rows, words=(0, 1))
