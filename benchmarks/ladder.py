@@ -1,24 +1,34 @@
-"""A ladder of networks of growing size: restricted problems and their rivals at equal wall-clock.
+"""A ladder of networks from 68 to 100,000 stored bits: the default trainer and its two parts alone.
 
-    python benchmarks/ladder.py --data DIR [--data DIR ...] [--seconds 60] [--seeds 3] [--json FILE]
+    python benchmarks/ladder.py --data DIR --json FILE [--seeds 5] [--seconds SHARE] [--page FILE]
 
-DIR holds Fashion-MNIST or MNIST (IDX files or NPZ, see ``qnn.load``).  Rungs: Fashion-MNIST
-pullover against coat, 49-8-1 with thresholds, 1,000 and 12,000 samples; MNIST and Fashion-MNIST
-with ten classes, 196-64-10 with thresholds, 10,000 samples (9,000 where the source has no more).
-Every solver trains the identical network of +-1 weights by the hinge loss, from random weights;
-a seed draws the samples and starts the solver.  Figures are medians over the seeds.  With
-OMP_NUM_THREADS=1 all solvers keep to one thread.
+DIR holds Fashion-MNIST (IDX files, see ``qnn.load``).  Every trainer trains the identical network
+of sign units with integer thresholds (none on the smallest rung) on the same training images or
+digits, 16 levels, for the same seconds of one core; a seed draws the samples and starts the
+trainer.  Each contender is as its own user would run it:
 
-Two columns of time: the wall-clock here, and the seconds if each call of the oracle took the given
-microseconds instead of what it took here, as hardware might.
+- ``Trainer`` with its defaults;
+- ``StraightThrough`` with its defaults, which train many small networks side by side, begun again
+  with other seeds while time is left, the one of least training loss kept;
+- ``LargeNeighborhoodSearch`` from random networks, on the loss that suits it best: errors counted
+  where there is one output, with four walks, and cross-entropy where there are ten.
+
+No choice was made on test samples.  With OMP_NUM_THREADS=1 all keep to one thread.  Seconds are the
+processor's, so that other work on the machine changes nothing.  Every run is written to FILE at
+once; called again, the script goes on where it was.  ``--seconds 0.2`` is a quick look.
 """
 
+# ruff: noqa: E402
+
 from __future__ import annotations
+
+import time
+
+time.perf_counter = time.process_time  # before the solvers are imported: their clock, too
 
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,157 +37,162 @@ from typing import Any
 import numpy as np
 
 import qnn
-from formulations import Network, TrainingProblem
-from solvers import LargeNeighborhoodSearch, StraightThrough, WeightAnnealing
-from solvers.classical.random_features import RandomFeatures
-from solvers.oracles import Annealer
+from formulations import Network, TrainingProblem, Weights
+from solvers import LargeNeighborhoodSearch, StraightThrough, Trainer
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One network on one data set."""
+    """One network on one data set, and the seconds that each trainer has."""
 
     name: str
     data: str
-    samples: int
-    inputs: int
-    hidden: int
+    samples: int | str
+    widths: tuple[int, ...]
+    seconds: float
+    weights: str = "bipolar"
+    bias: bool | str = "auto"
 
-    def load(self, folder: str, seed: int) -> Any:
-        """Pooled inputs on four levels."""
-        return qnn.load(
-            self.data, data_dir=folder, samples=self.samples, inputs=self.inputs, levels=4,
+    def problem(self, folder: str, seed: int) -> tuple[TrainingProblem, qnn.Dataset]:
+        """The network on a draw of the data."""
+        data = qnn.load(
+            self.data, data_dir=folder, samples=self.samples, inputs=self.widths[0], levels=16,
             seed=seed,
         )  # fmt: skip
+        network = Network.dense(self.widths, "sign", self.weights, self.bias)
+        return TrainingProblem(network, data.X_train, data.y_train, "cross-entropy"), data
 
 
-RUNGS = [
-    Rung("fashion pullover/coat 49-8-1", "fashion:2,4", 1_000, 49, 8),
-    Rung("fashion pullover/coat 49-8-1", "fashion:2,4", 12_000, 49, 8),
-    Rung("mnist 196-64-10", "mnist", 9_000, 196, 64),
-    Rung("fashion 196-64-10", "fashion", 10_000, 196, 64),
-]
+RUNGS = (
+    Rung("Fashion 4 v 6, 16-4-1", "fashion:4,6", 4_000, (16, 4, 1), 10, bias=False),
+    Rung("Fashion 2 v 4, 49-8-1", "fashion:2,4", "all", (49, 8, 1), 10),
+    Rung("Fashion, 49-16-10", "fashion", 10_000, (49, 16, 10), 10),
+    Rung("digits, 64-16-10", "digits", 1_000, (64, 16, 10), 10),
+    Rung("Fashion, 196-64-10", "fashion", 10_000, (196, 64, 10), 15),
+    Rung("Fashion, 784-64-10, two bits", "fashion", 10_000, (784, 64, 10), 20, "uniform:2"),
+)
 
-SOLVERS: dict[str, Callable[[int, float], Any]] = {
-    "restricted, enumerated": lambda seed, seconds: LargeNeighborhoodSearch(
-        time_limit=seconds, sizes=(1, 2, 4), seed=seed
-    ),
-    "restricted, oracle": lambda seed, seconds: LargeNeighborhoodSearch(
-        Annealer(reads=5, sweeps=100), time_limit=seconds, sizes=(4, 8), variables=2_000, seed=seed
-    ),
-    "direct annealing": lambda seed, seconds: WeightAnnealing(
-        flips=10**9, time_limit=seconds, seed=seed
-    ),
-    "straight-through": lambda seed, seconds: StraightThrough(
-        epochs=None, time_limit=seconds, seed=seed
-    ),
-    "random features, ridge": lambda seed, seconds: RandomFeatures(
-        draws=None, time_limit=seconds, seed=seed
-    ),
+
+def trainer(problem: TrainingProblem, seed: int, seconds: float) -> tuple[Weights, str]:
+    """The default trainer, and the recipe that it took."""
+    result = Trainer(seed=seed, time_limit=seconds).solve(problem)
+    return result.weights, result.info["recipe"]
+
+
+def straight_through(problem: TrainingProblem, seed: int, seconds: float) -> tuple[Weights, str]:
+    """Gradients alone, and how many runs there was time for."""
+    began, runs = time.perf_counter(), []
+    left = seconds
+    while not runs or left > (seconds - left) / len(runs):
+        solver = StraightThrough(seed=seed + 1_000 * len(runs), time_limit=left)
+        runs.append(solver.solve(problem))
+        left = seconds - (time.perf_counter() - began)
+    return min(runs, key=lambda run: run.loss).weights, f"{len(runs)} runs"
+
+
+def search(problem: TrainingProblem, seed: int, seconds: float) -> tuple[Weights, str]:
+    """Restricted problems alone, and the loss that they minimise."""
+    one = problem.network.num_outputs == 1
+    loss = "zero-one" if one else "cross-entropy"
+    own = TrainingProblem(problem.network, problem.X, problem.y, loss)
+    # eight weights of four levels at once would take longer than the whole limit
+    sizes = (2, 4, 6, 8) if problem.network.layers[0].code.bits == 1 else (1, 2, 3, 4)
+    solver = LargeNeighborhoodSearch(
+        sizes=sizes, walks=4 if one else 1, seed=seed, time_limit=seconds
+    )
+    return solver.solve(own).weights, loss
+
+
+TRAINERS: dict[str, Callable[[TrainingProblem, int, float], tuple[Weights, str]]] = {
+    "default trainer": trainer,
+    "straight-through": straight_through,
+    "restricted problems": search,
 }
-FIGURES = {
-    "loss": "{:,.0f}",
-    "train_accuracy": "{:.3f}",
-    "test_accuracy": "{:.3f}",
-    "bits_per_weight": "{:.2f}",
-    "seconds": "{:.1f}",
-    "seconds_with_hardware": "{:.1f}",
-}
 
 
-def flips_in(problem: TrainingProblem, seconds: float) -> int:
-    """Flips that direct annealing manages in the time, so that it cools down exactly once."""
-    probe = WeightAnnealing(flips=10**9, time_limit=min(5.0, 0.1 * seconds)).solve(problem)
-    return int(probe.info["flips_per_second"] * seconds)
-
-
-def solve(name: str, problem: TrainingProblem, seed: int, seconds: float) -> Any:
-    """The result of a solver within the time."""
-    solver = SOLVERS[name](seed, seconds)
-    if isinstance(solver, WeightAnnealing):
-        flips = flips_in(problem, seconds)
-        solver = WeightAnnealing(flips=flips, time_limit=1.2 * seconds, seed=seed)
-    return solver.solve(problem)
-
-
-def run(rung: Rung, name: str, seed: int, options: argparse.Namespace) -> dict[str, Any] | None:
-    """One run's figures; None where the data are in none of the folders."""
-    data = load_from_any(rung, options.data, seed)
-    if data is None:
-        return None
-    network = Network.dense([rung.inputs, rung.hidden, data.num_outputs], bias=True)
-    problem = TrainingProblem(network, data.X_train, data.y_train)
-    started = time.process_time()
-    result = solve(name, problem, seed, options.seconds)
-    busy = time.process_time() - started
-    hardware = 1e-6 * options.microseconds * result.ledger.calls
+def measured(rung: Rung, name: str, seed: int, folder: str, share: float) -> dict[str, Any]:
+    """One run's figures."""
+    problem, data = rung.problem(folder, seed)
+    began = time.perf_counter()
+    weights, how = TRAINERS[name](problem, seed, share * rung.seconds)
+    seconds = time.perf_counter() - began
+    network = problem.network
     return {
         "rung": rung.name,
+        "bits": network.stored_bits,
         "samples": problem.num_samples,
-        "solver": name,
+        "trainer": name,
         "seed": seed,
-        "loss": result.loss,
-        "train_accuracy": accuracy(network, result, data.X_train, data.y_train),
-        "test_accuracy": accuracy(network, result, data.X_test, data.y_test),
-        "bits_per_weight": network.num_weight_bits / network.num_weights,
-        "seconds": result.seconds,
-        "seconds_with_hardware": result.seconds - result.ledger.seconds + hardware,
-        "processor_seconds": busy,
-        "oracle_calls": result.ledger.calls,
+        "how": how,
+        "train": float((network.predict(weights, data.X_train) == data.y_train).mean()),
+        "test": float((network.predict(weights, data.X_test) == data.y_test).mean()),
+        "seconds": seconds,
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", action="append", required=True, metavar="DIR")
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rungs", type=int, nargs="*", default=range(1, len(RUNGS) + 1))
-    parser.add_argument("--solvers", nargs="*", default=list(SOLVERS), choices=list(SOLVERS))
-    parser.add_argument("--microseconds", type=float, default=100.0, help="of an oracle's call")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    tiny = TrainingProblem(Network.dense([2, 2, 1], bias=True), [[1, -1], [1, 1]], [1, -1])
-    for name in options.solvers:  # what has to be compiled is compiled before the clock runs
-        SOLVERS[name](0, 0.4).solve(tiny)
-    rows: list[dict[str, Any]] = []
-    for rung in (RUNGS[number - 1] for number in options.rungs):
-        print(f"\n{rung.name}, {options.seconds:g} s each, medians of {options.seeds} seeds")
-        print(f"{'':<24}" + "".join(f"{name.replace('_', ' '):>24}" for name in FIGURES))
-        for name in options.solvers:
-            runs = [run(rung, name, seed, options) for seed in range(options.seeds)]
-            found = [figures for figures in runs if figures]
-            if not found:
-                print("not found in the folders given")
-                break
-            rows += found
-            medians = {f: statistics.median(figures[f] for figures in found) for f in FIGURES}
-            texts = [form.format(medians[figure]) for figure, form in FIGURES.items()]
-            spread = sorted(figures["loss"] for figures in found)
-            print(
-                f"{name:<24}" + "".join(f"{text:>24}" for text in texts),
-                f"  N = {found[0]['samples']:,}, losses {spread}",
-                flush=True,
-            )
-            if options.json:
-                options.json.write_text(json.dumps(rows, indent=2))
-
-
-def accuracy(network: Network, result: Any, X: np.ndarray, y: np.ndarray) -> float:
-    """Share of samples that the trained network gets right."""
-    return float((network.predict(result.weights, X) == y).mean())
-
-
-def load_from_any(rung: Rung, folders: list[str], seed: int) -> Any:
-    """The rung's data from the first folder that has them."""
-    from formulations.errors import QnnError
-
-    for folder in folders:
-        try:
-            return rung.load(folder, seed)
-        except (QnnError, OSError):
+def page(rows: list[dict[str, Any]], seeds: int) -> str:
+    """The table in Markdown."""
+    header = ["network", "stored bits", "samples", "samples a bit", "seconds"]
+    header += [*TRAINERS, "lead over the better, points", "recipe taken"]
+    lines = [" | ".join(["", *header, ""]).strip(), "| --- " * len(header) + "|"]
+    for rung in RUNGS:
+        found = [row for row in rows if row["rung"] == rung.name]
+        by = {n: [row for row in found if row["trainer"] == n] for n in TRAINERS}
+        if not all(by.values()):
             continue
-    return None
+        tests = {n: [row["test"] for row in own] for n, own in by.items()}
+        middle = {n: statistics.median(own) for n, own in tests.items()}
+        ours, *others = middle.values()
+        cells = [
+            f"{'**' if m == max(middle.values()) else ''}{m:.4f}"
+            f"{'**' if m == max(middle.values()) else ''} ({min(tests[n]):.3f} - "
+            f"{max(tests[n]):.3f})"
+            for n, m in middle.items()
+        ]
+        taken = [row["how"] for row in by["default trainer"]]
+        recipes = ", ".join(f"{taken.count(how)} {how}" for how in sorted(set(taken)))
+        bits, samples = found[0]["bits"], found[0]["samples"]
+        about = [rung.name, f"{bits:,}", f"{samples:,}", f"{samples / bits:.1f}"]
+        lead = f"{100 * (ours - max(others)):+.2f}"
+        cells = [*about, f"{rung.seconds:g}", *cells, lead, recipes]
+        lines.append("| " + " | ".join(cells) + " |")
+    return (
+        "# The ladder\n\n"
+        "`python benchmarks/ladder.py --data DIR --json FILE --page FILE`: medians of the test "
+        f"accuracy of {seeds} seeds (least and greatest in brackets), equal seconds of one core."
+        "\n\n" + "\n".join(lines) + "\n"
+    )
+
+
+def main() -> None:
+    """Run what has not been run, and print the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, metavar="DIR")
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="share of each rung's time")
+    parser.add_argument("--rungs", type=int, nargs="*", default=range(1, len(RUNGS) + 1))
+    given = parser.parse_args()
+    rows = json.loads(given.json.read_text()) if given.json.exists() else []
+    done = {(row["rung"], row["trainer"], row["seed"]) for row in rows}
+    tiny = TrainingProblem(Network.dense([2, 2, 1], bias=True), [[1, -1], [1, 1]], [1, -1])
+    wide = TrainingProblem(Network.dense([2, 2, 3]), np.ones((3, 2)), [0, 1, 2], "cross-entropy")
+    for problem in (tiny, wide):  # what has to be compiled is compiled before the clock runs
+        LargeNeighborhoodSearch(rounds=50).solve(problem)
+        StraightThrough(epochs=1).solve(problem)
+    for seed in range(given.seeds):
+        for rung in (RUNGS[number - 1] for number in given.rungs):
+            for name in TRAINERS:
+                if (rung.name, name, seed) in done:
+                    continue
+                rows.append(measured(rung, name, seed, given.data, given.seconds))
+                given.json.write_text(json.dumps(rows, indent=1) + "\n")
+                print(rows[-1], flush=True)
+    text = page(rows, given.seeds)
+    print(text)
+    if given.page:
+        given.page.write_text(text)
 
 
 if __name__ == "__main__":
