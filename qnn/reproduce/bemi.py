@@ -125,13 +125,13 @@ def _one_network(X: FloatArray, y: IntArray, X_test: Array, seed: int, shift: fl
 def _ensemble(X: FloatArray, y: IntArray, X_test: Array, seed: int) -> Found:
     """A network for every pair of classes; the class with the most votes, then the surest."""
     edges, classes = level_thresholds(X, LEVELS, even=True), int(y.max()) + 1
-    levels, X_test = on_levels(X, edges), on_levels(X_test, edges)
+    lattice, X_test = on_levels(X, edges), on_levels(X_test, edges)
     network = Network.dense([X.shape[1], 4, 4, 1], "relu:4", "uniform:4", bias="auto")
     votes, bits = np.zeros((len(X_test), classes)), 0
     for number, (a, b) in enumerate(combinations(range(classes), 2)):
         chosen = np.isin(y, (a, b))
         target = np.where(y[chosen] == b, 1, -1)
-        problem = TrainingProblem(network, X[chosen], target, "hinge:auto")
+        problem = TrainingProblem(network, levels[chosen], target, "hinge:auto")
         solver = StraightThrough(PAIR_EPOCHS, seed=(seed + number) % 2**31)
         weights = solver.solve(problem).weights
         z = problem.network.pre_activations(weights, X_test)[-1][:, 0]
