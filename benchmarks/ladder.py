@@ -38,7 +38,7 @@ import numpy as np
 
 import qnn
 from formulations import Network, TrainingProblem, Weights
-from solvers import LargeNeighborhoodSearch, StraightThrough, Trainer
+from solvers import LargeNeighborhoodSearch, Result, StraightThrough, Trainer
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def trainer(problem: TrainingProblem, seed: int, seconds: float) -> tuple[Weight
 
 def straight_through(problem: TrainingProblem, seed: int, seconds: float) -> tuple[Weights, str]:
     """Gradients alone, and how many runs there was time for."""
-    began, runs = time.perf_counter(), []
-    left = seconds
+    began, left = time.perf_counter(), seconds
+    runs: list[Result] = []
     while not runs or left > (seconds - left) / len(runs):
         solver = StraightThrough(seed=seed + 1_000 * len(runs), time_limit=left)
         runs.append(solver.solve(problem))

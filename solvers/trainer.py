@@ -138,7 +138,9 @@ class Trainer(Iterative):
         run.incumbent.offer(answer, problem.losses(answer))
         with run.guarded():
             if not run.resume(trial) and self.start is not None:
-                trial.found[BOTH], trial.chosen = start_bits(self.start, problem, run), BOTH
+                begun = start_bits(self.start, problem, run)
+                assert begun is not None
+                trial.found[BOTH], trial.chosen = begun, BOTH
             for t in run.steps(len(plan)):
                 recipe, share = plan[t - 1]
                 bits = self._trained(recipe or trial.chosen, trial, run, t, share, recipe is None)
@@ -200,8 +202,8 @@ class Trainer(Iterative):
         if search.rounds is not None:
             search = replace(search, rounds=-(-search.rounds // count))
         for k in range(count):
-            share = None if left is None else left / count
-            found.append(self._part(search, problem, run, self._seed(number, k), share))
+            part = None if left is None else left / count
+            found.append(self._part(search, problem, run, self._seed(number, k), part))
             if run.status is Status.INTERRUPTED:
                 break
         return min(found, key=partial(_with_neighbours, problem))
