@@ -282,15 +282,15 @@ class _GuardedWalk(_Walk):
         paired = self.watch.exchanging(blocks, 2, self._rng)
         blocks[1::2] = paired[1::2]
         gains = np.zeros(count)
-        found = (2**60, np.inf) if probing else self._found
+        found: tuple[int, float] = (2**60, np.inf) if probing else self._found
         with np.errstate(over="ignore"):
             temperatures = temperature * cooling ** np.arange(count)
-        *best_found, _ = self.watch.heat_bath(
+        broken, least, _ = self.watch.heat_bath(
             self._rng, blocks, temperatures, gains, best, *found, self._goal
         )
         if probing:
             return np.inf, count, float(np.abs(gains).sum())
-        self._found = best_found[0], best_found[1]
+        self._found = broken, least
         return self._priced(self._found), count, 0.0
 
     @property

@@ -8,30 +8,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.errors import InvalidInputError
 from formulations.network.network import Layer, Network
-from formulations.network.splines import Spline
 
 if TYPE_CHECKING:
-    from formulations.constraints.parts import Parts
+    from formulations.constraints.parts import Parts, Subject
 
 
 Keeper = Callable[[Sequence[FloatArray]], list[BoolArray]]
-
-
-class Subject(Protocol):
-    """What a constraint asks of a training problem."""
-
-    network: Network
-    splines: tuple[Spline, ...]
-    bias_units: list[int]
-    X: IntArray
-    out_step: float
 
 
 class Constraint(ABC):
@@ -124,7 +113,7 @@ class Cardinality(Constraint):
 
     def add_rows(self, parts: Parts, number: int) -> None:
         """sum of the non-zero indicators of a group <= limit."""
-        groups, names, limit = self.groups(parts.network)
+        groups, names, limit = self.groups(parts.subject.network)
         parts.add_counts(self.name, number, groups, len(names), limit)
 
     def keeper(self, network: Network) -> Keeper:

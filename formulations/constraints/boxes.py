@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from formulations.array_checks import check_array, check_integers
 from formulations.arrays import Array, BitArray, FloatArray, IntArray
-from formulations.constraints.base import Subject, batch_levels
-from formulations.constraints.parts import Forms, Parts
+from formulations.constraints.base import batch_levels
+from formulations.constraints.parts import Forms, Parts, Subject
 from formulations.errors import InfeasibleModelError, InvalidInputError
 from formulations.model.assembly import Terms, ragged
 from formulations.model.labels import Family
@@ -31,7 +32,7 @@ CHUNK = 2**22
 """Activations computed at a time."""
 
 
-def check_samples(name: str, X: object, y: object) -> tuple[IntArray, IntArray]:
+def check_samples(name: str, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[IntArray, IntArray]:
     """Samples (S, d) and labels (S,) as integers."""
     inputs, labels = check_integers(f"{name}: X", X), check_integers(f"{name}: y", y)
     if inputs.ndim != 2 or labels.shape != inputs.shape[:1] or not inputs.size:
@@ -101,7 +102,7 @@ def deficits(z_low: IntArray, z_high: IntArray, y: IntArray, margin: int) -> Int
     classes = np.arange(z_low.shape[1])
     needed = margin - (classes > y[:, None])
     short = needed - np.take_along_axis(z_low, y[:, None], axis=1) + z_high
-    return np.maximum(np.where(classes == y[:, None], 0, short).max(axis=1), 0)
+    return np.asarray(np.maximum(np.where(classes == y[:, None], 0, short).max(axis=1), 0))
 
 
 def refuse_hopeless(
@@ -126,10 +127,10 @@ def add_box_rows(
     chains = [low] if low is high else [low, high]
     forms = [Forms(box.astype(float), Terms.join([])) for box in chains]
     bounds = [(box, box) for box in chains]  # of the ends themselves, over all weights
-    for layer in range(len(parts.network.layers)):
+    for layer in range(len(parts.subject.network.layers)):
         sums = _sums(parts, number, layer, forms)
         ends = _end_bounds(parts, layer, bounds)
-        if layer == len(parts.splines):
+        if layer == len(parts.subject.splines):
             break
         for chain, form in enumerate(sums):
             forms[chain], bounds[chain] = _activated(
@@ -145,7 +146,7 @@ def _sums(parts: Parts, number: int, layer: int, forms: list[Forms]) -> list[For
     weights = parts.levels(layer)
     count = len(parts.free[layer].fixed)
     matrix, bias = _columns(weights)
-    bias = bias.scaled(float(parts.bias_units[layer]))
+    bias = bias.scaled(float(parts.subject.bias_units[layer]))
     if len(forms) == 1:
         pairs = [[(matrix, forms[0])]]
     else:
@@ -156,10 +157,11 @@ def _sums(parts: Parts, number: int, layer: int, forms: list[Forms]) -> list[For
         samples = len(pair[0][1].constant)
         row = np.arange(samples)[:, None] * count
         owner = (row + bias.terms.owner).ravel()
-        spread = [np.broadcast_to(v, (samples, len(v))).ravel() for v in
-                  (bias.terms.variable, bias.terms.coefficient)]  # fmt: skip
+        variable = np.broadcast_to(bias.terms.variable, (samples, len(bias.terms.variable)))
+        factor = np.broadcast_to(bias.terms.coefficient, (samples, len(bias.terms.coefficient)))
         total = Forms(
-            np.broadcast_to(bias.constant, (samples, count)), Terms.linear(owner, *spread)
+            np.broadcast_to(bias.constant, (samples, count)),
+            Terms.linear(owner, variable.ravel(), factor.ravel()),
         )
         for w, a in pair:
             total = total + _product(parts, number, layer, w, a)
@@ -186,7 +188,7 @@ def _columns(weights: Forms) -> tuple[Forms, Forms]:
 
 def _halves(parts: Parts, layer: int, matrix: Forms) -> tuple[Forms, Forms]:
     """W+ = max(W, 0) and W- = min(W, 0) as forms; P and N are the indicators of the signs."""
-    code = parts.network.layers[layer].code
+    code = parts.subject.network.layers[layer].code
     positive, negative = parts.signs(layer)
     if len(code.levels) <= 3 and {code.low, code.high} <= {-1, 0, 1}:
         return positive, negative.scaled(-1.0)
@@ -259,8 +261,8 @@ def _end_bounds(
     parts: Parts, layer: int, bounds: list[tuple[Array, Array]]
 ) -> list[tuple[IntArray, IntArray]]:
     """Least and greatest z, or z_low and z_high, that weights in their boxes can make."""
-    box = parts.free[layer].box(parts.network.layers[layer])
-    unit = parts.bias_units[layer]
+    box = parts.free[layer].box(parts.subject.network.layers[layer])
+    unit = parts.subject.bias_units[layer]
     wl, wh = box.weight_low, box.weight_high
     if len(bounds) == 1:
         low, high = bounds[0]
@@ -298,7 +300,7 @@ def _activated(
     parts: Parts, layer: int, sums: Forms, ends: tuple[IntArray, IntArray], offset: int
 ) -> tuple[Forms, tuple[IntArray, IntArray]]:
     """Activations of sums: state bits where they are not decided; and their bounds."""
-    spline: Spline = parts.splines[layer]
+    spline: Spline = parts.subject.splines[layer]
     low, high = (end.astype(np.int64) for end in spline.bounds(*ends))
     sample, unit = np.nonzero(low < high)
     place = np.full(low.size, -1, dtype=np.int64)
@@ -357,7 +359,7 @@ def _output_rows(
     )
     constant = at_low * low.constant[s, right] + at_high * high.constant[s, c]
     bodies = [
-        _taken(form.terms, s * outputs + of, -sign)
+        _taken(form.terms, s * outputs + of, -np.asarray(sign, dtype=np.float64))
         for form, of, sign in ((low, right, at_low), (high, c, at_high))
     ]
     table = np.stack([np.full(len(s), number), s, c], axis=1)

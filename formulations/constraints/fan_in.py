@@ -46,7 +46,8 @@ class FanIn(Cardinality):
 
     def groups(self, network: Network) -> tuple[list[IntArray], list[str], int]:
         """A group for each unit."""
-        groups, names = [], []
+        groups: list[IntArray] = []
+        names: list[str] = []
         for number, layer in enumerate(self.chosen(network, self.layer), start=1):
             units = np.full((layer.outputs, layer.inputs), -1)
             if self.layer in (None, number):

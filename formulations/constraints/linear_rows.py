@@ -11,8 +11,8 @@ import numpy.typing as npt
 from formulations.array_checks import check_integers
 from formulations.arrays import BitArray, IntArray
 from formulations.checks import choose
-from formulations.constraints.base import Constraint, Subject
-from formulations.constraints.parts import Parts
+from formulations.constraints.base import Constraint
+from formulations.constraints.parts import Parts, Subject
 from formulations.errors import InfeasibleModelError, InvalidInputError
 from formulations.model.assembly import Terms
 from formulations.model.labels import Family

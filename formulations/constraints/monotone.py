@@ -8,8 +8,8 @@ import numpy as np
 
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import check_whole, shown
-from formulations.constraints.base import Constraint, Subject, batch_levels
-from formulations.constraints.parts import Forms, Parts
+from formulations.constraints.base import Constraint, batch_levels
+from formulations.constraints.parts import Forms, Parts, Subject
 from formulations.errors import InvalidInputError
 from formulations.model.assembly import Terms
 from formulations.model.labels import Family
@@ -99,7 +99,7 @@ class Monotone(Constraint):
 
         Bits say whether a unit has a rising, and whether it has a falling path from the feature.
         """
-        depth = len(parts.network.layers)
+        depth = len(parts.subject.network.layers)
         positive, negative = parts.signs(0)
         rising, falling = (_column(form, self.feature) for form in (positive, negative))
         for layer in range(1, depth):
@@ -147,7 +147,8 @@ class Monotone(Constraint):
         pairs: tuple[tuple[Forms, Forms], ...],
     ) -> Forms:
         """Bits of a layer's units: whether any pair of indicators (unit below, weight) is set."""
-        outputs, inputs = parts.network.layers[layer].outputs, parts.network.layers[layer].inputs
+        here = parts.subject.network.layers[layer]
+        outputs, inputs = here.outputs, here.inputs
         assembly, total = parts.assembly, Forms(np.zeros(outputs), Terms.join([]))
         for which, (below, weight) in enumerate(pairs):
             x = self._bits(parts, "path", (number, layer, 2 * side + which), outputs * inputs)

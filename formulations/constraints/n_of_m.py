@@ -53,7 +53,8 @@ class NofM(Cardinality):
 
     def groups(self, network: Network) -> tuple[list[IntArray], list[str], int]:
         """A group for each unit and each ``of`` inputs."""
-        groups, names = [], []
+        groups: list[IntArray] = []
+        names: list[str] = []
         for number, layer in enumerate(self.chosen(network, self.layer), start=1):
             own = np.full((layer.outputs, layer.inputs), -1)
             if self.layer in (None, number):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -39,6 +40,16 @@ class Forms:
         )
 
 
+class Subject(Protocol):
+    """What a constraint asks of a training problem."""
+
+    network: Network
+    splines: tuple[Spline, ...]
+    bias_units: list[int]
+    X: IntArray
+    out_step: float
+
+
 @dataclass
 class Parts:
     """A model under construction, as constraints see it.
@@ -46,8 +57,8 @@ class Parts:
     Parameters
     ----------
     assembly : Assembly
-    network, splines, bias_units, X, out_step
-        Of the problem.
+    subject : Subject
+        The training problem.
     free : list of FreeLayer
     free_bits : ndarray of int
         Numbers of the free weight bits.
@@ -64,11 +75,7 @@ class Parts:
     """
 
     assembly: Assembly
-    network: Network
-    splines: tuple[Spline, ...]
-    bias_units: list[int]
-    X: IntArray
-    out_step: float
+    subject: Subject
     free: list[FreeLayer]
     free_bits: IntArray
     held: IntArray
@@ -96,7 +103,7 @@ class Parts:
         return self._signs[number]
 
     def _made_signs(self, number: int) -> tuple[Forms, Forms]:
-        code, free = self.network.layers[number].code, self.free[number]
+        code, free = self.subject.network.layers[number].code, self.free[number]
         slot = free.slot[:, :-1, : code.bits].reshape(-1, code.bits)
         fixed = free.fixed[:, :-1].ravel()
         sides: list[tuple[FloatArray, list[Terms]]] = [(np.zeros(len(fixed)), []) for _ in "+-"]
@@ -171,8 +178,8 @@ class Parts:
 
     def _variables(self, name: str, number: int, at: IntArray) -> IntArray:
         """A new bit for each of some weights of a layer."""
-        width = self.network.layers[number].inputs
-        widest = len(str(max(self.network.widths) - 1))
+        width = self.subject.network.layers[number].inputs
+        widest = len(str(max(self.subject.network.widths) - 1))
         layer = np.full(len(at), number + 1)
         return self.assembly.variables(
             name, ("", "", ""), (self.digits[1], self.digits[2], widest),
@@ -183,7 +190,7 @@ class Parts:
         self, name: str, number: int, at: IntArray, forms: Forms, low: int, high: int
     ) -> IntArray:
         """New bits of weights of a layer: whether a form of each is positive."""
-        x, width = self._variables(name, number, at), self.network.layers[number].inputs
+        x, width = self._variables(name, number, at), self.subject.network.layers[number].inputs
         table = np.stack([np.full(len(at), number + 1), at // width, at % width], axis=1)
         self.assembly.indicators(x, forms.constant, forms.terms, low, high, name, table)
         return x

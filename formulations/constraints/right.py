@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from formulations.arrays import BitArray, IntArray
 from formulations.checks import check_whole
-from formulations.constraints.base import Constraint, Subject
+from formulations.constraints.base import Constraint
 from formulations.constraints.boxes import (
     add_box_rows,
     check_fit,
@@ -17,7 +17,7 @@ from formulations.constraints.boxes import (
     deficits,
     output_bounds,
 )
-from formulations.constraints.parts import Parts
+from formulations.constraints.parts import Parts, Subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,4 +88,6 @@ class Right(Constraint):
 
     def add_rows(self, parts: Parts, number: int) -> None:
         """States of the samples in hidden layers, and a row for each output or pair."""
-        add_box_rows(parts, self.name, number, *self.box(parts), np.asarray(self.y), self.margin)
+        add_box_rows(
+            parts, self.name, number, *self.box(parts.subject), np.asarray(self.y), self.margin
+        )

@@ -8,7 +8,7 @@ import numpy as np
 
 from formulations.arrays import IntArray
 from formulations.checks import check_whole
-from formulations.constraints.base import Subject
+from formulations.constraints.parts import Subject
 from formulations.constraints.right import Right
 
 

@@ -202,7 +202,7 @@ class Assembly:
         """Variables, rows, products, and entries of the rows, so far."""
         triples = [len(step.triples) for step in self.steps if isinstance(step, ProductStep)]
         rows = sum(len(rhs) for _, rhs, _, _ in self._rows)
-        entries = sum(np.count_nonzero(terms.coefficient) for terms, _, _, _ in self._rows)
+        entries = sum(int(np.count_nonzero(terms.coefficient)) for terms, _, _, _ in self._rows)
         return self.count, rows, sum(triples), entries
 
     def finish(self) -> tuple[QCBO, list[Step]]:

@@ -101,11 +101,7 @@ class ModelBuilder:
         held[problem.free] = 0
         parts = Parts(
             self.assembly,
-            problem.network,
-            problem.splines,
-            problem.bias_units,
-            problem.X,
-            problem.out_step,
+            problem,
             problem.free_layers,
             problem.free,
             held,

@@ -196,17 +196,6 @@ model_options = together(
         "again.",
     ),
     option(
-        "--constraint",
-        "constraints",
-        heading=NETWORK,
-        multiple=True,
-        metavar="NAME",
-        callback=lambda _, __, given: tuple(given),
-        shell_complete=one_of(beginnings(vocabulary.CONSTRAINTS)),
-        help=f"What the weights must satisfy: {', '.join(vocabulary.CONSTRAINTS)}; may be given "
-        "again.",
-    ),
-    option(
         "--encoding",
         heading=NETWORK,
         metavar="NAME",

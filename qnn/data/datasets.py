@@ -12,7 +12,7 @@ from os import PathLike
 
 import numpy as np
 
-from formulations.arrays import BoolArray, ByteArray, FloatArray, IntArray
+from formulations.arrays import Array, BoolArray, ByteArray, FloatArray, IntArray
 from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from qnn.data.images import pool
@@ -161,7 +161,6 @@ def load(
     thresholds = None if levels is None else level_thresholds(X[train], levels, even=even)
     lattice = whole_numbers(X, name) if thresholds is None else on_levels(X, thresholds)
     coded = np.where(y == 1, 1, -1) if len(classes) == 2 else y
-    parts = (lattice[train], coded[train], lattice[test], coded[test])
     image = image_shape if X.shape[1] < columns else None
     repeat = lattice.shape[1] // X.shape[1]
     if image is not None and repeat > 1:
@@ -169,10 +168,13 @@ def load(
             f"levels={levels!r} of pooled images: a thermometer code takes pixels or columns as "
             "they are; leave inputs out, or take a number of levels"
         )
-    pixels = None
+    pixels: Array | None = None
     if are_pixels:
-        pixels = source.X[np.flatnonzero(keep)[train]].reshape(len(train), *image_shape)
-    return Dataset(name, *parts, classes, levels, thresholds, raw_span, image, repeat, pixels)
+        pixels = source.X[np.flatnonzero(keep)[train]].reshape(len(train), *(image_shape or ()))
+    return Dataset(
+        name, lattice[train], coded[train], lattice[test], coded[test],
+        classes, levels, thresholds, raw_span, image, repeat, pixels,
+    )  # fmt: skip
 
 
 def sample_count(value: object) -> int | None:

@@ -40,15 +40,15 @@ def level_count(value: object) -> int | str | None:
 
 def _kind(levels: object) -> tuple[str, int]:
     """Kind and number of levels: ``("even", 16)``, ``("thermometer", 4)``, ``("", 16)``."""
-    kind, colon, number = levels.partition(":") if isinstance(levels, str) else ("", "", levels)
-    if isinstance(levels, str) and (kind not in LEAST_OF_KIND or not number.isdecimal()):
+    if not isinstance(levels, str):
+        return "", check_whole("levels", levels, least=2, most=MOST_LEVELS)
+    kind, _, number = levels.partition(":")
+    if kind not in LEAST_OF_KIND or not number.isdecimal():
         raise InvalidInputError(
             f"levels={shown(levels)}: expected a number, even:16, thermometer:4, or keep"
         )
-    least, most = LEAST_OF_KIND.get(kind, (2, MOST_LEVELS))
-    count = int(number) if colon else number
-    check_whole(f"levels={levels}: number" if colon else "levels", count, least=least, most=most)
-    return kind, int(count)
+    least, most = LEAST_OF_KIND[kind]
+    return kind, check_whole(f"levels={levels}: number", int(number), least=least, most=most)
 
 
 def count_or_word(name: str, value: object, word: str, most: int | None) -> int | None:

@@ -169,7 +169,7 @@ def simulate(text: str, x: npt.ArrayLike) -> IntArray:
         if word in wires:
             return wires[word]
         parts = [name for name in wires if name.startswith(f"{word}[")]
-        return np.sum([wires[p] << int(p[len(word) + 1 : -1]) for p in parts], axis=0)
+        return np.asarray(np.sum([wires[p] << int(p[len(word) + 1 : -1]) for p in parts], axis=0))
 
     for line in text.splitlines():
         if found := re.match(r"\s*localparam \[\d+:0\] (\w+) = \d+'h(\w+);", line):

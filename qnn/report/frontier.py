@@ -98,15 +98,16 @@ def _can(
 ) -> Iterator[str]:
     """Where we stand against each published network, those that are ahead first, and against
     logistic regression."""
-    behind, ahead = [], []
+    behind: list[str] = []
+    ahead: list[str] = []
     for p in published:
         smaller = [q.median for q in _here(points) if q.size <= p["kib"] * BITS_OF_KIB]
         if smaller:
-            best = max(smaller)
-            verdict = "at or above" if best >= p["accuracy"] else "below"
-            (ahead if best >= p["accuracy"] else behind).append(
+            largest = max(smaller)
+            verdict = "at or above" if largest >= p["accuracy"] else "below"
+            (ahead if largest >= p["accuracy"] else behind).append(
                 f"{p['name']} ({p['accuracy']:.2%} at {p['kib']:g} KiB): the best size here of "
-                f"at most that has a median of {best:.2%}, {verdict} it."
+                f"at most that has a median of {largest:.2%}, {verdict} it."
             )
     yield from [*behind, *ahead]
     known = [r["test_accuracy"] for r in references if r.get("test_accuracy") is not None]

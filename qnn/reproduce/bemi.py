@@ -131,7 +131,7 @@ def _ensemble(X: FloatArray, y: IntArray, X_test: Array, seed: int) -> Found:
     for number, (a, b) in enumerate(combinations(range(classes), 2)):
         chosen = np.isin(y, (a, b))
         target = np.where(y[chosen] == b, 1, -1)
-        problem = TrainingProblem(network, levels[chosen], target, "hinge:auto")
+        problem = TrainingProblem(network, lattice[chosen], target, "hinge:auto")
         solver = StraightThrough(PAIR_EPOCHS, seed=(seed + number) % 2**31)
         weights = solver.solve(problem).weights
         z = problem.network.pre_activations(weights, X_test)[-1][:, 0]

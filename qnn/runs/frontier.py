@@ -110,10 +110,11 @@ def _of_images(
         shape=(1.0, 0.68, 0.4) if roomy else (1.0, 1.0),
     )
     problem = TrainingProblem(network, drawn.X_train, drawn.y_train, loss=model.loss)
-    augment = None
+    augment: Any = None
     if roomy and drawn.pixels is not None and drawn.thresholds is not None:
         amounts = WARPED.get(data.spec.partition(":")[0], {"turn": 0.0, "stretch": 0.0})
-        augment = partial(warped, drawn.pixels, drawn.thresholds, **amounts)
+        kept: dict[str, Any] = dict(amounts)
+        augment = partial(warped, drawn.pixels, drawn.thresholds, **kept)
     chosen = StraightThrough(epochs, augment=augment, time_limit=limit, seed=seed)
     task, options = Task(drawn, problem.network, problem), SolverOptions(time_limit=limit)
     return trained(task, chosen, "straight-through", options, None, seed)

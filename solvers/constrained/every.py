@@ -69,4 +69,4 @@ def every_choice(problem: TrainingProblem, landscape: IncrementalLoss, run: Run)
         )
     if done:
         run.status = Status.OPTIMAL
-    return run.iteration >= settings
+    return bool(run.iteration >= settings)

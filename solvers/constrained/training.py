@@ -29,14 +29,22 @@ LEAST_ROUNDS, MOST_ROUNDS, EFFORT = 1000, 20_000, 2e9
 class Options(Protocol):
     """Those of :class:`solvers.trainer.Trainer`."""
 
-    gradients: Any
-    search: Any
-    start: Start | None
-    seed: int
-    time_limit: float | None
-    callbacks: tuple[Callable[..., bool | None], ...]
-    checkpoint: Folder | None
-    checkpoint_every: float
+    @property
+    def gradients(self) -> Any: ...
+    @property
+    def search(self) -> Any: ...
+    @property
+    def start(self) -> Start | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def time_limit(self) -> float | None: ...
+    @property
+    def callbacks(self) -> tuple[Callable[..., bool | None], ...]: ...
+    @property
+    def checkpoint(self) -> Folder | None: ...
+    @property
+    def checkpoint_every(self) -> float: ...
 
 
 def gradients_then_search(options: Options, problem: TrainingProblem) -> Result:

@@ -144,11 +144,11 @@ class Watch:
         for linear in self._linear:
             A, b = linear.at_most()
             own = A[:, self.problem.free]
-            for row, coefficients in enumerate(own):
+            for number, coefficients in enumerate(own):
                 term = np.rint(landscape.linear_term(coefficients.astype(float))).astype(np.int64)
                 for k in np.flatnonzero(term.any(axis=1)).tolist():
-                    kind = LISTED if listed[k] else BITS
-                    found.append(np.array([[k, len(limits) + row, kind, size]]))
+                    how = LISTED if listed[k] else BITS
+                    found.append(np.array([[k, len(limits) + number, how, size]]))
                     values.append(term[k])
                     size += term.shape[1]
             limits += b.tolist()

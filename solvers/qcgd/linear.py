@@ -60,7 +60,8 @@ class LinearForm(NamedTuple):
     def with_products(self, quadratic: sp.csr_array) -> LinearForm:
         """With x'Qx in the objective, Q strictly upper triangular, as a variable for each entry."""
         couplers = sp.coo_array(quadratic)
-        (i, j), q, n = couplers.coords, couplers.data, len(self.cost)
+        i, j = (np.asarray(part, dtype=np.int64) for part in couplers.coords)
+        q, n = couplers.data, len(self.cost)
         k, dear, pays = n + np.arange(len(q)), q > 0, q < 0
         indptr = self.rows.indptr
         wider = sp.csr_array(

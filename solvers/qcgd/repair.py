@@ -22,8 +22,8 @@ import scipy.sparse as sp
 
 from formulations.arrays import BitArray
 from formulations.model.qcbo import QCBO
-from solvers.kernels.blocks import heat_bath
 from solvers.constrained.watch import Watch
+from solvers.kernels.blocks import heat_bath
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.repair import Ground, polish
 

@@ -98,11 +98,13 @@ def size(
         raise InvalidInputError(f"levels={levels}: expected at least 2")
     kinds = given["activation"], given["weights"], given["bias"]
     inputs, *hidden = parse_layers(widths) or (0,)
-    if hidden and all(isinstance(part, int) for part in (inputs, hidden[-1])):
-        *hidden, outputs = hidden
+    outputs = hidden[-1] if hidden else None
+    if isinstance(inputs, int) and isinstance(outputs, int):
+        hidden = hidden[:-1]
         network = Network.conv(image_shape(inputs), hidden, outputs, *kinds)
     else:
-        network = Network.dense([inputs, *hidden], *kinds)  # which says what is wrong
+        layers: list[Any] = [inputs, *hidden]
+        network = Network.dense(layers, *kinds)  # which says what is wrong
     values = level_values(levels)
     some = values[np.linspace(0, len(values) - 1, min(len(values), 64)).astype(int)]
     network = network.for_inputs(np.repeat(some[:, None], network.widths[0], axis=1))

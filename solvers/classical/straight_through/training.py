@@ -170,7 +170,7 @@ class Training:
         """What the networks break of the constraints, at the price that ranks them, shape (R,)."""
         problem, count = self.problem, self.stack.count
         networks = [problem.network.encode_bits(self.stack.weights(r)) for r in range(count)]
-        return problem.price * problem.violations(np.array(networks))
+        return np.asarray(problem.price * problem.violations(np.array(networks)), dtype=np.float64)
 
     @property
     def info(self) -> dict[str, Any]:

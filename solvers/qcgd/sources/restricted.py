@@ -17,10 +17,10 @@ import scipy.sparse as sp
 
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.model.qcbo import QCBO, TOLERANCE
-from solvers.kernels.branching import branch
 from solvers.qcgd.linear import LinearForm, Relaxation
 from solvers.qcgd.scoring import Pool
 from solvers.qcgd.sources.base import FORGET, HOPE
+from solvers.qcgd.sources.branching import branch
 
 KINDS = DISAGREEMENT, ROWS, UNDECIDED, ANY = range(4)
 """Which bits are freed."""
@@ -80,11 +80,13 @@ class Restricted:
         chance = self.gained / self.tried
         chance = 0.2 / len(chance) + 0.8 * chance / chance.sum()
         self._drawn = rng.choice(len(chance), MODELS, p=chance)
+        points = pool.bits[numbers].astype(np.int8)
+        freed = [
+            self._freed(kind, pool, point, rng)
+            for kind, point in zip(self._drawn.tolist(), points, strict=True)
+        ]
         return np.stack(
-            [
-                self._solved(point, self._freed(kind, pool, point, rng))
-                for kind, point in zip(self._drawn, pool.bits[numbers].astype(np.int8), strict=True)
-            ]
+            [self._solved(point, free) for point, free in zip(points, freed, strict=True)]
         )
 
     def _freed(self, kind: int, pool: Pool, point: BitArray, rng: np.random.Generator) -> IntArray:
@@ -114,10 +116,11 @@ class Restricted:
         form, values = self._form, point.astype(np.float64)
         values[free] = 0.0
         cost = form.cost[free] + self._couplers[free] @ values
-        reduced, constant = np.zeros(len(cost)), -np.inf
+        reduced, constant = np.zeros(len(cost)), float(-np.inf)
         if self._relaxation is not None:
             reduced = self._relaxation.reduced[free]
-            constant = self._relaxation.constant + (self._relaxation.reduced - form.cost) @ values
+            known = (self._relaxation.reduced - form.cost) @ values
+            constant = self._relaxation.constant + float(known)
         # what is decided most clearly comes first: then bounds end the other branch early
         order = np.argsort(-np.abs(cost if self._relaxation is None else reduced), kind="stable")
         free, cost, reduced = free[order], cost[order], reduced[order]

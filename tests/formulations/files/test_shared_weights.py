@@ -26,7 +26,8 @@ def test_a_network_comes_back(
     try:
         save_weights(problem.network, weights, path)
     except InvalidInputError as error:
-        assert "activation of your own" in str(error)
+        if "activation of your own" not in str(error):
+            raise
         return
     network, again = load_weights(path)
     assert network == problem.network
