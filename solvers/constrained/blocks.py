@@ -17,7 +17,8 @@ from formulations.arrays import Array
 from solvers.constrained.guard import BOXES, PATHS, ROWS, Guard, judge, move_boxes, move_rows
 from solvers.kernels.blocks import TINY, WINDOW
 from solvers.kernels.compiled import compiled
-from solvers.kernels.incremental import Moves, State, change_of, commit, propose
+from solvers.kernels.incremental import Moves, change_of, commit, propose
+from solvers.kernels.sweeps import State
 
 SLACK = 0.1
 """What a choice may break beyond what is broken, as a share of it, and three units."""
@@ -43,10 +44,6 @@ def guarded_heat_bath(
     each block lowered the loss, or 1 for each unit that it mended.  Returns what the best choice
     breaks, its loss, and the number of choices whose loss was found.
     """
-    (
-        rows, z, part, samples, levels, clips, pieces, plan, dirty,
-        form, table, reals, labels, losses, sample_losses, sums, ties,
-    ) = state  # fmt: skip
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
     # of each weight of a block: digit of the code; places in its window, of the code, of the boxes,
     # of the loss, and the one that is picked; where the window begins, its step and its length
@@ -54,7 +51,7 @@ def guarded_heat_bath(
         (9, blocks.shape[1]), np.int64
     )
     totals, has_boxes = guard.totals, guard.asked.shape[1] > 0
-    loss, evaluated = losses[0], 0
+    loss, evaluated = state.losses[0], 0
     for b in range(len(blocks)):
         if best_broken == 0 and best_loss <= goal:
             break
@@ -123,15 +120,8 @@ def guarded_heat_bath(
                     new = (start[i] + step[i] * at[i]) % num_levels[k]
                     change = change_of(firsts, gaps, choices, k, old, new)
                     layer, neuron, source = layers[k], neurons[k], sources[k]
-                    loss = propose(
-                        rows, z, part, samples, levels, clips, pieces, plan, dirty,
-                        form, table, reals, labels, losses, sample_losses, sums, ties,
-                        layer, neuron, source, change,
-                    )  # fmt: skip
-                    commit(
-                        rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses,
-                        ties, layer, neuron, source, change,
-                    )  # fmt: skip
+                    loss = propose(state, layer, neuron, source, change)
+                    commit(state, layer, neuron, source, change)
                     valued[i] = at[i]
             if left == 0:
                 break

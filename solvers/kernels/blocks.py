@@ -15,7 +15,8 @@ import numpy as np
 
 from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
-from solvers.kernels.incremental import Moves, State, change_of, commit, propose
+from solvers.kernels.incremental import Moves, change_of, commit, propose
+from solvers.kernels.sweeps import State
 
 TINY = 1e-280
 
@@ -23,7 +24,7 @@ WINDOW = 4
 """Levels of a wide integer that a block tries: this one and others some 2^e from it, in a row."""
 
 
-@compiled(inline="always")
+@compiled(counts=False)
 def _change(
     firsts: Array,
     num_levels: Array,
@@ -59,15 +60,11 @@ def heat_bath(
     when the best loss is no more than ``goal``.  Returns the best loss and the number of choices
     that were evaluated.
     """
-    (
-        rows, z, part, samples, levels, clips, pieces, plan, dirty,
-        form, table, reals, labels, losses, sample_losses, sums, ties,
-    ) = state  # fmt: skip
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
     # of each weight of a block: digit of the code, place in its window, where that begins, its
     # step and its length, and the place that is picked
     digits, at, start, step, counts, picked = np.zeros((6, blocks.shape[1]), np.int64)
-    loss, evaluated = losses[0], 0
+    loss, evaluated = state.losses[0], 0
     for b in range(len(blocks)):
         if best_loss <= goal:
             break
@@ -102,11 +99,7 @@ def heat_bath(
             new = at[d] + 1 if at[d] + 1 < counts[d] else 0
             change = _change(firsts, num_levels, gaps, choices, k, start[d], step[d], at[d], new)
             layer, neuron, source = layers[k], neurons[k], sources[k]
-            loss = propose(
-                rows, z, part, samples, levels, clips, pieces, plan, dirty,
-                form, table, reals, labels, losses, sample_losses, sums, ties,
-                layer, neuron, source, change,
-            )  # fmt: skip
+            loss = propose(state, layer, neuron, source, change)
             evaluated += 1
             old, at[d] = at[d], new
             rival = -loss / temperature - math.log(-math.log(rng.random() + TINY) + TINY)
@@ -122,10 +115,7 @@ def heat_bath(
                     k = blocks[b, i]
                     best[k] = (start[i] + step[i] * at[i]) % num_levels[k]
             if left > 1 or taken:
-                commit(
-                    rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
-                    layer, neuron, source, change,
-                )  # fmt: skip
+                commit(state, layer, neuron, source, change)
             else:  # nothing follows from the last choice: stay at the one before
                 at[d] = old
         for d in range(size):
@@ -135,15 +125,8 @@ def heat_bath(
                     firsts, num_levels, gaps, choices, k, start[d], step[d], at[d], picked[d]
                 )
                 layer, neuron, source = layers[k], neurons[k], sources[k]
-                propose(
-                    rows, z, part, samples, levels, clips, pieces, plan, dirty,
-                    form, table, reals, labels, losses, sample_losses, sums, ties,
-                    layer, neuron, source, change,
-                )  # fmt: skip
-                commit(
-                    rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
-                    layer, neuron, source, change,
-                )  # fmt: skip
+                propose(state, layer, neuron, source, change)
+                commit(state, layer, neuron, source, change)
             choice[k] = (start[d] + step[d] * picked[d]) % num_levels[k]
         loss = picked_loss
         gains[b] = before - loss
@@ -156,25 +139,14 @@ def visit(state: State, moves: Moves, weights: Array, places: Array, stay: bool)
 
     With ``stay`` they keep it; without it each goes back before the next one moves.
     """
-    (
-        rows, z, part, samples, levels, clips, pieces, plan, dirty,
-        form, table, reals, labels, losses, sample_losses, sums, ties,
-    ) = state  # fmt: skip
     layers, neurons, sources, firsts, _, gaps, choices, choice = moves
     out = np.zeros(len(weights))
     for i in range(len(weights)):
         k = weights[i]
         change = change_of(firsts, gaps, choices, k, choice[k], places[i])
         layer, neuron, source = layers[k], neurons[k], sources[k]
-        out[i] = propose(
-            rows, z, part, samples, levels, clips, pieces, plan, dirty,
-            form, table, reals, labels, losses, sample_losses, sums, ties,
-            layer, neuron, source, change,
-        )  # fmt: skip
+        out[i] = propose(state, layer, neuron, source, change)
         if stay:
-            commit(
-                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
-                layer, neuron, source, change,
-            )  # fmt: skip
+            commit(state, layer, neuron, source, change)
             choice[k] = places[i]
     return out

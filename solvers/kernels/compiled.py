@@ -1,7 +1,8 @@
 """How the inner loops are compiled: without the interpreter's lock, and kept on disk.
 
-Two instructions are missing from compiled Python: to compare 64 lanes at once, and to find a bit.
-They are written in LLVM's own language, which every processor translates to what it has.
+Some instructions are missing from compiled Python: to change and to compare many lanes at once, and
+to find a bit.  They are written in LLVM's own language, which every processor translates to what it
+has.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from formulations.arrays import Array
 
 LANES = 64
 """Samples that are compared at once; rows of samples are padded to a multiple of it."""
+
+GROUP = 8
+"""Units that are changed at once; lines of several units are padded to a multiple of it."""
 
 u64: Any = np.uint64
 """An offset or a counter in a flat array: an index of Python's could be negative, and to test for
@@ -26,7 +31,9 @@ that in each lane takes longer than the sweep."""
 Typed = tuple[types.Type, Callable[..., Any]]
 
 
-def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def compiled(
+    counts: bool = True, **options: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compile a function by numba, cached on disk where there is a folder that can be written.
 
     A cached function is compiled again when its own file changes, not when a function that it
@@ -34,6 +41,9 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
 
     Parameters
     ----------
+    counts : bool
+        Whether references to arrays are counted, as a function has to that makes arrays or views of
+        them.  For others, called millions of times a second, it would take longer than the work.
     **options
         Of ``numba.njit``.
 
@@ -48,12 +58,35 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
-            decorated = njit(nogil=True, cache=True, **options)(function)
+            decorated = njit(nogil=True, cache=True, _nrt=counts, **options)(function)
         except RuntimeError:  # no place for the cache: neither beside the file nor at home
-            decorated = njit(nogil=True, **options)(function)
+            decorated = njit(nogil=True, _nrt=counts, **options)(function)
         return decorated  # type: ignore[no-any-return]
 
     return decorate
+
+
+def _lanes(context: Any, builder: Any, kind: Any, array: Any, place: Any, count: int) -> Any:
+    """A pointer to ``count`` lanes of an array, from ``place`` on."""
+    data = context.make_array(kind)(context, builder, array).data
+    lanes = ir.VectorType(context.get_value_type(kind.dtype), count)
+    return builder.bitcast(builder.gep(data, [place]), lanes.as_pointer())
+
+
+def _load(context: Any, builder: Any, kind: Any, array: Any, place: Any, count: int) -> Any:
+    """``count`` lanes of an array, from ``place`` on."""
+    pointer = _lanes(context, builder, kind, array, place, count)
+    return builder.load(pointer, align=kind.dtype.bitwidth // 8)
+
+
+def _spread(builder: Any, number: Any, lanes: Any) -> Any:
+    """A number, cut to the type of the lanes, in each of them."""
+    width = lanes.element.width
+    if width < number.type.width:
+        number = builder.trunc(number, lanes.element)
+    one = builder.insert_element(ir.Constant(lanes, ir.Undefined), number, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes.count), [0] * lanes.count)
+    return builder.shuffle_vector(one, ir.Constant(lanes, ir.Undefined), zeros)
 
 
 @intrinsic
@@ -61,26 +94,110 @@ def _unequal(typing: Any, values: Any, x: Any, y: Any) -> Typed:
     """Bit s of the result: whether values[x + s] != values[y + s], s < LANES."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        element = context.get_value_type(signature.args[0].dtype)
-        lanes = ir.VectorType(element, LANES).as_pointer()
-
-        def load(place: Any) -> Any:
-            pointer = builder.bitcast(builder.gep(array.data, [place]), lanes)
-            return builder.load(pointer, align=element.width // 8)
-
-        differ = builder.icmp_signed("!=", load(arguments[1]), load(arguments[2]))
-        return builder.bitcast(differ, ir.IntType(LANES))
+        kind, (array, x, y) = signature.args[0], arguments
+        left, right = (_load(context, builder, kind, array, at, LANES) for at in (x, y))
+        return builder.bitcast(builder.icmp_signed("!=", left, right), ir.IntType(LANES))
 
     return types.uint64(values, types.int64, types.int64), generate
 
 
 @intrinsic
-def _lowest_bit(typing: Any, word: Any) -> Typed:
-    """Number of the lowest bit that is set in a word that is not zero."""
+def _clipped_apart(
+    typing: Any, z: Any, o: Any, x: Any, i: Any, factor: Any, low: Any, high: Any, shift: Any
+) -> Typed:
+    """Bit s of the result: whether z[o + s] and z[o + s] + factor x[i + s] are in other steps.
+
+    A step of z is (clip(z, low, high) - low) >> shift.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+        z, o, x, i, *numbers = arguments
+        before = _load(context, builder, signature.args[0], z, o, LANES)
+        added, lanes = _load(context, builder, signature.args[2], x, i, LANES), before.type
+        if added.type != lanes:
+            added = builder.sext(added, lanes)
+        factor, low, high, shift = (_spread(builder, number, lanes) for number in numbers)
+        after = builder.add(before, builder.mul(factor, added))
+        steps = []
+        for value in (before, after):
+            value = builder.select(builder.icmp_signed("<", value, low), low, value)
+            value = builder.select(builder.icmp_signed(">", value, high), high, value)
+            steps.append(builder.lshr(builder.sub(value, low), shift))
+        return builder.bitcast(builder.icmp_signed("!=", *steps), ir.IntType(LANES))
+
+    whole = types.int64
+    return types.uint64(z, whole, x, whole, whole, whole, whole, whole), generate
+
+
+@intrinsic
+def _add_group(typing: Any, out: Any, o: Any, x: Any, i: Any, factor: Any, w: Any, j: Any) -> Typed:
+    """out[o + c] = x[i + c] + factor w[j + c], c < GROUP, of one type."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (out, o, x, i, factor, w, j), kinds = arguments, signature.args
+        first = _load(context, builder, kinds[2], x, i, GROUP)
+        second = _load(context, builder, kinds[5], w, j, GROUP)
+        total = builder.add(first, builder.mul(_spread(builder, factor, first.type), second))
+        place = _lanes(context, builder, kinds[0], out, o, GROUP)
+        builder.store(total, place, align=kinds[0].dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    whole = types.int64
+    return types.void(out, whole, x, whole, whole, w, whole), generate
+
+
+def _two_piece_lines(count: int) -> Any:
+    """The sum over a group of ``count`` outputs of a loss of the margin that has two pieces."""
+
+    @intrinsic
+    def two_pieces(
+        typing: Any, x: Any, i: Any, own: Any, shift: Any,
+        slope: Any, start: Any, slope_added: Any, added: Any,
+    ) -> Typed:  # fmt: skip
+        """Sum of slope m + (m >= start) (slope_added m + added), m = x[i + own], shift - x[i + c].
+
+        The type of x has to hold each of them.
+        """
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            x, i, own, *numbers = arguments
+            z = _load(context, builder, signature.args[0], x, i, count)
+            lanes = z.type
+            order = ir.Constant(lanes, list(range(count)))
+            shift, slope, start, slope_added, added = (
+                _spread(builder, number, lanes) for number in numbers
+            )
+            own = builder.icmp_signed("==", order, _spread(builder, own, lanes))
+            margin = builder.select(own, z, builder.sub(shift, z))
+            more = builder.add(builder.mul(slope_added, margin), added)
+            reached = builder.icmp_signed(">=", margin, start)
+            more = builder.select(reached, more, ir.Constant(lanes, None))
+            total = builder.add(builder.mul(slope, margin), more)
+            wide = ir.VectorType(ir.IntType(max(32, lanes.element.width)), count)
+            if wide != lanes:
+                total = builder.sext(total, wide)
+            name = f"llvm.vector.reduce.add.v{count}i{wide.element.width}"
+            kind = ir.FunctionType(wide.element, [wide])
+            reduce = cgutils.get_or_insert_function(builder.module, kind, name)
+            total = builder.call(reduce, [total])
+            whole = ir.IntType(64)
+            return total if total.type == whole else builder.sext(total, whole)
+
+        w = types.int64
+        return w(x, w, w, w, w, w, w, w), generate
+
+    return two_pieces
+
+
+two_pieces_of_8, two_pieces_of_16 = _two_piece_lines(8), _two_piece_lines(16)
+
+
+@intrinsic
+def _lowest_bit(typing: Any, word: Any) -> Typed:
+    """Number of the lowest bit that is set in a word; LANES if none is."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
     return types.int64(types.uint64), generate
 
@@ -95,22 +212,66 @@ def _bits(typing: Any, word: Any) -> Typed:
     return types.int64(types.uint64), generate
 
 
-@compiled(inline="always")
-def list_unequal(values: Array, x: int, y: int, count: int, most: int, found: Array) -> int:
+@compiled(counts=False, forceinline=True)
+def add_line(
+    out: Array, o: int, x: Array, i: int, factor: int, w: Array, j: int, size: int
+) -> None:
+    """out[o + c] = x[i + c] + factor w[j + c], c < size: 1, or a multiple of ``GROUP``."""
+    if size == 1:
+        out[u64(o)] = x[u64(i)] + factor * w[u64(j)]
+    else:
+        for c in range(0, size, GROUP):
+            _add_group(out, o + c, x, i + c, factor, w, j + c)
+
+
+@compiled(counts=False, forceinline=True)
+def _list_bits(word: int, start: int, found: Array, number: int) -> int:
+    """Write ``start`` + the place of each bit to ``found`` from ``number`` on; return their end.
+
+    Four are written at a time, whether there are as many or not, since a processor guesses the end
+    of a loop of few turns wrongly too often.
+    """
+    end, one = number + _bits(word), u64(1)
+    while number < end:
+        for place in range(4):
+            found[u64(number + place)] = start + _lowest_bit(word)
+            word &= word - one
+        number += 4
+    return int(end)
+
+
+@compiled(counts=False)
+def list_unequal(values: Array, x: int, y: int, count: int, found: Array) -> int:
     """Write the s < count with values[x + s] != values[y + s] to ``found``; return how many.
 
-    Where they are more than ``most`` they are only counted.  ``count`` is a multiple of ``LANES``,
-    and ``values`` one-dimensional without gaps.
+    ``count`` is a multiple of ``LANES``, and ``values`` one-dimensional without gaps; ``found`` has
+    room for three more.
     """
-    number, one = 0, u64(1)
+    number = 0
     for start in range(0, count, LANES):
-        number += _bits(_unequal(values, x + start, y + start))
-    if 0 < number <= most:
-        number = 0
-        for start in range(0, count, LANES):
-            word = _unequal(values, x + start, y + start)
-            while word != 0:
-                found[number] = start + _lowest_bit(word)
-                number += 1
-                word &= word - one
+        number = _list_bits(_unequal(values, x + start, y + start), start, found, number)
+    return number
+
+
+@compiled(counts=False, forceinline=True)
+def list_new_steps(
+    z: Array,
+    o: int,
+    x: Array,
+    i: int,
+    factor: int,
+    low: int,
+    high: int,
+    shift: int,
+    count: int,
+    found: Array,
+) -> int:
+    """As ``list_unequal``, but the s whose step of z changes as z[o + s] grows by factor x[i + s].
+
+    A step of z is (clip(z, low, high) - low) >> shift.
+    """
+    number = 0
+    for start in range(0, count, LANES):
+        word = _clipped_apart(z, o + start, x, i + start, factor, low, high, shift)
+        number = _list_bits(word, start, found, number)
     return number

@@ -9,13 +9,11 @@ few others are listed, and for each layer above
 
     z_m    += W_m D_{m-1},     D_m    = act(z_m) - a_m
 
-is computed for these alone, side by side in short rows, and so is the change of the loss.
-:func:`propose` writes new values to scratch rows and returns the new loss; :func:`commit` makes
+is computed for these alone.  In the layers above the first one all units of a sample stand side by
+side in a line, so that a sample that changes costs a few adjacent numbers, and so does its loss.
+:func:`propose` writes new values to scratch lines and returns the new loss; :func:`commit` makes
 them the state.  A rejected proposal therefore costs nothing to undo.  Losses are whole numbers, so
 that their sums are exact in whatever order, and no error builds up.
-
-Arrays go from function to function one by one: counting the references of tuples and views would
-take longer than the sweeps.
 """
 
 from __future__ import annotations
@@ -23,87 +21,34 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from formulations.arrays import Array
-from solvers.kernels.compiled import compiled, list_unequal, u64
-from solvers.kernels.output_losses import SAMPLES, joint_losses, separable_change
+from solvers.kernels.compiled import add_line, compiled, list_unequal, u64
+from solvers.kernels.output_losses import (
+    FIRST,
+    KIND,
+    PIECES,
+    SAMPLES,
+    SOFTMAX,
+    add_output_losses,
+    change_margin_losses,
+    line_losses,
+)
 from solvers.kernels.sweeps import (
     DELTA,
-    DENSE,
     FAN_IN,
     LEVEL,
-    NUM_DIRTY,
-    PART,
-    SHORT,
+    LINE,
+    NEW,
+    SIZE,
     SOURCE,
-    Z,
+    UNITS,
+    State,
     activate,
-    commit_shared,
-    is_shared,
-    propagate,
-    propose_shared,
-    put,
-    take,
+    add_unit_to_next_layer,
+    add_units_to_layer,
+    change_units,
+    list_changed_samples,
+    take_row,
 )
-
-
-class State(NamedTuple):
-    """A network on all samples; L is the number of layers, C of outputs, N of samples.
-
-    Rows have one number per sample, padded to a multiple of ``LANES`` by samples that are zero
-    everywhere, and stand one after the other in a flat array.  T is int16, int32 or int64; A is
-    int8 where all inputs and activations fit, else T.  For columns see
-    :mod:`solvers.kernels.sweeps`.
-
-    Parameters
-    ----------
-    rows : ndarray of A, shape (R * N,)
-        Inputs of each layer, a constant row after them where there are thresholds; one scratch row.
-    z : ndarray of T, shape ((sum of widths + 1) * N,)
-        Pre-activations of each layer; one scratch row.
-    part : ndarray of T, shape (P * N,)
-        Scratch, its rows as short as the list of changed samples: new pre-activations above the
-        first layer, changes of activations, old outputs, and room for the loss.
-    samples : ndarray of uint32, shape (N,)
-        Scratch: the changed samples.
-    levels : ndarray of T
-        Weight levels, each layer's matrix (outputs, inputs) row-major.
-    clips : ndarray of T, shape (L, 6)
-        Activations that are a clip and a shift, see the columns above.
-    pieces : ndarray of T, shape (3, P)
-        Start of each piece of each activation, and by how much slope and intercept change there;
-        those of the loss come last.
-    plan : ndarray of int64, shape (L + 1, 8)
-    dirty : ndarray of int64, shape (L, widest layer)
-        Scratch: neurons of each layer whose activation the proposal changes.
-    form, table, reals : ndarray of int64, int64 and float64
-        The loss, see :mod:`solvers.kernels.output_losses`.
-    labels : ndarray of T, shape (2 * N,)
-        Label of each sample, and of each changed one.
-    losses : ndarray of int64, shape (2,)
-        Loss of the state, and after the proposal.
-    sample_losses, sums : ndarray of int64, shape (2, N), and of float64, shape (N,), or empty
-        Joint losses: of each sample in the state, and of each changed one after it; scratch.
-    ties : ndarray of int64
-        Weights that are one, see
-        :mod:`solvers.kernels.sweeps`; of a dense network a single zero.
-    """
-
-    rows: Array
-    z: Array
-    part: Array
-    samples: Array
-    levels: Array
-    clips: Array
-    pieces: Array
-    plan: Array
-    dirty: Array
-    form: Array
-    table: Array
-    reals: Array
-    labels: Array
-    losses: Array
-    sample_losses: Array
-    sums: Array
-    ties: Array
 
 
 class Moves(NamedTuple):
@@ -124,7 +69,7 @@ class Moves(NamedTuple):
     choice: Array
 
 
-@compiled(inline="always")
+@compiled(counts=False)
 def change_of(firsts: Array, gaps: Array, levels: Array, k: int, old: int, new: int) -> int:
     """Change of weight k's level from its level number ``old`` to number ``new``."""
     if gaps[k] > 0:
@@ -132,193 +77,267 @@ def change_of(firsts: Array, gaps: Array, levels: Array, k: int, old: int, new: 
     return int(levels[firsts[k] + new] - levels[firsts[k] + old])
 
 
-@compiled(forceinline=True)
-def propose(
-    rows: Array,
-    z: Array,
-    part: Array,
-    samples: Array,
-    levels: Array,
-    clips: Array,
-    pieces: Array,
-    plan: Array,
-    dirty: Array,
-    form: Array,
-    table: Array,
-    reals: Array,
-    labels: Array,
-    losses: Array,
-    sample_losses: Array,
-    sums: Array,
-    ties: Array,
-    layer: int,
-    neuron: int,
-    source: int,
-    change: int,
-) -> int:
-    """Loss after weight (neuron, source) of ``layer`` has changed by ``change`` levels."""
-    if is_shared(ties, plan, layer, neuron, source):
-        return int(
-            propose_shared(
-                rows, z, part, samples, levels, clips, pieces, plan, dirty,
-                form, table, reals, labels, losses, sample_losses, sums, ties,
-                layer, neuron, source, change,
-            )
-        )  # fmt: skip
-    last, width, joint = plan.shape[0] - 2, len(samples), sample_losses.shape[1] > 0
-    outputs, first, fresh = plan[last + 1, Z] - plan[last, Z], plan[last, Z], plan[last, PART]
-    old, new = u64((plan[layer, Z] + neuron) * width), u64(len(z) - width)
-    x, reach, loss = u64((plan[layer, SOURCE] + source) * width), layer, losses[0]
-    for s in range(u64(width)):
-        z[new + s] = z[old + s] + change * rows[x + s]
-    if layer == last and joint:
-        loss = joint_losses(
-            z, first * width, width, neuron, new, form[SAMPLES], outputs,
-            form, reals, labels, 0, part, 0, sample_losses, sums,
-        )  # fmt: skip
-    elif layer == last:
-        loss += separable_change(
-            z, new, old, form[SAMPLES], neuron, neuron + 1, outputs,
-            form, table, reals, pieces, labels, 0, part, 0,
-        )  # fmt: skip
+@compiled(counts=False, forceinline=True)
+def _line_losses(state: State, x: Array, at: int, found: int) -> int:
+    """Write the losses of the changed samples, whose outputs begin at x[at]; return the change."""
+    samples, plan, sample_losses, total = state.samples, state.plan, state.sample_losses, 0
+    last = plan.shape[0] - 2
+    line_losses(
+        x, at, plan[last, SIZE], plan[last, UNITS], found, samples, state.form, state.table,
+        state.reals, state.pieces, state.labels, sample_losses,
+    )  # fmt: skip
+    for k in range(u64(found)):
+        total += sample_losses[1, k] - sample_losses[0, samples[k]]
+    return int(total)
+
+
+@compiled(counts=False)
+def _change_output(state: State, neuron: int, source: int, change: int) -> int:
+    """Change of the loss by a weight of the last layer, which changes one output of all samples."""
+    rows, z, lines, part = state.rows, state.z, state.lines, state.part
+    samples, pieces, plan, form = state.samples, state.pieces, state.plan, state.form
+    table, reals, labels, sample_losses = (
+        state.table,
+        state.reals,
+        state.labels,
+        state.sample_losses,
+    )
+    last, width, count = plan.shape[0] - 2, len(rows) // plan[-1, SOURCE], form[SAMPLES]
+    x, at, size = (plan[last, SOURCE] + source) * width, plan[last, LINE], plan[last, SIZE]
+    for s in range(u64(count)):
+        samples[s] = s
+    if form[KIND] >= SOFTMAX:
+        new = plan[last, NEW]
+        for s in range(count):
+            add_line(part, new + s * size, lines, at + s * size, 0, lines, at, size)
+            part[u64(new + s * size + neuron)] += change * rows[u64(x + s)]
+        return int(_line_losses(state, part, new, count))
+    old, new, total = u64(len(z) - width), u64(len(z) - 2 * width), 0
+    place, step = u64(at + neuron), u64(size)
+    for s in range(u64(count)):
+        z[old + s] = lines[place + s * step]
+        z[new + s] = z[old + s] + change * rows[u64(x) + s]
+    output = neuron if plan[last, UNITS] > 1 else -1
+    if form[KIND] == PIECES and pieces.shape[1] - form[FIRST] == 2:
+        change_margin_losses(z, old, new, count, output, form, pieces, labels, sample_losses)
     else:
-        a = u64((plan[layer + 1, SOURCE] + neuron) * width)
-        out = u64(len(rows) - width)
-        activate(rows, out, z, new, form[SAMPLES], clips, pieces, plan, layer)
-        delta, side, found = plan[layer, DELTA] + neuron, width, form[SAMPLES]
-        count = list_unequal(rows, a, out, width, found // DENSE, samples)
-        all_ = count > found // DENSE
-        if all_:
-            delta, side, count = u64(delta * found), 0, found
-            for k in range(u64(count)):
-                part[delta + k] = rows[out + k] - rows[a + k]
+        for s in range(u64(count)):
+            sample_losses[1, s] = sample_losses[0, s]
+        for sign, row in ((-1, old), (1, new)):
+            add_output_losses(
+                sign, z, row, 1, count, samples, output,
+                form, table, reals, pieces, labels, sample_losses,
+            )  # fmt: skip
+    for s in range(u64(count)):
+        total += sample_losses[1, s] - sample_losses[0, s]
+    return int(total)
+
+
+@compiled(counts=False, forceinline=True)
+def _follow(state: State, reach: int, found: int) -> int:
+    """Change of the loss that follows from ``found`` new lines of the layer ``reach``."""
+    plan, last = state.plan, state.plan.shape[0] - 2
+    while reach < last and change_units(state, reach, found):
+        reach += 1
+        add_units_to_layer(state, reach, found)
+    plan[last + 1, FAN_IN], plan[last + 1, UNITS] = found, reach
+    return int(_line_losses(state, state.part, plan[last, NEW], found)) if reach == last else 0
+
+
+@compiled(counts=False)
+def _places(state: State, layer: int, neuron: int, source: int) -> tuple[int, int]:
+    """Where the list of the places of a shared weight begins and ends in ``ties``."""
+    if len(state.ties) == 1:
+        return 0, 0
+    at = state.plan[layer, LEVEL] + source * state.plan[layer, SIZE] + neuron
+    return state.ties[at], state.ties[at + 1]
+
+
+@compiled(counts=False)
+def _propose_shared(state: State, layer: int, first: int, end: int, change: int) -> int:
+    """Change of the loss by a weight that stands in several places, ties[first:end], at once.
+
+    It changes all the units that have it, z_l[j] += d sum_i a_{l-1}[i], on all samples; the layers
+    above follow as after any change of activations.
+    """
+    rows, z, lines, part = state.rows, state.z, state.lines, state.part
+    samples, levels, clips, pieces = state.samples, state.levels, state.clips, state.pieces
+    plan, form = state.plan, state.form
+    ties, last, count = state.ties, plan.shape[0] - 2, form[SAMPLES]
+    width, reach = len(rows) // plan[last + 1, SOURCE], min(layer + 1, last)
+    size, at, lift = plan[reach, SIZE], plan[reach, LINE], plan[reach, NEW]
+    row, out = len(z) - width, len(rows) - width
+    for s in range(count):
+        add_line(part, lift + s * size, lines, at + s * size, 0, lines, at, size)
+    for pair in range(first, end, 2):
+        j, x = ties[pair], u64((plan[layer, SOURCE] + ties[pair + 1]) * width)
+        if layer == last:
+            for s in range(u64(count)):
+                part[u64(lift + j) + s * u64(size)] += change * rows[x + s]
+            continue
+        if pair == first or ties[pair - 2] != j:
+            take_row(state, layer, j, row)
+        for s in range(u64(count)):
+            z[u64(row) + s] += change * rows[x + s]
+        if pair + 2 == end or ties[pair + 2] != j:
+            a, w = (plan[layer + 1, SOURCE] + j) * width, plan[reach, LEVEL] + j * size
+            activate(rows, out, z, row, count, clips, pieces, plan, layer)
+            for k in range(list_unequal(rows, a, out, width, samples)):
+                s = int(samples[u64(k)])
+                delta, line = rows[u64(out + s)] - rows[u64(a + s)], lift + s * size
+                add_line(part, line, part, line, delta, levels, w, size)
+    for s in range(u64(count)):
+        samples[s] = s
+    return int(_follow(state, reach, count))
+
+
+@compiled(counts=False)
+def _commit_shared(state: State, layer: int, first: int, end: int, change: int) -> None:
+    """Change a shared weight and the units that have it."""
+    rows, z, lines, levels = state.rows, state.z, state.lines, state.levels
+    clips, pieces, plan, form = state.clips, state.pieces, state.plan, state.form
+    ties, last, count = state.ties, plan.shape[0] - 2, u64(form[SAMPLES])
+    width, size = len(rows) // plan[last + 1, SOURCE], plan[layer, SIZE]
+    for pair in range(first, end, 2):
+        j, source = ties[pair], ties[pair + 1]
+        levels[plan[layer, LEVEL] + source * size + j] += change
+        x, row = u64((plan[layer, SOURCE] + source) * width), len(z) - width
+        if layer == 0 and last > 0:
+            row = j * width
+            for s in range(count):
+                z[u64(row) + s] += change * rows[x + s]
         else:
-            found, count = count, -(-count // SHORT) * SHORT
-            delta = u64(delta * count)
-            for k in range(u64(found)):
-                part[delta + k] = rows[out + samples[k]] - rows[a + samples[k]]
-            for k in range(u64(found), u64(count)):  # the first sample again, unchanged
-                samples[k] = 0
-                part[delta + k] = 0
-        dirty[layer, 0] = neuron
-        plan[layer, NUM_DIRTY] = min(found, 1)
-        while reach < last and plan[reach, NUM_DIRTY] > 0:
-            reach += 1
-            propagate(
-                rows, z, part, samples, levels, clips, pieces, plan, dirty, reach, count, all_
-            )
-        plan[last + 1, FAN_IN] = found
-        if reach == last:
-            scratch = plan[last + 1, DELTA] * count
-            if not all_:
-                take(labels, side, labels, 0, count, samples, all_)
-            if joint:
-                loss += joint_losses(
-                    part, fresh * count, count, -1, 0, found, outputs,
-                    form, reals, labels, side, part, scratch, sample_losses, sums,
-                )  # fmt: skip
-                for k in range(found):
-                    loss -= sample_losses[0, k if all_ else samples[k]]
-            else:
-                loss += separable_change(
-                    part, fresh * count, scratch, count, 0, outputs, outputs, form, table, reals,
-                    pieces, labels, side, part, scratch + outputs * count,
-                )  # fmt: skip
-    plan[last + 1, NUM_DIRTY] = reach
-    losses[1] = loss
-    return int(loss)
+            at = u64(plan[layer, LINE] + j)
+            for s in range(count):
+                lines[at + s * u64(size)] += change * rows[x + s]
+        if layer < last and (pair + 2 == end or ties[pair + 2] != j):
+            if layer > 0:
+                take_row(state, layer, j, row)
+            a = (plan[layer + 1, SOURCE] + j) * width
+            activate(rows, a, z, row, form[SAMPLES], clips, pieces, plan, layer)
 
 
-@compiled(forceinline=True)
-def commit(
-    rows: Array,
-    z: Array,
-    part: Array,
-    samples: Array,
-    levels: Array,
-    plan: Array,
-    dirty: Array,
-    form: Array,
-    losses: Array,
-    sample_losses: Array,
-    ties: Array,
-    layer: int,
-    neuron: int,
-    source: int,
-    change: int,
-) -> None:
-    """Make the latest proposal, which had these arguments, the state."""
-    if is_shared(ties, plan, layer, neuron, source):
-        commit_shared(
-            rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
-            layer, neuron, source, change,
-        )  # fmt: skip
-        return
-    last, width, joint = plan.shape[0] - 2, len(samples), sample_losses.shape[1] > 0
-    found, reach = plan[last + 1, FAN_IN], plan[last + 1, NUM_DIRTY]
-    all_ = found > form[SAMPLES] // DENSE
-    count = found if all_ else -(-found // SHORT) * SHORT
-    levels[plan[layer, LEVEL] + neuron * plan[layer, FAN_IN] + source] += change
-    row, new = u64((plan[layer, Z] + neuron) * width), u64(len(z) - width)
-    for s in range(u64(width)):
-        z[row + s] = z[new + s]
-    if layer == last and joint:
-        for s in range(width):
-            sample_losses[0, s] = sample_losses[1, s]
-    elif layer < last:
-        a = u64((plan[layer + 1, SOURCE] + neuron) * width)
-        out = u64(len(rows) - width)
+@compiled(counts=False, forceinline=True)
+def propose(state: State, layer: int, neuron: int, source: int, change: int) -> int:
+    """Loss after weight (neuron, source) of ``layer`` has changed by ``change`` levels."""
+    plan, losses, total = state.plan, state.losses, 0
+    last = plan.shape[0] - 2
+    first, end = _places(state, layer, neuron, source)
+    if end > first + 2:
+        total = _propose_shared(state, layer, first, end, change)
+    elif layer == last:
+        plan[last + 1, FAN_IN], plan[last + 1, UNITS] = 0, last
+        total = _change_output(state, neuron, source, change)
+    else:
+        found = list_changed_samples(state, layer, neuron, source, change)
+        plan[last + 1, FAN_IN], plan[last + 1, UNITS] = found, layer
+        if found > 0:
+            add_unit_to_next_layer(state, layer, neuron, found)
+            total = _follow(state, layer + 1, found)
+    losses[1] = losses[0] + total
+    return int(losses[1])
+
+
+@compiled(counts=False, forceinline=True)
+def _commit_one(state: State, layer: int, neuron: int, source: int, change: int) -> None:
+    """Change a weight and its unit."""
+    rows, z, lines, samples = state.rows, state.z, state.lines, state.samples
+    deltas, levels, plan, form = state.deltas, state.levels, state.plan, state.form
+    last = plan.shape[0] - 2
+    width, count = len(rows) // plan[last + 1, SOURCE], u64(form[SAMPLES])
+    levels[plan[layer, LEVEL] + source * plan[layer, SIZE] + neuron] += change
+    x = u64((plan[layer, SOURCE] + source) * width)
+    if layer == 0 and last > 0:
+        row = u64(neuron * width)
         for s in range(u64(width)):
-            rows[a + s] = rows[out + s]
-        if joint and reach == last:
-            for k in range(found):
-                sample_losses[0, k if all_ else samples[k]] = sample_losses[1, k]
+            z[row + s] += change * rows[x + s]
+    else:
+        at, size = u64(plan[layer, LINE] + neuron), u64(plan[layer, SIZE])
+        for s in range(count):
+            lines[at + s * size] += change * rows[x + s]
+    if layer < last:
+        a = u64((plan[layer + 1, SOURCE] + neuron) * width)
+        for k in range(u64(plan[last + 1, FAN_IN])):
+            rows[a + samples[k]] += deltas[k]
+    else:
+        for s in range(count):
+            state.sample_losses[0, s] = state.sample_losses[1, s]
+
+
+@compiled(counts=False, forceinline=True)
+def commit(state: State, layer: int, neuron: int, source: int, change: int) -> None:
+    """Make the latest proposal, which had these arguments, the state."""
+    rows, lines, part, samples, plan = (
+        state.rows,
+        state.lines,
+        state.part,
+        state.samples,
+        state.plan,
+    )
+    losses, sample_losses, last = state.losses, state.sample_losses, plan.shape[0] - 2
+    found, reach = plan[last + 1, FAN_IN], plan[last + 1, UNITS]
+    width = len(rows) // plan[last + 1, SOURCE]
+    first, end = _places(state, layer, neuron, source)
+    if end > first + 2:
+        _commit_shared(state, layer, first, end, change)
+    else:
+        _commit_one(state, layer, neuron, source, change)
     for m in range(layer + 1, reach + 1):
-        for j in range(plan[m + 1, Z] - plan[m, Z]):
-            new = (plan[m, PART] + j) * count
-            put(z, (plan[m, Z] + j) * width, part, new, found, samples, all_)
+        size, at, new = plan[m, SIZE], plan[m, LINE], plan[m, NEW]
+        for k in range(found):
+            s = at + int(samples[u64(k)]) * size
+            add_line(lines, s, part, new + k * size, 0, part, new, size)
         if m < last:
-            for d in range(plan[m, NUM_DIRTY]):
-                a = u64((plan[m + 1, SOURCE] + dirty[m, d]) * width)
-                delta = u64((plan[m, DELTA] + dirty[m, d]) * count)
-                for k in range(u64(found)):
-                    s = k if all_ else u64(samples[k])
-                    rows[a + s] += part[delta + k]
+            for k in range(found):
+                for j in range(plan[m, UNITS]):
+                    a = (plan[m + 1, SOURCE] + j) * width
+                    rows[u64(a + samples[u64(k)])] += part[u64(plan[m, DELTA] + k * size + j)]
+    if reach == last:
+        for k in range(u64(found)):
+            sample_losses[0, samples[k]] = sample_losses[1, k]
     losses[0] = losses[1]
 
 
-@compiled()
+@compiled(counts=False)
 def refresh(state: State) -> int:
     """Compute everything from the weights and the inputs; return the loss."""
-    rows, z, part, samples, levels, clips, pieces, plan, _ = state[:9]
-    form, table, reals, labels, losses, sample_losses, sums, _ = state[9:]
-    last, width = plan.shape[0] - 2, len(samples)
-    outputs, first = plan[last + 1, Z] - plan[last, Z], plan[last, Z]
+    rows, z, lines, part = state.rows, state.z, state.lines, state.part
+    samples, levels, clips, pieces = state.samples, state.levels, state.clips, state.pieces
+    plan, form = state.plan, state.form
+    losses, sample_losses = state.losses, state.sample_losses
+    last, count = plan.shape[0] - 2, form[SAMPLES]
+    width = len(rows) // plan[last + 1, SOURCE]
     for m in range(last + 1):
-        for j in range(plan[m + 1, Z] - plan[m, Z]):
-            row = u64((plan[m, Z] + j) * width)
-            for s in range(u64(width)):
-                z[row + s] = 0
-            for i in range(plan[m, FAN_IN]):
-                weight = levels[plan[m, LEVEL] + j * plan[m, FAN_IN] + i]
-                x = u64((plan[m, SOURCE] + i) * width)
+        size, units, w = plan[m, SIZE], plan[m, UNITS], plan[m, LEVEL]
+        if m == 0 and last > 0:
+            for j in range(units):
+                row = u64(j * width)
                 for s in range(u64(width)):
-                    z[row + s] += weight * rows[x + s]
-            if m < last:
+                    z[row + s] = 0
+                for i in range(plan[m, FAN_IN]):
+                    weight, x = levels[w + i * size + j], u64((plan[m, SOURCE] + i) * width)
+                    for s in range(u64(width)):
+                        z[row + s] += weight * rows[x + s]
                 a = (plan[m + 1, SOURCE] + j) * width
-                activate(rows, a, z, row, form[SAMPLES], clips, pieces, plan, m)
-    if sample_losses.shape[1] > 0:
-        losses[0] = joint_losses(
-            z, first * width, width, -1, 0, form[SAMPLES], outputs,
-            form, reals, labels, 0, part, 0, sample_losses, sums,
-        )  # fmt: skip
-        for s in range(u64(width)):
-            sample_losses[0, s] = sample_losses[1, s]
-    else:
-        losses[0] = 0
-        for c in range(outputs):
-            losses[0] += separable_change(
-                z, (first + c) * width, -1, form[SAMPLES], c, c + 1, outputs,
-                form, table, reals, pieces, labels, 0, part, 0,
-            )  # fmt: skip
+                activate(rows, a, z, row, count, clips, pieces, plan, m)
+            continue
+        at = plan[m, LINE]
+        for k in range(u64(count * size)):
+            lines[u64(at) + k] = 0
+        for i in range(plan[m, FAN_IN]):
+            x = (plan[m, SOURCE] + i) * width
+            for s in range(count):
+                line = at + s * size
+                add_line(lines, line, lines, line, rows[u64(x + s)], levels, w + i * size, size)
+        if m < last:
+            activate(part, 0, lines, at, count * size, clips, pieces, plan, m)
+            for j in range(units):
+                a = u64((plan[m + 1, SOURCE] + j) * width)
+                for s in range(u64(count)):
+                    rows[a + s] = part[s * u64(size) + u64(j)]
+    for s in range(u64(count)):
+        samples[s], sample_losses[0, s] = s, 0
+    losses[0] = _line_losses(state, lines, plan[last, LINE], count)
+    for s in range(u64(count)):
+        sample_losses[0, s] = sample_losses[1, s]
     return int(losses[0])

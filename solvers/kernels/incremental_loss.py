@@ -11,20 +11,24 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import Array, BitArray, IntArray
-from formulations.network.splines import Spline
-from solvers.kernels.compiled import LANES
-from solvers.kernels.incremental import Moves, State, refresh
+from solvers.kernels.compiled import GROUP, LANES
+from solvers.kernels.incremental import Moves, refresh
 from solvers.kernels.loss_form import LossForm
 from solvers.kernels.output_losses import FIRST
 from solvers.kernels.sweeps import (
     DELTA,
     FAN_IN,
     LEVEL,
-    NUM_DIRTY,
-    PART,
+    LINE,
+    NEW,
+    NO_CLIP,
     PIECE,
+    SIZE,
     SOURCE,
-    Z,
+    UNITS,
+    State,
+    clip_and_shift,
+    increments,
     lists_of_ties,
     set_shared,
 )
@@ -169,7 +173,7 @@ class IncrementalLoss:
         """Make a choice the state; return its training loss."""
         moves, plan = self.moves, self.state.plan
         moves.choice[:] = choice
-        place = plan[moves.layer, LEVEL] + moves.neuron * plan[moves.layer, FAN_IN] + moves.source
+        place = plan[moves.layer, LEVEL] + moves.source * plan[moves.layer, SIZE] + moves.neuron
         listed = moves.levels[np.where(moves.gap == 0, moves.first + choice, 0)]
         self.state.levels[place] = np.where(
             moves.gap == 0, listed, moves.first + moves.gap * choice
@@ -177,12 +181,21 @@ class IncrementalLoss:
         set_shared(self.state.levels, self.state.ties, plan, moves.layer, place)
         return self.loss(refresh(self.state))
 
+    def pre_activation_rows(self) -> Array:
+        """Those of all units of the state on all samples, shape (units, N)."""
+        state, count, rows = self.state, self._problem.num_samples, []
+        for number, layer in enumerate(state.plan[:-1]):
+            z = state.z.reshape(-1, state.rows.size // state.plan[-1, SOURCE])[:, :count]
+            if number > 0 or len(state.plan) == 2:
+                z = state.lines[layer[LINE] :][: layer[SIZE] * count].reshape(count, -1).T
+            rows.append(z[: layer[UNITS]])
+        return np.concatenate(rows)
+
     def pre_activations(self, samples: IntArray) -> list[IntArray]:
         """Those of the state on some samples, an array (len(samples), n_l) for each layer."""
-        plan = self.state.plan
-        z = self.state.z.reshape(-1, len(self.state.samples))
-        layers = zip(plan[:-1, Z], plan[1:, Z], strict=True)
-        return [z[first:end, samples].T.astype(np.int64) for first, end in layers]
+        ends = np.cumsum(self.state.plan[:-1, UNITS])[:-1]
+        rows = self.pre_activation_rows()[:, samples].T.astype(np.int64)
+        return np.split(rows, ends, axis=1)
 
     def set_bits(self, bits: npt.ArrayLike) -> float:
         """Make free weight bits the state; return their training loss."""
@@ -292,89 +305,63 @@ def _moves(groups: list[_Group]) -> tuple[Moves, BitArray, IntArray]:
 
 
 def _state(problem: TrainingProblem, form: LossForm) -> State:
-    """The rows and the plan; weights that cannot move are set, the others wait for a choice."""
-    layers, outputs = problem.network.layers, problem.network.num_outputs
+    """The arrays and the plan; weights that cannot move are set, the others wait for a choice."""
+    layers, count = problem.network.layers, problem.num_samples
     fan_in = np.array([la.inputs + (la.bias_code is not None) for la in layers])
-    shared = any(la.ties is not None for la in layers)
-    sizes = np.array([la.outputs for la in layers])
-    counts = {
+    units = np.array([la.outputs for la in layers])
+    group = np.where(units > GROUP, 2 * GROUP, GROUP)
+    sizes = np.where(units == 1, 1, -(-units // group) * group)
+    in_lines = sizes * ((np.arange(len(layers)) > 0) | (len(layers) == 1))
+    hidden = np.append(in_lines[:-1], 0)
+    plan = np.zeros((len(layers) + 1, PIECE + 1), dtype=np.int64)
+    for column, count_of in {
         SOURCE: fan_in,
-        Z: sizes,
-        PART: np.append(sizes[0] if shared else 0, sizes[1:]),
-        DELTA: np.append(sizes[:-1], 0),
+        LINE: in_lines * count,
+        NEW: in_lines * count,
+        DELTA: hidden * count,
         LEVEL: fan_in * sizes,
         PIECE: np.array([*(s.num_pieces for s in problem.splines), form.pieces.shape[1]]),
-    }
-    plan = np.zeros((len(layers) + 1, NUM_DIRTY + 1), dtype=np.int64)
-    for column, count in counts.items():
-        plan[1:, column] = np.cumsum(count)
-    plan[:-1, FAN_IN] = fan_in
-    plan[:, DELTA] += plan[-1, PART]
-    clips = [_clip(spline) for spline in problem.splines]
+    }.items():
+        plan[1:, column] = np.cumsum(count_of)
+    plan[:-1, FAN_IN], plan[:-1, UNITS], plan[:-1, SIZE] = fan_in, units, sizes
+    plan[-1, SOURCE] += 1  # a scratch row
+    plan[:, DELTA] += plan[-1, NEW]
+    plan[-1, NEW] = plan[-1, DELTA]  # scratch lines
+    clips = [clip_and_shift(spline) for spline in problem.splines]
     kind, narrow = _integer_types(problem, form, clips)
-    samples, width = slice(0, problem.num_samples), -(-problem.num_samples // LANES) * LANES
-    rows = np.zeros((plan[-1, SOURCE] + 1, width), dtype=narrow)
+    samples, width = slice(0, count), -(-count // LANES) * LANES
+    rows = np.zeros((plan[-1, SOURCE], width), dtype=narrow)
     rows[: problem.X.shape[1], samples] = problem.X.T
     for number, layer in enumerate(layers):
         if layer.bias_code is not None:
             rows[plan[number, SOURCE] + layer.inputs, samples] = problem.bias_units[number]
-    pieces = np.concatenate([*(_increments(s) for s in problem.splines), form.pieces], axis=1)
+    pieces = np.concatenate([*(increments(s) for s in problem.splines), form.pieces], axis=1)
     pieces[0] = np.clip(pieces[0], np.iinfo(kind).min, np.iinfo(kind).max)
-    fixed = zip(problem.free_layers, fan_in, strict=True)
-    levels = [free.fixed[:, :inputs].ravel() for free, inputs in fixed]
+    levels = [
+        np.pad(free.fixed[:, :inputs].T, ((0, 0), (0, size - len(free.fixed)))).ravel()
+        for free, inputs, size in zip(problem.free_layers, fan_in, sizes, strict=True)
+    ]
     numbers = form.form.copy()
     numbers[FIRST] = plan[-2, PIECE]
-    labels = np.zeros((2, width), dtype=kind)
-    labels[0, samples] = form.labels
     return State(
         rows=rows.ravel(),
-        z=np.zeros((plan[-1, Z] + 1) * width, dtype=kind),
-        part=np.zeros((plan[-1, DELTA] + 3 * outputs) * width, dtype=kind),
-        samples=np.zeros(width, dtype=np.uint32),
+        z=np.zeros((2 + units[0] * (len(layers) > 1)) * width, dtype=kind),
+        lines=np.zeros(plan[-1, LINE], dtype=kind),
+        part=np.zeros(plan[-1, NEW] + int(hidden.max()) * count, dtype=kind),
+        samples=np.zeros(width + 3, dtype=np.uint32),
+        deltas=np.zeros(width + 3, dtype=kind),
         levels=np.concatenate(levels).astype(kind),
         clips=np.array([*clips, NO_CLIP]).astype(kind),
         pieces=pieces.astype(kind),
         plan=plan,
-        dirty=np.zeros((len(layers), int(sizes.max())), dtype=np.int64),
         form=numbers,
         table=form.table,
         reals=form.reals,
-        labels=labels.ravel(),
+        labels=form.labels.astype(kind),
         losses=np.zeros(2, dtype=np.int64),
-        sample_losses=np.zeros((2, width if form.is_joint else 0), dtype=np.int64),
-        sums=np.zeros(width if form.is_joint else 0),
-        ties=lists_of_ties(layers, fan_in) if shared else np.zeros(1, dtype=np.int64),
+        sample_losses=np.zeros((2, count), dtype=np.int64),
+        ties=lists_of_ties(layers, fan_in, sizes),
     )
-
-
-NO_CLIP = (0, 0, 0, 0, 0, 0)
-"""A line of ``State.clips`` for an activation that is read from its pieces."""
-
-
-def _clip(spline: Spline) -> tuple[int, ...]:
-    """LOW, HIGH, LIFT, SHIFT, GAIN and OFFSET of a spline of equal steps, 2^SHIFT apart.
-
-    Examples
-    --------
-    >>> from formulations.network.splines import sign
-    >>> _clip(sign())
-    (-1, 0, 1, 0, 2, -1)
-    """
-    gaps, gains = np.diff(spline.breakpoints), np.diff(np.rint(spline.intercepts).astype(np.int64))
-    gap = int(gaps[0]) if len(gaps) else 1
-    if spline.order or not len(gains) or gap & (gap - 1):
-        return NO_CLIP
-    if (gaps != gap).any() or (gains != gains[0]).any():
-        return NO_CLIP
-    low, offset = int(spline.breakpoints[0]) - gap, int(np.rint(spline.intercepts[0]))
-    return low, low + gap * len(gains), -low, gap.bit_length() - 1, int(gains[0]), offset
-
-
-def _increments(spline: Spline) -> IntArray:
-    """Start of each piece, and by how much slope and intercept change there, shape (3, P)."""
-    starts = np.concatenate([[np.iinfo(np.int64).min], spline.breakpoints])
-    coefficients = [np.rint(c).astype(np.int64) for c in (spline.slopes, spline.intercepts)]
-    return np.stack([starts, *(np.diff(c, prepend=0) for c in coefficients)])
 
 
 def _integer_types(

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 
-MAX_PIECES = 6
-"""A loss of more pieces is looked up in a table instead."""
+MAX_PIECES, MAX_TABLE = 6, 4096
+"""A loss of more pieces, or of more than two over fewer outputs, is looked up in a table instead."""
 
 NOTHING = 45.0
 """exp of minus this is less than the last digit of 1."""
@@ -93,7 +93,11 @@ class LossForm:
             return _pairs(problem)
         if problem.loss_kind.is_joint:
             return _softmax(problem)
-        return _margin(problem) or _table(problem)
+        form = _margin(problem)
+        few = problem.output_high - problem.output_low < MAX_TABLE
+        if form is None or (few and form.pieces.shape[1] != 2):
+            return _table(problem, form)
+        return form
 
 
 def _form(
@@ -149,16 +153,17 @@ def _squared(problem: TrainingProblem) -> LossForm:
     )
 
 
-def _table(problem: TrainingProblem) -> LossForm:
+def _table(problem: TrainingProblem, margin: LossForm | None) -> LossForm:
+    """In the unit of the pieces of the margin, if there are any."""
     low, table = problem.loss_table()
-    exponent = _exponent(float(np.abs(table).max()), problem.target_index.size)
+    unit = 2.0 ** -_exponent(float(np.abs(table).max()), problem.target_index.size)
     return _form(
         problem,
         TABLE,
-        2.0**-exponent,
+        margin.unit if margin else unit,
         float(table.min(axis=1)[problem.target_index].sum()),
         numbers={SHIFT: low},
-        table=np.rint(table * 2.0**exponent).astype(np.int64),
+        table=np.rint(table / (margin.unit if margin else unit)).astype(np.int64),
     )
 
 

@@ -1,10 +1,8 @@
-"""Losses of outputs, in whole numbers, as sweeps over some samples.
+"""Losses of the outputs, in whole numbers, sample by sample.
 
-A separable loss is a sum over the outputs; it is evaluated for one output at a time.  A joint loss
-takes all outputs of a sample together.  ``form`` says which one it is, and holds its whole numbers:
-see :mod:`solvers.kernels.loss_form`, which makes them.
-
-Rows of samples stand one after the other in flat arrays, and an index is an offset plus a counter.
+A separable loss is a sum over the outputs; a joint loss takes all outputs of a sample together.
+``form`` says which one it is, and holds its whole numbers: see :mod:`solvers.kernels.loss_form`,
+which makes them.
 """
 
 from __future__ import annotations
@@ -14,11 +12,11 @@ import math
 import numpy as np
 
 from formulations.arrays import Array
-from solvers.kernels.compiled import compiled, u64
+from solvers.kernels.compiled import compiled, two_pieces_of_8, two_pieces_of_16, u64
 
 KIND, SAMPLES, FIRST, SHIFT, EXPONENT, MARGIN, SLOPE = range(7)
 """Entries of ``form``: a kind below; number of samples; first piece of the loss; SHIFT - z is the
-margin of target -1, and a table starts at the output SHIFT; losses are in units of 2^-EXPONENT; the
+margin of target 0, and a table starts at the output SHIFT; losses are in units of 2^-EXPONENT; the
 numbers of PAIRS."""
 
 PIECES, TABLE, SQUARED, SOFTMAX, PAIRS = range(5)
@@ -26,7 +24,7 @@ PIECES, TABLE, SQUARED, SOFTMAX, PAIRS = range(5)
 log sum_c exp((z_c - z_y) / T) and sum_{c != y} max(0, MARGIN - SLOPE (z_y - z_c))."""
 
 
-@compiled(inline="always")
+@compiled(counts=False)
 def apply_pieces(
     out: Array, o: int, x: Array, z: int, count: int, pieces: Array, first: int, last: int
 ) -> None:
@@ -42,134 +40,148 @@ def apply_pieces(
             out[o + k] += reached * (slope * x[z + k] + intercept)
 
 
-@compiled(inline="always")
-def separable_change(
+@compiled(counts=False)
+def change_margin_losses(
     x: Array,
-    new: int,
     old: int,
+    new: int,
     count: int,
-    first: int,
-    stop: int,
-    outputs: int,
+    output: int,
+    form: Array,
+    pieces: Array,
+    labels: Array,
+    losses: Array,
+) -> None:
+    """losses[1, s] = losses[0, s] and how much an output changes it from x[old + s] to x[new + s].
+
+    For a loss of two pieces of the margin; ``output`` as in ``add_output_losses``.
+    """
+    first, shift, right = form[FIRST], form[SHIFT], 1 if output < 0 else output
+    start, slope = pieces[0, first + 1], pieces[1, first]
+    more, added = pieces[1, first + 1], pieces[2, first + 1]
+    for s in range(u64(count)):
+        own = labels[s] == right
+        before = x[old + s] if own else shift - x[old + s]
+        after = x[new + s] if own else shift - x[new + s]
+        gain = slope * (after - before)
+        gain += more * after + added if after >= start else 0
+        gain -= more * before + added if before >= start else 0
+        losses[1, s] = losses[0, s] + gain
+
+
+@compiled(counts=False)
+def add_output_losses(
+    sign: int,
+    x: Array,
+    at: int,
+    size: int,
+    count: int,
+    samples: Array,
+    output: int,
     form: Array,
     table: Array,
     reals: Array,
     pieces: Array,
     labels: Array,
-    side: int,
-    part: Array,
-    scratch: int,
-) -> int:
-    """Change of the loss of outputs ``first`` .. ``stop`` - 1 on ``count`` samples.
+    losses: Array,
+) -> None:
+    """losses[1, k] += sign * separable loss of an output, which is x[at + k size] of samples[k].
 
-    They stand one after the other, after the change at x[new] and before it at x[old]; ``old`` = -1
-    gives the loss itself.  The samples' labels are at labels[side].  Scratch from part[scratch] on:
-    twice as much as one of them.
+    The only ``output`` is number -1: its target is the label; else that is whether they are equal.
     """
-    kind, total, shift, size = form[KIND], 0, form[SHIFT], (stop - first) * count
-    side, number = u64(side), u64(count)
-    for c in range(first, stop):
-        at, mine = (c - first) * count, c if outputs > 1 else 1
-        y, z = u64(new + at), u64(max(old, 0) + at)
-        if kind == PIECES:
-            after, before = u64(scratch + at), u64(scratch + size + at)
-            mine = labels.dtype.type(mine)
-            for k in range(number):
-                positive = labels[side + k] == mine
-                part[after + k] = x[y + k] if positive else shift - x[y + k]
-                part[before + k] = x[z + k] if positive else shift - x[z + k]
-            if old < 0:
-                for k in range(number):
-                    part[before + k] = 0
-        elif kind == TABLE:
-            for k in range(number):
-                positive = 1 if labels[side + k] == mine else 0
-                total += table[positive, x[y + k] - shift]
-                if old >= 0:
-                    total -= table[positive, x[z + k] - shift]
-        else:
-            scale = 2.0 ** form[EXPONENT]
-            for k in range(number):
-                target = labels[side + k]
-                if outputs > 1:
-                    target = 1 if target == mine else 0
-                rest = float(x[y + k]) - reals[0, target]
-                total += int(np.rint(scale * (rest * rest)))
-                if old >= 0:
-                    rest = float(x[z + k]) - reals[0, target]
-                    total -= int(np.rint(scale * (rest * rest)))
-    if kind == PIECES:  # all outputs in one go, since each has few samples
-        after, before = u64(scratch), u64(scratch + size)
-        moved, narrow = 0, part.dtype.type  # as narrow as it is stored: more lanes at a time
-        for k in range(u64(size)):
-            moved += narrow(part[after + k] - part[before + k])
-        total = pieces[1, form[FIRST]] * moved
-        for p in range(form[FIRST] + 1, pieces.shape[1]):
+    at, size, shift, alone = u64(at), u64(size), form[SHIFT], output < 0
+    if form[KIND] == PIECES:
+        first = form[FIRST]
+        for p in range(first, pieces.shape[1]):
             start, slope, intercept = pieces[0, p], pieces[1, p], pieces[2, p]
-            for k in range(u64(size)):
-                gain = slope * part[after + k] + intercept if part[after + k] >= start else 0
-                loss = slope * part[before + k] + intercept if part[before + k] >= start else 0
-                total += narrow(gain - loss)
-    return total
+            for k in range(u64(count)):
+                label, margin = labels[samples[k]], x[at + k * size]
+                if label != (1 if alone else output):
+                    margin = shift - margin
+                if p == first or margin >= start:
+                    losses[1, k] += sign * (slope * margin + intercept)
+    elif form[KIND] == TABLE:
+        for k in range(u64(count)):
+            label = labels[samples[k]]
+            target = label if alone else (1 if label == output else 0)
+            losses[1, k] += sign * table[target, u64(x[at + k * size] - shift)]
+    else:
+        scale = 2.0 ** form[EXPONENT]
+        for k in range(u64(count)):
+            label = labels[samples[k]]
+            target = label if alone else (1 if label == output else 0)
+            rest = float(x[at + k * size]) - reals[0, target]
+            losses[1, k] += sign * int(np.rint(scale * (rest * rest)))
 
 
-@compiled(inline="always")
-def joint_losses(
+@compiled(counts=False, forceinline=True)
+def line_losses(
     x: Array,
     at: int,
-    stride: int,
-    replaced: int,
-    replacement: int,
-    count: int,
+    size: int,
     outputs: int,
+    count: int,
+    samples: Array,
     form: Array,
+    table: Array,
     reals: Array,
+    pieces: Array,
     labels: Array,
-    side: int,
-    part: Array,
-    best: int,
-    sample_losses: Array,
-    sums: Array,
-) -> int:
-    """Joint losses of ``count`` samples to ``sample_losses[1]``; return their sum.
-
-    Output c of sample k is x[at + c * stride + k], but number ``replaced`` is at ``replacement``.
-    Scratch: ``count`` from part[best] on.
-    """
-    total, side, best, count = 0, u64(side), u64(best), u64(count)
-    if form[KIND] == SOFTMAX:
-        scale, most, per = 2.0 ** form[EXPONENT], reals.shape[1] - 1, reals[1, 0]
-        for c in range(outputs):
-            z = u64(replacement if c == replaced else at + c * stride)
-            if c == 0:
-                for k in range(count):
-                    part[best + k] = x[z + k]
-                    sums[k] = 0.0
+    losses: Array,
+) -> None:
+    """losses[1, k] = loss of samples[k], whose outputs stand at x[at + k size] and after."""
+    kind, line, step = form[KIND], u64(at), u64(size)
+    if kind == TABLE and outputs > 1:
+        shift = form[SHIFT]
+        for k in range(u64(count)):
+            total, own = 0, u64(x[line + u64(labels[samples[k]])] - shift)
+            for c in range(u64(outputs)):
+                total += table[0, u64(x[line + c] - shift)]
+            losses[1, k] = total + table[1, own] - table[0, own]
+            line += step
+    elif kind == PIECES and pieces.shape[1] - form[FIRST] == 2:
+        first, shift, start = form[FIRST], form[SHIFT], pieces[0, form[FIRST] + 1]
+        slope, more, added = pieces[1, first], pieces[1, first + 1], pieces[2, first + 1]
+        pad = slope * shift + (more * shift + added if shift >= start else 0)
+        whole = outputs * pieces[2, first] - (size - outputs) * pad  # padded outputs are zero
+        if size == 1:
+            for k in range(u64(count)):
+                margin = x[line + k] if labels[samples[k]] == 1 else shift - x[line + k]
+                reached = more * margin + added if margin >= start else 0
+                losses[1, k] = whole + slope * margin + reached
+            return
+        for k in range(count):
+            own, i, total = int(labels[samples[u64(k)]]), at + k * size, whole
+            if size == 8:
+                total += two_pieces_of_8(x, i, own, shift, slope, start, more, added)
             else:
-                for k in range(count):
-                    part[best + k] = max(part[best + k], x[z + k])
+                for c in range(0, size, 16):
+                    total += two_pieces_of_16(x, i + c, own - c, shift, slope, start, more, added)
+            losses[1, u64(k)] = total
+    elif kind < SOFTMAX:
+        for k in range(u64(count)):
+            losses[1, k] = 0
         for c in range(outputs):
-            z = u64(replacement if c == replaced else at + c * stride)
-            for k in range(count):
-                sums[k] += reals[0, min(part[best + k] - x[z + k], most)]
-        for k in range(count):
-            c = labels[side + k]
-            z = u64(replacement if c == replaced else at + c * stride)
-            loss = math.log(sums[k]) + per * (part[best + k] - x[z + k])
-            sample_losses[1, k] = int(np.rint(scale * loss))
-            total += sample_losses[1, k]
-    else:
+            output = c if outputs > 1 else -1
+            add_output_losses(
+                1, x, at + c, size, count, samples, output,
+                form, table, reals, pieces, labels, losses,
+            )  # fmt: skip
+    elif kind == PAIRS:
         margin, slope = form[MARGIN], form[SLOPE]
-        for k in range(count):
-            c = labels[side + k]
-            z = u64(replacement if c == replaced else at + c * stride)
-            part[best + k] = x[z + k]
-            sample_losses[1, k] = -margin  # the pair of the label with itself, which is none
-        for c in range(outputs):
-            z = u64(replacement if c == replaced else at + c * stride)
-            for k in range(count):
-                gap = margin - slope * (part[best + k] - x[z + k])
-                sample_losses[1, k] += max(gap, 0)
-        for k in range(count):
-            total += sample_losses[1, k]
-    return total
+        for k in range(u64(count)):
+            total, own = -margin, x[line + u64(labels[samples[k]])]  # the label is no pair
+            for c in range(u64(outputs)):
+                total += max(margin - slope * (own - x[line + c]), 0)
+            losses[1, k] = total
+            line += step
+    else:
+        scale, most, per = 2.0 ** form[EXPONENT], reals.shape[1] - 1, reals[1, 0]
+        for k in range(u64(count)):
+            best, shares, own = x[line], 0.0, x[line + u64(labels[samples[k]])]
+            for c in range(u64(outputs)):
+                best = max(best, x[line + c])
+            for c in range(u64(outputs)):
+                shares += reals[0, min(best - x[line + c], most)]
+            losses[1, k] = int(np.rint(scale * (math.log(shares) + per * (best - own))))
+            line += step

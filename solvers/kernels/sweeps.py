@@ -1,45 +1,97 @@
-"""Sweeps over rows of samples, and changes of a weight that stands in several places.
+"""What a change of a weight or of units makes of the layer above, on the samples that change.
 
-A shared weight, as those of a convolution, changes all the units of its layer that have it,
-
-    z_l[j] += d sum_i a_{l-1}[i]    over the places (j, i) of the weight,
-
-on all samples; the layers above follow as after any change of activations.
-
-``ties`` holds, for each place of the flat levels, where its list begins, and one end more; then the
-lists: pairs of neuron and source, by neuron, at the first place of each weight, and nothing at the
-others.  A single zero stands for a network in which every weight has one place.
+A row has one number per sample, a line one number per unit of a layer; see :class:`State`.  Other
+ways to change units, such as shared weights, are steps of these functions too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from formulations.arrays import Array, IntArray
 from formulations.model.assembly import ragged
 from formulations.network.layer import Layer
-from solvers.kernels.compiled import compiled, u64
-from solvers.kernels.output_losses import SAMPLES, apply_pieces, joint_losses, separable_change
+from formulations.network.splines import Spline
+from solvers.kernels.compiled import add_line, compiled, list_new_steps, list_unequal, u64
+from solvers.kernels.output_losses import SAMPLES, apply_pieces
 
-FAN_IN, SOURCE, Z, PART, DELTA, LEVEL, PIECE, NUM_DIRTY = range(8)
-"""Columns of ``plan``, a line per layer: number of inputs; first row of the inputs in ``rows``, of
-the pre-activations in ``z``, of their new values and of the activations' changes in ``part``; first
-weight; first piece; length of the list of dirty neurons.  The line after the last layer ends the
-lists; its first entry is the number of samples that the proposal changes, its last one the last
-layer that it touches."""
+FAN_IN, SOURCE, UNITS, SIZE, LINE, NEW, DELTA, LEVEL, PIECE = range(9)
+"""Columns of ``plan``, a line per layer: number of inputs; first row of the inputs in ``rows``;
+number of units, and of numbers in a line of them; where the lines begin in ``lines``, their new
+values and the activations' changes in ``part``, the weights in ``levels``, and first piece.  The
+line after the last layer ends the pieces; SOURCE there is the number of rows, and FAN_IN and UNITS
+are the number of samples that the proposal changes, and the last layer that it touches."""
 
 LOW, HIGH, LIFT, SHIFT, GAIN, OFFSET = range(6)
 """Columns of ``clips``: an activation OFFSET + GAIN ((clip(z, LOW, HIGH) + LIFT) >> SHIFT); where
 GAIN is 0 it has no such form and is read from its pieces."""
 
-SHORT, DENSE = 16, 8
-"""The list of changed samples is padded to a multiple of SHORT, so that no loop ends in a slow
-remainder; with more than one sample in DENSE all are taken, since a plain sweep is faster then."""
+
+class State(NamedTuple):
+    """A network on all samples; L is the number of layers, N of samples.
+
+    A row has one number per sample, padded to a multiple of ``LANES`` by samples that are zero
+    everywhere; a line has one number per unit of a layer, padded to a multiple of ``GROUP`` by
+    units that are zero unless the layer has only one unit.  Either stand one after the other in a
+    flat array.  T is int16, int32 or int64; A is int8 where all inputs and activations fit, else T.
+
+    Parameters
+    ----------
+    rows : ndarray of A, shape (R * N,)
+        Inputs of each layer, a constant row after them where there are thresholds; one scratch row.
+    z : ndarray of T, shape ((n + 2) * N,)
+        Pre-activations of the first layer, unless it is the only one; two scratch rows.
+    lines : ndarray of T
+        Pre-activations of the layers above the first one, and of the outputs.
+    part : ndarray of T
+        Scratch, a line for each changed sample: new pre-activations, changes of activations.
+    samples, deltas : ndarray of uint32 and of T, shape (N + 3,)
+        Scratch: the changed samples, and by how much the activation of the changed unit changes.
+    levels : ndarray of T
+        Weight levels of each layer, a line for each input.
+    clips : ndarray of T, shape (L, 6)
+        Activations that are a clip and a shift, see the columns above.
+    pieces : ndarray of T, shape (3, P)
+        Start of each piece of each activation, and by how much slope and intercept change there;
+        those of the loss come last.
+    plan : ndarray of int64, shape (L + 1, 9)
+    form, table, reals : ndarray of int64, int64 and float64
+        The loss, see :mod:`solvers.kernels.output_losses`.
+    labels : ndarray of T, shape (N,)
+        Label of each sample.
+    losses : ndarray of int64, shape (2,)
+        Loss of the state, and after the proposal.
+    sample_losses : ndarray of int64, shape (2, N)
+        Loss of each sample in the state, and of each changed one after the proposal.
+    ties : ndarray of int64
+        For each place of ``levels``, where its list begins, and one end more; then the lists: pairs
+        of neuron and source, by neuron, at the first place of each shared weight, and nothing at
+        the others.  A single zero stands for a network in which every weight has one place.
+    """
+
+    rows: Array
+    z: Array
+    lines: Array
+    part: Array
+    samples: Array
+    deltas: Array
+    levels: Array
+    clips: Array
+    pieces: Array
+    plan: Array
+    form: Array
+    table: Array
+    reals: Array
+    labels: Array
+    losses: Array
+    sample_losses: Array
+    ties: Array
 
 
-@compiled(inline="always")
+@compiled(counts=False)
 def activate(
     out: Array,
     o: int,
@@ -67,96 +119,130 @@ def activate(
             out[o + k] = offset + gain * ((min(max(x[z + k], low), high) + lift) >> shift)
 
 
-@compiled(inline="always")
-def take(out: Array, o: int, x: Array, z: int, count: int, samples: Array, all_: bool) -> None:
-    """out[o + k] = x[z + samples[k]], or of all samples in order."""
-    o, z = u64(o), u64(z)
-    if all_:
-        for k in range(u64(count)):
-            out[o + k] = x[z + k]
+@compiled(counts=False, forceinline=True)
+def list_changed_samples(state: State, layer: int, neuron: int, source: int, change: int) -> int:
+    """List the samples on which a unit of a hidden layer changes, and by how much; how many."""
+    rows, z, samples = state.rows, state.z, state.samples
+    deltas, clips, pieces, plan = state.deltas, state.clips, state.pieces, state.plan
+    form = state.form
+    width = len(rows) // plan[plan.shape[0] - 1, SOURCE]
+    x, old = (plan[layer, SOURCE] + source) * width, neuron * width
+    if layer > 0:  # the unit's numbers stand in lines: take them out
+        old = len(z) - width
+        take_row(state, layer, neuron, old)
+    a = (plan[layer + 1, SOURCE] + neuron) * width
+    low, high, lift = clips[layer, LOW], clips[layer, HIGH], clips[layer, LIFT]
+    shift, gain, offset = clips[layer, SHIFT], clips[layer, GAIN], clips[layer, OFFSET]
+    if gain != 0:
+        found = list_new_steps(z, old, rows, x, change, low, high, shift, width, samples)
+        if high - low == 1 << shift:  # two steps: the other one
+            both = 2 * offset + gain
+            for k in range(u64(found)):
+                deltas[k] = both - 2 * rows[u64(a) + samples[k]]
+        else:
+            for k in range(u64(found)):
+                s = u64(samples[k])
+                after = z[u64(old) + s] + change * rows[u64(x) + s]
+                value = offset + gain * ((min(max(after, low), high) + lift) >> shift)
+                deltas[k] = value - rows[u64(a) + s]
     else:
-        for k in range(u64(count)):
-            out[o + k] = x[z + samples[k]]
+        new, out = u64(len(z) - 2 * width), len(rows) - width
+        for s in range(u64(form[SAMPLES])):
+            z[new + s] = z[u64(old) + s] + change * rows[u64(x) + s]
+        activate(rows, out, z, new, form[SAMPLES], clips, pieces, plan, layer)
+        found = list_unequal(rows, a, out, width, samples)
+        for k in range(u64(found)):
+            s = u64(samples[k])
+            deltas[k] = rows[u64(out) + s] - rows[u64(a) + s]
+    return int(found)
 
 
-@compiled(inline="always")
-def put(out: Array, o: int, x: Array, z: int, count: int, samples: Array, all_: bool) -> None:
-    """out[o + samples[k]] = x[z + k], or of all samples in order."""
-    o, z = u64(o), u64(z)
-    if all_:
-        for k in range(u64(count)):
-            out[o + k] = x[z + k]
+@compiled(counts=False, forceinline=True)
+def add_unit_to_next_layer(state: State, layer: int, neuron: int, found: int) -> None:
+    """New lines of the layer above one changed unit: z + w D."""
+    lines, part, samples, deltas = state.lines, state.part, state.samples, state.deltas
+    levels, plan = state.levels, state.plan
+    size, at, new = plan[layer + 1, SIZE], plan[layer + 1, LINE], plan[layer + 1, NEW]
+    w = plan[layer + 1, LEVEL] + neuron * size
+    for k in range(found):
+        s = at + int(samples[u64(k)]) * size
+        add_line(part, new + k * size, lines, s, deltas[u64(k)], levels, w, size)
+
+
+@compiled(counts=False)
+def add_units_to_layer(state: State, layer: int, found: int) -> None:
+    """New lines of a layer above all changed units of the one before: z + W D."""
+    lines, part, samples, levels, plan = (
+        state.lines,
+        state.part,
+        state.samples,
+        state.levels,
+        state.plan,
+    )
+    size, before, w = plan[layer, SIZE], plan[layer - 1, SIZE], plan[layer, LEVEL]
+    for k in range(found):
+        at = plan[layer, LINE] + int(samples[u64(k)]) * size
+        new, delta = plan[layer, NEW] + k * size, plan[layer - 1, DELTA] + k * before
+        add_line(part, new, lines, at, 0, lines, at, size)
+        for i in range(plan[layer - 1, UNITS]):
+            change = part[u64(delta + i)]
+            if change != 0:
+                add_line(part, new, part, new, change, levels, w + i * size, size)
+
+
+@compiled(counts=False)
+def change_units(state: State, layer: int, found: int) -> bool:
+    """Changes of the activations of a hidden layer with new lines; whether there are any."""
+    lines, part, samples, clips = state.lines, state.part, state.samples, state.clips
+    pieces, plan = state.pieces, state.plan
+    size, new, delta = plan[layer, SIZE], plan[layer, NEW], plan[layer, DELTA]
+    scratch, rest = plan[plan.shape[0] - 1, NEW], 0
+    for k in range(found):
+        at = plan[layer, LINE] + int(samples[u64(k)]) * size
+        add_line(part, scratch + k * size, lines, at, 0, lines, at, size)
+    activate(part, delta, part, scratch, found * size, clips, pieces, plan, layer)
+    activate(part, scratch, part, new, found * size, clips, pieces, plan, layer)
+    delta, scratch = u64(delta), u64(scratch)
+    for k in range(u64(found * size)):
+        part[delta + k] = part[scratch + k] - part[delta + k]
+        rest |= part[delta + k]
+    return rest != 0
+
+
+@compiled(counts=False)
+def take_row(state: State, layer: int, neuron: int, row: int) -> None:
+    """Copy the pre-activations of a unit, on all samples, to z[row] and after."""
+    z, lines, plan, count = state.z, state.lines, state.plan, u64(state.form[SAMPLES])
+    out, size = u64(row), u64(plan[layer, SIZE])
+    if layer == 0 and plan.shape[0] > 2:
+        at = u64(neuron * (len(state.rows) // plan[plan.shape[0] - 1, SOURCE]))
+        for s in range(count):
+            z[out + s] = z[at + s]
     else:
-        for k in range(u64(count)):
-            out[o + samples[k]] = x[z + k]
+        at = u64(plan[layer, LINE] + neuron)
+        for s in range(count):
+            z[out + s] = lines[at + s * size]
 
 
-@compiled(inline="always")
-def propagate(
-    rows: Array,
-    z: Array,
-    part: Array,
-    samples: Array,
-    levels: Array,
-    clips: Array,
-    pieces: Array,
-    plan: Array,
-    dirty: Array,
-    layer: int,
-    count: int,
-    all_: bool,
-) -> None:
-    """z + W D of one layer on the changed samples, its changes of activations, its dirty list."""
-    found, width, number = 0, len(samples), u64(count)
-    for j in range(plan[layer + 1, Z] - plan[layer, Z]):
-        new = u64((plan[layer, PART] + j) * count)
-        old = u64((plan[layer, Z] + j) * width)
-        at = new  # where the old pre-activations go: the loss needs those of the outputs as well
-        if layer == plan.shape[0] - 2:
-            at = u64((plan[layer + 1, DELTA] + j) * count)
-        take(part, at, z, old, count, samples, all_)
-        for d in range(plan[layer - 1, NUM_DIRTY]):
-            i = dirty[layer - 1, d]
-            delta = u64((plan[layer - 1, DELTA] + i) * count)
-            weight = levels[plan[layer, LEVEL] + j * plan[layer, FAN_IN] + i]
-            if weight == 0 and at == new:
-                continue  # most weights of a convolution
-            for k in range(number):
-                part[new + k] = part[at + k] + weight * part[delta + k]
-            at = new
-        if layer < plan.shape[0] - 2:
-            delta, rest = u64((plan[layer, DELTA] + j) * count), 0
-            a = u64((plan[layer + 1, SOURCE] + j) * width)
-            activate(part, delta, part, new, count, clips, pieces, plan, layer)
-            kept = u64(plan[plan.shape[0] - 1, DELTA] * count)
-            take(part, kept, rows, a, count, samples, all_)
-            for k in range(number):
-                part[delta + k] -= part[kept + k]
-                rest |= part[delta + k]
-            if rest != 0:
-                dirty[layer, found] = j
-                found += 1
-    plan[layer, NUM_DIRTY] = found
-
-
-# -- shared weights --------------------------------------------------------------------------------
-
-
-def lists_of_ties(layers: Sequence[Layer], fan_in: IntArray) -> IntArray:
-    """The places of shared weights, as ``ties`` holds them."""
+def lists_of_ties(layers: Sequence[Layer], fan_in: IntArray, sizes: IntArray) -> IntArray:
+    """The places of shared weights, as ``State.ties`` holds them."""
+    if all(layer.ties is None for layer in layers):
+        return np.zeros(1, dtype=np.int64)
     counts, pairs = [], []
-    for layer, width in zip(layers, fan_in, strict=True):
-        count = np.zeros((layer.outputs, layer.inputs + 1), dtype=np.int64)
+    for layer, width, size in zip(layers, fan_in, sizes, strict=True):
+        count = np.zeros((width, size), dtype=np.int64)
         if layer.ties is not None:
-            numbers = layer.ties.numbers.ravel()
-            at = np.flatnonzero(numbers >= 0)
-            at = at[np.argsort(numbers[at], kind="stable")]  # by weight, then by neuron
-            count.ravel()[layer.ties.first] = 2 * np.bincount(numbers[at])
-            # lists stand in the order of the first places, which is that of the numbers
-            pairs.append(np.stack(np.divmod(at, layer.inputs + 1), axis=1).ravel())
-        counts.append(count[:, :width].ravel())
-    sizes = np.concatenate(counts)
-    starts = np.append(0, np.cumsum(sizes)) + len(sizes) + 1
+            numbers = layer.ties.numbers[:, :width]
+            neuron, source = np.nonzero(numbers >= 0)
+            number = numbers[neuron, source]
+            first = np.divmod(layer.ties.first, layer.inputs + 1)
+            count[first[1], first[0]] = 2 * np.bincount(number)
+            rank = np.argsort(np.lexsort(first))  # lists stand in the order of their first places
+            at = np.lexsort((source, neuron, rank[number]))
+            pairs.append(np.stack([neuron[at], source[at]], axis=1).ravel())
+        counts.append(count.ravel())
+    lengths = np.concatenate(counts)
+    starts = np.append(0, np.cumsum(lengths)) + len(lengths) + 1
     return np.concatenate([starts, *pairs])
 
 
@@ -166,135 +252,34 @@ def set_shared(levels: Array, ties: IntArray, plan: Array, layers: IntArray, at:
         owner, entry = ragged(ties[at], ties[at + 1] - ties[at])
         (neuron, source), owner = ties[entry].reshape(-1, 2).T, owner[::2]
         layer = layers[owner]
-        levels[plan[layer, LEVEL] + neuron * plan[layer, FAN_IN] + source] = levels[at[owner]]
+        levels[plan[layer, LEVEL] + source * plan[layer, SIZE] + neuron] = levels[at[owner]]
 
 
-@compiled(inline="always")
-def is_shared(ties: Array, plan: Array, layer: int, neuron: int, source: int) -> bool:
-    """Whether a weight stands in more places than one."""
-    if len(ties) == 1:
-        return False
-    at = plan[layer, LEVEL] + neuron * plan[layer, FAN_IN] + source
-    return bool(ties[at + 1] > ties[at] + 2)
+NO_CLIP = (0, 0, 0, 0, 0, 0)
+"""A line of ``State.clips`` for an activation that is read from its pieces."""
 
 
-@compiled()
-def propose_shared(
-    rows: Array,
-    z: Array,
-    part: Array,
-    samples: Array,
-    levels: Array,
-    clips: Array,
-    pieces: Array,
-    plan: Array,
-    dirty: Array,
-    form: Array,
-    table: Array,
-    reals: Array,
-    labels: Array,
-    losses: Array,
-    sample_losses: Array,
-    sums: Array,
-    ties: Array,
-    layer: int,
-    neuron: int,
-    source: int,
-    change: int,
-) -> int:
-    """As ``propose``, of a weight that stands in several places."""
-    last, width, count = plan.shape[0] - 2, len(samples), form[SAMPLES]
-    at = plan[layer, LEVEL] + neuron * plan[layer, FAN_IN] + source
-    outputs, found = plan[last + 1, Z] - plan[last, Z], 0
-    if layer == last:  # the loss compares all outputs with the old ones
-        for j in range(outputs):
-            old = (plan[last, Z] + j) * width
-            take(part, (plan[last, PART] + j) * count, z, old, count, samples, True)
-            take(part, (plan[last + 1, DELTA] + j) * count, z, old, count, samples, True)
-    before = -1
-    for pair in range(ties[at], ties[at + 1], 2):
-        j = ties[pair]
-        new = u64((plan[layer, PART] + j) * count)
-        x = u64((plan[layer, SOURCE] + ties[pair + 1]) * width)
-        if j != before and layer < last:
-            take(part, new, z, (plan[layer, Z] + j) * width, count, samples, True)
-        before = j
-        for k in range(u64(count)):
-            part[new + k] += change * rows[x + k]
-        if layer < last and (pair + 2 == ties[at + 1] or ties[pair + 2] != j):
-            delta, rest = u64((plan[layer, DELTA] + j) * count), 0
-            a = u64((plan[layer + 1, SOURCE] + j) * width)
-            activate(part, delta, part, new, count, clips, pieces, plan, layer)
-            for k in range(u64(count)):
-                part[delta + k] -= rows[a + k]
-                rest |= part[delta + k]
-            if rest != 0:
-                dirty[layer, found] = j
-                found += 1
-    plan[layer, NUM_DIRTY] = found
-    reach, loss = layer, losses[0]
-    while reach < last and plan[reach, NUM_DIRTY] > 0:
-        reach += 1
-        propagate(rows, z, part, samples, levels, clips, pieces, plan, dirty, reach, count, True)
-    if reach == last:
-        scratch, fresh = plan[last + 1, DELTA] * count, plan[last, PART]
-        if sample_losses.shape[1] > 0:
-            loss += joint_losses(
-                part, fresh * count, count, -1, 0, count, outputs,
-                form, reals, labels, 0, part, scratch, sample_losses, sums,
-            )  # fmt: skip
-            for k in range(count):
-                loss -= sample_losses[0, k]
-        else:
-            loss += separable_change(
-                part, fresh * count, scratch, count, 0, outputs, outputs, form, table, reals,
-                pieces, labels, 0, part, scratch + outputs * count,
-            )  # fmt: skip
-    plan[last + 1, FAN_IN] = count
-    plan[last + 1, NUM_DIRTY] = reach
-    losses[1] = loss
-    return int(loss)
+def clip_and_shift(spline: Spline) -> tuple[int, ...]:
+    """LOW, HIGH, LIFT, SHIFT, GAIN and OFFSET of a spline of equal steps, 2^SHIFT apart.
+
+    Examples
+    --------
+    >>> from formulations.network.splines import sign
+    >>> clip_and_shift(sign())
+    (-1, 0, 1, 0, 2, -1)
+    """
+    gaps, gains = np.diff(spline.breakpoints), np.diff(np.rint(spline.intercepts).astype(np.int64))
+    gap = int(gaps[0]) if len(gaps) else 1
+    if spline.order or not len(gains) or gap & (gap - 1):
+        return NO_CLIP
+    if (gaps != gap).any() or (gains != gains[0]).any():
+        return NO_CLIP
+    low, offset = int(spline.breakpoints[0]) - gap, int(np.rint(spline.intercepts[0]))
+    return low, low + gap * len(gains), -low, gap.bit_length() - 1, int(gains[0]), offset
 
 
-@compiled()
-def commit_shared(
-    rows: Array,
-    z: Array,
-    part: Array,
-    samples: Array,
-    levels: Array,
-    plan: Array,
-    dirty: Array,
-    form: Array,
-    losses: Array,
-    sample_losses: Array,
-    ties: Array,
-    layer: int,
-    neuron: int,
-    source: int,
-    change: int,
-) -> None:
-    """As ``commit``, of a weight that stands in several places."""
-    last, width, count = plan.shape[0] - 2, len(samples), form[SAMPLES]
-    at = plan[layer, LEVEL] + neuron * plan[layer, FAN_IN] + source
-    reach = plan[last + 1, NUM_DIRTY]
-    for pair in range(ties[at], ties[at + 1], 2):
-        j = ties[pair]
-        levels[plan[layer, LEVEL] + j * plan[layer, FAN_IN] + ties[pair + 1]] += change
-        new = (plan[layer, PART] + j) * count
-        put(z, (plan[layer, Z] + j) * width, part, new, count, samples, True)
-    for m in range(layer, reach + 1):
-        if m > layer:
-            for j in range(plan[m + 1, Z] - plan[m, Z]):
-                new = (plan[m, PART] + j) * count
-                put(z, (plan[m, Z] + j) * width, part, new, count, samples, True)
-        if m < last:
-            for d in range(plan[m, NUM_DIRTY]):
-                a = u64((plan[m + 1, SOURCE] + dirty[m, d]) * width)
-                delta = u64((plan[m, DELTA] + dirty[m, d]) * count)
-                for k in range(u64(count)):
-                    rows[a + k] += part[delta + k]
-    if reach == last and sample_losses.shape[1] > 0:
-        for k in range(count):
-            sample_losses[0, k] = sample_losses[1, k]
-    losses[0] = losses[1]
+def increments(spline: Spline) -> IntArray:
+    """Start of each piece, and by how much slope and intercept change there, shape (3, P)."""
+    starts = np.concatenate([[np.iinfo(np.int64).min], spline.breakpoints])
+    coefficients = [np.rint(c).astype(np.int64) for c in (spline.slopes, spline.intercepts)]
+    return np.stack([starts, *(np.diff(c, prepend=0) for c in coefficients)])

@@ -8,13 +8,14 @@ import numpy as np
 
 from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
-from solvers.kernels.incremental import Moves, State, change_of, commit, propose
+from solvers.kernels.incremental import Moves, change_of, commit, propose
+from solvers.kernels.sweeps import State
 
 FEW = 4
 """Up to this many levels of an integer are tried alike."""
 
 
-@compiled(inline="always")
+@compiled(counts=False)
 def another_place(rng: np.random.Generator, place: int, num_levels: int, gap: int) -> int:
     """Number of another level: any of them alike, or of an integer's one that is 2^e away.
 
@@ -33,7 +34,7 @@ def another_place(rng: np.random.Generator, place: int, num_levels: int, gap: in
     return (place + (step if drawn & 1 else num_levels - step)) % num_levels
 
 
-@compiled(inline="always")
+@compiled(counts=False)
 def _term(linear_term: Array, k: int, place: int, gap: int) -> float:
     """Linear term of a weight at one of its levels."""
     if gap == 0:
@@ -64,12 +65,8 @@ def anneal(
     loss is no more than ``goal``.  Returns the best loss, the number of flips proposed, and the sum
     of their |change of the loss|.
     """
-    (
-        rows, z, part, samples, levels, clips, pieces, plan, dirty,
-        form, table, reals, labels, losses, sample_losses, sums, ties,
-    ) = state  # fmt: skip
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
-    loss, spread, proposals = losses[0], 0.0, 0
+    loss, spread, proposals = state.losses[0], 0.0, 0
     for _ in range(flips):
         if best_loss <= goal:
             break
@@ -78,19 +75,12 @@ def anneal(
         new = another_place(rng, old, num_levels[k], gaps[k])
         change = change_of(firsts, gaps, choices, k, old, new)
         layer, neuron, source = layers[k], neurons[k], sources[k]
-        proposed = propose(
-            rows, z, part, samples, levels, clips, pieces, plan, dirty,
-            form, table, reals, labels, losses, sample_losses, sums, ties,
-            layer, neuron, source, change,
-        )  # fmt: skip
+        proposed = propose(state, layer, neuron, source, change)
         proposals += 1
         rise = float(proposed - loss)
         spread += abs(rise)
         if rise <= 0 or rng.random() < math.exp(-rise / temperature):
-            commit(
-                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
-                layer, neuron, source, change,
-            )  # fmt: skip
+            commit(state, layer, neuron, source, change)
             choice[k] = new
             loss = proposed
             if loss < best_loss:
@@ -117,10 +107,6 @@ def enumerate_choices(
     the choice 0 everywhere; weight 0 changes most often.  ``focus`` (K + 1,) starts as 0 .. K and
     ``direction`` (K,) as ones.  Returns the best loss, and whether all choices have been visited.
     """
-    (
-        rows, z, part, samples, levels, clips, pieces, plan, dirty,
-        form, table, reals, labels, losses, sample_losses, sums, ties,
-    ) = state  # fmt: skip
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
     for _ in range(steps):
         if best_loss <= goal:
@@ -132,15 +118,8 @@ def enumerate_choices(
         new = choice[k] + direction[k]
         change = change_of(firsts, gaps, choices, k, choice[k], new)
         layer, neuron, source = layers[k], neurons[k], sources[k]
-        loss = propose(
-            rows, z, part, samples, levels, clips, pieces, plan, dirty,
-            form, table, reals, labels, losses, sample_losses, sums, ties,
-            layer, neuron, source, change,
-        )  # fmt: skip
-        commit(
-            rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
-            layer, neuron, source, change,
-        )  # fmt: skip
+        loss = propose(state, layer, neuron, source, change)
+        commit(state, layer, neuron, source, change)
         choice[k] = new
         if new == 0 or new == num_levels[k] - 1:
             direction[k] = -direction[k]
@@ -171,12 +150,8 @@ def anneal_with_linear_term(
     for none.  Returns the best value, the mean |change of the value| of a flip, and the temperature
     that the next flip would have.
     """
-    (
-        rows, z, part, samples, levels, clips, pieces, plan, dirty,
-        form, table, reals, labels, losses, sample_losses, sums, ties,
-    ) = state  # fmt: skip
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
-    loss, spread = losses[0], 0.0
+    loss, spread = state.losses[0], 0.0
     value = float(loss)
     for k in range(len(layers)):
         value += _term(linear_term, k, choice[k], gaps[k])
@@ -189,11 +164,7 @@ def anneal_with_linear_term(
         new = another_place(rng, old, num_levels[k], gaps[k])
         change = change_of(firsts, gaps, choices, k, old, new)
         layer, neuron, source = layers[k], neurons[k], sources[k]
-        proposed = propose(
-            rows, z, part, samples, levels, clips, pieces, plan, dirty,
-            form, table, reals, labels, losses, sample_losses, sums, ties,
-            layer, neuron, source, change,
-        )  # fmt: skip
+        proposed = propose(state, layer, neuron, source, change)
         rise = (
             proposed
             - loss
@@ -202,10 +173,7 @@ def anneal_with_linear_term(
         )
         spread += abs(rise)
         if rise <= 0 or rng.random() < math.exp(-rise / temperature):
-            commit(
-                rows, z, part, samples, levels, plan, dirty, form, losses, sample_losses, ties,
-                layer, neuron, source, change,
-            )  # fmt: skip
+            commit(state, layer, neuron, source, change)
             choice[k] = new
             loss = proposed
             value += rise

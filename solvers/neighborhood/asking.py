@@ -167,8 +167,7 @@ class OracleWalk(Walk):
             samples = rng.permutation(len(samples))[: self.batch]
         if self._builder is None:
             return self._built_slowly(block, free, samples, kind)
-        bits, state = self.problem.full_bits(self.bits), self.landscape.state
-        z = state.z.reshape(-1, len(state.samples))
+        bits, z = self.problem.full_bits(self.bits), self.landscape.pre_activation_rows()
         model = self._builder.build(self.problem.free[free], bits, samples, z, self.variables)
         if model.is_decided:
             return None  # nothing that is free can change a loss

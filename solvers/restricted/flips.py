@@ -16,7 +16,8 @@ import numpy as np
 from formulations.arrays import Array, IntArray
 from solvers.kernels.blocks import visit
 from solvers.kernels.compiled import compiled
-from solvers.kernels.incremental import Moves, State
+from solvers.kernels.incremental import Moves
+from solvers.kernels.sweeps import State
 from solvers.oracles.base import QUBO
 
 

@@ -13,6 +13,7 @@ from solvers.kernels.compiled import compiled
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.loss_form import LossForm
 from solvers.kernels.output_losses import KIND, PIECES, SQUARED, TABLE
+from solvers.kernels.sweeps import SOURCE
 from solvers.kernels.walks import anneal, enumerate_choices
 from tests.formulations.problems import problems
 
@@ -56,11 +57,12 @@ def test_the_incremental_loss_is_the_real_loss(problem: TrainingProblem, seed: i
     assert landscape.loss(value) == pytest.approx(least, rel=1e-9, abs=1e-9)
     assert landscape.floor - 1e-9 <= least <= min(loss, last) + 1e-9
     # nothing has drifted: the state is what a full forward pass makes of the weights
-    width = len(state.samples)
-    rows, z, losses = state.rows.copy(), state.z.copy(), state.losses[0]
+    width, losses = len(state.rows) // state.plan[-1, SOURCE], state.losses[0]
+    kept = state.rows[:-width], state.z[: -2 * width], state.lines, state.sample_losses[0]
+    before = [array.copy() for array in kept]
     landscape.set_choice(moves.choice.copy())
-    np.testing.assert_array_equal(rows[:-width], state.rows[:-width])
-    np.testing.assert_array_equal(z[:-width], state.z[:-width])
+    for ours, fresh in zip(before, kept, strict=True):
+        np.testing.assert_array_equal(ours, fresh)
     assert losses == state.losses[0]
 
 

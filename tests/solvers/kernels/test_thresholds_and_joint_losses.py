@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from formulations import Network, TrainingProblem
 from formulations.network.splines import Spline, sign
 from solvers.kernels.blocks import heat_bath, visit
-from solvers.kernels.incremental_loss import SOME_BITS, IncrementalLoss, _clip
-from solvers.kernels.sweeps import GAIN, SHIFT
+from solvers.kernels.incremental_loss import SOME_BITS, IncrementalLoss
+from solvers.kernels.sweeps import GAIN, SHIFT, clip_and_shift
 from solvers.kernels.walks import anneal, anneal_with_linear_term
 
 LOSSES = ["cross-entropy", "cross-entropy:1.7", "multi-hinge", "multi-hinge:2.3", "hinge:auto"]
@@ -181,7 +181,7 @@ def test_a_linear_term_counts_every_bit() -> None:
     ],
 )
 def test_equal_steps_are_a_clip_and_a_shift(spline: Spline, clip: tuple[int, ...] | None) -> None:
-    low, high, lift, shift, gain, offset = found = _clip(spline)
+    low, high, lift, shift, gain, offset = found = clip_and_shift(spline)
     assert found == clip if clip else gain == 0
     if clip:
         z = np.arange(-60, 60)
