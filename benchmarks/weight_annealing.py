@@ -1,19 +1,30 @@
 """Flips per second of annealing the weights, and the losses that it reaches on digits.
 
     python benchmarks/weight_annealing.py [--runs 5] [--json FILE]
+    python benchmarks/weight_annealing.py --before COMMIT --data DIR [--runs 5] [--json FILE]
 
 A flip is one proposed change of one weight with its exact change of the training loss, on one
 thread.  Speed is measured where every flip is kept, which costs most, where about a third is, and
 where hardly any is; after each run the loss is computed from nothing and compared.  ``full`` is the
 same work by a whole forward pass in NumPy for every flip.
+
+With ``--before`` only the speed beside that of another commit is measured: whole annealing runs and
+blocks by enumeration, on 10,000 images of Fashion-MNIST (196-64-10, four levels, hinge loss) and on
+two small networks.  Both commits take turns, each run in a process of its own, in processor time of
+one thread; they have to end at the same loss.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -22,9 +33,14 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from formulations import Network, TrainingProblem
+from solvers.kernels.blocks import heat_bath
 from solvers.kernels.incremental_loss import IncrementalLoss
-from solvers.kernels.walks import anneal
 from solvers.weight_annealing import WeightAnnealing
+
+try:
+    from solvers.kernels.walks import anneal
+except ImportError:  # commits before 27 November 2026
+    from solvers.kernels.incremental import anneal  # type: ignore[attr-defined, no-redef]
 
 TARGET = 1e6
 SECONDS = 0.3
@@ -133,6 +149,80 @@ def speed(runs: int) -> list[dict[str, Any]]:
     return results
 
 
+BESIDE = {"196-64-10": 160_000, "49-16-10": 400_000, "16-4-1": 1_000_000}
+"""Networks on which two commits are compared, and flips of an annealing run on each."""
+
+FIGURES = "annealing", "hottest eighth", "coldest eighth", "blocks of six"
+
+
+def one_run(name: str, data: str) -> dict[str, float]:
+    """Flips a second of an annealing run and its ends, choices a second of blocks; the loss."""
+    if name == "196-64-10":
+        images = np.load(data)
+        problem = TrainingProblem(Network.dense([196, 64, 10]), images["X"], images["y"])
+    else:
+        widths = [int(width) for width in name.split("-")]
+        problem = random_problem({"widths": widths}, 1000, 15, "hinge")
+    landscape, rng, flips = IncrementalLoss(problem), np.random.default_rng(1), BESIDE[name]
+    state, moves = landscape.state, landscape.moves
+    landscape.set_choice(rng.integers(moves.num_levels))
+    best, value = moves.choice.copy(), np.inf
+    blocks = [rng.choice(len(moves.layer), 6, replace=False) for _ in range(flips // 500)]
+
+    def solve(count: int, heat: float) -> int:
+        chosen, gains, heats = np.array(blocks[:count]), np.zeros(count), np.full(count, heat)
+        return int(heat_bath(state, moves, rng, chosen, heats, gains, best, np.inf, -np.inf)[1])
+
+    _, _, spread = anneal(state, moves, rng, 256, np.inf, 1.0, best, value, -np.inf)
+    hot, cold = 0.5 * spread / 256, 0.005 * spread / 256
+    solve(1, cold)
+    cooling, seconds = (cold / hot) ** (1 / flips), []
+    for eighth in range(8):
+        start, heat = time.process_time(), hot * cooling ** (eighth * flips // 8)
+        value, _, _ = anneal(state, moves, rng, flips // 8, heat, cooling, best, value, -np.inf)
+        seconds.append(time.process_time() - start)
+    start = time.process_time()
+    evaluated = solve(len(blocks), cold)
+    speeds = flips / sum(seconds), flips / 8 / seconds[0], flips / 8 / seconds[-1]
+    figures = dict(zip(FIGURES, (*speeds, evaluated / (time.process_time() - start)), strict=True))
+    return {**figures, "loss": landscape.loss(float(value))}
+
+
+def beside(commit: str, folder: str, runs: int) -> list[dict[str, Any]]:
+    """The table of two commits, in runs that take turns."""
+    import qnn
+
+    here, results = Path(__file__).resolve(), []
+    git = ["git", "-C", str(here.parents[1]), "worktree"]
+    with tempfile.TemporaryDirectory() as place:
+        tree, data = f"{place}/before", f"{place}/images.npz"
+        images = qnn.load("fashion", samples=10_010, inputs=196, levels=4, data_dir=folder)
+        np.savez(data, X=images.X_train[:10_000], y=images.y_train[:10_000].astype(int))
+        subprocess.run([*git, "add", "--detach", tree, commit], check=True, capture_output=True)
+        try:
+            print(f"{'thousand a second, one thread':32}{'before':>10}{'now':>10}{'ratio':>8}")
+            for name in BESIDE:
+                found: dict[str, list[dict[str, float]]] = {tree: [], str(here.parents[1]): []}
+                for _ in range(runs):
+                    for root, rows in found.items():
+                        environment = {**os.environ, "PYTHONPATH": root}
+                        command = [sys.executable, str(here), "--one", name, "--data", data]
+                        told = subprocess.run(
+                            command, check=True, capture_output=True, cwd=root, env=environment
+                        )
+                        rows.append(json.loads(told.stdout))
+                if len({row["loss"] for rows in found.values() for row in rows}) > 1:
+                    raise SystemExit(f"{name}: the commits end at different losses")
+                for figure in FIGURES:
+                    old, new = (median(row[figure] for row in rows) for rows in found.values())
+                    line = f"{old / 1e3:10,.1f}{new / 1e3:10,.1f}{new / old:8.2f}"
+                    print(f"{name + ', ' + figure:32}{line}", flush=True)
+                    results.append({"case": name, "what": figure, "before": old, "now": new})
+        finally:
+            subprocess.run([*git, "remove", "--force", tree], check=True)
+    return results
+
+
 def digits(samples: int, seed: int) -> TrainingProblem:
     """Digits 3 v 8 pooled to 16 inputs, 5 hidden units."""
     X, y = load_digits(return_X_y=True)
@@ -168,13 +258,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5, help="runs of each measurement")
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
+    parser.add_argument("--before", metavar="COMMIT", help="compare with this commit only")
+    parser.add_argument("--data", metavar="DIR", help="folder of Fashion-MNIST")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    figures = {
-        "speed": speed(arguments.runs),
-        "digits": losses(),
-        "python": platform.python_version(),
-        "numba": numba.__version__,
-    }
+    if arguments.one:
+        print(json.dumps(one_run(arguments.one, arguments.data)))
+        return
+    versions = {"python": platform.python_version(), "numba": numba.__version__}
+    figures: dict[str, Any]
+    if arguments.before:
+        figures = {"beside": beside(arguments.before, arguments.data, arguments.runs), **versions}
+    else:
+        figures = {"speed": speed(arguments.runs), "digits": losses(), **versions}
     if arguments.json:
         from formulations.files.saved import atomic_write
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 MAX_PIECES, MAX_TABLE = 6, 4096
-"""A loss of more pieces, or of more than two over fewer outputs, is looked up in a table instead."""
+"""A loss of more pieces is looked up in a table, and of more than two if outputs are fewer."""
 
 NOTHING = 45.0
 """exp of minus this is less than the last digit of 1."""
