@@ -4,15 +4,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test docs lint types arrows clean
+.PHONY: demo demo-solvers test docs lint types arrows clean
 .DEFAULT_GOAL := demo
 
-demo: $(READY)  ## Digits 3 against 8: QCGD and its rivals, in a table and in results/
+demo: $(READY)  ## Constrained models, and networks by size, on real data; a report with a picture
+	mkdir -p results
+	$(BIN)/python benchmarks/constrained/measure.py --sets bundled --seconds 3 \
+	  --methods "ours,perturbation,best of five,cqm_to_bqm,CP-SAT" --json results/constrained.json
+	$(BIN)/qnn frontier digits --samples all --kib 0.25,0.5,1,2 --time-limit 10 \
+	  --json results/demo.json --report results/demo.html
+
+demo-solvers: $(READY)  ## Digits 3 against 8: QCGD and its rivals, in a table and in results/
 	mkdir -p results
 	$(BIN)/qnn compare digits:3,8 --inputs 16 --hidden 5 --samples 100 --seeds 5 \
-	  --solvers qcgd,qcgd-cold,penalty,random,annealing,restricted,straight-through,random-features,exact \
+	  --solvers qcgd,qcgd-pure,qcgd-cold,penalty,random,annealing,restricted,straight-through,exact \
 	  --iterations 100 --reads 10 --sweeps 20 --penalties 0.3,1,3,10 \
-	  --json results/demo.json --report results/demo.html
+	  --json results/solvers.json --report results/solvers.html
 
 test: $(READY)  ## All tests and docstring examples
 	$(BIN)/python -m pytest

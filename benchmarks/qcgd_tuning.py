@@ -28,7 +28,7 @@ from solvers.oracles import Annealer
 from solvers.qcgd import loop as search
 
 ITERATIONS, READS, SWEEPS = 100, 10, 20
-"""As in make demo."""
+"""As in make demo-solvers."""
 
 PENALTIES = [0.3, 1.0, 3.0, 10.0]
 Method = Callable[[TrainingProblem, int], float]

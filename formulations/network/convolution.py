@@ -116,6 +116,10 @@ def image_shape(inputs: int) -> tuple[int, ...]:
     return (1, side, side) if side * side == inputs else (1, inputs)
 
 
+LONG = 19
+"""Digits of a number that no width has."""
+
+
 def check_parts(hidden: object) -> list[Part]:
     """Hidden layers as words and widths.
 
@@ -127,7 +131,7 @@ def check_parts(hidden: object) -> list[Part]:
     parts: list[Part] = []
     for part in check_several("hidden", hidden, "layers", empty=True):
         if isinstance(part, str) and part.isascii() and part.isdigit():
-            part = int(part)
+            part = int(part) if len(part) < LONG else 10**LONG
         if not isinstance(part, str):
             part = check_whole("width of a hidden layer", part, 1, WIDEST)
         elif part.split(":")[0] not in ("conv", "pool"):

@@ -45,7 +45,8 @@ def _kind(levels: object) -> tuple[str, int]:
     kind, _, number = levels.partition(":")
     if kind not in LEAST_OF_KIND or not number.isdecimal():
         raise InvalidInputError(
-            f"levels={shown(levels)}: expected a number, even:16, thermometer:4, or keep"
+            f"levels={shown(levels)}: expected an integer from 2 to 1,024, 'even:16', "
+            "'thermometer:4' or 'keep'"
         )
     least, most = LEAST_OF_KIND[kind]
     return kind, check_whole(f"levels={levels}: number", int(number), least=least, most=most)

@@ -44,7 +44,7 @@ def constraint(spec: str | Constraint, read: Read) -> Constraint:
         return spec
     if not isinstance(spec, str):
         raise InvalidInputError(
-            f"constraint {shown(spec)}: expected a name, such as 'fan-in:6', or a Constraint"
+            f"constraints: {shown(spec)}: expected a name, such as 'fan-in:6', or a Constraint"
         )
     name, _, rest = spec.partition(":")
     choose("constraint", name, names(CONSTRAINTS))

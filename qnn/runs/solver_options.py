@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from formulations.checks import choose
 from formulations.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -138,6 +137,8 @@ def block_solver(
     name = options.blocks
     if name is None:
         return None
+    from formulations.checks import choose
+
     if choose("blocks", name, list(BLOCKS)) not in ASKING and options.oracle is not None:
         raise InvalidInputError(
             f"--blocks {name} with --oracle {options.oracle}: these blocks ask no oracle; leave "

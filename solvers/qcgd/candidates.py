@@ -30,6 +30,9 @@ GUESSES = 1000
 """Random networks among which the pool begins.  To score them takes as long as a tenth of a call of
 ten reads of twenty sweeps (64-16-10) to two calls (16-4-1)."""
 
+BATCHES = 2
+"""Streams 0 and 1 of an iteration are those of its call."""
+
 MANY = 0.5
 """Share of a call's reads that satisfy all rows beyond which these pull harder than they need."""
 
@@ -77,6 +80,11 @@ class Candidates:
             choose("source of candidates", name, [ORACLE, *SOURCES])
         if ORACLE not in self.sources:
             raise InvalidInputError(f"sources={self.sources!r}: expected 'oracle' among them")
+
+
+def _child(seed: np.random.SeedSequence, number: int) -> np.random.SeedSequence:
+    """Stream of a batch, by its number in the run: the same if the run is resumed before a call."""
+    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, BATCHES, number))
 
 
 class Scorer:
@@ -213,7 +221,8 @@ class Scorer:
             if run.late():
                 return False
             best = run.incumbent.loss
-            self._from(name, run, seed.spawn(1)[0])
+            number = sum(self.shares.of[other].calls for other in self.sources)
+            self._from(name, run, _child(seed, number))
             if run.incumbent.loss < best:
                 run.told_to_stop(run.iteration)
         return True

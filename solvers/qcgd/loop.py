@@ -20,7 +20,7 @@ from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.scoring import Pool
 from solvers.run.checkpoint import Checkpoint, Folder
 from solvers.run.result import Status
-from solvers.run.run import Callback, Run
+from solvers.run.run import CTRL_C, Callback, Run
 from solvers.run.stopping import StopRule
 
 if TYPE_CHECKING:
@@ -256,13 +256,14 @@ def run_loop(
                 **descent.take(samples, t),
             )
             if loop.proven and search.enough:
+                run.told_to_stop(t)  # callbacks hear of the proof, too
                 break
             if rule is not None and descent.bound is None and search.over(rule, t):
                 run.reason = f"nothing better in {search.stale} of {t} calls"
                 break
             if descent.adapts:
                 descent.rescale(rescaling_factor(search))
-    if run.status is not Status.INTERRUPTED and loop.proven:
+    if loop.proven and run.reason != CTRL_C:
         run.status = Status.OPTIMAL
     return run, loop
 

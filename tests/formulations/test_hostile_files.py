@@ -249,7 +249,7 @@ def test_bombs_are_refused_within_a_limit_of_memory(tmp_path: Path) -> None:
 
 def test_a_manifest_that_a_newer_release_wrote_is_told_from_a_damaged_one(tmp_path: Path) -> None:
     buffer = io.BytesIO()
-    text = json.dumps({"format": "a QCBO model", "version": 2, "more": {}}).encode()
+    text = json.dumps({"format": "a QCBO model", "version": 9, "more": {}}).encode()
     np.save(buffer, np.frombuffer(text, dtype=np.uint8))
     with zipfile.ZipFile(tmp_path / "model", "w") as archive:
         archive.writestr("manifest.npy", buffer.getvalue())

@@ -146,6 +146,7 @@ def test_the_example_works(
     monkeypatch.setattr("qnn.runs.frontier.frontier", begin)
     if example[0] in ("train", "compare") and example[1] == "data.csv":
         shutil.copy(f"{example[example.index('--target') + 1]}.csv", "data.csv")
+        shutil.copy("data.csv", "tests.csv")
     (tmp_path / "results").mkdir(exist_ok=True)
     try:
         embedded = ["--search", "0"] if "--dry-run" in example else []

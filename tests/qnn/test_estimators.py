@@ -88,7 +88,7 @@ def test_the_promised_line(cancer: tuple[np.ndarray, np.ndarray]) -> None:
     solver = QCGD(Annealer(reads=2, sweeps=10), iterations=3)
     classifier = qnn.QNNClassifier(**SMALL, levels=2, solver=solver).fit(X[:60], y[:60])
     assert classifier.score(X, y) > 0.5
-    assert classifier.result_.ledger.calls == 3
+    assert 1 <= classifier.result_.ledger.calls <= 3
     assert solver == QCGD(solver.oracle, iterations=3)
 
 

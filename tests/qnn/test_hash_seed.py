@@ -20,7 +20,7 @@ import dimod
 from formulations.cqm.presolved import Presolved
 from qnn.cli.main import cli
 from qnn.data.models import answer_json, read_model
-from solvers import QCGD, PenaltyMethod
+from solvers import QCGD, Candidates, PenaltyMethod
 from solvers.oracles import Annealer
 
 folder, second, said = Path(sys.argv[1]), sys.argv[2] == "2", {}
@@ -36,7 +36,8 @@ for k in range(7):
     unlabelled.add_constraint((k + 2) * bits[k] + 3 * bits[k + 1] + 4 * bits[k + 2] <= 6)
 models["unlabelled"] = unlabelled
 stop = () if second else (lambda progress: True,)
-part = QCGD(oracle, iterations=3, seed=3, checkpoint=folder / "run", callbacks=stop, stop=None)
+part = QCGD(oracle, iterations=3, seed=3, candidates=Candidates(wanted=99), stop=None,
+            checkpoint=folder / "run", callbacks=stop)
 assert part.sample_cqm(unlabelled).info["oracle_calls"] == (3 if second else 1)
 for name, cqm in models.items():
     for solver in (QCGD(oracle, iterations=2, seed=3), PenaltyMethod(oracle, iterations=2, seed=3)):

@@ -121,7 +121,7 @@ def test_a_record_whose_disk_gets_full_ends_the_run_with_what_it_has(
     code, out, err = run(*words, "--record", folder / "record")
     assert "train loss" in out or "objective" in out
     assert "no space is left" in err + out.replace("\n", " ")
-    assert code == expected
+    assert code == (2 if command == "solve" else expected)  # one question solves the model
     assert (tmp_path / "out.json").exists()
     assert not list((tmp_path / "full" / "record").glob("*.npz"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +166,9 @@ def solve(
     states = [read_start(path, file) for path in start]
     initial = (np.concatenate(states), list(cqm.variables)) if states else None
     solvers = _solvers(asked, given, workers)
+    if solutions is not None:  # one answer, though proven, would not be several
+        wanted = replace(solvers[0].candidates, wanted=solvers[0].candidates.pool)
+        solvers = [replace(solver, candidates=wanted) for solver in solvers]
     with console.progress_bar(f"solve {model}") as move:
 
         def show(progress: Progress) -> None:
@@ -230,8 +234,6 @@ def _check_workers(workers: int, given: dict[str, Any]) -> None:
 
 def _solvers(asked: dict[str, Any], given: dict[str, Any], workers: int) -> list[QCGD]:
     """A solver for each worker, with an oracle and a seed of its own, the first with that given."""
-    from dataclasses import replace
-
     import numpy as np
 
     from solvers import QCGD

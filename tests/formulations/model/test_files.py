@@ -259,8 +259,8 @@ def rewrite(source: Path, target: Path, **changes: object) -> None:
 
 
 def test_newer_versions_are_refused(tmp_path: Path) -> None:
-    rewrite(FIXTURES / "model-v1.npz", tmp_path / "new", version=2)
-    with pytest.raises(FileFormatError, match=r"version 2, and this release reads up to 1: inst"):
+    rewrite(FIXTURES / "model-v1.npz", tmp_path / "new", version=9)
+    with pytest.raises(FileFormatError, match=r"version 9, and this release reads up to \d: inst"):
         load_qcbo(tmp_path / "new")
     rewrite(FIXTURES / "model-v1.npz", tmp_path / "odd", version="?")
     with pytest.raises(FileFormatError, match="damaged"):

@@ -147,7 +147,7 @@ def test_names_of_the_model_are_shown_as_they_are(
     rows = [line.strip("│ ").split("│") for line in capsys.readouterr().out.splitlines()]
     shown = [[cell.strip() for cell in row] for row in rows if len(row) == 2]
     assert [name, "1"] in shown  # the variable, beside the figure of the same name
-    assert ["status", "finished"] in shown
+    assert ["status", "optimal"] in shown
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_answers_of_before_there_were_runs_and_senses_are_read(
     answer: Path, tmp_path: Path
 ) -> None:
     content = json.loads(answer.read_text())
-    for name in ("sense", "runs", "trace", "sources", "gap", "bound"):
+    for name in ("sense", "runs", "trace", "sources", "gap", "bound", "lower_bound"):
         content.pop(name, None)
     path = tmp_path / "old.json"
     path.write_text(json.dumps(content))
