@@ -47,7 +47,7 @@ def constraint(spec: str | Constraint, read: Read) -> Constraint:
             f"constraints: {shown(spec)}: expected a name, such as 'fan-in:6', or a Constraint"
         )
     name, _, rest = spec.partition(":")
-    choose("constraint", name, names(CONSTRAINTS))
+    choose("name in constraints", name, names(CONSTRAINTS))
     expected = [entry for entry in CONSTRAINTS if entry.partition(":")[0] == name]
     words = rest.split(",") if rest else []
     try:

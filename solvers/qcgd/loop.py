@@ -263,7 +263,8 @@ def run_loop(
                 break
             if descent.adapts:
                 descent.rescale(rescaling_factor(search))
-    if loop.proven and run.reason != CTRL_C:
+    ended = search.enough or run.status is not Status.INTERRUPTED
+    if loop.proven and ended and run.reason != CTRL_C:
         run.status = Status.OPTIMAL
     return run, loop
 

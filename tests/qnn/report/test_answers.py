@@ -60,4 +60,4 @@ def test_answers_of_before_there_were_runs_and_senses_are_read(
         content.pop(name, None)
     path = tmp_path / "old.json"
     path.write_text(json.dumps(content))
-    assert "no bound is proven" in report.markdown([report.load(path)])
+    assert "Answer to" in report.markdown([report.load(path)])
