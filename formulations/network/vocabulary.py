@@ -54,7 +54,7 @@ CONSTRAINTS: Mapping[str, str] = MappingProxyType(
         "n-of-m:MOST,OF": "at most so many non-zero weights of every OF inputs in a row, as 2,4",
         "right:FILE": "every sample of the file is right; right:MARGIN,FILE by steps of the output",
         "robust:RADIUS,FILE": "every sample is right for all inputs within so many levels of it",
-        "monotone:FEATURE,DIRECTION": "no output falls (1) or rises (-1) as the input rises",
+        "monotone:FEATURE,DIRECTION": "the output never falls (1) or rises (-1) as the input rises",
     }
 )
 
