@@ -20,7 +20,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rivals import RIVALS
+import dimod
+import numpy as np
+from rivals import RIVALS, best_of
+from scipy.stats import rankdata
 from sets import SETS, Instance
 
 from qnn.runs.output import environment, plain
@@ -32,19 +35,24 @@ def run(instance: Instance, name: str, seconds: float, threads: int, seed: int) 
     """One method on one instance."""
     cqm = instance.load()
     started = time.perf_counter()
-    value, failure = None, None
+    answer, failure = None, None
     try:
-        value = RIVALS[name](cqm, seconds, threads, seed)
+        answer = RIVALS[name](cqm, seconds, threads, seed)
     except Exception as error:  # a rival that cannot take the model is a result, too
         failure = f"{type(error).__name__}: {error}"
+    taken = time.perf_counter() - started
+    sampled = isinstance(answer, dimod.SampleSet)
     return {
         "family": instance.family,
         "instance": instance.name,
         "method": name,
         "seed": seed,
-        "value": value,
-        "seconds": time.perf_counter() - started,
+        "bits": len(cqm.variables),
+        "rows": len(cqm.constraints),
+        "value": best_of(answer) if sampled else answer,
+        "seconds": taken,
         "failure": failure,
+        "sources": answer.info.get("sources") if sampled else None,
     }
 
 
@@ -60,29 +68,73 @@ def judged(instance: Instance, runs: list[dict[str, Any]]) -> list[dict[str, Any
 
 
 def table(family: str, runs: Sequence[dict[str, Any]]) -> str:
-    """A set's methods, the best median gap first."""
+    """A set's methods on the instances that all of them had, the best median gap first."""
+    names = list(dict.fromkeys(one["method"] for one in runs))
+    of = {(one["instance"], one["method"]): one for one in runs}
+    common = [
+        instance
+        for instance in dict.fromkeys(one["instance"] for one in runs)
+        if all((instance, name) in of for name in names)
+    ]
+    gaps = np.array([[of[instance, name]["gap"] for name in names] for instance in common])
+    ranks = rankdata(gaps, axis=1)
     rows = []
-    for name in dict.fromkeys(one["method"] for one in runs):
-        own = [one for one in runs if one["method"] == name]
-        gap = median(one["gap"] for one in own)
+    for k, name in enumerate(names if common else []):
+        own = [of[instance, name] for instance in common]
+        gap = median(gaps[:, k])
         rows.append((
-            gap,
+            (gap, median(ranks[:, k])),
             [
                 name,
                 f"{gap:.3f}" if gap < float("inf") else "-",
-                f"{sum(one['gap'] <= 0 for one in own)} of {len(own)}",
+                f"{median(ranks[:, k]):g}",
+                f"{(gaps[:, k] <= 0).sum()} of {len(own)}",
+                f"{(gaps[:, k] <= 1).sum()}",
                 f"{sum(one['value'] is not None for one in own)} of {len(own)}",
                 f"{median(one['seconds'] for one in own):.1f}",
                 str(sum(one["failure"] is not None for one in own) or ""),
             ],
         ))  # fmt: skip
     rows.sort(key=lambda row: row[0])
-    columns = ["method", "median gap, %", "met", "feasible", "seconds", "refused"]
+    columns = ["method", "median gap, %", "median rank", "met", "within 1 %", "feasible", "seconds",
+               "refused"]  # fmt: skip
     return f"\n## {family}\n\n" + markdown_table(columns, [cells for _, cells in rows])
 
 
+def every_instance(runs: Sequence[dict[str, Any]]) -> str:
+    """Each instance with what the first method reached, and who found its best points."""
+    own = [one for one in runs if one["method"] == runs[0]["method"]]
+    gaps = np.array([one["gap"] for one in own])
+    feasible = sum(one["value"] is not None for one in own)
+    text = (
+        f"\n{own[0]['method']}, {len(own)} instances: {feasible} feasible, "
+        f"{(gaps <= 0).sum()} met, {(gaps <= 1).sum()} within 1 %, {(gaps > 1).sum()} worse; median gap "
+        f"{median(gaps):.3g} %, largest {gaps.max():.3g} %.\n\n"
+    )
+    rows = []
+    for one in own:
+        sources = one["sources"] or {}
+        found = {name: source["improvements"] for name, source in sources.items()}
+        total = sum(source["seconds"] for source in sources.values()) or 1.0
+        shares = {name: source["seconds"] / total for name, source in sources.items()}
+        rows.append([
+            one["instance"], f"{one['bits']}, {one['rows']}", number(one["best"]),
+            number(one["value"]), f"{one['gap']:.3g}" if one["gap"] < float("inf") else "-",
+            " ".join(str(count) for count in found.values()),
+            " ".join(f"{share:.0%}"[:-1] for share in shares.values()),
+        ])  # fmt: skip
+    names = ", ".join(next((one["sources"] for one in own if one["sources"]), {}))
+    columns = ["instance", "bits, rows", "best known", "ours", "gap, %", "improvements", "time, %"]
+    return text + f"Improvements and time by {names}.\n\n" + markdown_table(columns, rows)
+
+
+def number(value: float | None) -> str:
+    """A value of the model, as the minimised objective."""
+    return "-" if value is None else f"{value:.10g}"
+
+
 def main() -> None:
-    """Measure, print the tables, write every run."""
+    """Measure what is not yet in the JSON file, print the tables, write every run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "data", type=Path, nargs="?", help="folder with qplib, qkp, mkp, qoblib, qaplib"
@@ -91,19 +143,32 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(RIVALS), help="some, comma-separated")
     parser.add_argument("--only", default="", help="instances whose names begin so, commas between")
     parser.add_argument("--most", type=int, help="at most so many instances of a set, evenly drawn")
+    parser.add_argument("--every", type=int, default=1, help="rivals have each so many-th instance")
     parser.add_argument("--seconds", type=float, default=10.0, help="of every run, set-up included")
     parser.add_argument(
         "--threads", type=int, default=2, help="of CP-SAT; ours takes what it finds"
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="where every run goes")
+    parser.add_argument("--until", type=float, help="seconds after which no run begins any more")
+    parser.add_argument("--json", type=Path, help="every run; what it has is not run again")
+    parser.add_argument("--page", type=Path, help="where the tables go, besides the terminal")
     options = parser.parse_args()
+    started = time.perf_counter()
     methods = [name.strip() for name in options.methods.split(",")]
     methods = [name for name in RIVALS if any(name.startswith(one) for one in methods)]
     if find_spec("ortools") is None and "CP-SAT" in methods:
         methods.remove("CP-SAT")
         print("CP-SAT is left out: pip install qnn-ising[exact]")
+    about = {"seconds": options.seconds, "threads": options.threads, "seed": options.seed}
+    kept: dict[str, Any] = {"options": about, "runs": []}
+    if options.json and options.json.exists():
+        kept = json.loads(options.json.read_text())
+        if kept["options"] != about:
+            parser.error(f"{options.json} is of {kept['options']}: name another file")
+    kept["environment"] = environment()
+    done = {(one["family"], one["instance"], one["method"]): one for one in kept["runs"]}
     runs: list[dict[str, Any]] = []
+    warm = False
     for name in options.sets.split(","):
         folder = (options.data or Path()) / name
         if name != "bundled" and not folder.is_dir():
@@ -113,23 +178,33 @@ def main() -> None:
         found = [one for one in SETS[name](folder) if one.name.startswith(starts)]
         if options.most and len(found) > options.most:
             found = [found[k * len(found) // options.most] for k in range(options.most)]
-        if found and not runs:  # what is compiled or loaded once
-            QCGD(iterations=2).sample_cqm(found[0].load())
-        for instance in found:
-            here = [
-                run(instance, method, options.seconds, options.threads, options.seed)
-                for method in methods
-            ]
+        for place, instance in enumerate(found):
+            here = []
+            for method in methods if place % options.every == 0 else methods[:1]:
+                key = (instance.family, instance.name, method)
+                late = options.until and time.perf_counter() - started > options.until
+                if key not in done and not late:
+                    if not warm:  # what is compiled or loaded once
+                        warm = bool(QCGD(iterations=2).sample_cqm(instance.load()))
+                    done[key] = run(
+                        instance, method, options.seconds, options.threads, options.seed
+                    )
+                    kept["runs"] = list(done.values())
+                    if options.json:  # what there is stays, if this is stopped
+                        options.json.write_text(json.dumps(plain(kept), indent=1))
+                if key in done:
+                    here.append(done[key])
             runs += judged(instance, here)
             told = ", ".join(f"{one['method']} {one['gap']:.3g}" for one in runs[-len(here) :])
-            print(f"{instance.family} {instance.name}: {told}", flush=True)
-            if options.json:  # what there is stays, if this is stopped
-                about = {"data": str(options.data), "seconds": options.seconds,
-                         "threads": options.threads, "seed": options.seed}  # fmt: skip
-                content = {"options": about, "environment": environment(), "runs": runs}
-                options.json.write_text(json.dumps(plain(content), indent=1))
+            if here:
+                print(f"{instance.family} {instance.name}: {told}", flush=True)
+    pages = []
     for family in dict.fromkeys(one["family"] for one in runs):
-        print(table(family, [one for one in runs if one["family"] == family]))
+        own = [one for one in runs if one["family"] == family]
+        pages += [table(family, own), every_instance(own)]
+    print(*pages, sep="\n")
+    if options.page:
+        options.page.write_text("\n".join(pages).lstrip() + "\n")
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ from solvers.oracles.base import QUBO, Samples
 from solvers.qcgd.linear import LinearForm
 
 CQM = dimod.ConstrainedQuadraticModel
-Rival = Callable[[CQM, float, int, int], float | None]
-"""The best feasible objective, None if none was found."""
+Rival = Callable[[CQM, float, int, int], float | dimod.SampleSet | None]
+"""The best feasible objective, None if none was found; or samples that have it, and tell more."""
 
 WEIGHTS = (0.5, 4.0, 16.0, 64.0, 256.0)
 """Penalty weights, in units of what QCGD takes as its scale."""
@@ -38,16 +38,16 @@ def best_of(samples: dimod.SampleSet) -> float | None:
     return float(good.min()) if len(good) else None
 
 
-def ours(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
+def ours(cqm: CQM, seconds: float, threads: int, seed: int) -> dimod.SampleSet:
     """QCGD as shipped."""
-    return best_of(QCGD(iterations=None, time_limit=seconds, seed=seed).sample_cqm(cqm))
+    return QCGD(iterations=None, time_limit=seconds, seed=seed).sample_cqm(cqm)
 
 
-def oracle_only(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
+def oracle_only(cqm: CQM, seconds: float, threads: int, seed: int) -> dimod.SampleSet:
     """QCGD whose only source of candidates is the oracle, repaired as always."""
     candidates = Candidates(sources=("oracle",))
     solver = QCGD(iterations=None, time_limit=seconds, seed=seed, candidates=candidates)
-    return best_of(solver.sample_cqm(cqm))
+    return solver.sample_cqm(cqm)
 
 
 class FromNothing:
@@ -61,16 +61,16 @@ class FromNothing:
         return Samples(x[order], energies[order], 0.0)
 
 
-def repair_alone(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
+def repair_alone(cqm: CQM, seconds: float, threads: int, seed: int) -> dimod.SampleSet:
     """Repair of random states, without an oracle or a pool."""
     candidates = Candidates(sources=("oracle",), fresh=1)
     solver = QCGD(
         oracle=FromNothing(), iterations=None, time_limit=seconds, seed=seed, candidates=candidates
     )
-    return best_of(solver.sample_cqm(cqm))
+    return solver.sample_cqm(cqm)
 
 
-def perturbation(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
+def perturbation(cqm: CQM, seconds: float, threads: int, seed: int) -> dimod.SampleSet:
     """Good points perturbed and repaired, from random states: the sources without an Ising machine.
 
     The random states take what share of the time they deserve, as an oracle would.
@@ -79,7 +79,7 @@ def perturbation(cqm: CQM, seconds: float, threads: int, seed: int) -> float | N
         oracle=FromNothing(), iterations=None, time_limit=seconds, seed=seed,
         candidates=Candidates(sources=("oracle", "perturbation")),
     )  # fmt: skip
-    return best_of(solver.sample_cqm(cqm))
+    return solver.sample_cqm(cqm)
 
 
 def penalties(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
@@ -191,7 +191,7 @@ def highs(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
 
 RIVALS: dict[str, Rival] = {
     "ours": ours,
-    "ours, oracle only": oracle_only,
+    "oracle alone": oracle_only,
     "repair of random states": repair_alone,
     "perturbation alone": perturbation,
     "best of five penalties": penalties,

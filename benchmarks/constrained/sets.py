@@ -97,9 +97,11 @@ def groups(X: np.ndarray, count: int) -> dimod.ConstrainedQuadraticModel:
 
 
 def of_qplib(folder: Path) -> Iterator[Instance]:
-    """QPLIB's binary models as OPB [Furini et al. 2019]."""
+    """QPLIB's binary models with rows, as OPB [Furini et al. 2019]."""
     with open(folder / "best_known.csv") as file:
         for line in csv.DictReader(file):
+            if "#constraint= 0" in line["header"]:
+                continue
             path = folder / f"QPLIB_{line['instance']}.opb.gz"
             unit = float(Fraction(line["opb_objective_scale"]))
             told = line["best_known_objective"]
