@@ -52,7 +52,11 @@ def baselines(options: ReproduceOptions) -> Report:
         for spec, name in (("fashion", "Fashion-MNIST"), ("mnist", "MNIST"))
         if (reason := absence(spec, options)) is not None
     ]
-    return Report("baselines", title, "Brevitas; arXiv 1602.02830", _tables(options), remarks)
+    source = (
+        "the table of the Brevitas examples for MNIST; networks as in M. Courbariaux, I. Hubara, "
+        "D. Soudry, R. El-Yaniv, Y. Bengio, Binarized Neural Networks, arXiv 1602.02830"
+    )
+    return Report("baselines", title, source, _tables(options), remarks)
 
 
 def _tables(options: ReproduceOptions) -> Iterator[Table]:

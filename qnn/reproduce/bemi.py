@@ -54,9 +54,11 @@ def bemi(options: ReproduceOptions) -> Report:
     if missing is not None:
         remarks.append(f"MNIST was not found: digits stand in for it ({missing}).")
     title = "Few images a class: mixed-integer ensembles, one network, and real weights"
-    return Report(
-        "bemi", title, "BeMi (Bernardelli et al.), arXiv 2212.03659", _tables(options), remarks
+    source = (
+        "A. M. Bernardelli, S. Gualandi, S. Milanesi, H. C. Lau, The BeMi Stardust: a Structured "
+        "Ensemble of Binarized Neural Networks, arXiv 2212.03659"
     )
+    return Report("bemi", title, source, _tables(options), remarks)
 
 
 def _tables(options: ReproduceOptions) -> Iterator[Table]:

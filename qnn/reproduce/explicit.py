@@ -64,7 +64,8 @@ def explicit(options: ReproduceOptions) -> Report:
     return Report(
         "explicit",
         "Explicit softmax solution",
-        "arXiv 2311.07498, 2311.07510",
+        "J. R. Williams, H. Zhao, Reducing the Need for Backpropagation and Discovering Better "
+        "Optima With Explicit Optimizations of Neural Networks, arXiv 2311.07498; and 2311.07510",
         _tables(options),
         [*REMARKS, *not_run(NAMES, options)],
     )

@@ -59,7 +59,10 @@ def manifold(options: ReproduceOptions) -> Report:
             f"Fashion-MNIST was not found: the breakdown with many samples was not run ({reason})."
         )
     title = "Non-gradient manifold network"
-    return Report("manifold", title, "arXiv 2106.07905", _tables(options), remarks)
+    source = (
+        "R. Zhang, Z. Jiao, H. Zhang, X. Li, Non-Gradient Manifold Neural Network, arXiv 2106.07905"
+    )
+    return Report("manifold", title, source, _tables(options), remarks)
 
 
 def _tables(options: ReproduceOptions) -> Iterator[Table]:

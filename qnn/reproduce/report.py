@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -56,7 +57,7 @@ class Row:
     --------
     >>> row = Row("test accuracy, K = 30", ours=90.31, published=90.4, form="{:.1f} %")
     >>> row.cells()
-    ['test accuracy, K = 30', '90.4 %', '90.3 %', '-', '-0.1', 'paper', '']
+    ['test accuracy, K = 30', '90.4 %', '-', '90.3 %', '-', '-0.1', 'not', '']
     """
 
     what: str
@@ -75,16 +76,39 @@ class Row:
             return None
         return self.ours - self.published
 
+    @property
+    def verdict(self) -> str:
+        """What became of the published figure; empty where there is none to find.
+
+        ``found again``: ours rounds to it, at one decimal or more.  ``within the spread``: ours is
+        no more than twice its standard deviation over seeds away.  ``not``: neither.  ``not run``:
+        there is none of ours.
+        """
+        if self.published is None:
+            return ""
+        if self.difference is None:
+            return "not run"
+        digits = repr(float(self.published)).partition(".")[2]
+        half = 0.5 * 10.0 ** -len(digits)
+        if abs(self.difference) <= half * (1 + 1e-9):
+            return "found again"
+        near = self.spread is not None and abs(self.difference) <= 2 * self.spread
+        return "within the spread" if near else "not"
+
     def cells(self) -> list[str]:
         """The row as text, in the order of ``COLUMNS``."""
+        known, earlier = self._text(self.published), self.origin is Origin.EARLIER
+        if self.published is not None and self.origin in (Origin.SECOND_HAND, Origin.THEORY):
+            known = f"{known} ({self.origin.value})"
         return [
             self.what,
-            self._text(self.published),
+            "-" if earlier else known,
+            known if earlier else "-",
             self._text(self.ours)
             + (f" ± {self._bare(self.spread)}" if self.spread is not None else ""),
             self._text(self.baseline),
             "-" if self.difference is None else self._bare(self.difference, sign="+"),
-            "-" if self.published is None else self.origin.value,
+            self.verdict,
             self.remark,
         ]
 
@@ -97,7 +121,7 @@ class Row:
         return number.format(value)
 
 
-COLUMNS = ["", "published", "ours", "baseline", "difference", "origin", "remark"]
+COLUMNS = ["", "paper", "earlier here", "ours", "baseline", "difference", "verdict", "remark"]
 
 
 @dataclass(frozen=True)
@@ -123,7 +147,7 @@ class Report:
     title : str
         The method.
     source : str
-        The paper.
+        The paper: authors, title and number.
     tables : iterable of Table
         They may be made as they are asked for, once, as their rows.
     remarks : sequence of str
@@ -168,6 +192,42 @@ def finished(report: Report) -> Report:
             raise
         return replace(report, tables=tables, interrupted=True)
     return replace(report, tables=tables)
+
+
+def verdict(report: Report) -> list[str]:
+    """What was found again, in five lines at most, to be read first.
+
+    Examples
+    --------
+    >>> rows = (Row("a", 90.0, 90.0), Row("b", 1.0, 2.0), Row("c", 5.0, 5.1, 0.2))
+    >>> for line in verdict(Report("r", "R", "paper", (Table("t", rows),))):
+    ...     print(line)
+    Published figures: 1 found again, 1 within the spread over seeds, 1 not.
+    Furthest from it: b, 2.00 % published, 1.00 % here.
+    """
+    rows = [row for table in report.tables for row in table.rows if row.published is not None]
+    lines = []
+    for name, earlier in (("Published figures", False), ("Measured here earlier", True)):
+        words = Counter(row.verdict for row in rows if (row.origin is Origin.EARLIER) is earlier)
+        if words:
+            counts = [
+                f"{words[word]} {word}{' over seeds' if word == 'within the spread' else ''}"
+                for word in ("found again", "within the spread", "not", "not run")
+                if words[word]
+            ]
+            lines.append(f"{name}: {', '.join(counts)}.")
+    away = [row for row in rows if row.verdict == "not" and row.origin is not Origin.EARLIER]
+    if away:
+        far = max(away, key=lambda row: abs(row.difference or 0) / max(abs(row.published or 0), 1))
+        lines.append(
+            f"Furthest from it: {far.what}, {far.form.format(far.published)} published, "
+            f"{far.form.format(far.ours)} here."
+        )
+    if not rows:
+        lines.append("No published figure could be looked for with the data at hand.")
+    if report.interrupted:
+        lines.append("Interrupted: the rows that are missing were not run.")
+    return lines
 
 
 class Mapped(Protocol):
@@ -255,8 +315,8 @@ def mean_row(
 
     Examples
     --------
-    >>> mean_row("accuracy", [90.0, 92.0], 92.5).cells()[1:3]
-    ['92.50 %', '91.00 % ± 1.41']
+    >>> mean_row("accuracy", [90.0, 92.0], 92.5).cells()[3]
+    '91.00 % ± 1.41'
     """
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return Row(what, float(np.mean(values)), published, spread, **more)

@@ -72,7 +72,8 @@ def rmda(options: ReproduceOptions) -> Report:
     return Report(
         "rmda",
         "Regularised dual averaging with momentum (RMDA)",
-        "arXiv 2112.02612",
+        "Z.-S. Huang, C. Lee, Training Structured Neural Networks Through Manifold Identification "
+        "and Variance Reduction, ICLR 2022, arXiv 2112.02612",
         _tables(options),
         [*REMARKS, *not_run(NAMES, options)],
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.table import Table as Drawn
 
-from qnn.reproduce.report import COLUMNS, Report, ReproduceOptions, Table
+from qnn.reproduce.report import COLUMNS, Report, ReproduceOptions, Table, verdict
 from qnn.runs.output import FORMAT, environment, plain
 from qnn.runs.tables import markdown_table, terminal_table
-
-INTERRUPTED = "Interrupted: the rows that are missing were not run."
 
 
 def _shown(table: Table) -> tuple[list[str], list[list[str]]]:
@@ -25,7 +23,7 @@ def drawn(report: Report) -> Iterator[Drawn]:
     """The tables of a report for a terminal."""
     for table in report.tables:
         header, rows = _shown(table)
-        words = [n for n, column in enumerate(header) if column in ("", "remark", "origin")]
+        words = [n for n, column in enumerate(header) if column in ("", "remark")]
         yield terminal_table(
             table.title,
             header,
@@ -38,8 +36,11 @@ def drawn(report: Report) -> Iterator[Drawn]:
 
 def remarks(report: Report) -> str:
     """What stands below the tables, one paragraph a remark; empty if there is nothing to say."""
-    said = [INTERRUPTED, *report.remarks] if report.interrupted else report.remarks
-    return "\n".join(f"- {remark}" for remark in said)
+    return _bullets(report.remarks)
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def markdown(report: Report, options: ReproduceOptions) -> str:
@@ -47,7 +48,7 @@ def markdown(report: Report, options: ReproduceOptions) -> str:
     made = environment()
     packages = ", ".join(f"{k} {v}" for k, v in made["packages"].items() if v)
     words = f"qnn reproduce {report.name}{' --full' if options.full else ''} --seed {options.seed}"
-    parts = [f"# {report.title}", f"`{words}`: {report.source}"]
+    parts = [f"# {report.title}", f"`{words}`: {report.source}", _bullets(verdict(report))]
     for table in report.tables:
         parts += [f"## {table.title}", markdown_table(*_shown(table))]
         parts += [table.conditions] if table.conditions else []
@@ -63,12 +64,15 @@ def markdown(report: Report, options: ReproduceOptions) -> str:
 
 
 def record(report: Report, options: ReproduceOptions) -> dict[str, Any]:
-    """A report as plain values; every row has its difference."""
+    """A report as plain values; every row has its difference and its verdict."""
     tables = [
         {
             "title": table.title,
             "conditions": table.conditions,
-            "rows": [{**plain(row), "difference": row.difference} for row in table.rows],
+            "rows": [
+                {**plain(row), "difference": row.difference, "verdict": row.verdict}
+                for row in table.rows
+            ],
         }
         for table in report.tables
     ]
@@ -81,6 +85,7 @@ def record(report: Report, options: ReproduceOptions) -> dict[str, Any]:
         "form": "full" if options.full else "quick",
         "seed": options.seed,
         "environment": environment(),
+        "verdict": verdict(report),
         "tables": tables,
         "remarks": list(report.remarks),
         "interrupted": report.interrupted,

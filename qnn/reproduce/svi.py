@@ -70,7 +70,11 @@ LOW_BITS = {
 def svi(options: ReproduceOptions) -> Report:
     """All tables of the monotone variational inequality."""
     title = "Monotone variational inequality (SVI)"
-    return Report("svi", title, "arXiv 2202.08876", _tables(options), REMARKS)
+    source = (
+        "C. Xu, X. Cheng, Y. Xie, Training neural networks using monotone variational inequality, "
+        "arXiv 2202.08876, with the authors' notebooks"
+    )
+    return Report("svi", title, source, _tables(options), REMARKS)
 
 
 def _tables(options: ReproduceOptions) -> Iterator[Table]:

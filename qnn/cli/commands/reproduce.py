@@ -54,11 +54,13 @@ def reproduce(
 ) -> None:
     """Find a published table again.
 
-    Prints each published figure beside ours, and says where a comparison in the paper does not
-    hold.  Ctrl-C ends it with the rows that are there.
+    Says first what was found again, then prints each published figure beside ours with a verdict,
+    and says where a comparison in the paper does not hold.  Ctrl-C ends it with the rows that are
+    there.
     """
     from qnn.reproduce import ReproduceOptions
     from qnn.reproduce import reproduce as run
+    from qnn.reproduce.report import verdict
     from qnn.reproduce.show import drawn, markdown, record, remarks
     from qnn.reproduce.work import processes
     from qnn.runs.output import write_text
@@ -83,6 +85,7 @@ def reproduce(
         json_file,
         record(report, given),
         f"{report.title}: {report.source}",
+        "\n".join(verdict(report)),
         *drawn(report),
         *filter(None, [remarks(report)]),
         files={report_file: lambda: write_text(str(report_file), markdown(report, given))},

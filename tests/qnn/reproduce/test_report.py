@@ -15,7 +15,7 @@ from formulations.errors import InvalidInputError, QnnError
 from qnn.cli.main import cli
 from qnn.reproduce import Report, ReproduceOptions, reproduce
 from qnn.reproduce.data import available, split
-from qnn.reproduce.report import Origin, Row, Table, finished, mean_row
+from qnn.reproduce.report import Origin, Row, Table, finished, mean_row, verdict
 from qnn.reproduce.show import drawn, markdown, record, remarks
 from qnn.reproduce.work import processes
 from qnn.runs.output import to_json
@@ -37,8 +37,31 @@ def test_a_difference_is_ours_less_the_published_figure() -> None:
     assert Row("a", None, 2.5).difference is None
     assert Row("a", 1.0).difference is None
     assert Row("a", 1.0, 2.5, form="{:.1f}").cells() == [
-        *["a", "2.5", "1.0", "-", "-1.5", "paper", ""]
+        *["a", "2.5", "-", "1.0", "-", "-1.5", "not", ""]
     ]
+    earlier = Row("a", 2.5, 2.5, form="{:.1f}", origin=Origin.EARLIER).cells()
+    assert earlier[1:3] == ["-", "2.5"]
+
+
+def test_a_verdict_needs_all_digits_or_twice_the_spread() -> None:
+    assert Row("a", 65.79, 65.8).verdict == "found again"
+    assert Row("a", 65.74, 65.8).verdict == "not"
+    assert Row("a", 0.61454, 0.6145).verdict == "found again"
+    assert Row("a", 64.0, 65.8, spread=1.0).verdict == "within the spread"
+    assert Row("a", 63.7, 65.8, spread=1.0).verdict == "not"
+    assert Row("a", -1.04, -1.0).verdict == "found again"
+    assert Row("a", None, 65.8).verdict == "not run"
+    assert Row("a", 1.0).verdict == ""
+
+
+def test_the_page_begins_with_what_was_found_again() -> None:
+    assert verdict(REPORT) == [
+        "Published figures: 1 not.",
+        "Furthest from it: a, 2.00 % published, 1.00 % here.",
+    ]
+    page = markdown(REPORT, ReproduceOptions())
+    assert page.index("Furthest from it") < page.index("## Both")
+    assert verdict(replace(REPORT, tables=()))[0].startswith("No published figure")
 
 
 def test_a_mean_has_a_spread_if_there_are_several_seeds() -> None:
@@ -48,7 +71,7 @@ def test_a_mean_has_a_spread_if_there_are_several_seeds() -> None:
 
 def test_the_page_has_every_figure_and_every_remark() -> None:
     page = markdown(REPORT, ReproduceOptions(seed=7))
-    assert "| a | 2.00 % | 1.00 % | -1.00 | paper |" in page
+    assert "| a | 2.00 % | 1.00 % | -1.00 | not |" in page
     assert "| c | no data |" in page
     assert "- The baseline is frozen." in page
     assert "ten epochs" in page
@@ -143,7 +166,7 @@ def test_the_command_prints_and_writes_every_figure(
     assert (asked[0].full, asked[0].seed, tuple(asked[0].data_dirs)) == (True, 3, ("a", "b"))
     assert "-1.00" in result.output
     assert "The baseline is frozen." in result.output
-    assert "| a | 2.00 % | 1.00 % | -1.00 | paper |" in page.read_text()
+    assert "| a | 2.00 % | 1.00 % | -1.00 | not |" in page.read_text()
     assert json.loads(values.read_text())["tables"][0]["rows"][0]["ours"] == 1.0
     alone = CliRunner().invoke(cli, ["reproduce", "made-up", "--json", "-"])
     assert json.loads(alone.stdout)["name"] == "made-up"
