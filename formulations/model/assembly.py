@@ -162,8 +162,8 @@ class Assembly:
         x: IntArray,
         constant: FloatArray,
         terms: Terms,
-        low: int,
-        high: int,
+        low: npt.ArrayLike,
+        high: npt.ArrayLike,
         group: str,
         labels: IntArray,
     ) -> None:
@@ -174,7 +174,8 @@ class Assembly:
         """
         every = np.arange(len(x))
         own = Terms.linear(every, x, 1.0)
-        for side, (factor, bound) in enumerate(((-float(high), 0.0), (1.0 - low, -float(low)))):
+        least, most = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+        for side, (factor, bound) in enumerate(((-most, 0.0), (1.0 - least, -least))):
             sign = 1.0 - 2.0 * side
             body = Terms.linear(terms.owner, terms.variable, sign * terms.coefficient)
             table = np.concatenate([labels, np.full((len(x), 1), side)], axis=1)

@@ -224,27 +224,7 @@ class ModelBuilder:
         return Terms.join(parts)
 
     def _encode(self, neurons: Neurons, spline: Spline, reduce: bool) -> Values:
-        """State bits of neurons that cross a breakpoint, plain words of those that do not."""
-        crossing = spline.piece(neurons.low) < spline.piece(neurons.high)
-        constant = np.zeros(len(neurons))
-        parts = []
-        for chosen in (np.flatnonzero(crossing), np.flatnonzero(~crossing)):
-            if not len(chosen):
-                continue
-            group = neurons if len(chosen) == len(neurons) else neurons.take(chosen)
-            if crossing[chosen[0]]:
-                encoder = self.encoding_of(spline)
-                values = encoder.encode(self.assembly, group, spline, reduce, self.indexed)
-            elif reduce and self.encoding_of(spline).has_words:
-                values = linear_word(self.assembly, group, spline)
-            else:
-                values = _sloped(group, spline)
-            constant[chosen] = values.constant
-            terms = values.terms
-            parts.append(
-                Terms(chosen[terms.owner], terms.variable, terms.coefficient, terms.second)
-            )
-        return Values(constant, Terms.join(parts))
+        return encoded(self.assembly, neurons, spline, self.encoding, reduce, self.indexed)
 
     def _activations(self, number: int, plan: Layout, neurons: Neurons, encoded: Values) -> _Forms:
         """Inputs of the next layer: constants where decided, forms of state bits elsewhere."""
@@ -295,6 +275,35 @@ class ModelBuilder:
         columns = np.flatnonzero(linear)
         self.assembly.objective(Terms.linear(np.zeros_like(columns), columns, linear[columns]))
         self.assembly.offset += float(residual @ residual)
+
+
+def encoded(
+    assembly: Assembly,
+    neurons: Neurons,
+    spline: Spline,
+    encoding: str | None,
+    reduce: bool,
+    indexed: bool,
+) -> Values:
+    """State bits of neurons that cross a breakpoint, plain words of those that do not."""
+    crossing = spline.piece(neurons.low) < spline.piece(neurons.high)
+    encoder = encoding_for(encoding, spline)
+    constant = np.zeros(len(neurons))
+    parts = []
+    for chosen in (np.flatnonzero(crossing), np.flatnonzero(~crossing)):
+        if not len(chosen):
+            continue
+        group = neurons if len(chosen) == len(neurons) else neurons.take(chosen)
+        if crossing[chosen[0]]:
+            values = encoder.encode(assembly, group, spline, reduce, indexed)
+        elif reduce and encoder.has_words:
+            values = linear_word(assembly, group, spline)
+        else:
+            values = _sloped(group, spline)
+        constant[chosen] = values.constant
+        terms = values.terms
+        parts.append(Terms(chosen[terms.owner], terms.variable, terms.coefficient, terms.second))
+    return Values(constant, Terms.join(parts))
 
 
 def _num_states(problem: Instance) -> int:
