@@ -1,20 +1,23 @@
-# Everything needs nothing but Python 3.11 or newer and make: each target sets itself up first.
+# Everything needs nothing but Python 3.11 or newer and make: each target sets itself up first, the demo
+# with less than the tests, which take Ocean, ONNX and the tools besides.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SMALL := $(VENV)/.small
 READY := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
 .PHONY: demo demo-solvers test docs lint types arrows clean
 .DEFAULT_GOAL := demo
 
-demo: $(READY)  ## Constrained models, and networks by size, on real data; a report with a picture
+demo: $(SMALL)  ## Constrained models, and networks by size, on real data; a report with a picture
 	mkdir -p results
 	$(BIN)/python benchmarks/constrained/measure.py --sets bundled --seconds 3 \
 	  --methods "ours,perturbation,best of five,cqm_to_bqm,CP-SAT" --json results/constrained.json
 	$(BIN)/qnn frontier digits --samples all --kib 0.25,0.5,1,2 --time-limit 10 \
 	  --json results/demo.json --report results/demo.html
 
-demo-solvers: $(READY)  ## Digits 3 against 8: QCGD and its rivals, in a table and in results/
+demo-solvers: $(SMALL)  ## Digits 3 against 8: QCGD and its rivals, in a table and in results/
 	mkdir -p results
 	$(BIN)/qnn compare digits:3,8 --inputs 16 --hidden 5 --samples 100 --seeds 5 \
 	  --solvers qcgd,qcgd-pure,qcgd-cold,penalty,random,annealing,restricted,straight-through,exact \
@@ -25,7 +28,7 @@ test: $(READY)  ## All tests and docstring examples
 	$(BIN)/python -m pytest
 
 docs: $(READY)  ## The documentation site, in docs/_build/html
-	$(BIN)/python -m pip install --quiet --editable '.[docs]' --constraint constraints.txt
+	$(INSTALL) '.[docs]'
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 lint: $(READY)
@@ -43,9 +46,13 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Remade when what is to be installed has changed.
-$(READY): pyproject.toml constraints.txt
+$(SMALL): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is too old: Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,exact,onnx,plot]' --constraint constraints.txt
+	$(INSTALL) '.[exact,plot]'
+	touch $(SMALL)
+
+$(READY): $(SMALL)
+	$(INSTALL) '.[dev,exact,ocean,onnx,plot]'
 	touch $(READY)

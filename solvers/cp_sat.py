@@ -13,7 +13,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.arrays import BitArray, FloatArray, IntArray
-from formulations.errors import InfeasibleModelError, InvalidInputError, MissingExtraError
+from formulations.errors import InfeasibleModelError, InvalidInputError
+from formulations.extras import load_extra
 from formulations.model.qcbo import QCBO
 from solvers.kernels.loss_form import common_unit
 from solvers.run.result import Status
@@ -145,13 +146,7 @@ def solve_qcbo(
 
 def import_cp_model() -> Any:
     """CP-SAT's Python module."""
-    try:
-        from ortools.sat.python import cp_model
-    except ImportError as error:
-        raise MissingExtraError(
-            "CP-SAT is not installed: pip install 'qnn-ising[exact]' brings it"
-        ) from error
-    return cp_model
+    return load_extra("ortools.sat.python.cp_model", "exact", "CP-SAT")
 
 
 def _run(solver: Any, program: _Program, watch: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from formulations.arrays import BitArray
 from formulations.checks import choose
 from formulations.errors import InvalidInputError, OracleError
+from formulations.extras import load_extra
 from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
 from solvers.oracles.base import Samples
@@ -188,6 +189,4 @@ def _resolved(found: dimod.SampleSet) -> dimod.SampleSet:
 
 
 def _leap_sampler() -> Any:
-    from dwave.system import LeapHybridCQMSampler
-
-    return LeapHybridCQMSampler()
+    return load_extra("dwave.system", "ocean", "the hybrid solver").LeapHybridCQMSampler()

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import IntArray
-from formulations.errors import InvalidInputError, MissingExtraError
+from formulations.errors import InvalidInputError
+from formulations.extras import load_extra
 from formulations.network.codes import WeightCode
 from formulations.network.splines import Spline
 from formulations.network.ties import Window
@@ -97,13 +98,8 @@ class _Graph:
     """Nodes and constants, as they are added one after another."""
 
     def __init__(self, model: TrainedModel, quantized: bool) -> None:
-        try:
-            import onnx
-        except ImportError as error:
-            raise MissingExtraError(
-                "export to ONNX needs onnx: pip install 'qnn-ising[onnx]'"
-            ) from error
-        self.onnx, self.model, self.quantized = onnx, model, quantized
+        self.onnx = load_extra("onnx", "onnx", "export to ONNX")
+        self.model, self.quantized = model, quantized
         self.limits = reaches(model)
         self.nodes: list[Any] = []
         self.constants: list[Any] = []

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from formulations.arrays import Array, IntArray
-from formulations.errors import InvalidInputError, MissingExtraError
+from formulations.errors import InvalidInputError
+from formulations.extras import load_extra
 from solvers.classical.gradients.optimizers import Optimizer
 from solvers.classical.gradients.stack import Rule, Stack
 from solvers.run.checkpoint import Checkpoint
@@ -199,12 +200,7 @@ class TorchObjective:
     """
 
     def __init__(self, module: Any, X: Any, y: Any, loss: Callable[[Any, Any], Any]) -> None:
-        try:
-            import torch
-        except ImportError as error:
-            raise MissingExtraError(
-                "gradients of a torch module need torch: pip install 'qnn-ising[torch]'"
-            ) from error
+        torch = load_extra("torch", "torch", "training a torch module")
         self._torch, self.module, self.X, self.y, self._loss = torch, module, X, y, loss
         self._parameters = [p for p in module.parameters() if p.requires_grad]
         for parameter in self._parameters:

@@ -25,7 +25,8 @@ import numpy as np
 
 from formulations.arrays import IntArray
 from formulations.checks import choose
-from formulations.errors import InvalidInputError
+from formulations.errors import InvalidInputError, MissingExtraError
+from formulations.extras import load_extra
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -55,6 +56,8 @@ USABLE = 0.5
 """Share of a graph that a search fills in a minute or two: the same embeddings took up to 0.42 with
 few failures, and above 0.57 hardly any was found."""
 
+WITHOUT = "not tried: pip install 'qnn-ising[ocean]' brings what embeds"
+
 
 def hardware_graph(name: str) -> nx.Graph:
     """The graph called ``name``: ``P16`` is Pegasus of size 16, ``Z12`` is Zephyr of size 12.
@@ -69,10 +72,9 @@ def hardware_graph(name: str) -> nx.Graph:
     >>> len(hardware_graph("P16")), len(hardware_graph("Z12"))
     (5640, 4800)
     """
-    import dwave.graphs
-
+    graphs = load_extra("dwave.graphs", "ocean", "the graph of a QPU")
     letter, size = _parts(name)
-    make = {"P": dwave.graphs.pegasus_graph, "Z": dwave.graphs.zephyr_graph}[letter]
+    make = {"P": graphs.pegasus_graph, "Z": graphs.zephyr_graph}[letter]
     return make(size)
 
 
@@ -127,9 +129,8 @@ def _cliques(graph: nx.Graph) -> Any:
 
     Without that cache the search never ends for some Zephyr graphs (minorminer 0.2.22).
     """
-    from minorminer.busclique import busgraph_cache
-
-    return busgraph_cache(graph, seed=0)
+    busclique = load_extra("minorminer.busclique", "ocean", "embedding")
+    return busclique.busgraph_cache(graph, seed=0)
 
 
 def clique_embedding(num_variables: int, graph: nx.Graph) -> Chains | None:
@@ -168,8 +169,7 @@ def searched_embedding(
     >>> sorted(chains)  # a variable without couplers has its qubit too
     [0, 1, 2, 3]
     """
-    import minorminer
-
+    minorminer = load_extra("minorminer", "ocean", "embedding")
     found: dict[int, tuple[int, ...]] = {}
     coupled = np.union1d(heads, tails)
     if len(coupled):  # minorminer looks for nothing until the time is up
@@ -342,9 +342,12 @@ def clique_fit(num_variables: int, name: str) -> Fit:
     """
     largest, chains = clique_bound(name), None
     if num_variables <= largest:
-        graph = hardware_graph(name)
-        chains = clique_embedding(num_variables, graph)
-        largest = largest_clique(graph)
+        try:
+            graph = hardware_graph(name)
+            chains = clique_embedding(num_variables, graph)
+            largest = largest_clique(graph)
+        except MissingExtraError:
+            return Fit(name, "clique", None, note=WITHOUT)
     if chains is None:
         return Fit(name, "clique", False, note=f"does not fit: {largest} variables at most")
     return Fit.of(name, "clique", chains)
@@ -375,8 +378,11 @@ def searched_fit(
     least = least_qubits(num_variables, heads, tails, DEGREES[_parts(name)[0]])
     if timeout is None or least > num_qubits(name):
         return unsearched_fit(least, name)
-    graph = hardware_graph(name)
-    chains = searched_embedding(num_variables, heads, tails, graph, timeout=timeout, seed=seed)
+    try:
+        graph = hardware_graph(name)
+        chains = searched_embedding(num_variables, heads, tails, graph, timeout=timeout, seed=seed)
+    except MissingExtraError:
+        return Fit(name, "search", None, note=WITHOUT)
     if chains is None:
         return Fit(name, "search", None, note=f"none found in {timeout:g} s")
     return Fit.of(name, "search", chains)

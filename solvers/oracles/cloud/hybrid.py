@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from formulations.extras import load_extra
 from solvers.oracles.answers import best_first
 from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.cloud.connection import (
@@ -87,6 +88,4 @@ class HybridBQM(Cloud):
 
 
 def _hybrid_sampler() -> Any:
-    from dwave.system import LeapHybridSampler
-
-    return LeapHybridSampler()
+    return load_extra("dwave.system", "ocean", "the hybrid solver").LeapHybridSampler()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from formulations.checks import choose
+from formulations.extras import load_extra
 from solvers.oracles.base import QUBO, Oracle, Samples
 from solvers.oracles.cloud.embedding import hardware_graph
 from solvers.oracles.cloud.estimates import (
@@ -54,11 +55,10 @@ class MockQPU:
     graph: str = "P16"
 
     def __call__(self) -> Any:
-        from dwave.system.testing import MockDWaveSampler
-
+        testing = load_extra("dwave.system.testing", "ocean", "the mock of a QPU")
         graph = hardware_graph(self.graph).graph
         shape = {"pegasus": ["rows"], "zephyr": ["rows", "tile"]}[graph["family"]]
-        sampler = MockDWaveSampler(
+        sampler = testing.MockDWaveSampler(
             topology_type=graph["family"],
             topology_shape=[graph[name] for name in shape],
             parameter_warnings=False,

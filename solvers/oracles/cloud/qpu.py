@@ -25,6 +25,7 @@ import numpy as np
 from formulations.arrays import IntArray
 from formulations.checks import choose
 from formulations.errors import InvalidInputError
+from formulations.extras import load_extra
 from solvers.oracles.answers import best_first
 from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.cloud.connection import (
@@ -127,8 +128,7 @@ class QPU(Cloud):
         """The embedding of the last call if it is for the same couplers, else a new one."""
         if self._kept and self._kept[0].is_for(qubo):
             return self._kept[0]
-        from dwave.system import FixedEmbeddingComposite
-
+        ocean = load_extra("dwave.system", "ocean", "a QPU")
         sampler = self._connection()
         chains = best_embedding(
             qubo.num_variables,
@@ -147,7 +147,7 @@ class QPU(Cloud):
         given = {"annealing_time": self.annealing_time, "chain_strength": self.chain_strength}
         options = {name: value for name, value in given.items() if value is not None}
         oracle = _ChainOracle(
-            FixedEmbeddingComposite(sampler, chains),
+            ocean.FixedEmbeddingComposite(sampler, chains),
             num_reads=self.reads,
             **options,
             **self.options,
@@ -196,6 +196,4 @@ class _ChainOracle(DimodOracle):
 
 
 def _qpu_sampler() -> Any:
-    from dwave.system import DWaveSampler
-
-    return DWaveSampler()
+    return load_extra("dwave.system", "ocean", "a QPU").DWaveSampler()

@@ -23,6 +23,7 @@ import scipy.sparse as sp
 from formulations.arrays import Array, DeviceArray
 from formulations.checks import choose
 from formulations.errors import InvalidInputError, MissingExtraError
+from formulations.extras import load_extra
 
 DEVICES = ["auto", "numpy", "cpu", "cuda"]
 
@@ -278,10 +279,4 @@ def _sees_gpu() -> bool:
 
 
 def _torch() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtraError(
-            "this device needs torch: pip install 'qnn-ising[torch]', or take device='numpy'"
-        ) from error
-    return torch
+    return load_extra("torch", "torch", "this device", ", or take device='numpy'")
