@@ -20,7 +20,6 @@ def warped(
     shift: float = 1.0,
     turn: float = 0.1,
     stretch: float = 0.1,
-    mirror: bool = False,
 ) -> Array:
     """Every image under an affine map near the identity, pooled, and on its levels.
 
@@ -43,8 +42,6 @@ def warped(
         Most of its rotation, in radians.
     stretch : float
         Most of its change in size, and of its slant.
-    mirror : bool
-        Whether every other group, at random, is seen in a mirror, left for right.
 
     Returns
     -------
@@ -69,8 +66,7 @@ def warped(
     for start in range(0, len(order), GROUP):
         chosen = order[start : start + GROUP]
         drawn = rng.uniform(-1, 1, 6) * [turn, shift, shift, stretch, stretch, stretch]
-        facing = rng.choice([-1.0, 1.0]) if mirror else 1.0
-        read = _reading(image_shape, thresholds.shape[1], *drawn, facing)
+        read = _reading(image_shape, thresholds.shape[1], *drawn)
         values = read @ np.ascontiguousarray(images[chosen].T, dtype=np.float32)
         above = np.zeros(values.shape, dtype=np.int16)
         for edge in edges:
@@ -88,7 +84,6 @@ def _reading(
     tall: float,
     slant: float,
     wide: float,
-    facing: float,
 ) -> sp.csr_array:
     """Weights of the raw pixels in each warped and pooled one, shape (inputs, h * w)."""
     h, w = image_shape
@@ -98,7 +93,7 @@ def _reading(
     y, x = np.mgrid[top : h - top, left : w - left]
     block = ((y - top) // (h // rows) * columns + (x - left) // (w // columns)).ravel()
     cos, sin = np.cos(turn), np.sin(turn)
-    A = np.array([[cos, -sin], [sin, cos]]) @ [[1 / (1 + tall), slant], [0, facing / (1 + wide)]]
+    A = np.array([[cos, -sin], [sin, cos]]) @ [[1 / (1 + tall), slant], [0, 1 / (1 + wide)]]
     middle = np.array([[(h - 1) / 2], [(w - 1) / 2]])
     at = A @ (np.stack([y.ravel(), x.ravel()]) - middle) + middle - [[down], [right]]
     corner = np.floor(at).astype(np.int64)
