@@ -40,6 +40,7 @@ from solvers import (
     RealTraining,
     Rounding,
     StraightThrough,
+    Trainer,
     WeightAnnealing,
 )
 from solvers.oracles import Annealer
@@ -51,22 +52,18 @@ REAL = RealTraining(epochs=25, rates=(0.03,))
 SOLVERS: dict[str, Callable[[dict[str, Any]], Solver]] = {
     "annealing the weights": lambda b: WeightAnnealing(restarts=None, **b),
     "restricted problems": lambda b: LargeNeighborhoodSearch(**b),
-    "restricted, explicit start": lambda b: LargeNeighborhoodSearch(
-        start=ExplicitSoftmax(draws=3, seed=b["seed"]), **b
-    ),
     "QCGD": lambda b: QCGD(oracle=Annealer(reads=5, sweeps=20), iterations=FOREVER, stop=None, **b),
     "penalty method": lambda b: PenaltyMethod(
         oracle=Annealer(reads=5, sweeps=20), iterations=FOREVER, **b
     ),
     "exact (CP-SAT)": lambda b: ExactSolver(**b),
-    "straight-through": lambda b: StraightThrough(epochs=None, **b),
+    "straight-through": lambda b: StraightThrough(**b),
+    "default trainer": lambda b: Trainer(**b),
     "RMDA, rounded": lambda b: RMDA(epochs=20, draws=None, **b),
     "SVI, rounded": lambda b: MonotoneVI(epochs=20, draws=None, **b),
     "gradients, nearest levels": lambda b: Rounding("nearest", weights=REAL, draws=None, **b),
-    "gradients, rounded greedily": lambda b: Rounding("greedy", weights=REAL, draws=None, **b),
     "gradients, rounded by QUBO": lambda b: Rounding("qubo", weights=REAL, draws=None, **b),
     "explicit": lambda b: ExplicitSoftmax(draws=None, **b),
-    "explicit, by QUBO": lambda b: ExplicitSoftmax(rounding="qubo", draws=None, **b),
     "manifold": lambda b: ManifoldNetwork(draws=None, **b),
     "random features": lambda b: RandomFeatures(draws=None, **b),
     "random guesses": lambda b: RandomSearch(FOREVER, **b),
@@ -159,12 +156,6 @@ def page(results: dict[str, Any]) -> str:
     for task in tasks:
         if task not in digits:
             parts += [f"## {task['spec']}, {task['weight_bits']} bits", summary([task])]
-    shown = list(SOLVERS)
-    rows = [
-        [task["spec"], *(f"{np.median(figures([task], n, 'loss') or [np.nan]):g}" for n in shown)]
-        for task in digits
-    ]
-    parts += ["## Median training loss of every pair", markdown_table(["", *shown], rows)]
     packages = ", ".join(f"{k} {v}" for k, v in made["packages"].items() if v)
     parts.append(
         f"Python {made['python']}, {made['system']}, {made['cores']} cores, {made['created']}; "
