@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qnn.compare.ranking import leading
@@ -14,6 +14,7 @@ from qnn.report.figures.charts import Look
 from qnn.report.figures.pictures import DataSet, Pictures
 from qnn.report.grammar import counted, listed
 from qnn.report.provenance import made
+from qnn.report.references import ahead_of_all, most_accurate
 from qnn.report.view import Chart, Part, Row, Section, Table
 from qnn.runs.tables import statuses
 
@@ -45,6 +46,7 @@ def part(results: Results, prefix: str) -> Part:
         conclusions=words.of_comparison(results),
         sections=sections,
         warning=_warning(results),
+        verdict=most_accurate(results),
     )
 
 
@@ -130,9 +132,9 @@ def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
             names,
             "Test accuracy",
             "test_accuracy",
-            lambda value: text.number(value, "{:.3f}"),
+            "{:.3f}",
             1.0,
-            f"Medians over the seeds; the highest of each data set stands out; {EQUAL}. That "
+            f"Medians over the seeds, quartiles in brackets; the highest stands out; {EQUAL}. That "
             "alone is no evidence: see the paired differences.",
         ),
         _across(
@@ -140,9 +142,9 @@ def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
             names,
             "Training loss",
             "train_loss",
-            lambda value: text.number(value, "{:.4g}"),
+            "{:.4g}",
             -1.0,
-            f"Medians over the seeds; the lowest of each data set stands out; {EQUAL}."
+            f"Medians over the seeds, quartiles in brackets; the lowest stands out; {EQUAL}."
             f"{' References with real weights have no loss on this scale.' * with_references}",
         ),
     ]
@@ -159,7 +161,7 @@ def _across(
     names: Sequence[str],
     title: str,
     measure: str,
-    form: Callable[[float | None], str],
+    form: str,
     better: float,
     note: str,
 ) -> Table:
@@ -167,7 +169,7 @@ def _across(
     for one in sets:
         found = {row["name"]: row.get(measure) for row in one.rows}
         leaders = leading(found, better)
-        shown = [form((found.get(name) or {}).get("median")) for name in names]
+        shown = [text.quartiles(found.get(name), form) for name in names]
         stand_out = [column for column, name in enumerate(names, start=1) if name in leaders]
         rows.append(Row([one.name, *shown], tuple(stand_out)))
     return Table(title, ["data set", *names], rows, note, wordy_end=False).without_empty()
@@ -175,20 +177,22 @@ def _across(
 
 def _data_set(one: DataSet, pictures: Pictures, count: int) -> Section:
     tables = [_figures(one), *_pairs(one.summary.get("pairs", ()), OVER_SEEDS)]
+    tables += _pairs(ahead_of_all(one.cells, one.summary), OVER_REFERENCE)
     charts: list[Chart] = []
+    researchers: list[Chart] = []
     if count <= CHARTED:
         charts = [
             *pictures.loss_over_time(one),
             *pictures.share_over_time([one]),
             *pictures.accuracy_and_size([one]),
-            *pictures.rounds(one),
         ]
+        researchers = pictures.rounds(one)
     losses = {row["name"]: row["train_loss"] for row in one.rows}
     line = "no run found weights"
     if leaders := leading(losses):
         least = losses[leaders[0]]["median"]
         line = f"least median training loss: {listed(leaders)}, {least:.4g}"
-    return Section(one.name, line, tables, charts, folded=count > OPEN)
+    return Section(one.name, line, tables, charts, researchers, folded=count > OPEN)
 
 
 def _figures(one: DataSet) -> Table:
@@ -265,13 +269,18 @@ OVER_SEEDS = (
     "number of solvers: how often the best of as many equal solvers is as far ahead of any other; "
     "below 0.05 it stands out. Least p: the smallest p that so many seeds can give.",
 )
+OVER_REFERENCE = (
+    "Paired differences of the most accurate",
+    "A reference with real weights, named above, has the highest median test accuracy; the same "
+    "tests, against every solver.",
+)
 OVER_SETS = (
     "Paired differences over data sets",
     "The first, named above, minus each other, on the medians over the seeds; the same tests, "
     "with data sets in the place of seeds. Data sets that share samples or classes are not "
     "independent, which makes p too small.",
 )
-"""Title and note of the two kinds of tables of pairs."""
+"""Title and note of each kind of table of pairs."""
 
 
 def _pairs(pairs: Sequence[Mapping[str, Any]], about: tuple[str, str]) -> list[Table]:

@@ -80,6 +80,7 @@ def markdown(runs: Sequence[Results] | Results) -> str:
         blocks += [f"# {part.title}"] if len(shown) > 1 else []
         blocks += [f"{part.line}."]
         blocks += [f"**{part.warning}**"] if part.warning else []
+        blocks += [part.verdict] if part.verdict else []
         blocks += ["## What can be concluded", _bullets(part.conclusions.can)]
         blocks += ["## What cannot", _bullets(part.conclusions.cannot)]
         blocks += [block for section in part.sections for block in _section(section)]
@@ -90,6 +91,7 @@ def told(runs: Sequence[Results] | Results) -> Iterator[str]:
     """The conclusions alone, line by line, for a terminal."""
     for part in parts(runs):
         yield f"{part.title}: {part.line}"
+        yield from wrap(part.verdict, 98)
         for heading, sentences in (
             ("What can be concluded", part.conclusions.can),
             ("What cannot", part.conclusions.cannot),
@@ -110,6 +112,7 @@ def record(runs: Sequence[Results] | Results) -> dict[str, Any]:
             {
                 "title": part.title,
                 "line": part.line,
+                "verdict": part.verdict,
                 "conclusions": plain(part.conclusions),
                 "results": plain(run),
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,11 +27,13 @@ def best_of_all(results: Mapping[str, Any], spelled_out: int) -> tuple[list[str]
     won = [part for part in parts if _leader(part)]
     if len(parts) > spelled_out:
         return list(_counted(parts, won)), []
-    can, cannot = [], []
+    can = []
+    unsure: dict[str, list[str]] = {}
     for part in won:
         named = f"on {part['data']}, " if len(parts) > 1 else ""
         first, accuracies = _leader(part), _accuracies(part)
-        pairs = _pairs(results, part, first)
+        cells = [cell for cell in results["cells"] if cell["data"] == part["data"]]
+        pairs = ahead_of_all(cells, part)
         apart = [
             pair["second"] for pair in pairs if decided(pair) and pair["wins"] > pair["losses"]
         ]
@@ -55,10 +58,12 @@ def best_of_all(results: Mapping[str, Any], spelled_out: int) -> tuple[list[str]
             why = (
                 f"there are too few seeds, for {hopeless(pairs)}" if hopeless(pairs) else COMPATIBLE
             )
-            cannot.append(
-                sentence(f"{named}whether {first} is more accurate than {listed(open_)}: {why}")
-            )
-    return can, cannot
+            said = f"whether {first} is more accurate than {listed(open_)}: {why}"
+            unsure.setdefault(said, []).append(part["data"])
+    return can, [
+        sentence(f"{f'on {listed(data)}, ' if len(parts) > 1 else ''}{said}")
+        for said, data in unsure.items()
+    ]
 
 
 def _counted(parts: Sequence[Part], won: Sequence[Part]) -> Iterator[str]:
@@ -87,14 +92,60 @@ def _leader(part: Part) -> str:
     return leaders[0] if leaders and all(name in references for name in leaders) else ""
 
 
-def _pairs(results: Mapping[str, Any], part: Part, first: str) -> list[dict[str, Any]]:
-    """The paired tests of a reference against the solvers, if it is the first in them."""
+def ahead_of_all(cells: Sequence[Mapping[str, Any]], part: Part) -> list[dict[str, Any]]:
+    """The paired tests of accuracy of a reference against the solvers, where it is ahead of all.
+
+    Parameters
+    ----------
+    cells : sequence of mapping
+        The runs on one data set.
+    part : mapping
+        Their summary.
+    """
     from qnn.compare.summary import by_accuracy
 
-    cells = [cell for cell in results["cells"] if cell["data"] == part["data"]]
-    references = _references(part)
+    first, references = _leader(part), _references(part)
     return [
         pair
         for pair in by_accuracy(cells)
         if pair["first"] == first and pair["second"] not in references
     ]
+
+
+def most_accurate(results: Mapping[str, Any]) -> str:
+    """The outcome of a comparison in one sentence; empty if nothing was tested.
+
+    Examples
+    --------
+    >>> rows = [
+    ...     {"name": name, "part": False, "test_accuracy": {"median": m, "mean": m}, **more}
+    ...     for name, m, more in [("ridge", 0.9, {"reference": True}), ("qcgd", 0.8, {})]
+    ... ]
+    >>> most_accurate({"summary": [{"data": "iris", "rows": rows}]})
+    'Most accurate on test samples: ridge (0.900), with real weights; of the solvers: qcgd (0.800).'
+    """
+    parts: Sequence[Part] = [part for part in results["summary"] if _accuracies(part)]
+    if not parts:
+        return ""
+    said = f"Most accurate on test samples: {_leads(parts, with_references=True)}"
+    if any(_leader(part) for part in parts):
+        solvers = _leads(parts, with_references=False)
+        said += f", with real weights{f'; of the solvers: {solvers}' if solvers else ''}"
+    pairs = [pair for part in parts for pair in part.get("pairs", ())]
+    if pairs:
+        count = sum(map(decided, pairs))
+        said += f"; {count or 'none'} of {len(pairs)} paired differences significant"
+    return sentence(said)
+
+
+def _leads(parts: Sequence[Part], *, with_references: bool) -> str:
+    """Who is the most accurate: with the median on one data set, else on how many of them."""
+    counts: Counter[str] = Counter()
+    for part in parts:
+        left_out = () if with_references else _references(part)
+        found = {n: value for n, value in _accuracies(part).items() if n not in left_out}
+        counts.update(leading(found, 1.0))
+    if len(parts) == 1:
+        medians = _accuracies(parts[0])
+        return listed([f"{name} ({medians[name]['median']:.3f})" for name in counts])
+    return listed([f"{name} on {count} of {len(parts)}" for name, count in counts.most_common()])

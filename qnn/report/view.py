@@ -113,24 +113,30 @@ class Conclusions:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it: tables first, then charts, then sections.
+    """A heading and what stands below it: tables first, then charts.
 
-    ``line`` says in a few words what a folded section holds.
+    ``line`` says in a few words what a folded section holds; ``researchers`` are charts of a
+    method's own rounds, which are folded away.
     """
 
     title: str
     line: str = ""
     tables: Sequence[Table] = ()
     charts: Sequence[Chart] = ()
+    researchers: Sequence[Chart] = ()
     folded: bool = False
 
 
 @dataclass(frozen=True)
 class Part:
-    """Everything about one run: a comparison, or the training of one network."""
+    """Everything about one run: a comparison, or the training of one network.
+
+    ``verdict`` is its outcome in one sentence.
+    """
 
     title: str
     line: str
     conclusions: Conclusions
     sections: Sequence[Section] = field(default_factory=list)
     warning: str = ""
+    verdict: str = ""

@@ -249,7 +249,7 @@ def over_rounds(
 
 
 def _drawn(
-    about: Chart, paint: Callable[[Any], None], names: Iterable[str], height: float = 3.2
+    about: Chart, paint: Callable[[Any], None], names: Iterable[str], height: float = 2.6
 ) -> str:
     """A chart with room for its legend, which has these names."""
     rows = -(-len(set(names)) // _columns(names))
@@ -259,7 +259,7 @@ def _drawn(
 def _columns(names: Iterable[str]) -> int:
     """Columns of a legend that fit."""
     longest = max(map(len, names), default=1)
-    return int(np.clip(70 // (longest + 7), 1, 4))
+    return int(np.clip(58 // (longest + 6), 1, 4))
 
 
 def _shade(curves: Sequence[Curve]) -> float:

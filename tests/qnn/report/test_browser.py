@@ -15,11 +15,13 @@ from tests.qnn.report.browser import NAMES, Browser, find
 from tests.qnn.report.results import comparison, of_cells, outcome, reference
 
 PROBE = """(() => {
-  const outside = [];
+  document.querySelectorAll("details.researchers").forEach(one => { one.open = true; });
+  const outside = [], sizes = [];
   for (const svg of document.querySelectorAll("svg")) {
     const frame = svg.getBoundingClientRect();
     for (const text of svg.querySelectorAll("text")) {
       const box = text.getBoundingClientRect();
+      sizes.push(text.getScreenCTM().a * parseFloat(getComputedStyle(text).fontSize));
       if (box.width && (box.left < frame.left - 1 || box.right > frame.right + 1
           || box.top < frame.top - 1 || box.bottom > frame.bottom + 1))
         outside.push(text.textContent);
@@ -28,6 +30,7 @@ PROBE = """(() => {
   return {
     width: innerWidth, needed: document.documentElement.scrollWidth, outside,
     heads: Math.max(...[...document.querySelectorAll("tbody th")].map(th => th.offsetWidth)),
+    smallest: Math.min(...sizes.filter(size => size > 0)),
     loaded: performance.getEntriesByType("resource").length,
     charts: [...document.querySelectorAll("svg")].filter(s => s.checkVisibility()).length,
   };
@@ -71,6 +74,7 @@ def test_nothing_is_wider_than_the_window_or_comes_from_elsewhere(
     assert found["heads"] < 0.5 * width  # they stay where they are while a table is scrolled
     assert found["loaded"] == 0
     assert found["charts"] >= 8
+    assert found["smallest"] > 9  # pixels
     assert found["outside"] == []
 
 

@@ -202,3 +202,11 @@ def test_the_command_writes_every_form(tmp_path: Path) -> None:
     assert written["runs"][0]["results"]["cells"][0]["train_loss"] == 5.0
     alone = CliRunner().invoke(command, [str(run), "--json", "-"], catch_exceptions=False)
     assert json.loads(alone.output)["kind"] == "report"
+
+
+def test_the_best_reference_stands_in_the_verdict_and_in_the_paired_tests() -> None:
+    cells = comparison({"iris": {"qcgd": [5.0, 6.0, 8.0], "penalty 1": [7.0] * 3}})["cells"]
+    cells += [reference("iris", seed) for seed in range(3)]
+    text = report.markdown([of_cells(cells)])
+    assert "Most accurate on test samples: logistic-regression (0.931), with real weights" in text
+    assert "| logistic-regression against |" in text
