@@ -1,7 +1,7 @@
 """What every constraint on the weights of a network knows, and what it may use to say it.
 
 A constraint is exact on integer weights: its *amounts* are whole numbers, zero where it holds.  In
-a model it is rows; a search keeps it by never raising the sum of all amounts.
+a model it is rows; a search keeps it by never raising what they cost.
 """
 
 from __future__ import annotations
@@ -53,6 +53,10 @@ class Constraint(ABC):
     @abstractmethod
     def amounts(self, subject: Subject, bits: BitArray) -> IntArray:
         """By how much each of these is broken, weight bits (R, n_w) -> (R, len(labels))."""
+
+    def cost(self, subject: Subject, bits: BitArray) -> IntArray:
+        """What that counts for where searches compare weights, (R, n_w) -> (R,)."""
+        return np.asarray(self.amounts(subject, bits).sum(axis=1))
 
     def states(self, subject: Subject, bits: BitArray) -> list[IntArray]:
         """Pre-activations of each layer that the rows have words for, of one vector (n_w,)."""

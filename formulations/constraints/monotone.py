@@ -68,9 +68,7 @@ class Monotone(Constraint):
             if number >= count:
                 raise InvalidInputError(f"{self.name}: {what} {number} of a network with {count}")
         for layer, spline in enumerate(subject.splines, start=1):
-            ends = np.concatenate([spline.breakpoints - 1, spline.breakpoints])
-            a = spline.units(np.sort(ends)) if len(ends) else np.zeros(1)
-            if (np.diff(a) < 0).any() or (spline.slopes < 0).any():
+            if not spline.rises:
                 raise InvalidInputError(
                     f"{self.name}: the activation of layer {layer} falls somewhere: expected one "
                     "that never does, such as sign or relu"

@@ -78,6 +78,14 @@ class Right(Constraint):
         short = [deficits(*layers[-1], y, self.margin) for layers in ends]
         return np.array(short, dtype=np.int64).reshape(len(bits), len(y))
 
+    def cost(self, subject: Subject, bits: BitArray) -> IntArray:
+        """The binary digits of what each sample lacks: how many are wrong matters most.
+
+        By the steps themselves a network of small outputs would be better than one that is right
+        more often.
+        """
+        return np.asarray(np.frexp(self.amounts(subject, bits))[1].sum(axis=1), dtype=np.int64)
+
     def states(self, subject: Subject, bits: BitArray) -> list[IntArray]:
         """Pre-activations of each layer that the model has words for, one vector (n_w,)."""
         low, high = self.box(subject)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -110,9 +111,17 @@ class Spline:
         """Value at integer z."""
         return self.step * self.units(z)
 
+    @cached_property
+    def rises(self) -> bool:
+        """Whether the values at the integers never fall."""
+        ends = np.sort(np.concatenate([self.breakpoints - 1, self.breakpoints]))
+        return bool((self.slopes >= 0).all() and (np.diff(self.units(ends)) >= 0).all())
+
     def bounds(self, lo: npt.ArrayLike, hi: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Least and greatest value, in units of ``step``, over the integers of each [lo, hi]."""
         lo, hi = np.broadcast_arrays(np.asarray(lo), np.asarray(hi))
+        if self.rises:
+            return self.units(lo), self.units(hi)
         least, greatest = np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
         starts = np.concatenate([[-np.inf], self.breakpoints])
         ends = np.concatenate([self.breakpoints - 1, [np.inf]])

@@ -95,10 +95,10 @@ class Constrained(OutputLosses):
         return found
 
     def violations(self, full: BitArray) -> IntArray:
-        """Sum of all that is broken, all weight bits (R, n_w) -> (R,)."""
+        """What all that is broken costs, all weight bits (R, n_w) -> (R,)."""
         total = np.zeros(len(full), dtype=np.int64)
         for constraint in self.constraints:
-            total += constraint.amounts(self, full).sum(axis=1)
+            total += constraint.cost(self, full)
         return total
 
     @cached_property

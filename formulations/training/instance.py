@@ -286,6 +286,16 @@ class Instance(Constrained):
             twin._anchor = Anchor(self._anchor.levels, [z[samples] for z in self._anchor.z])
         return twin
 
+    def on(self, X: IntArray, y: IntArray) -> Self:
+        """The same problem on other samples, whose inputs are in range and labels are classes."""
+        twin = self._copy()
+        targets, twin.target_index = check_targets(
+            y, len(X), self.network.num_outputs, self.loss_kind
+        )
+        twin.X, twin.y, twin.targets = X, y, self.loss_kind.scaled_targets(targets)
+        twin.sample_numbers, twin._anchor = np.arange(len(X)), None
+        return twin
+
     def blocks(self, size: int) -> list[Self]:
         """Consecutive groups of at most ``size`` samples; their losses add up to this one's."""
         size = check_whole("block size", size)

@@ -164,7 +164,7 @@ def _activation(pieces: Array, first: int, last: int, z: int) -> int:
 
 @compiled()
 def judge(guard: Guard) -> int:
-    """What the boxes break, from the bounds of the outputs."""
+    """What the boxes break, from the bounds of the outputs: binary digits of what each lacks."""
     plan, asked, total = guard.plan, guard.asked, 0
     first, stop = plan[len(plan) - 2, UNIT], plan[len(plan) - 1, UNIT]
     for s in range(asked.shape[1]):
@@ -181,7 +181,9 @@ def judge(guard: Guard) -> int:
                     needed = margin - 1 if c > y else margin
                     lack = needed - guard.z_low[first + y, s] + guard.z_high[first + c, s]
                     short = max(short, lack)
-        total += max(short, 0)
+        while short > 0:
+            short >>= 1
+            total += 1
     guard.totals[BOXES] = total
     return int(total)
 

@@ -54,6 +54,8 @@ class LatentLayer:
         Of the pre-activations without thresholds.
     folded : bool
         Whether mean and spread are frozen.
+    followed : int or None
+        Rows of a batch that mean and spread are of, the first ones; None: all.
     """
 
     features: FeatureMap = Identity()
@@ -63,6 +65,7 @@ class LatentLayer:
     weights: FloatArray
     weight_slopes: FloatArray
     soft_slopes: FloatArray
+    followed: int | None
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class LatentLayer:
                 free.fixed[:, columns], free.slot[:, columns], free.coefficient[columns]
             )
         self.layer, self.factor, self.unit, self.is_rounded = layer, factor, unit, rounded
-        self.folded = False
+        self.folded, self.followed = False, None
         self.quantizer = Quantizer(layer.code.levels)
         self.held: list[Choice] = []
         if free is not None:
@@ -189,7 +192,7 @@ class LatentLayer:
         """Those of a training step, thresholds added, shape (R, B, units)."""
         z = self.products(features)
         if self.centred and not self.folded:
-            self.mean = z.mean(axis=1)
+            self.mean = z[:, : self.followed].mean(axis=1)
             z -= self.mean[:, None, :]
             self._watch(z)
             wanted = self._wanted()
@@ -213,6 +216,7 @@ class LatentLayer:
 
     def _watch(self, y: FloatArray) -> None:
         """Update the running spread: of units about their mean, or about their threshold."""
+        y = y[:, : self.followed]
         found = np.einsum("rbm,rbm->rm", y, y) / y.dtype.type(y.shape[1])
         if not self.per_unit:
             found = found.mean(axis=1, keepdims=True)
@@ -264,8 +268,9 @@ class LatentLayer:
         if self.centred and not self.folded:
             total = slope.sum(axis=1) if total is None else total
             total *= self._excess == 0
-            total *= slope.dtype.type(1 / slope.shape[1])
-            slope -= total[:, None, :]
+            own = slope[:, : self.followed]
+            total *= slope.dtype.type(1 / own.shape[1])
+            own -= total[:, None, :]
         return slope
 
     def back(self, slope: FloatArray) -> FloatArray:

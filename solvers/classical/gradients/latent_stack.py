@@ -26,6 +26,7 @@ import numpy as np
 
 from formulations.arrays import Array, FloatArray, IntArray
 from formulations.network.network import Weights
+from solvers.classical.gradients.boxes import Boxes, directions_with_boxes
 from solvers.classical.gradients.latent_layer import LatentLayer
 from solvers.classical.gradients.optimizers import Adam
 from solvers.classical.gradients.outputs import ProblemLoss
@@ -78,7 +79,7 @@ class LatentStack(Stack):
         parts = latent_layers(layers, free, problem.bias_units, units, rounded=rounded)
         self.trained = [part for part in parts if isinstance(part, LatentLayer)]
         super().__init__(parts, ProblemLoss(problem))
-        self.keepers = problem.keepers
+        self.keepers, self.boxes = problem.keepers, Boxes.of(problem, count)
         self.kind: Any = np.float32 if self._reach() < EXACT else np.float64
         self._allocate()
         half, middle = self._cells() if not rounded else (1.0, 0.0)
@@ -151,6 +152,7 @@ class LatentStack(Stack):
         rate: float | FloatArray,
         dropout: float = 0.0,
         rng: np.random.Generator | None = None,
+        share: float = 1.0,
     ) -> None:
         """Take Adam's step along the straight-through gradient of a batch.
 
@@ -165,8 +167,13 @@ class LatentStack(Stack):
             Share of the hidden units that the step leaves out, drawn by ``rng``; none once the
             thresholds are folded.  [Srivastava et al. 2014.]
         rng : Generator, optional
+        share : float
+            Of the run that is over.
         """
-        self.directions(X, samples, dropout=0.0 if self.folded else dropout, rng=rng)
+        if self.boxes is not None and rng is not None:
+            directions_with_boxes(self, X, samples, self.boxes, share, rng)
+        else:
+            self.directions(X, samples, dropout=0.0 if self.folded else dropout, rng=rng)
         self.adam.rate = rate * self._half
         self.adam.step([self.gradient])
         bounded = self.values[:, : self.num_bounded]
@@ -180,10 +187,11 @@ class LatentStack(Stack):
         rng: np.random.Generator | None = None,
     ) -> Array:
         """Outputs of a training step, shape (R, B, C)."""
-        self._quantise()
+        self.quantise()
         return super().forward(X.astype(self.kind)[None], passed, dropout, rng)
 
-    def _quantise(self) -> None:
+    def quantise(self) -> None:
+        """Round the latent weights; those that constraints have no room for are zero."""
         for part in self.layers:
             part.quantise()
         for keep in self.keepers:  # the largest stay, the gradients of the others go on
@@ -199,7 +207,7 @@ class LatentStack(Stack):
 
     def fold(self, X: Array) -> None:
         """Freeze means and spreads, measured on ``X`` through the integer networks themselves."""
-        self._quantise()
+        self.quantise()
         self._set_folded(True)
         a = X.astype(self.kind)[None]
         for part in self.layers:
@@ -226,7 +234,7 @@ class LatentStack(Stack):
         """Outputs of the folded networks, shape (R, N, C), in exact arithmetic."""
         widest = max(self.problem.network.widths)
         rows = max(1, CHUNK // (widest * self.count))
-        self._quantise()
+        self.quantise()
         thresholds = [part.stored()[:, None, :] for part in self.layers]
         found = []
         for start in range(0, len(X), rows):
@@ -241,7 +249,7 @@ class LatentStack(Stack):
 
     def real_weights(self, network: int) -> list[FloatArray]:
         """Weights of a folded network, thresholds last, (n_l, n_{l-1} + 1) each."""
-        self._quantise()
+        self.quantise()
         return [part.matrix(network) for part in self.layers]
 
     def best_real_weights(self) -> tuple[float, list[FloatArray]]:
@@ -275,6 +283,7 @@ class LatentStack(Stack):
             "steps": self.adam.steps,
             "folded": self.folded,
             "layers": [part.snapshot() for part in self.layers],
+            "boxes": None if self.boxes is None else self.boxes.weights,
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -283,5 +292,7 @@ class LatentStack(Stack):
         self.adam.first, self.adam.second = [snapshot["first"]], [snapshot["second"]]
         self.adam.steps = snapshot["steps"]
         self._set_folded(snapshot["folded"])
+        if self.boxes is not None:
+            self.boxes.weights = snapshot["boxes"]
         for part, saved in zip(self.layers, snapshot["layers"], strict=True):
             part.restore(saved)

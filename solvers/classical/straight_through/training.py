@@ -108,7 +108,7 @@ class Training:
                 stack.fold(self.X[self.samples[:MEASURED]])
             chosen = order[number * self.batch : (number + 1) * self.batch]
             rate = self.rates[:, None] * one_cycle(share)
-            stack.step(X[chosen], chosen, rate, self.dropout, self.other_rng)
+            stack.step(X[chosen], chosen, rate, self.dropout, self.other_rng, share)
         share = self._share(t, run)
         if stack.folded or t == 1 or int(LOOKS * share) > int(LOOKS * before):
             self.offer(run)

@@ -22,9 +22,11 @@ TOLERANCE = 1e-7
 
 
 def either(max_bits: int = 8, max_samples: int = 2) -> st.SearchStrategy[TrainingProblem]:
-    """Problems of every code, activation and loss, half of them with integers and joint losses."""
+    """Problems of every code, activation and loss; some of integers and joint losses, some tied."""
     return st.one_of(
-        problems(max_bits, max_samples), problems(max_bits, max_samples, integers=True)
+        problems(max_bits, max_samples),
+        problems(max_bits, max_samples, integers=True),
+        problems(max_bits - 1, max_samples, tied=True),
     )
 
 
