@@ -1,4 +1,4 @@
-"""The options of solvers that divide a problem by samples."""
+"""The options of solvers that divide a problem: by samples, or into a few weights at a time."""
 
 from __future__ import annotations
 
@@ -40,5 +40,15 @@ def block_options(heading: str) -> list[Callable[[Any], Any]]:
             metavar="N",
             help="Samples in a block of hedging and decomposed.",
             otherwise="a quarter of them",
+        ),
+        option(
+            "--restricted-model",
+            heading=heading,
+            metavar="NAME",
+            default="flips",
+            shell_complete=one_of(["flips", "states"]),
+            help="What restricted asks a named oracle: flips, all single and double moves of 32 "
+            "weights, or states, two to eight weights with all states of the network that they "
+            "change.",
         ),
     ]

@@ -94,6 +94,7 @@ CONTENT = fields(
                 "iterations": may(nothing_or(_count)),
                 **{name: may(_count) for name in ("reads", "sweeps", "threads")},
                 **{name: may(_count) for name in ("flips", "restarts", "level")},
+                "restricted_model": may(text),
                 "blocks": may(nothing_or(text)),
                 "block_size": may(nothing_or(_count)),
                 "oracle": may(nothing_or(text)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from formulations.errors import InvalidInputError
 
@@ -98,6 +98,9 @@ class SolverOptions(OracleOptions, BlockOptions):
     flips, restarts : int
         Proposals per restart, and restarts, of ``annealing``; proposals per block of ``hedging``
         where its blocks are too large for the exact tables that prove a bound.
+    restricted_model : {"flips", "states"}
+        What ``restricted`` sends to a named oracle: all single and double moves of 32 weights, or
+        two to eight weights with the network's states.
     time_limit : float, optional
         Seconds.
     """
@@ -106,12 +109,27 @@ class SolverOptions(OracleOptions, BlockOptions):
     penalty: float = 1.0
     flips: int = 20_000
     restarts: int = 1
+    restricted_model: str = "flips"
     time_limit: float | None = None
 
     def __post_init__(self) -> None:
         if self.iterations is None and self.time_limit is None:
             raise InvalidInputError("iterations=None never ends: give a time_limit or a number")
         object.__setattr__(self, "oracle_option", tuple(self.oracle_option))  # a list in a file
+
+
+def restricted_form(options: SolverOptions) -> dict[str, Any]:
+    """Form and sizes of the restricted problems that a named oracle is asked about.
+
+    Of those measured with an annealer, flips of 32 weights end lowest.
+
+    Examples
+    --------
+    >>> restricted_form(SolverOptions(oracle="annealer"))
+    {'model': 'flips', 'sizes': (32,)}
+    """
+    flips = options.oracle is not None and options.restricted_model == "flips"
+    return {"model": options.restricted_model} | ({"sizes": (32,)} if flips else {})
 
 
 def block_solver(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import solvers
 from formulations.errors import InvalidInputError, QnnError
-from qnn.runs.solver_options import ASKING, SolverOptions, block_solver
+from qnn.runs.solver_options import ASKING, SolverOptions, block_solver, restricted_form
 from solvers import plugins
 
 if TYPE_CHECKING:
@@ -38,11 +38,8 @@ class Setup:
     @property
     def common(self) -> dict[str, Any]:
         """Arguments of every solver."""
-        return {
-            "seed": self.seed,
-            "time_limit": self.options.time_limit,
-            "callbacks": self.callbacks,
-        }
+        limit = self.options.time_limit
+        return {"seed": self.seed, "time_limit": limit, "callbacks": self.callbacks}
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -111,8 +108,8 @@ def _hedging(s: Setup) -> Solver:
     if blocks is None:
         annealed = ExactIfSmall(AnnealedBlocks(s.options.flips))
         blocks = PenaltyBlocks(s.oracle) if s.options.oracle else annealed
-    size = s.options.block_size
-    return solvers.ProgressiveHedging(blocks, size, rounds=s.options.iterations, **s.common)
+    count = s.options.iterations
+    return solvers.ProgressiveHedging(blocks, s.options.block_size, rounds=count, **s.common)
 
 
 def _decomposed(s: Setup) -> Solver:
@@ -183,7 +180,9 @@ SOLVERS: Mapping[str, SolverEntry] = MappingProxyType(
             SolverEntry(
                 "restricted",
                 "a few weights at a time, by enumeration or by a named oracle",
-                lambda s: solvers.LargeNeighborhoodSearch(oracle=s.named, **s.common),
+                lambda s: solvers.LargeNeighborhoodSearch(
+                    s.named, **restricted_form(s.options), **s.common
+                ),
                 "if named",
             ),
             SolverEntry(

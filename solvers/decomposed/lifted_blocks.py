@@ -16,10 +16,11 @@ from formulations.neurons import ENCODINGS
 from formulations.passes import Slack
 from solvers.hedging.blocks import Answer, ranked
 from solvers.hedging.products import Products
-from solvers.oracles.base import Oracle, WarmOracle, check_oracle
+from solvers.oracles.base import BatchOracle, Oracle, WarmOracle, check_oracle
 from solvers.oracles.here.exact import is_exact
-from solvers.oracles.wrappers.audit import Audited
+from solvers.oracles.together import Asking
 from solvers.qcgd.multipliers import LiftedRows, Multipliers
+from solvers.run.run import Ledger
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -65,6 +66,11 @@ class LiftedBlocks:
         """Products of two bits."""
         return 2
 
+    @property
+    def asks_together(self) -> bool:
+        """Whether one call of the oracle answers the QUBOs of all blocks, none from a start."""
+        return isinstance(self.oracle, BatchOracle)
+
     def prepare(self, problem: TrainingProblem) -> LiftedBlock:
         """Build the block's model."""
         return LiftedBlock(self, problem, Slack().apply(problem.qcbo(self.encoding))[0])
@@ -86,7 +92,7 @@ class LiftedBlock:
         seed: np.random.SeedSequence,
         products: Products | None = None,
         memory: Any = None,
-    ) -> Answer:
+    ) -> Asking[Answer]:
         """The best of the samples' weight bits and of the starts; a bound from an exact answer."""
         options, problem = self.options, self.problem
         rows = self._multipliers(linear, products)
@@ -96,13 +102,13 @@ class LiftedBlock:
             rows.r = rows.r.copy()  # the step changes it
             t = int(memory["t"]) + 1
         p = rows.multipliers(t)
-        oracle = Audited(options.oracle)
-        states = None
-        if isinstance(options.oracle, WarmOracle) and len(starts) and t > 1 and t % 10:
+        states, ledger = None, Ledger()
+        warms = isinstance(options.oracle, WarmOracle) and not options.asks_together
+        if warms and len(starts) and t > 1 and t % 10:
             states = np.zeros((len(starts), self.model.num_variables), dtype=np.int8)
             complete = [problem.complete_bits(start, options.encoding) for start in starts]
             states[:, : len(complete[0])] = complete  # slack bits come after all others
-        samples = oracle.answer(rows.lifting.qubo(p), states, seed)
+        samples = yield rows.lifting.qubo(p), states, seed, ledger
         rows.bound = None  # that of other terms
         rows.certify(samples, p)
         rows.step(samples.x[0], t)
@@ -115,7 +121,7 @@ class LiftedBlock:
         bits, values, losses = ranked(problem, points, linear, options.points, products)
         bound = -np.inf if rows.bound is None else min(rows.bound, float(values[0]))
         left = {**rows.snapshot(), "t": t, "bound": None}
-        return Answer(bits, values, losses, bound, oracle.ledger, left)
+        return Answer(bits, values, losses, bound, ledger, left)
 
     def _multipliers(self, linear: FloatArray, products: Products | None) -> Multipliers:
         """Fresh multipliers of the lifted model with terms in the weight bits added."""

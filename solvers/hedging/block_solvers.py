@@ -18,15 +18,15 @@ from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.hedging.blocks import Answer, ranked
 from solvers.hedging.products import Products
 from solvers.kernels.loss_form import LossForm
-from solvers.oracles.base import QUBO, Oracle, WarmOracle, check_oracle
+from solvers.oracles.base import QUBO, BatchOracle, Oracle, WarmOracle, check_oracle
 from solvers.oracles.here.exact import is_exact
-from solvers.oracles.wrappers.audit import Audited
+from solvers.oracles.together import Asking
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.qcgd import QCGD
 from solvers.qcgd.scoring import MET
 from solvers.run.option_checks import check_common
 from solvers.run.result import Status
-from solvers.run.run import pass_on
+from solvers.run.run import Ledger, pass_on
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -141,7 +141,8 @@ class PenaltyBlocks:
     """A penalty QUBO of the block's model, sampled by an oracle; proves nothing.
 
     Every sample's weight bits are scored by the real forward pass on the block.  An oracle that can
-    start from given states spends a second call on the completed points of the starts.
+    start from given states spends a second call on the completed points of the starts; one that
+    answers many QUBOs in a call is asked about all blocks at once instead.
 
     Parameters
     ----------
@@ -169,6 +170,11 @@ class PenaltyBlocks:
         """A sampler proves nothing."""
         return False
 
+    @property
+    def asks_together(self) -> bool:
+        """Whether one call of the oracle answers the QUBOs of all blocks."""
+        return isinstance(self.oracle, BatchOracle)
+
     def prepare(self, problem: TrainingProblem) -> PenaltyBlock:
         """Build the block's QUBO; only linear coefficients change from question to question."""
         model = Slack().apply(problem.qcbo(self.encoding))[0]
@@ -190,7 +196,7 @@ class PenaltyBlock:
 
     def minimise(
         self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
-    ) -> Answer:
+    ) -> Asking[Answer]:
         """The best of the samples' weight bits and of the starts."""
         options, problem = self.options, self.problem
         places = problem.qcbo(options.encoding).weight_variables
@@ -198,17 +204,18 @@ class PenaltyBlock:
         coefficients[places] += linear / self.unit
         qubo = replace(self.qubo, linear=coefficients)
         cold, warm = seed.spawn(2)
-        oracle = Audited(options.oracle)
-        samples = [oracle.answer(qubo, None, cold)]
-        if isinstance(options.oracle, WarmOracle) and len(starts):
+        ledger = Ledger()
+        samples = [(yield qubo, None, cold, ledger)]
+        warms = isinstance(options.oracle, WarmOracle) and not options.asks_together
+        if warms and len(starts):
             states = np.zeros((len(starts), qubo.num_variables), dtype=np.int8)
             for state, start in zip(states, starts, strict=True):
                 complete = problem.complete_bits(start, options.encoding)
                 state[: len(complete)] = complete  # slack bits come after all others
-            samples.append(oracle.answer(qubo, states, warm))
+            samples.append((yield qubo, states, warm, ledger))
         points = np.concatenate([*(part.x[:, places] for part in samples), starts])
         bits, values, losses = ranked(problem, points, linear, options.points)
-        return Answer(bits, values, losses, -np.inf, oracle.ledger)
+        return Answer(bits, values, losses, -np.inf, ledger)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import inspect
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +25,7 @@ from formulations.network.weight_bits import distinct_rows
 from solvers.hedging.products import Products
 from solvers.oracles.deadline import answer_by
 from solvers.oracles.ledger import Ledger
+from solvers.oracles.together import Asking, together
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -102,8 +103,10 @@ class PreparedBlock(Protocol):
 
     def minimise(
         self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
-    ) -> Answer:
+    ) -> Answer | Asking[Answer]:
         """Points with a small L_k(x) + linear'x, over the free bits of the block's problem.
+
+        What it yields an oracle is asked, the solver's attribute ``oracle``.
 
         A method with a parameter ``seconds`` is passed the remaining time of the run, one with
         ``products`` further terms (:class:`~solvers.hedging.products.Products`, or None), and one
@@ -173,6 +176,20 @@ class Block:
 
 def ask(block: Block, question: Question) -> Answer:
     """Answer a question; a function of the module, so that it can be pickled."""
+    return ask_all([(block, question)])[0]
+
+
+def ask_all(tasks: Sequence[tuple[Block, Question]]) -> list[Answer]:
+    """Answer several questions, whose QUBOs an oracle that can is asked in one call."""
+    seconds = tasks[0][1].seconds
+    until = None if seconds is None else time.perf_counter() + seconds
+    with answer_by(until):
+        askers = [_asker(block, question) for block, question in tasks]
+        return together(askers, getattr(tasks[0][0].solver, "oracle", None))
+
+
+def _asker(block: Block, question: Question) -> Asking[Answer]:
+    """The answer to a question; what is asked of an oracle for it is yielded."""
     free = question.pattern == FREE
     if not free.any():
         return _only(block.problem, question)
@@ -188,14 +205,10 @@ def ask(block: Block, question: Question) -> Answer:
         raise InvalidInputError(
             f"blocks={type(block.solver).__name__}: takes linear terms only, and so level=1 only"
         )
-    until = None if question.seconds is None else time.perf_counter() + question.seconds
-    with answer_by(until):
-        answer = minimise(
-            question.linear[free],
-            starts,
-            question.seed_sequence(),
-            **{name: value for name, value in more.items() if name in taken},
-        )
+    told = {name: value for name, value in more.items() if name in taken}
+    answer = minimise(question.linear[free], starts, question.seed_sequence(), **told)
+    if not isinstance(answer, Answer):
+        answer = yield from answer
     bits = np.tile(question.pattern, (len(answer.bits), 1))
     bits[:, free] = answer.bits
     return replace(answer, bits=bits, values=answer.values + fixed, bound=answer.bound + fixed)

@@ -15,7 +15,16 @@ import numpy as np
 
 from formulations.arrays import BitArray, BoolArray, FloatArray
 from formulations.network.weight_bits import distinct_rows
-from solvers.hedging.blocks import FREE, Answer, Block, Question, ask, canonical_bits, free_weights
+from solvers.hedging.blocks import (
+    FREE,
+    Answer,
+    Block,
+    Question,
+    ask,
+    ask_all,
+    canonical_bits,
+    free_weights,
+)
 from solvers.hedging.bound import LossGrid, hull_point, lagrangian_bound
 from solvers.hedging.rho import CycleDetector, RhoPolicy, flip_scale, slammed
 from solvers.hedging.state import AGREED, BEATEN, HedgingState
@@ -211,7 +220,11 @@ class Hedge:
                     seed = (self.rules.seed, ROUND, state.round, number, b, k)
                     question = Question(p * linear[b, k], patterns[b], starts, seed, this.seconds)
                     tasks.append((k, self._question(b, k, question)))
-        answers = iter(self.team.ask(ask, tasks, this.seconds))
+        blocks = self.team.models
+        if getattr(blocks[0].solver, "asks_together", False):  # all QUBOs of the round in one call
+            answers = iter(ask_all([(blocks[k], question) for k, question in tasks]))
+        else:
+            answers = iter(self.team.ask(ask, tasks, this.seconds))
         told = [{b: [next(answers) for _ in self.p] for b in state.open.tolist()} for _ in asked]
         for by_branch in told:
             for answer in (answer for several in by_branch.values() for answer in several):

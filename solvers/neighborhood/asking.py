@@ -16,8 +16,8 @@ from formulations.arrays import BitArray, FloatArray, IntArray
 from solvers.kernels.blocks import visit
 from solvers.neighborhood.neighborhoods import Policy
 from solvers.neighborhood.steps import Tally, Walk
-from solvers.oracles.base import QUBO, Oracle
-from solvers.oracles.wrappers.audit import Audited
+from solvers.oracles.base import QUBO
+from solvers.oracles.together import Asking
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.scoring import TrainingScoring, WithSlack
 from solvers.restricted.builder import RestrictedBuilder, plan_of
@@ -51,7 +51,6 @@ class OracleWalk(Walk):
     Parameters
     ----------
     problem : TrainingProblem
-    oracle : Oracle
     model : {"states", "flips"}
     batch : int, optional
         Samples that a model with states is built on.
@@ -62,13 +61,12 @@ class OracleWalk(Walk):
     def __init__(
         self,
         problem: TrainingProblem,
-        oracle: Oracle,
         model: str = "states",
         batch: int | None = None,
         variables: int | None = None,
     ) -> None:
         super().__init__(problem)
-        self.oracle, self.model, self.variables = oracle, model, variables
+        self.model, self.variables = model, variables
         self.batch = min(batch or problem.num_samples, problem.num_samples)
         self._builder = None if plan_of(problem) is None else RestrictedBuilder(problem)
         self._fitted: dict[str, int] = {}
@@ -97,7 +95,7 @@ class OracleWalk(Walk):
         limit: int | None,
         rng: np.random.Generator,
         tally: Tally,
-    ) -> float:
+    ) -> Asking[float]:
         """Ask about one restricted problem; accept the best answer by the Metropolis rule."""
         moves, kind = self.landscape.moves, f"{policy.name}:{size}"
         block = self.draw(policy, 1, size, rng)[0]
@@ -108,7 +106,7 @@ class OracleWalk(Walk):
             return 0.0
         qubo, places = question
         seed = np.random.SeedSequence(int(rng.integers(2**31)))
-        answer = Audited(self.oracle, tally.ledger).answer(qubo, None, seed)
+        answer = yield qubo, None, seed, tally.ledger
         tally.sizes.append(qubo.num_variables)
         start, reads = moves.choice[block], places(answer.x)
         values, lengths = self._tried(block, reads)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
@@ -21,7 +21,9 @@ import numpy as np
 from formulations.arrays import BitArray, FloatArray
 from solvers.neighborhood.neighborhoods import Adaptive, Policy
 from solvers.neighborhood.steps import Tally, Walk
+from solvers.oracles.base import BatchOracle, Oracle
 from solvers.oracles.deadline import answer_by
+from solvers.oracles.together import Asking, together
 from solvers.run.executors import Team
 from solvers.run.run import Run
 
@@ -35,8 +37,11 @@ class Search:
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     at: Mapping[str, Any] | None = None
 
-    def go(self, temperature: float, limits: Limits) -> Tally:
-        """Solve restricted problems, each by a drawn policy and size, and learn from the gains."""
+    def go(self, temperature: float, limits: Limits) -> Asking[Tally]:
+        """Solve restricted problems, each by a drawn policy and size, and learn from the gains.
+
+        What is asked of an oracle is yielded.
+        """
         until = inf if limits.seconds is None else time.perf_counter() + limits.seconds
         tally = Tally()
         for _ in range(limits.steps):
@@ -46,9 +51,8 @@ class Search:
                 break
             arm = self.arms.pick(self.rng)
             policy, size = self.arms.arms[arm]
-            with answer_by(until):
-                gain = self.walk.step(policy, size, temperature, left, self.rng, tally)
-            self.arms.learn(arm, gain)
+            gain = self.walk.step(policy, size, temperature, left, self.rng, tally)
+            self.arms.learn(arm, gain if isinstance(gain, float) else (yield from gain))
         return tally
 
     def snapshot(self) -> Mapping[str, Any]:
@@ -103,10 +107,17 @@ class Worker:
     make_walk : callable
         A fresh walk; to be pickled if workers are other processes.
     arms : sequence of (Policy, int)
+    oracle : Oracle, optional
+        Answers the walks' questions.
     """
 
-    def __init__(self, make_walk: Callable[[], Walk], arms: Sequence[tuple[Policy, int]]) -> None:
-        self._make_walk, self._arms = make_walk, list(arms)
+    def __init__(
+        self,
+        make_walk: Callable[[], Walk],
+        arms: Sequence[tuple[Policy, int]],
+        oracle: Oracle | None = None,
+    ) -> None:
+        self._make_walk, self._arms, self.oracle = make_walk, list(arms), oracle
         self._idle: list[Search] = []
 
     def __getstate__(self) -> dict[str, Any]:
@@ -149,11 +160,21 @@ def arrival(search: Search, tally: Tally) -> SegmentResult:
     return SegmentResult(search.snapshot(), walk.loss, bits, loss, tally)
 
 
-def advance(ground: Worker, stretch: Segment) -> SegmentResult:
-    """Go one stretch, on a worker."""
-    with ground.search() as search:
-        search.restore(stretch.snapshot)
-        return arrival(search, search.go(stretch.temperature, stretch.limits))
+def advance(ground: Worker, segments: Sequence[Segment]) -> list[SegmentResult]:
+    """Run segments of several walks on a worker; their questions are answered together."""
+    left = segments[0].limits.seconds
+    until = None if left is None else time.perf_counter() + left
+    with ExitStack() as held:
+        searches = [held.enter_context(ground.search()) for _ in segments]
+        for search, segment in zip(searches, segments, strict=True):
+            search.restore(segment.snapshot)
+        held.enter_context(answer_by(until))
+        going = [
+            search.go(segment.temperature, segment.limits)
+            for search, segment in zip(searches, segments, strict=True)
+        ]
+        tallies = together(going, ground.oracle)
+        return [arrival(*pair) for pair in zip(searches, tallies, strict=True)]
 
 
 @dataclass
@@ -195,12 +216,14 @@ class Population:
         temperature = float(self.hot * (self.cold / self.hot) ** done)
         self._resample(temperature)
         count = len(self.snapshots)
-        tasks = []
+        segments = []
         for k, snapshot in enumerate(self.snapshots):
             share = None if limits.rounds is None else (limits.rounds + k) // count
-            own = replace(limits, rounds=share)
-            tasks.append((0, Segment(snapshot, temperature, own)))
-        self.arrive(self.team.ask(advance, tasks), run)
+            segments.append(Segment(snapshot, temperature, replace(limits, rounds=share)))
+        whole = isinstance(self.team.models[0].oracle, BatchOracle)
+        parts = [segments] if whole else [[segment] for segment in segments]
+        results = self.team.ask(advance, [(0, part) for part in parts])
+        self.arrive([result for part in results for result in part], run)
 
     def _resample(self, temperature: float) -> None:
         """Draw the walks again for a lower temperature, as evenly as their weights allow."""

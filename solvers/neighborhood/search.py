@@ -81,7 +81,8 @@ class LargeNeighborhoodSearch(Parallel):
         out until it fits.
     walks : int
         Walks side by side, each from its own random start if no start is given.  As the
-        temperature falls, poor walks are replaced by copies of better ones.
+        temperature falls, poor walks are replaced by copies of better ones.  An oracle that has
+        ``sample_many`` answers the questions of all of them in one call, on one worker.
     cycles : int
         How many times the temperature falls from start to end.
     start_temperature, end_temperature : float, optional
@@ -156,7 +157,7 @@ class LargeNeighborhoodSearch(Parallel):
         """
         run = self.begun(problem, self.oracle)
         arms = [(policy(p), int(s)) for p in self.policies for s in self.sizes]
-        ground = Worker(self._walk_on(problem), arms)
+        ground = Worker(self._walk_on(problem), arms, self.oracle)
         floor, rounds = ground.floor, self._rounds()
         with run.guarded(), Team([ground], self.executor, self.workers, self._name) as team:
             main, *own = map(
@@ -195,7 +196,7 @@ class LargeNeighborhoodSearch(Parallel):
     def _walk_on(self, problem: TrainingProblem) -> Callable[[], Walk]:
         if self.oracle is None:
             return partial(GuardedWalk if problem.constraints else EnumeratedWalk, problem)
-        return partial(OracleWalk, problem, self.oracle, self.model, self.batch, self.variables)
+        return partial(OracleWalk, problem, self.model, self.batch, self.variables)
 
     @staticmethod
     def _name(_: int) -> str:
@@ -212,9 +213,12 @@ class LargeNeighborhoodSearch(Parallel):
         left = None if limit is None else max(0.0, limit - seconds)
         if limit is not None and left is not None and not self.oracle:
             left = min(left, limit / STRETCHES)
+        least = self.walks if self.oracle else 1  # a question of each, which one call may answer
+        if rounds is not None:
+            rounds = min(rounds - gone, max(least, -(-rounds // STRETCHES)))
         return Limits(
             steps=1 if self.oracle else STRETCHES,
-            rounds=None if rounds is None else min(rounds - gone, -(-rounds // STRETCHES)),
+            rounds=rounds,
             seconds=left,
         )
 

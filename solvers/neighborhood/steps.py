@@ -13,6 +13,7 @@ from formulations.arrays import BitArray, IntArray
 from solvers.kernels.blocks import heat_bath, visit
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.neighborhood.neighborhoods import Draw, Policy, WeightTable, first_order_gains
+from solvers.oracles.together import Asking
 from solvers.run.result import reach
 from solvers.run.run import Ledger
 
@@ -113,8 +114,11 @@ class Walk(ABC):
         limit: int | None,
         rng: np.random.Generator,
         tally: Tally,
-    ) -> float:
-        """Solve at most ``limit`` restricted problems; return the gain in loss per effort."""
+    ) -> float | Asking[float]:
+        """Solve at most ``limit`` restricted problems; return the gain in loss per effort.
+
+        A walk that asks an oracle yields its questions: see :mod:`solvers.oracles.together`.
+        """
 
     @property
     def at_floor(self) -> bool:

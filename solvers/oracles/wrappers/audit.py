@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,10 +18,12 @@ from formulations.errors import (
     OracleRefusalError,
 )
 from solvers.oracles.answers import check_form, unusable
-from solvers.oracles.base import QUBO, Samples
+from solvers.oracles.base import QUBO, BatchOracle, Samples
 from solvers.oracles.cloud.secrets import redacted, without_secrets
 from solvers.oracles.ledger import Ledger, amount
 from solvers.oracles.wrappers.base import Transparent
+
+Outcome = TypeVar("Outcome")
 
 TOLERANCE = 1e-6
 """Reported energies may be off by this share of the sum of |coefficients|: float32 inside."""
@@ -61,16 +65,30 @@ class Audited(Transparent):
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
         """The oracle's answer, if it can be used."""
         started = time.perf_counter()
+        samples = self._named(lambda: checked(qubo, self.ask(qubo, states, seed)))
+        self.ledger.count(samples, time.perf_counter() - started)
+        return samples
+
+    def answer_many(self, qubos: Sequence[QUBO], seed: np.random.SeedSequence) -> list[Samples]:
+        """The answers of an oracle that takes many QUBOs of one pattern; they are not booked."""
+        oracle = self.oracle
+        assert isinstance(oracle, BatchOracle)
+
+        def answers() -> list[Samples]:
+            several = oracle.sample_many(qubos, seed)
+            return [checked(*pair) for pair in zip(qubos, several, strict=True)]
+
+        return self._named(answers)
+
+    def _named(self, call: Callable[[], Outcome]) -> Outcome:
+        """What a call returns; what it raises instead is booked, and is one of an oracle's."""
         try:
-            samples = checked(qubo, self.ask(qubo, states, seed))
+            return call()
         except BudgetExhaustedError:
             raise
         except Exception as error:
             self.ledger.fail(error)
             failure = _named(error)
-        else:
-            self.ledger.count(samples, time.perf_counter() - started)
-            return samples
         raise failure  # out here, where nothing is attached to it that may hold a token
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from formulations.arrays import BitArray
 from formulations.checks import check_seconds, check_whole, shown
 from formulations.errors import InvalidInputError, OracleTimeoutError
-from solvers.oracles.base import QUBO, Samples
+from solvers.oracles.base import QUBO, BatchOracle, Samples
 from solvers.oracles.wrappers.base import Transparent, same_seed
+
+Answer = TypeVar("Answer")
 
 TRANSIENT = frozenset(
     {
@@ -83,21 +86,33 @@ class Retry(Transparent):
             raise InvalidInputError(
                 f"sleep={shown(self.sleep)}: expected a function of seconds, such as time.sleep"
             )
+        if isinstance(self.oracle, BatchOracle):
+            object.__setattr__(self, "sample_many", self._sample_many)
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
         """The first answer that comes; the error of the last call if none does."""
-        for failures in range(self.attempts):
+        samples, failures = self._again(lambda: self.ask(qubo, states, same_seed(seed)))
+        if not failures:
+            return samples
+        return replace(samples, info={**samples.info, "retries": failures})
+
+    def _sample_many(self, qubos: Sequence[QUBO], seed: np.random.SeedSequence) -> list[Samples]:
+        """The same of an oracle that answers many QUBOs in one call."""
+        oracle = self.oracle
+        assert isinstance(oracle, BatchOracle)
+        return self._again(lambda: oracle.sample_many(qubos, same_seed(seed)))[0]
+
+    def _again(self, call: Callable[[], Answer]) -> tuple[Answer, int]:
+        """What a call returns in the end, and how often it has failed before."""
+        failures = 0
+        while True:
             try:
-                samples = self.ask(qubo, states, same_seed(seed))
+                return call(), failures
             except Exception as error:
                 if failures + 1 == self.attempts or not is_transient(error):
                     raise
                 self.sleep(min(self.longest, self.pause * 2.0**failures))
-            else:
-                break
-        if not failures:
-            return samples
-        return replace(samples, info={**samples.info, "retries": failures})
+                failures += 1
 
 
 def is_transient(error: BaseException) -> bool:

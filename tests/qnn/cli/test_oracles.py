@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,9 +57,13 @@ def test_its_own_options_win_and_have_their_types() -> None:
 
 def test_restricted_problems_go_to_the_oracle_that_is_named() -> None:
     assert make_solver("restricted", QUICK).oracle is None  # type: ignore[attr-defined]
-    solver = make_solver("restricted", with_oracle("tabu"))
-    inner = [type(layer).__name__ for layer in layers(solver.oracle)]  # type: ignore[attr-defined]
-    assert inner[-1] == "Tabu"
+    solver: Any = make_solver("restricted", with_oracle("tabu"))
+    inner = [type(layer).__name__ for layer in layers(solver.oracle)]
+    assert (inner[-1], solver.model, solver.sizes) == ("Tabu", "flips", (32,))
+    states: Any = make_solver("restricted", replace(with_oracle("tabu"), restricted_model="states"))
+    assert (states.model, max(states.sizes)) == ("states", 8)
+    with pytest.raises(InvalidInputError, match="moves"):
+        make_solver("restricted", replace(QUICK, restricted_model="moves"))
 
 
 @pytest.mark.parametrize("solver", list(SOLVERS))

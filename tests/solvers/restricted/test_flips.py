@@ -57,7 +57,7 @@ def test_it_is_exact_on_all_single_and_double_moves_of_500_networks() -> None:
 def test_bits_of_an_answer_become_the_places_that_they_mean(seed: int) -> None:
     rng = np.random.default_rng(seed)
     problem = some_problem(rng)
-    walk = OracleWalk(problem, Annealer())
+    walk = OracleWalk(problem)
     walk.begin(problem.random_bits(rng, 1)[0])
     block = rng.permutation(len(walk.weights))[:4]
     free = walk.landscape.bits_of(block)
