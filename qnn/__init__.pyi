@@ -8,6 +8,9 @@ from .estimators import (
 from .regressor import (
     QNNRegressor,
 )
+from .verification import (
+    verify,
+)
 
 __version__: str
 
@@ -17,4 +20,5 @@ __all__ = [
     "QNNRegressor",
     "__version__",
     "load",
+    "verify",
 ]

@@ -18,9 +18,10 @@ from qnn.cli.commands.reproduce import reproduce
 from qnn.cli.commands.size import size
 from qnn.cli.commands.solve import solve
 from qnn.cli.commands.train import resume, train
+from qnn.cli.commands.verify import verify
 
 COMMANDS: tuple[click.Command, ...] = (
-    train, resume, compare, frontier, report, predict, test_, export, size,
+    train, resume, compare, frontier, report, predict, test_, verify, export, size,
     solve, reproduce, list_, completion,
 )  # fmt: skip
 """In the order of ``qnn --help``."""

@@ -1,0 +1,204 @@
+"""``qnn verify``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qnn.cli import console, options
+from qnn.cli.commands.predict import data_argument, network_argument
+from qnn.cli.help import command, folder, one_of, option
+
+if TYPE_CHECKING:
+    from solvers.verification import Verdict
+
+SOLVERS = {
+    "cp-sat": "proves or finds; extra exact",
+    "qcgd": "asks an oracle",
+    "search": "no model",
+    "intervals": "no search either",
+}
+READS, SWEEPS = 20, 100
+"""Of a call to the oracle."""
+
+SHOWN = 5
+"""Counter-examples that are listed."""
+
+
+@command(
+    examples="""
+    qnn train fashion:2,4 --inputs 49 --levels 16 --hidden 8 --samples 8000 --save network.npz
+    qnn verify network.npz fashion:2,4 --radius 1 --first 200
+    qnn verify network.npz fashion:2,4 --radius 1 --first 20 --oracle tabu
+    qnn verify network.npz tests.csv --radius 2 --save counter-examples.csv --json verdicts.json
+    """
+)
+@network_argument
+@data_argument
+@option(
+    "--radius",
+    type=int,
+    default=1,
+    metavar="N",
+    help="How many levels every input may move, of a thermometer code those of the raw number.",
+)
+@option("--first", type=int, metavar="N", help="Verify so many samples.", otherwise="all")
+@option(
+    "--solver",
+    metavar="NAME",
+    shell_complete=one_of(SOLVERS),
+    help="What decides samples that intervals and a quick search leave open: "
+    + ", ".join(f"{name} ({text})" for name, text in SOLVERS.items())
+    + ".",
+    otherwise="qcgd with --oracle, else cp-sat, and search where that is not installed",
+)
+@option(
+    "--time-limit",
+    type=float,
+    default=10.0,
+    metavar="SECONDS",
+    help="Time for each sample, which stays open at its end.",
+)
+@option("--threads", type=int, default=2, metavar="N", help="Of cp-sat.")
+@options.oracle_options()
+@options.timeout_option
+@options.record_options
+@options.budget_options
+@option("--target", metavar="COLUMN", help="Column of a CSV file with the classes.",
+        otherwise="y, label, target or class; else the last")  # fmt: skip
+@option("--data-dir", metavar="FOLDER", shell_complete=folder,
+        help="Where mnist and fashion are.", otherwise="$QNN_DATA, else fetched once")  # fmt: skip
+@options.output_options
+@options.file_option(
+    "--save",
+    "save_file",
+    help="Write the counter-examples with their right classes to this CSV file, which qnn train "
+    "--constraint right:FILE takes.",
+)
+def verify(
+    run: str,
+    data: str,
+    radius: int,
+    first: int | None,
+    solver: str | None,
+    time_limit: float,
+    threads: int,
+    target: str | None,
+    data_dir: str | None,
+    seed: int,
+    json_file: str | None,
+    save_file: str | None,
+    **given: Any,
+) -> None:
+    """Prove a network right for all inputs near each sample, or find one that it gets wrong.
+
+    A sample is robust, which is proven, has a counter-example, which is checked, or stays open.
+    Data with a test part are verified on that alone.  Ctrl-C keeps what is known.
+    """
+    import numpy as np
+
+    from formulations.checks import check_whole
+    from qnn.export import TrainedModel
+    from qnn.runs import scoring
+    from qnn.runs.output import FORMAT, environment, write_text
+    from qnn.verification import raw_example, verify
+
+    console.check_outputs(json_file, save_file, inputs=[run, *console.data_files([data], data_dir)])
+    model = TrainedModel.of(run)
+    X, y = scoring.labelled(model, data, target=target, data_dir=data_dir)
+    if first is not None:
+        X, y = X[: check_whole("--first", first)], y[:first]
+    if model.line is None:
+        y = np.asarray(model.names)[y]
+    with console.progress_bar(f"verify {run}") as move:
+        wrong = 0
+
+        def show(k: int, verdict: Verdict) -> None:
+            nonlocal wrong
+            wrong += verdict.verdict == "counter-example"
+            move(k + 1, len(X), f"{wrong:,} counter-examples")
+
+        found = verify(
+            model, X, y, radius, solver=solver, oracle=_oracle(given), time_limit=time_limit,
+            seed=seed, workers=threads, on_verdict=show,
+        )  # fmt: skip
+    rows = []
+    for k, verdict in enumerate(found):
+        row: dict[str, Any] = {
+            "sample": k, "class": str(y[k]), "verdict": verdict.verdict, "by": verdict.by,
+            "seconds": verdict.seconds,
+        }  # fmt: skip
+        if (x := verdict.counter_example) is not None:
+            own = model.on_lattice(X[k : k + 1])[0]
+            row |= {
+                "predicted": str(model.names[model.labels(x[None])[0]]),
+                "changed_inputs": int((x != own).sum()),
+                "counter_example": x,
+                "raw": raw_example(model, X[k], x),
+            }
+        rows.append(row)
+    record = {
+        "format": FORMAT, "kind": "verification", "network": run, "data": data, "radius": radius,
+        "counts": _counts(found), "samples": rows, "environment": environment(),
+    }  # fmt: skip
+    against = [row for row in rows if "raw" in row]
+    lines = [",".join([*(f"x{i}" for i in range(len(row["raw"]))), "y"]) for row in against[:1]]
+    lines += [",".join([*map(repr, row["raw"].tolist()), row["class"]]) for row in against]
+    console.deliver(
+        json_file,
+        record,
+        *_tables(f"{run} on {data}, radius {radius}", found, against),
+        files={save_file: lambda: write_text(str(save_file), "\n".join([*lines, ""]))},
+    )
+
+
+def _oracle(given: dict[str, Any]) -> Any:
+    """The oracle that the options speak of, None if there are none."""
+    from qnn.runs.safeguards import safeguarded
+    from qnn.runs.solver_options import SolverOptions
+    from qnn.runs.solver_table import named_oracle
+
+    asked = {name: value for name, value in given.items() if value not in (None, ())}
+    if not asked:
+        return None
+    chosen = SolverOptions(**{"reads": READS, "sweeps": SWEEPS, **asked})
+    return safeguarded(named_oracle(chosen), chosen)
+
+
+def _counts(found: list[Verdict]) -> list[dict[str, Any]]:
+    """How many samples each method has decided, and its time."""
+    groups = sorted({(v.verdict != "robust", v.verdict == "open", v.verdict, v.by) for v in found})
+    return [
+        {
+            "verdict": verdict,
+            "by": by,
+            "samples": len(own := [v for v in found if (v.verdict, v.by) == (verdict, by)]),
+            "seconds": sum(v.seconds for v in own),
+        }
+        for _, _, verdict, by in groups
+    ]
+
+
+def _tables(title: str, found: list[Verdict], against: list[dict[str, Any]]) -> list[Any]:
+    """Counts of verdicts, and the first counter-examples."""
+    from qnn.runs.tables import terminal_table
+
+    rows = [
+        [c["verdict"], c["by"], f"{c['samples']:,}", f"{c['samples'] / len(found):.1%}",
+         f"{c['seconds']:.2f}"]
+        for c in _counts(found)
+    ]  # fmt: skip
+    robust = sum(v.verdict == "robust" for v in found) / len(found)
+    caption = f"certified accuracy {robust:.3f}: right for every input within the radius"
+    columns = ["verdict", "by", "samples", "share", "seconds"]
+    tables = [terminal_table(title, columns, rows, words=(0, 1), caption=caption)]
+    moved = sorted(
+        (row for row in against if row["changed_inputs"]), key=lambda r: r["changed_inputs"]
+    )
+    if moved:
+        few = [
+            [f"{r['sample']:,}", r["class"], r["predicted"], f"{r['changed_inputs']:,}"]
+            for r in moved[:SHOWN]
+        ]
+        columns = ["sample", "class", "taken for", "inputs changed"]
+        tables.append(terminal_table("nearest counter-examples", columns, few, words=(1, 2)))
+    return tables
