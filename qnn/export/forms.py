@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 
+from formulations.errors import InvalidInputError
 from formulations.files.writing import check_distinct, check_regular
 from qnn.export.c_source import c_contents, write_with_folders
 from qnn.export.embedded import embedded_contents
 from qnn.export.onnx_graph import to_onnx, to_qonnx
 from qnn.export.packed import pack
 from qnn.export.trained import TrainedModel
-from qnn.export.verify import check_c, check_onnx, check_packed
+from qnn.export.verify import check_c, check_onnx, check_packed, check_verilog
+from qnn.export.verilog import to_verilog
 
 Path = str | PathLike[str]
 
@@ -46,6 +48,7 @@ def export(
     embedded: Path | None = None,
     onnx: Path | None = None,
     qonnx: Path | None = None,
+    verilog: Path | None = None,
     raw: bool = False,
 ) -> list[Exported]:
     """Write a trained network in the forms asked for, once all are checked: all or none.
@@ -53,8 +56,8 @@ def export(
     Parameters
     ----------
     model : TrainedModel
-    packed, onnx, qonnx : path-like, optional
-        Files.
+    packed, onnx, qonnx, verilog : path-like, optional
+        Files; Verilog of networks of at most six inputs a unit, see :mod:`qnn.export.verilog`.
     c, embedded : path-like, optional
         Folders, made if there are none: of a C program that reads a packed network, and of C for
         this network alone.
@@ -85,7 +88,7 @@ def export(
     [Exported(form='packed', path=None, size=29, checked=1000)]
     """
     folders = [path for path in (c, embedded) if path is not None]
-    files = [path for path in (packed, onnx, qonnx) if path is not None]
+    files = [path for path in (packed, onnx, qonnx, verilog) if path is not None]
     check_distinct([*files, *folders])  # before what takes time
     for path in files:
         check_regular(path)
@@ -100,6 +103,15 @@ def export(
     if qonnx is not None:
         contents[qonnx] = to_qonnx(model, raw=raw).SerializeToString()
         found.append(Exported("QONNX", _text(qonnx), len(contents[qonnx]), None))
+    if verilog is not None:
+        if raw:
+            raise InvalidInputError(
+                "Verilog of raw numbers: expected inputs=levels, whose bits are the module's inputs"
+            )
+        module = to_verilog(model)
+        contents[verilog] = module.encode()
+        checked = check_verilog(model, module)
+        found.append(Exported("Verilog", _text(verilog), len(module), checked))
     if c is not None:
         sources = c_contents(data, c)
         checked = check_c(model, sources, raw=raw)

@@ -18,6 +18,7 @@ from formulations.errors import QnnError
 from qnn.export.packed_reader import unpack
 from qnn.export.parts import stored_thresholds
 from qnn.export.trained import TrainedModel
+from qnn.export.verilog import simulate
 
 SAMPLES = 1000
 WIDE = 100
@@ -119,6 +120,13 @@ def check_c(
     else:
         same = said == [model.names[label] for label in model.labels(inputs)]
     return _counted("the C program", same)
+
+
+def check_verilog(model: TrainedModel, text: str) -> int:
+    """The same of a Verilog module's tables, read from its text."""
+    inputs = inputs_for(model, raw=False)
+    said = simulate(text, inputs == inputs.max())
+    return _counted("Verilog", _same_labels(model, inputs, said))
 
 
 def _same_labels(model: TrainedModel, inputs: Array, labels: Any) -> bool:

@@ -81,6 +81,8 @@ def to_verilog(model: TrainedModel, name: str = "network") -> str:
 
 def _levels(model: TrainedModel) -> list[tuple[int, int]]:
     """Both levels of the inputs of each layer."""
+    if model.line is not None:
+        raise InvalidInputError("Verilog of a regression: expected a classifier")
     if model.span is None or model.span[1] - model.span[0] != model.span[2]:
         raise InvalidInputError(
             f"Verilog of inputs from {model.span}: expected two levels, as --levels 2 or "

@@ -21,6 +21,7 @@ FORMS = "Forms"
     qnn export network.npz --packed network.qnnp --c predict
     qnn export network.npz --embedded firmware --inputs raw
     qnn export network.npz --onnx network.onnx --inputs raw
+    qnn export sparse.npz --verilog network.v
     """
 )
 @argument(
@@ -50,6 +51,14 @@ FORMS = "Forms"
 @option("--onnx", heading=FORMS, metavar="FILE", help="Write an ONNX file.", shell_complete=file)
 @option("--qonnx", heading=FORMS, metavar="FILE", help="Write a QONNX file.", shell_complete=file)
 @option(
+    "--verilog",
+    heading=FORMS,
+    metavar="FILE",
+    help="Write a Verilog module of a lookup table for each unit: inputs and units of two levels, "
+    "at most six inputs a unit, as --constraint fan-in:6 trains them.",
+    shell_complete=file,
+)
+@option(
     "--inputs",
     default="levels",
     metavar="WHAT",
@@ -77,6 +86,7 @@ def export(
     embedded: str | None,
     onnx: str | None,
     qonnx: str | None,
+    verilog: str | None,
     inputs: str,
     span: str | None,
     json_file: str | None,
@@ -84,8 +94,9 @@ def export(
     """Write a trained network in forms that other programs read.
 
     Each file computes exactly what the network computes.  Before they are written, packed files,
-    C programs where there is a compiler, and ONNX where onnxruntime is installed are checked on
-    1,000 random inputs.  Without a form nothing is written, and the sizes are told.
+    Verilog by its tables, C programs where there is a compiler, and ONNX where onnxruntime is
+    installed are checked on 1,000 random inputs.  Without a form nothing is written, and the sizes
+    are told.
     """
     from dataclasses import replace
 
@@ -101,9 +112,11 @@ def export(
         if place and os.path.isdir(place)
         for name in names
     ]
-    places = (json_file, packed, onnx, qonnx, c, embedded)
+    places = (json_file, packed, onnx, qonnx, verilog, c, embedded)
     check_distinct([path for path in places if path not in (None, "-")])
-    console.check_outputs(json_file, packed, onnx, qonnx, *own, inputs=[run], folders=[run])
+    console.check_outputs(
+        json_file, packed, onnx, qonnx, verilog, *own, inputs=[run], folders=[run]
+    )
     model = exports.TrainedModel.of(run)
     if span is not None and raw:
         model = replace(model, raw_span=_span(span)[:2])
@@ -112,8 +125,9 @@ def export(
             raise InvalidInputError("--range: the inputs have levels, which tell it; leave it out")
         model = replace(model, span=_span(span))
     found = exports.export(
-        model, packed=packed, c=c, embedded=embedded, onnx=onnx, qonnx=qonnx, raw=raw
-    )
+        model, packed=packed, c=c, embedded=embedded, onnx=onnx, qonnx=qonnx, verilog=verilog,
+        raw=raw,
+    )  # fmt: skip
     sizes = [*found, *exports.usual_sizes(model)]
     record = {
         "format": FORMAT,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,22 @@ def test_what_has_no_tables_is_refused() -> None:
     units = TrainedModel(*_weights(Network.dense([2, 2, 1], "relu:2", scale=1)), span=(-1, 1, 2))
     with pytest.raises(InvalidInputError, match="activations"):
         to_verilog(units)
+    line = TrainedModel(*_weights(Network.dense([2, 1])), span=(-1, 1, 2), line=(1.0, 0.0))
+    with pytest.raises(InvalidInputError, match="regression"):
+        to_verilog(line)
+
+
+def test_the_command_writes_the_module_it_has_checked(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    network, module = tmp_path / "network.npz", tmp_path / "network.v"
+    trained([12, 8, 3], 0).save(network)
+    code, said, _ = run("export", network, "--verilog", module, "--json", "-")
+    form = next(size for size in json.loads(said)["sizes"] if size["form"] == "Verilog")
+    assert (code, form["checked"], form["file"]) == (0, 1000, str(module))
+    assert module.read_text() == to_verilog(TrainedModel.load(network))
+    code, _, _ = run("export", network, "--verilog", tmp_path / "r.v", "--inputs", "raw")
+    assert (code, (tmp_path / "r.v").exists()) == (2, False)
 
 
 def _weights(net: Network) -> tuple[Network, object]:
