@@ -44,6 +44,9 @@ from .neighborhood.search import (
 from .qcgd.candidates import (
     Candidates,
 )
+from .qcgd.constraint_report import (
+    constraint_report,
+)
 from .qcgd.multipliers import (
     LiftedRows,
 )
@@ -68,6 +71,9 @@ from .run.result import (
 from .run.run import (
     Ledger,
     Progress,
+)
+from .run.shown import (
+    progress_bar,
 )
 from .trainer import (
     Trainer,
@@ -105,6 +111,8 @@ __all__ = [
     "StraightThrough",
     "Trainer",
     "WeightAnnealing",
+    "constraint_report",
+    "progress_bar",
     "select_inputs",
     "with_inputs",
     "with_zeros",

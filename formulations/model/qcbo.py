@@ -23,6 +23,7 @@ from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.checks import check_number
 from formulations.errors import InvalidInputError
 from formulations.model.labels import Family, Labels, row_group, unique_labels
+from formulations.shown_table import facts_of
 
 if TYPE_CHECKING:
     import dimod
@@ -79,6 +80,8 @@ class QCBO:
     products: IntArray
     labels: Labels
     row_labels: Labels
+
+    _repr_html_ = facts_of(variables="num_variables", rows="num_rows", products="num_products")
 
     def __post_init__(self) -> None:
         n, m = len(self.linear), len(self.rhs)

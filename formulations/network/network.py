@@ -29,6 +29,7 @@ from formulations.network.convolution import conv_layers, describe, hidden_layer
 from formulations.network.from_inputs import placed
 from formulations.network.layer import Layer, bias_unit, lattice_units
 from formulations.network.splines import Placement, Spline
+from formulations.shown_table import facts_of
 
 __all__ = ["Activation", "Layer", "Network", "Weights", "activation"]
 
@@ -64,6 +65,8 @@ class Network:
     """
 
     layers: tuple[Layer, ...]
+
+    _repr_html_ = facts_of(layers="__str__", weights="num_weights", stored_bits="stored_bits")
 
     def __post_init__(self) -> None:
         layers = self.layers
@@ -117,17 +120,15 @@ class Network:
         InvalidInputError
             For widths that are not positive integers, fewer than two of them, or unknown names.
         """
-        if isinstance(widths, str | Set | Mapping) or not np.iterable(widths):
-            raise InvalidInputError(
-                f"widths {shown(widths)}: expected a list of integers, inputs first and outputs "
-                "last, such as [16, 4, 1]"
-            )
-        widths = list(widths)
+        given = widths
+        widths = (
+            [] if isinstance(widths, str | Set | Mapping) or not np.iterable(widths) else [*widths]
+        )
         whole = all(isinstance(w, (int, np.integer)) and not isinstance(w, bool) for w in widths)
         if len(widths) < 2 or not whole or min(widths) < 1:
             raise InvalidInputError(
-                f"widths {shown(widths)}: expected two or more positive integers, "
-                "inputs first and outputs last, such as [16, 4, 1]"
+                f"widths {shown(given)}: expected a list of two or more positive integers, inputs "
+                "first and outputs last, such as [16, 4, 1]"
             )
         if max(widths) > WIDEST:
             raise InvalidInputError(

@@ -211,19 +211,8 @@ def _insistently(step: Callable[[], object]) -> None:
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[int, int | None, str], None]]:
     """A progress bar on standard error, and the function that moves it; nothing if no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from solvers.run.shown import moving_bar
 
     interrupts.work_begins()
-    shown = Console(stderr=True)
-    columns = [
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-        TimeElapsedColumn(),
-    ]
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
-        task = bar.add_task(visible(description), total=None, note="")
-        yield lambda done, total, note: bar.update(
-            task, completed=done, total=total, note=visible(note)
-        )
+    with moving_bar(visible(description)) as move:
+        yield lambda done, total, note: move(done, total, visible(note))

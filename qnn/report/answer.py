@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,9 @@ from qnn.report.provenance import made
 from qnn.report.view import Chart, Conclusions, Part, Row, Section, Table
 
 Results = Mapping[str, Any]
+
+MOST_ROWS = 30
+"""Constraints that are listed."""
 
 
 def part(results: Results, prefix: str) -> Part:
@@ -32,11 +35,35 @@ def part(results: Results, prefix: str) -> Part:
         conclusions=conclusions(results),
         sections=[
             Section("Figures", tables=_figures(results), charts=_charts(results, prefix)),
+            *_constraints(results.get("rows") or []),
             ledger([{"variant": "qcgd", **results}]),
             made(how),
         ],
         warning="" if results["feasible"] else _no_answer(results),
     )
+
+
+def _constraints(rows: Sequence[Mapping[str, Any]]) -> list[Section]:
+    """Violated constraints first, then those that bind, with slack and multiplier."""
+    if not rows:
+        return []
+    lines = [
+        Row([
+            str(row["constraint"]),
+            row["state"],
+            f"{row['value']:.6g} {row['sense']} {row['bound']:.6g}",
+            f"{row['slack']:.6g}",
+            text.number(row["multiplier"], "{:.3g}"),
+        ])
+        for row in rows[:MOST_ROWS]
+    ]  # fmt: skip
+    more = len(rows) - MOST_ROWS
+    note = "Multiplier: what the search last charged for a unit; no dual of the model."
+    note += f" {more:,} more constraints are in the JSON." if more > 0 else ""
+    columns = ["constraint", "state", "value", "slack", "multiplier"]
+    return [
+        Section("Constraints", tables=[Table("", columns, lines, note, words=2, wordy_end=False)])
+    ]
 
 
 def _no_answer(results: Results) -> str:

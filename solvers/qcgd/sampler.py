@@ -15,6 +15,7 @@ from formulations.checks import check_flag, check_whole, choose
 from formulations.errors import InvalidInputError
 from solvers.oracles import Annealer, Oracle
 from solvers.qcgd.qcgd import QCGD
+from solvers.run.shown import verbosely
 
 
 class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
@@ -34,7 +35,7 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
         ``num_reads`` (also ``reads``) and ``sweeps`` of the annealer that is its oracle, of which
         the one that is not given is what that annealer has, or 20 and 100 where the solver was
         given none; ``initial_states`` (also ``initial_state``); ``num_samples`` and ``diverse``;
-        ``label``.
+        ``label``; ``verbose``.
     properties : dict
         What it takes.
 
@@ -55,7 +56,7 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
         {"num_reads": "reads", "initial_state": "initial_states"}
     )
     OF_ANNEALER = ("reads", "sweeps")
-    OF_ANSWER = ("initial_states", "num_samples", "diverse", "label")
+    OF_ANSWER = ("initial_states", "num_samples", "diverse", "label", "verbose")
     NOT_HERE = ("encoding", "checkpoint", "checkpoint_every")
 
     def __init__(self, solver: QCGD | None = None) -> None:
@@ -101,7 +102,8 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
         **parameters
             Of ``parameters``.  ``num_samples`` distinct answers at most are returned, the best
             ones, or with ``diverse=True`` the best one and others far from it and from each other;
-            ``label`` comes back as ``info["problem_label"]``.
+            ``label`` comes back as ``info["problem_label"]``; ``verbose`` shows the log on standard
+            error, 1 what is found, 2 each step.
 
         Raises
         ------
@@ -116,7 +118,8 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
             number = check_whole("num_samples", number)
             pool = number * (FAR if diverse else 1)
             solver = replace(solver, candidates=replace(solver.candidates, pool=pool, wanted=pool))
-        samples = solver.sample_cqm(cqm, initial_states=about.get("initial_states"))
+        with verbosely(about.get("verbose", 0)):
+            samples = solver.sample_cqm(cqm, initial_states=about.get("initial_states"))
         if number is not None:
             samples = _chosen(samples, number, diverse)
         if "label" in about:

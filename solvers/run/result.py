@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from formulations.arrays import BitArray, FloatArray
 from formulations.errors import BudgetExhaustedError, OracleError
+from formulations.shown_table import facts_of
 from solvers.oracles.ledger import Ledger as Ledger
 
 if TYPE_CHECKING:
@@ -182,6 +183,15 @@ class Result:
     bits: BitArray
     info: dict[str, Any] = field(default_factory=dict)
     trace: History = field(default_factory=History)
+
+    _repr_html_ = facts_of(
+        status="status.value",
+        loss="loss",
+        lower_bound="lower_bound",
+        constraints_satisfied="satisfies",
+        seconds="seconds",
+        oracle_calls="ledger.calls",
+    )
 
     @property
     def satisfies(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,7 +25,10 @@ from solvers.run.option_checks import SHARED
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 from formulations.arrays import BitArray
+from solvers.run.compiling import compiled_since
 from solvers.run.result import History, Incumbent, Result, Status
+
+log = logging.getLogger(__name__)
 
 CTRL_C = "Ctrl-C"
 """``info["reason"]`` of a run that was interrupted, but by no callback."""
@@ -70,6 +74,13 @@ class Progress:
     bound: float | None = None
     source: str | None = None
 
+    def __str__(self) -> str:
+        of = "" if self.iterations is None else f" of {self.iterations}"
+        best = f"best {self.loss:g}" if self.feasible else "no feasible point yet"
+        bound = "" if self.bound is None else f", bound {self.bound:g}"
+        by = "" if self.source is None else f", by {self.source}"
+        return f"step {self.iteration}{of}, {self.seconds:.3g} s: {best}{bound}{by}"
+
 
 Callback = Callable[[Progress], bool | None]
 """Called after each step; returning True asks the solver to stop."""
@@ -111,6 +122,7 @@ class Run:
         self._loop: Resumable | None = None
         self._asked_to_stop = False
         self._iterations: int | None = None
+        compiled_since(self.started)  # watches from now on
 
     def ask(
         self, qubo: QUBO, seed: np.random.SeedSequence, states: BitArray | None = None
@@ -140,12 +152,19 @@ class Run:
 
     @property
     def deadline(self) -> float | None:
-        """When the time limit is over, by ``time.perf_counter``; None if there is none."""
-        return None if self.time_limit is None else self.started + self.time_limit
+        """When the time limit is over, by ``time.perf_counter``; None if there is none.
+
+        Inner loops that are compiled in the meantime, on their first use, put it off.
+        """
+        if self.time_limit is None:
+            return None
+        return self.started + self.time_limit + compiled_since(self.started)
 
     def late(self) -> bool:
         """Whether the time limit is over; for steps that take long, which ask it on the way."""
-        return self.time_limit is not None and self.seconds >= self.time_limit
+        if self.time_limit is None or self.seconds < self.time_limit:
+            return False
+        return self.ended is not None or time.perf_counter() >= (self.deadline or 0.0)
 
     def exhausted(self) -> bool:
         """Whether a budget is used up; sets the status that says which."""
@@ -182,13 +201,15 @@ class Run:
         Within a step it may be called as well, whenever the incumbent becomes better; the step is
         finished all the same, so that the run goes on from there as if it had never been stopped.
         """
-        if not len(self.trace) or self.incumbent.loss < self.trace.columns["loss"][-1]:
+        better = not len(self.trace) or self.incumbent.loss < self.trace.columns["loss"][-1]
+        if better:
             self.trace.record(seconds=self.seconds, loss=self.incumbent.loss)
         if iterations is None:
             iterations = self._iterations
         progress = Progress(
             iteration, iterations, self.incumbent.loss, self.seconds, **self.tells()
         )
+        log.log(logging.INFO if better else logging.DEBUG, "%s", progress)
         self._asked_to_stop |= any([callback(progress) for callback in self.callbacks])
         if self._asked_to_stop:
             self.status = Status.INTERRUPTED
@@ -296,6 +317,11 @@ class Run:
             What a result's ``info`` should say: why the run ended early, and why it or an answer of
             its oracle could not be saved, if so.
         """
+        log.info(
+            "%s after %d steps, %.3g s and %d oracle calls: best %g",
+            *(self.reason or self.status.value, self.iteration, self.seconds),
+            *(self.ledger.calls, self.incumbent.loss),
+        )
         about = {} if self.reason is None else {"reason": self.reason}
         failure = unrecorded(self.oracle)
         if failure is not None:

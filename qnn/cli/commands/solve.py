@@ -35,7 +35,7 @@ KINDS = {
 """What MODEL may be."""
 
 SHOWN = 12
-"""Values of the answer that the table lists, those that are not zero."""
+"""Values of the answer that the table lists, those that are not zero, and rows that bind."""
 
 
 @command(
@@ -147,6 +147,7 @@ def solve(
     from qnn.runs.answers import answer
     from qnn.runs.output import FORMAT, environment, write_text
     from qnn.runs.tables import record_table
+    from solvers import constraint_report
 
     folders = [given["record"], given["replay"]]
     console.check_outputs(json_file, save_file, report, inputs=[model, *start], folders=folders)
@@ -177,16 +178,17 @@ def solve(
         samples = answer(cqm, solvers, initial, show)
     samples.info["oracle"] = given["oracle"] or "annealer"
     figures = _figures(file, samples)
+    rows = list(constraint_report(cqm, samples).rows) if len(samples) else []
     about = {
         "model": model,
         "options": {**asked, "workers": workers, "start": list(start), **given},
         "environment": environment(),
     }
-    record = {"format": FORMAT, "kind": "answer", **samples.info, **figures, **about}
+    record = {"format": FORMAT, "kind": "answer", **samples.info, **figures, **about, "rows": rows}
     console.deliver(
         json_file,
         record,
-        record_table(Path(model).name, *_lines(file, figures, samples)),
+        record_table(Path(model).name, *_lines(file, figures, samples, rows)),
         files={
             save_file: lambda: write_text(str(save_file), answer_json(samples)),
             solutions: lambda: _write_solutions(str(solutions), file, samples),
@@ -328,7 +330,7 @@ def _figures(file: ModelFile, samples: dimod.SampleSet) -> dict[str, Any]:
 
 
 def _lines(
-    file: ModelFile, figures: dict[str, Any], samples: dimod.SampleSet
+    file: ModelFile, figures: dict[str, Any], samples: dimod.SampleSet, rows: list[Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the table says, by our names and by those of the model."""
     info = samples.info
@@ -341,7 +343,14 @@ def _lines(
         best = "nothing feasible" if one["best"] is None else f"{file.stated(one['best']):g}"
         if one["calls"]:
             shown[f"best of {name}"] = f"{best}; calls: {one['calls']}, {one['seconds']:.2g} s"
+    if info.get("oracle_best") is not None:
+        repaired = f"{info['oracle_feasible']:.0%} of its samples were feasible"
+        shown["best of oracle, unrepaired"] = f"{file.stated(info['oracle_best']):g}; {repaired}"
+    tight = [row for row in rows if row["state"] == "binding"]
+    shown |= {"constraints that bind": f"{len(tight)} of {len(rows)}"} if rows else {}
     given = {f"violated: {label}": amount for label, amount in info.get("residuals", {}).items()}
+    for row in [row for row in tight if row["multiplier"]][:SHOWN]:
+        given[f"binds: {row['constraint']}"] = f"multiplier {row['multiplier']:.3g}"
     nonzero = {name: value for name, value in figures["sample"].items() if value}
     given |= dict(list(nonzero.items())[:SHOWN])
     if len(nonzero) > SHOWN:

@@ -1,0 +1,112 @@
+"""Which constraints an answer violates, which of them bind, and what each costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from formulations.checks import check_whole
+from formulations.errors import InvalidInputError
+from formulations.shown_table import ShownTable
+
+if TYPE_CHECKING:
+    import dimod
+
+TIGHT = 1e-6
+"""A constraint binds, or holds, up to this, as dimod has it."""
+
+
+def constraint_report(
+    cqm: dimod.ConstrainedQuadraticModel, samples: Any, *, number: int = 0
+) -> ShownTable:
+    """Each constraint of an answer: its value, its slack, and its multiplier.
+
+    Parameters
+    ----------
+    cqm : dimod.ConstrainedQuadraticModel
+    samples : SampleSet, mapping, or anything that dimod takes for samples
+        Answers of ``sample_cqm``, or of any other sampler; these have no multipliers.
+    number : int
+        Which of the samples.
+
+    Returns
+    -------
+    ShownTable
+        Its ``rows`` are mappings from
+
+        ``constraint``   its label;
+        ``state``        "violated", "soft, violated" if a weight prices it, "binding" or "slack";
+        ``value``, ``sense``, ``bound``  of the constraint: its left side, ==, <= or >=, its right;
+        ``slack``        what is left to the bound, negative by what is violated;
+        ``multiplier``   what the search last charged for a unit of the left side, in units of the
+        objective; None where presolve needed no row, or there is none.
+
+        Violated ones come first, then those that bind, by the size of their multiplier.  The
+        multiplier says which constraints the search has to fight for.  It is no dual of the model:
+        binary models have duality gaps, and it stands where the descent was stopped.
+
+    Raises
+    ------
+    InvalidInputError
+        If the sample does not have all variables, or there is no such sample.
+
+    Examples
+    --------
+    >>> import dimod
+    >>> x, y = dimod.Binaries("xy")
+    >>> cqm = dimod.ConstrainedQuadraticModel()
+    >>> _ = cqm.add_constraint(x + y <= 1, label="one at most")
+    >>> _ = cqm.add_constraint(x - y <= 5, label="never reached")
+    >>> print(constraint_report(cqm, {"x": 1, "y": 1}))
+    constraint     state     value  sense  bound  slack  multiplier
+    one at most    violated  2      <=     1      -1     -
+    never reached  slack     0      <=     5      5      -
+    """
+    sample = _sample(cqm, samples, number)
+    info = getattr(samples, "info", {})
+    multipliers: Mapping[Any, float] = info.get("multipliers", {}).get("linear", {})
+    rows = []
+    for data in cqm.iter_constraint_data(sample):
+        slack = data.rhs_energy - data.lhs_energy
+        if data.sense.value == ">=":
+            slack = -slack
+        elif data.sense.value == "==":
+            slack = -abs(slack)
+        tight = TIGHT * max(1.0, abs(data.rhs_energy))
+        state = "violated" if slack < -tight else "binding" if slack <= tight else "slack"
+        if state == "violated" and cqm.constraints[data.label].lhs.is_soft():
+            state = "soft, violated"
+        rows.append(
+            {
+                "constraint": data.label,
+                "state": state,
+                "value": float(data.lhs_energy),
+                "sense": data.sense.value,
+                "bound": float(data.rhs_energy),
+                "slack": float(slack) + 0.0,
+                "multiplier": multipliers.get(str(data.label)),
+            }
+        )
+    order = ["violated", "soft, violated", "binding", "slack"]
+    rows.sort(key=lambda row: (order.index(row["state"]), -abs(row["multiplier"] or 0.0)))
+    return ShownTable(rows)
+
+
+def _sample(cqm: dimod.ConstrainedQuadraticModel, samples: Any, number: int) -> dict[Any, float]:
+    """The values of one sample by variable."""
+    import dimod
+
+    try:
+        values, labels = dimod.as_samples(samples)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"samples: {error}; expected a SampleSet, or a mapping from variables to values"
+        ) from None
+    if not len(values):
+        raise InvalidInputError("samples are empty: there is no answer to report on")
+    place = check_whole("number", number, least=0, most=len(values) - 1)
+    sample = dict(zip(labels, values[place].tolist(), strict=True))
+    missing = [v for v in cqm.variables if v not in sample]
+    if missing:
+        raise InvalidInputError(f"the sample has no value of {missing[0]!r}: give every variable")
+    return sample
