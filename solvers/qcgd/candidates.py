@@ -59,9 +59,9 @@ class Candidates:
         by itself.
     sources : tuple of str
         Where candidates come from where there are a pool and repair: ``"oracle"``,
-        ``"perturbation"``, ``"relinking"`` and, of a constrained model, ``"restricted"``, see
-        :mod:`solvers.qcgd.sources`.  ``("oracle",)`` is the pure method: it repairs a constrained
-        model's samples, but scores networks as they are.
+        ``"perturbation"``, ``"relinking"`` and, of a constrained model, ``"restricted"``,
+        ``"halves"`` and ``"spectral"``, see :mod:`solvers.qcgd.sources`.  ``("oracle",)`` is the
+        pure method: it repairs a constrained model's samples, but scores networks as they are.
     wanted : int
         Distinct candidates that satisfy all rows before a proof ends the run.
     """
@@ -235,10 +235,11 @@ class Scorer:
         source = self.sources[name]
         points = source.points(self.pool, np.random.default_rng(seed))
         points, worth = self.target.score(points)
-        if not source.repaired:
-            points, worth = self.target.score(self.repair(points, seed))
-        self.pool.add(points, worth)
-        run.incumbent.offer(points, worth)
+        if len(points):
+            if not source.repaired:
+                points, worth = self.target.score(self.repair(points, seed))
+            self.pool.add(points, worth)
+            run.incumbent.offer(points, worth)
         gained = gains(self.pool, before, points, worth)
         source.learn(gained)
         effort = BATCH_EFFORT + source.effort + self.repair.looked - looked
@@ -268,14 +269,20 @@ class Scorer:
 
     @property
     def proven(self) -> bool:
-        """Whether the best candidate is worth no more than any can be."""
+        """Whether the best candidate is worth no more than any can be, or none keeps all rows."""
         target, losses = self.target, self.pool.losses
-        return len(losses) > 0 and met(target.floor, losses[0], target.tolerance)
+        return self.hopeless or (len(losses) > 0 and met(target.floor, losses[0], target.tolerance))
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no candidate can satisfy all rows."""
+        return self.target.floor >= self.ceiling
 
     @property
     def enough(self) -> bool:
         """Whether there are as many distinct candidates as are wanted."""
-        return int(np.count_nonzero(self.pool.losses <= self.ceiling)) >= self.wanted
+        held = int(np.count_nonzero(self.pool.losses <= self.ceiling))
+        return held >= self.wanted or self.hopeless
 
     def over(self, rule: StopRule, calls: int) -> bool:
         """Whether the rule ends the run here; never without a candidate that satisfies all rows."""

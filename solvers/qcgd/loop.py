@@ -122,17 +122,18 @@ class Loop:
         if target.tolerance is None:
             return None, None
         if self.search.proven:
-            return target.floor, "met"
-        if target.relaxation is not None and (exact is None or exact < target.floor):
-            return target.floor, "linear relaxation"
+            return target.floor, target.floor_kind if self.search.hopeless else "met"
+        if target.floor_kind is not None and (exact is None or exact < target.floor):
+            return target.floor, target.floor_kind
         return exact, None if exact is None else "exact oracle"
 
     @property
     def proven(self) -> bool:
         """Whether nothing can be better than the best candidate."""
         search = self.search
-        return self.bound is not None and met(
-            self.bound, search.pool.losses[0], search.target.tolerance
+        return search.hopeless or (
+            self.bound is not None
+            and met(self.bound, search.pool.losses[0], search.target.tolerance)
         )
 
     @property

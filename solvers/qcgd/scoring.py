@@ -69,6 +69,11 @@ class Scoring(Protocol):
         ...
 
     @property
+    def floor_kind(self) -> str | None:
+        """What proves the floor; None if it is only the sum of the least of each term."""
+        ...
+
+    @property
     def relaxation(self) -> Relaxation | None:
         """The linear relaxation of the model, if there is one; its bound is in ``floor``."""
         ...
@@ -106,6 +111,7 @@ class TrainingScoring:
     problem: TrainingProblem
     encoding: str | None = None
     relaxation: None = None
+    floor_kind: None = None
 
     @property
     def tolerance(self) -> float:
@@ -159,6 +165,8 @@ class ModelScoring:
         What a sample that breaks no row is worth at most, and any other one more.
     relaxation : Relaxation or None
         Linear relaxation, where it is no large one.
+    floor_kind : str or None
+        What proves the floor, if it is not the sum of the least of each term.
     floor : float
         What no sample that breaks no row is worth less than: the relaxation's bound, if that is
         better than the sum of the least of each term.
@@ -173,9 +181,16 @@ class ModelScoring:
         self._range = 1.0 + float(np.abs(model.linear).sum() + abs(model.quadratic).sum())
         self.ceiling = model.offset + self._range
         self.relaxation = Relaxation.of(model)
-        self.floor = least_objective(model)
+        self.floor, self.floor_kind = least_objective(model), None
         if self.relaxation is not None:
-            self.floor = max(self.floor, least_multiple(model, self.relaxation.bound))
+            self.floor_kind = "linear relaxation"
+            self.prove(self.relaxation.bound, self.floor_kind)
+
+    def prove(self, bound: float, kind: str) -> None:
+        """Raise the floor to the least value of the objective that is no less than ``bound``."""
+        bound = least_multiple(self.model, bound)
+        if bound > self.floor:
+            self.floor, self.floor_kind = bound, kind
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """The samples themselves; objective, and price of the violated rows."""
@@ -235,6 +250,11 @@ class WithSlack:
     def floor(self) -> float:
         """That of the target without slack words."""
         return self._target.floor
+
+    @property
+    def floor_kind(self) -> str | None:
+        """That of the target without slack words."""
+        return self._target.floor_kind
 
     @property
     def relaxation(self) -> Relaxation | None:

@@ -6,15 +6,21 @@ from collections.abc import Callable, Collection
 
 from solvers.qcgd.scoring import ModelScoring, Scoring
 from solvers.qcgd.sources.base import Source
+from solvers.qcgd.sources.halves import Halves
 from solvers.qcgd.sources.perturbation import Perturbation
 from solvers.qcgd.sources.relinking import Relinking
 from solvers.qcgd.sources.restricted import Restricted
+from solvers.qcgd.sources.spectral import Spectral
 
 SOURCES: dict[str, Callable[[Scoring, int], Source | None]] = {
     "perturbation": lambda target, size: Perturbation(size),
     "relinking": lambda target, size: Relinking(),
     "restricted": lambda target, size: (
         Restricted(target.model, target.relaxation) if isinstance(target, ModelScoring) else None
+    ),
+    "halves": lambda target, size: Halves.of(target) if isinstance(target, ModelScoring) else None,
+    "spectral": lambda target, size: (
+        Spectral.of(target) if isinstance(target, ModelScoring) else None
     ),
 }
 """From what is scored, and the bits of a candidate, to a source; None where there is none of it.

@@ -1,0 +1,140 @@
+"""Points at which every term of a linear objective is least, where sums of two halves meet.
+
+Variables with a cost are put where they cost least.  If the others can satisfy all rows then, no
+point is better; if not, which is known once all of them are looked at, the optimum is at least the
+smallest cost above that.  Each half of the others has a list of what it adds to the equalities, and
+a solution is a pair of entries with the right total: 2^(k/2) entries for k variables [Horowitz,
+Sahni, J. ACM 21, 1974].  All equalities are one number in the lists, mixed by random odd factors
+modulo 2^64, and what meets is looked at by the rows themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from formulations.arrays import BitArray, FloatArray, IntArray
+from solvers.kernels.loss_form import common_unit
+from solvers.qcgd.scoring import ModelScoring, Pool
+from solvers.qcgd.sources.base import BATCH
+
+FREE, HALF = 50, 21
+"""Most variables without a cost, and the logarithm of the most entries of a list."""
+
+ENTRY = 2.0
+"""Effort of an entry, in candidates that repair looks at in the time."""
+
+
+class Halves:
+    """Solutions of the equalities at the least value of the objective, if there are any.
+
+    Parameters
+    ----------
+    target : ModelScoring
+        Its floor rises when none is left.
+
+    Examples
+    --------
+    >>> from formulations.model.qcbo import QCBO
+    >>> target = ModelScoring(QCBO.from_arrays([0, 0, 0, 1], [[3, 5, 6, 1]], [9]))
+    >>> Halves.of(target).points(Pool(1), np.random.default_rng(0)).tolist()
+    [[1, 0, 1, 0]]
+    """
+
+    repaired = True
+
+    def __init__(self, target: ModelScoring, free: IntArray) -> None:
+        self._target, self._free, self.effort = target, free, 0.0
+        self._next, self._met = 0, False
+        model = target.model
+        self._base = (model.linear < 0.0).astype(np.int8)
+        factors = np.random.default_rng(0).integers(0, 2**63, model.num_rows, dtype=np.uint64)
+        factors = 2 * factors + np.uint64(1)
+        rows, used = model.rows[model.equality], factors[model.equality]
+        rest = np.rint(model.rhs[model.equality] - rows @ self._base).astype(np.int64)
+        whole = np.rint(rows[:, free].toarray()).astype(np.int64)
+        self._keys = (whole.astype(np.uint64) * used[:, None]).sum(axis=0, dtype=np.uint64)
+        self._goal = (rest.astype(np.uint64) * used).sum(dtype=np.uint64)
+        self._sizes = [(len(free) + 1) // 2, len(free) // 2]
+        self._sizes = [min(size, HALF) for size in self._sizes]
+        self._table: tuple[Any, Any, Any] | None = None
+
+    @classmethod
+    def of(cls, target: ModelScoring) -> Halves | None:
+        """The source for a model with whole equalities, a linear objective and few free bits."""
+        model = target.model
+        rows = model.rows[model.equality]
+        free = np.flatnonzero(model.linear == 0.0)
+        numbers = np.concatenate([rows.data, model.rhs[model.equality]])
+        fits = 1 <= len(free) <= FREE and not model.num_products and not model.quadratic.nnz
+        if not fits or not rows[:, free].nnz or np.abs(numbers).max() >= 2**31:
+            return None
+        unit = common_unit(numbers)
+        return cls(target, free) if unit is not None and unit.denominator == 1 else None
+
+    def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
+        """The solutions of one stretch of the second list, at most a batch of them."""
+        first, second = self._sizes
+        outer = len(self._free) - first - second
+        if self._next >> outer:
+            self.effort = 0.0
+            return np.zeros((0, len(self._base)), dtype=np.int8)
+        if self._table is None:
+            sums, inner = _sums(self._keys[:first]), _sums(self._keys[first : first + second])
+            order = np.argsort(sums)
+            self._table = sums[order], order, inner
+        sums, order, inner = self._table
+        high = (self._next >> np.arange(outer)) & 1
+        outside = self._keys[first + second :] * high.astype(np.uint64)
+        with np.errstate(over="ignore"):  # all of this is modulo 2^64
+            wanted = (self._goal - outside.sum(dtype=np.uint64)) - inner
+        sought = np.argsort(wanted)  # in this order the list is read from one end to the other
+        place = np.searchsorted(sums, wanted[sought])
+        met = np.flatnonzero(sums[np.minimum(place, len(sums) - 1)] == wanted[sought])
+        self._next += 1
+        self.effort = ENTRY * (len(sums) + len(inner))
+        self._met |= len(met) > 0
+        if self._next >> outer and not self._met:
+            self._prove()
+        met = met[:BATCH]
+        found = np.repeat(self._base[None], len(met), axis=0)
+        low, middle = order[place[met]], sought[met]
+        bits = [(low[:, None] >> np.arange(first)) & 1, (middle[:, None] >> np.arange(second)) & 1]
+        bits.append(np.repeat(high[None], len(met), axis=0))
+        found[:, self._free] = np.concatenate(bits, axis=1)
+        return found
+
+    def _prove(self) -> None:
+        """Raise the floor: all has been looked at, and nothing ever met."""
+        model = self._target.model
+        costs = np.abs(model.linear[model.linear != 0.0])
+        least = model.offset + float(np.minimum(model.linear, 0.0).sum())
+        bound = least + float(costs.min()) if len(costs) else self._target.ceiling
+        self._target.prove(bound, "enumeration")
+
+    def learn(self, gains: FloatArray) -> None:
+        """Nothing is learnt."""
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """For a checkpoint."""
+        return {"next": self._next, "met": self._met}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        self._next, self._met = int(snapshot["next"]), bool(snapshot["met"])
+
+
+def _sums(keys: IntArray) -> IntArray:
+    """The sums of all subsets, that of bits x at place sum x_i 2^i.
+
+    Examples
+    --------
+    >>> _sums(np.array([1, 10], dtype=np.uint64)).tolist()
+    [0, 1, 10, 11]
+    """
+    sums = np.zeros(1, dtype=np.uint64)
+    for key in keys:
+        sums = np.concatenate([sums, sums + key])
+    return sums

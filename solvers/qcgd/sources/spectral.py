@@ -1,0 +1,178 @@
+"""The semidefinite relaxation of a model: a proven bound, and points rounded from it.
+
+With multipliers p of the lifted rows (:mod:`solvers.qcgd.lifting`), G = C + A*(p) and spins z,
+z_0 = 1, every feasible point has an objective of at least
+
+    constant + min z'Mz  >=  constant + sum_i d_i + (n + 1) lambda_min(M - Diag d)    for any d,
+
+the dual value of min <M, Z>, diag Z = 1, Z psd.  Z = V V' with short vectors of length one is
+found by coordinates, v_i <- -g_i / |g_i| with g_i = sum_j M_ij v_j, and -|g_i| is the dual d_i
+[mixing method: Wang, Chang, Kolter, arXiv 1706.00476]; multipliers go along the residuals of V, as
+an oracle's do.  The least eigenvalue is lowered by what rounding can have added, so that the bound
+holds.  Points are the signs of V r for random r [Goemans, Williamson, J. ACM 42, 1995].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from formulations.arrays import Array, BitArray, FloatArray
+from solvers.kernels.compiled import compiled
+from solvers.qcgd.lifting import Lifting
+from solvers.qcgd.linear import ROUNDING
+from solvers.qcgd.scoring import ModelScoring, Pool
+from solvers.qcgd.sources.base import BATCH
+
+LARGEST = 250
+"""Most variables: a batch takes about a fifth of a second then."""
+
+ROUNDS, SWEEPS = 10, 5
+"""Steps of the multipliers in a batch, and sweeps over all vectors before each."""
+
+FLOP = 1e-2
+"""Effort of a multiplication and addition, in candidates that repair looks at in the time."""
+
+
+SLOWEST = 0.1
+"""Least share of a step that is made."""
+
+
+@compiled()
+def mix(M: Array, V: Array, lengths: Array, sweeps: int) -> None:
+    """Turn every vector against the others' weighted sum, again and again; write its length."""
+    size, rank = V.shape
+    g = np.empty(rank)
+    for _ in range(sweeps):
+        for i in range(size):
+            for r in range(rank):
+                g[r] = 0.0
+            for j in range(size):
+                if M[i, j] != 0.0:
+                    for r in range(rank):
+                        g[r] += M[i, j] * V[j, r]
+            length = 0.0
+            for r in range(rank):
+                length += g[r] * g[r]
+            length = np.sqrt(length)
+            lengths[i] = length
+            if length > 0.0:
+                for r in range(rank):
+                    V[i, r] = -g[r] / length
+
+
+class Spectral:
+    """Bounds by least eigenvalues, and points rounded from the vectors that go with them.
+
+    Parameters
+    ----------
+    target : ModelScoring
+        Its floor rises with the bound.
+
+    Examples
+    --------
+    >>> from formulations.model.qcbo import QCBO
+    >>> cut = QCBO.from_arrays([-4] * 5, quadratic=np.triu(np.full((5, 5), 2), 1))  # of K_5
+    >>> target = ModelScoring(cut)
+    >>> target.floor
+    -10.0
+    >>> points = Spectral(target).points(Pool(1), np.random.default_rng(0))
+    >>> target.floor, float(cut.objective(points).min())
+    (-6.0, -6.0)
+    """
+
+    repaired = False
+
+    def __init__(self, target: ModelScoring) -> None:
+        self._target, self._lifting = target, Lifting.of(target.model)
+        size = target.model.num_variables + 1
+        rank = int(np.sqrt(2.0 * size)) + 2
+        self._V, self._p = np.zeros((size, rank)), np.zeros(self._lifting.num_multipliers)
+        self._V[0, 0] = 1.0
+        self._pace, self._best = 1.0, -np.inf
+        sweeps = ROUNDS * SWEEPS * rank + 20.0 * size
+        self.effort = FLOP * size * size * sweeps
+
+    @classmethod
+    def of(cls, target: ModelScoring) -> Spectral | None:
+        """The source for a model of no more than some hundred variables."""
+        return cls(target) if target.model.num_variables <= LARGEST else None
+
+    def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
+        """Some more steps; the signs of random projections."""
+        if not self._V[1:].any():
+            self._V[:] = rng.standard_normal(self._V.shape)
+            self._V /= np.linalg.norm(self._V, axis=1, keepdims=True)
+        model, lifting, above = self._target.model, self._lifting, np.inf
+        if len(pool.losses) and pool.losses[0] <= self._target.ceiling:
+            above = (float(pool.losses[0]) - model.offset) / lifting.unit
+        for _ in range(ROUNDS):
+            M, constant = self._matrix()
+            lengths = np.zeros(len(M))
+            mix(M, self._V, lengths, SWEEPS)
+            held, value = self._p, constant - float(lengths.sum())
+            self._p = self._ahead(self._residuals(), above - value)
+        bound = self._bound(M, constant, lengths, held)
+        self._pace = self._pace if bound > self._best else max(0.8 * self._pace, SLOWEST)
+        self._best = max(self._best, bound)
+        self._target.prove(bound, "semidefinite relaxation")
+        signs = self._V @ rng.standard_normal((self._V.shape[1], BATCH))
+        return np.asarray((signs[1:] * signs[0] > 0.0).T, dtype=np.int8)
+
+    def _ahead(self, residuals: FloatArray, gap: float) -> FloatArray:
+        """The multipliers after a step that would close the gap to the best point, were it linear.
+
+        [Polyak, USSR Comp. Math. Math. Phys. 9(3), 1969].
+        """
+        lifting, signed = self._lifting, self._lifting.signed
+        residuals = np.where(signed & (self._p <= 0.0), np.maximum(residuals, 0.0), residuals)
+        square = float(residuals @ residuals)
+        if np.isfinite(gap) and square > 0.0:
+            p = self._p + self._pace * max(gap, 0.0) / square * residuals
+        else:
+            p = self._p + self._pace * lifting.plausible_scale() * residuals
+        return np.where(signed, np.maximum(p, 0.0), p)
+
+    def _matrix(self) -> tuple[FloatArray, float]:
+        """M and the constant, in units of the lifting, at the multipliers."""
+        qubo, n = self._lifting.qubo(self._p), len(self._V) - 1
+        M = np.zeros((n + 1, n + 1))
+        M[1 + qubo.heads, 1 + qubo.tails] = qubo.couplings / 8
+        M += M.T
+        M[0, 1:] = M[1:, 0] = qubo.linear / 4 + M[1:, 1:].sum(axis=1)
+        constant = qubo.linear.sum() / 2 + qubo.couplings.sum() / 4
+        return M, float(constant + self._p @ self._lifting.constant)
+
+    def _bound(self, M: FloatArray, constant: float, lengths: FloatArray, p: FloatArray) -> float:
+        """The dual value, by less than what rounding may have added to it."""
+        lifting, size = self._lifting, len(M)
+        shifted = M + np.diag(lengths)
+        least = float(np.linalg.eigvalsh(shifted)[0])
+        least -= 10 * size * np.finfo(float).eps * float(np.linalg.norm(shifted))
+        sizes = np.abs(M).sum() + lengths.sum() + np.abs(p) @ np.abs(lifting.constant)
+        sizes += np.abs(p) @ abs(lifting.adjoint).sum(axis=0)
+        value = constant - lengths.sum() + size * least - size * ROUNDING * sizes
+        return float(self._target.model.offset + lifting.unit * value)
+
+    def _residuals(self) -> FloatArray:
+        """Those of the lifted rows, on average over the points that V stands for."""
+        lifting, V = self._lifting, self._V
+        mean = V[1:] @ V[0]
+        heads, tails = lifting.heads, lifting.tails
+        both = np.einsum("er,er->e", V[1 + heads], V[1 + tails])
+        moments = np.append((1.0 + mean) / 2, (1.0 + mean[heads] + mean[tails] + both) / 4)
+        return np.asarray(lifting.adjoint.T @ moments + lifting.constant)
+
+    def learn(self, gains: FloatArray) -> None:
+        """Nothing is learnt."""
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """For a checkpoint."""
+        return {"V": self._V, "p": self._p, "pace": self._pace, "best": self._best}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        self._V[:], self._p[:] = snapshot["V"], snapshot["p"]
+        self._pace, self._best = float(snapshot["pace"]), float(snapshot["best"])
