@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,6 @@ from formulations.arrays import FloatArray, IntArray
 from formulations.checks import EXACT, check_number, check_whole, choose, shown
 from formulations.errors import InvalidInputError, ModelSizeError
 from formulations.files.bounded import available_memory
-
-if TYPE_CHECKING:
-    from scipy.interpolate import PPoly
 
 MOST_POINTS = 4096
 """Integers of a range that the ends of pieces are looked for at."""
@@ -133,16 +130,6 @@ class Spline:
             least = np.where(inside, np.minimum(least, np.minimum(va, vb)), least)
             greatest = np.where(inside, np.maximum(greatest, np.maximum(va, vb)), greatest)
         return least, greatest
-
-    def ppoly(self, lo: int, hi: int) -> PPoly:
-        """The spline on [lo, hi + 1) as a scipy piecewise polynomial."""
-        from scipy.interpolate import PPoly  # here, since it takes long to load
-
-        inner = self.breakpoints[(self.breakpoints > lo) & (self.breakpoints <= hi)]
-        knots = np.concatenate([[lo], inner, [hi + 1]]).astype(float)
-        p = self.piece(knots[:-1].astype(np.int64))
-        values = self.slopes[p] * knots[:-1] + self.intercepts[p]
-        return PPoly(self.step * np.stack([self.slopes[p], values]), knots)
 
 
 def sign() -> Spline:
@@ -341,9 +328,7 @@ def _fit_pieces(
     residuals = scaled - slopes[:, None] * z
     least = np.minimum.reduceat(residuals, starts, axis=1)
     greatest = np.maximum.reduceat(residuals, starts, axis=1)
-    middle = (least + greatest) / 2
-    if integer:
-        middle = np.rint(middle)
+    middle = np.rint((least + greatest) / 2) if integer else (least + greatest) / 2
     worst = np.maximum(greatest - middle, middle - least)
     best = np.argmin(np.round(worst, 12), axis=0)
     columns = np.arange(len(starts))
@@ -353,10 +338,7 @@ def _fit_pieces(
 def _refined(
     z: IntArray, scaled: FloatArray, slopes: FloatArray, starts: IntArray, thin: int
 ) -> IntArray:
-    """The starts, each moved by less than ``thin`` to where its two pieces have the least error.
-
-    A function that some pieces state exactly, such as relu, is exact again.
-    """
+    """The starts, each moved by less than ``thin`` to where its two pieces have the least error."""
     edges = np.append(starts, len(z))
     for i in 2 * [*range(1, len(starts))]:  # once more, now that the next start has moved
         first, last = edges[i - 1], edges[i + 1]
@@ -372,6 +354,25 @@ def _refined(
     return edges[:-1]
 
 
+def _reach(residuals: FloatArray, start: int, spread: float) -> int:
+    """End of the longest piece from ``start`` on whose residuals with some slope spread no more.
+
+    Stretches twice as long each are looked at, with the slopes that have come so far.
+    """
+    slopes, end, width = np.arange(len(residuals)), start, 64
+    least, greatest = np.full((2, len(slopes), 1), residuals[:, start : start + 1])
+    while len(slopes) and end < residuals.shape[1]:
+        here = residuals[slopes, end : end + width]
+        low = np.minimum(np.minimum.accumulate(here, axis=1), least[slopes])
+        high = np.maximum(np.maximum.accumulate(here, axis=1), greatest[slopes])
+        counts = (high - low <= spread).sum(axis=1)
+        end += int(counts.max())
+        through = counts == here.shape[1]
+        slopes, width = slopes[through], 2 * width
+        least[slopes], greatest[slopes] = low[through, -1:], high[through, -1:]
+    return end
+
+
 def _minimax_starts(z: IntArray, scaled: FloatArray, slopes: FloatArray, pieces: int) -> IntArray:
     """First index of each piece of the partition with the least largest error."""
     residuals = scaled - slopes[:, None] * z
@@ -384,21 +385,15 @@ def _minimax_starts(z: IntArray, scaled: FloatArray, slopes: FloatArray, pieces:
             if len(starts) == pieces:
                 return None
             starts.append(start)
-            tail = residuals[:, start:]
-            spread = np.maximum.accumulate(tail, axis=1) - np.minimum.accumulate(tail, axis=1)
-            start += int((spread <= 2 * tolerance + rounding).sum(axis=1).max())
+            start = _reach(residuals, start, 2 * tolerance + rounding)
         return starts
 
     low, high = 0.0, float(np.ptp(residuals, axis=1).min()) / 2
-    best = greedy(high)
-    if (exact := greedy(0.0)) is not None:
-        best = exact
-    else:
-        while high - low > 1e-9 * max(1.0, high):
-            middle = (low + high) / 2
-            if (candidate := greedy(middle)) is None:
-                low = middle
-            else:
-                best, high = candidate, middle
-    assert best is not None
+    best = greedy(high) if (exact := greedy(0.0)) is None else exact
+    while exact is None and high - low > 1e-9 * max(1.0, high):
+        middle = (low + high) / 2
+        if (candidate := greedy(middle)) is None:
+            low = middle
+        else:
+            best, high = candidate, middle
     return np.array(best)
