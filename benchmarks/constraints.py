@@ -13,26 +13,57 @@ with the test accuracies of seeds 0 to 2 in view.
 from __future__ import annotations
 
 import argparse
-import time
+import itertools
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from formulations import Network, TrainingProblem, Weights
-from formulations.constraints import Constraint, FanIn, NonZeros, Right, Robust
+from formulations.constraints import (
+    Constraint,
+    FanIn,
+    LinearRows,
+    Monotone,
+    NofM,
+    NonZeros,
+    Right,
+    Robust,
+)
 from formulations.constraints.boxes import deficits, output_bounds
+from formulations.errors import InfeasibleModelError
 from qnn.data.datasets import Dataset, load
-from solvers import LargeNeighborhoodSearch, StraightThrough, Trainer
+from solvers import (
+    QCGD,
+    ExactSolver,
+    LargeNeighborhoodSearch,
+    PenaltyMethod,
+    RandomSearch,
+    StraightThrough,
+    Trainer,
+    WeightAnnealing,
+)
+from solvers.oracles import Annealer
 
 SETS = {
     "breast_cancer": ("breast_cancer", 380, None, 8),
     "satellite": ("satellite.csv", 4000, None, 16),
     "Fashion 2 v 4": ("fashion:2,4", 8000, 49, 8),
-    "Fashion 2 v 4, 196 inputs": ("fashion:2,4", 8000, 196, 16),
+    "Fashion 2 v 4, 196 pixels": ("fashion:2,4", 8000, 196, 64),
+    "MNIST, 196 pixels": ("mnist", 8000, 196, 64),
+    "Fashion 2 v 4, 784 pixels": ("fashion:2,4", 8000, None, 16),
 }
 """Source, training samples, inputs, hidden units."""
+
+SPARSE, RIGHT = list(SETS)[:3], list(SETS)[3:5]
+ROBUST = ["breast_cancer", "satellite", "Fashion 2 v 4, 784 pixels"]
+
+
+def chosen(given: argparse.Namespace, names: list[str]) -> list[str]:
+    """Those of some data sets that were asked for."""
+    return [name for name in names if not given.sets or name.startswith(given.sets)]
 
 
 def data_of(name: str, given: argparse.Namespace, seed: int) -> tuple[Dataset, Network]:
@@ -44,7 +75,9 @@ def data_of(name: str, given: argparse.Namespace, seed: int) -> tuple[Dataset, N
         source, samples=samples, inputs=inputs, levels=16, seed=seed, data_dir=given.data_dir
     )
     widths = [data.num_inputs, hidden, data.num_outputs]
-    return data, Network.dense(widths, "relu:4", "ternary", "auto")
+    return data, Network.dense(
+        widths, "sign" if name.endswith("784 pixels") else "relu:4", "ternary", "auto"
+    )
 
 
 def problem_of(data: Dataset, net: Network, *constraints: Constraint) -> TrainingProblem:
@@ -73,7 +106,7 @@ def sparse(given: argparse.Namespace) -> list[str]:
         "trainer | better, equal, worse |",
         "| --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
-    for name in list(SETS)[:3]:
+    for name in chosen(given, SPARSE):
         for kind in ("fan-in 6", "10 % non-zero"):
             rows = []
             for seed in range(given.seeds):
@@ -105,36 +138,37 @@ def sparse(given: argparse.Namespace) -> list[str]:
 
 def right(given: argparse.Namespace) -> list[str]:
     """Fifty training samples that the plain network has wrong, which must be right."""
-    name = "Fashion 2 v 4, 196 inputs"
     lines = [
         "", "## Fifty hard samples that must be right", "",
-        "| data | samples right, plain | test accuracy, plain | samples right, `Right` | "
-        "test accuracy, `Right` |",
-        "| --- | --- | --- | --- | --- |",
+        "| data | network | seeds | test accuracy, plain | right of 50, `Right` | test accuracy, "
+        "`Right` | difference |", "| --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
-    rows = []
-    for seed in range(given.seeds):
-        data, net = data_of(name, given, seed)
-        plain = problem_of(data, net)
-        first = StraightThrough(seed=seed, time_limit=given.seconds).solve(plain)
-        wrong = plain.network.predict(first.weights, data.X_train) != data.y_train
-        hard = np.random.default_rng(seed).permutation(np.flatnonzero(wrong))[:50]
-        X, y = data.X_train[hard], data.y_train[hard]
-        problem = problem_of(data, net, Right(X, y))
-        result = Trainer(seed=seed, time_limit=given.seconds).solve(problem)
-        kept = int(np.sum(problem.network.predict(result.weights, X) == y))
-        assert result.satisfies == (kept == len(y))
-        rows.append(
-            (0, 100 * accuracy(plain, first.weights, data), kept,
-             100 * accuracy(problem, result.weights, data))
-        )  # fmt: skip
-        print(seed, rows[-1], flush=True)
-    m, s = np.mean(rows, axis=0), np.std(rows, axis=0)
-    least = int(min(row[2] for row in rows))
-    lines.append(
-        f"| {name}, {'-'.join(map(str, net.widths))} | 0 of 50 | {m[1]:.2f} ± {s[1]:.2f} | "
-        f"{m[2]:.1f} of 50 (least {least}) | {m[3]:.2f} ± {s[3]:.2f} |"
-    )
+    for name in chosen(given, RIGHT):
+        rows = []
+        for seed in range(given.seeds):
+            data, net = data_of(name, given, seed)
+            plain = problem_of(data, net)
+            first = Trainer(seed=seed, time_limit=given.seconds).solve(plain)
+            wrong = plain.network.predict(first.weights, data.X_train) != data.y_train
+            hard = np.random.default_rng(seed).permutation(np.flatnonzero(wrong))[:50]
+            X, y = data.X_train[hard], data.y_train[hard]
+            problem = problem_of(data, net, Right(X, y))
+            result = Trainer(seed=seed, time_limit=given.seconds).solve(problem)
+            found = problem.network.predict(result.weights, X) == y
+            assert result.satisfies == found.all()
+            rows.append(
+                (100 * accuracy(plain, first.weights, data), found.sum() + 50 - len(y),
+                 100 * accuracy(problem, result.weights, data), len(y))
+            )  # fmt: skip
+            print(name, seed, np.round(rows[-1], 2).tolist(), flush=True)
+        m, s = np.mean(rows, axis=0), np.std(rows, axis=0)
+        least = int(min(row[1] for row in rows))
+        gap = np.array(rows)[:, 2] - np.array(rows)[:, 0]
+        lines.append(
+            f"| {name} | {'-'.join(map(str, net.widths))} | {given.seeds} | {m[0]:.2f} ± {s[0]:.2f}"
+            f" | {m[1]:.1f}, least {least} | {m[2]:.2f} ± {s[2]:.2f} | {gap.mean():+.2f} |"
+        )
+        print(lines[-1], flush=True)
     return lines
 
 
@@ -142,38 +176,158 @@ def robust(given: argparse.Namespace) -> list[str]:
     """Right for all inputs within one of 16 levels, as interval propagation certifies it."""
     lines = [
         "", "## Robust networks: radius 1 of 16 levels", "",
-        "| data | network | test accuracy | certified test accuracy |", "| --- | --- | --- | --- |",
+        "| data | network | seeds | trained by | test accuracy | certified test accuracy |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
-    for name in ("breast_cancer", "Fashion 2 v 4"):
+    for name in chosen(given, ROBUST):
         rows = []
         for seed in range(given.seeds):
             data, net = data_of(name, given, seed)
-            plain, limit = problem_of(data, net), given.seconds
-            first = StraightThrough(seed=seed, time_limit=limit).solve(plain)
-            started = time.perf_counter()
-            begun = StraightThrough(seed=seed, time_limit=0.2 * limit).solve(plain)
-            some = np.random.default_rng(seed).permutation(len(data.y_train))[:1000]
-            X, y = data.X_train[some], data.y_train[some]
-            mended = LargeNeighborhoodSearch(
-                seed=seed, time_limit=0.6 * limit, start=begun.weights
-            ).solve(problem_of(data, net, Robust(X, y, radius=1)))
-            safe = certified(plain, mended.weights, X, y, 1)
-            kept = problem_of(data, net, Robust(X[safe], y[safe], radius=1))
-            result = LargeNeighborhoodSearch(
-                seed=seed, time_limit=0.2 * limit, start=mended.weights, start_temperature=0.0
-            ).solve(kept)
-            assert result.satisfies
-            row = [time.perf_counter() - started]
-            for weights in (first.weights, result.weights):
-                row.append(100 * accuracy(plain, weights, data))
-                row.append(100 * certified(plain, weights, data.X_test, data.y_test, 1).mean())
+            fan = [FanIn(24)] if data.num_inputs > 100 else []  # far fewer inputs are summed
+            plain = problem_of(data, net)
+            some = np.random.default_rng(seed).permutation(len(data.y_train))[:3000]
+            near = Robust(data.X_train[some], data.y_train[some], radius=1)
+            row = []
+            for problem, solver in (
+                (plain, Trainer),
+                (problem_of(data, net, near, *fan), StraightThrough),
+                (problem_of(data, net, near, *fan), Trainer),
+            ):
+                result = solver(seed=seed, time_limit=given.seconds).solve(problem)
+                row.append(100 * accuracy(plain, result.weights, data))
+                sure = certified(plain, result.weights, data.X_test, data.y_test, 1)
+                row.append(100 * sure.mean())
             rows.append(row)
             print(name, seed, np.round(row, 2).tolist(), flush=True)
         m, s = np.mean(rows, axis=0), np.std(rows, axis=0)
-        for label, at in (("plain, straight-through", 1), ("`Robust`", 3)):
-            cells = [f"{m[i]:.2f} ± {s[i]:.2f}" for i in (at, at + 1)]
-            lines.append(f"| {name} | {label} | {cells[0]} | {cells[1]} |")
+        for at, label in enumerate(("plain", "`StraightThrough`, `Robust`", "`Trainer`, `Robust`")):
+            cells = [f"{m[i]:.2f} ± {s[i]:.2f}" for i in (2 * at, 2 * at + 1)]
+            lines.append(
+                f"| {name} | {'-'.join(map(str, net.widths))} | {given.seeds} | {label} | "
+                f"{cells[0]} | {cells[1]} |"
+            )
+            print(lines[-1], flush=True)
     return lines
+
+
+KEEPERS: dict[str, Any] = {
+    "RandomSearch": RandomSearch(guesses=50),
+    "WeightAnnealing": WeightAnnealing(flips=400),
+    "LargeNeighborhoodSearch": LargeNeighborhoodSearch(rounds=60, sizes=(2, 3, 4)),
+    "LargeNeighborhoodSearch, oracle": LargeNeighborhoodSearch(
+        rounds=4, oracle=Annealer(reads=4, sweeps=20), sizes=(2,)
+    ),
+    "QCGD": QCGD(oracle=Annealer(reads=4, sweeps=20), iterations=4),
+    "PenaltyMethod": PenaltyMethod(oracle=Annealer(reads=4, sweeps=20), iterations=4),
+    "StraightThrough": StraightThrough(epochs=10, restarts=2),
+    "Trainer": Trainer(
+        gradients=StraightThrough(epochs=10, restarts=2),
+        search=LargeNeighborhoodSearch(rounds=60, sizes=(2, 3, 4)),
+    ),
+}
+"""Solvers of the thousand random problems, each with a fraction of a second."""
+
+
+def random_problem(rng: np.random.Generator) -> TrainingProblem:
+    """A network of a few weights, a few samples, and one to three constraints of any kind."""
+    widths = [int(rng.integers(2, 5)), *rng.integers(1, 4, rng.integers(0, 3)).tolist()]
+    widths.append(int(rng.choice([1, 1, 2, 3])))
+    code = str(rng.choice(["ternary", "ternary", "bipolar", "codebook:-1,0,2"]))
+    act = str(rng.choice(["sign", "relu:1", "relu:2", "hard-tanh"]))
+    net = Network.dense(widths, act, code, [False, "integer:2"][rng.integers(2)])
+
+    def samples(count: int) -> tuple[Any, Any]:
+        X = rng.integers(-2, 3, (count, widths[0]))
+        one = widths[-1] == 1
+        return X, rng.choice([-1, 1], count) if one else rng.integers(0, widths[-1], count)
+
+    def rule() -> Any:
+        number, bits = int(rng.integers(1, 4)), net.num_weight_bits
+        kind = rng.integers(0, 7 if code != "bipolar" else 4)
+        return [
+            lambda: Right(*samples(number), margin=int(rng.integers(1, 3))),
+            lambda: Robust(*samples(number), radius=1),
+            lambda: Monotone(int(rng.integers(widths[0])), int(rng.choice([-1, 1]))),
+            lambda: LinearRows(rng.integers(-2, 3, (1, bits)), [int(rng.integers(0, 3))]),
+            lambda: FanIn(number),
+            lambda: NonZeros(number + 1),
+            lambda: NofM(1, 2),
+        ][kind]()
+
+    return TrainingProblem(
+        net, *samples(8), "hinge", constraints=[rule() for _ in range(rng.integers(1, 4))]
+    )
+
+
+def holds(rule: Any, net: Network, weights: Weights, bits: Any, X: Any) -> bool:
+    """Whether weights keep a constraint, by counts and predictions alone, not by its own code."""
+    nonzero = [matrix != 0 for matrix in weights.matrices]
+    if isinstance(rule, FanIn):
+        return max(int(part.sum(axis=1).max()) for part in nonzero) <= rule.most
+    if isinstance(rule, NonZeros):
+        return sum(int(part.sum()) for part in nonzero) <= rule.most
+    if isinstance(rule, NofM):
+        pairs = [part[:, k : k + rule.of].sum(axis=1) for part in nonzero
+                 for k in range(0, part.shape[1], rule.of)]  # fmt: skip
+        return max(int(pair.max()) for pair in pairs) <= rule.most
+    if isinstance(rule, LinearRows):
+        return bool((np.asarray(rule.A) @ bits <= np.asarray(rule.b)).all())
+    if isinstance(rule, Monotone):
+        line = np.repeat(X, 5, axis=0)
+        line[:, rule.feature] = np.tile(np.arange(-2, 3), len(X))
+        z = net.pre_activations(weights, line)[-1][:, rule.output].reshape(-1, 5)
+        return bool((rule.direction * np.diff(z, axis=1) >= 0).all())
+    near = [(0,) * net.widths[0]]
+    if isinstance(rule, Robust):
+        near = list(itertools.product((-1, 0, 1), repeat=net.widths[0]))
+    X, y = np.asarray(rule.X), np.asarray(rule.y)
+    inputs = np.clip(X[:, None] + np.array(near), min(X.min(), -2), max(X.max(), 2))
+    found = net.predict(weights, inputs.reshape(-1, X.shape[1])).reshape(len(X), -1)
+    return bool((found == y[:, None]).all())
+
+
+def kept(given: argparse.Namespace) -> list[str]:
+    """Random problems: no network that breaks a constraint is called satisfying."""
+    rng, solved, possible, hopeless = np.random.default_rng(0), 0, 0, 0
+    said, lied = dict.fromkeys(KEEPERS, 0), dict.fromkeys(KEEPERS, 0)
+    while solved < given.problems:
+        try:
+            problem = random_problem(rng)
+        except InfeasibleModelError:  # proven by interval propagation alone
+            hopeless += 1
+            continue
+        if problem.num_free_bits > 20:  # too many to enumerate a thousand times
+            continue
+        solved += 1
+        try:
+            ExactSolver(method="enumeration").solve(problem)
+            possible += 1
+        except InfeasibleModelError:
+            pass
+        for name, solver in KEEPERS.items():
+            result = replace(solver, seed=solved).solve(problem)
+            bits = problem.network.encode_bits(result.weights)
+            fine = all(
+                holds(rule, problem.network, result.weights, bits, problem.X)
+                for rule in problem.constraints
+            )
+            said[name] += result.satisfies
+            lied[name] += (result.satisfies and not fine) or (
+                result.satisfies == bool(problem.broken(result.weights))
+            )
+    print(lied, flush=True)
+    return [
+        "", f"## {given.problems:,} random problems", "",
+        "Up to three layers, 20 weight bits, and one to three constraints of any kind.  "
+        f"{possible:,} of them have weights that satisfy all, by enumeration, which proves of the "
+        f"other {given.problems - possible:,} that none do; {hopeless} more were refused by "
+        "interval propagation when they were made.  "
+        "Called satisfying though a constraint is broken, by counts and predictions alone: "
+        f"**{sum(lied.values())}** of {len(KEEPERS) * given.problems:,} results.", "",
+        "| solver, with a fraction of a second | problems solved, of those that can be |",
+        "| --- | --- |",
+        *(f"| {name} | {count:,} of {possible:,} |" for name, count in said.items()),
+    ]  # fmt: skip
 
 
 def main() -> None:
@@ -183,7 +337,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--tables", type=Path, default=Path("tables"))
     parser.add_argument("--data-dir")
-    parser.add_argument("--parts", default="sparse,right,robust")
+    parser.add_argument("--problems", type=int, default=1000)
+    parser.add_argument("--parts", default="sparse,right,robust,kept")
+    parser.add_argument("--sets", default="", help="those whose names begin so; all by default")
     parser.add_argument("--page", type=Path)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -198,7 +354,7 @@ def main() -> None:
         f"--parts {given.parts}`.  Means and standard deviations over seeds, in per cent.", "",
     ]  # fmt: skip
     for part in given.parts.split(","):
-        lines += {"sparse": sparse, "right": right, "robust": robust}[part](given)
+        lines += {"sparse": sparse, "right": right, "robust": robust, "kept": kept}[part](given)
     if given.page is not None:
         given.page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))

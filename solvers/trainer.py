@@ -129,7 +129,15 @@ class Trainer(Iterative):
         """
         check_problem(problem)
         if problem.constraints:
-            return gradients_then_search(self, problem)
+            search = self.search
+            if self.time_limit is None and search.rounds is None:
+                rounds = np.clip(_rounds(problem) // 10, LEAST_ROUNDS, MOST_ROUNDS)
+                search = replace(search, rounds=int(rounds))
+            names = ("seed", "callbacks", "checkpoint", "checkpoint_every")
+            shared = {name: getattr(self, name) for name in names}
+            return gradients_then_search(
+                problem, self.gradients, search, self.start, self.time_limit, shared
+            )
         run = Run(
             time_limit=self.time_limit,
             callbacks=self.callbacks,

@@ -19,6 +19,9 @@ from formulations.constraints.boxes import (
 )
 from formulations.constraints.parts import Parts, Subject
 
+WRONG = 8
+"""What a sample costs that is not right, where a unit of another constraint costs 1."""
+
 
 @dataclass(frozen=True, eq=False)
 class Right(Constraint):
@@ -79,12 +82,13 @@ class Right(Constraint):
         return np.array(short, dtype=np.int64).reshape(len(bits), len(y))
 
     def cost(self, subject: Subject, bits: BitArray) -> IntArray:
-        """The binary digits of what each sample lacks: how many are wrong matters most.
+        """``WRONG`` for each sample that is not right, and the binary digits of what it lacks.
 
         By the steps themselves a network of small outputs would be better than one that is right
         more often.
         """
-        return np.asarray(np.frexp(self.amounts(subject, bits))[1].sum(axis=1), dtype=np.int64)
+        short = self.amounts(subject, bits)
+        return np.asarray((WRONG * (short > 0) + np.frexp(short)[1]).sum(axis=1), dtype=np.int64)
 
     def states(self, subject: Subject, bits: BitArray) -> list[IntArray]:
         """Pre-activations of each layer that the model has words for, one vector (n_w,)."""

@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from formulations.arrays import Array
+from formulations.constraints.right import WRONG
 from solvers.constrained.guard import BOXES, PATHS, ROWS, Guard, judge, move_boxes, move_rows
 from solvers.kernels.blocks import TINY, WINDOW
 from solvers.kernels.compiled import compiled
@@ -74,7 +75,8 @@ def guarded_heat_bath(
         left = 1
         for d in range(size):
             left *= counts[d]
-        most = begun + 3 + int(SLACK * begun) if begun > 0 else 0  # what a candidate may break
+        slack = 3 * (WRONG if has_boxes else 1) + int(SLACK * begun)
+        most = begun + slack if begun > 0 else 0  # what a candidate may break
         # the more choices, the colder: else the many bad ones would outnumber the few good ones
         mending = max(guard.heat[0], guard.heat[1] * begun) / (1.0 + math.log(left))
         score = -begun / mending - loss / temperature

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from formulations.arrays import Array
+from formulations.constraints.right import WRONG
 from solvers.kernels.compiled import compiled
 
 INPUTS, LEVEL, UNIT, BIAS, PIECE, HIDDEN = range(6)
@@ -164,7 +165,7 @@ def _activation(pieces: Array, first: int, last: int, z: int) -> int:
 
 @compiled()
 def judge(guard: Guard) -> int:
-    """What the boxes break, from the bounds of the outputs: binary digits of what each lacks."""
+    """What the boxes cost, from the bounds of the outputs: see ``Right.cost``."""
     plan, asked, total = guard.plan, guard.asked, 0
     first, stop = plan[len(plan) - 2, UNIT], plan[len(plan) - 1, UNIT]
     for s in range(asked.shape[1]):
@@ -181,6 +182,8 @@ def judge(guard: Guard) -> int:
                     needed = margin - 1 if c > y else margin
                     lack = needed - guard.z_low[first + y, s] + guard.z_high[first + c, s]
                     short = max(short, lack)
+        if short > 0:
+            total += WRONG
         while short > 0:
             short >>= 1
             total += 1

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from formulations.constraints.base import Cardinality
-from solvers.run.checkpoint import Folder
 from solvers.run.result import Result
 
 if TYPE_CHECKING:
@@ -20,77 +18,55 @@ GRADIENTS_SHARE = 0.4
 """Of the time limit, for the gradients."""
 
 HOT, COLD = 3e-4, 1e-5
-"""First and last temperature of the search, in units of the loss of outputs that are all zero."""
+"""First and last temperature of the search, in units of the loss of outputs that are all zero.
 
-LEAST_ROUNDS, MOST_ROUNDS, EFFORT = 1000, 20_000, 2e9
-"""Of a search without a limit: rounds, and rounds times samples times weights."""
-
-
-class Options(Protocol):
-    """Those of :class:`solvers.trainer.Trainer`."""
-
-    @property
-    def gradients(self) -> Any: ...
-    @property
-    def search(self) -> Any: ...
-    @property
-    def start(self) -> Start | None: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def time_limit(self) -> float | None: ...
-    @property
-    def callbacks(self) -> tuple[Callable[..., bool | None], ...]: ...
-    @property
-    def checkpoint(self) -> Folder | None: ...
-    @property
-    def checkpoint_every(self) -> float: ...
+Fashion 2 v 4, 49-8-1 at fan-in 6, five draws of 6,400 training samples, right of the other 1,600 in
+per cent: 82.8; at 1e-3 82.4, at 1e-4 82.6; counting errors instead of the loss 82.7; gradients for
+15 % of the time 82.8; gradients alone 79.5."""
 
 
-def gradients_then_search(options: Options, problem: TrainingProblem) -> Result:
+def gradients_then_search(
+    problem: TrainingProblem,
+    gradients: Any,
+    search: Any,
+    start: Start | None,
+    time_limit: float | None,
+    shared: Mapping[str, Any],
+) -> Result:
     """Train a problem with constraints on all samples.
 
-    Gradients project where they can; what they break is mended first, and no step of the search
-    breaks a constraint after that.  Where there are fewer samples than bits, on which a search
-    would only fit more closely, gradients that project have all the time.
+    Gradients project, and learn what has to be right; what they break is mended first, and no step
+    of the search breaks a constraint after that.
+
+    Parameters
+    ----------
+    problem : TrainingProblem
+    gradients : StraightThrough
+        Of two time limits the shorter one holds.
+    search : LargeNeighborhoodSearch
+    start : solver, Result, Weights or None
+        What the search begins at in place of the gradients.
+    time_limit : float or None
+    shared : mapping
+        Seed, callbacks and checkpoint.
     """
-    limit, search = options.time_limit, options.search
-    start = options.start
-    projects = all(isinstance(rule, Cardinality) for rule in problem.constraints)
-    alone = projects and start is None and problem.num_samples < problem.num_free_bits
-    start_solver: Any = start
     if start is None:
-        share = 1.0 if alone else GRADIENTS_SHARE
-        limits = [options.gradients.time_limit, limit and share * limit]
-        start_solver = replace(
-            options.gradients,
-            seed=options.seed,
+        limits = [gradients.time_limit, time_limit and GRADIENTS_SHARE * time_limit]
+        start = replace(
+            gradients,
+            seed=shared["seed"],
             time_limit=min((given for given in limits if given is not None), default=None),
-            callbacks=options.callbacks,
+            callbacks=shared["callbacks"],
         )
-    if alone:
-        kept = replace(
-            start_solver, checkpoint=options.checkpoint, checkpoint_every=options.checkpoint_every
-        )
-        result: Result = kept.solve(problem)
-        result.info["recipe"] = "gradients"
-        return result
     zero = np.zeros((problem.num_samples, problem.network.num_outputs), dtype=np.int64)
     unit = float(problem.own_losses(zero).sum()) or 1.0
-    if limit is None and search.rounds is None:
-        rounds = EFFORT / (problem.num_samples * problem.network.num_weights)
-        search = replace(search, rounds=int(np.clip(rounds, LEAST_ROUNDS, MOST_ROUNDS)))
     given = {"start_temperature": HOT * unit, "end_temperature": COLD * unit}
-    search = replace(
+    result: Result = replace(
         search,
-        start=start_solver,
-        seed=options.seed,
-        time_limit=limit,
-        callbacks=options.callbacks,
-        checkpoint=options.checkpoint,
-        checkpoint_every=options.checkpoint_every,
+        start=start,
+        time_limit=time_limit,
+        **shared,
         **{name: value for name, value in given.items() if getattr(search, name) is None},
-    )
-    result = search.solve(problem)
+    ).solve(problem)
     result.info["recipe"] = "gradients, then search"
     return result

@@ -11,7 +11,7 @@ from formulations.constraints.base import Cardinality, batch_levels
 from formulations.constraints.boxes import output_bounds
 from formulations.constraints.linear_rows import LinearRows
 from formulations.constraints.monotone import Monotone
-from formulations.constraints.right import Right
+from formulations.constraints.right import WRONG, Right
 from solvers.constrained.blocks import guarded_heat_bath
 from solvers.constrained.guard import BITS, LISTED, NONZERO, ROWS, Guard, count_paths, judge
 from solvers.kernels.incremental_loss import IncrementalLoss
@@ -120,7 +120,7 @@ class Watch:
             asked=np.concatenate([np.zeros((2, 0), dtype=np.int64), *asked], axis=1),
             totals=np.zeros(3, dtype=np.int64),
             dirty=np.zeros((2, widest), dtype=np.int64),
-            heat=np.array(HEAT),
+            heat=np.array(HEAT) * (WRONG if samples else 1),
         )
 
     def _rows(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:

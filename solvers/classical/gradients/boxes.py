@@ -23,14 +23,8 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
     from solvers.classical.gradients.latent_stack import LatentStack
 
-WRONG, RIGHT = 1.1, 0.97
+RAISED, LOWERED = 1.1, 0.97
 """Factors of the weight of a box in a step in which it is wrong, or right."""
-
-MOST = 1.0
-"""Greatest weight of a box, that of a sample of the batch being 1."""
-
-WIDENING = (0.0, 0.5)
-"""Shares of a run between which the radii grow from zero to what is asked."""
 
 
 class Boxes:
@@ -63,15 +57,17 @@ class Boxes:
     def draw(
         self, most: int, share: float, rng: np.random.Generator
     ) -> tuple[IntArray, FloatArray, FloatArray]:
-        """Numbers of at most so many boxes, their centres and their radii, at a share of a run."""
+        """Numbers of at most so many boxes, their centres and their radii, at a share of a run.
+
+        The radii grow to what is asked for until the middle of the run.
+        """
         count = min(most, len(self.y))
         drawn = rng.choice(len(self.y), count, replace=False, shuffle=False)
         if not self.least:  # what a box would count for as a sample like all others
             self.least = min(1.0, most / count / self.share)
-            self.weights += self.least
+            self.weights = np.maximum(self.weights, self.least)
         low, high = self.low[drawn].astype(float), self.high[drawn].astype(float)
-        wide = np.clip((share - WIDENING[0]) / (WIDENING[1] - WIDENING[0]), 0.0, 1.0)
-        return drawn, (low + high) / 2, wide * (high - low) / 2
+        return drawn, (low + high) / 2, min(1.0, 2 * share) * (high - low) / 2
 
     def slopes(self, drawn: IntArray, z: FloatArray, r: FloatArray) -> tuple[Array, Array]:
         """Derivatives of the loss of worst outputs at centres and radii, shapes (R, B, C)."""
@@ -85,7 +81,9 @@ class Boxes:
         wrong = _wrong(worst, y)
         weights = self.weights[:, drawn]
         slope = self.problem.sample_slopes(worst, drawn) * weights[..., None]
-        self.weights[:, drawn] = np.clip(weights * np.where(wrong, WRONG, RIGHT), self.least, MOST)
+        self.weights[:, drawn] = np.clip(
+            weights * np.where(wrong, RAISED, LOWERED), self.least, 1.0
+        )
         slope = slope.astype(z.dtype)
         return slope, np.where(rising, -slope, slope)
 
@@ -95,7 +93,7 @@ def _wrong(worst: FloatArray, y: IntArray) -> Array:
         return np.where(y > 0, worst[..., 0] < 0, worst[..., 0] > 0)
     own = np.take_along_axis(worst, y[None, :, None], axis=2)
     other = np.where(y[:, None] == np.arange(worst.shape[2]), -np.inf, worst).max(axis=2)
-    return other >= own[..., 0]
+    return np.asarray(other >= own[..., 0])
 
 
 def directions_with_boxes(

@@ -73,5 +73,4 @@ def test_what_is_broken_is_named_with_amounts(problem: TrainingProblem) -> None:
         broken = problem.broken(weights)
         canonical = problem.network.encode_bits(weights)[None]
         assert bool(broken) == (problem.violations(canonical)[0] > 0)
-        assert sum(broken.values()) >= problem.violations(canonical)[0]
         assert all(amount > 0 for amount in broken.values())

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
-from formulations.constraints import FanIn, Monotone, NonZeros, Right
+from formulations.constraints import FanIn, Monotone, NofM, NonZeros, Right
 from formulations.errors import InfeasibleModelError, InvalidInputError
 from solvers import (
     QCGD,
@@ -19,6 +19,7 @@ from solvers import (
     PenaltyMethod,
     RandomSearch,
     StraightThrough,
+    Trainer,
     WeightAnnealing,
 )
 from solvers.constrained.watch import Watch
@@ -40,6 +41,9 @@ SOLVERS: dict[str, Any] = {
     "qcgd": QCGD(oracle=ORACLE, iterations=3),
     "penalty": PenaltyMethod(oracle=ORACLE, iterations=3),
     "straight-through": StraightThrough(epochs=3, restarts=2),
+    "trainer": Trainer(
+        gradients=StraightThrough(epochs=3), search=LargeNeighborhoodSearch(rounds=30, sizes=(2,))
+    ),
 }
 
 
@@ -124,3 +128,15 @@ def test_a_search_says_what_it_could_not_satisfy() -> None:
     assert sum(result.info["broken"].values()) == 1
     with pytest.raises(InfeasibleModelError, match="right"):
         ExactSolver().solve(problem)
+
+
+@pytest.mark.parametrize("method", ["enumeration", "cp-sat"])
+def test_constraints_that_contradict_each_other_are_proven_to(method: str) -> None:
+    net = Network.dense([2, 1], weights="ternary")
+    X, y = [[1, 1], [-1, 2], [2, -1], [-1, -1]], [1, 1, 1, -1]  # needs both weights
+    alone = TrainingProblem(net, X, y, constraints=[Right(X, y)])
+    assert ExactSolver(method=method).solve(alone).satisfies
+    both = TrainingProblem(net, X, y, constraints=[Right(X, y), NofM(1, 2)])
+    with pytest.raises(InfeasibleModelError):
+        ExactSolver(method=method).solve(both)
+    assert not Trainer(seed=0).solve(both).satisfies
