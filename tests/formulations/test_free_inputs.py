@@ -15,9 +15,9 @@ from formulations.training.free_inputs import InputBox, box_bounds, input_model,
 KINDS = [
     ("sign", "bipolar", False, 1),
     ("sign", "ternary", "integer:3", 2),
-    ("relu:2", "uniform:2", "auto", 1),
+    ("relu:2", "uniform:2", "integer:2", 1),
     ("hard-tanh:2", "codebook:-1,0,2", True, 3),
-    ("relu", "ternary", "auto", 1),
+    ("relu", "ternary", "integer:2", 1),
 ]
 
 
