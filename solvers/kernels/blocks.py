@@ -15,7 +15,7 @@ import numpy as np
 
 from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
-from solvers.kernels.incremental import Moves, change_of, commit, propose
+from solvers.kernels.incremental import Moves, change_of, commit, copy_choice, propose
 from solvers.kernels.sweeps import State
 
 TINY = 1e-280
@@ -110,7 +110,7 @@ def heat_bath(
                     picked[i] = at[i]
             if loss < best_loss:
                 best_loss = float(loss)
-                best[:] = choice
+                copy_choice(best, choice)
                 for i in range(size):
                     k = blocks[b, i]
                     best[k] = (start[i] + step[i] * at[i]) % num_levels[k]

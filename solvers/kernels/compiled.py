@@ -7,7 +7,7 @@ has.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,25 @@ def _unequal(typing: Any, values: Any, x: Any, y: Any) -> Typed:
     return types.uint64(values, types.int64, types.int64), generate
 
 
+def _cast(builder: Any, value: Any, lanes: Any) -> Any:
+    """Whole numbers as wider or narrower ones."""
+    if value.type.element.width < lanes.element.width:
+        return builder.sext(value, lanes)
+    return value if value.type == lanes else builder.trunc(value, lanes)
+
+
+def _two_steps(builder: Any, before: Any, added: Any, numbers: Sequence[Any]) -> list[Any]:
+    """Steps of ``before`` and of before + factor added; ``numbers``: factor, low, high, shift."""
+    lanes, steps = before.type, []
+    factor, low, high, shift = (_spread(builder, number, lanes) for number in numbers)
+    after = builder.add(before, builder.mul(factor, _cast(builder, added, lanes)))
+    for value in (before, after):
+        value = builder.select(builder.icmp_signed("<", value, low), low, value)
+        value = builder.select(builder.icmp_signed(">", value, high), high, value)
+        steps.append(builder.lshr(builder.sub(value, low), shift))
+    return steps
+
+
 @intrinsic
 def _clipped_apart(
     typing: Any, z: Any, o: Any, x: Any, i: Any, factor: Any, low: Any, high: Any, shift: Any
@@ -113,20 +132,35 @@ def _clipped_apart(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         z, o, x, i, *numbers = arguments
         before = _load(context, builder, signature.args[0], z, o, LANES)
-        added, lanes = _load(context, builder, signature.args[2], x, i, LANES), before.type
-        if added.type != lanes:
-            added = builder.sext(added, lanes)
-        factor, low, high, shift = (_spread(builder, number, lanes) for number in numbers)
-        after = builder.add(before, builder.mul(factor, added))
-        steps = []
-        for value in (before, after):
-            value = builder.select(builder.icmp_signed("<", value, low), low, value)
-            value = builder.select(builder.icmp_signed(">", value, high), high, value)
-            steps.append(builder.lshr(builder.sub(value, low), shift))
+        added = _load(context, builder, signature.args[2], x, i, LANES)
+        steps = _two_steps(builder, before, added, numbers)
         return builder.bitcast(builder.icmp_signed("!=", *steps), ir.IntType(LANES))
 
     whole = types.int64
     return types.uint64(z, whole, x, whole, whole, whole, whole, whole), generate
+
+
+@intrinsic
+def add_new_steps(
+    typing: Any, out: Any, k: Any, base: Any, b: Any, weight: Any,
+    z: Any, o: Any, x: Any, i: Any, factor: Any, low: Any, high: Any, shift: Any,
+) -> Typed:  # fmt: skip
+    """out[k + s] = base[b + s] + weight (step of z[o + s] + factor x[i + s] - step of z[o + s])."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (out, k, base, b, weight, z, o, x, i, *numbers), kinds = arguments, signature.args
+        before = _load(context, builder, kinds[5], z, o, LANES)
+        added = _load(context, builder, kinds[7], x, i, LANES)
+        steps, lanes = _two_steps(builder, before, added, numbers), before.type
+        change = builder.mul(_spread(builder, weight, lanes), builder.sub(*steps[::-1]))
+        old = _cast(builder, _load(context, builder, kinds[2], base, b, LANES), lanes)
+        place = _lanes(context, builder, kinds[0], out, k, LANES)
+        new = _cast(builder, builder.add(old, change), place.type.pointee)
+        builder.store(new, place, align=kinds[0].dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(out, n, base, n, n, z, n, x, n, n, n, n, n), generate
 
 
 @intrinsic
@@ -144,6 +178,55 @@ def _add_group(typing: Any, out: Any, o: Any, x: Any, i: Any, factor: Any, w: An
 
     whole = types.int64
     return types.void(out, whole, x, whole, whole, w, whole), generate
+
+
+def _two_pieces(builder: Any, z: Any, own: Any, numbers: Sequence[Any]) -> Any:
+    """slope m + (m >= start) (slope_added m + added) where m is z if ``own``, else shift - z."""
+    shift, slope, start, slope_added, added = (
+        _spread(builder, number, z.type) for number in numbers
+    )
+    margin = builder.select(own, z, builder.sub(shift, z))
+    more = builder.add(builder.mul(slope_added, margin), added)
+    reached = builder.icmp_signed(">=", margin, start)
+    more = builder.select(reached, more, ir.Constant(z.type, None))
+    return builder.add(builder.mul(slope, margin), more)
+
+
+def _sum(builder: Any, value: Any) -> Any:
+    """The sum over the lanes, in twice their width, as a whole number of 64 bits."""
+    lanes = value.type
+    wide = ir.VectorType(ir.IntType(min(64, 2 * lanes.element.width)), lanes.count)
+    if wide != lanes:
+        value = builder.sext(value, wide)
+    name = f"llvm.vector.reduce.add.v{lanes.count}i{wide.element.width}"
+    kind = ir.FunctionType(wide.element, [wide])
+    total = builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [value])
+    whole = ir.IntType(64)
+    return total if total.type == whole else builder.sext(total, whole)
+
+
+@intrinsic
+def two_pieces_apart(
+    typing: Any, x: Any, i: Any, y: Any, j: Any, labels: Any, k: Any,
+    shift: Any, slope: Any, start: Any, slope_added: Any, added: Any,
+) -> Typed:  # fmt: skip
+    """Sum over ``LANES`` samples of a loss of two pieces at the only output: x[i + s] - y[j + s].
+
+    The type of x has to hold twice each loss.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (x, i, y, j, labels, k, *numbers), kinds = arguments, signature.args
+        label = _load(context, builder, kinds[4], labels, k, LANES)
+        own = builder.icmp_signed("==", label, ir.Constant(label.type, [1] * LANES))
+        after, before = (
+            _two_pieces(builder, _load(context, builder, kind, z, at, LANES), own, numbers)
+            for kind, z, at in ((kinds[0], x, i), (kinds[2], y, j))
+        )
+        return _sum(builder, builder.sub(after, before))
+
+    w = types.int64
+    return w(x, w, y, w, labels, w, w, w, w, w, w), generate
 
 
 def _two_piece_lines(count: int) -> Any:
@@ -164,24 +247,8 @@ def _two_piece_lines(count: int) -> Any:
             z = _load(context, builder, signature.args[0], x, i, count)
             lanes = z.type
             order = ir.Constant(lanes, list(range(count)))
-            shift, slope, start, slope_added, added = (
-                _spread(builder, number, lanes) for number in numbers
-            )
             own = builder.icmp_signed("==", order, _spread(builder, own, lanes))
-            margin = builder.select(own, z, builder.sub(shift, z))
-            more = builder.add(builder.mul(slope_added, margin), added)
-            reached = builder.icmp_signed(">=", margin, start)
-            more = builder.select(reached, more, ir.Constant(lanes, None))
-            total = builder.add(builder.mul(slope, margin), more)
-            wide = ir.VectorType(ir.IntType(max(32, lanes.element.width)), count)
-            if wide != lanes:
-                total = builder.sext(total, wide)
-            name = f"llvm.vector.reduce.add.v{count}i{wide.element.width}"
-            kind = ir.FunctionType(wide.element, [wide])
-            reduce = cgutils.get_or_insert_function(builder.module, kind, name)
-            total = builder.call(reduce, [total])
-            whole = ir.IntType(64)
-            return total if total.type == whole else builder.sext(total, whole)
+            return _sum(builder, _two_pieces(builder, z, own, numbers))
 
         w = types.int64
         return w(x, w, w, w, w, w, w, w), generate

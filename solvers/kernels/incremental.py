@@ -21,12 +21,21 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from formulations.arrays import Array
-from solvers.kernels.compiled import add_line, compiled, list_unequal, u64
+from solvers.kernels.compiled import (
+    LANES,
+    add_line,
+    add_new_steps,
+    compiled,
+    list_unequal,
+    two_pieces_apart,
+    u64,
+)
 from solvers.kernels.output_losses import (
     FIRST,
     KIND,
     PIECES,
     SAMPLES,
+    SHIFT,
     SOFTMAX,
     add_output_losses,
     change_margin_losses,
@@ -35,11 +44,15 @@ from solvers.kernels.output_losses import (
 from solvers.kernels.sweeps import (
     DELTA,
     FAN_IN,
+    GAIN,
+    HIGH,
     LEVEL,
     LINE,
+    LOW,
     NEW,
     SIZE,
     SOURCE,
+    STEP,
     UNITS,
     State,
     activate,
@@ -75,6 +88,13 @@ def change_of(firsts: Array, gaps: Array, levels: Array, k: int, old: int, new: 
     if gaps[k] > 0:
         return int(gaps[k] * (new - old))
     return int(levels[firsts[k] + new] - levels[firsts[k] + old])
+
+
+@compiled(counts=False)
+def copy_choice(best: Array, choice: Array) -> None:
+    """best = choice; a slice would compile the messages of all that can go wrong with slices."""
+    for k in range(len(choice)):
+        best[k] = choice[k]
 
 
 @compiled(counts=False, forceinline=True)
@@ -145,25 +165,24 @@ def _follow(state: State, reach: int, found: int) -> int:
 
 
 @compiled(counts=False)
-def _places(state: State, layer: int, neuron: int, source: int) -> tuple[int, int]:
-    """Where the list of the places of a shared weight begins and ends in ``ties``."""
-    if len(state.ties) == 1:
-        return 0, 0
-    at = state.plan[layer, LEVEL] + source * state.plan[layer, SIZE] + neuron
-    return state.ties[at], state.ties[at + 1]
-
-
-@compiled(counts=False)
-def _propose_shared(state: State, layer: int, first: int, end: int, change: int) -> int:
-    """Change of the loss by a weight that stands in several places, ties[first:end], at once.
+def _propose_shared(
+    ties: Array | None, state: State, layer: int, neuron: int, source: int, change: int
+) -> tuple[bool, int]:
+    """Whether a weight stands in several places, and the change of the loss by all of them at once.
 
     It changes all the units that have it, z_l[j] += d sum_i a_{l-1}[i], on all samples; the layers
     above follow as after any change of activations.
     """
+    if ties is None:
+        return False, 0
     rows, z, lines, part = state.rows, state.z, state.lines, state.part
     samples, levels, clips, pieces = state.samples, state.levels, state.clips, state.pieces
     plan, form = state.plan, state.form
-    ties, last, count = state.ties, plan.shape[0] - 2, form[SAMPLES]
+    place = plan[layer, LEVEL] + source * plan[layer, SIZE] + neuron
+    first, end = ties[place], ties[place + 1]
+    if end <= first + 2:
+        return False, 0
+    last, count = plan.shape[0] - 2, form[SAMPLES]
     width, reach = len(rows) // plan[last + 1, SOURCE], min(layer + 1, last)
     size, at, lift = plan[reach, SIZE], plan[reach, LINE], plan[reach, NEW]
     row, out = len(z) - width, len(rows) - width
@@ -188,15 +207,23 @@ def _propose_shared(state: State, layer: int, first: int, end: int, change: int)
                 add_line(part, line, part, line, delta, levels, w, size)
     for s in range(u64(count)):
         samples[s] = s
-    return int(_follow(state, reach, count))
+    return True, int(_follow(state, reach, count))
 
 
 @compiled(counts=False)
-def _commit_shared(state: State, layer: int, first: int, end: int, change: int) -> None:
-    """Change a shared weight and the units that have it."""
+def _commit_shared(
+    ties: Array | None, state: State, layer: int, neuron: int, source: int, change: int
+) -> bool:
+    """Change a shared weight and the units that have it; False if it stands in one place only."""
+    if ties is None:
+        return False
+    place = state.plan[layer, LEVEL] + source * state.plan[layer, SIZE] + neuron
+    first, end = ties[place], ties[place + 1]
+    if end <= first + 2:
+        return False
     rows, z, lines, levels = state.rows, state.z, state.lines, state.levels
     clips, pieces, plan, form = state.clips, state.pieces, state.plan, state.form
-    ties, last, count = state.ties, plan.shape[0] - 2, u64(form[SAMPLES])
+    last, count = plan.shape[0] - 2, u64(form[SAMPLES])
     width, size = len(rows) // plan[last + 1, SOURCE], plan[layer, SIZE]
     for pair in range(first, end, 2):
         j, source = ties[pair], ties[pair + 1]
@@ -215,16 +242,70 @@ def _commit_shared(state: State, layer: int, first: int, end: int, change: int) 
                 take_row(state, layer, j, row)
             a = (plan[layer + 1, SOURCE] + j) * width
             activate(rows, a, z, row, form[SAMPLES], clips, pieces, plan, layer)
+    return True
+
+
+@compiled(counts=False, forceinline=True)
+def _sweep(state: State, layer: int, neuron: int, source: int, change: int) -> int:
+    """Change of the loss by a weight, in sweeps over all samples: of the only output's two pieces.
+
+    There is at most one hidden layer, and its activation is a clip and a shift.
+    """
+    rows, z, lines, part, labels = state.rows, state.z, state.lines, state.part, state.labels
+    clips, pieces, plan, form, total = state.clips, state.pieces, state.plan, state.form, 0
+    last, first, shift = plan.shape[0] - 2, form[FIRST], form[SHIFT]
+    width = len(rows) // plan[last + 1, SOURCE]
+    x, row, at = (plan[layer, SOURCE] + source) * width, neuron * width, plan[last, LINE]
+    if layer == last:
+        for s in range(u64(width)):
+            part[s] = lines[u64(at) + s] + change * rows[u64(x) + s]
+    else:
+        weight = clips[0, GAIN] * state.levels[plan[1, LEVEL] + neuron]
+        low, high, step = clips[0, LOW], clips[0, HIGH], clips[0, STEP]
+        for s in range(0, width, LANES):
+            add_new_steps(
+                part, s, lines, at + s, weight, z, row + s, rows, x + s, change, low, high, step
+            )
+    slope, start = pieces[1, first], pieces[0, first + 1]
+    more, added = pieces[1, first + 1], pieces[2, first + 1]
+    for s in range(0, width, LANES):
+        total += two_pieces_apart(
+            part, s, lines, at + s, labels, s, shift, slope, start, more, added
+        )
+    return int(total)
+
+
+@compiled(counts=False, forceinline=True)
+def _commit_sweep(state: State, layer: int, neuron: int, source: int, change: int) -> None:
+    """Make the latest proposal of ``_sweep`` the state."""
+    rows, z, lines, part = state.rows, state.z, state.lines, state.part
+    clips, plan, last = state.clips, state.plan, state.plan.shape[0] - 2
+    width = len(rows) // plan[last + 1, SOURCE]
+    x, row, at = (plan[layer, SOURCE] + source) * width, neuron * width, plan[last, LINE]
+    state.levels[plan[layer, LEVEL] + source * plan[layer, SIZE] + neuron] += change
+    if layer < last:
+        a, gain = (plan[1, SOURCE] + neuron) * width, clips[0, GAIN]
+        low, high, step = clips[0, LOW], clips[0, HIGH], clips[0, STEP]
+        for s in range(0, width, LANES):
+            add_new_steps(
+                rows, a + s, rows, a + s, gain, z, row + s, rows, x + s, change, low, high, step
+            )
+        for s in range(u64(width)):
+            z[u64(row) + s] += change * rows[u64(x) + s]
+    for s in range(u64(width)):
+        lines[u64(at) + s] = part[s]
+    state.losses[0] = state.losses[1]
 
 
 @compiled(counts=False, forceinline=True)
 def propose(state: State, layer: int, neuron: int, source: int, change: int) -> int:
     """Loss after weight (neuron, source) of ``layer`` has changed by ``change`` levels."""
-    plan, losses, total = state.plan, state.losses, 0
-    last = plan.shape[0] - 2
-    first, end = _places(state, layer, neuron, source)
-    if end > first + 2:
-        total = _propose_shared(state, layer, first, end, change)
+    plan, losses, last = state.plan, state.losses, state.plan.shape[0] - 2
+    shared, total = _propose_shared(state.ties, state, layer, neuron, source, change)
+    if shared:
+        pass
+    elif plan[last + 1, SIZE] > 0:
+        total = _sweep(state, layer, neuron, source, change)
     elif layer == last:
         plan[last + 1, FAN_IN], plan[last + 1, UNITS] = 0, last
         total = _change_output(state, neuron, source, change)
@@ -277,10 +358,10 @@ def commit(state: State, layer: int, neuron: int, source: int, change: int) -> N
     losses, sample_losses, last = state.losses, state.sample_losses, plan.shape[0] - 2
     found, reach = plan[last + 1, FAN_IN], plan[last + 1, UNITS]
     width = len(rows) // plan[last + 1, SOURCE]
-    first, end = _places(state, layer, neuron, source)
-    if end > first + 2:
-        _commit_shared(state, layer, first, end, change)
-    else:
+    if plan[last + 1, SIZE] > 0:
+        _commit_sweep(state, layer, neuron, source, change)
+        return
+    if not _commit_shared(state.ties, state, layer, neuron, source, change):
         _commit_one(state, layer, neuron, source, change)
     for m in range(layer + 1, reach + 1):
         size, at, new = plan[m, SIZE], plan[m, LINE], plan[m, NEW]

@@ -14,7 +14,7 @@ from formulations.arrays import Array, BitArray, IntArray
 from solvers.kernels.compiled import GROUP, LANES
 from solvers.kernels.incremental import Moves, refresh
 from solvers.kernels.loss_form import LossForm
-from solvers.kernels.output_losses import FIRST
+from solvers.kernels.output_losses import FIRST, KIND, PIECES
 from solvers.kernels.sweeps import (
     DELTA,
     FAN_IN,
@@ -341,13 +341,17 @@ def _state(problem: TrainingProblem, form: LossForm) -> State:
         np.pad(free.fixed[:, :inputs].T, ((0, 0), (0, size - len(free.fixed)))).ravel()
         for free, inputs, size in zip(problem.free_layers, fan_in, sizes, strict=True)
     ]
-    numbers = form.form.copy()
+    numbers, alone = form.form.copy(), units[-1] == 1 and len(layers) <= 2
     numbers[FIRST] = plan[-2, PIECE]
+    two = form.form[KIND] == PIECES and form.pieces.shape[1] == 2
+    fits = 2 * form.bound < np.iinfo(kind).max and all(any(clip) for clip in clips)
+    ties = lists_of_ties(layers, fan_in, sizes)
+    plan[-1, SIZE] = alone and two and fits and ties is None
     return State(
         rows=rows.ravel(),
         z=np.zeros((2 + units[0] * (len(layers) > 1)) * width, dtype=kind),
-        lines=np.zeros(plan[-1, LINE], dtype=kind),
-        part=np.zeros(plan[-1, NEW] + int(hidden.max()) * count, dtype=kind),
+        lines=np.zeros(plan[-1, LINE] + LANES, dtype=kind),
+        part=np.zeros(plan[-1, NEW] + int(hidden.max()) * count + LANES, dtype=kind),
         samples=np.zeros(width + 3, dtype=np.uint32),
         deltas=np.zeros(width + 3, dtype=kind),
         levels=np.concatenate(levels).astype(kind),
@@ -357,10 +361,10 @@ def _state(problem: TrainingProblem, form: LossForm) -> State:
         form=numbers,
         table=form.table,
         reals=form.reals,
-        labels=form.labels.astype(kind),
+        labels=np.pad(form.labels.astype(kind), (0, width - count)),
         losses=np.zeros(2, dtype=np.int64),
         sample_losses=np.zeros((2, count), dtype=np.int64),
-        ties=lists_of_ties(layers, fan_in, sizes),
+        ties=ties,
     )
 
 

@@ -22,11 +22,12 @@ FAN_IN, SOURCE, UNITS, SIZE, LINE, NEW, DELTA, LEVEL, PIECE = range(9)
 """Columns of ``plan``, a line per layer: number of inputs; first row of the inputs in ``rows``;
 number of units, and of numbers in a line of them; where the lines begin in ``lines``, their new
 values and the activations' changes in ``part``, the weights in ``levels``, and first piece.  The
-line after the last layer ends the pieces; SOURCE there is the number of rows, and FAN_IN and UNITS
-are the number of samples that the proposal changes, and the last layer that it touches."""
+line after the last layer ends the pieces; SOURCE there is the number of rows, FAN_IN and UNITS are
+the number of samples that the proposal changes, and the last layer that it touches, and SIZE is 1
+where all samples are swept over rather than listed."""
 
-LOW, HIGH, LIFT, SHIFT, GAIN, OFFSET = range(6)
-"""Columns of ``clips``: an activation OFFSET + GAIN ((clip(z, LOW, HIGH) + LIFT) >> SHIFT); where
+LOW, HIGH, LIFT, STEP, GAIN, OFFSET = range(6)
+"""Columns of ``clips``: an activation OFFSET + GAIN ((clip(z, LOW, HIGH) + LIFT) >> STEP); where
 GAIN is 0 it has no such form and is read from its pieces."""
 
 
@@ -69,7 +70,8 @@ class State(NamedTuple):
     ties : ndarray of int64
         For each place of ``levels``, where its list begins, and one end more; then the lists: pairs
         of neuron and source, by neuron, at the first place of each shared weight, and nothing at
-        the others.  A single zero stands for a network in which every weight has one place.
+        the others.  None where every weight has one place: what is for shared weights only, which
+        is half of it all, is then not compiled.
     """
 
     rows: Array
@@ -88,7 +90,7 @@ class State(NamedTuple):
     labels: Array
     losses: Array
     sample_losses: Array
-    ties: Array
+    ties: Array | None
 
 
 @compiled(counts=False)
@@ -106,7 +108,7 @@ def activate(
     """out[o + k] = activation at the pre-activation x[z + k], k < count."""
     o, z, number = u64(o), u64(z), u64(count)
     low, high, lift = clips[layer, LOW], clips[layer, HIGH], clips[layer, LIFT]
-    shift, gain, offset = clips[layer, SHIFT], clips[layer, GAIN], clips[layer, OFFSET]
+    shift, gain, offset = clips[layer, STEP], clips[layer, GAIN], clips[layer, OFFSET]
     if gain == 0:
         first, last = plan[layer, PIECE], plan[layer + 1, PIECE]
         apply_pieces(out, o, x, z, count, pieces, first, last)
@@ -132,7 +134,7 @@ def list_changed_samples(state: State, layer: int, neuron: int, source: int, cha
         take_row(state, layer, neuron, old)
     a = (plan[layer + 1, SOURCE] + neuron) * width
     low, high, lift = clips[layer, LOW], clips[layer, HIGH], clips[layer, LIFT]
-    shift, gain, offset = clips[layer, SHIFT], clips[layer, GAIN], clips[layer, OFFSET]
+    shift, gain, offset = clips[layer, STEP], clips[layer, GAIN], clips[layer, OFFSET]
     if gain != 0:
         found = list_new_steps(z, old, rows, x, change, low, high, shift, width, samples)
         if high - low == 1 << shift:  # two steps: the other one
@@ -224,10 +226,10 @@ def take_row(state: State, layer: int, neuron: int, row: int) -> None:
             z[out + s] = lines[at + s * size]
 
 
-def lists_of_ties(layers: Sequence[Layer], fan_in: IntArray, sizes: IntArray) -> IntArray:
+def lists_of_ties(layers: Sequence[Layer], fan_in: IntArray, sizes: IntArray) -> IntArray | None:
     """The places of shared weights, as ``State.ties`` holds them."""
     if all(layer.ties is None for layer in layers):
-        return np.zeros(1, dtype=np.int64)
+        return None
     counts, pairs = [], []
     for layer, width, size in zip(layers, fan_in, sizes, strict=True):
         count = np.zeros((width, size), dtype=np.int64)
@@ -246,9 +248,11 @@ def lists_of_ties(layers: Sequence[Layer], fan_in: IntArray, sizes: IntArray) ->
     return np.concatenate([starts, *pairs])
 
 
-def set_shared(levels: Array, ties: IntArray, plan: Array, layers: IntArray, at: IntArray) -> None:
+def set_shared(
+    levels: Array, ties: IntArray | None, plan: Array, layers: IntArray, at: IntArray
+) -> None:
     """Write the levels of weights, which stand at ``at``, to their other places."""
-    if len(ties) > 1:
+    if ties is not None:
         owner, entry = ragged(ties[at], ties[at + 1] - ties[at])
         (neuron, source), owner = ties[entry].reshape(-1, 2).T, owner[::2]
         layer = layers[owner]
@@ -260,7 +264,7 @@ NO_CLIP = (0, 0, 0, 0, 0, 0)
 
 
 def clip_and_shift(spline: Spline) -> tuple[int, ...]:
-    """LOW, HIGH, LIFT, SHIFT, GAIN and OFFSET of a spline of equal steps, 2^SHIFT apart.
+    """LOW, HIGH, LIFT, STEP, GAIN and OFFSET of a spline of equal steps, 2^STEP apart.
 
     Examples
     --------

@@ -8,7 +8,7 @@ import numpy as np
 
 from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
-from solvers.kernels.incremental import Moves, change_of, commit, propose
+from solvers.kernels.incremental import Moves, change_of, commit, copy_choice, propose
 from solvers.kernels.sweeps import State
 
 FEW = 4
@@ -85,7 +85,7 @@ def anneal(
             loss = proposed
             if loss < best_loss:
                 best_loss = float(loss)
-                best[:] = choice
+                copy_choice(best, choice)
         temperature *= cooling
     return best_loss, proposals, spread
 
@@ -127,7 +127,7 @@ def enumerate_choices(
             focus[k + 1] = k + 1
         if loss < best_loss:
             best_loss = float(loss)
-            best[:] = choice
+            copy_choice(best, choice)
     return best_loss, False
 
 
@@ -156,7 +156,7 @@ def anneal_with_linear_term(
     for k in range(len(layers)):
         value += _term(linear_term, k, choice[k], gaps[k])
     if value < best_value:
-        best[:] = choice
+        copy_choice(best, choice)
         best_value = value
     for _ in range(flips):
         k = int(rng.random() * len(layers))
@@ -179,6 +179,6 @@ def anneal_with_linear_term(
             value += rise
             if value < best_value:
                 best_value = value
-                best[:] = choice
+                copy_choice(best, choice)
         temperature *= cooling
     return best_value, spread / max(1, flips), temperature

@@ -13,7 +13,7 @@ from formulations import Network, TrainingProblem
 from formulations.network.splines import Spline, sign
 from solvers.kernels.blocks import heat_bath, visit
 from solvers.kernels.incremental_loss import SOME_BITS, IncrementalLoss
-from solvers.kernels.sweeps import GAIN, SHIFT, clip_and_shift
+from solvers.kernels.sweeps import GAIN, STEP, clip_and_shift
 from solvers.kernels.walks import anneal, anneal_with_linear_term
 
 LOSSES = ["cross-entropy", "cross-entropy:1.7", "multi-hinge", "multi-hinge:2.3", "hinge:auto"]
@@ -192,5 +192,5 @@ def test_equal_steps_are_a_clip_and_a_shift(spline: Spline, clip: tuple[int, ...
 def test_units_of_sixteen_levels_are_shifted_in_the_kernel() -> None:
     problem = problem_of("hinge", "relu:4", "auto", 30, 0, largest=60)
     clips = IncrementalLoss(problem).state.clips
-    assert (clips[:2, SHIFT] > 0).all()
+    assert (clips[:2, STEP] > 0).all()
     assert (clips[:2, GAIN] == 1).all()
