@@ -108,8 +108,8 @@ def every_instance(runs: Sequence[dict[str, Any]]) -> str:
     feasible = sum(one["value"] is not None for one in own)
     text = (
         f"\n{own[0]['method']}, {len(own)} instances: {feasible} feasible, "
-        f"{(gaps <= 0).sum()} met, {(gaps <= 1).sum()} within 1 %, {(gaps > 1).sum()} worse; median gap "
-        f"{median(gaps):.3g} %, largest {gaps.max():.3g} %.\n\n"
+        f"{(gaps <= 0).sum()} met, {(gaps <= 1).sum()} within 1 %, {(gaps > 1).sum()} worse; "
+        f"median gap {median(gaps):.3g} %, largest {gaps.max():.3g} %.\n\n"
     )
     rows = []
     for one in own:

@@ -19,7 +19,10 @@ NOTHING = 1e-9
 class Ground(NamedTuple):
     """A model as the searches read it: lower <= row <= upper, objective linear'x + x'Q x / 2.
 
-    Rows are kept by rows (``row_*``) and by variables (``column_*``), Q symmetric by variables
+    Rows are linear and may have products, sum_i a_i x_i + sum_ij p_ij x_i x_j.  Their entries are
+    numbered by variables (``column_*``, values a); ``row_columns`` and ``row_entries`` have the
+    variables and the entries of each row.  ``partner_entries`` and ``partner_values`` are, for each
+    entry (row, i), the entries (row, j) and the p_ij of its products.  Q is symmetric by variables
     (``Q_*``, ascending) and, where it is small, in full (``Q_dense``, else of shape (0, 0)).
     ``weight`` is the price of one unit of a row's violation.
     """
@@ -31,54 +34,74 @@ class Ground(NamedTuple):
     Q_dense: Array
     row_starts: Array
     row_columns: Array
-    row_values: Array
+    row_entries: Array
     column_starts: Array
     column_rows: Array
     column_values: Array
+    partner_starts: Array
+    partner_entries: Array
+    partner_values: Array
     lower: Array
     upper: Array
     weight: Array
 
 
+class Point(NamedTuple):
+    """Where a search is: bits, row sums, and what a growing x_i changes.
+
+    ``slope`` is that of the rows, for each entry, and ``field`` that of the objective.
+    """
+
+    x: Array
+    activity: Array
+    slope: Array
+    field: Array
+
+
 @compiled()
-def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int) -> int:
+def polish(
+    ground: Ground, points: Array, seeds: Array, effort: int, depth: int, heats: Array, length: int
+) -> int:
     """Mend every point (reads, n) in place and, where that succeeds, descend from there.
 
     ``effort`` bounds the candidates looked at for each point, half of them for mending; ``depth``
-    is the most flips of a chain.
+    is the most flips of a chain.  Before it descends, a point of ``heats`` above 0 walks: chains
+    that raise the objective are accepted as in simulated annealing, from this temperature, in units
+    of a chain's mean change, down to 0; ``length`` candidates are looked at.
     A point that cannot be mended stays as it was.  Returns how many were looked at.
     """
     looked = 0
     n, m = points.shape[1], len(ground.lower)
     activity, field, weight = np.empty(m), np.empty(n), np.empty(m)
+    slope = np.empty(len(ground.column_values))
     for read in range(len(points)):
         x = points[read]
-        original = x.copy()
-        _begin(ground, x, activity, field)
+        original, at = x.copy(), Point(x, activity, slope, field)
+        _begin(ground, at)
         weight[:] = ground.weight
         half = effort // 2
-        holds, left = _mend(ground, x, activity, field, weight, seeds[read], half)
+        holds, left = _mend(ground, at, weight, seeds[read], half)
         looked += half - left
         if not holds:
             x[:] = original
             continue
-        looked += half - _descend(ground, x, activity, field, seeds[read], half, depth)
+        if heats[read] > 0.0:
+            looked += _walk(ground, at, seeds[read], length, depth, heats[read])
+        looked += half - _descend(ground, at, seeds[read], half, depth)
     return looked
 
 
 @compiled()
-def _begin(ground: Ground, x: Array, activity: Array, field: Array) -> None:
-    """Row sums, and what a growing x_i changes in the objective."""
-    for r in range(len(activity)):
-        total = 0.0
-        for e in range(ground.row_starts[r], ground.row_starts[r + 1]):
-            total += ground.row_values[e] * x[ground.row_columns[e]]
-        activity[r] = total
-    field[:] = ground.linear
-    for i in range(len(x)):
-        if x[i]:
-            for e in range(ground.Q_starts[i], ground.Q_starts[i + 1]):
-                field[ground.Q_others[e]] += ground.Q_values[e]
+def _begin(ground: Ground, at: Point) -> None:
+    """Row sums, slopes, and what a growing x_i changes in the objective, all from x = 0."""
+    at.activity[:] = 0.0
+    at.slope[:] = ground.column_values
+    at.field[:] = ground.linear
+    for i in range(len(at.x)):
+        if at.x[i]:
+            at.x[i] = 0
+            _move(ground, at, i, 1.0)
+            _set(ground, at, i, 1.0)
 
 
 @compiled()
@@ -100,29 +123,34 @@ def _coupling(ground: Ground, i: int, j: int) -> float:
 
 
 @compiled()
-def _price(ground: Ground, i: int, step: float, activity: Array, weight: Array) -> float:
+def _price(ground: Ground, at: Point, i: int, step: float, weight: Array) -> float:
     """Change of the weighted violation if x_i changes by ``step``."""
     total = 0.0
     for e in range(ground.column_starts[i], ground.column_starts[i + 1]):
         r = ground.column_rows[e]
-        after = _excess(ground, r, activity[r] + step * ground.column_values[e])
-        total += weight[r] * (after - _excess(ground, r, activity[r]))
+        after = _excess(ground, r, at.activity[r] + step * at.slope[e])
+        total += weight[r] * (after - _excess(ground, r, at.activity[r]))
     return total
 
 
 @compiled()
-def _move(ground: Ground, i: int, step: float, activity: Array) -> None:
-    """Change the row sums by x_i += step."""
-    for e in range(ground.column_starts[i], ground.column_starts[i + 1]):
-        activity[ground.column_rows[e]] += step * ground.column_values[e]
+def _move(ground: Ground, at: Point, i: int, step: float) -> int:
+    """Change the row sums and slopes by x_i += step; return how many slopes."""
+    column, stop = ground.column_starts[i], ground.column_starts[i + 1]
+    for e in range(column, stop):
+        at.activity[ground.column_rows[e]] += step * at.slope[e]
+    first, last = ground.partner_starts[column], ground.partner_starts[stop]
+    for k in range(first, last):
+        at.slope[ground.partner_entries[k]] += step * ground.partner_values[k]
+    return int(last - first)
 
 
 @compiled()
-def _set(ground: Ground, i: int, step: float, x: Array, field: Array) -> None:
+def _set(ground: Ground, at: Point, i: int, step: float) -> None:
     """Change x_i and the fields."""
-    x[i] = 1 - x[i]
+    at.x[i] = 1 - at.x[i]
     for e in range(ground.Q_starts[i], ground.Q_starts[i + 1]):
-        field[ground.Q_others[e]] += step * ground.Q_values[e]
+        at.field[ground.Q_others[e]] += step * ground.Q_values[e]
 
 
 @compiled()
@@ -136,50 +164,48 @@ def _draw(state: np.uint64) -> np.uint64:
 
 @compiled()
 def _mend(
-    ground: Ground,
-    x: Array,
-    activity: Array,
-    field: Array,
-    weight: Array,
-    state: np.uint64,
-    effort: int,
+    ground: Ground, at: Point, weight: Array, state: np.uint64, effort: int
 ) -> tuple[bool, int]:
     """Flip one variable of a violated row after the other until none is violated.
 
     Of those that lower the weighted violation, the one that costs the objective least per unit.
-    Where there is none, the row's weight is raised.  Returns whether all rows hold, and what is
-    left of the effort.
+    Where there is none, the row's weight is raised; where no flip helps the row, any is made.
+    Returns whether all rows hold, and what is left of the effort.
     """
-    m = len(activity)
+    m = len(at.activity)
     broken, place = np.empty(m, np.int64), np.full(m, -1)
     count = 0
     for r in range(m):
-        if _excess(ground, r, activity[r]) > HOLDS:
+        if _excess(ground, r, at.activity[r]) > HOLDS:
             broken[count], place[r] = r, count
             count += 1
     while count and effort > 0:
         state = _draw(state)
         row = broken[state % np.uint64(count)]
-        best, least = -1, np.inf
+        best, least, helped = -1, np.inf, False
         first, stop = ground.row_starts[row], ground.row_starts[row + 1]
         effort -= stop - first + 1
         for e in range(first, stop):
             i = ground.row_columns[e]
-            step = 1.0 - 2.0 * x[i]
-            if (activity[row] > ground.upper[row]) == (step * ground.row_values[e] > 0.0):
-                continue  # makes it worse
-            price = _price(ground, i, step, activity, weight)
-            if price < 0.0 and step * field[i] / -price < least:
-                best, least = i, step * field[i] / -price
+            step = 1.0 - 2.0 * at.x[i]
+            if not _helps(ground, at, row, step * at.slope[ground.row_entries[e]]):
+                continue
+            helped = True
+            price = _price(ground, at, i, step, weight)
+            if price < 0.0 and step * at.field[i] / -price < least:
+                best, least = i, step * at.field[i] / -price
         if best < 0:
             weight[row] += ground.weight[row]
-            continue
-        step = 1.0 - 2.0 * x[best]
-        _set(ground, best, step, x, field)
-        _move(ground, best, step, activity)
+            if helped or first == stop:
+                continue
+            state = _draw(state)  # products need another factor first
+            best = ground.row_columns[first + np.int64(state % np.uint64(stop - first))]
+        step = 1.0 - 2.0 * at.x[best]
+        _set(ground, at, best, step)
+        effort -= _move(ground, at, best, step)
         for e in range(ground.column_starts[best], ground.column_starts[best + 1]):
             r = ground.column_rows[e]
-            violated = _excess(ground, r, activity[r]) > HOLDS
+            violated = _excess(ground, r, at.activity[r]) > HOLDS
             if violated and place[r] < 0:
                 broken[count], place[r] = r, count
                 count += 1
@@ -192,25 +218,17 @@ def _mend(
 
 
 @compiled()
-def _descend(
-    ground: Ground,
-    x: Array,
-    activity: Array,
-    field: Array,
-    state: np.uint64,
-    effort: int,
-    depth: int,
-) -> int:
-    """Chains of flips that keep every row and lower the objective, until there is none.
+def _helps(ground: Ground, at: Point, row: int, change: float) -> bool:
+    """Whether a change of its sum brings a violated row nearer to where it holds."""
+    return change < 0.0 if at.activity[row] > ground.upper[row] else change > 0.0
 
-    A chain begins with any variable; as long as a row is violated, one of its variables follows:
-    the one that leaves the least violation, then the least objective.  Where a variable that was
-    taken out has made room, another one that fits comes in.  So one mechanism finds single flips,
-    exchanges within a one-hot row or a knapsack, and swaps in a permutation.
-    """
-    n = len(x)
+
+@compiled()
+def _descend(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int) -> int:
+    """Chains of flips that keep every row and lower the objective, until there is none."""
+    n = len(at.x)
     chain = np.empty(depth, np.int64)
-    tolerance = NOTHING * max(np.abs(ground.linear).max(), np.abs(field).max())
+    tolerance = NOTHING * max(np.abs(ground.linear).max(), np.abs(at.field).max())
     state = _draw(state)
     i, failures = np.int64(state % np.uint64(n)), 0
     stride = int(0.618 * n) | 1
@@ -218,77 +236,126 @@ def _descend(
         stride += 2
     while failures < n and effort > 0:
         i = (i + stride) % n
-        length, change = 1, (1.0 - 2.0 * x[i]) * field[i]
-        chain[0] = i
-        _move(ground, i, 1.0 - 2.0 * x[i], activity)
-        while True:
-            row = _first_broken(ground, chain, length, activity)
-            if row < 0 or length == depth:
-                break
-            effort -= ground.row_starts[row + 1] - ground.row_starts[row]
-            j, more = _follower(ground, x, activity, field, chain, length, row)
-            if j < 0:
-                break
-            chain[length] = j
-            length += 1
-            change += more
-            _move(ground, j, 1.0 - 2.0 * x[j], activity)
-        while row < 0 and change >= -tolerance and length < depth and x[chain[length - 1]]:
-            j, more, looked = _filler(ground, x, activity, field, chain, length)
-            effort -= looked
-            if j < 0:
-                break
-            chain[length] = j
-            length += 1
-            change += more
-            _move(ground, j, 1.0 - 2.0 * x[j], activity)
-        effort -= 1
-        if row < 0 and change < -tolerance:
-            for j in chain[:length]:
-                _set(ground, j, 1.0 - 2.0 * x[j], x, field)
-            failures = 0
-        else:
-            for j in chain[:length]:
-                _move(ground, j, 2.0 * x[j] - 1.0, activity)
-            failures += 1
+        holds, change, length, looked = _chain(ground, at, chain, i)
+        effort -= looked
+        take = holds and change < -tolerance
+        _settle(ground, at, chain, length, take)
+        failures = 0 if take else failures + 1
     return effort
 
 
 @compiled()
-def _first_broken(ground: Ground, chain: Array, length: int, activity: Array) -> int:
+def _walk(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int, heat: float) -> int:
+    """Chains of flips that keep every row, from a temperature down to 0; x becomes the best point.
+
+    Returns how many candidates were looked at.
+    """
+    n, left, best = len(at.x), effort, at.x.copy()
+    chain = np.empty(depth, np.int64)
+    value, least, total, count = 0.0, 0.0, 0.0, 0
+    while left > 0:
+        state = _draw(state)
+        i = np.int64((state >> np.uint64(11)) % np.uint64(n))
+        holds, change, length, looked = _chain(ground, at, chain, i)
+        left -= looked
+        if holds and count < 1000:  # the unit of temperatures
+            total += abs(change)
+            count += 1
+        take = holds
+        if holds and change > 0.0:
+            state = _draw(state)
+            chance = (np.float64(state >> np.uint64(11)) + 1.0) * 2.0**-53
+            temperature = heat * total / count * max(left, 0) / effort
+            take = change < -temperature * np.log(chance)
+        _settle(ground, at, chain, length, take)
+        if take:
+            value += change
+            if value < least - NOTHING * total / count:
+                least = value
+                best[:] = at.x
+    at.x[:] = best
+    _begin(ground, at)
+    return effort - left
+
+
+@compiled()
+def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float, int, int]:
+    """A chain of flips that begins with x_i, in the row sums and slopes alone.
+
+    As long as a row is violated, one of its variables follows: the one that leaves the least
+    violation, then the least objective.  Where a variable that was taken out has made room, another
+    one that fits comes in.  So one mechanism finds single flips, exchanges within a one-hot row or
+    a knapsack, and swaps in a permutation.  Returns whether all rows hold, the change of the
+    objective, the number of flips, and how many candidates were looked at.
+    """
+    depth, length, change = len(chain), 1, (1.0 - 2.0 * at.x[i]) * at.field[i]
+    chain[0] = i
+    looked = 1 + _move(ground, at, i, 1.0 - 2.0 * at.x[i])
+    while True:
+        row = _first_broken(ground, at, chain, length)
+        if row < 0 or length == depth:
+            break
+        looked += ground.row_starts[row + 1] - ground.row_starts[row]
+        j, more = _follower(ground, at, chain, length, row)
+        if j < 0:
+            break
+        chain[length] = j
+        length += 1
+        change += more
+        looked += _move(ground, at, j, 1.0 - 2.0 * at.x[j])
+    while row < 0 and change >= 0.0 and length < depth and at.x[chain[length - 1]]:
+        j, more, tried = _filler(ground, at, chain, length)
+        looked += tried
+        if j < 0:
+            break
+        chain[length] = j
+        length += 1
+        change += more
+        looked += _move(ground, at, j, 1.0 - 2.0 * at.x[j])
+    return row < 0, change, length, looked
+
+
+@compiled()
+def _settle(ground: Ground, at: Point, chain: Array, length: int, take: bool) -> None:
+    """Take a chain's flips, or take them back."""
+    for j in chain[:length]:
+        if take:
+            _set(ground, at, j, 1.0 - 2.0 * at.x[j])
+        else:
+            _move(ground, at, j, 2.0 * at.x[j] - 1.0)
+
+
+@compiled()
+def _first_broken(ground: Ground, at: Point, chain: Array, length: int) -> int:
     """A violated row of the chain's variables, -1 if all hold."""
     for k in range(length):
         for e in range(ground.column_starts[chain[k]], ground.column_starts[chain[k] + 1]):
             r = ground.column_rows[e]
-            if _excess(ground, r, activity[r]) > HOLDS:
+            if _excess(ground, r, at.activity[r]) > HOLDS:
                 return int(r)
     return -1
 
 
 @compiled()
-def _follower(
-    ground: Ground, x: Array, activity: Array, field: Array, chain: Array, length: int, row: int
-) -> tuple[int, float]:
+def _follower(ground: Ground, at: Point, chain: Array, length: int, row: int) -> tuple[int, float]:
     """The variable of a violated row that should follow, or -1, and its change of the objective."""
     best, least, cheapest = -1, np.inf, np.inf
     for e in range(ground.row_starts[row], ground.row_starts[row + 1]):
         j = ground.row_columns[e]
-        step = 1.0 - 2.0 * x[j]
-        if (activity[row] > ground.upper[row]) == (step * ground.row_values[e] > 0.0):
+        step = 1.0 - 2.0 * at.x[j]
+        if not _helps(ground, at, row, step * at.slope[ground.row_entries[e]]):
             continue
-        price = _price(ground, j, step, activity, ground.weight)
+        price = _price(ground, at, j, step, ground.weight)
         if price > least + HOLDS:
             continue
-        cost = _cost(ground, x, field, chain, length, j)
+        cost = _cost(ground, at, chain, length, j)
         if cost < np.inf and (price < least - HOLDS or cost < cheapest):
             best, least, cheapest = j, price, cost
     return best, cheapest
 
 
 @compiled()
-def _filler(
-    ground: Ground, x: Array, activity: Array, field: Array, chain: Array, length: int
-) -> tuple[int, float, int]:
+def _filler(ground: Ground, at: Point, chain: Array, length: int) -> tuple[int, float, int]:
     """The variable that fits where the chain's last has made room and lowers the objective most.
 
     Only variables of the tightest inequality with room are looked at.  -1 if there is none; with it
@@ -297,10 +364,10 @@ def _filler(
     best, cheapest, tightest, slack = -1, 0.0, -1, np.inf
     last = chain[length - 1]
     for place in range(ground.column_starts[last], ground.column_starts[last + 1]):
-        row, value = ground.column_rows[place], ground.column_values[place]
+        row, value = ground.column_rows[place], at.slope[place]
         if ground.lower[row] > -np.inf or value <= 0.0:
             continue  # an equality has no room, and this one has not got more
-        room = (ground.upper[row] - activity[row]) / value
+        room = (ground.upper[row] - at.activity[row]) / value
         if room < slack:
             tightest, slack = row, room
     if tightest < 0:
@@ -308,32 +375,32 @@ def _filler(
     first, stop = ground.row_starts[tightest], ground.row_starts[tightest + 1]
     for e in range(first, stop):
         j = ground.row_columns[e]
-        if x[j]:
+        if at.x[j]:
             continue
-        cost = _cost(ground, x, field, chain, length, j)
-        if cost < cheapest and _fits(ground, j, activity):
+        cost = _cost(ground, at, chain, length, j)
+        if cost < cheapest and _fits(ground, at, j):
             best, cheapest = j, cost
     return best, cheapest, 1 + stop - first
 
 
 @compiled()
-def _fits(ground: Ground, j: int, activity: Array) -> bool:
+def _fits(ground: Ground, at: Point, j: int) -> bool:
     """Whether every row still holds if x_j becomes 1."""
     for e in range(ground.column_starts[j], ground.column_starts[j + 1]):
         r = ground.column_rows[e]
-        if _excess(ground, r, activity[r] + ground.column_values[e]) > HOLDS:
+        if _excess(ground, r, at.activity[r] + at.slope[e]) > HOLDS:
             return False
     return True
 
 
 @compiled()
-def _cost(ground: Ground, x: Array, field: Array, chain: Array, length: int, j: int) -> float:
+def _cost(ground: Ground, at: Point, chain: Array, length: int, j: int) -> float:
     """Change of the objective if x_j flips after the chain; infinite for one of its variables."""
-    pull = field[j]
+    pull = at.field[j]
     coupled = ground.Q_starts[j] < ground.Q_starts[j + 1]
     for k in range(length):
         if chain[k] == j:
             return np.inf
         if coupled:
-            pull += (1.0 - 2.0 * x[chain[k]]) * _coupling(ground, j, chain[k])
-    return float((1.0 - 2.0 * x[j]) * pull)
+            pull += (1.0 - 2.0 * at.x[chain[k]]) * _coupling(ground, j, chain[k])
+    return float((1.0 - 2.0 * at.x[j]) * pull)

@@ -18,7 +18,8 @@ from formulations.arrays import FloatArray
 from formulations.checks import check_flag, check_several, check_whole, choose
 from formulations.errors import InvalidInputError
 from solvers.oracles import QUBO, Samples, WarmOracle
-from solvers.qcgd.scoring import LocalSearch, ModelScoring, Pool, Scoring, WithSlack
+from solvers.qcgd.repair import Polish, Repair
+from solvers.qcgd.scoring import ModelScoring, Pool, Scoring, WithSlack
 from solvers.qcgd.sources.base import ORACLE, Source
 from solvers.qcgd.sources.shares import BATCH_EFFORT, Contribution, Shares, effort_of_call, gains
 from solvers.qcgd.sources.table import SOURCES, sources_of
@@ -59,9 +60,10 @@ class Candidates:
         by itself.
     sources : tuple of str
         Where candidates come from where there are a pool and repair: ``"oracle"``,
-        ``"perturbation"``, ``"relinking"`` and, of a constrained model, ``"restricted"``,
-        ``"halves"`` and ``"spectral"``, see :mod:`solvers.qcgd.sources`.  ``("oracle",)`` is the
-        pure method: it repairs a constrained model's samples, but scores networks as they are.
+        ``"perturbation"``, ``"relinking"`` and, of a constrained model, ``"annealing"``,
+        ``"restricted"``, ``"halves"`` and ``"spectral"``, see :mod:`solvers.qcgd.sources`.
+        ``("oracle",)`` is the pure method: it repairs a constrained model's samples, but scores
+        networks as they are.
     wanted : int
         Distinct candidates that satisfy all rows before a proof ends the run.
     """
@@ -98,7 +100,7 @@ class Scorer:
         Best candidates kept as starting points.
     fresh : int
         Every so many calls start from random states, the others from the pool; 1: all of them.
-    repair : LocalSearch, optional
+    repair : Repair or Polish, optional
         Makes better candidates of candidates.
     ceiling : float
         What no candidate that satisfies all rows is worth more than.
@@ -127,7 +129,7 @@ class Scorer:
         target: Scoring,
         pool: int = 10,
         fresh: int = 10,
-        repair: LocalSearch | None = None,
+        repair: Repair | Polish | None = None,
         ceiling: float = np.inf,
         sources: Mapping[str, Source] | None = None,
         wanted: int = 1,

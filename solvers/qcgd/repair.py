@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from formulations.arrays import BitArray
+from formulations.arrays import BitArray, IntArray
 from formulations.model.qcbo import QCBO
 from solvers.constrained.watch import Watch
 from solvers.kernels.blocks import heat_bath
@@ -74,20 +74,35 @@ class Repair:
     """
 
     def __init__(self, model: QCBO, *, depth: int = DEPTH, effort: int = EFFORT) -> None:
-        self.ground = _ground(model)
-        self.depth, self.effort = depth, min(effort * max(model.num_variables, 1), MOST)
+        self._model = model
+        self.ground, self._flipped, self._products = _ground(model)
+        size = max(len(self._flipped), 1)
+        self._cost = max(1.0, (2.0 + len(self.ground.column_rows) / size) / 4.0)
+        self.depth, self.effort = depth, int(min(effort * size, MOST) / self._cost)
         self.looked, self.num_variables = 0, model.num_variables
         self._latest = 0
 
-    def __call__(self, x: npt.ArrayLike, seed: np.random.SeedSequence) -> BitArray:
-        """Feasible local minima near samples (reads, n); a sample not mended stays as it was."""
+    def __call__(
+        self,
+        x: npt.ArrayLike,
+        seed: np.random.SeedSequence,
+        heats: npt.ArrayLike = 0.0,
+        length: int = 0,
+    ) -> BitArray:
+        """Feasible local minima near samples (reads, n); a sample not mended stays as it was.
+
+        From ``heats`` above 0, in units of what a move changes, of each sample or of all, it is
+        annealed first: ``length`` candidates are looked at.
+        """
         points = np.array(x, dtype=np.int8)
         if points.size:
             numbers = seed.generate_state(len(points), np.uint64) | np.uint64(1)
+            hot = np.broadcast_to(np.asarray(heats, dtype=np.float64), len(points))
+            flipped = points[:, self._flipped]
 
             def run(part: slice) -> int:
-                given = (points[part], numbers[part], self.effort, self.depth)
-                return int(polish(self.ground, *given))
+                given = (flipped[part], numbers[part], self.effort, self.depth)
+                return int(polish(self.ground, *given, hot[part], int(length / self._cost)))
 
             threads = min(os.cpu_count() or 1, len(points)) if self._latest > LONG else 1
             if threads == 1:
@@ -96,7 +111,13 @@ class Repair:
                 ends = np.linspace(0, len(points), threads + 1).astype(int)
                 with ThreadPoolExecutor(threads) as pool:
                     self._latest = sum(pool.map(run, map(slice, ends[:-1], ends[1:])))
-            self.looked += self._latest
+            self.looked += int(self._cost * self._latest)
+            settled = points.copy()
+            settled[:, self._flipped] = flipped
+            u, v, w = self._products.T
+            settled[:, u] = settled[:, v] & settled[:, w]
+            mended = self._model.is_feasible(settled)
+            points[mended] = settled[mended]
         return points
 
 
@@ -172,38 +193,76 @@ class Polish:
         return looked
 
 
-def _ground(model: QCBO) -> Ground:
-    """The arrays of the compiled searches; a product u = v w becomes three rows.
+def _ground(model: QCBO) -> tuple[Ground, IntArray, IntArray]:
+    """The arrays of the compiled searches, the variables that they flip, and the products u, v, w.
 
-    u <= v, u <= w and v + w - u <= 1 hold on bits just where u = v w.
+    A product u = v w follows its factors, in rows and in the objective.  Where u is itself a factor
+    or has couplers it is flipped as others are, and u <= v, u <= w and v + w - u <= 1 are rows: on
+    bits these hold just where u = v w.
     """
-    n, p = model.num_variables, model.num_products
+    n, Q = model.num_variables, sp.csr_array(model.quadratic + model.quadratic.T)
     u, v, w = model.products.T
-    of = np.arange(p)
-    triples = sp.csr_array(
-        (
-            np.repeat([1.0, -1.0, 1.0, -1.0, 1.0, 1.0, -1.0], p),
-            (
-                np.concatenate([of, of, p + of, p + of, *[2 * p + of] * 3]),
-                np.concatenate([u, v, u, w, v, w, u]),
-            ),
-        ),
-        shape=(3 * p, n),
-    )
-    rows = sp.csr_array(sp.vstack([model.rows, triples], format="csr"))
-    rows.eliminate_zeros()
-    columns = sp.csr_array(rows.T.tocsr())
+    free = np.diff(Q.indptr) > 0
+    free[model.products[:, 1:].ravel()] = True
+    follows = ~free[u] & (v != w)
+    followers = model.products[follows]
+    rows = _with_rows_of_products(model.rows, model.products[~follows])
+    p = np.count_nonzero(~follows)
     upper = np.concatenate([model.rhs, np.zeros(2 * p), np.ones(p)])
     lower = np.full(len(upper), -np.inf)
     lower[: model.num_rows][model.equality] = model.rhs[model.equality]
     largest = abs(rows).max(axis=1).toarray() if rows.nnz else np.ones(len(upper))
-    Q = sp.csr_array(model.quadratic + model.quadratic.T)
+    u, v, w = followers.T
+    kept = np.setdiff1d(np.arange(n), u)
+    place = np.zeros(n, dtype=np.int64)
+    place[kept] = np.arange(len(kept))
+    v, w = place[v], place[w]
+    m, own, of = len(upper), rows[:, kept].tocoo(), rows[:, u].tocoo()
+    r, a, left, right = of.coords[0], of.data, v[of.coords[1]], w[of.coords[1]]
+    none = np.zeros(len(a))
+    columns = sp.csc_array(
+        (
+            np.concatenate([own.data, none, none]),
+            (np.concatenate([own.coords[0], r, r]), np.concatenate([own.coords[1], left, right])),
+        ),
+        shape=(m, len(kept)),
+    )
+    columns.sort_indices()
+    column = np.repeat(np.arange(len(kept)), np.diff(columns.indptr))
+    numbers = column * m + columns.indices  # ascending
+    one, other = (np.searchsorted(numbers, side * m + r) for side in (left, right))
+    firsts, seconds = np.concatenate([one, other]), np.concatenate([other, one])
+    partners = np.argsort(firsts, kind="stable")
+    by_row = np.lexsort((column, columns.indices))
+    products = sp.csr_array((model.linear[u], (v, w)), shape=(len(kept),) * 2)
+    Q = sp.csr_array(Q[kept][:, kept] + products + products.T)
     Q.sort_indices()
-    dense = Q.toarray() if n <= DENSE else np.zeros((0, 0))
-    return Ground(
-        model.linear,
+    dense = Q.toarray() if len(kept) <= DENSE else np.zeros((0, 0))
+
+    def starts(of: IntArray, count: int) -> IntArray:
+        return np.append(0, np.cumsum(np.bincount(of, minlength=count)))
+
+    ground = Ground(
+        model.linear[kept],
         Q.indptr.astype(np.int64), Q.indices.astype(np.int32), Q.data, dense,
-        rows.indptr.astype(np.int64), rows.indices.astype(np.int32), rows.data,
+        starts(columns.indices, m), column[by_row].astype(np.int32), by_row,
         columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data,
+        starts(firsts, columns.nnz), seconds[partners], np.tile(a, 2)[partners],
         lower, upper, 1.0 / np.where(largest > 0.0, largest, 1.0),
     )  # fmt: skip
+    return ground, kept, followers
+
+
+def _with_rows_of_products(rows: sp.csr_array, products: IntArray) -> sp.csr_array:
+    """The rows, and three for each product."""
+    p, (u, v, w) = len(products), products.T
+    of = np.arange(p)
+    places = (
+        np.concatenate([of, of, p + of, p + of, *[2 * p + of] * 3]),
+        np.concatenate([u, v, u, w, v, w, u]),
+    )
+    signs = np.repeat([1.0, -1.0, 1.0, -1.0, 1.0, 1.0, -1.0], p)
+    triples = sp.csr_array((signs, places), shape=(3 * p, rows.shape[1]))
+    both = sp.csr_array(sp.vstack([rows, triples], format="csr"))
+    both.eliminate_zeros()
+    return both

@@ -1,4 +1,4 @@
-"""Perturbation: good points with some bits flipped."""
+"""Perturbation: good points with some bits flipped, or annealed within the rows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from formulations.arrays import BitArray, FloatArray
+from solvers.qcgd.repair import Repair
 from solvers.qcgd.scoring import Pool
 from solvers.qcgd.sources.base import BATCH, FORGET, HOPE
 
@@ -35,7 +37,11 @@ class Perturbation:
 
     def __init__(self, size: int) -> None:
         top = max(size // 4, 1)
-        self.strengths = np.unique(np.minimum(2 ** np.arange(1, 1 + max(top, 2).bit_length()), top))
+        self._learn_which(np.minimum(2 ** np.arange(1, 1 + max(top, 2).bit_length()), top))
+
+    def _learn_which(self, strengths: npt.ArrayLike) -> None:
+        """Begin with these strengths, none of which has gained anything."""
+        self.strengths = np.unique(strengths)
         self.gained = np.full(len(self.strengths), HOPE)
         self.tried = np.ones(len(self.strengths))
         self._drawn = np.zeros(0, dtype=np.int64)
@@ -43,13 +49,17 @@ class Perturbation:
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
         """Pool members with distinct bits flipped."""
         points = pool.draw(rng, BATCH).copy()
-        chance = self.gained / self.tried
-        chance = 0.2 / len(chance) + 0.8 * chance / chance.sum()
-        self._drawn = rng.choice(len(chance), BATCH, p=chance)
         order = rng.random(points.shape).argsort(axis=1)
-        flipped = order < self.strengths[self._drawn][:, None]
+        flipped = order < self._drawn_strengths(rng, BATCH)[:, None]
         points[flipped] ^= 1
         return points
+
+    def _drawn_strengths(self, rng: np.random.Generator, count: int) -> FloatArray:
+        """As many strengths, those more often that have gained more."""
+        chance = self.gained / self.tried
+        chance = 0.2 / len(chance) + 0.8 * chance / chance.sum()
+        self._drawn = rng.choice(len(chance), count, p=chance)
+        return np.asarray(self.strengths[self._drawn])
 
     def learn(self, gains: FloatArray) -> None:
         """Credit the numbers of flips that were drawn."""
@@ -65,3 +75,39 @@ class Perturbation:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """From a checkpoint."""
         self.gained, self.tried = snapshot["gained"], snapshot["tried"]
+
+
+class Annealing(Perturbation):
+    """Members of the pool annealed by moves that keep every row: simulated annealing of chains.
+
+    From which temperature follows from what came of it.
+
+    Parameters
+    ----------
+    repair : Repair
+        Has the moves, see :mod:`solvers.qcgd.repair`.
+
+    Examples
+    --------
+    >>> from formulations import QCBO
+    >>> model = QCBO.from_arrays([3, 1, 2], [[1, 1, 1]], [1])
+    >>> pool = Pool(1)
+    >>> pool.add(np.array([[1, 0, 0]], dtype=np.int8), np.array([3.0]))
+    >>> Annealing(Repair(model)).points(pool, np.random.default_rng(0)).tolist()
+    [[0, 1, 0], [0, 1, 0]]
+    """
+
+    repaired = True
+
+    def __init__(self, repair: Repair) -> None:
+        self._repair, self.effort = repair, 0.0
+        self._learn_which(2.0 ** -np.arange(8))
+
+    def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
+        """Local minima at the best points of walks."""
+        before = self._repair.looked
+        length = max(1_000_000, before // 16)  # longer walks reach deeper, where there is time
+        heats, seed = self._drawn_strengths(rng, 2), np.random.SeedSequence(rng.integers(2**63))
+        points = self._repair(pool.draw(rng, 2), seed, heats, length)
+        self.effort = float(self._repair.looked - before)
+        return points

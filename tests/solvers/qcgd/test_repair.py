@@ -165,3 +165,46 @@ def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for k in range(3):
         np.testing.assert_array_equal(several(points, seed(k)), found[k])
     assert several.looked == one.looked
+
+
+def quadratic_rows(number: int) -> QCBO:
+    """A knapsack of single items and pairs, and a least number of pairs."""
+    random = np.random.default_rng(number)
+    pairs = np.array(list(itertools.combinations(range(8), 2)))
+    pairs = pairs[np.sort(random.permutation(len(pairs))[:12])]
+    n = 8 + len(pairs)
+    rows = np.stack([random.integers(1, 9, n), np.where(np.arange(n) < 8, 0, -1)])
+    costs = np.where(np.arange(n) < 8, random.integers(-9, 0, n), random.integers(-3, 4, n))
+    return QCBO.from_arrays(
+        costs, rows, [40, -2], equality=[False, False],
+        products=np.column_stack([8 + np.arange(len(pairs)), pairs]),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_products_follow_their_factors(number: int) -> None:
+    model = quadratic_rows(number)
+    mended = Repair(model)(np.zeros((20, model.num_variables), dtype=np.int8), seed(number))
+    assert model.is_feasible(mended).all()
+    u, v, w = model.products.T
+    for i in range(8):  # no single item is left that would make it better
+        other = mended.copy()
+        other[:, i] ^= 1
+        other[:, u] = other[:, v] & other[:, w]
+        better = model.objective(other) < model.objective(mended) - 1e-9
+        assert not (better & model.is_feasible(other)).any()
+    best = model.objective(feasible_points(model)).min()
+    walked = Repair(model)(mended, seed(), heats=1.0, length=20_000)
+    assert model.objective(walked).min() == best
+
+
+@settings(deadline=None, max_examples=30)
+@given(model=qcbos(), number=st.integers(0, 2**32 - 1))
+def test_a_walk_ends_no_worse_and_keeps_every_row(model: QCBO, number: int) -> None:
+    points = feasible_points(model)
+    heats = np.linspace(0.1, 2.0, len(points))
+    walked = Repair(model)(points, seed(number), heats, 500)
+    assert model.is_feasible(walked).all()
+    assert (model.objective(walked) <= model.objective(points) + 1e-9).all()
+    again = Repair(model)(points, seed(number), heats, 500)
+    np.testing.assert_array_equal(walked, again)

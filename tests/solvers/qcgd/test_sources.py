@@ -14,10 +14,13 @@ from formulations.errors import InvalidInputError
 from solvers import QCGD, Candidates, PenaltyMethod
 from solvers.oracles import QUBO, Annealer, ExactOracle, Samples
 from solvers.oracles.answers import best_first
+from solvers.qcgd.linear import LinearForm
+from solvers.qcgd.repair import Repair
 from solvers.qcgd.scoring import ModelScoring, Pool
 from solvers.qcgd.sources.base import BATCH
-from solvers.qcgd.sources.perturbation import Perturbation
+from solvers.qcgd.sources.perturbation import Annealing, Perturbation
 from solvers.qcgd.sources.relinking import Relinking
+from solvers.qcgd.sources.restricted import Restricted, core_point
 from solvers.qcgd.sources.shares import LEAST, Shares, gains
 
 PURE = Candidates(sources=("oracle",))
@@ -89,10 +92,12 @@ def test_more_sources_never_make_it_worse(oracle: Any, seed: int) -> None:
 def test_each_source_says_what_it_has_brought() -> None:
     samples = best(knapsack(0), oracle=QUICK, iterations=10, stop=None, call_limit=10)
     sources = samples.info["sources"]
-    assert list(sources) == ["oracle", "perturbation", "relinking", "restricted"]
+    assert list(sources)[:4] == ["oracle", "perturbation", "relinking", "annealing"]
+    assert "restricted" in sources
     assert sources["oracle"]["calls"] == samples.info["oracle_calls"] == 10
-    assert min(one["calls"] for one in sources.values()) > 0
-    assert min(one["best"] for one in sources.values()) == samples.first.energy
+    assert all(one["calls"] for name, one in sources.items() if name != "halves")
+    found = [one["best"] for one in sources.values() if one["best"] is not None]
+    assert min(found) == samples.first.energy
     assert sum(one["improvements"] for one in sources.values()) >= 1
     assert 0 < sum(one["seconds"] for one in sources.values()) <= samples.info["seconds"]
 
@@ -167,6 +172,15 @@ def test_time_goes_to_what_pays(cost: float) -> None:
     assert 0.4 < shared({"oracle": cost, "perturbation": 1.0}, effort)["oracle"] < 0.6
 
 
+@pytest.mark.parametrize(("gain", "least", "most"), [(20.0, 0.75, 1.0), (0.0, 0.0, 0.1)])
+def test_a_perfect_oracle_gets_nearly_all_among_many_and_noise_nearly_none(
+    gain: float, least: float, most: float
+) -> None:
+    others = dict.fromkeys(["perturbation", "relinking", "annealing", "restricted"], 0.2)
+    spent = shared({"oracle": gain, **others}, dict.fromkeys(["oracle", *others], 1.0), 1000)
+    assert least <= spent["oracle"] <= most
+
+
 def test_nobody_gets_less_than_the_least_share() -> None:
     shares = Shares(["oracle", "perturbation"])
     for _ in range(400):
@@ -236,3 +250,25 @@ def test_what_other_sources_find_is_traced_when_they_find_it() -> None:
     losses = run.trace.columns["loss"]
     assert len(losses) > slow.calls
     assert losses == sorted(losses, reverse=True)
+
+
+def test_an_exact_cover_that_repair_misses_is_found_within_the_core() -> None:
+    rng = np.random.default_rng(0)
+    planted = np.eye(10, dtype=int).repeat(4, axis=1)
+    others = (rng.random((120, 40)) < 0.08).astype(int)
+    rows = np.concatenate([planted, others[others.any(axis=1)]]).T
+    cover = QCBO.from_arrays(rng.integers(10, 99, rows.shape[1]), rows, np.ones(40))
+    point = core_point(cover, LinearForm.of(cover))
+    assert cover.is_feasible(point).tolist() == [True]
+    infeasible = np.zeros((1, rows.shape[1]), dtype=np.int8)
+    found = Restricted(cover).points(pool_of(infeasible), rng)
+    assert cover.is_feasible(found).all()
+
+
+def test_annealing_within_the_rows_makes_members_no_worse() -> None:
+    start = Repair(MODEL)(np.zeros((3, 150), dtype=np.int8), np.random.SeedSequence(0))
+    pool = Pool(3)
+    pool.add(start, MODEL.objective(start))
+    points = Annealing(Repair(MODEL)).points(pool, np.random.default_rng(0))
+    assert MODEL.is_feasible(points).all()
+    assert MODEL.objective(points).max() <= MODEL.objective(start).max()
