@@ -36,25 +36,6 @@ SLACK_BITS = 20
 """Longest word that is given to an inequality."""
 
 
-class LocalSearch(Protocol):
-    """Makes better candidates of candidates.
-
-    Attributes
-    ----------
-    num_variables : int
-        Bits of a candidate.
-    looked : int
-        Candidates looked at so far.
-    """
-
-    num_variables: int
-    looked: int
-
-    def __call__(self, points: BitArray, seed: np.random.SeedSequence, /) -> BitArray:
-        """Return candidates near these, shape (R, k)."""
-        ...
-
-
 class Scoring(Protocol):
     """Reads candidates from samples of a model."""
 
@@ -91,7 +72,7 @@ class Scoring(Protocol):
         """Points (R, k) as the candidates nearest to them, and what each is worth (R,)."""
         ...
 
-    def local_search(self) -> LocalSearch | None:
+    def local_search(self) -> Repair | Polish | None:
         """Makes better candidates of candidates; None where there is no such search."""
         ...
 
@@ -274,7 +255,7 @@ class WithSlack:
         """As without slack words."""
         return self._target.score(points)
 
-    def local_search(self) -> LocalSearch | None:
+    def local_search(self) -> Repair | Polish | None:
         """That of the target without slack words."""
         return self._target.local_search()
 

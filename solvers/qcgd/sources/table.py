@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from solvers.qcgd.repair import Repair
 from solvers.qcgd.scoring import ModelScoring, Scoring
 from solvers.qcgd.sources.base import Source
 from solvers.qcgd.sources.halves import Halves
-from solvers.qcgd.sources.perturbation import Perturbation
+from solvers.qcgd.sources.perturbation import Annealing, Perturbation
 from solvers.qcgd.sources.relinking import Relinking
 from solvers.qcgd.sources.restricted import Restricted
 from solvers.qcgd.sources.spectral import Spectral
@@ -15,6 +16,9 @@ from solvers.qcgd.sources.spectral import Spectral
 SOURCES: dict[str, Callable[[Scoring, int], Source | None]] = {
     "perturbation": lambda target, size: Perturbation(size),
     "relinking": lambda target, size: Relinking(),
+    "annealing": lambda target, size: (
+        Annealing(Repair(target.model)) if isinstance(target, ModelScoring) else None
+    ),
     "restricted": lambda target, size: (
         Restricted(target.model, target.relaxation) if isinstance(target, ModelScoring) else None
     ),
