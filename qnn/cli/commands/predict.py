@@ -23,6 +23,13 @@ network_argument = argument(
 data_argument = argument(
     "data", known=options.KNOWN_DATA, shell_complete=name_or_file(vocabulary.DATA)
 )
+samples_option = option(
+    "--samples",
+    metavar="N",
+    callback=lambda _, __, text: text if text in (None, "all") else samples(text),
+    help="Leave out the N samples that qnn train --samples N has trained on.",
+    otherwise="none are left out; of data with a test part, that part alone is used",
+)
 reading = options.together(
     option("--target", metavar="COLUMN", help="Column of a CSV file with the classes.",
            otherwise="y, label, target or class; else the last"),
@@ -84,13 +91,7 @@ def predict(
 )
 @network_argument
 @data_argument
-@option(
-    "--samples",
-    metavar="N",
-    callback=lambda _, __, text: text if text in (None, "all") else samples(text),
-    help="Leave out the N samples that qnn train --samples N has trained on.",
-    otherwise="none are left out; of data with a test part, that part alone is used",
-)
+@samples_option
 @option(
     "--seed",
     type=int,
