@@ -33,6 +33,7 @@ QUICK = {
     "size": ["--search", "0", "--samples", "10"],
     "solve": ["--iterations", "2"],
     "resume": ["--time-limit", "60"],
+    "verify": ["--time-limit", "0.1", "--first", "2"],
 }
 """What makes a command quick; compare, frontier and reproduce are stopped where the work begins."""
 
@@ -110,8 +111,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for made in (
             ["train", "digits", "--levels", "4", *tiny, *network],
             ["train", "digits", *tiny, "--checkpoint", "run"],
+            ["train", "digits:3,8", *tiny, "--weights", "ternary", "--constraint", "fan-in:6",
+             "--save", "lut.npz"],
             ["compare", "digits:3,8", *one, "--keep", "runs", "--json", "results.json"],
-        ):
+        ):  # fmt: skip
             with pytest.raises(SystemExit) as ended:
                 main(made)
             assert not ended.value.code

@@ -28,6 +28,7 @@ BASES = {
     "frontier": ["iris:0,1", "--samples", "20", "--kib", "0.02"],
     "predict": ["network.npz", "iris:0,1"],
     "test": ["network.npz", "iris:0,1"],
+    "verify": ["network.npz", "iris:0,1"],
     "report": ["results.json"],
     "export": ["network.npz"],
     "size": ["2-1", "--samples", "3", "--search", "0"],
@@ -131,6 +132,7 @@ def test_hostile_values(
     monkeypatch.chdir(tmp_path)
     for work in ("qnn.runs.training.train", "qnn.runs.frontier.frontier", "qnn.compare.run",
                  "qnn.reproduce.reproduce", "qnn.runs.dry_run.of_network", "qnn.export.export",
+                 "qnn.verification.decide",
                  "solvers.footprint.Footprint.of",
                  "solvers.footprint.Footprint.by_formula"):  # fmt: skip
         monkeypatch.setattr(work, begin)

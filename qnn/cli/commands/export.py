@@ -21,7 +21,8 @@ FORMS = "Forms"
     qnn export network.npz --packed network.qnnp --c predict
     qnn export network.npz --embedded firmware --inputs raw
     qnn export network.npz --onnx network.onnx --inputs raw
-    qnn export sparse.npz --verilog network.v
+    qnn train digits:3,8 --weights ternary --constraint fan-in:6 --save lut.npz
+    qnn export lut.npz --verilog network.v
     """
 )
 @argument(

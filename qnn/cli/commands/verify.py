@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qnn.cli import console, options
-from qnn.cli.commands.predict import data_argument, network_argument
-from qnn.cli.help import command, folder, one_of, option
+from qnn.cli.commands.predict import data_argument, network_argument, reading, samples_option
+from qnn.cli.help import command, one_of, option
 
 if TYPE_CHECKING:
     from solvers.verification import Verdict
@@ -26,10 +26,10 @@ SHOWN = 5
 
 @command(
     examples="""
-    qnn train fashion:2,4 --inputs 49 --levels 16 --hidden 8 --samples 8000 --save network.npz
-    qnn verify network.npz fashion:2,4 --radius 1 --first 200
-    qnn verify network.npz fashion:2,4 --radius 1 --first 20 --oracle tabu
-    qnn verify network.npz tests.csv --radius 2 --save counter-examples.csv --json verdicts.json
+    qnn train digits --samples 500 --levels 4 --save network.npz
+    qnn verify network.npz digits --samples 500 --first 100 --radius 1
+    qnn verify network.npz digits --first 100 --save against.csv --json verdicts.json
+    qnn verify network.npz digits --first 5 --oracle tabu
     """
 )
 @network_argument
@@ -41,6 +41,7 @@ SHOWN = 5
     metavar="N",
     help="How many levels every input may move, of a thermometer code those of the raw number.",
 )
+@samples_option
 @option("--first", type=int, metavar="N", help="Verify so many samples.", otherwise="all")
 @option(
     "--solver",
@@ -63,11 +64,8 @@ SHOWN = 5
 @options.timeout_option
 @options.record_options
 @options.budget_options
-@option("--target", metavar="COLUMN", help="Column of a CSV file with the classes.",
-        otherwise="y, label, target or class; else the last")  # fmt: skip
-@option("--data-dir", metavar="FOLDER", shell_complete=folder,
-        help="Where mnist and fashion are.", otherwise="$QNN_DATA, else fetched once")  # fmt: skip
-@options.output_options
+@options.seed_option
+@reading
 @options.file_option(
     "--save",
     "save_file",
@@ -78,6 +76,7 @@ def verify(
     run: str,
     data: str,
     radius: int,
+    samples: int | str | None,
     first: int | None,
     solver: str | None,
     time_limit: float,
@@ -104,7 +103,9 @@ def verify(
 
     console.check_outputs(json_file, save_file, inputs=[run, *console.data_files([data], data_dir)])
     model = TrainedModel.of(run)
-    X, y = scoring.labelled(model, data, target=target, data_dir=data_dir)
+    X, y = scoring.labelled(
+        model, data, target=target, data_dir=data_dir, samples=samples, seed=seed
+    )
     if first is not None:
         X, y = X[: check_whole("--first", first)], y[:first]
     if model.line is None:
