@@ -57,7 +57,7 @@ class Row:
     --------
     >>> row = Row("test accuracy, K = 30", ours=90.31, published=90.4, form="{:.1f} %")
     >>> row.cells()
-    ['test accuracy, K = 30', '90.4 %', '-', '90.3 %', '-', '-0.1', 'not', '']
+    ['test accuracy, K = 30', '90.4 %', '-', '90.3 %', '-', '-0.1', 'found again', '']
     """
 
     what: str
@@ -80,8 +80,8 @@ class Row:
     def verdict(self) -> str:
         """What became of the published figure; empty where there is none to find.
 
-        ``found again``: ours rounds to it, at one decimal or more.  ``within the spread``: ours is
-        no more than twice its standard deviation over seeds away.  ``not``: neither.  ``not run``:
+        ``found again``: ours is at most one unit of its last decimal away.  ``within the spread``:
+        at most twice the standard deviation of ours over seeds.  ``not``: neither.  ``not run``:
         there is none of ours.
         """
         if self.published is None:
@@ -89,8 +89,8 @@ class Row:
         if self.difference is None:
             return "not run"
         digits = repr(float(self.published)).partition(".")[2]
-        half = 0.5 * 10.0 ** -len(digits)
-        if abs(self.difference) <= half * (1 + 1e-9):
+        unit = 10.0 ** -len(digits)
+        if abs(self.difference) < unit * (1 + 1e-6):
             return "found again"
         near = self.spread is not None and abs(self.difference) <= 2 * self.spread
         return "within the spread" if near else "not"
@@ -199,7 +199,7 @@ def verdict(report: Report) -> list[str]:
 
     Examples
     --------
-    >>> rows = (Row("a", 90.0, 90.0), Row("b", 1.0, 2.0), Row("c", 5.0, 5.1, 0.2))
+    >>> rows = (Row("a", 90.0, 90.0), Row("b", 1.0, 2.0), Row("c", 5.0, 5.3, 0.2))
     >>> for line in verdict(Report("r", "R", "paper", (Table("t", rows),))):
     ...     print(line)
     Published figures: 1 found again, 1 within the spread over seeds, 1 not.

@@ -43,13 +43,13 @@ def test_a_difference_is_ours_less_the_published_figure() -> None:
     assert earlier[1:3] == ["-", "2.5"]
 
 
-def test_a_verdict_needs_all_digits_or_twice_the_spread() -> None:
+def test_a_verdict_allows_one_unit_of_the_last_digit_or_twice_the_spread() -> None:
     assert Row("a", 65.79, 65.8).verdict == "found again"
-    assert Row("a", 65.74, 65.8).verdict == "not"
-    assert Row("a", 0.61454, 0.6145).verdict == "found again"
+    assert Row("a", 65.69, 65.8).verdict == "not"
+    assert Row("a", 0.61459, 0.6145).verdict == "found again"
     assert Row("a", 64.0, 65.8, spread=1.0).verdict == "within the spread"
     assert Row("a", 63.7, 65.8, spread=1.0).verdict == "not"
-    assert Row("a", -1.04, -1.0).verdict == "found again"
+    assert Row("a", -1.09, -1.0).verdict == "found again"
     assert Row("a", None, 65.8).verdict == "not run"
     assert Row("a", 1.0).verdict == ""
 
