@@ -1,0 +1,52 @@
+"""Seconds in which inner loops were compiled: the first use on a machine is no part of a limit."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any
+
+
+@cache
+def _spans() -> list[tuple[float, float]]:
+    """Begins and ends of all compilations from now on, by ``time.perf_counter``."""
+    from numba.core import event
+
+    spans: list[tuple[float, float]] = []
+
+    class Watch(event.Listener):  # type: ignore[misc]
+        """Notes the outermost of nested compilations."""
+
+        depth, begun = 0, 0.0
+
+        def on_start(self, event: Any) -> None:
+            if self.depth == 0:
+                self.begun = time.perf_counter()
+            self.depth += 1
+
+        def on_end(self, event: Any) -> None:
+            self.depth -= 1
+            if self.depth == 0:
+                spans.append((self.begun, time.perf_counter()))
+
+    event.register("numba:compile", Watch())
+    return spans
+
+
+def compiled_since(moment: float) -> float:
+    """Seconds of this process's compilations since a moment of ``time.perf_counter``.
+
+    Those before the first call of this function are not known to it.
+
+    Examples
+    --------
+    >>> import numba
+    >>> before = time.perf_counter()
+    >>> compiled_since(before)
+    0.0
+    >>> numba.njit(lambda x: x + 1)(1)
+    2
+    >>> 0 < compiled_since(before) <= time.perf_counter() - before
+    True
+    """
+    return sum((end - max(begun, moment) for begun, end in _spans() if end > moment), 0.0)
