@@ -1,233 +1,36 @@
-"""scikit-learn estimators: what they share, and the classifier."""
+"""The scikit-learn classifier."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import check_random_state
+from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from formulations import TrainingProblem
-from formulations.arrays import Array, FloatArray, IntArray
-from formulations.checks import (
-    check_flag,
-    check_seconds,
-    check_several,
-    check_whole,
-    choose,
-    shown,
-)
+from formulations.arrays import Array, FloatArray
+from formulations.checks import shown
 from formulations.constraints import Constraint
 from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
-from formulations.network.network import Weights
-from qnn.architecture import network_for
-from qnn.data.levels import (
-    level_count,
-    level_thresholds,
-    on_levels,
-    span_of,
-    whole_numbers,
-    whole_span,
-)
+from qnn.estimator import Estimator
 from qnn.fitting import (
-    Limit,
     check_inputs,
-    check_seed,
-    check_solver,
-    hidden_layers,
     likeliest_scale,
-    limited,
+    old_options,
     repeated,
-    warn_far,
     warn_near_chance,
 )
-from qnn.runs.constraints import constraint
-from solvers.run.result import Result
 from solvers.run.solver import Solver
-from solvers.trainer import Trainer
-
-OF_SOLVER = "solver__"
-"""Begins the names of the solver's own parameters, as scikit-learn nests them."""
 
 
-class Estimator(BaseEstimator):  # type: ignore[misc]
-    """What the classifier and the regressor share: levels, network, problem, solver."""
-
-    def __init__(
-        self,
-        hidden: Sequence[int] | None,
-        bits: int | None,
-        activation: str | Callable[..., Any],
-        weights: str | None,
-        bias: bool | str,
-        loss: str | Callable[..., Any],
-        levels: int | str | None,
-        solver: Solver | None,
-        time_limit: float | None,
-        warm_start: bool,
-        random_state: int | np.random.RandomState | None,
-        constraints: Sequence[str | Constraint] = (),
-    ) -> None:
-        self.hidden = hidden
-        self.bits = bits
-        self.activation = activation
-        self.weights = weights
-        self.bias = bias
-        self.loss = loss
-        self.levels = levels
-        self.solver = solver
-        self.time_limit = time_limit
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.constraints = constraints
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name; the solver's own as ``solver__iterations`` and so on, if ``deep``."""
-        params: dict[str, Any] = super().get_params(deep)
-        nested = {OF_SOLVER + name: getattr(self.solver, name) for name in _options(self.solver)}
-        return params | nested if deep else params
-
-    def set_params(self, **params: Any) -> Self:
-        """Change parameters; ``solver__iterations=20`` changes a copy of the solver.
-
-        Raises
-        ------
-        InvalidInputError
-            If there is no such parameter; nothing is changed then.
-        """
-        nested = [name for name in params if name.startswith(OF_SOLVER)]
-        others = {name: params[name] for name in params if name not in nested}
-        for name in others:
-            choose(f"parameter of {type(self).__name__}", name, sorted(self.get_params(deep=False)))
-        own = {name.removeprefix(OF_SOLVER): params[name] for name in nested}
-        solver: Any = others.get("solver", self.solver)
-        for name in own:
-            old = getattr(type(solver), "old_keywords", ())
-            choose(f"parameter of {type(solver).__name__}", name, [*_options(solver), *old])
-        if own:
-            others["solver"] = replace(solver, **own)
-        super().set_params(**others)
-        return self
-
-    def _check(self) -> None:
-        """Refuse parameters that mean nothing, before any work."""
-        hidden_layers(self.hidden)
-        if self.bits is not None:
-            check_whole("bits", self.bits)
-        level_count(self.levels)
-        check_solver(self.solver)
-        if self.time_limit is not None:
-            check_seconds("time_limit", self.time_limit)
-        check_flag("warm_start", self.warm_start)
-        check_seed(self.random_state)
-        self._constraints()
-
-    def _constraints(self) -> list[Constraint]:
-        """The constraints, those given by name made; a file would need levels that are not known.
-
-        Raises
-        ------
-        InvalidInputError
-            For unknown names, and those of files.
-        """
-
-        def read(file: str) -> tuple[IntArray, IntArray]:
-            raise InvalidInputError(
-                f"constraint on the samples of {file!r}: give Right or Robust of "
-                "formulations.constraints, on the levels of the inputs"
-            )
-
-        what = "constraints, such as 'fan-in:6'"
-        given = check_several("constraints", self.constraints, what, empty=True)
-        return [constraint(spec, read) for spec in given]
-
-    def _train(self, X: FloatArray, outputs: int, target: Callable[[IntArray], Array]) -> None:
-        """Fit levels and weights; ``target`` gives the labels of the problem from its inputs."""
-        levels = level_count(self.levels)
-        self.thresholds_ = None if levels is None else level_thresholds(X, levels)
-        lattice = self._on_levels(X)
-        self.span_ = span_of(lattice)
-        self.data_min_, self.data_max_ = X.min(axis=0), X.max(axis=0)
-        self.raw_span_ = whole_span(X)
-        network = network_for(
-            lattice,
-            outputs,
-            self.bits,
-            hidden=hidden_layers(self.hidden),
-            activation=self.activation,
-            weights=self.weights,
-            bias=self.bias,
-        )
-        before = getattr(self, "network_", None) if self.warm_start else None
-        start = self.weights_ if before is not None and before.widths == network.widths else None
-        self.network_ = network
-        problem = TrainingProblem(
-            network, lattice, target(lattice), self.loss, constraints=self._constraints()
-        )
-        solver, limit = self._chosen_solver(start)
-        self.result_: Result = solver.solve(problem)
-        self.weights_: Weights = self.result_.weights
-        if limit is not None:
-            limit.warn()
-
-    def _on_levels(self, X: FloatArray) -> IntArray:
-        if self.thresholds_ is None:
-            return whole_numbers(X, "X")
-        return on_levels(X, self.thresholds_)
-
-    def _chosen_solver(self, start: Weights | None) -> tuple[Solver, Limit | None]:
-        """A copy of the solver, seeded, started and limited; and the limit put on it, if any."""
-        given = Trainer() if self.solver is None else self.solver
-        solver: Any = clone(given, safe=False)
-        options: dict[str, Any] = {}
-        if self.random_state is not None:
-            options["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
-        if start is not None:
-            options["start"] = start
-        missing = min(options.keys() - set(_options(solver)), default=None)
-        if missing is not None:
-            raise InvalidInputError(
-                f"solver {type(solver).__name__} takes no {missing!r}, which "
-                f"{'warm_start' if missing == 'start' else 'random_state'} needs: leave that out, "
-                "or take a solver that does, such as Trainer()"
-            )
-        return limited(replace(solver, **options) if options else solver, self.time_limit)
-
-    def _outputs(self, X: npt.ArrayLike) -> FloatArray:
-        """Outputs z of the network in its own units, shape (N, C)."""
-        check_is_fitted(self)
-        check_inputs(X)
-        inputs = validate_data(self, X, dtype=np.float64, reset=False)
-        warn_far(inputs, self.data_min_, self.data_max_, self.thresholds_ is not None)
-        return self._of_checked(inputs)
-
-    def _of_checked(self, X: FloatArray) -> FloatArray:
-        inputs = self._on_levels(X)
-        return self.network_.pre_activations(self.weights_, inputs)[-1].astype(float)
-
-    @property
-    def bits_per_weight_(self) -> float:
-        """Stored bits of weights and thresholds over the number of weights."""
-        check_is_fitted(self)
-        return float(self.network_.bits_per_weight)
-
-
-def _options(solver: object) -> list[str]:
-    """Names of a solver's parameters."""
-    if not is_dataclass(solver) or isinstance(solver, type):
-        return []
-    return [field.name for field in fields(solver)]
-
-
+@old_options
 @renamed(calibrate=None)
 class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """A classifier whose weights have one or a few bits.
@@ -243,9 +46,11 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     bits : int or None
         Most bits that weights and thresholds may take together; None: 128 hidden units of two bits
         a weight.
-    activation, bias : see :meth:`formulations.Network.dense`
-    weights : str or None
+    activation : see :meth:`formulations.Network.dense`
+    weights : str, pair or None
         Code of the weights, see :meth:`formulations.Network.dense`; None follows from the budget.
+        A pair has the code of the thresholds too, as ``("bipolar", False)`` for none of them;
+        else these are integers as wide as the inputs demand.
     loss : str or callable
         See :class:`formulations.TrainingProblem`.
     levels : int, str or None
@@ -261,14 +66,15 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     time_limit : float or None
         Seconds after which a solver without a limit of its own is stopped at the end of its step,
         with a ``ConvergenceWarning``; None for no limit.
-    warm_start : bool
-        Whether ``fit`` begins at the weights of the fit before, if they fit the network.
     constraints : sequence of str or Constraint
         What the weights have to satisfy: names as ``"fan-in:6"`` of
         :data:`formulations.network.vocabulary.CONSTRAINTS`, or objects of
         :mod:`formulations.constraints`; ``result_.satisfies`` says whether they do.
     class_weight : dict, "balanced" or None
         How much a sample of each class counts, as scikit-learn's classifiers have it.
+    verbose : int
+        1 shows on standard error what training finds, 2 each step; see :mod:`solvers.run.shown`.
+        (There is no ``n_jobs``: a fit takes one core, and tools that fit several times have it.)
     random_state : int, RandomState or None
         Seed of the solver; None leaves the solver's own, so that the same fit gives the same
         network.
@@ -301,20 +107,19 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         *,
         bits: int | None = None,
         activation: str | Callable[..., Any] = "relu:4",
-        weights: str | None = None,
-        bias: bool | str = "auto",
+        weights: str | tuple[str | None, bool | str] | None = None,
         loss: str | Callable[..., Any] = "cross-entropy",
         levels: int | str | None = 16,
         solver: Solver | None = None,
         time_limit: float | None = 20.0,
-        warm_start: bool = False,
         class_weight: Mapping[Any, float] | str | None = None,
         random_state: int | np.random.RandomState | None = None,
         constraints: Sequence[str | Constraint] = (),
+        verbose: int = 0,
     ) -> None:
         super().__init__(
-            hidden, bits, activation, weights, bias, loss, levels, solver, time_limit, warm_start,
-            random_state, constraints,
+            hidden, bits, activation, weights, loss, levels, solver, time_limit, random_state,
+            constraints, verbose,
         )  # fmt: skip
         self.class_weight = class_weight
 
@@ -339,6 +144,40 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             Where the training accuracy is near that of naming the commonest class each time, or the
             time limit stopped the solver.
         """
+        return self._fit(X, y, sample_weight, None, anew=True)
+
+    @available_if(Estimator._takes_start)
+    def partial_fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        classes: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
+        """Go on training from the weights as they are, on these samples alone.
+
+        The first call, like ``fit``, fixes network and levels, so that its samples should have the
+        range of all.  What a later call does not show is forgotten by degrees: to refine, give the
+        same samples again.  There for solvers that take a ``start``, the default among them.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+        classes : array, optional
+            All labels that there will be, for the first call; those of ``y`` unless given.
+        """
+        return self._fit(X, y, sample_weight, classes, anew=not hasattr(self, "weights_"))
+
+    def _fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None,
+        classes: npt.ArrayLike | None,
+        *,
+        anew: bool,
+    ) -> Self:
         self._check()
         known = isinstance(self.class_weight, Mapping)
         if self.class_weight is not None and not known and self.class_weight != "balanced":
@@ -347,20 +186,27 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
                 "dict, 'balanced' or None"
             )
         check_inputs(X)
-        inputs, labels = validate_data(self, X, y, dtype=np.float64)
+        inputs, labels = validate_data(self, X, y, dtype=np.float64, reset=anew)
         check_classification_targets(labels)
         if self.class_weight is not None:
             own = compute_sample_weight(self.class_weight, labels)
             sample_weight = own if sample_weight is None else own * np.asarray(sample_weight)
         inputs, labels = repeated(sample_weight, inputs, labels)
-        self.classes_, numbers = np.unique(labels, return_inverse=True)
-        count = len(self.classes_)
+        if anew:
+            self.classes_ = np.unique(labels if classes is None else np.asarray(classes))
+        other = np.setdiff1d(labels, self.classes_)
+        if len(other):
+            raise InvalidInputError(
+                f"y has the class {other.tolist()[0]!r}: expected those of the first call, or of classes="
+            )
+        numbers, count = np.searchsorted(self.classes_, labels), len(self.classes_)
         if count < 2:
             raise InvalidInputError("y has 1 class: a classifier needs samples of two at least")
-        if count == 2:
-            self._train(inputs, 1, lambda _: 2 * numbers - 1)
+        target = 2 * numbers - 1 if count == 2 else numbers
+        if anew:
+            self._train(inputs, 1 if count == 2 else count, lambda _: target)
         else:
-            self._train(inputs, count, lambda _: numbers)
+            self._solve(self._on_levels(inputs), target, self.weights_)
         logits = _logits(self._of_checked(inputs))
         warn_near_chance(float(np.mean(np.argmax(logits, axis=1) == numbers)), numbers)
         self.scale_ = likeliest_scale(logits, numbers)

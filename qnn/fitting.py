@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import wraps
 from math import sqrt
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight
 
 from formulations.arrays import Array, FloatArray, IntArray
-from formulations.checks import LONGEST, check_has, check_whole, shown
+from formulations.checks import LONGEST, check_flag, check_has, check_whole, shown
 from formulations.errors import InvalidInputError
 from formulations.network.convolution import Part, check_parts
 from solvers.neighborhood.search import ASKED_ROUNDS, ROUNDS, STRETCHES, LargeNeighborhoodSearch
 from solvers.run.run import Progress
 from solvers.trainer import Trainer
+
+T = TypeVar("T")
 
 FINEST = 16
 """Sample weights are rounded to this share of their mean, unless few repetitions are exact."""
@@ -86,6 +89,47 @@ def check_seed(random_state: object) -> None:
         check_whole("random_state", random_state, least=0, most=2**32 - 1)
     except InvalidInputError as error:
         raise InvalidInputError(f"{error}, a numpy.random.RandomState, or None") from None
+
+
+def check_verbose(verbose: object) -> None:
+    """Refuse anything but a whole number or a bool."""
+    if not isinstance(verbose, bool):
+        check_whole("verbose", verbose, least=0)
+
+
+def old_options(cls: type[T]) -> type[T]:
+    """Class decorator: ``bias`` and ``warm_start`` work for one more release, with a warning.
+
+    Examples
+    --------
+    >>> from qnn import QNNClassifier
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     classifier = QNNClassifier(weights="bipolar", bias=False)
+    >>> classifier, print(caught[0].message)
+    bias is deprecated: give weights a pair, ('bipolar', False)
+    (QNNClassifier(weights=('bipolar', False)), None)
+    """
+    init: Any = cls.__init__
+
+    @wraps(init)
+    def construct(self: Any, *args: Any, **given: Any) -> None:
+        if "bias" in given:
+            given["weights"] = (given.get("weights"), given.pop("bias"))
+            _deprecated(f"bias is deprecated: give weights a pair, {given['weights']!r}")
+        if "warm_start" in given:
+            self._warm_start = check_flag("warm_start", given.pop("warm_start"))
+            _deprecated(
+                "warm_start is deprecated: partial_fit goes on from the weights as they are"
+            )
+        init(self, *args, **given)
+
+    cls.__init__ = construct  # type: ignore[method-assign]
+    return cls
+
+
+def _deprecated(advice: str) -> None:
+    warnings.warn(advice, DeprecationWarning, stacklevel=3)
 
 
 def check_inputs(X: object, name: str = "X") -> None:
@@ -168,7 +212,7 @@ class Limit:
                 f"training was stopped after {self.seconds:g} s, before the solver had finished: "
                 "give more time by time_limit=, or None for no limit, or the solver less to do",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=6,
             )
 
 
@@ -210,6 +254,8 @@ def warn_near_chance(correct: float, numbers: IntArray) -> None:
         correct is within two standard errors of p.
     """
     commonest = float(np.bincount(numbers).max()) / len(numbers)
+    if commonest == 1.0:  # a batch of one class
+        return
     gain = (correct - commonest) / (1 - commonest)
     error = sqrt(commonest * (1 - commonest) / len(numbers))
     if correct == 1.0 or (gain >= LEAST_SKILL and correct > commonest + 2 * error):
@@ -219,7 +265,7 @@ def warn_near_chance(correct: float, numbers: IntArray) -> None:
         f"{commonest:.1%} of the samples; take a wider network (hidden=), weights of more bits, "
         "more levels, or a solver with more to do",
         ConvergenceWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

@@ -13,14 +13,15 @@ from sklearn.utils.validation import validate_data
 from formulations import TrainingProblem
 from formulations.arrays import FloatArray, IntArray
 from formulations.constraints import Constraint
-from qnn.estimators import Estimator
-from qnn.fitting import check_inputs, repeated
+from qnn.estimator import Estimator
+from qnn.fitting import check_inputs, old_options, repeated
 from solvers.run.solver import Solver
 
 PROBES = 32
 """Random networks whose outputs set the scale of the targets."""
 
 
+@old_options
 class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """A regressor whose weights have one or a few bits, and two real numbers beside them.
 
@@ -29,8 +30,8 @@ class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    hidden, bits, activation, weights, bias, levels, solver, time_limit, warm_start
-    random_state, constraints
+    hidden, bits, activation, weights, levels, solver, time_limit
+    random_state, constraints, verbose
         See :class:`QNNClassifier`.
 
     Attributes
@@ -53,18 +54,17 @@ class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         *,
         bits: int | None = None,
         activation: str | Callable[..., Any] = "relu:4",
-        weights: str | None = None,
-        bias: bool | str = "auto",
+        weights: str | tuple[str | None, bool | str] | None = None,
         levels: int | str | None = 16,
         solver: Solver | None = None,
         time_limit: float | None = 20.0,
-        warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         constraints: Sequence[str | Constraint] = (),
+        verbose: int = 0,
     ) -> None:
         super().__init__(
-            hidden, bits, activation, weights, bias, "squared", levels, solver, time_limit,
-            warm_start, random_state, constraints,
+            hidden, bits, activation, weights, "squared", levels, solver, time_limit, random_state,
+            constraints, verbose,
         )  # fmt: skip
 
     def fit(

@@ -234,6 +234,14 @@ def _solved(value: Any, where: str) -> None:
     fields(form, more=True)(value, where)
 
 
+_row = fields(
+    {
+        **dict.fromkeys(("constraint", "state", "sense"), text),
+        **dict.fromkeys(("value", "bound", "slack"), _figure),
+        "multiplier": nothing_or(_figure),
+    }
+)
+
 ANSWER = fields(
     {
         "format": whole(1),
@@ -255,6 +263,7 @@ ANSWER = fields(
         "trace": may(_trace),
         "sources": may(mapping(mapping(nothing_or(_figure)))),
         "runs": may(items(_solved)),
+        "rows": may(items(_row)),
     },
     more=True,
 )

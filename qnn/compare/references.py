@@ -75,12 +75,16 @@ def refer(name: str, options: DataOptions, model: ModelOptions, seed: int) -> di
     --------
     >>> from qnn.runs.training import DataOptions, ModelOptions
     >>> data = DataOptions("iris:0,1", samples=50)
-    >>> figures = refer("logistic-regression", data, ModelOptions(), seed=0)
-    >>> figures["test_accuracy"], figures["stored_bits"], figures["train_loss"]
+    >>> found = refer("logistic-regression", data, ModelOptions(), seed=0)
+    >>> found["test_accuracy"], found["stored_bits"], found["train_loss"]
     (1.0, 160, None)
     """
     reference = REFERENCES[name]
-    data = reference.load(options, seed)
+    return figures(reference, reference.load(options, seed), model.loss, seed)
+
+
+def figures(reference: Reference, data: Dataset, loss: str, seed: int) -> dict[str, Any]:
+    """The figures of a reference on these data."""
     clock = time.perf_counter()
     fitted = reference.fit(data, seed)
     seconds = time.perf_counter() - clock
@@ -89,7 +93,7 @@ def refer(name: str, options: DataOptions, model: ModelOptions, seed: int) -> di
     return {
         "status": Status.FINISHED.value,
         "reference": True,
-        "loss": model.loss,
+        "loss": loss,
         "train_loss": None,
         "lower_bound": None,
         "train_accuracy": _accuracy(fitted, data.X_train, data.y_train),

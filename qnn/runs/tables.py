@@ -11,6 +11,9 @@ from rich.table import Table
 
 from qnn.compare.ranking import leading
 
+MOST_CLASSES = 20
+"""Classes of a confusion matrix that is shown in full."""
+
 COLUMNS = [
     "solver",
     "train loss",
@@ -297,3 +300,40 @@ def record_table(
             text = f"{value:.4g}" if isinstance(value, float) else str(value)
         rows.append([name, text])
     return terminal_table(title, ["", ""], rows, overflow="fold")
+
+
+def class_tables(figures: Mapping[str, Any]) -> list[Table]:
+    """Each class, and the confusion matrix, of :func:`qnn.runs.scoring.class_figures`."""
+    return [_per_class(figures), _confusion(figures)]
+
+
+def _per_class(figures: Mapping[str, Any]) -> Table:
+    """A row for each class."""
+    rows = []
+    for row in figures["per_class"]:
+        shares = [row[name] for name in ("precision", "recall", "f1")]
+        cells = ["-" if share is None else f"{share:.3f}" for share in shares]
+        rows.append([row["class"], f"{row['samples']:,}", *cells])
+    return terminal_table("each class", ["class", "samples", "precision", "recall", "F1"], rows)
+
+
+def _confusion(figures: Mapping[str, Any]) -> Table:
+    """The confusion matrix, or of many classes the most frequent confusions."""
+    names, matrix = [row["class"] for row in figures["per_class"]], figures["confusion"]
+    if len(names) <= MOST_CLASSES:
+        rows = [
+            [name, *(f"{count:,}" if count else "." for count in row)]
+            for name, row in zip(names, matrix, strict=True)
+        ]
+        title = "true class by row, predicted class by column"
+        return terminal_table(title, ["", *names], rows)
+    pairs = [
+        (count, i, j)
+        for i, row in enumerate(matrix)
+        for j, count in enumerate(row)
+        if count and i != j
+    ]
+    most = sorted(pairs, key=lambda pair: (-pair[0], *pair[1:]))[:MOST_CLASSES]
+    rows = [[names[i], names[j], f"{count:,}"] for count, i, j in most]
+    columns = ["true", "predicted", "samples"]
+    return terminal_table("most frequent confusions", columns, rows, words=(0, 1))

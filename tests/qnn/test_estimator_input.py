@@ -72,7 +72,7 @@ def test_odd_parameters_are_refused_by_name_or_work(name: str, value: Any) -> No
         ("levels", True, "levels=True: expected an integer from 2 to 1,024"),
         ("levels", 1.5, "levels=1.5"),
         ("levels", 0, "levels=0"),
-        ("warm_start", "yes", "warm_start='yes': expected True or False"),
+        ("verbose", "yes", "verbose='yes': expected an integer of at least 0"),
         ("bits", 0, "bits=0: expected an integer"),
         ("bits", "4k", "bits='4k'"),
         ("random_state", True, "random_state=True"),

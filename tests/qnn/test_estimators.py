@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 
 import numpy as np
@@ -31,7 +32,7 @@ from solvers.oracles import Annealer
 QUICK = StraightThrough(epochs=20, restarts=1)
 SEARCH = LargeNeighborhoodSearch(rounds=40)
 THOROUGH = LargeNeighborhoodSearch(rounds=2000)
-SMALL = {"hidden": (2,), "activation": "sign", "weights": "bipolar", "bias": True, "loss": "hinge"}
+SMALL = {"hidden": (2,), "activation": "sign", "weights": ("bipolar", True), "loss": "hinge"}
 """A network that a search is done with at once."""
 
 
@@ -105,7 +106,7 @@ def test_labels_of_any_kind_and_frames() -> None:
 
 def test_bits_are_counted_with_all_that_is_stored() -> None:
     X, y = load_iris(return_X_y=True)
-    classifier = QNNClassifier(hidden=(8,), weights="bipolar", bias=True, solver=QUICK).fit(X, y)
+    classifier = QNNClassifier(hidden=(8,), weights=("bipolar", True), solver=QUICK).fit(X, y)
     weights = 4 * 8 + 8 * 3
     thresholds = 8 + 3
     assert classifier.bits_per_weight_ == pytest.approx((weights + thresholds) / weights)
@@ -121,15 +122,53 @@ def test_weights_of_samples_are_repetitions(cancer: tuple[np.ndarray, np.ndarray
     assert halves.score(X, y) > 0.8
 
 
-def test_a_warm_start_never_loses_what_was_found(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+def test_training_goes_on_from_the_weights_as_they_are(
+    cancer: tuple[np.ndarray, np.ndarray],
+) -> None:
     X, y = cancer
-    classifier = QNNClassifier(**SMALL, solver=SEARCH, warm_start=True)
-    losses = [classifier.fit(X, y).result_.loss for _ in range(4)]
+    classifier = QNNClassifier(**SMALL, solver=SEARCH)
+    losses = [classifier.partial_fit(X, y).result_.loss for _ in range(4)]
     assert losses == sorted(losses, reverse=True)
-    cold = clone(classifier).set_params(warm_start=False)
+    cold = clone(classifier)
     assert cold.fit(X, y).fit(X, y).result_.loss == losses[0]
-    classifier.set_params(hidden=(3,)).fit(X, y)  # another network begins anew
-    assert classifier.network_.widths == (30, 3, 1)
+    thresholds = classifier.thresholds_
+    classifier.partial_fit(X[y == 0][:50], y[y == 0][:50])  # one class alone will do
+    assert classifier.thresholds_ is thresholds
+    assert classifier.n_features_in_ == X.shape[1]
+    with pytest.raises(QnnError, match="y has the class 2: expected those of the first call"):
+        classifier.partial_fit(X[:50], y[:50] + 1)
+
+
+def test_batches_of_the_first_call_need_not_have_every_class() -> None:
+    X, y = load_iris(return_X_y=True)
+    classifier = QNNClassifier(hidden=(8,), time_limit=2.0)
+    classifier.partial_fit(X[::2][:50], y[::2][:50], classes=[0, 1, 2])
+    assert classifier.classes_.tolist() == [0, 1, 2]
+    assert classifier.predict_proba(X).shape == (150, 3)
+    assert classifier.partial_fit(X, y).score(X, y) > 0.9
+
+
+def test_what_training_finds_is_shown_if_asked(
+    cancer: tuple[np.ndarray, np.ndarray],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of pytest
+    QNNClassifier(**SMALL, solver=QUICK, verbose=1).fit(*cancer)
+    said = capsys.readouterr().err
+    assert "qnn.estimator: training 30-2-1" in said
+    assert "solvers.run.run: " in said
+
+
+def test_old_options_work_for_one_more_release(cancer: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = cancer
+    with pytest.warns(DeprecationWarning, match="partial_fit"):
+        classifier = QNNClassifier(**SMALL, solver=SEARCH, warm_start=True)
+    losses = [classifier.fit(X, y).result_.loss for _ in range(3)]
+    assert losses == sorted(losses, reverse=True)
+    with pytest.warns(DeprecationWarning, match=r"a pair, \('bipolar', False\)"):
+        bare = clone(QNNRegressor(weights="bipolar", bias=False))
+    assert bare.weights == ("bipolar", False)
 
 
 def test_random_state_seeds_the_solver(cancer: tuple[np.ndarray, np.ndarray]) -> None:
@@ -174,11 +213,9 @@ def test_refused(options: dict, data: tuple, message: str) -> None:
         QNNClassifier(**options).fit(*data)
 
 
-def test_a_warm_start_needs_a_solver_that_takes_one(cancer: tuple[np.ndarray, np.ndarray]) -> None:
-    X, y = cancer[0][:40], cancer[1][:40]
-    classifier = QNNClassifier(solver=RandomFeatures(draws=2), warm_start=True).fit(X, y)
-    with pytest.raises(QnnError, match=r"RandomFeatures takes no 'start', which warm_start needs"):
-        classifier.fit(X, y)
+def test_going_on_needs_a_solver_that_takes_a_start() -> None:
+    assert hasattr(QNNClassifier(), "partial_fit")
+    assert not hasattr(QNNClassifier(solver=RandomFeatures(draws=2)), "partial_fit")
 
 
 @pytest.mark.parametrize("bits", [150, 2_000, 20_000])

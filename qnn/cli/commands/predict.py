@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from qnn.cli import console, options, vocabulary
 from qnn.cli.help import argument, command, folder, name_or_file, option
 from qnn.cli.values import at_least, samples
-
-MOST_COLUMNS = 20
-"""Classes of a confusion matrix that is shown in full."""
 
 network_argument = argument(
     "run",
@@ -118,7 +112,7 @@ def test_(
     from qnn.export import TrainedModel
     from qnn.runs import scoring
     from qnn.runs.output import FORMAT
-    from qnn.runs.tables import record_table
+    from qnn.runs.tables import class_tables, record_table
 
     console.check_outputs(json_file, inputs=[run, *console.data_files([data], data_dir)])
     model = TrainedModel.of(run)
@@ -132,42 +126,6 @@ def test_(
         return
     figures = scoring.class_figures(y, model.labels(model.on_lattice(X)), model.names)
     shown = {name: value for name, value in figures.items() if not isinstance(value, list)}
-    tables = [record_table(f"{run} on {data}", shown), _per_class(figures), _confusion(figures)]
+    tables = [record_table(f"{run} on {data}", shown), *class_tables(figures)]
     record = {**about, "classes": model.names, **figures}
     console.deliver(json_file, record, *tables)
-
-
-def _per_class(figures: Mapping[str, Any]) -> Any:
-    """A row for each class."""
-    from qnn.runs.tables import terminal_table
-
-    rows = []
-    for row in figures["per_class"]:
-        shares = [row[name] for name in ("precision", "recall", "f1")]
-        cells = ["-" if share is None else f"{share:.3f}" for share in shares]
-        rows.append([row["class"], f"{row['samples']:,}", *cells])
-    return terminal_table("each class", ["class", "samples", "precision", "recall", "F1"], rows)
-
-
-def _confusion(figures: Mapping[str, Any]) -> Any:
-    """The confusion matrix, or of many classes the most frequent confusions."""
-    from qnn.runs.tables import terminal_table
-
-    names, matrix = [row["class"] for row in figures["per_class"]], figures["confusion"]
-    if len(names) <= MOST_COLUMNS:
-        rows = [
-            [name, *(f"{count:,}" if count else "." for count in row)]
-            for name, row in zip(names, matrix, strict=True)
-        ]
-        title = "true class by row, predicted class by column"
-        return terminal_table(title, ["", *names], rows)
-    pairs = [
-        (count, i, j)
-        for i, row in enumerate(matrix)
-        for j, count in enumerate(row)
-        if count and i != j
-    ]
-    most = sorted(pairs, key=lambda pair: (-pair[0], *pair[1:]))[:MOST_COLUMNS]
-    rows = [[names[i], names[j], f"{count:,}"] for count, i, j in most]
-    columns = ["true", "predicted", "samples"]
-    return terminal_table("most frequent confusions", columns, rows, words=(0, 1))

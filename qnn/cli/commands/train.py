@@ -17,10 +17,14 @@ from qnn.runs.solver_table import solver_names
 
 if TYPE_CHECKING:
     from qnn.runs.resume import Asked
+    from qnn.runs.training import Training
     from solvers.run.run import Progress
 
 RESUMABLE = ("interrupted", "oracle failed", "budget used up")
 """After a run with one of these the command line says how to go on."""
+
+MOST_NUMBERS = 3_000_000
+"""Numbers of the training samples up to which logistic regression is fitted, in a few seconds."""
 
 
 @command(
@@ -218,7 +222,7 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
     from qnn.runs import resume as runs
     from qnn.runs import training
     from qnn.runs.output import FORMAT, environment
-    from qnn.runs.tables import record_table
+    from qnn.runs.tables import class_tables, record_table
 
     json_file, save_file, options = asked.json_file, asked.save_file, asked.options
     console.check_outputs(
@@ -259,15 +263,22 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
         "trace": run.course["trace"],
         "history": run.result.history.columns,
         "environment": environment(),
+        **_on_test_samples(run, asked.seed),
     }
     widths = str(run.task.network)
     shown = {name: value for name, value in run.figures.items() if name != "widths"}
+    beside, test = record["logistic_regression"], record["test"]
+    if beside is not None:
+        shown["logistic regression, real weights"] = (
+            f"test accuracy {beside['test_accuracy']:.3f} in {beside['stored_bits']:,} bits"
+        )
     trained = TrainedModel.of_task(run.task, run.result.weights)
     try:
         console.deliver(
             json_file,
             record,
             record_table(f"{widths} on {asked.data.spec}", shown),
+            *(class_tables(test) if test is not None else ()),
             files={save_file: lambda: trained.save(str(save_file))},
         )
     finally:
@@ -276,3 +287,26 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
         if checkpoint is not None and run.figures["status"] in RESUMABLE:
             console.say(f"go on with: {runs.command(asked, checkpoint)}", err=True)
     return console.exit_code(run.figures["status"], run.result.info)
+
+
+def _on_test_samples(run: Training, seed: int) -> dict[str, Any]:
+    """Figures of each class, and logistic regression's; None without test samples.
+
+    Logistic regression is left out, too, where it would take longer than the network.
+    """
+    from qnn.compare.references import REFERENCES, figures
+    from qnn.runs.scoring import class_figures
+
+    data, network = run.task.data, run.task.network
+    found: dict[str, Any] = {"test": None, "logistic_regression": None}
+    if not len(data.X_test):
+        return found
+    true, said = data.y_test, network.predict(run.result.weights, data.X_test)
+    if network.num_outputs == 1:
+        true, said = (1 + true) // 2, (1 + said) // 2
+    found["test"] = class_figures(true, said, data.classes)
+    if data.X_train.size <= MOST_NUMBERS:
+        reference = figures(REFERENCES["logistic-regression"], data, run.figures["loss"], seed)
+        names = ("train_accuracy", "test_accuracy", "stored_bits")
+        found["logistic_regression"] = {name: reference[name] for name in names}
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import combinations
 
 import dimod
@@ -79,20 +78,6 @@ def test_any_positive_time_limit_is_taken() -> None:
     assert sampler.min_time_limit(cqm) == 0.0
     with pytest.raises(InvalidInputError, match="num_samples"):
         sampler.sample_cqm(cqm, num_samples=0)
-
-
-def test_an_answer_goes_through_dimods_serialisation_and_back_unchanged() -> None:
-    cqm = choice(6)
-    cqm.add_constraint(dimod.Binary(0) <= 1, label=("a tuple", 2))
-    found = QCGDSampler().sample_cqm(cqm, num_samples=2, label="mine", **QUICK)
-    text = json.dumps(found.to_serializable())
-    back = dimod.SampleSet.from_serializable(json.loads(text))
-    assert back == found
-    labels = found.info.pop("constraint_labels")
-    assert [
-        tuple(v) if isinstance(v, list) else v for v in back.info.pop("constraint_labels")
-    ] == labels
-    assert back.info == found.info
 
 
 def test_a_time_limit_and_the_number_of_reads_are_kept() -> None:
