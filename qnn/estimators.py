@@ -197,7 +197,8 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         other = np.setdiff1d(labels, self.classes_)
         if len(other):
             raise InvalidInputError(
-                f"y has the class {other.tolist()[0]!r}: expected those of the first call, or of classes="
+                f"y has the class {other.tolist()[0]!r}: expected those of the first call, or of "
+                "classes="
             )
         numbers, count = np.searchsorted(self.classes_, labels), len(self.classes_)
         if count < 2:

@@ -9,7 +9,7 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from formulations.errors import FileAccessError, QnnError
-from qnn.cli import console, options, values, vocabulary
+from qnn.cli import console, options, solver_options, values, vocabulary
 from qnn.cli.help import argument, command, folder, name_or_file, one_of, option, some_of
 from qnn.runs.solver_table import solver_names
 
@@ -94,7 +94,7 @@ WRITTEN_EVERY, SHARE = 10.0, 0.05
     callback=values.at_least(0, more=True),
     help="Time limit of exact.",
 )
-@options.solver_options
+@solver_options.solver_options
 @options.seed_option
 @options.json_option
 @options.file_option("--report", "report_file", help="Write a report to this .html or .md file.")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qnn.cli import console, options
+from qnn.cli import console, options, solver_options
 from qnn.cli.help import argument, command, file, folder, option
 from qnn.runs.dry_run import dry_run_options
 
@@ -80,7 +80,7 @@ SHOWN = 12
     shell_complete=file,
     help="Answers to begin with: a .sol file, or JSON of --save or --json; may be given again.",
 )
-@options.oracle_options()
+@solver_options.oracle_options()
 @option(
     "--reads",
     heading=options.ORACLE,
@@ -97,9 +97,9 @@ SHOWN = 12
     help="Steps of a read.",
     otherwise=f"by the size of the model; {SWEEPS} beside --reads, --oracle, budgets and records",
 )
-@options.timeout_option
-@options.record_options
-@options.budget_options
+@solver_options.timeout_option
+@solver_options.record_options
+@solver_options.budget_options
 @dry_run_options
 @options.output_options
 @options.file_option("--save", "save_file", help="Write all samples to this JSON file, as dimod.")

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from formulations.errors import InvalidInputError
-from qnn.cli import console, options
+from qnn.cli import console, options, solver_options
 from qnn.cli.help import argument, command, folder, one_of, option
 from qnn.cli.values import at_least
 from qnn.runs.dry_run import dry_run_options
@@ -59,9 +59,9 @@ MOST_NUMBERS = 3_000_000
     metavar="WEIGHT",
     help="Of the model's rows, for the solver penalty.",
 )
-@options.solver_options
-@options.record_options
-@options.budget_options
+@solver_options.solver_options
+@solver_options.record_options
+@solver_options.budget_options
 @dry_run_options
 @options.seed_option
 @options.json_option
@@ -162,7 +162,7 @@ def _dry_run(asked: Asked, search: float | None) -> int:
     metavar="SECONDS",
     help="Of the run in all, instead of its own.",
 )
-@options.budget_options
+@solver_options.budget_options
 @option(
     "--seed",
     heading=options.OUTPUT,
@@ -172,7 +172,7 @@ def _dry_run(asked: Asked, search: float | None) -> int:
 )
 @options.file_option("--json", "json_file", help="Write the results to this file instead.")
 @options.file_option("--save", "save_file", help="Write network and weights to this file instead.")
-@options.record_options
+@solver_options.record_options
 def resume(
     folder: str,
     seed: int | None,

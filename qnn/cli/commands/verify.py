@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qnn.cli import console, options
+from qnn.cli import console, options, solver_options
 from qnn.cli.commands.predict import data_argument, network_argument, reading, samples_option
 from qnn.cli.help import command, one_of, option
 
@@ -60,10 +60,10 @@ SHOWN = 5
     help="Time for each sample, which stays open at its end.",
 )
 @option("--threads", type=int, default=2, metavar="N", help="Of cp-sat.")
-@options.oracle_options()
-@options.timeout_option
-@options.record_options
-@options.budget_options
+@solver_options.oracle_options()
+@solver_options.timeout_option
+@solver_options.record_options
+@solver_options.budget_options
 @options.seed_option
 @reading
 @options.file_option(
