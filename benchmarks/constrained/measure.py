@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -67,7 +69,7 @@ def judged(instance: Instance, runs: list[dict[str, Any]]) -> list[dict[str, Any
     ]
 
 
-def table(family: str, runs: Sequence[dict[str, Any]]) -> str:
+def table(runs: Sequence[dict[str, Any]]) -> str:
     """A set's methods on the instances that all of them had, the best median gap first."""
     names = list(dict.fromkeys(one["method"] for one in runs))
     of = {(one["instance"], one["method"]): one for one in runs}
@@ -98,7 +100,7 @@ def table(family: str, runs: Sequence[dict[str, Any]]) -> str:
     rows.sort(key=lambda row: row[0])
     columns = ["method", "median gap, %", "median rank", "met", "within 1 %", "feasible", "seconds",
                "refused"]  # fmt: skip
-    return f"\n## {family}\n\n" + markdown_table(columns, [cells for _, cells in rows])
+    return "\n" + markdown_table(columns, [cells for _, cells in rows])
 
 
 def every_instance(runs: Sequence[dict[str, Any]]) -> str:
@@ -116,16 +118,45 @@ def every_instance(runs: Sequence[dict[str, Any]]) -> str:
         sources = one["sources"] or {}
         found = {name: source["improvements"] for name, source in sources.items()}
         total = sum(source["seconds"] for source in sources.values()) or 1.0
-        shares = {name: source["seconds"] / total for name, source in sources.items()}
         rows.append([
             one["instance"], f"{one['bits']}, {one['rows']}", number(one["best"]),
             number(one["value"]), f"{one['gap']:.3g}" if one["gap"] < float("inf") else "-",
-            " ".join(str(count) for count in found.values()),
-            " ".join(f"{share:.0%}"[:-1] for share in shares.values()),
+            ", ".join(f"{name} {count}" for name, count in found.items() if count),
+            f"{100 * sources['oracle']['seconds'] / total:.0f}" if sources else "-",
         ])  # fmt: skip
-    names = ", ".join(next((one["sources"] for one in own if one["sources"]), {}))
-    columns = ["instance", "bits, rows", "best known", "ours", "gap, %", "improvements", "time, %"]
-    return text + f"Improvements and time by {names}.\n\n" + markdown_table(columns, rows)
+    columns = ["instance", "bits, rows", "best known", "found", "gap, %", "improvements by",
+               "oracle's time, %"]  # fmt: skip
+    return text + markdown_table(columns, rows)
+
+
+def verdict(runs: Sequence[dict[str, Any]]) -> str:
+    """Which methods did better than the first on the instances that both had, if any did."""
+    first = runs[0]["method"]
+    own = {one["instance"]: one["gap"] for one in runs if one["method"] == first}
+    better, rivals = [], list(dict.fromkeys(one["method"] for one in runs))[1:]
+    for name in rivals:
+        pairs = [(one["gap"], own[one["instance"]]) for one in runs if one["method"] == name]
+        wins = sum(theirs < ours for theirs, ours in pairs)
+        losses = sum(theirs > ours for theirs, ours in pairs)
+        if wins > losses:
+            better.append(f"{name} is better on {wins} and worse on {losses} of {len(pairs)}")
+    if not rivals:
+        return ""
+    return "\n" + ("; ".join(better) or f"No rival is better than {first} more often than worse")
+
+
+def head(options: argparse.Namespace, about: dict[str, Any]) -> str:
+    """How a page was made."""
+    rivals = f" --methods '{options.methods}'" if options.methods != ",".join(RIVALS) else ""
+    every = f" --every {options.every}" if options.every > 1 else ""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (
+        f"`python benchmarks/constrained/measure.py DATA --sets {options.sets} --seconds "
+        f"{options.seconds:g} --threads {options.threads}{rivals}{every}`: {cores} core"
+        f"{'s' if cores != 1 else ''}, seed {options.seed}, one run of each; "
+        f"Python {about['python']}. Values are of the minimised objective; a gap is in percent "
+        "of the best known value, or above 0 in units of one where that is below 1.\n"
+    )
 
 
 def number(value: float | None) -> str:
@@ -201,10 +232,15 @@ def main() -> None:
     pages = []
     for family in dict.fromkeys(one["family"] for one in runs):
         own = [one for one in runs if one["family"] == family]
-        pages += [table(family, own), every_instance(own)]
+        several = len({one["method"] for one in own}) > 1
+        pages += [verdict(own) + "\n" + table(own)] if several else []
+        pages.append(every_instance(own))
+        pages[-1 - several] = f"\n## {family}\n" + pages[-1 - several]
     print(*pages, sep="\n")
     if options.page:
-        options.page.write_text("\n".join(pages).lstrip() + "\n")
+        title = f"# Constrained models of {options.sets} at equal time\n"
+        text = "\n".join([title, head(options, kept["environment"]), *pages])
+        options.page.write_text(re.sub(r"\n{3,}", "\n\n", text) + "\n")
 
 
 if __name__ == "__main__":
