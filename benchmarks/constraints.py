@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from formulations import Network, TrainingProblem, Weights
 from formulations.constraints import (
@@ -172,6 +174,29 @@ def right(given: argparse.Namespace) -> list[str]:
     return lines
 
 
+def certified_line(problem: TrainingProblem, data: Dataset) -> tuple[float, float]:
+    """Test accuracy and certified test accuracy of a line of real weights: the plain rival.
+
+    Logistic regression on the worst inputs of each box, w = u - v with u, v >= 0, by L-BFGS-B.
+    """
+    ends = [Robust(X, y, radius=1).box(problem) for X, y in
+            ((data.X_train, data.y_train), (data.X_test, data.y_test))]  # fmt: skip
+    flat = [np.where((y > 0)[:, None], np.hstack([low, -high]), np.hstack([-high, low]))
+            for (low, high), y in zip(ends, (data.y_train, data.y_test), strict=True)]  # fmt: skip
+    rows, y = flat[0] / 15.0, data.y_train
+
+    def loss(p: Any) -> Any:
+        margin = rows @ p[:-1] + y * p[-1]
+        slope = -expit(-margin) / len(y)
+        return np.logaddexp(0, -margin).mean(), np.append(slope @ rows, slope @ y)
+
+    bounds = [(0, None)] * rows.shape[1] + [(None, None)]
+    p = minimize(loss, np.zeros(rows.shape[1] + 1), jac=True, method="L-BFGS-B", bounds=bounds).x
+    d, y = data.num_inputs, data.y_test
+    clean = (y * (data.X_test @ (p[:d] - p[d:-1]) / 15.0 + p[-1]) > 0).mean()
+    return 100 * clean, 100 * (flat[1] @ p[:-1] / 15.0 + y * p[-1] > 0).mean()
+
+
 def robust(given: argparse.Namespace) -> list[str]:
     """Right for all inputs within one of 16 levels, as interval propagation certifies it."""
     lines = [
@@ -197,10 +222,18 @@ def robust(given: argparse.Namespace) -> list[str]:
                 row.append(100 * accuracy(plain, result.weights, data))
                 sure = certified(plain, result.weights, data.X_test, data.y_test, 1)
                 row.append(100 * sure.mean())
+            if data.num_outputs == 1:
+                row += certified_line(plain, data)
             rows.append(row)
             print(name, seed, np.round(row, 2).tolist(), flush=True)
         m, s = np.mean(rows, axis=0), np.std(rows, axis=0)
-        for at, label in enumerate(("plain", "`StraightThrough`, `Robust`", "`Trainer`, `Robust`")):
+        labels = [
+            "plain",
+            "`StraightThrough`, `Robust`",
+            "`Trainer`, `Robust`",
+            "line, real weights",
+        ]
+        for at, label in enumerate(labels[: len(m) // 2]):
             cells = [f"{m[i]:.2f} ± {s[i]:.2f}" for i in (2 * at, 2 * at + 1)]
             lines.append(
                 f"| {name} | {'-'.join(map(str, net.widths))} | {given.seeds} | {label} | "
