@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures"
-NAMES = ("neuron", "model", "qcgd", "cqm")
+NAMES = ("neuron", "model", "qcgd", "cqm", "frontier", "crossing")
 """Each is drawn by ``draw_NAME.py``, whose ``draw`` returns the figure."""
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#3d85d0", "#e0762f", "#2c9c6a", "#a368d8", "#808080"

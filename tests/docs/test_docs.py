@@ -49,7 +49,7 @@ def test_python_of_the_docs(
             assert said in shown
 
 
-@pytest.mark.parametrize("figure", ["neuron", "model", "qcgd", "cqm"])
+@pytest.mark.parametrize("figure", ["neuron", "model", "qcgd", "cqm", "frontier", "crossing"])
 def test_the_figures_are_drawn(figure: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib", reason="figures are drawn with the extra plot")
     monkeypatch.syspath_prepend(DOCS)

@@ -1,0 +1,32 @@
+"""Test accuracy on MNIST against stored size: the page's own table, beside what is published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drawing import BLUE, ORANGE, label
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from qnn.runs.frontier import PUBLISHED
+
+PAGE = Path(__file__).parent / "frontier.md"
+
+
+def draw() -> Figure:
+    """Ours as a line through the best network of each size; published networks as crosses."""
+    text = PAGE.read_text().partition("## MNIST")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `--kib")]
+    ours = {float(row[3]): float(row[4].strip(" *")) for row in rows}  # the last of each size
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    axes.semilogx(*zip(*sorted(ours.items()), strict=True), "o-", color=BLUE, label="here, one bit")
+    for number, known in enumerate(PUBLISHED["mnist"]):
+        place, said = (known.kib, known.accuracy), "" if number else "published"
+        axes.semilogx(*place, "x", color=ORANGE, label=said)
+        axes.annotate(
+            known.name, place, (5, -3), textcoords="offset points", fontsize=8, color=ORANGE
+        )
+    axes.set_xlim(0.9, 3000)
+    label(axes, "KiB stored", "test accuracy", "MNIST, 60,000 + 10,000 images")
+    axes.legend(loc="lower right")
+    return figure
