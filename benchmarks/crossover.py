@@ -114,7 +114,7 @@ def building(options: argparse.Namespace) -> list[dict[str, Any]]:
         bits = task.random_bits(rng, 1)[0]
         landscape = IncrementalLoss(task)
         landscape.set_bits(bits)
-        known = landscape.state.z.reshape(-1, len(landscape.state.samples))
+        known = landscape.pre_activation_rows()
         builder, figures = RestrictedBuilder(task), []
         for _ in range(options.blocks):
             unit = rng.integers(widths[1]) * (widths[0] + 1)

@@ -9,6 +9,9 @@ on all of its cores, and once more for as long as the GPU took.  Updates a secon
 reads of the sweeps that a longer call has more than a shorter one, so that what is done once a call
 is left out; the seconds of a call hold everything, up to energies in double precision.  Many QUBOs
 of one pattern in one call: updates a second of the whole call, and the sum of their best energies.
+In training: 256 walks of restricted problems (flips of 32 weights, 49-8-1, 1,000 samples) and 32
+blocks of the decomposed problem (16-4-1, inputs 1 and -1), whose QUBOs of a round go to the card in
+one call, and to the annealer one by one; questions a second, with all that is done between them.
 
 Roofline: the least time of a sweep is the larger of its bytes over the bandwidth of a large copy
 and its floating-point operations over the rate of a large product in single precision, both
@@ -337,6 +340,47 @@ def side_by_side(bench: Bench, model: Model, batches: tuple[int, ...]) -> None:
                 )
 
 
+def in_training(bench: Bench, quick: bool) -> None:
+    """Questions a second of walks and of blocks, one call a round or one by one."""
+    from workers import teacher
+
+    from formulations import TrainingProblem
+    from solvers import DecomposedQCGD, LargeNeighborhoodSearch
+
+    count, rounds = (8, 3) if quick else (256, 8)
+    wide, narrow = teacher((49, 8, 1), 1_000), teacher((16, 4, 1), 40 if quick else 640)
+    signs = TrainingProblem(narrow.network, np.where(narrow.X > 1, 1, -1), narrow.y)
+    common: dict[str, Any] = {"walks": count, "sizes": (32,), "model": "flips"}
+    cases = {
+        f"flips of 32, {count} walks": lambda oracle, n: LargeNeighborhoodSearch(
+            oracle, rounds=n * count, **common
+        ).solve(wide),
+        "32 blocks, decomposed": lambda oracle, n: DecomposedQCGD(
+            oracle, block_size=len(signs.y) // 32, iterations=n
+        ).solve(signs),
+    }
+    reads, sweeps = 16, 100
+    for case, solve in cases.items():
+        makers = {"annealer, processor": lambda r, s: Annealer(r, s, threads=1)}
+        for name, make in (makers | oracles(bench.device)).items():
+            if bench.left() < 15.0:
+                bench.skip(f"{case}, {name}: no time left")
+                continue
+            try:
+                solve(make(reads, sweeps), 1)
+                started = time.perf_counter()
+                result = solve(make(reads, sweeps), rounds)
+                seconds = time.perf_counter() - started
+            except Exception as error:
+                bench.skip(f"{case}, {name}: {type(error).__name__}: {str(error)[:200]}")
+                continue
+            row = {"model": case, "reads": reads, "oracle": name, "sweeps": sweeps}
+            row |= {"call_seconds": seconds, "questions_per_second": result.ledger.calls / seconds}
+            bench.keep(
+                row | {"loss": result.loss, "share_of_oracle": result.ledger.seconds / seconds}
+            )
+
+
 def table(found: dict[str, Any]) -> str:
     """The figures as a page."""
     one, lines = found.get("card", {}), []
@@ -359,12 +403,23 @@ def table(found: dict[str, Any]) -> str:
         "| model | reads | oracle | sweeps | updates/s | s a call | best E | mean E | of floor |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
+    training = [row for row in found.get("rows", []) if "questions_per_second" in row]
     for row in found.get("rows", []):
+        if row in training:
+            continue
         best = row.get("best_energy_per_spin", row.get("sum"))
         cells = [row["model"], row["reads"], row["oracle"], row["sweeps"]]
         cells += [row.get("updates_per_second"), row["call_seconds"], best]
         cells += [row.get("mean_energy_per_spin"), row.get("of_floor")]
         lines.append("| " + " | ".join(_short(cell) for cell in cells) + " |")
+    if training:
+        keys = ("reads", "oracle", "sweeps", "questions_per_second", "share_of_oracle", "loss")
+        lines += ["", f"| in training | {' | '.join(key.replace('_', ' ') for key in keys)} |"]
+        lines += ["|---|---|---|---|---|---|---|"]
+        lines += [
+            f"| {row['model']} | {' | '.join(_short(row[key]) for key in keys)} |"
+            for row in training
+        ]
     lines += [f"\nSkipped: {why}" for why in found.get("skipped", [])]
     lines += [f"\nWarning: {text}" for text in found.get("warnings", [])]
     return "\n".join(lines) + "\n"
@@ -431,6 +486,8 @@ def main() -> None:
             bench.ends += 0.1 * seconds
             for count, size, full in ((256, 180, True), (256, 1000, False)):
                 many(bench, max(count // scale, 2), size // (scale // 10 or 1), full, options.quick)
+            bench.ends += 0.1 * seconds
+            in_training(bench, options.quick)
     print(table(bench.found))
 
 

@@ -1,6 +1,6 @@
-"""Progressive hedging: its bound on small problems, consensus, time per round, two workers.
+"""Progressive hedging: its bound on small problems, consensus, time per round.
 
-    python benchmarks/hedging.py [--only bound consensus growth workers] [--json FILE]
+    python benchmarks/hedging.py [--only bound consensus growth] [--json FILE]
 
 bound      Twenty small problems, ten of digits 3 v 8 (4-3-1, images pooled to 4 pixels of two
            levels, 30 samples) and ten of noisy teachers (5-2-1, inputs -2 .. 2, 30 samples, one
@@ -8,22 +8,21 @@ bound      Twenty small problems, ten of digits 3 v 8 (4-3-1, images pooled to 4
 consensus  Digits 3 v 8, 16-5-1, N = 300: rounds, disagreement and losses with several solvers of
            blocks, without a start and from a quick annealing; beside them direct annealing.
 growth     Time of a round in blocks of 50 samples for N = 500 .. 8,000 (random data, 16-4-1).
-workers    The same run on one and on two worker processes, in turns; the fastest round of each.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import workers
 
 import qnn
 from formulations import Network, TrainingProblem
@@ -58,15 +57,17 @@ def digits(seed: int, inputs: int, hidden: int, samples: int) -> TrainingProblem
     return TrainingProblem(network, data.X_train, data.y_train)
 
 
-def teacher(seed: int) -> TrainingProblem:
+def teacher(
+    seed: int, widths: Sequence[int] = (5, 2, 1), samples: int = 30, loss: str = "hinge"
+) -> TrainingProblem:
     """A random network's labels, one in ten of them turned."""
     rng = np.random.default_rng(seed)
-    network = Network.dense([5, 2, 1], activation="sign")
-    X = rng.integers(-2, 3, (30, 5))
-    plain = TrainingProblem(network, X, np.ones(30))
+    network = Network.dense(widths, activation="sign")
+    X = rng.integers(-2, 3, (samples, widths[0]))
+    plain = TrainingProblem(network, X, np.ones(samples))
     out = plain.pre_activations(rng.integers(0, 2, (1, network.num_weight_bits)))[-1][0, :, 0]
-    y = np.where(out >= 0, 1, -1) * np.where(rng.random(30) < 0.1, -1, 1)
-    return TrainingProblem(network, X, y)
+    y = np.where(out >= 0, 1, -1) * np.where(rng.random(samples) < 0.1, -1, 1)
+    return TrainingProblem(network, X, y, loss=loss)
 
 
 def bound() -> dict[str, Any]:
@@ -148,16 +149,6 @@ def consensus() -> dict[str, Any]:
     return {"runs": rows}
 
 
-def random_problem(samples: int) -> TrainingProblem:
-    """Inputs of four levels and labels of a random teacher."""
-    rng = np.random.default_rng(0)
-    network = Network.dense([16, 4, 1], activation="sign")
-    X = rng.integers(0, 4, (samples, 16))
-    plain = TrainingProblem(network, X, np.ones(samples))
-    out = plain.pre_activations(rng.integers(0, 2, (1, network.num_weight_bits)))[-1][0, :, 0]
-    return TrainingProblem(network, X, np.where(out >= 0, 1, -1))
-
-
 def times_of_rounds(
     solver: ProgressiveHedging, problem: TrainingProblem
 ) -> npt.NDArray[np.float64]:
@@ -176,7 +167,7 @@ def growth() -> dict[str, Any]:
     rows = []
     print(f"{'N':>8}" + "".join(f"{name:>28}" for name in ("annealed blocks", "penalty QUBO")))
     for samples in (500, 1000, 2000, 4000, 8000):
-        problem = random_problem(samples)
+        problem = workers.teacher((16, 4, 1), samples)
         times = [
             float(
                 np.median(
@@ -197,51 +188,23 @@ def growth() -> dict[str, Any]:
     return {"rows": rows, "powers": powers}
 
 
-def workers() -> dict[str, Any]:
-    """One and two worker processes, in turns."""
-    problem = random_problem(1000)
-    solver = ProgressiveHedging(
-        PenaltyBlocks(Annealer(reads=5, sweeps=200)), block_size=50, rounds=4
-    )
-    kinds: dict[str, Callable[[], ProgressiveHedging]] = {
-        "serial": lambda: solver,
-        "one process": lambda: replace(solver, executor="processes", workers=1),
-        "two processes": lambda: replace(solver, executor="processes", workers=2),
-        "two threads": lambda: replace(solver, executor="threads", workers=2),
-    }
-    best = dict.fromkeys(kinds, np.inf)
-    load = os.getloadavg()[0]
-    for _ in range(6):
-        for name, make in kinds.items():
-            best[name] = min(best[name], float(times_of_rounds(make(), problem).min()))
-    for name, seconds in best.items():
-        print(f"{name:16}{seconds:8.3f} s")
-    speedup = best["one process"] / best["two processes"]
-    print(
-        f"two processes are {speedup:.2f} times as fast as one; load of the machine before: "
-        f"{load:.1f} on {os.cpu_count()} cores"
-    )
-    return {"seconds": best, "speedup": speedup, "load": load, "cores": os.cpu_count()}
-
-
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "bound": bound,
     "consensus": consensus,
     "growth": growth,
-    "workers": workers,
 }
 
 
-def main() -> None:
+def main(parts: Mapping[str, Callable[[], dict[str, Any]]], what: str) -> None:
     """Measure, print, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser = argparse.ArgumentParser(description=what)
+    parser.add_argument("--only", nargs="+", choices=list(parts), default=list(parts))
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     arguments = parser.parse_args()
     figures: dict[str, Any] = {"python": platform.python_version()}
     for name in arguments.only:
         print(f"\n{name}")
-        figures[name] = PARTS[name]()
+        figures[name] = parts[name]()
     if arguments.json:
         from formulations.files.saved import atomic_write
 
@@ -250,4 +213,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(PARTS, __doc__.splitlines()[0])

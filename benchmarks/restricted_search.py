@@ -8,6 +8,12 @@ samples), +-1 weights with thresholds, hinge loss.  ``states`` and ``flips`` are
 which a restricted problem goes to the annealer here (5 reads of 100 sweeps); ``own ms`` is what a
 round takes besides the oracle's answer.  Seconds are processor time of one core, so that other work
 on the machine changes little.  The first call of everything is left out: it compiles.
+
+    python benchmarks/restricted_search.py --data DIR --as-sources
+
+Both forms as one more source of the hybrid search (QCGD over the whole model, whose model is small
+enough with few samples): each batch starts a walk at a member of the pool, asks the annealer a few
+questions and hands over the best weights that it met, to be polished as any source's points are.
 """
 
 from __future__ import annotations
@@ -19,19 +25,31 @@ time.perf_counter = time.process_time  # before the solvers' clocks are made
 import argparse  # noqa: E402
 import json  # noqa: E402
 import statistics  # noqa: E402
-from dataclasses import fields  # noqa: E402
+from dataclasses import fields, replace  # noqa: E402
+from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
+import numpy as np  # noqa: E402
+
 import qnn  # noqa: E402
 from formulations import Network, TrainingProblem  # noqa: E402
-from solvers import LargeNeighborhoodSearch, WeightAnnealing  # noqa: E402
+from solvers import QCGD, Candidates, LargeNeighborhoodSearch, WeightAnnealing  # noqa: E402
+from solvers.neighborhood.asking import MODELS, OracleWalk  # noqa: E402
+from solvers.neighborhood.neighborhoods import POLICIES, policy  # noqa: E402
+from solvers.neighborhood.population import Limits, Segment, Worker, advance  # noqa: E402
 from solvers.oracles import Annealer  # noqa: E402
+from solvers.qcgd.sources.table import SOURCES  # noqa: E402
 
 RUNGS = [  # name, data, samples, inputs, hidden, seconds
     ("16-4-1", "fashion:4,6", 1_000, 16, 4, 4.0),
     ("49-8-1", "fashion:2,4", 1_000, 49, 8, 6.0),
     ("196-64-10", "fashion", 10_000, 196, 64, 16.0),
+]
+HYBRID = [  # as RUNGS, with few samples
+    ("16-4-1, N = 200", "fashion:4,6", 200, 16, 4, 5.0),
+    ("49-8-1, N = 100", "fashion:2,4", 100, 49, 8, 5.0),
+    ("16-8-10, N = 200", "fashion", 200, 16, 8, 5.0),
 ]
 SEARCHES: dict[str, dict[str, Any]] = {
     "enumerated": {"sizes": (1, 2, 4)},
@@ -79,16 +97,106 @@ def measure(problem: TrainingProblem, name: str, seed: int, seconds: float) -> d
     }
 
 
+class WeightsByOracle:
+    """A source of :mod:`solvers.qcgd.sources`: restricted problems around the pool's members."""
+
+    repaired, questions = False, 4
+
+    def __init__(self, problem: TrainingProblem, model: str) -> None:
+        walk = partial(OracleWalk, problem, model, None, 500 if model == "states" else None)
+        sizes = (32,) if model == "flips" else (4, 8)
+        arms = [(policy(name), size) for name in POLICIES for size in sizes]
+        self.worker, self.effort = Worker(walk, arms, Annealer(reads=5, sweeps=100)), 0.0
+        self.look = 2 + problem.num_samples // 16  # of one network, as Polish counts it
+
+    def points(self, pool: Any, rng: np.random.Generator) -> Any:
+        """The best weights that a short walk from a member meets."""
+        start = self.worker.begin(pool.draw(rng, 1)[0], np.random.default_rng(rng.integers(2**31)))
+        segment = Segment(start.snapshot, 1e-9, Limits(self.questions))
+        (end,) = advance(self.worker, [segment])
+        sizes = np.array(end.tally.sizes, dtype=float)
+        passes = sizes * (sizes + 1) / 2 if sizes.max(initial=0.0) <= 32 else 40 * sizes
+        swept = 0.2 * 5 * 100 * (sizes + 2 * sizes)  # as Shares counts the annealer
+        self.effort = float((passes * self.look + swept).sum())
+        return end.best_bits[None]
+
+    def learn(self, gains: Any) -> None:
+        """Nothing is learnt."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """Nothing changes."""
+        return {}
+
+    def restore(self, snapshot: Any) -> None:
+        """Nothing has changed."""
+
+
+def as_sources(options: argparse.Namespace) -> None:
+    """Losses of the hybrid search with neither, either, and both forms among its sources."""
+    for model in MODELS:
+        SOURCES[model] = lambda target, size, model=model: WeightsByOracle(target.problem, model)
+    usual = ("oracle", "perturbation", "relinking")
+    kinds = {
+        "without": usual,
+        **{f"with {model}": (*usual, model) for model in MODELS},
+        "with both": (*usual, *MODELS),
+        "without the oracle's, direct annealing": (),
+    }
+    rows = []
+    for name, source, samples, inputs, hidden, seconds in HYBRID:
+        if name not in options.rungs:
+            continue
+        losses: dict[str, list[float]] = {kind: [] for kind in kinds}
+        shares: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for seed in range(options.first, options.first + options.seeds):
+            data = qnn.load(
+                source, data_dir=options.data, samples=samples, inputs=inputs, levels=4, seed=seed
+            )
+            network = Network.dense([inputs, hidden, data.num_outputs], bias=True)
+            problem = TrainingProblem(network, data.X_train, data.y_train)
+            for kind, sources in kinds.items():
+                limit = options.scale * seconds
+                if not sources:
+                    losses[kind].append(annealed(problem, seed, limit).loss)
+                    continue
+                solver = QCGD(
+                    candidates=Candidates(sources=sources),
+                    iterations=None,
+                    seed=seed,
+                    time_limit=limit,
+                )
+                if seed == options.first:
+                    replace(solver, time_limit=2.0).solve(problem)  # compiles
+                result = solver.solve(problem)
+                losses[kind].append(result.loss)
+                told = result.info["sources"]
+                spent = sum(one["seconds"] for one in told.values())
+                shares[kind].append(sum(told[m]["seconds"] for m in MODELS if m in told) / spent)
+        for kind, found in losses.items():
+            share = statistics.median(shares[kind]) if shares[kind] else 0.0
+            rows.append({"problem": name, "sources": kind, "losses": found, "share": share})
+            print(
+                f"{name + ', ' + kind:52}{statistics.median(found):>8,.0f}  {share:5.0%}  {found}",
+                flush=True,
+            )
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1))
+
+
 def main() -> None:
     """Measure, print the table, write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True)
-    parser.add_argument("--rungs", nargs="+", default=[rung[0] for rung in RUNGS])
+    parser.add_argument("--rungs", nargs="+", default=[rung[0] for rung in RUNGS + HYBRID])
     parser.add_argument("--solvers", nargs="+", default=[*SEARCHES, "direct annealing"])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="seed, of the sources")
     parser.add_argument("--scale", type=float, default=1.0, help="of the seconds")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--as-sources", action="store_true", help="of the hybrid search")
     options = parser.parse_args()
+    if options.as_sources:
+        return as_sources(options)
     rows: list[dict[str, Any]] = []
     print(f"{'':36}{'loss':>9}{'rounds/s':>10}{'own ms':>8}{'oracle ms':>10}{'bits':>6}")
     for rung, source, samples, inputs, hidden, seconds in RUNGS:

@@ -1,0 +1,188 @@
+"""Time of a round on one and two workers, and by a model with more.
+
+    python benchmarks/workers.py [--processes 1 2] [--only NAME ...] [--repeats 3] [--markdown FILE]
+
+Every case does the same work whatever the workers are, so that its rounds can be compared one by
+one: a round's time is the least of the repeats, and a case's the mean over its rounds after the
+first, which starts workers and is told apart.  Beyond two workers, with K tasks a round,
+
+    T(w) = c + K m + ceil(K / w) b        [Amdahl 1967, with the task overhead counted as serial]
+
+c is what a round takes outside its tasks and b a task, both measured without workers; m is what one
+worker process takes longer than none, for each task.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from formulations import Network, TrainingProblem
+from solvers import DecomposedQCGD, LargeNeighborhoodSearch, ProgressiveHedging
+from solvers.hedging.hedging import AnnealedBlocks, PenaltyBlocks
+from solvers.oracles import Annealer
+from solvers.run import executors
+
+MODELLED = (2, 4, 8, 16)
+ORACLE = Annealer(reads=5, sweeps=40, threads=1)
+
+
+def teacher(widths: Sequence[int], samples: int) -> TrainingProblem:
+    """Inputs of four levels, and the labels of a random network."""
+    rng = np.random.default_rng(0)
+    network = Network.dense(widths, activation="sign")
+    X = rng.integers(0, 4, (samples, widths[0]))
+    plain = TrainingProblem(network, X, np.ones(samples))
+    out = plain.pre_activations(rng.integers(0, 2, (1, network.num_weight_bits)))[-1][0, :, 0]
+    return TrainingProblem(network, X, np.where(out >= 0, 1, -1))
+
+
+SMALL, MIDDLE = teacher((16, 4, 1), 1_000), teacher((49, 8, 1), 1_000)
+CASES: dict[str, tuple[Any, TrainingProblem]] = {
+    "hedging, blocks annealed": (
+        ProgressiveHedging(AnnealedBlocks(flips=5_000), block_size=50, rounds=6),
+        SMALL,
+    ),
+    "hedging, blocks as penalty QUBOs": (
+        ProgressiveHedging(PenaltyBlocks(ORACLE), block_size=50, rounds=4),
+        SMALL,
+    ),
+    "decomposed, blocks as lifted QUBOs": (
+        DecomposedQCGD(ORACLE, block_size=50, iterations=4),
+        SMALL,
+    ),
+    "walks, enumerated": (LargeNeighborhoodSearch(walks=8, rounds=100_000), MIDDLE),
+    "walks, flips to the annealer": (
+        LargeNeighborhoodSearch(ORACLE, walks=8, rounds=240, sizes=(32,), model="flips"),
+        MIDDLE,
+    ),
+    "walks, states to the annealer": (
+        LargeNeighborhoodSearch(ORACLE, walks=8, rounds=64, sizes=(4, 8), variables=1_000),
+        MIDDLE,
+    ),
+}
+
+
+class Clock:
+    """Ends of rounds, and in each the seconds in tasks and their number."""
+
+    def __init__(self) -> None:
+        self.ends, self.tasks, self.counts = [time.perf_counter()], [0.0], [0]
+
+    def tick(self, _: Any) -> None:
+        """A round has ended."""
+        self.ends.append(time.perf_counter())
+        self.tasks.append(0.0)
+        self.counts.append(0)
+
+    def timed(self, ask: Any) -> Any:
+        """``Team.ask``, timed."""
+
+        def timed_ask(team: Any, function: Any, tasks: Any, seconds: Any = None) -> Any:
+            began = time.perf_counter()
+            answers = ask(team, function, tasks, seconds)
+            self.tasks[-1] += time.perf_counter() - began
+            self.counts[-1] += len(tasks)
+            return answers
+
+        return timed_ask
+
+
+def run_once(solver: Any, problem: TrainingProblem) -> tuple[Any, ...]:
+    """Seconds of each round, and of its tasks, and their number; the loss, as a check."""
+    clock, ask = Clock(), executors.Team.ask
+    executors.Team.ask = clock.timed(ask)
+    try:
+        loss = replace(solver, callbacks=(clock.tick,)).solve(problem).loss
+    finally:
+        executors.Team.ask = ask
+    rounds = np.diff(clock.ends)
+    return rounds, np.array(clock.tasks[: len(rounds)]), clock.counts[1], loss
+
+
+def measure(
+    solver: Any, problem: TrainingProblem, repeats: int, processes: Sequence[int]
+) -> dict[str, Any]:
+    """Round, start-up and parts of the model of one case."""
+    run_once(solver, problem)  # compiles
+    kinds: dict[str, dict[str, Any]] = {"none": {}}
+    kinds |= {str(n): {"executor": "processes", "workers": n} for n in processes}
+    kinds["2 threads"] = {"executor": "threads", "workers": 2}
+    best: dict[str, list[Any]] = {}
+    for _ in range(repeats):
+        for kind, options in kinds.items():
+            rounds, tasks, count, loss = run_once(replace(solver, **options), problem)
+            known = best.setdefault(kind, [rounds, tasks, loss])
+            assert loss == known[2] == best["none"][2], "workers have changed the result"
+            known[:2] = np.minimum(known[0], rounds), np.minimum(known[1], tasks)
+    seconds = {kind: float(rounds[1:].mean()) for kind, (rounds, *_) in best.items()}
+    inside = float(best["none"][1][1:].mean())
+    c, b = seconds["none"] - inside, inside / count
+    m = max(seconds["1"] - seconds["none"], 0.0) / count
+    starts = float(best["2"][0][0] - best["none"][0][0])
+    model = {w: c + count * m + ceil(count / w) * b for w in MODELLED}
+    return {"seconds": seconds, "starts": starts, "tasks": count, "c": c, "b": b, "m": m} | {
+        "model": model
+    }
+
+
+def page(figures: dict[str, dict[str, Any]]) -> str:
+    """Two tables, in milliseconds."""
+    kinds = list(next(iter(figures.values()))["seconds"])
+    lines = [
+        f"| milliseconds a round, by workers | tasks | {' | '.join(kinds)} | 2 against none "
+        "| start of 2 |",
+        f"|---|{'---:|' * (len(kinds) + 3)}",
+    ]
+    for name, f in figures.items():
+        times = [1e3 * seconds for seconds in f["seconds"].values()]
+        gain = f["seconds"]["none"] / f["seconds"]["2"]
+        lines.append(
+            f"| {name} | {f['tasks']} | {' | '.join(f'{t:.1f}' for t in times)} | {gain:.2f} "
+            f"| {1e3 * f['starts']:.0f} |"
+        )
+    lines += [
+        "",
+        f"| by the model | c | b | m | {' | '.join(f'T({w})' for w in MODELLED)} "
+        f"| {MODELLED[-1]} against none |",
+        f"|---|{'---:|' * (4 + len(MODELLED))}",
+    ]
+    for name, f in figures.items():
+        shown = [f["c"], f["b"], f["m"], *f["model"].values()]
+        lines.append(
+            f"| {name} | {' | '.join(f'{1e3 * t:.2f}' for t in shown)} "
+            f"| {f['seconds']['none'] / f['model'][MODELLED[-1]]:.1f} |"
+        )
+    about = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    return "\n".join([*lines, "", f"{about}, Python {platform.python_version()}."])
+
+
+def main() -> None:
+    """Measure, print, write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--processes", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--markdown", type=Path)
+    arguments = parser.parse_args()
+    figures = {}
+    for name in arguments.only:
+        figures[name] = measure(*CASES[name], arguments.repeats, arguments.processes)
+        print(f"{name}: {figures[name]}", file=sys.stderr, flush=True)
+    print(text := page(figures))
+    if arguments.markdown:
+        arguments.markdown.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
