@@ -50,9 +50,8 @@ class GuardedWalk(Walk):
         return self._best_broken == 0 and super().at_floor
 
     def begin(self, bits: BitArray) -> None:
-        """Start at free weight bits, with fewer non-zeros where there are too many."""
-        problem = self.problem
-        super().begin(problem.sparse(problem.full_bits(bits)[None])[0, problem.free])
+        """Start at free weight bits; what they break has its price."""
+        super().begin(bits)
         self._best_broken = self.watch.refresh()
         self._price()
 

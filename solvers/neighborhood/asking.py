@@ -74,9 +74,8 @@ class OracleWalk(Walk):
         self._scales: dict[str, float] = {}
 
     def begin(self, bits: BitArray) -> None:
-        """Start at free weight bits, with fewer non-zeros where there are too many."""
-        problem = self.problem
-        super().begin(problem.sparse(problem.full_bits(bits)[None])[0, problem.free])
+        """Start at free weight bits; what they break has its price."""
+        super().begin(bits)
         self._best_value += self._price()
         self.loss = self.landscape.loss(self._best_value)
 

@@ -126,8 +126,10 @@ class Walk(ABC):
         return self._best_value <= self._goal
 
     def begin(self, bits: BitArray) -> None:
-        """Start at free weight bits, shape (num_free_bits,)."""
-        self.loss = self.landscape.set_bits(bits)
+        """Start at free weight bits, (num_free_bits,), some weights zero where too many are not."""
+        problem = self.problem
+        kept = problem.sparse(problem.full_bits(bits)[None])[0, problem.free]
+        self.loss = self.landscape.set_bits(kept)
         self._best_value = self.landscape.value(self.loss)
         self._best[:] = self.landscape.moves.choice
         self._guide_age = 0
