@@ -26,13 +26,13 @@ import numpy as np
 
 from formulations.arrays import Array, FloatArray, IntArray
 from formulations.network.network import Weights
-from solvers.classical.gradients.boxes import Boxes, directions_with_boxes
 from solvers.classical.gradients.latent_layer import LatentLayer
 from solvers.classical.gradients.optimizers import Adam
 from solvers.classical.gradients.outputs import ProblemLoss
 from solvers.classical.gradients.stack import Passed, Stack
 from solvers.classical.gradients.units import unit
 from solvers.classical.gradients.windows import Pooling, latent_layers
+from solvers.constrained.boxes import Boxes, directions_with_boxes
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -171,7 +171,8 @@ class LatentStack(Stack):
             Of the run that is over.
         """
         if self.boxes is not None and rng is not None:
-            directions_with_boxes(self, X, samples, self.boxes, share, rng)
+            self.quantise()
+            directions_with_boxes(self.trained, self.output, X, samples, self.boxes, share, rng)
         else:
             self.directions(X, samples, dropout=0.0 if self.folded else dropout, rng=rng)
         self.adam.rate = rate * self._half

@@ -9,8 +9,8 @@ from formulations import Network, TrainingProblem
 from formulations.arrays import FloatArray
 from formulations.constraints import Right, Robust
 from solvers import StraightThrough
-from solvers.classical.gradients.boxes import directions_with_boxes
 from solvers.classical.gradients.latent_stack import LatentStack
+from solvers.constrained.boxes import directions_with_boxes
 
 BATCH = np.arange(20)
 
@@ -58,11 +58,11 @@ def test_gradients_are_those_of_the_worst_case_loss(outputs: int) -> None:
     problem = TrainingProblem(net, X, y, loss, constraints=[Robust(X[:12], y[:12], radius=1)])
     stack = LatentStack(problem, 1, rng, rounded=False)
     stack.kind = np.float64
-    stack.values, stack.gradient = stack.values.astype(float), stack.gradient.astype(float)
     stack._allocate()
     stack.values[...] = rng.uniform(-1, 1, stack.values.shape)
     assert stack.boxes is not None
-    directions_with_boxes(stack, X[BATCH], BATCH, stack.boxes, 1.0, rng)
+    stack.quantise()
+    directions_with_boxes(stack.trained, stack.output, X[BATCH], BATCH, stack.boxes, 1.0, rng)
     found, step = stack.gradient[0].copy(), 1e-6
     expected = np.zeros_like(found)
     for place in range(len(found)):

@@ -12,6 +12,7 @@ is, and falls otherwise.  [Multiplicative weights: Arora, Hazan and Kale 2012.]
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,8 @@ from formulations.constraints.right import Right
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
-    from solvers.classical.gradients.latent_stack import LatentStack
+    from solvers.classical.gradients.latent_layer import LatentLayer
+    from solvers.classical.gradients.outputs import Output
 
 RAISED, LOWERED = 1.1, 0.97
 """Factors of the weight of a box in a step in which it is wrong, or right."""
@@ -97,24 +99,24 @@ def _wrong(worst: FloatArray, y: IntArray) -> Array:
 
 
 def directions_with_boxes(
-    stack: LatentStack,
+    layers: Sequence[LatentLayer],
+    output: Output,
     X: Array,
     samples: IntArray,
     boxes: Boxes,
     share: float,
     rng: np.random.Generator,
 ) -> None:
-    """Leave in a stack the gradient of a batch, with that of as many boxes added.
+    """Leave in rounded layers the gradient of a batch, with that of as many boxes added.
 
     The boxes' centres pass as rows after the samples, whose means alone the thresholds follow.
     """
-    count, kind = len(samples), stack.kind
+    count, kind = len(samples), layers[0].latent.dtype.type
     drawn, centres, radii = boxes.draw(count, share, rng)
     a = np.concatenate([X, centres]).astype(kind)[None]
     r = radii.astype(kind)[None]
-    stack.quantise()
     passed: list[tuple[Array, Array, list[Array]]] = []
-    for part in stack.trained:
+    for part in layers:
         part.followed = count
         z, spread = part.pre_activations(a), r @ np.abs(part.weights).swapaxes(1, 2)
         if part.unit is None:
@@ -125,12 +127,12 @@ def directions_with_boxes(
         samples_a, low, high = (part.unit.value(end) for end in ends)
         a = np.concatenate([samples_a, (low + high) / 2], axis=1)
         r = (high - low) / 2
-    own = stack.output.slope(z[:, :count], samples)
+    own = output.slope(z[:, :count], samples)
     found, spread_slope = boxes.slopes(drawn, z[:, count:], spread)
     slope = np.concatenate([own, found / kind(count)], axis=1)
     spread_slope /= kind(count)
     for number in range(len(passed) - 1, -1, -1):
-        part, (a, r, _) = stack.trained[number], passed[number]
+        part, (a, r, _) = layers[number], passed[number]
         part.directions(a, slope)
         part.weight_slopes += np.matmul(spread_slope.swapaxes(1, 2), r) * np.sign(part.weights)
         part.followed = None
