@@ -64,6 +64,7 @@ def _figures(results: Results) -> Table:
         "stored bits": text.whole(results.get("stored_bits") or results.get("weight_bits")),
         "bits a weight": text.number(results.get("bits_per_weight"), "{:.3g}"),
         "variables of the model": text.whole(results.get("num_variables")),
+        "constraints": str(results.get("constraints") or text.NONE),
         "seconds": text.seconds(results.get("seconds")),
         "status": str(results.get("reason") or results["status"]),
     }

@@ -47,6 +47,11 @@ def constraint(spec: str | Constraint, read: Read) -> Constraint:
             f"constraints: {shown(spec)}: expected a name, such as 'fan-in:6', or a Constraint"
         )
     name, _, rest = spec.partition(":")
+    if name == "tied":
+        raise InvalidInputError(
+            f"constraint {shown(spec)}: groups of weights are given in Python, as "
+            "formulations.constraints.Tied(groups); commands share weights by --hidden conv:8:3x3"
+        )
     choose("name in constraints", name, names(CONSTRAINTS))
     expected = [entry for entry in CONSTRAINTS if entry.partition(":")[0] == name]
     words = rest.split(",") if rest else []

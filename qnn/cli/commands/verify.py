@@ -28,7 +28,7 @@ SHOWN = 5
     examples="""
     qnn train digits --samples 500 --levels 4 --save network.npz
     qnn verify network.npz digits --samples 500 --first 100 --radius 1
-    qnn verify network.npz digits --first 100 --save against.csv --json verdicts.json
+    qnn verify network.npz digits --first 100 --save against.csv
     qnn verify network.npz digits --first 5 --oracle tabu
     """
 )
@@ -88,7 +88,7 @@ def verify(
     save_file: str | None,
     **given: Any,
 ) -> None:
-    """Prove a network right for all inputs near each sample, or find one that it gets wrong.
+    """Prove a network right near each sample, or find where it is not.
 
     A sample is robust, which is proven, has a counter-example, which is checked, or stays open.
     Data with a test part are verified on that alone.  Ctrl-C keeps what is known.
