@@ -88,7 +88,7 @@ def verify(
     save_file: str | None,
     **given: Any,
 ) -> None:
-    """Prove a network right near each sample, or find where it is not.
+    """Prove a network right near each sample, or show where not.
 
     A sample is robust, which is proven, has a counter-example, which is checked, or stays open.
     Data with a test part are verified on that alone.  Ctrl-C keeps what is known.
