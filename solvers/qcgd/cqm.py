@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,43 +16,17 @@ from formulations.model.labels import distinct
 from formulations.model.qcbo import QCBO
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.repair import Repair
-from solvers.qcgd.scoring import MET, ModelScoring, Pool, Scoring
+from solvers.qcgd.scoring import MET, ModelScoring, Scoring
 from solvers.run.result import Status
 from solvers.run.run import Ledger, Run
 
 if TYPE_CHECKING:
     import dimod
 
-
-class FinishedLoop(Protocol):
-    """What is read off a descent that has ended: QCGD's own, or another's."""
-
-    @property
-    def pool(self) -> Pool:
-        """The best candidates."""
-        ...
-
-    @property
-    def bound(self) -> float | None:
-        """The best proven bound."""
-        ...
-
-    @property
-    def applied(self) -> FloatArray:
-        """The multipliers of the last QUBO."""
-        ...
-
-    @property
-    def lifting(self) -> Lifting:
-        """What they belong to."""
-        ...
-
-    def info(self) -> dict[str, Any]:
-        """Numbers for the answer."""
-        ...
+    from solvers.qcgd.loop import Loop
 
 
-Descend = Callable[[Scoring, QCBO, float], tuple[Run, FinishedLoop]]
+Descend: TypeAlias = "Callable[[Scoring, QCBO, float], tuple[Run, Loop]]"
 """From what samples are worth, the model, and when the clock began, to a run and its descent."""
 
 
@@ -328,7 +302,7 @@ def multipliers(lifting: Lifting, p: FloatArray) -> dict[str, dict[Any, float]]:
     }
 
 
-def _coefficient_range(descent: FinishedLoop) -> list[float]:
+def _coefficient_range(descent: Loop) -> list[float]:
     """Least and greatest size of a coefficient of the QUBO at the last multipliers."""
     qubo = descent.lifting.qubo(descent.applied)
     size = descent.lifting.unit * np.abs(np.concatenate([qubo.linear, qubo.couplings]))
