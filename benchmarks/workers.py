@@ -28,7 +28,13 @@ from typing import Any
 import numpy as np
 
 from formulations import Network, TrainingProblem
-from solvers import DecomposedQCGD, LargeNeighborhoodSearch, ProgressiveHedging
+from solvers import (
+    QCGD,
+    Candidates,
+    DecomposedQCGD,
+    LargeNeighborhoodSearch,
+    ProgressiveHedging,
+)
 from solvers.hedging.hedging import AnnealedBlocks, PenaltyBlocks
 from solvers.oracles import Annealer
 from solvers.run import executors
@@ -70,20 +76,26 @@ CASES: dict[str, tuple[Any, TrainingProblem]] = {
         LargeNeighborhoodSearch(ORACLE, walks=8, rounds=64, sizes=(4, 8), variables=1_000),
         MIDDLE,
     ),
+    "qcgd, sources polished in 4 parts": (
+        QCGD(ORACLE, iterations=8, stop=None, candidates=Candidates(parts=4)),
+        teacher((49, 8, 1), 100),
+    ),
 }
 
 
 class Clock:
-    """Ends of rounds, and in each the seconds in tasks and their number."""
+    """Ends of rounds, and in each the seconds in tasks; tasks of a round, and those at once."""
 
     def __init__(self) -> None:
-        self.ends, self.tasks, self.counts = [time.perf_counter()], [0.0], [0]
+        self.ends, self.tasks, self.count, self.at_once = [time.perf_counter()], [0.0], 0, 1
+        self.round = 0
 
-    def tick(self, _: Any) -> None:
-        """A round has ended."""
-        self.ends.append(time.perf_counter())
-        self.tasks.append(0.0)
-        self.counts.append(0)
+    def tick(self, progress: Any) -> None:
+        """A round has ended, unless it is only a better candidate within one."""
+        if progress.iteration > self.round:
+            self.round = progress.iteration
+            self.ends.append(time.perf_counter())
+            self.tasks.append(0.0)
 
     def timed(self, ask: Any) -> Any:
         """``Team.ask``, timed."""
@@ -92,14 +104,15 @@ class Clock:
             began = time.perf_counter()
             answers = ask(team, function, tasks, seconds)
             self.tasks[-1] += time.perf_counter() - began
-            self.counts[-1] += len(tasks)
+            self.count += len(tasks)
+            self.at_once = len(tasks)
             return answers
 
         return timed_ask
 
 
 def run_once(solver: Any, problem: TrainingProblem) -> tuple[Any, ...]:
-    """Seconds of each round, and of its tasks, and their number; the loss, as a check."""
+    """Seconds of each round, and of its tasks; their number, and at once; the loss, as a check."""
     clock, ask = Clock(), executors.Team.ask
     executors.Team.ask = clock.timed(ask)
     try:
@@ -107,7 +120,8 @@ def run_once(solver: Any, problem: TrainingProblem) -> tuple[Any, ...]:
     finally:
         executors.Team.ask = ask
     rounds = np.diff(clock.ends)
-    return rounds, np.array(clock.tasks[: len(rounds)]), clock.counts[1], loss
+    inside, count = np.array(clock.tasks[: len(rounds)]), clock.count / len(rounds)
+    return rounds, inside, (count, clock.at_once), loss
 
 
 def measure(
@@ -121,7 +135,7 @@ def measure(
     best: dict[str, list[Any]] = {}
     for _ in range(repeats):
         for kind, options in kinds.items():
-            rounds, tasks, count, loss = run_once(replace(solver, **options), problem)
+            rounds, tasks, (count, at_once), loss = run_once(replace(solver, **options), problem)
             known = best.setdefault(kind, [rounds, tasks, loss])
             assert loss == known[2] == best["none"][2], "workers have changed the result"
             known[:2] = np.minimum(known[0], rounds), np.minimum(known[1], tasks)
@@ -130,7 +144,8 @@ def measure(
     c, b = seconds["none"] - inside, inside / count
     m = max(seconds["1"] - seconds["none"], 0.0) / count
     starts = float(best["2"][0][0] - best["none"][0][0])
-    model = {w: c + count * m + ceil(count / w) * b for w in MODELLED}
+    several = {w: count / at_once * ceil(at_once / w) for w in MODELLED}
+    model = {w: c + count * m + several[w] * b for w in MODELLED}
     return {"seconds": seconds, "starts": starts, "tasks": count, "c": c, "b": b, "m": m} | {
         "model": model
     }
@@ -148,7 +163,7 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
         times = [1e3 * seconds for seconds in f["seconds"].values()]
         gain = f["seconds"]["none"] / f["seconds"]["2"]
         lines.append(
-            f"| {name} | {f['tasks']} | {' | '.join(f'{t:.1f}' for t in times)} | {gain:.2f} "
+            f"| {name} | {f['tasks']:.0f} | {' | '.join(f'{t:.1f}' for t in times)} | {gain:.2f} "
             f"| {1e3 * f['starts']:.0f} |"
         )
     lines += [

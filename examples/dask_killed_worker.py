@@ -3,21 +3,30 @@
     pip install 'qnn-ising[dask]'
     python examples/dask_killed_worker.py
 
-Blocks of a decomposed problem, then walks of restricted problems, run on the cluster.  Before the
-third step of each a worker gets SIGKILL; Dask starts another, which is sent what it needs.
+Blocks of a decomposed problem, then walks of restricted problems, then what QCGD's sources find,
+polished in four parts, run on the cluster.  Before the third step of each a worker gets SIGKILL;
+Dask starts another, which is sent what it needs.
 """
 
 import os
 import signal
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from dask.distributed import Client, LocalCluster
 
 import qnn
 from formulations import Network, TrainingProblem
-from solvers import DecomposedQCGD, LargeNeighborhoodSearch, Progress
+from solvers import QCGD, Candidates, DecomposedQCGD, LargeNeighborhoodSearch, Progress
 from solvers.oracles import Annealer
+
+
+def placed(solver: Any, **where: Any) -> Any:
+    """The solver with its work on an executor; that of QCGD is said with its candidates."""
+    if isinstance(solver, QCGD):
+        return replace(solver, candidates=replace(solver.candidates, **where))
+    return replace(solver, **where)
 
 
 def main() -> None:
@@ -28,6 +37,7 @@ def main() -> None:
     solvers = [
         DecomposedQCGD(Annealer(reads=4, sweeps=50, threads=1), block_size=15, iterations=6),
         LargeNeighborhoodSearch(walks=4, rounds=4000),
+        QCGD(Annealer(reads=8, sweeps=20, threads=1), 6, candidates=Candidates(parts=4)),
     ]
     with LocalCluster(n_workers=4, threads_per_worker=1) as cluster, Client(cluster) as client:
         for solver in solvers:
@@ -35,12 +45,12 @@ def main() -> None:
 
             def kill(progress: Progress, killed: list[int] = killed) -> None:
                 """End a worker as the third step begins."""
-                if progress.iteration == 2:
+                if progress.iteration == 2 and not killed:
                     killed.append(min(client.run(os.getpid).values()))
                     os.kill(killed[0], signal.SIGKILL)
 
-            there = replace(
-                solver, executor=client.get_executor(), workers=4, callbacks=(kill,)
+            there = placed(
+                replace(solver, callbacks=(kill,)), executor=client.get_executor(), workers=4
             ).solve(problem)
             here = solver.solve(problem)
             same = np.array_equal(there.bits, here.bits) and there.loss == here.loss

@@ -7,6 +7,7 @@ record.  The best candidates are the pool that later calls, and the other source
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from formulations.arrays import FloatArray
+from formulations.arrays import BitArray, FloatArray
 from formulations.checks import check_flag, check_several, check_whole, choose
 from formulations.errors import InvalidInputError
 from solvers.oracles import QUBO, Samples, WarmOracle
@@ -23,6 +24,8 @@ from solvers.qcgd.scoring import ModelScoring, Pool, Scoring, WithSlack
 from solvers.qcgd.sources.base import ORACLE, Source
 from solvers.qcgd.sources.shares import BATCH_EFFORT, Contribution, Shares, effort_of_call, gains
 from solvers.qcgd.sources.table import SOURCES, sources_of
+from solvers.run.executors import ExecutorChoice, Team, check_executor
+from solvers.run.option_checks import MOST_WORKERS
 from solvers.run.result import Incumbent
 from solvers.run.run import Run
 from solvers.run.stopping import Course, StopRule
@@ -31,8 +34,8 @@ GUESSES = 1000
 """Random networks among which the pool begins.  To score them takes as long as a tenth of a call of
 ten reads of twenty sweeps (64-16-10) to two calls (16-4-1)."""
 
-BATCHES = 2
-"""Streams 0 and 1 of an iteration are those of its call."""
+BATCHES, PARTS = 2, 3
+"""Streams 0 and 1 of an iteration are those of its call, 2 those of batches, 3 of their parts."""
 
 MANY = 0.5
 """Share of a call's reads that satisfy all rows beyond which these pull harder than they need."""
@@ -66,6 +69,11 @@ class Candidates:
         networks as they are.
     wanted : int
         Distinct candidates that satisfy all rows before a proof ends the run.
+    parts : int
+        A source's points are repaired or polished in so many parts, each with a random stream of
+        its own; the parts of one batch are worked on side by side.
+    executor, workers
+        Where, see :class:`~solvers.run.executors.Team`; they change no result.
     """
 
     pool: int = 10
@@ -73,10 +81,16 @@ class Candidates:
     repair: bool = True
     sources: tuple[str, ...] = (ORACLE, *SOURCES)
     wanted: int = 1
+    parts: int = 1
+    executor: ExecutorChoice = None
+    workers: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("pool", "fresh", "wanted"):
+        for name in ("pool", "fresh", "wanted", "parts"):
             check_whole(name, getattr(self, name))
+        check_executor(self.executor)
+        if self.workers is not None:
+            check_whole("workers", self.workers, most=MOST_WORKERS)
         check_flag("repair", self.repair)
         for name in check_several("sources", self.sources, "names"):
             choose("source of candidates", name, [ORACLE, *SOURCES])
@@ -84,9 +98,19 @@ class Candidates:
             raise InvalidInputError(f"sources={self.sources!r}: expected 'oracle' among them")
 
 
-def _child(seed: np.random.SeedSequence, number: int) -> np.random.SeedSequence:
+def _child(
+    seed: np.random.SeedSequence, number: int, kind: int = BATCHES
+) -> np.random.SeedSequence:
     """Stream of a batch, by its number in the run: the same if the run is resumed before a call."""
-    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, BATCHES, number))
+    return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, kind, number))
+
+
+def _repaired(
+    repair: Repair | Polish, part: tuple[BitArray, np.random.SeedSequence]
+) -> tuple[BitArray, int]:
+    """Points near others, and how many candidates were looked at for them."""
+    looked = repair.looked
+    return repair(*part), repair.looked - looked
 
 
 class Scorer:
@@ -143,6 +167,7 @@ class Scorer:
         self.sources = dict(sources or {})
         self.shares = Shares([ORACLE, *self.sources])
         self.improved_by: str | None = None  # the source of the best candidate
+        self.team: Team[Repair | Polish] = Team([])
 
     @classmethod
     def of(cls, target: Scoring, options: Candidates, *, slack: bool = True) -> Scorer:
@@ -158,7 +183,22 @@ class Scorer:
         search = target.local_search() if repair else None
         ceiling = target.ceiling if isinstance(target, ModelScoring) else np.inf
         others = {} if search is None else sources_of(target, search.num_variables, sources)
-        return cls(sampled, options.pool, options.fresh, search, ceiling, others, options.wanted)
+        made = cls(sampled, options.pool, options.fresh, search, ceiling, others, options.wanted)
+        if search is not None and options.parts > 1:
+            each = [copy.deepcopy(search) for _ in range(options.parts)]  # threads share nothing
+            made.team = Team(each, options.executor, options.workers, "part {}".format)
+        return made
+
+    def _mended(self, points: BitArray, seed: np.random.SeedSequence) -> BitArray:
+        """Points repaired or polished, in parts where there are workers for them."""
+        assert self.repair is not None
+        if not self.team.models:
+            return self.repair(points, seed)
+        parts = np.array_split(points, len(self.team.models))
+        tasks = [(k, (part, _child(seed, k, PARTS))) for k, part in enumerate(parts) if len(part)]
+        mended = self.team.ask(_repaired, tasks)
+        self.repair.looked += sum(looked for _, looked in mended)
+        return np.concatenate([part for part, _ in mended])
 
     def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
         """Call number t, from random states or from the pool."""
@@ -193,7 +233,7 @@ class Scorer:
         if self.repair is not None:
             effort -= self.repair.looked
             begun = time.perf_counter()
-            mended, better = self.target.score(self.repair(candidates, seed))
+            mended, better = self.target.score(self._mended(candidates, seed))
             self.pool.add(mended, better)
             run.incumbent.offer(mended, better)
             self.repair_seconds += time.perf_counter() - begun
@@ -239,7 +279,7 @@ class Scorer:
         points, worth = self.target.score(points)
         if len(points):
             if not source.repaired:
-                points, worth = self.target.score(self.repair(points, seed))
+                points, worth = self.target.score(self._mended(points, seed))
             self.pool.add(points, worth)
             run.incumbent.offer(points, worth)
         gained = gains(self.pool, before, points, worth)

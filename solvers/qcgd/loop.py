@@ -239,7 +239,7 @@ def run_loop(
         "bound": loop.bound,
         "source": search.improved_by,
     }
-    with run.guarded():
+    with run.guarded(), search.team:
         run.resume(loop)
         for t in run.steps(options.iterations):
             seed = np.random.SeedSequence(options.seed, spawn_key=(t,))

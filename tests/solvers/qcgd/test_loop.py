@@ -90,3 +90,20 @@ def test_ctrl_c_within_the_first_repair_leaves_an_answer(monkeypatch: pytest.Mon
     answer = QCGD(iterations=3).sample_cqm(cqm)
     assert answer.info["status"] == "interrupted"
     assert len(answer) >= 1
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_parts_of_a_sources_points_are_polished_anywhere(
+    problem: TrainingProblem, executor: str
+) -> None:
+    serial, spread = (
+        QCGD(
+            Annealer(reads=3, sweeps=20, threads=1),
+            iterations=4,
+            candidates=Candidates(parts=3, executor=where, workers=2),
+        ).solve(problem)
+        for where in (None, executor)
+    )
+    assert serial.info["sources"]["perturbation"]["calls"] > 0
+    np.testing.assert_array_equal(spread.bits, serial.bits)
+    assert spread.history.columns["loss"] == serial.history.columns["loss"]
