@@ -40,8 +40,8 @@ from qnn.fitting import (
 )
 from qnn.runs.constraints import constraint
 from solvers.run.result import Result
-from solvers.run.shown import verbosely
 from solvers.run.solver import Solver
+from solvers.shown import verbosely
 from solvers.trainer import Trainer
 
 log = logging.getLogger(__name__)

@@ -73,7 +73,7 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     class_weight : dict, "balanced" or None
         How much a sample of each class counts, as scikit-learn's classifiers have it.
     verbose : int
-        1 shows on standard error what training finds, 2 each step; see :mod:`solvers.run.shown`.
+        1 shows on standard error what training finds, 2 each step; see :mod:`solvers.shown`.
         (There is no ``n_jobs``: a fit takes one core, and tools that fit several times have it.)
     random_state : int, RandomState or None
         Seed of the solver; None leaves the solver's own, so that the same fit gives the same

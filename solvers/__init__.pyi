@@ -72,7 +72,7 @@ from .run.run import (
     Ledger,
     Progress,
 )
-from .run.shown import (
+from .shown import (
     progress_bar,
 )
 from .trainer import (

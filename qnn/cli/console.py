@@ -211,7 +211,7 @@ def _insistently(step: Callable[[], object]) -> None:
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[int, int | None, str], None]]:
     """A progress bar on standard error, and the function that moves it; nothing if no terminal."""
-    from solvers.run.shown import moving_bar
+    from solvers.shown import moving_bar
 
     interrupts.work_begins()
     with moving_bar(visible(description)) as move:

@@ -15,7 +15,7 @@ from formulations.checks import check_flag, check_whole, choose
 from formulations.errors import InvalidInputError
 from solvers.oracles import Annealer, Oracle
 from solvers.qcgd.qcgd import QCGD
-from solvers.run.shown import verbosely
+from solvers.shown import verbosely
 
 
 class QCGDSampler(dimod.Sampler):  # type: ignore[misc]

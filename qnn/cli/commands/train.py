@@ -269,9 +269,8 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
     shown = {name: value for name, value in run.figures.items() if name != "widths"}
     beside, test = record["logistic_regression"], record["test"]
     if beside is not None:
-        shown["logistic regression, real weights"] = (
-            f"test accuracy {beside['test_accuracy']:.3f} in {beside['stored_bits']:,} bits"
-        )
+        accuracy, bits = beside["test_accuracy"], beside["stored_bits"]
+        shown["logistic regression"] = f"{accuracy:.4f} with {bits:,} bits"
     trained = TrainedModel.of_task(run.task, run.result.weights)
     try:
         console.deliver(
