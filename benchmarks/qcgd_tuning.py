@@ -118,7 +118,7 @@ def table(
     return results
 
 
-PAIRS = [f"digits:{pair}" for pair in ("0,1", "2,7", "3,8", "4,9", "5,6")]
+PAIRS = [f"digits:{pair}" for pair in ("0,1", "3,8", "4,9")]
 """Chosen before anything was run."""
 
 

@@ -20,10 +20,9 @@ class Ground(NamedTuple):
     """A model as the searches read it: lower <= row <= upper, objective linear'x + x'Q x / 2.
 
     Rows are linear and may have products, sum_i a_i x_i + sum_ij p_ij x_i x_j.  Their entries are
-    numbered by variables (``column_*``, values a); ``row_columns`` and ``row_entries`` have the
-    variables and the entries of each row.  ``partner_entries`` and ``partner_values`` are, for each
-    entry (row, i), the entries (row, j) and the p_ij of its products.  Q is symmetric by variables
-    (``Q_*``, ascending) and, where it is small, in full (``Q_dense``, else of shape (0, 0)).
+    numbered by variables (``column_*``, values a); ``row_entries`` has those of each row, and
+    ``partner_*``, for each entry (row, i), the entries (row, j) and the p_ij of its products.
+    Q is symmetric by variables (``Q_*``, ascending) and, if small, in full (``Q_dense``).
     ``weight`` is the price of one unit of a row's violation.
     """
 
@@ -34,6 +33,7 @@ class Ground(NamedTuple):
     Q_dense: Array
     row_starts: Array
     row_columns: Array
+    row_values: Array
     row_entries: Array
     column_starts: Array
     column_rows: Array
@@ -47,10 +47,7 @@ class Ground(NamedTuple):
 
 
 class Point(NamedTuple):
-    """Where a search is: bits, row sums, and what a growing x_i changes.
-
-    ``slope`` is that of the rows, for each entry, and ``field`` that of the objective.
-    """
+    """Bits, row sums, and what a growing x_i changes: in rows, by entry, and in the objective."""
 
     x: Array
     activity: Array
@@ -65,10 +62,10 @@ def polish(
     """Mend every point (reads, n) in place and, where that succeeds, descend from there.
 
     ``effort`` bounds the candidates looked at for each point, half of them for mending; ``depth``
-    is the most flips of a chain.  Before it descends, a point of ``heats`` above 0 walks: chains
-    that raise the objective are accepted as in simulated annealing, from this temperature, in units
-    of a chain's mean change, down to 0; ``length`` candidates are looked at.
-    A point that cannot be mended stays as it was.  Returns how many were looked at.
+    is the most flips of a chain.  Before it descends, a point of ``heats`` above 0 walks and looks
+    at ``length`` more: chains that raise the objective are accepted as in simulated annealing, from
+    this temperature, in units of a chain's mean change, down to 0.  A point that cannot be mended
+    stays as it was.  Returns how many were looked at.
     """
     looked = 0
     n, m = points.shape[1], len(ground.lower)
@@ -168,9 +165,9 @@ def _mend(
 ) -> tuple[bool, int]:
     """Flip one variable of a violated row after the other until none is violated.
 
-    Of those that lower the weighted violation, the one that costs the objective least per unit.
-    Where there is none, the row's weight is raised; where no flip helps the row, any is made.
-    Returns whether all rows hold, and what is left of the effort.
+    Of those that lower the weighted violation, the one that costs the objective least per unit; if
+    there is none, the row's weight is raised; where no flip helps the row, any is made.  Returns
+    whether all rows hold, and what is left of the effort.
     """
     m = len(at.activity)
     broken, place = np.empty(m, np.int64), np.full(m, -1)
@@ -188,7 +185,7 @@ def _mend(
         for e in range(first, stop):
             i = ground.row_columns[e]
             step = 1.0 - 2.0 * at.x[i]
-            if not _helps(ground, at, row, step * at.slope[ground.row_entries[e]]):
+            if not _helps(ground, at, row, e, step):
                 continue
             helped = True
             price = _price(ground, at, i, step, weight)
@@ -218,16 +215,17 @@ def _mend(
 
 
 @compiled()
-def _helps(ground: Ground, at: Point, row: int, change: float) -> bool:
-    """Whether a change of its sum brings a violated row nearer to where it holds."""
+def _helps(ground: Ground, at: Point, row: int, e: int, step: float) -> bool:
+    """Whether a step of the variable at ``e`` brings a violated row nearer to where it holds."""
+    linear = len(ground.partner_entries) == 0
+    change = step * (ground.row_values[e] if linear else at.slope[ground.row_entries[e]])
     return change < 0.0 if at.activity[row] > ground.upper[row] else change > 0.0
 
 
 @compiled()
 def _descend(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int) -> int:
     """Chains of flips that keep every row and lower the objective, until there is none."""
-    n = len(at.x)
-    chain = np.empty(depth, np.int64)
+    n, chain = len(at.x), np.empty(depth, np.int64)
     tolerance = NOTHING * max(np.abs(ground.linear).max(), np.abs(at.field).max())
     state = _draw(state)
     i, failures = np.int64(state % np.uint64(n)), 0
@@ -239,19 +237,15 @@ def _descend(ground: Ground, at: Point, state: np.uint64, effort: int, depth: in
         holds, change, length, looked = _chain(ground, at, chain, i)
         effort -= looked
         take = holds and change < -tolerance
-        _settle(ground, at, chain, length, take)
+        effort -= _settle(ground, at, chain, length, take)
         failures = 0 if take else failures + 1
     return effort
 
 
 @compiled()
 def _walk(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int, heat: float) -> int:
-    """Chains of flips that keep every row, from a temperature down to 0; x becomes the best point.
-
-    Returns how many candidates were looked at.
-    """
-    n, left, best = len(at.x), effort, at.x.copy()
-    chain = np.empty(depth, np.int64)
+    """Chains of flips from a temperature down to 0; x becomes the best point met."""
+    n, left, best, chain = len(at.x), effort, at.x.copy(), np.empty(depth, np.int64)
     value, least, total, count = 0.0, 0.0, 0.0, 0
     while left > 0:
         state = _draw(state)
@@ -261,13 +255,11 @@ def _walk(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int, 
         if holds and count < 1000:  # the unit of temperatures
             total += abs(change)
             count += 1
-        take = holds
+        state, take = _draw(state), holds
         if holds and change > 0.0:
-            state = _draw(state)
             chance = (np.float64(state >> np.uint64(11)) + 1.0) * 2.0**-53
-            temperature = heat * total / count * max(left, 0) / effort
-            take = change < -temperature * np.log(chance)
-        _settle(ground, at, chain, length, take)
+            take = change < -heat * total / count * max(left, 0) / effort * np.log(chance)
+        left -= _settle(ground, at, chain, length, take)
         if take:
             value += change
             if value < least - NOTHING * total / count:
@@ -316,13 +308,16 @@ def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float
 
 
 @compiled()
-def _settle(ground: Ground, at: Point, chain: Array, length: int, take: bool) -> None:
-    """Take a chain's flips, or take them back."""
+def _settle(ground: Ground, at: Point, chain: Array, length: int, take: bool) -> int:
+    """Take a chain's flips, or take them back; return how many candidates that is worth."""
+    changed = 0
     for j in chain[:length]:
         if take:
             _set(ground, at, j, 1.0 - 2.0 * at.x[j])
+            changed += ground.Q_starts[j + 1] - ground.Q_starts[j]
         else:
             _move(ground, at, j, 2.0 * at.x[j] - 1.0)
+    return int(changed // 4)
 
 
 @compiled()
@@ -343,7 +338,7 @@ def _follower(ground: Ground, at: Point, chain: Array, length: int, row: int) ->
     for e in range(ground.row_starts[row], ground.row_starts[row + 1]):
         j = ground.row_columns[e]
         step = 1.0 - 2.0 * at.x[j]
-        if not _helps(ground, at, row, step * at.slope[ground.row_entries[e]]):
+        if not _helps(ground, at, row, e, step):
             continue
         price = _price(ground, at, j, step, ground.weight)
         if price > least + HOLDS:
@@ -358,8 +353,7 @@ def _follower(ground: Ground, at: Point, chain: Array, length: int, row: int) ->
 def _filler(ground: Ground, at: Point, chain: Array, length: int) -> tuple[int, float, int]:
     """The variable that fits where the chain's last has made room and lowers the objective most.
 
-    Only variables of the tightest inequality with room are looked at.  -1 if there is none; with it
-    its change of the objective and how many were looked at.
+    Only variables of the tightest inequality with room are looked at.  -1 if there is none.
     """
     best, cheapest, tightest, slack = -1, 0.0, -1, np.inf
     last = chain[length - 1]

@@ -106,7 +106,7 @@ class Annealing(Perturbation):
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
         """Local minima at the best points of walks."""
         before = self._repair.looked
-        length = max(1_000_000, before // 16)  # longer walks reach deeper, where there is time
+        length = max(1_000_000, before // 8)  # longer walks reach deeper, where there is time
         heats, seed = self._drawn_strengths(rng, 2), np.random.SeedSequence(rng.integers(2**63))
         points = self._repair(pool.draw(rng, 2), seed, heats, length)
         self.effort = float(self._repair.looked - before)

@@ -2,8 +2,8 @@
 
 A source makes new points from the pool of the best candidates; they are repaired and scored as an
 oracle's samples are.  Each gets time in proportion to what it has lately gained for its effort, and
-no source less than a small share.  Effort is counted, not timed, so that the same seed gives the
-same result.
+no source less than a small share of its own.  Effort is counted, not timed, so that the same seed
+gives the same result.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from solvers.oracles.wrappers.base import layers
 from solvers.qcgd.scoring import Pool
 from solvers.qcgd.sources.base import FORGET, HOPE
 
-LEAST = 0.05
-"""Share of the effort that every source gets."""
+LEAST, PATIENT = 0.05, {"annealing": 0.25}
+"""Share of the effort that every source gets, and those that gain seldom, but what others miss."""
 
 HALF = 0.5
 """The oracle's least share where no time limit ends the run: so that its calls, which are what is
@@ -93,7 +93,8 @@ class Shares:
         calls = sum(one.calls for one in each)
         unit = float(effort.sum()) / max(min(calls, 1 / (1 - FORGET)), 1.0)
         rate = (np.array([one.gained for one in each]) + HOPE) / (effort + unit)
-        share = np.maximum(rate / rate.sum(), LEAST)
+        least = np.array([PATIENT.get(name, LEAST) for name in self.names])
+        share = np.maximum(rate / rate.sum(), least)
         share[0] = max(share[0], LEAST if timed else HALF)
         share[1:] *= (1.0 - share[0]) / share[1:].sum()
         return self.names[int(np.argmin(effort / share))]

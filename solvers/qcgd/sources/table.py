@@ -19,8 +19,10 @@ SOURCES: dict[str, Callable[[Scoring, int], Source | None]] = {
     "annealing": lambda target, size: (
         Annealing(Repair(target.model)) if isinstance(target, ModelScoring) else None
     ),
-    "restricted": lambda target, size: (
-        Restricted(target.model, target.relaxation) if isinstance(target, ModelScoring) else None
+    "restricted": lambda target, size: (  # a few bits do not free products that others make
+        Restricted(target.model, target.relaxation)
+        if isinstance(target, ModelScoring) and 2 * target.model.num_products <= size
+        else None
     ),
     "halves": lambda target, size: Halves.of(target) if isinstance(target, ModelScoring) else None,
     "spectral": lambda target, size: (
