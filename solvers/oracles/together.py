@@ -117,7 +117,8 @@ def aligned(qubos: Sequence[QUBO]) -> list[QUBO]:
     union = np.unique(np.concatenate(keys))
     heads, tails, padded = union // n, union % n, []
     for qubo, key in zip(qubos, keys, strict=True):
-        couplings = np.bincount(np.searchsorted(union, key), qubo.couplings, len(union))
+        couplings = np.zeros(len(union))
+        couplings[np.searchsorted(union, key)] = qubo.couplings
         linear = np.pad(qubo.linear, (0, n - qubo.num_variables))
         padded.append(replace(qubo, linear=linear, heads=heads, tails=tails, couplings=couplings))
     return padded
