@@ -303,6 +303,7 @@ class _Tilted:
     linear: FloatArray
     products: Products | None
     relaxation: None = None
+    floor_kind: None = None
 
     @property
     def floor(self) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.arrays import Array, BitArray, FloatArray, IntArray
 from solvers.kernels.loss_form import common_unit
 from solvers.qcgd.scoring import ModelScoring, Pool
 from solvers.qcgd.sources.base import BATCH
@@ -25,6 +25,9 @@ FREE, HALF = 50, 21
 
 ENTRY = 2.0
 """Effort of an entry, in candidates that repair looks at in the time."""
+
+AFFORDED = 1e6
+"""Effort of a first stretch for each time that it is this source's turn: a costly one waits."""
 
 
 class Halves:
@@ -47,7 +50,7 @@ class Halves:
 
     def __init__(self, target: ModelScoring, free: IntArray) -> None:
         self._target, self._free, self.effort = target, free, 0.0
-        self._next, self._met = 0, False
+        self._next, self._asked, self._met = 0, 0, False
         model = target.model
         self._base = (model.linear < 0.0).astype(np.int8)
         factors = np.random.default_rng(0).integers(0, 2**63, model.num_rows, dtype=np.uint64)
@@ -78,8 +81,10 @@ class Halves:
         """The solutions of one stretch of the second list, at most a batch of them."""
         first, second = self._sizes
         outer = len(self._free) - first - second
-        if self._next >> outer:
-            self.effort = 0.0
+        self._asked += 1
+        self.effort = 0.0
+        costly = ENTRY * (2.0**first + 2.0**second) > self._asked * AFFORDED
+        if self._next >> outer or costly:
             return np.zeros((0, len(self._base)), dtype=np.int8)
         if self._table is None:
             sums, inner = _sums(self._keys[:first]), _sums(self._keys[first : first + second])
@@ -119,14 +124,15 @@ class Halves:
 
     def snapshot(self) -> Mapping[str, Any]:
         """For a checkpoint."""
-        return {"next": self._next, "met": self._met}
+        return {"next": self._next, "asked": self._asked, "met": self._met}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """From a checkpoint."""
-        self._next, self._met = int(snapshot["next"]), bool(snapshot["met"])
+        self._next, self._asked = int(snapshot["next"]), int(snapshot["asked"])
+        self._met = bool(snapshot["met"])
 
 
-def _sums(keys: IntArray) -> IntArray:
+def _sums(keys: Array) -> Array:
     """The sums of all subsets, that of bits x at place sum x_i 2^i.
 
     Examples
