@@ -21,15 +21,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from formulations.arrays import Array
-from solvers.kernels.compiled import (
-    LANES,
-    add_line,
-    add_new_steps,
-    compiled,
-    list_unequal,
-    two_pieces_apart,
-    u64,
-)
+from solvers.kernels.compiled import add_line, compiled, list_unequal, u64
 from solvers.kernels.output_losses import (
     FIRST,
     KIND,
@@ -44,22 +36,20 @@ from solvers.kernels.output_losses import (
 from solvers.kernels.sweeps import (
     DELTA,
     FAN_IN,
-    GAIN,
-    HIGH,
     LEVEL,
     LINE,
-    LOW,
     NEW,
     SIZE,
     SOURCE,
-    STEP,
     UNITS,
     State,
     activate,
     add_unit_to_next_layer,
     add_units_to_layer,
     change_units,
+    commit_sweep,
     list_changed_samples,
+    sweep,
     take_row,
 )
 
@@ -97,7 +87,7 @@ def copy_choice(best: Array, choice: Array) -> None:
         best[k] = choice[k]
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inline="always")
 def _line_losses(state: State, x: Array, at: int, found: int) -> int:
     """Write the losses of the changed samples, whose outputs begin at x[at]; return the change."""
     samples, plan, sample_losses, total = state.samples, state.plan, state.sample_losses, 0
@@ -153,7 +143,7 @@ def _change_output(state: State, neuron: int, source: int, change: int) -> int:
     return int(total)
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inline="always")
 def _follow(state: State, reach: int, found: int) -> int:
     """Change of the loss that follows from ``found`` new lines of the layer ``reach``."""
     plan, last = state.plan, state.plan.shape[0] - 2
@@ -246,80 +236,38 @@ def _commit_shared(
 
 
 @compiled(counts=False, forceinline=True)
-def _sweep(state: State, layer: int, neuron: int, source: int, change: int) -> int:
-    """Change of the loss by a weight, in sweeps over all samples: of the only output's two pieces.
-
-    There is at most one hidden layer, and its activation is a clip and a shift.
-    """
-    rows, z, lines, part, labels = state.rows, state.z, state.lines, state.part, state.labels
-    clips, pieces, plan, form, total = state.clips, state.pieces, state.plan, state.form, 0
-    last, first, shift = plan.shape[0] - 2, form[FIRST], form[SHIFT]
-    width = len(rows) // plan[last + 1, SOURCE]
-    x, row, at = (plan[layer, SOURCE] + source) * width, neuron * width, plan[last, LINE]
-    if layer == last:
-        for s in range(u64(width)):
-            part[s] = lines[u64(at) + s] + change * rows[u64(x) + s]
-    else:
-        weight = clips[0, GAIN] * state.levels[plan[1, LEVEL] + neuron]
-        low, high, step = clips[0, LOW], clips[0, HIGH], clips[0, STEP]
-        for s in range(0, width, LANES):
-            add_new_steps(
-                part, s, lines, at + s, weight, z, row + s, rows, x + s, change, low, high, step
-            )
-    slope, start = pieces[1, first], pieces[0, first + 1]
-    more, added = pieces[1, first + 1], pieces[2, first + 1]
-    for s in range(0, width, LANES):
-        total += two_pieces_apart(
-            part, s, lines, at + s, labels, s, shift, slope, start, more, added
-        )
-    return int(total)
-
-
-@compiled(counts=False, forceinline=True)
-def _commit_sweep(state: State, layer: int, neuron: int, source: int, change: int) -> None:
-    """Make the latest proposal of ``_sweep`` the state."""
-    rows, z, lines, part = state.rows, state.z, state.lines, state.part
-    clips, plan, last = state.clips, state.plan, state.plan.shape[0] - 2
-    width = len(rows) // plan[last + 1, SOURCE]
-    x, row, at = (plan[layer, SOURCE] + source) * width, neuron * width, plan[last, LINE]
-    state.levels[plan[layer, LEVEL] + source * plan[layer, SIZE] + neuron] += change
-    if layer < last:
-        a, gain = (plan[1, SOURCE] + neuron) * width, clips[0, GAIN]
-        low, high, step = clips[0, LOW], clips[0, HIGH], clips[0, STEP]
-        for s in range(0, width, LANES):
-            add_new_steps(
-                rows, a + s, rows, a + s, gain, z, row + s, rows, x + s, change, low, high, step
-            )
-        for s in range(u64(width)):
-            z[u64(row) + s] += change * rows[u64(x) + s]
-    for s in range(u64(width)):
-        lines[u64(at) + s] = part[s]
-    state.losses[0] = state.losses[1]
-
-
-@compiled(counts=False, forceinline=True)
-def propose(state: State, layer: int, neuron: int, source: int, change: int) -> int:
-    """Loss after weight (neuron, source) of ``layer`` has changed by ``change`` levels."""
-    plan, losses, last = state.plan, state.losses, state.plan.shape[0] - 2
+def _visit(
+    samples: Array | None, state: State, layer: int, neuron: int, source: int, change: int
+) -> int:
+    """Change of the loss by a weight, from the samples that it changes, which are listed."""
+    if samples is None:
+        return 0
+    plan, last = state.plan, state.plan.shape[0] - 2
     shared, total = _propose_shared(state.ties, state, layer, neuron, source, change)
     if shared:
-        pass
-    elif plan[last + 1, SIZE] > 0:
-        total = _sweep(state, layer, neuron, source, change)
-    elif layer == last:
+        return int(total)
+    if layer == last:
         plan[last + 1, FAN_IN], plan[last + 1, UNITS] = 0, last
-        total = _change_output(state, neuron, source, change)
-    else:
-        found = list_changed_samples(state, layer, neuron, source, change)
-        plan[last + 1, FAN_IN], plan[last + 1, UNITS] = found, layer
-        if found > 0:
-            add_unit_to_next_layer(state, layer, neuron, found)
-            total = _follow(state, layer + 1, found)
+        return int(_change_output(state, neuron, source, change))
+    found = list_changed_samples(state, layer, neuron, source, change)
+    plan[last + 1, FAN_IN], plan[last + 1, UNITS] = found, layer
+    if found == 0:
+        return 0
+    add_unit_to_next_layer(state, layer, neuron, found)
+    return int(_follow(state, layer + 1, found))
+
+
+@compiled(counts=False, inline="always")
+def propose(state: State, layer: int, neuron: int, source: int, change: int) -> int:
+    """Loss after weight (neuron, source) of ``layer`` has changed by ``change`` levels."""
+    losses = state.losses
+    total = sweep(state.samples, state, layer, neuron, source, change)  # one of them is nothing
+    total += _visit(state.samples, state, layer, neuron, source, change)
     losses[1] = losses[0] + total
     return int(losses[1])
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inline="always")
 def _commit_one(state: State, layer: int, neuron: int, source: int, change: int) -> None:
     """Change a weight and its unit."""
     rows, z, lines, samples = state.rows, state.z, state.lines, state.samples
@@ -346,21 +294,16 @@ def _commit_one(state: State, layer: int, neuron: int, source: int, change: int)
 
 
 @compiled(counts=False, forceinline=True)
-def commit(state: State, layer: int, neuron: int, source: int, change: int) -> None:
-    """Make the latest proposal, which had these arguments, the state."""
-    rows, lines, part, samples, plan = (
-        state.rows,
-        state.lines,
-        state.part,
-        state.samples,
-        state.plan,
-    )
-    losses, sample_losses, last = state.losses, state.sample_losses, plan.shape[0] - 2
+def _commit_visit(
+    samples: Array | None, state: State, layer: int, neuron: int, source: int, change: int
+) -> None:
+    """Make the latest proposal of ``_visit`` the state."""
+    if samples is None:
+        return
+    rows, lines, part, plan = state.rows, state.lines, state.part, state.plan
+    sample_losses, last = state.sample_losses, plan.shape[0] - 2
     found, reach = plan[last + 1, FAN_IN], plan[last + 1, UNITS]
     width = len(rows) // plan[last + 1, SOURCE]
-    if plan[last + 1, SIZE] > 0:
-        _commit_sweep(state, layer, neuron, source, change)
-        return
     if not _commit_shared(state.ties, state, layer, neuron, source, change):
         _commit_one(state, layer, neuron, source, change)
     for m in range(layer + 1, reach + 1):
@@ -376,17 +319,44 @@ def commit(state: State, layer: int, neuron: int, source: int, change: int) -> N
     if reach == last:
         for k in range(u64(found)):
             sample_losses[0, samples[k]] = sample_losses[1, k]
-    losses[0] = losses[1]
+
+
+@compiled(counts=False, inline="always")
+def commit(state: State, layer: int, neuron: int, source: int, change: int) -> None:
+    """Make the latest proposal, which had these arguments, the state."""
+    commit_sweep(state.samples, state, layer, neuron, source, change)
+    _commit_visit(state.samples, state, layer, neuron, source, change)
+    state.losses[0] = state.losses[1]
+
+
+@compiled(counts=False)
+def _all_losses(samples: Array | None, state: State) -> int:
+    """The loss, from the outputs; that of each sample where samples are listed."""
+    lines, plan, form, pieces = state.lines, state.plan, state.form, state.pieces
+    last, count, total = plan.shape[0] - 2, form[SAMPLES], 0
+    if samples is None:
+        first, at = form[FIRST], plan[last, LINE]
+        for s in range(count):
+            margin = lines[at + s] if state.labels[s] == 1 else form[SHIFT] - lines[at + s]
+            for p in range(first, pieces.shape[1]):
+                if p == first or margin >= pieces[0, p]:
+                    total += pieces[1, p] * margin + pieces[2, p]
+        return int(total)
+    sample_losses = state.sample_losses
+    for s in range(u64(count)):
+        samples[s], sample_losses[0, s] = s, 0
+    total = _line_losses(state, lines, plan[last, LINE], count)
+    for s in range(u64(count)):
+        sample_losses[0, s] = sample_losses[1, s]
+    return int(total)
 
 
 @compiled(counts=False)
 def refresh(state: State) -> int:
     """Compute everything from the weights and the inputs; return the loss."""
     rows, z, lines, part = state.rows, state.z, state.lines, state.part
-    samples, levels, clips, pieces = state.samples, state.levels, state.clips, state.pieces
-    plan, form = state.plan, state.form
-    losses, sample_losses = state.losses, state.sample_losses
-    last, count = plan.shape[0] - 2, form[SAMPLES]
+    levels, clips, pieces, plan = state.levels, state.clips, state.pieces, state.plan
+    losses, last, count = state.losses, plan.shape[0] - 2, state.form[SAMPLES]
     width = len(rows) // plan[last + 1, SOURCE]
     for m in range(last + 1):
         size, units, w = plan[m, SIZE], plan[m, UNITS], plan[m, LEVEL]
@@ -416,9 +386,5 @@ def refresh(state: State) -> int:
                 a = u64((plan[m + 1, SOURCE] + j) * width)
                 for s in range(u64(count)):
                     rows[a + s] = part[s * u64(size) + u64(j)]
-    for s in range(u64(count)):
-        samples[s], sample_losses[0, s] = s, 0
-    losses[0] = _line_losses(state, lines, plan[last, LINE], count)
-    for s in range(u64(count)):
-        sample_losses[0, s] = sample_losses[1, s]
+    losses[0] = _all_losses(state.samples, state)
     return int(losses[0])

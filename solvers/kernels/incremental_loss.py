@@ -346,24 +346,24 @@ def _state(problem: TrainingProblem, form: LossForm) -> State:
     two = form.form[KIND] == PIECES and form.pieces.shape[1] == 2
     fits = 2 * form.bound < np.iinfo(kind).max and all(any(clip) for clip in clips)
     ties = lists_of_ties(layers, fan_in, sizes)
-    plan[-1, SIZE] = alone and two and fits and ties is None
+    swept = alone and two and fits and ties is None
     return State(
         rows=rows.ravel(),
         z=np.zeros((2 + units[0] * (len(layers) > 1)) * width, dtype=kind),
         lines=np.zeros(plan[-1, LINE] + LANES, dtype=kind),
         part=np.zeros(plan[-1, NEW] + int(hidden.max()) * count + LANES, dtype=kind),
-        samples=np.zeros(width + 3, dtype=np.uint32),
+        samples=None if swept else np.zeros(width + 3, dtype=np.uint32),
         deltas=np.zeros(width + 3, dtype=kind),
         levels=np.concatenate(levels).astype(kind),
         clips=np.array([*clips, NO_CLIP]).astype(kind),
         pieces=pieces.astype(kind),
         plan=plan,
         form=numbers,
-        table=form.table,
-        reals=form.reals,
+        table=form.table if form.table.size else None,
+        reals=form.reals if form.reals.size else None,
         labels=np.pad(form.labels.astype(kind), (0, width - count)),
         losses=np.zeros(2, dtype=np.int64),
-        sample_losses=np.zeros((2, count), dtype=np.int64),
+        sample_losses=None if swept else np.zeros((2, count), dtype=np.int64),
         ties=ties,
     )
 

@@ -79,8 +79,8 @@ def add_output_losses(
     samples: Array,
     output: int,
     form: Array,
-    table: Array,
-    reals: Array,
+    table: Array | None,
+    reals: Array | None,
     pieces: Array,
     labels: Array,
     losses: Array,
@@ -90,7 +90,19 @@ def add_output_losses(
     The only ``output`` is number -1: its target is the label; else that is whether they are equal.
     """
     at, size, shift, alone = u64(at), u64(size), form[SHIFT], output < 0
-    if form[KIND] == PIECES:
+    if table is not None:
+        for k in range(u64(count)):
+            label = labels[samples[k]]
+            target = label if alone else (1 if label == output else 0)
+            losses[1, k] += sign * table[target, u64(x[at + k * size] - shift)]
+    elif reals is not None:
+        scale = 2.0 ** form[EXPONENT]
+        for k in range(u64(count)):
+            label = labels[samples[k]]
+            target = label if alone else (1 if label == output else 0)
+            rest = float(x[at + k * size]) - reals[0, target]
+            losses[1, k] += sign * int(np.rint(scale * (rest * rest)))
+    else:
         first = form[FIRST]
         for p in range(first, pieces.shape[1]):
             start, slope, intercept = pieces[0, p], pieces[1, p], pieces[2, p]
@@ -100,18 +112,6 @@ def add_output_losses(
                     margin = shift - margin
                 if p == first or margin >= start:
                     losses[1, k] += sign * (slope * margin + intercept)
-    elif form[KIND] == TABLE:
-        for k in range(u64(count)):
-            label = labels[samples[k]]
-            target = label if alone else (1 if label == output else 0)
-            losses[1, k] += sign * table[target, u64(x[at + k * size] - shift)]
-    else:
-        scale = 2.0 ** form[EXPONENT]
-        for k in range(u64(count)):
-            label = labels[samples[k]]
-            target = label if alone else (1 if label == output else 0)
-            rest = float(x[at + k * size]) - reals[0, target]
-            losses[1, k] += sign * int(np.rint(scale * (rest * rest)))
 
 
 @compiled(counts=False, forceinline=True)
@@ -123,24 +123,46 @@ def line_losses(
     count: int,
     samples: Array,
     form: Array,
-    table: Array,
-    reals: Array,
+    table: Array | None,
+    reals: Array | None,
     pieces: Array,
     labels: Array,
     losses: Array,
 ) -> None:
     """losses[1, k] = loss of samples[k], whose outputs stand at x[at + k size] and after."""
-    kind, line, step = form[KIND], u64(at), u64(size)
-    if kind == TABLE and outputs > 1:
-        shift = form[SHIFT]
+    line, step, shift = u64(at), u64(size), form[SHIFT]
+    if table is not None:
+        if outputs > 1:
+            for k in range(u64(count)):
+                total, own = 0, u64(x[line + u64(labels[samples[k]])] - shift)
+                for c in range(u64(outputs)):
+                    total += table[0, u64(x[line + c] - shift)]
+                losses[1, k] = total + table[1, own] - table[0, own]
+                line += step
+            return
+    elif reals is not None:
+        if form[KIND] == SOFTMAX:
+            scale, most, per = 2.0 ** form[EXPONENT], reals.shape[1] - 1, reals[1, 0]
+            for k in range(u64(count)):
+                best, shares, own = x[line], 0.0, x[line + u64(labels[samples[k]])]
+                for c in range(u64(outputs)):
+                    best = max(best, x[line + c])
+                for c in range(u64(outputs)):
+                    shares += reals[0, min(best - x[line + c], most)]
+                losses[1, k] = int(np.rint(scale * (math.log(shares) + per * (best - own))))
+                line += step
+            return
+    elif form[KIND] == PAIRS:
+        margin, slope = form[MARGIN], form[SLOPE]
         for k in range(u64(count)):
-            total, own = 0, u64(x[line + u64(labels[samples[k]])] - shift)
+            total, own = -margin, x[line + u64(labels[samples[k]])]  # the label is no pair
             for c in range(u64(outputs)):
-                total += table[0, u64(x[line + c] - shift)]
-            losses[1, k] = total + table[1, own] - table[0, own]
+                total += max(margin - slope * (own - x[line + c]), 0)
+            losses[1, k] = total
             line += step
-    elif kind == PIECES and pieces.shape[1] - form[FIRST] == 2:
-        first, shift, start = form[FIRST], form[SHIFT], pieces[0, form[FIRST] + 1]
+        return
+    elif pieces.shape[1] - form[FIRST] == 2:
+        first, start = form[FIRST], pieces[0, form[FIRST] + 1]
         slope, more, added = pieces[1, first], pieces[1, first + 1], pieces[2, first + 1]
         pad = slope * shift + (more * shift + added if shift >= start else 0)
         whole = outputs * pieces[2, first] - (size - outputs) * pad  # padded outputs are zero
@@ -158,30 +180,12 @@ def line_losses(
                 for c in range(0, size, 16):
                     total += two_pieces_of_16(x, i + c, own - c, shift, slope, start, more, added)
             losses[1, u64(k)] = total
-    elif kind < SOFTMAX:
-        for k in range(u64(count)):
-            losses[1, k] = 0
-        for c in range(outputs):
-            output = c if outputs > 1 else -1
-            add_output_losses(
-                1, x, at + c, size, count, samples, output,
-                form, table, reals, pieces, labels, losses,
-            )  # fmt: skip
-    elif kind == PAIRS:
-        margin, slope = form[MARGIN], form[SLOPE]
-        for k in range(u64(count)):
-            total, own = -margin, x[line + u64(labels[samples[k]])]  # the label is no pair
-            for c in range(u64(outputs)):
-                total += max(margin - slope * (own - x[line + c]), 0)
-            losses[1, k] = total
-            line += step
-    else:
-        scale, most, per = 2.0 ** form[EXPONENT], reals.shape[1] - 1, reals[1, 0]
-        for k in range(u64(count)):
-            best, shares, own = x[line], 0.0, x[line + u64(labels[samples[k]])]
-            for c in range(u64(outputs)):
-                best = max(best, x[line + c])
-            for c in range(u64(outputs)):
-                shares += reals[0, min(best - x[line + c], most)]
-            losses[1, k] = int(np.rint(scale * (math.log(shares) + per * (best - own))))
-            line += step
+        return
+    for k in range(u64(count)):
+        losses[1, k] = 0
+    for c in range(outputs):
+        output = c if outputs > 1 else -1
+        add_output_losses(
+            1, x, at + c, size, count, samples, output,
+            form, table, reals, pieces, labels, losses,
+        )  # fmt: skip

@@ -7,7 +7,7 @@ ways to change units, such as shared weights, are steps of these functions too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,16 +15,24 @@ from formulations.arrays import Array, IntArray
 from formulations.model.assembly import ragged
 from formulations.network.layer import Layer
 from formulations.network.splines import Spline
-from solvers.kernels.compiled import add_line, compiled, list_new_steps, list_unequal, u64
-from solvers.kernels.output_losses import SAMPLES, apply_pieces
+from solvers.kernels.compiled import (
+    LANES,
+    add_line,
+    add_new_steps,
+    compiled,
+    list_new_steps,
+    list_unequal,
+    two_pieces_apart,
+    u64,
+)
+from solvers.kernels.output_losses import FIRST, SAMPLES, SHIFT, apply_pieces
 
 FAN_IN, SOURCE, UNITS, SIZE, LINE, NEW, DELTA, LEVEL, PIECE = range(9)
 """Columns of ``plan``, a line per layer: number of inputs; first row of the inputs in ``rows``;
 number of units, and of numbers in a line of them; where the lines begin in ``lines``, their new
 values and the activations' changes in ``part``, the weights in ``levels``, and first piece.  The
-line after the last layer ends the pieces; SOURCE there is the number of rows, FAN_IN and UNITS are
-the number of samples that the proposal changes, and the last layer that it touches, and SIZE is 1
-where all samples are swept over rather than listed."""
+line after the last layer ends the pieces; SOURCE there is the number of rows, and FAN_IN and UNITS
+are the number of samples that the proposal changes, and the last layer that it touches."""
 
 LOW, HIGH, LIFT, STEP, GAIN, OFFSET = range(6)
 """Columns of ``clips``: an activation OFFSET + GAIN ((clip(z, LOW, HIGH) + LIFT) >> STEP); where
@@ -51,6 +59,7 @@ class State(NamedTuple):
         Scratch, a line for each changed sample: new pre-activations, changes of activations.
     samples, deltas : ndarray of uint32 and of T, shape (N + 3,)
         Scratch: the changed samples, and by how much the activation of the changed unit changes.
+        ``samples`` is None where all samples are swept over.
     levels : ndarray of T
         Weight levels of each layer, a line for each input.
     clips : ndarray of T, shape (L, 6)
@@ -60,37 +69,38 @@ class State(NamedTuple):
         those of the loss come last.
     plan : ndarray of int64, shape (L + 1, 9)
     form, table, reals : ndarray of int64, int64 and float64
-        The loss, see :mod:`solvers.kernels.output_losses`.
+        The loss, see :mod:`solvers.kernels.output_losses`; no table or no reals are None.  What is
+        for an array that is None is not compiled.
     labels : ndarray of T, shape (N,)
         Label of each sample.
     losses : ndarray of int64, shape (2,)
         Loss of the state, and after the proposal.
     sample_losses : ndarray of int64, shape (2, N)
-        Loss of each sample in the state, and of each changed one after the proposal.
+        Loss of each sample in the state, and of each changed one after the proposal; None where
+        all samples are swept over.
     ties : ndarray of int64
         For each place of ``levels``, where its list begins, and one end more; then the lists: pairs
         of neuron and source, by neuron, at the first place of each shared weight, and nothing at
-        the others.  None where every weight has one place: what is for shared weights only, which
-        is half of it all, is then not compiled.
+        the others.  None where every weight has one place.
     """
 
     rows: Array
     z: Array
     lines: Array
     part: Array
-    samples: Array
+    samples: Any
     deltas: Array
     levels: Array
     clips: Array
     pieces: Array
     plan: Array
     form: Array
-    table: Array
-    reals: Array
+    table: Any
+    reals: Any
     labels: Array
     losses: Array
-    sample_losses: Array
-    ties: Array | None
+    sample_losses: Any
+    ties: Any
 
 
 @compiled(counts=False)
@@ -159,7 +169,7 @@ def list_changed_samples(state: State, layer: int, neuron: int, source: int, cha
     return int(found)
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inline="always")
 def add_unit_to_next_layer(state: State, layer: int, neuron: int, found: int) -> None:
     """New lines of the layer above one changed unit: z + w D."""
     lines, part, samples, deltas = state.lines, state.part, state.samples, state.deltas
@@ -224,6 +234,65 @@ def take_row(state: State, layer: int, neuron: int, row: int) -> None:
         at = u64(plan[layer, LINE] + neuron)
         for s in range(count):
             z[out + s] = lines[at + s * size]
+
+
+@compiled(counts=False, forceinline=True)
+def sweep(
+    samples: Array | None, state: State, layer: int, neuron: int, source: int, change: int
+) -> int:
+    """Change of the loss by a weight, in sweeps over all samples: of the only output's two pieces.
+
+    There is at most one hidden layer, and its activation is a clip and a shift.
+    """
+    if samples is not None:
+        return 0
+    rows, z, lines, part, labels = state.rows, state.z, state.lines, state.part, state.labels
+    clips, pieces, plan, form, total = state.clips, state.pieces, state.plan, state.form, 0
+    last, first, shift = plan.shape[0] - 2, form[FIRST], form[SHIFT]
+    width = len(rows) // plan[last + 1, SOURCE]
+    x, row, at = (plan[layer, SOURCE] + source) * width, neuron * width, plan[last, LINE]
+    if layer == last:
+        for s in range(u64(width)):
+            part[s] = lines[u64(at) + s] + change * rows[u64(x) + s]
+    else:
+        weight = clips[0, GAIN] * state.levels[plan[1, LEVEL] + neuron]
+        low, high, step = clips[0, LOW], clips[0, HIGH], clips[0, STEP]
+        for s in range(0, width, LANES):
+            add_new_steps(
+                part, s, lines, at + s, weight, z, row + s, rows, x + s, change, low, high, step
+            )
+    slope, start = pieces[1, first], pieces[0, first + 1]
+    more, added = pieces[1, first + 1], pieces[2, first + 1]
+    for s in range(0, width, LANES):
+        total += two_pieces_apart(
+            part, s, lines, at + s, labels, s, shift, slope, start, more, added
+        )
+    return int(total)
+
+
+@compiled(counts=False, forceinline=True)
+def commit_sweep(
+    samples: Array | None, state: State, layer: int, neuron: int, source: int, change: int
+) -> None:
+    """Make the latest proposal of ``sweep`` the state."""
+    if samples is not None:
+        return
+    rows, z, lines, part = state.rows, state.z, state.lines, state.part
+    clips, plan, last = state.clips, state.plan, state.plan.shape[0] - 2
+    width = len(rows) // plan[last + 1, SOURCE]
+    x, row, at = (plan[layer, SOURCE] + source) * width, neuron * width, plan[last, LINE]
+    state.levels[plan[layer, LEVEL] + source * plan[layer, SIZE] + neuron] += change
+    if layer < last:
+        a, gain = (plan[1, SOURCE] + neuron) * width, clips[0, GAIN]
+        low, high, step = clips[0, LOW], clips[0, HIGH], clips[0, STEP]
+        for s in range(0, width, LANES):
+            add_new_steps(
+                rows, a + s, rows, a + s, gain, z, row + s, rows, x + s, change, low, high, step
+            )
+        for s in range(u64(width)):
+            z[u64(row) + s] += change * rows[u64(x) + s]
+    for s in range(u64(width)):
+        lines[u64(at) + s] = part[s]
 
 
 def lists_of_ties(layers: Sequence[Layer], fan_in: IntArray, sizes: IntArray) -> IntArray | None:
