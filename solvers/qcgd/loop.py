@@ -18,9 +18,9 @@ from solvers.oracles import QUBO, Oracle, Samples
 from solvers.qcgd.candidates import Scorer, met
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.scoring import Pool
-from solvers.run.checkpoint import Checkpoint, Folder
+from solvers.run.checkpoint import Checkpoint
 from solvers.run.result import Status
-from solvers.run.run import CTRL_C, Callback, Run
+from solvers.run.run import CTRL_C, Run
 from solvers.run.stopping import StopRule
 
 if TYPE_CHECKING:
@@ -178,27 +178,8 @@ class Loop:
         self.search.restore(snapshot["search"])
 
 
-class Options(Protocol):
-    """What the loop reads of a solver."""
-
-    @property
-    def iterations(self) -> int | None: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def time_limit(self) -> float | None: ...
-    @property
-    def call_limit(self) -> int | None: ...
-    @property
-    def callbacks(self) -> tuple[Callback, ...]: ...
-    @property
-    def checkpoint(self) -> Folder | None: ...
-    @property
-    def checkpoint_every(self) -> float: ...
-
-
 def run_loop(
-    options: Options,
+    options: Any,
     loop: Loop,
     oracle: Oracle,
     subject: TrainingProblem | QCBO,
@@ -209,8 +190,8 @@ def run_loop(
 
     Parameters
     ----------
-    options : Options
-        Seed, limits, callbacks and checkpoint: a solver.
+    options : QCGD or PenaltyMethod
+        Its seed, limits, callbacks and checkpoint.
     loop : Loop
         Fresh multipliers and an empty pool.
     oracle : Oracle

@@ -189,9 +189,10 @@ class QCGD:
             - ``status``, ``lower_bound`` (None if none is proven), ``infeasibility``: None if the
               first sample is feasible, ``"model"`` if it is proven that none can be, else
               ``"search"``; ``reason`` of a proof or of an early end;
-            - ``bound_kind``: what proves the bound, ``"exact oracle"``, ``"linear relaxation"`` or
-              ``"met"`` by the answer itself; ``gap``: by how much a share of the objective's size
-              the answer may be above the optimum;
+            - ``bound_kind``: what proves the bound, ``"exact oracle"``, ``"linear relaxation"``,
+              ``"semidefinite relaxation"``, ``"enumeration"`` or ``"met"`` by the answer itself;
+              ``gap``: by how much a share of the objective's size the answer may be above the
+              optimum;
             - ``residuals``: by how much the first sample violates each constraint that it violates,
               by its label as text;
             - ``oracle_calls``, ``oracle_reads``, ``oracle_seconds``, all that the oracle cost in

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvers.oracles import Annealer, Oracle
+from solvers.oracles import Annealer
 from solvers.random_search import RandomSearch
 from solvers.run.result import Result
-from solvers.run.run import Callback
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -26,36 +25,7 @@ MEASURED = 100
 """Samples whose model's size tells that of all."""
 
 
-class Limited(Protocol):
-    """What is asked of a solver."""
-
-    @property
-    def oracle(self) -> Oracle | None:
-        """Whom it asks."""
-        ...
-
-    @property
-    def encoding(self) -> str | None:
-        """Of the model."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Of the draws."""
-        ...
-
-    @property
-    def time_limit(self) -> float | None:
-        """Seconds."""
-        ...
-
-    @property
-    def callbacks(self) -> tuple[Callback, ...]:
-        """To be called."""
-        ...
-
-
-def without_a_call(solver: Limited, problem: TrainingProblem, sampled: int) -> Result | None:
+def without_a_call(solver: Any, problem: TrainingProblem, sampled: int) -> Result | None:
     """The best of random networks, where the oracle's first answer would come far too late.
 
     The time that the model and its first annealing take is foreseen from the model's size, which is
@@ -63,7 +33,7 @@ def without_a_call(solver: Limited, problem: TrainingProblem, sampled: int) -> R
 
     Parameters
     ----------
-    solver : Limited
+    solver : QCGD or PenaltyMethod
     problem : TrainingProblem
     sampled : int
         Reads times sweeps of a call where ``solver.oracle`` is None.
