@@ -206,7 +206,7 @@ class Instance(Constrained):
         """
         bits = rng.integers(0, 2, (count, self.num_free_bits), dtype=np.int8)
         table = self.bit_table[self.free]
-        for number, layer in enumerate(self.network.layers):
+        for number, layer in enumerate(self.network.layers, start=1):
             if layer.bias_code is not None and layer.bias_code.is_integer:
                 here = (table[:, 0] == number) & (table[:, 2] == layer.inputs)
                 bits[:, here] = layer.bias_code.encode(0)[table[here, 3]]

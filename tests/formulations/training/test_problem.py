@@ -120,3 +120,13 @@ def test_random_bits_have_every_level_as_often() -> None:
     bits = problem.random_bits(np.random.default_rng(0), 3000)
     assert np.array_equal(problem.repair_bits(bits), bits)
     assert np.abs(bits.mean(axis=0) - 1 / 3).max() < 0.05
+
+
+@pytest.mark.parametrize("code", ["ternary", "codebook:-1,0,2"])
+def test_random_networks_have_integer_thresholds_of_zero_in_every_layer(code: str) -> None:
+    net = Network.dense([3, 4, 2, 1], "relu:2", code, "integer:4")
+    problem = TrainingProblem(net, [[1, -1, 2], [0, 1, 1]], [1, -1])
+    for bits in problem.random_bits(np.random.default_rng(0), 5):
+        weights = problem.weights_from_bits(bits)
+        assert all(b is not None and not b.any() for b in weights.biases)
+        assert all(matrix.any() for matrix in weights.matrices[:2])
