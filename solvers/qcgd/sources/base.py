@@ -18,6 +18,9 @@ BATCH = 20
 FORGET = 0.98
 """Gains and efforts count by this factor less after each batch or call."""
 
+AFFORDED = 1e6
+"""Effort of a first batch for each time that it is a source's turn: a costly one waits."""
+
 HOPE = 0.1
 """Gain that each source is credited with for one batch or call before it has made any."""
 

@@ -18,16 +18,13 @@ import numpy as np
 from formulations.arrays import Array, BitArray, FloatArray, IntArray
 from solvers.kernels.loss_form import common_unit
 from solvers.qcgd.scoring import ModelScoring, Pool
-from solvers.qcgd.sources.base import BATCH
+from solvers.qcgd.sources.base import AFFORDED, BATCH
 
 FREE, HALF = 50, 21
 """Most variables without a cost, and the logarithm of the most entries of a list."""
 
 ENTRY = 2.0
 """Effort of an entry, in candidates that repair looks at in the time."""
-
-AFFORDED = 1e6
-"""Effort of a first stretch for each time that it is this source's turn: a costly one waits."""
 
 
 class Halves:

@@ -24,7 +24,7 @@ from solvers.kernels.compiled import compiled
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.linear import ROUNDING
 from solvers.qcgd.scoring import ModelScoring, Pool
-from solvers.qcgd.sources.base import BATCH
+from solvers.qcgd.sources.base import AFFORDED, BATCH
 
 LARGEST = 250
 """Most variables: a batch takes about a fifth of a second then."""
@@ -93,7 +93,8 @@ class Spectral:
         self._V[0, 0] = 1.0
         self._pace, self._best = 1.0, -np.inf
         sweeps = ROUNDS * SWEEPS * rank + 20.0 * size
-        self.effort = FLOP * size * size * sweeps
+        self.effort, self._asked = 0.0, 0
+        self._cost = FLOP * size * size * sweeps
 
     @classmethod
     def of(cls, target: ModelScoring) -> Spectral | None:
@@ -102,6 +103,10 @@ class Spectral:
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
         """Some more steps; the signs of random projections."""
+        self._asked += 1
+        if self._cost > self._asked * AFFORDED:
+            return np.zeros((0, len(self._V) - 1), dtype=np.int8)
+        self.effort = self._cost
         if not self._V[1:].any():
             self._V[:] = rng.standard_normal(self._V.shape)
             self._V /= np.linalg.norm(self._V, axis=1, keepdims=True)
@@ -170,9 +175,16 @@ class Spectral:
 
     def snapshot(self) -> Mapping[str, Any]:
         """For a checkpoint."""
-        return {"V": self._V, "p": self._p, "pace": self._pace, "best": self._best}
+        return {
+            "V": self._V,
+            "p": self._p,
+            "pace": self._pace,
+            "best": self._best,
+            "asked": self._asked,
+        }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """From a checkpoint."""
         self._V[:], self._p[:] = snapshot["V"], snapshot["p"]
         self._pace, self._best = float(snapshot["pace"]), float(snapshot["best"])
+        self._asked = int(snapshot["asked"])
