@@ -13,7 +13,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --e
 demo: $(SMALL)  ## Constrained models, and networks by size, on real data; a report with a picture
 	mkdir -p results
 	$(BIN)/python benchmarks/constrained/measure.py --sets bundled --seconds 3 \
-	  --methods "ours,perturbation,best of five,cqm_to_bqm,CP-SAT" --json results/constrained.json
+	  --methods "ours,oracle,perturbation,best of five,cqm_to_bqm,CP-SAT" --json results/constrained.json
 	$(BIN)/qnn frontier digits --samples all --kib 0.25,0.5,1,2 --time-limit 10 \
 	  --json results/demo.json --report results/demo.html
 
