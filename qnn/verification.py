@@ -30,10 +30,6 @@ from solvers.qcgd.qcgd import QCGD
 from solvers.run.option_checks import MOST_WORKERS
 from solvers.verification import Verdict, decide
 
-METHODS = ("cp-sat", "qcgd", "search", "intervals")
-CALLS = 20
-"""Oracle calls for each class that a sample may be taken for."""
-
 OnVerdict = Callable[[int, Verdict], object]
 
 
@@ -116,7 +112,7 @@ def verify(
     if solver is None:
         solver = "cp-sat" if find_spec("ortools") else "search"
         solver = solver if oracle is None else "qcgd"
-    if choose("solver", solver, METHODS) == "cp-sat":
+    if choose("solver", solver, ["cp-sat", "qcgd", "search", "intervals"]) == "cp-sat":
         import_cp_model()
     if oracle is not None and solver != "qcgd":
         raise InvalidInputError(f"oracle: solver {solver!r} asks none; expected solver='qcgd'")
@@ -126,7 +122,7 @@ def verify(
     if len(number) != len(raw):
         raise InvalidInputError(f"y of {len(number)} classes for {len(raw)} samples")
     ladder = None if model.thresholds is None else _ladder(model)
-    qcgd = QCGD(oracle=oracle, iterations=CALLS)
+    qcgd = QCGD(oracle=oracle, iterations=20)  # for each class that a sample may be taken for
     found: list[Verdict] = []
     try:
         for k, right in enumerate((2 * number - 1 if single else number).tolist()):

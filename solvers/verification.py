@@ -30,9 +30,6 @@ from solvers.qcgd.qcgd import QCGD
 from solvers.run.result import Status
 from solvers.run.run import Progress
 
-CANDIDATES, ROUNDS = 128, 10
-"""Corners of each round of a search."""
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -174,7 +171,14 @@ def _asked(
 
 
 def _search(
-    network: Network, weights: Weights, box: InputBox, row: IntArray, greatest: int, seed: int
+    network: Network,
+    weights: Weights,
+    box: InputBox,
+    row: IntArray,
+    greatest: int,
+    seed: int,
+    rounds: int = 10,
+    corners: int = 128,
 ) -> IntArray:
     """An input of the box whose gap ``row @ z`` is small."""
     rng = np.random.default_rng(np.random.SeedSequence(seed))
@@ -183,14 +187,14 @@ def _search(
     columns, _, each = values.shape
     best, least = box.own, np.inf
     centre = [np.zeros(len(matrix)) for matrix in matrices[:-1]]
-    for _ in range(ROUNDS):
-        spread = [c + rng.normal(size=(CANDIDATES, len(c))) for c in centre]
+    for _ in range(rounds):
+        spread = [c + rng.normal(size=(corners, len(c))) for c in centre]
         for shares, c in zip(spread, centre, strict=True):
             shares[0] = c
-        slope = np.broadcast_to(row @ matrices[-1], (CANDIDATES, matrices[-1].shape[1]))
+        slope = np.broadcast_to(row @ matrices[-1], (corners, matrices[-1].shape[1]))
         for shares, matrix in zip(reversed(spread), reversed(matrices[:-1]), strict=True):
             slope = slope * np.exp(shares) @ matrix
-        cost = np.einsum("rcm,ckm->rck", slope.reshape(CANDIDATES, columns, each), values)
+        cost = np.einsum("rcm,ckm->rck", slope.reshape(corners, columns, each), values)
         cost[:, np.arange(columns), box.own] -= 1e-9  # what does not matter stays
         levels = cost.argmin(axis=2)
         gaps = network.pre_activations(weights, box.at(levels))[-1] @ row

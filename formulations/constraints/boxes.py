@@ -21,7 +21,7 @@ from formulations.array_checks import check_array, check_integers
 from formulations.arrays import Array, BitArray, FloatArray, IntArray
 from formulations.constraints.base import batch_levels
 from formulations.constraints.parts import Forms, Parts, Subject
-from formulations.errors import InfeasibleModelError, InvalidInputError
+from formulations.errors import InvalidInputError
 from formulations.model.assembly import Terms, ragged
 from formulations.model.labels import Family
 from formulations.network.intervals import least_products
@@ -103,18 +103,6 @@ def deficits(z_low: IntArray, z_high: IntArray, y: IntArray, margin: int) -> Int
     needed = margin - (classes > y[:, None])
     short = needed - np.take_along_axis(z_low, y[:, None], axis=1) + z_high
     return np.asarray(np.maximum(np.where(classes == y[:, None], 0, short).max(axis=1), 0))
-
-
-def refuse_hopeless(
-    name: str, parts_bounds: tuple[IntArray, IntArray], y: IntArray, margin: int
-) -> None:
-    """Refuse samples that no weights make right, by bounds over all weights."""
-    short = deficits(parts_bounds[1], parts_bounds[0], y, margin)
-    if short.any():
-        raise InfeasibleModelError(
-            f"{name}: no weights of this network make sample {int(np.argmax(short))} right with "
-            f"margin {margin}, which is proven by interval propagation"
-        )
 
 
 # -- in a model -----------------------------------------------------------------------------------

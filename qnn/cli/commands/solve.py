@@ -244,7 +244,7 @@ def _solvers(asked: dict[str, Any], given: dict[str, Any], workers: int) -> list
     for number in range(workers):
         spawned = np.random.SeedSequence(asked["seed"], spawn_key=(number,))
         seed = asked["seed"] if number == 0 else int(spawned.generate_state(1, np.uint32)[0])
-        found.append(replace(QCGD(**asked, oracle=_oracle(given)), seed=seed))
+        found.append(replace(QCGD(**asked, oracle=oracle_of(given)), seed=seed))
     return found
 
 
@@ -286,7 +286,7 @@ def _write_submission(folder: str, model: str, file: ModelFile, samples: dimod.S
     write_submission(folder, model, file, samples.info, _best(file, samples))
 
 
-def _oracle(given: dict[str, Any]) -> Oracle | None:
+def oracle_of(given: dict[str, Any]) -> Oracle | None:
     """The oracle that the options speak of; None, if there are none, leaves it to the solver."""
     from qnn.runs.safeguards import safeguarded
     from qnn.runs.solver_options import SolverOptions
@@ -377,7 +377,7 @@ def _dry_run(
     prepared = Presolved.of(cqm)
     found = dry_run.footprint(
         lambda oracle: QCGD(**asked, oracle=oracle).sample_cqm(cqm),
-        Calls(asked["iterations"], int(getattr(_oracle(given), "reads", READS))),
+        Calls(asked["iterations"], int(getattr(oracle_of(given), "reads", READS))),
         model=prepared.model,
         search=search,
         seed=asked["seed"],

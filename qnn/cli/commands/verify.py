@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qnn.cli import console, options, solver_options
 from qnn.cli.commands.predict import data_argument, network_argument, reading, samples_option
+from qnn.cli.commands.solve import oracle_of
 from qnn.cli.help import command, one_of, option
 
 if TYPE_CHECKING:
@@ -17,11 +18,6 @@ SOLVERS = {
     "search": "no model",
     "intervals": "no search either",
 }
-READS, SWEEPS = 20, 100
-"""Of a call to the oracle."""
-
-SHOWN = 5
-"""Counter-examples that are listed."""
 
 
 @command(
@@ -119,7 +115,7 @@ def verify(
             move(k + 1, len(X), f"{wrong:,} counter-examples")
 
         found = verify(
-            model, X, y, radius, solver=solver, oracle=_oracle(given), time_limit=time_limit,
+            model, X, y, radius, solver=solver, oracle=oracle_of(given), time_limit=time_limit,
             seed=seed, workers=threads, on_verdict=show,
         )  # fmt: skip
     rows = []
@@ -150,19 +146,6 @@ def verify(
         *_tables(f"{run} on {data}, radius {radius}", found, against),
         files={save_file: lambda: write_text(str(save_file), "\n".join([*lines, ""]))},
     )
-
-
-def _oracle(given: dict[str, Any]) -> Any:
-    """The oracle that the options speak of, None if there are none."""
-    from qnn.runs.safeguards import safeguarded
-    from qnn.runs.solver_options import SolverOptions
-    from qnn.runs.solver_table import named_oracle
-
-    asked = {name: value for name, value in given.items() if value not in (None, ())}
-    if not asked:
-        return None
-    chosen = SolverOptions(**{"reads": READS, "sweeps": SWEEPS, **asked})
-    return safeguarded(named_oracle(chosen), chosen)
 
 
 def _counts(found: list[Verdict]) -> list[dict[str, Any]]:
@@ -198,7 +181,7 @@ def _tables(title: str, found: list[Verdict], against: list[dict[str, Any]]) -> 
     if moved:
         few = [
             [f"{r['sample']:,}", r["class"], r["predicted"], f"{r['changed_inputs']:,}"]
-            for r in moved[:SHOWN]
+            for r in moved[:5]
         ]
         columns = ["sample", "class", "taken for", "inputs changed"]
         tables.append(terminal_table("nearest counter-examples", columns, few, words=(1, 2)))
