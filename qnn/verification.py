@@ -245,9 +245,9 @@ def raw_example(model: TrainedModel, sample: npt.ArrayLike, inputs: IntArray) ->
     raw = _raw(model, np.asarray(sample, dtype=np.float64)[None])[0]
     wanted = inputs.reshape(len(raw), -1)
     if model.thresholds is None:
-        return wanted[:, 0].astype(np.float64)
+        return np.asarray(wanted[:, 0], dtype=np.float64)
     ends, table, numbers, is_there = _ladder(model)
     columns = np.arange(len(raw))
     moved = (table[columns, (ends < raw[:, None]).sum(axis=1)] != wanted).any(axis=1)
     level = ((table == wanted[:, None]).all(axis=2) & is_there).argmax(axis=1)
-    return np.where(moved, numbers[columns, level], raw)
+    return np.asarray(np.where(moved, numbers[columns, level], raw), dtype=np.float64)

@@ -136,7 +136,8 @@ def decide(
                 found = solve_qcbo(model, time_limit=seconds, seed=seed, workers=workers)
             except InfeasibleModelError:  # no input of the box is of this class: proven
                 continue
-            points = np.zeros((0, len(place))) if found.x is None else found.x[None, place]
+            none = np.zeros((0, len(place)), dtype=np.int8)
+            points = none if found.x is None else found.x[None, place]
             stopped = found.status is Status.INTERRUPTED
         else:
             points, bound, stopped = _asked(model, qcgd or QCGD(), int(greatest[at]), seconds, seed)
@@ -144,7 +145,7 @@ def decide(
                 continue
             points = points[:, place]
         X = box.inputs(points)
-        wrong = np.flatnonzero(network.predict(weights, X) != right) if len(X) else []
+        wrong = np.flatnonzero(network.predict(weights, X) != right)
         if len(wrong):
             return said("counter-example", method, fewest(X[wrong[0]]))
         unknown = "interrupted" if stopped else method
@@ -227,9 +228,9 @@ def _fewest(
     while len(changed := np.flatnonzero((own != found).any(axis=1))):
         alone = np.eye(len(own), dtype=bool)[changed]
         order = np.argsort(excess(alone), kind="stable")  # first what harms least
-        wrong = np.flatnonzero(excess(np.logical_or.accumulate(alone[order])) <= 0)
+        together = np.asarray(np.logical_or.accumulate(alone[order]))
+        wrong = np.flatnonzero(excess(together) <= 0)
         if not len(wrong):
             break
-        put_back = alone[order[: wrong[-1] + 1]].any(axis=0)
-        found = np.where(put_back[:, None], own, found)
+        found = np.where(together[wrong[-1], :, None], own, found)
     return found.ravel()

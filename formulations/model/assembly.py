@@ -174,8 +174,9 @@ class Assembly:
         """
         every = np.arange(len(x))
         own = Terms.linear(every, x, 1.0)
-        least, most = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
-        for side, (factor, bound) in enumerate(((-most, 0.0), (1.0 - least, -least))):
+        least: FloatArray = np.asarray(low, dtype=np.float64)
+        most: FloatArray = np.asarray(high, dtype=np.float64)
+        for side, (factor, bound) in enumerate(((-most, 0.0 * most), (1.0 - least, -least))):
             sign = 1.0 - 2.0 * side
             body = Terms.linear(terms.owner, terms.variable, sign * terms.coefficient)
             table = np.concatenate([labels, np.full((len(x), 1), side)], axis=1)
