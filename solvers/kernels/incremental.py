@@ -87,7 +87,7 @@ def copy_choice(best: Array, choice: Array) -> None:
         best[k] = choice[k]
 
 
-@compiled(counts=False, inline="always")
+@compiled(counts=False, forceinline=True)
 def _line_losses(state: State, x: Array, at: int, found: int) -> int:
     """Write the losses of the changed samples, whose outputs begin at x[at]; return the change."""
     samples, plan, sample_losses, total = state.samples, state.plan, state.sample_losses, 0
@@ -143,7 +143,7 @@ def _change_output(state: State, neuron: int, source: int, change: int) -> int:
     return int(total)
 
 
-@compiled(counts=False, inline="always")
+@compiled(counts=False, forceinline=True)
 def _follow(state: State, reach: int, found: int) -> int:
     """Change of the loss that follows from ``found`` new lines of the layer ``reach``."""
     plan, last = state.plan, state.plan.shape[0] - 2
@@ -257,7 +257,7 @@ def _visit(
     return int(_follow(state, layer + 1, found))
 
 
-@compiled(counts=False, inline="always")
+@compiled(counts=False, forceinline=True)
 def propose(state: State, layer: int, neuron: int, source: int, change: int) -> int:
     """Loss after weight (neuron, source) of ``layer`` has changed by ``change`` levels."""
     losses = state.losses
@@ -267,7 +267,7 @@ def propose(state: State, layer: int, neuron: int, source: int, change: int) -> 
     return int(losses[1])
 
 
-@compiled(counts=False, inline="always")
+@compiled(counts=False, forceinline=True)
 def _commit_one(state: State, layer: int, neuron: int, source: int, change: int) -> None:
     """Change a weight and its unit."""
     rows, z, lines, samples = state.rows, state.z, state.lines, state.samples
@@ -321,7 +321,7 @@ def _commit_visit(
             sample_losses[0, samples[k]] = sample_losses[1, k]
 
 
-@compiled(counts=False, inline="always")
+@compiled(counts=False, forceinline=True)
 def commit(state: State, layer: int, neuron: int, source: int, change: int) -> None:
     """Make the latest proposal, which had these arguments, the state."""
     commit_sweep(state.samples, state, layer, neuron, source, change)

@@ -169,7 +169,7 @@ def list_changed_samples(state: State, layer: int, neuron: int, source: int, cha
     return int(found)
 
 
-@compiled(counts=False, inline="always")
+@compiled(counts=False, forceinline=True)
 def add_unit_to_next_layer(state: State, layer: int, neuron: int, found: int) -> None:
     """New lines of the layer above one changed unit: z + w D."""
     lines, part, samples, deltas = state.lines, state.part, state.samples, state.deltas
