@@ -219,7 +219,7 @@ def _helps(ground: Ground, at: Point, row: int, e: int, step: float) -> bool:
     """Whether a step of the variable at ``e`` brings a violated row nearer to where it holds."""
     linear = len(ground.partner_entries) == 0
     change = step * (ground.row_values[e] if linear else at.slope[ground.row_entries[e]])
-    return change < 0.0 if at.activity[row] > ground.upper[row] else change > 0.0
+    return bool(change < 0.0 if at.activity[row] > ground.upper[row] else change > 0.0)
 
 
 @compiled()

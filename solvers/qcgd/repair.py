@@ -245,8 +245,8 @@ def _ground(model: QCBO) -> tuple[Ground, IntArray, IntArray]:
     ground = Ground(
         model.linear[kept],
         Q.indptr.astype(np.int64), Q.indices.astype(np.int32), Q.data, dense,
-        starts(columns.indices, m), column[by_row].astype(np.int32), columns.data[by_row],
-        by_row,
+        starts(columns.indices.astype(np.int64), m), column[by_row].astype(np.int32),
+        columns.data[by_row], by_row,
         columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data,
         starts(firsts, columns.nnz), seconds[partners], np.tile(a, 2)[partners],
         lower, upper, 1.0 / np.where(largest > 0.0, largest, 1.0),

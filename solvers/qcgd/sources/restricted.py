@@ -208,7 +208,7 @@ def core_point(
         part = form.restricted(np.zeros(n), free)
         found = milp(
             cost[free],
-            integrality=np.ones(count),
+            integrality=np.ones(count, dtype=np.int64),
             bounds=Bounds(0.0, 1.0),
             constraints=LinearConstraint(part.rows, part.low, part.high),
             options={"node_limit": nodes, "time_limit": seconds, "mip_rel_gap": 0.01},
