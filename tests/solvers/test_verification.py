@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from formulations import Network
+from formulations.training.free_inputs import InputBox
 from solvers.oracles import ExactOracle
 from solvers.qcgd.qcgd import QCGD
 from solvers.verification import decide
@@ -81,3 +83,23 @@ def test_no_time_leaves_a_sample_open() -> None:
         right = int(net.predict(weights, box.sample[None])[0])
         verdict = decide(net, weights, box, right, time_limit=1e-9)
         assert verdict.by in ("intervals", "search", "time limit")
+
+
+def test_convolutions_and_pooling_are_verified_as_they_are() -> None:
+    pytest.importorskip("ortools")
+    net = Network.conv((1, 4, 4), ["conv:3:2", "pool:majority:2:1"], 3)
+    splines = tuple(layer.place(-9, 9) for layer in net.layers[:-1])
+    seen = set()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        weights = net.decode_bits(rng.integers(0, 2, net.num_weight_bits), splines)
+        low = rng.integers(-1, 1, (16, 1, 1))
+        moved = np.arange(16)[:, None, None] < 9  # the other inputs stay
+        box = InputBox(np.concatenate([low, low + 2 * moved], axis=1), np.zeros(16, dtype=np.int64))
+        predicted = net.predict(weights, every_input(box))
+        right = int(net.predict(weights, box.sample[None])[0])
+        verdict = decide(net, weights, box, right)
+        robust = bool((predicted == right).all())
+        assert verdict.verdict == ("robust" if robust else "counter-example")
+        seen.add(robust)
+    assert seen == {True, False}
