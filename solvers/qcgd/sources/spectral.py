@@ -32,7 +32,7 @@ LARGEST = 250
 ROUNDS, SWEEPS = 10, 5
 """Steps of the multipliers in a batch, and sweeps over all vectors before each."""
 
-FLOP = 1e-2
+FLOP = 2e-2
 """Effort of a multiplication and addition, in candidates that repair looks at in the time."""
 
 
@@ -98,8 +98,9 @@ class Spectral:
 
     @classmethod
     def of(cls, target: ModelScoring) -> Spectral | None:
-        """The source for a model of no more than some hundred variables."""
-        return cls(target) if target.model.num_variables <= LARGEST else None
+        """The source for a model of no more than some hundred variables whose bounds count."""
+        fits = target.model.num_variables <= LARGEST and target.tolerance is not None
+        return cls(target) if fits else None
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
         """Some more steps; the signs of random projections."""
