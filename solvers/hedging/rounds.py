@@ -15,16 +15,8 @@ import numpy as np
 
 from formulations.arrays import BitArray, BoolArray, FloatArray
 from formulations.network.weight_bits import distinct_rows
-from solvers.hedging.blocks import (
-    FREE,
-    Answer,
-    Block,
-    Question,
-    ask,
-    ask_all,
-    canonical_bits,
-    free_weights,
-)
+from solvers.hedging import blocks as answering
+from solvers.hedging.blocks import FREE, Answer, Block, Question, canonical_bits, free_weights
 from solvers.hedging.bound import LossGrid, hull_point, lagrangian_bound
 from solvers.hedging.rho import CycleDetector, RhoPolicy, flip_scale, slammed
 from solvers.hedging.state import AGREED, BEATEN, HedgingState
@@ -220,11 +212,11 @@ class Hedge:
                     seed = (self.rules.seed, ROUND, state.round, number, b, k)
                     question = Question(p * linear[b, k], patterns[b], starts, seed, this.seconds)
                     tasks.append((k, self._question(b, k, question)))
-        blocks = self.team.models
-        if getattr(blocks[0].solver, "asks_together", False):  # all QUBOs of the round in one call
-            answers = iter(ask_all([(blocks[k], question) for k, question in tasks]))
+        team = self.team
+        if getattr(team.models[0].solver, "asks_together", False):  # one call for the whole round
+            answers = iter(answering.ask_all([(team.models[k], one) for k, one in tasks]))
         else:
-            answers = iter(self.team.ask(ask, tasks, this.seconds))
+            answers = iter(team.ask(answering.ask, tasks, this.seconds))
         told = [{b: [next(answers) for _ in self.p] for b in state.open.tolist()} for _ in asked]
         for by_branch in told:
             for answer in (answer for several in by_branch.values() for answer in several):
