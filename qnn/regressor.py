@@ -42,9 +42,9 @@ class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     Examples
     --------
-    >>> X = np.linspace(-1, 1, 60)[:, None]
-    >>> regressor = QNNRegressor(bits=500).fit(X, 3 * X[:, 0])
-    >>> bool(regressor.score(X, 3 * X[:, 0]) > 0.9)
+    >>> X = np.random.default_rng(0).uniform(-1, 1, (300, 3))
+    >>> y = X @ [3.0, 1.0, -2.0]
+    >>> bool(QNNRegressor(bits=500).fit(X, y).score(X, y) > 0.95)
     True
     """
 
