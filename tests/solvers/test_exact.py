@@ -168,7 +168,8 @@ def test_a_real_ctrl_c_stops_cp_sat_within_a_second() -> None:
 
 
 def test_without_ortools_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ortools.sat.python", None)
+    for name in ("ortools.sat.python", "ortools.sat.python.cp_model"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError, match=r"2\^18\.0 weight vectors.*exact"):
         ExactSolver(max_enumeration_bits=10).solve(noise())
     assert ExactSolver().solve(noise()).status is Status.OPTIMAL

@@ -319,7 +319,8 @@ def test_the_scale_follows_the_share_of_feasible_reads() -> None:
     def scale(oracle: object) -> float:
         pairs = [[1, 1, 0], [0, 1, 1], [1, 0, 1]]  # their linear relaxation has halves
         model = QCBO.from_arrays([-1.0, -1.1, -1.7], pairs, [1] * 3, equality=[False] * 3)
-        _, loop = QCGD(oracle, iterations=20).descend(ModelScoring(model), model)  # type: ignore[arg-type]
+        alone = Candidates(sources=("oracle",))  # others would prove the best before
+        _, loop = QCGD(oracle, iterations=20, candidates=alone).descend(ModelScoring(model), model)  # type: ignore[arg-type]
         return loop.descent.beta0 / loop.lifting.plausible_scale()
 
     class Always:
