@@ -124,6 +124,13 @@ def run_once(solver: Any, problem: TrainingProblem) -> tuple[Any, ...]:
     return rounds, inside, (count, clock.at_once), loss
 
 
+def with_workers(solver: Any, options: dict[str, Any]) -> Any:
+    """The solver on an executor: QCGD's is that of its candidates."""
+    if isinstance(solver, QCGD):
+        return replace(solver, candidates=replace(solver.candidates, **options))
+    return replace(solver, **options)
+
+
 def measure(
     solver: Any, problem: TrainingProblem, repeats: int, processes: Sequence[int]
 ) -> dict[str, Any]:
@@ -135,7 +142,7 @@ def measure(
     best: dict[str, list[Any]] = {}
     for _ in range(repeats):
         for kind, options in kinds.items():
-            rounds, tasks, (count, at_once), loss = run_once(replace(solver, **options), problem)
+            rounds, tasks, (count, at_once), loss = run_once(with_workers(solver, options), problem)
             known = best.setdefault(kind, [rounds, tasks, loss])
             assert loss == known[2] == best["none"][2], "workers have changed the result"
             known[:2] = np.minimum(known[0], rounds), np.minimum(known[1], tasks)
