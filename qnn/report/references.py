@@ -107,7 +107,7 @@ def ahead_of_all(cells: Sequence[Mapping[str, Any]], part: Part) -> list[dict[st
     first, references = _leader(part), _references(part)
     return [
         pair
-        for pair in by_accuracy(cells)
+        for pair in by_accuracy([dict(cell) for cell in cells])
         if pair["first"] == first and pair["second"] not in references
     ]
 
