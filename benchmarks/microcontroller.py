@@ -163,7 +163,7 @@ def regression(model: TrainedModel, data: Dataset, folder: Path) -> Program:
     constants = np.rint(constants * scale).astype(np.int64)
 
     def outputs(raw: np.ndarray) -> np.ndarray:
-        return inputs(raw) @ weights.T + constants
+        return np.asarray(inputs(raw) @ weights.T + constants)
 
     border = (height - block * side) // 2
     text = (HERE / "regression.c").read_text()
@@ -214,9 +214,9 @@ def measure(program: Program, processor: Processor, level: str) -> Measured:
         network, harness = folder / "network.o", folder / "harness.o"
         run(gcc, *flags, level, "-c", program.folder / "network.c", "-o", network)
         alone = folder / "alone.elf"
-        link = ("-nostartfiles", "-Wl,--gc-sections")
-        link += () if processor.is_avr else ("--specs=nano.specs",)
-        run(gcc, *flags, *link, "-Wl,-e,network_class", network, "-o", alone)
+        link = ("-Wl,--gc-sections", *(() if processor.is_avr else ("--specs=nano.specs",)))
+        alone_only = ("-nostartfiles", "-Wl,-e,network_class")
+        run(gcc, *flags, *link, *alone_only, network, "-o", alone)
         listed = run(processor.prefix + "size", "-A", alone)
         sizes = {key: int(size) for key, size in re.findall(r"^\.(\w+) +(\d+)", listed, re.M)}
         flash = sum(sizes.get(key, 0) for key in ("text", "rodata", "data"))
@@ -227,10 +227,8 @@ def measure(program: Program, processor: Processor, level: str) -> Measured:
             source = HERE / ("avr.c" if processor.is_avr else "arm.c")
             run(gcc, *flags, "-Os", f"-DCOUNT={count}", *more, "-c", source, "-o", harness)
             made = folder / f"{count}.elf"
-            how = (*link, "-T", str(HERE / "arm.ld"))
-            if processor.is_avr:
-                how = ("-Wl,--gc-sections",)
-            run(gcc, *flags, *how, harness, network, "-o", made)
+            script = () if processor.is_avr else ("-nostartfiles", "-T", str(HERE / "arm.ld"))
+            run(gcc, *flags, *link, *script, harness, network, "-o", made)
             return made
 
         said = run(*processor.emulator, image(len(program.samples)))
@@ -239,9 +237,10 @@ def measure(program: Program, processor: Processor, level: str) -> Measured:
         if not np.array_equal(answers, program.answers):
             sys.exit(f"{program.name} on {processor.name}, {level}: other answers\n{said[:2000]}")
         stack = max(line[0] for line in lines)
+        instructions: float | None = None
+        cycles: float | None
         if processor.is_avr:
             cycles = float(np.mean([exact(fine, coarse) for _, fine, coarse, *_ in lines]))
-            instructions = None
         else:
             count = 1 if "conv" in program.name else TRACED
             instructions, cycles = traced(image(count, "-DTRACE"), count, processor)
@@ -255,9 +254,8 @@ def exact(fine: int, coarse: int) -> int:
 
 def traced(image: Path, count: int, processor: Processor) -> tuple[float, float | None]:
     """Instructions of a call, counted one by one, and of a Cortex-M0 the cycles they take."""
-    symbols = dict(
-        reversed(line.split()[::2]) for line in run(processor.prefix + "nm", image).splitlines()
-    )
+    listed = run(processor.prefix + "nm", image)
+    symbols = {name: at for at, _, name in map(str.split, listed.splitlines())}
     first, last = (int(symbols[f"network_{end}"], 16) for end in ("begin", "end"))
     log = ("-singlestep", "-d", "exec,nochain", "-dfilter", f"{first:#x}..{last - 1:#x}")
     with subprocess.Popen(
