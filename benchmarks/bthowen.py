@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from qnn import QNNClassifier
 
 SETS: dict[str, tuple[float, float, dict[str, Any]]] = {
-    "iris": (0.28, 0.980, {"hidden": (), "weights": "ternary", "levels": "thermometer:8"}),
+    "iris": (0.28, 0.980, {"weights": "ternary", "levels": "even:32"}),
     "wine": (0.42, 0.983, {"weights": "bipolar"}),
     "vehicle": (2.25, 0.762, {}),
     "satellite": (9.0, 0.880, {}),

@@ -16,8 +16,11 @@ from solvers.qcgd.sources.spectral import Spectral
 SOURCES: dict[str, Callable[[Scoring, int], Source | None]] = {
     "perturbation": lambda target, size: Perturbation(size),
     "relinking": lambda target, size: Relinking(),
-    "annealing": lambda target, size: (
-        Annealing(Repair(target.model)) if isinstance(target, ModelScoring) else None
+    "annealing": lambda target, size: (  # linear models: restricted ones find what it would
+        Annealing(Repair(target.model))
+        if isinstance(target, ModelScoring)
+        and (target.model.quadratic.nnz or target.model.num_products)
+        else None
     ),
     "restricted": lambda target, size: (  # a few bits do not free products that others make
         Restricted(target.model, target.relaxation)
