@@ -28,9 +28,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import signal
-import statistics
 import sys
 import threading
 import time
@@ -42,6 +40,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gpu_card import card, short, table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -99,7 +98,7 @@ class Bench:
     def keep(self, row: dict[str, Any]) -> None:
         """Add a row, print it and write the files."""
         self.found.setdefault("rows", []).append(row)
-        text = ", ".join(f"{key}={_short(value)}" for key, value in row.items())
+        text = ", ".join(f"{key}={short(value)}" for key, value in row.items())
         print(f"[{self.left():.0f} s left for this model] {text}", flush=True)
         self.write()
 
@@ -199,48 +198,6 @@ def floor(bench: Bench, model: Model, name: str, reads: int) -> dict[str, float]
         "bytes_seconds": moved,
         "flops_seconds": computed,
     }
-
-
-def card(device: str, quick: bool) -> dict[str, Any]:
-    """The card's name and its two ceilings, and the processor's name."""
-    import torch
-
-    small = quick or device == "cpu"
-    size = 2**24 if small else 2**28
-    one = torch.rand(size, device=device)
-    other = torch.empty_like(one)
-    side = 512 if small else 8192
-    square = torch.rand((side, side), device=device)
-    copied = median_seconds(lambda: other.copy_(one), device)
-    product = median_seconds(lambda: square @ square, device)
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), cpu)
-    return {
-        "name": torch.cuda.get_device_name() if device == "cuda" else f"no GPU ({cpu})",
-        "torch": torch.__version__,
-        "bytes_per_second": 8.0 * size / copied,
-        "flops_per_second": 2.0 * side**3 / product,
-        "processor": cpu,
-        "cores": os.cpu_count(),
-    }
-
-
-def median_seconds(work: Callable[[], object], device: str) -> float:
-    """Of one of several runs, the first two not counted."""
-    import torch
-
-    seconds = []
-    for _ in range(9):
-        if device == "cuda":
-            torch.cuda.synchronize()
-        started = time.perf_counter()
-        work()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds[2:])
 
 
 def check(device: str) -> dict[str, float]:
@@ -379,58 +336,6 @@ def in_training(bench: Bench, quick: bool) -> None:
             bench.keep(
                 row | {"loss": result.loss, "share_of_oracle": result.ledger.seconds / seconds}
             )
-
-
-def table(found: dict[str, Any]) -> str:
-    """The figures as a page."""
-    one, lines = found.get("card", {}), []
-    if one:
-        lines += [
-            f"Card: {one['name']}, torch {one['torch']}; a copy moves "
-            f"{one['bytes_per_second'] / 1e12:.3g} TB/s, a product in single precision computes "
-            f"{one['flops_per_second'] / 1e12:.3g} TFLOP/s.  Processor: {one['processor']}, "
-            f"{one['cores']} cores.",
-            "",
-        ]
-    if "check" in found:
-        parts = [f"{name} {value:.4f}" for name, value in found["check"].items()]
-        lines += [
-            "Checks: largest error of a state's share at one temperature (clique, ring); share of "
-            f"bits that differ between two calls of one seed (oracles): {', '.join(parts)}.",
-            "",
-        ]
-    lines += [
-        "| model | reads | oracle | sweeps | updates/s | s a call | best E | mean E | of floor |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    training = [row for row in found.get("rows", []) if "questions_per_second" in row]
-    for row in found.get("rows", []):
-        if row in training:
-            continue
-        best = row.get("best_energy_per_spin", row.get("sum"))
-        cells = [row["model"], row["reads"], row["oracle"], row["sweeps"]]
-        cells += [row.get("updates_per_second"), row["call_seconds"], best]
-        cells += [row.get("mean_energy_per_spin"), row.get("of_floor")]
-        lines.append("| " + " | ".join(_short(cell) for cell in cells) + " |")
-    if training:
-        keys = ("reads", "oracle", "sweeps", "questions_per_second", "share_of_oracle", "loss")
-        lines += ["", f"| in training | {' | '.join(key.replace('_', ' ') for key in keys)} |"]
-        lines += ["|---|---|---|---|---|---|---|"]
-        lines += [
-            f"| {row['model']} | {' | '.join(_short(row[key]) for key in keys)} |"
-            for row in training
-        ]
-    lines += [f"\nSkipped: {why}" for why in found.get("skipped", [])]
-    lines += [f"\nWarning: {text}" for text in found.get("warnings", [])]
-    return "\n".join(lines) + "\n"
-
-
-def _short(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.3e}" if value >= 1e5 else f"{value:.4g}"
-    return str(value)
 
 
 def main() -> None:

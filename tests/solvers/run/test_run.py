@@ -134,3 +134,17 @@ def test_the_trace_has_the_improvements_and_the_end() -> None:
     trace = run.result(problem).trace
     assert trace["loss"].tolist() == [5.0, 3.0, 3.0]
     assert (np.diff(trace["seconds"]) >= 0).all()
+
+
+def test_what_is_compiled_on_the_first_use_puts_the_deadline_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled = [0.0]
+    monkeypatch.setattr("solvers.run.run.compiled_since", lambda moment: compiled[0])
+    run = Run(time_limit=1.0, started=time.perf_counter() - 2.0)
+    assert run.late()
+    compiled[0] = 1.5  # seconds of the two
+    assert not run.late()
+    assert run.deadline == pytest.approx(run.started + 2.5)
+    compiled[0] = 0.5
+    assert run.late()
