@@ -114,9 +114,9 @@ def row_range(rows: sp.csr_array) -> tuple[FloatArray, FloatArray]:
 
 
 def scaled_rows(rows: sp.csr_array, factors: FloatArray) -> sp.csr_array:
-    """Each row times its factor, shape (m,), entries stored as they were."""
+    """Multiply each row by its factor, shape (m,); the result shares no array with ``rows``."""
     data = rows.data * factors[entry_rows(rows)]
-    return sp.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+    return sp.csr_array((data, rows.indices, rows.indptr), shape=rows.shape, copy=True)
 
 
 def canonical(rows: sp.csr_array) -> sp.csr_array:

@@ -17,6 +17,7 @@ from formulations.model.qcbo import QCBO
 from formulations.passes import (
     Chain,
     CoefficientTightening,
+    Integral,
     OneHot,
     Pass,
     Penalty,
@@ -382,3 +383,9 @@ def test_a_sufficient_penalty_beyond_double_precision_is_refused_without_a_warni
     model = QCBO.from_arrays([1.7e308, 1.7e308], [[1, 1]], [1])
     with pytest.raises(InvalidInputError, match="beyond what double precision holds"):
         sufficient_penalty(model)
+
+
+def test_integral_leaves_its_model_as_it_was() -> None:
+    model = QCBO.from_arrays([0, 0], [[1.0, 1e-17], [1.0, 1.0]], [1, 1])
+    Integral(np.full(2, 1e-6)).apply(model)
+    assert model.rows.nnz == len(model.rows.data) == 4
