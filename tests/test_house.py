@@ -42,8 +42,6 @@ PROMISED = {
 TO_CUT = {
     ("formulations/training/problem.py", "formulations/training/builder.py"),
     ("formulations/training/problem.py", "formulations/training/sizes.py"),
-    ("solvers/qcgd/cqm.py", "solvers/qcgd/qcgd.py"),
-    ("solvers/run/identity.py", "solvers/run/result.py"),
     ("qnn/runs/constraints.py", "qnn/export/trained.py"),
     ("qnn/runs/constraints.py", "qnn/runs/scoring.py"),
     ("qnn/runs/constraints.py", "qnn/runs/training.py"),

@@ -16,17 +16,9 @@ import numpy as np
 
 from formulations import QCBO, TrainingProblem
 from solvers.oracles.cloud.secrets import Redactor
-from solvers.oracles.wrappers.base import Transparent
-from solvers.run.result import Result
 
 WORKERS = {"executor", "workers", "threads"}
 """Options that change no result, of a solver and of whatever is inside it."""
-
-LEFT_OUT = WORKERS | {"time_limit", "call_limit", "callbacks", "checkpoint", "checkpoint_every"}
-"""Options that may differ between the parts of one run."""
-
-LONGEST = 100
-"""Longer texts are shown, and compared, by their digest."""
 
 
 def identity(solver: object, problem: object) -> dict[str, str]:
@@ -41,7 +33,9 @@ def identity(solver: object, problem: object) -> dict[str, str]:
     >>> texts["solver"], texts["flips"], "time_limit" in texts
     ('WeightAnnealing', '500', False)
     """
-    options = {name: value for name, value in _parameters(solver).items() if name not in LEFT_OUT}
+    # these may differ between the parts of one run
+    left_out = {"time_limit", "call_limit", "callbacks", "checkpoint", "checkpoint_every", *WORKERS}
+    options = {name: value for name, value in _parameters(solver).items() if name not in left_out}
     hide = Redactor()  # somebody's oracle may have been made with a token
     return {
         "solver": type(solver).__name__,
@@ -74,7 +68,7 @@ def _parts(problem: object) -> dict[str, Any]:
 
 def _short(text: str) -> str:
     """The text, or its digest where it is long."""
-    if len(text) <= LONGEST:
+    if len(text) <= 100:
         return text
     return f"{text.split('(')[0][:30]}({hashlib.sha256(text.encode()).hexdigest()[:16]})"
 
@@ -88,9 +82,8 @@ def text(value: object) -> str:
     if isinstance(value, np.ndarray):
         digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
         return f"{value.dtype}{list(value.shape)}({digest})"
-    if isinstance(value, Result):  # a start: neither its clock nor its history matters
-        return text(value.bits)
-    if isinstance(value, Transparent):  # around an oracle: changes none of its answers
+    if not isinstance(value, type) and hasattr(value, "stands_for"):
+        # a result from which the run starts, or a wrapper that changes no answer of its oracle
         return text(value.stands_for)
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{text(k)}: {text(v)}" for k, v in value.items()) + "}"

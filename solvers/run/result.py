@@ -1,4 +1,4 @@
-"""What a solver returns, and what every solver's loop has in common: budget, callbacks, Ctrl-C."""
+"""What a solver returns: its status, incumbent, history and result."""
 
 from __future__ import annotations
 
@@ -192,6 +192,11 @@ class Result:
         seconds="seconds",
         oracle_calls="ledger.calls",
     )
+
+    @property
+    def stands_for(self) -> BitArray:
+        """What matters of a result from which another run starts: neither clock nor history."""
+        return self.bits
 
     @property
     def satisfies(self) -> bool:
