@@ -6,9 +6,8 @@ family and index by index, and returns the model with a plan that completes any 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -85,23 +84,18 @@ class Terms:
         )
 
 
-class Word(Protocol):
-    """How a group of state bits follows from the neuron's pre-activation."""
-
-    def bits(self, z: IntArray) -> BitArray:
-        """Values of the group's bits, shape (..., E) -> (..., E, bits)."""
-        ...
-
-
 @dataclass(frozen=True)
 class StateStep:
-    """Bits ``variables`` (E, bits) of neurons (sample, unit) of a layer, by a word of z."""
+    """Bits ``variables`` (E, bits) of neurons (sample, unit) of a layer: ``word`` of their z.
+
+    ``word`` maps pre-activations (..., E) to bits (..., E, bits).
+    """
 
     layer: int
     sample: IntArray
     unit: IntArray
     variables: IntArray
-    word: Word
+    word: Callable[[IntArray], BitArray]
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,24 @@
-"""Encodings of a neuron: one file each, and a line in this table."""
+"""Encodings of a neuron: one file and one entry of this table each."""
 
 from formulations.checks import choose
 from formulations.network.splines import Spline
+from formulations.neurons import one_hot, threshold, twos_complement
 from formulations.neurons.base import NeuronEncoding
-from formulations.neurons.one_hot import OneHot
-from formulations.neurons.threshold import Threshold
-from formulations.neurons.twos_complement import TwosComplement
 
-__all__ = ["ENCODINGS", "NeuronEncoding", "OneHot", "Threshold", "TwosComplement", "encoding_for"]
+__all__ = ["ENCODINGS", "NeuronEncoding", "encoding_for"]
 
-ENCODINGS: dict[str, type[NeuronEncoding]] = {
-    "twos-complement": TwosComplement,
-    "one-hot": OneHot,
-    "threshold": Threshold,
+ENCODINGS = {
+    encoding.name: encoding
+    for encoding in (
+        NeuronEncoding("twos-complement", True, twos_complement.count, twos_complement.encode),
+        NeuronEncoding("one-hot", True, one_hot.count, one_hot.encode),
+        NeuronEncoding("threshold", False, threshold.count, threshold.encode),
+    )
 }
 
 
 def encoding_for(spec: str | None, spline: Spline) -> NeuronEncoding:
-    """The encoding named, or for None the one that fits: words for two pieces, one-hot for more.
+    """Return the encoding called ``spec``; None takes words for two pieces, one-hot for more.
 
     Examples
     --------
@@ -26,5 +27,5 @@ def encoding_for(spec: str | None, spline: Spline) -> NeuronEncoding:
     'twos-complement'
     """
     if spec is None:
-        return TwosComplement() if spline.num_pieces <= 2 else OneHot()
-    return ENCODINGS[choose("encoding", spec, list(ENCODINGS))]()
+        spec = "twos-complement" if spline.num_pieces <= 2 else "one-hot"
+    return ENCODINGS[choose("encoding", spec, list(ENCODINGS))]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -161,45 +162,45 @@ class Counts:
         return cls(bits, rows, nonzeros, products, terms, constant)
 
 
-class NeuronEncoding(Protocol):
-    """One file per encoding; a table in ``neurons/__init__.py`` names them."""
-
-    @property
-    def name(self) -> str:
-        """The name that users write."""
-        ...
-
-    @property
-    def has_words(self) -> bool:
-        """Whether z is written as a word; if not, a neuron inside one piece needs no bits."""
-        ...
-
-    def count(self, sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
-        """Sizes of neurons that cross a breakpoint."""
-        ...
-
-    def encode(
-        self, assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
-    ) -> Values:
-        """Add the state bits and rows of ``neurons``; return their values.
-
-        ``reduce`` asks for linear values (quadratic terms become product variables), as the next
-        layer needs; the objective takes quadratic ones as they are.  ``indexed`` gives sign bits
-        the index p of their piece, where a model mixes encodings.
-        """
-        ...
-
-
 @dataclass(frozen=True)
-class PlainWord:
-    """z - low as a plain binary word."""
+class NeuronEncoding:
+    """State bits and rows of the neurons that cross a breakpoint.
 
-    low: IntArray
-    length: int
+    Parameters
+    ----------
+    name : str
+        Name that users write.
+    has_words : bool
+        True if z is written as a word; otherwise a neuron inside one piece needs no bits.
+    count : callable
+        Return the :class:`Counts` of (sketch, spline, reduce).
+    encode : callable
+        Add the state bits and rows of (assembly, neurons, spline, reduce, indexed), and return the
+        :class:`Values`.  ``reduce`` makes the values linear, by product variables, as the next
+        layer needs them; the objective takes quadratic terms as they are.  ``indexed`` gives sign
+        bits the index p of their piece, where a model mixes encodings.
+    """
 
-    def bits(self, z: IntArray) -> BitArray:
-        """Bits of z - low, shape (..., E) -> (..., E, length)."""
-        return (((z - self.low)[..., None] >> np.arange(self.length)) & 1).astype(np.int8)
+    name: str
+    has_words: bool
+    count: Callable[[Sketch, Spline, bool], Counts]
+    encode: Callable[[Assembly, Neurons, Spline, bool, bool], Values]
+
+
+def binary(values: IntArray, length: int) -> BitArray:
+    """Bits of the plain binary words of ``values``, shape (..., E) -> (..., E, length).
+
+    Examples
+    --------
+    >>> binary(np.array([0, 5]), 3).tolist()
+    [[0, 0, 0], [1, 0, 1]]
+    """
+    return ((values[..., None] >> np.arange(length)) & 1).astype(np.int8)
+
+
+def binary_from(z: IntArray, low: IntArray, length: int) -> BitArray:
+    """Bits of z - low as a plain binary word, shape (..., E) -> (..., E, length)."""
+    return binary(z - low, length)
 
 
 def linear_word(assembly: Assembly, neurons: Neurons, spline: Spline) -> Values:
@@ -223,7 +224,7 @@ def linear_word(assembly: Assembly, neurons: Neurons, spline: Spline) -> Values:
             f"layer {group.layer}",
             group.row_labels("z"),
         )
-        word = PlainWord(group.low, int(length))
+        word = partial(binary_from, low=group.low, length=int(length))
         assembly.steps.append(StateStep(group.layer, group.sample, group.unit, s, word))
         weight = slope[chosen][:, None] * powers
         parts.append(Terms.linear(chosen[owner], s, weight))

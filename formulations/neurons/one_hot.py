@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -23,28 +24,17 @@ import numpy.typing as npt
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.model.assembly import Assembly, StateStep, Terms
 from formulations.network.splines import Spline
-from formulations.neurons.base import Counts, Neurons, Sketch, Values, word_length
+from formulations.neurons.base import Counts, Neurons, Sketch, Values, binary, word_length
 
 
-@dataclass(frozen=True)
-class IntervalWord:
-    """Indicators, then the word below, then the word above (if any), from z."""
-
-    edges: IntArray
-    length: int
-    above: bool
-
-    def bits(self, z: IntArray) -> BitArray:
-        """All bits of the group, shape (..., E) -> (..., E, P + S or P + 2 S)."""
-        starts, ends = self.edges[:, :-1], self.edges[:, 1:]
-        pick = (z[..., None] >= starts) & (z[..., None] < ends)
-        below = z - (pick * starts).sum(axis=-1)
-        above = (pick * ends).sum(axis=-1) - 1 - z
-        r = np.arange(self.length)
-        parts = [pick, (below[..., None] >> r) & 1]
-        if self.above:
-            parts.append((above[..., None] >> r) & 1)
-        return np.concatenate(parts, axis=-1).astype(np.int8)
+def interval_bits(z: IntArray, edges: IntArray, length: int, above: bool) -> BitArray:
+    """Indicators, the word below and, if needed, the word above: (..., E) -> (..., E, bits)."""
+    starts, ends = edges[:, :-1], edges[:, 1:]
+    pick = (z[..., None] >= starts) & (z[..., None] < ends)
+    parts = [pick.astype(np.int8), binary(z - (pick * starts).sum(axis=-1), length)]
+    if above:
+        parts.append(binary((pick * ends).sum(axis=-1) - 1 - z, length))
+    return np.concatenate(parts, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -82,113 +72,104 @@ def _groups(low: IntArray, high: IntArray, spline: Spline) -> Iterator[_Group]:
                     )
 
 
-@dataclass(frozen=True)
-class OneHot:
-    """One-hot intervals: any activation, any breakpoints."""
+def count(sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
+    """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
+    columns = np.zeros((5, len(sketch.low)), dtype=np.int64)
+    constant = np.zeros(len(sketch.low))
+    for group in _groups(sketch.low, sketch.high, spline):
+        constant[group.chosen] = _piece_values(group, spline)[:, 0]
+        P, S = len(group.pieces), group.length
+        level, sloped = _value_pieces(group, spline)
+        pairs = S * sloped
+        words = S * (1 + group.above)
+        edges = np.count_nonzero(group.edges[:, :-1], axis=1)
+        widths = np.count_nonzero(np.diff(group.edges, axis=1) - 1, axis=1)
+        columns[0, group.chosen] = P + words + (pairs if reduce else 0)
+        columns[1, group.chosen] = 2 + group.above
+        columns[2, group.chosen] = P + edges + S + (widths + 2 * S if group.above else 0)
+        columns[3, group.chosen] = pairs if reduce else 0
+        columns[4, group.chosen] = np.count_nonzero(level, axis=1) + pairs
+    columns[2] += sketch.entries
+    return Counts.of(columns, constant)
 
-    name: str = "one-hot"
-    has_words: bool = True
 
-    def count(self, sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
-        """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
-        columns = np.zeros((5, len(sketch.low)), dtype=np.int64)
-        constant = np.zeros(len(sketch.low))
-        for group in _groups(sketch.low, sketch.high, spline):
-            constant[group.chosen] = _piece_values(group, spline)[:, 0]
-            P, S = len(group.pieces), group.length
-            level, sloped = _value_pieces(group, spline)
-            pairs = S * sloped
-            words = S * (1 + group.above)
-            edges = np.count_nonzero(group.edges[:, :-1], axis=1)
-            widths = np.count_nonzero(np.diff(group.edges, axis=1) - 1, axis=1)
-            columns[0, group.chosen] = P + words + (pairs if reduce else 0)
-            columns[1, group.chosen] = 2 + group.above
-            columns[2, group.chosen] = P + edges + S + (widths + 2 * S if group.above else 0)
-            columns[3, group.chosen] = pairs if reduce else 0
-            columns[4, group.chosen] = np.count_nonzero(level, axis=1) + pairs
-        columns[2] += sketch.entries
-        return Counts.of(columns, constant)
+def encode(
+    assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
+) -> Values:
+    """Add indicators, words and rows; see the module's formulas."""
+    constant = np.zeros(len(neurons))
+    parts: list[Terms] = []
+    for group in _groups(neurons.low, neurons.high, spline):
+        members = neurons.take(group.chosen)
+        beta, below = _states(assembly, members, group)
+        level, sloped = _value_pieces(group, spline)
+        owner = group.chosen[:, None]
+        constant[group.chosen] = _piece_values(group, spline)[:, 0]
+        parts.append(Terms.linear(np.broadcast_to(owner, beta.shape), beta, level))
+        if sloped and group.length:
+            parts.append(_slopes(assembly, members, group, spline, beta, below, reduce))
+    return Values(constant, Terms.join(parts))
 
-    def encode(
-        self, assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
-    ) -> Values:
-        """Add indicators, words and rows; see the module's formulas."""
-        constant = np.zeros(len(neurons))
-        parts: list[Terms] = []
-        for group in _groups(neurons.low, neurons.high, spline):
-            members = neurons.take(group.chosen)
-            beta, below = self._states(assembly, members, group)
-            level, sloped = _value_pieces(group, spline)
-            owner = group.chosen[:, None]
-            constant[group.chosen] = _piece_values(group, spline)[:, 0]
-            parts.append(Terms.linear(np.broadcast_to(owner, beta.shape), beta, level))
-            if sloped and group.length:
-                parts.append(self._slopes(assembly, members, group, spline, beta, below, reduce))
-        return Values(constant, Terms.join(parts))
 
-    def _states(
-        self, assembly: Assembly, neurons: Neurons, group: _Group
-    ) -> tuple[IntArray, IntArray]:
-        """Indicators (E, P) and the word below (E, S), with the rows that hold them."""
-        E, S = len(neurons), group.length
-        powers = 2.0 ** np.arange(S)
-        beta = neurons.state_bits(assembly, "beta", group.pieces, "p", 2)
-        below = neurons.state_bits(assembly, "s", np.arange(S), "r", 2)
-        states = [beta, below]
+def _states(assembly: Assembly, neurons: Neurons, group: _Group) -> tuple[IntArray, IntArray]:
+    """Indicators (E, P) and the word below (E, S), with the rows that hold them."""
+    E, S = len(neurons), group.length
+    powers = 2.0 ** np.arange(S)
+    beta = neurons.state_bits(assembly, "beta", group.pieces, "p", 2)
+    below = neurons.state_bits(assembly, "s", np.arange(S), "r", 2)
+    states = [beta, below]
 
-        def on(ids: IntArray, coefficient: npt.ArrayLike) -> Terms:
-            owner = np.broadcast_to(np.arange(E)[:, None], ids.shape)
-            return Terms.linear(owner, ids, coefficient)
+    def on(ids: IntArray, coefficient: npt.ArrayLike) -> Terms:
+        owner = np.broadcast_to(np.arange(E)[:, None], ids.shape)
+        return Terms.linear(owner, ids, coefficient)
 
-        assembly.rows(on(beta, 1.0), np.ones(E), "one-hot", neurons.row_labels("one-hot"))
+    assembly.rows(on(beta, 1.0), np.ones(E), "one-hot", neurons.row_labels("one-hot"))
+    assembly.rows(
+        Terms.join([neurons.terms, on(beta, -group.edges[:, :-1]), on(below, -powers)]),
+        -neurons.constant,
+        f"layer {neurons.layer}",
+        neurons.row_labels("z"),
+    )
+    if group.above:
+        above = neurons.state_bits(assembly, "t", np.arange(S), "r", 2)
+        states.append(above)
+        widths = np.diff(group.edges, axis=1) - 1
         assembly.rows(
-            Terms.join([neurons.terms, on(beta, -group.edges[:, :-1]), on(below, -powers)]),
-            -neurons.constant,
-            f"layer {neurons.layer}",
-            neurons.row_labels("z"),
+            Terms.join([on(below, powers), on(above, powers), on(beta, -widths)]),
+            np.zeros(E),
+            "width",
+            neurons.row_labels("width"),
         )
-        if group.above:
-            above = neurons.state_bits(assembly, "t", np.arange(S), "r", 2)
-            states.append(above)
-            widths = np.diff(group.edges, axis=1) - 1
-            assembly.rows(
-                Terms.join([on(below, powers), on(above, powers), on(beta, -widths)]),
-                np.zeros(E),
-                "width",
-                neurons.row_labels("width"),
-            )
-        word = IntervalWord(group.edges, S, group.above)
-        assembly.steps.append(
-            StateStep(
-                neurons.layer, neurons.sample, neurons.unit, np.concatenate(states, axis=1), word
-            )
-        )
-        return beta, below
+    word = partial(interval_bits, edges=group.edges, length=S, above=group.above)
+    assembly.steps.append(
+        StateStep(neurons.layer, neurons.sample, neurons.unit, np.concatenate(states, axis=1), word)
+    )
+    return beta, below
 
-    def _slopes(
-        self,
-        assembly: Assembly,
-        neurons: Neurons,
-        group: _Group,
-        spline: Spline,
-        beta: IntArray,
-        below: IntArray,
-        reduce: bool,
-    ) -> Terms:
-        """Slopes times beta_p * below, as products or as quadratic terms."""
-        S = group.length
-        slopes = spline.slopes[group.pieces]
-        sloped = np.flatnonzero(slopes)
-        v = np.repeat(beta[:, sloped], S, axis=1)
-        w = np.tile(below, (1, len(sloped)))
-        weight = np.tile((slopes[sloped][:, None] * 2.0 ** np.arange(S)).ravel(), (len(beta), 1))
-        owner = np.broadcast_to(group.chosen[:, None], v.shape)
-        if not reduce:
-            return Terms(owner, v, weight, w)
-        numbers = (group.pieces[sloped][:, None] * S + np.arange(S)).ravel()
-        u = neurons.state_bits(assembly, "c", numbers, "t", 4)
-        assembly.products(u, v, w)
-        return Terms.linear(owner, u, weight)
+
+def _slopes(
+    assembly: Assembly,
+    neurons: Neurons,
+    group: _Group,
+    spline: Spline,
+    beta: IntArray,
+    below: IntArray,
+    reduce: bool,
+) -> Terms:
+    """Slopes times beta_p * below, as products or as quadratic terms."""
+    S = group.length
+    slopes = spline.slopes[group.pieces]
+    sloped = np.flatnonzero(slopes)
+    v = np.repeat(beta[:, sloped], S, axis=1)
+    w = np.tile(below, (1, len(sloped)))
+    weight = np.tile((slopes[sloped][:, None] * 2.0 ** np.arange(S)).ravel(), (len(beta), 1))
+    owner = np.broadcast_to(group.chosen[:, None], v.shape)
+    if not reduce:
+        return Terms(owner, v, weight, w)
+    numbers = (group.pieces[sloped][:, None] * S + np.arange(S)).ravel()
+    u = neurons.state_bits(assembly, "c", numbers, "t", 4)
+    assembly.products(u, v, w)
+    return Terms.linear(owner, u, weight)
 
 
 def _piece_values(group: _Group, spline: Spline) -> FloatArray:

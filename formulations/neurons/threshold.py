@@ -20,96 +20,75 @@ CQM samplers, CP-SAT); the penalty method would need slack words for every row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from formulations.arrays import BitArray, IntArray
 from formulations.model.assembly import Assembly, StateStep, Terms
 from formulations.network.splines import Spline
-from formulations.neurons.base import Counts, Neurons, Sketch, Values, word_length
+from formulations.neurons.base import Counts, Neurons, Sketch, Values, binary, word_length
 
 
-@dataclass(frozen=True)
-class ThresholdBit:
-    """Whether z has reached a breakpoint."""
-
-    breakpoint: int
-
-    def bits(self, z: IntArray) -> BitArray:
-        """Shape (..., E) -> (..., E, 1)."""
-        return (z >= self.breakpoint)[..., None].astype(np.int8)
+def has_reached(z: IntArray, breakpoint: int) -> BitArray:
+    """1 where z >= breakpoint, shape (..., E) -> (..., E, 1)."""
+    return (z >= breakpoint)[..., None].astype(np.int8)
 
 
-@dataclass(frozen=True)
-class ExcessWord:
-    """max(0, slope z + intercept) of a sloped piece, in units of |slope|, as a plain word."""
-
-    sign: int
-    corner: int
-    length: int
-
-    def bits(self, z: IntArray) -> BitArray:
-        """Shape (..., E) -> (..., E, length)."""
-        excess = np.maximum(0, self.sign * (z - self.corner))
-        return ((excess[..., None] >> np.arange(self.length)) & 1).astype(np.int8)
+def excess(z: IntArray, corner: int, sign: int, length: int) -> BitArray:
+    """Bits of max(0, sign (z - corner)), shape (..., E) -> (..., E, length)."""
+    return binary(np.maximum(0, sign * (z - corner)), length)
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """Threshold bits and products: inequalities only, for solvers that take them as they are."""
+def count(sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
+    """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
+    low, high, entries = sketch.low, sketch.high, sketch.entries
+    first = spline.piece(low)
+    crossed = spline.piece(high) - first
+    if not reduce and (corner := _corner(spline)) is not None:
+        bent = crossed > 0
+        length = word_length(_largest_excess(low, high, *corner))
+        zero = np.zeros_like(crossed)
+        bits = np.where(bent, length, 0)
+        rows = bent.astype(np.int64)
+        return Counts(bits, rows, bits + entries * bent, zero, zero, zero.astype(float))
+    slope, intercept = spline.slopes[first], spline.intercepts[first]
+    terms = np.where(slope != 0, entries, 0)
+    nonzeros = np.zeros_like(entries)
+    for p, breakpoint in enumerate(spline.breakpoints, start=1):
+        crosses = (low < breakpoint) & (breakpoint <= high)
+        change = spline.slopes[p] - spline.slopes[p - 1]
+        step = change * sketch.constant + spline.intercepts[p] - spline.intercepts[p - 1]
+        terms = terms + crosses * ((step != 0) + (entries if change else 0))
+        nonzeros = nonzeros + crosses * (1 + 2 * entries)  # the bit's coefficient is odd
+    products = crossed * entries
+    value = slope * sketch.constant + intercept
+    return Counts(crossed + products, crossed, nonzeros, products, terms, value)
 
-    name: str = "threshold"
-    has_words: bool = False
 
-    def count(self, sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
-        """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
-        low, high, entries = sketch.low, sketch.high, sketch.entries
-        first = spline.piece(low)
-        crossed = spline.piece(high) - first
-        if not reduce and (corner := _corner(spline)) is not None:
-            bent = crossed > 0
-            length = word_length(_largest_excess(low, high, *corner))
-            zero = np.zeros_like(crossed)
-            bits = np.where(bent, length, 0)
-            rows = bent.astype(np.int64)
-            return Counts(bits, rows, bits + entries * bent, zero, zero, zero.astype(float))
-        slope, intercept = spline.slopes[first], spline.intercepts[first]
-        terms = np.where(slope != 0, entries, 0)
-        nonzeros = np.zeros_like(entries)
-        for p, breakpoint in enumerate(spline.breakpoints, start=1):
-            crosses = (low < breakpoint) & (breakpoint <= high)
-            change = spline.slopes[p] - spline.slopes[p - 1]
-            step = change * sketch.constant + spline.intercepts[p] - spline.intercepts[p - 1]
-            terms = terms + crosses * ((step != 0) + (entries if change else 0))
-            nonzeros = nonzeros + crosses * (1 + 2 * entries)  # the bit's coefficient is odd
-        products = crossed * entries
-        value = slope * sketch.constant + intercept
-        return Counts(crossed + products, crossed, nonzeros, products, terms, value)
-
-    def encode(
-        self, assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
-    ) -> Values:
-        """Add threshold bits, products and inequalities; see the module's formulas."""
-        if not reduce and (corner := _corner(spline)) is not None:
-            return _epigraph(assembly, neurons, *corner)
-        first = spline.piece(neurons.low)
-        slope, terms = spline.slopes[first], neurons.terms
-        constant = slope * neurons.constant + spline.intercepts[first]
-        sloped = slope[terms.owner] * terms.coefficient
-        parts = [Terms.linear(terms.owner, terms.variable, sloped)]
-        for p, breakpoint in enumerate(spline.breakpoints.tolist(), start=1):
-            chosen = np.flatnonzero((neurons.low < breakpoint) & (breakpoint <= neurons.high))
-            if not len(chosen):
-                continue
-            members = neurons.take(chosen)
-            beta, products = _threshold(assembly, members, p, breakpoint)
-            change = spline.slopes[p] - spline.slopes[p - 1]
-            step = change * members.constant + spline.intercepts[p] - spline.intercepts[p - 1]
-            parts.append(Terms.linear(chosen, beta, step))
-            weight = change * members.terms.coefficient
-            parts.append(Terms.linear(chosen[members.terms.owner], products, weight))
-        return Values(constant, Terms.join(parts))
+def encode(
+    assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
+) -> Values:
+    """Add threshold bits, products and inequalities; see the module's formulas."""
+    if not reduce and (corner := _corner(spline)) is not None:
+        return _epigraph(assembly, neurons, *corner)
+    first = spline.piece(neurons.low)
+    slope, terms = spline.slopes[first], neurons.terms
+    constant = slope * neurons.constant + spline.intercepts[first]
+    sloped = slope[terms.owner] * terms.coefficient
+    parts = [Terms.linear(terms.owner, terms.variable, sloped)]
+    for p, breakpoint in enumerate(spline.breakpoints.tolist(), start=1):
+        chosen = np.flatnonzero((neurons.low < breakpoint) & (breakpoint <= neurons.high))
+        if not len(chosen):
+            continue
+        members = neurons.take(chosen)
+        beta, products = _threshold(assembly, members, p, breakpoint)
+        change = spline.slopes[p] - spline.slopes[p - 1]
+        step = change * members.constant + spline.intercepts[p] - spline.intercepts[p - 1]
+        parts.append(Terms.linear(chosen, beta, step))
+        weight = change * members.terms.coefficient
+        parts.append(Terms.linear(chosen[members.terms.owner], products, weight))
+    return Values(constant, Terms.join(parts))
 
 
 def _threshold(
@@ -121,10 +100,9 @@ def _threshold(
     -q beta - 2 sum_t c_t v_t + sum_t c_t t <= -(1 + q) / 2.
     """
     beta = neurons.state_bits(assembly, "beta", [p], "p", 2)[:, 0]
+    word = partial(has_reached, breakpoint=breakpoint)
     assembly.steps.append(
-        StateStep(
-            neurons.layer, neurons.sample, neurons.unit, beta[:, None], ThresholdBit(breakpoint)
-        )
+        StateStep(neurons.layer, neurons.sample, neurons.unit, beta[:, None], word)
     )
     terms = neurons.terms
     order = np.argsort(terms.owner, kind="stable")
@@ -193,7 +171,7 @@ def _epigraph(
             members.row_labels("loss"),
             equality=False,
         )
-        word = ExcessWord(int(sign), corner, int(length))
+        word = partial(excess, corner=corner, sign=int(sign), length=int(length))
         assembly.steps.append(StateStep(members.layer, members.sample, members.unit, e, word))
         parts.append(Terms.linear(chosen[owner], e, slope * powers))
     return Values(np.zeros(len(neurons)), Terms.join(parts))

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -24,21 +25,13 @@ from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.errors import ModelSizeError
 from formulations.model.assembly import Assembly, StateStep, Terms
 from formulations.network.splines import Spline
-from formulations.neurons.base import Counts, Neurons, Sketch, Values, word_length
+from formulations.neurons.base import Counts, Neurons, Sketch, Values, binary, word_length
 
 
-@dataclass(frozen=True)
-class SignedWord:
-    """beta, then s_0 .. s_{S-1}, from z."""
-
-    origin: IntArray
-    length: int
-
-    def bits(self, z: IntArray) -> BitArray:
-        """All bits of the group, shape (..., E) -> (..., E, S + 1)."""
-        offset = z - self.origin
-        word = (offset[..., None] >> np.arange(self.length)) & 1
-        return np.concatenate([(offset >= 0)[..., None], word], axis=-1).astype(np.int8)
+def signed_bits(z: IntArray, origin: IntArray, length: int) -> BitArray:
+    """beta, then s_0 .. s_{S-1}, shape (..., E) -> (..., E, S + 1)."""
+    beta = (z >= origin)[..., None].astype(np.int8)
+    return np.concatenate([beta, binary(z - origin, length)], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -133,45 +126,39 @@ def _groups(low: IntArray, high: IntArray, spline: Spline) -> Iterator[_Group]:
         yield _Group(chosen, origin[chosen], int(S), int(m), _moebius(values), _moebius(slope))
 
 
-@dataclass(frozen=True)
-class TwosComplement:
-    """Two's-complement words: the default for two-level activations."""
+def count(sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
+    """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
+    columns = np.zeros((5, len(sketch.low)), dtype=np.int64)
+    constant = np.zeros(len(sketch.low))
+    for group in _groups(sketch.low, sketch.high, spline):
+        constant[group.chosen] = group.values[:, 0]
+        conjunctions = len(group.conjunctions(reduce))
+        pairs = group.low_bits * sum(t > 0 for t in group.slope_masks())
+        products = conjunctions + (pairs if reduce else 0)
+        terms = np.count_nonzero(group.values[:, 1:], axis=1)
+        if group.low_bits:
+            terms = terms + group.low_bits * np.count_nonzero(group.slopes, axis=1)
+        columns[0, group.chosen] = group.length + 1 + products
+        columns[1, group.chosen] = 1
+        columns[2, group.chosen] = group.length + 1
+        columns[3, group.chosen] = products
+        columns[4, group.chosen] = terms
+    columns[2] += sketch.entries
+    return Counts.of(columns, constant)
 
-    name: str = "twos-complement"
-    has_words: bool = True
 
-    def count(self, sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
-        """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
-        columns = np.zeros((5, len(sketch.low)), dtype=np.int64)
-        constant = np.zeros(len(sketch.low))
-        for group in _groups(sketch.low, sketch.high, spline):
-            constant[group.chosen] = group.values[:, 0]
-            conjunctions = len(group.conjunctions(reduce))
-            pairs = group.low_bits * sum(t > 0 for t in group.slope_masks())
-            products = conjunctions + (pairs if reduce else 0)
-            terms = np.count_nonzero(group.values[:, 1:], axis=1)
-            if group.low_bits:
-                terms = terms + group.low_bits * np.count_nonzero(group.slopes, axis=1)
-            columns[0, group.chosen] = group.length + 1 + products
-            columns[1, group.chosen] = 1
-            columns[2, group.chosen] = group.length + 1
-            columns[3, group.chosen] = products
-            columns[4, group.chosen] = terms
-        columns[2] += sketch.entries
-        return Counts.of(columns, constant)
-
-    def encode(
-        self, assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
-    ) -> Values:
-        """Add words and rows; see the module's formulas."""
-        constant = np.zeros(len(neurons))
-        parts: list[Terms] = []
-        for group in _groups(neurons.low, neurons.high, spline):
-            members = neurons.take(group.chosen)
-            beta, word = _states(assembly, members, group, indexed)
-            constant[group.chosen] = group.values[:, 0]
-            parts += _polynomial(assembly, members, group, beta, word, reduce)
-        return Values(constant, Terms.join(parts))
+def encode(
+    assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
+) -> Values:
+    """Add words and rows; see the module's formulas."""
+    constant = np.zeros(len(neurons))
+    parts: list[Terms] = []
+    for group in _groups(neurons.low, neurons.high, spline):
+        members = neurons.take(group.chosen)
+        beta, word = _states(assembly, members, group, indexed)
+        constant[group.chosen] = group.values[:, 0]
+        parts += _polynomial(assembly, members, group, beta, word, reduce)
+    return Values(constant, Terms.join(parts))
 
 
 def _states(
@@ -191,9 +178,8 @@ def _states(
         f"layer {neurons.layer}",
         neurons.row_labels("z"),
     )
-    assembly.steps.append(
-        StateStep(neurons.layer, neurons.sample, neurons.unit, states, SignedWord(group.origin, S))
-    )
+    bits = partial(signed_bits, origin=group.origin, length=S)
+    assembly.steps.append(StateStep(neurons.layer, neurons.sample, neurons.unit, states, bits))
     return beta[:, 0], word
 
 

@@ -19,7 +19,7 @@ from formulations.model.labels import Family
 from formulations.model.qcbo import QCBO
 from formulations.network.splines import Spline
 from formulations.network.weight_bits import FreeLayer
-from formulations.neurons import NeuronEncoding, encoding_for
+from formulations.neurons import encoding_for
 from formulations.neurons.base import Neurons, Values, linear_word
 from formulations.training.instance import Instance, Layout
 from formulations.training.pairs import Pairs
@@ -47,7 +47,7 @@ class TrainingModel:
                 )
                 x[step.variables] = sums > 0
             else:
-                x[step.variables] = step.word.bits(z[step.layer - 1][step.sample, step.unit])
+                x[step.variables] = step.word(z[step.layer - 1][step.sample, step.unit])
         return x
 
 
@@ -61,9 +61,9 @@ class ModelBuilder:
     def __post_init__(self) -> None:
         problem = self.problem
         self.assembly = Assembly()
-        encodings = [self.encoding_of(s) for s in problem.splines]
-        outputs = [] if problem.loss_kind.is_quadratic else problem.loss_splines
-        encodings += [self.encoding_of(s) for s in outputs]
+        encodings = [
+            encoding_for(self.encoding, s) for s in (*problem.splines, *problem.loss_splines)
+        ]
         self.indexed = any(e.name != "twos-complement" for e in encodings)
         # several bits a weight, or several terms an activation
         several_terms = any(s.num_pieces > 2 or s.order for s in problem.splines)
@@ -74,10 +74,6 @@ class ModelBuilder:
             len(str(len(widths) - (not problem.loss_kind.is_joint))),
             len(str(max(widths[1:]) - 1)),
         )
-
-    def encoding_of(self, spline: Spline) -> NeuronEncoding:
-        """The encoding of neurons with this spline."""
-        return encoding_for(self.encoding, spline)
 
     def build(self) -> TrainingModel:
         """The whole walk: weight bits, hidden layers, outputs."""
