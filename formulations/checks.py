@@ -24,9 +24,6 @@ EXACT = 2**49
 WIDEST = 1_000_000
 """Most units of a layer: everything is counted and built unit by unit."""
 
-LONGEST = 1e9
-"""Longest time limit in seconds, 31 years: waiting for longer overflows the system's clocks."""
-
 
 def shown(value: object) -> str:
     """Format any value for a message: one line, shortened, even where ``repr`` fails.
@@ -169,7 +166,8 @@ def check_seconds(name: str, value: object, *, zero: bool = False) -> float:
     Traceback (most recent call last):
     formulations.errors.InvalidInputError: pause=inf: expected a finite number above 0, at most ...
     """
-    return check_number(name, value, zero=zero, most=LONGEST)
+    # waiting for longer overflows the system's clocks
+    return check_number(name, value, zero=zero, most=1e9)
 
 
 def check_share(name: str, value: object) -> float:

@@ -31,9 +31,6 @@ RTOL, ATOL = 1e-6, 1e-8
 EXACT = 2.0**52
 """Sums of integers whose absolute values add up to less are exact in double precision."""
 
-UNIT = 2.0**-51
-"""Bounds the rounding of a sum, for each of its terms, as a share of the sum of their sizes."""
-
 
 class Precision(Enum):
     """How far double precision can judge a constraint.
@@ -95,7 +92,7 @@ def precision(constraint: dimod.sym.Comparison, reach: Reach) -> Precision:
     total = sum(abs(a) * size for a, size in terms) + abs(rhs) + abs(float(lhs.offset))
     tolerance = ATOL + RTOL * abs(rhs)
     whole = bool((numbers == np.rint(numbers)).all())
-    rounding = 0.0 if whole and total < EXACT else UNIT * (len(numbers) + 4) * total
+    rounding = _rounding(len(numbers), total, whole)
     if whole and total < EXACT and tolerance < 0.5:
         return Precision.TELLS
     dust = min(tolerance, RTOL) / (4 * len(biases))  # too small to matter
@@ -154,15 +151,19 @@ class Objective:
         if not len(biases):
             return cls(1.0, 0.0)
         steps, fits = common_steps(sp.csr_array(biases[None]))
-        integers = bool((biases == np.rint(biases)).all())
-        exact = integers and float(whole.offset).is_integer() and total < EXACT
-        rounding = 0.0 if exact else UNIT * (len(biases) + 4) * total
+        integers = bool((biases == np.rint(biases)).all()) and float(whole.offset).is_integer()
+        rounding = _rounding(len(biases), total, integers)
         return cls(float(steps.step[0]) if fits[0] else float(biases.min()) / 1000, rounding)
 
     @property
     def tells(self) -> bool:
         """Whether two objectives that look the same are the same."""
         return self.rounding < self.step / 4
+
+
+def _rounding(count: int, total: float, integers: bool) -> float:
+    """Bound the rounding of a sum of ``count`` terms whose sizes add up to ``total``."""
+    return 0.0 if integers and total < EXACT else 2.0**-51 * (count + 4) * total
 
 
 def _terms(form: Any, reach: Reach) -> list[tuple[float, float]]:

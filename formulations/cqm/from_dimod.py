@@ -11,10 +11,10 @@ CQM's own over bits provides one.  The rewriting is exact, row by row.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ NARROW = 1e-7
 
 Couplers = list[tuple[Hashable, Hashable, float]]
 Pair = tuple[int, int]
+Number = TypeVar("Number", float, Fraction)
 
 
 @dataclass(frozen=True)
@@ -294,49 +295,53 @@ class _Bits:
             self._of_pair.setdefault((min(v, w), max(v, w)), u)
         self.pairs_made: list[Pair] = []
 
-    def spelt(self, couplers: Couplers) -> _Spelt:
-        """The form sum q u v in bits; what cancels needs no product."""
-        constant, bits, pairs = 0.0, defaultdict[int, float](float), defaultdict[Pair, float](float)
+    def _parts(
+        self, couplers: Couplers, exact: Callable[[float], Number]
+    ) -> Iterator[tuple[int | Pair | None, Number]]:
+        """Expand sum q u v in bits: amounts of the constant (None), of bits, of pairs of bits."""
         for u, v, q in couplers:
             i, j = self._number[u], self._number[v]
-            constant += q * self._low[i] * self._low[j]
+            bias, low_u, low_v = exact(q), exact(self._low[i]), exact(self._low[j])
+            yield None, bias * low_u * low_v
             for k, c in self._words[i]:
-                bits[k] += q * self._low[j] * c
+                yield k, bias * low_v * exact(c)
             for k, c in self._words[j]:
-                bits[k] += q * self._low[i] * c
+                yield k, bias * low_u * exact(c)
             for k, c in self._words[i]:
                 for m, d in self._words[j]:
-                    if k == m:
-                        bits[k] += q * c * d
-                    else:
-                        pairs[min(k, m), max(k, m)] += q * c * d
+                    both = bias * exact(c) * exact(d)
+                    yield (k if k == m else (min(k, m), max(k, m))), both
+
+    def spelt(self, couplers: Couplers) -> _Spelt:
+        """Write the form sum q u v in bits; terms that cancel need no product."""
+        constant, bits, pairs = 0.0, defaultdict[int, float](float), defaultdict[Pair, float](float)
+        for key, amount in self._parts(couplers, float):
+            if key is None:
+                constant += amount
+            elif isinstance(key, int):
+                bits[key] += amount
+            else:
+                pairs[key] += amount
         for pair, p in pairs.items():
             if p:
                 bits[self._product(pair)] += p
         return _Spelt(constant, bits)
 
     def narrow(self, row: _Row) -> _Spelt:
-        """A row of numbers too wide for doubles as an equivalent one of narrow ones."""
+        """Write a row of numbers too wide for doubles as an equivalent one of narrow numbers."""
         assert row.wide is not None
         exact = ExactRow(row.label, row.equality, row.tolerance)
         exact.rhs = row.wide
-        low = [Fraction(value) for value in self._low]
         for v, a in row.linear:
             i = self._number[v]
-            exact.rhs -= Fraction(a) * low[i]
+            exact.rhs -= Fraction(a) * Fraction(self._low[i])
             for k, c in self._words[i]:
                 exact.add(k, Fraction(a) * Fraction(c))
-        for u, v, q in row.couplers:
-            i, j = self._number[u], self._number[v]
-            exact.rhs -= Fraction(q) * low[i] * low[j]
-            for k, c in self._words[i]:
-                exact.add(k, Fraction(q) * low[j] * Fraction(c))
-            for k, c in self._words[j]:
-                exact.add(k, Fraction(q) * low[i] * Fraction(c))
-            for k, c in self._words[i]:
-                for m, d in self._words[j]:
-                    key = k if k == m else (min(k, m), max(k, m))
-                    exact.add(key, Fraction(q) * Fraction(c) * Fraction(d))
+        for key, amount in self._parts(row.couplers, Fraction):
+            if key is None:
+                exact.rhs -= amount
+            else:
+                exact.add(key, amount)
         terms, rhs = exact.narrow()
         bits = defaultdict[int, float](float)
         for key, a in terms.items():

@@ -19,11 +19,6 @@ from formulations.passes.slack import SlackWord
 if TYPE_CHECKING:
     import dimod
 
-WIDEST_INTEGER = 2**26
-
-LARGEST = 1e100
-"""Largest number of an objective: sums of squares of these have to be numbers, too."""
-
 Bounds = Mapping[Hashable, tuple[float, float]]
 """Least and greatest value of some variables, tighter than the model's own."""
 
@@ -76,14 +71,14 @@ class IntegerEncoding:
 
         check_usable(cqm)
         bounds = {} if bounds is None else bounds
-        low, span, unit = [], [], []
+        low, span, unit, widest = [], [], [], 2**26
         for v in cqm.variables:
             vartype = cqm.vartype(v)
             least, most = bounds.get(v, (cqm.lower_bound(v), cqm.upper_bound(v)))
-            if most - least > WIDEST_INTEGER:
+            if most - least > widest:
                 raise InvalidInputError(
                     f"integer variable {v!r} ranges from {least:g} to {most:g}: expected a range "
-                    f"of {WIDEST_INTEGER:,} at most; set its bounds to what it can need"
+                    f"of {widest:,} at most; set its bounds to what it can need"
                 )
             low.append(ceil(least))
             unit.append(2 if vartype is dimod.SPIN else 1)
@@ -172,17 +167,18 @@ def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
                 f"variable {v!r} is real: expected binary, spin or integer variables; make it "
                 "an integer number of steps"
             )
-    if not _finite(cqm.objective, LARGEST):
+    largest = 1e100  # sums of squares of such numbers have to be finite, too
+    if not _finite(cqm.objective, largest):
         raise InvalidInputError(
-            f"the objective has numbers that are not finite or beyond {LARGEST:g}: expected a "
+            f"the objective has numbers that are not finite or beyond {largest:g}: expected a "
             "smaller unit; a term that decides whatever the others say is better a constraint"
         )
     for label, row in cqm.constraints.items():
         weight = row.lhs.weight() if row.lhs.is_soft() else 0.0
-        if weight != weight or LARGEST < weight < inf:
+        if weight != weight or largest < weight < inf:
             raise InvalidInputError(
                 f"soft constraint {label!r} has weight {weight}: expected a positive number of at "
-                f"most {LARGEST:g}, or infinity"
+                f"most {largest:g}, or infinity"
             )
         if not (_finite(row.lhs) and isfinite(row.rhs)):
             raise InvalidInputError(

@@ -31,7 +31,6 @@ from formulations.network.splines import Placement
 from formulations.network.ties import Ties, Window
 
 FORMS = "conv:FILTERS:SIZE[:STRIDE[:PADDING]], pool:KIND:SIZE[:STRIDE], or a width"
-POOLS = ("max", "majority", "mean")
 
 Part = int | str
 
@@ -83,8 +82,8 @@ def parse(part: str, shape: tuple[int, int, int]) -> Window:
         stride, padding = (*others, *((1, 1), (0, 0))[len(others) :])
         filters = _number(part, fields[0])
         return Window(shape, filters, size, stride, padding)
-    if fields[0] not in POOLS:
-        raise InvalidInputError(f"layer {shown(part)}: expected a pooling by {', '.join(POOLS)}")
+    if fields[0] not in ("max", "majority", "mean"):
+        raise InvalidInputError(f"layer {shown(part)}: expected a pooling by max, majority, mean")
     most = size[0] * size[1] - 1 if fields[0] == "max" else 0
     channels = shape[0]
     return Window(shape, channels, size, others[0] if others else size, (0, 0), channels, most)
@@ -116,10 +115,6 @@ def image_shape(inputs: int) -> tuple[int, ...]:
     return (1, side, side) if side * side == inputs else (1, inputs)
 
 
-LONG = 19
-"""Digits of a number that no width has."""
-
-
 def check_parts(hidden: object) -> list[Part]:
     """Hidden layers as words and widths.
 
@@ -131,7 +126,7 @@ def check_parts(hidden: object) -> list[Part]:
     parts: list[Part] = []
     for part in check_several("hidden", hidden, "layers", empty=True):
         if isinstance(part, str) and part.isascii() and part.isdigit():
-            part = int(part) if len(part) < LONG else 10**LONG
+            part = int(part) if len(part) < 19 else 10**19  # wider than any layer
         if not isinstance(part, str):
             part = check_whole("width of a hidden layer", part, 1, WIDEST)
         elif part.split(":")[0] not in ("conv", "pool"):

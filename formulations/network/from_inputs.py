@@ -78,26 +78,9 @@ def _normal_quantiles() -> FloatArray:
     return np.array([normal.inv_cdf((i + 0.5) / 256) for i in range(256)])
 
 
-@dataclass(frozen=True)
-class Placed:
-    """Layers with all that follows from the inputs, and how far their pre-activations reach.
-
-    Parameters
-    ----------
-    layers : tuple of Layer
-    splines : tuple of Spline
-        Activation of each hidden layer.
-    low, high : int
-        Bounds of all outputs, every weight being free.
-    """
-
-    layers: tuple[Layer, ...]
-    splines: tuple[Spline, ...]
-    low: int
-    high: int
-
-
-def placed(layers: Sequence[Layer], X: IntArray) -> Placed:
+def placed(
+    layers: Sequence[Layer], X: IntArray
+) -> tuple[tuple[Layer, ...], tuple[Spline, ...], int, int]:
     """Widths of thresholds, shifts and splines of activations, from the first layer to the last.
 
     Thresholds reach as far as their pre-activation without them, to either side; a shift spans
@@ -108,6 +91,15 @@ def placed(layers: Sequence[Layer], X: IntArray) -> Placed:
     ----------
     layers : sequence of Layer
     X : ndarray of int, shape (N, inputs)
+
+    Returns
+    -------
+    layers : tuple of Layer
+        The layers with all that follows from the inputs.
+    splines : tuple of Spline
+        Activation of each hidden layer.
+    low, high : int
+        Bounds of all outputs, every weight being free.
     """
     done: list[Layer] = []
     splines: list[Spline] = []
@@ -139,7 +131,7 @@ def placed(layers: Sequence[Layer], X: IntArray) -> Placed:
             moments = _Moments.of_activations(spline, spread, layer.outputs)
         least, greatest = spline.bounds(z_low[:, None], z_high[:, None])
         a_low, a_high = least.astype(np.int64), greatest.astype(np.int64)
-    return Placed(tuple(done), tuple(splines), int(z_low.min()), int(z_high.max()))
+    return tuple(done), tuple(splines), int(z_low.min()), int(z_high.max())
 
 
 def _completed(layer: Layer, spread: float, most: int) -> Layer:

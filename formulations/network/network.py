@@ -208,7 +208,7 @@ class Network:
                 f"X of shape {X.shape}: expected (N, {self.widths[0]}) with N > 0, one row per "
                 "sample"
             )
-        return Network(placed(self.layers, X).layers)
+        return Network(placed(self.layers, X)[0])
 
     # -- shape ------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +21,9 @@ from formulations.checks import EXACT, check_number, check_whole, choose, shown
 from formulations.errors import InvalidInputError, ModelSizeError
 from formulations.files.bounded import available_memory
 
-MOST_POINTS = 4096
-"""Integers of a range that the ends of pieces are looked for at."""
-
 Function = Callable[[FloatArray], FloatArray]
 Placement = Literal["uniform", "power-of-two", "minimax"]
-MOST_SLOPES = 129
-"""Most slopes that are tried for a piece."""
-PLACEMENTS = ["uniform", "power-of-two", "minimax"]
+PLACEMENTS = list(get_args(Placement))
 
 
 @dataclass(frozen=True)
@@ -243,7 +238,7 @@ def fit(
     slopes = _candidate_slopes(scaled, order, integer=step is not None)
     refuse_if_too_long(lo, hi, len(slopes))
     if placement == "minimax":
-        thin = max(1, len(z) // MOST_POINTS)
+        thin = max(1, len(z) // 4096)  # the ends of pieces are first sought among fewer integers
         starts = thin * _minimax_starts(z[::thin], scaled[::thin], slopes, pieces)
         if thin > 1:
             starts = _refined(z, scaled, slopes, starts, thin)
@@ -307,16 +302,16 @@ def _values(function: Function, z: IntArray) -> FloatArray:
     return values.astype(float)
 
 
-def _candidate_slopes(scaled: FloatArray, order: int, integer: bool) -> FloatArray:
+def _candidate_slopes(scaled: FloatArray, order: int, integer: bool, most: int = 129) -> FloatArray:
     """Slopes worth trying: 0, and the function's own differences (their integers on a lattice)."""
     if order == 0 or len(scaled) < 2:
         return np.zeros(1)
     differences = np.diff(scaled)
     if integer:
         low, high = np.floor(differences.min()), np.ceil(differences.max())
-        if high - low < MOST_SLOPES:
+        if high - low < most:
             return np.arange(low, high + 1)
-        shares = np.quantile(differences, np.linspace(0, 1, MOST_SLOPES - 3))
+        shares = np.quantile(differences, np.linspace(0, 1, most - 3))
         return np.unique(np.concatenate([[low, 0.0, high], np.rint(shares)]))
     return np.unique(np.concatenate([[0.0], np.quantile(differences, np.linspace(0, 1, 65))]))
 

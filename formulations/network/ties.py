@@ -25,12 +25,6 @@ from formulations.arrays import Array, BoolArray, FloatArray, IntArray
 from formulations.checks import WIDEST, check_whole, shown
 from formulations.errors import InvalidInputError
 
-PATCHES = 2**20
-"""Numbers that the places of some samples see, at a time."""
-
-MOST_ENTRIES = 2**27
-"""Of a matrix with shared weights, which is written out where a layer is not a convolution."""
-
 
 @dataclass(frozen=True)
 class Window:
@@ -94,11 +88,12 @@ class Window:
                 )
         if not (self.taps >= 0).any(axis=1).all():
             raise InvalidInputError(f"{self}: some of its weights see nothing but padding")
-        width, height = self.shape[0] * self.shape[1] * self.shape[2], int(np.prod(self.units))
-        if max(width, height) > WIDEST or width * height > MOST_ENTRIES:
+        width, height = int(np.prod(self.shape)), int(np.prod(self.units))
+        most = 2**27  # a matrix of shared weights is written out where a layer is no convolution
+        if max(width, height) > WIDEST or width * height > most:
             raise InvalidInputError(
                 f"a convolution of {width:,} inputs and {height:,} units: expected at most "
-                f"{MOST_ENTRIES:,} pairs of these; take a stride, or fewer filters"
+                f"{most:,} pairs of these; take a stride, or fewer filters"
             )
 
     @property
@@ -155,7 +150,8 @@ class Window:
         kernel = kernel.reshape(*kernel.shape[:-2], 1, groups, -1, taps).swapaxes(-1, -2)
         lead = np.broadcast_shapes(a.shape[:-2], kernel.shape[:-4])
         found = np.empty((*lead, a.shape[-2], self.filters * places), dtype=a.dtype)
-        size = max(1, PATCHES // (self.taps.size * int(np.prod(lead, dtype=np.int64))))
+        # about a million numbers that the places of some samples see, at a time
+        size = max(1, 2**20 // (self.taps.size * int(np.prod(lead, dtype=np.int64))))
         for start in range(0, a.shape[-2], size):
             block = a[..., start : start + size, :]
             if any(self.padding):
@@ -231,6 +227,7 @@ class Ties:
         return rank[inverse].reshape(owner.shape)
 
     @staticmethod
+    @lru_cache(maxsize=32)
     def of_window(window: Window, *, thresholds: bool = True) -> Ties:
         """The ties of a convolution or a pooling, without thresholds if it has none.
 
@@ -239,7 +236,24 @@ class Ties:
         >>> Ties.of_window(Window((1, 1, 3), 1, (1, 2))).numbers.tolist()
         [[0, 1, -1, 2], [-1, 0, 1, 2]]
         """
-        return _of_window(window, thresholds)
+        filters, places = window.filters, window.units[1] * window.units[2]
+        inputs, taps = int(np.prod(window.shape)), window.num_taps
+        group = np.arange(filters) // (filters // window.groups)
+        at = window.taps[group]  # (filters, places, K)
+        f, p, k = np.nonzero(at >= 0)
+        numbers = np.full((filters, places, inputs + 1), -1, dtype=np.int32)
+        levels = np.broadcast_to(np.int64(0), numbers.shape)  # takes no memory
+        if window.pooled is not None:
+            levels = np.zeros(numbers.shape, dtype=np.int64)
+            levels[f, p, at[f, p, k]] = 1
+            levels[..., -1] = window.pooled
+        else:
+            size = taps + thresholds
+            numbers[f, p, at[f, p, k]] = f * size + k
+            if thresholds:
+                numbers[..., -1] = (np.arange(filters) * size + taps)[:, None]
+        shape = (filters * places, inputs + 1)
+        return Ties(Ties.numbered(numbers.reshape(shape)), levels.reshape(shape), window)
 
     @classmethod
     def of_groups(cls, before: Ties, groups: Sequence[IntArray]) -> Self:
@@ -313,25 +327,3 @@ class Ties:
         """The stored weights of a matrix with its thresholds; None if it does not have the ties."""
         found = matrix.ravel()[self.first]
         return found if np.array_equal(self.expand(found), matrix) else None
-
-
-@lru_cache(maxsize=32)
-def _of_window(window: Window, thresholds: bool) -> Ties:
-    filters, places = window.filters, window.units[1] * window.units[2]
-    inputs, taps = int(np.prod(window.shape)), window.num_taps
-    group = np.arange(filters) // (filters // window.groups)
-    at = window.taps[group]  # (filters, places, K)
-    f, p, k = np.nonzero(at >= 0)
-    numbers = np.full((filters, places, inputs + 1), -1, dtype=np.int32)
-    levels = np.broadcast_to(np.int64(0), numbers.shape)  # takes no memory
-    if window.pooled is not None:
-        levels = np.zeros(numbers.shape, dtype=np.int64)
-        levels[f, p, at[f, p, k]] = 1
-        levels[..., -1] = window.pooled
-    else:
-        size = taps + thresholds
-        numbers[f, p, at[f, p, k]] = f * size + k
-        if thresholds:
-            numbers[..., -1] = (np.arange(filters) * size + taps)[:, None]
-    shape = (filters * places, inputs + 1)
-    return Ties(Ties.numbered(numbers.reshape(shape)), levels.reshape(shape), window)

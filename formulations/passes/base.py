@@ -13,8 +13,6 @@ from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.model.labels import Labels, distinct
 from formulations.model.qcbo import QCBO, fold
 
-ROUNDING = 1e-12
-
 
 class Inverse(Protocol):
     """Maps samples between a rewritten model of n' bits and the original model of n bits."""
@@ -122,7 +120,7 @@ def scaled_rows(rows: sp.csr_array, factors: FloatArray) -> sp.csr_array:
 def canonical(rows: sp.csr_array) -> sp.csr_array:
     """Rows with sorted entries; those that cancelled, up to rounding, are gone."""
     rows = sp.csr_array(rows)
-    rows.data[np.abs(rows.data) <= ROUNDING] = 0.0
+    rows.data[np.abs(rows.data) <= 1e-12] = 0.0
     rows.eliminate_zeros()
     rows.sort_indices()
     return rows

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.sparse as sp
 
@@ -13,46 +11,34 @@ from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.base import entry_rows
 
 
-@dataclass(frozen=True)
-class Cliques:
-    """Disjoint groups of bits; one bit of each is 1, or at most one.
+def cliques(model: QCBO) -> tuple[IntArray, BoolArray]:
+    """Find disjoint groups of bits of which one, or at most one, is 1: those that rows make.
 
-    Parameters
-    ----------
+    Equalities come first; of rows that overlap the first one counts.
+
+    Returns
+    -------
     of : ndarray of int, shape (n,)
         Group of each bit, -1 for none.
     exact : ndarray of bool, shape (g,)
-        Whether some bit of the group has to be 1.
+        True where some bit of the group has to be 1.
 
     Examples
     --------
     >>> model = QCBO.from_arrays([0] * 5, [[2, 2, 2, 0, 0], [0, 0, 0, 1, 1]], [2, 1],
     ...     equality=[True, False])
-    >>> groups = Cliques.of_rows(model)
-    >>> groups.of.tolist(), groups.exact.tolist()
+    >>> of, exact = cliques(model)
+    >>> of.tolist(), exact.tolist()
     ([0, 0, 0, 1, 1], [True, False])
     """
-
-    of: IntArray
-    exact: BoolArray
-
-    @classmethod
-    def of_rows(cls, model: QCBO) -> Cliques:
-        """The groups that rows make, equalities first; of rows that overlap the first."""
-        of = np.full(model.num_variables, -1, dtype=np.int64)
-        rows = exclusive_rows(model)
-        exact: list[bool] = []
-        for r in sorted(rows.tolist(), key=lambda r: (not model.equality[r], r)):
-            bits = members(model, r)
-            if (of[bits] < 0).all():
-                of[bits] = len(exact)
-                exact.append(bool(model.equality[r]))
-        return cls(of, np.array(exact, dtype=np.bool_))
-
-    @property
-    def sizes(self) -> IntArray:
-        """Number of bits of each group, shape (g,)."""
-        return np.bincount(self.of[self.of >= 0], minlength=len(self.exact))
+    of = np.full(model.num_variables, -1, dtype=np.int64)
+    exact: list[bool] = []
+    for r in sorted(exclusive_rows(model).tolist(), key=lambda r: (not model.equality[r], r)):
+        bits = columns(model.rows, r)
+        if (of[bits] < 0).all():
+            of[bits] = len(exact)
+            exact.append(bool(model.equality[r]))
+    return of, np.array(exact, dtype=np.bool_)
 
 
 def exclusive_rows(model: QCBO) -> IntArray:
@@ -72,10 +58,9 @@ def exclusive_rows(model: QCBO) -> IntArray:
     return np.flatnonzero((length > 1) & ~uneven & positive & (np.abs(model.rhs) > 2 * TOLERANCE))
 
 
-def members(model: QCBO, r: int) -> IntArray:
-    """Bits of row r."""
-    indptr = model.rows.indptr
-    return np.asarray(model.rows.indices[indptr[r] : indptr[r + 1]], dtype=np.int64)
+def columns(matrix: sp.csr_array, r: int) -> IntArray:
+    """Return the columns of the entries of row r."""
+    return np.asarray(matrix.indices[matrix.indptr[r] : matrix.indptr[r + 1]], dtype=np.int64)
 
 
 def tighten_by_groups(model: QCBO, low: BitArray, high: BitArray) -> None:
@@ -97,22 +82,23 @@ def tighten_by_groups(model: QCBO, low: BitArray, high: BitArray) -> None:
     >>> low.tolist(), high.tolist()
     ([0, 0, 0, 0], [1, 1, 1, 0])
     """
-    groups = Cliques.of_rows(model)
-    if not len(groups.exact):
+    of, exact = cliques(model)
+    if not len(exact):
         return
     equal = np.flatnonzero(model.equality)
     rows = sp.csr_array(sp.vstack([model.rows, -model.rows[equal]], format="csr"))
     rhs = np.concatenate([model.rhs, -model.rhs[equal]])
     row, bit, a = entry_rows(rows), rows.indices.astype(np.int64), rows.data
-    group = groups.of[bit]
+    group = of[bit]
     inside, alone = np.flatnonzero(group >= 0), group < 0
     # a part is what a row and a group have in common
-    keys, part = np.unique(row[inside] * len(groups.exact) + group[inside], return_inverse=True)
-    of_row, of_group = np.divmod(keys, len(groups.exact))
+    keys, part = np.unique(row[inside] * len(exact) + group[inside], return_inverse=True)
+    of_row, of_group = np.divmod(keys, len(exact))
     least_of = np.full(len(keys), np.inf)
     np.minimum.at(least_of, part, a[inside])
-    whole = np.bincount(part, minlength=len(keys)) == groups.sizes[of_group]
-    least_of = np.where(whole & groups.exact[of_group], least_of, np.minimum(least_of, 0.0))
+    sizes = np.bincount(of[of >= 0], minlength=len(exact))
+    whole = np.bincount(part, minlength=len(keys)) == sizes[of_group]
+    least_of = np.where(whole & exact[of_group], least_of, np.minimum(least_of, 0.0))
     least = np.bincount(row, np.where(alone, np.minimum(a, 0.0), 0.0), len(rhs))
     least += np.bincount(of_row, least_of, len(rhs))
     if (least > rhs + TOLERANCE).any():
@@ -129,6 +115,6 @@ def tighten_by_groups(model: QCBO, low: BitArray, high: BitArray) -> None:
     low[bit[fixed & (a < 0) & alone]] = 1
     needed = ~whole & (least[of_row] - least_of > rhs[of_row] + TOLERANCE)
     for r, g in zip(of_row[needed].tolist(), of_group[needed].tolist(), strict=True):
-        rest = groups.of == g  # one of the bits that the row has is 1
-        rest[rows.indices[rows.indptr[r] : rows.indptr[r + 1]]] = False
+        rest = of == g  # one of the bits that the row has is 1
+        rest[columns(rows, r)] = False
         high[rest] = 0

@@ -15,9 +15,6 @@ from formulations.passes.base import Identity
 FEW = 10
 """Bits of a row whose 2^10 settings are looked at."""
 
-LARGEST = 64
-"""Largest coefficient that is tried."""
-
 
 @dataclass(frozen=True)
 class CoefficientTightening:
@@ -85,7 +82,7 @@ def _smallest(a: FloatArray, b: float, equality: bool) -> tuple[FloatArray, floa
 
 
 def smallest_integers(
-    ratio: FloatArray, settings: FloatArray, holds: BoolArray
+    ratio: FloatArray, settings: FloatArray, holds: BoolArray, largest: int = 64
 ) -> tuple[FloatArray, float] | None:
     """Integer coefficients near ``ratio`` and the right-hand side of the same inequality.
 
@@ -96,7 +93,9 @@ def smallest_integers(
     settings : ndarray, shape (2^k, k)
         All settings of the bits.
     holds : ndarray of bool, shape (2^k,)
-        Which settings satisfy the inequality, some but not all of them.
+        Settings that satisfy the inequality: some, but not all.
+    largest : int
+        Largest coefficient to try.
 
     Examples
     --------
@@ -104,7 +103,7 @@ def smallest_integers(
     >>> smallest_integers(np.array([0.9, 1.0]), settings, np.array([True, True, True, False]))
     (array([1., 1.]), 1.0)
     """
-    scales = np.arange(1, LARGEST + 1)
+    scales = np.arange(1, largest + 1)
     rounded = np.rint(scales[:, None] * ratio)
     values = rounded @ settings.T
     edge = values[:, holds].max(axis=1)

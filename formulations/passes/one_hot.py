@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from formulations.arrays import BitArray, IntArray
 from formulations.model.qcbo import QCBO, times
 from formulations.passes.base import canonical, substituted
-from formulations.passes.cliques import exclusive_rows, members
+from formulations.passes.cliques import columns, exclusive_rows
 
 
 @dataclass(frozen=True)
@@ -81,22 +81,24 @@ def _chosen(model: QCBO) -> tuple[IntArray, IntArray]:
     """Rows to eliminate a bit of, and the bits; no bit of one row depends on that of another."""
     rows = exclusive_rows(model)
     rows = rows[model.equality[rows] & (np.diff(model.rows.indptr)[rows] > 2)]
-    met = _met(model)
+    Q = model.quadratic
+    # neighbours of each bit, shape (n, n + m): bits in the objective, and rows
+    met = sp.csr_array(sp.hstack([Q + Q.T, model.rows.T], format="csr"))
     count = np.diff(met.indptr)
     chosen: list[tuple[int, int]] = []
     held = np.zeros(model.num_variables, dtype=np.bool_)  # bits that have to stay
     held[model.products] = True
     gone, marked = np.zeros_like(held), np.zeros(met.shape[1], dtype=np.bool_)
     for r in rows.tolist():
-        bits = members(model, r)
+        bits = columns(model.rows, r)
         free = bits[~held[bits]]
         if gone[bits].any() or not len(free):
             continue
         k = int(free[np.argmin(count[free])])
-        of_k = _of(met, k)
+        of_k = columns(met, k)
         outside = np.setdiff1d(of_k, [*bits, model.num_variables + r])
         marked[outside] = True
-        others = np.concatenate([_of(met, i) for i in bits.tolist() if i != k])
+        others = np.concatenate([columns(met, i) for i in bits.tolist() if i != k])
         there = int(np.count_nonzero(marked[others]))
         marked[outside] = False
         if (len(bits) - 1) * len(outside) - there <= len(of_k):
@@ -105,16 +107,6 @@ def _chosen(model: QCBO) -> tuple[IntArray, IntArray]:
             held[bits] = held[of_k[of_k < model.num_variables]] = True
     pairs = np.array(chosen, dtype=np.int64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
-
-
-def _met(model: QCBO) -> sp.csr_array:
-    """Neighbors of each bit, shape (n, n + m): bits in the objective, and rows."""
-    Q = model.quadratic
-    return sp.csr_array(sp.hstack([Q + Q.T, model.rows.T], format="csr"))
-
-
-def _of(met: sp.csr_array, bit: int) -> IntArray:
-    return np.asarray(met.indices[met.indptr[bit] : met.indptr[bit + 1]], dtype=np.int64)
 
 
 def _without(model: QCBO, chosen: IntArray, rest: Rest) -> QCBO:

@@ -10,8 +10,6 @@ from formulations.errors import InfeasibleModelError
 from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.base import row_range, take_rows
 
-Key = tuple[bytes, bytes]
-
 
 def without_repeats(model: QCBO) -> QCBO:
     """The model without rows that always hold, and without rows and products said twice.
@@ -47,7 +45,7 @@ def _tightest(model: QCBO) -> QCBO:
     indptr, indices, data = model.rows.indptr, model.rows.indices, model.rows.data
     scale = data[indptr[:-1]]
     level, margin = model.rhs / scale, TOLERANCE / np.abs(scale)
-    groups: dict[Key, list[int]] = {}
+    groups: dict[tuple[bytes, bytes], list[int]] = {}
     for r in range(model.num_rows):
         entries = slice(indptr[r], indptr[r + 1])
         key = indices[entries].tobytes(), (data[entries] / scale[r]).tobytes()

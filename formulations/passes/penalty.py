@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from formulations.arrays import FloatArray
-from formulations.checks import choose
+from formulations.checks import check_number, choose
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO, fold
 from formulations.passes.base import Identity, scaled_rows, take_rows
@@ -87,7 +86,7 @@ def group_penalties(model: QCBO, penalty: float | Mapping[str, float]) -> dict[s
     """
     groups = list(model.groups)
     if not isinstance(penalty, Mapping):
-        weight = checked_penalty("all rows", penalty)
+        weight = check_number("penalty for all rows", penalty)
         return dict.fromkeys(groups, weight)
     for name in penalty:
         choose("row group", name, groups)
@@ -95,15 +94,7 @@ def group_penalties(model: QCBO, penalty: float | Mapping[str, float]) -> dict[s
         raise InvalidInputError(
             f"no penalty for the row groups {missing}: give one for each of {groups}, or one number"
         )
-    return {name: checked_penalty(f"row group {name!r}", penalty[name]) for name in groups}
-
-
-def checked_penalty(what: str, weight: float) -> float:
-    """A positive, finite penalty weight."""
-    number = isinstance(weight, (int, float, np.number)) and not isinstance(weight, bool)
-    if not number or not 0 < weight <= sys.float_info.max:
-        raise InvalidInputError(f"penalty {weight!r} for {what}: expected a positive finite number")
-    return float(weight)
+    return {n: check_number(f"penalty for row group {n!r}", penalty[n]) for n in groups}
 
 
 def sufficient_penalty(model: QCBO) -> float:

@@ -18,8 +18,6 @@ from formulations.passes.base import canonical, entry_rows, substituted
 from formulations.passes.cliques import tighten_by_groups
 from formulations.passes.parallel_rows import without_repeats
 
-CONFLICTS = "conflicts"
-
 
 @dataclass(frozen=True)
 class Presolve:
@@ -258,9 +256,7 @@ def _with_conflicts(model: QCBO, pairs: IntArray, labels: list[str]) -> QCBO:
     count = len(pairs)
     if not count:
         return model
-    names = model.group_names
-    if CONFLICTS not in names:
-        names = (*names, CONFLICTS)
+    names = tuple(dict.fromkeys((*model.group_names, "conflicts")))
     added = sp.csr_array(
         (np.ones(2 * count), (np.repeat(np.arange(count), 2), pairs.ravel())),
         shape=(count, model.num_variables),
@@ -270,7 +266,7 @@ def _with_conflicts(model: QCBO, pairs: IntArray, labels: list[str]) -> QCBO:
         rows=sp.csr_array(sp.vstack([model.rows, added], format="csr")),
         rhs=np.append(model.rhs, np.ones(count)),
         equality=np.append(model.equality, np.zeros(count, dtype=np.bool_)),
-        row_group=np.append(model.row_group, np.full(count, names.index(CONFLICTS))),
+        row_group=np.append(model.row_group, np.full(count, names.index("conflicts"))),
         group_names=names,
         row_labels=model.row_labels + Labels.of(distinct(labels, model.row_labels)),
     )

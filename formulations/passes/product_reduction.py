@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from formulations.arrays import IntArray
+from formulations.checks import check_number
 from formulations.model.qcbo import QCBO, fold
 from formulations.passes.base import Identity
-from formulations.passes.penalty import checked_penalty
 
 
 @dataclass(frozen=True)
@@ -37,20 +36,14 @@ class ProductReduction:
 
     def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
         """The model without product rows."""
-        weight = checked_penalty("product rows", self.penalty)
-        linear, quadratic = fold(rosenberg(model.products, model.num_variables))
+        weight = check_number("penalty for product rows", self.penalty)
+        u, v, w = model.products.T
+        entries = (np.concatenate([v, v, w, u]), np.concatenate([w, u, u, u]))
+        values = np.repeat([1.0, -2.0, -2.0, 3.0], model.num_products)
+        linear, quadratic = fold(sp.csr_array((values, entries), shape=model.quadratic.shape))
         return replace(
             model,
             linear=model.linear + weight * linear,
             quadratic=sp.csr_array(model.quadratic + weight * quadratic),
             products=np.zeros((0, 3), dtype=np.int64),
         ), Identity()
-
-
-def rosenberg(products: IntArray, num_variables: int) -> sp.csr_array:
-    """Matrix M of the sum of all g(u, v, w) = v w - 2(v + w)u + 3u as the form x'Mx."""
-    u, v, w = products.T
-    heads = np.concatenate([v, v, w, u])
-    tails = np.concatenate([w, u, u, u])
-    values = np.repeat([1.0, -2.0, -2.0, 3.0], len(products))
-    return sp.csr_array((values, (heads, tails)), shape=(num_variables, num_variables))

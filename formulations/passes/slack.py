@@ -15,8 +15,6 @@ from formulations.model.qcbo import QCBO, TOLERANCE, times
 from formulations.passes.base import row_range, scaled_rows, take_rows, widened
 from formulations.passes.coefficient_step import common_steps, lattice
 
-MOST_BITS = 40
-
 
 @dataclass(frozen=True)
 class Slack:
@@ -125,19 +123,19 @@ class SlackWord:
         return cls(bits, row, place, coefficient)
 
     @classmethod
-    def of_rows(cls, span: FloatArray, names: Labels) -> SlackWord:
+    def of_rows(cls, span: FloatArray, names: Labels, most_bits: int = 40) -> SlackWord:
         """Words of rows as ``covering`` makes them, if none is too long.
 
         Raises
         ------
         InvalidInputError
-            Naming a row that needs more than 40 bits.
+            Naming a row that needs more than ``most_bits`` bits.
         """
         longest = float(span.max(initial=0.0))
-        if not longest < 2.0**MOST_BITS:
+        if not longest < 2.0**most_bits:
             raise InvalidInputError(
                 f"row {names[int(np.argmax(span))]!r} needs a slack word of "
-                f"{int(np.frexp(longest)[1])} bits: expected {MOST_BITS} at most; round its "
+                f"{int(np.frexp(longest)[1])} bits: expected {most_bits} at most; round its "
                 "coefficients to multiples of a larger step"
             )
         return cls.covering(span.astype(np.int64))

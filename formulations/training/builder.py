@@ -21,7 +21,7 @@ from formulations.network.splines import Spline
 from formulations.network.weight_bits import FreeLayer
 from formulations.neurons import encoding_for
 from formulations.neurons.base import Neurons, Values, linear_word
-from formulations.training.instance import Instance, Layout
+from formulations.training.instance import Instance
 from formulations.training.pairs import Pairs
 
 
@@ -77,14 +77,13 @@ class ModelBuilder:
 
     def build(self) -> TrainingModel:
         """The whole walk: weight bits, hidden layers, outputs."""
-        plan = self.problem.layout
         self.weight_variable = self._weight_bits()
         values = _Forms.inputs(self.problem.X)
         for number in range(len(self.problem.splines)):
-            neurons = self._pre_activations(number, plan, values)
+            neurons = self._pre_activations(number, values)
             encoded = self._encode(neurons, self.problem.splines[number], reduce=True)
-            values = self._activations(number, plan, neurons, encoded)
-        self._losses(self._pre_activations(len(plan.bounds) - 1, plan, values))
+            values = self._activations(number, neurons, encoded)
+        self._losses(self._pre_activations(len(self.problem.splines), values))
         self.constrain()
         model, steps = self.assembly.finish()
         return TrainingModel(model, steps)
@@ -134,12 +133,12 @@ class ModelBuilder:
 
     # -- one layer --------------------------------------------------------------------------------
 
-    def _pre_activations(self, number: int, plan: Layout, values: _Forms) -> Neurons:
+    def _pre_activations(self, number: int, values: _Forms) -> Neurons:
         """z of every undecided neuron as constant + linear terms; products of weight and state."""
         layer, free = self.problem.network.layers[number], self.problem.free_layers[number]
-        bounds = plan.bounds[number]
+        bounds = self.problem.bounds[number]
         unit_one = self.problem.bias_units[number]
-        sample, unit = np.nonzero(plan.states[number])
+        sample, unit = np.nonzero(self.problem.undecided[number])
         n_in = layer.inputs
         units, position = np.unique(unit, return_inverse=True)
         rows = free.fixed[units]
@@ -222,9 +221,9 @@ class ModelBuilder:
     def _encode(self, neurons: Neurons, spline: Spline, reduce: bool) -> Values:
         return encoded(self.assembly, neurons, spline, self.encoding, reduce, self.indexed)
 
-    def _activations(self, number: int, plan: Layout, neurons: Neurons, encoded: Values) -> _Forms:
+    def _activations(self, number: int, neurons: Neurons, encoded: Values) -> _Forms:
         """Inputs of the next layer: constants where decided, forms of state bits elsewhere."""
-        constant = plan.bounds[number + 1].a_low.astype(float)
+        constant = self.problem.bounds[number + 1].a_low.astype(float)
         constant[neurons.sample, neurons.unit] = encoded.constant
         return _Forms.of(constant, neurons, encoded.terms)
 
@@ -233,8 +232,8 @@ class ModelBuilder:
     def _losses(self, neurons: Neurons) -> None:
         """The objective: each undecided loss over its states, decided ones as a constant."""
         problem = self.problem
-        assembly = self.assembly
-        assembly.offset += problem.decided_loss(*_output_range(problem))
+        outputs = problem.bounds[-1]
+        self.assembly.offset += problem.decided_loss(outputs.z_low, outputs.z_high)
         if problem.loss_kind.is_joint:
             neurons = Pairs.of(problem, neurons.sample, neurons.unit).neurons(neurons)
             self._encode_losses(neurons, problem.loss_splines[0])
@@ -307,10 +306,6 @@ def _num_states(problem: Instance) -> int:
     bits = problem.incumbent_bits
     states = [constraint.states(problem, bits) for constraint in problem.constraints]
     return sum(len(layers[0]) for layers in states if layers)
-
-
-def _output_range(problem: Instance) -> tuple[IntArray, IntArray]:
-    return problem.bounds[-1].z_low, problem.bounds[-1].z_high
 
 
 def _sloped(neurons: Neurons, spline: Spline) -> Values:

@@ -1,20 +1,15 @@
-"""Bounds that come with a problem: the splines' error carried to the output, and sample complexity.
-
-No network of the class, whatever its weights, may violate them; the tests try.
-"""
+"""Bounds on what splines in place of the activations change at the output, for all weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, inf, log, sqrt
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import FloatArray
-from formulations.checks import check_number, check_whole
-from formulations.errors import InvalidInputError
 from formulations.network.network import Activation, Network, Weights
 
 if TYPE_CHECKING:
@@ -117,39 +112,3 @@ def real_outputs(problem: TrainingProblem, weights: Weights, X: npt.ArrayLike) -
         a = layer.activation.function(z / step / spline.scale)
         step = spline.step
     raise AssertionError("a network ends with an output layer")
-
-
-def sample_complexity(weight_bits: int, epsilon: float, delta: float = 0.05) -> int:
-    """Samples for which every network's training error is within epsilon of its true error.
-
-    N = (n_w ln 2 + ln(1/delta)) / (2 epsilon^2): Hoeffding's inequality and a union bound over the
-    2^{n_w} networks of the class, for a loss in [0, 1], one-sided, with probability 1 - delta.
-
-    Examples
-    --------
-    >>> sample_complexity(85, 0.1)
-    3096
-    """
-    weight_bits = check_whole("weight_bits", weight_bits, 0)
-    _check_fraction("epsilon", epsilon)
-    _check_fraction("delta", delta)
-    return ceil((weight_bits * log(2) + log(1 / delta)) / (2 * epsilon**2))
-
-
-def uniform_deviation(weight_bits: int, samples: int, delta: float = 0.05) -> float:
-    """The epsilon of :func:`sample_complexity` at a given number of samples.
-
-    Examples
-    --------
-    >>> round(uniform_deviation(85, 3096), 3)
-    0.1
-    """
-    weight_bits = check_whole("weight_bits", weight_bits, 0)
-    samples = check_whole("samples", samples)
-    _check_fraction("delta", delta)
-    return sqrt((weight_bits * log(2) + log(1 / delta)) / (2 * samples))
-
-
-def _check_fraction(name: str, value: float) -> None:
-    if not 1e-100 < check_number(name, value, negative=True) < 1:
-        raise InvalidInputError(f"{name}={value!r}: expected a number between 0 and 1")

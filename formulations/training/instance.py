@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Self
 
@@ -38,8 +37,6 @@ from formulations.training.problem_checks import (
     check_targets,
 )
 
-CHUNK = 2**22  # activations scored at a time
-
 
 class Instance(Constrained):
     """A network, data and a loss, with the weight bits that may change.
@@ -70,12 +67,8 @@ class Instance(Constrained):
         self.targets, self.target_index = check_targets(
             self.y, len(self.X), network.num_outputs, kind
         )
-        found = placed(network.layers, self.X)
-        self.network = network = (
-            network if found.layers == network.layers else Network(found.layers)
-        )
-        self.splines, self.output_low, self.output_high = found.splines, found.low, found.high
-        self.units = network.units(self.splines)
+        layers, self.splines, self.output_low, self.output_high = placed(network.layers, self.X)
+        self.network = network = network if layers == network.layers else Network(layers)
         self.bias_units = network.bias_units(self.splines)
         self.out_step = network.out_step(self.splines)
         self.loss_kind = kind.resolved(
@@ -160,9 +153,18 @@ class Instance(Constrained):
         return propagate(network, self.X, self.splines, boxes)
 
     @cached_property
-    def layout(self) -> Layout:
-        """Neurons that need bits: a loss depends on them and propagation has not decided them."""
-        return layout(self)
+    def undecided(self) -> list[BoolArray]:
+        """Masks (N, n_l) of the neurons of each layer that need bits.
+
+        Interval propagation leaves their value open, and an open loss depends on it.
+        """
+        last = self.bounds[-1]
+        needed = [self.output_undecided(last.z_low, last.z_high)]
+        for free, above in zip(self.free_layers[:0:-1], self.bounds[:0:-1], strict=True):
+            matters = free.can_matter[:, :-1].astype(float)
+            used = (needed[0].astype(float) @ matters) > 0
+            needed.insert(0, used & (above.a_low < above.a_high))
+        return needed
 
     def free_words(self) -> list[IntArray]:
         """Positions in ``free`` of the free one-hot words, an array (words, bits) per codebook."""
@@ -247,7 +249,8 @@ class Instance(Constrained):
         bits = check_bits("weight bits", bits, self.num_free_bits, 2)
         distinct, inverse = distinct_rows(bits)
         matrix = max(layer.inputs * layer.outputs for layer in self.network.layers)
-        size = max(1, CHUNK // max(self.num_samples * max(self.network.widths), matrix))
+        largest = max(self.num_samples * max(self.network.widths), matrix)
+        size = max(1, 2**22 // largest)  # candidates scored at a time
         losses = np.empty(len(distinct))
         for s in range(0, len(distinct), size):
             z = self.pre_activations(distinct[s : s + size])[-1]
@@ -356,34 +359,3 @@ class Instance(Constrained):
         if self._forward is None or self._forward[0] != key:
             self._forward = (key, [z[0] for z in self._pre_activations(bits[None])])
         return self._forward[1]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Who needs bits: the outcome of interval propagation, forward and back.
-
-    Parameters
-    ----------
-    bounds : list of LayerBounds
-    states : list of ndarray of bool, shape (N, n_l)
-        Neurons of each layer whose value is undecided and needed by an undecided loss.
-    """
-
-    bounds: list[LayerBounds]
-    states: list[BoolArray]
-
-
-def layout(problem: Instance) -> Layout:
-    """Undecided neurons, by one walk forward (bounds) and one back (who is needed)."""
-    bounds = problem.bounds
-    states: list[BoolArray] = [np.zeros(0, dtype=bool)] * len(bounds)
-    last = bounds[-1]
-    needed = problem.output_undecided(last.z_low, last.z_high)
-    states[-1] = needed
-    for number in range(len(bounds) - 2, -1, -1):
-        matters = problem.free_layers[number + 1].can_matter[:, :-1]
-        used = (needed.astype(float) @ matters.astype(float)) > 0
-        above = bounds[number + 1]
-        needed = used & (above.a_low < above.a_high)
-        states[number] = needed
-    return Layout(bounds, states)

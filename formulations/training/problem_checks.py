@@ -15,8 +15,8 @@ from formulations.network.losses import Loss
 from formulations.network.network import Network
 
 
-def check_network(network: Network) -> Network:
-    """The network, if it is one.
+def check_network(network: Network) -> None:
+    """Refuse anything but a network.
 
     Raises
     ------
@@ -27,7 +27,6 @@ def check_network(network: Network) -> Network:
         raise InvalidInputError(
             f"network={shown(network)}: expected a Network, such as Network.dense([16, 4, 1])"
         )
-    return network
 
 
 def check_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:

@@ -102,13 +102,12 @@ def _walk(problem: Instance, encoding: str | None) -> Iterator[tuple[Counts, Int
 
     Nothing is built: bounds, tables and sums only, of the samples with something undecided.
     """
-    plan = problem.layout
-    kept = np.flatnonzero(np.any([states.any(axis=1) for states in plan.states], axis=0))
+    kept = np.flatnonzero(np.any([mask.any(axis=1) for mask in problem.undecided], axis=0))
     terms = np.zeros((len(kept), problem.X.shape[1]))
     constant: FloatArray = problem.X[kept].astype(float)
-    for number, bounds in enumerate(plan.bounds):
+    for number, bounds in enumerate(problem.bounds):
         free = problem.free_layers[number]
-        row, unit = np.nonzero(plan.states[number][kept])
+        row, unit = np.nonzero(problem.undecided[number][kept])
         sample = kept[row]
         units, position = np.unique(unit, return_inverse=True)
         weights = free.free_bits[units].astype(float)
@@ -140,7 +139,7 @@ def _walk(problem: Instance, encoding: str | None) -> Iterator[tuple[Counts, Int
         )
         yield counts, products
         if number < len(problem.splines):
-            constant = plan.bounds[number + 1].a_low[kept].astype(float)
+            constant = problem.bounds[number + 1].a_low[kept].astype(float)
             terms = np.zeros(constant.shape)
             terms[row, unit] = counts.terms
             constant[row, unit] = counts.constant

@@ -38,9 +38,6 @@ DAMPING, TRUST = 0.1, 1.5
 """Damping of the first flip model, and the factor by which it falls after an answer that was worth
 taking in full, and grows after one that was not."""
 
-RENEWED = 64
-"""Questions of one kind, a policy and a size, that share the weight of their penalties."""
-
 Question = tuple[QUBO, Callable[[BitArray], IntArray]]
 """A QUBO, and the places of the block's weights that samples (R, n) of it say, shape (R, K)."""
 
@@ -169,7 +166,8 @@ class OracleWalk(Walk):
         if model.is_decided:
             return None  # nothing that is free can change a loss
         asked = self._asked[kind] = self._asked.get(kind, 0) + 1
-        known = self._scales.get(kind) if asked % RENEWED else None
+        # questions of one kind, a policy and a size, share the weight of their penalties
+        known = self._scales.get(kind) if asked % 64 else None
         qubo, self._scales[kind] = penalised(model.rows, known)
         first = model.num_variables - len(free)
         return qubo, lambda x: self._places(block, free, x[:, first:])
@@ -205,7 +203,7 @@ class OracleWalk(Walk):
     ) -> Question | None:
         """As :meth:`_states`, for problems that the compiled builder does not take."""
         restricted = self._restricted(free, samples, kind)
-        if not restricted.layout.states[-1].any():
+        if not restricted.undecided[-1].any():
             return None
         target = TrainingScoring(restricted)
         model = target.model if target.model.equality.all() else WithSlack(target).model

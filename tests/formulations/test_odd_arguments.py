@@ -20,7 +20,6 @@ from formulations.network.codes import WeightCode, codebook, uniform
 from formulations.network.losses import hinge, loss
 from formulations.network.network import Weights
 from formulations.network.splines import Spline
-from formulations.training.error_bounds import sample_complexity, uniform_deviation
 from formulations.training.sizes import network_size
 
 X, Y = np.array([[1, -1], [1, 1], [-1, 1]]), np.array([1, -1, -1])
@@ -173,9 +172,6 @@ def test_odd_values_are_refused_everywhere(data: st.DataObject) -> None:
         lambda: problem.size(value),
         lambda: network_size(NET, value),
         lambda: network_size(NET, 1, input_range=value),
-        lambda: sample_complexity(value, 0.1),
-        lambda: sample_complexity(5, value),
-        lambda: uniform_deviation(5, value),
         lambda: Network(value),
         lambda: Network.dense(value),
         lambda: Spline(value, np.zeros(2), np.zeros(2)),

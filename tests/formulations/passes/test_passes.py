@@ -170,14 +170,14 @@ def test_penalty_drops_couplers_that_are_rounding_errors() -> None:
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        (0.0, "positive"),
-        (-1.0, "positive"),
-        (np.nan, "positive"),
-        (np.inf, "positive"),
-        ("big", "positive"),
+        (0.0, "above 0"),
+        (-1.0, "above 0"),
+        (np.nan, "above 0"),
+        (np.inf, "above 0"),
+        ("big", "above 0"),
         ({"rows": 1.0, "row": 2.0}, "Did you mean 'rows'"),
         ({}, "no penalty for the row groups"),
-        ({"rows": -1.0}, "positive"),
+        ({"rows": -1.0}, "above 0"),
     ],
 )
 def test_bad_penalties_are_refused(weight: object, message: str) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from formulations import Network, QnnError, TrainingProblem
+from formulations import Network, TrainingProblem
 from formulations.training.error_bounds import (
     real_outputs,
-    sample_complexity,
     spline_errors,
-    uniform_deviation,
 )
 from tests.formulations.problems import problems
 
@@ -61,34 +58,3 @@ def test_error_shrinks_with_pieces() -> None:
         outputs.append(spline_errors(TrainingProblem(net, X, y)).output)
     assert outputs == sorted(outputs, reverse=True)
     assert outputs[-1] < outputs[0] / 4
-
-
-def test_uniform_deviation_holds_for_every_network_of_a_class() -> None:
-    """Draw samples from a finite population; the worst network's deviation stays within epsilon."""
-    rng = np.random.default_rng(0)
-    population = rng.integers(-2, 3, size=(500, 3))
-    y = np.where(population @ [1, -1, 1] + rng.normal(0, 1, 500) >= 0, 1, -1)
-    problem = TrainingProblem(Network.dense([3, 2, 1]), population, y, loss="zero-one")
-    n = problem.num_free_bits
-    every = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.int8)
-    wrong = problem.output_losses(problem.pre_activations(every)[-1])[:, :, 0]
-    delta, samples, draws = 0.2, 60, 400
-    epsilon = uniform_deviation(n, samples, delta)
-    true = wrong.mean(axis=1)
-    failures = 0
-    for _ in range(draws):
-        seen = wrong[:, rng.integers(0, 500, samples)].mean(axis=1)
-        failures += bool((true - seen).max() > epsilon)
-    assert failures <= delta * draws
-
-
-def test_sample_complexity_inverts_the_deviation() -> None:
-    for bits in (1, 68, 1000):
-        N = sample_complexity(bits, 0.05, 0.01)
-        assert uniform_deviation(bits, N, 0.01) <= 0.05 < uniform_deviation(bits, N - 1, 0.01)
-
-
-@pytest.mark.parametrize(("epsilon", "delta"), [(0, 0.1), (1.5, 0.1), (0.1, 0), (0.1, 1)])
-def test_fractions_are_checked(epsilon: float, delta: float) -> None:
-    with pytest.raises(QnnError, match="between 0 and 1"):
-        sample_complexity(10, epsilon, delta)
