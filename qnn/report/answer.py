@@ -7,17 +7,13 @@ from functools import partial
 from typing import Any
 
 from qnn.report import text
-from qnn.report.costs import ledger
 from qnn.report.figures import charts
-from qnn.report.figures.charts import Curve, Look
+from qnn.report.figures.charts import Look
 from qnn.report.figures.series import over_time, steps_of
-from qnn.report.provenance import made
-from qnn.report.view import Chart, Conclusions, Part, Row, Section, Table
+from qnn.report.provenance import ledger, made
+from qnn.report.view import Chart, Part, Row, Section, Table, figures
 
 Results = Mapping[str, Any]
-
-MOST_ROWS = 30
-"""Constraints that are listed."""
 
 
 def part(results: Results, prefix: str) -> Part:
@@ -43,7 +39,7 @@ def part(results: Results, prefix: str) -> Part:
     )
 
 
-def _constraints(rows: Sequence[Mapping[str, Any]]) -> list[Section]:
+def _constraints(rows: Sequence[Mapping[str, Any]], most: int = 30) -> list[Section]:
     """Violated constraints first, then those that bind, with slack and multiplier."""
     if not rows:
         return []
@@ -55,9 +51,9 @@ def _constraints(rows: Sequence[Mapping[str, Any]]) -> list[Section]:
             f"{row['slack']:.6g}",
             text.number(row["multiplier"], "{:.3g}"),
         ])
-        for row in rows[:MOST_ROWS]
+        for row in rows[:most]
     ]  # fmt: skip
-    more = len(rows) - MOST_ROWS
+    more = len(rows) - most
     note = "Multiplier: what the search last charged for a unit; no dual of the model."
     note += f" {more:,} more constraints are in the JSON." if more > 0 else ""
     columns = ["constraint", "state", "value", "slack", "multiplier"]
@@ -72,14 +68,14 @@ def _no_answer(results: Results) -> str:
     return "No feasible point was found; this does not prove that there is none."
 
 
-def conclusions(results: Results) -> Conclusions:
+def conclusions(results: Results) -> tuple[list[str], list[str]]:
     """What the answer shows and what it does not.
 
     Examples
     --------
-    >>> said = conclusions({"feasible": True, "status": "finished", "objective": 90.0,
-    ...                     "bound": 100.0, "gap": 0.1, "sense": "maximize"})
-    >>> print(*said.can, sep="\\n")
+    >>> can, _ = conclusions({"feasible": True, "status": "finished", "objective": 90.0,
+    ...                       "bound": 100.0, "gap": 0.1, "sense": "maximize"})
+    >>> print(*can, sep="\\n")
     A feasible point has the objective 90.
     No feasible point has an objective above 100: proven, so that 90 is within 10% of the best.
     """
@@ -102,7 +98,7 @@ def conclusions(results: Results) -> Conclusions:
         cannot.append("How far the objective is from the best possible: no bound is proven.")
     if results["status"] not in ("optimal", "infeasible"):
         cannot.append("What more time or another seed would find.")
-    return Conclusions(can or ["Nothing: no feasible point and no proof."], cannot or ["-"])
+    return can or ["Nothing: no feasible point and no proof."], cannot or ["-"]
 
 
 def _figures(results: Results) -> list[Table]:
@@ -121,8 +117,7 @@ def _figures(results: Results) -> list[Table]:
         "seconds": text.seconds(results.get("seconds")),
         "status": str(results.get("reason") or results["status"]),
     }
-    rows = [Row([name, value]) for name, value in said.items() if value != text.NONE]
-    tables = [Table("", ["", ""], rows, wordy_end=False)]
+    tables = [figures(said)]
     sources = results.get("sources") or {}
     if sources:
         columns = list(dict.fromkeys(name for one in sources.values() for name in one))
@@ -163,12 +158,12 @@ def _charts(results: Results, prefix: str) -> list[Chart]:
         return []
     band = over_time([steps])
     values = [sign * band.median, sign * band.low, sign * band.high]
-    curve = Curve("best objective", Look.number(0), type(band)(band.at, *values))
+    curve = ("best objective", Look.number(0), type(band)(band.at, *values))
     return [
         Chart(
             f"{prefix}-objective",
             "Objective over time",
             "Best feasible objective so far, by wall-clock seconds.",
-            partial(charts.loss_over_time, curves=[curve], label="best objective so far"),
+            partial(charts.curves, curves=[curve], label="best objective so far"),
         )
     ]

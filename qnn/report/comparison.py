@@ -8,13 +8,13 @@ from typing import Any
 from qnn.compare.ranking import leading
 from qnn.report import conclusions as words
 from qnn.report import text
-from qnn.report.costs import ledger
 from qnn.report.differences import TOO_FEW, decided, over_data_sets
+from qnn.report.figures import pictures
 from qnn.report.figures.charts import Look
-from qnn.report.figures.pictures import DataSet, Pictures
-from qnn.report.grammar import counted, listed
-from qnn.report.provenance import made
+from qnn.report.figures.pictures import DataSet
+from qnn.report.provenance import ledger, made
 from qnn.report.references import ahead_of_all, most_accurate
+from qnn.report.text import counted, listed
 from qnn.report.view import Chart, Part, Row, Section, Table
 from qnn.runs.tables import statuses
 
@@ -32,13 +32,9 @@ EQUAL = "where medians are equal the better mean decides"
 
 def part(results: Results, prefix: str) -> Part:
     """A comparison as it is shown.  ``prefix`` begins the names of its charts."""
-    sets = _data_sets(results)
-    pictures = Pictures(prefix, sets)
-    many = len(sets) > 1
-    sections = []
-    if many:
-        sections.append(_overview(sets, pictures))
-    sections += [_data_set(one, pictures, len(sets)) for one in sets]
+    sets = _data_sets(results, prefix)
+    sections = [_overview(sets)] if len(sets) > 1 else []
+    sections += [_data_set(one, len(sets)) for one in sets]
     sections += [ledger(results["cells"]), _every_run(results), made(results)]
     return Part(
         title=_title(results, sets),
@@ -50,7 +46,7 @@ def part(results: Results, prefix: str) -> Part:
     )
 
 
-def _data_sets(results: Results) -> list[DataSet]:
+def _data_sets(results: Results, prefix: str) -> list[DataSet]:
     names = [row["name"] for part in results["summary"] for row in part["rows"] if not row["part"]]
     references = {r["name"] for p in results["summary"] for r in p["rows"] if r.get("reference")}
     solvers = [name for name in dict.fromkeys(names) if name not in references]
@@ -58,12 +54,14 @@ def _data_sets(results: Results) -> list[DataSet]:
     looks |= {name: Look.reference(i) for i, name in enumerate(sorted(references))}
     return [
         DataSet(
+            prefix,
+            number,
             part["data"],
             part,
             [cell for cell in results["cells"] if cell["data"] == part["data"]],
             looks,
         )
-        for part in results["summary"]
+        for number, part in enumerate(results["summary"])
     ]
 
 
@@ -122,7 +120,7 @@ def _warning(results: Results) -> str:
 # -- data sets ------------------------------------------------------------------------------------
 
 
-def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
+def _overview(sets: Sequence[DataSet]) -> Section:
     """A line a data set, a column a solver."""
     names = list(sets[0].looks)
     with_references = any(row.get("reference") for one in sets for row in one.rows)
@@ -150,7 +148,7 @@ def _overview(sets: Sequence[DataSet], pictures: Pictures) -> Section:
     ]
     if len(sets) > TOO_FEW:
         tables += _pairs(over_data_sets([one.summary for one in sets]), OVER_SETS)
-    charts = pictures.accuracy_by_data_set()
+    charts = pictures.accuracy_by_data_set(sets)
     if len(sets) > CHARTED:
         charts += [*pictures.accuracy_and_size(sets), *pictures.share_over_time(sets)]
     return Section("Overview", tables=tables, charts=charts)
@@ -175,7 +173,7 @@ def _across(
     return Table(title, ["data set", *names], rows, note, wordy_end=False).without_empty()
 
 
-def _data_set(one: DataSet, pictures: Pictures, count: int) -> Section:
+def _data_set(one: DataSet, count: int) -> Section:
     tables = [_figures(one), *_pairs(one.summary.get("pairs", ()), OVER_SEEDS)]
     tables += _pairs(ahead_of_all(one.cells, one.summary), OVER_REFERENCE)
     charts: list[Chart] = []

@@ -9,29 +9,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from qnn.report.differences import leader, leaders, undecided, undecided_in_all
-from qnn.report.grammar import counted, listed
 from qnn.report.references import best_of_all
-from qnn.report.view import Conclusions
+from qnn.report.text import counted, listed
 
 Results = Mapping[str, Any]
 
-SPELLED_OUT = 3
-"""Up to so many data sets each gets sentences of its own."""
-
-PROVEN = ("optimal",)
+PROVEN = "optimal"
 EARLY = ("time limit", "call limit", "budget used up", "oracle failed", "interrupted")
 """Statuses of a run whose loss is proven least, and of one that something cut short."""
 
 
-def of_comparison(results: Results) -> Conclusions:
-    """What a comparison shows and what it does not."""
+def of_comparison(results: Results, spelled_out: int = 3) -> tuple[list[str], list[str]]:
+    """What a comparison shows and what it does not; few data sets have sentences of their own."""
     parts = results["summary"]
-    if len(parts) <= SPELLED_OUT:
+    if len(parts) <= spelled_out:
         can = list(leader(parts, named=len(parts) > 1))
         cannot = list(undecided(parts, named=len(parts) > 1))
     else:
         can, cannot = list(leaders(parts)), list(undecided_in_all(parts))
-    first, open_ = best_of_all(results, SPELLED_OUT)
+    first, open_ = best_of_all(results, spelled_out)
     can = [*first, *can, *_proofs(results)]
     cannot = [*open_, *cannot]
     cannot += [
@@ -45,14 +41,14 @@ def of_comparison(results: Results) -> Conclusions:
         *_scope(results),
     ]
     nothing = "Nothing about which solver is better: the figures do not tell them apart."
-    return Conclusions(can or [nothing], cannot)
+    return can or [nothing], cannot
 
 
-def of_training(results: Results) -> Conclusions:
+def of_training(results: Results) -> tuple[list[str], list[str]]:
     """What one training run shows and what it does not."""
     can, cannot = [], []
     loss, bound = results.get("train_loss"), results.get("lower_bound")
-    if results["status"] in PROVEN:
+    if results["status"] == PROVEN:
         can.append(f"The training loss {loss:g} is proven to be the least that this network has.")
     elif bound is not None and loss is not None:
         can.append(f"No weights of this network have a training loss below {bound:g}: proven.")
@@ -81,7 +77,7 @@ def of_training(results: Results) -> Conclusions:
     )
     if not can:
         can.append("Nothing: no bound is proven, and no accuracy on a test part is known.")
-    return Conclusions(can, cannot)
+    return can, cannot
 
 
 # -- all runs -------------------------------------------------------------------------------------
@@ -94,11 +90,11 @@ def _proofs(results: Results) -> Iterator[str]:
     proven = {
         (cell.get("data"), cell["seed"]): cell["train_loss"]
         for cell in cells
-        if cell["status"] in PROVEN and cell.get("train_loss") is not None
+        if cell["status"] == PROVEN and cell.get("train_loss") is not None
     }
     if not proven:
         return
-    provers = listed(sorted({c["variant"] for c in cells if c["status"] in PROVEN}))
+    provers = listed(sorted({c["variant"] for c in cells if c["status"] == PROVEN}))
     yield (
         f"The least possible training loss is known in {len(proven)} of "
         f"{counted(len(seeds), 'draw')} of data: {provers} proved it."
@@ -131,7 +127,7 @@ def _without_bound(results: Results) -> Iterator[str]:
     bounded = {
         (cell.get("data"), cell["seed"])
         for cell in results["cells"]
-        if cell.get("lower_bound") is not None or cell["status"] in PROVEN
+        if cell.get("lower_bound") is not None or cell["status"] == PROVEN
     }
     if not bounded:
         yield "How far any loss is from the least possible: no solver proved a bound."

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from qnn.compare.ranking import leading
-from qnn.report.grammar import at_most, counted, listed, sentence
+from qnn.report.text import at_most, counted, listed, sentence
 
 SIGNIFICANT = 0.05
 """A difference counts if its adjusted p value is below."""

@@ -17,12 +17,12 @@ from qnn.compare.summary import summarize
 from qnn.runs.output import COMPARISON_FORMAT, plain
 
 KINDS = {
-    "comparison": "qnn compare --json",
-    "training": "qnn train --json",
-    "frontier": "qnn frontier --json",
-    "answer": "qnn solve --json",
+    "comparison": ("qnn compare --json", forms.COMPARISON),
+    "training": ("qnn train --json", forms.TRAINING),
+    "frontier": ("qnn frontier --json", forms.FRONTIER),
+    "answer": ("qnn solve --json", forms.ANSWER),
 }
-"""Kinds of results that a report is made of, and what writes them."""
+"""Kinds of results that a report is made of, what writes them, and their form."""
 
 
 def load(run: str | PathLike[str]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def load(run: str | PathLike[str]) -> dict[str, Any]:
     path = Path(run)
     content = _of_folder(path) if path.is_dir() else _of_file(path)
     old = content["kind"] == "comparison" and "datasets" not in content
-    form = forms.OLD_COMPARISON if old else FORMS[content["kind"]]
+    form = forms.OLD_COMPARISON if old else KINDS[content["kind"]][1]
     results = upgraded(checked(content, form, path))
     if old:
         checked(results, forms.COMPARISON, path)
@@ -53,16 +53,8 @@ def load(run: str | PathLike[str]) -> dict[str, Any]:
     return results
 
 
-FORMS = {
-    "answer": forms.ANSWER,
-    "comparison": forms.COMPARISON,
-    "frontier": forms.FRONTIER,
-    "training": forms.TRAINING,
-}
-
-
 def _of_file(path: Path) -> dict[str, Any]:
-    wanted = " or ".join(KINDS.values())
+    wanted = " or ".join(writer for writer, _ in KINDS.values())
     if not path.exists():
         raise FileAccessError(
             f"{str(path)!r} is not there: give a file of {wanted}, or a folder of qnn compare "

@@ -12,7 +12,7 @@ from qnn.report import text
 from qnn.report.figures import charts
 from qnn.report.figures.charts import Look, Point
 from qnn.report.provenance import made
-from qnn.report.view import Chart, Conclusions, Part, Row, Section, Table
+from qnn.report.view import Chart, Part, Row, Section, Table
 
 Results = Mapping[str, Any]
 
@@ -42,8 +42,9 @@ def part(results: Results, prefix: str) -> Part:
     return Part(
         title=f"Accuracy against stored size on {spec}",
         line=f"{len(results['points'])} networks, {results['model']['loss']} loss",
-        conclusions=Conclusions(
-            list(_can(points, results["references"], results["published"])), list(_cannot(results))
+        conclusions=(
+            list(_can(points, results["references"], results["published"])),
+            list(_cannot(results)),
         ),
         sections=[
             Section("Figures", tables=[table], charts=[chart] if points else []),

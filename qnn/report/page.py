@@ -17,23 +17,20 @@ from qnn.visible import each_text, visible, without_credentials
 
 Results = Mapping[str, Any]
 
-PARTS = {
-    "answer": answer.part,
-    "comparison": comparison.part,
-    "frontier": frontier.part,
-    "training": training.part,
-}
-
-SUFFIXES = (".html", ".htm", ".md", ".markdown")
-
 
 def parts(runs: Sequence[Results] | Results, written: Callable[[str], str] = visible) -> list[Part]:
     """A part for each run, in the order given.
 
     Names in results come from outside: ``written`` makes of each text what can be shown.
     """
+    makers = {
+        "answer": answer.part,
+        "comparison": comparison.part,
+        "frontier": frontier.part,
+        "training": training.part,
+    }
     shown = [without_credentials(each_text(run, written)) for run in _several(runs)]
-    return [PARTS[run["kind"]](run, f"r{number}") for number, run in enumerate(shown)]
+    return [makers[run["kind"]](run, f"r{number}") for number, run in enumerate(shown)]
 
 
 def _several(runs: Sequence[Results] | Results) -> Sequence[Results]:
@@ -81,8 +78,8 @@ def markdown(runs: Sequence[Results] | Results) -> str:
         blocks += [f"{part.line}."]
         blocks += [f"**{part.warning}**"] if part.warning else []
         blocks += [part.verdict] if part.verdict else []
-        blocks += ["## What can be concluded", _bullets(part.conclusions.can)]
-        blocks += ["## What cannot", _bullets(part.conclusions.cannot)]
+        blocks += ["## What can be concluded", _bullets(part.conclusions[0])]
+        blocks += ["## What cannot", _bullets(part.conclusions[1])]
         blocks += [block for section in part.sections for block in _section(section)]
     return "\n\n".join([*blocks, _made_by()]) + "\n"
 
@@ -92,10 +89,8 @@ def told(runs: Sequence[Results] | Results) -> Iterator[str]:
     for part in parts(runs):
         yield f"{part.title}: {part.line}"
         yield from wrap(part.verdict, 98)
-        for heading, sentences in (
-            ("What can be concluded", part.conclusions.can),
-            ("What cannot", part.conclusions.cannot),
-        ):
+        headings = ("What can be concluded", "What cannot")
+        for heading, sentences in zip(headings, part.conclusions, strict=True):
             yield f"\n{heading}"
             for sentence in sentences:
                 yield from wrap(sentence, 98, initial_indent="- ", subsequent_indent="  ")
@@ -113,7 +108,7 @@ def record(runs: Sequence[Results] | Results) -> dict[str, Any]:
                 "title": part.title,
                 "line": part.line,
                 "verdict": part.verdict,
-                "conclusions": plain(part.conclusions),
+                "conclusions": plain(dict(zip(("can", "cannot"), part.conclusions, strict=True))),
                 "results": plain(run),
             }
             for part, run in zip(parts(runs), _several(runs), strict=True)
@@ -134,7 +129,7 @@ def check_place(path: str) -> None:
         For HTML without matplotlib.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
+    if suffix not in (".html", ".htm", ".md", ".markdown"):
         raise InvalidInputError(
             f"report {path!r}: expected a name that ends in .html or .md, such as report.html"
         )

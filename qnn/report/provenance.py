@@ -1,35 +1,41 @@
-"""How results were made: command, options, machine and packages."""
+"""How results were made: command, options, machine and packages; oracle calls and their cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from qnn.report import text
-from qnn.report.grammar import listed
-from qnn.report.view import Row, Section, Table
+from qnn.report.text import listed
+from qnn.report.view import Row, Section, Table, figures
 
 
 def made(results: Mapping[str, Any]) -> Section:
     """Everything that is needed to make the results again."""
     environment = results.get("environment") or {}
     packages = environment.get("packages") or {}
-    data = results.get("datasets") or [results["data"]]
+    created = environment.get("created") or ""
+    equal = {
+        "seconds": "wall-clock seconds a run",
+        "sweeps": "oracle sweeps a run (calls x reads x sweeps), of solvers that ask an oracle",
+    }
+    machine = f"{environment.get('system')}, {environment.get('cores')} cores"
     said = {
         "command": results.get("command"),
-        "data": _data(data),
+        "data": _data(results.get("datasets") or [results["data"]]),
         "network": text.options(results["model"]),
         "solvers": text.options(results["options"]),
-        "equal for all": _equal(results),
+        "equal for all": equal.get(str(results.get("equal"))),
         "seeds": _seeds(results.get("seeds") or [results["seed"]]),
         "runs at a time": results.get("workers"),
-        "created": _time(environment.get("created")),
-        "machine": _machine(environment),
+        "created": created.replace("T", " ").replace("+00:00", " UTC"),
+        "machine": machine if environment else None,
         "python": environment.get("python"),
         "packages": ", ".join(f"{name} {version}" for name, version in packages.items() if version),
     }
-    rows = [Row([name, str(value)]) for name, value in said.items() if value]
-    return Section("How it was made", tables=[Table("", ["", ""], rows, words=2)])
+    shown = {name: str(value) for name, value in said.items() if value}
+    return Section("How it was made", tables=[figures(shown, words=2)])
 
 
 def _data(data: Sequence[Mapping[str, Any]]) -> str:
@@ -47,24 +53,6 @@ def _data(data: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(f"{listed(own, len(own))}: {how}" for how, own in names.items())
 
 
-def _time(created: str | None) -> str | None:
-    """A time in UTC as people write it.
-
-    Examples
-    --------
-    >>> _time("2026-11-21T16:39:39+00:00")
-    '2026-11-21 16:39:39 UTC'
-    """
-    return created and created.replace("T", " ").replace("+00:00", " UTC")
-
-
-def _equal(results: Mapping[str, Any]) -> str:
-    return {
-        "seconds": "wall-clock seconds a run",
-        "sweeps": "oracle sweeps a run (calls x reads x sweeps), of solvers that ask an oracle",
-    }.get(str(results.get("equal")), "")
-
-
 def _seeds(seeds: list[int]) -> str:
     """Seeds, as a range where they are one.
 
@@ -78,7 +66,39 @@ def _seeds(seeds: list[int]) -> str:
     return ", ".join(map(str, seeds))
 
 
-def _machine(environment: Mapping[str, Any]) -> str:
-    if not environment:
-        return ""
-    return f"{environment.get('system')}, {environment.get('cores')} cores"
+# -- what the oracles were asked ------------------------------------------------------------------
+
+
+def ledger(cells: Sequence[Mapping[str, Any]]) -> Section:
+    """What the oracles were asked and what it cost, summed over the runs of each solver."""
+    rows = []
+    for name in dict.fromkeys(cell["variant"] for cell in cells):
+        booked = [_booked(cell) for cell in cells if cell["variant"] == name]
+        if any(one.get("calls") for one in booked):
+            items = dict.fromkeys(item for one in booked for item in one)
+            total = {item: sum(one.get(item) or 0 for one in booked) for item in items}
+            counts = [text.whole(total.get(item)) for item in ("calls", "reads")]
+            parts = ("seconds", "sampling", "programming", "waiting", "ours", "charged")
+            counts += [text.seconds(total.get(item) or None) for item in parts]
+            counts += [text.whole(total.get(item)) for item in ("failures", "retries")]
+            rows.append(Row([name, *counts]))
+    if not rows:
+        return Section("Ledger and cost", "no oracle was asked", folded=True)
+    columns = ["solver", "calls", "reads", "oracle seconds", "sampling", "programming", "waiting",
+               "ours", "charged", "failures", "retries"]  # fmt: skip
+    table = Table("Oracle calls and their cost", columns, rows, wordy_end=False).without_empty()
+    meanings = {
+        "oracle seconds": "Oracle seconds are the oracles' own account",
+        "sampling": "sampling, programming and waiting are its parts",
+        "ours": "ours is what the calls took beyond that on this machine",
+        "charged": "charged is what is billed",
+    }
+    said = "; ".join(meaning for column, meaning in meanings.items() if column in table.columns)
+    note = f"{'Sums over all runs. ' * (len(cells) > 1)}{said}; all but the counts in seconds."
+    return Section("Ledger and cost", tables=[replace(table, note=note)])
+
+
+def _booked(cell: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The ledger of a run, or what is left of it in results that have none."""
+    kept = ("calls", "seconds", "charged")
+    return cell.get("ledger") or {name: cell.get(f"oracle_{name}") or 0 for name in kept}

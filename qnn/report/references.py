@@ -8,7 +8,7 @@ from typing import Any
 
 from qnn.compare.ranking import leading
 from qnn.report.differences import COMPATIBLE, decided, hopeless
-from qnn.report.grammar import at_most, listed, sentence
+from qnn.report.text import at_most, listed, sentence
 
 Part = Mapping[str, Any]
 

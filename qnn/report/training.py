@@ -8,13 +8,12 @@ from typing import Any
 
 from qnn.report import conclusions as words
 from qnn.report import text
-from qnn.report.costs import ledger
 from qnn.report.figures import charts
-from qnn.report.figures.charts import Curve, Look
+from qnn.report.figures.charts import Look
 from qnn.report.figures.pictures import of_history
 from qnn.report.figures.series import over_rounds, over_time, steps_of
-from qnn.report.provenance import made
-from qnn.report.view import Chart, Part, Row, Section, Table
+from qnn.report.provenance import ledger, made
+from qnn.report.view import Chart, Part, Section, Table, figures
 
 Results = Mapping[str, Any]
 
@@ -30,7 +29,9 @@ def part(results: Results, prefix: str) -> Part:
             ledger([{"variant": results["solver"], **results}]),
             made(results),
         ],
-        warning=_warning(results),
+        warning="This run has not ended: what follows is what its latest checkpoint holds."
+        if results["status"] == "not ended"
+        else "",
     )
 
 
@@ -44,12 +45,6 @@ def _line(results: Results) -> str:
     if results.get("stored_bits"):
         said.insert(2, f"{results['stored_bits']:,} stored bits")
     return ", ".join(filter(None, said))
-
-
-def _warning(results: Results) -> str:
-    if results["status"] == "not ended":
-        return "This run has not ended: what follows is what its latest checkpoint holds."
-    return ""
 
 
 def _figures(results: Results) -> Table:
@@ -68,38 +63,31 @@ def _figures(results: Results) -> Table:
         "seconds": text.seconds(results.get("seconds")),
         "status": str(results.get("reason") or results["status"]),
     }
-    rows = [Row([name, value]) for name, value in said.items() if value != text.NONE]
-    return Table("", ["", ""], rows, wordy_end=False)
+    return figures(said)
 
 
 def _charts(results: Results, prefix: str) -> list[Chart]:
-    found = []
-    look, where = Look.number(0), results["data"]["spec"]
+    """Loss over time or, of results that have no times, by round; and the solver's own history."""
+    solver, where = results["solver"], results["data"]["spec"]
     history = results.get("history") or {}
-    steps = steps_of([results])
-    if steps is not None:
-        curve = Curve(results["solver"], look, over_time([steps]))
+    found = []
+    if steps := steps_of([results]):
         found.append(
             Chart(
                 f"{prefix}-loss",
                 "Training loss over time",
                 "Best loss so far, by wall-clock seconds.",
-                partial(charts.loss_over_time, curves=[curve]),
+                partial(charts.curves, curves=[(solver, Look.number(0), over_time([steps]))]),
             )
         )
-    by_round = over_rounds([history], "loss")
-    if by_round is not None and steps is None:
+    elif by_round := over_rounds([history], "loss"):
+        curves = [("best loss", Look.number(0), by_round)]
         found.append(
             Chart(
                 f"{prefix}-rounds",
                 "Training loss by round",
                 "Best loss so far, by the solver's rounds.",
-                partial(
-                    charts.over_rounds,
-                    curves=[Curve("best loss", look, by_round)],
-                    label="best training loss so far",
-                    steps=True,
-                ),
+                partial(charts.curves, curves=curves, across="round"),
             )
         )
-    return [*found, *of_history(results["solver"], [history], f"{prefix}-own", where)]
+    return [*found, *of_history(solver, [history], f"{prefix}-own", where)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from qnn.report.text import NONE
@@ -75,6 +75,12 @@ class Table:
         return replace(self, columns=[self.columns[column] for column in kept], rows=rows)
 
 
+def figures(said: Mapping[str, str], words: int = 1) -> Table:
+    """A table of a figure a line, those left out that are not known."""
+    rows = [Row([name, value]) for name, value in said.items() if value != NONE]
+    return Table("", ["", ""], rows, words=words, wordy_end=words > 1)
+
+
 @dataclass(frozen=True)
 class Chart:
     """A picture: what it shows in words, and how to draw it.
@@ -104,14 +110,6 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Conclusions:
-    """Sentences: what can be concluded, and what cannot."""
-
-    can: Sequence[str]
-    cannot: Sequence[str]
-
-
-@dataclass(frozen=True)
 class Section:
     """A heading and what stands below it: tables first, then charts.
 
@@ -131,12 +129,13 @@ class Section:
 class Part:
     """Everything about one run: a comparison, or the training of one network.
 
-    ``verdict`` is its outcome in one sentence.
+    ``conclusions`` are sentences, those that can be drawn and those that cannot; ``verdict`` is the
+    outcome in one sentence.
     """
 
     title: str
     line: str
-    conclusions: Conclusions
+    conclusions: tuple[Sequence[str], Sequence[str]]
     sections: Sequence[Section] = field(default_factory=list)
     warning: str = ""
     verdict: str = ""

@@ -5,7 +5,7 @@ A new table is a new file and a line here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from formulations.checks import choose
@@ -13,11 +13,11 @@ from qnn.reproduce.baselines import baselines
 from qnn.reproduce.bemi import bemi
 from qnn.reproduce.explicit import explicit
 from qnn.reproduce.manifold import manifold
-from qnn.reproduce.report import Report, ReproduceOptions, Reproduction, finished
+from qnn.reproduce.report import Report, ReproduceOptions, finished
 from qnn.reproduce.rmda import rmda
 from qnn.reproduce.svi import svi
 
-REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType(
+REPRODUCTIONS: Mapping[str, Callable[[ReproduceOptions], Report]] = MappingProxyType(
     {
         "baselines": baselines,
         "bemi": bemi,

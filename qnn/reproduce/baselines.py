@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from formulations import Network, TrainingProblem
 from formulations.arrays import IntArray
-from qnn.reproduce.data import Split, absence, available, split
+from qnn.reproduce.data import Split, first_of
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.manifold import ridge_accuracy
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table
@@ -17,70 +17,52 @@ from solvers.classical.random_features import RandomFeatures
 from solvers.classical.rounding import Rounding
 from solvers.classical.straight_through.solver import StraightThrough
 
-FEATURES = {1000: 82.7, 4000: 86.1}
-"""Random units, and accuracies on the whole of Fashion-MNIST; measured earlier."""
-
-STRAIGHT = {64: 93.17, 256: 97.81}
-"""Widths of three hidden layers, and published accuracies on the whole of MNIST."""
-
-EPOCHS = {False: {64: 8}, True: {64: 60, 256: 30}}
-"""Epochs at each width, in the quick and in the full form."""
-
-LOW_BITS = {
-    "straight-through": StraightThrough(),
-    "random features": RandomFeatures(),
-    "gradients, nearest levels": Rounding("nearest"),
-    "gradients, rounded greedily": Rounding("greedy"),
-    "gradients, rounded by QUBO": Rounding("qubo"),
-}
-
-REMARKS = [
-    "Straight-through: the published networks are trained on 60,000 images with batch "
-    "normalisation, whose scales and shifts are real numbers, and read real pixels. Ours have one "
-    "bit for every weight and an integer for every threshold, read pixels that are on or off, and "
-    "learn from as many images as the brackets tell: the difference is that of the settings.",
-    "Random features: hidden weights of one bit, drawn and left alone; output weights are real.",
-]
-
 
 def baselines(options: ReproduceOptions) -> Report:
     """All tables of the baselines."""
+    data, missing = first_of({"fashion": "Fashion-MNIST", "mnist": "MNIST"}, options)
     title = "What a user would pick instead: straight-through, random features, rounding"
-    remarks = list(REMARKS)
-    remarks += [
-        f"{name} was not found: digits stand in for it ({reason})."
-        for spec, name in (("fashion", "Fashion-MNIST"), ("mnist", "MNIST"))
-        if (reason := absence(spec, options)) is not None
-    ]
     source = (
         "the table of the Brevitas examples for MNIST; networks as in M. Courbariaux, I. Hubara, "
         "D. Soudry, R. El-Yaniv, Y. Bengio, Binarized Neural Networks, arXiv 1602.02830"
     )
-    return Report("baselines", title, source, _tables(options), remarks)
+    remarks = [
+        "Straight-through: the published networks are trained on 60,000 images with batch "
+        "normalisation, whose scales and shifts are real numbers, and read real pixels. Ours have "
+        "one bit for every weight and an integer for every threshold, read pixels that are on or "
+        "off, and learn from as many images as the brackets tell: the difference is that of the "
+        "settings.",
+        "Random features: hidden weights of one bit, drawn and left alone; output weights are "
+        "real.",
+    ]
+    return Report("baselines", title, source, _tables(data, options), [*remarks, *missing])
 
 
-def _tables(options: ReproduceOptions) -> Iterator[Table]:
-    yield _random_features(_first("fashion", options), options)
-    yield _straight_through(_first("mnist", options), options)
-    yield low_bits_table(LOW_BITS, options)
-
-
-def _first(spec: str, options: ReproduceOptions) -> Split:
-    return split(spec if available(spec, options) else "digits", options)
+def _tables(data: dict[str, Split], options: ReproduceOptions) -> Iterator[Table]:
+    yield _random_features(data["fashion"], options)
+    yield _straight_through(data["mnist"], options)
+    solvers = {
+        "straight-through": StraightThrough(),
+        "random features": RandomFeatures(),
+        "gradients, nearest levels": Rounding("nearest"),
+        "gradients, rounded greedily": Rounding("greedy"),
+        "gradients, rounded by QUBO": Rounding("qubo"),
+    }
+    yield low_bits_table(solvers, options)
 
 
 def _random_features(data: Split, options: ReproduceOptions) -> Table:
     """Ridge regression on random units, beside that on the pixels."""
-    counts = [count for count in FEATURES if options.full or count == 1000]
+    earlier = {1000: 82.7, 4000: 86.1} if options.full else {1000: 82.7}  # of all Fashion-MNIST
 
     def rows() -> Iterator[Row]:
         published = 81.1 if data.whole else None
         ridge = ridge_accuracy(data.unit())
         yield Row("ridge on the pixels", ridge, published, origin=Origin.EARLIER)
-        found = options.map(_features_accuracy, [(data, n, options.seed) for n in counts])
-        for count in counts:
+        found = options.map(_features_accuracy, [(data, n, options.seed) for n in earlier])
+        for count, accuracy in earlier.items():
             options.progress(f"{data.name}, {count:,} random units")
-            published = FEATURES[count] if data.whole else None
+            published = accuracy if data.whole else None
             name = f"{count:,} random units, ridge"
             yield Row(name, next(found), published, origin=Origin.EARLIER, baseline=ridge)
 
@@ -95,7 +77,8 @@ def _features_accuracy(data: Split, units: int, seed: int) -> float:
 
 def _straight_through(data: Split, options: ReproduceOptions) -> Table:
     """Networks of one bit a weight and sign units."""
-    inputs, epochs = data.X_train.shape[1], EPOCHS[options.full]
+    inputs, epochs = data.X_train.shape[1], {64: 60, 256: 30} if options.full else {64: 8}
+    accuracies = {64: 93.17, 256: 97.81}  # on the whole of MNIST
 
     def rows() -> Iterator[Row]:
         tasks = [(data, width, epochs[width], options.seed) for width in epochs]
@@ -107,7 +90,7 @@ def _straight_through(data: Split, options: ReproduceOptions) -> Table:
             yield Row(
                 f"{inputs}-{width}-{width}-{width}-{data.num_classes}",
                 accuracy,
-                STRAIGHT[width] if inputs == 784 and data.known else None,
+                accuracies[width] if inputs == 784 and data.known else None,
                 remark=remark,
             )
 

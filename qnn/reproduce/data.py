@@ -137,6 +137,26 @@ def available(spec: str, options: ReproduceOptions) -> bool:
     return absence(spec, options) is None
 
 
+def first_of(
+    names: Mapping[str, str], options: ReproduceOptions
+) -> tuple[dict[str, Split], list[str]]:
+    """The data sets called so, digits in the place of those that are missing, and remarks on these.
+
+    Examples
+    --------
+    >>> found, remarks = first_of({"digits": "Digits"}, ReproduceOptions())
+    >>> found["digits"].name, remarks
+    ('digits (1,438 + 359)', [])
+    """
+    reasons = {spec: absence(spec, options) for spec in names}
+    missing = {spec: reason for spec, reason in reasons.items() if reason is not None}
+    found = {spec: split("digits" if spec in missing else spec, options) for spec in names}
+    return found, [
+        f"{names[spec]} was not found: digits stand in for it ({reason})."
+        for spec, reason in missing.items()
+    ]
+
+
 def not_run(names: Mapping[str, str], options: ReproduceOptions) -> list[str]:
     """Remarks on the data sets that cannot be opened: their names, and why.
 

@@ -13,12 +13,9 @@ from formulations import Network, TrainingProblem
 from qnn.data.datasets import Dataset, load
 from qnn.reproduce.report import ReproduceOptions, Row, Table
 
-WIDTHS = (16, 5, 1)
-SAMPLES = 100
-
 
 def three_or_eight(
-    seed: int, weights: str = "bipolar", inputs: int = 16, samples: int = SAMPLES
+    seed: int, weights: str = "bipolar", inputs: int = 16, samples: int = 100
 ) -> tuple[Dataset, Network]:
     """Digits 3 against 8, pooled to ``inputs`` inputs of two levels, and a network of sign units.
 
@@ -29,7 +26,7 @@ def three_or_eight(
     ((100, 16), (16, 5, 1))
     """
     data = load("digits:3,8", samples=samples, inputs=inputs, seed=seed)
-    return data, Network.dense([inputs, *WIDTHS[1:]], weights=weights)
+    return data, Network.dense([inputs, 5, 1], weights=weights)
 
 
 def low_bits_table(solvers: Mapping[str, Any], options: ReproduceOptions) -> Table:
@@ -42,10 +39,9 @@ def low_bits_table(solvers: Mapping[str, Any], options: ReproduceOptions) -> Tab
     options : ReproduceOptions
     """
     seeds = options.seeds(10 if options.full else 3)
-    shape = "-".join(map(str, WIDTHS))
     conditions = (
-        f"Digits 3 against 8, {shape} sign units, N = {SAMPLES}, hinge: the loss of the network "
-        f"with its weights on the levels, median over {len(seeds)} draws of samples."
+        "Digits 3 against 8, 16-5-1 sign units, N = 100, hinge: the loss of the network with its "
+        f"weights on the levels, median over {len(seeds)} draws of samples."
     )
     return Table("The identical low-bit network", _rows(solvers, seeds, options), conditions)
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import starmap
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 
 from formulations.errors import InvalidInputError
 
-Answer = TypeVar("Answer")
+Mapped = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], Iterator[Any]]
+"""Works out a function's answers to the arguments of each task, in their order."""
 
 
 class Origin(Enum):
@@ -96,32 +97,20 @@ class Row:
         return "within the spread" if near else "not"
 
     def cells(self) -> list[str]:
-        """The row as text, in the order of ``COLUMNS``."""
-        known, earlier = self._text(self.published), self.origin is Origin.EARLIER
+        """The row as text, in the order of :func:`qnn.reproduce.show.drawn`'s columns."""
+        known, ours, baseline = (
+            "-" if value is None else self.form.format(value)
+            for value in (self.published, self.ours, self.baseline)
+        )
+        bare, earlier = self.form.partition("}")[0] + "}", self.origin is Origin.EARLIER
         if self.published is not None and self.origin in (Origin.SECOND_HAND, Origin.THEORY):
             known = f"{known} ({self.origin.value})"
-        return [
-            self.what,
-            "-" if earlier else known,
-            known if earlier else "-",
-            self._text(self.ours)
-            + (f" ± {self._bare(self.spread)}" if self.spread is not None else ""),
-            self._text(self.baseline),
-            "-" if self.difference is None else self._bare(self.difference, sign="+"),
-            self.verdict,
-            self.remark,
-        ]
-
-    def _text(self, value: float | None) -> str:
-        return "-" if value is None else self.form.format(value)
-
-    def _bare(self, value: float, sign: str = "") -> str:
-        """A figure without its unit, with its sign if asked for."""
-        number = self.form[: self.form.index("}") + 1].replace("{:", "{:" + sign)
-        return number.format(value)
-
-
-COLUMNS = ["", "paper", "earlier here", "ours", "baseline", "difference", "verdict", "remark"]
+        known = ["-", known] if earlier else [known, "-"]
+        ours += f" ± {bare.format(self.spread)}" if self.spread is not None else ""
+        away = "-"
+        if self.difference is not None:
+            away = bare.replace("{:", "{:+").format(self.difference)
+        return [self.what, *known, ours, baseline, away, self.verdict, self.remark]
 
 
 @dataclass(frozen=True)
@@ -230,33 +219,6 @@ def verdict(report: Report) -> list[str]:
     return lines
 
 
-class Mapped(Protocol):
-    """How independent parts of a report are worked out: here, or in other processes."""
-
-    def __call__(
-        self, function: Callable[..., Answer], tasks: Iterable[tuple[Any, ...]]
-    ) -> Iterator[Answer]:
-        """The function's answers to the arguments of each task, in their order."""
-        ...
-
-
-def one_by_one(
-    function: Callable[..., Answer], tasks: Iterable[tuple[Any, ...]]
-) -> Iterator[Answer]:
-    """The answers one after another, here, each when it is asked for.
-
-    Examples
-    --------
-    >>> list(one_by_one(divmod, [(7, 2), (9, 4)]))
-    [(3, 1), (2, 1)]
-    """
-    return starmap(function, tasks)
-
-
-def _silent(what: str) -> None:
-    """Tell nobody."""
-
-
 @dataclass(frozen=True)
 class ReproduceOptions:
     """What every reproduction is given.
@@ -273,7 +235,7 @@ class ReproduceOptions:
     progress : callable
         Told in a few words what is being measured next.
     map : callable
-        Works out independent parts, such as seeds: :func:`one_by_one`, or that of
+        Works out independent parts, such as seeds: here, each when it is asked for, or as that of
         :func:`qnn.reproduce.work.processes`, for which functions and arguments have to be
         such as can be sent to another process.
     """
@@ -281,16 +243,12 @@ class ReproduceOptions:
     full: bool = False
     seed: int = 0
     data_dirs: Sequence[str] = ()
-    progress: Callable[[str], None] = _silent
-    map: Mapped = one_by_one
+    progress: Callable[[str], object] = lambda what: None
+    map: Mapped = starmap
 
     def __post_init__(self) -> None:
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
             raise InvalidInputError(f"seed={self.seed!r}: expected an integer of at least 0")
-
-    def alone(self) -> ReproduceOptions:
-        """These options for a part that is worked out elsewhere, all by itself and in silence."""
-        return replace(self, progress=_silent, map=one_by_one)
 
     def seeds(self, count: int) -> list[int]:
         """Seeds of ``count`` independent repetitions; the first few stay if there are more.
@@ -302,10 +260,6 @@ class ReproduceOptions:
         """
         children = np.random.SeedSequence(self.seed).spawn(count)
         return [int(child.generate_state(1)[0]) for child in children]
-
-
-Reproduction = Callable[[ReproduceOptions], Report]
-"""A published table as a function."""
 
 
 def mean_row(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 
 import numpy as np
 
@@ -25,99 +25,83 @@ from solvers.classical.straight_through.solver import StraightThrough
 from solvers.qcgd.qcgd import QCGD
 from solvers.run.run import Progress
 
-EPOCHS = 500
-"""Of the paper, with a tenth of the learning rate after each 100."""
-
-IMAGES = 10_000
-"""Training images of the quick form, drawn by the seed."""
-
-NAMES = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
-
-METHODS: dict[str, type[RMDA] | type[ProxSGD]] = {"RMDA": RMDA, "ProxSGD": ProxSGD}
-
 INPUTS = 64
-"""Inputs before some are left out."""
-
-LOW_BITS = {
-    "RMDA, to the levels": RMDA(),
-    "RMDA, group lasso": RMDA("group-lasso", 1e-3),
-    "ProxSGD, to the levels": ProxSGD(),
-    "gradients, rounded": Rounding(weights=RealTraining()),
-    "straight-through": StraightThrough(),
-}
-
-
-REMARKS = [
-    "The published sparsity of ProxSGD is that of its best epoch, of RMDA that of the last: "
-    "the rival's zeros come and go to the end. Here it stands beside the last epoch of both.",
-    "Of the scale of the inputs we could read nothing. Standardised, RMDA's published accuracy and "
-    "sparsity on the whole of MNIST are found again to one image in 10,000, which speaks for that "
-    "scale; ProxSGD then has the published accuracy and no group of zeros at all. With pixels from "
-    "0 to 1 it has some 42 %, but mostly leaves at zero what began there: pixels that are dark in "
-    "nearly every image and have hardly any gradient, as the rows count.",
-    "The pattern of zeros settles only when a stage is long enough for averages to lose their "
-    "noise: with 100 epochs to a stage in its first few, with 8 not at all.",
-    "Published figures are of MNIST's 60,000 + 10,000 images, 500 epochs; ours are of the sizes in "
-    "the titles. With fewer images accuracy is lower.",
-    "On the low-bit network RMDA does best with the distance to the levels as its psi, and "
-    "straight-through, which sees the rounded network at every step, remains the better way "
-    "to train. What group sparsity is good for there is fewer inputs, before the model is "
-    "built.",
-]
+"""Of the table of fewer inputs, before some are left out."""
 
 
 def rmda(options: ReproduceOptions) -> Report:
     """All tables of regularised dual averaging."""
-    return Report(
-        "rmda",
-        "Regularised dual averaging with momentum (RMDA)",
+    names = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
+    found = [spec for spec in names if available(spec, options)]
+    title = "Regularised dual averaging with momentum (RMDA)"
+    source = (
         "Z.-S. Huang, C. Lee, Training Structured Neural Networks Through Manifold Identification "
-        "and Variance Reduction, ICLR 2022, arXiv 2112.02612",
-        _tables(options),
-        [*REMARKS, *not_run(NAMES, options)],
+        "and Variance Reduction, ICLR 2022, arXiv 2112.02612"
     )
+    remarks = [
+        "The published sparsity of ProxSGD is that of its best epoch, of RMDA that of the last: "
+        "the rival's zeros come and go to the end. Here it stands beside the last epoch of both.",
+        "Of the scale of the inputs we could read nothing. Standardised, RMDA's published "
+        "accuracy and sparsity on the whole of MNIST are found again to one image in 10,000, "
+        "which speaks for that scale; ProxSGD then has the published accuracy and no group of "
+        "zeros at all. With pixels from 0 to 1 it has some 42 %, but mostly leaves at zero what "
+        "began there: pixels that are dark in nearly every image and have hardly any gradient, as "
+        "the rows count.",
+        "The pattern of zeros settles only when a stage is long enough for averages to lose their "
+        "noise: with 100 epochs to a stage in its first few, with 8 not at all.",
+        "Published figures are of MNIST's 60,000 + 10,000 images, 500 epochs; ours are of the "
+        "sizes in the titles. With fewer images accuracy is lower.",
+        "On the low-bit network RMDA does best with the distance to the levels as its psi, and "
+        "straight-through, which sees the rounded network at every step, remains the better way "
+        "to train. What group sparsity is good for there is fewer inputs, before the model is "
+        "built.",
+    ]
+    remarks += not_run(names, options)
+    return Report("rmda", title, source, _tables(found, options), remarks)
 
 
-def _tables(options: ReproduceOptions) -> Iterator[Table]:
-    full, found = options.full, [spec for spec in NAMES if available(spec, options)]
-    if "mnist" in found:
-        mnist = split("mnist", options, train=None if full else IMAGES)
-        known = MNIST if mnist.known else None
-        yield _regression(mnist, "standardised", EPOCHS if full else 100, options, known)
-        yield _regression(mnist, "from 0 to 1", EPOCHS, options)
-    if "fashion" in found:
-        fashion = split("fashion", options, train=None if full else IMAGES)
-        yield _regression(fashion, "standardised", 40, options, FASHION if fashion.whole else None)
+def _tables(found: Sequence[str], options: ReproduceOptions, epochs: int = 500) -> Iterator[Table]:
+    """Tables; the paper has 500 epochs, and a tenth of the learning rate after each 100."""
+    full = options.full
+    data = {spec: split(spec, options, train=None if full else 10_000) for spec in found}
+    if "mnist" in data:
+        mnist = data["mnist"]
+        known: Published = {
+            "test accuracy": {"RMDA": 91.34, "ProxSGD": 91.31},
+            "group sparsity": {"RMDA": 57.02, "ProxSGD": 39.29},
+        }
+        published = known if mnist.known else {}
+        yield _regression(mnist, "standardised", epochs if full else 100, options, published)
+        yield _regression(mnist, "from 0 to 1", epochs, options)
+    if "fashion" in data:
+        fashion = data["fashion"]
+        known = {
+            "group sparsity": {"RMDA": 38.5, "ProxSGD": 0.0},
+            "objective": {"RMDA": 0.6145, "ProxSGD": 0.6131},
+        }
+        published, earlier = known if fashion.whole else {}, Origin.EARLIER
+        yield _regression(fashion, "standardised", 40, options, published, earlier)
         if full:
-            yield _regression(fashion, "standardised", EPOCHS, options)
-            yield _regression(fashion, "from 0 to 1", EPOCHS, options)
+            yield _regression(fashion, "standardised", epochs, options)
+            yield _regression(fashion, "from 0 to 1", epochs, options)
     if not found:
-        yield _regression(split("digits", options), "from 0 to 1", EPOCHS, options)
+        yield _regression(split("digits", options), "from 0 to 1", epochs, options)
     yield _left_out(options)
-    yield low_bits_table(LOW_BITS, options)
+    solvers = {
+        "RMDA, to the levels": RMDA(),
+        "RMDA, group lasso": RMDA("group-lasso", 1e-3),
+        "ProxSGD, to the levels": ProxSGD(),
+        "gradients, rounded": Rounding(weights=RealTraining()),
+        "straight-through": StraightThrough(),
+    }
+    yield low_bits_table(solvers, options)
 
 
 # -- logistic regression ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Published:
-    """Figures to find again, by method: per cent, and the objective."""
-
-    accuracy: dict[str, float] = field(default_factory=dict)
-    sparsity: dict[str, float] = field(default_factory=dict)
-    objective: dict[str, float] = field(default_factory=dict)
-    origin: Origin = Origin.PAPER
-
-
-MNIST = Published(
-    accuracy={"RMDA": 91.34, "ProxSGD": 91.31}, sparsity={"RMDA": 57.02, "ProxSGD": 39.29}
-)
-FASHION = Published(
-    sparsity={"RMDA": 38.5, "ProxSGD": 0.0},
-    objective={"RMDA": 0.6145, "ProxSGD": 0.6131},
-    origin=Origin.EARLIER,
-)
+Published = Mapping[str, Mapping[str, float]]
+"""Figures to find again, by what they are and by method."""
 
 
 def _regression(
@@ -125,21 +109,22 @@ def _regression(
     scale: str,
     epochs: int,
     options: ReproduceOptions,
-    published: Published | None = None,
+    published: Published = MappingProxyType({}),
+    origin: Origin = Origin.PAPER,
 ) -> Table:
     """Both methods on the same batches, from zero; accuracy, sparsity, and how it moves."""
 
     def rows() -> Iterator[Row]:
+        methods, task = {"RMDA": RMDA, "ProxSGD": ProxSGD}, (data, scale)
         found = options.map(
-            _method_rows,
-            [
-                (name, data, scale, epochs, options.seed, published or Published())
-                for name in METHODS
-            ],
+            _figures,
+            [(method(epochs=epochs, seed=options.seed), *task) for method in methods.values()],
         )
-        for name in METHODS:
+        for name in methods:
             options.progress(f"{data.name}, inputs {scale}, {name}")
-            yield from next(found)
+            for what, value, form, remark in next(found):
+                known = published.get(what, {}).get(name)
+                yield Row(f"{name}, {what}", value, known, None, form, origin, remark)
 
     conditions = (
         f"Logistic regression, inputs {scale}, from zero: batch 128, learning rate 0.1 falling to "
@@ -150,11 +135,9 @@ def _regression(
     return Table(f"{data.name}, inputs {scale}, {epochs} epochs", rows(), conditions)
 
 
-def _method_rows(
-    name: str, data: Split, scale: str, epochs: int, seed: int, published: Published
-) -> list[Row]:
-    """What one of the methods comes to."""
-    method = METHODS[name](epochs=epochs, seed=seed)
+def _figures(method: RMDA | ProxSGD, data: Split, scale: str) -> list[tuple[str, float, str, str]]:
+    """What a method comes to: figures with their names, formats and remarks."""
+    epochs = method.epochs
     X_train, X_test = _scaled(data, scale)
     shape = (data.num_classes, X_train.shape[1])
     layer = RealLayer(np.zeros(shape, np.float32), np.zeros(shape[0], np.float32), None)
@@ -170,36 +153,16 @@ def _method_rows(
     dark = (data.X_train > 0).mean(axis=0) < 0.01
     zeros = GroupLasso().settled(layer.W)
     steady = f"from {ends.min():.1f} to {ends.max():.1f} in the last {len(ends)} epochs"
-    found = [
-        ("test accuracy", 100 * float(accuracy), published.accuracy, "{:.2f} %", ""),
-        ("group sparsity", float(settled[-1]), published.sparsity, "{:.2f} %", steady),
-        ("most at any epoch", float(settled.max()), {}, "{:.2f} %", ""),
-        (
-            "zero groups that are no dark pixels",
-            float((zeros & ~dark).sum()),
-            {},
-            "{:g}",
-            f"of {zeros.sum()}; dark in over 99 % of the images: {dark.sum()}",
-        ),
-        ("objective", objective, published.objective, "{:.4f}", ""),
-        (
-            "last stage: epochs that change the zeros",
-            float((stage > 0).sum()),
-            {},
-            "{:g}",
-            f"of {len(stage)}; last change in epoch {last_change} of {epochs}",
-        ),
-    ]
+    percent, number = "{:.2f} %", "{:g}"
+    gone = f"of {zeros.sum()}; dark in over 99 % of the images: {dark.sum()}"
+    changes = f"of {len(stage)}; last change in epoch {last_change} of {epochs}"
     return [
-        Row(
-            f"{name}, {what}",
-            value,
-            known.get(name),
-            form=form,
-            origin=published.origin,
-            remark=remark,
-        )
-        for what, value, known, form, remark in found
+        ("test accuracy", 100 * float(accuracy), percent, ""),
+        ("group sparsity", float(settled[-1]), percent, steady),
+        ("most at any epoch", float(settled.max()), percent, ""),
+        ("zero groups that are no dark pixels", float((zeros & ~dark).sum()), number, gone),
+        ("objective", objective, "{:.4f}", ""),
+        ("last stage: epochs that change the zeros", float((stage > 0).sum()), number, changes),
     ]
 
 
@@ -234,71 +197,57 @@ def _left_out_rows(
 ) -> Iterator[Row]:
     numbers = (INPUTS, INPUTS // 2, INPUTS // 4)
     found = options.map(
-        _Trace.of, [(seed, most, seconds, samples) for most in numbers for seed in seeds]
+        _with_fewer, [(seed, most, seconds, samples) for most in numbers for seed in seeds]
     )
-    targets: list[float] = []
+    targets: Sequence[float] = ()
     for most in numbers:
         options.progress(f"inputs left out: {most} of {INPUTS}")
-        runs = list(islice(found, len(seeds)))
-        targets = targets or [run.best for run in runs]
-        when = np.median([r.reached(t) for r, t in zip(runs, targets, strict=True)])
-        chosen = np.median([run.selection for run in runs])
+        figures, selection, traces = zip(*islice(found, len(seeds)), strict=True)
+        inputs, bits, variables, best, accuracy = zip(*figures, strict=True)
+        targets = targets or best
+        when = np.median([
+            next((at for at, loss in trace if loss <= target), np.inf)
+            for trace, target in zip(traces, targets, strict=True)
+        ])  # fmt: skip
         name = "all inputs" if most == INPUTS else f"at most {most} inputs"
         remark = "what all inputs reach: "
         remark += f"after {when:.1f} s" if np.isfinite(when) else "not reached"
         if most < INPUTS:
-            remark += f"; {chosen:.1f} s to choose the inputs"
-        yield _median(f"{name}: their number", [run.inputs for run in runs])
-        yield _median(f"{name}: weight bits", [run.bits for run in runs])
-        yield _median(f"{name}: variables of the QCBO", [run.variables for run in runs], "{:,.0f}")
-        best = [run.best for run in runs]
+            remark += f"; {np.median(selection):.1f} s to choose the inputs"
+        yield _median(f"{name}: their number", inputs)
+        yield _median(f"{name}: weight bits", bits)
+        yield _median(f"{name}: variables of the QCBO", variables, "{:,.0f}")
         yield _median(f"{name}: loss after {seconds:g} s", best, "{:g}", remark)
-        yield _median(f"{name}: test accuracy", [run.accuracy for run in runs], "{:.1f} %")
+        yield _median(f"{name}: test accuracy", accuracy, "{:.1f} %")
 
 
 def _median(what: str, values: Sequence[float], form: str = "{:g}", remark: str = "") -> Row:
     return Row(what, float(np.median(values)), form=form, remark=remark)
 
 
-@dataclass(frozen=True)
-class _Trace:
-    """A run of QCGD on the problem with some of its inputs: sizes, and best loss by seconds."""
+def _with_fewer(
+    seed: int, most: int, seconds: float, samples: int
+) -> tuple[tuple[float, ...], float, list[tuple[float, float]]]:
+    """A run of QCGD on the problem with some of its inputs.
 
-    inputs: int
-    bits: int
-    variables: int
-    selection: float
-    best: float
-    accuracy: float
-    steps: Sequence[tuple[float, float]]
+    Number of inputs, of weight bits and of variables, loss and test accuracy; seconds to choose the
+    inputs; and the loss by seconds.
+    """
+    data, network = three_or_eight(seed, inputs=INPUTS, samples=samples)
+    problem = TrainingProblem(network, data.X_train, data.y_train)
+    kept, selection = np.arange(INPUTS), 0.0
+    if most < INPUTS:
+        started = time.perf_counter()
+        kept = select_inputs(problem, most, RMDA(rate=3.0, seed=seed))
+        selection = time.perf_counter() - started
+        problem = with_inputs(problem, kept)
+    trace: list[tuple[float, float]] = []
 
-    @classmethod
-    def of(cls, seed: int, most: int, seconds: float, samples: int) -> _Trace:
-        data, network = three_or_eight(seed, inputs=INPUTS, samples=samples)
-        problem = TrainingProblem(network, data.X_train, data.y_train)
-        kept, selection = np.arange(INPUTS), 0.0
-        if most < INPUTS:
-            started = time.perf_counter()
-            kept = select_inputs(problem, most, RMDA(rate=3.0, seed=seed))
-            selection = time.perf_counter() - started
-            problem = with_inputs(problem, kept)
-        steps: list[tuple[float, float]] = []
+    def watch(progress: Progress) -> None:
+        trace.append((progress.seconds, progress.loss))
 
-        def watch(progress: Progress) -> None:
-            steps.append((progress.seconds, progress.loss))
-
-        result = QCGD(seed=seed, time_limit=seconds, callbacks=(watch,)).solve(problem)
-        predicted = problem.network.predict(result.weights, data.X_test[:, kept])
-        return cls(
-            len(kept),
-            problem.num_free_bits,
-            problem.size("threshold").num_variables,
-            selection,
-            result.loss,
-            100 * float(np.mean(predicted == data.y_test)),
-            steps,
-        )
-
-    def reached(self, loss: float) -> float:
-        """Seconds until the best loss was no more than this; infinite if never."""
-        return next((seconds for seconds, best in self.steps if best <= loss), float("inf"))
+    result = QCGD(seed=seed, time_limit=seconds, callbacks=(watch,)).solve(problem)
+    predicted = problem.network.predict(result.weights, data.X_test[:, kept])
+    accuracy = 100 * float(np.mean(predicted == data.y_test))
+    variables = problem.size("threshold").num_variables
+    return (len(kept), problem.num_free_bits, variables, result.loss, accuracy), selection, trace

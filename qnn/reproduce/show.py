@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.table import Table as Drawn
 
-from qnn.reproduce.report import COLUMNS, Report, ReproduceOptions, Table, verdict
+from qnn.reproduce.report import Report, ReproduceOptions, Table, verdict
 from qnn.runs.output import FORMAT, environment, plain
 from qnn.runs.tables import markdown_table, terminal_table
 
 
 def _shown(table: Table) -> tuple[list[str], list[list[str]]]:
     """Header and rows without the columns in which nothing is said."""
+    names = ["", "paper", "earlier here", "ours", "baseline", "difference", "verdict", "remark"]
     rows = [row.cells() for row in table.rows]
-    kept = [i for i in range(len(COLUMNS)) if i == 0 or any(r[i] not in ("", "-") for r in rows)]
-    return [COLUMNS[i] for i in kept], [[row[i] for i in kept] for row in rows]
+    kept = [i for i in range(len(names)) if i == 0 or any(r[i] not in ("", "-") for r in rows)]
+    return [names[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
 def drawn(report: Report) -> Iterator[Drawn]:
@@ -39,7 +40,7 @@ def remarks(report: Report) -> str:
     return _bullets(report.remarks)
 
 
-def _bullets(lines: Iterable[str]) -> str:
+def _bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 

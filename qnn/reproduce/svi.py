@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -39,32 +38,8 @@ MOONS = {
 }
 """Rule, frozen layers, figures by width, and where these are from."""
 
-FRESH = 20
-"""Samples of a step of the probit recovery."""
-
-PROBIT_SEEDS = 20
-
-STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-"""Learning rates of SGD in the graph recovery; those of SVI are less by the number of nodes."""
-
-NODES = 15
-
-GRAPH_SIZES = {False: (800, 20), True: (2000, 100)}
-"""Samples and epochs of the graph recovery, in the quick and in the full form."""
-
-PROBIT_STEPS = {False: (100, 300, 1000, 3000, 10_000), True: (100, 300, 1000, 3000, 10_000, 30_000)}
-"""Numbers of steps of the probit recovery."""
-
-
-LOW_BITS = {
-    "SVI full": MonotoneVI(draws=2),
-    "SVI small": MonotoneVI("small", draws=2),
-    "SVI, last layer alone": MonotoneVI("last", draws=2),
-    "SVI 20 epochs, then gradients": MonotoneVI(warm=20, draws=2),
-    "gradients": MonotoneVI("gradient", draws=2),
-    "straight-through": StraightThrough(),
-}
-"""What is compared on the low-bit network; the first five train real weights and round them."""
+NODES, STEPS = 15, (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+"""Of the graph recovery: nodes, and learning rates of SGD; those of SVI are less by the nodes."""
 
 
 def svi(options: ReproduceOptions) -> Report:
@@ -74,36 +49,45 @@ def svi(options: ReproduceOptions) -> Report:
         "C. Xu, X. Cheng, Y. Xie, Training neural networks using monotone variational inequality, "
         "arXiv 2202.08876, with the authors' notebooks"
     )
-    return Report("svi", title, source, _tables(options), REMARKS)
+    remarks = [
+        "The two moons are those of the authors' notebooks: their three seeds, for points, halves "
+        "and first weights (drawn as torch draws them), their batches in the order of the points, "
+        "and their loss, the mean square of the probabilities. Every published entry is found "
+        "again, as is each seed's own figure where the notebooks print it.",
+        "The published SGD has its first layer frozen, because its input is cut off from the "
+        "gradient: it trains an output on random features. With the first layer trained, plain "
+        "SGD errs less than SVI at every width, and by far where it is narrow; the comparison in "
+        "the paper is between ways to leave the first layer nearly as it was drawn.",
+        "What sets the two published columns apart is the last layer. SVI leaves out the slope of "
+        "the softmax there, which makes its direction the gradient of the cross-entropy; the "
+        "frozen SGD descends the mean square. The last layer alone, with no step in the hidden "
+        "layer, errs least of the three over many seeds: what SVI does to the hidden layer does "
+        "not help here. SVI full moves it most, and errs most.",
+        "Three seeds say little: at 32 hidden units they happen to err about half as much as the "
+        "mean over more seeds, which stands beside each figure.",
+        "In the graph task SVI's step is a sum over the nodes and SGD's a mean: at equal learning "
+        "rates SVI steps further by the number of nodes. Compare at matched steps, or at the best "
+        "learning rate of each side, both of which are shown.",
+    ]
+    return Report("svi", title, source, _tables(options), remarks)
 
 
 def _tables(options: ReproduceOptions) -> Iterator[Table]:
+    steps = (100, 300, 1000, 3000, 10_000)
     yield _moons(options)
-    yield _probit(options)
-    yield from _graphs(options)
-    yield low_bits_table(LOW_BITS, options)
+    yield _probit(options, (*steps, 30_000) if options.full else steps)
+    yield from _graphs(options, *((2000, 100) if options.full else (800, 20)))
+    # the first five train real weights and round them
+    solvers = {
+        "SVI full": MonotoneVI(draws=2),
+        "SVI small": MonotoneVI("small", draws=2),
+        "SVI, last layer alone": MonotoneVI("last", draws=2),
+        "SVI 20 epochs, then gradients": MonotoneVI(warm=20, draws=2),
+        "gradients": MonotoneVI("gradient", draws=2),
+        "straight-through": StraightThrough(),
+    }
+    yield low_bits_table(solvers, options)
 
-
-REMARKS = [
-    "The two moons are those of the authors' notebooks: their three seeds, for points, halves and "
-    "first weights (drawn as torch draws them), their batches in the order of the points, and "
-    "their loss, the mean square of the probabilities. Every published entry is found again, as "
-    "is each seed's own figure where the notebooks print it.",
-    "The published SGD has its first layer frozen, because its input is cut off from the "
-    "gradient: it trains an output on random features. With the first layer trained, plain SGD "
-    "errs less than SVI at every width, and by far where it is narrow; the comparison in the paper "
-    "is between ways to leave the first layer nearly as it was drawn.",
-    "What sets the two published columns apart is the last layer. SVI leaves out the slope of the "
-    "softmax there, which makes its direction the gradient of the cross-entropy; the frozen SGD "
-    "descends the mean square. The last layer alone, with no step in the hidden layer, errs least "
-    "of the three over many seeds: what SVI does to the hidden layer does not help here. SVI full "
-    "moves it most, and errs most.",
-    "Three seeds say little: at 32 hidden units they happen to err about half as much as the mean "
-    "over more seeds, which stands beside each figure.",
-    "In the graph task SVI's step is a sum over the nodes and SGD's a mean: at equal learning "
-    "rates SVI steps further by the number of nodes. Compare at matched steps, or at the best "
-    "learning rate of each side, both of which are shown.",
-]
 
 # -- two moons -------------------------------------------------------------------------------------
 
@@ -166,37 +150,39 @@ def _as_torch(
 # -- probit ----------------------------------------------------------------------------------------
 
 
-def _probit(options: ReproduceOptions) -> Table:
+def _probit(options: ReproduceOptions, steps: Sequence[int]) -> Table:
     """Squared error of the last layer alone by the number of steps, and its rate of decay."""
+    seeds = options.seeds(20)
+
+    def rows() -> Iterator[Row]:
+        means = []
+        found = options.map(_probit_error, [(count, seed) for count in steps for seed in seeds])
+        for count in steps:
+            options.progress(f"probit recovery, {count} steps")
+            errors = list(islice(found, len(seeds)))
+            means.append(np.mean(errors))
+            yield mean_row(f"squared error after {count} steps", errors, form="{:.2e}")
+        slope = float(np.polyfit(np.log(steps[1:]), np.log(means[1:]), 1)[0])
+        what = "slope of log squared error over log steps"
+        yield Row(what, slope, -1.0, form="{:.2f}", origin=Origin.THEORY)
+
     conditions = (
-        f"P(y = 1 | x) = Phi(x'w), 10 standard normal inputs, |w| = 1; {FRESH} fresh samples a "
-        f"step of 1 / (kappa (t + 1)); {PROBIT_SEEDS} seeds. The slope leaves the first row out."
+        "P(y = 1 | x) = Phi(x'w), 10 standard normal inputs, |w| = 1; 20 fresh samples a "
+        f"step of 1 / (kappa (t + 1)); {len(seeds)} seeds. The slope leaves the first row out."
     )
-    return Table("Probit recovery by the last layer alone", _probit_rows(options), conditions)
+    return Table("Probit recovery by the last layer alone", rows(), conditions)
 
 
-def _probit_rows(options: ReproduceOptions) -> Iterator[Row]:
-    steps, seeds, means = PROBIT_STEPS[options.full], options.seeds(PROBIT_SEEDS), []
-    found = options.map(_probit_error, [(count, seed) for count in steps for seed in seeds])
-    for count in steps:
-        options.progress(f"probit recovery, {count} steps")
-        errors = list(islice(found, len(seeds)))
-        means.append(np.mean(errors))
-        yield mean_row(f"squared error after {count} steps", errors, form="{:.2e}")
-    slope = float(np.polyfit(np.log(steps[1:]), np.log(means[1:]), 1)[0])
-    what = "slope of log squared error over log steps"
-    yield Row(what, slope, -1.0, form="{:.2f}", origin=Origin.THEORY)
-
-
-def _probit_error(steps: int, seed: int, inputs: int = 10) -> float:
+def _probit_error(steps: int, seed: int, inputs: int = 10, fresh: int = 20) -> float:
+    """Squared error after so many steps of ``fresh`` samples."""
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     truth = rng.normal(size=(1, inputs))
     truth /= np.linalg.norm(truth)
-    X = rng.normal(size=(steps * FRESH, inputs))
+    X = rng.normal(size=(steps * fresh, inputs))
     Y = (rng.random((len(X), 1)) < ndtr(X @ truth.T)).astype(float)
     layer = RealLayer(np.zeros((1, inputs)), None, None)
     network = Stack([layer], MeanSquare(Probit()))
-    MonotoneVI("last", kappa=_modulus(), epochs=1, batch=FRESH).fit(network, X, Y)
+    MonotoneVI("last", kappa=_modulus(), epochs=1, batch=fresh).fit(network, X, Y)
     return float(np.square(layer.W - truth).sum())
 
 
@@ -211,49 +197,40 @@ def _modulus() -> float:
 # -- graphs ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _GraphTask:
-    """A teacher on a random graph: inputs, labels that it draws, and its own probabilities."""
-
-    filter: GraphFilter
-    X: FloatArray
-    Y: FloatArray
-    X_test: FloatArray
-    P_test: FloatArray
-
-    @classmethod
-    def drawn(
-        cls, seed: int, samples: int, nodes: int = NODES, density: float = 0.15
-    ) -> _GraphTask:
-        rng = np.random.default_rng(np.random.SeedSequence(seed))
-        upper = np.triu(rng.random((nodes, nodes)) < density, 1).astype(float)
-        graph = GraphFilter.normalized(upper + upper.T)
-        teacher = _graph_network(graph, rng, hidden=2, scale=3.0)
-        X, X_test = rng.normal(size=(2, samples, nodes, 2))
-        Y = (rng.random((samples, nodes, 1)) < teacher.predict(X)).astype(float)
-        return cls(graph, X, Y, X_test, teacher.predict(X_test))
-
-    def error(self, rule: MonotoneVI, seed: int, hidden: int = 16) -> float:
-        """Relative error |P - teacher's P| / |teacher's P| on the test inputs."""
-        rng = np.random.default_rng(np.random.SeedSequence(seed))
-        network = _graph_network(self.filter, rng, hidden)
-        rule.fit(network, self.X, self.Y)
-        P = network.predict(self.X_test)
-        return float(np.linalg.norm(P - self.P_test) / np.linalg.norm(self.P_test))
+Task = tuple[GraphFilter, FloatArray, FloatArray, FloatArray, FloatArray]
+"""A graph; inputs X and labels Y that a teacher draws; test inputs and the teacher's P on them."""
 
 
-def _graphs(options: ReproduceOptions) -> list[Table]:
+def _task(seed: int, samples: int, density: float = 0.15) -> Task:
+    """A teacher on a random graph."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    upper = np.triu(rng.random((NODES, NODES)) < density, 1).astype(float)
+    graph = GraphFilter.normalized(upper + upper.T)
+    teacher = _graph_network(graph, rng, hidden=2, scale=3.0)
+    X, X_test = rng.normal(size=(2, samples, NODES, 2))
+    Y = (rng.random((samples, NODES, 1)) < teacher.predict(X)).astype(float)
+    return graph, X, Y, X_test, teacher.predict(X_test)
+
+
+def _graph_error(task: Task, rule: MonotoneVI, seed: int, hidden: int = 16) -> float:
+    """Relative error |P - teacher's P| / |teacher's P| on the test inputs."""
+    graph, X, Y, X_test, P_test = task
+    network = _graph_network(graph, np.random.default_rng(np.random.SeedSequence(seed)), hidden)
+    rule.fit(network, X, Y)
+    return float(np.linalg.norm(network.predict(X_test) - P_test) / np.linalg.norm(P_test))
+
+
+def _graphs(options: ReproduceOptions, samples: int, epochs: int) -> list[Table]:
     """Both sides at equal learning rates, at matched steps, and at the best of their sweeps."""
-    samples, epochs = GRAPH_SIZES[options.full]
     seeds = options.seeds(3)
-    tasks = [_GraphTask.drawn(seed, samples) for seed in seeds]
+    tasks = [_task(seed, samples) for seed in seeds]
 
     def sweep(rule: Rule, scale: float) -> dict[float, list[float]]:
         """Errors at each step; the learning rates are less by a factor."""
         options.progress(f"graph recovery, {rule}")
         methods = [MonotoneVI(rule, rate=step * scale, epochs=epochs) for step in STEPS]
         found = options.map(
-            _GraphTask.error,
+            _graph_error,
             [(task, m, seed) for m in methods for task, seed in zip(tasks, seeds, strict=True)],
         )
         return {step: list(islice(found, len(seeds))) for step in STEPS}
@@ -266,7 +243,7 @@ def _graphs(options: ReproduceOptions) -> list[Table]:
     }
     equal = STEPS[1] / NODES
     method = MonotoneVI("gradient", rate=equal, epochs=epochs)
-    slow = [task.error(method, seed) for task, seed in zip(tasks, seeds, strict=True)]
+    slow = [_graph_error(task, method, seed) for task, seed in zip(tasks, seeds, strict=True)]
     unmatched = [
         mean_row(f"SVI full, rate {equal:.1g}", sweeps["SVI full"][STEPS[1]], form=form),
         mean_row(f"SGD, rate {equal:.1g}", slow, form=form),

@@ -7,17 +7,16 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from itertools import starmap
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from formulations.checks import check_whole
 from formulations.errors import QnnError
-from qnn.reproduce.report import Mapped, one_by_one
+from qnn.reproduce.report import Mapped
 from solvers.run.executors import dismiss
 from solvers.run.workers import begin_worker
-
-Answer = TypeVar("Answer")
 
 
 @contextmanager
@@ -42,15 +41,13 @@ def processes(workers: int = 1) -> Iterator[Mapped]:
     """
     check_whole("workers", workers)
     if workers == 1:
-        yield one_by_one
+        yield starmap
         return
     threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")  # a fork would copy this process's threads
     pool = ProcessPoolExecutor(workers, context, begin_worker)
 
-    def mapped(
-        function: Callable[..., Answer], tasks: Iterable[tuple[Any, ...]]
-    ) -> Iterator[Answer]:
+    def mapped(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
         futures = [pool.submit(_worked, threads, function, task) for task in tasks]
         return (future.result() for future in futures)
 
@@ -64,7 +61,7 @@ def processes(workers: int = 1) -> Iterator[Mapped]:
         dismiss(pool)
 
 
-def _worked(threads: int, function: Callable[..., Answer], task: tuple[Any, ...]) -> Answer:
+def _worked(threads: int, function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
     """The answer to one task, on no more threads than the process has."""
     with threadpool_limits(threads):
         return function(*task)

@@ -13,9 +13,6 @@ from qnn.report.figures.series import Band
 from qnn.report.figures.svg import GRID, INK, PAPER, SERIES, chart
 from qnn.report.view import Chart
 
-DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1.5, 2)), (0, (9, 3)), (0, (3, 1.5, 1, 1.5)))
-MARKERS = "osD^vPX*<>hp"
-
 
 @dataclass(frozen=True)
 class Look:
@@ -34,11 +31,11 @@ class Look:
         >>> len({Look.number(i) for i in range(24)})
         24
         """
-        return cls(
-            SERIES[number % len(SERIES)],
-            DASHES[(number + number // len(SERIES)) % len(DASHES)],
-            MARKERS[number % len(MARKERS)],
-        )
+        dashes = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (7, 2, 1.5, 2)), (0, (9, 3)),
+                  (0, (3, 1.5, 1, 1.5)))  # fmt: skip
+        markers, count = "osD^vPX*<>hp", len(SERIES)
+        dash = dashes[(number + number // count) % len(dashes)]
+        return cls(SERIES[number % count], dash, markers[number % len(markers)])
 
     @classmethod
     def reference(cls, number: int) -> Look:
@@ -46,13 +43,8 @@ class Look:
         return cls(INK, ":", "1234"[number % 4])
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A solver's median and quartiles over time or rounds."""
-
-    name: str
-    look: Look
-    band: Band
+Curve = tuple[str, Look, Band]
+"""A solver's median and quartiles over time or rounds, with its name and its look."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +59,39 @@ class Point:
     high: float
 
 
-def loss_over_time(
-    about: Chart, curves: Sequence[Curve], label: str = "best training loss so far"
+def curves(
+    about: Chart,
+    curves: Sequence[Curve],
+    label: str = "best training loss so far",
+    *,
+    across: str = "seconds",
+    steps: bool = True,
+    logarithmic: bool = False,
 ) -> str:
-    """Best loss so far over wall-clock seconds; steps."""
+    """Quantities over wall-clock seconds or rounds; steps hold until the next, their end marked."""
 
     def paint(figure: Any) -> None:
-        axes = figure.subplots()
-        for curve in curves:
-            _steps(axes, curve, _shade(curves))
-        _log_where_wide(axes, "x", [curve.band.at for curve in curves])
-        _log_where_wide(axes, "y", [curve.band.median for curve in curves])
-        axes.set(xlabel="seconds", ylabel=label)
+        axes, shade = figure.subplots(), 0.16 if len(curves) < 4 else 0.09
+        for name, look, band in curves:
+            end = {"marker": look.marker, "markevery": [len(band.at) - 1]} if steps else {}
+            axes.plot(
+                band.at, band.median, color=look.color, linestyle=look.dashes, label=name,
+                drawstyle="steps-post" if steps else "default", **end,
+            )  # fmt: skip
+            axes.fill_between(
+                band.at, band.low, band.high, step="post" if steps else None, color=look.color,
+                alpha=shade, linewidth=0,
+            )  # fmt: skip
+        if across == "seconds":
+            _log_where_wide(axes, "x", [band.at for *_, band in curves])
+        if across == "seconds" or logarithmic:
+            _log_where_wide(axes, "y", [band.median for *_, band in curves])
+        axes.set(xlabel=across, ylabel=label)
+        if across == "round":
+            axes.xaxis.get_major_locator().set_params(integer=True)
         _legend(figure, axes)
 
-    return _drawn(about, paint, [curve.name for curve in curves])
+    return _drawn(about, paint, [name for name, *_ in curves])
 
 
 def share_over_time(about: Chart, reached: Mapping[str, tuple[Look, Array]]) -> str:
@@ -131,10 +141,7 @@ def accuracy_and_size(about: Chart, points: Sequence[Point]) -> str:
                 place,
                 point.median,
                 yerr=[[point.median - point.low], [point.high - point.median]],
-                color=point.look.color,
-                marker=point.look.marker,
-                **_edge(point.look),
-                markersize=_size(point.look),
+                **_mark(point.look),
                 linestyle="none",
                 elinewidth=1.2,
                 label=None if point.name in named else point.name,
@@ -192,10 +199,7 @@ def by_data_set(
                 x,
                 places + (beside if len(values) > 1 else 0.0),
                 linestyle="none",
-                color=look.color,
-                marker=look.marker,
-                markersize=_size(look),
-                **_edge(look),
+                **_mark(look),
                 label=name,
             )
         axes.set_yticks(places, [shortened(row) for row in rows])
@@ -209,40 +213,6 @@ def by_data_set(
 
     height = np.clip(4.0 / len(rows), 0.22, 0.6)
     return _drawn(about, paint, list(values), height=1.0 + height * len(rows))
-
-
-def over_rounds(
-    about: Chart,
-    curves: Sequence[Curve],
-    label: str,
-    *,
-    logarithmic: bool = False,
-    steps: bool = False,
-) -> str:
-    """Quantities of a solver's own, round by round."""
-
-    def paint(figure: Any) -> None:
-        axes, shade = figure.subplots(), _shade(curves)
-        for curve in curves:
-            band, look = curve.band, curve.look
-            axes.plot(
-                band.at,
-                band.median,
-                color=look.color,
-                linestyle=look.dashes,
-                drawstyle="steps-post" if steps else "default",
-                label=curve.name,
-            )
-            axes.fill_between(
-                band.at, band.low, band.high, color=look.color, alpha=shade, linewidth=0
-            )
-        if logarithmic:
-            _log_where_wide(axes, "y", [curve.band.median for curve in curves])
-        axes.set(xlabel="round", ylabel=label)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        _legend(figure, axes)
-
-    return _drawn(about, paint, [curve.name for curve in curves])
 
 
 # -- what they have in common ---------------------------------------------------------------------
@@ -260,28 +230,6 @@ def _columns(names: Iterable[str]) -> int:
     """Columns of a legend that fit."""
     longest = max(map(len, names), default=1)
     return int(np.clip(58 // (longest + 6), 1, 4))
-
-
-def _shade(curves: Sequence[Curve]) -> float:
-    """Opacity of bands: the fainter the more of them."""
-    return 0.16 if len(curves) < 4 else 0.09
-
-
-def _steps(axes: Any, curve: Curve, shade: float) -> None:
-    band, look = curve.band, curve.look
-    axes.step(
-        band.at,
-        band.median,
-        where="post",
-        color=look.color,
-        linestyle=look.dashes,
-        label=curve.name,
-        marker=look.marker,
-        markevery=[len(band.at) - 1],
-    )
-    axes.fill_between(
-        band.at, band.low, band.high, step="post", color=look.color, alpha=shade, linewidth=0
-    )
 
 
 def _side_by_side(axes: Any, points: Sequence[Point]) -> Array:
@@ -336,15 +284,13 @@ def shortened(name: str, most: int = 26) -> str:
     return name if len(name) <= most + 2 else f"…{name[-most - 1 :]}"
 
 
-def _size(look: Look) -> float:
-    return {"*": 9.5, "D": 5.6, "X": 7.2, "P": 7.2}.get(look.marker, 6.5)
-
-
-def _edge(look: Look) -> dict[str, Any]:
-    """A thin rim around filled marks, so that they stay apart where they overlap."""
+def _mark(look: Look) -> dict[str, Any]:
+    """A mark without a line, with a thin rim, so that marks stay apart where they overlap."""
+    size = {"*": 9.5, "D": 5.6, "X": 7.2, "P": 7.2}.get(look.marker, 6.5)
+    rim: dict[str, Any] = {"markeredgecolor": PAPER, "markeredgewidth": 0.6}
     if look.marker in "1234":
-        return {"markeredgewidth": 1.6}
-    return {"markeredgecolor": PAPER, "markeredgewidth": 0.6}
+        rim = {"markeredgewidth": 1.6}
+    return {"color": look.color, "marker": look.marker, "markersize": size, **rim}
 
 
 def _log_where_wide(axes: Any, which: str, values: Sequence[Array], ratio: float = 20.0) -> None:

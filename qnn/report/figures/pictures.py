@@ -11,26 +11,28 @@ import numpy as np
 
 from qnn.report.figures import charts
 from qnn.report.figures.charts import Curve, Look, Point
-from qnn.report.figures.series import over_rounds, over_time, steps_of
-from qnn.report.grammar import listed
+from qnn.report.figures.series import over_rounds, over_time, reached, steps_of
+from qnn.report.text import listed
 from qnn.report.view import Chart
-
-KINDS = {
-    "mean": "rows: averaged",
-    "square": "rows: averaged squares",
-    "product": "product rows",
-}
-"""Kinds of lifted rows, see :mod:`solvers.qcgd.lifting`."""
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """One data set of a comparison: its summary, its cells, and how its rows are drawn."""
+    """One data set of a comparison: its summary, its cells, and how its rows are drawn.
 
+    ``prefix`` and ``number`` tell its charts from all others of the page.
+    """
+
+    prefix: str
+    number: int
     name: str
     summary: Mapping[str, Any]
     cells: Sequence[Mapping[str, Any]]
     looks: Mapping[str, Look]
+
+    def chart(self, what: str) -> str:
+        """The name of a chart of this data set alone."""
+        return f"{self.prefix}-{what}-{self.number}"
 
     @property
     def rows(self) -> Sequence[Mapping[str, Any]]:
@@ -46,185 +48,165 @@ class DataSet:
         return found
 
 
-class Pictures:
-    """Makes the charts of one comparison; each may be missing where there is nothing to draw."""
+def loss_over_time(one: DataSet) -> list[Chart]:
+    """Median and quartiles of the incumbent's loss over the seeds."""
+    curves = []
+    for row in one.rows:
+        runs = [steps_of(cells) for cells in one.runs_of(row).values()]
+        known = [run for run in runs if run is not None]
+        if known:
+            curves.append((row["name"], one.looks[row["name"]], over_time(known)))
+    if not curves:
+        return []
+    return [
+        Chart(
+            one.chart("loss"),
+            f"Training loss over time, {one.name}",
+            "Best loss so far: median over the seeds, quartiles shaded, the end marked. A "
+            "median begins when half of the seeds have an answer.",
+            partial(charts.curves, curves=curves),
+        )
+    ]
 
-    def __init__(self, prefix: str, sets: Sequence[DataSet]) -> None:
-        self.prefix, self.sets = prefix, sets
 
-    def _name(self, what: str, one: DataSet | None = None) -> str:
-        number = "" if one is None else f"-{[s.name for s in self.sets].index(one.name)}"
-        return f"{self.prefix}-{what}{number}"
-
-    def loss_over_time(self, one: DataSet) -> list[Chart]:
-        """Median and quartiles of the incumbent's loss over the seeds."""
-        curves = []
+def share_over_time(sets: Sequence[DataSet]) -> list[Chart]:
+    """Share of the runs that have reached the target of their data set."""
+    found: dict[str, list[float]] = {}
+    looks: dict[str, Look] = {}
+    for one in sets:
+        target = one.summary.get("target")
         for row in one.rows:
-            runs = [steps_of(cells) for cells in one.runs_of(row).values()]
-            known = [run for run in runs if run is not None]
-            if known:
-                curves.append(Curve(row["name"], one.looks[row["name"]], over_time(known)))
-        if not curves:
-            return []
-        return [
-            Chart(
-                self._name("loss", one),
-                f"Training loss over time, {one.name}",
-                "Best loss so far: median over the seeds, quartiles shaded, the end marked. A "
-                "median begins when half of the seeds have an answer.",
-                partial(charts.loss_over_time, curves=curves),
-            )
-        ]
+            if target is None or row.get("reference"):
+                continue
+            for cells in one.runs_of(row).values():
+                time = reached(steps_of(cells), float(target))
+                found.setdefault(row["name"], []).append(time)
+                looks[row["name"]] = one.looks[row["name"]]
+    if not any(np.isfinite(times).any() for times in found.values()):
+        return []
+    curves = {name: (looks[name], np.array(times)) for name, times in found.items()}
+    never = [name for name, (_, times) in curves.items() if not np.isfinite(times).any()]
+    curves = {name: curve for name, curve in curves.items() if name not in never}
+    missing = f" Never there: {listed(never)}." if never else ""
+    alone = sets[0] if len(sets) == 1 else None
+    where = f"loss {alone.summary['target']:.4g}" if alone else "each data set's target"
+    name = alone.name if alone else f"{len(sets)} data sets"
+    return [
+        Chart(
+            alone.chart("target") if alone else f"{sets[0].prefix}-target",
+            f"Time to target, {name}",
+            f"Share of all runs whose training loss has come to {where} or less: the least "
+            "median of all solvers, chosen afterwards. A failed run never reaches it."
+            f"{missing}",
+            partial(charts.share_over_time, reached=curves),
+        )
+    ]
 
-    def share_over_time(self, sets: Sequence[DataSet]) -> list[Chart]:
-        """Share of the runs that have reached the target of their data set."""
-        reached: dict[str, list[float]] = {}
-        looks: dict[str, Look] = {}
-        for one in sets:
-            target = one.summary.get("target")
-            for row in one.rows:
-                if target is None or row.get("reference"):
-                    continue
-                for cells in one.runs_of(row).values():
-                    steps = steps_of(cells)
-                    time = np.inf if steps is None else steps.reached(float(target))
-                    reached.setdefault(row["name"], []).append(time)
-                    looks[row["name"]] = one.looks[row["name"]]
-        if not any(np.isfinite(times).any() for times in reached.values()):
-            return []
-        curves = {name: (looks[name], np.array(times)) for name, times in reached.items()}
-        never = [name for name, (_, times) in curves.items() if not np.isfinite(times).any()]
-        curves = {name: curve for name, curve in curves.items() if name not in never}
-        missing = f" Never there: {listed(never)}." if never else ""
-        alone = sets[0] if len(sets) == 1 else None
-        where = f"loss {alone.summary['target']:.4g}" if alone else "each data set's target"
-        name = alone.name if alone else f"{len(sets)} data sets"
-        return [
-            Chart(
-                self._name("target", alone),
-                f"Time to target, {name}",
-                f"Share of all runs whose training loss has come to {where} or less: the least "
-                "median of all solvers, chosen afterwards. A failed run never reaches it."
-                f"{missing}",
-                partial(charts.share_over_time, reached=curves),
-            )
-        ]
 
-    def accuracy_and_size(self, sets: Sequence[DataSet]) -> list[Chart]:
-        """Test accuracy against stored bits, references included."""
-        points = [
-            _point(row, one.looks[row["name"]])
-            for one in sets
-            for row in one.rows
-            if row.get("stored_bits") and row.get("test_accuracy")
-        ]
-        if not points:
-            return []
-        alone = sets[0] if len(sets) == 1 else None
-        each = "" if alone else "A mark for each solver and data set. "
-        return [
-            Chart(
-                self._name("size", alone),
-                f"Test accuracy and stored bits{f', {alone.name}' if alone else ''}",
-                f"{each}Medians over the seeds, bars to the quartiles. Stored bits hold weights "
-                "and thresholds; a reference's numbers take 32 bits each.",
-                partial(charts.accuracy_and_size, points=points),
-            )
-        ]
+def accuracy_and_size(sets: Sequence[DataSet]) -> list[Chart]:
+    """Test accuracy against stored bits, references included."""
+    points = [
+        _point(row, one.looks[row["name"]])
+        for one in sets
+        for row in one.rows
+        if row.get("stored_bits") and row.get("test_accuracy")
+    ]
+    if not points:
+        return []
+    alone = sets[0] if len(sets) == 1 else None
+    each = "" if alone else "A mark for each solver and data set. "
+    return [
+        Chart(
+            alone.chart("size") if alone else f"{sets[0].prefix}-size",
+            f"Test accuracy and stored bits{f', {alone.name}' if alone else ''}",
+            f"{each}Medians over the seeds, bars to the quartiles. Stored bits hold weights "
+            "and thresholds; a reference's numbers take 32 bits each.",
+            partial(charts.accuracy_and_size, points=points),
+        )
+    ]
 
-    def accuracy_by_data_set(self) -> list[Chart]:
-        """Median test accuracies, a line a data set."""
-        found: dict[str, tuple[Look, list[float | None]]] = {}
-        for name, look in self.sets[0].looks.items():
-            values = [_median(one, name, "test_accuracy") for one in self.sets]
-            if any(value is not None for value in values):
-                found[name] = look, values
-        if not found:
-            return []
-        return [
-            Chart(
-                self._name("accuracy"),
-                "Test accuracy by data set",
-                "Medians over the seeds.",
-                partial(charts.by_data_set, rows=[one.name for one in self.sets], values=found),
-            )
-        ]
 
-    def rounds(self, one: DataSet) -> list[Chart]:
-        """What solvers tell of themselves: residuals, multipliers, consensus, bounds."""
-        found = []
-        for row in one.rows:
-            histories = [
-                cell["history"]
-                for cells in one.runs_of(row).values()
-                for cell in cells
-                if cell.get("history")
-            ]
-            found += of_history(row["name"], histories, self._name(row["solver"], one), one.name)
-        return found
+def accuracy_by_data_set(sets: Sequence[DataSet]) -> list[Chart]:
+    """Median test accuracies, a line a data set."""
+    found: dict[str, tuple[Look, list[float | None]]] = {}
+    for name, look in sets[0].looks.items():
+        values = [_median(one, name, "test_accuracy") for one in sets]
+        if any(value is not None for value in values):
+            found[name] = look, values
+    if not found:
+        return []
+    return [
+        Chart(
+            f"{sets[0].prefix}-accuracy",
+            "Test accuracy by data set",
+            "Medians over the seeds.",
+            partial(charts.by_data_set, rows=[one.name for one in sets], values=found),
+        )
+    ]
+
+
+def rounds(one: DataSet) -> list[Chart]:
+    """What solvers tell of themselves: residuals, multipliers, consensus, bounds."""
+    found = []
+    for row in one.rows:
+        histories = [
+            cell["history"]
+            for cells in one.runs_of(row).values()
+            for cell in cells
+            if cell.get("history")
+        ]
+        found += of_history(row["name"], histories, one.chart(row["solver"]), one.name)
+    return found
 
 
 def of_history(
     solver: str, histories: Sequence[Mapping[str, Any]], name: str, where: str
 ) -> list[Chart]:
     """The charts of a solver's own history, median and quartiles over its runs."""
-    residuals = _curves(histories, {f"residual_{kind}": said for kind, said in KINDS.items()})
-    multipliers = _curves(histories, {f"multiplier_{kind}": said for kind, said in KINDS.items()})
+    kinds = {  # of lifted rows, see solvers.qcgd.lifting
+        "mean": "rows: averaged", "square": "rows: averaged squares", "product": "product rows"
+    }  # fmt: skip
+    each = {
+        which: _curves(histories, {f"{which}_{kind}": said for kind, said in kinds.items()})
+        for which in ("residual", "multiplier")
+    }
     consensus = _curves(histories, {"disagreement": "disagreement"})
     bounds = _curves(histories, {"loss": "best loss", "bound": "bound of the dual"})
+    told = [
+        (
+            each["residual"], "residuals", "Residuals", "norm of residuals",
+            "Norm of the averaged violation of each kind of row, by round.",
+        ),
+        (
+            each["multiplier"], "multipliers", "Multipliers", "norm of multipliers",
+            "Norm of the multipliers (duals) of each kind of row, by round, in units of the "
+            "normalised objective.",
+        ),
+        (
+            consensus, "consensus", "Consensus", "disagreement",
+            "Mean distance of the blocks' copies from their mean, 0 where all agree and at "
+            "most 1/2.",
+        ),
+        (
+            bounds if any(said == "bound of the dual" for said, *_ in bounds) else [],
+            "bound", "Loss and bound", "training loss",
+            "The bound is that of the least branch; it is certified only where the table of "
+            "solvers says so.",
+        ),
+    ]  # fmt: skip
     about = "Median over the runs that are still going on; quartiles shaded."
     about *= len(histories) > 1
-    found = []
-    if residuals:
-        found.append(
-            Chart(
-                f"{name}-residuals",
-                f"Residuals of {solver}, {where}",
-                f"Norm of the averaged violation of each kind of row, by round. {about}",
-                partial(
-                    charts.over_rounds,
-                    curves=residuals,
-                    label="norm of residuals",
-                    logarithmic=True,
-                ),
-            )
+    how = {"across": "round", "steps": False}
+    return [
+        Chart(
+            f"{name}-{what}",
+            f"{title} of {solver}, {where}",
+            f"{caption} {about}",
+            partial(charts.curves, curves=curves, label=label, logarithmic="norm" in label, **how),
         )
-    if multipliers:
-        found.append(
-            Chart(
-                f"{name}-multipliers",
-                f"Multipliers of {solver}, {where}",
-                "Norm of the multipliers (duals) of each kind of row, by round, in units of the "
-                f"normalised objective. {about}",
-                partial(
-                    charts.over_rounds,
-                    curves=multipliers,
-                    label="norm of multipliers",
-                    logarithmic=True,
-                ),
-            )
-        )
-    if consensus:
-        found.append(
-            Chart(
-                f"{name}-consensus",
-                f"Consensus of {solver}, {where}",
-                "Mean distance of the blocks' copies from their mean, 0 where all agree and at "
-                f"most 1/2. {about}",
-                partial(charts.over_rounds, curves=consensus, label="disagreement"),
-            )
-        )
-    if any(curve.name == "bound of the dual" for curve in bounds):
-        found.append(
-            Chart(
-                f"{name}-bound",
-                f"Loss and bound of {solver}, {where}",
-                "The bound is that of the least branch; it is certified only where the table of "
-                f"solvers says so. {about}",
-                partial(charts.over_rounds, curves=bounds, label="training loss"),
-            )
-        )
-    return found
+        for curves, what, title, label, caption in told
+        if curves
+    ]
 
 
 def _curves(histories: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> list[Curve]:
@@ -232,7 +214,7 @@ def _curves(histories: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) 
     for number, (column, said) in enumerate(columns.items()):
         band = over_rounds(histories, column)
         if band is not None and np.nan_to_num(band.median).any():
-            found.append(Curve(said, Look.number(number), band))
+            found.append((said, Look.number(number), band))
     return found
 
 

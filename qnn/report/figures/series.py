@@ -12,35 +12,8 @@ from formulations.arrays import FloatArray
 
 Outcome = Mapping[str, Any]
 
-POINTS = 160
-"""Points of a curve over time."""
-
-
-@dataclass(frozen=True)
-class Steps:
-    """A loss over time that falls in steps: ``loss[i]`` holds from ``seconds[i]`` on.
-
-    Examples
-    --------
-    >>> steps = Steps(np.array([1.0, 2.0, 5.0]), np.array([8.0, 6.0, 6.0]))
-    >>> steps.at(np.array([0.5, 1.0, 3.0, 9.0])).tolist()
-    [inf, 8.0, 6.0, 6.0]
-    >>> steps.reached(7.0), steps.reached(1.0)
-    (2.0, inf)
-    """
-
-    seconds: FloatArray
-    loss: FloatArray
-
-    def at(self, times: FloatArray) -> FloatArray:
-        """The incumbent's loss at some times; infinite before there is one."""
-        place = np.searchsorted(self.seconds, times, side="right") - 1
-        return np.where(place < 0, np.inf, self.loss[np.maximum(place, 0)])
-
-    def reached(self, target: float) -> float:
-        """When the loss first was ``target`` or less; infinite if never."""
-        hit = np.flatnonzero(self.loss <= target)
-        return float(self.seconds[hit[0]]) if len(hit) else np.inf
+Steps = tuple[FloatArray, FloatArray]
+"""Seconds and losses of a run: each loss holds from its second on."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +33,8 @@ def steps_of(outcomes: Sequence[Outcome]) -> Steps | None:
     --------
     >>> first = {"seconds": 4.0, "trace": {"seconds": [1.0, 4.0], "loss": [9.0, 5.0]}}
     >>> second = {"seconds": 3.0, "trace": {"seconds": [2.0, 3.0], "loss": [7.0, 2.0]}}
-    >>> steps = steps_of([first, second])
-    >>> steps.seconds.tolist(), steps.loss.tolist()
+    >>> seconds, losses = steps_of([first, second])
+    >>> seconds.tolist(), losses.tolist()
     ([1.0, 4.0, 6.0, 7.0], [9.0, 5.0, 5.0, 2.0])
     """
     seconds: list[float] = []
@@ -76,18 +49,42 @@ def steps_of(outcomes: Sequence[Outcome]) -> Steps | None:
         before += outcome.get("seconds") or 0.0
     if not seconds:
         return None
-    return Steps(np.array(seconds), np.minimum.accumulate(np.array(losses, dtype=float)))
+    return np.array(seconds), np.minimum.accumulate(np.array(losses, dtype=float))
 
 
-def over_time(runs: Sequence[Steps]) -> Band:
+def reached(steps: Steps | None, target: float) -> float:
+    """When the loss first was ``target`` or less; infinite if never.
+
+    Examples
+    --------
+    >>> steps = (np.array([1.0, 2.0, 5.0]), np.array([8.0, 6.0, 6.0]))
+    >>> reached(steps, 7.0), reached(steps, 1.0)
+    (2.0, inf)
+    """
+    hit = np.flatnonzero(steps[1] <= target) if steps else ()
+    return float(steps[0][hit[0]]) if steps and len(hit) else np.inf
+
+
+def over_time(runs: Sequence[Steps], most: int = 160) -> Band:
     """Median and quartiles of losses over time, up to the end of the longest run.
 
-    Where too few runs have an incumbent for a quartile, it is not a number.
+    Where too few runs have an incumbent for a quartile, it is not a number; of many points some are
+    kept.
+
+    Examples
+    --------
+    >>> run = (np.array([1.0, 2.0]), np.array([8.0, 6.0]))
+    >>> over_time([run, (np.array([2.0]), np.array([4.0]))]).median.tolist()
+    [nan, 5.0]
     """
-    events = np.unique(np.concatenate([run.seconds for run in runs]))
-    if len(events) > POINTS:
-        events = events[np.unique(np.linspace(0, len(events) - 1, POINTS).round().astype(int))]
-    return _quartiles(events, np.array([run.at(events) for run in runs]))
+    events = np.unique(np.concatenate([seconds for seconds, _ in runs]))
+    if len(events) > most:
+        events = events[np.unique(np.linspace(0, len(events) - 1, most).round().astype(int))]
+    values = []
+    for seconds, losses in runs:
+        place = np.searchsorted(seconds, events, side="right") - 1
+        values.append(np.where(place < 0, np.inf, losses[np.maximum(place, 0)]))
+    return _quartiles(events, np.array(values))
 
 
 def over_rounds(

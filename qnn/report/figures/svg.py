@@ -21,9 +21,6 @@ COLORS: Mapping[str, str] = MappingProxyType(
 
 INK, SOFT, GRID, PAPER, *SERIES = COLORS
 
-WIDTH = 4.7
-"""Inches of a chart: on a screen of 400 pixels its text is then as large as here in points."""
-
 STYLE: Mapping[str, Any] = MappingProxyType(
     {
         "svg.fonttype": "none",
@@ -69,8 +66,10 @@ def check_matplotlib() -> None:
 
 
 @contextmanager
-def drawing(salt: str, width: float = WIDTH, height: float = 3.1) -> Iterator[Any]:
-    """A figure to draw on, in the report's style.
+def drawing(salt: str, width: float = 4.7, height: float = 3.1) -> Iterator[Any]:
+    """A figure to draw on, in the report's style, of so many inches.
+
+    On a screen of 400 pixels its text is then as large as here in points.
 
     Raises
     ------

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from qnn.report import conclusions as words
-from qnn.report.conclusions import Conclusions
 from tests.qnn.report.results import comparison, large, of_cells, outcome, pairs_of, reference
 
 
 def said(results: dict[str, Any]) -> tuple[str, str]:
-    found: Conclusions = words.of_comparison(results)
-    return " ".join(found.can), " ".join(found.cannot)
+    found: tuple[list[str], list[str]] = words.of_comparison(results)
+    return " ".join(found[0]), " ".join(found[1])
 
 
 def with_pairs(*pairs: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -198,7 +197,7 @@ def test_one_seed_is_one_draw_and_has_no_p_value() -> None:
 def test_data_sets_of_which_the_same_is_said_share_a_sentence() -> None:
     clear = {"qcgd": [1.0, 2.0, 4.0], "random": [90.0, 80.0, 85.0]}
     other = {"qcgd": [90.0, 80.0, 85.0], "random": [1.0, 2.0, 4.0]}
-    cannot = words.of_comparison(comparison({"iris": clear, "wine": clear, "digits": other})).cannot
+    cannot = words.of_comparison(comparison({"iris": clear, "wine": clear, "digits": other}))[1]
     few = [sentence for sentence in cannot if "too few seeds" in sentence]
     assert len(few) == 1
     assert few[0].startswith(
@@ -242,14 +241,14 @@ def test_a_win_on_many_data_sets_by_their_own_tests_is_counted() -> None:
 def test_a_training_run_claims_nothing_over_seeds() -> None:
     run = {"status": "finished", "train_loss": 7.0, "test_accuracy": 0.6, "test_samples": 100}
     found = words.of_training(run)
-    assert any("60.0% are classified correctly (about ± 9.6 points" in s for s in found.can)
-    assert any("no bound is proven" in s for s in found.cannot)
-    assert any("this is one run" in s for s in found.cannot)
+    assert any("60.0% are classified correctly (about ± 9.6 points" in s for s in found[0])
+    assert any("no bound is proven" in s for s in found[1])
+    assert any("this is one run" in s for s in found[1])
     untested = words.of_training({**run, "test_accuracy": None})
-    assert [s.partition(":")[0] for s in untested.can] == ["Nothing"]
+    assert [s.partition(":")[0] for s in untested[0]] == ["Nothing"]
     proven = words.of_training({**run, "status": "optimal", "lower_bound": 7.0})
-    assert any("proven to be the least" in s for s in proven.can)
+    assert any("proven to be the least" in s for s in proven[0])
     bounded = words.of_training({**run, "status": "time limit", "lower_bound": 5.0})
-    assert any("below 5: proven" in s for s in bounded.can)
-    assert any("between 5 and the 7" in s for s in bounded.cannot)
-    assert any("it ended early, time limit" in s for s in bounded.cannot)
+    assert any("below 5: proven" in s for s in bounded[0])
+    assert any("between 5 and the 7" in s for s in bounded[1])
+    assert any("it ended early, time limit" in s for s in bounded[1])

@@ -54,9 +54,10 @@ def test_inputs_are_scaled_by_the_training_part() -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Everything at a hundredth of its size."""
-    monkeypatch.setattr(rmda, "EPOCHS", 5)
+    few, low = {"RMDA": RMDA(epochs=2, draws=1)}, rmda.low_bits_table
+    monkeypatch.setattr(rmda._tables, "__defaults__", (5,))
     monkeypatch.setattr(rmda, "INPUTS", 16)
-    monkeypatch.setattr(rmda, "LOW_BITS", {"RMDA": RMDA(epochs=2, draws=1)})
+    monkeypatch.setattr(rmda, "low_bits_table", lambda _, options: low(few, options))
     monkeypatch.setattr(rmda, "QCGD", lambda **options: QCGD(iterations=2, **options))
     return
 

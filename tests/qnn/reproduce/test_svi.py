@@ -59,9 +59,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(svi, "MOONS", {"SVI small": svi.MOONS["SVI small"]})
     monkeypatch.setattr(svi, "WIDTHS", (32,))
     monkeypatch.setattr(svi, "STEPS", (0.01, 0.1))
-    monkeypatch.setattr(svi, "GRAPH_SIZES", {False: (100, 2)})
-    monkeypatch.setattr(svi, "PROBIT_STEPS", {False: (10, 20, 40)})
-    monkeypatch.setattr(svi, "LOW_BITS", {"SVI": MonotoneVI(epochs=2, draws=1)})
+    few = {"SVI": MonotoneVI(epochs=2, draws=1)}
+    graphs, probit, low = svi._graphs, svi._probit, svi.low_bits_table
+    monkeypatch.setattr(svi, "_graphs", lambda options, *size: graphs(options, 100, 2))
+    monkeypatch.setattr(svi, "_probit", lambda options, steps: probit(options, (10, 20, 40)))
+    monkeypatch.setattr(svi, "low_bits_table", lambda _, options: low(few, options))
     return
 
 

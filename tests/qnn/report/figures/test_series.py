@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from qnn.report.figures.series import Steps, over_rounds, over_time, steps_of
+from qnn.report.figures.series import over_rounds, over_time, steps_of
 
 
 def test_a_band_begins_where_enough_runs_have_an_answer() -> None:
-    runs = [
-        Steps(np.array([t]), np.array([loss])) for t, loss in ((1.0, 8.0), (2.0, 4.0), (3.0, 6.0))
-    ]
+    runs = [(np.array([t]), np.array([loss])) for t, loss in ((1.0, 8.0), (2.0, 4.0), (3.0, 6.0))]
     band = over_time(runs)
     assert band.at.tolist() == [1.0, 2.0, 3.0]
     np.testing.assert_array_equal(band.median, [np.nan, 8.0, 6.0])
@@ -19,7 +17,7 @@ def test_a_band_begins_where_enough_runs_have_an_answer() -> None:
 
 
 def test_many_events_are_thinned_and_keep_both_ends() -> None:
-    run = Steps(np.arange(1.0, 1001.0), np.arange(1000.0, 0.0, -1.0))
+    run = (np.arange(1.0, 1001.0), np.arange(1000.0, 0.0, -1.0))
     band = over_time([run])
     assert len(band.at) <= 160
     assert (band.at[0], band.at[-1], band.median[-1]) == (1.0, 1000.0, 1.0)
