@@ -72,15 +72,15 @@ def to_qonnx(model: TrainedModel, *, raw: bool = False) -> onnx.ModelProto:
     """The same as a QONNX model, whose nodes say how many bits weights and activations have.
 
     Weights, thresholds and signs are ``BipolarQuant`` or ``Quant`` of the domain
-    ``qonnx.custom_op.general``; the other activations are standard operators and a ``Quant`` of
-    their lattice.
+    ``qonnx.custom_op.general``, clips a ``Quant`` that rounds down; the other activations are
+    standard operators and a ``Quant`` of their lattice.
 
     Raises
     ------
     MissingExtraError
         Without the extra ``onnx``.
     InvalidInputError
-        As :func:`to_onnx`, and for a codebook whose values are not evenly spaced.
+        As :func:`to_onnx`.
 
     Examples
     --------
@@ -226,11 +226,22 @@ class _Graph:
         return self.quant(value, 1, 0, max(1, size.bit_length()) + signed, signed=signed)
 
     def clip(self, z: str, clip: ClipShift) -> str:
-        """value + gain * clip(floor(z / 2^shift) - first, 0, pieces - 1), each step exact."""
-        q = self.add("Floor", self.add("Mul", z, self.constant(2.0**-clip.shift)))
-        low, high = (self.constant(clip.first + end) for end in (0, clip.pieces - 1))
-        scaled = self.add("Mul", self.add("Clip", q, low, high), self.constant(clip.gain))
-        return self.add("Add", scaled, self.constant(clip.value - clip.gain * clip.first))
+        """value + gain * clip(floor(z / 2^shift) - first, 0, pieces - 1), each step exact.
+
+        A ``Quant`` that rounds down where its bits have these ends, which hls4ml takes.
+        """
+        bits, gain = (clip.pieces - 1).bit_length(), float(clip.gain)
+        whole = clip.pieces == 1 << bits and clip.first in (0, -clip.pieces // 2)
+        if self.quantized and whole:
+            signed, gain = clip.first < 0, gain * 2.0**-clip.shift
+            q = self.quant(z, 2.0**clip.shift, 0, bits, signed=signed, rounding="FLOOR")
+        else:
+            q = self.add("Floor", self.add("Mul", z, self.constant(2.0**-clip.shift)))
+            ends = (self.constant(clip.first + end) for end in (0, clip.pieces - 1))
+            q = self.add("Clip", q, *ends)
+        scaled = self.add("Mul", q, self.constant(gain)) if gain != 1 else q
+        offset = clip.value - clip.gain * clip.first
+        return self.add("Add", scaled, self.constant(offset)) if offset else scaled
 
     def line(self, z: str, spline: Spline) -> str:
         """An activation of one piece."""
@@ -271,33 +282,26 @@ class _Graph:
     # -- QONNX -------------------------------------------------------------------------------------
 
     def quant_of(self, code: WeightCode, levels: str) -> str:
-        """The node that says which levels a weight has."""
+        """The node that says which levels a weight has: signs, or integers without a zero point.
+
+        QONNX could say of -3, -1, 1, 3 that they have two bits, with a zero point of 1.5, which
+        hls4ml loses.
+        """
         if code.is_integer:
             return self.quant(levels, 1, 0, code.bits, signed=True)
-        values = code.levels
-        if values.tolist() == [-1, 1]:
+        if code.levels.tolist() == [-1, 1]:
             return self.add("BipolarQuant", levels, self.constant(1), domain=QONNX_DOMAIN)
-        if values.tolist() == [-1, 0, 1]:
-            return self.quant(levels, 1, 0, 2, signed=True, narrow=True)
-        step = np.float32(values[1] - values[0])
-        zero = -np.float32(values[0]) / step
-        said = (np.arange(len(values), dtype=np.float32) - zero) * step
-        if not np.array_equal(said, values):
-            raise InvalidInputError(
-                f"weight code {code.name!r}: QONNX knows evenly spaced levels only, and these are "
-                f"{values.tolist()}; export to ONNX or to a packed file instead"
-            )
-        return self.quant(
-            levels, float(step), float(zero), (len(values) - 1).bit_length(), signed=False
-        )
+        largest = int(np.abs(code.levels).max())
+        return self.quant(levels, 1, 0, largest.bit_length() + 1, signed=True, narrow=True)
 
     def quant(
-        self, x: str, scale: float, zero: float, bits: int, *, signed: bool, narrow: bool = False
-    ) -> str:
+        self, x: str, scale: float, zero: float, bits: int, *, signed: bool, narrow: bool = False,
+        rounding: str = "ROUND",
+    ) -> str:  # fmt: skip
         """A ``Quant`` node."""
         parts = [self.constant(value) for value in (scale, zero, bits)]
         how: dict[str, Any] = {"signed": int(signed), "narrow": int(narrow)}
-        return self.add("Quant", x, *parts, domain=QONNX_DOMAIN, rounding_mode="ROUND", **how)
+        return self.add("Quant", x, *parts, domain=QONNX_DOMAIN, rounding_mode=rounding, **how)
 
     # -- the file ----------------------------------------------------------------------------------
 

@@ -54,10 +54,6 @@ def test_qonnx_is_exact(activation: str, weights: str, bias: bool | str) -> None
     for outputs in (1, 4):
         model = random_model((19, 9, 6, outputs), activation, weights, bias)
         X = random_inputs(model)
-        if weights.startswith("codebook"):
-            with pytest.raises(InvalidInputError, match=f"{weights}.*evenly spaced"):
-                to_qonnx(model)
-            return
         scores, label = by_qonnx(to_qonnx(model), X)
         assert np.array_equal(scores, model.network.forward(model.weights, X))
         assert np.array_equal(label, model.labels(X))
@@ -95,8 +91,6 @@ def test_raw_inputs_of_every_kind_of_network(seed: int) -> None:
 @pytest.mark.parametrize("seed", [0, 2, 3, 4, 8, 13, 17])
 def test_qonnx_of_every_kind_of_network(seed: int) -> None:
     model = drawn_model(seed)
-    if any(layer.code.name.startswith("codebook") for layer in model.network.layers):
-        model = drawn_model(seed + 100)
     X = inputs_for(model, raw=True)
     scores, label = by_qonnx(to_qonnx(model, raw=True), X)
     assert np.array_equal(scores, model.scores(model.on_lattice(X)))

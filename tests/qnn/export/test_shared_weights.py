@@ -66,8 +66,7 @@ def test_every_form_answers_as_the_network_does(case: int, raw: bool) -> None:
     assert check_packed(model, data, raw=raw) == 1000
     pytest.importorskip("onnx")
     assert check_onnx(model, to_onnx(model, raw=raw), raw=raw) in (1000, None)
-    if case < 5:  # QONNX knows no codebook
-        to_qonnx(model, raw=raw)
+    to_qonnx(model, raw=raw)
     assert check_c(model, c_contents(data, "c"), raw=raw) in (1000, None)
     assert check_c(model, embedded_contents(model, "c", raw=raw)[0], raw=raw) in (1000, None)
 

@@ -15,7 +15,7 @@ from formulations.errors import FileAccessError, InvalidInputError
 from formulations.files.saved import load_weights
 from qnn import QNNClassifier, QNNRegressor
 from qnn.cli.main import cli
-from qnn.export import TrainedModel, export, pack, to_onnx, to_qonnx, unpack
+from qnn.export import TrainedModel, export, pack, to_onnx, unpack
 from qnn.export.verify import check_onnx, check_packed
 from solvers import WeightAnnealing
 from tests.qnn.export.compiler import CC
@@ -127,8 +127,6 @@ def test_what_cannot_be_exported_is_refused_by_name(tmp_path: Path) -> None:
         to_onnx(unknown)
     with pytest.raises(InvalidInputError, match="no thresholds"):
         pack(unknown, raw=True)
-    with pytest.raises(InvalidInputError, match=r"codebook:-4,-1,1,4.* evenly spaced"):
-        to_qonnx(random_model((3, 2, 1), weights="codebook:-4,-1,1,4"))
     with pytest.raises(InvalidInputError, match="fitted QNNClassifier"):
         TrainedModel.of(3)
     with pytest.raises(FileAccessError):
