@@ -30,10 +30,12 @@ from formulations.files.bounded import (
     refuse_if_too_much,
 )
 from formulations.files.schema import (
+    ANY_FIELDS,
     JSON_SHARE,
     ArrayForm,
     Form,
     Misfit,
+    Optional,
     anything,
     checked,
     fields,
@@ -54,12 +56,6 @@ __all__ = [
 
 VERSION = 2
 """Version 2 holds networks of shared weights; everything else is written as version 1."""
-_MANIFEST = "manifest"
-_ANY_VERSION = fields({"format": text, "version": whole(1)}, more=True)
-_THIS_VERSION = fields(
-    {"format": text, "version": whole(1), "checksums": mapping(text), "content": anything}
-)
-_CONTENT = mapping(anything)
 
 
 def write_archive(
@@ -98,7 +94,7 @@ def write_archive(
     text = json.dumps(manifest, allow_nan=False, separators=(",", ":")).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in {_MANIFEST: np.frombuffer(text, dtype=np.uint8), **arrays}.items():
+        for name, array in {"manifest": np.frombuffer(text, dtype=np.uint8), **arrays}.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, array, allow_pickle=False)
             info = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))  # zip's first date
@@ -110,7 +106,7 @@ def write_archive(
 def read_archive(
     path: str | PathLike[str],
     file_format: str,
-    content: Form = _CONTENT,
+    content: Form = ANY_FIELDS,
     arrays: Callable[[dict[str, Any], list[str]], Mapping[str, ArrayForm]] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Content and arrays of a file that :func:`write_archive` wrote.
@@ -137,7 +133,7 @@ def read_archive(
     found = checked(manifest["content"], content, path)
     checksums = manifest["checksums"]
     names = sorted(name.removesuffix(".npy") for name in archive.members)
-    if names != sorted([_MANIFEST, *checksums]):
+    if names != sorted(["manifest", *checksums]):
         raise damaged(path, f"it holds {', '.join(names)}; expected {', '.join(checksums)}")
     try:
         forms = dict.fromkeys(checksums, ArrayForm(finite=False))
@@ -181,7 +177,7 @@ def _manifest(
 ) -> dict[str, Any]:
     """The manifest of a file that holds what it should, in a version that is known."""
     name = os.fspath(path)
-    member = archive.members.get(f"{_MANIFEST}.npy")
+    member = archive.members.get("manifest.npy")
     if member is None:
         raise FileFormatError(
             f"{name!r} is an archive without a manifest, not a file of this toolkit: "
@@ -189,10 +185,11 @@ def _manifest(
         )
     refuse_if_too_much(path, JSON_SHARE * member.file_size, "its manifest")
     try:
-        manifest = loads(archive.array(f"{_MANIFEST}.npy").tobytes())
+        manifest = loads(archive.array("manifest.npy").tobytes())
     except ValueError as error:
         raise damaged(path, f"its manifest is not JSON: {error}") from error
-    checked(manifest, _ANY_VERSION, path, "manifest")
+    head: dict[str, Form | Optional] = {"format": text, "version": whole(1)}
+    checked(manifest, fields(head, more=True), path, "manifest")
     if manifest["format"] != file_format:
         raise FileFormatError(
             f"{name!r} holds {manifest['format']}: expected {file_format}; check the path"
@@ -202,7 +199,8 @@ def _manifest(
             f"{name!r} has format version {manifest['version']}, and this release reads up to "
             f"{VERSION}: install a newer release of qnn-ising"
         )
-    checked(manifest, _THIS_VERSION, path, "manifest")
+    rest = {"checksums": mapping(text), "content": anything}
+    checked(manifest, fields(head | rest), path, "manifest")
     return dict(manifest)
 
 

@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from os import PathLike
 from typing import IO, Any, BinaryIO
 
@@ -23,9 +24,6 @@ import numpy as np
 
 from formulations.arrays import Array
 from formulations.errors import FileAccessError, FileFormatError
-
-CHUNK = 2**22
-
 
 # -- errors ---------------------------------------------------------------------------------------
 
@@ -240,12 +238,12 @@ def bounded_read(file: IO[bytes], count: int | None, path: str | PathLike[str]) 
 
 
 def _read(file: IO[bytes], count: int | None, path: str | PathLike[str]) -> io.BytesIO:
-    data = io.BytesIO()
+    data, chunk = io.BytesIO(), 2**22
     if count is not None:
         refuse_if_too_much(path, count)
     try:
         while count is None or data.tell() < count:
-            part = file.read(CHUNK if count is None else min(CHUNK, count - data.tell()))
+            part = file.read(chunk if count is None else min(chunk, count - data.tell()))
             if not part:
                 break
             data.write(part)
@@ -381,7 +379,4 @@ def npy_head(
 
 def count_of(shape: tuple[int, ...]) -> int:
     """Numbers in an array of a shape, without overflow."""
-    count = 1
-    for length in shape:
-        count *= length
-    return count
+    return prod(shape)

@@ -8,15 +8,14 @@ from typing import Any
 from formulations.checks import WIDEST
 from formulations.errors import InvalidInputError
 from formulations.files.schema import (
+    ANY_FIELDS,
     INT64,
     ArrayForm,
     Form,
     Misfit,
-    anything,
     fields,
     flag,
     items,
-    mapping,
     may,
     nothing_or,
     number,
@@ -28,8 +27,6 @@ from formulations.network import vocabulary
 from formulations.network.activations import activation
 from formulations.network.codes import MOST, WIDEST_INTEGER
 from formulations.network.splines import PLACEMENTS
-
-LARGEST_LEVEL = max(MOST, 2**WIDEST_INTEGER)
 
 # -- models ---------------------------------------------------------------------------------------
 
@@ -56,29 +53,31 @@ def _label(value: Any, where: str) -> None:
         raise Misfit(where, value, "a label: a text, a number, null, or a list of these")
 
 
-_FAMILY = fields({"name": _word, "fields": items(_word), "widths": items(whole(1, 20))})
-_NAMES = fields({"names": items(_label)})
-
-
 def _family(value: Any, where: str) -> None:
-    mapping(anything)(value, where)
+    """Labels: a user's own, or a numbered family."""
+    ANY_FIELDS(value, where)
     if "names" in value:
-        _NAMES(value, where)
+        fields({"names": items(_label)})(value, where)
         return
-    _FAMILY(value, where)
+    numbered = {"name": _word, "fields": items(_word), "widths": items(whole(1, 20))}
+    fields(numbered)(value, where)
     if len(value["fields"]) != len(value["widths"]):
         raise Misfit(where, value, "as many fields as widths")
 
 
-MODEL_CONTENT = fields(
-    {
-        "sizes": fields({"variables": whole(0), "rows": whole(0), "products": whole(0)}),
-        "offset": number(),
-        "group_names": items(text),
-        "labels": items(_family),
-        "row_labels": items(_family),
-    }
-)
+def model_content(value: Any, where: str) -> None:
+    """The content of a model's file."""
+    sizes = fields({"variables": whole(0), "rows": whole(0), "products": whole(0)})
+    labels = items(_family)
+    fields(
+        {
+            "sizes": sizes,
+            "offset": number(),
+            "group_names": items(text),
+            "labels": labels,
+            "row_labels": labels,
+        }
+    )(value, where)
 
 
 def model_arrays(content: Mapping[str, Any], names: list[str]) -> dict[str, ArrayForm]:
@@ -104,16 +103,6 @@ def model_arrays(content: Mapping[str, Any], names: list[str]) -> dict[str, Arra
 
 # -- trained networks -----------------------------------------------------------------------------
 
-_CODE = fields(
-    {
-        "name": text,
-        "coefficients": items(whole(-2 * LARGEST_LEVEL, 2 * LARGEST_LEVEL), 1),
-        "offset": whole(-LARGEST_LEVEL, LARGEST_LEVEL),
-        "step": number(above=0),
-        "one_hot": flag,
-    }
-)
-
 
 def _activation(value: Any, where: str) -> None:
     """The name of an activation."""
@@ -125,59 +114,59 @@ def _activation(value: Any, where: str) -> None:
         raise Misfit(where, value, " or ".join(map(repr, vocabulary.ACTIVATIONS)))
 
 
-_PAIR = items(whole(0, WIDEST), 2, 2)
-_WINDOW = fields(
-    {
-        "shape": items(whole(1, WIDEST), 3, 3),
-        "filters": whole(1, WIDEST),
-        "size": _PAIR,
-        "stride": _PAIR,
-        "padding": _PAIR,
-        "groups": whole(1, WIDEST),
-        "pooled": nothing_or(whole(-WIDEST, WIDEST)),
-    }
-)
+def _layer(value: Any, where: str) -> None:
+    """A layer, by the fields of :class:`~formulations.network.layer.Layer`."""
+    most = max(MOST, 2**WIDEST_INTEGER)
+    width, count, pair = whole(1, WIDEST), nothing_or(whole(1)), items(whole(0, WIDEST), 2, 2)
+    code = fields(
+        {
+            "name": text,
+            "coefficients": items(whole(-2 * most, 2 * most), 1),
+            "offset": whole(-most, most),
+            "step": number(above=0),
+            "one_hot": flag,
+        }
+    )
+    window = fields(
+        {
+            "shape": items(width, 3, 3),
+            "filters": width,
+            **dict.fromkeys(("size", "stride", "padding"), pair),
+            "groups": width,
+            "pooled": nothing_or(whole(-WIDEST, WIDEST)),
+        }
+    )
 
+    def ties(value: Any, where: str) -> None:
+        """Shared weights: a window, or the two lengths of arrays that say which."""
+        form = pair if isinstance(value, list) else window
+        form(value, where)
 
-def _ties(value: Any, where: str) -> None:
-    """Shared weights: a window, or the two lengths of arrays that say which."""
-    if isinstance(value, list):
-        _PAIR(value, where)
-    else:
-        _WINDOW(value, where)
-
-
-_LAYER = fields(
-    {
-        "inputs": whole(1, WIDEST),
-        "outputs": whole(1, WIDEST),
-        "code": _CODE,
-        "bias_code": nothing_or(_CODE),
-        "activation": nothing_or(_activation),
-        "pieces": nothing_or(whole(1)),
-        "order": nothing_or(one_of(0, 1)),
-        "placement": one_of(*PLACEMENTS),
-        "resolution": nothing_or(whole(1)),
-        "scale": nothing_or(whole(1)),
-        "ties": may(_ties),
-    }
-)
-_SPLINE = fields({"step": number(above=0), "error": number(0), "scale": number(above=0)})
-
-
-ANY_ABOUT = mapping(anything)
+    fields(
+        {
+            "inputs": width,
+            "outputs": width,
+            "code": code,
+            "bias_code": nothing_or(code),
+            "activation": nothing_or(_activation),
+            "pieces": count,
+            "order": nothing_or(one_of(0, 1)),
+            "placement": one_of(*PLACEMENTS),
+            "resolution": count,
+            "scale": count,
+            "ties": may(ties),
+        }
+    )(value, where)
 
 
 def network_content(about: Form) -> Form:
     """The content of a network's file, with what is kept beside it."""
 
     def check(value: Any, where: str) -> None:
-        table: dict[str, Form | may] = {
-            "layers": items(_LAYER, 1),
-            "splines": items(_SPLINE),
-            "about": may(about),
-        }
-        fields(table)(value, where)
+        spline = fields({"step": number(above=0), "error": number(0), "scale": number(above=0)})
+        fields({"layers": items(_layer, 1), "splines": items(spline), "about": may(about)})(
+            value, where
+        )
         if len(value["splines"]) != len(value["layers"]) - 1:
             raise Misfit("splines", value["splines"], "one for each layer but the last")
 

@@ -18,14 +18,13 @@ from formulations.arrays import Array
 from formulations.errors import InvalidInputError
 from formulations.files.archive import atomic_write, damaged, read_archive, write_archive
 from formulations.files.forms import (
-    ANY_ABOUT,
-    MODEL_CONTENT,
     model_arrays,
+    model_content,
     network_arrays,
     network_content,
 )
 from formulations.files.layers import pack_layer, unpack_layer
-from formulations.files.schema import Form
+from formulations.files.schema import ANY_FIELDS, Form
 from formulations.model.labels import Family, Labels, Names
 from formulations.model.qcbo import QCBO
 from formulations.network.network import Network, Weights
@@ -97,7 +96,7 @@ def load_qcbo(path: str | PathLike[str]) -> QCBO:
     FileFormatError
         If it is of another kind, written by a newer version, cut off or damaged.
     """
-    content, arrays = read_archive(path, MODEL, MODEL_CONTENT, model_arrays)
+    content, arrays = read_archive(path, MODEL, model_content, model_arrays)
     return _read(path, lambda: _unpack_qcbo(content, arrays))
 
 
@@ -297,7 +296,7 @@ def load_about(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Arr
 
 
 def load_network(
-    path: str | PathLike[str], about: Form = ANY_ABOUT
+    path: str | PathLike[str], about: Form = ANY_FIELDS
 ) -> tuple[Network, Weights, dict[str, Any], dict[str, Array]]:
     """A network, its weights, and the mapping and the arrays that are kept beside them.
 

@@ -19,10 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from formulations.checks import is_finite, is_number
 from formulations.errors import FileFormatError
 from formulations.files.bounded import damaged, read_regular, refuse_if_too_much
 
 Form = Callable[[Any, str], None]
+Optional = tuple[Form]
 INT64 = 2**63 - 1
 
 JSON_SHARE = 20
@@ -127,11 +129,9 @@ class Misfit(ValueError):
         super().__init__(f"{where} is {short.repr(found)}: expected {expected}")
 
 
-@dataclass(frozen=True)
-class may:
-    """A field that older files do not have."""
-
-    form: Form
+def may(form: Form) -> Optional:
+    """Mark a field that older files do not have."""
+    return (form,)
 
 
 def anything(value: Any, where: str) -> None:
@@ -176,10 +176,8 @@ def number(least: float = -inf, above: float = -inf) -> Form:
     """A finite number."""
 
     def check(value: Any, where: str) -> None:
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        if good and isinstance(value, int):
-            good = abs(value) < 10**300
-        if not good or not isfinite(value) or value < least or value <= above:
+        good = is_number(value) and is_finite(value)
+        if not good or value < least or value <= above:
             limit = f" above {above:g}" if above > -inf else ""
             limit = f" of at least {least:g}" if least > -inf else limit
             raise Misfit(where, value, f"a finite number{limit}")
@@ -235,7 +233,10 @@ def mapping(form: Form) -> Form:
     return check
 
 
-def fields(table: Mapping[str, Form | may], *, more: bool = False) -> Form:
+ANY_FIELDS = mapping(anything)
+
+
+def fields(table: Mapping[str, Form | Optional], *, more: bool = False) -> Form:
     """Named fields, each with its own form.
 
     Parameters
@@ -253,20 +254,17 @@ def fields(table: Mapping[str, Form | may], *, more: bool = False) -> Form:
     """
 
     def check(value: Any, where: str) -> None:
-        mapping(anything)(value, where)
+        ANY_FIELDS(value, where)
+        said = f"the list of fields of {where or 'the content'}"
         for name, form in table.items():
             if name in value:
-                inner = form.form if isinstance(form, may) else form
+                inner = form[0] if isinstance(form, tuple) else form
                 inner(value[name], f"{where}.{name}" if where else name)
-            elif not isinstance(form, may):
-                raise Misfit(
-                    f"the list of fields of {where or 'the content'}", [*value], f"{name!r} too"
-                )
+            elif not isinstance(form, tuple):
+                raise Misfit(said, [*value], f"{name!r} too")
         for name in value:
             if not more and name not in table:
-                raise Misfit(
-                    f"the list of fields of {where or 'the content'}", [*value], f"no {name!r}"
-                )
+                raise Misfit(said, [*value], f"no {name!r}")
 
     return check
 
