@@ -62,10 +62,10 @@ def polish(
     """Mend every point (reads, n) in place and, where that succeeds, descend from there.
 
     ``effort`` bounds the candidates looked at for each point, half of them for mending; ``depth``
-    is the most flips of a chain.  Before it descends, a point of ``heats`` above 0 walks and looks
-    at ``length`` more: chains that raise the objective are accepted as in simulated annealing, from
-    this temperature, in units of a chain's mean change, down to 0.  A point that cannot be mended
-    stays as it was.  Returns how many were looked at.
+    is the most flips of a chain.  Before it descends, a point of ``heats`` (reads, 2) above 0 walks
+    and looks at ``length`` more: chains that raise the objective are accepted as in simulated
+    annealing, from the first temperature, in units of a chain's mean change, down to the second.  A
+    point that cannot be mended stays as it was.  Returns how many were looked at.
     """
     looked = 0
     n, m = points.shape[1], len(ground.lower)
@@ -82,7 +82,7 @@ def polish(
         if not holds:
             x[:] = original
             continue
-        if heats[read] > 0.0:
+        if heats[read, 0] > 0.0:
             looked += _walk(ground, at, seeds[read], length, depth, heats[read])
         looked += half - _descend(ground, at, seeds[read], half, depth)
     return looked
@@ -243,8 +243,8 @@ def _descend(ground: Ground, at: Point, state: np.uint64, effort: int, depth: in
 
 
 @compiled()
-def _walk(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int, heat: float) -> int:
-    """Chains of flips from a temperature down to 0; x becomes the best point met."""
+def _walk(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int, heat: Array) -> int:
+    """Chains of flips from one temperature to another; x becomes the best point met."""
     n, left, best, chain = len(at.x), effort, at.x.copy(), np.empty(depth, np.int64)
     value, least, total, count = 0.0, 0.0, 0.0, 0
     while left > 0:
@@ -258,7 +258,8 @@ def _walk(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int, 
         state, take = _draw(state), holds
         if holds and change > 0.0:
             chance = (np.float64(state >> np.uint64(11)) + 1.0) * 2.0**-53
-            take = change < -heat * total / count * max(left, 0) / effort * np.log(chance)
+            now = heat[1] + (heat[0] - heat[1]) * max(left, 0) / effort
+            take = change < -now * total / count * np.log(chance)
         left -= _settle(ground, at, chain, length, take)
         if take:
             value += change

@@ -125,8 +125,10 @@ class Relaxation(NamedTuple):
     reduced: FloatArray
 
     @classmethod
-    def of(cls, model: QCBO) -> Relaxation | None:
+    def of(cls, model: QCBO, work: float = 7e7) -> Relaxation | None:
         """The relaxation by HiGHS; None where it is too large, or HiGHS ends without an answer.
+
+        ``work`` bounds its iterations times the entries of the rows: this is half a second.
 
         The bound is that of the dual point, summed here, so that it holds whatever HiGHS' own
         tolerances are: for any y with y >= 0 on sides >=, y <= 0 on sides <=,
@@ -156,6 +158,7 @@ class Relaxation(NamedTuple):
             b_eq=form.high[equal],
             bounds=(0.0, 1.0),
             method="highs",
+            options={"maxiter": int(work / max(form.rows.nnz, 1))},
         )
         if found.x is None or found.status != 0:
             return None

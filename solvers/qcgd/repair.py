@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 DENSE = 1024
 """Up to so many variables couplers are looked up in a full matrix, of 8 MB at most."""
 
-DEPTH = 6
-"""Most flips of a chain: a swap in a permutation takes four."""
+DEPTH = 40
+"""Most flips of a chain: a swap in a permutation takes four; where triangle inequalities hold, a
+node that changes its cluster takes as many as there are nodes in both."""
 
 EFFORT, MOST = 1000, 500_000
 """Candidates looked at for each sample: so many per variable of the model, and at most so many."""
@@ -76,9 +77,7 @@ class Repair:
     def __init__(self, model: QCBO, *, depth: int = DEPTH, effort: int = EFFORT) -> None:
         self._model = model
         self.ground, self._flipped, self._products = _ground(model)
-        size = max(len(self._flipped), 1)
-        self._cost = max(1.0, (2.0 + len(self.ground.column_rows) / size) / 4.0)
-        self.depth, self.effort = depth, int(min(effort * size, MOST) / self._cost)
+        self.depth, self.effort = depth, min(effort * max(len(self._flipped), 1), MOST)
         self.looked, self.num_variables = 0, model.num_variables
         self._latest = 0
 
@@ -86,23 +85,23 @@ class Repair:
         self,
         x: npt.ArrayLike,
         seed: np.random.SeedSequence,
-        heats: npt.ArrayLike = 0.0,
+        heats: npt.ArrayLike = (0.0, 0.0),
         length: int = 0,
     ) -> BitArray:
         """Feasible local minima near samples (reads, n); a sample not mended stays as it was.
 
-        From ``heats`` above 0, in units of what a move changes, of each sample or of all, it is
-        annealed first: ``length`` candidates are looked at.
+        It is annealed first between two temperatures, ``heats`` (2,) or (reads, 2), in units of
+        what a move changes, if the first is above 0: ``length`` candidates are looked at.
         """
         points = np.array(x, dtype=np.int8)
         if points.size:
             numbers = seed.generate_state(len(points), np.uint64) | np.uint64(1)
-            hot = np.broadcast_to(np.asarray(heats, dtype=np.float64), len(points))
+            hot = np.broadcast_to(np.asarray(heats, dtype=np.float64), (len(points), 2))
             flipped = points[:, self._flipped]
 
             def run(part: slice) -> int:
                 given = (flipped[part], numbers[part], self.effort, self.depth)
-                return int(polish(self.ground, *given, hot[part], int(length / self._cost)))
+                return int(polish(self.ground, *given, hot[part], length))
 
             threads = min(os.cpu_count() or 1, len(points)) if self._latest > LONG else 1
             if threads == 1:
@@ -111,7 +110,7 @@ class Repair:
                 ends = np.linspace(0, len(points), threads + 1).astype(int)
                 with ThreadPoolExecutor(threads) as pool:
                     self._latest = sum(pool.map(run, map(slice, ends[:-1], ends[1:])))
-            self.looked += int(self._cost * self._latest)
+            self.looked += self._latest
             settled = points.copy()
             settled[:, self._flipped] = flipped
             u, v, w = self._products.T

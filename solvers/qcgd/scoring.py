@@ -18,7 +18,7 @@ from formulations.arrays import BitArray, FloatArray
 from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes import Slack
 from formulations.passes.base import take_rows
-from formulations.passes.cliques import Cliques
+from formulations.passes.cliques import cliques
 from formulations.passes.coefficient_step import common_steps
 from solvers.kernels.loss_form import LossForm
 from solvers.qcgd.lifting import two_sums
@@ -278,10 +278,10 @@ def least_objective(model: QCBO) -> float:
     >>> least_objective(QCBO.from_arrays([3, 5, 4, -1], [[1, 1, 1, 0]], [1], offset=2))
     4.0
     """
-    groups = Cliques.of_rows(model)
-    alone = groups.of < 0
-    least = np.where(groups.exact, np.inf, 0.0)
-    np.minimum.at(least, groups.of[~alone], model.linear[~alone])
+    group, exact = cliques(model)
+    alone = group < 0
+    least = np.where(exact, np.inf, 0.0)
+    np.minimum.at(least, group[~alone], model.linear[~alone])
     return float(
         model.offset
         + np.minimum(model.linear[alone], 0.0).sum()

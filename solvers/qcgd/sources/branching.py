@@ -22,6 +22,7 @@ def branch(
     data: Array,
     low: Array,
     high: Array,
+    group: Array,
     first: Array,
     best: Array,
     best_value: float,
@@ -33,6 +34,7 @@ def branch(
     longer hold, or where one of two bounds is no less than the best value:
 
         cost'x + x'Qx/2 + sum over the undecided of min(0, cost_j + (Q x)_j + sum of Q_jk < 0),
+                          of a group with none decided to be 1 the least such term instead,
         dual_value + dual_cost'x + sum over the undecided of min(0, dual_cost_j),
 
     the second one that of multipliers of the rows [Lagrangian relaxation: Geoffrion, Math. Prog.
@@ -45,6 +47,8 @@ def branch(
     starts, rows, data : ndarray
         Columns of A.
     low, high : ndarray, shape (m,)
+    group : ndarray of int, shape (k,)
+        Bits of the same number, which stand together, are 0 but for one; -1: no such group.
     first : ndarray of int8, shape (k,)
     best : ndarray of int8, shape (k,)
     best_value : float
@@ -126,9 +130,24 @@ def branch(
                 for i in range(depth + 1, k):
                     field[i] += couplers[depth, i]
         if len(couplers):
-            tail = 0.0
-            for i in range(depth + 1, k):
-                tail += min(field[i] + pull[i], 0.0)
+            tail, i = 0.0, depth + 1
+            taken = False
+            for j in range(depth, -1, -1):
+                if group[depth] < 0 or group[j] != group[depth]:
+                    break
+                taken |= x[j] == 1
+            while i < k:
+                own = group[i]
+                if own < 0:
+                    tail += min(field[i] + pull[i], 0.0)
+                    i += 1
+                    continue
+                least_of = np.inf
+                while i < k and group[i] == own:
+                    least_of = min(least_of, field[i] + pull[i])
+                    i += 1
+                if own != group[depth] or not taken:
+                    tail += least_of
         else:
             linear_tail -= min(cost[depth], 0.0)
             tail = linear_tail

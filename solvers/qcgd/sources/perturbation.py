@@ -101,13 +101,38 @@ class Annealing(Perturbation):
 
     def __init__(self, repair: Repair) -> None:
         self._repair, self.effort = repair, 0.0
-        self._learn_which(2.0 ** -np.arange(8))
+        self._learn_which(2.0 ** np.arange(1, -6, -1))
+        self._walkers, self._left, self._length = np.zeros((0, 0), dtype=np.int8), 0, 1
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """Local minima at the best points of walks."""
+        """Local minima at the best points of a stretch of two walks, which go on from there.
+
+        A walk looks at as many candidates as half of all before: longer ones reach deeper.
+        """
         before = self._repair.looked
-        length = max(1_000_000, before // 8)  # longer walks reach deeper, where there is time
-        heats, seed = self._drawn_strengths(rng, 2), np.random.SeedSequence(rng.integers(2**63))
-        points = self._repair(pool.draw(rng, 2), seed, heats, length)
+        if not self._left:
+            self._length = self._left = max(1, before // (4 * STRETCH))
+            self._drawn_strengths(rng, 2)
+            self._walkers = pool.draw(rng, 2)
+        ends = np.array([self._left, self._left - 1]) / self._length
+        heats, seed = np.outer(self.strengths[self._drawn], ends), rng.integers(2**63)
+        self._walkers = self._repair(self._walkers, np.random.SeedSequence(seed), heats, STRETCH)
+        self._left -= 1
         self.effort = float(self._repair.looked - before)
-        return points
+        return self._walkers
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """For a checkpoint."""
+        walks = (self._walkers, self._drawn, self._left, self._length, self._repair.looked)
+        return {**super().snapshot(), "walks": walks}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        super().restore(snapshot)
+        if "walks" in snapshot:
+            self._walkers, self._drawn, self._left, self._length, looked = snapshot["walks"]
+            self._repair.looked = looked
+
+
+STRETCH = 1_000_000
+"""Candidates that a walk looks at in a batch: less than a tenth of a second."""

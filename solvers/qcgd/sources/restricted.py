@@ -18,6 +18,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.model.qcbo import QCBO, TOLERANCE
+from formulations.passes.cliques import cliques
 from solvers.qcgd.linear import ENTRIES, LinearForm, Relaxation
 from solvers.qcgd.scoring import Pool
 from solvers.qcgd.sources.base import FORGET, HOPE
@@ -64,7 +65,9 @@ class Restricted:
     repaired = True
 
     def __init__(self, model: QCBO, relaxation: Relaxation | None = None) -> None:
-        self.effort, self.size, self._given_up = 0.0, 25.0, 0
+        self.effort, self._given_up = 0.0, np.zeros(MODELS, dtype=np.bool_)
+        self.sizes = np.full(len(KINDS), 25.0)
+        self._groups, self._exact = cliques(model)
         self.gained, self.tried = np.full(len(KINDS), HOPE), np.ones(len(KINDS))
         self._drawn = np.zeros(0, dtype=np.int64)
         self._model, self._searched = model, False
@@ -78,7 +81,7 @@ class Restricted:
         """The best points near members of the pool, the first of them as often as all others."""
         among = len(pool.losses)
         numbers = np.where(rng.random(MODELS) < 0.5, 0, rng.integers(among, size=MODELS))
-        self.effort, self._given_up = 0.0, 0
+        self.effort = 0.0
         self._drawn = np.zeros(0, dtype=np.int64)
         if not self._searched and not self._model.is_feasible(pool.bits[:1])[0]:
             self._searched, self.effort = True, 2e7  # some seconds
@@ -92,21 +95,22 @@ class Restricted:
             self._freed(kind, pool, point, rng)
             for kind, point in zip(self._drawn.tolist(), points, strict=True)
         ]
-        return np.stack(
-            [self._solved(point, free) for point, free in zip(points, freed, strict=True)]
-        )
+        solved = [self._solved(point, free) for point, free in zip(points, freed, strict=True)]
+        self._given_up = np.array([not done for _, done in solved])
+        return np.stack([point for point, _ in solved])
 
     def _freed(self, kind: int, pool: Pool, point: BitArray, rng: np.random.Generator) -> IntArray:
         """Bits to free."""
         n, rows = len(point), self._form.rows
-        count = min(round(self.size), n)
+        count = min(round(self.sizes[kind]), n)
         weights = np.full(n, 1e-6)
         if kind == DISAGREEMENT:
             others = pool.bits[rng.integers(len(pool.losses), size=2)]
             weights += (others != point).sum(axis=0)
         elif kind == ROWS and rows.shape[0]:
-            for row in rng.integers(rows.shape[0], size=1 + count // 10):
-                weights[rows.indices[rows.indptr[row] : rows.indptr[row + 1]]] = 1.0
+            drawn = rng.permutation(rows.shape[0])[: round(count**0.5)]
+            free = self._able(point, np.unique(rows[drawn].indices))
+            return free if len(free) <= 2 * count else rng.permutation(free)[:count]
         elif kind == UNDECIDED and self._relaxation is not None:
             reduced = self._relaxation.reduced
             size = np.abs(reduced)
@@ -118,8 +122,19 @@ class Restricted:
         keys = np.log(rng.random(n) + 1e-300) / weights
         return np.argpartition(-keys, count - 1)[:count]
 
-    def _solved(self, point: BitArray, free: IntArray) -> BitArray:
-        """The point with the best values of the free bits."""
+    def _able(self, point: BitArray, free: IntArray) -> IntArray:
+        """Those of the free bits that can be 1 while the others stay."""
+        form, columns = self._form, self._columns[:, free]
+        least = form.rows @ point.astype(np.float64) - columns @ point[free]
+        least += columns.minimum(0.0).sum(axis=1)
+        rises = columns.maximum(0.0).tocsc()
+        over = rises.data > (form.high - least)[rises.indices] + TOLERANCE
+        kept = np.ones(len(free), dtype=np.bool_)
+        kept[np.repeat(np.arange(len(free)), np.diff(rises.indptr))[over]] = False
+        return free[kept | (point[free] > 0)]
+
+    def _solved(self, point: BitArray, free: IntArray) -> tuple[BitArray, bool]:
+        """The point with the best values of the free bits, and whether all were looked at."""
         form, values = self._form, point.astype(np.float64)
         values[free] = 0.0
         cost = form.cost[free] + self._couplers[free] @ values
@@ -130,6 +145,9 @@ class Restricted:
             constant = self._relaxation.constant + float(known)
         # what is decided most clearly comes first: then bounds end the other branch early
         order = np.argsort(-np.abs(cost if self._relaxation is None else reduced), kind="stable")
+        groups = self._groups[free[order]]
+        if self._couplers.nnz:  # bits of which one is 1 stand together
+            order = order[np.argsort(_first_of_each(groups), kind="stable")]
         free, cost, reduced = free[order], cost[order], reduced[order]
         columns = self._columns[:, free]
         used, rows = np.unique(columns.indices, return_inverse=True)
@@ -145,13 +163,20 @@ class Restricted:
         _, nodes, done = branch(
             cost, couplers, reduced, constant,
             columns.indptr.astype(np.int64), rows.astype(np.int64), columns.data, low, high,
-            first, best, own, NODES,
+            self._one_of(point, free), first, best, own, NODES,
         )  # fmt: skip
-        self._given_up += not done
         self.effort += SETUP + NODE * nodes * (2.0 + columns.nnz / len(free) + len(couplers))
         solved = point.copy()
         solved[free] = best
-        return solved
+        return solved, done
+
+    def _one_of(self, point: BitArray, free: IntArray) -> IntArray:
+        """Group of each free bit, if one of these has to be 1 and none but free ones are; or -1."""
+        of, needed = self._groups, np.append(self._exact, False)
+        held = point.copy()
+        held[free] = 0
+        needed[of[held > 0]] = False
+        return np.where(needed[of[free]], of[free], -1)
 
     def learn(self, gains: FloatArray) -> None:
         """Credit the kinds; free more bits where all was searched, fewer where it was given up."""
@@ -161,19 +186,32 @@ class Restricted:
             return
         np.add.at(self.gained, self._drawn, gains)
         np.add.at(self.tried, self._drawn, 1.0)
-        if 2 * self._given_up > MODELS:
-            self.size = max(self.size / 1.1, LEAST)
-        elif not gains.any():
-            self.size = min(self.size * 1.05, MOST)
+        for kind, gain, given_up in zip(self._drawn, gains, self._given_up, strict=True):
+            if given_up:
+                self.sizes[kind] = max(self.sizes[kind] / 1.05, LEAST)
+            elif not gain:
+                self.sizes[kind] = min(self.sizes[kind] * 1.02, MOST)
 
     def snapshot(self) -> Mapping[str, Any]:
         """For a checkpoint."""
-        return {"size": self.size, "gained": self.gained, "tried": self.tried}
+        return {"sizes": self.sizes, "gained": self.gained, "tried": self.tried}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """From a checkpoint."""
-        self.size = snapshot["size"]
+        self.sizes = snapshot.get("sizes", self.sizes)
         self.gained, self.tried = snapshot["gained"], snapshot["tried"]
+
+
+def _first_of_each(groups: IntArray) -> IntArray:
+    """Where the first of each entry's group stands, -1 being no group.
+
+    Examples
+    --------
+    >>> _first_of_each(np.array([3, -1, 7, 3, -1])).tolist()
+    [0, 1, 2, 0, 4]
+    """
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    return np.where(groups < 0, np.arange(len(groups)), first[group])
 
 
 def core_point(
@@ -198,7 +236,9 @@ def core_point(
     """
     n = model.num_variables
     cost = form.cost / max(np.abs(form.cost).max(), 1e-300)
-    relaxation = Relaxation.of(replace(model, linear=cost)) if form.rows.nnz <= ENTRIES else None
+    relaxation = (
+        Relaxation.of(replace(model, linear=cost), 1e9) if form.rows.nnz <= ENTRIES else None
+    )
     if relaxation is None:
         return np.zeros((0, n), dtype=np.int8)
     order = np.argsort(relaxation.reduced, kind="stable")

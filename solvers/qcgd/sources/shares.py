@@ -141,7 +141,8 @@ def effort_of_call(oracle: object, samples: Samples, couplers: int, timed: bool)
 
 
 def gains(pool: Pool, before: Pool, points: BitArray, worth: FloatArray) -> FloatArray:
-    """What each point has gained: 1 / (1 + its rank) if it is new in the pool, else 0.
+    """What each point has gained: 1 if it is a new best one, 0.1 / (1 + its rank) if the pool has it
+    newly at another rank, else 0.
 
     Examples
     --------
@@ -154,7 +155,9 @@ def gains(pool: Pool, before: Pool, points: BitArray, worth: FloatArray) -> Floa
     """
     known = _among(points, before.bits)
     rank = np.searchsorted(pool.losses, worth)
-    return np.where(~known & _among(points, pool.bits), 1.0 / (1.0 + rank), 0.0)
+    better = (rank == 0) & (worth < before.losses.min(initial=np.inf))
+    gained = np.where(better, 1.0, 0.1 / (1.0 + rank))
+    return np.where(~known & _among(points, pool.bits), gained, 0.0)
 
 
 def _among(points: BitArray, others: BitArray) -> BoolArray:

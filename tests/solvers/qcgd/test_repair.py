@@ -194,7 +194,7 @@ def test_products_follow_their_factors(number: int) -> None:
         better = model.objective(other) < model.objective(mended) - 1e-9
         assert not (better & model.is_feasible(other)).any()
     best = model.objective(feasible_points(model)).min()
-    walked = Repair(model)(mended, seed(), heats=1.0, length=20_000)
+    walked = Repair(model)(mended, seed(), heats=(1.0, 0.0), length=20_000)
     assert model.objective(walked).min() == best
 
 
@@ -202,7 +202,7 @@ def test_products_follow_their_factors(number: int) -> None:
 @given(model=qcbos(), number=st.integers(0, 2**32 - 1))
 def test_a_walk_ends_no_worse_and_keeps_every_row(model: QCBO, number: int) -> None:
     points = feasible_points(model)
-    heats = np.linspace(0.1, 2.0, len(points))
+    heats = np.outer(np.linspace(0.1, 2.0, len(points)), [1.0, 0.0])
     walked = Repair(model)(points, seed(number), heats, 500)
     assert model.is_feasible(walked).all()
     assert (model.objective(walked) <= model.objective(points) + 1e-9).all()
