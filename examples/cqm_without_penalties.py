@@ -1,6 +1,6 @@
-"""Crews to shifts as a CQM: QCGD, which needs no penalty, beside penalties of four sizes.
+"""Assign crews to shifts as a CQM: QCGD, which needs no penalty, beside four penalty weights.
 
-Each gets 1,000 reads of 100 sweeps of simulated annealing; QCGD repairs what it reads.
+Each method gets 1,000 reads of 100 sweeps of simulated annealing. QCGD also repairs its samples.
 """
 
 import dimod
@@ -13,11 +13,11 @@ from solvers.oracles import Annealer
 CREWS, SHIFTS, NEED = 8, 6, 2
 rng = np.random.default_rng(0)
 wage = rng.integers(5, 15, CREWS)
-friction = rng.integers(0, 6, (CREWS, CREWS))  # of two crews in one shift
+friction = rng.integers(0, 6, (CREWS, CREWS))  # cost of two crews in one shift
 
 cqm = dimod.ConstrainedQuadraticModel()
 x = {(c, s): dimod.Binary(f"crew {c} in shift {s}") for c in range(CREWS) for s in range(SHIFTS)}
-extra = dimod.Integer("extra shifts", upper_bound=3)  # of any crew, beyond its first
+extra = dimod.Integer("extra shifts", upper_bound=3)  # the most of any crew, beyond its first
 cqm.set_objective(
     sum(int(wage[c]) * bit for (c, _), bit in x.items())
     + sum(int(friction[a, b]) * x[a, s] * x[b, s] for a, s in x for b in range(a + 1, CREWS))
@@ -41,7 +41,7 @@ for penalty in (1, 10, 100, None):
     share = judged.record.is_feasible.mean()
     print(f"penalty {penalty or 'default':<8} cost {cost}   feasible: {share:.0%} of the samples")
 
-# What a penalty method cannot take as it stands: a quadratic row, and a wish.
+# A penalty method cannot take these two directly: a quadratic row and a soft constraint.
 cqm.add_constraint(sum(x[0, s] * x[1, s] for s in range(SHIFTS)) >= 1, label="0 trains 1")
 cqm.add_constraint(x[2, 0] + x[3, 0] == 2, label="wish", weight=3.0)
 samples = solver.sample_cqm(cqm)

@@ -1,11 +1,11 @@
-"""A Dask scheduler and four worker processes, one killed in mid-run: the same result as serial.
+"""Four Dask workers, one of them killed during the run: the result is the same as in one process.
 
     pip install 'qnn-ising[dask]'
     python examples/dask_killed_worker.py
 
-Blocks of a decomposed problem, then walks of restricted problems, then what QCGD's sources find,
-polished in four parts, run on the cluster.  Before the third step of each a worker gets SIGKILL;
-Dask starts another, which is sent what it needs.
+Three runs use the cluster: the blocks of a decomposed problem, the walks of a search by restricted
+problems, and QCGD, whose candidates are polished in four parts.  Before the third step of each run
+a worker gets SIGKILL.  Dask starts another worker, which receives the data that it needs.
 """
 
 import os
@@ -23,14 +23,14 @@ from solvers.oracles import Annealer
 
 
 def placed(solver: Any, **where: Any) -> Any:
-    """The solver with its work on an executor; that of QCGD is said with its candidates."""
+    """Return the solver with its work on an executor; QCGD takes it with its candidates."""
     if isinstance(solver, QCGD):
         return replace(solver, candidates=replace(solver.candidates, **where))
     return replace(solver, **where)
 
 
 def main() -> None:
-    """Solve on the cluster with a kill on the way, and again in this process."""
+    """Solve on the cluster with one worker killed, then again in this process."""
     data = qnn.load("digits:3,8", samples=120, inputs=16, seed=0)
     network = Network.dense([16, 5, 1], activation="sign")
     problem = TrainingProblem(network, data.X_train, data.y_train, loss="hinge:5")
@@ -44,7 +44,7 @@ def main() -> None:
             killed: list[int] = []
 
             def kill(progress: Progress, killed: list[int] = killed) -> None:
-                """End a worker as the third step begins."""
+                """Kill a worker as the third step begins."""
                 if progress.iteration == 2 and not killed:
                     killed.append(min(client.run(os.getpid).values()))
                     os.kill(killed[0], signal.SIGKILL)

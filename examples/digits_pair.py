@@ -1,7 +1,8 @@
-"""Digits 3 against 8 in ten lines: a network of 85 weights of one bit each.
+"""Digits 3 against 8 in ten lines: a network with 85 weights of one bit each.
 
-QCGD states the training as a model of about 4,000 bits and solves it by 20,000 sweeps of simulated
-annealing.  Expect hinge loss 0 on the training samples and about nine in ten right on the others.
+QCGD turns the training into a model of about 4,000 bits and solves it with 20,000 sweeps of
+simulated annealing.  Expect hinge loss 0 on the training samples and about nine in ten of the other
+samples right.
 """
 
 import qnn

@@ -1,9 +1,9 @@
-"""Solvers and widths by GridSearchCV: breast_cancer, beside logistic regression.
+"""Choose solvers and widths with GridSearchCV on breast_cancer, beside logistic regression.
 
-The estimator stands in a pipeline as any other, and its solver is a parameter like its width.  The
-accuracies at the end are those of the whole search, each fold tested by what the others have
-chosen.  Expect logistic regression, with 32 bits a weight, to be three or four hundredths ahead of
-ours with little more than one.
+The estimator works in a pipeline like any other, and its solver is a parameter like its width.  The
+accuracies at the end are those of the whole search: each fold is tested with the setting that the
+other folds chose.  Expect logistic regression, with 32 bits a weight, to be three or four
+hundredths ahead of ours, with little more than one bit a weight.
 """
 
 from sklearn.datasets import load_breast_cancer

@@ -3,7 +3,7 @@
     pip install 'qnn-ising[dask]'
     python examples/hedging_dask.py [SCHEDULER-ADDRESS]
 
-Without an address a cluster of two workers is started on this machine.
+Without an address, the program starts a cluster of two workers on this machine.
 """
 
 import sys
@@ -17,7 +17,7 @@ from solvers.hedging.hedging import AnnealedBlocks, ProgressiveHedging
 
 
 def main() -> None:
-    """Hedge on the cluster, and again in this process."""
+    """Run hedging on the cluster, then again in this process."""
     data = qnn.load("digits:3,8", samples=200, inputs=16, seed=0)
     network = Network.dense([16, 5, 1], activation="sign")
     problem = TrainingProblem(network, data.X_train, data.y_train)

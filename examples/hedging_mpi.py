@@ -1,4 +1,4 @@
-"""Progressive hedging over MPI: the first process asks, the others solve the blocks.
+"""Progressive hedging over MPI: the first process coordinates, the others solve the blocks.
 
 pip install mpi4py
 mpiexec -n 3 python -m mpi4py.futures examples/hedging_mpi.py
@@ -12,7 +12,7 @@ from solvers.hedging.hedging import AnnealedBlocks, ProgressiveHedging
 
 
 def main() -> None:
-    """Hedge on all processes of the MPI job."""
+    """Run hedging on all processes of the MPI job."""
     data = qnn.load("digits:3,8", samples=200, inputs=16, seed=0)
     network = Network.dense([16, 5, 1], activation="sign")
     problem = TrainingProblem(network, data.X_train, data.y_train)

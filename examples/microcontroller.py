@@ -1,9 +1,9 @@
-"""To a microcontroller: digits as a C program without dependencies, about a bit a weight.
+"""For a microcontroller: digits as a C program without dependencies, about one bit a weight.
 
 Trains a classifier of ten digits on 8 x 8 images, writes it to the folder ``digits`` as C, builds
-it with the C compiler that is there, and lets the program read the test images.  Pixels are whole
-numbers already, so that no levels are needed.  Expect the program to agree with Python on every
-image, and a thirtieth of the size of the same network in float32.
+it with the installed C compiler, and runs the program on the test images.  Pixels are already whole
+numbers, so no levels are needed.  Expect the program to agree with Python on every image, at a
+thirtieth of the size of the same network in float32.
 """
 
 import shutil

@@ -1,8 +1,8 @@
 """Your own activation and loss: two Python functions of a numpy array.
 
-The model counts in integers, and has both as a few straight pieces, placed so that the largest
-error is least; the loss is a function of the margin y z.  Expect the model to grow with the pieces,
-and the loss by the pieces to come near the loss by the functions themselves.
+The model uses integers and represents both functions by a few pieces, placed to minimise the
+largest error.  The loss is a function of the margin y z.  Expect the model to grow with the number
+of pieces, and the loss of the pieces to approach the loss of the functions themselves.
 """
 
 import numpy as np
@@ -14,12 +14,12 @@ from solvers import WeightAnnealing
 
 
 def softsign(z):
-    """Like tanh, with longer tails."""
+    """Return a sigmoid like tanh, with longer tails."""
     return z / (1 + np.abs(z))
 
 
 def squared_hinge(margin):
-    """Forgives small violations, and resents large ones."""
+    """Penalise small violations little and large ones heavily."""
     return np.maximum(0, 1 - margin) ** 2
 
 

@@ -1,8 +1,9 @@
-"""Your own CSV: a header, a row for each sample, numbers, and one column that says the class.
+"""Your own CSV: a header, one row of numbers for each sample, and one column with the class.
 
-Writes ``wine.csv`` (178 wines of three growers, 13 measurements each) into this folder as an
-example of such a file, and trains a network of ternary weights on it.  Every measurement is put on
-five integer levels, a fifth of the training samples on each.  Expect nine in ten right or better.
+Writes ``wine.csv`` (178 wines of three growers, 13 measurements each) into the current folder as an
+example of such a file, and trains a network with ternary weights on it.  Every measurement is
+mapped to five integer levels, with a fifth of the training samples on each.  Expect at least nine
+in ten of the other samples right.
 """
 
 import csv

@@ -1,13 +1,13 @@
 """An oracle of your own: fifteen lines, checked by the conformance kit, and used by QCGD.
 
-An oracle is any object with ``sample(qubo, seed)``.  To have it on the command line as well, as
-``qnn train ... --oracle descent --oracle-option reads=50``, a package names it in its
+An oracle is any object with ``sample(qubo, seed)``.  To use it on the command line as well, with
+``qnn train ... --oracle descent --oracle-option reads=50``, declare it in your package's
 ``pyproject.toml``:
 
     [project.entry-points."qnn.oracles"]
     descent = "my_package:Descent"
 
-Expect all checks to pass, and a loss near that of the annealer with as many reads.
+Expect all checks to pass, and a loss near that of the annealer with the same number of reads.
 """
 
 import time
@@ -22,13 +22,13 @@ from solvers.oracles.testing import CHECKS, check_oracle
 
 
 class Descent:
-    """Reads that go downhill one bit at a time from random states."""
+    """Descent from random states, one bit at a time."""
 
     def __init__(self, reads: int = 20, sweeps: int = 20) -> None:
         self.reads, self.sweeps = reads, sweeps
 
     def sample(self, qubo, seed):
-        """Samples of ``qubo``, best first; the same for the same seed."""
+        """Return samples of ``qubo``, best first; the same seed gives the same samples."""
         started, n = time.perf_counter(), qubo.num_variables
         if not np.isfinite(np.r_[qubo.linear, qubo.couplings]).all():
             raise ValueError("a coefficient is not finite: nothing can be minimised")

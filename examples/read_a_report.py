@@ -1,14 +1,14 @@
-"""Reading a report: three ways to train on the same data, eight seeds, and what that shows.
+"""Read a report: three ways to train on the same data, eight seeds, and what the runs show.
 
-Keeps every run in the folder ``runs``, writes ``report.html``, one page to open in any browser, and
-prints what the page says in words.  The same on the command line:
+Keeps every run in the folder ``runs``, writes ``report.html``, a single page for any browser, and
+prints the conclusions of that page.  The same on the command line:
 
     qnn compare breast_cancer --hidden 2 --seeds 8 --keep runs --iterations 50 \\
         --solvers annealing,random,logistic-regression
     qnn report runs --html report.html
 
 Expect it to say that annealing has a smaller training loss than random networks, by how much, and
-all that this does not mean; fewer seeds could not have told it, however large the difference.
+what this does not show.  With five seeds or fewer, no difference could be significant.
 """
 
 from pathlib import Path
