@@ -1,6 +1,6 @@
-"""Networks with few-bit weights, and their training as a constrained quadratic binary model."""
+"""Networks with few-bit weights, trained as constrained quadratic binary models."""
 
 import lazy_loader
 
-# The names stand in __init__.pyi; each is imported when it is first asked for.
+# __init__.pyi lists the names; each is imported on first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,6 @@
-"""Checks of arrays: each refuses a bad one by name and returns a good one in its own type.
+"""Checks of arrays: each refuses an invalid array by name and returns a valid one converted.
 
-All of them raise :class:`~formulations.errors.InvalidInputError`.
+All checks raise :class:`~formulations.errors.InvalidInputError`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from formulations.errors import InvalidInputError
 
 
 def check_array(name: str, value: object) -> Array:
-    """Return an array; ragged rows, sparse matrices and masked values are refused.
+    """Convert to an array; ragged rows, sparse matrices and masked values are refused.
 
     Examples
     --------
@@ -29,14 +29,14 @@ def check_array(name: str, value: object) -> Array:
         raise InvalidInputError(f"{name} has masked values: fill them in or drop them first")
     try:
         return np.asarray(value)
-    except Exception as error:  # a container of one's own may raise anything
+    except Exception as error:  # a user's container may raise any exception
         raise InvalidInputError(
             f"{name}={shown(value)}: expected an array, its rows of one length ({error})"
         ) from error
 
 
 def check_integers(name: str, value: npt.ArrayLike, what: str = "integers") -> IntArray:
-    """Return an array of integers; a float with a fraction is refused, not truncated.
+    """Convert to an array of integers; a float with a fraction is refused, not truncated.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def check_integers(name: str, value: npt.ArrayLike, what: str = "integers") -> I
 
 
 def check_bits(name: str, value: npt.ArrayLike, length: int, axes: int | None = None) -> BitArray:
-    """Return bits of shape (..., length), with ``axes`` axes if that is given.
+    """Convert to bits of shape (..., length), with ``axes`` axes if given.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def check_exact(
 
 
 def check_finite(name: str, values: object, dimensions: int) -> FloatArray:
-    """Return an array of finite numbers with that many dimensions; 0 means a single number.
+    """Convert to an array of finite numbers; 0 dimensions means a single number.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def check_finite(name: str, values: object, dimensions: int) -> FloatArray:
 
 
 def check_products(products: npt.ArrayLike, num_variables: int) -> IntArray:
-    """Return products x_u = x_v x_w as rows (u, v, w), shape (p, 3)."""
+    """Convert products x_u = x_v x_w to rows (u, v, w), shape (p, 3)."""
     try:
         given = check_finite("products", products, 2)
     except InvalidInputError:

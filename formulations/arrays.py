@@ -1,4 +1,4 @@
-"""Types of arrays, each defined once."""
+"""Types of arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-"""Any numbers or booleans."""
+"""Array of numbers or booleans."""
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -18,7 +18,7 @@ ByteArray = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 
 BitArray = npt.NDArray[np.int8]
-"""States of binary variables: zeros and ones."""
+"""Array of states of binary variables, zeros and ones."""
 
 DeviceArray = Any
-"""A numpy array or a torch tensor; the two share no type."""
+"""A NumPy array or a torch tensor, which have no common type."""

@@ -1,8 +1,8 @@
-"""Checks of single values: bad ones are refused by name before work begins.
+"""Checks of single values: invalid ones are refused by name before work begins.
 
-Every check takes NumPy's numbers where it takes Python's, refuses bools and NaN as numbers, raises
-:class:`~formulations.errors.InvalidInputError` for everything else, and returns the value that
-passed.  Arrays have their own checks in :mod:`formulations.array_checks`.
+Every check accepts NumPy numbers as well as Python numbers, refuses bools and NaN as numbers,
+raises :class:`~formulations.errors.InvalidInputError` for invalid values, and returns the valid
+value.  Arrays have their own checks in :mod:`formulations.array_checks`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import numpy as np
 from formulations.errors import InvalidInputError
 
 EXACT = 2**49
-"""Integers up to here can be added in any order, a few of them at a time, and stay exact floats."""
+"""Largest integers of which a few can be added as floats, in any order, without rounding."""
 
 WIDEST = 1_000_000
-"""Most units of a layer: everything is counted and built unit by unit."""
+"""Largest number of units of a layer; models are counted and built unit by unit."""
 
 
 def shown(value: object) -> str:
-    """Format any value for a message: one line, shortened, even where ``repr`` fails.
+    """Format any value for a message: one line, shortened, even if ``repr`` fails.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def shown(value: object) -> str:
     short.maxstring = short.maxother = short.maxlong = 200
     try:
         text = " ".join(short.repr(value).split())
-    except Exception:  # such as an integer of too many digits to print
+    except Exception:  # such as an integer with too many digits to print
         return f"<{type(value).__name__}>"
     return text if len(text) <= 200 else f"{text[:98]}...{text[-98:]}"
 
@@ -76,7 +76,7 @@ def choose(name: str, value: object, known: list[str]) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a real number and not a bool; infinities and NaN count as numbers.
+    """Return True if a value is a real number, not a bool; infinities and NaN count as numbers.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def is_number(value: object) -> bool:
 
 
 def is_finite(value: object) -> bool:
-    """Whether a number is finite as a float.
+    """Return True if a number is finite as a float.
 
     Examples
     --------
@@ -97,12 +97,12 @@ def is_finite(value: object) -> bool:
     """
     try:
         return isfinite(value)  # type: ignore[arg-type]
-    except OverflowError:  # an integer beyond all floats
+    except OverflowError:  # an integer too large for a float
         return False
 
 
 def check_whole(name: str, value: object, least: int = 1, most: int | None = None) -> int:
-    """Return an integer from ``least`` to ``most`` (2^49 unless given), as Python's own.
+    """Return a Python integer from ``least`` to ``most`` (2^49 by default).
 
     Examples
     --------
@@ -135,7 +135,7 @@ def check_number(
     Parameters
     ----------
     zero, negative : bool
-        Whether zero, or zero and negative numbers, are accepted as well.
+        Also accept zero, or zero and negative numbers.
     most : float, optional
         Largest number accepted.
 
@@ -158,7 +158,7 @@ def check_number(
 
 
 def check_seconds(name: str, value: object, *, zero: bool = False) -> float:
-    """Return seconds that a clock can count: above 0, at most 31 years.
+    """Return a positive number of seconds, at most 31 years.
 
     Examples
     --------
@@ -206,7 +206,7 @@ def check_several(name: str, value: object, what: str, *, empty: bool = False) -
     what : str
         The elements that the message says were expected, such as ``"positive learning rates"``.
     empty : bool
-        Whether it may be empty.
+        Also accept an empty sequence.
 
     Examples
     --------
@@ -239,7 +239,7 @@ def check_numbers(name: str, value: object, what: str) -> Sequence[Any]:
 
 
 def check_has(name: str, value: object, method: str, example: str) -> None:
-    """Refuse anything but an object, not a class, with a method of that name.
+    """Refuse a value without a method called ``method``; classes are refused, too.
 
     Examples
     --------

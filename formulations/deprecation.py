@@ -1,4 +1,4 @@
-"""Old keywords of constructors: for one release they still work, with a ``DeprecationWarning``."""
+"""Old keywords of constructors, which work for one release with a ``DeprecationWarning``."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ T = TypeVar("T")
 
 
 def renamed(**old: str | None) -> Callable[[type[T]], type[T]]:
-    """Class decorator: let a dataclass's constructor take keywords that it no longer has.
+    """Class decorator: let a dataclass's constructor accept old keywords.
 
     Parameters
     ----------
     **old : str or None
-        For each old keyword the new one; ``"group.field"`` if it is now a field of an option
+        New name of each old keyword; ``"group.field"`` if it is now a field of the option
         ``group``, whose default is a dataclass; None if it no longer has an effect.
 
     Raises
     ------
     InvalidInputError
-        By the constructor, if an old keyword and its new one are both given.
+        Raised by the constructor if an old keyword and its new name are both given.
 
     Examples
     --------
@@ -80,6 +80,6 @@ def renamed(**old: str | None) -> Callable[[type[T]], type[T]]:
 
 
 def _default(cls: Any, name: str) -> Any:
-    """Default of a dataclass's field."""
+    """Return the default of a dataclass's field."""
     field = next(field for field in fields(cls) if field.name == name)
     return field.default if field.default_factory is MISSING else field.default_factory()

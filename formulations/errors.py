@@ -1,15 +1,15 @@
-"""Exceptions: one root, each class with a built-in parent.
+"""Exceptions: one root class, and a built-in parent for each exception.
 
-A message names the offending thing, what was expected, and what to do.
+A message names the offending value, what was expected, and the remedy.
 """
 
 
 class QnnError(Exception):
-    """Root of every error that this toolkit raises on purpose."""
+    """Root of all errors that this toolkit raises deliberately."""
 
 
 class InvalidInputError(QnnError, ValueError):
-    """A value that cannot be used: wrong shape, range, kind or name."""
+    """A value of the wrong shape, range, type or name."""
 
 
 class InfeasibleModelError(InvalidInputError):
@@ -21,7 +21,7 @@ class ModelSizeError(QnnError, MemoryError):
 
 
 class FileFormatError(QnnError, ValueError):
-    """A file that is corrupt, of another kind, or written by a newer version."""
+    """A file that is corrupt, has another format, or was written by a newer version."""
 
 
 class FileAccessError(QnnError, OSError):
@@ -29,7 +29,7 @@ class FileAccessError(QnnError, OSError):
 
 
 class MissingExtraError(QnnError, ImportError):
-    """An optional dependency that is not installed; the message names the extra."""
+    """A missing optional dependency; the message names the extra to install."""
 
 
 class OracleError(QnnError, RuntimeError):
@@ -37,13 +37,13 @@ class OracleError(QnnError, RuntimeError):
 
 
 class UnusableAnswerError(OracleError, ValueError):
-    """An oracle's answer that does not fit the question: nothing of it has been used.
+    """An oracle's answer that does not fit the question, and of which nothing was used.
 
     Parameters
     ----------
     message : str
     answer : object
-        What came, for it may have cost.
+        The answer, kept because it may have been paid for.
     """
 
     def __init__(self, message: str, answer: object = None) -> None:
@@ -52,7 +52,7 @@ class UnusableAnswerError(OracleError, ValueError):
 
 
 class OracleRefusalError(OracleError, InvalidInputError):
-    """An oracle that refuses the question itself: asking again would not help."""
+    """An oracle that refuses the question, so that asking again would not help."""
 
 
 class OracleTimeoutError(OracleError, TimeoutError):
@@ -60,4 +60,4 @@ class OracleTimeoutError(OracleError, TimeoutError):
 
 
 class BudgetExhaustedError(QnnError, RuntimeError):
-    """A budget that is used up: the call was not made."""
+    """A budget that is used up; the call was not made."""

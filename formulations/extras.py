@@ -1,4 +1,4 @@
-"""Optional dependencies, imported where they are needed."""
+"""Optional dependencies, imported when they are needed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from formulations.errors import MissingExtraError
 
 
 def load_extra(module: str, extra: str, what: str, instead: str = "") -> Any:
-    """Import ``module``, which an extra brings.
+    """Import ``module``, which the extra ``extra`` installs.
 
     Parameters
     ----------
     module : str
     extra : str
-        The extra of this package.
+        Name of the extra of this package.
     what : str
-        What needs it, as the message begins.
+        Feature that needs the module; the message begins with it.
     instead : str
-        What to do without it, as the message ends.
+        Advice on doing without the module; the message ends with it.
 
     Raises
     ------

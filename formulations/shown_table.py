@@ -1,4 +1,4 @@
-"""A small table that reads well where it is printed and in a notebook."""
+"""A small table for the terminal and for notebooks."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ShownTable:
-    """Rows of values under their names: text where printed, HTML in a notebook.
+    """Rows of named values, shown as text when printed and as HTML in a notebook.
 
     Parameters
     ----------
     rows : sequence of mappings
-        Each from the name of a column to its value; all have the same names.
+        Values by the names of the columns; all rows have the same names.
     title : str
     most : int
-        Rows that are shown; the others are counted.
+        Number of rows to show; the rest are counted.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class ShownTable:
 
 
 def facts_of(**attributes: str) -> Callable[[Any], str]:
-    """A ``_repr_html_`` that tells some attributes of an object by names, None passed over.
+    """Make a ``_repr_html_`` that lists attributes of an object by name; None is left out.
 
     Examples
     --------

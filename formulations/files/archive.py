@@ -1,8 +1,8 @@
-"""The container of every file: an npz archive with a JSON manifest, written whole or not at all.
+"""The container of every file: an npz archive with a JSON manifest, written atomically.
 
-The manifest is one more array, ``manifest``, of the bytes of a JSON object: the file's format and
-version, the SHA-256 of every other array, and the content that is not an array.  Nothing is ever
-pickled.  The same content gives the same bytes.
+The array ``manifest`` holds the bytes of a JSON object: the file's format and version, the SHA-256
+of every other array, and the content that is not an array.  Nothing is ever pickled, and the same
+content gives the same bytes.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 VERSION = 2
-"""Version 2 holds networks of shared weights; everything else is written as version 1."""
+"""Version 2 adds networks with shared weights; all other content is written as version 1."""
 
 
 def write_archive(
@@ -71,13 +71,13 @@ def write_archive(
     ----------
     path : path-like
     file_format : str
-        What the file holds; a reader asks for it by this name.
+        Name of the format, which readers check.
     content : mapping
-        Anything that JSON can hold; finite floats survive exactly.
+        Any JSON content; finite floats are kept exactly.
     arrays : mapping of str to ndarray
         Arrays of numbers or booleans.
     version : int
-        The first whose readers know what is in it.
+        Lowest format version that can represent the content.
 
     Raises
     ------
@@ -109,24 +109,24 @@ def read_archive(
     content: Form = ANY_FIELDS,
     arrays: Callable[[dict[str, Any], list[str]], Mapping[str, ArrayForm]] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Content and arrays of a file that :func:`write_archive` wrote.
+    """Return the content and the arrays of a file that :func:`write_archive` wrote.
 
     Parameters
     ----------
     path : path-like
     file_format : str
-        What the file has to hold.
+        Format that the file must have.
     content : form, optional
-        What the content has to look like, see :mod:`formulations.files.schema`.
+        Schema of the content, see :mod:`formulations.files.schema`.
     arrays : callable, optional
-        The form of every array, given the content and the names of the arrays that are there.
+        Returns the form of every array, given the content and the names of the stored arrays.
 
     Raises
     ------
     FileAccessError
         If the file cannot be read, is not a regular file, or takes more memory than is free.
     FileFormatError
-        If it is of another kind, written by a newer version, cut off or damaged.
+        If it has another format, was written by a newer version, or is truncated or damaged.
     """
     archive = ArchiveReader(_bytes(path, file_format), path)
     manifest = _manifest(archive, path, file_format)
@@ -161,9 +161,9 @@ def read_archive(
 
 
 def _bytes(path: str | PathLike[str], file_format: str) -> bytes:
-    """The whole file, if its first bytes are those of an archive."""
+    """Return the whole file if it begins like an archive."""
     with open_regular(path) as file:
-        if file.read(2) != b"PK":  # as every zip archive begins
+        if file.read(2) != b"PK":  # the first bytes of every zip archive
             raise FileFormatError(
                 f"{os.fspath(path)!r} is not a file of this toolkit: expected one that holds "
                 f"{file_format}; check the path"
@@ -175,7 +175,7 @@ def _bytes(path: str | PathLike[str], file_format: str) -> bytes:
 def _manifest(
     archive: ArchiveReader, path: str | PathLike[str], file_format: str
 ) -> dict[str, Any]:
-    """The manifest of a file that holds what it should, in a version that is known."""
+    """Return the manifest after checking the file's format and version."""
     name = os.fspath(path)
     member = archive.members.get("manifest.npy")
     if member is None:
@@ -205,7 +205,7 @@ def _manifest(
 
 
 def _checksum(array: Array) -> str:
-    """SHA-256 of an array's type, shape and bytes."""
+    """Return the SHA-256 of an array's type, shape and bytes."""
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
     digest.update(array.tobytes())
     return digest.hexdigest()

@@ -1,8 +1,7 @@
-"""Reading of files that may be hostile: what is announced is checked before memory is taken for it.
+"""Reading of files that may be hostile: sizes are checked before memory is allocated.
 
-Only regular files are opened, since a pipe or a device may never end.  A size that a header
-announces is held against the bytes that are there, and against the memory that is free, and only
-then read.
+Only regular files are opened, since a pipe or a device may never end.  A size announced by a header
+is compared with the bytes that are present and with the free memory before any data are read.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from formulations.errors import FileAccessError, FileFormatError
 
 
 def access_error(verb: str, path: str | PathLike[str], error: OSError) -> FileAccessError:
-    """``error`` as one that names the path, the reason and what to do."""
+    """Convert ``error`` into one that names the path, the reason and the remedy."""
     folder = os.path.dirname(os.path.abspath(path))
     remedies = {
         errno.ENOSPC: "no space is left on the device; free some or choose another folder",
@@ -49,7 +48,7 @@ def access_error(verb: str, path: str | PathLike[str], error: OSError) -> FileAc
 
 
 def damaged(path: str | PathLike[str], detail: str) -> FileFormatError:
-    """The error for a file that is cut off or was changed after it was written."""
+    """Return the error for a file that is truncated or was changed after it was written."""
     return FileFormatError(
         f"{os.fspath(path)!r} is damaged or cut off ({detail}): copy it again from where it came "
         "from, or save it again"
@@ -60,10 +59,10 @@ def damaged(path: str | PathLike[str], detail: str) -> FileFormatError:
 
 
 def available_memory() -> int | None:
-    """Bytes of memory free to this process now, or None where the system does not tell.
+    """Return the bytes of memory that this process can still allocate, or None if unknown.
 
-    The least of what the machine has free, what the process may still take by its own limit
-    (``ulimit -v``), and what its control group may (containers).
+    The minimum of the machine's free memory, what is left of the process's own limit
+    (``ulimit -v``), and what is left of the limit of its control group (containers).
     """
     free = [_machine_free(), _process_free(), _group_free()]
     return min((bytes for bytes in free if bytes is not None), default=None)
@@ -96,17 +95,17 @@ def _process_free() -> int | None:
 def _group_free() -> int | None:
     try:
         with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
-            most = int(file.read())  # "max" where there is no limit
+            most = int(file.read())  # "max" means no limit
         with open("/sys/fs/cgroup/memory.stat", encoding="ascii") as file:
             used = {line.split()[0]: int(line.split()[1]) for line in file}
-        # pages of files are given back when memory is asked for
+        # the kernel frees cached pages of files when memory is requested
         return max(0, most - used["anon"] - used.get("kernel", 0))
     except (OSError, ValueError, KeyError, IndexError):
         return None
 
 
 def refuse_if_too_much(path: str | PathLike[str], announced: int, what: str = "it") -> None:
-    """Refuse to read what would take more than half of the memory that is free.
+    """Refuse to read content that would take more than half of the free memory.
 
     Parameters
     ----------
@@ -115,7 +114,7 @@ def refuse_if_too_much(path: str | PathLike[str], announced: int, what: str = "i
     announced : int
         Bytes of memory that the content takes once it is read.
     what : str
-        What announces them, for the message.
+        Name of the content, for the message.
 
     Raises
     ------
@@ -130,7 +129,7 @@ def refuse_if_too_much(path: str | PathLike[str], announced: int, what: str = "i
     formulations.errors.FileAccessError: cannot read 'bomb.npz': 'X' takes 7,450,580.6 GiB ...
     """
     free = available_memory()
-    least = 2**26  # bytes that may be read whatever the system reports as free
+    least = 2**26  # bytes that may always be read, whatever the system reports as free
     if announced > least and free is not None and announced > free / 2:
         raise FileAccessError(
             f"cannot read {os.fspath(path)!r}: {what} takes {announced / 2**30:,.1f} GiB of "
@@ -144,7 +143,7 @@ def refuse_if_too_much(path: str | PathLike[str], announced: int, what: str = "i
 
 @contextmanager
 def open_regular(path: str | PathLike[str]) -> Iterator[BinaryIO]:
-    """A regular file, opened for reading bytes.
+    """Open a regular file for reading bytes.
 
     Raises
     ------
@@ -159,7 +158,7 @@ def open_regular(path: str | PathLike[str]) -> Iterator[BinaryIO]:
     formulations.errors.FileAccessError: cannot read '/dev/zero': it is a device, ...
     """
     try:
-        # opening a pipe that nobody writes to would block
+        # without O_NONBLOCK, opening a pipe without a writer would block
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         raise access_error("read", path, error) from error
@@ -184,13 +183,13 @@ def open_regular(path: str | PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def read_regular(path: str | PathLike[str], memory: float = 1.0) -> bytes:
-    """The bytes of a regular file.
+    """Return the bytes of a regular file.
 
     Parameters
     ----------
     path : path-like
     memory : float
-        Bytes of memory that every byte of it takes in the end.
+        Bytes of memory that each byte of the file takes once it is parsed.
 
     Raises
     ------
@@ -204,25 +203,25 @@ def read_regular(path: str | PathLike[str], memory: float = 1.0) -> bytes:
 
 
 def bounded_read(file: IO[bytes], count: int | None, path: str | PathLike[str]) -> bytes:
-    """The next bytes of a stream, exactly as many as are announced: also of one that unpacks.
+    """Read exactly as many bytes of a stream as are announced; the stream may decompress.
 
-    Memory is taken as the bytes come, not as they are announced.
+    Memory is allocated as the bytes arrive, not as they are announced.
 
     Parameters
     ----------
     file : binary file
-        Plain, or one that unpacks (gzip, a member of an archive).
+        A plain file, or one that decompresses (gzip, a member of an archive).
     count : int or None
-        Bytes that are announced; None reads to the end, as long as memory allows it.
+        Announced number of bytes; None reads to the end, as long as memory allows.
     path : path-like
         For the message.
 
     Raises
     ------
     FileAccessError
-        If memory does not allow it.
+        If memory does not suffice.
     FileFormatError
-        If fewer bytes come than are announced, or the packed data are damaged.
+        If fewer bytes arrive than are announced, or the compressed data are damaged.
 
     Examples
     --------
@@ -265,7 +264,7 @@ def _read(file: IO[bytes], count: int | None, path: str | PathLike[str]) -> io.B
 
 
 class ArchiveReader:
-    """The members of an NPZ or ZIP file, each looked at before it is read.
+    """The members of an NPZ or ZIP file, each checked before it is read.
 
     Parameters
     ----------
@@ -277,7 +276,7 @@ class ArchiveReader:
     Raises
     ------
     FileFormatError
-        If it is damaged, encrypted, or holds two members of one name.
+        If it is damaged, encrypted, or holds two members with the same name.
 
     Examples
     --------
@@ -305,7 +304,7 @@ class ArchiveReader:
             self.members[member.filename] = member
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise damaged(path, f"{member.filename!r} is packed in a way that is not used here")
-            # one byte of deflate stands for at most 1032
+            # deflate expands one byte to at most 1032
             if member.file_size > 1032 * (member.compress_size + 16):
                 raise damaged(
                     path,
@@ -314,17 +313,17 @@ class ArchiveReader:
                 )
 
     def head(self, member: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        """Shape and type of an array, without its numbers."""
+        """Return the shape and the type of an array without reading its numbers."""
         with self._open(member) as file:
             shape, _, kind, _ = self._head(file, member)
         return shape, kind
 
     def array(self, member: str) -> Array:
-        """An array whose head fits the bytes that are there."""
+        """Return an array whose header fits the bytes that are present."""
         with self._open(member) as file:
             shape, fortran, kind, count = self._head(file, member)
             data = _read(file, count, self.path)
-            if file.read(1):  # at the end the checksum is compared
+            if file.read(1):  # reading to the end makes zipfile compare the checksum
                 raise damaged(self.path, f"{member!r} does not end where it should")
         array = np.frombuffer(data.getbuffer(), dtype=kind)
         return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
@@ -332,7 +331,7 @@ class ArchiveReader:
     def _head(
         self, file: IO[bytes], member: str
     ) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-        """Shape, order, type and bytes of an array that is as long as its head says."""
+        """Return shape, order, type and bytes of an array that is as long as its header says."""
         shape, fortran, kind, start = npy_head(file, self.path, member)
         count, there = count_of(shape) * kind.itemsize, self.members[member].file_size - start
         if count != there:
@@ -348,19 +347,19 @@ class ArchiveReader:
                 yield file
         except (FileFormatError, FileAccessError):
             raise
-        except Exception as error:  # zipfile and zlib raise a dozen kinds
+        except Exception as error:  # zipfile and zlib raise a dozen types of exceptions
             raise damaged(self.path, str(error)) from error
 
 
 def npy_head(
     file: IO[bytes], path: str | PathLike[str], name: str
 ) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-    """Shape, order, type and length of the head of an NPY stream, which stands at its numbers then.
+    """Read the header of an NPY stream: shape, order and type of the array, and header length.
 
     Raises
     ------
     FileFormatError
-        If it is none, or one of Python objects, which would have to be unpickled.
+        If it is not one, or if its array holds Python objects, which would need unpickling.
     """
     try:
         version = np.lib.format.read_magic(file)
@@ -369,8 +368,8 @@ def npy_head(
             if version == (1, 0)
             else np.lib.format.read_array_header_2_0
         )
-        shape, fortran, kind = read(file, 2**16)  # bytes of the header; numbers follow
-    except Exception as error:  # a head is Python text: a dozen kinds
+        shape, fortran, kind = read(file, 2**16)  # longest header accepted, in bytes
+    except Exception as error:  # NumPy evaluates the header as Python text, which raises many types
         raise damaged(path, f"{name!r}: {error}") from error
     if kind.hasobject or kind.itemsize == 0 or any(length < 0 for length in shape):
         raise damaged(path, f"{name!r} announces {kind} of shape {shape}: expected numbers")
@@ -378,5 +377,5 @@ def npy_head(
 
 
 def count_of(shape: tuple[int, ...]) -> int:
-    """Numbers in an array of a shape, without overflow."""
+    """Return the number of elements of an array of a shape, without overflow."""
     return prod(shape)

@@ -1,4 +1,4 @@
-"""Schemas of the files of models and of trained networks."""
+"""Schemas of the files of models and trained networks."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from formulations.network.splines import PLACEMENTS
 
 
 def _word(value: Any, where: str) -> None:
-    """A part of a label: what is not taken for the end of it, or for a format."""
+    """Check a part of a label: it holds no delimiter of labels and no format character."""
     text(value, where)
     if any(mark in value for mark in "%[],=\0"):
         raise Misfit(where, value, "a name without any of % [ ] , =")
 
 
 def _label(value: Any, where: str) -> None:
-    """A label of a user's own: a string, a number, null, or a list of these."""
+    """Check a label that the user gave: a string, a number, null, or a list of these."""
     if isinstance(value, list):
         items(_label)(value, where)
     elif isinstance(value, str):
@@ -47,14 +47,14 @@ def _label(value: Any, where: str) -> None:
     elif isinstance(value, int) and not isinstance(value, bool):
         whole()(value, where)
     elif isinstance(value, float):
-        if not abs(value) <= INT64:  # dimod takes whole floats for integers of 64 bits
+        if not abs(value) <= INT64:  # dimod converts whole floats to 64-bit integers
             raise Misfit(where, value, "a label: a number within 64 bits")
     elif value is not None and not isinstance(value, bool):
         raise Misfit(where, value, "a label: a text, a number, null, or a list of these")
 
 
 def _family(value: Any, where: str) -> None:
-    """Labels: a user's own, or a numbered family."""
+    """Check a family of labels: names that the user gave, or a numbered family."""
     ANY_FIELDS(value, where)
     if "names" in value:
         fields({"names": items(_label)})(value, where)
@@ -66,7 +66,7 @@ def _family(value: Any, where: str) -> None:
 
 
 def model_content(value: Any, where: str) -> None:
-    """The content of a model's file."""
+    """Check the content of a model's file."""
     sizes = fields({"variables": whole(0), "rows": whole(0), "products": whole(0)})
     labels = items(_family)
     fields(
@@ -81,7 +81,7 @@ def model_content(value: Any, where: str) -> None:
 
 
 def model_arrays(content: Mapping[str, Any], names: list[str]) -> dict[str, ArrayForm]:
-    """The arrays of a model, by the sizes that its content announces."""
+    """Return the forms of a model's arrays, from the sizes that its content announces."""
     n, m, p = (content["sizes"][name] for name in ("variables", "rows", "products"))
     forms = {
         "linear": ArrayForm("biuf", (n,)),
@@ -105,7 +105,7 @@ def model_arrays(content: Mapping[str, Any], names: list[str]) -> dict[str, Arra
 
 
 def _activation(value: Any, where: str) -> None:
-    """The name of an activation."""
+    """Check the name of an activation."""
     try:
         known = isinstance(value, str) and activation(value).name == value
     except InvalidInputError:
@@ -115,7 +115,7 @@ def _activation(value: Any, where: str) -> None:
 
 
 def _layer(value: Any, where: str) -> None:
-    """A layer, by the fields of :class:`~formulations.network.layer.Layer`."""
+    """Check a layer: the fields of :class:`~formulations.network.layer.Layer`."""
     most = max(MOST, 2**WIDEST_INTEGER)
     width, count, pair = whole(1, WIDEST), nothing_or(whole(1)), items(whole(0, WIDEST), 2, 2)
     code = fields(
@@ -138,7 +138,7 @@ def _layer(value: Any, where: str) -> None:
     )
 
     def ties(value: Any, where: str) -> None:
-        """Shared weights: a window, or the two lengths of arrays that say which."""
+        """Check shared weights: a window, or the shape of the arrays that describe them."""
         form = pair if isinstance(value, list) else window
         form(value, where)
 
@@ -160,7 +160,7 @@ def _layer(value: Any, where: str) -> None:
 
 
 def network_content(about: Form) -> Form:
-    """The content of a network's file, with what is kept beside it."""
+    """Return the form of a network file's content, where ``about`` checks the stored details."""
 
     def check(value: Any, where: str) -> None:
         spline = fields({"step": number(above=0), "error": number(0), "scale": number(above=0)})
@@ -174,7 +174,7 @@ def network_content(about: Form) -> Form:
 
 
 def network_arrays(content: Mapping[str, Any], names: list[str]) -> dict[str, ArrayForm]:
-    """The arrays of a trained network, by the widths of its layers."""
+    """Return the forms of a trained network's arrays, from the widths of its layers."""
     forms: dict[str, ArrayForm] = {}
     for i, layer in enumerate(content["layers"]):
         tied = layer.get("ties")

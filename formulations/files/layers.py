@@ -1,4 +1,4 @@
-"""Layers of a network as JSON, and back."""
+"""Conversion of a network's layers to JSON and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from formulations.network.ties import Ties, Window
 
 
 def pack_layer(layer: Layer, number: int) -> dict[str, Any]:
-    """A layer as JSON, its activation by name."""
+    """Convert a layer to JSON; the activation is stored by name."""
     act = layer.activation
     if act is not None and not is_named(act):
         raise InvalidInputError(
@@ -40,7 +40,7 @@ def pack_layer(layer: Layer, number: int) -> dict[str, Any]:
 
 
 def _pack_ties(layer: Layer) -> dict[str, Any]:
-    """A window as JSON; other ties by their shape, since arrays say the rest."""
+    """Convert a window to JSON; other ties to the shape of the arrays that store them."""
     if layer.ties is None:
         return {}
     window = layer.ties.window
@@ -48,7 +48,7 @@ def _pack_ties(layer: Layer) -> dict[str, Any]:
 
 
 def unpack_layer(packed: dict[str, Any], number: int, arrays: Mapping[str, Array]) -> Layer:
-    """The layer that :func:`pack_layer` made JSON of."""
+    """Convert the JSON of :func:`pack_layer` back to a layer."""
     tied = packed.get("ties")
     if isinstance(tied, dict):
         given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in tied.items()}
@@ -70,7 +70,7 @@ def unpack_layer(packed: dict[str, Any], number: int, arrays: Mapping[str, Array
 
 
 def _pack_code(code: WeightCode) -> dict[str, Any]:
-    """A weight code as JSON."""
+    """Convert a weight code to JSON."""
     return {
         "name": code.name,
         "coefficients": [int(c) for c in code.coefficients],
@@ -81,5 +81,5 @@ def _pack_code(code: WeightCode) -> dict[str, Any]:
 
 
 def _unpack_code(packed: dict[str, Any]) -> WeightCode:
-    """The code that :func:`_pack_code` made JSON of."""
+    """Convert the JSON of :func:`_pack_code` back to a weight code."""
     return WeightCode(**packed | {"coefficients": tuple(packed["coefficients"])})

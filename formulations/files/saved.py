@@ -1,6 +1,6 @@
-"""Files of models and of trained networks: exact, checked, atomic, never pickled.
+"""Files of models and trained networks: exact, checked, atomic, never pickled.
 
-What older versions of the format wrote has to stay readable: ``tests/fixtures`` keeps examples.
+Files of older format versions must stay readable: ``tests/fixtures`` keeps examples.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ T = TypeVar("T")
 def save_qcbo(model: QCBO, path: str | PathLike[str]) -> None:
     """Write ``model`` to ``path``, atomically.
 
-    Labels are kept as integers, not as strings; a user's own labels may be strings, numbers,
-    None, and tuples of these.
+    Numbered labels are stored as integers; labels that the user gave may be strings, numbers, None,
+    and tuples of these.
 
     Raises
     ------
@@ -94,14 +94,14 @@ def load_qcbo(path: str | PathLike[str]) -> QCBO:
     FileAccessError
         If the file cannot be read.
     FileFormatError
-        If it is of another kind, written by a newer version, cut off or damaged.
+        If it has another format, was written by a newer version, or is truncated or damaged.
     """
     content, arrays = read_archive(path, MODEL, model_content, model_arrays)
     return _read(path, lambda: _unpack_qcbo(content, arrays))
 
 
 def _unpack_qcbo(content: dict[str, Any], arrays: dict[str, Array]) -> QCBO:
-    """A model of format version 1."""
+    """Build a model from a file of format version 1."""
     n, m = content["sizes"]["variables"], content["sizes"]["rows"]
     model = QCBO(
         linear=arrays["linear"],
@@ -129,7 +129,7 @@ def _unpack_qcbo(content: dict[str, Any], arrays: dict[str, Array]) -> QCBO:
 
 
 def _distinct(labels: Labels) -> bool:
-    """Whether no label is there twice; without spelling them, if they are numbered families."""
+    """Return True if all labels differ; numbered families are compared without making strings."""
     names = [family.name for family in labels.families if isinstance(family, Family)]
     if len(set(names)) < len(labels.families):
         return len(labels.positions()) == len(labels)
@@ -141,7 +141,7 @@ def _distinct(labels: Labels) -> bool:
 
 
 def _csr(name: str, shape: tuple[int, int], arrays: Mapping[str, Array]) -> sp.csr_array:
-    """A sparse matrix from its three arrays, its indices checked."""
+    """Build a sparse matrix from its three arrays and check its indices."""
     data, indices, indptr = (arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
     matrix = sp.csr_array((data, indices, indptr), shape=shape)
     matrix.check_format(full_check=True)
@@ -153,7 +153,7 @@ def _csr(name: str, shape: tuple[int, int], arrays: Mapping[str, Array]) -> sp.c
 
 
 def _pack_labels(key: str, labels: Labels, arrays: dict[str, Array]) -> list[dict[str, Any]]:
-    """Families as JSON; their indices go to ``arrays``."""
+    """Convert families of labels to JSON, and add their indices to ``arrays``."""
     packed: list[dict[str, Any]] = []
     for number, family in enumerate(labels.families):
         if isinstance(family, Names):
@@ -167,7 +167,7 @@ def _pack_labels(key: str, labels: Labels, arrays: dict[str, Array]) -> list[dic
 
 
 def _unpack_labels(key: str, packed: list[dict[str, Any]], arrays: Mapping[str, Array]) -> Labels:
-    """The labels that :func:`_pack_labels` made JSON of."""
+    """Convert the JSON of :func:`_pack_labels` back to labels."""
     return Labels(
         tuple(
             Names(tuple(_unpack_label(name) for name in family["names"]))
@@ -184,7 +184,7 @@ def _unpack_labels(key: str, packed: list[dict[str, Any]], arrays: Mapping[str, 
 
 
 def _pack_label(label: Hashable) -> Any:
-    """A label as JSON: a tuple becomes a list."""
+    """Convert a label to JSON: a tuple becomes a list."""
     if isinstance(label, tuple):
         return [_pack_label(part) for part in label]
     if isinstance(label, np.generic):
@@ -200,7 +200,7 @@ def _pack_label(label: Hashable) -> Any:
 
 
 def _unpack_label(packed: Any) -> Any:
-    """The label that :func:`_pack_label` made JSON of."""
+    """Convert the JSON of :func:`_pack_label` back to a label."""
     return tuple(_unpack_label(part) for part in packed) if isinstance(packed, list) else packed
 
 
@@ -215,7 +215,7 @@ def save_weights(
     about: Mapping[str, Any] = MappingProxyType({}),
     beside: Mapping[str, Array] = MappingProxyType({}),
 ) -> None:
-    """Write a trained network, its description and its weights, to ``path``, atomically.
+    """Write a trained network, description and weights, to ``path``, atomically.
 
     Parameters
     ----------
@@ -223,14 +223,14 @@ def save_weights(
     weights : Weights
     path : path-like
     about : mapping, optional
-        What else is to be kept, as JSON knows it; see :func:`load_about`.
+        Further details as JSON, returned by :func:`load_about`.
     beside : mapping of str to ndarray, optional
-        The same for arrays.
+        Further arrays, returned by :func:`load_about`.
 
     Raises
     ------
     InvalidInputError
-        If the weights do not fit the network, or an activation is a callable: a file keeps names.
+        If the weights do not fit the network, or an activation is a callable: files store names.
     FileAccessError
         If the file cannot be written.
 
@@ -244,11 +244,11 @@ def save_weights(
     >>> net.predict(weights, [[3, 1], [1, 3]]).tolist()
     [1, -1]
     """
-    network.encode_bits(weights)  # raises where they do not fit
+    network.encode_bits(weights)  # raises if they do not fit
     arrays: dict[str, Array] = {f"about.{name}": array for name, array in beside.items()}
     for number, (matrix, bias) in enumerate(zip(weights.matrices, weights.biases, strict=True)):
         layer = network.layers[number]
-        if layer.ties is not None:  # what is stored, once
+        if layer.ties is not None:  # shared weights are stored once
             matrix, bias = layer.stored(matrix, bias)
             if layer.ties.window is None:
                 arrays[f"numbers.{number}"] = layer.ties.numbers
@@ -272,20 +272,20 @@ def save_weights(
 
 
 def load_weights(path: str | PathLike[str]) -> tuple[Network, Weights]:
-    """Read the network and the weights that :func:`save_weights` wrote.
+    """Return the network and the weights that :func:`save_weights` wrote.
 
     Raises
     ------
     FileAccessError
         If the file cannot be read.
     FileFormatError
-        If it is of another kind, written by a newer version, cut off or damaged.
+        If it has another format, was written by a newer version, or is truncated or damaged.
     """
     return load_network(path)[:2]
 
 
 def load_about(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The details that :func:`save_weights` stored beside a network; none in older files.
+    """Return the details and arrays stored with a network; older files have none.
 
     Raises
     ------
@@ -298,13 +298,13 @@ def load_about(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Arr
 def load_network(
     path: str | PathLike[str], about: Form = ANY_FIELDS
 ) -> tuple[Network, Weights, dict[str, Any], dict[str, Array]]:
-    """A network, its weights, and the mapping and the arrays that are kept beside them.
+    """Return a network, its weights, and the details and arrays stored with them.
 
     Parameters
     ----------
     path : path-like
     about : form, optional
-        What the mapping has to look like, see :mod:`formulations.files.schema`.
+        Schema of the details, see :mod:`formulations.files.schema`.
 
     Raises
     ------
@@ -318,7 +318,7 @@ def load_network(
 
 
 def _unpack_weights(content: dict[str, Any], arrays: dict[str, Array]) -> tuple[Network, Weights]:
-    """A trained network."""
+    """Build a trained network from a file's content."""
     network = Network(
         tuple(unpack_layer(layer, i, arrays) for i, layer in enumerate(content["layers"]))
     )
@@ -340,7 +340,7 @@ def _unpack_weights(content: dict[str, Any], arrays: dict[str, Array]) -> tuple[
         for layer, (matrix, bias) in zip(network.layers, parts, strict=True)
     ]
     weights = Weights(tuple(part[0] for part in parts), tuple(part[1] for part in parts), splines)
-    network.encode_bits(weights)  # raises where they do not fit
+    network.encode_bits(weights)  # raises if they do not fit
     return network, weights
 
 
@@ -348,7 +348,7 @@ def _unpack_weights(content: dict[str, Any], arrays: dict[str, Array]) -> tuple[
 
 
 def _read(path: str | PathLike[str], unpack: Callable[[], T]) -> T:
-    """Unpack a file's content; any error on the way means that the file is damaged."""
+    """Call ``unpack``; any error means that the file is damaged."""
     try:
         return unpack()
     except Exception as error:

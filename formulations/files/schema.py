@@ -1,8 +1,8 @@
-"""Schemas of our files: JSON text, and a table of its fields, checked in one place.
+"""Schemas of files: JSON text and its fields, checked in one place.
 
-A form is a function that is given a value and where it stands, and raises :class:`Misfit` where
-the value is not what a reader needs.  Each format has one for its content, and an
-:class:`ArrayForm` for each of its arrays, so that nothing else has to be checked while reading.
+A form is a function of a value and its place; it raises :class:`Misfit` if the value does not fit.
+Each format has a form for its content and an :class:`ArrayForm` for each of its arrays, so that
+readers need no further checks.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Optional = tuple[Form]
 INT64 = 2**63 - 1
 
 JSON_SHARE = 20
-"""Bytes of memory that a byte of JSON may take once it is parsed, about."""
+"""Approximate bytes of memory per byte of JSON text once it is parsed."""
 
 # -- JSON -----------------------------------------------------------------------------------------
 
 
 def parse_json(data: bytes, path: str | PathLike[str], what: str = "JSON") -> Any:
-    """The content of a JSON text in UTF-8: no NaN, no field twice, no nesting without end.
+    """Parse JSON text in UTF-8; NaN, duplicate fields and excessive nesting are refused.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def parse_json(data: bytes, path: str | PathLike[str], what: str = "JSON") -> An
 
 
 def read_json(path: str | PathLike[str], what: str = "JSON") -> Any:
-    """The content of a JSON file, see :func:`parse_json`.
+    """Return the content of a JSON file, see :func:`parse_json`.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def read_json(path: str | PathLike[str], what: str = "JSON") -> Any:
 
 
 def loads(data: bytes) -> Any:
-    """The content of a JSON text; ``ValueError`` with the reason where it is none."""
+    """Parse JSON text; ``ValueError`` with the reason if it is not JSON."""
     try:
         return json.loads(
             data.decode("utf-8"),
@@ -112,12 +112,12 @@ def _no_number(text: str) -> Any:
 
 
 class Misfit(ValueError):
-    """A value that is not what a reader needs.
+    """A value that does not fit its form.
 
     Parameters
     ----------
     where : str
-        Where it stands, such as ``layers[0].inputs``.
+        Place of the value, such as ``layers[0].inputs``.
     found : object
     expected : str
     """
@@ -135,17 +135,17 @@ def may(form: Form) -> Optional:
 
 
 def anything(value: Any, where: str) -> None:
-    """No form at all."""
+    """Accept any value."""
 
 
 def flag(value: Any, where: str) -> None:
-    """True or false, and not the number 1."""
+    """Check that a value is true or false, not the number 1."""
     if not isinstance(value, bool):
         raise Misfit(where, value, "true or false")
 
 
 def text(value: Any, where: str) -> None:
-    """A text that can be written as UTF-8."""
+    """Check that a value is a text that UTF-8 can encode."""
     if not isinstance(value, str):
         raise Misfit(where, value, "a text")
     try:
@@ -155,7 +155,7 @@ def text(value: Any, where: str) -> None:
 
 
 def whole(least: int = -INT64, most: int = INT64) -> Form:
-    """An integer, and not 1.0 or true.
+    """Return the form of an integer; 1.0 and true are refused.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def whole(least: int = -INT64, most: int = INT64) -> Form:
 
 
 def number(least: float = -inf, above: float = -inf) -> Form:
-    """A finite number."""
+    """Return the form of a finite number, within limits if given."""
 
     def check(value: Any, where: str) -> None:
         good = is_number(value) and is_finite(value)
@@ -186,7 +186,7 @@ def number(least: float = -inf, above: float = -inf) -> Form:
 
 
 def one_of(*options: Any) -> Form:
-    """One of some values, of the same type."""
+    """Return the form of one of ``options``, of the same type."""
 
     def check(value: Any, where: str) -> None:
         if not any(type(value) is type(option) and value == option for option in options):
@@ -196,7 +196,7 @@ def one_of(*options: Any) -> Form:
 
 
 def nothing_or(form: Form) -> Form:
-    """Null, or what the form says."""
+    """Return the form of null or a value of ``form``."""
 
     def check(value: Any, where: str) -> None:
         if value is not None:
@@ -206,7 +206,7 @@ def nothing_or(form: Form) -> Form:
 
 
 def items(form: Form, least: int = 0, most: int | None = None) -> Form:
-    """A list of values of one form."""
+    """Return the form of a list of values of ``form``."""
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, list):
@@ -221,7 +221,7 @@ def items(form: Form, least: int = 0, most: int | None = None) -> Form:
 
 
 def mapping(form: Form) -> Form:
-    """Values of one form by names of any kind."""
+    """Return the form of named fields, all values of ``form``."""
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, dict):
@@ -237,14 +237,14 @@ ANY_FIELDS = mapping(anything)
 
 
 def fields(table: Mapping[str, Form | Optional], *, more: bool = False) -> Form:
-    """Named fields, each with its own form.
+    """Return the form of named fields, each with its own form.
 
     Parameters
     ----------
     table : mapping of str to form
-        ``may(form)`` where older files lack the field.
+        Form of each field; ``may(form)`` if older files lack the field.
     more : bool
-        Whether there may be others, which are not read.
+        True if further fields are accepted; they are not read.
 
     Examples
     --------
@@ -276,11 +276,11 @@ class ArrayForm:
     Parameters
     ----------
     kinds : str
-        Kinds of its type, as numpy calls them: ``b``, ``i``, ``u``, ``f``.
+        NumPy's codes of the kinds of types accepted: ``b``, ``i``, ``u``, ``f``.
     shape : tuple of (int or None), optional
-        Length of each axis, None where any will do; None for any shape.
+        Length of each axis, None for any length; None for any shape.
     finite : bool
-        Whether every number has to be finite.
+        True if every number must be finite.
     """
 
     kinds: str = "biuf"
@@ -288,7 +288,7 @@ class ArrayForm:
     finite: bool = True
 
     def check_head(self, name: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
-        """Refuse the head of an array, before any of its numbers is read."""
+        """Refuse the wrong shape or type of an array, before its numbers are read."""
         wanted = self.shape
         if kind.kind not in self.kinds or kind.itemsize > 8:
             words = {"b": "booleans", "i": "integers", "u": "integers", "f": "real numbers"}
@@ -308,12 +308,12 @@ class ArrayForm:
 
 
 def checked(value: Any, form: Form, path: str | PathLike[str], where: str = "") -> Any:
-    """``value`` if it has the form.
+    """Return ``value`` if it has the form.
 
     Raises
     ------
     FileFormatError
-        Naming the file, the field, and what was expected.
+        Naming the file, the field and the expected value.
     """
     try:
         form(value, where)

@@ -1,6 +1,6 @@
-"""Files that are written whole or not at all, one alone or several together.
+"""Atomic writing of one file or of several together.
 
-Only regular files are replaced: a pipe or a device keeps its place and is refused by name.
+Only regular files are replaced; a pipe or a device is refused by name.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ Path = str | PathLike[str]
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of ``path`` when the block ends well, and only then.
+    """Open a binary file that replaces ``path`` only if the block ends without an error.
 
     The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed.
-    Whatever goes wrong, ``path`` holds what it held before and the temporary file is removed.
+    After any error ``path`` is unchanged and the temporary file is removed.
 
     Raises
     ------
     FileAccessError
-        For any failure of the file system, naming the path, the reason and the remedy; and for a
-        pipe, a device or a folder.
+        For any failure of the file system, naming the path, the reason and the remedy, and if
+        ``path`` is a pipe, a device or a folder.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write several files, each whole, and none of them if one cannot be written.
+    """Write several files atomically, or none of them if one cannot be written.
 
     All bytes are on the disk, in temporary files, before the first file is renamed.
 
@@ -64,8 +64,8 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     InvalidInputError
         If two paths are the same file.
     FileAccessError
-        As :func:`atomic_write`; in the unlikely case that renaming itself fails halfway, the error
-        names the files that are written.
+        As :func:`atomic_write`; if renaming fails halfway, which is unlikely, the error names the
+        files that have been written.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def check_regular(path: Path) -> None:
     Raises
     ------
     FileAccessError
-        For a folder, a pipe, a device, a chain of links without end, or a name that is none.
+        For a folder, a pipe, a device, a circular link, or an invalid name.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def check_regular(path: Path) -> None:
 
 
 def check_no_link(path: Path) -> None:
-    """Refuse a link where a folder of runs keeps a file of its own: it may lead out of the folder.
+    """Refuse a link in place of a file of a folder of runs: it may lead out of the folder.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def check_no_link(path: Path) -> None:
 
 
 def check_distinct(paths: Mapping[Path, object] | list[Path]) -> None:
-    """Refuse two paths that are the same file, however they are written.
+    """Refuse two paths that lead to the same file, even if they are spelled differently.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def check_distinct(paths: Mapping[Path, object] | list[Path]) -> None:
 
 
 def file_identity(path: Path) -> object:
-    """A key that is equal for two paths if, and only if, they lead to the same file."""
+    """Return a key that is equal for two paths if and only if they lead to the same file."""
     try:
         found = os.stat(path)
         return found.st_dev, found.st_ino
@@ -190,12 +190,12 @@ def file_identity(path: Path) -> object:
 
 
 class _Staged:
-    """A temporary file beside the one that it is to replace."""
+    """A temporary file in the folder of the file that it will replace."""
 
     def __init__(self, path: Path) -> None:
         check_regular(path)
         self.path = path
-        self.target = os.path.realpath(path)  # a link stays a link
+        self.target = os.path.realpath(path)  # a link is kept, and its target replaced
         self.folder, name = os.path.split(self.target)
         self.temporary = os.path.join(self.folder, f".{name[:100]}.{token_hex(8)}.tmp")
         with self.prepared():
@@ -203,7 +203,7 @@ class _Staged:
 
     @contextmanager
     def prepared(self) -> Iterator[None]:
-        """Whatever goes wrong, the temporary file is removed, and the error names the path."""
+        """Remove the temporary file after any error, and make the error name the path."""
         try:
             yield
         except BaseException as error:
@@ -213,14 +213,14 @@ class _Staged:
             raise
 
     def _create(self) -> BinaryIO:
-        """A new file with the permissions of the target, or the user's defaults without one."""
+        """Create the file with the permissions of the target, or the defaults if there is none."""
         descriptor = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with suppress(OSError):
             os.chmod(self.temporary, os.stat(self.target).st_mode & 0o7777)
         return open(descriptor, "wb")
 
     def finish(self) -> None:
-        """Put all bytes on the disk."""
+        """Flush all bytes to the disk."""
         try:
             self.file.flush()
             os.fsync(self.file.fileno())
@@ -228,7 +228,7 @@ class _Staged:
             self.file.close()
 
     def replace(self) -> None:
-        """Take the target's place, durably where the system can."""
+        """Replace the target, durably if the system supports it."""
         check_regular(self.path)
         os.replace(self.temporary, self.target)
         with suppress(OSError):
