@@ -107,7 +107,7 @@ class Restricted:
         if kind == DISAGREEMENT:
             others = pool.bits[rng.integers(len(pool.losses), size=2)]
             weights += (others != point).sum(axis=0)
-        elif kind == ROWS and rows.shape[0]:
+        elif kind == ROWS and rows.shape[0] and count < n:
             drawn = rng.permutation(rows.shape[0])[: round(count**0.5)]
             free = self._able(point, np.unique(rows[drawn].indices))
             return free if len(free) <= 2 * count else rng.permutation(free)[:count]

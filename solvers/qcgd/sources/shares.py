@@ -141,8 +141,8 @@ def effort_of_call(oracle: object, samples: Samples, couplers: int, timed: bool)
 
 
 def gains(pool: Pool, before: Pool, points: BitArray, worth: FloatArray) -> FloatArray:
-    """What each point has gained: 1 if it is a new best one, 0.1 / (1 + its rank) if the pool has it
-    newly at another rank, else 0.
+    """What each point has gained: 1 if it is the new best one, 0.1 / (1 + its rank) if the pool has
+    it newly elsewhere, else 0.
 
     Examples
     --------
