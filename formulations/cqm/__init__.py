@@ -1,1 +1,1 @@
-"""dimod's constrained models: read into bits, presolved, and written back."""
+"""Constrained quadratic models of dimod: conversion to bits and back, and presolve."""

@@ -1,8 +1,8 @@
-"""Tighter bounds of a CQM's variables, or the proof that it has no solution.
+"""Tighter bounds of a CQM's variables, or a proof that it has no solution.
 
-``dwave.preprocessing.Presolver`` propagates the bounds through the rows.  It is given the hard
-linear rows only, loosened by the violation that dimod tolerates: it would take soft rows for hard
-ones, and squares of integers for new variables.  Rows too wide for double precision are left out.
+``dwave.preprocessing.Presolver`` propagates the bounds through the rows.  It gets only the hard
+linear rows, loosened by the violation that dimod tolerates, because it treats soft rows as hard
+and squares of integers as new variables.  Rows too wide for double precision are left out.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def domains(cqm: dimod.ConstrainedQuadraticModel) -> dict[Hashable, tuple[float, float]]:
-    """Least and greatest value that the linear rows leave to each variable.
+    """Compute the least and the greatest value of each variable that the linear rows allow.
 
     Raises
     ------
     InfeasibleModelError
-        If they leave none.
+        If the rows allow no value.
 
     Examples
     --------
@@ -50,20 +50,20 @@ def domains(cqm: dimod.ConstrainedQuadraticModel) -> dict[Hashable, tuple[float,
             "the bounds of the variables and the linear constraints contradict each other: no "
             "assignment satisfies them; look for a wrong bound or right-hand side"
         )
-    reduced = presolver.detach_model()  # its variables are numbers; those that it fixed are gone
+    reduced = presolver.detach_model()  # variables are numbers here, and fixed ones are gone
     corners = [
         [bound(v) for v in reduced.variables]
         for bound in (reduced.lower_bound, reduced.upper_bound)
     ]
     numbers = range(reduced.num_variables())
     values, names = presolver.restore_samples((np.array(corners).reshape(2, -1), numbers))
-    low = (np.ceil(values.min(axis=0) - RTOL) + 0.0).tolist()  # no -0.0
+    low = (np.ceil(values.min(axis=0) - RTOL) + 0.0).tolist()  # + 0.0 avoids -0.0
     high = np.floor(values.max(axis=0) + RTOL).tolist()
     return dict(zip(names, zip(low, high, strict=True), strict=True))
 
 
 def _linear_rows(cqm: dimod.ConstrainedQuadraticModel) -> dimod.ConstrainedQuadraticModel:
-    """The variables of ``cqm`` with its hard linear rows, as loose as dimod judges them."""
+    """Return the variables and hard linear rows of ``cqm``, loosened by dimod's tolerance."""
     import dimod
 
     rows = dimod.ConstrainedQuadraticModel()
@@ -72,7 +72,9 @@ def _linear_rows(cqm: dimod.ConstrainedQuadraticModel) -> dimod.ConstrainedQuadr
         if cqm.vartype(v) is dimod.INTEGER:
             low, high = cqm.lower_bound(v), cqm.upper_bound(v)
             rows.add_variable("INTEGER", v, lower_bound=low, upper_bound=high)
-            reach[v] = min(abs(low), abs(high))  # the others are what bounds are sought for
+            reach[v] = min(
+                abs(low), abs(high)
+            )  # finite, while the bounds to be tightened may be huge
         else:
             rows.add_variable(cqm.vartype(v), v)
     for label in canonical_order(cqm):

@@ -1,8 +1,8 @@
-"""Constraints that double precision can judge, and exact integers for those that it cannot.
+"""Constraints that double precision can evaluate, and exact integers for those it cannot.
 
-A row is judged by sums of doubles: by dimod, by presolve and by a solver alike.  Where these sums
-round off what decides, as that of 1e16 x + y >= 1 does, the row is spelt in exact integers and made
-narrow, if an equivalent row of narrow coefficients is found; otherwise it is refused by name.
+dimod, presolve and solvers all evaluate rows as sums of doubles.  If rounding decides the result,
+as in 1e16 x + y >= 1, the row is written in exact integers and replaced by an equivalent row with
+small coefficients; if none is found, the row is refused by name.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ if TYPE_CHECKING:
     import dimod
 
 RTOL, ATOL = 1e-6, 1e-8
-"""dimod's: a row holds where it is violated by no more than ATOL + RTOL |right-hand side|."""
+"""Tolerances of dimod: a row holds if its violation is at most ATOL + RTOL |right-hand side|."""
 
 EXACT = 2.0**52
-"""Sums of integers whose absolute values add up to less are exact in double precision."""
+"""Sums of integers are exact in double precision if their absolute values add up to less."""
 
 
 class Precision(Enum):
-    """How far double precision can judge a constraint.
+    """Accuracy of evaluating a constraint in double precision.
 
-    TELLS: whether it holds.  ROUGH: whether it nearly holds, so that nothing is proven by it;
-    dimod's tolerance is wider than half a step of the row, or rounding is.  WIDE: nothing.
+    TELLS: evaluation decides whether the constraint holds.  ROUGH: it decides only whether the
+    constraint nearly holds, since dimod's tolerance or the rounding exceeds half a step of the row;
+    nothing is proven then.  WIDE: it decides nothing.
     """
 
     TELLS = "tells"
@@ -45,7 +46,7 @@ class Precision(Enum):
 
 
 def satisfied(constraint: dimod.sym.Comparison, sample: Mapping[Hashable, int]) -> bool:
-    """Whether a row holds by exact arithmetic, up to a thousandth of its step.
+    """Return True if a row holds in exact arithmetic, up to a thousandth of its step.
 
     Examples
     --------
@@ -73,7 +74,7 @@ Reach = Mapping[Hashable, float]
 
 
 def precision(constraint: dimod.sym.Comparison, reach: Reach) -> Precision:
-    """Return how far double precision can judge ``constraint``.
+    """Return the accuracy of evaluating ``constraint`` in double precision.
 
     Examples
     --------
@@ -95,7 +96,7 @@ def precision(constraint: dimod.sym.Comparison, reach: Reach) -> Precision:
     rounding = _rounding(len(numbers), total, whole)
     if whole and total < EXACT and tolerance < 0.5:
         return Precision.TELLS
-    dust = min(tolerance, RTOL) / (4 * len(biases))  # too small to matter
+    dust = min(tolerance, RTOL) / (4 * len(biases))  # smaller coefficients do not matter
     smallest = float(np.abs(biases).min(where=np.abs(biases) > dust, initial=np.inf))
     steps, fits = common_steps(sp.csr_array(biases[None]))
     if rounding >= (steps.step[0] if fits[0] else smallest) / 4:
@@ -109,15 +110,15 @@ def precision(constraint: dimod.sym.Comparison, reach: Reach) -> Precision:
 
 @dataclass(frozen=True)
 class Objective:
-    """Resolution at which doubles distinguish the objectives of two points.
+    """Resolution of the objective in double precision.
 
     Parameters
     ----------
     step : float
-        What objectives differ by at least; a thousandth of the smallest coefficient where these
-        have no common step.
+        Least difference of two objectives; a thousandth of the smallest coefficient if the
+        coefficients have no common step.
     rounding : float
-        What evaluating one may be off by.
+        Bound on the rounding error of evaluating an objective.
     """
 
     step: float
@@ -125,7 +126,7 @@ class Objective:
 
     @classmethod
     def of(cls, cqm: dimod.ConstrainedQuadraticModel, reach: Reach) -> Objective:
-        """That of a CQM, what its soft constraints cost included.
+        """Compute the resolution for a CQM, including the cost of its soft constraints.
 
         Examples
         --------
@@ -157,7 +158,7 @@ class Objective:
 
     @property
     def tells(self) -> bool:
-        """Whether two objectives that look the same are the same."""
+        """True if objectives that are equal up to rounding are equal."""
         return self.rounding < self.step / 4
 
 
@@ -167,20 +168,20 @@ def _rounding(count: int, total: float, integers: bool) -> float:
 
 
 def _terms(form: Any, reach: Reach) -> list[tuple[float, float]]:
-    """Coefficients of a quadratic form, and the largest size of what each multiplies."""
+    """Return the coefficients of a quadratic form, and the largest size of their factors."""
     linear = [(float(a), reach[v]) for v, a in form.iter_linear() if a]
     return linear + [(float(a), reach[u] * reach[v]) for u, v, a in form.iter_quadratic() if a]
 
 
 class ExactRow:
-    """A row over bits and products of two in exact integers: sum a x == b or <= b.
+    """A row sum a x == b or <= b over bits and products of two bits, in exact arithmetic.
 
     Parameters
     ----------
     label : hashable
     equality : bool
     tolerance : float
-        dimod's: a row that holds within it is not called infeasible.
+        Tolerance of dimod: a row that holds within it does not count as infeasible.
     """
 
     def __init__(self, label: Hashable, equality: bool, tolerance: float = 0.0) -> None:
@@ -189,12 +190,12 @@ class ExactRow:
         self.rhs = Fraction(0)
 
     def add(self, key: Any, amount: Fraction) -> None:
-        """Add to the coefficient of a bit or a pair of bits."""
+        """Add to the coefficient of a bit or of a pair of bits."""
         self.terms[key] = self.terms.get(key, Fraction(0)) + amount
 
     @property
     def rough(self) -> bool:
-        """Whether dimod's tolerance lets pass what does not satisfy the row."""
+        """True if dimod's tolerance accepts points that do not satisfy the row."""
         terms = [a for a in self.terms.values() if a]
         scale = lcm(*(a.denominator for a in terms))
         step = Fraction(gcd(*(int(a * scale) for a in terms)) or 1, scale)
@@ -203,7 +204,7 @@ class ExactRow:
         return above or (self.equality and below)
 
     def narrow(self) -> tuple[dict[Any, float], float]:
-        """Coefficients and right-hand side of an equivalent row that doubles judge exactly.
+        """Find coefficients and right-hand side of an equivalent row that doubles evaluate exactly.
 
         Raises
         ------
@@ -229,7 +230,7 @@ class ExactRow:
             return self._equality(whole, rhs, scale)
         below = sum(a for a in whole.values() if a < 0)
         weights = {key: abs(a) for key, a in whole.items()}
-        capacity = rhs - below  # of the row over x, or 1 - x where its coefficient is negative
+        capacity = rhs - below  # of the row over x, or over 1 - x if its coefficient is negative
         if capacity < 0:
             raise self._never(capacity + self.tolerance * scale < 0)
         if sum(weights.values()) <= capacity:
@@ -258,7 +259,7 @@ class ExactRow:
         return {key: float(a) for key, a in whole.items()}, float(rhs)
 
     def _never(self, proven: bool) -> QnnError:
-        """The proof that no point satisfies the row; a refusal if one does by tolerance."""
+        """Return the error that the row never holds; a refusal if a point holds by tolerance."""
         if not proven:
             return self._refusal()
         return InfeasibleModelError(
@@ -271,7 +272,7 @@ class ExactRow:
 
 
 def too_wide(label: Hashable, sizes: list[float]) -> InvalidInputError:
-    """The refusal of a constraint that double precision cannot judge."""
+    """Return the error for a constraint that double precision cannot evaluate."""
     least, most = min(sizes, default=0.0), max(sizes, default=0.0)
     return InvalidInputError(
         f"constraint {label!r} has coefficients of {least:g} to {most:g}: double precision cannot "
@@ -285,7 +286,7 @@ def _fits(numbers: Any, rhs: int) -> bool:
 
 
 def _tighten(weights: dict[Any, int], capacity: int) -> int:
-    """Reduce positive weights in place, and the capacity, to what says the same of bits."""
+    """Reduce positive weights (in place) and the capacity to an equivalent row over bits."""
     while True:
         before = capacity, sum(weights.values())
         for key, w in weights.items():
@@ -306,7 +307,7 @@ def _tighten(weights: dict[Any, int], capacity: int) -> int:
 
 
 def _enumerate(weights: dict[Any, int], capacity: int) -> int:
-    """The same by looking at all settings of few bits."""
+    """Reduce weights and capacity as :func:`_tighten`, by enumerating all settings of few bits."""
     a = np.array(list(weights.values()), dtype=object)
     settings = (np.arange(2 ** len(a))[:, None] >> np.arange(len(a))) & 1
     holds = np.array([value <= capacity for value in settings.astype(object) @ a])

@@ -1,11 +1,11 @@
-"""A dimod CQM as a model over bits: words for its variables, products for its quadratic rows.
+"""Conversion of a dimod CQM to bits: words for its variables, products for its quadratic rows.
 
     v = low_v + sum_k c_k x_k                      a word of bits for every variable
-    sum_uv q_uv u v + sum_v a_v v <= b             becomes, with u and v spelt out and x_j^2 = x_j,
+    sum_uv q_uv u v + sum_v a_v v <= b             becomes, with words for u and v and x_j^2 = x_j,
     sum_jk p_jk z_jk + sum_j a_j x_j <= b'         with one product row z_jk = x_j x_k for each pair
 
-A pair of bits has one product variable, whatever rows it is in; a constraint z - x y == 0 of the
-CQM's own over bits provides one.  The rewriting is exact, row by row.
+Each pair of bits has one product variable for all rows; a constraint z - x y == 0 of the CQM over
+bits provides one.  The conversion of every row is exact.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ class BinaryForm:
     readout : IntegerEncoding
         The inverse to the CQM's variables.
     tolerance : ndarray, shape (m,)
-        By how much dimod lets each linear row be violated.
+        Violation of each linear row that dimod tolerates.
     pairs : ndarray of int, shape (k, 2)
-        The bits whose products follow the words of the variables.
+        Pairs of bits whose products follow the words of the variables.
     hardened : Hardened, optional
-        What spells the excess bits of soft rows, which come last.
+        Inverse that computes the excess bits of soft rows, which come last.
     rough : ndarray of bool, shape (m,)
-        Rows of which dimod would take points that violate them by half a step or more.
+        Rows for which dimod accepts violations of half a step or more.
     """
 
     model: QCBO
@@ -69,23 +69,23 @@ class BinaryForm:
 
     @property
     def tells(self) -> bool:
-        """Whether what is proven of the rows' integers is so for whatever dimod calls feasible."""
+        """True if proofs about the integer rows hold for all points that dimod calls feasible."""
         return not self.rough.any()
 
     @property
     def strict(self) -> FloatArray:
-        """Tolerances below half a step, so that no row is violated by a whole one, shape (m,)."""
+        """Tolerances below half a step of each row, shape (m,)."""
         steps, whole = common_steps(self.model.rows)
         within = np.where(self.rough & whole, 1e-3 * steps.step, np.inf)
         return np.minimum(self.tolerance, within)
 
     @property
     def strict_only(self) -> BoolArray:
-        """Rows in exact integers, which do not say what dimod's tolerance lets pass, shape (m,)."""
+        """Mask (m,) of rows in exact integers that dimod's tolerance would loosen."""
         return np.asarray(self.rough & (self.tolerance == NARROW))
 
     def settled(self, x: npt.ArrayLike) -> BitArray:
-        """Samples with the products and excess bits that their words imply, shape (..., n)."""
+        """Return samples with the products and excess bits that their words imply, (..., n)."""
         words = np.asarray(x, dtype=np.int8)[..., : self.readout.num_bits]
         products = words[..., self.pairs[:, 0]] * words[..., self.pairs[:, 1]]
         settled = np.concatenate([words, products], axis=-1)
@@ -93,7 +93,7 @@ class BinaryForm:
 
 
 def read_cqm(cqm: dimod.ConstrainedQuadraticModel) -> tuple[QCBO, IntegerEncoding]:
-    """The model of a CQM, and the inverse from the model's bits to the CQM's variables.
+    """Return the model of a CQM, and the inverse from its bits to the CQM's variables.
 
     Examples
     --------
@@ -117,23 +117,23 @@ def read(
     *,
     canonical: bool = False,
 ) -> BinaryForm:
-    """The model of a CQM as in :func:`read_cqm`, with dimod's tolerance of each row.
+    """Convert a CQM as :func:`read_cqm`, and keep dimod's tolerance of each row.
 
     Parameters
     ----------
     cqm : dimod.ConstrainedQuadraticModel
     bounds : mapping, optional
-        Tighter bounds of some variables, as :func:`formulations.cqm.bound_tightening.domains` finds
-        them.
+        Tighter bounds of some variables, from
+        :func:`formulations.cqm.bound_tightening.domains`.
     canonical : bool
-        Whether rows are sorted by what they say.  Otherwise they keep the order of
-        ``cqm.constraints``, which ``CQM.from_file`` makes a different one in every process.
+        Sort the rows by their content.  Otherwise they keep the order of ``cqm.constraints``,
+        which after ``CQM.from_file`` differs between processes.
 
     Raises
     ------
     InvalidInputError
-        For real variables, integers of too wide a range, and soft constraints whose coefficients
-        have no common step, each by name.
+        For real variables, integers with too wide a range, and soft constraints whose coefficients
+        have no common step; the message has the name.
     InfeasibleModelError
         If an integer has no value.
     """
@@ -193,7 +193,7 @@ def read(
 class _Row:
     """A constraint: linear and quadratic terms == rhs or <= rhs; a finite weight makes it soft.
 
-    ``wide`` is the exact right-hand side where double precision does not do.
+    ``wide`` is the exact right-hand side if double precision does not suffice, else None.
     """
 
     label: Hashable
@@ -211,7 +211,7 @@ class _Row:
 def _constraints(
     cqm: dimod.ConstrainedQuadraticModel, readout: IntegerEncoding, *, canonical: bool
 ) -> tuple[list[_Row], list[tuple[Hashable, Hashable, Hashable]]]:
-    """The constraints of ``cqm`` that become rows, and its product rows (u, v, w)."""
+    """Return the constraints of ``cqm`` that become rows, and its product rows (u, v, w)."""
     import dimod
 
     single = set(np.flatnonzero(readout.word.bits == 1).tolist())
@@ -252,7 +252,7 @@ def _constraints(
 
 
 def _product(row: _Row, binary: set[Hashable]) -> tuple[Hashable, Hashable, Hashable] | None:
-    """(u, v, w) of a hard constraint c (u - v w) == 0 over bits; None for any other."""
+    """Return (u, v, w) of a hard constraint c (u - v w) == 0 over bits; None for others."""
     if len(row.couplers) == len(row.linear) == 1 and row.equality and row.rhs == 0:
         (u, coefficient), (v, w, bias) = row.linear[0], row.couplers[0]
         if coefficient == -bias and {u, v, w} <= binary and not np.isfinite(row.weight):
@@ -262,9 +262,9 @@ def _product(row: _Row, binary: set[Hashable]) -> tuple[Hashable, Hashable, Hash
 
 @dataclass(frozen=True)
 class _Spelt:
-    """A quadratic form as constant + sum of coefficients of bits, products among them.
+    """A quadratic form as a constant and coefficients of bits, including product bits.
 
-    ``rough`` is None but for a constraint of numbers too wide for doubles.
+    ``rough`` is None except for constraints whose numbers are too wide for doubles.
     """
 
     constant: float
@@ -273,7 +273,7 @@ class _Spelt:
 
 
 class _Bits:
-    """The bits of a readout and the products of two of them, each made once."""
+    """The bits of a readout, and products of two of them, each created once."""
 
     def __init__(
         self,
@@ -298,7 +298,7 @@ class _Bits:
     def _parts(
         self, couplers: Couplers, exact: Callable[[float], Number]
     ) -> Iterator[tuple[int | Pair | None, Number]]:
-        """Expand sum q u v in bits: amounts of the constant (None), of bits, of pairs of bits."""
+        """Expand sum q u v in bits: amounts for the constant (None), for bits and for pairs."""
         for u, v, q in couplers:
             i, j = self._number[u], self._number[v]
             bias, low_u, low_v = exact(q), exact(self._low[i]), exact(self._low[j])
@@ -349,7 +349,7 @@ class _Bits:
         return _Spelt(-rhs, bits, exact.rough)
 
     def _product(self, pair: Pair) -> int:
-        """The bit that is the product of a pair."""
+        """Return the product bit of a pair of bits."""
         if pair not in self._of_pair:
             bit = self._of_pair[pair] = self._first_new + len(self.pairs_made)
             self.pairs_made.append(pair)
@@ -360,7 +360,7 @@ class _Bits:
 def _objective(
     cqm: dimod.ConstrainedQuadraticModel, readout: IntegerEncoding, number: dict[Hashable, int]
 ) -> tuple[FloatArray, sp.csr_array, float]:
-    """The objective in the bits of the words: c, Q and offset."""
+    """Return the objective in the bits of the words: c, Q and offset."""
     linear = np.zeros(len(number))
     for v, bias in cqm.objective.iter_linear():
         linear[number[v]] = bias
@@ -375,13 +375,13 @@ def _objective(
 
 
 def _padded(matrix: sp.csr_array, width: int) -> sp.csr_array:
-    """A matrix with columns of zeros added up to ``width``."""
+    """Widen a matrix to ``width`` columns with zeros."""
     return sp.csr_array(
         (matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], width)
     )
 
 
 def _matrix(entries: Iterable[tuple[int, int, float]], height: int, width: int) -> sp.csr_array:
-    """A sparse matrix from its entries (row, column, value), read without a list of them."""
+    """Make a sparse matrix from an iterator of entries (row, column, value)."""
     table = np.fromiter(entries, dtype=np.dtype([("i", "i8"), ("j", "i8"), ("value", "f8")]))
     return sp.csr_array((table["value"], (table["i"], table["j"])), shape=(height, width))

@@ -1,4 +1,4 @@
-"""The variables of a CQM as words of bits."""
+"""Encoding of a CQM's variables as words of bits."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     import dimod
 
 Bounds = Mapping[Hashable, tuple[float, float]]
-"""Least and greatest value of some variables, tighter than the model's own."""
+"""Least and greatest values of some variables, tighter than the CQM's bounds."""
 
 
 @dataclass(frozen=True)
 class IntegerEncoding:
-    """A CQM's own variables as functions of a model's bits: value = low + unit * word of bits.
+    """The variables of a CQM as functions of a model's bits: value = low + unit * word.
 
-    The words come first among the model's bits; what follows them, such as products, is not read.
+    The words are the first bits of the model; the bits after them, such as products, are not read.
 
     Parameters
     ----------
     variables : tuple
         The CQM's variables, in its order.
     low, unit : ndarray, shape (V,)
-        Least value of each variable, and the distance of two values: 2 for a spin, else 1.
+        Least value of each variable, and the step between its values: 2 for a spin, else 1.
     word : SlackWord
-        The bits of each variable's word.
+        Words of all variables.
 
     Examples
     --------
@@ -58,12 +58,12 @@ class IntegerEncoding:
     def of(
         cls, cqm: dimod.ConstrainedQuadraticModel, bounds: Bounds | None = None
     ) -> IntegerEncoding:
-        """The words that stand for the variables of ``cqm``, within its bounds or tighter ones.
+        """Encode the variables of ``cqm`` within its bounds, or within tighter ones.
 
         Raises
         ------
         InvalidInputError
-            For real variables and for integers of too wide a range, by name.
+            For real variables and integers with too wide a range; the message has the name.
         InfeasibleModelError
             For an integer without a value between its bounds.
         """
@@ -96,7 +96,7 @@ class IntegerEncoding:
 
     @property
     def span(self) -> FloatArray:
-        """Number of steps of each variable, shape (V,)."""
+        """Largest word of each variable, shape (V,)."""
         word = self.word
         return np.bincount(word.row, word.coefficient, len(self.variables)).astype(np.float64)
 
@@ -108,12 +108,12 @@ class IntegerEncoding:
 
     @property
     def num_bits(self) -> int:
-        """Number of bits of all words."""
+        """Total number of bits of the words."""
         return len(self.word.row)
 
     @property
     def matrix(self) -> sp.csr_array:
-        """Matrix T of values = low + T bits, shape (V, num_bits)."""
+        """Matrix T with values = low + T bits, shape (V, num_bits)."""
         count = self.num_bits
         return sp.csr_array(
             (self.unit[self.word.row] * self.word.coefficient, (self.word.row, np.arange(count))),
@@ -121,22 +121,22 @@ class IntegerEncoding:
         )
 
     def values(self, x: npt.ArrayLike) -> FloatArray:
-        """Values of the CQM's variables, shape (..., n) -> (..., V)."""
+        """Return the values of the CQM's variables, shape (..., n) -> (..., V)."""
         bits = np.asarray(x, dtype=np.float64)[..., : self.num_bits]
         return self.low + times(self.matrix, bits)
 
     def sample(self, x: npt.ArrayLike) -> dict[Hashable, int]:
-        """One sample as dimod wants it, shape (n,)."""
+        """Convert a sample (n,) to the mapping that dimod expects."""
         values = self.values(x).astype(np.int64).tolist()
         return dict(zip(self.variables, values, strict=True))
 
     def bits(self, values: npt.ArrayLike) -> BitArray:
-        """Words of values within their bounds, shape (..., V) -> (..., num_bits)."""
+        """Encode values within their bounds, shape (..., V) -> (..., num_bits)."""
         steps = (np.asarray(values, dtype=np.float64) - self.low) / self.unit
         return self.word.spell(np.rint(steps).astype(np.int64))
 
     def labels(self, cqm: dimod.ConstrainedQuadraticModel) -> list[Hashable]:
-        """The own label of a bit or a spin, ``label[bit=k]`` for the bits of an integer."""
+        """Return labels of the bits: ``label[bit=k]`` for integers, else the variable's label."""
         import dimod
 
         names = self.variables
@@ -147,12 +147,12 @@ class IntegerEncoding:
 
 
 def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
-    """Refuse anything but a CQM, real variables, and numbers that are not finite.
+    """Refuse anything but a CQM; also real variables and numbers that are not finite.
 
     Raises
     ------
     InvalidInputError
-        Naming the first of them.
+        Naming the first offender.
     """
     import dimod
 
@@ -188,7 +188,7 @@ def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
 
 
 def _finite(form: Any, largest: float = inf) -> bool:
-    """Whether all numbers of a quadratic form are finite, and none is larger."""
+    """Return True if all numbers of a quadratic form are finite and at most ``largest``."""
     linear = (bias for _, bias in form.iter_linear())
     quadratic = (bias for _, _, bias in form.iter_quadratic())
     numbers = (form.offset, *linear, *quadratic)

@@ -1,4 +1,4 @@
-"""Presolved CQMs: a model over bits for a solver, and the inverse to the CQM's variables."""
+"""Presolved CQMs: a model over bits, and the inverse to the CQM's variables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 ONE_HOT = ["eliminate", "keep"]
-"""Treatment of one bit of one-hot rows in presolve; the first is the default."""
+"""Treatments of one bit of each one-hot row in presolve; the first is the default."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,12 @@ class Presolved:
     reading : BinaryForm
         The CQM in bits.
     model : QCBO
-        What is left of it.
+        The presolved model.
     inverse : Inverse
-        From the bits of ``model`` to those of the reading.
+        Maps the bits of ``model`` to those of the reading.
     proves : bool
-        Whether what is proven of ``model`` holds for every point that dimod calls feasible.  Where
-        dimod's tolerance is wider than half a step of a row, ``model`` has fewer such points: those
-        that satisfy the row.
+        True if proofs about ``model`` hold for all points that dimod calls feasible.  If dimod's
+        tolerance exceeds half a step of a row, ``model`` has only the points that satisfy the row.
 
     Examples
     --------
@@ -84,22 +83,23 @@ class Presolved:
         presolve: bool = True,
         one_hot: str = ONE_HOT[0],
     ) -> Presolved:
-        """Read ``cqm``, its rows as integers where they have a step, and presolve it.
+        """Convert ``cqm`` to bits, with integer rows where possible, and presolve it.
 
         Parameters
         ----------
         cqm : dimod.ConstrainedQuadraticModel
         presolve : bool
         one_hot : {"eliminate", "keep"}
-            Whether presolve also eliminates one bit of one-hot rows of three bits or more, where
-            that adds no entries: see :class:`~formulations.passes.OneHot`.
+            ``"eliminate"`` also eliminates one bit of each one-hot row of three bits or more if
+            that adds no entries, see :class:`~formulations.passes.OneHot`.
 
         Raises
         ------
         InvalidInputError
-            For what cannot be done exactly, by name: see :func:`formulations.cqm.from_dimod.read`.
+            For anything that cannot be converted exactly, see
+            :func:`formulations.cqm.from_dimod.read`.
         InfeasibleModelError
-            If it is proven that no assignment satisfies the rows.
+            If presolve proves that no assignment satisfies the rows.
         """
         choose("one_hot", one_hot, ONE_HOT)
         if not isinstance(presolve, bool):
@@ -116,7 +116,7 @@ class Presolved:
 
     @classmethod
     def _named(cls, cqm: dimod.ConstrainedQuadraticModel) -> InfeasibleModelError | None:
-        """The proof of infeasibility that names a row, if our own passes find one."""
+        """Return a proof of infeasibility that names a row, if our own passes find one."""
         try:
             cls._presolved(cqm, None)
         except InfeasibleModelError as named:
@@ -142,14 +142,14 @@ class Presolved:
     def _of(
         cls, cqm: dimod.ConstrainedQuadraticModel, reading: BinaryForm, steps: list[Pass]
     ) -> Presolved:
-        """Rows in integers, strictly, and then ``steps``."""
+        """Convert the rows to integers within strict tolerances, then apply ``steps``."""
         try:
             strict = Chain((Integral(reading.strict), *steps)).apply(reading.model)
             return cls(cqm, reading, *strict, proves=reading.tells)
         except InfeasibleModelError:
             if reading.tells:
                 raise
-        # no point satisfies the rows; what dimod's tolerance lets pass may be there all the same
+        # no point satisfies the rows strictly, but some may satisfy them within dimod's tolerance
         whole = take_rows(reading.model, np.flatnonzero(~reading.strict_only))
         tolerance = reading.tolerance[~reading.strict_only]
         loose = Chain((Integral(tolerance), *steps)).apply(whole)
@@ -157,24 +157,24 @@ class Presolved:
 
     @cached_property
     def objective(self) -> Objective:
-        """Resolution at which doubles distinguish objectives of the CQM."""
+        """Resolution of the CQM's objective in double precision."""
         return Objective.of(self.cqm, self.reading.readout.reach)
 
     def settled(self, x: npt.ArrayLike) -> BitArray:
-        """Samples of ``model`` whose products and excess bits are what the other bits imply."""
+        """Return samples of ``model`` with the products and excess bits that the others imply."""
         if self.reading.model.num_variables == self.reading.readout.num_bits:
-            return np.asarray(x, dtype=np.int8)  # there are none
+            return np.asarray(x, dtype=np.int8)  # without products and excess bits
         return self.inverse.lift(self.reading.settled(self.inverse.invert(x)))
 
     def values(self, x: npt.ArrayLike) -> FloatArray:
-        """Values of the CQM's variables, in its order: samples (..., n) -> (..., V)."""
+        """Return the values of the CQM's variables in its order: (..., n) -> (..., V)."""
         return self.reading.readout.values(self.inverse.invert(x))
 
     def bits(self, values: npt.ArrayLike) -> BitArray:
-        """Points of ``model`` for values of the CQM's variables, shapes (..., V) -> (..., n).
+        """Convert values of the CQM's variables to points of ``model``: (..., V) -> (..., n).
 
-        Values beyond a variable's bounds become the nearest ones within.  What satisfies the CQM
-        satisfies ``model``.
+        Values beyond a variable's bounds are clipped.  Points that satisfy the CQM satisfy
+        ``model``.
 
         Examples
         --------
@@ -190,10 +190,11 @@ class Presolved:
         return self.inverse.lift(self.reading.settled(words.bits(within)))
 
     def samples(self, x: npt.ArrayLike) -> dimod.SampleSet:
-        """Distinct samples, judged by dimod, best first; infeasible ones only if all are.
+        """Return the distinct samples, evaluated by dimod, best first.
 
-        A sample that dimod's tolerance lets violate a row by half a step or more is infeasible
-        here.  So that ``.first``, which asks for the least energy alone, is what was looked for.
+        Infeasible samples are returned only if there are no others, so that ``.first``, which
+        looks at energies alone, is feasible.  A sample that violates a row by half a step or more
+        counts as infeasible even if dimod's tolerance accepts it.
         """
         import dimod
 

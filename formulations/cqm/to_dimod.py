@@ -1,4 +1,4 @@
-"""Models to and from dimod: CQM both ways, BQM with penalties."""
+"""Conversion of models to dimod CQMs and back, and to BQMs with penalties."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ __all__ = ["to_cqm", "from_cqm", "to_bqm", "read_cqm", "ordered", "IntegerEncodi
 
 
 def to_cqm(model: QCBO) -> dimod.ConstrainedQuadraticModel:
-    """``model`` as a dimod CQM: linear rows, then product rows as u - v w == 0.
+    """Convert ``model`` to a dimod CQM: linear rows, then product rows as u - v w == 0.
 
-    Variables keep their order and labels, rows their labels; nothing is rounded.
+    Variables keep their order and labels, and rows their labels; nothing is rounded.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def to_cqm(model: QCBO) -> dimod.ConstrainedQuadraticModel:
 
     n = model.num_variables
     cqm = dimod.ConstrainedQuadraticModel()
-    cqm.add_variables("BINARY", n)  # by number, which is quicker; labelled in the end
+    cqm.add_variables("BINARY", n)  # numbers are quicker; labels follow at the end
     cqm.set_objective(_bqm(model, range(n)))
     a = model.rows
     terms = list(zip(a.indices.tolist(), a.data.tolist(), strict=True))
@@ -64,20 +64,20 @@ def to_cqm(model: QCBO) -> dimod.ConstrainedQuadraticModel:
 
 
 def from_cqm(cqm: dimod.ConstrainedQuadraticModel) -> QCBO:
-    """The model of a dimod CQM over bits; spins and integers become bits.
+    """Convert a dimod CQM to a model over bits; spins and integers become bits.
 
-    Quadratic constraints become linear ones of product variables, and soft ones costs of excess
-    bits: see :mod:`formulations.cqm.from_dimod`.  Rows keep the order of ``cqm.constraints``; what
-    ``CQM.from_file`` read has one of its own in every process, see :func:`ordered`.  The row group
-    of a constraint is read off its label, see
-    :func:`formulations.model.labels.row_group`.  Use :func:`formulations.cqm.from_dimod.read_cqm`
-    to get the CQM's own variables back from the model's bits.
+    Quadratic constraints become linear rows over product variables, and soft constraints become
+    costs of excess bits: see :mod:`formulations.cqm.from_dimod`.  Rows keep the order of
+    ``cqm.constraints``, which after ``CQM.from_file`` differs between processes, see
+    :func:`ordered`.  The label of a constraint determines its row group, see
+    :func:`formulations.model.labels.row_group`.  :func:`formulations.cqm.from_dimod.read_cqm` also
+    returns the inverse from the model's bits to the CQM's variables.
 
     Raises
     ------
     InvalidInputError
-        For real variables, integers of too wide a range, and soft constraints without a common
-        step, each by name with a remedy.
+        For real variables, integers with too wide a range, and soft constraints without a common
+        step; the message has the name and a remedy.
     """
     return read_cqm(cqm)[0]
 
@@ -85,15 +85,15 @@ def from_cqm(cqm: dimod.ConstrainedQuadraticModel) -> QCBO:
 def ordered(
     cqm: dimod.ConstrainedQuadraticModel, labels: Iterable[Hashable] | None = None
 ) -> dimod.ConstrainedQuadraticModel:
-    """The same CQM with its constraints in an order that is the same in every process.
+    """Return the CQM with its constraints in an order that is the same in every process.
 
-    ``CQM.from_file`` collects them in a set, whose order follows Python's hash seed.
+    ``CQM.from_file`` collects constraints in a set, whose order depends on Python's hash seed.
 
     Parameters
     ----------
     cqm : dimod.ConstrainedQuadraticModel
     labels : iterable, optional
-        The order; None sorts the constraints by what they say
+        The order; None sorts the constraints by their content
         (:func:`formulations.model.labels.canonical_order`).
 
     Examples
@@ -128,9 +128,9 @@ def ordered(
 
 
 def to_bqm(model: QCBO, penalty: float | Mapping[str, float]) -> dimod.BinaryQuadraticModel:
-    """``model`` without constraints: squared rows and product penalties in the objective.
+    """Convert ``model`` to a BQM: squared rows and product penalties in the objective.
 
-    Inequality rows get slack bits, labelled ``slack[row=...,bit=...]``, after the model's own
+    Inequality rows get slack bits, labelled ``slack[row=...,bit=...]``, after the model's
     variables.
 
     Parameters
@@ -138,7 +138,7 @@ def to_bqm(model: QCBO, penalty: float | Mapping[str, float]) -> dimod.BinaryQua
     model : QCBO
     penalty : float or mapping of str to float
         One weight for all rows, or one for each of ``model.groups``.  Above
-        :func:`formulations.passes.sufficient_penalty` the ground states are the constrained optima.
+        :func:`formulations.passes.sufficient_penalty` all ground states are constrained optima.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def to_bqm(model: QCBO, penalty: float | Mapping[str, float]) -> dimod.BinaryQua
 
 
 def _bqm(model: QCBO, labels: Iterable[Hashable]) -> dimod.BinaryQuadraticModel:
-    """The objective of ``model`` as a dimod BQM."""
+    """Convert the objective of ``model`` to a dimod BQM."""
     import dimod
 
     couplers = sp.coo_array(model.quadratic)

@@ -1,1 +1,1 @@
-"""The model as sparse arrays, and its labels."""
+"""The model as sparse arrays, its labels, and its assembly."""

@@ -1,7 +1,7 @@
-"""Collects variables, rows, products and objective terms as arrays, and puts them in order.
+"""Assembly of a model from variables, rows, products and objective terms.
 
-Builders number variables as they come; ``finish`` sorts them into the canonical order, family by
-family and index by index, and returns the model with a plan that completes any weight bits.
+Builders number variables as they create them; ``finish`` sorts them into the canonical order, by
+family and then by index, and returns the model with the steps that complete weight bits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from formulations.model.qcbo import QCBO
 
 
 def ragged(starts: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:
-    """Owner and position of every element of the ranges starts[e] .. starts[e] + counts[e] - 1.
+    """Return owner and position of the elements of the ranges starts[e] .. starts[e]+counts[e]-1.
 
     Examples
     --------
@@ -34,9 +34,9 @@ def ragged(starts: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:
 
 @dataclass(frozen=True)
 class Terms:
-    """Sparse affine forms, one per owner: sum over its entries of coefficient * variable.
+    """Sparse forms, one per owner: the sum over its entries of coefficient * variable.
 
-    ``second`` is -1 for a linear entry, else the other factor of a quadratic one.
+    ``second`` is -1 for a linear entry, else the second factor of a quadratic one.
     """
 
     owner: IntArray
@@ -46,14 +46,14 @@ class Terms:
 
     @classmethod
     def linear(cls, owner: IntArray, variable: IntArray, coefficient: npt.ArrayLike) -> Terms:
-        """Linear entries only."""
+        """Make linear entries."""
         coefficient = np.broadcast_to(np.asarray(coefficient, dtype=float), np.shape(owner))
         return cls(owner, variable, coefficient, np.full(np.shape(owner), -1, dtype=np.int64))
 
     @classmethod
     def join(cls, parts: Sequence[Terms]) -> Terms:
-        """All entries of several, without those whose coefficient is zero."""
-        # Large models are mostly one part without zeros: nothing is copied then.
+        """Join the entries of several forms, leaving out zero coefficients."""
+        # Large models are mostly one part without zeros, which is not copied.
         kept = [p.nonzero() for p in parts if p.owner.size]
         if not kept:
             return cls.linear(np.zeros(0, np.int64), np.zeros(0, np.int64), 0.0)
@@ -67,7 +67,7 @@ class Terms:
         )
 
     def nonzero(self) -> Terms:
-        """The entries whose coefficient is not zero, in one dimension."""
+        """Return the entries with nonzero coefficients, flattened."""
         flat = Terms(
             self.owner.ravel(), self.variable.ravel(), self.coefficient.ravel(), self.second.ravel()
         )
@@ -75,7 +75,7 @@ class Terms:
         return flat if keep.all() else flat.take(keep)
 
     def take(self, selection: BoolArray | IntArray) -> Terms:
-        """The selected entries."""
+        """Return the selected entries."""
         return Terms(
             self.owner[selection],
             self.variable[selection],
@@ -86,7 +86,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class StateStep:
-    """Bits ``variables`` (E, bits) of neurons (sample, unit) of a layer: ``word`` of their z.
+    """Bits ``variables`` (E, bits) of neurons (sample, unit) of a layer: the ``word`` of their z.
 
     ``word`` maps pre-activations (..., E) to bits (..., E, bits).
     """
@@ -100,14 +100,14 @@ class StateStep:
 
 @dataclass(frozen=True)
 class ProductStep:
-    """Product variables x_u = x_v x_w, columns of ``triples`` (p, 3)."""
+    """Product variables x_u = x_v x_w, given by the columns u, v, w of ``triples`` (p, 3)."""
 
     triples: IntArray
 
 
 @dataclass(frozen=True)
 class IndicatorStep:
-    """Bits ``variables`` (E,) that say whether affine forms are positive."""
+    """Bits ``variables`` (E,) that are 1 where affine forms are positive."""
 
     variables: IntArray
     constant: FloatArray
@@ -137,7 +137,7 @@ class Assembly:
         widths: tuple[int, ...],
         indices: Sequence[npt.ArrayLike],
     ) -> IntArray:
-        """New variables of a family, one per element of the broadcast ``indices``."""
+        """Add variables to a family, one per element of the broadcast ``indices``."""
         grids = np.broadcast_arrays(*[np.asarray(i, dtype=np.int64) for i in indices])
         table = np.stack([g.ravel() for g in grids], axis=1)
         ids = np.arange(self.count, self.count + len(table))
@@ -147,7 +147,7 @@ class Assembly:
         return ids.reshape(grids[0].shape)
 
     def products(self, u: IntArray, v: IntArray, w: IntArray) -> None:
-        """Product rows x_u = x_v x_w, arrays of the same shape."""
+        """Add product rows x_u = x_v x_w; the arrays have one shape."""
         if u.size:
             self.steps.append(ProductStep(np.stack([u.ravel(), v.ravel(), w.ravel()], axis=1)))
 
@@ -161,10 +161,10 @@ class Assembly:
         group: str,
         labels: IntArray,
     ) -> None:
-        """Bits x (E,) that say whether whole-numbered forms in [low, high] are positive.
+        """Add rows by which bits x (E,) are 1 where integer forms in [low, high] are positive.
 
-        form <= high x and form >= low + (1 - low) x, for low <= 0 < high; the rows of form e are
-        labelled by row e of ``labels`` and 0 or 1.
+        The rows are form <= high x and form >= low + (1 - low) x, for low <= 0 < high.  The labels
+        of the rows of form e are row e of ``labels`` followed by 0 or 1.
         """
         every = np.arange(len(x))
         own = Terms.linear(every, x, 1.0)
@@ -186,23 +186,23 @@ class Assembly:
     def rows(
         self, terms: Terms, rhs: FloatArray, group: str, labels: Family, *, equality: bool = True
     ) -> None:
-        """Rows: entries (owners 0 .. len(rhs) - 1) = rhs, or <= rhs."""
+        """Add rows: the forms of owners 0 .. len(rhs) - 1 are equal to rhs, or at most rhs."""
         self._rows.append((terms, rhs, group, equality))
         self._row_families.append(labels)
 
     def objective(self, terms: Terms) -> None:
-        """Objective terms, whoever owns them."""
+        """Add terms to the objective; owners are ignored."""
         self._objective.append(terms)
 
     def counts(self) -> tuple[int, int, int, int]:
-        """Variables, rows, products, and entries of the rows, so far."""
+        """Count variables, rows, products and entries of the rows added so far."""
         triples = [len(step.triples) for step in self.steps if isinstance(step, ProductStep)]
         rows = sum(len(rhs) for _, rhs, _, _ in self._rows)
         entries = sum(int(np.count_nonzero(terms.coefficient)) for terms, _, _, _ in self._rows)
         return self.count, rows, sum(triples), entries
 
     def finish(self) -> tuple[QCBO, list[Step]]:
-        """The model in canonical order, and the plan that completes weight bits."""
+        """Return the model in canonical order, and the steps that complete weight bits."""
         families: list[Family] = []
         new = np.empty(self.count, dtype=np.int64)
         position = 0

@@ -1,8 +1,8 @@
-"""Labels that explain themselves: ``w[1,3,0]``, ``beta[k=7,l=1,j=2]``, made only when asked for.
+"""Readable labels such as ``w[1,3,0]`` and ``beta[k=7,l=1,j=2]``, made only on demand.
 
-A model of 30,000 bits keeps a few integer arrays; the strings exist only at the edge.  Numbers are
-padded with zeros to the width of the largest one in their place, so that the sorted labels are
-the canonical order of the variables, which is part of the seed contract.
+A model of 30,000 bits stores a few integer arrays; strings exist only where users see them.  Each
+number is padded with zeros to the width of the largest one at its position, so that sorting the
+labels gives the canonical order of the variables, on which reproducibility with a seed relies.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """Labels of one kind: a name and one row of indices per label.
+    """Labels with the same name: one row of indices per label.
 
     Parameters
     ----------
     name : str
-        What stands before the bracket.
+        Name before the bracket.
     fields : tuple of str
-        Name of each index; an empty name is printed bare (``w[1,3,0]``).
+        Name of each index; an index with an empty name is printed alone (``w[1,3,0]``).
     indices : ndarray of int64, shape (size, len(fields))
         One row per label.
     widths : tuple of int, optional
-        Digits of each index; None takes those of the largest one here.
+        Digits of each index; None takes those of the largest index in the family.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Family:
 
     @property
     def digits(self) -> tuple[int, ...]:
-        """Digits that each index is printed with."""
+        """Number of digits to print for each index."""
         if self.widths is not None:
             return self.widths
         if not len(self.indices):
@@ -56,7 +56,7 @@ class Family:
         return tuple(len(str(largest)) for largest in self.indices.max(axis=0).tolist())
 
     def strings(self) -> list[str]:
-        """All labels of the family, in the order of the rows of ``indices``."""
+        """Return all labels of the family, in the order of the rows of ``indices``."""
         parts = [
             f"{f}=%0{w}d" if f else f"%0{w}d" for f, w in zip(self.fields, self.digits, strict=True)
         ]
@@ -64,13 +64,13 @@ class Family:
         return [template % tuple(row) for row in self.indices.tolist()]
 
     def take(self, positions: IntArray) -> Family:
-        """Some labels of the family, in their original spelling."""
+        """Return some labels of the family, spelled as before."""
         return Family(self.name, self.fields, self.indices[positions], self.digits)
 
 
 @dataclass(frozen=True)
 class Names:
-    """Labels that a user brought: strings, or whatever else can be a key."""
+    """Labels that the user gave: strings, or any other hashable objects."""
 
     names: tuple[str, ...]
 
@@ -78,19 +78,19 @@ class Names:
         return len(self.names)
 
     def strings(self) -> list[str]:
-        """The labels as they were brought."""
+        """Return the labels as they were given."""
         return list(self.names)
 
     def take(self, positions: IntArray) -> Names:
-        """Some of the labels."""
+        """Return some of the labels."""
         return Names(tuple(self.names[i] for i in positions.tolist()))
 
 
 @dataclass(frozen=True, eq=False)
 class Labels(Sequence[str]):
-    """Labels of a model's variables or rows, family by family.
+    """Labels of a model's variables or rows, by family.
 
-    Two of them are equal if they spell the same labels in the same order.
+    Two objects are equal if they spell the same labels in the same order.
 
     Examples
     --------
@@ -108,23 +108,23 @@ class Labels(Sequence[str]):
 
     @classmethod
     def of(cls, names: Iterable[Hashable]) -> Labels:
-        """Labels given one by one: strings, or any other keys of a model that a user brought."""
+        """Make labels from strings or other hashable objects, given one by one."""
         return cls((Names(cast("tuple[str, ...]", tuple(names))),))
 
     def strings(self) -> list[str]:
-        """All labels, in the model's order (made once, then kept)."""
+        """Return all labels in the model's order (cached)."""
         if "strings" not in self._cache:
             self._cache["strings"] = [s for f in self.families for s in f.strings()]
         return cast("list[str]", self._cache["strings"])
 
     def positions(self) -> dict[str, int]:
-        """Position of every label (made once, then kept)."""
+        """Return the position of every label (cached)."""
         if "positions" not in self._cache:
             self._cache["positions"] = {s: i for i, s in enumerate(self.strings())}
         return cast("dict[str, int]", self._cache["positions"])
 
     def index(self, value: str, start: int = 0, stop: int | None = None) -> int:
-        """Position of one label; ``ValueError`` if there is none."""
+        """Return the position of a label; ``ValueError`` if there is no such label."""
         try:
             return self.positions()[value]
         except KeyError:
@@ -153,7 +153,7 @@ class Labels(Sequence[str]):
         return Labels(self.families + other.families)
 
     def take(self, positions: npt.ArrayLike) -> Labels:
-        """The labels at ``positions`` (ascending), in their original spelling."""
+        """Return the labels at ``positions`` (ascending), spelled as before."""
         positions = np.asarray(positions, dtype=np.int64)
         starts = np.cumsum([0, *(len(f) for f in self.families)])
         cuts = np.searchsorted(positions, starts).tolist()
@@ -168,7 +168,7 @@ class Labels(Sequence[str]):
         )
 
     def span(self, name: str) -> slice:
-        """Positions of the family called ``name`` (empty if there is none)."""
+        """Return the positions of the family ``name``, empty if there is none."""
         start = 0
         for family in self.families:
             if isinstance(family, Family) and family.name == name:
@@ -177,7 +177,7 @@ class Labels(Sequence[str]):
         return slice(0, 0)
 
     def of_kind(self, name: str) -> IntArray:
-        """Positions of all labels that start with ``name[``, ascending."""
+        """Return the positions of all labels that start with ``name[``, ascending."""
         found, start = [], 0
         for family in self.families:
             if isinstance(family, Family):
@@ -189,7 +189,7 @@ class Labels(Sequence[str]):
         return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
     def fresh(self, name: str) -> str:
-        """``name``, or ``name2``, ``name3``, ...: the first that no label here starts with."""
+        """Return ``name``, ``name2``, ``name3``, ...: the first that no label starts with."""
         used = {
             kind(label)
             for family in self.families
@@ -200,7 +200,7 @@ class Labels(Sequence[str]):
 
 
 def kind(label: Hashable) -> str | None:
-    """The name before the bracket of ``name[...]``; None for a label of another form.
+    """Return the name before the bracket of ``name[...]``; None for other labels.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def kind(label: Hashable) -> str | None:
 
 
 def row_group(label: Hashable) -> str:
-    """Row group that a label speaks of: its layer for a pre-activation, else its kind.
+    """Return the row group of a label: the layer of a pre-activation, else the label's name.
 
     Examples
     --------
@@ -225,7 +225,7 @@ def row_group(label: Hashable) -> str:
 
 
 def distinct(labels: Iterable[str], taken: Iterable[str]) -> list[str]:
-    """The labels, each primed until it differs from those taken and those before it.
+    """Add primes to labels until each differs from ``taken`` and from those before it.
 
     Examples
     --------
@@ -243,12 +243,12 @@ def distinct(labels: Iterable[str], taken: Iterable[str]) -> list[str]:
 
 
 def unique_labels(name: str, given: Iterable[Hashable]) -> Labels:
-    """Labels that were given, each once.
+    """Make labels from given objects, and refuse duplicates.
 
     Raises
     ------
     InvalidInputError
-        If one is there twice, or cannot be a key.
+        If a label occurs twice or is not hashable.
 
     Examples
     --------
@@ -270,9 +270,10 @@ def unique_labels(name: str, given: Iterable[Hashable]) -> Labels:
 
 
 def canonical_order(cqm: dimod.ConstrainedQuadraticModel) -> list[Hashable]:
-    """Labels of the constraints, sorted by what these say, whatever order and labels they have.
+    """Return the labels of the constraints, sorted by the constraints' content.
 
-    An order by labels would not do: dimod draws the label of a constraint that is given none.
+    The result depends neither on the order of the constraints nor on their labels: dimod draws a
+    random label for a constraint without one.
 
     Examples
     --------

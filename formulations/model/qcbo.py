@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import dimod
 
 TOLERANCE = 1e-6
-"""A row whose residual is this small holds."""
+"""Largest violation with which a row still holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class QCBO:
     linear : ndarray, shape (n,)
         Objective coefficient of each variable.
     quadratic : csr_array, shape (n, n)
-        Objective couplers, strictly upper triangular, no duplicates.
+        Objective couplers, strictly upper triangular, without duplicates.
     offset : float
         Constant of the objective.
     rows : csr_array, shape (m, n)
@@ -53,8 +53,8 @@ class QCBO:
     row_group : ndarray of int, shape (m,)
         Group of each row, an index into ``group_names``.
     group_names : tuple of str
-        Names of the row groups; a penalty can be given per group.  Product rows always form the
-        group ``"products"``, which is not listed here.
+        Names of the row groups; penalties can differ by group.  Product rows always form the group
+        ``"products"``, which is not listed here.
     products : ndarray of int, shape (p, 3)
         Columns u, v, w of each product row x_u = x_v x_w.
     labels, row_labels : Labels
@@ -114,7 +114,7 @@ class QCBO:
         labels: Iterable[Hashable] | None = None,
         row_labels: Iterable[Hashable] | None = None,
     ) -> QCBO:
-        """A model of one's own; rows are equalities and form one group unless said otherwise.
+        """Make a model from arrays; by default rows are equalities and form one group.
 
         Parameters
         ----------
@@ -127,15 +127,15 @@ class QCBO:
         products : array of int, shape (p, 3), optional
             Columns u, v, w of each product row.
         labels, row_labels : iterables, optional
-            ``x[0]``, ... and ``rows[0]``, ... by default; a row label ``name[...]`` puts its row in
-            the group ``name``, any other one in the group ``rows``, as
-            :func:`formulations.model.labels.row_group` has it.
+            ``x[0]``, ... and ``rows[0]``, ... by default.  A row labelled ``name[...]`` belongs to
+            the group ``name``, any other row to the group ``rows``, see
+            :func:`formulations.model.labels.row_group`.
 
         Raises
         ------
         InvalidInputError
-            If shapes do not fit, a number is not finite, a product names a variable that there is
-            not, or labels are not distinct.
+            If shapes do not fit, a number is not finite, a product names an unknown variable, or
+            labels are not distinct.
 
         Examples
         --------
@@ -189,7 +189,7 @@ class QCBO:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Names of all row groups, the products' included where there are any."""
+        """Names of all row groups, including that of the products if there are any."""
         return self.group_names + (("products",) if self.num_products else ())
 
     @property
@@ -198,9 +198,9 @@ class QCBO:
         return self.labels.of_kind("w")
 
     def equals(self, other: QCBO) -> bool:
-        """Whether ``other`` is the same model, nothing rounded.
+        """Return True if ``other`` is exactly the same model.
 
-        Numbers, labels, the order of rows and the name of each row's group have to be the same;
+        Numbers, labels, the order of the rows and the name of each row's group must be the same;
         the factors of a product may be exchanged.
         """
         return (
@@ -223,7 +223,7 @@ class QCBO:
     # -- evaluation -------------------------------------------------------------------------------
 
     def array(self, sample: Mapping[str, int] | npt.ArrayLike) -> BitArray:
-        """A sample (mapping label -> 0/1, or array of shape (..., n)) as an array of bits.
+        """Convert a sample (mapping label -> 0/1, or array of shape (..., n)) to an array of bits.
 
         Raises
         ------
@@ -240,7 +240,7 @@ class QCBO:
             sample = [sample[s] for s in self.labels]
         try:
             values = np.asarray(sample)
-        except ValueError:  # of lists of several lengths
+        except ValueError:  # lists of several lengths
             expected = f"expected an array of shape (..., {self.num_variables})"
             raise InvalidInputError(f"samples of several lengths: {expected}") from None
         if values.shape[-1:] != (self.num_variables,):
@@ -252,16 +252,17 @@ class QCBO:
         return values.astype(np.int8)
 
     def objective(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
-        """Objective offset + c'x + x'Qx of one sample or of many, shape (..., n) -> (...)."""
+        """Return offset + c'x + x'Qx of one sample or of many, shape (..., n) -> (...)."""
         x = self.array(sample).astype(np.float64)
         return np.asarray(
             self.offset + x @ self.linear + np.sum(times(self.quadratic, x) * x, axis=-1)
         )
 
     def row_residuals(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
-        """a_r'x - b_r of every linear row, shape (..., n) -> (..., m).
+        """Return a_r'x - b_r of every linear row, shape (..., n) -> (..., m).
 
-        Sums that double precision rounds by what decides whether a row holds are added up exactly.
+        Sums whose rounding in double precision could decide whether a row holds are computed
+        exactly.
         """
         x = self.array(sample).astype(np.float64)
         residuals = times(self.rows, x) - self.rhs
@@ -279,12 +280,12 @@ class QCBO:
         return inexact_rows(self.rows, self.rhs, TOLERANCE / 4)
 
     def row_violations(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
-        """|a'x - b| of equalities and max(a'x - b, 0) of inequalities, shape (..., m)."""
+        """Return |a'x - b| of equalities and max(a'x - b, 0) of inequalities, shape (..., m)."""
         residuals = self.row_residuals(sample)
         return np.where(self.equality, np.abs(residuals), np.maximum(residuals, 0.0))
 
     def product_violations(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
-        """|x_u - x_v x_w| of every product row, shape (..., p)."""
+        """Return |x_u - x_v x_w| of every product row, shape (..., p)."""
         x = self.array(sample)
         u, v, w = (x[..., self.products[:, i]] for i in range(3))
         return np.asarray(np.abs(u - v * w), dtype=np.float64)
@@ -292,7 +293,7 @@ class QCBO:
     def is_feasible(
         self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = TOLERANCE
     ) -> BoolArray:
-        """Whether every row holds within ``tolerance``, shape (..., n) -> (...)."""
+        """Return True where all rows hold within ``tolerance``, shape (..., n) -> (...)."""
         tolerance = check_number("tolerance", tolerance, zero=True)
         return np.asarray(
             (self.row_violations(sample) <= tolerance).all(axis=-1)
@@ -302,7 +303,7 @@ class QCBO:
     def violations(
         self, sample: Mapping[str, int] | npt.ArrayLike, tolerance: float = TOLERANCE
     ) -> dict[str, float]:
-        """Violated rows of one sample: label -> amount, worst first."""
+        """Return the violated rows of one sample: label -> amount, largest first."""
         sample, tolerance = self.array(sample), check_number("tolerance", tolerance, zero=True)
         if sample.ndim != 1:
             expected = f"expected one sample, of shape ({self.num_variables},)"
@@ -315,28 +316,28 @@ class QCBO:
         return dict(sorted(broken.items(), key=lambda item: -item[1]))
 
     def product_labels(self, positions: IntArray | None = None) -> list[str]:
-        """Label of each product row, or of some: ``u = v * w`` by the labels of its variables."""
+        """Return the labels of all product rows, or of some: ``u = v * w`` in variable labels."""
         products = self.products if positions is None else self.products[positions]
         names = self.labels.strings() if len(products) else []
         return [f"{names[u]} = {names[v]} * {names[w]}" for u, v, w in products.tolist()]
 
-    # -- the edge: dimod and files ----------------------------------------------------------------
+    # -- dimod and files --------------------------------------------------------------------------
 
     def to_cqm(self) -> dimod.ConstrainedQuadraticModel:
-        """The same model as a dimod CQM, product rows as quadratic equalities."""
+        """Convert the model to a dimod CQM; product rows become quadratic equalities."""
         from formulations.cqm.to_dimod import to_cqm
 
         return to_cqm(self)
 
     @classmethod
     def from_cqm(cls, cqm: dimod.ConstrainedQuadraticModel) -> QCBO:
-        """A binary dimod CQM as arrays; what cannot be represented is refused by name."""
+        """Convert a dimod CQM to arrays; what cannot be represented is refused by name."""
         from formulations.cqm.to_dimod import from_cqm
 
         return from_cqm(cqm)
 
     def to_bqm(self, penalty: float | Mapping[str, float]) -> dimod.BinaryQuadraticModel:
-        """The unconstrained BQM with one penalty weight for all row groups, or one per group."""
+        """Convert to an unconstrained BQM with one penalty for all row groups, or one per group."""
         from formulations.cqm.to_dimod import to_bqm
 
         return to_bqm(self, penalty)
@@ -349,16 +350,16 @@ class QCBO:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> QCBO:
-        """Read a model that ``save`` wrote, of this or an older format version."""
+        """Read a model that ``save`` wrote, in this or an older format version."""
         from formulations.files.saved import load_qcbo
 
         return load_qcbo(path)
 
 
 def fold(matrix: sp.csr_array) -> tuple[FloatArray, sp.csr_array]:
-    """The quadratic form x'Mx over bits as c'x + x'Qx, Q strictly upper triangular.
+    """Rewrite the quadratic form x'Mx over bits as c'x + x'Qx, Q strictly upper triangular.
 
-    A bit is its own square, so the diagonal of M is c; Q_ij = M_ij + M_ji for i < j.
+    A bit is its own square, so that c is the diagonal of M; Q_ij = M_ij + M_ji for i < j.
 
     Examples
     --------
@@ -375,7 +376,7 @@ def fold(matrix: sp.csr_array) -> tuple[FloatArray, sp.csr_array]:
 def _sparse(
     name: str, matrix: npt.ArrayLike | sp.csr_array | None, shape: tuple[int, int]
 ) -> sp.csr_array:
-    """A matrix of the given shape in canonical form: sorted, no duplicates, no stored zeros."""
+    """Convert to a matrix in canonical form: sorted, without duplicates or stored zeros."""
     if matrix is None:
         return sp.csr_array(shape, dtype=np.float64)
     dense = None if sp.issparse(matrix) else check_finite(name, matrix, 2)
@@ -390,11 +391,11 @@ def _sparse(
 
 
 def _numbered(name: str, count: int) -> Labels:
-    """Labels ``name[0]``, ``name[1]``, ..."""
+    """Make labels ``name[0]``, ``name[1]``, ..."""
     return Labels((Family(name, ("",), np.arange(count)[:, None]),))
 
 
 def times(matrix: sp.csr_array, x: FloatArray) -> FloatArray:
-    """Matrix times each vector of x, shape (..., n) -> (..., m)."""
-    flat = x.reshape(prod(x.shape[:-1]), x.shape[-1])  # -1 would not do for no variables
+    """Multiply each vector of x by a matrix, shape (..., n) -> (..., m)."""
+    flat = x.reshape(prod(x.shape[:-1]), x.shape[-1])  # -1 would fail without variables
     return np.asarray(matrix @ flat.T).T.reshape(*x.shape[:-1], matrix.shape[0])
