@@ -32,7 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from qnn import load
 from qnn.data.datasets import Dataset
 from qnn.data.images import pool
-from qnn.export import TrainedModel, export
+from qnn.export import TrainedModel, c_text, export
 
 NETWORKS = {
     "small": "digits --inputs 16 --levels 16 --bits 620 --time-limit 5",
@@ -180,9 +180,9 @@ def regression(model: TrainedModel, data: Dataset, folder: Path) -> Program:
     rows = ",\n".join("{" + ", ".join(map(str, row)) + "}" for row in weights)
     folder.mkdir()
     (folder / "network.c").write_text(
-        f'#include "network.h"\n{define}'
-        f"static const int8_t weights[{len(weights)}][{weights.shape[1]}] = {{{rows}}};\n"
-        f"static const int32_t constants[] = {{{', '.join(map(str, constants))}}};\n{text}"
+        f"{c_text.BEGIN}{define}"
+        f"CONSTANT int8_t weights[{len(weights)}][{weights.shape[1]}] = {{{rows}}};\n"
+        f"CONSTANT int32_t constants[] = {{{', '.join(map(str, constants))}}};\n{text}"
     )
     (folder / "network.h").write_text(
         "#include <stdint.h>\n"
@@ -326,12 +326,6 @@ def programs(folder: Path, given: argparse.Namespace) -> Iterator[Program]:
         yield program
         if name == "conv":
             continue
-        in_flash = made / "in-flash"
-        shutil.copytree(program.folder, in_flash)
-        text = (in_flash / "network.c").read_text()
-        text = re.sub("^static const ", "static const __flash ", text, flags=re.M)
-        (in_flash / "network.c").write_text(text)
-        yield program._replace(name=f"{name}, constants by __flash", folder=in_flash)
         yield regression(model, data, made / "regression")
 
 
@@ -357,8 +351,6 @@ def main() -> None:
         for processor in there:
             if processor.is_avr and "conv" in program.name:
                 continue  # minutes in simavr, perhaps past the 67 million cycles that timers count
-            if "__flash" in program.name and not processor.is_avr:
-                continue
             both = [measure(program, processor, level) for level in ("-Os", "-O2")]
             columns = (
                 [found.flash for found in both],

@@ -12,7 +12,8 @@ from formulations.errors import InvalidInputError
 HEADER = Template("""\
 /* A trained network, $widths: $bits bits of weights and thresholds.  Written by qnn export.
  *
- * No heap, no global state; $size bytes of constants, about $stack bytes of stack. */
+ * No heap, no global state; $size bytes of constants.  On the stack network_class has arrays of
+ * $arrays bytes; with registers and calls it takes about $stack on a Cortex-M or an AVR. */
 #ifndef NETWORK_H
 #define NETWORK_H
 
@@ -44,6 +45,16 @@ REGRESSION_HEADER = Template("""
 #define NETWORK_SCALE ($scale)
 #define NETWORK_SHIFT ($shift)
 """)
+
+BEGIN = """\
+#include "network.h"
+
+#if defined(__FLASH) && !defined(__STRICT_ANSI__) /* avr-gcc copies other constants to RAM */
+#define CONSTANT static const __flash
+#else
+#define CONSTANT static const
+#endif
+"""
 
 ONES = """
 /* Number of ones. */

@@ -50,9 +50,8 @@ def embedded_contents(
     >>> weights = Weights((np.array([[1, -1, 1]]),), (None,), ())
     >>> model = TrainedModel(Network.dense([3, 1]), weights, span=(-1, 1, 2))
     >>> contents, size = embedded_contents(model, "firmware")
-    >>> size, b"static const uint8_t weights_1[1][1][1] = {{{5}}};" in contents[
-    ...     Path("firmware/network.c")
-    ... ]
+    >>> text = contents[Path("firmware/network.c")]
+    >>> size, b"CONSTANT uint8_t weights_1[1][1][1] = {{{5}}};" in text
     (2, True)
     """
     source = _Source(model, raw)
@@ -80,15 +79,13 @@ class _Source:
         for number in range(len(network.layers)):
             self.layer(number)
         counted = any(self.counts(number) for number in range(len(network.layers)))
-        source = ['#include "network.h"\n', c_text.ONES if counted else "", *self.constants]
+        source = [c_text.BEGIN, c_text.ONES if counted else "", *self.constants]
         source += ["\nvoid network_outputs(const network_number sample[NETWORK_NUMBERS],\n"]
         source += ["                     network_sum outputs[NETWORK_OUTPUTS]) {\n"]
         source += [*(f"    {line}".rstrip() + "\n" for line in self.body), "}\n"]
         if model.line is None:
-            source += [
-                c_text.CLASS,
-                c_text.ONE_OUTPUT if network.num_outputs == 1 else c_text.MANY_OUTPUTS,
-            ]
+            ending = c_text.ONE_OUTPUT if network.num_outputs == 1 else c_text.MANY_OUTPUTS
+            source += [c_text.CLASS, ending]
             names = ", ".join(map(quoted, model.names))
             answer = c_text.CLASS_HEADER.substitute(count=len(model.names), names=names)
         else:
@@ -96,16 +93,19 @@ class _Source:
                 scale=repr(model.scale), shift=repr(model.shift)
             )
         kind, limits = self.number()
+        total = signed(self.limits[-1].largest, fast=False)
+        self.array(total, "outputs", network.num_outputs)
         header = c_text.HEADER.substitute(
             widths=str(network),
             bits=f"{network.stored_bits:,}",
-            stack=f"{self.stack:,}",
+            arrays=f"{self.stack:,}",
+            stack=f"{self.stack + 100:,}",  # measured: 70 to 116 are around the arrays
             size=f"{self.size:,}",
             numbers=model.num_raw if self.raw else model.num_inputs,
             outputs=network.num_outputs,
             range=limits,
             number=kind,
-            sum=signed(self.limits[-1].largest, fast=False),
+            sum=total,
             answer=answer,
         )
         return header, "".join(source)
@@ -117,7 +117,7 @@ class _Source:
         kind = kind or stored(int(values.min()), int(values.max()))
         self.size += values.size * _bytes_of(kind)
         sizes = "".join(f"[{size}]" for size in values.shape)
-        self.constants.append(f"\nstatic const {kind} {name}{sizes} = {braces(values)};\n")
+        self.constants.append(f"\nCONSTANT {kind} {name}{sizes} = {braces(values)};\n")
         return name
 
     def array(self, kind: str, name: str, *sizes: int) -> str:
