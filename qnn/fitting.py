@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight
 
 from formulations.arrays import Array, FloatArray, IntArray
-from formulations.checks import LONGEST, check_flag, check_has, check_whole, shown
+from formulations.checks import check_flag, check_has, check_whole, shown
 from formulations.errors import InvalidInputError
 from formulations.network.convolution import Part, check_parts
 from solvers.neighborhood.search import ASKED_ROUNDS, ROUNDS, STRETCHES, LargeNeighborhoodSearch
@@ -232,12 +232,12 @@ def limited(solver: Any, seconds: float | None) -> tuple[Any, Limit | None]:
         options["gradients"] = replace(solver.gradients, time_limit=2 * PART * seconds)
     if isinstance(solver, Trainer) and solver.search.time_limit is None:
         # which a stretch of the search takes a share of, so that it hears of the limit
-        part = min(PART * STRETCHES * seconds, LONGEST)
+        part = min(PART * STRETCHES * seconds, 1e9)
         options["search"] = replace(solver.search, time_limit=part)
     if isinstance(solver, LargeNeighborhoodSearch):
         usual = ROUNDS if solver.oracle is None else ASKED_ROUNDS
         options["rounds"] = usual if solver.rounds is None else solver.rounds
-        options["time_limit"] = min(STRETCHES * seconds, LONGEST)
+        options["time_limit"] = min(STRETCHES * seconds, 1e9)
     return replace(solver, **options), limit
 
 
