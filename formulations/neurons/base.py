@@ -1,4 +1,4 @@
-"""Encodings of a neuron: state bits, rows that tie them to z, and its value as a linear form."""
+"""Encodings of a neuron: its state bits, the rows that tie them to z, and its value as a form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from formulations.network.splines import Spline
 
 
 def word_length(largest: npt.ArrayLike) -> IntArray:
-    """Bits of the plain binary word that holds 0 .. largest.
+    """Return the bits of a plain binary word for 0 .. largest.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def word_length(largest: npt.ArrayLike) -> IntArray:
 
 @dataclass(frozen=True)
 class Neurons:
-    """Neurons of one layer that need state bits: one entry per (sample, unit).
+    """Neurons of one layer that need state bits, one entry per (sample, unit).
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Neurons:
     constant : ndarray, shape (E,)
         Constant part of z.
     terms : Terms
-        The rest of z: linear entries owned by 0 .. E-1.
+        Linear part of z, with owners 0 .. E-1.
     digits : tuple of int
         Widths of sample, layer and unit numbers in labels.
     """
@@ -61,7 +61,7 @@ class Neurons:
         return len(self.sample)
 
     def take(self, chosen: IntArray) -> Neurons:
-        """The chosen neurons (ascending positions)."""
+        """Return the chosen neurons (ascending positions)."""
         new = np.full(len(self), -1, dtype=np.int64)
         new[chosen] = np.arange(len(chosen))
         terms = self.terms.take(new[self.terms.owner] >= 0)
@@ -85,7 +85,7 @@ class Neurons:
         field: str = "",
         digits: int = 0,
     ) -> IntArray:
-        """New state bits ``name[k=,l=,j=,field=]``, shape (E, len(numbers))."""
+        """Add state bits ``name[k=,l=,j=,field=]``, shape (E, len(numbers))."""
         extra = (np.asarray(numbers)[None, :],) if field else ()
         ids = assembly.variables(
             name,
@@ -96,7 +96,7 @@ class Neurons:
         return ids
 
     def products(self, assembly: Assembly, owner: IntArray, piece: int, rank: IntArray) -> IntArray:
-        """New product bits ``v[k=,l=,j=,p=,t=]`` of term number ``rank`` of neuron ``owner``."""
+        """Add product bits ``v[k=,l=,j=,p=,t=]`` of term number ``rank`` of neuron ``owner``."""
         return assembly.variables(
             "v",
             ("k", "l", "j", "p", "t"),
@@ -105,7 +105,7 @@ class Neurons:
         )
 
     def row_labels(self, name: str, piece: int | None = None) -> Family:
-        """Labels ``name[k=,l=,j=]``, or with ``,p=`` last, of one row per neuron."""
+        """Return labels ``name[k=,l=,j=]``, or with ``,p=`` last, of one row per neuron."""
         columns = [self.number, np.full(len(self), self.layer), self.unit]
         if piece is None:
             return Family(name, ("k", "l", "j"), np.stack(columns, axis=1), self.digits)
@@ -115,7 +115,7 @@ class Neurons:
 
 @dataclass(frozen=True)
 class Values:
-    """Activation values as affine (or, at the output, quadratic) forms of state bits."""
+    """Activations as affine forms of state bits; losses may be quadratic forms."""
 
     constant: FloatArray
     terms: Terms
@@ -123,10 +123,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Sketch:
-    """Facts about neurons before they are built, each of shape (E,).
-
-    Bounds of z, its constant part, and the number of its terms.
-    """
+    """Neurons before they are built: bounds, constant part and number of terms of z, each (E,)."""
 
     low: IntArray
     high: IntArray
@@ -134,7 +131,7 @@ class Sketch:
     entries: IntArray
 
     def take(self, chosen: IntArray) -> Sketch:
-        """The chosen neurons."""
+        """Return the chosen neurons."""
         return Sketch(
             self.low[chosen], self.high[chosen], self.constant[chosen], self.entries[chosen]
         )
@@ -142,10 +139,10 @@ class Sketch:
 
 @dataclass(frozen=True)
 class Counts:
-    """Exact numbers per neuron, each of shape (E,): before anything is built.
+    """Exact sizes of neurons before they are built, each of shape (E,).
 
-    State bits (products among them included), rows, entries of these rows, product rows, terms of
-    the value's form and its constant.
+    State bits (including products among them), rows, entries of these rows, product rows, and
+    terms and constant of the value's form.
     """
 
     bits: IntArray
@@ -157,7 +154,7 @@ class Counts:
 
     @classmethod
     def of(cls, columns: IntArray, constant: FloatArray) -> Counts:
-        """Counts from five rows of numbers, in the order above."""
+        """Make counts from five rows of numbers, in the order of the fields."""
         bits, rows, nonzeros, products, terms = columns
         return cls(bits, rows, nonzeros, products, terms, constant)
 
@@ -188,7 +185,7 @@ class NeuronEncoding:
 
 
 def binary(values: IntArray, length: int) -> BitArray:
-    """Bits of the plain binary words of ``values``, shape (..., E) -> (..., E, length).
+    """Return the bits of ``values`` as plain binary words, shape (..., E) -> (..., E, length).
 
     Examples
     --------
@@ -199,14 +196,14 @@ def binary(values: IntArray, length: int) -> BitArray:
 
 
 def binary_from(z: IntArray, low: IntArray, length: int) -> BitArray:
-    """Bits of z - low as a plain binary word, shape (..., E) -> (..., E, length)."""
+    """Return the bits of z - low as plain binary words, shape (..., E) -> (..., E, length)."""
     return binary(z - low, length)
 
 
 def linear_word(assembly: Assembly, neurons: Neurons, spline: Spline) -> Values:
-    """Neurons that stay in one sloped piece: z = low + sum_r 2^r s_r, and a = slope z + intercept.
+    """Encode neurons inside one sloped piece: z = low + sum_r 2^r s_r, a = slope z + intercept.
 
-    No indicator is needed; the word's length is that of the range.
+    No indicator is needed; the length of the word follows from the range of z.
     """
     lengths = word_length(neurons.high - neurons.low)
     piece = spline.piece(neurons.low)
@@ -232,7 +229,7 @@ def linear_word(assembly: Assembly, neurons: Neurons, spline: Spline) -> Values:
 
 
 def linear_word_counts(sketch: Sketch, spline: Spline) -> Counts:
-    """Sizes of :func:`linear_word`."""
+    """Return the sizes of :func:`linear_word`."""
     length = word_length(sketch.high - sketch.low)
     piece = spline.piece(sketch.low)
     value = spline.slopes[piece] * sketch.low + spline.intercepts[piece]

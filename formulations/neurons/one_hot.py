@@ -1,4 +1,4 @@
-"""Interval neuron: one indicator per piece, and two words that hold z inside its piece.
+"""One-hot intervals: one indicator per piece, and two words that keep z inside its piece.
 
 With breakpoints low = M_0 < M_1 < ... < M_P = high + 1 and piece p = [M_{p-1}, M_p):
 
@@ -6,10 +6,10 @@ With breakpoints low = M_0 < M_1 < ... < M_P = high + 1 and piece p = [M_{p-1}, 
     z = sum_p M_{p-1} beta_p + below,         below = sum_r 2^r s_r
     below + above = sum_p (M_p - 1 - M_{p-1}) beta_p,   above = sum_r 2^r t_r
 
-The words are plain, so that z determines every bit: p is the one piece for which both words are
-not negative.  Where all pieces have the same width 2^S, the first word alone keeps z inside, and
-the second word and the last row are left out.  Order-0 value: sum_p c_p beta_p; order-1 value: on
-piece p the slope acts on ``below``, through products beta_p s_r.
+The words are plain binary, so that z determines every bit: p is the only piece for which neither
+word is negative.  If all pieces have the same width 2^S, the first word alone keeps z inside, and
+the second word and the last row are left out.  The value of order 0 is sum_p c_p beta_p; with order
+1 the slope of piece p acts on ``below``, through products beta_p s_r.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from formulations.neurons.base import Counts, Neurons, Sketch, Values, binary, w
 
 
 def interval_bits(z: IntArray, edges: IntArray, length: int, above: bool) -> BitArray:
-    """Indicators, the word below and, if needed, the word above: (..., E) -> (..., E, bits)."""
+    """Return indicators, the word below and the word above if any: (..., E) -> (..., E, bits)."""
     starts, ends = edges[:, :-1], edges[:, 1:]
     pick = (z[..., None] >= starts) & (z[..., None] < ends)
     parts = [pick.astype(np.int8), binary(z - (pick * starts).sum(axis=-1), length)]
@@ -39,7 +39,7 @@ def interval_bits(z: IntArray, edges: IntArray, length: int, above: bool) -> Bit
 
 @dataclass(frozen=True)
 class _Group:
-    """Neurons that cross the same pieces with words of the same length."""
+    """Neurons that cross the same pieces and have words of the same length."""
 
     chosen: IntArray
     pieces: IntArray
@@ -73,7 +73,7 @@ def _groups(low: IntArray, high: IntArray, spline: Spline) -> Iterator[_Group]:
 
 
 def count(sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
-    """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
+    """Count sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
     columns = np.zeros((5, len(sketch.low)), dtype=np.int64)
     constant = np.zeros(len(sketch.low))
     for group in _groups(sketch.low, sketch.high, spline):
@@ -96,7 +96,7 @@ def count(sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
 def encode(
     assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
 ) -> Values:
-    """Add indicators, words and rows; see the module's formulas."""
+    """Add indicators, words and rows; see the formulas of the module."""
     constant = np.zeros(len(neurons))
     parts: list[Terms] = []
     for group in _groups(neurons.low, neurons.high, spline):
@@ -112,7 +112,7 @@ def encode(
 
 
 def _states(assembly: Assembly, neurons: Neurons, group: _Group) -> tuple[IntArray, IntArray]:
-    """Indicators (E, P) and the word below (E, S), with the rows that hold them."""
+    """Add indicators (E, P) and the word below (E, S), with their rows."""
     E, S = len(neurons), group.length
     powers = 2.0 ** np.arange(S)
     beta = neurons.state_bits(assembly, "beta", group.pieces, "p", 2)
@@ -156,7 +156,7 @@ def _slopes(
     below: IntArray,
     reduce: bool,
 ) -> Terms:
-    """Slopes times beta_p * below, as products or as quadratic terms."""
+    """Return slopes times beta_p * below, as product variables or as quadratic terms."""
     S = group.length
     slopes = spline.slopes[group.pieces]
     sloped = np.flatnonzero(slopes)
@@ -173,13 +173,13 @@ def _slopes(
 
 
 def _piece_values(group: _Group, spline: Spline) -> FloatArray:
-    """Value at the start of each piece, shape (E, P)."""
+    """Return the value at the start of each piece, shape (E, P)."""
     return np.asarray(
         spline.slopes[group.pieces] * group.edges[:, :-1] + spline.intercepts[group.pieces]
     )
 
 
 def _value_pieces(group: _Group, spline: Spline) -> tuple[FloatArray, int]:
-    """Coefficients of the indicators, the first piece's value being the constant; sloped pieces."""
+    """Return coefficients of the indicators relative to the first piece; count sloped pieces."""
     values = _piece_values(group, spline)
     return values - values[:, :1], int(np.count_nonzero(spline.slopes[group.pieces]))

@@ -1,21 +1,21 @@
-"""Neuron as threshold bits held by products, without any word: beta_p = 1 iff z >= M_p.
+"""Threshold bits tied by products, without words: beta_p = 1 if and only if z >= M_p.
 
-One bit, one inequality and the products v = beta_p t with the terms t of z for each breakpoint M_p
-that z may cross:
+Each breakpoint M_p that z may cross has one bit, one inequality, and the products v = beta_p t with
+the terms t of z:
 
     (2 beta_p - 1) (2 (z - M_p) + 1) >= 1,
 
-which for integer z says z >= M_p where beta_p is set and z < M_p where it is not.  The value is
+so that for integer z, z >= M_p if beta_p is set and z < M_p if it is not.  The value is
 
     a = s_0 z + t_0 + sum_p beta_p (ds_p z + dt_p),
 
-ds_p and dt_p being the changes of slope and intercept at M_p; beta_p z is linear in the products.
-A loss that bends once from a slope to zero, as hinge does, needs no bit of the neuron at all: a
-word e >= its sloped piece is its epigraph, and minimising brings e down to it.
+where ds_p and dt_p are the changes of slope and intercept at M_p; beta_p z is linear in the
+products.  A loss that bends once from a slope to zero, such as hinge, needs no threshold bits: a
+word e >= its sloped piece is its epigraph, and minimisation makes them equal.
 
 The model has more variables than with words, but no carries, and all its rows are inequalities with
-one multiplier each.  It suits solvers that take such rows as they are (QCGD by projection,
-CQM samplers, CP-SAT); the penalty method would need slack words for every row.
+one multiplier each.  It suits solvers that handle inequalities directly (QCGD by projection, CQM
+samplers, CP-SAT); the penalty method would need slack words for every row.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from formulations.neurons.base import Counts, Neurons, Sketch, Values, binary, w
 
 
 def has_reached(z: IntArray, breakpoint: int) -> BitArray:
-    """1 where z >= breakpoint, shape (..., E) -> (..., E, 1)."""
+    """Return 1 where z >= breakpoint, shape (..., E) -> (..., E, 1)."""
     return (z >= breakpoint)[..., None].astype(np.int8)
 
 
 def excess(z: IntArray, corner: int, sign: int, length: int) -> BitArray:
-    """Bits of max(0, sign (z - corner)), shape (..., E) -> (..., E, length)."""
+    """Return the bits of max(0, sign (z - corner)), shape (..., E) -> (..., E, length)."""
     return binary(np.maximum(0, sign * (z - corner)), length)
 
 
 def count(sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
-    """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
+    """Count sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
     low, high, entries = sketch.low, sketch.high, sketch.entries
     first = spline.piece(low)
     crossed = spline.piece(high) - first
@@ -69,7 +69,7 @@ def count(sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
 def encode(
     assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
 ) -> Values:
-    """Add threshold bits, products and inequalities; see the module's formulas."""
+    """Add threshold bits, products and inequalities; see the formulas of the module."""
     if not reduce and (corner := _corner(spline)) is not None:
         return _epigraph(assembly, neurons, *corner)
     first = spline.piece(neurons.low)
@@ -94,9 +94,9 @@ def encode(
 def _threshold(
     assembly: Assembly, neurons: Neurons, p: int, breakpoint: int
 ) -> tuple[IntArray, IntArray]:
-    """Bits beta_p (E,) and products beta_p t of every term, with the row that holds them.
+    """Add bits beta_p (E,), products beta_p t of every term, and their row.
 
-    Half of (2 beta - 1)(2 (c + sum_t c_t t - M) + 1) >= 1, with q = 2 (c - M) + 1 odd:
+    The row is half of (2 beta - 1)(2 (c + sum_t c_t t - M) + 1) >= 1, with q = 2 (c - M) + 1 odd:
     -q beta - 2 sum_t c_t v_t + sum_t c_t t <= -(1 + q) / 2.
     """
     beta = neurons.state_bits(assembly, "beta", [p], "p", 2)[:, 0]
@@ -129,7 +129,7 @@ def _threshold(
 
 
 def _corner(spline: Spline) -> tuple[int, float, float] | None:
-    """Corner, sign and |slope| of a convex two-piece loss that is zero on one side, else None."""
+    """Return corner, sign and |slope| of a convex two-piece loss with a zero side, else None."""
     if spline.num_pieces != 2:
         return None
     for flat, sloped in ((0, 1), (1, 0)):
@@ -142,14 +142,14 @@ def _corner(spline: Spline) -> tuple[int, float, float] | None:
 
 
 def _largest_excess(low: IntArray, high: IntArray, corner: int, sign: float, _: float) -> IntArray:
-    """Largest max(0, sign (z - corner)) on [low, high]."""
+    """Return the largest max(0, sign (z - corner)) on [low, high]."""
     return np.maximum(0, np.where(sign > 0, high - corner, corner - low))
 
 
 def _epigraph(
     assembly: Assembly, neurons: Neurons, corner: int, sign: float, slope: float
 ) -> Values:
-    """A loss slope max(0, sign (z - corner)) as slope e with a word e >= sign (z - corner)."""
+    """Encode a loss slope max(0, sign (z - corner)) as slope e, with e >= sign (z - corner)."""
     lengths = word_length(_largest_excess(neurons.low, neurons.high, corner, sign, slope))
     parts = []
     for length in np.unique(lengths):

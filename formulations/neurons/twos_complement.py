@@ -1,16 +1,16 @@
-"""Neuron as a two's-complement word around an origin o, one of the spline's breakpoints:
+"""Two's-complement words around an origin o, one of the spline's breakpoints:
 
     z - o = -2^S (1 - beta) + sum_{r<S} 2^r s_r,    S = bits of max(o - low, high - o + 1).
 
-One row and S + 1 bits, all determined by z.  With two pieces beta is the indicator: for the sign
-rule o = 0 and a = 2 beta - 1.  With more pieces whose breakpoints are aligned to 2^m around o, the
-piece is a function of the word's top q = S - m + 1 bits, written as a multilinear polynomial:
+The word has one row, and z determines its S + 1 bits.  With two pieces beta is the indicator: for
+the sign rule o = 0 and a = 2 beta - 1.  With more pieces, whose breakpoints are aligned to 2^m
+around o, the piece is a function of the top q = S - m + 1 bits, written as a multilinear polynomial:
 
     a = sum_T V_T prod_{i in T} top_i + (sum_T G_T prod_{i in T} top_i) sum_{r<m} 2^r s_r,
 
-V and G being the Moebius transforms of the pieces' values at the start of each aligned block and
-of their slopes.  Any integer breakpoints are aligned for m = 0; few pieces of wide, aligned blocks
-keep q small (``placement="power-of-two"``).
+where V and G are the Moebius transforms of the pieces' values at the start of each aligned block
+and of their slopes.  Any integer breakpoints are aligned with m = 0; a few pieces of wide aligned
+blocks keep q small (``placement="power-of-two"``).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from formulations.neurons.base import Counts, Neurons, Sketch, Values, binary, w
 
 
 def signed_bits(z: IntArray, origin: IntArray, length: int) -> BitArray:
-    """beta, then s_0 .. s_{S-1}, shape (..., E) -> (..., E, S + 1)."""
+    """Return beta, then s_0 .. s_{S-1}, shape (..., E) -> (..., E, S + 1)."""
     beta = (z >= origin)[..., None].astype(np.int8)
     return np.concatenate([beta, binary(z - origin, length)], axis=-1)
 
@@ -50,15 +50,15 @@ class _Group:
         return self.length - self.low_bits + 1
 
     def value_masks(self) -> list[int]:
-        """Non-empty monomials T with a coefficient V_T."""
+        """Return the non-empty monomials T with a coefficient V_T."""
         return [t for t in np.flatnonzero(self.values.any(axis=0)).tolist() if t]
 
     def slope_masks(self) -> list[int]:
-        """Monomials T with a coefficient G_T (the empty one too)."""
+        """Return the monomials T with a coefficient G_T, including the empty one."""
         return np.flatnonzero(self.slopes.any(axis=0)).tolist() if self.low_bits else []
 
     def conjunctions(self, reduce: bool) -> list[int]:
-        """Monomials of two bits or more that need a variable, prefixes first."""
+        """Return the monomials of two bits or more that need a variable, prefixes first."""
         wanted = [t for t in self.value_masks() if t.bit_count() > 1]
         if not reduce:
             wanted = [_prefix(t) for t in wanted]
@@ -72,12 +72,12 @@ class _Group:
 
 
 def _prefix(mask: int) -> int:
-    """The monomial without its highest bit."""
+    """Return the monomial without its highest bit."""
     return mask & ~(1 << (mask.bit_length() - 1))
 
 
 def _moebius(table: FloatArray) -> FloatArray:
-    """Coefficients of the multilinear polynomial with these values, along the last axis (2^q)."""
+    """Return the coefficients of the multilinear polynomial with the values on the last axis."""
     out = table.copy()
     width = 1
     while width < out.shape[-1]:
@@ -88,7 +88,7 @@ def _moebius(table: FloatArray) -> FloatArray:
 
 
 def _shapes(low: IntArray, high: IntArray, spline: Spline) -> tuple[IntArray, IntArray, IntArray]:
-    """Origin o, length S and low bits m of each word, for the cheapest polynomial."""
+    """Choose origin o, length S and low bits m of each word for the cheapest polynomial."""
     best = np.full(len(low), np.inf)
     origin, length, low_bits = (np.zeros(len(low), dtype=np.int64) for _ in range(3))
     crossed = [(b > low) & (b <= high) for b in spline.breakpoints]
@@ -127,7 +127,7 @@ def _groups(low: IntArray, high: IntArray, spline: Spline) -> Iterator[_Group]:
 
 
 def count(sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
-    """Sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
+    """Count sizes per neuron; see :class:`~formulations.neurons.base.Counts`."""
     columns = np.zeros((5, len(sketch.low)), dtype=np.int64)
     constant = np.zeros(len(sketch.low))
     for group in _groups(sketch.low, sketch.high, spline):
@@ -150,7 +150,7 @@ def count(sketch: Sketch, spline: Spline, reduce: bool) -> Counts:
 def encode(
     assembly: Assembly, neurons: Neurons, spline: Spline, reduce: bool, indexed: bool
 ) -> Values:
-    """Add words and rows; see the module's formulas."""
+    """Add words and rows; see the formulas of the module."""
     constant = np.zeros(len(neurons))
     parts: list[Terms] = []
     for group in _groups(neurons.low, neurons.high, spline):
@@ -164,7 +164,7 @@ def encode(
 def _states(
     assembly: Assembly, neurons: Neurons, group: _Group, indexed: bool
 ) -> tuple[IntArray, IntArray]:
-    """Sign bits (E,) and words (E, S), with the row that holds them."""
+    """Add sign bits (E,) and words (E, S), with their row."""
     E, S = len(neurons), group.length
     field = "p" if indexed else ""
     beta = neurons.state_bits(assembly, "beta", [1], field, 2)
@@ -191,7 +191,7 @@ def _polynomial(
     word: IntArray,
     reduce: bool,
 ) -> list[Terms]:
-    """The value's terms; monomials that need a variable get one, held by product rows."""
+    """Return the terms of the value; monomials that need a variable get one by product rows."""
     m, q = group.low_bits, group.top_bits
     variable = {1 << i: word[:, m + i] for i in range(q - 1)} | {1 << (q - 1): beta}
 

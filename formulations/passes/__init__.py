@@ -1,8 +1,8 @@
 """Exact rewritings of a model, one per file, each with its inverse.
 
-A pass's ``apply`` rewrites a model, or raises an error that names the obstacle; the
-inverse returned with the new model decodes its samples.  A :class:`Chain` is a list of passes;
-decoding goes through the list in reverse.
+A pass's ``apply`` returns the rewritten model with an inverse that decodes its samples, or raises
+an error that names the obstacle.  A :class:`Chain` applies passes in turn, and decodes samples in
+reverse.
 """
 
 from formulations.passes.base import Chain, Composed, Identity, Inverse, Pass

@@ -15,19 +15,19 @@ from formulations.model.qcbo import QCBO, fold
 
 
 class Inverse(Protocol):
-    """Maps samples between a rewritten model of n' bits and the original model of n bits."""
+    """Conversion of samples between a rewritten model of n' bits and its original of n bits."""
 
     def invert(self, x: npt.ArrayLike) -> BitArray:
-        """Samples of the rewritten model as those of the original, shape (..., n') -> (..., n)."""
+        """Convert samples of the rewritten model to the original, shape (..., n') -> (..., n)."""
         ...
 
     def lift(self, x: npt.ArrayLike) -> BitArray:
-        """Feasible samples of the original as samples of the rewritten, (..., n) -> (..., n')."""
+        """Convert feasible samples of the original to the new model, (..., n) -> (..., n')."""
         ...
 
 
 class Pass(Protocol):
-    """An exact rewriting: the feasible points and their objectives survive ``invert``."""
+    """An exact rewriting: ``invert`` preserves feasible points and their objectives."""
 
     def apply(self, model: QCBO) -> tuple[QCBO, Inverse]:
         """Return the rewritten model and the inverse.
@@ -45,11 +45,11 @@ class Identity:
     """The inverse of a pass that keeps every variable."""
 
     def invert(self, x: npt.ArrayLike) -> BitArray:
-        """The same samples."""
+        """Return the same samples."""
         return np.asarray(x, dtype=np.int8)
 
     def lift(self, x: npt.ArrayLike) -> BitArray:
-        """The same samples."""
+        """Return the same samples."""
         return np.asarray(x, dtype=np.int8)
 
 
@@ -60,13 +60,13 @@ class Composed:
     inverses: tuple[Inverse, ...]
 
     def invert(self, x: npt.ArrayLike) -> BitArray:
-        """Samples of the last model as samples of the first."""
+        """Convert samples of the last model to the first."""
         for inverse in reversed(self.inverses):
             x = inverse.invert(x)
         return np.asarray(x, dtype=np.int8)
 
     def lift(self, x: npt.ArrayLike) -> BitArray:
-        """Feasible samples of the first model as samples of the last."""
+        """Convert feasible samples of the first model to the last."""
         for inverse in self.inverses:
             x = inverse.lift(x)
         return np.asarray(x, dtype=np.int8)
@@ -74,7 +74,7 @@ class Composed:
 
 @dataclass(frozen=True)
 class Chain:
-    """Passes one after another; a pass itself.
+    """A pass that applies several passes in turn.
 
     Examples
     --------
@@ -90,7 +90,7 @@ class Chain:
     passes: tuple[Pass, ...]
 
     def apply(self, model: QCBO) -> tuple[QCBO, Composed]:
-        """Return the model after all passes, and the inverse through them in reverse."""
+        """Return the model after all passes, and the inverse that goes through them in reverse."""
         inverses: list[Inverse] = []
         for step in self.passes:
             model, inverse = step.apply(model)
@@ -99,12 +99,12 @@ class Chain:
 
 
 def entry_rows(rows: sp.csr_array) -> IntArray:
-    """Row of each stored entry, in storage order."""
+    """Return the row of each stored entry, in storage order."""
     return np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
 
 
 def row_range(rows: sp.csr_array) -> tuple[FloatArray, FloatArray]:
-    """Least and greatest value of each row over all bits, shapes (m,) and (m,)."""
+    """Return the least and the greatest value of each row over all bits, shape (m,) each."""
     row, a = entry_rows(rows), rows.data
     least = np.bincount(row, np.minimum(a, 0.0), rows.shape[0])
     most = np.bincount(row, np.maximum(a, 0.0), rows.shape[0])
@@ -118,7 +118,7 @@ def scaled_rows(rows: sp.csr_array, factors: FloatArray) -> sp.csr_array:
 
 
 def canonical(rows: sp.csr_array) -> sp.csr_array:
-    """Rows with sorted entries; those that cancelled, up to rounding, are gone."""
+    """Sort the entries of rows, and remove entries that are zero up to rounding (in place)."""
     rows = sp.csr_array(rows)
     rows.data[np.abs(rows.data) <= 1e-12] = 0.0
     rows.eliminate_zeros()
@@ -127,7 +127,7 @@ def canonical(rows: sp.csr_array) -> sp.csr_array:
 
 
 def take_rows(model: QCBO, positions: IntArray) -> QCBO:
-    """The model with some of its linear rows, ``positions`` ascending."""
+    """Return the model with some of its linear rows, ``positions`` ascending."""
     if len(positions) == model.num_rows:
         return model
     return replace(
@@ -143,7 +143,7 @@ def take_rows(model: QCBO, positions: IntArray) -> QCBO:
 def with_inequalities(
     model: QCBO, rows: sp.csr_array, rhs: FloatArray, like: IntArray, suffix: str
 ) -> QCBO:
-    """The model with more rows a'x <= b, named after its rows ``like`` and in their groups."""
+    """Add rows a'x <= b, named after the rows ``like`` of the model and in their groups."""
     if not len(like):
         return model
     names = distinct(
@@ -160,7 +160,7 @@ def with_inequalities(
 
 
 def widened(matrix: sp.csr_array, size: int) -> sp.csr_array:
-    """A square matrix with rows and columns of zeros added up to ``size``."""
+    """Extend a square matrix to ``size`` with zeros."""
     indptr = np.pad(matrix.indptr, (0, size - matrix.shape[0]), mode="edge")
     return sp.csr_array((matrix.data, matrix.indices, indptr), shape=(size, size))
 
@@ -168,7 +168,7 @@ def widened(matrix: sp.csr_array, size: int) -> sp.csr_array:
 def substituted(
     linear: FloatArray, matrix: sp.csr_array, offset: float, T: sp.csr_array, d: FloatArray
 ) -> tuple[FloatArray, sp.csr_array, float]:
-    """The objective offset + c'x + x'Mx in the bits y of x = T y + d, by c, Q and offset.
+    """Rewrite the objective offset + c'x + x'Mx in the bits y of x = T y + d: c, Q and offset.
 
     It is (offset + c'd + d'Md) + (c + (M + M')d)'Ty + y'(T'MT)y.
     """

@@ -1,4 +1,4 @@
-"""Cliques: groups of bits of which one, or at most one, can be 1, and what rows imply for them."""
+"""Cliques, groups of bits of which exactly or at most one is 1, and bound tightening by them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from formulations.passes.base import entry_rows
 
 
 def cliques(model: QCBO) -> tuple[IntArray, BoolArray]:
-    """Find disjoint groups of bits of which one, or at most one, is 1: those that rows make.
+    """Find disjoint groups of bits of which rows allow exactly one, or at most one, to be 1.
 
-    Equalities come first; of rows that overlap the first one counts.
+    Equalities come first; of overlapping rows only the first forms a group.
 
     Returns
     -------
     of : ndarray of int, shape (n,)
         Group of each bit, -1 for none.
     exact : ndarray of bool, shape (g,)
-        True where some bit of the group has to be 1.
+        True where exactly one bit of the group is 1.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def cliques(model: QCBO) -> tuple[IntArray, BoolArray]:
 
 
 def exclusive_rows(model: QCBO) -> IntArray:
-    """Rows of two bits or more that say: one of these bits is 1, or at most one.
+    """Find rows of two bits or more by which exactly one, or at most one, of the bits is 1.
 
     Examples
     --------
@@ -64,14 +64,14 @@ def columns(matrix: sp.csr_array, r: int) -> IntArray:
 
 
 def tighten_by_groups(model: QCBO, low: BitArray, high: BitArray) -> None:
-    """Fix every bit whose other value a row forbids, given that groups have one bit each at most.
+    """Fix every bit whose other value violates a row, using that cliques have at most one bit set.
 
-    A row's least value counts one bit of each group where that of bounds alone counts them all.
+    The least value of a row counts one bit of each clique, where bounds alone count all bits.
 
     Raises
     ------
     InfeasibleModelError
-        If that least value exceeds a right-hand side.
+        If the least value of a row exceeds its right-hand side.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def tighten_by_groups(model: QCBO, low: BitArray, high: BitArray) -> None:
     row, bit, a = entry_rows(rows), rows.indices.astype(np.int64), rows.data
     group = of[bit]
     inside, alone = np.flatnonzero(group >= 0), group < 0
-    # a part is what a row and a group have in common
+    # a part holds the bits that a row and a group share
     keys, part = np.unique(row[inside] * len(exact) + group[inside], return_inverse=True)
     of_row, of_group = np.divmod(keys, len(exact))
     least_of = np.full(len(keys), np.inf)
@@ -108,13 +108,13 @@ def tighten_by_groups(model: QCBO, low: BitArray, high: BitArray) -> None:
             f"row {label!r} cannot hold where each group of bits has one that is 1, or at most "
             "one: no assignment satisfies the rows; look for a wrong right-hand side"
         )
-    other = least[row] + np.abs(a)  # the row, once the bit is what it is not in the least value
+    other = least[row] + np.abs(a)  # least value of the row with the bit flipped
     other[inside] = (least[row] + a)[inside] - least_of[part]
     fixed = other > rhs[row] + TOLERANCE
     high[bit[fixed & ((a > 0) | ~alone)]] = 0
     low[bit[fixed & (a < 0) & alone]] = 1
     needed = ~whole & (least[of_row] - least_of > rhs[of_row] + TOLERANCE)
     for r, g in zip(of_row[needed].tolist(), of_group[needed].tolist(), strict=True):
-        rest = of == g  # one of the bits that the row has is 1
+        rest = of == g  # one of the group's bits in the row is 1
         rest[columns(rows, r)] = False
         high[rest] = 0

@@ -1,4 +1,4 @@
-"""The lattice of a row: the step that all its coefficients are multiples of."""
+"""The lattice of a row: the largest step of which all its coefficients are multiples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGEST_DENOMINATOR = 1_000_000
 
 @dataclass(frozen=True)
 class Lattice:
-    """The step of each of some rows, as numerator / denominator: exact where a float is not.
+    """Steps of rows as exact fractions.
 
     Parameters
     ----------
@@ -30,23 +30,23 @@ class Lattice:
 
     @property
     def step(self) -> FloatArray:
-        """The steps, shape (r,)."""
+        """Steps as floats, shape (r,)."""
         return np.asarray(self.numerator / self.denominator)
 
     def units(self, values: FloatArray) -> FloatArray:
-        """One value per row in steps, shape (r,)."""
+        """Convert one value per row to steps, shape (r,)."""
         return np.asarray(values * self.denominator / self.numerator)
 
     def floor(self, values: FloatArray) -> FloatArray:
-        """Values in whole steps, rounded down; a value that is feasible by tolerance stays."""
+        """Round values down to whole steps, after adding the feasibility tolerance."""
         return np.floor(self.units(values + TOLERANCE))
 
     def interval(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Least and greatest whole steps between two values of each row, shapes (r,)."""
+        """Return the least and the greatest whole steps between two values of each row, (r,)."""
         return np.ceil(self.units(low)), np.floor(self.units(high))
 
     def value(self, units: IntArray | FloatArray, row: IntArray | None = None) -> FloatArray:
-        """Value of whole steps, one per row or one for each entry of ``row``."""
+        """Convert whole steps to values, one per row or one for each entry of ``row``."""
         numerator, denominator = self.numerator, self.denominator
         if row is not None:
             numerator, denominator = numerator[row], denominator[row]
@@ -54,7 +54,7 @@ class Lattice:
 
 
 def lattice(model: QCBO, positions: IntArray) -> Lattice:
-    """The largest step that each of the rows ``positions`` has all its coefficients on.
+    """Return the largest common step of the coefficients of each of the rows ``positions``.
 
     Raises
     ------
@@ -74,9 +74,10 @@ def lattice(model: QCBO, positions: IntArray) -> Lattice:
 
 
 def common_steps(rows: sp.csr_array) -> tuple[Lattice, BoolArray]:
-    """The largest step of each row, and whether it has one: 1/d with d <= 1,000,000, or a multiple.
+    """Return the largest step of each row, and a mask of the rows that have one.
 
-    Coefficients that were sums may be off by the rounding of the row's largest one.
+    Steps are multiples of 1/d with d <= 1,000,000.  Coefficients computed as sums may be off by the
+    rounding of the row's largest coefficient.
 
     Examples
     --------
@@ -94,7 +95,7 @@ def common_steps(rows: sp.csr_array) -> tuple[Lattice, BoolArray]:
     rounding = 8 * np.spacing(
         np.repeat(_reduce(np.maximum, np.abs(rows.data), rows.indptr, 0), length)
     )
-    # lcm may have overflowed, a fraction may be no more than near: what counts is the result.
+    # lcm may have overflowed, and fractions are approximate: only the result is checked
     near = (
         (spread >= 1)
         & (spread <= LARGEST_DENOMINATOR)
@@ -107,7 +108,7 @@ def common_steps(rows: sp.csr_array) -> tuple[Lattice, BoolArray]:
 
 
 def _reduce(ufunc: np.ufunc, values: Array, indptr: Array, empty: int) -> Array:
-    """Reduce each segment of ``values``; ``empty`` for a segment without any."""
+    """Reduce each segment of ``values`` by ``ufunc``; an empty segment gives ``empty``."""
     result = np.full(len(indptr) - 1, empty, dtype=values.dtype)
     filled = np.diff(indptr) > 0
     if filled.any():

@@ -1,4 +1,4 @@
-"""Inequalities over few bits with the smallest integers that say the same."""
+"""Equivalent inequalities over few bits with the smallest integer coefficients."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.base import Identity
 
 FEW = 10
-"""Bits of a row whose 2^10 settings are looked at."""
+"""Most bits of a row whose settings are enumerated."""
 
 
 @dataclass(frozen=True)
 class CoefficientTightening:
-    """Inequalities over at most ten bits with small integers in place of their coefficients.
+    """Replace the coefficients of inequalities over at most ten bits by small integers.
 
-    Coefficients a become round(s a / max|a|) for the scale s = 1, 2, .. 64 that leaves the least
-    range for a slack word, among those with which all settings of the row's bits that satisfy it
-    lie below all that do not.  The feasible points stay the same; a row with coefficients of no
-    common step gets one, and slack words become shorter.
+    Coefficients a become round(s a / max|a|) for a scale s = 1, 2, .. 64: of the scales that
+    separate the settings that satisfy the row from those that do not, the one with the shortest
+    range of a slack word.  The feasible points stay the same; rows without a common step get one,
+    and slack words become shorter.
 
     Examples
     --------
@@ -34,7 +34,7 @@ class CoefficientTightening:
     """
 
     def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
-        """The model with smaller rows.
+        """Return the model with smaller coefficients.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class CoefficientTightening:
 
 
 def _smallest(a: FloatArray, b: float, equality: bool) -> tuple[FloatArray, float] | None:
-    """The smallest coefficients and right-hand side of a row, maybe its own; None: never holds."""
+    """Return the smallest coefficients and right-hand side; None if the row never holds."""
     if (np.abs(a) == 1.0).all():
         return a, b
     settings = ((np.arange(2 ** len(a))[:, None] >> np.arange(len(a))) & 1).astype(np.float64)
@@ -84,12 +84,12 @@ def _smallest(a: FloatArray, b: float, equality: bool) -> tuple[FloatArray, floa
 def smallest_integers(
     ratio: FloatArray, settings: FloatArray, holds: BoolArray, largest: int = 64
 ) -> tuple[FloatArray, float] | None:
-    """Integer coefficients near ``ratio`` and the right-hand side of the same inequality.
+    """Find small integer coefficients and the right-hand side of an equivalent inequality.
 
     Parameters
     ----------
     ratio : ndarray, shape (k,)
-        Coefficients as shares of the largest.
+        Coefficients divided by the largest magnitude.
     settings : ndarray, shape (2^k, k)
         All settings of the bits.
     holds : ndarray of bool, shape (2^k,)

@@ -1,4 +1,4 @@
-"""Rows to integers, and their right-hand sides to what a tolerance makes of them."""
+"""Conversion of rows to integers, with right-hand sides widened by a tolerance."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from formulations.passes.coefficient_step import common_steps
 
 @dataclass(frozen=True)
 class Integral:
-    """Every row with a step g becomes a row of integers that holds exactly where the row does.
+    """Convert every row with a step g to an equivalent row of integers.
 
-    A row that may be violated by ``tolerance`` allows the multiples K g of its step with
-    ceil((b - tolerance) / g) <= K <= floor((b + tolerance) / g), or only the upper bound if it is
-    an inequality.  A row without a step is scaled so that its tolerance becomes that of the model.
+    A row with violations up to ``tolerance`` allows the multiples K g of its step with
+    ceil((b - tolerance) / g) <= K <= floor((b + tolerance) / g); an inequality has only the upper
+    bound.  A row without a step is scaled so that its tolerance becomes that of the model.
 
     Parameters
     ----------
     tolerance : ndarray, shape (m,)
-        Positive.
+        Accepted violation of each row, positive.
 
     Examples
     --------
@@ -37,12 +37,12 @@ class Integral:
     tolerance: FloatArray
 
     def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
-        """The model with rows of integers.
+        """Return the model with integer rows.
 
         Raises
         ------
         InfeasibleModelError
-            If no multiple of an equality's step is as near to its right-hand side as need be.
+            If no multiple of an equality's step is within the tolerance of its right-hand side.
         """
         steps, whole = common_steps(model.rows)
         low, high = steps.interval(model.rhs - self.tolerance, model.rhs + self.tolerance)
@@ -56,9 +56,11 @@ class Integral:
             )
         rows = scaled_rows(model.rows, np.where(whole, 1 / steps.step, TOLERANCE / self.tolerance))
         rows.data = np.where(np.repeat(whole, np.diff(rows.indptr)), np.rint(rows.data), rows.data)
-        rows.eliminate_zeros()  # what was rounding beside the row's largest coefficient
+        rows.eliminate_zeros()  # coefficients that were rounding errors of the row's largest one
         equality = model.equality.copy()
-        wide = np.flatnonzero(whole & model.equality & (low < high))  # wider than a step
+        wide = np.flatnonzero(
+            whole & model.equality & (low < high)
+        )  # the tolerance spans several steps
         equality[wide] = False
         result = replace(
             model,

@@ -1,4 +1,4 @@
-"""One bit of a one-hot row in terms of the others, which leaves a row that at most one is 1."""
+"""Elimination of one bit of each one-hot row, which leaves an at-most-one row."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from formulations.passes.cliques import columns, exclusive_rows
 
 @dataclass(frozen=True)
 class OneHot:
-    """Eliminates x_k = 1 - (the other bits) from rows that one of three bits or more is 1.
+    """Eliminate x_k = 1 - (the other bits) from one-hot rows of three bits or more.
 
-    What is left of the row is that at most one of the others is 1, whose square needs no slack
-    word (:func:`solvers.qcgd.lifting.two_sums`).  The bit is the one of the fewest neighbours, in
-    other rows and in the objective; a row keeps its bits where this would add more entries to these
-    than it removes, or where each of its bits is part of a product.
+    The row becomes an at-most-one row of the other bits, whose square needs no slack word
+    (:func:`solvers.qcgd.lifting.two_sums`).  The bit with the fewest neighbours in other rows and
+    in the objective is eliminated, unless this adds more entries than it removes, or each bit of
+    the row is part of a product.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class OneHot:
     """
 
     def apply(self, model: QCBO) -> tuple[QCBO, Rest]:
-        """The smaller model, and what the bits that it lacks are."""
+        """Return the smaller model, and the inverse that restores the eliminated bits."""
         rows, gone = _chosen(model)
         n = model.num_variables
         kept = np.setdiff1d(np.arange(n), gone)
@@ -48,7 +48,7 @@ class OneHot:
 
 @dataclass(frozen=True)
 class Rest:
-    """The inverse: an eliminated bit is 1 where the others of its row are 0.
+    """The inverse: an eliminated bit is 1 where the other bits of its row are 0.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Rest:
     kept : ndarray of int, shape (n',)
         The others, ascending.
     others : csr_array, shape (g, n')
-        1 at the other bits of each eliminated bit's row.
+        1 at the other bits of the row of each eliminated bit.
     """
 
     gone: IntArray
@@ -65,7 +65,7 @@ class Rest:
     others: sp.csr_array
 
     def invert(self, x: npt.ArrayLike) -> BitArray:
-        """Samples of the smaller model as samples of the original, shape (..., n') -> (..., n)."""
+        """Convert samples of the smaller model to the original, shape (..., n') -> (..., n)."""
         y = np.asarray(x, dtype=np.int8)
         full = np.empty((*y.shape[:-1], len(self.gone) + len(self.kept)), dtype=np.int8)
         full[..., self.kept] = y
@@ -73,12 +73,12 @@ class Rest:
         return full
 
     def lift(self, x: npt.ArrayLike) -> BitArray:
-        """Feasible samples of the original in the smaller model, shape (..., n) -> (..., n')."""
+        """Convert feasible samples of the original to the smaller model, (..., n) -> (..., n')."""
         return np.asarray(x, dtype=np.int8)[..., self.kept]
 
 
 def _chosen(model: QCBO) -> tuple[IntArray, IntArray]:
-    """Rows to eliminate a bit of, and the bits; no bit of one row depends on that of another."""
+    """Choose rows and one bit of each to eliminate; no eliminated bit depends on another."""
     rows = exclusive_rows(model)
     rows = rows[model.equality[rows] & (np.diff(model.rows.indptr)[rows] > 2)]
     Q = model.quadratic
@@ -86,7 +86,7 @@ def _chosen(model: QCBO) -> tuple[IntArray, IntArray]:
     met = sp.csr_array(sp.hstack([Q + Q.T, model.rows.T], format="csr"))
     count = np.diff(met.indptr)
     chosen: list[tuple[int, int]] = []
-    held = np.zeros(model.num_variables, dtype=np.bool_)  # bits that have to stay
+    held = np.zeros(model.num_variables, dtype=np.bool_)  # bits that must stay
     held[model.products] = True
     gone, marked = np.zeros_like(held), np.zeros(met.shape[1], dtype=np.bool_)
     for r in rows.tolist():
@@ -110,7 +110,7 @@ def _chosen(model: QCBO) -> tuple[IntArray, IntArray]:
 
 
 def _without(model: QCBO, chosen: IntArray, rest: Rest) -> QCBO:
-    """The model in the kept bits y, x = T y + d; a row that was chosen is what is left of it."""
+    """Rewrite the model in the kept bits y, x = T y + d; chosen rows become at-most-one rows."""
     n, kept = model.num_variables, rest.kept
     number = np.full(n, -1, dtype=np.int64)
     number[kept] = np.arange(len(kept))
@@ -125,7 +125,7 @@ def _without(model: QCBO, chosen: IntArray, rest: Rest) -> QCBO:
     d = np.zeros(n)
     d[rest.gone] = 1.0
     linear, quadratic, offset = substituted(model.linear, model.quadratic, model.offset, T, d)
-    together = sp.csr_array(rest.others.T @ rest.others)  # pairs of which one is 0
+    together = sp.csr_array(rest.others.T @ rest.others)  # pairs of bits of which at most one is 1
     together.data = np.ones_like(together.data)
     quadratic = sp.csr_array(quadratic - quadratic.multiply(together))
     keep, rhs, equality = np.ones(model.num_rows), model.rhs - model.rows @ d, model.equality.copy()

@@ -1,4 +1,4 @@
-"""Rows that say what other rows say, or the opposite."""
+"""Removal of redundant and proportional rows, and detection of contradicting ones."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from formulations.passes.base import row_range, take_rows
 
 
 def without_repeats(model: QCBO) -> QCBO:
-    """The model without rows that always hold, and without rows and products said twice.
+    """Remove rows that always hold, and duplicate rows and products.
 
-    Of proportional rows a'x = b, a'x <= b and -a'x <= b only the tightest stays; two inequalities
-    that leave one value between them become an equality.
+    Of proportional rows a'x = b, a'x <= b and -a'x <= b only the tightest stay; two inequalities
+    that allow a single value become an equality.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def without_repeats(model: QCBO) -> QCBO:
 
 
 def _tightest(model: QCBO) -> QCBO:
-    """The model with one row in place of all that have the same coefficients up to a factor."""
+    """Keep only the tightest of the rows with the same coefficients up to a factor."""
     indptr, indices, data = model.rows.indptr, model.rows.indices, model.rows.data
     scale = data[indptr[:-1]]
     level, margin = model.rhs / scale, TOLERANCE / np.abs(scale)
@@ -54,7 +54,7 @@ def _tightest(model: QCBO) -> QCBO:
     for rows in groups.values():
         if len(rows) == 1:
             continue
-        # every row of a group is lower <= d'x <= upper, d beginning with 1
+        # every row of a group reads lower <= d'x <= upper, and d begins with 1
         lower = [r for r in rows if model.equality[r] or scale[r] < 0]
         upper = [r for r in rows if model.equality[r] or scale[r] > 0]
         low = max(lower, key=lambda r: level[r], default=None)

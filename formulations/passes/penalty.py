@@ -1,4 +1,4 @@
-"""Equality rows to squared penalties in the objective, with a weight per row group."""
+"""Squared penalties of equality rows in the objective, with a weight per row group."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from formulations.passes.coefficient_step import lattice
 
 @dataclass(frozen=True)
 class Penalty:
-    """Every equality row becomes the objective term P (a'x - b)^2.
+    """Replace every equality row by the objective term P (a'x - b)^2.
 
     Parameters
     ----------
     weight : float or mapping of str to float
-        The weight P of all rows, or that of each row group by name.
+        The weight P of all rows, or of each row group by name.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class Penalty:
     weight: float | Mapping[str, float]
 
     def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
-        """The model without linear rows.
+        """Return the model without linear rows.
 
         Raises
         ------
@@ -63,21 +63,21 @@ class Penalty:
 def squared(
     rows: sp.csr_array, rhs: FloatArray, weights: FloatArray
 ) -> tuple[FloatArray, sp.csr_array, float]:
-    """sum_r P_r (a_r'x - b_r)^2 as b'Pb - 2 (A'Pb)'x + x'(A'PA)x, by constant, c and Q.
+    """Expand sum_r P_r (a_r'x - b_r)^2 = b'Pb - 2 (A'Pb)'x + x'(A'PA)x: c, Q and constant.
 
-    Couplers that are nothing but the rounding error of terms that cancel are dropped: one of them
-    would set the scale of an annealer's schedule.
+    Couplers that are only the rounding error of cancelled terms are dropped: one of them would set
+    the scale of an annealer's schedule.
     """
     weighted = scaled_rows(rows, weights)
     diagonal, quadratic = fold(sp.csr_array(rows.T @ weighted))
     largest = np.abs(rows.data * weighted.data).max(initial=0.0)
-    quadratic.data[np.abs(quadratic.data) <= 1e-14 * largest] = 0.0  # cancelled but for rounding
+    quadratic.data[np.abs(quadratic.data) <= 1e-14 * largest] = 0.0  # cancelled up to rounding
     quadratic.eliminate_zeros()
     return diagonal - 2 * (weighted.T @ rhs), quadratic, float(weights @ rhs**2)
 
 
 def group_penalties(model: QCBO, penalty: float | Mapping[str, float]) -> dict[str, float]:
-    """Weight of every row group of ``model``, the products' included.
+    """Return the weight of every row group of ``model``, including the products.
 
     Raises
     ------
@@ -98,15 +98,15 @@ def group_penalties(model: QCBO, penalty: float | Mapping[str, float]) -> dict[s
 
 
 def sufficient_penalty(model: QCBO) -> float:
-    """A penalty above which every ground state of ``to_bqm`` is a constrained optimum.
+    """Return a penalty above which every ground state of ``to_bqm`` is a constrained optimum.
 
-    The objective cannot change by more than D = sum |c| + sum |Q|; a violated row costs at least
-    the square of its step.  Sufficient, rarely necessary: good samplers want smaller ones.
+    The objective changes by at most sum |c| + sum |Q|, and a violated row costs at least the square
+    of its step.  The penalty is rarely necessary: samplers do better with smaller ones.
 
     Raises
     ------
     InvalidInputError
-        If the coefficients of a row have no common step, or double precision cannot hold it.
+        If the coefficients of a row have no common step, or the penalty overflows.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Presolve: what the rows decide is substituted, what they repeat is dropped."""
+"""Presolve: substitution of decided bits, and removal of redundant rows."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ from formulations.passes.parallel_rows import without_repeats
 
 @dataclass(frozen=True)
 class Presolve:
-    """Bounds propagation over linear and product rows.
+    """Propagate bounds through linear and product rows, and substitute the bits they decide.
 
-    A bit is fixed if its other value would push a row beyond its right-hand side, bits of which one
-    at most can be 1 counting once (:mod:`formulations.passes.cliques`).  A product with a
-    factor 1 makes its two other bits one variable, and so do two products of the same factors.  A
-    product whose u is 0 becomes the row v + w <= 1 of the group ``conflicts``.  An equality of two
-    bits, such as a one-hot of two, makes one of them the other or its complement.  Rows that
-    always hold and rows that repeat another are dropped.  The feasible points that are left are
-    exactly those of the original, with the same objective.
+    A bit is fixed if its other value would violate a row, where cliques count as one bit
+    (:mod:`formulations.passes.cliques`).  A product with a factor 1 merges its two other bits, and
+    two products with the same factors merge.  A product with u = 0 becomes the row v + w <= 1 of
+    the group ``conflicts``.  An equality of two bits replaces one by the other or by its
+    complement.  Rows that always hold and duplicate rows are removed.  The feasible points and
+    their objectives stay the same.
 
     Examples
     --------
@@ -42,7 +41,7 @@ class Presolve:
     """
 
     def apply(self, model: QCBO) -> tuple[QCBO, Substitution]:
-        """The smaller model and the substitution that made it.
+        """Return the smaller model and the substitution that leads to it.
 
         Raises
         ------
@@ -63,7 +62,7 @@ class Presolve:
 
 @dataclass(frozen=True)
 class Substitution:
-    """x_i = sign_i y[source_i] + value_i: a variable that was kept, its complement, or a constant.
+    """x_i = sign_i y[source_i] + value_i: a kept variable, its complement, or a constant.
 
     Parameters
     ----------
@@ -72,9 +71,9 @@ class Substitution:
     sign : ndarray of int8, shape (n,)
         1, or -1 for a complement.
     value : ndarray of int8, shape (n,)
-        The constant; where there is a source 0, or 1 for a complement.
+        The constant; with a source 0, or 1 for a complement.
     kept : ndarray of int, shape (n',)
-        Number of the original variable that each variable of the smaller model is, ascending.
+        Original number of each variable of the smaller model, ascending.
     """
 
     source: IntArray
@@ -84,33 +83,33 @@ class Substitution:
 
     @classmethod
     def identity(cls, num_variables: int) -> Substitution:
-        """The substitution that changes nothing."""
+        """Return the substitution that changes nothing."""
         every, ones = np.arange(num_variables), np.ones(num_variables, dtype=np.int8)
         return cls(every, ones, np.zeros_like(ones), every)
 
     def invert(self, x: npt.ArrayLike) -> BitArray:
-        """Samples of the smaller model as samples of the original, shape (..., n') -> (..., n)."""
+        """Convert samples of the smaller model to the original, shape (..., n') -> (..., n)."""
         y = np.asarray(x, dtype=np.int8)
-        zero = np.zeros((*y.shape[:-1], 1), dtype=np.int8)  # what the source -1 reads
+        zero = np.zeros((*y.shape[:-1], 1), dtype=np.int8)  # read by the source -1
         return np.asarray(
             self.sign * np.concatenate([y, zero], axis=-1)[..., self.source] + self.value
         )
 
     def lift(self, x: npt.ArrayLike) -> BitArray:
-        """Feasible samples of the original in the smaller model, shape (..., n) -> (..., n')."""
+        """Convert feasible samples of the original to the smaller model, (..., n) -> (..., n')."""
         return np.asarray(x, dtype=np.int8)[..., self.kept]
 
     def then(self, later: Substitution) -> Substitution:
-        """This substitution, and then a later one of the smaller model's variables."""
+        """Compose this substitution with a later one of the smaller model's variables."""
         source = np.append(later.source, -1)[self.source]
         sign = np.append(later.sign, np.int8(1))[self.source] * self.sign
         value = self.sign * np.append(later.value, np.int8(0))[self.source] + self.value
         return Substitution(source, sign, value, self.kept[later.kept])
 
     def substitute(self, model: QCBO) -> QCBO:
-        """The model in the kept variables y, where x = T y + d: Ax = b is ATy = b - Ad.
+        """Rewrite the model in the kept variables y, where x = T y + d and Ax = b is ATy = b - Ad.
 
-        Variables of products have to be kept as they are, or to be constants.
+        Variables of products must be kept unchanged or be constants.
         """
         free = np.flatnonzero(self.source >= 0)
         T = sp.csr_array(
@@ -138,17 +137,17 @@ class Substitution:
 
 
 def _steps(model: QCBO) -> Iterator[Substitution]:
-    """The next substitution, cheapest search first."""
+    """Yield candidates for the next substitution, the cheapest search first."""
     n = model.num_variables
     low, high = np.zeros(n, dtype=np.int8), np.ones(n, dtype=np.int8)
     yield _decide(model, low, high)
     yield _pair(model)
-    tighten_by_groups(without_repeats(model), low, high)  # which names rows that contradict
+    tighten_by_groups(without_repeats(model), low, high)  # names contradicting rows
     yield _decide(model, low, high)
 
 
 def _decide(model: QCBO, low: BitArray, high: BitArray) -> Substitution:
-    """The bits that propagation fixes and merges in ``model``, starting from these bounds."""
+    """Find the bits that propagation from these bounds fixes and merges."""
     low, high = low.copy(), high.copy()
     while True:
         free = np.count_nonzero(low < high)
@@ -168,7 +167,7 @@ def _decide(model: QCBO, low: BitArray, high: BitArray) -> Substitution:
 
 
 def _fixed(low: BitArray, high: BitArray, one: IntArray) -> Substitution:
-    """Bits with one value left are constants, others the variable ``one`` that they equal."""
+    """Substitute constants for fixed bits, and the variable ``one`` that they equal for others."""
     n = len(low)
     kept = np.flatnonzero((low < high) & (one == np.arange(n)))
     number = np.full(n, -1, dtype=np.int64)
@@ -178,7 +177,7 @@ def _fixed(low: BitArray, high: BitArray, one: IntArray) -> Substitution:
 
 
 def _pair(model: QCBO) -> Substitution:
-    """Bits that an equality of two makes another bit, or its complement, each bit in one pair."""
+    """Find bits that an equality of two bits makes equal or complements, at most one pair each."""
     n, indptr, indices = model.num_variables, model.rows.indptr, model.rows.indices
     step = Substitution.identity(n)
     multiplied = np.zeros(n, dtype=np.bool_)
@@ -200,7 +199,7 @@ def _pair(model: QCBO) -> Substitution:
 
 
 def _tighten_by_rows(model: QCBO, low: BitArray, high: BitArray) -> None:
-    """Fix every bit whose other value would push one of its rows beyond its right-hand side."""
+    """Fix every bit whose other value would violate one of its rows."""
     row = entry_rows(model.rows)
     j, a = model.rows.indices, model.rows.data
     up, size, rhs = a > 0, np.abs(a), model.rhs
@@ -222,7 +221,7 @@ def _tighten_by_rows(model: QCBO, low: BitArray, high: BitArray) -> None:
 
 
 def _tighten_by_products(products: IntArray, low: BitArray, high: BitArray) -> None:
-    """Fix what u = v w forces: u by its factors, the factors by u, a factor by u and the other."""
+    """Fix bits by u = v w: u from its factors, and factors from u and the other factor."""
     u, v, w = products.T
     high[u[(high[v] == 0) | (high[w] == 0)]] = 0
     low[u[(low[v] == 1) & (low[w] == 1)]] = 1
@@ -232,7 +231,7 @@ def _tighten_by_products(products: IntArray, low: BitArray, high: BitArray) -> N
 
 
 def _merge(products: IntArray, low: BitArray, high: BitArray) -> IntArray:
-    """First variable of those that products make equal to each variable, shape (n,)."""
+    """Return the first variable that products make equal to each variable, shape (n,)."""
     u, v, w = products.T
     factors = np.sort(products[:, 1:], axis=1)
     order = np.lexsort((factors[:, 1], factors[:, 0]))
@@ -252,7 +251,7 @@ def _merge(products: IntArray, low: BitArray, high: BitArray) -> IntArray:
 
 
 def _with_conflicts(model: QCBO, pairs: IntArray, labels: list[str]) -> QCBO:
-    """The model with a row v + w <= 1 for each pair of variables."""
+    """Add a row v + w <= 1 for each pair of variables."""
     count = len(pairs)
     if not count:
         return model

@@ -1,4 +1,4 @@
-"""Product rows to a penalty in the objective, after Rosenberg."""
+"""Rosenberg's penalty of product rows in the objective."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from formulations.passes.base import Identity
 
 @dataclass(frozen=True)
 class ProductReduction:
-    """Every row u = v w becomes the objective term P g(u, v, w), g = v w - 2(v + w)u + 3u.
+    """Replace every row u = v w by the objective term P g, where g = v w - 2(v + w)u + 3u.
 
     g is 0 where u = v w and at least 1 elsewhere [Rosenberg 1975], so that a penalty P above the
     range of the objective is exact.
@@ -35,7 +35,7 @@ class ProductReduction:
     penalty: float
 
     def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
-        """The model without product rows."""
+        """Return the model without product rows."""
         weight = check_number("penalty for product rows", self.penalty)
         u, v, w = model.products.T
         entries = (np.concatenate([v, v, w, u]), np.concatenate([w, u, u, u]))

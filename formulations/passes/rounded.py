@@ -1,4 +1,4 @@
-"""Rows that no slack word can follow, and rounded ones beside them that a word can."""
+"""Rounded companions of inequalities that a slack word cannot represent."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from formulations.passes.coefficient_step import common_steps
 
 @dataclass(frozen=True)
 class Rounded:
-    """Beside every inequality of no step, or of very many steps, one of integers that it implies.
+    """Add to every inequality with no step or too many steps an integer row that it implies.
 
-    From a'x <= b follows sum_i floor(a_i / g) x_i <= floor(b / g) for any step g, which is chosen
-    so that a slack word of ``bits`` bits covers it.  The feasible points stay the same.
+    a'x <= b implies sum_i floor(a_i / g) x_i <= floor(b / g) for any step g, which is chosen so
+    that a slack word of ``bits`` bits suffices.  The feasible points stay the same.
 
     Parameters
     ----------
     bits : int
-        Of the slack word of an added row.
+        Bits of the slack word of an added row.
     longest : int
-        A row whose own word has no more bits is left alone.
+        Rows whose slack word has at most this many bits are left alone.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class Rounded:
     longest: int = 20
 
     def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
-        """The model with rounded rows beside its own."""
+        """Return the model with the rounded rows added."""
         steps, fits = common_steps(model.rows)
         least, most = row_range(model.rows)
         span = model.rhs - least

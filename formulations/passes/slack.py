@@ -1,4 +1,4 @@
-"""Inequality rows to equalities, by slack words that cover their range exactly."""
+"""Conversion of inequality rows to equalities by slack words that cover their range exactly."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from formulations.passes.coefficient_step import common_steps, lattice
 
 @dataclass(frozen=True)
 class Slack:
-    """Every row a'x <= b becomes a'x + g sum_k c_k s_k = b' with slack bits s_k.
+    """Replace every row a'x <= b by a'x + g sum_k c_k s_k = b' with slack bits s_k.
 
-    The coefficients of a row are multiples of its step g, so that a'x takes values on a lattice:
-    b' is b rounded down to it and the word counts the R = (b' - min a'x) / g steps that are left.
-    With S = bits needed for R, the coefficients are c_k = 2^k, the last one R - (2^(S-1) - 1), so
-    that the word takes the values 0 .. R and no others.  Such a truncated word may have two
-    spellings of one value; the objective does not depend on it.  A row that always holds is
-    dropped.  Fractional coefficients need a common denominator of at most 1,000,000.
+    The coefficients of a row are multiples of its step g, so that a'x lies on a lattice: b' is b
+    rounded down to the lattice, and the word counts up to R = (b' - min a'x) / g steps.  With S
+    bits for R, the coefficients are c_k = 2^k and the last one is R - (2^(S-1) - 1), so that the
+    word takes the values 0 .. R and no others.  A value may have two such words; the objective does
+    not depend on the choice.  Rows that always hold are removed.  Fractional coefficients need a
+    common denominator of at most 1,000,000.
 
     Parameters
     ----------
     most_bits : int, optional
-        Rows without a step, or that need a longer word, stay inequalities; None refuses them.
+        Rows that have no step or need a longer word stay inequalities; None refuses them.
 
     Examples
     --------
@@ -45,12 +45,12 @@ class Slack:
     most_bits: int | None = None
 
     def apply(self, model: QCBO) -> tuple[QCBO, SlackInverse]:
-        """The model with equality rows, except those that ``most_bits`` leaves; slack bits last.
+        """Return the model with equality rows, except those that ``most_bits`` leaves; slack last.
 
         Raises
         ------
         InvalidInputError
-            If a row's coefficients have no common step, or too small a one for a word of 40 bits.
+            If a row's coefficients have no common step, or need a word of more than 40 bits.
         """
         least, most = row_range(model.rows)
         redundant = ~model.equality & (most <= model.rhs + TOLERANCE)
@@ -86,7 +86,7 @@ class Slack:
 
 
 def _fit(model: QCBO, rows: IntArray, least: FloatArray, most_bits: int) -> BoolArray:
-    """Mask of the rows that have a step and a word of at most ``most_bits`` bits."""
+    """Return a mask of the rows with a step and a word of at most ``most_bits`` bits."""
     steps, fits = common_steps(model.rows[rows])
     span = steps.units(model.rhs[rows] - least[rows])
     return np.asarray(fits & (span < 2.0**most_bits))
@@ -94,16 +94,16 @@ def _fit(model: QCBO, rows: IntArray, least: FloatArray, most_bits: int) -> Bool
 
 @dataclass(frozen=True)
 class SlackWord:
-    """Slack bits of many rows, row by row, least significant bit first.
+    """Slack words of several rows, row by row, least significant bit first.
 
     Parameters
     ----------
     bits : ndarray of int, shape (r,)
-        Length S of each row's word.
+        Length S of the word of each row.
     row, place : ndarray of int, shape (count,)
         Row of each bit and its place k in the word.
     coefficient : ndarray of int, shape (count,)
-        c_k.
+        Coefficient c_k of each bit.
     """
 
     bits: IntArray
@@ -113,7 +113,7 @@ class SlackWord:
 
     @classmethod
     def covering(cls, span: IntArray) -> SlackWord:
-        """Words that take the values 0 .. span[r], shape (r,)."""
+        """Make words with the values 0 .. span[r], shape (r,)."""
         bits = np.frexp(span.astype(np.float64))[1].astype(np.int64)  # frexp(2^k) = (0.5, k + 1)
         row = np.repeat(np.arange(len(span)), bits)
         place = np.arange(len(row)) - np.repeat(np.cumsum(bits) - bits, bits)
@@ -124,7 +124,7 @@ class SlackWord:
 
     @classmethod
     def of_rows(cls, span: FloatArray, names: Labels, most_bits: int = 40) -> SlackWord:
-        """Words of rows as ``covering`` makes them, if none is too long.
+        """Make the words of rows as ``covering`` does, and refuse words that are too long.
 
         Raises
         ------
@@ -141,12 +141,12 @@ class SlackWord:
         return cls.covering(span.astype(np.int64))
 
     def within(self, values: FloatArray) -> BitArray:
-        """Words of values cut off at what the words can say, shape (..., r) -> (..., count)."""
+        """Spell values clipped to the range of the words, shape (..., r) -> (..., count)."""
         most = np.bincount(self.row, self.coefficient, len(self.bits))
         return self.spell(np.minimum(values, most).astype(np.int64))
 
     def spell(self, values: IntArray) -> BitArray:
-        """Words of values within their spans, shape (..., r) -> (..., count)."""
+        """Spell values within the range of the words, shape (..., r) -> (..., count)."""
         last = self.place == self.bits[self.row] - 1
         top = np.zeros(len(self.bits), dtype=np.int64)
         top[self.row[last]] = self.coefficient[last]
@@ -159,7 +159,7 @@ class SlackWord:
 
 @dataclass(frozen=True)
 class SlackInverse:
-    """Drops the slack bits; ``lift`` spells them."""
+    """The inverse: ``invert`` drops the slack bits, and ``lift`` computes them."""
 
     num_variables: int
     units: sp.csr_array
@@ -167,11 +167,11 @@ class SlackInverse:
     word: SlackWord
 
     def invert(self, x: npt.ArrayLike) -> BitArray:
-        """The variables of the original model."""
+        """Return the variables of the original model."""
         return np.asarray(x, dtype=np.int8)[..., : self.num_variables]
 
     def lift(self, x: npt.ArrayLike) -> BitArray:
-        """Samples with the slack bits that their rows leave, shape (..., n) -> (..., n')."""
+        """Append the slack bits that the rows imply, shape (..., n) -> (..., n')."""
         x = np.asarray(x, dtype=np.int8)
         left = np.rint(self.bound - times(self.units, x.astype(np.float64)))
         return np.concatenate([x, self.word.spell(np.maximum(left, 0).astype(np.int64))], axis=-1)

@@ -1,4 +1,4 @@
-"""Soft rows: what a violation costs, in the objective."""
+"""Soft rows, whose violation has a cost in the objective."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from formulations.passes.slack import SlackWord
 
 @dataclass(frozen=True)
 class Soft:
-    """Rows that may be violated at a cost of w |violation| or w violation^2.
+    """Convert rows that may be violated at a cost of w |violation| or w violation^2.
 
-    An equality with squared cost is the objective term w (a'x - b)^2.  Any other row gets words of
-    excess bits that say by how much it is violated,
+    An equality with squared cost becomes the objective term w (a'x - b)^2.  Any other row gets
+    words of excess bits that measure its violation,
 
         a'x - over <= b      or      a'x - over + under = b,
 
-    with the cost of ``over`` and ``under`` in the objective, so that its least value over the
-    excess bits is the cost.  Where b lies off the lattice of a'x, the first step of ``over`` is the
-    bit that reaches beyond b, and less than a step long.
+    with the cost of ``over`` and ``under`` in the objective, so that minimising over the excess
+    bits gives the cost.  If b lies off the lattice of a'x, the first bit of ``over`` reaches from b
+    to the next lattice point, less than a step.
 
     Parameters
     ----------
     weight : ndarray, shape (m,)
-        w of each row; infinite for a hard one, which stays as it is.
+        Weight w of each row; infinite for hard rows, which stay unchanged.
     square : ndarray of bool, shape (m,)
-        Whether the violation is squared.
+        True where the violation is squared.
     tolerance : ndarray, shape (m,)
-        A violation that costs nothing.
+        Largest violation without a cost.
 
     Examples
     --------
@@ -52,17 +52,17 @@ class Soft:
     tolerance: FloatArray
 
     def _in_words(self, model: QCBO) -> BoolArray:
-        """The soft rows that need excess bits."""
+        """Return a mask of the soft rows that need excess bits."""
         return np.isfinite(self.weight) & ~(self.square & model.equality)
 
     def apply(self, model: QCBO) -> tuple[QCBO, Hardened]:
-        """The model with hard rows only, excess bits last.
+        """Return the model with hard rows only and with the excess bits last.
 
         Raises
         ------
         InvalidInputError
-            If the coefficients of a row that needs excess bits have no common step, or too small a
-            one for words of 40 bits, by name.
+            If the coefficients of a row that needs excess bits have no common step, or need words
+            of more than 40 bits; the message names the row.
         """
         worded = np.flatnonzero(self._in_words(model))
         steps, fits = common_steps(model.rows[worded])
@@ -78,7 +78,7 @@ class Soft:
         least, most = row_range(units)
         equality, tolerance = model.equality[worded], self.tolerance[worded]
         edge = np.floor(steps.units(model.rhs[worded] + tolerance))
-        beyond = model.rhs[worded] - steps.value(edge)  # of the last step below b
+        beyond = model.rhs[worded] - steps.value(edge)  # from the last lattice point below b
         beyond[beyond <= tolerance] = 0.0
         names = model.row_labels.take(worded)
         excess = Excess.between(
@@ -87,7 +87,7 @@ class Soft:
             beyond > 0.0,
             names,
         )
-        # where |a'x - b| grows on one side of b it shrinks on the other: twice for an equality
+        # the first step crosses b: an equality loses on one side what it gains on the other
         value = steps.step[excess.row] * np.abs(excess.coefficient)
         value -= (
             np.where(excess.first, np.where(equality, 2.0, 1.0)[excess.row], 0.0)
@@ -125,13 +125,13 @@ class Soft:
     def _squared_rows(
         self, model: QCBO, positions: IntArray
     ) -> tuple[FloatArray, sp.csr_array, float]:
-        """The sum of w (a'x - b)^2 = w (x'aa'x - 2b a'x + b^2) over some rows: c, Q, offset."""
+        """Expand the sum of w (a'x - b)^2 = w (x'aa'x - 2b a'x + b^2) over rows: c, Q, offset."""
         a, b, w = model.rows[positions], model.rhs[positions], self.weight[positions]
         diagonal, quadratic = fold(sp.csr_array(a.T @ sp.diags_array(w) @ a))
         return diagonal - 2.0 * (a.T @ (w * b)), quadratic, float(w @ b**2)
 
     def _costs(self, row: IntArray, value: FloatArray) -> tuple[FloatArray, sp.csr_array]:
-        """Cost of the excess bits of some rows: w value, or w (sum of the row's values)^2."""
+        """Return the cost of excess bits: w value, or w (sum of the row's values)^2."""
         w, square, count = self.weight[row], self.square[row], len(row)
         values = sp.csr_array(
             (np.where(square, np.sqrt(w) * value, 0.0), (row, np.arange(count))),
@@ -143,14 +143,14 @@ class Soft:
 
 @dataclass(frozen=True)
 class Excess:
-    """Excess bits of many rows: first steps, then words of what is over, then of what is under.
+    """Excess bits of several rows: first steps, then words for over, then words for under.
 
     Parameters
     ----------
     short : ndarray of int
-        The rows whose first step beyond b is a bit of its own.
+        Rows whose first step beyond b is a separate bit.
     over, under : SlackWord
-        The words of all rows.
+        Words of all rows.
     """
 
     short: IntArray
@@ -161,19 +161,19 @@ class Excess:
     def between(
         cls, over: FloatArray, under: FloatArray, short: BoolArray, names: Labels
     ) -> Excess:
-        """Bits that count 0 .. ``over`` steps above the edge and 0 .. ``under`` below it."""
+        """Make bits that count 0 .. ``over`` steps above the edge and 0 .. ``under`` below it."""
         short = short & (over > 0)
         words = SlackWord.of_rows(over - short, names), SlackWord.of_rows(under, names)
         return cls(np.flatnonzero(short), *words)
 
     @property
     def row(self) -> IntArray:
-        """Row of each bit."""
+        """Row of each bit, shape (count,)."""
         return np.concatenate([self.short, self.over.row, self.under.row])
 
     @property
     def first(self) -> BoolArray:
-        """Mask of the bits that are first steps."""
+        """Mask of the bits that are first steps, shape (count,)."""
         return np.arange(len(self.row)) < len(self.short)
 
     @property
@@ -183,7 +183,7 @@ class Excess:
         return np.concatenate([-ones, -self.over.coefficient, self.under.coefficient])
 
     def labels(self, taken: Labels) -> Labels:
-        """Labels of the bits."""
+        """Make labels of the bits whose names differ from those in ``taken``."""
         kinds = (
             ("step", self.short, np.zeros_like(self.short)),
             ("excess", self.over.row, self.over.place),
@@ -198,7 +198,7 @@ class Excess:
         )
 
     def spell(self, distance: FloatArray) -> BitArray:
-        """The cheapest bits that say how many steps each row is above its edge, (..., r)."""
+        """Spell the steps (..., r) of each row above its edge by the cheapest bits."""
         over, under = np.maximum(distance, 0.0), np.maximum(-distance, 0.0)
         first = over[..., self.short] > 0
         over[..., self.short] -= first
@@ -208,16 +208,16 @@ class Excess:
 
 @dataclass(frozen=True)
 class Hardened:
-    """Drops the excess bits; ``lift`` spells them.
+    """The inverse: ``invert`` drops the excess bits, and ``lift`` computes them.
 
     Parameters
     ----------
     num_variables : int
-        Variables of the original model.
+        Number of variables of the original model.
     kept : ndarray of int
-        The rows that are left.
+        Rows that remain.
     units, edge : csr_array of shape (r, n), ndarray of shape (r,)
-        The rows with excess bits, in steps, and the last step that costs nothing.
+        The rows with excess bits, in steps, and the last step without a cost.
     excess : Excess
     """
 
@@ -228,11 +228,11 @@ class Hardened:
     excess: Excess
 
     def invert(self, x: npt.ArrayLike) -> BitArray:
-        """The variables of the original model."""
+        """Return the variables of the original model."""
         return np.asarray(x, dtype=np.int8)[..., : self.num_variables]
 
     def lift(self, x: npt.ArrayLike) -> BitArray:
-        """Samples with the excess bits that cost least, shape (..., n) -> (..., n')."""
+        """Append the cheapest excess bits, shape (..., n) -> (..., n')."""
         x = np.asarray(x, dtype=np.int8)
         distance = times(self.units, x.astype(np.float64)) - self.edge
         return np.concatenate([x, self.excess.spell(distance)], axis=-1)
