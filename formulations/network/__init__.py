@@ -1,6 +1,6 @@
-"""Networks: layers, weight codes, activations as splines, losses, and their bounds."""
+"""Networks: layers, weight codes, activations as splines, losses, and bounds."""
 
 import lazy_loader
 
-# The names stand in __init__.pyi; each is imported when it is first asked for.
+# __init__.pyi lists the names; each is imported on first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

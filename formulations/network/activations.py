@@ -1,4 +1,4 @@
-"""Activation functions: by name, or a Python callable."""
+"""Activation functions, given by name or as Python callables."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from formulations.network import splines, vocabulary
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation function and the largest slope it has.
+    """An activation function and its largest slope.
 
     Parameters
     ----------
     name : str
-        Its name, or the callable's.
+        Name of the activation or of the callable.
     function : callable
-        Vectorised real function.
+        Vectorised function of real numbers.
     lipschitz : float
-        Largest slope; infinite for a step, NaN to have it estimated from the lattice.
+        Largest slope; infinite for a step, NaN to estimate it from the lattice.
     pieces : int
         Default number of pieces of its spline.
     order : {0, 1}
@@ -66,9 +66,9 @@ def _sigmoid(z: FloatArray) -> FloatArray:
 
 
 def activation(spec: str | Callable[[FloatArray], FloatArray] | Activation) -> Activation:
-    """The activation that ``spec`` names, or a Python callable as one.
+    """Return the activation called ``spec``, or wrap a Python callable.
 
-    The names are those of :data:`formulations.network.vocabulary.ACTIVATIONS`.
+    The names are listed in :data:`formulations.network.vocabulary.ACTIVATIONS`.
 
     Examples
     --------
@@ -96,9 +96,10 @@ def activation(spec: str | Callable[[FloatArray], FloatArray] | Activation) -> A
 
 
 def _clip_and_shift(spec: str) -> Activation:
-    """``relu:BITS``, levels 0 .. 2^BITS-1, or ``hard-tanh:BITS``, odd levels up to 2^BITS-1.
+    """Return ``relu:BITS`` with levels 0 .. 2^BITS-1, or ``hard-tanh:BITS`` with odd levels.
 
-    The levels of hard-tanh are symmetric, a(-1 - z) = -a(z); with one bit it is the sign rule.
+    The levels of hard-tanh reach from -(2^BITS-1) to 2^BITS-1, with a(-1 - z) = -a(z); with one bit
+    it is the sign rule.
     """
     name, _, digits = spec.partition(":")
     bits = int(digits) if digits.isascii() and digits.isdigit() and len(digits) == 1 else 0
@@ -115,7 +116,7 @@ def _clip_and_shift(spec: str) -> Activation:
 
 
 def is_named(act: Activation) -> bool:
-    """Whether an activation is the one that its name stands for.
+    """Return True if an activation is the one that its name denotes.
 
     Examples
     --------
@@ -129,7 +130,7 @@ def is_named(act: Activation) -> bool:
 
 
 def is_sign(act: Activation) -> bool:
-    """Whether an activation is the sign rule itself, and not a function that is called sign.
+    """Return True if an activation is the sign rule, not just a function called sign.
 
     Examples
     --------

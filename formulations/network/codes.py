@@ -1,7 +1,7 @@
-"""Weight codes: how stored bits become an integer weight level.
+"""Weight codes: affine maps from stored bits to integer weight levels.
 
-Every code is affine in its bits, ``level = offset + sum_b coefficients[b] * bit_b``, and the real
-weight is ``step * level``.  A one-hot code also demands that exactly one of its bits is set.
+``level = offset + sum_b coefficients[b] * bit_b``, and the real weight is ``step * level``.  A
+one-hot code also requires that exactly one of its bits is set.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ MOST = 1_000_000
 """Largest level of a code."""
 
 MOST_BITS, MOST_WORDS, WIDEST_INTEGER = 16, 4096, 32
-"""Most bits of a code whose bits are added up, and of a one-hot code: all words are listed; and of
-an integer code, whose words need no list."""
+"""Most bits of a code with additive bits and of a one-hot code, whose words are all listed, and of
+an integer code, whose words are not."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class WeightCode:
     Parameters
     ----------
     name : str
-        Name of the code, as the user wrote it.
+        Name of the code, as the user gave it.
     coefficients : tuple of int
         Change of the level when a bit is set, one entry per bit.
     offset : int
@@ -43,7 +43,7 @@ class WeightCode:
     step : float
         Real weight of one level.
     one_hot : bool
-        Whether exactly one bit must be set.
+        True if exactly one bit must be set.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class WeightCode:
             )
 
     def _check_integer(self, name: str) -> None:
-        """Refuse a code that is called integer and is not two's complement."""
+        """Refuse a code that is called integer but is not two's complement."""
         given = self.coefficients if isinstance(self.coefficients, tuple) else ()
         bits = check_whole(f"{name}: bits", len(given), 1, WIDEST_INTEGER)
         good = (f"integer:{bits}", _powers(bits), -(2 ** (bits - 1)), 1, False)
@@ -96,10 +96,10 @@ class WeightCode:
 
     @property
     def is_integer(self) -> bool:
-        """Whether the levels are all integers of a two's-complement word, see :func:`integer`.
+        """True if the levels are all integers of a two's-complement word, see :func:`integer`.
 
-        Thresholds of such a code are added to the pre-activation as they are, with unit 1.
-        ``AUTO`` stands for one.
+        Thresholds with such a code are added to the pre-activation with unit 1.  ``AUTO`` counts as
+        such a code.
         """
         return self.name.startswith("integer:") or self == AUTO
 
@@ -110,7 +110,7 @@ class WeightCode:
 
     @property
     def levels(self) -> IntArray:
-        """All levels of the code, ascending, shape (L,)."""
+        """All levels of the code in ascending order, shape (L,)."""
         if self.is_integer and self != AUTO:
             return np.arange(self.low, self.high + 1)
         if self.one_hot:
@@ -122,7 +122,7 @@ class WeightCode:
 
     @property
     def stored_bits(self) -> int:
-        """Bits that a stored weight takes: as many as number its words.
+        """Bits of a stored weight: enough to number all words.
 
         Examples
         --------
@@ -144,12 +144,12 @@ class WeightCode:
         return self.offset + (max(change) if self.one_hot else sum(c for c in change if c > 0))
 
     def decode(self, bits: npt.ArrayLike) -> IntArray:
-        """Levels of bit vectors: shape (..., bits) -> (...)."""
+        """Return the levels of bit vectors, shape (..., bits) -> (...)."""
         bits = np.asarray(bits, dtype=np.int64)
         return np.asarray(self.offset + bits @ np.array(self.coefficients, dtype=np.int64))
 
     def encode(self, levels: npt.ArrayLike) -> BitArray:
-        """Bits of levels, shape (...) -> (..., bits); the first word of a level with several.
+        """Return bits of levels, shape (...) -> (..., bits): the first word if there are several.
 
         Raises
         ------
@@ -174,7 +174,7 @@ class WeightCode:
         return np.asarray(words[inside], dtype=np.int8)
 
     def _encode_integers(self, levels: IntArray) -> BitArray:
-        """Words of integers, without a list of all."""
+        """Return words of integers without listing all words."""
         inside = (levels >= self.low) & (levels <= self.high)
         if not inside.all():
             raise InvalidInputError(
@@ -194,17 +194,17 @@ class WeightCode:
 
 
 def bipolar() -> WeightCode:
-    """One bit, levels {-1, +1}."""
+    """Return the code of one bit with levels {-1, +1}."""
     return WeightCode("bipolar", (2,), -1)
 
 
 def ternary() -> WeightCode:
-    """Two bits, levels {-1, 0, +1}; zero has two words, so that no row is needed."""
+    """Return the code of two bits with levels {-1, 0, +1}; zero has two words, and no row."""
     return WeightCode("ternary", (1, 1), -1)
 
 
 def uniform(bits: int = 2, step: float = 1.0) -> WeightCode:
-    """``bits`` bits, levels 2 sum_b 2^b w_b - (2^bits - 1): the odd numbers up to 2^bits - 1."""
+    """Return the code of odd levels 2 sum_b 2^b w_b - (2^bits - 1), up to 2^bits - 1."""
     bits = check_whole("uniform code: bits", bits, 1, 8)
     step = check_number("uniform code: step", step)
     return WeightCode(
@@ -213,12 +213,12 @@ def uniform(bits: int = 2, step: float = 1.0) -> WeightCode:
 
 
 def codebook(values: Sequence[float | Fraction]) -> WeightCode:
-    """One-hot bits, one per value; the values are put on their common integer lattice.
+    """Return the one-hot code of some values, which become levels of their common lattice.
 
     Raises
     ------
     InvalidInputError
-        With fewer than two values, repeated values, or values without a small common denominator.
+        For fewer than two values, repeated values, or values without a small common denominator.
 
     Examples
     --------
@@ -252,7 +252,7 @@ def codebook(values: Sequence[float | Fraction]) -> WeightCode:
 
 
 def integer(bits: int) -> WeightCode:
-    """All integers of ``bits`` bits in two's complement: sum_b 2^b w_b - 2^(bits-1).
+    """Return the code of all integers of ``bits`` bits: sum_b 2^b w_b - 2^(bits-1).
 
     Examples
     --------
@@ -268,11 +268,11 @@ def _powers(bits: int) -> tuple[int, ...]:
 
 
 AUTO = WeightCode("auto", (1,), 0)
-"""Stands for an integer code whose width follows from the inputs, see ``Network.for_inputs``."""
+"""Placeholder of an integer code whose width depends on the inputs: ``Network.for_inputs``."""
 
 
 def code(spec: str | WeightCode) -> WeightCode:
-    """The code that ``spec`` names, see :data:`formulations.network.vocabulary.CODES`.
+    """Return the code called ``spec``, see :data:`formulations.network.vocabulary.CODES`.
 
     Examples
     --------

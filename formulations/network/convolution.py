@@ -1,15 +1,15 @@
-"""Layers of a network that is written in words, such as ``conv:8:3x3:2``, ``pool:max:2x2`` and 32.
+"""Layers of networks described by words such as ``conv:8:3x3:2``, ``pool:max:2x2`` and 32.
 
 =========================================== ==================================================
 ``conv:FILTERS:SIZE[:STRIDE[:PADDING]]``    a convolution; each filter has one threshold
-``pool:max:SIZE[:STRIDE]``                  +1 where a unit of the window is; of sign units
-``pool:majority:SIZE[:STRIDE]``             the sign of their sum; of sign units
-``pool:mean:SIZE[:STRIDE]``                 their sum, shifted; of units with several levels
+``pool:max:SIZE[:STRIDE]``                  maximum of sign units
+``pool:majority:SIZE[:STRIDE]``             sign of the sum of sign units
+``pool:mean:SIZE[:STRIDE]``                 shifted sum of units with several levels
 ``WIDTH``                                   a dense layer
 =========================================== ==================================================
 
-SIZE, STRIDE and PADDING are ``3x3``, down and across, or ``3`` for both; of signals they are one
-number.  The stride is 1, and that of a pooling the size of its window.
+SIZE, STRIDE and PADDING are ``3x3`` for height and width, or ``3`` for both; signals take one
+number.  The default stride is 1, and for poolings the size of the window.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def hidden_layer(
     resolution: int | None = None,
     scale: int | None = None,
 ) -> Layer:
-    """A layer of one input and one unit, with the codes and the activation of all hidden ones."""
+    """Make a layer of one input and one unit with the codes and activation of hidden layers."""
     weight_code, bias_code = code(weights), None
     if not isinstance(bias, bool):
         bias_code = AUTO if isinstance(bias, str) and bias == "auto" else code(bias)
@@ -61,7 +61,7 @@ def hidden_layer(
 
 
 def parse(part: str, shape: tuple[int, int, int]) -> Window:
-    """The window of a convolution or of a pooling, on images of (channels, height, width).
+    """Parse the window of a convolution or pooling on images of (channels, height, width).
 
     Examples
     --------
@@ -96,7 +96,7 @@ def _number(part: str, word: str) -> int:
 
 
 def _pair(part: str, field: str, height: int, down: int) -> tuple[int, int]:
-    """Down and across; of a signal, whose height is 1, one number is across."""
+    """Parse height and width; one number for a signal, whose height is 1, is the width."""
     words = [_number(part, word) for word in field.split("x")]
     if len(words) > 2:
         raise InvalidInputError(f"{shown(field)} in the layer {shown(part)}: expected {FORMS}")
@@ -104,7 +104,7 @@ def _pair(part: str, field: str, height: int, down: int) -> tuple[int, int]:
 
 
 def image_shape(inputs: int) -> tuple[int, ...]:
-    """Shape of so many inputs: square images if it is a square number, else signals.
+    """Return the shape of inputs: square images for a square number of them, else signals.
 
     Examples
     --------
@@ -116,17 +116,19 @@ def image_shape(inputs: int) -> tuple[int, ...]:
 
 
 def check_parts(hidden: object) -> list[Part]:
-    """Hidden layers as words and widths.
+    """Check hidden layers, given as words and widths.
 
     Raises
     ------
     InvalidInputError
-        Naming what is neither.
+        Naming the first invalid part.
     """
     parts: list[Part] = []
     for part in check_several("hidden", hidden, "layers", empty=True):
         if isinstance(part, str) and part.isascii() and part.isdigit():
-            part = int(part) if len(part) < 19 else 10**19  # wider than any layer
+            part = (
+                int(part) if len(part) < 19 else 10**19
+            )  # a number too long is wider than any layer
         if not isinstance(part, str):
             part = check_whole("width of a hidden layer", part, 1, WIDEST)
         elif part.split(":")[0] not in ("conv", "pool"):
@@ -136,7 +138,7 @@ def check_parts(hidden: object) -> list[Part]:
 
 
 def conv_layers(shape: Sequence[int], hidden: Sequence[Part], hidden_layer: Layer) -> list[Layer]:
-    """The hidden layers, from the last shape of each to the next.
+    """Make the hidden layers, each for the shape of the units below.
 
     Parameters
     ----------
@@ -144,7 +146,7 @@ def conv_layers(shape: Sequence[int], hidden: Sequence[Part], hidden_layer: Laye
         Channels, height and width of images; channels and length of signals; or inputs.
     hidden : sequence of int or str
     hidden_layer : Layer
-        Codes and activation of a dense hidden layer.
+        Codes and activation of the hidden layers.
     """
     sides = tuple(check_whole("shape", side, 1, WIDEST) for side in shape)
     if len(sides) not in (1, 2, 3):
@@ -173,7 +175,7 @@ def conv_layers(shape: Sequence[int], hidden: Sequence[Part], hidden_layer: Laye
 
 
 def _pooling(part: str, window: Window, inputs: int, outputs: int, below: Layer | None) -> Layer:
-    """Units whose weights are all +1; the threshold is fixed, too."""
+    """Make a pooling layer, whose weights are fixed at +1 and whose threshold is fixed."""
     act, kind = below.activation if below else None, part.split(":")[1]
     if (
         act is None
@@ -192,7 +194,7 @@ def _pooling(part: str, window: Window, inputs: int, outputs: int, below: Layer 
 
 
 def describe(layers: Sequence[Layer]) -> str:
-    """Widths of layers, and the shapes of images where there are convolutions.
+    """Describe layers by their widths, and by the shapes of images for convolutions.
 
     Examples
     --------

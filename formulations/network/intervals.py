@@ -1,4 +1,4 @@
-"""Forward interval propagation: bounds lo <= z <= hi of every pre-activation, layer by layer."""
+"""Forward interval propagation: bounds on every pre-activation, layer by layer."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class LayerBounds:
 def least_products(
     w_low: npt.ArrayLike, w_high: npt.ArrayLike, a_low: npt.ArrayLike, a_high: npt.ArrayLike
 ) -> FloatArray:
-    """sum_i min { w a : w in [w_low, w_high]_ji, a in [a_low, a_high]_ki }, shape (N, n_out).
+    """Compute sum_i min { w a : w in [w_low, w_high]_ji, a in [a_low, a_high]_ki }, (N, n_out).
 
-    The least of the four corner products, sorted by the sign of w so that matrix products do it:
-    w >= 0 takes a_low, w <= 0 takes a_high; only a box of w across zero meets both ends.
+    The least corner products are grouped by the sign of w, so that matrix products suffice: w >= 0
+    takes a_low and w <= 0 takes a_high; only boxes of w across zero need both ends.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def least_products(
             total += np.maximum(a, 0) @ (wl * mask).T + np.minimum(a, 0) @ (wh * mask).T
     if mixed.any():
         low, high = wl * mixed, wh * mixed
-        if np.array_equal(low, -high):  # symmetric boxes, as all but codebooks have: -w max|a|
+        if np.array_equal(low, -high):  # symmetric boxes, as of all codes but codebooks: -w max|a|
             total -= np.maximum(np.maximum(ah, 0), -np.minimum(al, 0)) @ high.T
         else:
             top, bottom = np.maximum(ah, 0), np.minimum(al, 0)
@@ -77,7 +77,7 @@ def least_products(
 def pre_activation_bounds(
     box: LayerBox, unit: int, a_low: IntArray, a_high: IntArray
 ) -> tuple[IntArray, IntArray]:
-    """Bounds of z = W a + unit b for weights in ``box``, each of shape (N, n_out)."""
+    """Bound z = W a + unit b for weights in ``box``; both results have shape (N, n_out)."""
     low = least_products(box.weight_low, box.weight_high, a_low, a_high) + unit * box.bias_low
     high = unit * box.bias_high - least_products(-box.weight_high, -box.weight_low, a_low, a_high)
     return low.astype(np.int64), high.astype(np.int64)
@@ -85,12 +85,12 @@ def pre_activation_bounds(
 
 @dataclass(frozen=True)
 class Anchor:
-    """A forward pass that a restricted problem starts from.
+    """Forward pass of the incumbent of a restricted problem.
 
     Parameters
     ----------
     levels : list of ndarray of int, shape (n_out, n_in + 1)
-        Weights of each layer, thresholds last.
+        Weights of each layer, with the thresholds in the last column.
     z : list of ndarray of int, shape (N, n_out)
         Pre-activations of each layer under these weights.
     """
@@ -106,11 +106,11 @@ def propagate_around(
     boxes: Sequence[LayerBox],
     anchor: Anchor,
 ) -> list[LayerBounds]:
-    """The bounds of :func:`propagate`, at the cost of what may change around the anchor.
+    """Compute the bounds of :func:`propagate` from an anchor, at the cost of what may change.
 
-    Only columns that change count, the anchor's share of them taken out and their box put in:
+    For the columns C of undecided inputs or weights, the anchor's share is replaced by the bounds:
 
-        low = z + least(W_C, a_C) - W_C a_C,    C = inputs undecided or with an undecided weight.
+        low = z + least(W_C, a_C) - W_C a_C.
     """
     units = [bias_unit(*pair) for pair in zip(layers, lattice_units(splines), strict=True)]
     bounds: list[LayerBounds] = []
@@ -148,7 +148,7 @@ def propagate(
     splines: tuple[Spline, ...],
     boxes: Sequence[LayerBox],
 ) -> list[LayerBounds]:
-    """Bounds of every layer, weights being anywhere in their boxes.
+    """Compute the bounds of every layer for weights anywhere in their boxes.
 
     Parameters
     ----------

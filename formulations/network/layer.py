@@ -1,4 +1,4 @@
-"""One layer: its widths, the codes of its weights, and how its activation is placed."""
+"""A layer: its widths, the codes of its weights, and the placement of its activation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from formulations.network.ties import Ties
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer, dense but for what its ties say.
+    """One layer, dense unless ties share or fix weights.
 
     Parameters
     ----------
@@ -29,19 +29,20 @@ class Layer:
     code : WeightCode
         Code of the weights.
     bias_code : WeightCode or None
-        Code of the thresholds; None for a layer without; ``codes.AUTO`` for integers as wide as
-        the inputs demand, see ``Network.for_inputs``.
+        Code of the thresholds; None for no thresholds; ``codes.AUTO`` for integers as wide as the
+        inputs require, see ``Network.for_inputs``.
     activation : Activation or None
         None for the output layer.
     pieces, order, placement : optional
-        Of the spline; None takes the activation's own defaults.
+        Options of the spline; None takes the defaults of the activation.
     resolution : int, optional
-        Lattice values per unit of activation; None takes 4 (order 0) or the scale (order 1).
+        Lattice steps per unit of activation; None takes 4 (order 0) or the scale (order 1).
     scale : int, optional
-        The activation reads z / scale; None takes max|z| / sqrt(fan-in), a typical size of z.  A
-        power of two for ``relu:BITS`` and ``hard-tanh:BITS``; None takes it from the inputs.
+        The activation is evaluated at z / scale; None takes max|z| / sqrt(fan-in), a typical size
+        of z.  For ``relu:BITS`` and ``hard-tanh:BITS`` it is a power of two, and None derives it
+        from the inputs.
     ties : Ties, optional
-        Weights that are shared or fixed, as those of a convolution; None for a dense layer.
+        Shared or fixed weights, such as those of a convolution; None for a dense layer.
     """
 
     inputs: int
@@ -100,13 +101,13 @@ class Layer:
 
     @property
     def clip(self) -> Clip | None:
-        """The activation if it is a clip and shift of integers, else None."""
+        """The activation if it clips and shifts integers, else None."""
         function = self.activation.function if self.activation else None
         return function if isinstance(function, Clip) else None
 
     @property
     def is_open(self) -> bool:
-        """Whether the width of the thresholds or the shift has yet to follow from inputs."""
+        """True if the width of the thresholds or the shift still depends on the inputs."""
         return self.bias_code == AUTO or (self.clip is not None and self.scale is None)
 
     def refuse_if_auto(self) -> None:
@@ -115,7 +116,7 @@ class Layer:
         Raises
         ------
         InvalidInputError
-            Saying where the network with all widths is found.
+            Naming the network that has all widths.
         """
         if self.bias_code == AUTO:
             raise InvalidInputError(
@@ -125,7 +126,7 @@ class Layer:
 
     @property
     def num_stored(self) -> tuple[int, int]:
-        """Number of stored weights and of stored thresholds."""
+        """Numbers of stored weights and of stored thresholds."""
         if self.ties is None:
             return self.inputs * self.outputs, self.outputs if self.bias_code else 0
         thresholds = int(self.ties.is_threshold.sum())
@@ -133,7 +134,7 @@ class Layer:
 
     @property
     def num_bits(self) -> int:
-        """Binary variables of the layer's weights and thresholds."""
+        """Number of binary variables of the weights and thresholds."""
         self.refuse_if_auto()
         weights, thresholds = self.num_stored
         return weights * self.code.bits + thresholds * (
@@ -142,7 +143,7 @@ class Layer:
 
     @property
     def stored_bits(self) -> int:
-        """Bits that the layer's weights and thresholds take once they are trained."""
+        """Bits that store the weights and thresholds after training."""
         self.refuse_if_auto()
         weights, thresholds = self.num_stored
         bits = self.bias_code.stored_bits if self.bias_code else 0
@@ -150,12 +151,12 @@ class Layer:
 
     @property
     def fan_in(self) -> int:
-        """Most inputs that a unit sees, and at least 1."""
+        """Largest number of inputs of a unit, at least 1."""
         return self.inputs if self.ties is None else max(1, int(self.ties.taps.sum(axis=1).max()))
 
     @property
     def free_ties(self) -> Ties:
-        """Its ties; of a dense layer those of weights that are all stored on their own."""
+        """The ties of the layer; for a dense layer, ties that store every weight separately."""
         if self.ties is not None:
             return self.ties
         owner = np.arange(self.outputs * (self.inputs + 1)).reshape(self.outputs, -1)
@@ -166,10 +167,10 @@ class Layer:
     # -- bits <-> levels --------------------------------------------------------------------------
 
     def first_bits(self) -> tuple[IntArray, IntArray]:
-        """Number of the first bit of each stored weight, and of each stored threshold.
+        """Return the position of the first bit of each stored weight and each stored threshold.
 
-        Bits stand in the order of the neurons, of their inputs with the threshold last, and of the
-        bits of each; a shared weight where it first appears, those of a window by filter and tap.
+        Bits are sorted by neuron, input (the threshold last) and bit; a shared weight has the
+        position of its first appearance, and weights of a window are sorted by filter and tap.
         """
         B, b = self.code.bits, self.bias_code.bits if self.bias_code else 0
         if self.ties is None:
@@ -183,12 +184,12 @@ class Layer:
         return starts[~last], starts[last]
 
     def stored(self, matrix: IntArray, bias: IntArray | None) -> tuple[IntArray, IntArray]:
-        """Stored weights (S,) and thresholds (T,) of weights (outputs, inputs) and thresholds.
+        """Return stored weights (S,) and thresholds (T,) of a weight matrix and its thresholds.
 
         Raises
         ------
         InvalidInputError
-            If weights differ that are one.
+            If shared weights differ.
         """
         if self.ties is None:
             return matrix.ravel(), np.zeros(0, dtype=np.int64) if bias is None else bias
@@ -201,14 +202,14 @@ class Layer:
         return found[~self.ties.is_threshold], found[self.ties.is_threshold]
 
     def num_untied(self, matrix: IntArray, bias: IntArray | None) -> int:
-        """How many weights and thresholds are not what the ties say; 0 of other shapes."""
+        """Count the weights and thresholds that violate the ties; 0 for other shapes."""
         if self.ties is None or np.shape(matrix) != (self.outputs, self.inputs):
             return 0
         both = self.with_thresholds(np.asarray(matrix), bias)
         return int((self.ties.expand(both.ravel()[self.ties.first]) != both).sum())
 
     def expand(self, weights: IntArray, thresholds: IntArray) -> tuple[IntArray, IntArray | None]:
-        """The reverse: (..., S) and (..., T) to (..., outputs, inputs) and (..., outputs)."""
+        """Invert :meth:`stored`: (..., S), (..., T) to (..., outputs, inputs), (..., outputs)."""
         if self.ties is None:
             matrix = weights.reshape(*weights.shape[:-1], self.outputs, self.inputs)
             return matrix, thresholds if self.bias_code else None
@@ -219,7 +220,7 @@ class Layer:
         return both[..., :-1], both[..., -1] if self.bias_code else None
 
     def decode(self, bits: Array) -> tuple[IntArray, IntArray | None]:
-        """Weights (..., outputs, inputs) and thresholds (..., outputs) of bits (..., num_bits)."""
+        """Decode bits (..., B) to weights (..., outputs, inputs) and thresholds (..., outputs)."""
         levels = [
             code.decode(bits[..., first[:, None] + np.arange(code.bits)])
             if code is not None
@@ -229,12 +230,12 @@ class Layer:
         return self.expand(*levels)
 
     def encode(self, matrix: IntArray, bias: IntArray | None) -> BitArray:
-        """Bits of weights (outputs, inputs) and thresholds (outputs,), shape (num_bits,).
+        """Encode weights (outputs, inputs) and thresholds (outputs,) as bits (num_bits,).
 
         Raises
         ------
         InvalidInputError
-            If a level does not belong to its code, or weights differ that are one.
+            If a level does not belong to its code, or shared weights differ.
         """
         bits = np.zeros(self.num_bits, dtype=np.int8)
         stored, codes = self.stored(matrix, bias), (self.code, self.bias_code)
@@ -245,18 +246,18 @@ class Layer:
 
     @staticmethod
     def with_thresholds(matrix: IntArray, bias: IntArray | None) -> IntArray:
-        """Weights with the thresholds as a last column, zero where there are none."""
+        """Append the thresholds to the weights as a last column, zero without thresholds."""
         column = np.zeros(len(matrix), dtype=np.int64) if bias is None else bias
         return np.concatenate([matrix, column[:, None]], axis=1)
 
     def sums(self, a: FloatArray, matrix: FloatArray) -> FloatArray:
-        """W a of many samples, a (..., N, inputs) -> (..., N, outputs); whole numbers are exact."""
+        """Compute W a of samples, (..., N, inputs) -> (..., N, outputs), exact for integers."""
         if self.ties is None or self.ties.window is None:
             return np.asarray(a @ matrix.swapaxes(-1, -2))
         return self.ties.window.sums(a, self.ties.kernel(matrix))
 
     def place(self, lo: int, hi: int) -> Spline:
-        """The layer's spline for pre-activations in [lo, hi]."""
+        """Place the spline of the activation for pre-activations in [lo, hi]."""
         act = self.activation
         assert act is not None
         if is_sign(act):
@@ -283,12 +284,12 @@ class Layer:
         return replace(spline, scale=scale)
 
     def effective_scale(self, lo: int, hi: int) -> int:
-        """The scale of the activation's argument for pre-activations in [lo, hi]."""
+        """Return the scale of the activation's argument for pre-activations in [lo, hi]."""
         return self.scale or max(1, round(max(abs(lo), abs(hi)) / self.fan_in**0.5))
 
 
 def lattice_units(splines: Sequence[Spline]) -> list[int]:
-    """Lattice value of an activation of 1 at the input of each layer.
+    """Return the lattice value of an activation of 1 at the input of each layer.
 
     Examples
     --------
@@ -299,5 +300,5 @@ def lattice_units(splines: Sequence[Spline]) -> list[int]:
 
 
 def bias_unit(layer: Layer, unit: int) -> int:
-    """Factor of a layer's thresholds: 1 of an integer code, else the unit of its inputs."""
+    """Return the factor of thresholds: 1 for an integer code, else the unit of the inputs."""
     return 1 if layer.bias_code is not None and layer.bias_code.is_integer else unit

@@ -1,15 +1,15 @@
-"""Losses: of one output as splines of its integer, or of all outputs of a sample together.
+"""Losses of one output, as splines of its integer, and joint losses of all outputs of a sample.
 
 A loss of one output is a function of the margin m = y * out.  On the lattice out = step * z, so
-that it becomes a piecewise function of the integer z for each target; hinge and zero-one are exact
-with two pieces, the squared loss is quadratic in z and needs none.
+that it is a piecewise function of the integer z for each target; hinge and zero-one are exact with
+two pieces, and the squared loss is quadratic in z and needs no pieces.
 
-A joint loss compares the outputs of all classes: cross-entropy of their softmax, or the hinge of
-Weston and Watkins (ESANN 1999).
+A joint loss compares the outputs of all classes: cross-entropy of their softmax, or the hinge loss
+of Weston and Watkins (ESANN 1999).
 
-Outputs are integers times a step, so that their scale is not free, as it is with real weights: a
-margin, or the scale that outputs are divided by, belongs to the loss.  ``auto`` takes it from the
-spread of an output under random weights, see :mod:`formulations.network.from_inputs`.
+Outputs are integers times a step, so that their scale is fixed, unlike with real weights: a margin,
+or a scale that divides the outputs, belongs to the loss.  ``auto`` derives it from the spread of an
+output under random weights, see :mod:`formulations.network.from_inputs`.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ def _zero_one(margin: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss of one output for one sample, or with ``is_joint`` of all outputs of a sample.
+    """A loss of one output of a sample or, with ``is_joint``, of all outputs together.
 
     Parameters
     ----------
     name : str
-        As in :data:`formulations.network.vocabulary.LOSSES`, or a callable's name.
+        A name of :data:`formulations.network.vocabulary.LOSSES`, or the name of a callable.
     function : callable
         The loss as a vectorised function of the margin y * out, shape (...) -> (...).
     corner : float, optional
-        Of hinge and multi-hinge: the margin from which on it is zero; None for others.
+        Margin of hinge and multi-hinge from which the loss is zero; None for other losses.
     scale : float
-        Of squared and cross-entropy: the size of an output that counts as 1.
+        Output that counts as 1, for squared and cross-entropy.
     """
 
     name: str
@@ -78,41 +78,42 @@ class Loss:
 
     @property
     def kind(self) -> str:
-        """The name without its number."""
+        """Name without the number."""
         return self.name.partition(":")[0]
 
     @property
     def is_joint(self) -> bool:
-        """Whether the loss is one of all outputs of a sample together."""
+        """True for a loss of all outputs of a sample together."""
         return False
 
     @property
     def is_auto(self) -> bool:
-        """Whether its margin or scale has yet to follow from the width, see :meth:`resolved`."""
+        """True if the margin or scale still depends on the width, see :meth:`resolved`."""
         return self.name.endswith(":auto")
 
     @property
     def is_quadratic(self) -> bool:
-        """Whether it is (out - scale y)^2, which needs no pieces and takes any real target."""
+        """True for (out - scale y)^2, which needs no pieces and accepts any real target."""
         return self.kind == "squared"
 
     @property
     def pieces(self) -> int:
-        """Default number of pieces of its spline: more where the loss is one of choice."""
+        """Default number of pieces of the spline, larger for cross-entropy."""
         return 8 if self.kind == "cross-entropy" else 4
 
     def resolved(self, outputs: int, spread: float, step: float, rms_target: float = 1.0) -> Loss:
-        """The loss with numbers only, for so many outputs.
+        """Replace ``auto`` by a number, for a number of outputs.
 
         Parameters
         ----------
         outputs : int
-            With one, a joint loss is one of the margin: hinge, or logistic of y * out / scale.
+            Number of outputs; with one, a joint loss becomes a loss of the margin: hinge, or
+            logistic of y * out / scale.
         spread : float
-            Standard deviation of an output, in steps, that ``auto`` stands for.
+            Standard deviation of an output in steps, from which ``auto`` is derived.
         step : float
             One step of the outputs.  Margins and targets of classes are whole steps, so that the
-            model states them exactly.
+            model represents them exactly.
         rms_target : float
             Root mean square of the targets, 1 for classes.
 
@@ -132,11 +133,11 @@ class Loss:
         return hinge(whole)
 
     def scaled_targets(self, targets: FloatArray) -> FloatArray:
-        """What outputs are compared with: targets times the scale of the squared loss."""
+        """Return targets multiplied by the scale of the squared loss."""
         return targets * self.scale if self.is_quadratic else targets
 
     def margin_slopes(self, margin: FloatArray) -> FloatArray | None:
-        """Derivative with respect to y * out; of hinge for zero-one; None for a callable."""
+        """Return the derivative by y * out; for zero-one that of hinge; None for a callable."""
         if self.corner is not None or self.kind == "zero-one":
             return np.where(margin < (self.corner or 1.0), -1.0, 0.0)
         if self.kind in ("logistic", "cross-entropy"):
@@ -153,10 +154,10 @@ class Loss:
         pieces: int = 4,
         order: Literal[0, 1] = 1,
     ) -> Spline:
-        """The loss of target -1 or +1 as a spline of the integer output z on [lo, hi].
+        """Return the loss of target -1 or +1 as a spline of the integer output z on [lo, hi].
 
-        hinge: max(0, corner - y step z);  zero-one: 1 where the sign rule (z >= 0 is +1) errs; any
-        other function is fitted with ``pieces`` pieces of order ``order``.
+        Hinge is max(0, corner - y step z), and zero-one is 1 where the sign rule (+1 for z >= 0)
+        errs; other functions are fitted with ``pieces`` pieces of order ``order``.
 
         Examples
         --------
@@ -184,10 +185,10 @@ class Loss:
 
 
 def hinge(corner: float = 1.0) -> Loss:
-    """max(0, corner - margin): zero from margin ``corner`` on.
+    """Return the loss max(0, corner - margin).
 
-    With a larger one, samples that are right by a little count as well, which generalises better
-    where an output is a sum of many units.
+    A larger corner also penalises samples that are right by a small margin, which generalises
+    better if an output is a sum of many units.
 
     Raises
     ------
@@ -204,7 +205,7 @@ def hinge(corner: float = 1.0) -> Loss:
 
 
 def squared(scale: float = 1.0) -> Loss:
-    """(scale * y - out)^2: targets of +-1 stand for outputs of that size.
+    """Return the loss (scale * y - out)^2, with outputs of +-scale as targets of two classes.
 
     Examples
     --------
@@ -217,43 +218,43 @@ def squared(scale: float = 1.0) -> Loss:
 
 @dataclass(frozen=True)
 class JointLoss(Loss):
-    """A loss of all outputs of a sample, which rises in every wrong output, falls in the right."""
+    """A loss of all outputs of a sample: rising in wrong outputs, falling in the right one."""
 
     @property
     def is_joint(self) -> bool:
-        """True."""
+        """True for a joint loss."""
         return True
 
     def resolved(self, outputs: int, spread: float, step: float, rms_target: float = 1.0) -> Loss:
-        """The loss with numbers only; of one output a loss of its margin."""
+        """Replace ``auto`` by a number; with one output return a loss of its margin."""
         raise NotImplementedError
 
     def pair_splines(self, step: float) -> list[Spline]:
-        """The loss of a wrong class as a spline of right output minus wrong one, if there is one.
+        """Return the spline of a wrong class's loss, a function of right output minus wrong one.
 
-        One spline for losses that are sums over wrong classes, none for others.
+        The list has one spline for losses that are sums over wrong classes, and none for others.
         """
         return []
 
     def values(self, out: FloatArray, classes: IntArray) -> FloatArray:
-        """Loss of every sample: outputs (..., N, C) and classes (N,) -> (..., N)."""
+        """Compute the loss of every sample: outputs (..., N, C), classes (N,) -> (..., N)."""
         raise NotImplementedError
 
     def slopes(self, out: FloatArray, classes: IntArray) -> FloatArray:
-        """Derivative with respect to every output, shape (..., N, C)."""
+        """Compute the derivative by every output, shape (..., N, C)."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class CrossEntropy(JointLoss):
-    """-log of the right class's share in the softmax of out / scale."""
+    """Negative logarithm of the right class's probability in the softmax of out / scale."""
 
     def resolved(self, outputs: int, spread: float, step: float, rms_target: float = 1.0) -> Loss:
-        """The loss with numbers only; of one output logistic of y * out / scale."""
+        """Replace ``auto`` by a number; with one output return logistic of y * out / scale."""
         full = self
         if self.is_auto:
-            # Fashion-MNIST, 60,000 samples, 196-64-10, sign: .844 right at the spread itself, .846
-            # at three quarters, .842 at half.
+            # accuracy on Fashion-MNIST, 60,000 samples, 196-64-10, sign: .844 with the spread
+            # itself, .846 with three quarters, .842 with half
             full = cross_entropy(float(f"{0.75 * spread * step:.3g}"))
         return full if outputs > 1 else Loss(full.name, full.function, scale=full.scale)
 
@@ -271,7 +272,7 @@ class CrossEntropy(JointLoss):
         return np.asarray(total - _right(logits, classes)[..., 0])
 
     def slopes(self, out: FloatArray, classes: IntArray) -> FloatArray:
-        """(Share of the softmax - 1 for the right class) / scale."""
+        """Compute (softmax probability - 1 for the right class) / scale."""
         logits = out / self.scale
         share = np.exp(logits - logits.max(axis=-1, keepdims=True))
         share /= share.sum(axis=-1, keepdims=True)
@@ -281,24 +282,24 @@ class CrossEntropy(JointLoss):
 
 @dataclass(frozen=True)
 class MultiHinge(JointLoss):
-    """sum over the wrong classes c of max(0, margin - (out_right - out_c))."""
+    """Sum over the wrong classes c of max(0, margin - (out_right - out_c))."""
 
     @property
     def margin(self) -> float:
-        """Gap to every wrong class from which on the loss is zero."""
+        """Gap to every wrong class from which the loss is zero."""
         return 1.0 if self.corner is None else self.corner
 
     def resolved(self, outputs: int, spread: float, step: float, rms_target: float = 1.0) -> Loss:
-        """The loss with numbers only; of one output hinge of the same margin."""
+        """Replace ``auto`` by a number; with one output return hinge of the same margin."""
         full = multi_hinge(step * max(1, round(spread))) if self.is_auto else self
         return full if outputs > 1 else hinge(full.margin)
 
     def pair_splines(self, step: float) -> list[Spline]:
-        """Hinge of right output minus wrong one."""
+        """Return the hinge of right output minus wrong one."""
         return [hinge(self.margin).spline(1.0, step, 0, 0)]
 
     def _shortfalls(self, out: FloatArray, classes: IntArray) -> FloatArray:
-        """What each wrong class lacks to the margin, zero for the right class."""
+        """Return how far each wrong class falls short of the margin; zero for the right class."""
         short = np.asarray(np.maximum(0.0, self.margin - _right(out, classes) + out))
         short[..., np.arange(len(classes)), classes] = 0.0
         return short
@@ -314,48 +315,48 @@ class MultiHinge(JointLoss):
         return np.asarray(self._shortfalls(out, classes).sum(axis=-1))
 
     def slopes(self, out: FloatArray, classes: IntArray) -> FloatArray:
-        """1 for each class within the margin, and minus their number for the right one."""
+        """Compute 1 for each class within the margin, and minus their number for the right one."""
         slope = (self._shortfalls(out, classes) > 0).astype(float)
         slope[..., np.arange(len(classes)), classes] = -slope.sum(axis=-1)
         return slope
 
 
 def _right(out: FloatArray, classes: IntArray) -> FloatArray:
-    """Output of the right class, shape (..., N, 1)."""
+    """Return the output of the right class, shape (..., N, 1)."""
     index = np.broadcast_to(classes[:, None], (*out.shape[:-1], 1))
     return np.take_along_axis(out, index, axis=-1)
 
 
 def cross_entropy(scale: float) -> CrossEntropy:
-    """Softmax cross-entropy of out / scale; logistic of y * out / scale for one output."""
+    """Return softmax cross-entropy of out / scale; with one output logistic of y * out / scale."""
     scale = check_number("cross-entropy loss: scale", scale)
     name = _named("cross-entropy", scale, always=True)
     return CrossEntropy(name, partial(_logistic, scale=scale), scale=scale)
 
 
 def multi_hinge(margin: float) -> MultiHinge:
-    """Weston-Watkins hinge over all classes; hinge of the same margin for one output."""
+    """Return the Weston-Watkins hinge over all classes; with one output hinge of the margin."""
     margin = check_number("multi-hinge loss: margin", margin)
     name = _named("multi-hinge", margin, always=True)
     return MultiHinge(name, partial(_hinge, corner=margin), margin)
 
 
 def _named(kind: str, number: float, always: bool = False) -> str:
-    """The name with its number, exactly; without the number 1 where that is what none means."""
+    """Return the name with its exact number; the default 1 is left out unless ``always``."""
     if number == 1 and not always:
         return kind
     return f"{kind}:{number:g}" if float(f"{number:g}") == number else f"{kind}:{number!r}"
 
 
 def loss(spec: str | Callable[[FloatArray], FloatArray] | Loss) -> Loss:
-    """The loss that ``spec`` names, or a callable on the margin as one.
+    """Return the loss called ``spec``, or wrap a callable on the margin.
 
-    The names are those of :data:`formulations.network.vocabulary.LOSSES`.
+    The names are listed in :data:`formulations.network.vocabulary.LOSSES`.
 
     Raises
     ------
     InvalidInputError
-        For unknown names, and margins that are no positive numbers.
+        For unknown names, and for margins that are not positive numbers.
 
     Examples
     --------

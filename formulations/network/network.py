@@ -1,12 +1,12 @@
-"""A network: layer widths, an activation per layer, a weight code; no weights.
+"""A network: layer widths, activations and weight codes, without weights.
 
-Everything inside is an integer on a lattice.  Layer l computes
+All numbers inside a network are integers on a lattice.  Layer l computes
 
     z_l = W_l a_{l-1} + unit_{l-1} b_l,    a_l = spline_l(z_l) in units of its step,
 
-with a_0 = X, integer weight levels W_l, integer thresholds b_l and unit_{l-1} the lattice value of
-an activation of 1, or 1 for thresholds of an integer code.  The last layer has no activation: its
-z times ``out_step`` is the output.
+with a_0 = X, integer weight levels W_l and integer thresholds b_l; unit_{l-1} is the lattice value
+of an activation of 1, or 1 for thresholds of an integer code.  The last layer has no activation:
+the output is z times ``out_step``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["Activation", "Layer", "Network", "Weights", "activation"]
 
 @dataclass(frozen=True)
 class Weights:
-    """Trained weights: integer levels, thresholds, and the activation tables they go with.
+    """Trained weights: integer levels, thresholds, and the splines of the activations.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Network:
-    """A network of integer lattices; see :meth:`dense` and :meth:`conv`.
+    """A network on integer lattices, made by :meth:`dense` or :meth:`conv`.
 
     Examples
     --------
@@ -99,21 +99,21 @@ class Network:
         resolution: int | None = None,
         scale: int | None = None,
     ) -> Network:
-        """A dense network.
+        """Make a dense network.
 
         Parameters
         ----------
         widths : sequence of int
             Inputs, hidden widths, outputs.
         activation : str, callable or Activation
-            Of the hidden layers.
+            Activation of the hidden layers.
         weights : str or WeightCode
             Code of the weights.
         bias : bool, str or WeightCode
-            No thresholds, thresholds in the weights' code, or in a code of their own; ``"auto"``
-            for integers as wide as the inputs demand, see :meth:`for_inputs`.
+            False for no thresholds, True for thresholds in the code of the weights, or a separate
+            code; ``"auto"`` for integers as wide as the inputs require, see :meth:`for_inputs`.
         pieces, order, placement, resolution, scale
-            Of the hidden layers' splines, see :class:`Layer`.
+            Options of the hidden layers' splines, see :class:`Layer`.
 
         Raises
         ------
@@ -150,19 +150,19 @@ class Network:
         bias: bool | str | WeightCode = False,
         **spline: Any,
     ) -> Network:
-        """A network with convolutions, whose weights are shared: see :mod:`.convolution`.
+        """Make a network with convolutions, whose weights are shared: see :mod:`.convolution`.
 
         Parameters
         ----------
         shape : (int, int, int) or (int, int)
-            Channels, height and width of the images that the inputs are, row by row; or channels
-            and length of signals.
+            Channels, height and width of images, which the inputs list row by row; or channels and
+            length of signals.
         hidden : sequence of int or str
             ``conv:FILTERS:SIZE[:STRIDE[:PADDING]]``, ``pool:KIND:SIZE[:STRIDE]``, or widths of
             dense layers.
         outputs : int
         activation, weights, bias, **spline
-            As in :meth:`dense`; a filter has one threshold.
+            As in :meth:`dense`; each filter has one threshold.
 
         Examples
         --------
@@ -184,11 +184,11 @@ class Network:
         return describe(self.layers)
 
     def for_inputs(self, X: npt.ArrayLike) -> Network:
-        """The network with what follows from its inputs: itself, if nothing does.
+        """Return the network with all options that depend on the inputs.
 
-        Thresholds of ``bias="auto"`` become integers as wide as interval propagation over X allows
-        their pre-activations; ``relu:BITS`` and ``hard-tanh:BITS`` get their power of two.
-        ``TrainingProblem`` calls this; its ``network`` is the result.
+        Thresholds of ``bias="auto"`` become integers wide enough for the bounds of their
+        pre-activations by interval propagation over X; ``relu:BITS`` and ``hard-tanh:BITS`` get
+        their power of two.  ``TrainingProblem`` calls this; its ``network`` is the result.
 
         Parameters
         ----------
@@ -214,38 +214,38 @@ class Network:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Widths of inputs, hidden layers and outputs."""
+        """Widths of the inputs, the hidden layers and the outputs."""
         return (self.layers[0].inputs, *(layer.outputs for layer in self.layers))
 
     @property
     def num_outputs(self) -> int:
-        """Number of outputs: 1 for two classes, C for C."""
+        """Number of outputs: 1 for two classes, C for C classes."""
         return self.layers[-1].outputs
 
     @property
     def num_weights(self) -> int:
-        """Number of stored weights, thresholds not counted."""
+        """Number of stored weights, without thresholds."""
         return sum(layer.num_stored[0] for layer in self.layers)
 
     @property
     def num_weight_bits(self) -> int:
-        """Binary variables of all weights and thresholds: what is trained."""
+        """Number of binary variables of all weights and thresholds."""
         return sum(layer.num_bits for layer in self.layers)
 
     @property
     def stored_bits(self) -> int:
-        """Bits of all weights and thresholds once they are trained: what is kept.
+        """Bits that store all weights and thresholds after training.
 
-        A codebook of L values is trained with L bits a weight, and kept with the bits of a number
-        below L; every other code keeps the bits that it is trained with.
+        A codebook of L values is trained with L bits per weight and stored with enough bits for a
+        number below L; all other codes are stored with the bits that are trained.
         """
         return sum(layer.stored_bits for layer in self.layers)
 
     @property
     def bits_per_weight(self) -> float:
-        """Stored bits of weights and thresholds over the number of weights.
+        """Stored bits of weights and thresholds divided by the number of weights.
 
-        Thresholds count among the bits and not among the weights, so that they are not free.
+        Thresholds count as bits but not as weights, so that they are not free.
 
         Examples
         --------
@@ -255,17 +255,17 @@ class Network:
         return self.stored_bits / self.num_weights
 
     def bit_offsets(self) -> list[int]:
-        """First weight bit of each layer, and the total.
+        """Return the first weight bit of each layer, and the total number of bits.
 
-        The canonical order of the weight bits is layer, neuron, input (the threshold last), bit; a
-        shared weight stands where it first appears.
+        Weight bits are sorted by layer, neuron, input (the threshold last) and bit; a shared weight
+        has the position of its first appearance.
         """
         return list(accumulate((layer.num_bits for layer in self.layers), initial=0))
 
     # -- bits <-> levels --------------------------------------------------------------------------
 
     def decode_bits(self, bits: npt.ArrayLike, splines: tuple[Spline, ...]) -> Weights:
-        """Weights of a bit vector, shape (num_weight_bits,), canonical order."""
+        """Decode a bit vector (num_weight_bits,) in canonical order to weights."""
         bits = check_bits("weight bits", bits, self.num_weight_bits)
         if bits.ndim != 1:
             raise InvalidInputError(f"weight bits of shape {bits.shape}: expected one network's")
@@ -277,12 +277,12 @@ class Network:
         return Weights(tuple(matrix for matrix, _ in parts), tuple(b for _, b in parts), splines)
 
     def encode_bits(self, weights: Weights) -> BitArray:
-        """Bit vector of weights, shape (num_weight_bits,), canonical order.
+        """Encode weights as a bit vector (num_weight_bits,) in canonical order.
 
         Raises
         ------
         InvalidInputError
-            If a shape or a level does not fit the network, or its thresholds have no width yet.
+            If a shape or a level does not fit the network, or a width of thresholds is unknown.
         """
         self._check_parts(weights)
         for layer in self.layers:
@@ -294,7 +294,7 @@ class Network:
         return np.concatenate(blocks)
 
     def _check_parts(self, weights: object) -> None:
-        """Refuse what is not weights of as many layers."""
+        """Refuse anything but weights with the network's number of layers."""
         depth = len(self.layers)
         if not isinstance(weights, Weights):
             raise InvalidInputError(
@@ -314,7 +314,7 @@ class Network:
     def _levels(
         self, number: int, layer: Layer, weights: Weights
     ) -> tuple[IntArray, IntArray | None]:
-        """Weights and thresholds of a layer as integers, their shapes checked."""
+        """Return weights and thresholds of a layer as integers, with their shapes checked."""
         given = weights.biases[number]
         matrix = check_integers(f"weights of layer {number + 1}", weights.matrices[number])
         bias = None if given is None else check_integers(f"thresholds of layer {number + 1}", given)
@@ -334,20 +334,20 @@ class Network:
     # -- forward pass -----------------------------------------------------------------------------
 
     def units(self, splines: tuple[Spline, ...]) -> list[int]:
-        """Lattice value of an activation of 1 at the input of each layer."""
+        """Return the lattice value of an activation of 1 at the input of each layer."""
         return lattice_units(splines)
 
     def bias_units(self, splines: tuple[Spline, ...]) -> list[int]:
-        """Factor of the thresholds of each layer: 1 of an integer code, else the layer's unit."""
+        """Return the factor of thresholds of each layer: 1 for integer codes, else the unit."""
         return [bias_unit(*pair) for pair in zip(self.layers, self.units(splines), strict=True)]
 
     def out_step(self, splines: tuple[Spline, ...]) -> float:
-        """Real value of one lattice step of the output."""
+        """Return the real value of one lattice step of the output."""
         layer = self.layers[-1]
         return layer.code.step * (splines[-1].step if splines else 1.0)
 
     def pre_activations(self, weights: Weights, X: npt.ArrayLike) -> list[IntArray]:
-        """Integer pre-activations z_l of every layer, each of shape (N, n_l)."""
+        """Compute the integer pre-activations z_l of every layer, each of shape (N, n_l)."""
         self._check_parts(weights)
         a = check_integers("X", X).astype(np.float64)
         if a.shape[-1:] != (self.widths[0],):
@@ -359,7 +359,7 @@ class Network:
         for number, layer in enumerate(self.layers):
             matrix, bias = self._levels(number, layer, weights)
             check_exact(number + 1, a, matrix, units[number], bias)
-            z = layer.sums(a, matrix.astype(np.float64))  # exact: integers, and BLAS is fast
+            z = layer.sums(a, matrix.astype(np.float64))  # exact for integers, and fast in BLAS
             if bias is not None:
                 z = z + units[number] * bias
             result.append(z.astype(np.int64))
@@ -368,19 +368,19 @@ class Network:
         return result
 
     def forward(self, weights: Weights, X: npt.ArrayLike) -> FloatArray:
-        """Outputs, shape (N, outputs)."""
+        """Compute the outputs, shape (N, outputs)."""
         z = self.pre_activations(weights, X)[-1]
         return np.asarray(z * self.out_step(weights.splines), dtype=np.float64)
 
     def predict(self, weights: Weights, X: npt.ArrayLike) -> IntArray:
-        """Classes: -1 or +1 from one output (the sign rule), the index of the largest otherwise.
+        """Predict classes: -1 or +1 by the sign of one output, else the index of the largest.
 
         Parameters
         ----------
         weights : Weights
-            From a result or from ``TrainingProblem.decode``.
+            Weights of a result, or from ``TrainingProblem.decode``.
         X : array of int, shape (N, inputs)
-            Inputs on the integer lattice that the network was trained on.
+            Inputs on the integer lattice of the training data.
         """
         X = check_integers("X", X)
         if X.ndim != 2:
@@ -388,7 +388,7 @@ class Network:
                 f"X of shape {X.shape}: expected (N, {self.widths[0]}), one row per sample"
             )
         if not any(layer.is_open for layer in self.layers):
-            self.encode_bits(weights)  # raises where they do not fit
+            self.encode_bits(weights)  # raises if they do not fit
         out = self.forward(weights, X)
         if self.num_outputs == 1:
             return np.where(out[:, 0] >= 0, 1, -1)
@@ -396,5 +396,5 @@ class Network:
 
 
 def _all(values: object, kind: type) -> bool:
-    """Whether something is a tuple of one kind of objects."""
+    """Return True if ``values`` is a tuple of objects of type ``kind``."""
     return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)

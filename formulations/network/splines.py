@@ -1,8 +1,8 @@
-"""Activations and losses as order-0 / order-1 pieces over an integer pre-activation.
+"""Activations and losses as piecewise constant or linear functions of an integer.
 
-Inside a model every pre-activation z is an integer.  A :class:`Spline` is the piecewise constant or
-piecewise linear function of z that the model uses; its error against the function that it stands
-for is exact, because the integers of [lo, hi] can be enumerated.
+Every pre-activation z in a model is an integer.  A :class:`Spline` is the piecewise function of z
+that the model uses; its error against the original function is exact, because the integers of
+[lo, hi] can be enumerated.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ PLACEMENTS = list(get_args(Placement))
 class Spline:
     """A piecewise constant or linear function of an integer.
 
-    Piece p covers breakpoints[p-1] <= z < breakpoints[p]; the first and the last piece extend
-    without end.  Value: ``step * (slopes[p] * z + intercepts[p])``.
+    Piece p covers breakpoints[p-1] <= z < breakpoints[p]; the first and the last piece are
+    unbounded.  The value is ``step * (slopes[p] * z + intercepts[p])``.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class Spline:
     step : float
         One unit of the value lattice.
     error : float
-        Largest |spline - function| over the integers of the range it was placed on.
+        Largest |spline - function| over the integers of the range of the fit.
     scale : float
-        The function that it stands for is read at z / scale.
+        The original function is evaluated at z / scale.
 
     Examples
     --------
@@ -90,27 +90,27 @@ class Spline:
         return int(self.slopes.any())
 
     def piece(self, z: npt.ArrayLike) -> IntArray:
-        """Index of the piece that holds each z."""
+        """Return the index of the piece that contains each z."""
         return np.asarray(np.searchsorted(self.breakpoints, z, side="right"), dtype=np.int64)
 
     def units(self, z: npt.ArrayLike) -> FloatArray:
-        """Value at integer z in units of ``step`` (integers for an activation)."""
+        """Evaluate at integer z in units of ``step`` (integers for an activation)."""
         z = np.asarray(z)
         p = self.piece(z)
         return np.asarray(self.slopes[p] * z + self.intercepts[p])
 
     def __call__(self, z: npt.ArrayLike) -> FloatArray:
-        """Value at integer z."""
+        """Evaluate at integer z."""
         return self.step * self.units(z)
 
     @cached_property
     def rises(self) -> bool:
-        """Whether the values at the integers never fall."""
+        """True if the values at the integers never decrease."""
         ends = np.sort(np.concatenate([self.breakpoints - 1, self.breakpoints]))
         return bool((self.slopes >= 0).all() and (np.diff(self.units(ends)) >= 0).all())
 
     def bounds(self, lo: npt.ArrayLike, hi: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Least and greatest value, in units of ``step``, over the integers of each [lo, hi]."""
+        """Return least and greatest value over each [lo, hi], in units of ``step``."""
         lo, hi = np.broadcast_arrays(np.asarray(lo), np.asarray(hi))
         if self.rises:
             return self.units(lo), self.units(hi)
@@ -128,13 +128,13 @@ class Spline:
 
 
 def sign() -> Spline:
-    """The sign rule, -1 below zero and +1 from zero on: two pieces, no error."""
+    """Return the sign rule, -1 below zero and +1 from zero on: two pieces, no error."""
     return Spline(np.array([0]), np.zeros(2), np.array([-1.0, 1.0]))
 
 
 @dataclass(frozen=True)
 class Clip:
-    """An activation of integers only: offset + gain * clip(floor(z), low, high).
+    """An activation with integer values: offset + gain * clip(floor(z), low, high).
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ class Clip:
     gain, offset : int
         The value is ``offset + gain *`` the clipped integer.
     reach : float
-        How many standard deviations of the pre-activation the range spans by default.
+        Default range in standard deviations of the pre-activation.
 
     Examples
     --------
@@ -158,12 +158,12 @@ class Clip:
     reach: float
 
     def __call__(self, z: FloatArray) -> FloatArray:
-        """Values at real z."""
+        """Evaluate at real z."""
         return np.asarray(self.offset + self.gain * np.clip(np.floor(z), self.low, self.high))
 
 
 def clip_shift(clip: Clip, shift: int) -> Spline:
-    """The spline of offset + gain * clip(z >> shift, low, high): order 0, without error.
+    """Return the spline of offset + gain * clip(z >> shift, low, high): order 0, no error.
 
     Examples
     --------
@@ -185,14 +185,14 @@ def fit(
     placement: Placement = "minimax",
     step: float | None = None,
 ) -> Spline:
-    """Place at most ``pieces`` pieces for ``function`` on the integers of [lo, hi].
+    """Fit at most ``pieces`` pieces to ``function`` on the integers of [lo, hi].
 
-    Order 0: the value of a piece is the middle of the function's range on it, which is the best
-    constant.  Order 1: the best of the candidate slopes (multiples of ``step`` where one is given)
-    with the middle of the residual's range.  ``"minimax"`` grows pieces greedily under a tolerance
-    that bisection makes as small as the number of pieces allows, which is optimal for a largest
-    error; ``"power-of-two"`` aligns the pieces to multiples of 2^m, so that the piece index is the
-    top of z's two's-complement word; ``"uniform"`` cuts [lo, hi] evenly.
+    With order 0 the value of a piece is the best constant, the middle of the function's range.
+    With order 1 it is the best of the candidate slopes (multiples of ``step`` if given) with the
+    middle of the residual's range.  ``"minimax"`` minimises the largest error: pieces grow greedily
+    within a tolerance that bisection reduces as far as the number of pieces allows.
+    ``"power-of-two"`` aligns the pieces to multiples of 2^m, so that the top bits of z's
+    two's-complement word give the piece; ``"uniform"`` divides [lo, hi] evenly.
 
     Parameters
     ----------
@@ -203,16 +203,16 @@ def fit(
     pieces : int
         Largest number of pieces.
     order : {0, 1}
-        Constant or linear pieces.
+        0 for constant pieces, 1 for linear ones.
     placement : {"minimax", "uniform", "power-of-two"}
-        Where the breakpoints go.
+        Placement of the breakpoints.
     step : float, optional
-        Lattice of the values; slopes and intercepts become integers.  None: not rounded.
+        Lattice of the values; slopes and intercepts become integers.  None does not round them.
 
     Raises
     ------
     InvalidInputError
-        If the function is not finite on the range or an option is not valid.
+        If the function is not finite on the range, or an option is invalid.
 
     Examples
     --------
@@ -255,12 +255,12 @@ def fit(
 
 
 def check_order(name: str, order: object) -> None:
-    """Refuse an order of a spline that is neither 0 nor 1; True is none of them."""
+    """Refuse an order of a spline other than the integers 0 and 1."""
     check_whole(name, order, 0, 1)
 
 
 def refuse_if_too_long(lo: int, hi: int, columns: int = 1) -> None:
-    """Refuse to list the integers of [lo, hi] where that would take most of the memory.
+    """Refuse to list the integers of [lo, hi] if that would take most of the memory.
 
     Raises
     ------
@@ -284,7 +284,7 @@ def refuse_if_too_long(lo: int, hi: int, columns: int = 1) -> None:
 
 
 def _values(function: Function, z: IntArray) -> FloatArray:
-    """The function at every integer, refused where it is not what a spline needs."""
+    """Evaluate the function at every integer, and refuse values that a spline cannot fit."""
     name = getattr(function, "__name__", type(function).__name__)
     try:
         values = np.asarray(function(z.astype(float)))
@@ -303,7 +303,7 @@ def _values(function: Function, z: IntArray) -> FloatArray:
 
 
 def _candidate_slopes(scaled: FloatArray, order: int, integer: bool, most: int = 129) -> FloatArray:
-    """Slopes worth trying: 0, and the function's own differences (their integers on a lattice)."""
+    """Return candidate slopes: 0 and differences of the function, integers on a lattice."""
     if order == 0 or len(scaled) < 2:
         return np.zeros(1)
     differences = np.diff(scaled)
@@ -319,7 +319,7 @@ def _candidate_slopes(scaled: FloatArray, order: int, integer: bool, most: int =
 def _fit_pieces(
     z: IntArray, scaled: FloatArray, slopes: FloatArray, starts: IntArray, integer: bool
 ) -> tuple[FloatArray, FloatArray]:
-    """Best slope and intercept of every piece, by the largest residual."""
+    """Return slope and intercept of every piece with the least largest residual."""
     residuals = scaled - slopes[:, None] * z
     least = np.minimum.reduceat(residuals, starts, axis=1)
     greatest = np.maximum.reduceat(residuals, starts, axis=1)
@@ -333,9 +333,9 @@ def _fit_pieces(
 def _refined(
     z: IntArray, scaled: FloatArray, slopes: FloatArray, starts: IntArray, thin: int
 ) -> IntArray:
-    """The starts, each moved by less than ``thin`` to where its two pieces have the least error."""
+    """Move each start by less than ``thin`` to minimise the error of the two pieces it divides."""
     edges = np.append(starts, len(z))
-    for i in 2 * [*range(1, len(starts))]:  # once more, now that the next start has moved
+    for i in 2 * [*range(1, len(starts))]:  # twice, since the next start has moved
         first, last = edges[i - 1], edges[i + 1]
         low, high = max(first + 1, edges[i] - thin + 1), min(last, edges[i] + thin)
         residuals = scaled[first:last] - slopes[:, None] * z[first:last]
@@ -343,16 +343,16 @@ def _refined(
         for view in (residuals, residuals[:, ::-1]):
             spread = np.maximum.accumulate(view, axis=1) - np.minimum.accumulate(view, axis=1)
             errors.append(spread.min(axis=0))
-        candidates = np.arange(low, high)[::-1]  # of equals the last, as without thinning
+        candidates = np.arange(low, high)[::-1]  # the last of equals, as without thinning
         worst = np.maximum(errors[0][candidates - first - 1], errors[1][last - candidates - 1])
         edges[i] = candidates[np.argmax(worst <= worst.min() + 1e-12 * np.abs(scaled).max())]
     return edges[:-1]
 
 
 def _reach(residuals: FloatArray, start: int, spread: float) -> int:
-    """End of the longest piece from ``start`` on whose residuals with some slope spread no more.
+    """Return the end of the longest piece from ``start`` with residuals within ``spread``.
 
-    Stretches twice as long each are looked at, with the slopes that have come so far.
+    Successive stretches double in length, and only slopes that fit so far are kept.
     """
     slopes, end, width = np.arange(len(residuals)), start, 64
     least, greatest = np.full((2, len(slopes), 1), residuals[:, start : start + 1])
@@ -369,7 +369,7 @@ def _reach(residuals: FloatArray, start: int, spread: float) -> int:
 
 
 def _minimax_starts(z: IntArray, scaled: FloatArray, slopes: FloatArray, pieces: int) -> IntArray:
-    """First index of each piece of the partition with the least largest error."""
+    """Return the first index of each piece of the partition with the least largest error."""
     residuals = scaled - slopes[:, None] * z
     rounding = 1e-12 * max(1.0, float(np.abs(residuals).max()))
 

@@ -1,14 +1,14 @@
-"""Shared and fixed weights of a layer, and the windows of convolutions that they come from.
+"""Shared and fixed weights of a layer, and the windows of convolutions.
 
-A layer's matrix and its column of thresholds, (outputs, inputs + 1), are read from a shorter list
-of stored weights,
+The matrix of a layer with its column of thresholds, (outputs, inputs + 1), is read from a list of
+stored weights,
 
     weight[j, i] = stored[numbers[j, i]]    or    levels[j, i] where numbers[j, i] = -1.
 
-The stored weights alone have bits.  A convolution shares the weights of a filter among the places
-of its window, and has a fixed zero wherever a unit does not look; a pooling unit has weights that
-are all fixed at +1, and a fixed threshold: for units of two levels, -1 and +1, it finds the
-majority with threshold 0 and the maximum with threshold K - 1, K being the size of its window.
+Only the stored weights have bits.  A convolution shares the weights of a filter among the positions
+of its window, and all other weights are fixed at zero.  A pooling unit has weights fixed at +1 and
+a fixed threshold: for inputs -1 and +1 and a window of K inputs, threshold 0 gives the majority and
+threshold K - 1 the maximum.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from formulations.errors import InvalidInputError
 
 @dataclass(frozen=True)
 class Window:
-    """A window that slides over images of several channels, as that of a convolution.
+    """A window that slides over images of several channels, such as that of a convolution.
 
     Inputs and units are numbered by channel, row and column.
 
@@ -39,12 +39,12 @@ class Window:
     filters : int
         Channels of the units.
     size, stride, padding : (int, int)
-        Down and across; there is nothing to see beyond the edge of an image.
+        Height and width; inputs beyond the edge of an image count as zero.
     groups : int
-        Each group of filters sees as large a share of the channels; one filter for each channel is
-        a pooling, or a depthwise convolution.
+        Each group of filters sees an equal share of the channels; one filter per channel makes a
+        pooling or a depthwise convolution.
     pooled : int or None
-        Threshold of units whose weights are fixed at +1; None: weights are stored and trained.
+        Threshold of units whose weights are fixed at +1; None if weights are stored and trained.
 
     Examples
     --------
@@ -98,7 +98,7 @@ class Window:
 
     @property
     def units(self) -> tuple[int, int, int]:
-        """Filters, height and width of the layer's units."""
+        """Filters, height and width of the units."""
         down, across = (
             (side + 2 * padding - size) // stride + 1
             for side, size, stride, padding in zip(
@@ -109,12 +109,12 @@ class Window:
 
     @property
     def num_taps(self) -> int:
-        """Inputs that a unit sees, K."""
+        """Number K of inputs of a unit."""
         return self.shape[0] // self.groups * self.size[0] * self.size[1]
 
     @cached_property
     def taps(self) -> IntArray:
-        """Input of each tap, -1 beyond the edge; shape (groups, places, K)."""
+        """Input of each tap, -1 beyond the edge; shape (groups, positions, K)."""
         _, height, width = self.shape
         places = []
         for side, size, stride, padding, count in zip(
@@ -133,7 +133,7 @@ class Window:
 
     @cached_property
     def first(self) -> tuple[IntArray, IntArray]:
-        """A unit that has each tap of each filter, and its input there; shape (filters * K,)."""
+        """A unit that uses each tap of each filter, and the input; shape (filters * K,) each."""
         groups, places = self.taps.shape[:2]
         place = (self.taps >= 0).argmax(axis=1)
         source = np.take_along_axis(self.taps, place[:, None], axis=1)[:, 0]
@@ -142,15 +142,15 @@ class Window:
         return unit.ravel(), source[group].ravel()
 
     def sums(self, a: FloatArray, kernel: FloatArray) -> FloatArray:
-        """Weighted sums of all units, (..., N, inputs) and (..., filters, K) to (..., N, units).
+        """Compute weighted sums: (..., N, inputs), (..., filters, K) -> (..., N, units).
 
-        By groups of samples, so that what the places see is never written out for all of them.
+        Samples are processed in groups, since the patches of all samples may not fit in memory.
         """
         groups, places, taps = self.taps.shape
         kernel = kernel.reshape(*kernel.shape[:-2], 1, groups, -1, taps).swapaxes(-1, -2)
         lead = np.broadcast_shapes(a.shape[:-2], kernel.shape[:-4])
         found = np.empty((*lead, a.shape[-2], self.filters * places), dtype=a.dtype)
-        # about a million numbers that the places of some samples see, at a time
+        # patches of about a million numbers at a time
         size = max(1, 2**20 // (self.taps.size * int(np.prod(lead, dtype=np.int64))))
         for start in range(0, a.shape[-2], size):
             block = a[..., start : start + size, :]
@@ -161,7 +161,7 @@ class Window:
         return found
 
     def __str__(self) -> str:
-        """The words that :func:`~formulations.network.convolution.parse` reads."""
+        """Return the words that :func:`~formulations.network.convolution.parse` reads."""
         size = "x".join(map(str, self.size))
         fields = [size, "x".join(map(str, self.stride)), "x".join(map(str, self.padding))]
         for number, usual in ((2, (0, 0)), (1, (1, 1))):
@@ -176,18 +176,19 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Ties:
-    """Which weights of a layer are one stored weight, and which are fixed.
+    """Shared and fixed weights of a layer, see :meth:`of_window` and :meth:`of_groups`.
 
-    Two are equal if their arrays are; see :meth:`of_window` and :meth:`of_groups`.
+    Two objects are equal if their arrays are.
 
     Parameters
     ----------
     numbers : ndarray of int32, shape (outputs, inputs + 1)
-        Stored weight of each weight and, in the last column, of each threshold; -1 where fixed.
+        Number of the stored weight of each weight and, in the last column, of each threshold; -1
+        where fixed.
     levels : ndarray of int64, shape (outputs, inputs + 1)
-        Levels of what is fixed; zero elsewhere.
+        Levels of fixed weights; zero elsewhere.
     window : Window, optional
-        Of a convolution or a pooling.
+        Window of a convolution or a pooling.
     """
 
     numbers: Array
@@ -213,7 +214,7 @@ class Ties:
 
     @staticmethod
     def numbered(owner: Array) -> Array:
-        """Numbers from any names of weights, in the order of first appearance; -1 where fixed.
+        """Number stored weights, named by any integers, by first appearance; -1 where fixed.
 
         Examples
         --------
@@ -229,7 +230,7 @@ class Ties:
     @staticmethod
     @lru_cache(maxsize=32)
     def of_window(window: Window, *, thresholds: bool = True) -> Ties:
-        """The ties of a convolution or a pooling, without thresholds if it has none.
+        """Return the ties of a convolution or a pooling.
 
         Examples
         --------
@@ -239,7 +240,7 @@ class Ties:
         filters, places = window.filters, window.units[1] * window.units[2]
         inputs, taps = int(np.prod(window.shape)), window.num_taps
         group = np.arange(filters) // (filters // window.groups)
-        at = window.taps[group]  # (filters, places, K)
+        at = window.taps[group]  # (filters, positions, K)
         f, p, k = np.nonzero(at >= 0)
         numbers = np.full((filters, places, inputs + 1), -1, dtype=np.int32)
         levels = np.broadcast_to(np.int64(0), numbers.shape)  # takes no memory
@@ -257,13 +258,13 @@ class Ties:
 
     @classmethod
     def of_groups(cls, before: Ties, groups: Sequence[IntArray]) -> Self:
-        """Further ties of groups of weights; groups that overlap are one.
+        """Tie further groups of weights; overlapping groups are merged.
 
         Parameters
         ----------
         before : Ties
         groups : sequence of ndarray of int, shape (n, 2)
-            Neuron and input of the weights that are one; the number of inputs for the threshold.
+            Neuron and input of the weights to share; a threshold has the number of inputs.
         """
         owner = before.numbers.copy()
         for group in groups:
@@ -292,31 +293,33 @@ class Ties:
 
     @cached_property
     def first(self) -> IntArray:
-        """Place of each stored weight in the flat matrix with thresholds: its first appearance."""
+        """First position of each stored weight in the flattened matrix with thresholds."""
         flat = self.numbers.ravel()
         first = np.full(int(flat.max()) + 1, -1, dtype=np.int64)
-        places = np.flatnonzero(flat >= 0)[::-1]  # so that the first one is written last
+        places = np.flatnonzero(flat >= 0)[
+            ::-1
+        ]  # reversed, so that the first position is written last
         first[flat[places]] = places
         return first
 
     @cached_property
     def is_threshold(self) -> BoolArray:
-        """Which of the stored weights are thresholds, shape (S,)."""
+        """Mask of the stored weights that are thresholds, shape (S,)."""
         width = self.numbers.shape[1]
         return np.asarray(self.first % width == width - 1)
 
     @cached_property
     def taps(self) -> BoolArray:
-        """Weights that are not fixed at zero, shape (outputs, inputs)."""
+        """Mask of the weights that are not fixed at zero, shape (outputs, inputs)."""
         return np.asarray((self.numbers[:, :-1] >= 0) | (self.levels[:, :-1] != 0))
 
     def expand(self, stored: Array) -> Array:
-        """The matrix with its thresholds, shape (..., S) -> (..., outputs, inputs + 1)."""
+        """Expand stored weights to the matrix: (..., S) -> (..., outputs, inputs + 1)."""
         padded = np.append(stored, np.zeros((*stored.shape[:-1], 1), dtype=stored.dtype), axis=-1)
         return np.asarray(padded[..., self.numbers] + self.levels)
 
     def kernel(self, matrix: Array) -> Array:
-        """A window's filters in a matrix, shape (..., outputs, inputs) -> (..., filters, K)."""
+        """Read the filters of a window: (..., outputs, inputs) -> (..., filters, K)."""
         assert self.window is not None
         shape = (*matrix.shape[:-2], self.window.filters, self.window.num_taps)
         if self.window.pooled is not None:
@@ -324,6 +327,6 @@ class Ties:
         return np.asarray(matrix[(..., *self.window.first)].reshape(shape))
 
     def stored(self, matrix: IntArray) -> IntArray | None:
-        """The stored weights of a matrix with its thresholds; None if it does not have the ties."""
+        """Return the stored weights of a matrix with thresholds; None if it violates the ties."""
         found = matrix.ravel()[self.first]
         return found if np.array_equal(self.expand(found), matrix) else None

@@ -1,7 +1,7 @@
-"""The weight bits of a network: where each one stands, which belong together, which may change.
+"""The weight bits of a network: positions, one-hot words, and free bits.
 
-Canonical order: layer, neuron, input (the threshold last), bit; a shared weight stands once, where
-it first appears.
+The canonical order is layer, neuron, input (the threshold last), bit; a shared weight has the
+position of its first appearance.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from formulations.network.network import Layer, Network
 
 
 def distinct_rows(bits: BitArray) -> tuple[BitArray, IntArray]:
-    """The rows of bits (R, n) that differ, in lexicographic order, and which one each row is.
+    """Return the distinct rows of bits (R, n) in lexicographic order, and the index of each row.
 
-    As ``np.unique(axis=0)``, which compares rows as structures: Ctrl-C within such a comparison is
-    lost, and a TypeError comes out of it.
+    ``np.unique(axis=0)`` compares rows as structures; Ctrl-C during such a comparison is lost and
+    ends in a TypeError.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def distinct_rows(bits: BitArray) -> tuple[BitArray, IntArray]:
 
 
 def bit_table(network: Network) -> IntArray:
-    """Layer (from 1), neuron, input and bit number of every weight bit, shape (n_w, 4).
+    """Return layer (from 1), neuron, input and bit number of every weight bit, (n_w, 4).
 
     Examples
     --------
@@ -58,7 +58,7 @@ def bit_table(network: Network) -> IntArray:
 
 
 def _stored(layer: Layer) -> Iterator[tuple[WeightCode, IntArray, tuple[IntArray, IntArray]]]:
-    """Code, first bits, and neurons and inputs of the stored weights, then of the thresholds."""
+    """Yield code, first bits, and (neurons, inputs) of stored weights, then of thresholds."""
     width = layer.inputs + 1
     if layer.ties is not None:
         last = layer.ties.is_threshold
@@ -73,7 +73,7 @@ def _stored(layer: Layer) -> Iterator[tuple[WeightCode, IntArray, tuple[IntArray
 
 
 def one_hot_words(network: Network) -> list[IntArray]:
-    """Bit numbers of all one-hot words, an array (words, bits) for each codebook in use.
+    """Return the bit numbers of all one-hot words, an array (words, bits) per codebook.
 
     Examples
     --------
@@ -92,16 +92,16 @@ def one_hot_words(network: Network) -> list[IntArray]:
 
 @dataclass(frozen=True)
 class FreeLayer:
-    """The free weights of one layer; thresholds are the last of the n_in + 1 columns.
+    """The free weights of one layer, with thresholds in the last of n_in + 1 columns.
 
     Parameters
     ----------
     fixed : ndarray of int, shape (n_out, n_in + 1)
-        Level of each weight with its free bits at zero.
+        Level of each weight with free bits at zero.
     slot : ndarray of int, shape (n_out, n_in + 1, B)
         Position of each free bit among the problem's free bits, -1 where fixed.
     coefficient : ndarray of int, shape (n_in + 1, B)
-        Change of the level per bit.
+        Change of the level by each bit.
     """
 
     fixed: IntArray
@@ -115,11 +115,11 @@ class FreeLayer:
 
     @cached_property
     def can_matter(self) -> BoolArray:
-        """Weights that are not fixed at zero, shape (n_out, n_in + 1)."""
+        """Mask of weights that are not fixed at zero, shape (n_out, n_in + 1)."""
         return np.asarray((self.fixed != 0) | (self.free_bits > 0))
 
     def box(self, layer: Layer) -> LayerBox:
-        """Bounds of the weights: anything that the free bits can make."""
+        """Return the bounds of the weights over all values of the free bits."""
         change = self.coefficient * (self.slot >= 0)
         low = self.fixed + np.minimum(change, 0).sum(axis=2)
         high = self.fixed + np.maximum(change, 0).sum(axis=2)
@@ -132,7 +132,7 @@ class FreeLayer:
 
 
 def free_layers(network: Network, free: IntArray, incumbent: BitArray) -> list[FreeLayer]:
-    """The layers with the bits numbered ``free`` free, the others as in ``incumbent`` (n_w,)."""
+    """Return the layers with the bits ``free`` free and the others from ``incumbent`` (n_w,)."""
     slots = np.full(network.num_weight_bits, -1, dtype=np.int64)
     slots[free] = np.arange(len(free))
     bits = incumbent.astype(np.int64)

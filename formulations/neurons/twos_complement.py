@@ -4,7 +4,7 @@
 
 The word has one row, and z determines its S + 1 bits.  With two pieces beta is the indicator: for
 the sign rule o = 0 and a = 2 beta - 1.  With more pieces, whose breakpoints are aligned to 2^m
-around o, the piece is a function of the top q = S - m + 1 bits, written as a multilinear polynomial:
+around o, the top q = S - m + 1 bits determine the piece, through a multilinear polynomial:
 
     a = sum_T V_T prod_{i in T} top_i + (sum_T G_T prod_{i in T} top_i) sum_{r<m} 2^r s_r,
 
