@@ -52,9 +52,9 @@ CONSTRAINTS: Mapping[str, str] = MappingProxyType(
         "fan-in:MOST": "at most MOST nonzero weights per unit; fan-in:MOST,LAYER for one layer",
         "non-zeros:MOST": "at most MOST nonzero weights in all; non-zeros:MOST,LAYER for one",
         "n-of-m:MOST,OF": "at most MOST nonzero weights in every OF consecutive inputs",
-        "right:FILE": "every sample of FILE is right; right:MARGIN,FILE with a margin",
+        "right:FILE": "every sample of FILE is right, by MARGIN steps with right:MARGIN,FILE",
         "robust:RADIUS,FILE": "every sample of FILE is right for all inputs within RADIUS levels",
-        "monotone:FEATURE,DIRECTION": "the output never falls (1) or never rises (-1) with the input",
+        "monotone:FEATURE,DIRECTION": "the output never falls (1) or rises (-1) with the input",
     }
 )
 

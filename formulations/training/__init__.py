@@ -1,1 +1,1 @@
-"""The training problem, and how it becomes a model."""
+"""The training problem and the construction of its model."""

@@ -1,7 +1,7 @@
-"""From a training problem to its QCBO, layer by layer.
+"""Construction of a training problem's QCBO, layer by layer.
 
-The same walk serves the whole model and restricted ones: what interval propagation has decided is
-a constant, what no undecided output needs is left out, and only the rest gets bits.
+Whole and restricted problems use the same code: neurons that interval propagation decides are
+constants, neurons that no undecided output needs are left out, and only the others get bits.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from formulations.training.pairs import Pairs
 
 @dataclass(frozen=True)
 class TrainingModel:
-    """A training problem's QCBO with what completes weight bits."""
+    """A training problem's QCBO, with the steps that complete weight bits."""
 
     model: QCBO
     steps: list[Step]
 
     def complete(self, bits: npt.ArrayLike, z: list[IntArray]) -> BitArray:
-        """All variables of one weight-bit vector, given its pre-activations z_l (N, n_l)."""
+        """Return all variables for one weight-bit vector and its pre-activations z_l (N, n_l)."""
         x = np.zeros(self.model.num_variables, dtype=np.int8)
         x[self.model.weight_variables] = bits
         for step in self.steps:
@@ -53,7 +53,7 @@ class TrainingModel:
 
 @dataclass
 class ModelBuilder:
-    """Builds the QCBO of one problem in one encoding."""
+    """Builder of the QCBO of one problem in one encoding."""
 
     problem: Instance
     encoding: str | None
@@ -65,7 +65,7 @@ class ModelBuilder:
             encoding_for(self.encoding, s) for s in (*problem.splines, *problem.loss_splines)
         ]
         self.indexed = any(e.name != "twos-complement" for e in encodings)
-        # several bits a weight, or several terms an activation
+        # several bits per weight, or several terms per activation
         several_terms = any(s.num_pieces > 2 or s.order for s in problem.splines)
         self.wide = self.indexed or several_terms or problem.bit_table[:, 3].max() > 0
         widths = problem.network.widths
@@ -76,7 +76,7 @@ class ModelBuilder:
         )
 
     def build(self) -> TrainingModel:
-        """The whole walk: weight bits, hidden layers, outputs."""
+        """Build weight bits, hidden layers, losses and constraints."""
         self.weight_variable = self._weight_bits()
         values = _Forms.inputs(self.problem.X)
         for number in range(len(self.problem.splines)):
@@ -89,7 +89,7 @@ class ModelBuilder:
         return TrainingModel(model, steps)
 
     def constrain(self) -> None:
-        """The rows of the constraints, and the states of their samples."""
+        """Add the rows of the constraints and the states of their samples."""
         problem, held = self.problem, self.problem.incumbent_bits.astype(np.int64)
         if not problem.constraints:
             return
@@ -112,7 +112,7 @@ class ModelBuilder:
     # -- weight bits ------------------------------------------------------------------------------
 
     def _weight_bits(self) -> IntArray:
-        """Variables of the free bits, and the row of every one-hot word that is free."""
+        """Add variables of the free bits, and a row for every free one-hot word."""
         problem = self.problem
         table = problem.bit_table[problem.free]
         widths = tuple(len(str(m)) for m in problem.bit_table.max(axis=0))
@@ -134,7 +134,7 @@ class ModelBuilder:
     # -- one layer --------------------------------------------------------------------------------
 
     def _pre_activations(self, number: int, values: _Forms) -> Neurons:
-        """z of every undecided neuron as constant + linear terms; products of weight and state."""
+        """Return z of every undecided neuron: a constant and linear terms, with products."""
         layer, free = self.problem.network.layers[number], self.problem.free_layers[number]
         bounds = self.problem.bounds[number]
         unit_one = self.problem.bias_units[number]
@@ -172,7 +172,7 @@ class ModelBuilder:
         n_in: int,
         unit_one: int,
     ) -> Terms:
-        """Free weight bits times the constant part of their input."""
+        """Return the terms of free weight bits times the constant part of their input."""
         j, i, b = np.nonzero(free.slot >= 0)
         starts = np.searchsorted(j, np.arange(len(free.fixed)))
         counts = np.bincount(j, minlength=len(free.fixed))
@@ -196,7 +196,7 @@ class ModelBuilder:
         j: IntArray,
         i: IntArray,
     ) -> Terms:
-        """u = w * state for every free bit of a weight and every term of its input."""
+        """Add u = w * state for every free bit of a weight and every term of its input."""
         parts = []
         widest = len(str(max(self.problem.network.widths) - 1))
         fields: tuple[str, ...] = ("k", "l", "j", "i")
@@ -222,7 +222,7 @@ class ModelBuilder:
         return encoded(self.assembly, neurons, spline, self.encoding, reduce, self.indexed)
 
     def _activations(self, number: int, neurons: Neurons, encoded: Values) -> _Forms:
-        """Inputs of the next layer: constants where decided, forms of state bits elsewhere."""
+        """Return the inputs of the next layer: constants if decided, else forms of state bits."""
         constant = self.problem.bounds[number + 1].a_low.astype(float)
         constant[neurons.sample, neurons.unit] = encoded.constant
         return _Forms.of(constant, neurons, encoded.terms)
@@ -230,7 +230,7 @@ class ModelBuilder:
     # -- outputs ----------------------------------------------------------------------------------
 
     def _losses(self, neurons: Neurons) -> None:
-        """The objective: each undecided loss over its states, decided ones as a constant."""
+        """Add the losses to the objective; decided losses are a constant."""
         problem = self.problem
         outputs = problem.bounds[-1]
         self.assembly.offset += problem.decided_loss(outputs.z_low, outputs.z_high)
@@ -248,13 +248,13 @@ class ModelBuilder:
                 self._encode_losses(neurons.take(chosen), spline)
 
     def _encode_losses(self, neurons: Neurons, spline: Spline) -> None:
-        """Add a loss of each neuron's integer to the objective."""
+        """Add the loss of each neuron's integer to the objective."""
         values = self._encode(neurons, spline, reduce=False)
         self.assembly.offset += float(values.constant.sum())
         self.assembly.objective(values.terms)
 
     def _squares(self, neurons: Neurons, target: FloatArray) -> None:
-        """sum_e (step z_e - y_e)^2 expanded over the terms of z, as one sparse product."""
+        """Add sum_e (step z_e - y_e)^2, expanded over the terms of z by one sparse product."""
         step = self.problem.out_step
         residual = step * neurons.constant - target
         terms = neurons.terms
@@ -280,7 +280,7 @@ def encoded(
     reduce: bool,
     indexed: bool,
 ) -> Values:
-    """State bits of neurons that cross a breakpoint, plain words of those that do not."""
+    """Encode neurons that cross a breakpoint by state bits, and the others by plain words."""
     crossing = spline.piece(neurons.low) < spline.piece(neurons.high)
     encoder = encoding_for(encoding, spline)
     constant = np.zeros(len(neurons))
@@ -302,14 +302,14 @@ def encoded(
 
 
 def _num_states(problem: Instance) -> int:
-    """Samples, or ends of boxes, that constraints bring."""
+    """Count the samples, or corners of boxes, that constraints add."""
     bits = problem.incumbent_bits
     states = [constraint.states(problem, bits) for constraint in problem.constraints]
     return sum(len(layers[0]) for layers in states if layers)
 
 
 def _sloped(neurons: Neurons, spline: Spline) -> Values:
-    """Value slope z + intercept of neurons inside one piece, straight from the terms of z."""
+    """Return slope z + intercept of neurons inside one piece, from the terms of z."""
     piece = spline.piece(neurons.low)
     slope = spline.slopes[piece]
     terms = neurons.terms
@@ -321,8 +321,8 @@ def _sloped(neurons: Neurons, spline: Spline) -> Values:
 class _Forms:
     """Inputs of a layer as affine forms, sorted by sample.
 
-    ``constant`` (N, n); entries of sample k are start[k] .. start[k] + count[k] - 1, each with its
-    ``input`` i, ``variable``, ``coefficient`` and ``rank`` among the terms of (k, i).
+    ``constant`` has shape (N, n).  The entries of sample k are start[k] .. start[k] + count[k] - 1,
+    each with its ``input`` i, ``variable``, ``coefficient`` and ``rank`` among the terms of (k, i).
     """
 
     constant: FloatArray
@@ -335,14 +335,14 @@ class _Forms:
 
     @classmethod
     def inputs(cls, X: IntArray) -> _Forms:
-        """The data: constants only."""
+        """Return the data as constants."""
         none = np.zeros(0, dtype=np.int64)
         zeros = np.zeros(len(X), dtype=np.int64)
         return cls(X.astype(float), zeros, zeros, none, none, none.astype(float), none)
 
     @classmethod
     def of(cls, constant: FloatArray, neurons: Neurons, terms: Terms) -> _Forms:
-        """Activations whose undecided ones are ``terms``, owned by ``neurons``."""
+        """Return activations whose undecided parts are ``terms``, owned by ``neurons``."""
         order = np.argsort(terms.owner, kind="stable")  # neurons are sorted by sample, then unit
         terms = terms.take(order)
         sample = neurons.sample[terms.owner]

@@ -1,4 +1,4 @@
-"""What the constraints of a training problem say of weights: what is broken, and by how much."""
+"""Evaluation of a training problem's constraints: violations, their cost, and sparse weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from formulations.training.output_losses import OutputLosses
 
 
 class Constrained(OutputLosses):
-    """The constraints of N samples' problem.
+    """Constraints of a training problem of N samples.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Constrained(OutputLosses):
 
     @staticmethod
     def _with_ties(network: Network, constraints: object) -> tuple[Network, list[Any]]:
-        """The network with the weights shared that are tied, and the other constraints."""
+        """Return the network with tied weights shared, and the other constraints."""
         what = "constraints, such as formulations.constraints.FanIn(6)"
         others = []
         for constraint in check_several("constraints", constraints, what, empty=True):
@@ -48,7 +48,7 @@ class Constrained(OutputLosses):
         return network, others
 
     def _check_constraints(self, constraints: object) -> tuple[Constraint, ...]:
-        """The constraints, if each is one that fits the network."""
+        """Return the constraints after checking that each fits the network."""
         what = "constraints, such as formulations.constraints.FanIn(6)"
         given = tuple(check_several("constraints", constraints, what, empty=True))
         for constraint in given:
@@ -65,7 +65,7 @@ class Constrained(OutputLosses):
         return given
 
     def broken(self, weights: Weights) -> dict[str, int]:
-        """What of the constraints weights break, and by how much; empty if nothing.
+        """Return the violated constraints and their amounts; empty if all hold.
 
         Examples
         --------
@@ -95,7 +95,7 @@ class Constrained(OutputLosses):
         return found
 
     def violations(self, full: BitArray) -> IntArray:
-        """What all that is broken costs, all weight bits (R, n_w) -> (R,)."""
+        """Return the total cost of violations of all weight bits, (R, n_w) -> (R,)."""
         total = np.zeros(len(full), dtype=np.int64)
         for constraint in self.constraints:
             total += constraint.cost(self, full)
@@ -103,7 +103,7 @@ class Constrained(OutputLosses):
 
     @cached_property
     def price(self) -> float:
-        """What a unit of violation costs where candidates are ranked: more than any loss."""
+        """Cost of one unit of violation when candidates are ranked, larger than any loss."""
         low = np.full(self.target_index.shape, self.output_low)
         high = np.full_like(low, self.output_high)
         if self.loss_kind.is_quadratic:
@@ -114,13 +114,13 @@ class Constrained(OutputLosses):
 
     @cached_property
     def keepers(self) -> list[Keeper]:
-        """Which weights to keep, for each constraint on numbers of non-zero weights."""
+        """Functions that choose the weights to keep, one per constraint on nonzero weights."""
         return [c.keeper(self.network) for c in self.constraints if isinstance(c, Cardinality)]
 
     def sparse(self, full: BitArray, rng: np.random.Generator | None = None) -> BitArray:
-        """Weight bits (R, n_w) with some weights at zero, so that no group has too many others.
+        """Set weights of bits (R, n_w) to zero until no group has too many nonzero weights.
 
-        The largest stay, drawn at random among equals; without a generator the first ones.
+        The largest weights stay; ties are broken at random, or by position without a generator.
         """
         if not self.keepers:
             return full

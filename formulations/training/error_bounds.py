@@ -1,4 +1,4 @@
-"""Bounds on what splines in place of the activations change at the output, for all weights."""
+"""Bounds on the error of the outputs that splines cause, valid for all weights."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SplineErrors:
-    """Largest errors of the splines over all weights and training inputs.
+    """Bounds on spline errors over all weights and training inputs.
 
     Parameters
     ----------
     splines : tuple of float
-        Error of each hidden layer's own spline.
+        Error of each hidden layer's spline.
     layers : tuple of float
-        Error of each hidden layer's activation, that of the layers below carried along.
+        Error of each hidden layer's activation, including the errors of the layers below.
     output : float
-        Error of an output; infinite only where an activation is not bounded.
+        Error of an output; infinite only for unbounded activations.
     loss : float
-        Largest error of the loss' own spline, for one sample and output.
+        Largest error of the loss's spline, for one sample and output.
     """
 
     splines: tuple[float, ...]
@@ -39,14 +39,14 @@ class SplineErrors:
 
 
 def spline_errors(problem: TrainingProblem) -> SplineErrors:
-    """Carry the splines' errors forward through the layers.
+    """Propagate the errors of the splines through the layers.
 
     With e_0 = 0, W the largest weight magnitude of a layer, L the Lipschitz constant of its
     activation and s its scale,
 
         d_l = sum_i |W_i| e_{l-1} / (step_{l-1} s_l),     e_l = error_l + L_l d_l,
 
-    since |f(z'/s) - spline(z)| <= |f(z'/s) - f(z/s)| + |f(z/s) - spline(z)| and z is an integer of
+    since |f(z'/s) - spline(z)| <= |f(z'/s) - f(z/s)| + |f(z/s) - spline(z)|, and z is an integer in
     the range on which error_l was measured.  A jump (L infinite) adds at most the range of f.
 
     Examples
@@ -81,14 +81,14 @@ def spline_errors(problem: TrainingProblem) -> SplineErrors:
 def _largest_change(
     activation: Activation, shift: float, low: int, high: int, scale: float
 ) -> float:
-    """Largest |f((z + t)/s) - f(z/s)| for z in [low, high] and |t| <= shift."""
+    """Bound |f((z + t)/s) - f(z/s)| for z in [low, high] and |t| <= shift."""
     if shift == 0.0:
         return 0.0
-    if activation.lipschitz == inf:  # a jump: all of the activation's range
+    if activation.lipschitz == inf:  # a jump changes at most the activation's range
         grid = np.linspace(low - shift, high + shift, 4097) / scale
         return float(np.ptp(activation.function(grid)))
     slope = activation.lipschitz
-    if np.isnan(slope):  # a callable whose slope nobody gave: the steepest chord of a fine grid
+    if np.isnan(slope):  # the slope of a callable is estimated by the steepest chord of a grid
         grid = np.linspace(low - shift, high + shift, 65537) / scale
         chords = np.abs(np.diff(activation.function(grid)) / np.diff(grid))
         slope = 1.01 * float(chords.max())
@@ -96,7 +96,7 @@ def _largest_change(
 
 
 def real_outputs(problem: TrainingProblem, weights: Weights, X: npt.ArrayLike) -> FloatArray:
-    """Outputs with the activations themselves in place of their splines, shape (N, outputs)."""
+    """Compute outputs with the real activations in place of splines, shape (N, outputs)."""
     network: Network = problem.network
     a = np.asarray(X, dtype=float)
     step = 1.0
@@ -104,7 +104,7 @@ def real_outputs(problem: TrainingProblem, weights: Weights, X: npt.ArrayLike) -
         z = a @ weights.matrices[number].T.astype(float)
         bias = weights.biases[number]
         if bias is not None:
-            # the threshold's input is an activation of 1, or one step where it is an integer
+            # the input of a threshold is an activation of 1, or one step for integer codes
             z = z + bias * (step if layer.bias_code and layer.bias_code.is_integer else 1.0)
         if layer.activation is None:
             return np.asarray(z * layer.code.step)

@@ -1,15 +1,15 @@
-"""The model of a trained network whose inputs are free: its weights are fixed, a box is searched.
+"""The model of a trained network with fixed weights and free inputs, for verification in a box.
 
     minimise    g(x) = z_y - z_c     (y z of a single output)
-    subject to  x in the box,  z_1 = W_1 x + b_1,  a_1 = f(z_1),  ...,  g(x) <= t  if demanded
+    subject to  x in the box,  z_1 = W_1 x + b_1,  a_1 = f(z_1),  ...,  optionally g(x) <= t
 
-Inputs are words over the levels of their box.  With t = -1, or 0 where class c wins ties, a point
-of the model is an input that the network takes for class c, and a proof that there is none is a
-proof that no input of the box is.  A unit of constant pieces has one bit for each breakpoint M that
-it may cross, tied to z by two rows, z >= M where it is set and z < M where not; in a named encoding
-it has the bits and rows of :mod:`formulations.neurons`.  [Verification of binarised networks as an
-unconstrained binary model with penalties: arXiv 2602.13536; rows for given bounds: Tjeng, Xiao,
-Tedrake, ICLR 2019.]
+Inputs are words over the levels of their box.  With t = -1, or 0 if class c wins ties, every point
+of the model is an input that the network assigns to class c; if the model is infeasible, the box
+has no such input.  A unit of constant pieces has one bit for each breakpoint M that it may cross,
+tied to z by two rows: z >= M if the bit is set, else z < M.  With a named encoding it has the bits
+and rows of :mod:`formulations.neurons`.  [Verification of binarised networks as an unconstrained
+binary model with penalties: arXiv 2602.13536; rows for given bounds: Tjeng, Xiao, Tedrake, ICLR
+2019.]
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from formulations.training.builder import encoded
 
 @dataclass(frozen=True, eq=False)
 class InputBox:
-    """Inputs around a sample: each column is at one of a few levels.
+    """A box of inputs around a sample: each column takes one of a few levels.
 
     Parameters
     ----------
     values : ndarray of int, shape (C, K, m)
-        What the m inputs of a column are at each of its levels, in order; the last one repeated
-        where a column has fewer than K.  m is above 1 for a thermometer code alone.
+        Values of the m inputs of a column at each of its levels, in order; the last level is
+        repeated for columns with fewer than K levels.  m exceeds 1 only for thermometer codes.
     own : ndarray of int, shape (C,)
         Level of each column in the sample.
 
@@ -56,10 +56,10 @@ class InputBox:
 
     @cached_property
     def word(self) -> tuple[IntArray, IntArray, IntArray]:
-        """Column, change of its inputs (B, m), and rank where ordered (else -1), of each bit.
+        """Column, change of its inputs (B, m), and rank in its order (-1 if unordered) of each bit.
 
-        A column of equal steps is one binary number that covers its range; another, such as a
-        thermometer code of several inputs, has a bit for each step, none before the one below it.
+        A column with equal steps is a binary word that covers its range.  Any other column, such as
+        a thermometer code of several inputs, has a bit for each step, set only after the bit below.
         """
         steps = np.diff(self.values, axis=1)
         count = steps.any(axis=2).sum(axis=1)
@@ -76,16 +76,16 @@ class InputBox:
 
     @property
     def sample(self) -> IntArray:
-        """The inputs (d,) of the sample itself."""
+        """Inputs (d,) of the sample."""
         return self.at(self.own)
 
     def at(self, levels: IntArray) -> IntArray:
-        """The inputs (..., d) at levels (..., C)."""
+        """Return the inputs (..., d) at levels (..., C)."""
         found = self.values[np.arange(len(self.own)), levels]
         return found.reshape(*levels.shape[:-1], -1)
 
     def inputs(self, bits: BitArray) -> IntArray:
-        """The inputs (..., d) of the bits (..., B) of all words."""
+        """Return the inputs (..., d) for the bits (..., B) of all words."""
         column, change, _ = self.word
         moves = np.zeros((len(column), *self.values[:, 0].shape), dtype=np.int64)
         moves[np.arange(len(column)), column] = change
@@ -93,7 +93,7 @@ class InputBox:
         return base + np.asarray(bits, dtype=np.int64) @ moves.reshape(len(column), base.size)
 
     def bounds(self, matrix: IntArray) -> tuple[IntArray, IntArray]:
-        """Least and greatest of matrix @ x over the box, (n, d) -> (n,) each; both are reached."""
+        """Return the exact least and greatest of matrix @ x over the box, (n, d) -> (n,) each."""
         columns, _, each = self.values.shape
         W = matrix.reshape(-1, columns, each).astype(float)
         parts = np.einsum("jcm,ckm->jck", W, self.values.astype(float), optimize=True)
@@ -102,9 +102,9 @@ class InputBox:
 
 
 def rival(network: Network, right: int, wrong: int) -> tuple[IntArray, int]:
-    """Row u (C,) with g = u z, and the greatest g at which the class ``wrong`` is predicted.
+    """Return the row u (C,) with g = u z, and the greatest g at which ``wrong`` is predicted.
 
-    Of a single output the right class is -1 or +1 and the wrong one the other.
+    With a single output the classes are -1 and +1.
 
     Examples
     --------
@@ -120,9 +120,9 @@ def rival(network: Network, right: int, wrong: int) -> tuple[IntArray, int]:
 def box_bounds(
     network: Network, weights: Weights, box: InputBox, last: IntArray
 ) -> list[tuple[IntArray, IntArray]]:
-    """Bounds of the pre-activations of every hidden layer, and of ``last`` (R, C) times the output.
+    """Bound the pre-activations of every hidden layer, and ``last`` (R, C) times the output.
 
-    Exact for the first layer; of later ones by interval propagation.
+    The bounds are exact for the first layer, and by interval propagation for later ones.
     """
     found: list[tuple[IntArray, IntArray]] = []
     low = high = np.zeros((1, 0))
@@ -138,7 +138,7 @@ def box_bounds(
 
 
 def _layers(network: Network, weights: Weights, last: IntArray) -> list[tuple[IntArray, IntArray]]:
-    """Matrix and added constant of every layer, those of the last one times ``last``."""
+    """Return matrix and added constant of every layer, multiplied by ``last`` at the output."""
     units = network.bias_units(weights.splines)
     found = []
     for unit, matrix, bias in zip(units, weights.matrices, weights.biases, strict=True):
@@ -158,21 +158,21 @@ def input_model(
     encoding: str | None = None,
     demand: bool = True,
 ) -> QCBO:
-    """The model of the inputs of a box that a network takes for the class ``wrong``.
+    """Build the model of the inputs of a box that a network assigns to the class ``wrong``.
 
     Parameters
     ----------
     right, wrong : int
-        Classes, as ``Network.predict`` has them.
+        Classes as returned by ``Network.predict``.
     encoding : str, optional
-        Of hidden units, as in ``TrainingProblem.qcbo``; None: two rows a breakpoint.
+        Encoding of hidden units, as in ``TrainingProblem.qcbo``; None: two rows per breakpoint.
     demand : bool
-        Whether a row demands that the class is wrong; without it the gap g is minimised.
+        True to require the wrong class by a row; False to minimise the gap g.
 
     Returns
     -------
     QCBO
-        Bits ``x[column,bit]`` are those of the box, see :meth:`InputBox.inputs`.
+        The bits ``x[column,bit]`` are those of the box, see :meth:`InputBox.inputs`.
 
     Examples
     --------
@@ -211,7 +211,7 @@ def input_model(
 
 
 def _words(assembly: Assembly, box: InputBox) -> tuple[FloatArray, Terms]:
-    """Inputs as constants and terms of the bits of their words, whose order is held by rows."""
+    """Return inputs as constants and terms of bits, and add the rows of ordered bits."""
     column, change, rank = box.word
     place = np.arange(len(column)) - np.searchsorted(column, column)
     widths = tuple(len(str(top.max(initial=0))) for top in (column, place))
@@ -242,7 +242,7 @@ def _activated(
     encoding: str | None,
     digits: tuple[int, int, int],
 ) -> tuple[FloatArray, Terms]:
-    """Activations of a layer from its pre-activations z + sums within their bounds."""
+    """Return the activations of a layer with pre-activations z + sums within bounds ``ends``."""
     low, high = ends
     first = spline.piece(low)
     if encoding is not None or spline.order:

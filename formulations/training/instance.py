@@ -1,4 +1,4 @@
-"""A network, data, a loss, the free weight bits, and the real loss of weights."""
+"""A network, data, a loss and the free weight bits, with the real loss of weights."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ from formulations.training.problem_checks import (
 
 
 class Instance(Constrained):
-    """A network, data and a loss, with the weight bits that may change.
+    """A network, data, a loss and the weight bits that may change.
 
-    Its arguments are those of :class:`~formulations.training.problem.TrainingProblem`, which adds
+    The arguments are those of :class:`~formulations.training.problem.TrainingProblem`, which adds
     the models.
     """
 
@@ -102,7 +102,7 @@ class Instance(Constrained):
         self.constraints = self._check_constraints(constraints)
 
     def _copy(self) -> Self:
-        """The same problem without what is cached, to be narrowed."""
+        """Return a copy without cached values, to be narrowed."""
         twin = object.__new__(type(self))
         cached = {
             name
@@ -139,12 +139,12 @@ class Instance(Constrained):
 
     @cached_property
     def free_layers(self) -> list[FreeLayer]:
-        """The free weights of each layer."""
+        """Free weights of each layer."""
         return free_layers(self.network, self.free, self.incumbent_bits)
 
     @cached_property
     def bounds(self) -> list[LayerBounds]:
-        """Interval propagation with the free bits free and the others fixed."""
+        """Bounds by interval propagation, with all bits but the free ones fixed."""
         layers = zip(self.network.layers, self.free_layers, strict=True)
         boxes = [free.box(layer) for layer, free in layers]
         network = self.network.layers
@@ -156,7 +156,7 @@ class Instance(Constrained):
     def undecided(self) -> list[BoolArray]:
         """Masks (N, n_l) of the neurons of each layer that need bits.
 
-        Interval propagation leaves their value open, and an open loss depends on it.
+        Interval propagation does not decide their value, and an undecided loss depends on it.
         """
         last = self.bounds[-1]
         needed = [self.output_undecided(last.z_low, last.z_high)]
@@ -167,7 +167,7 @@ class Instance(Constrained):
         return needed
 
     def free_words(self) -> list[IntArray]:
-        """Positions in ``free`` of the free one-hot words, an array (words, bits) per codebook."""
+        """Return positions in ``free`` of the free one-hot words: (words, bits) per codebook."""
         position = np.full(self.network.num_weight_bits, -1, dtype=np.int64)
         position[self.free] = np.arange(len(self.free))
         words = [position[w] for w in one_hot_words(self.network)]
@@ -176,7 +176,7 @@ class Instance(Constrained):
     # -- bits and weights -------------------------------------------------------------------------
 
     def full_bits(self, bits: npt.ArrayLike) -> BitArray:
-        """All weight bits from the free ones, shape (..., num_free_bits) -> (..., n_w)."""
+        """Extend free bits to all weight bits, shape (..., num_free_bits) -> (..., n_w)."""
         bits = check_bits("weight bits", bits, self.num_free_bits)
         full = np.broadcast_to(self.incumbent_bits, (*bits.shape[:-1], len(self.incumbent_bits)))
         full = full.copy()
@@ -184,16 +184,16 @@ class Instance(Constrained):
         return full
 
     def weights_from_bits(self, bits: npt.ArrayLike) -> Weights:
-        """Weights of the free bits (the others as in the incumbent)."""
+        """Decode free bits to weights; all other bits are those of the incumbent."""
         repaired = self.repair_bits(check_bits("weight bits", bits, self.num_free_bits, 1)[None])[0]
         return self.network.decode_bits(self.full_bits(repaired), self.splines)
 
     def bits_from_weights(self, weights: Weights) -> BitArray:
-        """Free bits of weights; a level with several words gets the first."""
+        """Return the free bits of weights; a level with several words gets the first."""
         return self.network.encode_bits(weights)[self.free]
 
     def repair_bits(self, bits: npt.ArrayLike) -> BitArray:
-        """The same bits with every codebook word made one-hot (its first set bit is kept)."""
+        """Make every codebook word one-hot by keeping only its first set bit."""
         bits = check_bits("weight bits", bits, self.num_free_bits).copy()
         for words in self.free_words():
             first = np.argmax(bits[..., words], axis=-1)
@@ -201,10 +201,10 @@ class Instance(Constrained):
         return bits
 
     def random_bits(self, rng: np.random.Generator, count: int) -> BitArray:
-        """Free bits of networks drawn at random, shape (count, n).
+        """Draw free bits of networks at random, shape (count, n).
 
-        Every level is as likely, but for integer thresholds: they are zero, since most of their
-        levels would leave a unit the same for every sample.
+        All levels are equally likely, but integer thresholds are zero, since most of their levels
+        would make a unit constant over all samples.
         """
         bits = rng.integers(0, 2, (count, self.num_free_bits), dtype=np.int8)
         table = self.bit_table[self.free]
@@ -222,7 +222,7 @@ class Instance(Constrained):
     # -- the real loss ----------------------------------------------------------------------------
 
     def pre_activations(self, bits: npt.ArrayLike) -> list[IntArray]:
-        """z_l of every layer for many candidates, bits (R, num_free_bits) -> arrays (R, N, n_l)."""
+        """Compute z_l of every layer for candidates: bits (R, num_free_bits) -> (R, N, n_l)."""
         bits = check_bits("weight bits", bits, self.num_free_bits, 2)
         return self._pre_activations(self.full_bits(bits))
 
@@ -241,9 +241,9 @@ class Instance(Constrained):
         return result
 
     def losses(self, bits: npt.ArrayLike) -> FloatArray:
-        """Real loss of many candidates, bits (R, num_free_bits) -> (R,).
+        """Compute the real loss of candidates, bits (R, num_free_bits) -> (R,).
 
-        Where they break constraints, each unit of that costs more than any loss: ``price``.
+        Each unit of constraint violation adds ``price``, which exceeds any loss.
         """
         bits = self.repair_bits(np.atleast_2d(check_array("weight bits", bits)))
         bits = check_bits("weight bits", bits, self.num_free_bits, 2)
@@ -260,8 +260,8 @@ class Instance(Constrained):
         return losses[inverse]
 
     def loss(self, weights: Weights) -> float:
-        """Real loss of weights: the sum over samples and outputs."""
-        self.network.encode_bits(weights)  # refuses shapes and levels that do not fit
+        """Compute the real loss of weights, the sum over samples and outputs."""
+        self.network.encode_bits(weights)  # raises if shapes or levels do not fit
         z = self.network.pre_activations(
             Weights(weights.matrices, weights.biases, self.splines), self.X
         )[-1]
@@ -270,7 +270,7 @@ class Instance(Constrained):
     # -- smaller problems -------------------------------------------------------------------------
 
     def subset(self, samples: npt.ArrayLike) -> Self:
-        """The same problem on some of the samples (positions), activations and losses unchanged."""
+        """Return the problem on some samples (positions), with activations and losses unchanged."""
         given = check_array("samples", samples)
         if given.dtype.kind == "b":
             raise InvalidInputError("samples: expected positions; give np.flatnonzero of a mask")
@@ -290,7 +290,7 @@ class Instance(Constrained):
         return twin
 
     def on(self, X: IntArray, y: IntArray) -> Self:
-        """The same problem on other samples, whose inputs are in range and labels are classes."""
+        """Return the problem on other samples, whose inputs are in range and labels are classes."""
         twin = self._copy()
         targets, twin.target_index = check_targets(
             y, len(X), self.network.num_outputs, self.loss_kind
@@ -300,7 +300,7 @@ class Instance(Constrained):
         return twin
 
     def blocks(self, size: int) -> list[Self]:
-        """Consecutive groups of at most ``size`` samples; their losses add up to this one's."""
+        """Split into problems of at most ``size`` consecutive samples; their losses add up."""
         size = check_whole("block size", size)
         n = self.num_samples
         return [self.subset(np.arange(s, min(s + size, n))) for s in range(0, n, size)]
@@ -311,21 +311,21 @@ class Instance(Constrained):
         incumbent: Weights | npt.ArrayLike,
         pre_activations: Sequence[IntArray] | None = None,
     ) -> Self:
-        """The problem in which only some weight bits may change.
+        """Return the problem in which only some weight bits may change.
 
         Parameters
         ----------
         free : sequence of int or str
             Weight bits, by number in canonical order or by label.
         incumbent : Weights or array of int8, shape (n_w,)
-            Values of all the others.
+            Values of all other bits.
         pre_activations : sequence of ndarray of int, shapes (N, n_l), optional
-            Those of the incumbent, if they are known already; otherwise a forward pass finds them.
+            Pre-activations of the incumbent if known; otherwise a forward pass computes them.
 
         Raises
         ------
         InvalidInputError
-            For an empty free set, unknown bits, or part of a one-hot word.
+            For an empty free set, unknown bits, or a part of a one-hot word.
         """
         numbers = check_free(free, self.network.num_weight_bits, lambda: self.bit_labels)
         if isinstance(incumbent, Weights):
@@ -354,7 +354,7 @@ class Instance(Constrained):
         return twin
 
     def _forward_pass(self, bits: BitArray) -> list[IntArray]:
-        """Pre-activations of all weight bits; the last are kept for the next restriction."""
+        """Compute the pre-activations of all weight bits, cached for the next restriction."""
         key = bits.tobytes()
         if self._forward is None or self._forward[0] != key:
             self._forward = (key, [z[0] for z in self._pre_activations(bits[None])])

@@ -1,4 +1,4 @@
-"""The loss of integer outputs: its values, slopes and bounds, with every output known."""
+"""The loss of integer outputs: values, slopes and bounds."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from formulations.network.splines import Spline, refuse_if_too_long
 
 
 class OutputLosses:
-    """Losses of the outputs of N samples: what a training problem knows of them.
+    """Losses of the outputs of N samples, a base class of the training problem.
 
     Attributes
     ----------
     loss_kind : Loss
-        With numbers only.
+        The loss with ``auto`` replaced by a number.
     loss_splines : list of Spline
-        The loss of each target as a function of the integer output; none of squared and
-        cross-entropy; of multi-hinge the loss of the right output minus a wrong one.
+        The loss of each target as a function of the integer output; empty for squared and
+        cross-entropy; for multi-hinge a function of the right output minus a wrong one.
     targets, target_index : ndarray, shapes (K,) and (N, C)
-        Distinct targets of an output, and which one each sample and output has.
+        Distinct targets of an output, and the index of the target of each sample and output.
     y : ndarray, shape (N,)
     out_step : float
         Real value of one step of an output.
@@ -43,12 +43,12 @@ class OutputLosses:
 
     @cached_property
     def classes(self) -> IntArray:
-        """Class of every sample, shape (N,): an index, 0 or 1 (target +1) for one output.
+        """Class index of every sample, shape (N,); for one output 1 means target +1.
 
         Raises
         ------
         InvalidInputError
-            For real targets, which are no classes.
+            For real targets, which are not classes.
         """
         if self.target_index.shape[1] > 1:
             return np.asarray(np.argmax(self.target_index, axis=1), dtype=np.int64)
@@ -60,22 +60,22 @@ class OutputLosses:
         return np.asarray(self.y > 0, dtype=np.int64)
 
     def sample_losses(self, z: npt.ArrayLike) -> FloatArray:
-        """Loss of every sample at integer outputs z, shape (..., N, C) -> (..., N)."""
+        """Compute the loss of every sample at integer outputs z, (..., N, C) -> (..., N)."""
         z = np.asarray(z)
         if isinstance(self.loss_kind, JointLoss):
             return self.loss_kind.values(self.out_step * z, self.classes)
         return np.asarray(self.output_losses(z).sum(axis=-1))
 
     def sample_slopes(self, z: npt.ArrayLike, samples: npt.ArrayLike | None = None) -> FloatArray:
-        """Derivative of the samples' losses with respect to their outputs z, shape (..., N, C).
+        """Compute the derivative of the samples' losses by their outputs z, shape (..., N, C).
 
-        That of the loss itself, not of a spline that carries it; of hinge in place of zero-one,
-        which has none; of a callable the difference between the two neighbours of z.
+        The loss itself is differentiated, not its spline; zero-one has no derivative and uses that
+        of hinge; a callable uses the central difference at the neighbours of z.
 
         Parameters
         ----------
         z : array, shape (..., N, C)
-            Outputs in steps of the lattice, of the samples given.
+            Outputs of the given samples, in steps of the lattice.
         samples : array of int, shape (N,), optional
             Positions of the samples; None for all.
         """
@@ -95,21 +95,21 @@ class OutputLosses:
         return np.asarray(0.5 * np.subtract(*ends))
 
     def own_losses(self, z: npt.ArrayLike) -> FloatArray:
-        """Losses that add up to a sample's: of every output, or of all together as one.
+        """Compute losses that add up to the loss of a sample.
 
-        Shape (..., N, C) -> (..., N, C) or (..., N, 1).
+        A joint loss gives shape (..., N, 1), any other loss (..., N, C).
         """
         if self.loss_kind.is_joint:
             return self.sample_losses(z)[..., None]
         return self.output_losses(z)
 
     def output_losses(self, z: npt.ArrayLike) -> FloatArray:
-        """Loss of integer outputs z, shape (..., N, C) -> (..., N, C).
+        """Compute the loss of integer outputs z, shape (..., N, C) -> (..., N, C).
 
         Raises
         ------
         InvalidInputError
-            For a loss of all outputs together, see :meth:`sample_losses`.
+            For a joint loss, see :meth:`sample_losses`.
         """
         self._refuse_joint("a loss of its own for every output")
         z = np.asarray(z)
@@ -119,10 +119,10 @@ class OutputLosses:
         return self._spline_losses(z, self.target_index)
 
     def one_vs_rest_losses(self, z: npt.ArrayLike) -> FloatArray:
-        """Losses that tell every class from the rest, shape (..., N, C) -> (..., N, C).
+        """Compute losses of every class against the rest, shape (..., N, C) -> (..., N, C).
 
-        The loss itself where it is one of single outputs, else its own function of each margin: for
-        methods that fit one output at a time.
+        A joint loss is replaced by its function of each margin, for methods that fit one output at
+        a time.
         """
         if not self.loss_kind.is_joint:
             return self.output_losses(z)
@@ -130,7 +130,7 @@ class OutputLosses:
         return np.asarray(self.loss_kind.function(margin))
 
     def _refuse_joint(self, what: str) -> None:
-        """Refuse to split a loss of all outputs together."""
+        """Refuse to split a joint loss."""
         if self.loss_kind.is_joint:
             raise InvalidInputError(
                 f"the {self.loss_kind.name} loss is one of all outputs together and has not "
@@ -146,12 +146,12 @@ class OutputLosses:
         return values
 
     def loss_table(self) -> tuple[int, FloatArray]:
-        """Least output and the loss of every target at every output: (z_low, table (K, R)).
+        """Return the least output, and the loss of every target at every output, shape (K, R).
 
         Raises
         ------
         InvalidInputError
-            For a loss of all outputs together.
+            For a joint loss.
         """
         self._refuse_joint("a table for every output")
         refuse_if_too_long(self.output_low, self.output_high, len(self.targets))
@@ -163,7 +163,7 @@ class OutputLosses:
     # -- bounds -----------------------------------------------------------------------------------
 
     def output_undecided(self, low: IntArray, high: IntArray) -> BoolArray:
-        """Outputs that a loss not yet constant depends on, given their bounds, shape (N, C)."""
+        """Return a mask (N, C) of the outputs on which an undecided loss depends, given bounds."""
         least, greatest = self.loss_bounds(low, high)
         undecided = np.broadcast_to(least < greatest, low.shape)
         if not self.loss_kind.is_joint:
@@ -171,36 +171,36 @@ class OutputLosses:
         return undecided | (self._is_right & undecided.any(axis=1, keepdims=True))
 
     def decided_loss(self, low: IntArray, high: IntArray) -> float:
-        """Sum of the losses that bounds of the outputs decide."""
+        """Return the sum of the losses that the bounds of the outputs decide."""
         least, greatest = self.loss_bounds(low, high)
         return float(least[least >= greatest].sum())
 
     def gap_bounds(self, low: IntArray, high: IntArray) -> tuple[IntArray, IntArray]:
-        """Bounds of right output minus output c, from those of the outputs, shape (N, C)."""
+        """Bound right output minus output c by the bounds of the outputs, shape (N, C)."""
         right = self.classes[:, None]
         right_low, right_high = (np.take_along_axis(z, right, axis=1) for z in (low, high))
         return right_low - high, right_high - low
 
     def gaps(self, z: IntArray) -> IntArray:
-        """Right output minus output c, of outputs z, shape (N, C)."""
+        """Return right output minus output c of outputs z, shape (N, C)."""
         return self.gap_bounds(z, z)[0]
 
     @property
     def _is_right(self) -> BoolArray:
-        """Where output c is the sample's class, shape (N, C)."""
+        """Mask (N, C), True where output c is the sample's class."""
         return np.asarray(self.classes[:, None] == np.arange(self.target_index.shape[1]))
 
     def loss_bounds(self, low: IntArray, high: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Least and greatest of the losses that add up, given bounds of the outputs.
+        """Return the least and the greatest of the summed losses, given bounds of the outputs.
 
-        Shape (N, C): of every output, of multi-hinge of every wrong class (0 for the right one);
-        of cross-entropy (N, 1).
+        The shape is (N, C), with a loss for every output, or for multi-hinge for every wrong class
+        (0 for the right one); for cross-entropy it is (N, 1).
         """
-        if self.loss_kind.is_quadratic:  # only a decided output decides the loss
+        if self.loss_kind.is_quadratic:  # open unless the output is decided
             at_low = self.output_losses(low)
             return at_low, np.where(low < high, np.inf, at_low)
         if isinstance(self.loss_kind, JointLoss):
-            if not self.loss_splines:  # falls in the right output, rises in all others
+            if not self.loss_splines:  # falling in the right output, rising in all others
                 ends = ((high, low), (low, high))
                 least, greatest = (
                     self.sample_losses(np.where(self._is_right, *end))[:, None] for end in ends

@@ -1,8 +1,8 @@
-"""The right output against a wrong one: what multi-hinge adds up, as neurons of one more layer.
+"""Gaps between the right output and a wrong one, whose losses multi-hinge adds up.
 
-The gap g = z_right - z_c of integers is tied to a word as the pre-activation of a neuron is, and
-hinge of g is its loss; in the threshold encoding the word is the loss' own slack.  In labels the
-gaps stand as layer L + 1 of a network of L layers, with the wrong class c as the unit.
+The integer gap g = z_right - z_c is encoded like the pre-activation of a neuron, and its loss is
+hinge of g; in the threshold encoding the word is the epigraph variable of the loss.  In labels the
+gaps are layer L + 1 of a network of L layers, with the wrong class c as the unit.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from formulations.training.instance import Instance
 
 
 def refuse_without_model(problem: Instance) -> None:
-    """Refuse a loss that no quadratic model states.
+    """Refuse a loss that has no quadratic model.
 
     Raises
     ------
     InvalidInputError
-        Naming the losses to take instead.
+        Naming losses to use instead.
     """
     if problem.loss_kind.is_joint and not problem.loss_splines:
         raise InvalidInputError(
@@ -37,7 +37,7 @@ def refuse_without_model(problem: Instance) -> None:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Every (sample, wrong class) whose loss the bounds of the outputs leave open, E of them.
+    """The E pairs (sample, wrong class) whose loss the bounds of the outputs leave undecided.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Pairs:
     low, high : ndarray of int, shape (E,)
         Bounds of the gap.
     right_output, wrong_output : ndarray of int, shape (E,)
-        Positions of the two outputs among those with states.
+        Positions of the two outputs among the outputs with states.
     """
 
     sample: IntArray
@@ -58,7 +58,7 @@ class Pairs:
 
     @classmethod
     def of(cls, problem: Instance, sample: IntArray, unit: IntArray) -> Pairs:
-        """The open pairs, where ``sample`` and ``unit`` are those of the outputs with states."""
+        """Find the undecided pairs, given sample and unit of the outputs with states."""
         outputs = problem.bounds[-1]
         least, greatest = problem.loss_bounds(outputs.z_low, outputs.z_high)
         k, c = np.nonzero(least < greatest)
@@ -68,7 +68,7 @@ class Pairs:
         return cls(k, c, low[k, c], high[k, c], position[k, problem.classes[k]], position[k, c])
 
     def neurons(self, outputs: Neurons) -> Neurons:
-        """The gaps as neurons of the layer after the outputs'."""
+        """Return the gaps as neurons of the layer after the outputs."""
         order = np.argsort(outputs.terms.owner, kind="stable")
         terms = outputs.terms.take(order)
         count = np.bincount(terms.owner, minlength=len(outputs))
@@ -92,7 +92,7 @@ class Pairs:
         )
 
     def sketch(self, outputs: Sketch) -> Sketch:
-        """The facts about these neurons that their sizes follow from."""
+        """Return the sketch of the gaps, from which their sizes follow."""
         right, wrong = outputs.take(self.right_output), outputs.take(self.wrong_output)
         return Sketch(
             self.low, self.high, right.constant - wrong.constant, right.entries + wrong.entries

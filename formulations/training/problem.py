@@ -1,8 +1,8 @@
-"""The training problem: a network, data and a loss; its real loss, and its models.
+"""The training problem: a network, data and a loss, with its real loss and its models.
 
 minimise over the weight bits   sum_k sum_c loss_c(out_c(x_k; bits), y_kc)
 
-or, with a joint loss, sum_k loss(out(x_k; bits), y_k) of all outputs of a sample together.
+or, with a joint loss of all outputs of a sample, sum_k loss(out(x_k; bits), y_k).
 """
 
 from __future__ import annotations
@@ -26,34 +26,35 @@ from formulations.training.sizes import ModelSize, model_size, refuse_if_too_lar
 
 
 class TrainingProblem(Instance):
-    """A network to be trained on data.
+    """A network to train on data.
 
     Parameters
     ----------
     network : Network
-        What follows from the inputs is added, see :meth:`Network.for_inputs`; the attribute
-        ``network`` is the result.
+        The attribute ``network`` also has the options that depend on the inputs, see
+        :meth:`Network.for_inputs`.
     X : array of int, shape (N, d)
         Inputs on an integer lattice.
     y : array, shape (N,)
-        One output: -1 or +1 (any numbers for the squared loss).  C outputs: class indices 0 .. C-1.
+        For one output -1 or +1 (any numbers for the squared loss), for C outputs class indices
+        0 .. C-1.
     loss : str, callable or Loss
         One against the rest: ``hinge``, ``hinge:MARGIN``, ``zero-one``, ``squared``,
-        ``squared:SCALE``, ``logistic``, or a callable on the margin y * out.  Of all outputs
-        together: ``cross-entropy``, ``cross-entropy:SCALE``, ``multi-hinge``,
-        ``multi-hinge:MARGIN``; of one output these are losses of its margin.  ``auto``, as in
-        ``hinge:auto``, takes the number from the width; ``loss_kind`` has it.
+        ``squared:SCALE``, ``logistic``, or a callable on the margin y * out.  Joint:
+        ``cross-entropy``, ``cross-entropy:SCALE``, ``multi-hinge``, ``multi-hinge:MARGIN``; with
+        one output these are losses of its margin.  ``auto``, as in ``hinge:auto``, derives the
+        number from the width; ``loss_kind`` has the number.
     loss_pieces, loss_order : int, optional
-        Pieces of the spline of a loss that is not exact without: logistic, callables, and
-        cross-entropy of one output.  None takes 8 for cross-entropy, else 4.
+        Pieces and order of the spline of an approximated loss: logistic, callables, and
+        cross-entropy of one output.  None takes 8 pieces for cross-entropy, else 4.
     constraints : sequence of Constraint
-        What weights have to satisfy, see :mod:`formulations.constraints`: rows of the model, kept
-        by every search, and named by :meth:`broken` where weights break them.
+        Constraints on the weights, see :mod:`formulations.constraints`: rows of the model that every
+        search satisfies; :meth:`broken` names those that weights violate.
 
     Raises
     ------
     InvalidInputError
-        For shapes, values or labels that do not fit, named with what was expected.
+        For shapes, values or labels that do not fit.
 
     Examples
     --------
@@ -76,7 +77,7 @@ class TrainingProblem(Instance):
         return {}
 
     def size(self, encoding: str | None = None) -> ModelSize:
-        """Exact counts of the model, before anything is built."""
+        """Return exact sizes of the model without building it."""
         if encoding is not None:
             choose("encoding", encoding, list(ENCODINGS))
         if encoding not in self._sizes:
@@ -84,28 +85,28 @@ class TrainingProblem(Instance):
         return self._sizes[encoding]
 
     def qcbo(self, encoding: str | None = None, *, memory_limit: float | None = None) -> QCBO:
-        """The problem as a constrained quadratic binary model.
+        """Build the constrained quadratic binary model of the problem.
 
         Parameters
         ----------
         encoding : {"twos-complement", "one-hot", "threshold"} or None
-            None: words for neurons of two pieces, one-hot intervals for others.
+            None takes words for neurons of two pieces, and one-hot intervals for others.
         memory_limit : float, optional
-            Bytes that the model may take; None takes what is free now.
+            Bytes that the model may take; None takes the free memory.
 
         Raises
         ------
         ModelSizeError
-            If the model would not fit, with the numbers, before it is built.
+            If the model would not fit, before it is built; the message has the numbers.
         InvalidInputError
-            For cross-entropy of several outputs, which no quadratic model states.
+            For cross-entropy of several outputs, which has no quadratic model.
         """
         return self.training_model(encoding, memory_limit=memory_limit).model
 
     def training_model(
         self, encoding: str | None = None, *, memory_limit: float | None = None
     ) -> TrainingModel:
-        """The model and what completes weight bits in it (built once per encoding)."""
+        """Build the model with the steps that complete weight bits (cached per encoding)."""
         if encoding is not None:
             choose("encoding", encoding, list(ENCODINGS))
         if encoding not in self._models:
@@ -114,7 +115,7 @@ class TrainingProblem(Instance):
         return self._models[encoding]
 
     def complete_bits(self, bits: npt.ArrayLike, encoding: str | None = None) -> BitArray:
-        """All variables of the model that the free bits force, shape (n,)."""
+        """Compute all variables of the model from the free bits, shape (n,)."""
         bits = check_bits("weight bits", bits, self.num_free_bits, 1)
         z = [layer[0] for layer in self.pre_activations(bits[None])]
         for constraint in self.constraints:
@@ -124,13 +125,13 @@ class TrainingProblem(Instance):
         return self.training_model(encoding).complete(bits, z)
 
     def complete(self, weights: Weights, encoding: str | None = None) -> dict[str, int]:
-        """The feasible point of weights, dimod style: label -> 0/1."""
+        """Return the feasible point of weights as a dimod sample: label -> 0/1."""
         x = self.complete_bits(self.bits_from_weights(weights), encoding)
         labels = self.training_model(encoding).model.labels.strings()
         return dict(zip(labels, x.tolist(), strict=True))
 
     def decode(self, sample: Mapping[str, int]) -> Weights:
-        """Weights of a sample (label -> 0/1); only the labels that start with ``w[`` are read."""
+        """Decode the weights of a sample (label -> 0/1); only labels ``w[...]`` are read."""
         if not isinstance(sample, Mapping):
             raise InvalidInputError(
                 f"sample={shown(sample)}: expected a mapping from labels to 0 and 1"
@@ -146,5 +147,5 @@ class TrainingProblem(Instance):
 
 
 def _stacked(z: list[IntArray], more: list[IntArray]) -> list[IntArray]:
-    """Pre-activations of more samples after the others, layer by layer."""
+    """Append the pre-activations of more samples, layer by layer."""
     return [np.concatenate(pair) for pair in zip(z, more, strict=True)] if more else z

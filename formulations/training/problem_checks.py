@@ -1,4 +1,4 @@
-"""Checks of what a training problem is given: network, inputs, targets and free weight bits."""
+"""Checks of a training problem's network, inputs, targets and free weight bits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check_network(network: Network) -> None:
     Raises
     ------
     InvalidInputError
-        Naming what came instead.
+        Naming the value.
     """
     if not isinstance(network, Network):
         raise InvalidInputError(
@@ -30,7 +30,7 @@ def check_network(network: Network) -> None:
 
 
 def check_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:
-    """X as integers of shape (N, inputs)."""
+    """Convert X to integers of shape (N, inputs)."""
     values = check_array("X", X)
     if values.ndim != 2 or not len(values) or values.shape[1] != inputs:
         raise InvalidInputError(
@@ -56,7 +56,7 @@ def check_inputs(X: npt.ArrayLike, inputs: int) -> IntArray:
 
 
 def check_targets(y: Array, samples: int, outputs: int, loss: Loss) -> tuple[FloatArray, IntArray]:
-    """Distinct targets (K,) and which one each (sample, output) has (N, C)."""
+    """Return the distinct targets (K,), and the index of each sample and output (N, C)."""
     if y.shape != (samples,):
         raise InvalidInputError(
             f"y of shape {y.shape}: expected ({samples},), one label per sample"
@@ -91,7 +91,7 @@ def check_targets(y: Array, samples: int, outputs: int, loss: Loss) -> tuple[Flo
 def check_free(
     free: Sequence[int | str] | npt.ArrayLike, num_bits: int, labels: Callable[[], list[str]]
 ) -> IntArray:
-    """A free set as sorted bit numbers, from numbers or from labels of the weight bits."""
+    """Convert numbers or labels of weight bits to a sorted free set of bit numbers."""
     values = check_array("free", free).ravel()
     if not len(values):
         raise InvalidInputError("the free set is empty: free at least one weight bit")

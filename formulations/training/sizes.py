@@ -1,12 +1,12 @@
-"""Counts before building: variables, rows, products, memory; exact, by formula.
+"""Exact sizes of models by formula, without building them.
 
 For B weight bits and a word of S_l + 1 bits in each neuron of layer l,
 
     n_w = sum_l n_l (B n_{l-1} + B_bias)
     n_s = sum_l n_l (S_l + 1) + B sum_{l>=2} n_l n_{l-1}      per sample, sign neurons
 
-which is what the counts below come to; they also hold for every other activation, encoding and
-restriction, because they sum over the bounds that interval propagation finds.
+which is what the functions below return; they also cover all other activations, encodings and
+restrictions, because they sum over the bounds of interval propagation.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from formulations.training.pairs import Pairs, refuse_without_model
 
 @dataclass(frozen=True)
 class ModelSize:
-    """Exact counts of a model; ``nonzeros`` (entries of the rows) is an upper bound.
+    """Exact sizes of a model; only ``nonzeros`` (entries of the rows) is an upper bound.
 
-    ``bytes`` is what building takes at its peak, from the counts (measured: within a factor of 2).
+    ``bytes`` estimates the peak memory of building, within a factor of 2 as measured.
     """
 
     weight_bits: int
@@ -45,16 +45,16 @@ class ModelSize:
 
     @property
     def num_variables(self) -> int:
-        """Weight bits and state bits."""
+        """Number of weight bits and state bits."""
         return self.weight_bits + self.state_bits
 
     @property
     def bytes(self) -> int:
-        """Memory at the peak of building: some twenty 8-byte words an entry, ten a variable."""
+        """Peak memory of building: about twenty 8-byte words per entry, ten per variable."""
         return 160 * self.nonzeros + 80 * (self.num_variables + self.num_rows)
 
     def times(self, samples: int) -> ModelSize:
-        """The size for ``samples`` samples of the same kind."""
+        """Return the size for ``samples`` samples of this size."""
         return ModelSize(
             self.weight_bits,
             self.state_bits * samples,
@@ -65,7 +65,7 @@ class ModelSize:
 
 
 def model_size(problem: Instance, encoding: str | None = None) -> ModelSize:
-    """Counts of ``problem.qcbo(encoding)``, from its bounds alone."""
+    """Return the size of ``problem.qcbo(encoding)``, computed from bounds only."""
     refuse_without_model(problem)
     words = problem.free_words()
     state_bits, rows, products = 0, sum(len(w) for w in words), 0
@@ -86,7 +86,7 @@ def model_size(problem: Instance, encoding: str | None = None) -> ModelSize:
 
 
 def _of_constraints(problem: Instance, encoding: str | None) -> ModelSize:
-    """Counts of what constraints add, which is built for it: they have few samples, or none."""
+    """Return the size of the constraints, which are built: they have few samples, if any."""
     if not problem.constraints:
         return ModelSize(0, 0, 0, 0, 0)
     builder = ModelBuilder(problem, encoding)
@@ -98,9 +98,9 @@ def _of_constraints(problem: Instance, encoding: str | None) -> ModelSize:
 
 
 def _walk(problem: Instance, encoding: str | None) -> Iterator[tuple[Counts, IntArray]]:
-    """Per layer: counts of its states and products with weights, per undecided neuron.
+    """Yield per layer the counts of states, and of products with weights, per undecided neuron.
 
-    Nothing is built: bounds, tables and sums only, of the samples with something undecided.
+    Only bounds, tables and sums of samples with undecided neurons are computed.
     """
     kept = np.flatnonzero(np.any([mask.any(axis=1) for mask in problem.undecided], axis=0))
     terms = np.zeros((len(kept), problem.X.shape[1]))
@@ -148,7 +148,7 @@ def _walk(problem: Instance, encoding: str | None) -> Iterator[tuple[Counts, Int
 def _groups(
     problem: Instance, number: int, sample: IntArray, unit: IntArray
 ) -> list[tuple[Spline, IntArray]]:
-    """The splines of a layer's neurons, and which neurons each one has."""
+    """Return the splines of a layer's neurons, each with the positions of its neurons."""
     if number < len(problem.splines):
         return [(problem.splines[number], np.arange(len(sample)))]
     if problem.loss_kind.is_quadratic:
@@ -186,7 +186,7 @@ def network_size(
     loss: str = "hinge",
     encoding: str | None = None,
 ) -> ModelSize:
-    """Counts for data not yet seen: every input of magnitude ``input_range``, which is the most.
+    """Return the size for unknown data, with all inputs at the largest magnitude, ``input_range``.
 
     Examples
     --------
@@ -207,12 +207,12 @@ def network_size(
 
 
 def refuse_if_too_large(size: ModelSize, memory_limit: float | None = None) -> None:
-    """Raise before building a model that would not fit.
+    """Refuse to build a model that would not fit in memory.
 
     Raises
     ------
     ModelSizeError
-        With the counts, the memory needed and the memory there is.
+        With the sizes, the memory needed and the memory available.
     """
     if memory_limit is not None and memory_limit != inf:
         memory_limit = check_number("memory_limit", memory_limit, negative=True)
