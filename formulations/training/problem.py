@@ -48,8 +48,8 @@ class TrainingProblem(Instance):
         Pieces and order of the spline of an approximated loss: logistic, callables, and
         cross-entropy of one output.  None takes 8 pieces for cross-entropy, else 4.
     constraints : sequence of Constraint
-        Constraints on the weights, see :mod:`formulations.constraints`: rows of the model that every
-        search satisfies; :meth:`broken` names those that weights violate.
+        Constraints on the weights, see :mod:`formulations.constraints`.  They are rows of the model
+        that every search satisfies; :meth:`broken` names those that weights violate.
 
     Raises
     ------
