@@ -35,12 +35,13 @@ import numpy as np  # noqa: E402
 import qnn  # noqa: E402
 from formulations import Network, TrainingProblem  # noqa: E402
 from solvers import QCGD, Candidates, LargeNeighborhoodSearch, WeightAnnealing  # noqa: E402
-from solvers.neighborhood.asking import MODELS, OracleWalk  # noqa: E402
+from solvers.neighborhood.asking import OracleWalk  # noqa: E402
 from solvers.neighborhood.neighborhoods import POLICIES, policy  # noqa: E402
-from solvers.neighborhood.population import Limits, Segment, Worker, advance  # noqa: E402
+from solvers.neighborhood.population import Segment, Worker, advance  # noqa: E402
 from solvers.oracles import Annealer  # noqa: E402
 from solvers.qcgd.sources.table import SOURCES  # noqa: E402
 
+MODELS = ["states", "flips"]
 RUNGS = [  # name, data, samples, inputs, hidden, seconds
     ("16-4-1", "fashion:4,6", 1_000, 16, 4, 4.0),
     ("49-8-1", "fashion:2,4", 1_000, 49, 8, 6.0),
@@ -112,7 +113,7 @@ class WeightsByOracle:
     def points(self, pool: Any, rng: np.random.Generator) -> Any:
         """The best weights that a short walk from a member meets."""
         start = self.worker.begin(pool.draw(rng, 1)[0], np.random.default_rng(rng.integers(2**31)))
-        segment = Segment(start.snapshot, 1e-9, Limits(self.questions))
+        segment = Segment(start.snapshot, 1e-9, self.questions)
         (end,) = advance(self.worker, [segment])
         sizes = np.array(end.tally.sizes, dtype=float)
         passes = sizes * (sizes + 1) / 2 if sizes.max(initial=0.0) <= 32 else 40 * sizes

@@ -26,15 +26,6 @@ if TYPE_CHECKING:
 LARGEST_SUM = 2**60
 """CP-SAT adds up in 64 bits: the sum of |coefficients| of a row or of the objective stays below."""
 
-RESOLUTION = 2**50
-"""Where the objective must be rounded, its sum of |coefficients| becomes this many units."""
-
-TOLERANCE = 1e-9
-"""Rounding of the objective below this share still counts as a proof of optimality."""
-
-ROUNDING = 2.0**-52
-"""Share by which a sum of doubles may be off."""
-
 OnSolution = Callable[[BitArray, float, float], bool | None]
 """Called with each better x, its objective and the bound so far; True asks to stop."""
 
@@ -137,7 +128,8 @@ def solve_qcbo(
         return ModelSolution(None, float("inf"), bound, stopped)
     x = np.array([solver.value(variable) for variable in program.x], dtype=np.int8)
     objective = float(model.objective(x))
-    slack = 2 * program.error <= min(TOLERANCE * max(1.0, abs(objective)), program.smallest / 1000)
+    # less rounding of the objective still counts as a proof of optimality
+    slack = 2 * program.error <= min(1e-9 * max(1.0, abs(objective)), program.smallest / 1000)
     if code == cp_model.OPTIMAL and slack:
         return ModelSolution(x, objective, min(bound, objective), Status.OPTIMAL)
     status = Status.FINISHED if code == cp_model.OPTIMAL else stopped
@@ -236,7 +228,8 @@ class _Program:
         value = self.unit * bound
         halves = (2.0**20 * value).is_integer() and (2.0**20 * self.offset).is_integer()
         exact = halves and abs(value) + abs(self.offset) < 2.0**32
-        rounding = 0.0 if exact else ROUNDING * (abs(value) + abs(self.offset))
+        # a sum of doubles may be off by this share
+        rounding = 0.0 if exact else 2.0**-52 * (abs(value) + abs(self.offset))
         return self.offset + value - self.error - rounding
 
 
@@ -259,7 +252,7 @@ def _integers(values: FloatArray) -> tuple[float, IntArray]:
         if (whole[values != 0.0] != 0).all():  # none was taken for rounding
             return float(unit), whole
     # a power of two, so that scaling by it is exact
-    step = 2.0 ** np.ceil(np.log2(max(np.abs(values).sum(), 1e-300) / RESOLUTION))
+    step = 2.0 ** np.ceil(np.log2(max(np.abs(values).sum(), 1e-300) / 2**50))
     return float(step), np.rint(values / step).astype(np.int64)
 
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 
-METHODS = ["auto", "enumeration", "cp-sat"]
-
 STEP = 2**16
 """Weight vectors enumerated between two looks at the clock."""
 
@@ -94,7 +92,7 @@ class ExactSolver:
 
     def __post_init__(self) -> None:
         check_common(self)
-        choose("method", self.method, METHODS)
+        choose("method", self.method, ["auto", "enumeration", "cp-sat"])
         if self.encoding is not None:
             choose("encoding", self.encoding, list(ENCODINGS))
         check_whole("max_enumeration_bits", self.max_enumeration_bits, most=48)

@@ -18,9 +18,6 @@ from solvers.run.run import Callback, Run
 
 BATCH = 100
 
-WORK = 2**23
-"""Activations of the guesses that are scored between two looks at the clock."""
-
 
 @dataclass(frozen=True)
 class RandomSearch:
@@ -60,13 +57,14 @@ class RandomSearch:
         check_problem(problem)
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
+        # activations of a guess; 2^23 of them are scored between two looks at the clock
         work = problem.num_samples * sum(problem.network.widths)
         with run.guarded():
             for step in run.steps(None if self.guesses is None else -(-self.guesses // BATCH)):
                 gone = (step - 1) * BATCH
                 count = BATCH if self.guesses is None else min(BATCH, self.guesses - gone)
                 bits = problem.random_bits(rng, count)
-                for part in np.array_split(bits, -(-count * work // WORK)):
+                for part in np.array_split(bits, -(-count * work // 2**23)):
                     if len(part) and (run.incumbent.bits is None or not run.late()):
                         run.incumbent.offer(part, problem.losses(part))
                 run.history.record(iteration=step, loss=run.incumbent.loss)

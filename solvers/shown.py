@@ -16,8 +16,6 @@ from formulations.checks import check_whole
 if TYPE_CHECKING:
     from solvers.run.run import Progress
 
-PACKAGES = ("formulations", "solvers", "qnn")
-
 
 @contextmanager
 def verbosely(verbose: int | bool) -> Iterator[None]:
@@ -33,7 +31,7 @@ def verbosely(verbose: int | bool) -> Iterator[None]:
     wanted = check_whole("verbose", int(verbose) if isinstance(verbose, bool) else verbose, least=0)
     level = logging.DEBUG if wanted > 1 else logging.INFO
     shown = []
-    for name in PACKAGES if wanted else ():
+    for name in ("formulations", "solvers", "qnn") if wanted else ():
         logger = logging.getLogger(name)
         if not (logger.hasHandlers() and logger.isEnabledFor(level)):
             shown.append((logger, logger.level, logging.StreamHandler()))

@@ -33,15 +33,6 @@ if TYPE_CHECKING:
 START, END = 0.5, 0.005
 """Default temperatures, in units of the mean |change of the loss| of a flip at random weights."""
 
-PROBES = 256
-"""Flips at infinite temperature that measure that mean."""
-
-STEPS = 20
-"""Least number of steps of a restart; callbacks and limits come in between."""
-
-WORK = 3e8
-"""Most sample updates in a step: some ten milliseconds, so that limits are kept closely."""
-
 
 @dataclass(frozen=True)
 class WeightAnnealing(Iterative):
@@ -117,7 +108,8 @@ class WeightAnnealing(Iterative):
         walk.offer_best(run)
         hot, cold = self._temperatures(walk)
         cooling = (cold / hot) ** (1 / max(1, self.flips - 1))
-        steps = max(STEPS, int(self.flips * _updates_per_flip(problem) / WORK) + 1)
+        # limits and callbacks come between two steps, which take some ten milliseconds at most
+        steps = max(20, int(self.flips * _updates_per_flip(problem) / 3e8) + 1)
         size = -(-self.flips // steps)
         steps = -(-self.flips // size)
         with run.guarded():
@@ -224,7 +216,7 @@ class _Walk:
 
     def mean_change(self) -> float:
         """Mean |change of the loss| over flips that are all kept; 1 if nothing ever changes."""
-        _, proposals, spread = self._anneal(PROBES, np.inf, 1.0, self._best.copy(), np.inf)
+        _, proposals, spread = self._anneal(256, np.inf, 1.0, self._best.copy(), np.inf)
         return self.landscape.unit * spread / max(1, proposals) or 1.0
 
     def _anneal(

@@ -9,6 +9,8 @@ of two (level 2) or more.  The mathematics stand in :mod:`solvers.decomposed.rou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from math import comb
 from typing import TYPE_CHECKING
 
 from formulations.checks import check_has, check_whole, choose
@@ -16,18 +18,15 @@ from formulations.errors import InvalidInputError
 from formulations.neurons import ENCODINGS
 from solvers.decomposed.lifted_blocks import LiftedBlocks
 from solvers.decomposed.rounds import Decomposition
-from solvers.hedging.blocks import Block, BlockSolver
+from solvers.hedging.blocks import BlockSolver
 from solvers.hedging.exact_blocks import ExactIfSmall
 from solvers.hedging.hedging import blocks_of, solve_in_blocks
 from solvers.hedging.rho import FixedRho
-from solvers.hedging.rounds import Rules
 from solvers.oracles import Annealer, Oracle
 from solvers.oracles.base import check_oracle
-from solvers.run.executors import Team
 from solvers.run.option_checks import check_count, check_problem
 from solvers.run.result import Result
 from solvers.run.solver import Parallel, Start, check_start
-from solvers.run.stopping import Over
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -135,24 +134,21 @@ class DecomposedQCGD(Parallel):
                 f"most {getattr(blocks, 'max_level', 1)} weight bits; take a lower level, or "
                 "blocks=solvers.hedging.hedging.Enumeration()"
             )
-        size = 1 if self.block_size is None and self._enumerates(blocks) else self.block_size
-        made: list[Decomposition] = []
-
-        def hedge_of(problem: TrainingProblem, team: Team[Block], over: Over) -> Decomposition:
-            rules = Rules(
-                rho=FixedRho(1.0),
-                certifies=blocks.certifies,
-                variant="bundle",
-                symmetry=self.symmetry,
-                max_branches=self.max_branches,
-                seed=self.seed,
-            )
-            made.append(Decomposition(rules, problem, team, over, level))
-            return made[0]
-
+        enumerated = isinstance(blocks, LiftedBlocks) and blocks.certifies
+        size = 1 if self.block_size is None and enumerated else self.block_size
+        hedge_of = partial(
+            Decomposition,
+            level=level,
+            rho=FixedRho(1.0),
+            certifies=blocks.certifies,
+            variant="bundle",
+            symmetry=self.symmetry,
+            max_branches=self.max_branches,
+            seed=self.seed,
+        )
         parts = blocks_of(problem, size, blocks)
         result = solve_in_blocks(self, problem, parts, self.iterations, self.start, hedge_of)
-        count = problem.num_free_bits + len(made[0].members) * (level > 1)
+        count = sum(comb(problem.num_free_bits, size) for size in range(1, level + 1))
         result.info.update(level=level, moments=count)
         return result
 
@@ -163,7 +159,3 @@ class DecomposedQCGD(Parallel):
             lifted = LiftedBlocks(self.oracle or Annealer(reads=20, sweeps=100), self.encoding)
             blocks = lifted if self.oracle is not None else ExactIfSmall(lifted)
         return blocks.chosen(problem) if isinstance(blocks, ExactIfSmall) else blocks
-
-    def _enumerates(self, blocks: BlockSolver) -> bool:
-        """Whether an exact oracle enumerates the blocks' own states."""
-        return isinstance(blocks, LiftedBlocks) and blocks.certifies

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from formulations.arrays import BitArray, FloatArray
+from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import check_whole, choose
 from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
 from formulations.passes import Slack
-from solvers.hedging.blocks import Answer, ranked
+from solvers.hedging.block_solvers import completed
+from solvers.hedging.blocks import Answer, Minimise, ranked
 from solvers.hedging.products import Products
 from solvers.oracles.base import BatchOracle, Oracle, WarmOracle, check_oracle
 from solvers.oracles.here.exact import is_exact
@@ -24,10 +26,6 @@ from solvers.run.run import Ledger
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
-
-EXACT, MORE, LESS = 4.0, 1.1, 1 / 1.05
-"""Factors on a block's multipliers: where the exact minimum breaks a row; where no read of a call
-holds all rows; and where more than half of them do."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,7 @@ class LiftedBlocks:
     oracle: Oracle
     encoding: str | None = None
     points: int = 4
+    max_level = 2  # products of two bits
 
     def __post_init__(self) -> None:
         check_oracle(self.oracle)
@@ -62,93 +61,81 @@ class LiftedBlocks:
         return is_exact(self.oracle)
 
     @property
-    def max_level(self) -> int:
-        """Products of two bits."""
-        return 2
-
-    @property
     def asks_together(self) -> bool:
         """Whether one call of the oracle answers the QUBOs of all blocks, none from a start."""
         return isinstance(self.oracle, BatchOracle)
 
-    def prepare(self, problem: TrainingProblem) -> LiftedBlock:
-        """Build the block's model."""
-        return LiftedBlock(self, problem, Slack().apply(problem.qcbo(self.encoding))[0])
+    def prepare(self, problem: TrainingProblem) -> Minimise:
+        """Build the block's model; its lifting when it is first asked about."""
+        model = Slack().apply(problem.qcbo(self.encoding))[0]
+        places = model.weight_variables
+
+        @cache
+        def lifted(paired: bool) -> Multipliers:
+            """Multipliers; ``paired``: with a coupler for every pair of weight bits."""
+            return Multipliers(_with_pairs(model) if paired else model, LiftedRows())
+
+        def minimise(
+            linear: FloatArray,
+            starts: BitArray,
+            seed: np.random.SeedSequence,
+            products: Products | None = None,
+            memory: Any = None,
+        ) -> Asking[Answer]:
+            """The best of the samples' weight bits and of the starts; a bound if they are exact."""
+            rows, t = _with_terms(lifted(products is not None), places, linear, products), 1
+            if memory is not None:
+                rows.restore(memory)
+                rows.r = rows.r.copy()  # the step changes it
+                t = int(memory["t"]) + 1
+            p = rows.multipliers(t)
+            states, ledger = None, Ledger()
+            warms = isinstance(self.oracle, WarmOracle) and not self.asks_together
+            if warms and len(starts) and t > 1 and t % 10:
+                states = completed(problem, starts, self.encoding, model.num_variables)
+            samples = yield rows.lifting.qubo(p), states, seed, ledger
+            rows.bound = None  # that of other terms
+            rows.certify(samples, p)
+            rows.step(samples.x[0], t)
+            held = np.atleast_1d(model.is_feasible(samples.x))
+            if samples.exact:  # the multipliers grow where the minimum breaks a row
+                rows.rescale(1.0 if held[0] else 4.0)
+            else:  # or no read holds all rows, and fall where more than half of them do
+                rows.rescale(1.1 if not held.any() else 1 / 1.05 if held.mean() > 0.5 else 1.0)
+            points = np.concatenate([samples.x[:, places], starts])
+            bits, values, losses = ranked(problem, points, linear, self.points, products)
+            bound = -np.inf if rows.bound is None else min(rows.bound, float(values[0]))
+            left = {**rows.snapshot(), "t": t, "bound": None}
+            return Answer(bits, values, losses, bound, ledger, left)
+
+        return minimise
 
 
-@dataclass(frozen=True)
-class LiftedBlock:
-    """A block's model, and its lifting with and without a coupler for every pair of weight bits."""
+def _with_pairs(model: QCBO) -> QCBO:
+    """The model with a coupler for every pair of weight bits, zero where it had none."""
+    places, held = model.weight_variables, model.quadratic.tocoo()
+    first, second = np.triu_indices(len(places), 1)
+    row = np.concatenate([held.row, places[first]])
+    column = np.concatenate([held.col, places[second]])
+    data = np.concatenate([held.data, np.zeros(len(first))])  # zeros stay in the pattern
+    return replace(model, quadratic=sp.csr_array((data, (row, column)), shape=held.shape))
 
-    options: LiftedBlocks
-    problem: TrainingProblem
-    model: QCBO
-    _lifted: dict[bool, Multipliers] = field(default_factory=dict, repr=False)
 
-    def minimise(
-        self,
-        linear: FloatArray,
-        starts: BitArray,
-        seed: np.random.SeedSequence,
-        products: Products | None = None,
-        memory: Any = None,
-    ) -> Asking[Answer]:
-        """The best of the samples' weight bits and of the starts; a bound from an exact answer."""
-        options, problem = self.options, self.problem
-        rows = self._multipliers(linear, products)
-        t = 1
-        if memory is not None:
-            rows.restore(memory)
-            rows.r = rows.r.copy()  # the step changes it
-            t = int(memory["t"]) + 1
-        p = rows.multipliers(t)
-        states, ledger = None, Ledger()
-        warms = isinstance(options.oracle, WarmOracle) and not options.asks_together
-        if warms and len(starts) and t > 1 and t % 10:
-            states = np.zeros((len(starts), self.model.num_variables), dtype=np.int8)
-            complete = [problem.complete_bits(start, options.encoding) for start in starts]
-            states[:, : len(complete[0])] = complete  # slack bits come after all others
-        samples = yield rows.lifting.qubo(p), states, seed, ledger
-        rows.bound = None  # that of other terms
-        rows.certify(samples, p)
-        rows.step(samples.x[0], t)
-        held = np.atleast_1d(self.model.is_feasible(samples.x))
-        if samples.exact:
-            rows.rescale(1.0 if held[0] else EXACT)
-        else:
-            rows.rescale(MORE if not held.any() else LESS if held.mean() > 0.5 else 1.0)
-        points = np.concatenate([samples.x[:, self.model.weight_variables], starts])
-        bits, values, losses = ranked(problem, points, linear, options.points, products)
-        bound = -np.inf if rows.bound is None else min(rows.bound, float(values[0]))
-        left = {**rows.snapshot(), "t": t, "bound": None}
-        return Answer(bits, values, losses, bound, ledger, left)
-
-    def _multipliers(self, linear: FloatArray, products: Products | None) -> Multipliers:
-        """Fresh multipliers of the lifted model with terms in the weight bits added."""
-        model, places = self.model, self.model.weight_variables
-        paired = products is not None
-        if paired not in self._lifted:
-            if paired:
-                held, (first, second) = model.quadratic.tocoo(), np.triu_indices(len(places), 1)
-                row = np.concatenate([held.row, places[first]])
-                column = np.concatenate([held.col, places[second]])
-                data = np.concatenate(
-                    [held.data, np.zeros(len(first))]
-                )  # zeros stay in the pattern
-                pattern = sp.csr_array((data, (row, column)), shape=held.shape)
-                model = replace(model, quadratic=pattern)
-            self._lifted[paired] = Multipliers(model, LiftedRows())
-        rows = copy(self._lifted[paired])
-        rows.r = rows.r.copy()
-        lifting = rows.lifting
-        objective = lifting.objective.copy()
-        objective[places] += linear / lifting.unit
-        if products is not None:
-            own, pairs = products.pairs(len(places))
-            objective[places] += own / lifting.unit
-            upper, n = pairs.tocoo(), model.num_variables
-            keys = places[upper.row] * n + places[upper.col]
-            at = n + np.searchsorted(lifting.heads * n + lifting.tails, keys)
-            objective[at] += upper.data / lifting.unit
-        rows.lifting = replace(lifting, objective=objective)
-        return rows
+def _with_terms(
+    lifted: Multipliers, places: IntArray, linear: FloatArray, products: Products | None
+) -> Multipliers:
+    """Fresh multipliers of the lifted model with terms in the weight bits added."""
+    rows = copy(lifted)
+    rows.r = rows.r.copy()
+    lifting = rows.lifting
+    objective = lifting.objective.copy()
+    objective[places] += linear / lifting.unit
+    if products is not None:
+        own, pairs = products.pairs(len(places))
+        objective[places] += own / lifting.unit
+        upper, n = pairs.tocoo(), lifting.model.num_variables
+        keys = places[upper.row] * n + places[upper.col]
+        at = n + np.searchsorted(lifting.heads * n + lifting.tails, keys)
+        objective[at] += upper.data / lifting.unit
+    rows.lifting = replace(lifting, objective=objective)
+    return rows

@@ -23,7 +23,7 @@ from formulations.arrays import BitArray, FloatArray, IntArray
 from solvers.decomposed.bundle import box_step
 from solvers.hedging.blocks import FREE, Answer, Block, Question
 from solvers.hedging.products import Products, members_of, products_at
-from solvers.hedging.rounds import Hedge, Round, Rules
+from solvers.hedging.rounds import Hedge, Round
 from solvers.hedging.state import AGREED, BEATEN, HedgingState
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.walks import anneal
@@ -68,10 +68,8 @@ class Decomposition(Hedge):
 
     Parameters
     ----------
-    rules : Rules
-    problem : TrainingProblem
-    team : Team of Block
-    over : callable
+    problem, team, over, **options
+        Of :class:`~solvers.hedging.rounds.Hedge`.
     level : int
         Most bits in a product whose mean all blocks have to agree on.
     """
@@ -80,13 +78,13 @@ class Decomposition(Hedge):
 
     def __init__(
         self,
-        rules: Rules,
         problem: TrainingProblem,
         team: Team[Block],
         over: Over = never,
         level: int = 1,
+        **options: Any,
     ) -> None:
-        super().__init__(rules, problem, team, over)
+        super().__init__(problem, team, over, **options)
         self.members = members_of(problem.num_free_bits, level)
         self.incremental = IncrementalLoss(problem)
 
@@ -197,7 +195,7 @@ class Decomposition(Hedge):
         for b in state.open:
             at_W = self._values(state, b, state.W)[1]
             tolerance = SETTLED * max(1.0, abs(at_W))
-            if self.grid.up(float(state.bounds[b])) >= best.loss:
+            if self.up(float(state.bounds[b])) >= best.loss:
                 state.outcome[b] = BEATEN
             elif state.gap[b] <= tolerance and state.bounds[b] >= at_W - 10.0 * tolerance:
                 state.outcome[b] = AGREED
@@ -207,14 +205,14 @@ class Decomposition(Hedge):
         return super()._rounded(xbar[: self.problem.num_free_bits], ties)
 
     def _rounded_means(
-        self, state: HedgingState, ties: BitArray, points: BitArray, losses: FloatArray
+        self, state: HedgingState, this: Round, points: BitArray, losses: FloatArray
     ) -> BitArray:
         """Each open branch's mean as bits, and what flips of one weight make of the best of them
         and of the best point.
         """
-        means = super()._rounded_means(state, ties, points, losses)
+        means = super()._rounded_means(state, this, points, losses)
         best = means[np.argmin(self.problem.losses(means))]
-        rng = self._rng(POLISH, state.round)
+        rng = self._rng(POLISH, this.number)
         polished = [self._polished(start, rng) for start in (best, points[np.argmin(losses)])]
         return np.concatenate([means, polished])
 
@@ -227,10 +225,10 @@ class Decomposition(Hedge):
         anneal(walk.state, walk.moves, rng, flips, 1e-300, 1.0, best, np.inf, -np.inf)
         return walk.bits(best)
 
-    def why(self) -> str:
+    def why(self, rounds: int) -> str:
         """What the bound has come to."""
         state = self.state
         if (state.outcome == BEATEN).all():
             return "the bound of every branch has met the best loss"
         settled = f"{len(self.base) - len(state.open)} of {len(self.base)} branches are settled"
-        return f"{settled} after {state.round} rounds; a higher level or larger blocks prove more"
+        return f"{settled} after {rounds} rounds; a higher level or larger blocks prove more"

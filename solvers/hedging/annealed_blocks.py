@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,16 +11,12 @@ import numpy as np
 from formulations.arrays import BitArray, FloatArray
 from formulations.checks import check_number, check_whole
 from formulations.errors import InvalidInputError
-from solvers.hedging.blocks import Answer, ranked
+from solvers.hedging.blocks import Answer, Minimise, ranked
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.walks import anneal_with_linear_term
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
-
-
-WORK = 2**18
-"""Flips times samples of an annealing between two looks at the clock."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,7 @@ class AnnealedBlocks:
     restarts: int = 2
     start_temperature: float = 0.15
     end_temperature: float = 0.005
+    certifies = False
 
     def __post_init__(self) -> None:
         check_whole("flips", self.flips)
@@ -56,78 +52,43 @@ class AnnealedBlocks:
                 "expected positive numbers that fall"
             )
 
-    @property
-    def certifies(self) -> bool:
-        """A search proves nothing."""
-        return False
+    def prepare(self, problem: TrainingProblem) -> Minimise:
+        """Nothing: the arrays of a walk change as it goes."""
 
-    def prepare(self, problem: TrainingProblem) -> AnnealedBlock:
-        """Keep the problem only: the arrays of a walk change as it goes."""
-        return AnnealedBlock(self, problem)
-
-
-@dataclass(frozen=True)
-class AnnealedBlock:
-    """A block to be annealed."""
-
-    options: AnnealedBlocks
-    problem: TrainingProblem
-
-    def minimise(
-        self,
-        linear: FloatArray,
-        starts: BitArray,
-        seed: np.random.SeedSequence,
-        seconds: float | None = None,
-    ) -> Answer:
-        """The best point of each restart."""
-        started = time.perf_counter()
-        options, rng = self.options, np.random.default_rng(seed)
-        landscape = IncrementalLoss(self.problem)
-        moves, unit = landscape.moves, landscape.unit
-        linear_term = landscape.linear_term(linear) / unit
-        cooling = float(options.end_temperature / options.start_temperature) ** (1 / options.flips)
-        points = [*starts]
-
-        def late() -> bool:
-            return seconds is not None and time.perf_counter() - started >= seconds
-
-        for restart in range(options.restarts):
-            if points and late():
-                break
-            at = landscape.random_choice(rng)
-            if restart == 0 and len(starts):
-                at = landscape.choice(starts[0])
-            best = at.copy()
-            landscape.set_choice(at)
-            probe = best.copy()
-            # 128 flips at infinite temperature measure the scale of a change
-            _, scale, _ = anneal_with_linear_term(
-                landscape.state, moves, linear_term, rng, 128, np.inf, 1.0, probe, np.inf
-            )
-            landscape.set_choice(at)
-            temperature, least = float(options.start_temperature * (scale or 1.0)), np.inf
-            for count in _parts(int(options.flips), self.problem.num_samples):
-                if late():
+        def minimise(
+            linear: FloatArray,
+            starts: BitArray,
+            seed: np.random.SeedSequence,
+            seconds: float | None = None,
+        ) -> Answer:
+            """The best point of each restart."""
+            until = np.inf if seconds is None else time.perf_counter() + seconds
+            rng, walk = np.random.default_rng(seed), IncrementalLoss(problem)
+            terms = walk.state, walk.moves, walk.linear_term(linear) / walk.unit, rng
+            cooling = float(self.end_temperature / self.start_temperature) ** (1 / self.flips)
+            size = max(1, 2**18 // problem.num_samples)  # flips between two looks at the clock
+            points = [*starts]
+            for restart in range(self.restarts):
+                if points and time.perf_counter() >= until:
                     break
-                least, _, temperature = anneal_with_linear_term(
-                    landscape.state,
-                    moves,
-                    linear_term,
-                    rng,
-                    count,
-                    temperature,
-                    cooling,
-                    best,
-                    least,
-                )
-            points.append(landscape.bits(best))
-        bits, values, losses = ranked(self.problem, np.array(points), linear, len(points))
-        return Answer(bits, values, losses, -np.inf)
+                at = walk.random_choice(rng)
+                if restart == 0 and len(starts):
+                    at = walk.choice(starts[0])
+                best = at.copy()
+                walk.set_choice(at)
+                # 128 flips at infinite temperature measure the scale of a change
+                _, scale, _ = anneal_with_linear_term(*terms, 128, np.inf, 1.0, best.copy(), np.inf)
+                walk.set_choice(at)
+                temperature, least = float(self.start_temperature * (scale or 1.0)), np.inf
+                for done in range(0, int(self.flips), size):
+                    if time.perf_counter() >= until:
+                        break
+                    count = min(size, int(self.flips) - done)
+                    least, _, temperature = anneal_with_linear_term(
+                        *terms, count, temperature, cooling, best, least
+                    )
+                points.append(walk.bits(best))
+            found = ranked(problem, np.array(points), linear, len(points))
+            return Answer(*found, -np.inf)
 
-
-def _parts(flips: int, samples: int) -> Iterator[int]:
-    """Flips of an annealing in parts of some milliseconds, between which Ctrl-C is heard."""
-    size = max(1, WORK // samples)
-    for done in range(0, flips, size):
-        yield min(size, flips - done)
+        return minimise

@@ -15,10 +15,10 @@ from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
 from formulations.passes import Slack
 from solvers.cp_sat import import_cp_model, solve_qcbo
-from solvers.hedging.blocks import Answer, ranked
+from solvers.hedging.blocks import Answer, Minimise, ranked
 from solvers.hedging.products import Products
 from solvers.kernels.loss_form import LossForm
-from solvers.oracles.base import QUBO, BatchOracle, Oracle, WarmOracle, check_oracle
+from solvers.oracles.base import BatchOracle, Oracle, WarmOracle, check_oracle
 from solvers.oracles.here.exact import is_exact
 from solvers.oracles.together import Asking
 from solvers.qcgd.lifting import Lifting
@@ -30,11 +30,6 @@ from solvers.run.run import Ledger, pass_on
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
-
-
-GRID = 2**-12
-"""CP-SAT gets the linear term in whole multiples of this share of its largest coefficient: numbers
-of many digits cost it time.  The largest possible effect of the rounding is subtracted."""
 
 
 def changed(model: QCBO, linear: FloatArray, products: Products | None) -> QCBO:
@@ -73,67 +68,53 @@ class CpSatBlocks:
     time_limit: float | None = None
     encoding: str | None = None
     workers: int = 1
+    certifies = True  # a bound, even if it does not finish
+    max_level = 2  # products of two bits
 
     def __post_init__(self) -> None:
         check_common(self)
         check_whole("workers", self.workers)
         _check_encoding(self.encoding)
 
-    @property
-    def certifies(self) -> bool:
-        """CP-SAT proves a bound even if it does not finish."""
-        return True
-
-    @property
-    def max_level(self) -> int:
-        """Products of two bits."""
-        return 2
-
-    def prepare(self, problem: TrainingProblem) -> CpSatBlock:
+    def prepare(self, problem: TrainingProblem) -> Minimise:
         """Build the block's model."""
         import_cp_model()
-        return CpSatBlock(self, problem, problem.qcbo(self.encoding))
+        model = problem.qcbo(self.encoding)
 
+        def minimise(
+            linear: FloatArray,
+            starts: BitArray,
+            seed: np.random.SeedSequence,
+            seconds: float | None = None,
+            products: Products | None = None,
+        ) -> Answer:
+            """The minimum, or the best point and bound at the time limit."""
+            values = np.zeros(0) if products is None else products.coefficients
+            terms = np.concatenate([linear, values])
+            # numbers of many digits cost CP-SAT time: it gets whole multiples of a share of the
+            # largest coefficient, and the largest possible effect of the rounding is subtracted
+            grid = 2**-12 * float(np.abs(terms).max(initial=0.0)) or 1.0
+            grid = float(2.0 ** np.round(np.log2(grid)))
+            whole = np.rint(terms / grid) * grid
+            own, others = whole[: len(linear)], whole[len(linear) :]
+            rounded = None if products is None else replace(products, coefficients=others)
+            solution = solve_qcbo(
+                changed(model, own, rounded),
+                time_limit=_least(self.time_limit, seconds),
+                seed=int(seed.generate_state(1)[0]),
+                workers=self.workers,
+                hint=problem.complete_bits(starts[0], self.encoding) if len(starts) else None,
+            )
+            if solution.status is Status.INTERRUPTED:
+                raise KeyboardInterrupt
+            points = starts
+            if solution.x is not None:
+                points = np.concatenate([starts, solution.x[None, model.weight_variables]])
+            bits, values, losses = ranked(problem, points, linear, 1, products)
+            off = float(np.maximum(whole - terms, 0.0).sum())  # (terms - whole)'x >= -off
+            return Answer(bits, values, losses, min(solution.bound - off, float(values[0])))
 
-@dataclass(frozen=True)
-class CpSatBlock:
-    """A block's model for CP-SAT."""
-
-    options: CpSatBlocks
-    problem: TrainingProblem
-    model: QCBO
-
-    def minimise(
-        self,
-        linear: FloatArray,
-        starts: BitArray,
-        seed: np.random.SeedSequence,
-        seconds: float | None = None,
-        products: Products | None = None,
-    ) -> Answer:
-        """The minimum, or the best point and bound at the time limit."""
-        problem, options = self.problem, self.options
-        values = np.zeros(0) if products is None else products.coefficients
-        terms = np.concatenate([linear, values])
-        grid = GRID * float(np.abs(terms).max(initial=0.0)) or 1.0
-        grid = float(2.0 ** np.round(np.log2(grid)))
-        whole = np.rint(terms / grid) * grid
-        rounded = None if products is None else replace(products, coefficients=whole[len(linear) :])
-        solution = solve_qcbo(
-            changed(self.model, whole[: len(linear)], rounded),
-            time_limit=_least(options.time_limit, seconds),
-            seed=int(seed.generate_state(1)[0]),
-            workers=options.workers,
-            hint=problem.complete_bits(starts[0], options.encoding) if len(starts) else None,
-        )
-        if solution.status is Status.INTERRUPTED:
-            raise KeyboardInterrupt
-        points = starts
-        if solution.x is not None:
-            points = np.concatenate([starts, solution.x[None, self.model.weight_variables]])
-        bits, values, losses = ranked(problem, points, linear, 1, products)
-        off = float(np.maximum(whole - terms, 0.0).sum())  # (terms - whole)'x >= -off
-        return Answer(bits, values, losses, min(solution.bound - off, float(values[0])))
+        return minimise
 
 
 @dataclass(frozen=True)
@@ -158,6 +139,7 @@ class PenaltyBlocks:
     penalty: float = 1.0
     encoding: str | None = None
     points: int = 4
+    certifies = False
 
     def __post_init__(self) -> None:
         check_oracle(self.oracle)
@@ -166,56 +148,47 @@ class PenaltyBlocks:
         _check_encoding(self.encoding)
 
     @property
-    def certifies(self) -> bool:
-        """A sampler proves nothing."""
-        return False
-
-    @property
     def asks_together(self) -> bool:
         """Whether one call of the oracle answers the QUBOs of all blocks."""
         return isinstance(self.oracle, BatchOracle)
 
-    def prepare(self, problem: TrainingProblem) -> PenaltyBlock:
+    def prepare(self, problem: TrainingProblem) -> Minimise:
         """Build the block's QUBO; only linear coefficients change from question to question."""
         model = Slack().apply(problem.qcbo(self.encoding))[0]
-        lifting = Lifting.of(model)
+        lifting, places = Lifting.of(model), model.weight_variables
         _, squares, products = lifting.kinds
         multipliers = np.zeros(lifting.num_multipliers)
         multipliers[squares] = multipliers[products] = self.penalty * lifting.plausible_scale()
-        return PenaltyBlock(self, problem, lifting.qubo(multipliers), lifting.unit)
+        qubo = lifting.qubo(multipliers)
+
+        def minimise(
+            linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
+        ) -> Asking[Answer]:
+            """The best of the samples' weight bits and of the starts."""
+            coefficients = qubo.linear.copy()
+            coefficients[places] += linear / lifting.unit
+            asked = replace(qubo, linear=coefficients)
+            cold, warm = seed.spawn(2)
+            ledger = Ledger()
+            samples = [(yield asked, None, cold, ledger)]
+            if isinstance(self.oracle, WarmOracle) and not self.asks_together and len(starts):
+                states = completed(problem, starts, self.encoding, qubo.num_variables)
+                samples.append((yield asked, states, warm, ledger))
+            points = np.concatenate([*(part.x[:, places] for part in samples), starts])
+            found = ranked(problem, points, linear, self.points)
+            return Answer(*found, -np.inf, ledger)
+
+        return minimise
 
 
-@dataclass(frozen=True)
-class PenaltyBlock:
-    """A block's QUBO, in units of ``unit``."""
-
-    options: PenaltyBlocks
-    problem: TrainingProblem
-    qubo: QUBO
-    unit: float
-
-    def minimise(
-        self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
-    ) -> Asking[Answer]:
-        """The best of the samples' weight bits and of the starts."""
-        options, problem = self.options, self.problem
-        places = problem.qcbo(options.encoding).weight_variables
-        coefficients = self.qubo.linear.copy()
-        coefficients[places] += linear / self.unit
-        qubo = replace(self.qubo, linear=coefficients)
-        cold, warm = seed.spawn(2)
-        ledger = Ledger()
-        samples = [(yield qubo, None, cold, ledger)]
-        warms = isinstance(options.oracle, WarmOracle) and not options.asks_together
-        if warms and len(starts):
-            states = np.zeros((len(starts), qubo.num_variables), dtype=np.int8)
-            for state, start in zip(states, starts, strict=True):
-                complete = problem.complete_bits(start, options.encoding)
-                state[: len(complete)] = complete  # slack bits come after all others
-            samples.append((yield qubo, states, warm, ledger))
-        points = np.concatenate([*(part.x[:, places] for part in samples), starts])
-        bits, values, losses = ranked(problem, points, linear, options.points)
-        return Answer(bits, values, losses, -np.inf, ledger)
+def completed(
+    problem: TrainingProblem, starts: BitArray, encoding: str | None, size: int
+) -> BitArray:
+    """Starts as states of a model with slack bits, which come after all others and are zero."""
+    states = np.zeros((len(starts), size), dtype=np.int8)
+    complete = [problem.complete_bits(start, encoding) for start in starts]
+    states[:, : len(complete[0])] = complete
+    return states
 
 
 @dataclass(frozen=True)
@@ -232,6 +205,7 @@ class QcgdBlocks:
 
     solver: QCGD
     points: int = 4
+    max_level = 2  # products of two bits
 
     def __post_init__(self) -> None:
         if not isinstance(self.solver, QCGD):
@@ -250,55 +224,43 @@ class QcgdBlocks:
         """Only an exact oracle's answers prove anything."""
         return is_exact(self.oracle)
 
-    @property
-    def max_level(self) -> int:
-        """Products of two bits."""
-        return 2
-
-    def prepare(self, problem: TrainingProblem) -> QcgdBlock:
+    def prepare(self, problem: TrainingProblem) -> Minimise:
         """Build the block's model."""
-        return QcgdBlock(self, problem, problem.qcbo(self.solver.encoding))
+        model = problem.qcbo(self.solver.encoding)
 
+        def minimise(
+            linear: FloatArray,
+            starts: BitArray,
+            seed: np.random.SeedSequence,
+            seconds: float | None = None,
+            products: Products | None = None,
+        ) -> Answer:
+            """The best of QCGD's pool and of the starts."""
+            target = changed(model, linear, products)
+            solver = replace(
+                self.solver,
+                seed=int(seed.generate_state(1)[0]),
+                time_limit=_least(self.solver.time_limit, seconds),
+                callbacks=(),
+                checkpoint=None,
+            )
+            scoring = _Tilted(problem, self.solver.encoding, target, linear, products)
+            run, descent = solver.descend(scoring, problem)
+            pass_on(run)
+            points = np.concatenate([descent.pool.bits, starts])
+            bits, values, losses = ranked(problem, points, linear, self.points, products)
+            bound = -np.inf if descent.bound is None else min(descent.bound, float(values[0]))
+            return Answer(bits, values, losses, bound, run.ledger)
 
-@dataclass(frozen=True)
-class QcgdBlock:
-    """A block's model for QCGD."""
-
-    options: QcgdBlocks
-    problem: TrainingProblem
-    model: QCBO
-
-    def minimise(
-        self,
-        linear: FloatArray,
-        starts: BitArray,
-        seed: np.random.SeedSequence,
-        seconds: float | None = None,
-        products: Products | None = None,
-    ) -> Answer:
-        """The best of QCGD's pool and of the starts."""
-        target = _Tilted(self, changed(self.model, linear, products), linear, products)
-        solver = replace(
-            self.options.solver,
-            seed=int(seed.generate_state(1)[0]),
-            time_limit=_least(self.options.solver.time_limit, seconds),
-            callbacks=(),
-            checkpoint=None,
-        )
-        run, descent = solver.descend(target, self.problem)
-        pass_on(run)
-        points = np.concatenate([descent.pool.bits, starts])
-        most = self.options.points
-        bits, values, losses = ranked(self.problem, points, linear, most, products)
-        bound = -np.inf if descent.bound is None else min(descent.bound, float(values[0]))
-        return Answer(bits, values, losses, bound, run.ledger)
+        return minimise
 
 
 @dataclass(frozen=True)
 class _Tilted:
     """Samples of the changed model: weight bits, worth the block's real loss plus the new terms."""
 
-    block: QcgdBlock
+    problem: TrainingProblem
+    encoding: str | None
     model: QCBO
     linear: FloatArray
     products: Products | None
@@ -311,7 +273,7 @@ class _Tilted:
             [self.linear] if self.products is None else [self.linear, self.products.coefficients]
         )
         least = float(np.minimum(np.concatenate(terms), 0.0).sum())
-        return LossForm.of(self.block.problem).floor + least
+        return LossForm.of(self.problem).floor + least
 
     @property
     def tolerance(self) -> float:
@@ -321,18 +283,18 @@ class _Tilted:
         return self.score(x[:, self.model.weight_variables])
 
     def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
-        bits = self.block.problem.repair_bits(points)
+        bits = self.problem.repair_bits(points)
         more = 0.0 if self.products is None else self.products.at(bits)
-        return bits, self.block.problem.losses(bits) + bits @ self.linear + more
+        return bits, self.problem.losses(bits) + bits @ self.linear + more
 
     def local_search(self) -> None:
         """None: blocks are solved by the oracle alone."""
 
     def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
-        return self.score(self.block.problem.random_bits(rng, count))
+        return self.score(self.problem.random_bits(rng, count))
 
     def complete(self, candidate: BitArray) -> BitArray:
-        return self.block.problem.complete_bits(candidate, self.block.options.solver.encoding)
+        return self.problem.complete_bits(candidate, self.encoding)
 
 
 def _least(*limits: float | None) -> float | None:

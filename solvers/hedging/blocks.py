@@ -12,7 +12,7 @@ import inspect
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -98,21 +98,13 @@ class Answer:
     memory: Any = None
 
 
-class PreparedBlock(Protocol):
-    """A block under one pattern, ready to be asked."""
+Minimise = Callable[..., Answer | Asking[Answer]]
+"""From (linear, starts, seed) to points with a small L_k(x) + linear'x, over the free bits of a
+block's problem; what it yields an oracle is asked, the solver's attribute ``oracle``.
 
-    def minimise(
-        self, linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
-    ) -> Answer | Asking[Answer]:
-        """Points with a small L_k(x) + linear'x, over the free bits of the block's problem.
-
-        What it yields an oracle is asked, the solver's attribute ``oracle``.
-
-        A method with a parameter ``seconds`` is passed the remaining time of the run, one with
-        ``products`` further terms (:class:`~solvers.hedging.products.Products`, or None), and one
-        with ``memory`` that of the block's latest answer.
-        """
-        ...
+A function with a parameter ``seconds`` is passed the remaining time of the run, one with
+``products`` further terms (:class:`~solvers.hedging.products.Products`, or None), and one with
+``memory`` that of the block's latest answer."""
 
 
 class BlockSolver(Protocol):
@@ -123,7 +115,7 @@ class BlockSolver(Protocol):
         """Whether its answers carry bounds."""
         ...
 
-    def prepare(self, problem: TrainingProblem) -> PreparedBlock:
+    def prepare(self, problem: TrainingProblem) -> Minimise:
         """Do the work that is the same for every linear term."""
         ...
 
@@ -151,13 +143,13 @@ class Block:
 
     def __init__(self, problem: TrainingProblem, solver: BlockSolver) -> None:
         self.problem, self.solver = problem, solver
-        self._prepared: OrderedDict[bytes, PreparedBlock] = OrderedDict()
+        self._prepared: OrderedDict[bytes, Minimise] = OrderedDict()
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type[Block], tuple[TrainingProblem, BlockSolver]]:
         return Block, (self.problem, self.solver)  # preparations stay where they were made
 
-    def prepared(self, pattern: BitArray) -> PreparedBlock:
+    def prepared(self, pattern: BitArray) -> Minimise:
         """The block restricted to the free bits of a pattern; interval propagation shrinks it."""
         key = pattern.tobytes()
         with self._lock:
@@ -191,10 +183,15 @@ def ask_all(tasks: Sequence[tuple[Block, Question]]) -> list[Answer]:
 def _asker(block: Block, question: Question) -> Asking[Answer]:
     """The answer to a question; what is asked of an oracle for it is yielded."""
     free = question.pattern == FREE
-    if not free.any():
-        return _only(block.problem, question)
+    if not free.any():  # the pattern leaves one point
+        bits = question.pattern[None]
+        losses = block.problem.losses(bits)
+        values = losses + bits @ question.linear
+        if question.products is not None:
+            values += question.products.at(bits)
+        return Answer(bits, values, losses, float(values[0]))
     starts = question.starts[:, free]
-    minimise = block.prepared(question.pattern).minimise
+    minimise = block.prepared(question.pattern)
     products, fixed = None, float(question.linear[~free] @ question.pattern[~free])
     if question.products is not None:
         products, constant = question.products.under(question.pattern)
@@ -212,16 +209,6 @@ def _asker(block: Block, question: Question) -> Asking[Answer]:
     bits = np.tile(question.pattern, (len(answer.bits), 1))
     bits[:, free] = answer.bits
     return replace(answer, bits=bits, values=answer.values + fixed, bound=answer.bound + fixed)
-
-
-def _only(problem: TrainingProblem, question: Question) -> Answer:
-    """The one point that a pattern without free bits leaves."""
-    bits = question.pattern[None]
-    losses = problem.losses(bits)
-    values = losses + bits @ question.linear
-    if question.products is not None:
-        values += question.products.at(bits)
-    return Answer(bits, values, losses, float(values[0]))
 
 
 def ranked(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +15,6 @@ from solvers.kernels.loss_form import common_unit
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
-
-
-ROUNDING = 1e-9
-"""Share of a bound that rounding errors of its sums cannot reach."""
-
-STIFFNESS = 1e4
-"""Weight of sum(lambda) = 1 against the largest coefficient, in the projection onto a hull."""
 
 
 def lagrangian_bound(values: FloatArray, linear: FloatArray) -> float:
@@ -44,40 +36,29 @@ def lagrangian_bound(values: FloatArray, linear: FloatArray) -> float:
     True
     """
     rest = np.maximum(linear.sum(axis=0), 0.0).sum()
-    error = ROUNDING * (np.abs(values).sum() + np.abs(linear).sum() + 1.0)
+    # a share of the sums that their rounding errors cannot reach
+    error = 1e-9 * (np.abs(values).sum() + np.abs(linear).sum() + 1.0)
     return float(values.sum() - rest - error)
 
 
-@dataclass(frozen=True)
-class LossGrid:
-    """The losses that weights can have: base + unit * (0, 1, 2, ...), if there is such a grid.
+def loss_grid(problem: TrainingProblem) -> Callable[[float], float]:
+    """From a bound to the least loss that weights can have and that is not below it.
 
     A sample's loss is an entry of its target's table, at outputs of one parity where the weights
-    have only odd levels.  All entries of one table differ by whole multiples of ``unit``.
-
-    Parameters
-    ----------
-    base : float
-        Sum of the least entries.
-    unit : Fraction or None
+    have only odd levels.  Where all entries of one table differ by whole multiples of a unit, the
+    losses are base + unit (0, 1, 2, ...); else, and of a loss of all outputs together, the bound
+    itself is returned.
 
     Examples
     --------
     >>> from formulations import Network, TrainingProblem
     >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, 1], [1, 0]], [1, -1])
-    >>> grid = LossGrid.of(problem)  # outputs -2, 0, 2 cost 3, 1, 0; -1, 1 cost 0, 2
-    >>> grid.up(0.3), LossGrid.of(problem.subset([1])).up(0.3)
+    >>> up = loss_grid(problem)  # outputs -2, 0, 2 cost 3, 1, 0; -1, 1 cost 0, 2
+    >>> up(0.3), loss_grid(problem.subset([1]))(0.3)
     (1.0, 2.0)
     """
-
-    base: float
-    unit: Fraction | None
-
-    @classmethod
-    def of(cls, problem: TrainingProblem) -> LossGrid:
-        """The grid of a problem's losses; none of a loss of all outputs together."""
-        if problem.loss_kind.is_joint:
-            return cls(0.0, None)
+    base, unit = 0.0, None
+    if not problem.loss_kind.is_joint:
         low, tables = problem.loss_table()
         known, odd = parity(problem, len(problem.network.layers) - 1)
         of_sample = np.where(known, (odd - low) % 2, 2)  # offset of the parity in a table; 2: both
@@ -86,14 +67,15 @@ class LossGrid:
         pairs, counts = np.unique(pairs, axis=0, return_counts=True)
         entries = [tables[t, kind::2] if kind < 2 else tables[t] for t, kind in pairs.tolist()]
         base = sum(c * float(e.min()) for c, e in zip(counts.tolist(), entries, strict=True))
-        return cls(base, common_unit(np.concatenate([e - e.min() for e in entries])))
+        unit = common_unit(np.concatenate([e - e.min() for e in entries]))
 
-    def up(self, bound: float) -> float:
-        """The least loss of the grid that is not below ``bound``."""
-        if self.unit is None or not np.isfinite(bound):
+    def up(bound: float) -> float:
+        if unit is None or not np.isfinite(bound):
             return bound
-        steps = (bound - self.base) / float(self.unit)
-        return self.base + float(self.unit) * float(np.ceil(steps - 1e-6 * max(1.0, abs(steps))))
+        steps = (bound - base) / float(unit)
+        return base + float(unit) * float(np.ceil(steps - 1e-6 * max(1.0, abs(steps))))
+
+    return up
 
 
 def hull_point(
@@ -129,7 +111,8 @@ def hull_point(
     V = atoms.astype(float)
     H = (V * rho) @ V.T
     g = losses - losses.min() + V @ (W - rho * xbar)
-    stiff = STIFFNESS * (np.abs(H).max() + np.abs(g).max() + 1e-12)
+    # the weight of sum(lambda) = 1 against the largest coefficient
+    stiff = 1e4 * (np.abs(H).max() + np.abs(g).max() + 1e-12)
     H = H + stiff + 1e-9 * np.abs(H).max() * np.eye(len(V)) + 1e-12 * stiff * np.eye(len(V))
     R = scipy.linalg.cholesky(H)
     weights, _ = nnls(R, scipy.linalg.solve_triangular(R, stiff - g, trans="T"))

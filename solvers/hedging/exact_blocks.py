@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import log2, prod
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,11 @@ import numpy as np
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import check_has, check_number, check_whole
 from formulations.errors import InvalidInputError
-from solvers.hedging.blocks import Answer, BlockSolver, FreeWeight, PreparedBlock, free_weights
+from solvers.hedging.blocks import Answer, BlockSolver, FreeWeight, Minimise, free_weights
 from solvers.hedging.products import Products, products_at
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
-
-
-CHUNK = 2**21
-"""Activations computed at a time when a block is tabulated."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +41,14 @@ class Enumeration:
 
     max_bits: int = 20
     points: int = 4
+    certifies = True
+    max_level = 2**20  # products of any number of bits
 
     def __post_init__(self) -> None:
         check_whole("max_bits", self.max_bits, most=32)  # 32 GiB of losses
         check_whole("points", self.points)
 
-    @property
-    def certifies(self) -> bool:
-        """Its bound is the minimum itself."""
-        return True
-
-    @property
-    def max_level(self) -> int:
-        """Products of any number of bits."""
-        return 2**20
-
-    def prepare(self, problem: TrainingProblem) -> Table:
+    def prepare(self, problem: TrainingProblem) -> Minimise:
         """Tabulate the block's loss."""
         weights = list(free_weights(problem))
         size = prod(len(weight.words) for weight in weights)
@@ -69,12 +58,32 @@ class Enumeration:
                 f"{self.max_bits}: hedge over fewer free bits (problem.restrict), or with another "
                 "solver of blocks, such as PenaltyBlocks or CpSatBlocks"
             )
-        table = Table(problem, weights, np.empty(size), min(self.points, size))
+        losses, points = np.empty(size), min(self.points, size)
         widest = problem.num_samples * max(problem.network.widths)
-        for numbers in np.array_split(np.arange(size), -(-size * widest // CHUNK)):
-            outputs = problem.pre_activations(table.bits(numbers))[-1]
-            table.losses[numbers] = problem.own_losses(outputs).sum(axis=(1, 2))
-        return table
+        for numbers in np.array_split(np.arange(size), -(-size * widest // 2**21)):  # in chunks
+            outputs = problem.pre_activations(settings(problem, weights, numbers))[-1]
+            losses[numbers] = problem.own_losses(outputs).sum(axis=(1, 2))
+
+        def minimise(
+            linear: FloatArray,
+            starts: BitArray,
+            seed: np.random.SeedSequence,
+            products: Products | None = None,
+        ) -> Answer:
+            """The minimum over the table, the first one of equals."""
+            term = np.zeros(1)
+            for weight in weights:
+                term = np.add.outer(term, weight.words @ linear[weight.slots]).ravel()
+            value = losses + term
+            if products is not None:
+                value += _at_settings(problem, weights, products)
+            best = np.argpartition(value, points - 1)[:points]
+            best = best[np.lexsort((best, value[best]))]
+            best[0] = np.argmin(value)
+            bits = settings(problem, weights, best)
+            return Answer(bits, value[best], losses[best], float(value[best[0]]))
+
+        return minimise
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,7 @@ class ExactIfSmall:
 
     otherwise: BlockSolver
     max_work: float = 2.0**26
+    certifies = False  # not for every problem
 
     def __post_init__(self) -> None:
         check_has("otherwise", self.otherwise, "prepare", "AnnealedBlocks()")
@@ -111,11 +121,6 @@ class ExactIfSmall:
     def oracle(self) -> Any:
         """The oracle of the other solver, if it has one."""
         return getattr(self.otherwise, "oracle", None)
-
-    @property
-    def certifies(self) -> bool:
-        """Not for every problem: see :meth:`chosen`."""
-        return False
 
     def chosen(self, problem: TrainingProblem) -> BlockSolver:
         """The solver of this problem's blocks."""
@@ -129,66 +134,39 @@ class ExactIfSmall:
         """That of the other solver."""
         return getattr(self.otherwise, "max_level", 1)
 
-    def prepare(self, problem: TrainingProblem) -> PreparedBlock:
+    def prepare(self, problem: TrainingProblem) -> Minimise:
         """Prepare the block with the solver that is chosen."""
         return self.chosen(problem).prepare(problem)
 
 
-@dataclass(frozen=True)
-class Table:
-    """The loss of a block at every setting of its free weights.
+def settings(
+    problem: TrainingProblem, weights: Sequence[FreeWeight], numbers: IntArray
+) -> BitArray:
+    """Free bits of numbered settings of some weights, zero elsewhere.
 
-    Setting number s has, as digits of s in mixed radix, the number of each weight's word; the first
-    weight's digit counts most.
+    As digits in mixed radix a number has those of each weight's word, the first weight's foremost.
     """
-
-    problem: TrainingProblem
-    weights: list[FreeWeight]
-    losses: FloatArray
-    points: int
-
-    def _products(self, products: Products) -> FloatArray:
-        """Value of a polynomial at every setting: a product is one of the first weights' bits times
-        one of the others', so that a matrix of the former times one of the latter holds them all.
-        """
-        sizes = np.cumprod([len(weight.words) for weight in self.weights])
-        first = int(np.searchsorted(sizes, np.sqrt(sizes[-1])))
-        halves = []
-        for weights in (self.weights[:first], self.weights[first:]):
-            part = replace(self, weights=weights)
-            numbers = np.arange(prod(len(weight.words) for weight in weights))
-            bits = part.bits(numbers)
-            others = np.ones(bits.shape[1], dtype=np.bool_)
-            others[[slot for weight in weights for slot in weight.slots.tolist()]] = False
-            bits[:, others] = 1
-            halves.append(products_at(bits, products.members))
-        return np.asarray(((halves[0] * products.coefficients) @ halves[1].T).ravel())
-
-    def bits(self, numbers: IntArray) -> BitArray:
-        """Free bits of settings, shape (len(numbers), num_free_bits)."""
-        bits = np.zeros((len(numbers), self.problem.num_free_bits), dtype=np.int8)
-        if not self.weights:
-            return bits
-        digits = np.unravel_index(numbers, [len(weight.words) for weight in self.weights])
-        for weight, digit in zip(self.weights, digits, strict=True):
+    bits = np.zeros((len(numbers), problem.num_free_bits), dtype=np.int8)
+    if weights:
+        digits = np.unravel_index(numbers, [len(weight.words) for weight in weights])
+        for weight, digit in zip(weights, digits, strict=True):
             bits[:, weight.slots] = weight.words[digit]
-        return bits
+    return bits
 
-    def minimise(
-        self,
-        linear: FloatArray,
-        starts: BitArray,
-        seed: np.random.SeedSequence,
-        products: Products | None = None,
-    ) -> Answer:
-        """The minimum over the table, the first one of equals."""
-        term = np.zeros(1)
-        for weight in self.weights:
-            term = np.add.outer(term, weight.words @ linear[weight.slots]).ravel()
-        value = self.losses + term
-        if products is not None:
-            value += self._products(products)
-        best = np.argpartition(value, self.points - 1)[: self.points]
-        best = best[np.lexsort((best, value[best]))]
-        best[0] = np.argmin(value)
-        return Answer(self.bits(best), value[best], self.losses[best], float(value[best[0]]))
+
+def _at_settings(
+    problem: TrainingProblem, weights: Sequence[FreeWeight], products: Products
+) -> FloatArray:
+    """Value of a polynomial at every setting: a product is one of the first weights' bits times one
+    of the others', so that a matrix of the former times one of the latter holds them all.
+    """
+    sizes = np.cumprod([len(weight.words) for weight in weights])
+    first = int(np.searchsorted(sizes, np.sqrt(sizes[-1])))
+    halves = []
+    for part in (weights[:first], weights[first:]):
+        bits = settings(problem, part, np.arange(prod(len(weight.words) for weight in part)))
+        others = np.ones(bits.shape[1], dtype=np.bool_)
+        others[[slot for weight in part for slot in weight.slots.tolist()]] = False
+        bits[:, others] = 1
+        halves.append(products_at(bits, products.members))
+    return np.asarray(((halves[0] * products.coefficients) @ halves[1].T).ravel())

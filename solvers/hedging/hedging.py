@@ -24,11 +24,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from formulations.arrays import BitArray
 from formulations.checks import check_has, check_whole, choose
 from formulations.deprecation import renamed
 from formulations.errors import BudgetExhaustedError, OracleError
@@ -36,13 +36,12 @@ from solvers.hedging.annealed_blocks import AnnealedBlocks
 from solvers.hedging.block_solvers import CpSatBlocks, PenaltyBlocks, QcgdBlocks
 from solvers.hedging.blocks import Block, BlockSolver
 from solvers.hedging.exact_blocks import Enumeration, ExactIfSmall
-from solvers.hedging.rho import CycleDetector, FixedRho, GrowingRho, RhoPolicy
-from solvers.hedging.rounds import Hedge, Rules
+from solvers.hedging.rho import CycleDetector, FixedRho, GrowingRho
+from solvers.hedging.rounds import Hedge
 from solvers.hedging.state import AGREED
 from solvers.run.executors import OutOfTimeError, Team
 from solvers.run.option_checks import check_count, check_problem
 from solvers.run.result import Result, Status, reach
-from solvers.run.run import Run
 from solvers.run.solver import Parallel, Start, check_start, start_bits
 from solvers.run.stopping import Over
 
@@ -82,8 +81,8 @@ class ProgressiveHedging(Parallel):
     variant : {"hedging", "frank-wolfe"}
         ``"hedging"`` drives the copies towards consensus, ``"frank-wolfe"`` drives the multipliers
         towards the best bound.
-    rho : RhoPolicy, optional
-        ``FixedRho`` or ``GrowingRho``; None takes ``GrowingRho()`` with ``"hedging"`` and
+    rho : FixedRho or GrowingRho, optional
+        None takes ``GrowingRho()`` with ``"hedging"`` and
         ``FixedRho(0.2)`` with ``"frank-wolfe"``.
     symmetry : {"order", "fix", "none"} or None
         Hidden units can be permuted, so that copies that are equal as networks may differ as bits.
@@ -124,7 +123,7 @@ class ProgressiveHedging(Parallel):
     block_size: int | None = None
     rounds: int | None = 60
     variant: str = "hedging"
-    rho: RhoPolicy | None = None
+    rho: FixedRho | None = None
     symmetry: str | None = None
     max_branches: int = 64
     cycles: CycleDetector | None = field(default_factory=CycleDetector)
@@ -168,11 +167,9 @@ class ProgressiveHedging(Parallel):
         if isinstance(self.blocks, ExactIfSmall):
             return replace(self, blocks=self.blocks.chosen(problem)).solve(problem)
         blocks = blocks_of(problem, self.block_size, self.blocks)
-        return solve_in_blocks(self, problem, blocks, self.rounds, self.start, self._hedge)
-
-    def _hedge(self, problem: TrainingProblem, team: Team[Block], over: Over) -> Hedge:
         own = FixedRho(0.2) if self.variant == "frank-wolfe" else GrowingRho()
-        rules = Rules(
+        hedge_of = partial(
+            Hedge,
             rho=own if self.rho is None else self.rho,
             certifies=self.blocks.certifies,
             variant=self.variant,
@@ -182,7 +179,7 @@ class ProgressiveHedging(Parallel):
             restarts=self.restarts,
             seed=self.seed,
         )
-        return Hedge(rules, problem, team, over)
+        return solve_in_blocks(self, problem, blocks, self.rounds, self.start, hedge_of)
 
 
 def solve_in_blocks(
@@ -195,16 +192,20 @@ def solve_in_blocks(
 ) -> Result:
     """The loop over rounds, whatever a round does: workers, start, checkpoint, result."""
     run = solver.begun(problem, getattr(blocks[0].solver, "oracle", None))
-    team = Team(
-        blocks,
-        solver.executor,
-        solver.workers,
-        name=lambda k: f"block {k} ({_samples(blocks[k].problem)})",
-    )
+
+    def name(k: int) -> str:
+        numbers = blocks[k].problem.sample_numbers
+        return f"block {k} (samples {numbers[0]} to {numbers[-1]})"
+
+    team = Team(blocks, solver.executor, solver.workers, name)
     hedge = hedge_of(problem, team, run.late)
     with run.guarded(), team:
         if not run.resume(hedge):
-            hedge.begin(_start(start, solver.seed, problem, run))
+            bits = start_bits(start, problem, run)
+            if bits is None:  # from here on the run has an incumbent
+                anything = problem.random_bits(np.random.default_rng(solver.seed), 1)
+                run.incumbent.offer(anything, problem.losses(anything))
+            hedge.begin(bits)
         for _ in run.steps(rounds):
             try:
                 hedge.round(run)
@@ -229,9 +230,9 @@ def solve_in_blocks(
         problem,
         lower_bound=bound,
         consensus=hedge.finished and bool((state.outcome == AGREED).any()),
-        why=hedge.why(),
+        why=hedge.why(len(run.history)),
         branches=len(hedge.base),
-        rounds=state.round,
+        rounds=len(run.history),
         restarts=int(state.restarts.sum()),
         **about,
     )
@@ -241,18 +242,3 @@ def blocks_of(problem: TrainingProblem, size: int | None, solver: BlockSolver) -
     """The blocks of so many samples; None makes four."""
     size = size or -(-problem.num_samples // 4)
     return [Block(part, solver) for part in problem.blocks(size)]
-
-
-def _start(start: Start | None, seed: int, problem: TrainingProblem, run: Run) -> BitArray | None:
-    """Bits at which all copies start; from here on the run has an incumbent."""
-    bits = start_bits(start, problem, run)
-    if bits is None:
-        rng = np.random.default_rng(seed)
-        anything = problem.random_bits(rng, 1)
-        run.incumbent.offer(anything, problem.losses(anything))
-    return bits
-
-
-def _samples(block: TrainingProblem) -> str:
-    numbers = block.sample_numbers
-    return f"samples {numbers[0]} to {numbers[-1]}"

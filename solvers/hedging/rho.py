@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,21 +20,12 @@ if TYPE_CHECKING:
 # -- rho ------------------------------------------------------------------------------------------
 
 
-class RhoPolicy(Protocol):
-    """Weight of the proximal term of each bit; the same for all blocks, or sum p_k W_k drifts."""
-
-    def first(self, scale: FloatArray) -> FloatArray:
-        """rho of the first round; ``scale`` (n,) is the mean |change of the loss| by a flip."""
-        ...
-
-    def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
-        """rho (B, n) of the next round; ``disagreeing`` (B, n) marks bits without consensus."""
-        ...
-
-
 @dataclass(frozen=True)
 class FixedRho:
     """The same rho for all bits and rounds.
+
+    rho is the weight of the proximal term of each bit, the same for all blocks: else sum p_k W_k
+    would drift.
 
     Parameters
     ----------
@@ -58,11 +49,11 @@ class FixedRho:
             check_number("value", self.value)
 
     def first(self, scale: FloatArray) -> FloatArray:
-        """``value``, or ``factor`` times the mean scale."""
+        """rho of the first round; ``scale`` (n,) is the mean |change of the loss| by a flip."""
         return np.full(len(scale), self.value or self.factor * float(scale.mean()))
 
     def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
-        """The same."""
+        """rho (B, n) of the next round; ``disagreeing`` (B, n) marks bits without consensus."""
         return rho
 
 

@@ -17,8 +17,8 @@ from formulations.arrays import BitArray, BoolArray, FloatArray
 from formulations.network.weight_bits import distinct_rows
 from solvers.hedging import blocks as answering
 from solvers.hedging.blocks import FREE, Answer, Block, Question, canonical_bits, free_weights
-from solvers.hedging.bound import LossGrid, hull_point, lagrangian_bound
-from solvers.hedging.rho import CycleDetector, RhoPolicy, flip_scale, slammed
+from solvers.hedging.bound import hull_point, lagrangian_bound, loss_grid
+from solvers.hedging.rho import CycleDetector, FixedRho, flip_scale, slammed
 from solvers.hedging.state import AGREED, BEATEN, HedgingState
 from solvers.hedging.symmetry import branch, incumbent_branch, unbroken
 from solvers.run.executors import Team
@@ -34,34 +34,11 @@ ROUND, RESTART, SCALE = range(3)
 """First number of every random stream's key."""
 
 
-@dataclass(frozen=True)
-class Rules:
-    """The options of :class:`~solvers.hedging.hedging.ProgressiveHedging` that rounds read.
-
-    Parameters
-    ----------
-    rho : RhoPolicy
-        The variant's own where none was given.
-    certifies : bool
-        Whether the blocks' answers carry bounds.
-    variant, symmetry, max_branches, cycles, restarts, seed
-        As given.
-    """
-
-    rho: RhoPolicy
-    certifies: bool
-    variant: str = "hedging"
-    symmetry: str | None = None
-    max_branches: int = 64
-    cycles: CycleDetector | None = None
-    restarts: int = 0
-    seed: int = 0
-
-
 @dataclass
 class Round:
     """Input of a round besides the state, the points that it finds, and its costs."""
 
+    number: int
     incumbent: BitArray
     seconds: float | None
     points: list[BitArray] = field(default_factory=list)
@@ -73,10 +50,16 @@ class Hedge:
 
     Parameters
     ----------
-    rules : Rules
     problem : TrainingProblem
     team : Team of Block
         Workers for the blocks.
+    over : callable
+        Whether the time is up.
+    rho : FixedRho or GrowingRho
+    certifies : bool
+        Whether the blocks' answers carry bounds.
+    variant, symmetry, max_branches, cycles, restarts, seed
+        Options of :class:`~solvers.hedging.hedging.ProgressiveHedging`.
 
     Attributes
     ----------
@@ -91,16 +74,27 @@ class Hedge:
 
     def __init__(
         self,
-        rules: Rules,
         problem: TrainingProblem,
         team: Team[Block],
         over: Over = never,
+        *,
+        rho: FixedRho,
+        certifies: bool,
+        variant: str = "hedging",
+        symmetry: str | None = None,
+        max_branches: int = 64,
+        cycles: CycleDetector | None = None,
+        restarts: int = 0,
+        seed: int = 0,
     ) -> None:
-        self.rules, self.problem, self.team, self._over = rules, problem, team, over
+        self.problem, self.team, self._over, self.policy = problem, team, over, rho
+        self.certifies, self.variant, self.cycles = certifies, variant, cycles
+        self.symmetry = symmetry or ("order" if certifies else "fix")
+        self.max_branches, self.restarts, self.seed = max_branches, restarts, seed
         self.begun = False
         sizes = [block.problem.num_samples for block in team.models]
         self.p = np.array(sizes) / problem.num_samples
-        self.grid = LossGrid.of(problem)
+        self.up = loss_grid(problem)
         self.weight_of_bit = np.zeros(problem.num_free_bits, dtype=np.int64)
         for number, weight in enumerate(free_weights(problem)):
             self.weight_of_bit[weight.slots] = number
@@ -112,16 +106,15 @@ class Hedge:
 
     def _break_symmetry(self, start: BitArray | None) -> None:
         """Choose the branches; ``"fix"`` stays in that of the start."""
-        problem, rules, self.start = self.problem, self.rules, start
-        symmetry = rules.symmetry or ("order" if rules.certifies else "fix")
-        if symmetry == "none":
+        problem, self.start = self.problem, start
+        if self.symmetry == "none":
             self.branches = unbroken(problem)
-        elif symmetry == "order":
-            self.branches = branch(problem, rules.max_branches)
+        elif self.symmetry == "order":
+            self.branches = branch(problem, self.max_branches)
         else:
             mixed = np.arange(problem.num_free_bits) % 2 if start is None else start
             bits = problem.repair_bits(mixed[None])[0]
-            self.branches = incumbent_branch(problem, bits, rules.max_branches)
+            self.branches = incumbent_branch(problem, bits, self.max_branches)
         self.base = self.branches.patterns
 
     def snapshot(self) -> dict[str, Any]:
@@ -136,7 +129,7 @@ class Hedge:
     @cached_property
     def rho(self) -> FloatArray:
         """rho of the first round, in units of the mean change of the loss by a flip."""
-        return self.rules.rho.first(flip_scale(self.problem, self._rng(SCALE), self._over))
+        return self.policy.first(flip_scale(self.problem, self._rng(SCALE), self._over))
 
     # -- the formulas ------------------------------------------------------------------------------
 
@@ -144,29 +137,28 @@ class Hedge:
         """Run one round and score the points that it finds on all samples."""
         assert run.incumbent.bits is not None
         left = None if run.time_limit is None else max(0.0, run.time_limit - run.seconds)
-        this = Round(run.incumbent.bits, left)
+        this = Round(len(run.history) + 1, run.incumbent.bits, left)
         old, new = self.state, self.state.copy()
-        new.round += 1
         self._step(old, new, this)
         self._commit(new, this, run)
 
     def _step(self, old: HedgingState, new: HedgingState, this: Round) -> None:
         """Ask the blocks, and update copies and multipliers."""
-        step = self._frank_wolfe if self.rules.variant == "frank-wolfe" else self._hedge
+        step = self._frank_wolfe if self.variant == "frank-wolfe" else self._hedge
         step(old, new, this)
 
     def _hedge(self, old: HedgingState, new: HedgingState, this: Round) -> None:
         """Progressive hedging, with the bound at the multipliers before the round."""
         proximal = old.W + (old.rho * (0.5 - old.xbar))[:, None]
         asked = [(proximal, old.pattern)]
-        if self.rules.certifies:
+        if self.certifies:
             asked.append((old.W, self.base))
         answers = self._ask(asked, new, this)
         for b in old.open:
             new.x[b] = [answer.bits[0] for answer in answers[0][b]]
         new.xbar = self._mean(new.x)
         new.W = self._centred(old.W + old.rho[:, None] * (new.x - new.xbar[:, None]))
-        if self.rules.certifies:
+        if self.certifies:
             self._raise_bounds(new, answers[1], old.W)
 
     def _frank_wolfe(self, old: HedgingState, new: HedgingState, this: Round) -> None:
@@ -209,7 +201,7 @@ class Hedge:
                 starts = np.stack([self._rounded(state.xbar[b], this.incumbent), this.incumbent])
                 starts = np.where(patterns[b] == FREE, starts, patterns[b]).astype(np.int8)
                 for k, p in enumerate(self.p):
-                    seed = (self.rules.seed, ROUND, state.round, number, b, k)
+                    seed = (self.seed, ROUND, this.number, number, b, k)
                     question = Question(p * linear[b, k], patterns[b], starts, seed, this.seconds)
                     tasks.append((k, self._question(b, k, question)))
         team = self.team
@@ -259,7 +251,7 @@ class Hedge:
         losses = self.problem.losses(points)
         best = Incumbent(run.incumbent.bits, run.incumbent.loss)
         best.offer(points, losses)
-        means = self._rounded_means(new, this.incumbent, points, losses)
+        means = self._rounded_means(new, this, points, losses)
         mean_losses = self.problem.losses(means)
         best.offer(means, mean_losses)
         self._decide(new, best)
@@ -267,7 +259,7 @@ class Hedge:
         run.incumbent.offer(best.bits[None], [best.loss])  # type: ignore[index]
         run.ledger.add(this.ledger)
         run.history.record(
-            iteration=new.round,
+            iteration=this.number,
             loss=best.loss,
             mean_loss=mean_losses.min(),
             disagreement=self.disagreement,
@@ -277,11 +269,12 @@ class Hedge:
         )
 
     def _rounded_means(
-        self, state: HedgingState, ties: BitArray, points: BitArray, losses: FloatArray
+        self, state: HedgingState, this: Round, points: BitArray, losses: FloatArray
     ) -> BitArray:
         """Each open branch's mean as bits, and a vote in which better copies count more."""
+        ties = this.incumbent
         means = [self._rounded(state.xbar[b], ties) for b in state.open]
-        if self.rules.variant == "hedging":
+        if self.variant == "hedging":
             known = {point.tobytes(): loss for point, loss in zip(points, losses, strict=True)}
             for b in state.open:
                 copies = state.x[b].astype(np.int8)
@@ -314,26 +307,26 @@ class Hedge:
         assert best.bits is not None
         agree = _agreement(state)
         for b in state.open:
-            if self.grid.up(float(state.bounds[b])) >= best.loss:
+            if self.up(float(state.bounds[b])) >= best.loss:
                 state.outcome[b] = BEATEN
             elif agree[b].all():
                 state.outcome[b] = AGREED
-        if self.rules.variant == "hedging":
+        if self.variant == "hedging":
             self._slam(state, np.logical_not(agree), best.bits)
-        state.rho = self.rules.rho.following(state.rho, np.logical_not(agree))
+        state.rho = self.policy.following(state.rho, np.logical_not(agree))
         for b in np.flatnonzero(state.outcome == AGREED).tolist():
-            if state.restarts[b] < self.rules.restarts:
+            if state.restarts[b] < self.restarts:
                 rng = self._rng(RESTART, int(state.restarts[b]), b)
                 shaken = best.bits ^ (rng.random(len(best.bits)) < 0.2)  # a fifth of its bits
                 state.begin_anew(b, self._first(shaken.astype(np.int8)))
 
     def _slam(self, state: HedgingState, disagree: BoolArray, ties: BitArray) -> None:
         """Fix one weight in every branch that cycles."""
-        if self.rules.cycles is None:
+        if self.cycles is None:
             return
-        latest = self.rules.cycles.hashes(state.W, state.rho)
+        latest = self.cycles.hashes(state.W, state.rho)
         state.hashes = np.concatenate([latest[:, None], state.hashes[:, :-1]], axis=1)
-        cycling = self.rules.cycles.cycling(state.hashes, disagree)
+        cycling = self.cycles.cycling(state.hashes, disagree)
         for b in state.open:
             chosen = cycling[b] & (state.pattern[b] == FREE)
             if chosen.any():
@@ -350,13 +343,13 @@ class Hedge:
         xbar = np.full(self.base.shape, 0.5)
         if bits is not None:
             xbar[:] = self.branches.place(self.problem, bits)[0]
-        window = self.rules.cycles.window if self.rules.cycles else 0
+        window = self.cycles.window if self.cycles else 0
         return HedgingState.first(
             self.base, np.where(self.base == FREE, xbar, self.base), self.rho, len(self.p), window
         )
 
     def _rng(self, *key: int) -> np.random.Generator:
-        return np.random.default_rng(np.random.SeedSequence(self.rules.seed, spawn_key=key))
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     # -- the outcome -------------------------------------------------------------------------------
 
@@ -368,12 +361,13 @@ class Hedge:
     def bound(self) -> float | None:
         """The certified bound of the whole problem: the least of the branches', if there is one."""
         least = float(self.state.bounds.min())
-        return self.grid.up(least) if self.branches.lossless and least > -np.inf else None
+        return self.up(least) if self.branches.lossless and least > -np.inf else None
 
-    def why(self) -> str:
-        """How consensus was reached, or why it was not."""
+    def why(self, rounds: int) -> str:
+        """How consensus was reached after so many rounds, or why it was not."""
         state, count = self.state, len(self.base)
-        if self.rules.variant == "frank-wolfe" and len(state.open):
+        after = f"{rounds} round{'s' if rounds > 1 else ''}"
+        if self.variant == "frank-wolfe" and len(state.open):
             return "the Frank-Wolfe variant looks for the best bound; its copies stay fractional"
         if len(state.open):
             moving = f"mean |x - xbar| is {self.disagreement:.3f}"
@@ -381,20 +375,16 @@ class Hedge:
             where = f"{apart:.1%} of the bits differ between blocks"
             slams = f"cycles were broken by fixing a weight {state.cycles} times"
             return (
-                f"none after {_rounds(state)} in {len(state.open)} of {count} branches: {where}, "
+                f"none after {after} in {len(state.open)} of {count} branches: {where}, "
                 f"{moving}, {slams}; more rounds, a larger or growing rho, or larger blocks press "
                 "harder, at the price of the loss"
             )
         if (state.outcome == BEATEN).all():
             return "not needed: the bound of every branch has met the best loss"
-        return f"all copies were equal after {_rounds(state)}"
+        return f"all copies were equal after {after}"
 
 
 def _agreement(state: HedgingState) -> BoolArray:
     """Bits that all copies of a branch have the same, shape (B, n)."""
     apart = np.abs(state.x - state.xbar[:, None])
     return np.asarray((apart <= 1e-6).all(axis=1), dtype=np.bool_)  # copies can be fractional
-
-
-def _rounds(state: HedgingState) -> str:
-    return f"{state.round} round{'s' if state.round > 1 else ''}"

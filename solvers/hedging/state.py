@@ -23,8 +23,6 @@ class HedgingState:
 
     Parameters
     ----------
-    round : int
-        Rounds done.
     restarts : ndarray of int64, shape (B,)
         Number of restarts of each branch.
     W : ndarray of float64, shape (B, K, n)
@@ -51,7 +49,6 @@ class HedgingState:
         How many times a weight was fixed because its branch cycled.
     """
 
-    round: int
     restarts: IntArray
     W: FloatArray
     x: FloatArray
@@ -72,7 +69,6 @@ class HedgingState:
         """All copies at ``xbar`` (B, n), all multipliers zero, the same rho (n,) everywhere."""
         B, n = base.shape
         return cls(
-            round=0,
             restarts=np.zeros(B, dtype=np.int64),
             W=np.zeros((B, blocks, n)),
             x=np.repeat(xbar[:, None], blocks, axis=1),

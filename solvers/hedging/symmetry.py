@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 
-KEYS: list[tuple[str, ...]] = [("output", "input"), ("output",), ()]
-"""Keys that order the units: the sign of their output weight, then of one input weight."""
-
-
 @dataclass(frozen=True)
 class Orbit:
     """Hidden units of one layer that may change places, and the weights that order them.
@@ -148,7 +144,8 @@ def branch(problem: TrainingProblem, most: int = 64) -> Branches:
     >>> branches.place(problem, [1, 0, 1, 1, 0, 1])
     (array([1, 1, 1, 0, 1, 0], dtype=int8), 1)
     """
-    for keys in KEYS:
+    # the sign of a unit's output weight, then of one input weight
+    for keys in [("output", "input"), ("output",), ()]:
         orbits = tuple(_orbits(problem, keys))
         if prod(orbit.num_patterns for orbit in orbits) <= most:
             break

@@ -27,9 +27,6 @@ from solvers.restricted.penalised import penalised
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-MODELS = ["states", "flips"]
-"""Forms of a restricted problem."""
-
 FIRST_SAMPLES, GROWTH, FILL, ENOUGH = 64, 8, 0.93, 0.85
 """Samples that a limited model is first tried on, the most that their number grows by at a time,
 the share of the limit that is aimed at, and the share that is enough."""

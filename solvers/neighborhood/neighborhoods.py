@@ -6,9 +6,10 @@ holds several policies and sizes and learns which of them pay.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -59,42 +60,25 @@ class WeightTable:
 
 
 @dataclass(frozen=True)
-class Draw:
-    """A request for blocks of weights.
+class Policy:
+    """A way to draw blocks of weights.
 
     Parameters
     ----------
-    weights : WeightTable
-    guide : ndarray of float64, shape (K,)
-        First-order decrease of the training loss from moving each weight; for guided policies.
-    count, size : int
-        Number of blocks B, and most weights of one S.
-    rng : numpy.random.Generator
+    name : str
+        The name that users write.
+    blocks : callable
+        From the movable weights (a :class:`WeightTable`), their guide, how many blocks B, the most
+        weights of one S and a random generator to blocks of distinct weights, shape (B, S), -1
+        where one is shorter.
+    guided : bool
+        Whether it reads the guide, shape (K,): the first-order decrease of the training loss from
+        moving each weight.
     """
 
-    weights: WeightTable
-    guide: FloatArray
-    count: int
-    size: int
-    rng: np.random.Generator
-
-
-class Policy(Protocol):
-    """Draws blocks of weights."""
-
-    @property
-    def name(self) -> str:
-        """The name that users write."""
-        ...
-
-    @property
-    def guided(self) -> bool:
-        """Whether it reads ``guide``."""
-        ...
-
-    def blocks(self, draw: Draw) -> IntArray:
-        """Blocks of distinct weights, shape (B, S), -1 where one is shorter."""
-        ...
+    name: str
+    blocks: Callable[[WeightTable, FloatArray, int, int, np.random.Generator], IntArray]
+    guided: bool = False
 
 
 def _subsets(pools: IntArray, size: int, rng: np.random.Generator) -> IntArray:
@@ -122,73 +106,50 @@ def _without_repeats(blocks: IntArray) -> IntArray:
     return np.ascontiguousarray(np.sort(np.where(repeated, -1, blocks), axis=1)[:, ::-1])
 
 
-@dataclass(frozen=True)
-class RandomWeights:
+def random_weights(
+    weights: WeightTable, guide: FloatArray, count: int, size: int, rng: np.random.Generator
+) -> IntArray:
     """Weights drawn from the whole network."""
-
-    name: str = "random"
-    guided: bool = False
-
-    def blocks(self, draw: Draw) -> IntArray:
-        """See :class:`Policy`."""
-        return _without_repeats(draw.rng.integers(0, len(draw.weights), (draw.count, draw.size)))
+    return _without_repeats(rng.integers(0, len(weights), (count, size)))
 
 
-@dataclass(frozen=True)
-class OneUnit:
+def one_unit(
+    weights: WeightTable, guide: FloatArray, count: int, size: int, rng: np.random.Generator
+) -> IntArray:
     """Weights of one neuron, incoming and outgoing."""
-
-    name: str = "one-unit"
-    guided: bool = False
-
-    def blocks(self, draw: Draw) -> IntArray:
-        """See :class:`Policy`."""
-        units = draw.weights.units
-        chosen = draw.rng.integers(0, len(units), draw.count)
-        return _subsets(units[chosen], draw.size, draw.rng)
+    units = weights.units
+    return _subsets(units[rng.integers(0, len(units), count)], size, rng)
 
 
-@dataclass(frozen=True)
-class TwoUnits:
+def two_units(
+    weights: WeightTable, guide: FloatArray, count: int, size: int, rng: np.random.Generator
+) -> IntArray:
     """Weights of two neurons of one layer."""
-
-    name: str = "two-units"
-    guided: bool = False
-
-    def blocks(self, draw: Draw) -> IntArray:
-        """See :class:`Policy`."""
-        units = draw.weights.units
-        pairs = draw.rng.integers(0, len(units), (2, draw.count))
-        pools = np.concatenate([units[pairs[0]], units[pairs[1]]], axis=1)
-        return _subsets(_without_repeats(pools), draw.size, draw.rng)
+    units = weights.units
+    first, second = rng.integers(0, len(units), (2, count))
+    pools = np.concatenate([units[first], units[second]], axis=1)
+    return _subsets(_without_repeats(pools), size, rng)
 
 
-@dataclass(frozen=True)
-class WorstSamples:
-    """Weights that samples with a loss would move: drawn by their first-order gain.
-
-    Drawn with probability proportional to exp(guide / spread); repeated draws are dropped.
-    """
-
-    name: str = "worst-samples"
-    guided: bool = True
-
-    def blocks(self, draw: Draw) -> IntArray:
-        """See :class:`Policy`."""
-        guide = draw.guide
-        spread = float(guide.std()) or 1.0
-        share = np.exp((guide - guide.max()) / spread)
-        reached = np.cumsum(share)
-        heights = draw.rng.random((draw.count, draw.size)) * reached[-1]
-        drawn = np.searchsorted(reached, heights, side="right")
-        return _without_repeats(np.minimum(drawn, len(guide) - 1))
+def worst_samples(
+    weights: WeightTable, guide: FloatArray, count: int, size: int, rng: np.random.Generator
+) -> IntArray:
+    """Weights that samples with a loss would move: drawn in proportion to exp(guide / spread)."""
+    share = np.exp((guide - guide.max()) / (float(guide.std()) or 1.0))
+    reached = np.cumsum(share)
+    heights = rng.random((count, size)) * reached[-1]
+    drawn = np.searchsorted(reached, heights, side="right")
+    return _without_repeats(np.minimum(drawn, len(guide) - 1))
 
 
-POLICIES: dict[str, type[Policy]] = {
-    "random": RandomWeights,
-    "one-unit": OneUnit,
-    "two-units": TwoUnits,
-    "worst-samples": WorstSamples,
+POLICIES: Mapping[str, Policy] = {
+    policy.name: policy
+    for policy in (
+        Policy("random", random_weights),
+        Policy("one-unit", one_unit),
+        Policy("two-units", two_units),
+        Policy("worst-samples", worst_samples, guided=True),
+    )
 }
 
 
@@ -201,7 +162,7 @@ class Adaptive:
 
     Examples
     --------
-    >>> arms = Adaptive([(OneUnit(), 2), (RandomWeights(), 4)])
+    >>> arms = Adaptive([(POLICIES["one-unit"], 2), (POLICIES["random"], 4)])
     >>> arms.learn(0, 2.0)
     >>> arms.learn(1, 0.0)
     >>> bool(arms.chances()[0] > arms.chances()[1])
@@ -253,11 +214,9 @@ def policy(spec: str | Policy) -> Policy:
     'one-unit'
     """
     if not isinstance(spec, str):
-        check_has(
-            "policies", spec, "blocks", "'one-unit' or solvers.neighborhood.neighborhoods.OneUnit()"
-        )
+        check_has("policies", spec, "blocks", "'one-unit', or a Policy(name, function)")
         return spec
-    return POLICIES[choose("free-set policy", spec, list(POLICIES))]()
+    return POLICIES[choose("free-set policy", spec, list(POLICIES))]
 
 
 def first_order_gains(

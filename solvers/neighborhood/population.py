@@ -12,9 +12,9 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,15 +37,16 @@ class Search:
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     at: Mapping[str, Any] | None = None
 
-    def go(self, temperature: float, limits: Limits) -> Asking[Tally]:
+    def go(self, segment: Segment) -> Asking[Tally]:
         """Solve restricted problems, each by a drawn policy and size, and learn from the gains.
 
         What is asked of an oracle is yielded.
         """
-        until = inf if limits.seconds is None else time.perf_counter() + limits.seconds
+        _, temperature, steps, rounds, seconds = segment
+        until = inf if seconds is None else time.perf_counter() + seconds
         tally = Tally()
-        for _ in range(limits.steps):
-            left = None if limits.rounds is None else limits.rounds - tally.rounds
+        for _ in range(steps):
+            left = None if rounds is None else rounds - tally.rounds
             late = tally.rounds > 0 and time.perf_counter() >= until
             if self.walk.at_floor or left == 0 or late:
                 break
@@ -68,26 +69,20 @@ class Search:
             self.arms.rewards, self.rng = snapshot["rewards"].copy(), copy.deepcopy(snapshot["rng"])
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Limits of a segment: steps of a walk, restricted problems, seconds."""
+class Segment(NamedTuple):
+    """A segment of one walk: its start, its temperature, and its limits.
 
+    These are steps of the walk, restricted problems, and seconds.
+    """
+
+    snapshot: Mapping[str, Any]
+    temperature: float
     steps: int
     rounds: int | None = None
     seconds: float | None = None
 
 
-@dataclass(frozen=True)
-class Segment:
-    """A segment of one walk: its start, its temperature, and its limits."""
-
-    snapshot: Mapping[str, Any]
-    temperature: float
-    limits: Limits
-
-
-@dataclass(frozen=True)
-class SegmentResult:
+class SegmentResult(NamedTuple):
     """End of a segment: the snapshot, its loss, the best weights on the way, the effort."""
 
     snapshot: Mapping[str, Any]
@@ -162,17 +157,14 @@ def arrival(search: Search, tally: Tally) -> SegmentResult:
 
 def advance(ground: Worker, segments: Sequence[Segment]) -> list[SegmentResult]:
     """Run segments of several walks on a worker; their questions are answered together."""
-    left = segments[0].limits.seconds
+    left = segments[0].seconds
     until = None if left is None else time.perf_counter() + left
     with ExitStack() as held:
         searches = [held.enter_context(ground.search()) for _ in segments]
         for search, segment in zip(searches, segments, strict=True):
             search.restore(segment.snapshot)
         held.enter_context(answer_by(until))
-        going = [
-            search.go(segment.temperature, segment.limits)
-            for search, segment in zip(searches, segments, strict=True)
-        ]
+        going = [search.go(segment) for search, segment in zip(searches, segments, strict=True)]
         tallies = together(going, ground.oracle)
         return [arrival(*pair) for pair in zip(searches, tallies, strict=True)]
 
@@ -208,18 +200,25 @@ class Population:
             if arrival.best_loss < run.incumbent.loss - 1e-9:
                 run.incumbent.offer(arrival.best_bits[None], [arrival.best_loss])
 
-    def go(self, done: float, limits: Limits, run: Run) -> None:
+    def go(
+        self,
+        done: float,
+        run: Run,
+        steps: int,
+        rounds: int | None = None,
+        seconds: float | None = None,
+    ) -> None:
         """One stretch with every walk, when a share ``done`` of the cooling is done.
 
-        The rounds are shared out among the walks.
+        The limits are those of a :class:`Segment`; the rounds are shared out among the walks.
         """
         temperature = float(self.hot * (self.cold / self.hot) ** done)
         self._resample(temperature)
         count = len(self.snapshots)
         segments = []
         for k, snapshot in enumerate(self.snapshots):
-            share = None if limits.rounds is None else (limits.rounds + k) // count
-            segments.append(Segment(snapshot, temperature, replace(limits, rounds=share)))
+            share = None if rounds is None else (rounds + k) // count
+            segments.append(Segment(snapshot, temperature, steps, share, seconds))
         whole = isinstance(self.team.models[0].oracle, BatchOracle)
         parts = [segments] if whole else [[segment] for segment in segments]
         results = self.team.ask(advance, [(0, part) for part in parts])
@@ -256,20 +255,12 @@ class Population:
 
     def snapshot(self) -> Mapping[str, Any]:
         """Everything that a segment changes."""
-        return {
-            "rng": self.rng,
-            "walks": self.snapshots,
-            "losses": self.losses,
-            "temperature": self.temperature,
-            "hot": self.hot,
-            "cold": self.cold,
-            "tally": self.tally.snapshot(),
-        }
+        names = ("rng", "losses", "temperature", "hot", "cold")
+        own = {name: getattr(self, name) for name in names}
+        return {**own, "walks": self.snapshots, "tally": self.tally.snapshot()}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go back to a snapshot."""
-        self.rng, self.snapshots, self.losses = (snapshot[n] for n in ("rng", "walks", "losses"))
-        self.temperature, self.hot, self.cold = (
-            snapshot[n] for n in ("temperature", "hot", "cold")
-        )
-        self.tally = Tally.of(snapshot["tally"])
+        own = dict(snapshot)
+        self.snapshots, self.tally = own.pop("walks"), Tally.of(own.pop("tally"))
+        vars(self).update(own)

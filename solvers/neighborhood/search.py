@@ -9,21 +9,20 @@ neighbourhood search: Shaw 1998; annealed acceptance: Ropke and Pisinger 2006.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from formulations.arrays import BitArray
 from formulations.checks import check_number, check_several, check_whole, choose
 from formulations.errors import InvalidInputError
 from solvers.constrained.walk import GuardedWalk
-from solvers.neighborhood.asking import MODELS, OracleWalk
+from solvers.neighborhood.asking import OracleWalk
 from solvers.neighborhood.neighborhoods import POLICIES, Policy, policy
-from solvers.neighborhood.population import Limits, Population, SegmentResult, Worker
-from solvers.neighborhood.steps import EnumeratedWalk, Walk
+from solvers.neighborhood.population import Population, SegmentResult, Worker
+from solvers.neighborhood.steps import EnumeratedWalk
 from solvers.oracles.base import Oracle, check_oracle
 from solvers.run.executors import Team
 from solvers.run.result import Result, Status, reach
@@ -32,9 +31,6 @@ from solvers.run.solver import Parallel, Start, check_start, start_bits
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-
-MAX_ENUMERATED = 20
-"""Most weights that enumeration frees at a time."""
 
 START, END = 0.2, 0.0003
 """Default temperatures, in units of the mean |change of the loss| of a move at the start.
@@ -132,13 +128,13 @@ class LargeNeighborhoodSearch(Parallel):
         for name in ("rounds", "batch", "variables"):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name))
-        choose("model", self.model, MODELS)
+        choose("model", self.model, ["states", "flips"])
         check_whole("walks", self.walks, most=4096)  # each has all activations
         check_whole("cycles", self.cycles)
-        if self.oracle is None and max(self.sizes) > MAX_ENUMERATED:
+        if self.oracle is None and max(self.sizes) > 20:
             raise InvalidInputError(
-                f"sizes={tuple(self.sizes)}: enumeration frees at most {MAX_ENUMERATED} weights at "
-                "a time; give an oracle for more"
+                f"sizes={tuple(self.sizes)}: enumeration frees at most 20 weights at a time; give "
+                "an oracle for more"
             )
         for name in ("start_temperature", "end_temperature"):
             value = getattr(self, name)
@@ -157,16 +153,24 @@ class LargeNeighborhoodSearch(Parallel):
         """
         run = self.begun(problem, self.oracle)
         arms = [(policy(p), int(s)) for p in self.policies for s in self.sizes]
-        ground = Worker(self._walk_on(problem), arms, self.oracle)
+        make = partial(GuardedWalk if problem.constraints else EnumeratedWalk, problem)
+        if self.oracle is not None:
+            make = partial(OracleWalk, problem, self.model, self.batch, self.variables)
+        ground = Worker(make, arms, self.oracle)
         floor, rounds = ground.floor, self._rounds()
-        with run.guarded(), Team([ground], self.executor, self.workers, self._name) as team:
+        name = "a walk of the neighbourhood search".format  # whatever its number
+        with run.guarded(), Team([ground], self.executor, self.workers, name) as team:
             main, *own = map(
                 np.random.default_rng, np.random.SeedSequence(self.seed).spawn(1 + self.walks)
             )
             population = Population(team, main)
             if not run.resume(population):
                 begun = start_bits(self.start, problem, run)
-                walks = [ground.begin(_bits_or_random(begun, problem, rng), rng) for rng in own]
+                start = None if begun is None else problem.repair_bits(begun)
+                walks = [
+                    ground.begin(problem.random_bits(rng, 1)[0] if start is None else start, rng)
+                    for rng in own
+                ]
                 population.arrive(walks, run)
                 population.hot, population.cold = self._temperatures(ground, walks[0], main)
             for t in run.steps(None):
@@ -175,7 +179,7 @@ class LargeNeighborhoodSearch(Parallel):
                     break
                 done = gone / rounds if rounds else run.seconds / (self.time_limit or 1.0)
                 limits = self._limits(gone, run.seconds)
-                population.go(min(done, 1.0) * self.cycles % 1.0, limits, run)
+                population.go(min(done, 1.0) * self.cycles % 1.0, run, *limits)
                 run.history.record(
                     iteration=t,
                     rounds=population.tally.rounds,
@@ -193,22 +197,16 @@ class LargeNeighborhoodSearch(Parallel):
             **population.tally.info(),
         )
 
-    def _walk_on(self, problem: TrainingProblem) -> Callable[[], Walk]:
-        if self.oracle is None:
-            return partial(GuardedWalk if problem.constraints else EnumeratedWalk, problem)
-        return partial(OracleWalk, problem, self.model, self.batch, self.variables)
-
-    @staticmethod
-    def _name(_: int) -> str:
-        return "a walk of the neighbourhood search"
-
     def _rounds(self) -> int | None:
         if self.rounds is not None or self.time_limit is not None:
             return self.rounds
         return ROUNDS if self.oracle is None else ASKED_ROUNDS
 
-    def _limits(self, gone: int, seconds: float) -> Limits:
-        """Limits of a segment; with an oracle one step, so that a paid answer is kept at once."""
+    def _limits(self, gone: int, seconds: float) -> tuple[int, int | None, float | None]:
+        """Steps, rounds and seconds of a segment.
+
+        With an oracle it is one step, so that a paid answer is kept at once.
+        """
         rounds, limit = self._rounds(), self.time_limit
         left = None if limit is None else max(0.0, limit - seconds)
         if limit is not None and left is not None and not self.oracle:
@@ -216,11 +214,7 @@ class LargeNeighborhoodSearch(Parallel):
         least = self.walks if self.oracle else 1  # a question of each, which one call may answer
         if rounds is not None:
             rounds = min(rounds - gone, max(least, -(-rounds // STRETCHES)))
-        return Limits(
-            steps=1 if self.oracle else STRETCHES,
-            rounds=rounds,
-            seconds=left,
-        )
+        return 1 if self.oracle else STRETCHES, rounds, left
 
     def _temperatures(
         self, ground: Worker, start: SegmentResult, rng: np.random.Generator
@@ -232,10 +226,3 @@ class LargeNeighborhoodSearch(Parallel):
         hot = START * scale if first is None else first
         cold = min(hot, END * scale) if last is None else last
         return max(hot, 1e-12), max(cold, 1e-12)
-
-
-def _bits_or_random(
-    bits: BitArray | None, problem: TrainingProblem, rng: np.random.Generator
-) -> BitArray:
-    """Free bits to start from: those given, or random ones."""
-    return problem.random_bits(rng, 1)[0] if bits is None else problem.repair_bits(bits)

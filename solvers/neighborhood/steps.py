@@ -12,7 +12,7 @@ import numpy as np
 from formulations.arrays import BitArray, IntArray
 from solvers.kernels.blocks import heat_bath, visit
 from solvers.kernels.incremental_loss import IncrementalLoss
-from solvers.neighborhood.neighborhoods import Draw, Policy, WeightTable, first_order_gains
+from solvers.neighborhood.neighborhoods import Policy, WeightTable, first_order_gains
 from solvers.oracles.together import Asking
 from solvers.run.result import reach
 from solvers.run.run import Ledger
@@ -149,7 +149,7 @@ class Walk(ABC):
                 self._guide = first_order_gains(self.problem, self.weights, self.bits)
                 self._guide_age = 16  # steps that share the gains
             self._guide_age -= 1
-        return policy.blocks(Draw(self.weights, self._guide, count, size, rng))
+        return policy.blocks(self.weights, self._guide, count, size, rng)
 
     @property
     def bits(self) -> BitArray:

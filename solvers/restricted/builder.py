@@ -19,9 +19,6 @@ from solvers.restricted.rows import Rows, assemble
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-NEVER = 2**60
-"""Where a loss without a breakpoint has it."""
-
 
 def plan_of(problem: TrainingProblem) -> Plan | None:
     """The problem as arrays for the compiled builder; None for what that does not build.
@@ -74,7 +71,8 @@ def plan_of(problem: TrainingProblem) -> Plan | None:
         table=np.ascontiguousarray(table),
         coefficient=np.concatenate(coefficient),
         splines=np.array(splines, dtype=np.int64).reshape(-1, 3),
-        breaks=np.array([*(s.breakpoints[0] if s.num_pieces == 2 else NEVER for s in losses)]),
+        # a loss without a breakpoint has it where no output comes
+        breaks=np.array([*(s.breakpoints[0] if s.num_pieces == 2 else 2**60 for s in losses)]),
         slopes=np.array([np.resize(s.slopes, 2) for s in losses]),
         intercepts=np.array([np.resize(s.intercepts, 2) for s in losses]),
         target=np.ascontiguousarray(problem.target_index, dtype=np.int16),

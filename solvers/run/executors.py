@@ -43,9 +43,6 @@ KINDS = ["serial", "threads", "processes"]
 FAILURES = 3
 """Failures in a row of one block that end the run."""
 
-IN_FLIGHT = 4
-"""Most tasks per worker that an executor has at a time, if the number of workers is known."""
-
 
 def check_executor(choice: object) -> None:
     """Refuse what is no executor, or one that is shut down.
@@ -130,7 +127,7 @@ class Team(Generic[Model]):
         self.shipments, self.failures = 0, 0
         self._workers = workers or _cores()
         known = workers is not None or executor is None or isinstance(executor, str)
-        self._window = IN_FLIGHT * self._workers if known else inf
+        self._window = 4 * self._workers if known else inf  # most tasks that it has at a time
         self._given = executor if isinstance(executor, Executor) else None
         self._make = self._maker(executor)
         self._executor = self._given

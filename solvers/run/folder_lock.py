@@ -15,8 +15,6 @@ from typing import Self
 from formulations.errors import FileAccessError
 from formulations.files.bounded import access_error
 
-LOCK = ".lock"
-
 
 @dataclass
 class _Holder:
@@ -123,7 +121,7 @@ class FolderLock:
         except ImportError:
             return None
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-        descriptor = os.open(self.folder / LOCK, flags, 0o666)
+        descriptor = os.open(self.folder / ".lock", flags, 0o666)
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

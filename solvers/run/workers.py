@@ -15,9 +15,6 @@ from typing import Any
 
 from formulations.errors import InvalidInputError
 
-KEPT = 1024
-"""Most models that a worker keeps; the one not used for longest goes first."""
-
 
 @dataclass(frozen=True)
 class PackedModel:
@@ -84,6 +81,6 @@ def serve(
     if isinstance(model, PackedModel):
         model = pickle.loads(model.content)
     _models[digest] = model
-    while len(_models) > KEPT:
+    while len(_models) > 1024:  # the one not used for longest goes first
         _models.popitem(last=False)
     return function(model, argument)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,31 +14,28 @@ from formulations.errors import InvalidInputError
 from solvers.exact import ExactSolver
 from solvers.hedging.annealed_blocks import AnnealedBlocks
 from solvers.hedging.block_solvers import PenaltyBlocks
-from solvers.hedging.blocks import Block
-from solvers.hedging.bound import LossGrid, hull_point, lagrangian_bound
+from solvers.hedging.bound import hull_point, lagrangian_bound, loss_grid
 from solvers.hedging.hedging import CycleDetector, FixedRho, GrowingRho, ProgressiveHedging
 from solvers.hedging.rounds import Hedge
 from solvers.oracles import ExactOracle
-from solvers.run.executors import Team
 from solvers.run.result import Status
 from solvers.run.run import Progress
-from solvers.run.stopping import Over
 from solvers.weight_annealing import WeightAnnealing
 from tests.formulations.problems import all_bits, problems
 from tests.solvers.hedging.teachers import noisy
 
 
-def hedge_of(problem: TrainingProblem, **options: object) -> tuple[list[Hedge], ProgressiveHedging]:
-    """A solver, and the list that its hedge will be in, to be looked into."""
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Hedge]:
+    """Every hedge that a solver makes, to be looked into."""
     made: list[Hedge] = []
 
-    @dataclass(frozen=True)
-    class Watched(ProgressiveHedging):
-        def _hedge(self, problem: TrainingProblem, team: Team[Block], over: Over) -> Hedge:
-            made.append(super()._hedge(problem, team, over))
-            return made[-1]
+    def watched(*arguments: object, **options: object) -> Hedge:
+        made.append(Hedge(*arguments, **options))  # type: ignore[arg-type]
+        return made[-1]
 
-    return made, Watched(**options)  # type: ignore[arg-type]
+    monkeypatch.setattr("solvers.hedging.hedging.Hedge", watched)
+    return made
 
 
 # -- the bound ------------------------------------------------------------------------------------
@@ -116,21 +113,21 @@ def test_the_bound_takes_off_what_rounding_leaves_of_the_multipliers() -> None:
 
 @given(problem=problems(max_bits=7, max_samples=3), share=st.floats(0.0, 1.0))
 def test_rounding_up_never_passes_a_loss_there_is(problem: TrainingProblem, share: float) -> None:
-    grid, losses = LossGrid.of(problem), problem.losses(all_bits(problem))
+    up, losses = loss_grid(problem), problem.losses(all_bits(problem))
     for loss in losses[:20]:
-        assert grid.up(loss) == pytest.approx(loss, abs=1e-4)
+        assert up(loss) == pytest.approx(loss, abs=1e-4)
         below = loss - share * (losses.max() - losses.min() + 1.0)
-        assert below - 1e-4 <= grid.up(below) <= loss + 1e-4
-    assert grid.up(-np.inf) == -np.inf
+        assert below - 1e-4 <= up(below) <= loss + 1e-4
+    assert up(-np.inf) == -np.inf
 
 
 # -- the formulas ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("variant", ["hedging", "frank-wolfe"])
-def test_multipliers_sum_to_zero_in_every_round(variant: str) -> None:
+def test_multipliers_sum_to_zero_in_every_round(variant: str, made: list[Hedge]) -> None:
     problem = noisy(1, samples=23)  # blocks of unequal size
-    made, solver = hedge_of(problem, variant=variant, block_size=5, rho=GrowingRho(growth=1.3))
+    solver = ProgressiveHedging(variant=variant, block_size=5, rho=GrowingRho(growth=1.3))
     sums: list[float] = []
 
     def look(progress: Progress) -> None:
@@ -249,12 +246,12 @@ def test_multipliers_that_stand_still_in_agreement_are_no_cycle() -> None:
     assert CycleDetector(6).cycling(hashes, np.ones((1, 2), bool)).tolist() == [[True, False]]
 
 
-def test_equal_networks_are_equal_bits() -> None:
+def test_equal_networks_are_equal_bits(made: list[Hedge]) -> None:
     """The two words of a ternary zero cannot keep copies apart."""
     rng = np.random.default_rng(1)
     network = Network.dense([3, 1, 1], weights="ternary")
     problem = TrainingProblem(network, rng.integers(-2, 3, (9, 3)), rng.choice([-1, 1], 9))
-    made, solver = hedge_of(problem, block_size=3, rho=FixedRho(5.0), symmetry="none")
+    solver = ProgressiveHedging(block_size=3, rho=FixedRho(5.0), symmetry="none")
     assert solver.solve(problem).info["consensus"]
     copies = made[0].state.x.reshape(-1, 2)
     assert not ((copies[:, 0] == 0) & (copies[:, 1] == 1)).any()

@@ -13,7 +13,7 @@ import pytest
 
 from formulations import TrainingProblem
 from solvers.hedging.annealed_blocks import AnnealedBlocks
-from solvers.hedging.blocks import PreparedBlock
+from solvers.hedging.blocks import Minimise
 from solvers.hedging.exact_blocks import Enumeration
 from solvers.hedging.hedging import FixedRho, ProgressiveHedging
 from solvers.hedging.state import HedgingState
@@ -73,7 +73,7 @@ class Failing:
     times: int = 1
     certifies: bool = True
 
-    def prepare(self, problem: TrainingProblem) -> PreparedBlock:
+    def prepare(self, problem: TrainingProblem) -> Minimise:
         if problem.sample_numbers[0] == 5 and len(list(self.folder.iterdir())) < self.times:
             (self.folder / str(len(list(self.folder.iterdir())))).touch()
             if self.how == "dies":

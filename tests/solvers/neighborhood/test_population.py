@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from formulations import Network, QnnError, TrainingProblem
-from solvers.neighborhood.neighborhoods import RandomWeights
-from solvers.neighborhood.population import Limits, Population, Worker
+from solvers.neighborhood.neighborhoods import policy
+from solvers.neighborhood.population import Population, Worker
 from solvers.neighborhood.search import LargeNeighborhoodSearch
 from solvers.neighborhood.steps import EnumeratedWalk
 from solvers.oracles import QUBO, Annealer, Samples
@@ -30,7 +30,7 @@ def problem() -> TrainingProblem:
 
 def population(problem: TrainingProblem, walks: int) -> tuple[Population, Run]:
     """Walks at random starts, at temperature 1."""
-    ground, run = Worker(partial(EnumeratedWalk, problem), [(RandomWeights(), 3)]), Run()
+    ground, run = Worker(partial(EnumeratedWalk, problem), [(policy("random"), 3)]), Run()
     them = Population(Team([ground]), np.random.default_rng(0), hot=1.0, cold=0.01)
     rngs = [np.random.default_rng(k) for k in range(walks)]
     begun = [ground.begin(g.integers(0, 2, problem.num_free_bits, dtype=np.int8), g) for g in rngs]
@@ -96,7 +96,7 @@ def test_a_walk_that_was_somewhere_else_begins_anew(problem: TrainingProblem) ->
     ground = them.team.models[0]
     bits = np.zeros(problem.num_free_bits, dtype=np.int8)
     first = ground.begin(bits, np.random.default_rng(5))
-    them.go(0.5, Limits(steps=3), run)
+    them.go(0.5, run, steps=3)
     again = ground.begin(bits, np.random.default_rng(5))
     assert (first.loss, first.best_loss) == (again.loss, again.best_loss)
     np.testing.assert_array_equal(again.best_bits, bits)

@@ -15,9 +15,6 @@ from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.neighborhood.neighborhoods import (
     POLICIES,
     Adaptive,
-    Draw,
-    OneUnit,
-    RandomWeights,
     WeightTable,
     policy,
 )
@@ -100,7 +97,7 @@ def test_policies_draw_distinct_weights_of_the_problem(name: str) -> None:
     weights = WeightTable(moves.layer, moves.neuron, moves.source, moves.num_levels)
     rng = np.random.default_rng(0)
     for size in (1, 3, 40):
-        blocks = policy(name).blocks(Draw(weights, rng.normal(size=len(weights)), 20, size, rng))
+        blocks = policy(name).blocks(weights, rng.normal(size=len(weights)), 20, size, rng)
         assert blocks.shape[0] == 20
         assert blocks.flags.c_contiguous  # one layout, so that kernels are compiled once
         for block in blocks:
@@ -115,7 +112,7 @@ def test_one_unit_frees_one_neuron_with_its_outgoing_weights() -> None:
     moves = IncrementalLoss(random_problem(1)).moves
     weights = WeightTable(moves.layer, moves.neuron, moves.source, moves.num_levels)
     rng = np.random.default_rng(0)
-    for block in OneUnit().blocks(Draw(weights, np.zeros(0), 30, 100, rng)):
+    for block in policy("one-unit").blocks(weights, np.zeros(0), 30, 100, rng):
         used = block[block >= 0]
         hidden = {int(n) for n in weights.neuron[used][weights.layer[used] == 0]}
         hidden |= {int(s) for s in weights.source[used][weights.layer[used] == 1]}
@@ -123,7 +120,7 @@ def test_one_unit_frees_one_neuron_with_its_outgoing_weights() -> None:
 
 
 def test_adaptive_draws_what_pays() -> None:
-    arms = Adaptive([(OneUnit(), 2), (RandomWeights(), 2), (OneUnit(), 4)])
+    arms = Adaptive([(policy("one-unit"), 2), (policy("random"), 2), (policy("one-unit"), 4)])
     rng = np.random.default_rng(0)
     for _ in range(200):
         arm = arms.pick(rng)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from formulations.errors import FileAccessError
-from solvers.run.folder_lock import LOCK, FolderLock
+from solvers.run.folder_lock import FolderLock
 
 pytest.importorskip("fcntl")
 ROOT = Path(__file__).parents[3]
@@ -65,7 +65,7 @@ def test_another_process_is_refused_until_this_one_dies(
             lock.claim()
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    assert (tmp_path / "run" / LOCK).exists()  # what a dead process leaves blocks nobody
+    assert (tmp_path / "run" / ".lock").exists()  # what a dead process leaves blocks nobody
     with lock:
         assert "in use" in in_thread(tmp_path / "run")
 
@@ -98,7 +98,7 @@ def test_a_fork_has_no_part_in_the_lock(tmp_path: Path) -> None:
 
 
 def test_a_link_in_place_of_the_lock_is_refused(tmp_path: Path) -> None:
-    (tmp_path / LOCK).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / ".lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FileAccessError, match="keep the run in"):
         FolderLock(tmp_path, "the run").claim()
     assert not (tmp_path / "elsewhere").exists()
