@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 ORACLE_FAILED = 3
 """Exit code of a run that its oracle has ended; what it had is written all the same."""
 
-LEAST_WIDTH = 40
-"""Columns that a table is drawn for, however narrow the terminal is."""
-
-OWN_NAMES = ("run.json", "checkpoint.npz", ".lock", "comparison.json", "?" * 24 + ".json",
-             "?" * 40 + ".npz", "?" * 40 + ".refused-*.npz")  # fmt: skip
-"""Files that folders of runs, of comparisons and of recorded answers keep for themselves."""
-
 
 def for_tables(json_file: str | None) -> Console:
     """Where tables go: standard output, or standard error when that is for the JSON.
@@ -51,7 +44,7 @@ def for_tables(json_file: str | None) -> Console:
         emoji=False,
         highlight=False,
     )
-    shown.width = max(shown.width, LEAST_WIDTH)  # else rich leaves out what does not fit
+    shown.width = max(shown.width, 40)  # on a narrower terminal rich leaves out what does not fit
     return shown
 
 
@@ -78,11 +71,6 @@ def check_outputs(
         Files that are read: no output may take their place.
     folders : iterable of str, optional
         Folders of runs, whose own files no output may replace.
-
-    Raises
-    ------
-    InvalidInputError, FileAccessError
-        See :func:`qnn.runs.output.check_outputs`.
     """
     from qnn.runs.output import check_outputs as check
 
@@ -92,18 +80,16 @@ def check_outputs(
             "file, as ./- for one that is called so"
         )
     places = [path for path in (json_file, *files) if path is not None and path != "-"]
-    kept = [Path(folder) for folder in folders if folder is not None]
+    kept = [Path(folder).resolve() for folder in folders if folder is not None]
+    # files that folders of runs, of comparisons and of recorded answers keep for themselves
+    names = ("run.json", "checkpoint.npz", ".lock", "comparison.json", "?" * 24 + ".json",
+             "?" * 40 + ".npz", "?" * 40 + ".refused-*.npz")  # fmt: skip
     own = [
-        Path(place)
-        for place in places
-        if any(Path(place).match(name) for name in OWN_NAMES)
-        and any(_same_folder(Path(place).parent, folder) for folder in kept)
+        place
+        for place in map(Path, places)
+        if any(place.match(name) for name in names) and place.parent.resolve() in kept
     ]
     check(places, inputs=[path for path in inputs if path is not None], own=own)
-
-
-def _same_folder(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
 
 
 def data_files(words: Iterable[str], data_dir: str | None = None) -> list[str]:

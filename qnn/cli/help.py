@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from inspect import cleandoc
+from math import inf
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from formulations.errors import FileFormatError
+from qnn.cli.values import at_least
 
 Items = list[CompletionItem]
 Complete = Callable[[click.Context, click.Parameter, str], Items]
+Names = Callable[[], Iterable[str]] | Iterable[str]
+
+Decorator = Callable[..., Any]
+"""Adds options to a command, given as first argument, under a heading, given as second."""
 
 
 class Option(click.Option):
@@ -38,14 +45,6 @@ class Option(click.Option):
             return record
         words, text = record
         return words, text.replace("NAMES", ", ".join(self.names()), 1)
-
-
-class Argument(click.Argument):
-    """An argument whose possible words the help tells."""
-
-    def __init__(self, *words: Any, known: Mapping[str, str] | None = None, **given: Any) -> None:
-        super().__init__(*words, **given)
-        self.known = dict(known or {})
 
 
 class Command(click.Command):
@@ -80,15 +79,7 @@ class Group(click.Group):
         return list(self.commands)
 
     def invoke(self, context: click.Context) -> Any:
-        """Run a command; click would take the early end of a file for Ctrl-C, and break the line.
-
-        Raises
-        ------
-        click.Abort
-            After Ctrl-C.
-        FileFormatError
-            Where something that is read ends too early.
-        """
+        """Run a command; click would take the early end of a file for Ctrl-C."""
         try:
             return super().invoke(context)
         except KeyboardInterrupt as error:
@@ -101,34 +92,98 @@ class Group(click.Group):
 
 def command(name: str | None = None, *, examples: str = "", **given: Any) -> Any:
     """The decorator of a command, with examples of use at the end of its help."""
-    epilog = f"\b\nExamples:\n{indented(examples)}" if examples else None
+    epilog = f"\b\nExamples:\n{_indented(examples)}" if examples else None
     return click.command(name, cls=Command, epilog=epilog, **given)
 
 
-def option(*words: str, help: str, otherwise: str | None = None, **given: Any) -> Any:
-    """The decorator of an option; its default is shown, or in words what there is ``otherwise``."""
+def option(
+    words: str,
+    help: str,
+    default: Any = None,
+    *,
+    otherwise: str | None = None,
+    read: Callable[[Any], Any] | None = None,
+    least: float | None = None,
+    more: bool = False,
+    most: float = inf,
+    of: Names | None = None,
+    **given: Any,
+) -> Decorator:
+    """The decorator of an option.
+
+    Parameters
+    ----------
+    words : str
+        As help shows it, with the name of the command's argument between if that is another:
+        ``--json json_file FILE``.  The last word says what it takes: N whole numbers; SECONDS, TIME
+        and WEIGHT numbers; FILE and FOLDER are completed as such.
+    help : str
+    default : object, optional
+        It is shown, or in words what there is ``otherwise``.
+    read : callable, optional
+        Makes the value of the text, with the toolkit's own errors.
+    least, most : float, optional
+        Bounds of a number, ``least`` left out if there must be ``more``.
+    of : names, optional
+        What completes it.
+    """
+    *known, takes = words.split() if " " in words else [words, ""]
     if otherwise is not None:
         help = f"{help}  [default: {otherwise}]"
-    given.setdefault("show_default", given.get("default") is not None)
-    return click.option(*words, cls=Option, help=help, **given)
+    if takes:
+        given["metavar"] = takes
+    if read is not None:
+        given["callback"] = lambda context, parameter, value: read(value)
+    elif takes in ("N", "SECONDS", "TIME", "WEIGHT"):
+        given["type"] = int if takes == "N" else float
+    if least is not None:
+        given["callback"] = at_least(least, more=more, most=most)
+    if takes in ("FILE", "FOLDER"):
+        given["shell_complete"] = file if takes == "FILE" else folder
+    elif of is not None or "names" in given:
+        given.setdefault("shell_complete", one_of(given["names"] if of is None else of))
+    given.setdefault("show_default", default is not None)
+    if default is not None:
+        given["default"] = default
+
+    def decorate(command: Any, heading: str | None = None) -> Any:
+        return click.option(*known, cls=Option, help=help, heading=heading, **given)(command)
+
+    return decorate
+
+
+def under(heading: str | None, *options: Decorator) -> Decorator:
+    """Several options as one decorator, shown in this order under a heading."""
+
+    def decorate(command: Any, _: str | None = None) -> Any:
+        for decorator in reversed(options):
+            command = decorator(command, heading)
+        return command
+
+    return decorate
 
 
 def argument(*words: str, known: Mapping[str, str] | None = None, **given: Any) -> Any:
-    """The decorator of an argument, with the words that it may be."""
-    return click.argument(*words, cls=Argument, known=known, **given)
+    """The decorator of an argument, with the words that it may be, which the help tells."""
+
+    def made(*args: Any, **options: Any) -> Any:
+        parameter: Any = click.Argument(*args, **options)
+        parameter.known = dict(known or {})
+        return parameter
+
+    made_by: Any = made
+    return click.argument(*words, cls=made_by, **given)
 
 
-def indented(lines: str) -> str:
+def _indented(lines: str) -> str:
     """Lines without the blanks that all of them begin with, moved in by two."""
-    from inspect import cleandoc
-
     return "\n".join(f"  {line}".rstrip() for line in cleandoc(lines).splitlines())
 
 
 # -- completion ------------------------------------------------------------------------------------
 
 
-def one_of(names: Callable[[], Iterable[str]] | Iterable[str]) -> Complete:
+def one_of(names: Names) -> Complete:
     """Completes one of the names."""
 
     def complete(context: click.Context, parameter: click.Parameter, start: str) -> Items:
@@ -154,8 +209,8 @@ def name_or_file(names: Iterable[str]) -> Complete:
     """Completes one of the names, or else the name of a file."""
 
     def complete(context: click.Context, parameter: click.Parameter, start: str) -> Items:
-        found = [CompletionItem(name) for name in names if name.startswith(start)]
-        return [CompletionItem(start, type="file"), *found]  # first, for bash forgets those before
+        # the file first, for bash forgets those before it
+        return file(context, parameter, start) + one_of(names)(context, parameter, start)
 
     return complete
 

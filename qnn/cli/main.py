@@ -1,6 +1,6 @@
 """The command ``qnn``; its sub-commands are in :mod:`qnn.cli.commands`.
 
-Every error becomes one line on standard error and an exit code, see :data:`EXIT_CODES`.
+Every error becomes one line on standard error and an exit code, see ``qnn --help``.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -18,19 +18,8 @@ from formulations.errors import InvalidInputError, OracleError, QnnError
 from qnn.cli import interrupts, process
 from qnn.cli.commands import COMMANDS
 from qnn.cli.console import ORACLE_FAILED
-from qnn.cli.help import Group, indented
+from qnn.cli.help import Group
 from qnn.visible import visible, without_credentials
-
-OUTPUT_CLOSED, BAD_INPUT, UNEXPECTED = 1, 2, 70
-
-EXIT_CODES = """
-0    a result, even after Ctrl-C, a time limit, a budget: see status
-1    what reads standard output has closed it
-2    refused: bad input, or a file that cannot be read or written
-3    the oracle failed; what was found before, if anything, is written
-70   a fault of qnn's; QNN_TRACEBACK=1 in the environment shows where
-130  Ctrl-C before there was a result
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -53,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _say("interrupted before there was a result")
         code = interrupts.INTERRUPTED
     except BrokenPipeError:
-        code = OUTPUT_CLOSED
+        code = 1  # what reads standard output has closed it
     except Exception as error:
         code = _explained(error)
     _silence_stdout()
@@ -61,49 +50,42 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _explained(error: Exception) -> int:
-    """Say in one line what went wrong; the exit code."""
+    """Say in one line what went wrong; the exit code.
+
+    Errors that have a cause outside say what to do; all others are faults of ours.
+    """
     if os.environ.get("QNN_TRACEBACK"):
         text = "".join(traceback.format_exception(error))
         click.echo(visible(str(without_credentials(text)), lines=True), err=True)
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        error.show()
-        return BAD_INPUT
-    if isinstance(error, click.UsageError) and error.ctx is not None:
-        _say(f"error: {error.format_message()}  See {error.ctx.command_path} --help.")
-        return BAD_INPUT
-    for kinds, reason in REASONS:
-        if isinstance(error, kinds):
-            _say(f"error: {reason(error)}")
-            failed = isinstance(error, OracleError) and not isinstance(error, InvalidInputError)
-            return ORACLE_FAILED if failed else BAD_INPUT
-    _say(
-        f"error: unexpected {type(error).__name__}: {error}; this is a fault of qnn's, please "
-        "report it with what QNN_TRACEBACK=1 in the environment shows"
-    )
-    return UNEXPECTED
-
-
-def _reason_of_system(error: OSError) -> str:
-    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-    reason = error.strerror or str(error)
-    return f"{where}{reason}; check the name, the permission and the space left, then try again"
-
-
-REASONS: Sequence[tuple[tuple[type[Exception], ...], Callable[[Any], str]]] = (
-    ((click.ClickException,), lambda error: str(error.format_message())),
-    ((QnnError,), str),
-    (
-        (MemoryError,),
-        lambda error: f"not enough memory ({error}); take fewer inputs, hidden units or samples",
-    ),
-    ((OSError,), _reason_of_system),
-    ((RecursionError,), lambda error: f"what was given is nested too deeply ({error}); flatten it"),
-    (
-        (UnicodeError,),
-        lambda error: f"what was given is no text ({error}); expected UTF-8, without zero bytes",
-    ),
-)
-"""Errors that have a cause outside, and what is said of them; all others are faults of ours."""
+    code, failed = 2, isinstance(error, OracleError) and not isinstance(error, InvalidInputError)
+    match error:
+        case click.exceptions.NoArgsIsHelpError():
+            error.show()
+            return code
+        case click.UsageError(ctx=context) if context is not None:
+            reason = f"{error.format_message()}  See {context.command_path} --help."
+        case click.ClickException():
+            reason = error.format_message()
+        case QnnError():
+            reason, code = str(error), ORACLE_FAILED if failed else code
+        case MemoryError():
+            reason = f"not enough memory ({error}); take fewer inputs, hidden units or samples"
+        case OSError(filename=name):
+            where = f"{os.fsdecode(name)}: " if isinstance(name, str | bytes) else ""
+            reason = f"{where}{error.strerror or error}; check the name, the permission and the "
+            reason += "space left, then try again"
+        case RecursionError():
+            reason = f"what was given is nested too deeply ({error}); flatten it"
+        case UnicodeError():
+            reason = f"what was given is no text ({error}); expected UTF-8, without zero bytes"
+        case _:
+            code = 70
+            reason = (
+                f"unexpected {type(error).__name__}: {error}; this is a fault of qnn's, please "
+                "report it with what QNN_TRACEBACK=1 in the environment shows"
+            )
+    _say(f"error: {reason}")
+    return code
 
 
 def _say(line: str) -> None:
@@ -124,9 +106,14 @@ def _silence_stdout() -> None:
 @click.group(
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"""\b
+    epilog="""\b
 Exit codes:
-{indented(EXIT_CODES)}
+  0    a result, even after Ctrl-C, a time limit, a budget: see status
+  1    what reads standard output has closed it
+  2    refused: bad input, or a file that cannot be read or written
+  3    the oracle failed; what was found before, if anything, is written
+  70   a fault of qnn's; QNN_TRACEBACK=1 in the environment shows where
+  130  Ctrl-C before there was a result
 
 \b
 Begin with:

@@ -7,18 +7,9 @@ import os
 import re
 import sys
 
-SPELLED = {"…": "...", "±": "+-", "\u00d7": "x", "\u2013": "-", "—": "-", "≥": ">=", "≤": "<="}
-"""What stands for a character that a terminal cannot show; others are shown as their number."""
-
 
 def prepare() -> None:
-    """Make the standard streams fit to be written to, and refuse what the work would fail on.
-
-    Raises
-    ------
-    FileAccessError
-        If standard output is closed, or the working folder is not there any more.
-    """
+    """Make the standard streams fit to be written to, and refuse what the work would fail on."""
     from formulations.errors import FileAccessError
 
     for name in ("COLUMNS", "LINES"):  # rich fails on digits such as ², and on very many
@@ -56,11 +47,14 @@ def _open_on_nothing(name: str) -> None:
 
 
 def _spelled(error: UnicodeError) -> tuple[str | bytes, int]:
-    """A handler of encoding errors that never fails."""
+    """A handler of encoding errors that never fails: spells characters, or gives their number."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
+    spelled = {
+        "…": "...", "±": "+-", "\u00d7": "x", "\u2013": "-", "—": "-", "≥": ">=", "≤": "<="
+    }  # fmt: skip
     text = "".join(
-        SPELLED.get(character) or character.encode("ascii", "backslashreplace").decode()
+        spelled.get(character) or character.encode("ascii", "backslashreplace").decode()
         for character in error.object[error.start : error.end]
     )
     return text, error.end

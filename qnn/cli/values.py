@@ -74,11 +74,6 @@ def bias(text: str) -> bool | str:
     return {"none": False, "same": True}.get(text, text)
 
 
-def parsed(read: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
-    """A callback that turns an option's text into its value, with the toolkit's own errors."""
-    return lambda context, parameter, value: read(value)
-
-
 def at_least(least: float, *, more: bool = False, most: float = inf) -> Callable[..., Any]:
     """A callback that refuses numbers out of bounds, ``least`` as well if there must be more."""
 

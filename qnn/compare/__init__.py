@@ -7,13 +7,12 @@ they are done, or be run elsewhere:
     plan -> run -> results
 """
 
-from qnn.compare.cells import BUDGETS, Cell, Outcome, plan, words_to_data
+from qnn.compare.cells import Cell, Outcome, plan, words_to_data
 from qnn.compare.execute import run
 from qnn.compare.store import Store, in_folder
 from qnn.compare.summary import results, summarize
 
 __all__ = [
-    "BUDGETS",
     "Cell",
     "Outcome",
     "Store",

@@ -26,12 +26,6 @@ from qnn.runs.training import (
 
 Outcome = dict[str, Any]
 
-BUDGETS = ("sweeps", "seconds")
-"""What all solvers get the same amount of: reads x sweeps of the oracle, or wall-clock time."""
-
-PAIRS = "pairs"
-"""After the colon: every pair of classes, each as a data set of its own."""
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -122,7 +116,8 @@ def plan(
     exact_time_limit : float
         Seconds of ``exact``, which knows no oracle calls; not if seconds are equal.
     equal : {"sweeps", "seconds"}
-        With seconds every solver goes on until the time limit of ``options``, on one thread.
+        What all get the same of: reads x sweeps of the oracle, or wall-clock time.  With seconds
+        every solver goes on until the time limit of ``options``, on one thread.
 
     Raises
     ------
@@ -142,8 +137,12 @@ def plan(
         raise InvalidInputError("no seeds: expected at least one")
     if not penalties or len(set(penalties)) != len(penalties) or min(penalties) <= 0:
         raise InvalidInputError(f"penalties {list(penalties)}: expected different positive numbers")
-    if choose("budget", equal, list(BUDGETS)) == "seconds":
-        options = _until_time(options)
+    if choose("budget", equal, ["sweeps", "seconds"]) == "seconds":
+        if options.time_limit is None:
+            raise InvalidInputError(
+                "equal seconds without a time limit: say how many, --time-limit 5"
+            )
+        options = replace(options, iterations=None, threads=1)
         exact_time_limit = options.time_limit or exact_time_limit
     return [
         Cell(one, model, name, variant, seed)
@@ -166,13 +165,6 @@ def _check_names(specs: Sequence[str], solvers: Sequence[str]) -> None:
         raise InvalidInputError(
             f"data {', '.join(specs)!r}: expected each data set once, such as digits:3,8 wine"
         )
-
-
-def _until_time(options: SolverOptions) -> SolverOptions:
-    """The same time for every solver, on one thread."""
-    if options.time_limit is None:
-        raise InvalidInputError("equal seconds without a time limit: say how many, --time-limit 5")
-    return replace(options, iterations=None, threads=1)
 
 
 def _variants(
@@ -198,7 +190,7 @@ def words_to_data(words: Sequence[str], options: DataOptions) -> list[DataOption
     >>> [(one.spec, one.inputs) for one in sets]
     [('digits:3,8', 16), ('iris:0,1', None), ('iris:0,2', None), ('iris:1,2', None)]
     """
-    single = len(words) == 1 and not words[0].endswith(f":{PAIRS}")
+    single = len(words) == 1 and not words[0].endswith(":pairs")
     if single:
         return [replace(options, spec=words[0])]
     return [one for word in words for one in _datasets(word, options)]
@@ -206,7 +198,7 @@ def words_to_data(words: Sequence[str], options: DataOptions) -> list[DataOption
 
 def _datasets(word: str, options: DataOptions) -> list[DataOptions]:
     name, _, selection = word.rpartition(":")
-    every_pair = bool(name) and selection == PAIRS
+    every_pair = bool(name) and selection == "pairs"
     source = open_source(
         name if every_pair else word, target=options.target, data_dir=options.data_dir
     )

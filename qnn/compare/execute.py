@@ -27,17 +27,6 @@ from solvers.run.workers import begin_worker
 OnOutcome = Callable[[Cell, Outcome], None]
 Job = tuple[int, Cell]
 
-HOPELESS = 3
-"""So many runs that died with their process, and none that did not, end a comparison."""
-
-LONG, TRIES = 1.0, 10
-"""Seconds of a tiny run in which something was compiled, and so many such runs at most."""
-
-SMALL = DataOptions("iris:1,2", samples=20)
-TINY = SolverOptions(iterations=1, reads=1, sweeps=1, threads=1, flips=100, time_limit=0.2)
-"""Of the runs that nobody counts: classes that overlap, so that none is done at once, and options
-that ask no oracle which may cost money."""
-
 
 def run(
     cells: Sequence[Cell],
@@ -71,8 +60,9 @@ def run(
     --------
     >>> from qnn.compare import plan
     >>> from qnn.runs.training import ModelOptions
-    >>> cells = plan(SMALL, ModelOptions(hidden=(2,)), TINY, solvers=["random", "annealing"],
-    ...              seeds=[0, 1], penalties=[1.0])
+    >>> data, model = DataOptions("iris:1,2", samples=20), ModelOptions(hidden=(2,))
+    >>> cells = plan(data, model, SolverOptions(iterations=1, flips=100, time_limit=0.2),
+    ...              solvers=["random", "annealing"], seeds=[0, 1], penalties=[1.0])
     >>> outcomes, interrupted = run(cells)
     >>> [outcome["seed"] for outcome in outcomes], interrupted
     ([0, 0, 1, 1], False)
@@ -168,18 +158,24 @@ def _work(cell: Cell) -> Outcome:
 
 
 def _warming(jobs: Sequence[Job]) -> list[Cell]:
-    """A tiny run of every solver, so that no clock counts what is compiled at the first call."""
+    """A tiny run of every solver, so that no clock counts what is compiled at the first call.
+
+    Of classes that overlap, so that none is done at once, and asking no oracle that may cost money.
+    """
+    data = DataOptions("iris:1,2", samples=20)
+    tiny = SolverOptions(iterations=1, reads=1, sweeps=1, threads=1, flips=100, time_limit=0.2)
     cells = {cell.solver: cell for _, cell in jobs}
-    return [replace(cell, data=SMALL, options=TINY, seed=0) for cell in cells.values()]
+    return [replace(cell, data=data, options=tiny, seed=0) for cell in cells.values()]
 
 
-def _warm_up(cells: Sequence[Cell]) -> None:
+def _warm_up(cells: Sequence[Cell], tries: int = 10, long: float = 1.0) -> None:
+    """Run cells until nothing is compiled any more: until they take less than ``long`` seconds."""
     for cell in cells:
-        for _ in range(TRIES):  # compiling reaches the time limit before the next kernel is met
+        for _ in range(tries):  # compiling reaches the time limit before the next kernel is met
             began = time.perf_counter()
             if _work(cell)["status"] == Status.INTERRUPTED.value:
                 raise KeyboardInterrupt
-            if time.perf_counter() - began < LONG:
+            if time.perf_counter() - began < long:
                 break
 
 
@@ -205,7 +201,7 @@ def _apart(jobs: Sequence[Job], workers: int) -> Generator[tuple[int, Outcome]]:
             suspects.extend(lost)
         for number, cell in lost if alone else ():
             died += 1
-            if died == HOPELESS and not arrived:
+            if died == 3 and not arrived:
                 raise QnnError(
                     "no process stays alive: there may be too little memory for a run; in a "
                     "script, call run below if __name__ == '__main__', or take workers=1"

@@ -21,15 +21,12 @@ from formulations.files.schema import (
     whole,
 )
 
-LARGEST = 1e100
-"""Figures up to here can be added and squared."""
 
-
-def _figure(value: Any, where: str) -> None:
-    """A number that can be reckoned with."""
+def _figure(value: Any, where: str, largest: float = 1e100) -> None:
+    """A number that can be added and squared."""
     number()(value, where)
-    if abs(value) > LARGEST:
-        raise Misfit(where, value, f"a number up to {LARGEST:g}")
+    if abs(value) > largest:
+        raise Misfit(where, value, f"a number up to {largest:g}")
 
 
 def _share(value: Any, where: str) -> None:
@@ -66,205 +63,161 @@ def _trace(value: Any, where: str) -> None:
         raise Misfit(where, value, "the columns 'seconds' and 'loss'")
 
 
-_FIGURES: dict[str, Form] = {
-    **dict.fromkeys(("train_loss", "lower_bound", "bits_per_weight"), _figure),
-    **dict.fromkeys(("oracle_seconds", "oracle_charged", "seconds"), _figure),
-    **dict.fromkeys(("train_accuracy", "test_accuracy"), _share),
-    **dict.fromkeys(("num_weights", "weight_bits", "stored_bits", "num_variables"), whole(0)),
-    **dict.fromkeys(("oracle_calls", "oracle_sweeps", "train_samples", "test_samples"), whole(0)),
-    **dict.fromkeys(("oracle", "reason", "error", "loss", "constraints"), text),
-    "widths": items(whole(1)),
-    "ledger": mapping(nothing_or(_figure)),
-    "history": _columns,
-    "trace": _trace,
-}
-_RUN = {name: may(nothing_or(form)) for name, form in _FIGURES.items()}
-_NEEDED: dict[str, Form | may] = {**_RUN, "stored_bits": whole(0), "widths": items(whole(1))}
+def _with(**given: Any) -> Form:
+    """A mapping that can be shown, these fields among others in it."""
 
-_OWN: dict[str, Form | may] = {
-    **dict.fromkeys(("variant", "solver", "status"), text),
-    "seed": whole(0),
-    "key": may(text),
-    "reference": may(flag),
-    **_RUN,
-}
-CELL = fields({**_OWN, "data": text}, more=True)
-"""A run of a comparison."""
+    def check(value: Any, where: str) -> None:
+        mapping(_plain)(value, where)
+        fields(given, more=True)(value, where)
 
-OUTCOME = fields({"status": text, **_RUN}, more=True)
-"""A run, whatever comparison it is of."""
-
-_MODEL = fields({"weights": nothing_or(text), "loss": text}, more=True)
+    return check
 
 
-def _environment(value: Any, where: str) -> None:
-    _plain(value, where)
-    form = {
-        "packages": may(mapping(nothing_or(text))),
-        "created": may(nothing_or(text)),
-        "cores": may(nothing_or(_figure)),
+def _all(form: Any, *names: str) -> dict[str, Any]:
+    return dict.fromkeys(names, form)
+
+
+def _run(*needed: str) -> dict[str, Any]:
+    """The figures of a run, those of some names not to be left out."""
+    figures: dict[str, Form] = {
+        **_all(_figure, "train_loss", "lower_bound", "bits_per_weight"),
+        **_all(_figure, "oracle_seconds", "oracle_charged", "seconds"),
+        **_all(_share, "train_accuracy", "test_accuracy"),
+        **_all(whole(0), "num_weights", "weight_bits", "stored_bits", "num_variables"),
+        **_all(whole(0), "oracle_calls", "oracle_sweeps", "train_samples", "test_samples"),
+        **_all(text, "oracle", "reason", "error", "loss", "constraints"),
+        "widths": items(whole(1)),
+        "ledger": mapping(nothing_or(_figure)),
+        "history": _columns,
+        "trace": _trace,
     }
-    fields(form, more=True)(value, where)
+    return {
+        name: form if name in needed else may(nothing_or(form)) for name, form in figures.items()
+    }
 
 
-def _answer_options(value: Any, where: str) -> None:
-    _options(value, where)
-    fields({"seed": whole(0)}, more=True)(value, where)
+def outcome() -> Form:
+    """A run, whatever comparison it is of."""
+    return fields({"status": text, **_run()}, more=True)
 
 
-def _named(value: Any, where: str) -> None:
-    _plain(value, where)
-    fields({"spec": text}, more=True)(value, where)
+def cell(data: Any = text) -> Form:
+    """A run of a comparison."""
+    own = {**_all(text, "variant", "solver", "status"), "seed": whole(0), "key": may(text)}
+    return fields({**own, "reference": may(flag), **_run(), "data": data}, more=True)
 
 
-def _options(value: Any, where: str) -> None:
-    mapping(_plain)(value, where)
+def _environment() -> Form:
+    """What results were made with."""
+    packages, created = may(mapping(nothing_or(text))), may(nothing_or(text))
+    return _with(packages=packages, created=created, cores=may(nothing_or(_figure)))
 
 
-def _model(value: Any, where: str) -> None:
-    _plain(value, where)
-    _MODEL(value, where)
+def _made(**more: Any) -> dict[str, Any]:
+    """What says how results were made."""
+    return {
+        "format": whole(1),
+        "options": _with(),
+        "command": may(nothing_or(text)),
+        "environment": may(_environment()),
+        **more,
+    }
 
 
-_HEAD: dict[str, Form | may] = {
-    "format": whole(1),
-    "environment": _environment,
-    "command": may(nothing_or(text)),
-    "model": _model,
-    "options": _options,
-    "equal": may(nothing_or(text)),
-    "workers": may(nothing_or(_figure)),
-    "seeds": items(whole(0), 1),
-    "planned": whole(0),
-}
-
-COMPARISON = fields(
-    {
-        **_HEAD,
-        "kind": one_of("comparison"),
-        "interrupted": may(flag),
-        "datasets": items(_named, 1),
-        "cells": items(CELL),
-        "summary": anything,
-    },
-    more=True,
-)
-"""A comparison; its summary is reckoned anew from the cells."""
-
-OLD_COMPARISON = fields(
-    {
-        **_HEAD,
-        "kind": one_of("comparison"),
-        "interrupted": may(flag),
-        "data": _named,
-        "cells": items(fields({**_OWN, "data": may(text)}, more=True)),
-    },
-    more=True,
-)
-"""A comparison of format 1, which has one data set."""
-
-
-def _cell_name(value: Any, where: str) -> None:
-    """The name that a store gives to a cell: never a way to another folder."""
-    text(value, where)
-    if not re.fullmatch(r"[0-9a-f]{24}\.json", value):
-        raise Misfit(where, value, "24 hexadecimal digits and .json, a file of the folder itself")
-
-
-PLAN = fields(
-    {
-        **_HEAD,
-        "kind": one_of("comparison plan"),
-        "datasets": items(_named, 1),
-        "files": items(_cell_name),
-    },
-    more=True,
-)
-"""The plan of a comparison in a folder."""
-
-_MADE: dict[str, Form | may] = {
-    "format": whole(1),
-    "data": _named,
-    "options": _options,
-    "environment": may(_environment),
-    "command": may(nothing_or(text)),
-}
-
-FRONTIER = fields(
-    {
-        **_MADE,
-        "kind": one_of("frontier"),
-        "model": fields({"loss": text}, more=True),
+def _head(kind: str, **more: Any) -> Form:
+    """A comparison without its cells."""
+    head = {
+        "kind": one_of(kind),
+        "environment": _environment(),
+        "model": _with(weights=nothing_or(text), loss=text),
+        "equal": may(nothing_or(text)),
+        "workers": may(nothing_or(_figure)),
         "seeds": items(whole(0), 1),
-        "points": items(
-            fields({"variant": text, "kib": _figure, "weights": text, **_NEEDED}, more=True)
+        "planned": whole(0),
+    }
+    return fields(_made(**head, **more), more=True)
+
+
+def comparison() -> Form:
+    """A comparison; its summary is reckoned anew from the cells."""
+    sets = items(_with(spec=text), 1)
+    return _head(
+        "comparison", interrupted=may(flag), datasets=sets, cells=items(cell()), summary=anything
+    )
+
+
+def old_comparison() -> Form:
+    """A comparison of format 1, which has one data set."""
+    cells = items(cell(may(text)))
+    return _head("comparison", interrupted=may(flag), data=_with(spec=text), cells=cells)
+
+
+def plan() -> Form:
+    """The plan of a comparison in a folder."""
+
+    def name(value: Any, where: str) -> None:
+        text(value, where)
+        if not re.fullmatch(r"[0-9a-f]{24}\.json", value):  # never a way to another folder
+            raise Misfit(
+                where, value, "24 hexadecimal digits and .json, a file of the folder itself"
+            )
+
+    return _head("comparison plan", datasets=items(_with(spec=text), 1), files=items(name))
+
+
+def frontier() -> Form:
+    """Accuracy against stored size."""
+    point = {"variant": text, **_run("stored_bits", "widths")}
+    known = {"name": text, "source": text, "accuracy": _share, "kib": _figure}
+    return fields(
+        _made(
+            kind=one_of("frontier"),
+            data=_with(spec=text),
+            model=fields({"loss": text}, more=True),
+            seeds=items(whole(0), 1),
+            points=items(fields({**point, "kib": _figure, "weights": text}, more=True)),
+            references=items(fields(point, more=True)),
+            published=items(fields(known, more=True)),
         ),
-        "references": items(fields({"variant": text, **_NEEDED}, more=True)),
-        "published": items(
-            fields({"name": text, "source": text, "accuracy": _share, "kib": _figure}, more=True)
-        ),
-    },
-    more=True,
-)
-"""Accuracy against stored size."""
+        more=True,
+    )
 
-TRAINING = fields(
-    {
-        **_MADE,
-        "kind": one_of("training"),
-        "solver": text,
+
+def training() -> Form:
+    """A training run."""
+    own = {"kind": one_of("training"), **_all(text, "solver", "status"), "seed": whole(0)}
+    model = _with(weights=nothing_or(text), loss=text)
+    return fields(_made(**own, data=_with(spec=text), model=model, **_run()), more=True)
+
+
+def answer() -> Form:
+    """An answer to a constrained model."""
+    run = {
         "status": text,
-        "seed": whole(0),
-        "model": _model,
-        **_RUN,
-    },
-    more=True,
-)
-"""A training run."""
-
-
-def _solved(value: Any, where: str) -> None:
-    """A run of several that one answer is made of."""
-    form = {
-        "status": text,
-        "objective": nothing_or(_figure),
-        "seconds_to_best": nothing_or(_figure),
+        **_all(nothing_or(_figure), "objective", "seconds_to_best"),
         "oracle_calls": whole(0),
     }
-    fields(form, more=True)(value, where)
-
-
-_row = fields(
-    {
-        **dict.fromkeys(("constraint", "state", "sense"), text),
-        **dict.fromkeys(("value", "bound", "slack"), _figure),
+    row = {
+        **_all(text, "constraint", "state", "sense"),
+        **_all(_figure, "value", "bound", "slack"),
         "multiplier": nothing_or(_figure),
     }
-)
-
-ANSWER = fields(
-    {
-        "format": whole(1),
+    own = {
         "kind": one_of("answer"),
-        "model": text,
-        "options": _answer_options,
-        "environment": may(_environment),
-        "variables": whole(0),
-        "constraints": whole(0),
-        "status": text,
+        **_all(text, "model", "status"),
+        "options": _with(seed=whole(0)),
+        **_all(whole(0), "variables", "constraints"),
         "reason": may(nothing_or(text)),
         "feasible": flag,
         "infeasibility": nothing_or(text),
         "sense": may(one_of("minimize", "maximize")),
         "objective": nothing_or(_figure),
-        **dict.fromkeys(("bound", "gap", "seconds", "oracle_best"), may(nothing_or(_figure))),
-        **dict.fromkeys(("bits", "bits_after_presolve", "rows_after_presolve"), may(whole(0))),
-        "ledger": _RUN["ledger"],
+        **_all(may(nothing_or(_figure)), "bound", "gap", "seconds", "oracle_best"),
+        **_all(may(whole(0)), "bits", "bits_after_presolve", "rows_after_presolve"),
+        "ledger": _run()["ledger"],
         "trace": may(_trace),
         "sources": may(mapping(mapping(nothing_or(_figure)))),
-        "runs": may(items(_solved)),
-        "rows": may(items(_row)),
-    },
-    more=True,
-)
-"""An answer to a constrained model."""
+        "runs": may(items(fields(run, more=True))),
+        "rows": may(items(fields(row))),
+    }
+    return fields(_made(**own), more=True)

@@ -23,12 +23,6 @@ from qnn.compare.ranking import DIGITS, leading
 MEASURES = {"train_loss": -1.0, "test_accuracy": 1.0}
 """What is compared, and whether less or more of it is better."""
 
-EXACT = 300
-"""Most differences that are not zero for which p is exact."""
-
-EXCHANGES = 2000
-"""Random exchanges of names; their share is the adjusted p-value, which is 1/2001 at least."""
-
 Series = Mapping[int, float]
 """A measure by seed."""
 
@@ -128,7 +122,7 @@ def signed_rank(differences: Sequence[float] | FloatArray) -> float:
     values = values[values != 0]
     if not len(values):
         return 1.0
-    if len(values) > EXACT:
+    if len(values) > 300:
         return float(wilcoxon(values).pvalue)
     doubled = np.rint(2 * rankdata(np.abs(values))).astype(int)
     seen = min(doubled[values > 0].sum(), doubled[values < 0].sum())
@@ -163,15 +157,18 @@ def smallest_p(seeds: int) -> float:
 def _adjusted(
     family: Mapping[str, Mapping[str, Series]], first: str, by: str
 ) -> dict[tuple[str, str], float]:
-    """Adjusted p-values by name and measure, on the seeds that all have."""
+    """Adjusted p-values by name and measure, on the seeds that all have.
+
+    They are shares of random exchanges of names, and 1/2001 at least.
+    """
     seeds = sorted(set.intersection(*(set(own[by]) for own in family.values())))
     if len(family) < 2 or not seeds:
         return {}
-    names = list(family)
+    names, exchanges = list(family), 2000
     deciding = MEASURES[by] * _table(family, by, seeds)
     rng = np.random.default_rng(np.random.SeedSequence(0))
     order = rng.permuted(
-        np.tile(np.arange(len(names))[:, None], (EXCHANGES, 1, len(seeds))), axis=1
+        np.tile(np.arange(len(names))[:, None], (exchanges, 1, len(seeds))), axis=1
     )
     best = np.argmax(np.median(np.take_along_axis(deciding[None], order, axis=1), axis=2), axis=1)
     result = {}
@@ -183,7 +180,7 @@ def _adjusted(
         leads = _lead(values[None], np.array([names.index(first)]))[0]
         for name, lead in zip(names, leads.tolist(), strict=True):
             as_far = int((chance >= lead - 1e-9).sum())
-            result[name, measure] = (1 + as_far) / (1 + EXCHANGES)
+            result[name, measure] = (1 + as_far) / (1 + exchanges)
     return result
 
 

@@ -24,7 +24,7 @@ from qnn.compare.cells import Cell, Outcome
 from qnn.compare.references import REFERENCES
 from qnn.compare.summary import about, completed
 from qnn.data.sources import open_source
-from qnn.runs.output import COMPARISON_FORMAT, environment, plain, to_json, write_text
+from qnn.runs.output import COMPARISON_FORMAT, check_head, environment, plain, to_json, write_text
 from qnn.runs.training import DataOptions, asks_oracle, make_solver
 from solvers.run.checkpoint import CheckpointWarning
 from solvers.run.folder_lock import FolderLock
@@ -32,12 +32,6 @@ from solvers.run.identity import text
 from solvers.run.result import Status
 
 PLAN = "comparison.json"
-PLAN_KIND = "comparison plan"
-
-NOT_FINISHED = {"failed", Status.INTERRUPTED.value, Status.ORACLE_FAILED.value}
-"""Cells that ended like this are run again."""
-
-BUDGETS = ("budget_calls", "budget_seconds", "budget_charged")
 
 
 class Store:
@@ -47,11 +41,6 @@ class Store:
     ----------
     folder : path-like
         Made if it is not there.
-
-    Raises
-    ------
-    FileAccessError
-        If it cannot be made.
 
     Examples
     --------
@@ -109,13 +98,8 @@ class Store:
             warnings.warn(f"{cell.key} is not kept: {error}", CheckpointWarning, stacklevel=2)
 
     def put(self, cell: Cell, outcome: Outcome) -> None:
-        """Keep an outcome, unless the cell is to be run again.
-
-        Raises
-        ------
-        FileAccessError
-        """
-        if outcome["status"] in NOT_FINISHED:
+        """Keep an outcome, unless the cell is to be run again."""
+        if outcome["status"] in ("failed", Status.INTERRUPTED.value, Status.ORACLE_FAILED.value):
             return
         content = {
             "format": COMPARISON_FORMAT,
@@ -129,7 +113,7 @@ class Store:
     def write_plan(self, cells: Sequence[Cell], **more: Any) -> None:
         """Say in the folder which cells make up the comparison."""
         names = [self.name(cell) for cell in cells]
-        content = {**about(cells, **more), "kind": PLAN_KIND, "files": names}
+        content = {**about(cells, **more), "kind": "comparison plan", "files": names}
         self._write(PLAN, to_json(content))
 
     def _write(self, name: str, text: str) -> None:
@@ -145,7 +129,8 @@ class Store:
             )
             solver |= {"is": text(made), "workers": getattr(made, "workers", None)}
             if asks_oracle(cell.solver, cell.options.oracle is not None):
-                solver |= {name: getattr(cell.options, name) for name in BUDGETS}
+                budgets = ("budget_calls", "budget_seconds", "budget_charged")
+                solver |= {name: getattr(cell.options, name) for name in budgets}
         data = {name: value for name, value in plain(cell.data).items() if name != "data_dir"}
         return {
             "format": COMPARISON_FORMAT,
@@ -158,7 +143,9 @@ class Store:
 
     def _content(self, data: DataOptions) -> str:
         """A digest of what is read, before classes are chosen."""
-        source = (_without_selection(data.spec), data.target, data.data_dir)
+        name, _, selection = data.spec.rpartition(":")
+        selected = name and "," in selection and not Path(data.spec).exists()
+        source = (name if selected else data.spec, data.target, data.data_dir)
         if source not in self._contents:
             read = open_source(source[0], target=data.target, data_dir=data.data_dir)
             self._contents[source] = text([read.X, read.y.astype(str), read.held_out])
@@ -166,15 +153,7 @@ class Store:
 
 
 def in_folder(folder: str | PathLike[str]) -> dict[str, Any]:
-    """The results of the comparison whose plan is in a folder, as far as they are there.
-
-    Raises
-    ------
-    FileAccessError
-        If there is no plan, or it cannot be read.
-    FileFormatError
-        If it is damaged, or written by a newer release.
-    """
+    """The results of the comparison whose plan is in a folder, as far as they are there."""
     path = Path(folder) / PLAN
     if not path.exists():
         raise FileAccessError(
@@ -182,37 +161,24 @@ def in_folder(folder: str | PathLike[str]) -> dict[str, Any]:
             "compare --keep has written"
         )
     content = read_json(path, "a plan of qnn compare")
-    head = content if isinstance(content, dict) else {}
-    kind, version = head.get("kind"), head.get("format")
-    if kind != PLAN_KIND or not isinstance(version, int) or version > COMPARISON_FORMAT:
-        raise FileFormatError(
-            f"{str(path)!r} holds {kind!r}, format {version!r}: expected {PLAN_KIND!r}, format "
-            f"{COMPARISON_FORMAT} or older; install a newer release of qnn-ising"
-        )
-    checked(content, forms.PLAN, path)
+    check_head(path, content, "comparison plan", COMPARISON_FORMAT)
+    checked(content, forms.plan(), path)
     files = content.pop("files")
-    outcomes = [_outcome(path.parent / name, forms.CELL) for name in files]
+    outcomes = [_outcome(path.parent / name, forms.cell()) for name in files]
     done = [outcome for outcome in outcomes if outcome is not None]
     return completed(content, done, interrupted=len(done) < len(files))
 
 
-def _outcome(path: Path, form: Form = forms.OUTCOME) -> Outcome | None:
-    """What a cell's file holds; None if there is none yet.
-
-    Raises
-    ------
-    FileAccessError, FileFormatError
-        If it cannot be read or is damaged, or is a link, which may lead out of the folder.
-    """
+def _outcome(path: Path, form: Form | None = None) -> Outcome | None:
+    """What a cell's file holds; None if there is none yet."""
     if not path.exists():
         return None
     check_no_link(path)
     content = read_json(path, "a finished run of qnn compare")
-    checked(content, fields({"kind": one_of("cell"), "outcome": form}, more=True), path)
+    checked(
+        content,
+        fields({"kind": one_of("cell"), "outcome": form or forms.outcome()}, more=True),
+        path,
+    )
     outcome: Outcome = content["outcome"]
     return outcome
-
-
-def _without_selection(spec: str) -> str:
-    name, _, selection = spec.rpartition(":")
-    return name if name and "," in selection and not Path(spec).exists() else spec

@@ -8,14 +8,9 @@ from typing import Any
 import numpy as np
 
 from qnn.compare.cells import Cell, Outcome
-from qnn.compare.paired import MEASURES as TESTED
-from qnn.compare.paired import paired
+from qnn.compare.paired import MEASURES, paired
 from qnn.runs.output import COMPARISON_FORMAT, environment, plain
 from qnn.runs.training import thinned
-
-MEASURES = ["train_loss", "train_accuracy", "test_accuracy", "oracle_seconds", "seconds"]
-COSTS = ["oracle_calls", "oracle_sweeps", "oracle_seconds", "seconds"]
-SIZES = ["num_weights", "stored_bits", "bits_per_weight"]
 
 Row = dict[str, Any]
 
@@ -92,7 +87,7 @@ def _by_seed(outcomes: Sequence[Outcome]) -> dict[str, dict[int, float]]:
     """The measures that are tested, by seed, where there are any."""
     return {
         measure: {o["seed"]: o[measure] for o in outcomes if o.get(measure) is not None}
-        for measure in TESTED
+        for measure in MEASURES
     }
 
 
@@ -105,7 +100,8 @@ def _best_per_seed(outcomes: Sequence[Outcome]) -> list[Outcome]:
         if not worked:
             best.append(sweep[0])
             continue
-        costs = {name: sum(o.get(name) or 0 for o in worked) for name in COSTS}
+        paid = ("oracle_calls", "oracle_sweeps", "oracle_seconds", "seconds")
+        costs = {name: sum(o.get(name) or 0 for o in worked) for name in paid}
         least = min(worked, key=lambda o: float(o["train_loss"]))
         best.append({**least, **costs, "trace": _one_after_another(worked)})
     return best
@@ -131,7 +127,10 @@ def _time_to(target: float | None, outcomes: Sequence[Outcome]) -> dict[str, Any
     traces = [outcome["trace"] for outcome in outcomes if outcome.get("trace")]
     if target is None or not traces:
         return None
-    times = [_first_time(trace, target) for trace in traces]
+    times = [
+        next((s for s, x in zip(t["seconds"], t["loss"], strict=True) if x <= target), float("inf"))
+        for t in traces
+    ]
     times += [float("inf")] * (len(outcomes) - len(traces))
     median = float(np.median(times))
     return {
@@ -140,11 +139,6 @@ def _time_to(target: float | None, outcomes: Sequence[Outcome]) -> dict[str, Any
         "runs": len(outcomes),
         "median": median if np.isfinite(median) else None,
     }
-
-
-def _first_time(trace: Mapping[str, Sequence[float]], target: float) -> float:
-    reached = (s for s, loss in zip(trace["seconds"], trace["loss"], strict=True) if loss <= target)
-    return next(reached, float("inf"))
 
 
 def _row(name: str, solver: str, outcomes: Sequence[Outcome], part: bool = False) -> Row:
@@ -162,9 +156,10 @@ def _row(name: str, solver: str, outcomes: Sequence[Outcome], part: bool = False
         "oracle_sweeps": max((o.get("oracle_sweeps") or 0 for o in outcomes), default=0),
         "errors": list(dict.fromkeys(o["error"] for o in outcomes if "error" in o)),
     }
-    for size in SIZES:
+    for size in ("num_weights", "stored_bits", "bits_per_weight"):
         row[size] = next((o[size] for o in outcomes if o.get(size) is not None), None)
-    for measure in MEASURES:
+    measures = ("train_loss", "train_accuracy", "test_accuracy", "oracle_seconds", "seconds")
+    for measure in measures:
         row[measure] = _quartiles([o[measure] for o in outcomes if o.get(measure) is not None])
     return row
 

@@ -7,7 +7,6 @@ import io
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -19,43 +18,14 @@ from formulations.errors import FileFormatError, InvalidInputError
 from formulations.files.bounded import read_regular
 from qnn.data.readers import EXACT, Source, content_kind, make_source
 
-TARGET_NAMES = ["y", "label", "target", "class"]
-
 NUMBER = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.IGNORECASE
 )
-WHOLE = re.compile(r"[+-]?[0-9]+")
-PLAIN_WHOLE = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.0*)?")
-"""A whole number that is spelled as everyone spells it."""
-
-PADDED = re.compile(r"[+-]?0[0-9]|[+]")
-"""Begins a number that is a name, such as a postal code."""
-
-NO_NAME = re.compile(r"[+-]?\.?\d|(?:na|n/a|null|none|missing|[?*-]+)$", re.IGNORECASE)
-"""What a first sample rather than a name begins with: a date, 1_000, a missing value."""
-
 MOST_DIGITS = 18
 """Of a whole number that surely fits in 64 bits."""
 
-MOST_LETTERS = 256
-"""Of a label: an array of texts gives each the room of the longest."""
-
-MEMORY = 12
-"""Bytes of memory for each byte of the file: the text, and a number for every two of its letters.
-"""
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """The names of the columns, if the first line has them; their number, and the label's place."""
-
-    header: list[str] | None
-    width: int
-    label: int
-
-    def called(self, column: int) -> str:
-        """A column's name or its number from 1."""
-        return self.header[column] if self.header else str(column + 1)
+Columns = tuple[list[str] | None, int, int]
+"""The names of the columns, if the first line has them; their number, and the label's place."""
 
 
 def read_csv(path: Path, target: str | None = None, inputs: int | None = None) -> Source:
@@ -91,27 +61,36 @@ def read_csv(path: Path, target: str | None = None, inputs: int | None = None) -
     """
     name = path.name
     text = _text(path)
-    columns = _columns(text, target, name)
-    if columns.width == inputs and target is None:
-        columns = replace(columns, label=columns.width)
+    header, width, label = _columns(text, target, name)
+    if width == inputs and target is None:
+        label = width
+    called = header or [str(column + 1) for column in range(width)]
     numbers, labels, lines = array("d"), list[str](), array("q")
-    for line, row in _samples(text, columns, name):
+    rows = _rows(text, name)
+    if header:
+        next(rows)
+    for line, row in rows:
+        if len(row) != width:
+            raise InvalidInputError(
+                f"{name}, line {line}: {len(row)} columns, expected {width} as in the first line"
+            )
         for column, word in enumerate(row):
-            if column != columns.label:
-                numbers.append(_number(word, f"{name}, line {line}, column", columns, column))
-        labels.append(row[columns.label].strip() if columns.label < columns.width else "0")
+            if column != label:
+                numbers.append(_number(word, f"{name}, line {line}, column", called[column]))
+        labels.append(row[label].strip() if label < width else "0")
         lines.append(line)
-    if not labels or columns.width < 1 + (columns.label < columns.width):
+    if not labels or width < 1 + (label < width):
         raise InvalidInputError(
-            f"{name}: {len(labels)} samples of {columns.width} columns: expected at least one "
-            f"sample of one input and a label{_delimiter_hint(text, columns.width)}"
+            f"{name}: {len(labels)} samples of {width} columns: expected at least one "
+            f"sample of one input and a label{_delimiter_hint(text, width)}"
         )
     X = np.frombuffer(numbers, dtype=np.float64).reshape(len(labels), -1)
     return make_source(name, X, _labels(labels, lines, name))
 
 
 def _text(path: Path) -> str:
-    data = read_regular(path, MEMORY)
+    # a byte takes twelve of memory: the text, and a number for every two of its letters
+    data = read_regular(path, 12)
     kind = content_kind(data)
     if kind is None:
         try:
@@ -135,13 +114,14 @@ def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
-def _columns(text: str, target: str | None, name: str) -> _Columns:
+def _columns(text: str, target: str | None, name: str) -> Columns:
     """What the first line says of the columns."""
     first = next(((line, row) for line, row in _rows(text, name)), None)
     if first is None:
         raise InvalidInputError(f"{name} is empty: expected one sample a line")
     words = [word.strip() for word in first[1]]
-    candidates = [i for i, word in enumerate(words) if word.lower() in TARGET_NAMES]
+    usual = ("y", "label", "target", "class")
+    candidates = [i for i, word in enumerate(words) if word.lower() in usual]
     if len(words) == 1 and _delimiter_hint(text, 1):
         raise InvalidInputError(f"{name} has one column{_delimiter_hint(text, 1)}")
     if not _is_header(words, candidates, target, text, name):
@@ -150,7 +130,7 @@ def _columns(text: str, target: str | None, name: str) -> _Columns:
                 f"target={target!r}: {name} has no line that names its columns; without one the "
                 "last column is the label"
             )
-        return _Columns(None, len(words), len(words) - 1)
+        return None, len(words), len(words) - 1
     for column, word in enumerate(words):
         if not word.isprintable() or not word:
             raise InvalidInputError(
@@ -163,13 +143,13 @@ def _columns(text: str, target: str | None, name: str) -> _Columns:
                 f"{word!r}: give each a name of its own"
             )
     if target is not None:
-        return _Columns(words, len(words), words.index(choose(f"column of {name}", target, words)))
+        return words, len(words), words.index(choose(f"column of {name}", target, words))
     if len(candidates) > 1:
         both = " and ".join(repr(words[i]) for i in candidates)
         raise InvalidInputError(
             f"{name}: each of the columns {both} may be the label: say which by target= or --target"
         )
-    return _Columns(words, len(words), candidates[0] if candidates else len(words) - 1)
+    return words, len(words), candidates[0] if candidates else len(words) - 1
 
 
 def _is_header(
@@ -179,7 +159,9 @@ def _is_header(
     if target in words:
         return True
     if not any(map(_is_number, words)):
-        odd = next((word for word in words[:-1] if NO_NAME.match(word)), None)
+        # what a first sample rather than a name begins with: a date, 1_000, a missing value
+        sample = re.compile(r"[+-]?\.?\d|(?:na|n/a|null|none|missing|[?*-]+)$", re.IGNORECASE)
+        odd = next((word for word in words[:-1] if sample.match(word)), None)
         if odd is not None and not candidates:
             raise InvalidInputError(
                 f"{name}, line 1: {_shown(odd)} is not a number; encode or remove what is not or, "
@@ -194,19 +176,6 @@ def _is_header(
     return all(row[column].strip() != word for row in others)
 
 
-def _samples(text: str, columns: _Columns, name: str) -> Iterator[tuple[int, list[str]]]:
-    rows = _rows(text, name)
-    if columns.header:
-        next(rows)
-    for line, row in rows:
-        if len(row) != columns.width:
-            raise InvalidInputError(
-                f"{name}, line {line}: {len(row)} columns, expected {columns.width} as in the "
-                "first line"
-            )
-        yield line, row
-
-
 def _delimiter_hint(text: str, width: int) -> str:
     start = text[:1000]
     found = [word for sign, word in ((";", "semicolons"), ("\t", "tabs")) if sign in start]
@@ -217,16 +186,15 @@ def _is_number(word: str) -> bool:
     return NUMBER.fullmatch(word.strip()) is not None
 
 
-def _number(word: str, where: str, columns: _Columns, column: int) -> float:
+def _number(word: str, where: str, column: str) -> float:
     word = word.strip()
     if not _is_number(word):
         raise InvalidInputError(
-            f"{where} {columns.called(column)}: {_shown(word)} is not a number; encode or remove "
-            "what is not"
+            f"{where} {column}: {_shown(word)} is not a number; encode or remove what is not"
         )
-    if WHOLE.fullmatch(word) and (len(word) > MOST_DIGITS or abs(int(word)) > EXACT):
+    if re.fullmatch("[+-]?[0-9]+", word) and (len(word) > MOST_DIGITS or abs(int(word)) > EXACT):
         raise InvalidInputError(
-            f"{where} {columns.called(column)}: {_shown(word)} is beyond 2^53, where floats cannot "
+            f"{where} {column}: {_shown(word)} is beyond 2^53, where floats cannot "
             "tell whole numbers apart; scale the column, or remove it if it only names the samples"
         )
     return float(word)
@@ -236,23 +204,27 @@ def _shown(word: str) -> str:
     return repr(word) if len(word) <= 50 else f"{word[:50]!r}... ({len(word):,} letters)"
 
 
-def _labels(labels: list[str], lines: array[int], name: str) -> Array:
-    """Labels as integers where all of them are spelled as such, else as texts, in their order."""
+def _labels(labels: list[str], lines: array[int], name: str, most: int = 256) -> Array:
+    """Labels as integers where all of them are spelled as such, else as texts, in their order.
+
+    An array of texts gives each the room of the longest, which has ``most`` letters.
+    """
     for place, label in enumerate(labels):
         if not label:
             raise InvalidInputError(
                 f"{name}, line {lines[place]}: no label; every sample needs one"
             )
-        if len(label) > MOST_LETTERS or not label.isprintable():
+        if len(label) > most or not label.isprintable():
             raise InvalidInputError(
                 f"{name}, line {lines[place]}: label {_shown(label)}: expected at most "
-                f"{MOST_LETTERS} letters on one line; is a quote left open?"
+                f"{most} letters on one line; is a quote left open?"
             )
     spelled = sorted(set(labels))
     if not all(map(_is_number, spelled)):
         return np.array(labels)
     _refuse_two_spellings(spelled, labels, lines, name)
-    if all(PLAIN_WHOLE.fullmatch(label) for label in spelled):
+    plain = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.0*)?")  # spelled as everyone spells it
+    if all(map(plain.fullmatch, spelled)):
         whole = [label.split(".")[0] for label in labels]
         short = all(len(label) <= MOST_DIGITS for label in whole)
         return np.array(list(map(int, whole))) if short else np.array(labels)
@@ -260,7 +232,8 @@ def _labels(labels: list[str], lines: array[int], name: str) -> Array:
     if np.isnan(values).any():
         return values  # which is refused by name, as in every other kind of file
     told_apart = len(np.unique(values)) == len(spelled) and np.abs(values).max() <= EXACT
-    return values if told_apart and not any(map(PADDED.match, spelled)) else np.array(labels)
+    padded = any(re.match("[+-]?0[0-9]|[+]", label) for label in spelled)  # as a postal code
+    return values if told_apart and not padded else np.array(labels)
 
 
 def _refuse_two_spellings(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
+import numpy.typing as npt
 
 from formulations.arrays import Array, BoolArray, ByteArray, FloatArray, IntArray
 from formulations.checks import check_whole
@@ -177,13 +178,26 @@ def load(
     )  # fmt: skip
 
 
+def on_lattice(
+    X: npt.ArrayLike,
+    inputs: int,
+    thresholds: FloatArray | None,
+    image: tuple[int, int] | None = None,
+    repeat: int = 1,
+) -> IntArray:
+    """Raw numbers as ``inputs`` integers a sample, with the levels and the images of a data set.
+
+    Examples
+    --------
+    >>> on_lattice([[0.2], [0.9]], 2, np.array([[0.1, 0.5]]), repeat=2).tolist()
+    [[1, -1], [1, 1]]
+    """
+    X = np.repeat(pool(X, image, inputs // repeat), repeat, axis=1)
+    return whole_numbers(X, "X") if thresholds is None else on_levels(X, thresholds)
+
+
 def sample_count(value: object) -> int | None:
     """A number of training samples, or None for all: ``"all"`` or None.
-
-    Raises
-    ------
-    InvalidInputError
-        For anything else.
 
     Examples
     --------

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import zlib
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,37 +19,8 @@ from formulations.arrays import Array, IntArray
 EVERY = 128
 """One image in so many is looked up, on average."""
 
-PIXELS = 784
 
-
-@dataclass(frozen=True)
-class Match:
-    """How well images agree with a published set.
-
-    Parameters
-    ----------
-    looked_up, found : int
-        Images whose number is a multiple of 128, and how many of these the set has.
-    same_label : int or None
-        How many of those found have the set's label; None for labels that are not integers.
-    """
-
-    looked_up: int
-    found: int
-    same_label: int | None
-
-    @property
-    def same_images(self) -> bool:
-        """Whether they are images of this set: at least half of those looked up are found."""
-        return self.found > 0 and 2 * self.found >= self.looked_up
-
-    @property
-    def other_labels(self) -> bool:
-        """Whether most of the images found have another label than in the set."""
-        return self.same_label is not None and 2 * self.same_label < self.found
-
-
-def matches(X: Array, y: Array) -> dict[str, Match]:
+def matches(X: Array, y: Array) -> dict[str, tuple[int, int | None, bool, bool]]:
     """How well 28 x 28 images agree with each of the published sets, by its name.
 
     Parameters
@@ -60,10 +30,17 @@ def matches(X: Array, y: Array) -> dict[str, Match]:
     y : array, shape (N,)
         Labels.
 
+    Returns
+    -------
+    dict
+        How many of the images looked up the set has; how many of these have its label, None for
+        labels that are not integers; whether the images are those of the set, at least half of
+        those looked up; and whether most of those found have another label than in the set.
+
     Examples
     --------
-    >>> matches(np.zeros((3, 784)), np.zeros(3))["mnist"].same_images
-    False
+    >>> matches(np.zeros((3, 784)), np.zeros(3))["mnist"]
+    (0, None, False, False)
     """
     numbers, rows = _numbers(X)
     labels = y[rows].astype(np.int64) if y.dtype.kind in "iu" else None
@@ -72,15 +49,17 @@ def matches(X: Array, y: Array) -> dict[str, Match]:
         sketch = np.frombuffer(base64.b85decode("".join(text.split())), dtype="<u4")
         known, label = sketch - sketch % EVERY, sketch % EVERY
         place = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
-        found = known[place] == numbers
-        same = None if labels is None else int((label[place] == labels)[found].sum())
-        result[name] = Match(len(numbers), int(found.sum()), same)
+        hit = known[place] == numbers
+        found = int(hit.sum())
+        same = None if labels is None else int((label[place] == labels)[hit].sum())
+        others = same is not None and 2 * same < found
+        result[name] = found, same, found > 0 and 2 * found >= len(numbers), others
     return result
 
 
 def _numbers(X: Array) -> tuple[Array, IntArray]:
     """CRC-32 of the images to look up, and their rows."""
-    if X.shape[1] != PIXELS:
+    if X.shape[1] != 784:
         return np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int64)
     middle = 127 if X.dtype == np.uint8 or X.max() > 1 else 0.5
     packed = np.packbits(X > middle, axis=1)

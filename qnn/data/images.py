@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -23,41 +23,13 @@ from formulations.files.archive import atomic_write
 from qnn.data.fingerprints import matches
 from qnn.data.readers import Source, make_source, present, read_idx_pair, read_npz
 
-
-@dataclass(frozen=True)
-class ImageSet:
-    """Where one set of images may be.
-
-    Parameters
-    ----------
-    title : str
-        What it is called where it was published.
-    places : tuple of str
-        Folders of its four IDX files, from the data folder.
-    openml : int
-        Its number at OpenML, where the last 10,000 of its 70,000 images are the test part.
-    package : Path or None
-        Where Debian's package puts it.
-    """
-
-    title: str
-    places: tuple[str, ...]
-    openml: int
-    package: Path | None = None
-
-
-IMAGES: Mapping[str, ImageSet] = MappingProxyType(
-    {
-        "mnist": ImageSet("MNIST", ("mnist", "MNIST/raw", "."), openml=554),
-        "fashion": ImageSet(
-            "Fashion-MNIST",
-            ("fashion-mnist", "fashion", "FashionMNIST/raw", "."),
-            openml=40996,
-            package=Path("/usr/share/datasets/fashion-mnist"),
-        ),
-    }
+IMAGES: Mapping[str, tuple[str, int]] = MappingProxyType(
+    {"mnist": ("MNIST", 554), "fashion": ("Fashion-MNIST", 40996)}
 )
-NUM_TEST = 10_000
+"""What sets of images are called where they were published, and their numbers at OpenML."""
+
+PACKAGE = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's package puts Fashion-MNIST."""
 
 
 def image_set(name: str, data_dir: str | PathLike[str] | None) -> Source:
@@ -82,9 +54,8 @@ def image_set(name: str, data_dir: str | PathLike[str] | None) -> Source:
         If a file is not what its name says.
     """
     folder = data_dir or os.environ.get("QNN_DATA")
-    package = IMAGES[name].package
-    if not folder and package is not None and present(package / "train-images-idx3-ubyte"):
-        folder = package
+    if not folder and name == "fashion" and present(PACKAGE / "train-images-idx3-ubyte"):
+        folder = PACKAGE
     found, place = _in_folder(name, Path(folder)) if folder else _from_openml(name)
     return _identified(name, found, place)
 
@@ -92,26 +63,27 @@ def image_set(name: str, data_dir: str | PathLike[str] | None) -> Source:
 def _identified(name: str, source: Source, place: Path) -> Source:
     """The source, once its content is known to be what its name says, or to be neither set."""
     held = matches(source.X, source.y)
-    title = IMAGES[name].title
-    for other, match in held.items():
-        if other != name and match.same_images and not held[name].same_images:
+    title = IMAGES[name][0]
+    found, same_label, same_images, other_labels = held[name]
+    for other, (_, _, holds_other, _) in held.items():
+        if other != name and holds_other and not same_images:
             raise InvalidInputError(
-                f"{str(place)!r} holds {IMAGES[other].title}, expected {title}: {name} and {other} "
+                f"{str(place)!r} holds {IMAGES[other][0]}, expected {title}: {name} and {other} "
                 f"have the same file names; ask for {other}, or name the folder of {title}"
             )
-    if held[name].same_images and held[name].other_labels:
+    if same_images and other_labels:
         raise InvalidInputError(
-            f"{str(place)!r} holds the images of {title} with other labels: {held[name].found} "
-            f"images were looked up, {held[name].same_label} have the label of {title}; put its "
+            f"{str(place)!r} holds the images of {title} with other labels: {found} "
+            f"images were looked up, {same_label} have the label of {title}; put its "
             "own labels beside them, or give the path of the file to use other ones"
         )
-    if not held[name].same_images:
+    if not same_images:
         warnings.warn(
             f"{str(place)!r} holds unknown images, used as {name}: they are not those of {title} "
             "as published, so published figures do not apply to them",
             stacklevel=2,
         )
-    return replace(source, known=held[name].same_images)
+    return replace(source, known=same_images)
 
 
 def _in_folder(name: str, folder: Path) -> tuple[Source, Path]:
@@ -127,7 +99,8 @@ def _in_folder(name: str, folder: Path) -> tuple[Source, Path]:
         )
     if archives:
         return read_npz(archives[0]), archives[0]
-    for place in IMAGES[name].places:
+    title = IMAGES[name][0]
+    for place in (title.lower(), name, f"{title.replace('-', '')}/raw", "."):
         images = present(folder / place / "train-images-idx3-ubyte")
         if images is None:
             continue
@@ -136,9 +109,10 @@ def _in_folder(name: str, folder: Path) -> tuple[Source, Path]:
             return train, images
         own = read_idx_pair(test)
         if train.image_shape != own.image_shape:
+            sides = [" x ".join(map(str, part.image_shape or ())) for part in (train, own)]
             raise InvalidInputError(
-                f"{str(images)!r} and {test.name} hold images of {_sides(train)} and "
-                f"{_sides(own)}: they do not belong together; fetch both again"
+                f"{str(images)!r} and {test.name} hold images of {sides[0]} and {sides[1]}: they "
+                "do not belong together; fetch both again"
             )
         joined = make_source(
             name,
@@ -151,12 +125,11 @@ def _in_folder(name: str, folder: Path) -> tuple[Source, Path]:
     raise InvalidInputError(f"no {name} in the data folder {str(folder)!r}: {_remedy(name)}")
 
 
-def _sides(source: Source) -> str:
-    return " x ".join(str(side) for side in source.image_shape or ())
+def _from_openml(name: str, num_test: int = 10_000) -> tuple[Source, Path]:
+    """The images from OpenML, the last of which are the test part.
 
-
-def _from_openml(name: str) -> tuple[Source, Path]:
-    """The images from OpenML; an NPZ file is kept of them, read in a blink the next time."""
+    An NPZ file is kept of them, read in a blink the next time.
+    """
     from sklearn.datasets import fetch_openml, get_data_home
 
     kept = Path(get_data_home()) / "qnn" / f"{name}.npz"
@@ -165,14 +138,14 @@ def _from_openml(name: str) -> tuple[Source, Path]:
     parser = "pandas" if find_spec("pandas") else "liac-arff"
     try:
         X, y = fetch_openml(
-            data_id=IMAGES[name].openml, return_X_y=True, as_frame=False, cache=False, parser=parser
+            data_id=IMAGES[name][1], return_X_y=True, as_frame=False, cache=False, parser=parser
         )
     except OSError as error:
         raise FileAccessError(
             f"data set {name!r} could not be fetched from OpenML ({error}): {_remedy(name)}"
         ) from error
     X, y = X.astype(np.uint8), y.astype(np.int64)
-    (X_train, X_test), (y_train, y_test) = (np.split(part, [-NUM_TEST]) for part in (X, y))
+    (X_train, X_test), (y_train, y_test) = (np.split(part, [-num_test]) for part in (X, y))
     kept.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(kept) as file:
         np.savez_compressed(file, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test)

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from qnn.data.model_files.draft import Draft
 
-CQM_MAGIC, ZIP_MAGIC = b"DIMODCQM", b"PK"
-
 KINDS = (
     "a CQM file of dimod's to_file, an LP, MPS, OPB or QPLIB file (.lp, .mps, .opb, .qplib), plain "
     "or packed (.gz, .xz), or a QCBO that this toolkit saved (.npz)"
@@ -81,23 +79,6 @@ class ModelFile:
         return value if value is None or not self.maximise else 0.0 - value
 
 
-def read_model(path: str | PathLike[str]) -> dimod.ConstrainedQuadraticModel:
-    """The constrained model in a file, to be minimised, see :func:`read_model_file`.
-
-    Examples
-    --------
-    >>> import dimod, pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.lp"
-    >>> x, y = dimod.Binaries("xy")
-    >>> cqm = dimod.ConstrainedQuadraticModel()
-    >>> _ = cqm.add_constraint(x + y <= 1, label="one")
-    >>> _ = path.write_text(dimod.lp.dumps(cqm))
-    >>> list(read_model(path).constraints)
-    ['one']
-    """
-    return read_model_file(path).cqm
-
-
 def read_model_file(path: str | PathLike[str]) -> ModelFile:
     """The constrained model in a file, whose kind is seen by its first bytes and its ending.
 
@@ -121,15 +102,17 @@ def read_model_file(path: str | PathLike[str]) -> ModelFile:
 
     file = Path(path)
     data = read_regular(file)
-    if data.startswith(ZIP_MAGIC):
+    if data.startswith(b"PK"):
         return ModelFile(QCBO.load(file).to_cqm())
     data = unpacked(file, data)
-    if data.startswith(CQM_MAGIC):
+    if data.startswith(b"DIMODCQM"):
         return ModelFile(_read(file, lambda: _from_cqm_file(data)))
     ending = Path(file.stem if file.suffix.lower() in (".gz", ".xz") else file).suffix.lower()
-    if ending not in READERS:
-        raise FileFormatError(f"{str(path)!r}: expected {KINDS}")
-    return READERS[ending](file, data)
+    if ending == ".lp":
+        return _of_lp(file, data)
+    if ending in (".mps", ".opb", ".qplib"):
+        return _of_text(file, data, ending)
+    raise FileFormatError(f"{str(path)!r}: expected {KINDS}")
 
 
 def _of_lp(path: Path, data: bytes) -> ModelFile:
@@ -143,35 +126,24 @@ def _of_lp(path: Path, data: bytes) -> ModelFile:
     return ModelFile(cqm, maximise=aim is not None and aim[1].lower() == "max")
 
 
-def _of_mps(path: Path, data: bytes) -> ModelFile:
-    from qnn.data.model_files.mps import read_mps
+def _of_text(path: Path, data: bytes, ending: str) -> ModelFile:
+    """The model in one of the text files that this toolkit reads itself."""
+    kind = ending[1:].upper()
+    text = checked_text(path, data, f"{'a' if kind == 'QPLIB' else 'an'} {kind} file")
+    if kind == "MPS":
+        from qnn.data.model_files.mps import read_mps
 
-    draft, maximise = read_mps(path, checked_text(path, data, "an MPS file"))
+        draft, maximise = read_mps(path, text)
+    elif kind == "OPB":
+        from qnn.data.model_files.opb import read_opb
+
+        draft, maximise = read_opb(path, data)
+        return ModelFile(draft.cqm(), maximise, draft)
+    else:
+        from qnn.data.model_files.qplib import read_qplib
+
+        draft, maximise = read_qplib(path, text)
     return ModelFile(draft.cqm(), maximise)
-
-
-def _of_opb(path: Path, data: bytes) -> ModelFile:
-    from qnn.data.model_files.opb import read_opb
-
-    checked_text(path, data, "an OPB file")
-    draft, maximise = read_opb(path, data)
-    return ModelFile(draft.cqm(), maximise, draft)
-
-
-def _of_qplib(path: Path, data: bytes) -> ModelFile:
-    from qnn.data.model_files.qplib import read_qplib
-
-    draft, maximise = read_qplib(path, checked_text(path, data, "a QPLIB file"))
-    return ModelFile(draft.cqm(), maximise)
-
-
-READERS: dict[str, Callable[[Path, bytes], ModelFile]] = {
-    ".lp": _of_lp,
-    ".mps": _of_mps,
-    ".opb": _of_opb,
-    ".qplib": _of_qplib,
-}
-"""Readers of text files, by how their names end."""
 
 
 def _from_cqm_file(content: bytes) -> dimod.ConstrainedQuadraticModel:

@@ -41,9 +41,6 @@ COLUMNS = (
 
 NOT_KNOWN = "N/A"
 
-PARADIGMS = {"qpu": "Quantum Hardware", "hybrid": "Quantum Hardware"}
-"""Of oracles; others run here, and are classical."""
-
 
 def instance_of(path: str) -> str:
     """The name of the instance in a file.
@@ -152,14 +149,15 @@ def summary(
     times = [run["seconds_to_best"] for run in met if run["seconds_to_best"] is not None]
     seconds = mean(run["seconds"] for run in runs)
     oracle = str(info.get("oracle") or "annealer")
-    remote = oracle in PARADIGMS
+    remote = oracle in ("qpu", "hybrid")
+    bound = model.stated(info["lower_bound"])
     charged = float((info.get("ledger") or {}).get("charged") or 0.0)
     return {
         **dict.fromkeys(COLUMNS, NOT_KNOWN),
         "Problem": name,
         "Date": datetime.now(UTC).date().isoformat(),
         "Best Objective Value": NOT_KNOWN if objective is None else f"{objective:.15g}",
-        "Optimality Bound": _number(model.stated(info["lower_bound"])),
+        "Optimality Bound": NOT_KNOWN if bound is None else f"{bound:.15g}",
         "Modeling Approach": "constrained quadratic model, as in the library's model file",
         "# Decision Variables": len(own),
         "# Binary Variables": bits,
@@ -171,7 +169,7 @@ def summary(
         "Workflow": "Presolve; QCGD: conditional gradient over the lifted model, QUBOs answered by "
         f"{oracle}; candidates repaired, the best are kept and tried again; dimod's judgement",
         "Algorithm Type": "Stochastic",
-        "Paradigm": PARADIGMS.get(oracle, "Classical"),
+        "Paradigm": "Quantum Hardware" if remote else "Classical",
         "# Runs": len(runs),
         "# Feasible Runs": len(feasible),
         "# Successful Runs": len(met),
@@ -198,7 +196,3 @@ def coefficients(model: ModelFile) -> FloatArray:
     ]
     sizes = np.array(numbers, dtype=np.float64)
     return np.asarray(sizes[sizes != 0])
-
-
-def _number(value: float | None) -> str:
-    return NOT_KNOWN if value is None else f"{value:.15g}"

@@ -27,8 +27,6 @@ from formulations.files.bounded import (
     refuse_if_too_much,
 )
 
-GZIP_MAGIC, ZIP_MAGIC, NPY_MAGIC = b"\x1f\x8b", b"PK", b"\x93NUMPY"
-
 EXACT = 2**53
 """Whole numbers up to here are told apart by floats."""
 
@@ -110,16 +108,13 @@ def _inputs(name: str, X: npt.ArrayLike) -> FloatArray | ByteArray:
         )
     if values.dtype == np.uint8:
         return values
-    if values.dtype.kind in "iu" and values.size and not _all_exact(values):
+    whole = values.dtype.kind in "iu" and values.size > 0
+    if whole and not (-EXACT <= int(values.min()) and int(values.max()) <= EXACT):
         raise InvalidInputError(
             f"{name}: the inputs X have integers beyond 2^53, which floats cannot tell apart; "
             "scale them first"
         )
     return np.asarray(values, dtype=np.float64)
-
-
-def _all_exact(values: Array) -> bool:
-    return bool(-EXACT <= int(values.min()) and int(values.max()) <= EXACT)
 
 
 def _labels(name: str, y: npt.ArrayLike, samples: int) -> Array:
@@ -184,7 +179,7 @@ def read_npz(path: Path, *, labelled: bool = True) -> Source:
     """
     name = path.name
     data = read_regular(path)
-    if not data.startswith(ZIP_MAGIC):
+    if not data.startswith(b"PK"):
         kind = content_kind(data)
         raise FileFormatError(
             f"{name} is not a readable NPZ file ({kind or 'it begins like no archive'}); write it "
@@ -194,7 +189,11 @@ def read_npz(path: Path, *, labelled: bool = True) -> Source:
         archive = ArchiveReader(data, path)
         present = {key.removesuffix(".npy") for key in archive.members}
         wanted = _wanted(name, present, labelled)
-        announced = sum(_announced(archive, f"{key}.npy") for key in wanted)
+        # bytes of the arrays as they are, and as floats
+        announced = sum(
+            count_of(shape) * (kind.itemsize + 8 * (kind != np.uint8))
+            for shape, kind in (archive.head(f"{key}.npy") for key in wanted)
+        )
         refuse_if_too_much(path, announced, "its arrays")
         arrays = {key: archive.array(f"{key}.npy") for key in wanted}
     except (FileFormatError, ValueError) as error:
@@ -205,14 +204,11 @@ def read_npz(path: Path, *, labelled: bool = True) -> Source:
     if own_test:
         X = _joined(arrays["X_train"], arrays["X_test"], f"{name}: X_train and X_test")
         y = _joined(arrays["y_train"], arrays["y_test"], f"{name}: y_train and y_test")
-        if (len(arrays["X_train"]), len(arrays["X_test"])) != (
-            len(arrays["y_train"]),
-            len(arrays["y_test"]),
-        ):
+        size = {part: len(array) for part, array in arrays.items()}
+        if (size["X_train"], size["X_test"]) != (size["y_train"], size["y_test"]):
             raise InvalidInputError(
-                f"{name}: X_train and X_test of {len(arrays['X_train'])} and "
-                f"{len(arrays['X_test'])} rows have {len(arrays['y_train'])} and "
-                f"{len(arrays['y_test'])} labels: expected one for each row"
+                f"{name}: X_train and X_test of {size['X_train']} and {size['X_test']} rows have "
+                f"{size['y_train']} and {size['y_test']} labels: expected one for each row"
             )
     else:
         X = arrays["X"]
@@ -233,12 +229,6 @@ def _wanted(name: str, present: set[str], labelled: bool) -> tuple[str, ...]:
     raise FileFormatError(
         f"it has the arrays {found}: expected X and y, or X_train, y_train, X_test, y_test"
     )
-
-
-def _announced(archive: ArchiveReader, member: str) -> int:
-    """Bytes that an array takes, as it is and as floats."""
-    shape, kind = archive.head(member)
-    return count_of(shape) * (kind.itemsize + (0 if kind == np.uint8 else 8))
 
 
 def _joined(first: Array, second: Array, what: str) -> Array:
@@ -287,7 +277,7 @@ def read_idx(path: Path) -> ByteArray:
         If it is corrupt, or holds more or fewer values than its head says.
     """
     with open_regular(path) as file:
-        packed = file.read(2) == GZIP_MAGIC
+        packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         stream = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
         head = bounded_read(stream, 4, path)
@@ -324,9 +314,9 @@ def content_kind(data: bytes) -> str | None:
     ('it is a gzip file', True)
     """
     for magic, kind in {
-        GZIP_MAGIC: "it is a gzip file",
-        ZIP_MAGIC: "it is a ZIP or NPZ file",
-        NPY_MAGIC: "it is an NPY file of one array",
+        b"\x1f\x8b": "it is a gzip file",
+        b"PK": "it is a ZIP or NPZ file",
+        b"\x93NUMPY": "it is an NPY file of one array",
         b"\xff\xfe": "it is text in UTF-16",
         b"\xfe\xff": "it is text in UTF-16",
         b"\x00\x00\x08": "it is an IDX file",

@@ -27,9 +27,6 @@ from qnn.runs.output import write_text
 if TYPE_CHECKING:
     from qnn.data.models import ModelFile
 
-HEADING = re.compile(r"#|=obj=|(?i:objective value|solution status|no solution)")
-"""How lines begin that are no values, in files of Gurobi, SCIP and MIPLIB."""
-
 
 def by_name(sample: Mapping[Hashable, float]) -> dict[str, int]:
     """Values by the variables' labels as text, or as Python writes them where 1 and '1' differ.
@@ -110,11 +107,8 @@ def read_start(path: str | PathLike[str], model: ModelFile) -> FloatArray:
                 values[row, places[name]] = value
             elif name not in added:
                 near = get_close_matches(name, list(places)[:10_000], n=1)
-                hint = (
-                    f"expected one of its own, the nearest is {near[0]!r}"
-                    if near
-                    else ("give a solution of this model")
-                )
+                hint = "give a solution of this model"
+                hint = f"expected one of its own, the nearest is {near[0]!r}" if near else hint
                 raise FileFormatError(
                     f"{str(path)!r}: the model has no variable {shown(name)}; {hint}"
                 )
@@ -127,8 +121,10 @@ def read_start(path: str | PathLike[str], model: ModelFile) -> FloatArray:
 def _of_lines(path: str | PathLike[str], text: str) -> dict[str, float]:
     """A name and a value on each line, perhaps with SCIP's cost behind."""
     values = {}
+    # how lines begin that are no values, in files of Gurobi, SCIP and MIPLIB
+    heading = re.compile(r"#|=obj=|(?i:objective value|solution status|no solution)")
     for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or HEADING.match(line.lstrip()):
+        if not line.strip() or heading.match(line.lstrip()):
             continue
         words = re.sub(r"\(obj:[^)]*\)\s*$", "", line).rsplit(None, 1)
         try:

@@ -8,9 +8,6 @@ import scipy.sparse as sp
 
 from formulations.arrays import Array, FloatArray
 
-GROUP = 200
-"""Images that are warped alike: one sparse product does them all."""
-
 
 def warped(
     images: npt.ArrayLike,
@@ -62,9 +59,9 @@ def warped(
     found = np.empty((len(images), thresholds.shape[1]), dtype=np.int16)
     edges = thresholds.astype(np.float32)[:, :, None]
     count = len(edges) + 1
-    order = rng.permutation(len(images))
-    for start in range(0, len(order), GROUP):
-        chosen = order[start : start + GROUP]
+    order, group = rng.permutation(len(images)), 200  # one sparse product warps all of a group
+    for start in range(0, len(order), group):
+        chosen = order[start : start + group]
         drawn = rng.uniform(-1, 1, 6) * [turn, shift, shift, stretch, stretch, stretch]
         read = _reading(image_shape, thresholds.shape[1], *drawn)
         values = read @ np.ascontiguousarray(images[chosen].T, dtype=np.float32)

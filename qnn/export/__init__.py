@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qnn.export.c_source import C_FILES, write_c
+from qnn.export.c_source import C_FILES
 from qnn.export.embedded import EMBEDDED_FILES
 from qnn.export.forms import Exported, export, usual_sizes
 from qnn.export.onnx_graph import to_onnx, to_qonnx
@@ -22,5 +22,4 @@ __all__ = [
     "to_qonnx",
     "C_FILES",
     "EMBEDDED_FILES",
-    "write_c",
 ]

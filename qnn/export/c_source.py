@@ -12,61 +12,25 @@ from pathlib import Path
 
 from formulations.files.archive import access_error
 from formulations.files.writing import write_together
-from qnn.export.packed import pack
-from qnn.export.trained import TrainedModel
 
-READER = ("qnn.h", "qnn.c", "reading.h", "main.c")
-"""What goes with every network; ``network.c`` is the network itself."""
-
-C_FILES = (*READER, "network.c")
+C_FILES = ("qnn.h", "qnn.c", "reading.h", "main.c", "network.c")
+"""What goes with every network, and the network itself."""
 
 
-def write_c(model: TrainedModel, folder: str | PathLike[str], *, raw: bool = False) -> list[Path]:
-    """Write a reader, the network as an array, and a program that classifies what it reads.
+def c_contents(packed: bytes, folder: str | PathLike[str]) -> dict[str | PathLike[str], bytes]:
+    """The files of a program in a folder: a reader, and a packed network as an array.
 
     ``cc -O2 FOLDER/*.c -o predict`` builds it.  The program reads samples from standard input, a
     line for each, numbers between blanks, and prints the name or the number of the class of each,
     or the number that a regression predicts.  At the first line that is no sample it ends with the
     line's number and exit code 2.
 
-    Parameters
-    ----------
-    model : TrainedModel
-    folder : path-like
-        Made if there is none.
-    raw : bool
-        Whether the program reads raw numbers rather than the integers of the lattice.
-
-    Returns
-    -------
-    list of Path
-        The files.
-
-    Raises
-    ------
-    InvalidInputError
-        See :func:`qnn.export.pack`.
-    FileAccessError
-        If a file cannot be written.
-
     Examples
     --------
-    >>> import tempfile
-    >>> import numpy as np
-    >>> from formulations import Network
-    >>> from formulations.network.network import Weights
-    >>> model = TrainedModel(Network.dense([2, 1]), Weights((np.array([[1, -1]]),), (None,), ()))
-    >>> [path.name for path in write_c(model, tempfile.mkdtemp())]
+    >>> [path.name for path in c_contents(b"", "predict")]
     ['qnn.h', 'qnn.c', 'reading.h', 'main.c', 'network.c']
     """
-    contents = c_contents(pack(model, raw=raw), folder)
-    write_with_folders(contents, folder)
-    return [Path(path) for path in contents]
-
-
-def c_contents(packed: bytes, folder: str | PathLike[str]) -> dict[str | PathLike[str], bytes]:
-    """The files of a program in a folder, around a packed network."""
-    contents = {name: reader_file(name) for name in READER} | {"network.c": _array(packed)}
+    contents = {name: reader_file(name) for name in C_FILES[:-1]} | {"network.c": _array(packed)}
     return {Path(folder) / name: text.encode() for name, text in contents.items()}
 
 

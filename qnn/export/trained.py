@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isqrt
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,9 @@ from formulations.files.archive import damaged
 from formulations.files.saved import load_network, save_weights
 from formulations.files.schema import fields, items, may, nothing_or, number, text, whole
 from formulations.network.network import Network, Weights
-from qnn.data.images import pool, poolable
-from qnn.data.levels import level_values, on_levels, span_of, whole_numbers
-
-if TYPE_CHECKING:
-    from qnn.runs.training import Task
-
+from qnn.data.datasets import Dataset, on_lattice
+from qnn.data.images import poolable
+from qnn.data.levels import level_values, span_of
 
 ABOUT = fields(
     {
@@ -156,11 +153,10 @@ class TrainedModel:
         )
 
     @classmethod
-    def of_task(cls, task: Task, weights: Weights) -> Self:
-        """That of a training run's task, with the weights that were found."""
-        data = task.data
+    def of_data(cls, data: Dataset, network: Network, weights: Weights) -> Self:
+        """That of a training run: what it was trained on, and the weights that were found."""
         return cls(
-            task.network,
+            network,
             weights,
             data.thresholds,
             data.classes,
@@ -197,7 +193,7 @@ class TrainedModel:
         with asked.in_folder():
             task = Task.of(asked.data, asked.model, asked.seed)
         try:
-            return cls.of_task(task, task.problem.weights_from_bits(bits))
+            return cls.of_data(task.data, task.network, task.problem.weights_from_bits(bits))
         except InvalidInputError as error:
             raise damaged(path, str(error)) from error
 
@@ -279,6 +275,11 @@ class TrainedModel:
         return self.image[0] * self.image[1] if self.image else self.num_inputs // self.repeat
 
     @property
+    def columns(self) -> tuple[int, int]:
+        """Raw numbers of a sample, and inputs."""
+        return self.num_raw, self.num_inputs
+
+    @property
     def num_classes(self) -> int:
         """Number of classes: two for one output; 0 of a regression."""
         if self.line is not None:
@@ -313,9 +314,9 @@ class TrainedModel:
             raise InvalidInputError(
                 f"X of shape {X.shape}: expected (N, {self.num_raw}), the raw numbers of a sample"
             )
-        if X.shape[1] == self.num_raw:
-            X = np.repeat(pool(X, self.image, self.num_inputs // self.repeat), self.repeat, axis=1)
-        return whole_numbers(X, "X") if self.thresholds is None else on_levels(X, self.thresholds)
+        if X.shape[1] == self.num_inputs != self.num_raw:
+            return on_lattice(X, self.num_inputs, self.thresholds)
+        return on_lattice(X, self.num_inputs, self.thresholds, self.image, self.repeat)
 
     def scores(self, X: npt.ArrayLike) -> FloatArray:
         """Real outputs of integer inputs, shape (N, outputs)."""

@@ -61,13 +61,7 @@ def inputs_for(model: TrainedModel, *, raw: bool, seed: int = 0) -> Array:
 
 
 def check_packed(model: TrainedModel, data: bytes, *, raw: bool = False) -> int:
-    """Number of inputs on which a packed file has given the network's outputs exactly.
-
-    Raises
-    ------
-    ExportError
-        If there is one on which it does not.
-    """
+    """Number of inputs on which a packed file has given the network's outputs exactly."""
     X, packed = inputs_for(model, raw=raw), unpack(data)
     inputs = model.on_lattice(X) if raw else X
     same = not raw or np.array_equal(packed.on_lattice(X), inputs)

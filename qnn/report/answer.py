@@ -24,6 +24,9 @@ def part(results: Results, prefix: str) -> Part:
         "model": {},
         "seed": results["options"]["seed"],
     }
+    warning = "No feasible point was found; this does not prove that there is none."
+    if results["infeasibility"] == "model":
+        warning = "This model has no feasible point: proven."
     return Part(
         title=f"Answer to {results['model']}",
         line=f"{results['variables']:,} variables, {results['constraints']:,} constraints, "
@@ -35,7 +38,7 @@ def part(results: Results, prefix: str) -> Part:
             ledger([{"variant": "qcgd", **results}]),
             made(how),
         ],
-        warning="" if results["feasible"] else _no_answer(results),
+        warning="" if results["feasible"] else warning,
     )
 
 
@@ -60,12 +63,6 @@ def _constraints(rows: Sequence[Mapping[str, Any]], most: int = 30) -> list[Sect
     return [
         Section("Constraints", tables=[Table("", columns, lines, note, words=2, wordy_end=False)])
     ]
-
-
-def _no_answer(results: Results) -> str:
-    if results["infeasibility"] == "model":
-        return "This model has no feasible point: proven."
-    return "No feasible point was found; this does not prove that there is none."
 
 
 def conclusions(results: Results) -> tuple[list[str], list[str]]:

@@ -36,12 +36,16 @@ def part(results: Results, prefix: str) -> Part:
     sections = [_overview(sets)] if len(sets) > 1 else []
     sections += [_data_set(one, len(sets)) for one in sets]
     sections += [ledger(results["cells"]), _every_run(results), made(results)]
+    warning = (
+        f"Interrupted: {len(results['cells'])} of {results.get('planned')} runs are here, and "
+        "everything below is of these alone."
+    )
     return Part(
         title=_title(results, sets),
         line=_line(results, sets),
         conclusions=words.of_comparison(results),
         sections=sections,
-        warning=_warning(results),
+        warning=warning if results.get("interrupted") else "",
         verdict=most_accurate(results),
     )
 
@@ -89,7 +93,8 @@ def _line(results: Results, sets: Sequence[DataSet]) -> str:
         said.append(f"{_range(sizes, '{:,}')} stored bits")
     shares = [cell["bits_per_weight"] for cell in trained if cell.get("bits_per_weight")]
     if shares:
-        said.append(_bits_a_weight(_range(shares, "{:.3g}")))
+        share = _range(shares, "{:.3g}")
+        said.append(f"{share} {'bit' if share == '1' else 'bits'} a weight")
     samples = [cell["train_samples"] for cell in trained if cell.get("train_samples")]
     if samples:
         said.append(f"{_range(samples, '{:,}')} training samples")
@@ -99,22 +104,9 @@ def _line(results: Results, sets: Sequence[DataSet]) -> str:
     return ", ".join(said)
 
 
-def _bits_a_weight(shares: str) -> str:
-    return f"{shares} {'bit' if shares == '1' else 'bits'} a weight"
-
-
 def _range(values: Sequence[float], form: str) -> str:
     low, high = form.format(min(values)), form.format(max(values))
     return low if low == high else f"{low} to {high}"
-
-
-def _warning(results: Results) -> str:
-    if results.get("interrupted"):
-        return (
-            f"Interrupted: {len(results['cells'])} of {results['planned']} runs are here, and "
-            "everything below is of these alone."
-        )
-    return ""
 
 
 # -- data sets ------------------------------------------------------------------------------------
@@ -122,29 +114,12 @@ def _warning(results: Results) -> str:
 
 def _overview(sets: Sequence[DataSet]) -> Section:
     """A line a data set, a column a solver."""
-    names = list(sets[0].looks)
     with_references = any(row.get("reference") for one in sets for row in one.rows)
+    alone = " That alone is no evidence: see the paired differences."
+    scale = " References with real weights have no loss on this scale." * with_references
     tables = [
-        _across(
-            sets,
-            names,
-            "Test accuracy",
-            "test_accuracy",
-            "{:.3f}",
-            1.0,
-            f"Medians over the seeds, quartiles in brackets; the highest stands out; {EQUAL}. That "
-            "alone is no evidence: see the paired differences.",
-        ),
-        _across(
-            sets,
-            names,
-            "Training loss",
-            "train_loss",
-            "{:.4g}",
-            -1.0,
-            f"Medians over the seeds, quartiles in brackets; the lowest stands out; {EQUAL}."
-            f"{' References with real weights have no loss on this scale.' * with_references}",
-        ),
+        _across(sets, "Test accuracy", "highest", alone),
+        _across(sets, "Training loss", "lowest", scale),
     ]
     if len(sets) > TOO_FEW:
         tables += _pairs(over_data_sets([one.summary for one in sets]), OVER_SETS)
@@ -154,22 +129,17 @@ def _overview(sets: Sequence[DataSet]) -> Section:
     return Section("Overview", tables=tables, charts=charts)
 
 
-def _across(
-    sets: Sequence[DataSet],
-    names: Sequence[str],
-    title: str,
-    measure: str,
-    form: str,
-    better: float,
-    note: str,
-) -> Table:
-    rows = []
+def _across(sets: Sequence[DataSet], title: str, best: str, more: str) -> Table:
+    """A measure of every solver on every data set, of which the ``best`` stands out."""
+    loss, names, rows = best == "lowest", list(sets[0].looks), []
     for one in sets:
+        measure = "train_loss" if loss else "test_accuracy"
         found = {row["name"]: row.get(measure) for row in one.rows}
-        leaders = leading(found, better)
-        shown = [text.quartiles(found.get(name), form) for name in names]
+        leaders = leading(found, -1.0 if loss else 1.0)
+        shown = [text.quartiles(found.get(name), "{:.4g}" if loss else "{:.3f}") for name in names]
         stand_out = [column for column, name in enumerate(names, start=1) if name in leaders]
         rows.append(Row([one.name, *shown], tuple(stand_out)))
+    note = f"Medians over the seeds, quartiles in brackets; the {best} stands out; {EQUAL}.{more}"
     return Table(title, ["data set", *names], rows, note, wordy_end=False).without_empty()
 
 
@@ -197,29 +167,28 @@ def _figures(one: DataSet) -> Table:
     """Every solver on one data set."""
     traced = any(cell.get("trace") for cell in one.cells)
     leaders = leading({row["name"]: row["train_loss"] for row in one.rows})
-    rows = []
+    rows, cells = [], dict[str, str]()
     for row in one.summary["rows"]:
-        loss = row.get("train_loss")
         reached = row.get("time_to_target") if traced else None
-        rows.append(
-            Row(
-                [
-                    row["name"],
-                    text.quartiles(loss),
-                    text.number((row.get("train_accuracy") or {}).get("median"), "{:.3f}"),
-                    text.quartiles(row.get("test_accuracy"), "{:.3f}"),
-                    text.number(row.get("bits_per_weight"), "{:.3g}"),
-                    text.whole(row.get("stored_bits")),
-                    text.whole(row.get("oracle_sweeps")),
-                    text.seconds((row.get("seconds") or {}).get("median")),
-                    f"{reached['reached']} of {reached['runs']}" if reached else text.NONE,
-                    _bound(row),
-                    statuses(row["status"]),
-                ],
-                best=(1,) if row["name"] in leaders else (),
-                minor=row["part"],
-            )
-        )
+        cells = {
+            "solver": row["name"],
+            "training loss": text.quartiles(row.get("train_loss")),
+            "training accuracy": text.number(
+                (row.get("train_accuracy") or {}).get("median"), "{:.3f}"
+            ),
+            "test accuracy": text.quartiles(row.get("test_accuracy"), "{:.3f}"),
+            "bits a weight": text.number(row.get("bits_per_weight"), "{:.3g}"),
+            "stored bits": text.whole(row.get("stored_bits")),
+            "oracle sweeps": text.whole(row.get("oracle_sweeps")),
+            "seconds": text.seconds((row.get("seconds") or {}).get("median")),
+            "reached target": f"{reached['reached']} of {reached['runs']}"
+            if reached
+            else text.NONE,
+            "proven bound": _bound(row),
+            "status": statuses(row["status"]),
+        }
+        best = (1,) if row["name"] in leaders else ()
+        rows.append(Row([*cells.values()], best, minor=row["part"]))
     target = one.summary.get("target")
     note = (
         "Medians over the seeds, quartiles in brackets; the least training loss stands out; "
@@ -236,20 +205,7 @@ def _figures(one: DataSet) -> Table:
             "costs the whole sweep. "
         )
     note += "A bound is proven; without one nothing is proven."
-    columns = [
-        "solver",
-        "training loss",
-        "training accuracy",
-        "test accuracy",
-        "bits a weight",
-        "stored bits",
-        "oracle sweeps",
-        "seconds",
-        "reached target",
-        "proven bound",
-        "status",
-    ]
-    return Table("Every solver", columns, rows, note).without_empty()
+    return Table("Every solver", [*cells], rows, note).without_empty()
 
 
 def _bound(row: Mapping[str, Any]) -> str:
@@ -282,37 +238,22 @@ OVER_SETS = (
 
 
 def _pairs(pairs: Sequence[Mapping[str, Any]], about: tuple[str, str]) -> list[Table]:
-    rows = []
+    rows, cells = [], dict[str, str]()
     for pair in pairs:
         loss = pair["measure"] == "train_loss"
-        form = "{:+.4g}" if loss else "{:+.3f}"
         difference = {**pair, "median": pair["median_difference"]}
-        rows.append(
-            Row(
-                [
-                    pair["second"],
-                    "training loss" if loss else "test accuracy",
-                    text.quartiles(difference, form),
-                    f"{pair['wins']} / {pair['ties']} / {pair['losses']}",
-                    text.p_value(pair["p"]),
-                    text.p_value(pair["p_adjusted"]),
-                    text.p_value(pair["smallest_p"]),
-                ],
-                best=(5,) if decided(pair) else (),
-            )
-        )
-    if not rows:
-        return []
-    columns = [
-        f"{pairs[0]['first']} against",
-        "measure",
-        "median difference",
-        "better / equal / worse",
-        "p",
-        "p adjusted",
-        "least p",
-    ]
-    return [Table(about[0], columns, rows, about[1], words=2, wordy_end=False)]
+        cells = {
+            f"{pairs[0]['first']} against": pair["second"],
+            "measure": "training loss" if loss else "test accuracy",
+            "median difference": text.quartiles(difference, "{:+.4g}" if loss else "{:+.3f}"),
+            "better / equal / worse": f"{pair['wins']} / {pair['ties']} / {pair['losses']}",
+            "p": text.p_value(pair["p"]),
+            "p adjusted": text.p_value(pair["p_adjusted"]),
+            "least p": text.p_value(pair["smallest_p"]),
+        }
+        rows.append(Row([*cells.values()], best=(5,) if decided(pair) else ()))
+    title, note = about
+    return [Table(title, [*cells], rows, note, words=2, wordy_end=False)] if rows else []
 
 
 # -- all runs -------------------------------------------------------------------------------------
@@ -320,32 +261,21 @@ def _pairs(pairs: Sequence[Mapping[str, Any]], about: tuple[str, str]) -> list[T
 
 def _every_run(results: Results) -> Section:
     many = len(results["summary"]) > 1
-    rows = []
+    rows, cells = [], dict[str, str]()
     for cell in results["cells"]:
-        figures = [
-            text.number(cell.get("train_loss"), "{:.6g}"),
-            text.number(cell.get("lower_bound"), "{:.6g}"),
-            text.number(cell.get("train_accuracy"), "{:.3f}"),
-            text.number(cell.get("test_accuracy"), "{:.3f}"),
-            text.whole(cell.get("oracle_calls")),
-            text.whole(cell.get("oracle_sweeps")),
-            text.seconds(cell.get("seconds")),
-            str(cell.get("error") or cell.get("reason") or cell["status"]),
-        ]
-        head = [cell["data"]] if many else []
-        rows.append(Row([*head, cell["variant"], str(cell["seed"]), *figures]))
-    columns = [
-        *(["data set"] if many else []),
-        "solver",
-        "seed",
-        "training loss",
-        "proven bound",
-        "training accuracy",
-        "test accuracy",
-        "oracle calls",
-        "oracle sweeps",
-        "seconds",
-        "status",
-    ]
-    table = Table("", columns, rows, words=2 if many else 1)
+        cells = {
+            **({"data set": cell["data"]} if many else {}),
+            "solver": cell["variant"],
+            "seed": str(cell["seed"]),
+            "training loss": text.number(cell.get("train_loss"), "{:.6g}"),
+            "proven bound": text.number(cell.get("lower_bound"), "{:.6g}"),
+            "training accuracy": text.number(cell.get("train_accuracy"), "{:.3f}"),
+            "test accuracy": text.number(cell.get("test_accuracy"), "{:.3f}"),
+            "oracle calls": text.whole(cell.get("oracle_calls")),
+            "oracle sweeps": text.whole(cell.get("oracle_sweeps")),
+            "seconds": text.seconds(cell.get("seconds")),
+            "status": str(cell.get("error") or cell.get("reason") or cell["status"]),
+        }
+        rows.append(Row([*cells.values()]))
+    table = Table("", [*cells], rows, words=2 if many else 1)
     return Section("Every run", counted(len(rows), "run"), tables=[table], folded=True)

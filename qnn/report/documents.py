@@ -17,10 +17,10 @@ from qnn.compare.summary import summarize
 from qnn.runs.output import COMPARISON_FORMAT, plain
 
 KINDS = {
-    "comparison": ("qnn compare --json", forms.COMPARISON),
-    "training": ("qnn train --json", forms.TRAINING),
-    "frontier": ("qnn frontier --json", forms.FRONTIER),
-    "answer": ("qnn solve --json", forms.ANSWER),
+    "comparison": ("qnn compare --json", forms.comparison),
+    "training": ("qnn train --json", forms.training),
+    "frontier": ("qnn frontier --json", forms.frontier),
+    "answer": ("qnn solve --json", forms.answer),
 }
 """Kinds of results that a report is made of, what writes them, and their form."""
 
@@ -44,10 +44,10 @@ def load(run: str | PathLike[str]) -> dict[str, Any]:
     path = Path(run)
     content = _of_folder(path) if path.is_dir() else _of_file(path)
     old = content["kind"] == "comparison" and "datasets" not in content
-    form = forms.OLD_COMPARISON if old else KINDS[content["kind"]][1]
-    results = upgraded(checked(content, form, path))
+    form = forms.old_comparison if old else KINDS[content["kind"]][1]
+    results = upgraded(checked(content, form(), path))
     if old:
-        checked(results, forms.COMPARISON, path)
+        checked(results, forms.comparison(), path)
     if results["kind"] == "comparison":
         results["summary"] = plain(summarize(results["cells"]))
     return results

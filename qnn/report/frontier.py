@@ -23,14 +23,16 @@ def part(results: Results, prefix: str) -> Part:
     """A frontier as it is shown.  ``prefix`` begins the names of its charts."""
     spec = results["data"]["spec"]
     points = [p for p in results["points"] if p.get("test_accuracy") is not None]
-    table = Table(
-        "",
-        ["network", "KiB", "test accuracy", "training accuracy", "seconds", ""],
-        [_row(p, " - ".join(map(str, p["widths"])), p["kib"]) for p in results["points"]]
-        + [_row(p, p["variant"], p["stored_bits"] / BITS_OF_KIB) for p in results["references"]]
-        + [_published(p) for p in results["published"]],
-        note="Sizes count weights and thresholds. Published figures are from other programs.",
-    )
+    lines = [_row(p, " - ".join(map(str, p["widths"])), p["kib"]) for p in results["points"]]
+    lines += [_row(p, p["variant"], p["stored_bits"] / BITS_OF_KIB) for p in results["references"]]
+    known = [
+        Row([p["name"], f"{p['kib']:g}", f"{p['accuracy']:.2%}", text.NONE, text.NONE, p["source"]],
+            minor=True)
+        for p in results["published"]
+    ]  # fmt: skip
+    rows = [*(Row([*line.values()]) for line in lines), *known]
+    note = "Sizes count weights and thresholds. Published figures are from other programs."
+    table = Table("", [*_row({}, "", 0.0)], rows, note)
     chart = Chart(
         f"{prefix}-frontier",
         "Test accuracy against stored size",
@@ -53,24 +55,15 @@ def part(results: Results, prefix: str) -> Part:
     )
 
 
-def _row(point: Results, name: str, kib: float) -> Row:
-    return Row(
-        [
-            name,
-            f"{kib:.3g}",
-            text.number(point.get("test_accuracy"), "{:.2%}"),
-            text.number(point.get("train_accuracy"), "{:.2%}"),
-            text.seconds(point.get("seconds")),
-            str(point.get("weights") or "real weights of 32 bits"),
-        ]
-    )
-
-
-def _published(point: Results) -> Row:
-    kib, accuracy = f"{point['kib']:g}", f"{point['accuracy']:.2%}"
-    return Row(
-        [str(point["name"]), kib, accuracy, text.NONE, text.NONE, str(point["source"])], minor=True
-    )
+def _row(point: Results, name: str, kib: float) -> dict[str, str]:
+    return {
+        "network": name,
+        "KiB": f"{kib:.3g}",
+        "test accuracy": text.number(point.get("test_accuracy"), "{:.2%}"),
+        "training accuracy": text.number(point.get("train_accuracy"), "{:.2%}"),
+        "seconds": text.seconds(point.get("seconds")),
+        "": str(point.get("weights") or "real weights of 32 bits"),
+    }
 
 
 def _here(points: Sequence[Results]) -> list[Point]:
@@ -80,7 +73,7 @@ def _here(points: Sequence[Results]) -> list[Point]:
         same = [p for p in points if p["variant"] == size]
         low, median, high = np.quantile([p["test_accuracy"] for p in same], [0.25, 0.5, 0.75])
         bits = float(np.median([p["stored_bits"] for p in same]))
-        found.append(Point("here", Look.number(0), bits, median, low, high))
+        found.append(("here", Look.number(0), bits, (median, low, high)))
     return found
 
 
@@ -91,7 +84,7 @@ def _others(results: Results) -> list[Point]:
     if fitted:
         regression = float(np.median([r["test_accuracy"] for r in fitted]))
         known.append(("logistic regression, real weights", fitted[0]["stored_bits"], regression))
-    return [Point(name, Look.reference(0), bits, *[median] * 3) for name, bits, median in known]
+    return [(name, Look.reference(0), bits, (median,) * 3) for name, bits, median in known]
 
 
 def _can(
@@ -102,7 +95,8 @@ def _can(
     behind: list[str] = []
     ahead: list[str] = []
     for p in published:
-        smaller = [q.median for q in _here(points) if q.size <= p["kib"] * BITS_OF_KIB]
+        most = p["kib"] * BITS_OF_KIB
+        smaller = [median for _, _, size, (median, *_) in _here(points) if size <= most]
         if smaller:
             largest = max(smaller)
             verdict = "at or above" if largest >= p["accuracy"] else "below"
@@ -113,11 +107,11 @@ def _can(
     yield from [*behind, *ahead]
     known = [r["test_accuracy"] for r in references if r.get("test_accuracy") is not None]
     if known and points:
-        best = max(_here(points), key=lambda point: point.median)
+        _, _, size, (best, *_) = max(_here(points), key=lambda point: point[3][0])
         regression = float(np.median(known))
-        verdict = "above" if best.median > regression else "not above"
+        verdict = "above" if best > regression else "not above"
         yield (
-            f"The best network, {best.median:.2%} at {best.size / BITS_OF_KIB:.3g} KiB, is "
+            f"The best network, {best:.2%} at {size / BITS_OF_KIB:.3g} KiB, is "
             f"{verdict} logistic regression with real weights ({regression:.2%})."
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from formulations.errors import InvalidInputError
 from qnn.report import answer, comparison, frontier, training
-from qnn.report.view import Part, Row, Section
+from qnn.report.view import Part, Section
 from qnn.runs.output import COMPARISON_FORMAT, check_writable, environment, plain, write_text
 from qnn.runs.tables import markdown_table
 from qnn.visible import each_text, visible, without_credentials
@@ -117,17 +117,7 @@ def record(runs: Sequence[Results] | Results) -> dict[str, Any]:
 
 
 def check_place(path: str) -> None:
-    """Refuse a file to which no report can be written, before any work.
-
-    Raises
-    ------
-    InvalidInputError
-        For a name that says neither HTML nor Markdown.
-    FileAccessError
-        If it could not be written.
-    MissingExtraError
-        For HTML without matplotlib.
-    """
+    """Refuse a file to which no report can be written, before any work."""
     suffix = Path(path).suffix.lower()
     if suffix not in (".html", ".htm", ".md", ".markdown"):
         raise InvalidInputError(
@@ -161,13 +151,13 @@ def _section(section: Section) -> list[str]:
         blocks += [f"{section.line[:1].upper()}{section.line[1:]}."]
     for table in section.tables:
         blocks += [f"### {table.title}"] if table.title else []
-        blocks += [markdown_table(table.columns, [_emphasised(row) for row in table.rows])]
+        rows = [
+            [f"**{cell}**" if n in row.best else cell for n, cell in enumerate(row.cells)]
+            for row in table.rows
+        ]
+        blocks += [markdown_table(table.columns, rows)]
         blocks += [table.note] if table.note else []
     return blocks
-
-
-def _emphasised(row: Row) -> list[str]:
-    return [f"**{cell}**" if n in row.best else cell for n, cell in enumerate(row.cells)]
 
 
 def _bullets(sentences: Sequence[str]) -> str:

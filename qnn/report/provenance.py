@@ -71,9 +71,13 @@ def _seeds(seeds: list[int]) -> str:
 
 def ledger(cells: Sequence[Mapping[str, Any]]) -> Section:
     """What the oracles were asked and what it cost, summed over the runs of each solver."""
-    rows = []
+    rows, kept = [], ("calls", "seconds", "charged")
     for name in dict.fromkeys(cell["variant"] for cell in cells):
-        booked = [_booked(cell) for cell in cells if cell["variant"] == name]
+        booked = [  # in results without a ledger, what is left of it
+            cell.get("ledger") or {item: cell.get(f"oracle_{item}") or 0 for item in kept}
+            for cell in cells
+            if cell["variant"] == name
+        ]
         if any(one.get("calls") for one in booked):
             items = dict.fromkeys(item for one in booked for item in one)
             total = {item: sum(one.get(item) or 0 for one in booked) for item in items}
@@ -96,9 +100,3 @@ def ledger(cells: Sequence[Mapping[str, Any]]) -> Section:
     said = "; ".join(meaning for column, meaning in meanings.items() if column in table.columns)
     note = f"{'Sums over all runs. ' * (len(cells) > 1)}{said}; all but the counts in seconds."
     return Section("Ledger and cost", tables=[replace(table, note=note)])
-
-
-def _booked(cell: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The ledger of a run, or what is left of it in results that have none."""
-    kept = ("calls", "seconds", "charged")
-    return cell.get("ledger") or {name: cell.get(f"oracle_{name}") or 0 for name in kept}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
@@ -18,52 +18,6 @@ if TYPE_CHECKING:
     from solvers import QCGD
 
 Points = list[tuple[float, float]]
-
-
-@dataclass
-class Watch:
-    """What the runs have found together so far.
-
-    Parameters
-    ----------
-    show : callable, optional
-        Given the progress of the run that stepped, its loss, bound and source those of the best.
-    traces : list
-        Seconds and objective of each improvement of each run, none of infeasible points.
-    """
-
-    show: Callable[[Progress], object] | None = None
-    traces: list[Points] = field(default_factory=list)
-    _best: Progress | None = None
-    _stop: Event = field(default_factory=Event)
-    _lock: Lock = field(default_factory=Lock)
-
-    def callback(self) -> Callable[[Progress], bool]:
-        """The callback of one more run."""
-        trace: Points = []
-        self.traces.append(trace)
-
-        def told(progress: Progress) -> bool:
-            with self._lock:
-                if progress.feasible and (not trace or progress.loss < trace[-1][1]):
-                    trace.append((progress.seconds, progress.loss))
-                best = self._best
-                if best is None or (progress.feasible, -progress.loss) > (
-                    best.feasible,
-                    -best.loss,
-                ):
-                    self._best = best = progress
-                bounds = [one for one in (best.bound, progress.bound) if one is not None]
-                self._best = best = replace(best, bound=max(bounds, default=None))
-                if self.show is not None:
-                    self.show(replace(best, iteration=progress.iteration, seconds=progress.seconds))
-            return self._stop.is_set()
-
-        return told
-
-    def stop(self) -> None:
-        """Have all runs end after their current step."""
-        self._stop.set()
 
 
 def answer(
@@ -100,16 +54,40 @@ def answer(
     >>> float(found.first.energy), len(found.info["runs"])
     (-2.0, 2)
     """
-    watch = Watch(show)
+    traces: list[Points] = [[] for _ in solvers]
+    lock, stop = Lock(), Event()
+    best: Progress | None = None
+
+    def watch(trace: Points) -> Callable[[Progress], bool]:
+        """The callback of a run: seconds and objective of its improvements go to ``trace``."""
+
+        def told(progress: Progress) -> bool:
+            nonlocal best
+            with lock:
+                if progress.feasible and (not trace or progress.loss < trace[-1][1]):
+                    trace.append((progress.seconds, progress.loss))
+                own = (progress.feasible, -progress.loss)
+                if best is None or own > (best.feasible, -best.loss):
+                    bound, best = best and best.bound, progress
+                else:
+                    bound = progress.bound
+                bounds = [one for one in (best.bound, bound) if one is not None]
+                best = replace(best, bound=max(bounds, default=None))
+                if show is not None:
+                    show(replace(best, iteration=progress.iteration, seconds=progress.seconds))
+            return stop.is_set()
+
+        return told
 
     watched = [
-        replace(solver, callbacks=(*solver.callbacks, watch.callback())) for solver in solvers
+        replace(solver, callbacks=(*solver.callbacks, watch(trace)))
+        for solver, trace in zip(solvers, traces, strict=True)
     ]
 
     def one(solver: QCGD) -> dimod.SampleSet:
         samples = solver.sample_cqm(cqm, initial_states=initial_states)
         if samples.info["status"] in ("optimal", "infeasible"):
-            watch.stop()
+            stop.set()
         return samples
 
     if len(solvers) == 1:
@@ -120,14 +98,14 @@ def answer(
             try:
                 found = [future.result() for future in futures]
             except KeyboardInterrupt:  # threads do not hear it
-                watch.stop()
+                stop.set()
                 found = [future.result() for future in futures]
                 for samples in found:
                     samples.info["status"] = "interrupted"
             except BaseException:
-                watch.stop()
+                stop.set()
                 raise
-    return _together(found, watch.traces)
+    return _together(found, traces)
 
 
 def _together(found: Sequence[dimod.SampleSet], traces: Sequence[Points]) -> dimod.SampleSet:

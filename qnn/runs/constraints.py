@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +11,8 @@ from formulations.checks import choose, shown
 from formulations.constraints import Constraint, FanIn, Monotone, NofM, NonZeros, Right, Robust
 from formulations.errors import InvalidInputError
 from formulations.network.vocabulary import CONSTRAINTS, names
-
-if TYPE_CHECKING:
-    from qnn.runs.training import DataOptions, Task
+from qnn.data.datasets import Dataset, on_lattice
+from qnn.runs.scoring import labelled
 
 Read = Callable[[str], tuple[IntArray, IntArray]]
 """From the name of a file to its samples on the lattice, and their labels."""
@@ -29,11 +27,6 @@ def constraint(spec: str | Constraint, read: Read) -> Constraint:
         Of :data:`formulations.network.vocabulary.CONSTRAINTS`.
     read : callable
         Reads the samples of a file.
-
-    Raises
-    ------
-    InvalidInputError
-        For unknown names, and numbers that do not follow.
 
     Examples
     --------
@@ -57,7 +50,8 @@ def constraint(spec: str | Constraint, read: Read) -> Constraint:
     words = rest.split(",") if rest else []
     try:
         if name == "right":
-            margin, _, file = rest.partition(",") if _is_number(words[0]) else ("1", "", rest)
+            number = words[0].isascii() and words[0].isdigit()
+            margin, _, file = rest.partition(",") if number else ("1", "", rest)
             return Right(*read(file), margin=int(margin))
         if name == "robust":
             return Robust(*read(",".join(words[1:])), radius=int(words[0]))
@@ -74,27 +68,24 @@ def constraint(spec: str | Constraint, read: Read) -> Constraint:
         ) from error
 
 
-def _is_number(word: str) -> bool:
-    return word.isascii() and word.isdigit()
-
-
 def constraints_of(
-    specs: Sequence[str | Constraint], task: Task, data: DataOptions
+    specs: Sequence[str | Constraint],
+    data: Dataset,
+    *,
+    target: str | None = None,
+    data_dir: str | None = None,
 ) -> list[Constraint]:
-    """The constraints of a training task; files have the columns and classes of its data."""
-    if not specs:
-        return []
-    from qnn.export import TrainedModel
-    from qnn.runs import scoring
-
-    problem = task.problem
-    zeros = np.zeros(problem.num_free_bits, dtype=np.int8)
-    model = TrainedModel.of_task(task, problem.weights_from_bits(zeros))
+    """The constraints of training on some data; files have its columns and its classes."""
+    image, inputs = data.image, data.num_inputs
+    raw = image[0] * image[1] if image else inputs // data.repeat
 
     def read(file: str) -> tuple[IntArray, IntArray]:
-        X, number = scoring.labelled(model, file, target=data.target, data_dir=data.data_dir)
-        y = number if problem.network.num_outputs > 1 else 2 * number - 1
-        return model.on_lattice(X), np.asarray(y)
+        X, y = labelled(file, (raw, inputs), data.classes, target=target, data_dir=data_dir)
+        if X.shape[1] == raw:
+            lattice = on_lattice(X, inputs, data.thresholds, image, data.repeat)
+        else:
+            lattice = on_lattice(X, inputs, data.thresholds)
+        return lattice, np.asarray(y if data.num_outputs > 1 else 2 * y - 1)
 
     return [constraint(spec, read) for spec in specs]
 

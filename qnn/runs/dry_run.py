@@ -6,51 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qnn.cli.help import option
-from qnn.cli.options import DRY_RUN, together
-from qnn.cli.values import at_least
-
 if TYPE_CHECKING:
     import numpy as np
 
     from formulations import QCBO, Network, TrainingProblem
+    from formulations.training.sizes import ModelSize
     from qnn.runs.resume import Asked
     from solvers.footprint import Calls, Footprint
     from solvers.oracles import Oracle
-
-SMALL, PATIENCE = 64, 10.0
-"""Up to so many variables an embedding is searched for so many seconds without being asked to."""
 
 ROUNDS = 300
 """Calls of a solver that counts no iterations: those of the search over restricted problems."""
 
 SENT_NOTHING = "this was a dry run: nothing was sent"
-
-search_option = option(
-    "--search",
-    heading=DRY_RUN,
-    type=float,
-    callback=at_least(0),
-    metavar="SECONDS",
-    help="Search for an embedding on each graph of a QPU for so long; 0: not at all.",
-    otherwise=f"{PATIENCE:g} up to {SMALL} variables, else 0",
-)
-dry_run_options = together(
-    option(
-        "--dry-run",
-        heading=DRY_RUN,
-        is_flag=True,
-        help="Say what the run would take, and send nothing.",
-    ),
-    search_option,
-)
-
-
-def search_seconds(asked: float | None, variables: int) -> float | None:
-    """Seconds to search for an embedding of so many variables, or None for no search."""
-    if asked is None:
-        return PATIENCE if variables <= SMALL else None
-    return asked or None
 
 
 def footprint(
@@ -98,13 +66,21 @@ def footprint(
         qubo,
         calls,
         cqm_seconds=None if model is None else cqm_seconds(model),
-        search=search_seconds(search, qubo.num_variables),
+        search=_search_seconds(search, qubo.num_variables),
         seed=seed,
     )
 
 
+def _search_seconds(asked: float | None, variables: int) -> float | None:
+    """Seconds to search for an embedding; small ones are searched for without being asked to."""
+    if asked is None:
+        return 10.0 if variables <= 64 else None
+    return asked or None
+
+
 def of_training(asked: Asked, search: float | None = None) -> dict[str, Any]:
     """The record of a dry run of ``qnn train``: counts, and the footprint or None."""
+    from formulations.errors import InvalidInputError
     from qnn.runs.training import Task, make_solver
     from solvers.footprint import Calls
     from solvers.oracles.wrappers.base import layers
@@ -126,32 +102,25 @@ def of_training(asked: Asked, search: float | None = None) -> dict[str, Any]:
             search=search,
             seed=asked.seed,
         )
+    try:
+        size = task.problem.size(encoding)
+    except InvalidInputError:
+        size = None
     return {
         "solver": asked.solver,
         "widths": task.network.widths,
-        **_counts_of(task.problem, encoding),
+        **_counts(size),
         "footprint": found,
     }
 
 
-COUNTS = (
-    "num_variables", "weight_bits", "state_bits", "num_rows", "num_products", "nonzeros", "bytes",
-)  # fmt: skip
-
-
-def counts(size: Any) -> dict[str, int]:
-    """The counts of a :class:`formulations.training.sizes.ModelSize`."""
-    return {name: getattr(size, name) for name in COUNTS}
-
-
-def _counts_of(problem: TrainingProblem, encoding: str | None) -> dict[str, int | None]:
-    """The counts of a problem's model; none where its loss has no model, as cross-entropy."""
-    from formulations.errors import InvalidInputError
-
-    try:
-        return dict(counts(problem.size(encoding)))
-    except InvalidInputError:
-        return dict.fromkeys(COUNTS)
+def _counts(size: ModelSize | None) -> dict[str, int | None]:
+    """The counts of a model's size; None if there is no model, as of cross-entropy."""
+    names = (
+        "num_variables", "weight_bits", "state_bits", "num_rows", "num_products", "nonzeros",
+        "bytes",
+    )  # fmt: skip
+    return {name: getattr(size, name, None) for name in names}
 
 
 def drawn_problem(
@@ -220,7 +189,7 @@ def of_network(
     couplers = None if model is None else couplers_by_formula(model, samples)
     errors = spline_errors(one)  # of the largest inputs, which no data exceed
     record = {
-        **counts(size),
+        **_counts(size),
         "couplers_by_formula": couplers,
         "layer_error_bounds": list(errors.layers),
         "output_error_bound": errors.output,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -20,77 +20,50 @@ from solvers.classical.straight_through.solver import StraightThrough
 
 BITS_OF_KIB = 8 * 1024
 
-KIB = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""Default sizes."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """A network of the literature: its test accuracy, its stored size in KiB, and where it is."""
-
-    name: str
-    accuracy: float
-    kib: float
-    source: str
-
-
+_LOGIC, _FINN = "logic gates that are learned", "Umuroglu et al. 2017 (FINN); Brevitas' model zoo"
 _BITNET = "github.com/cpldcpu/BitNetMCU"
-_FINN = "Umuroglu et al. 2017 (FINN); Brevitas' model zoo"
-_BTHOWEN = "Susskind et al. 2022 (BTHOWeN); other splits than here"
-
-PUBLISHED: Mapping[str, tuple[Published, ...]] = MappingProxyType(
+_TABLES = "Susskind et al. 2022 (BTHOWeN); other splits than here"
+PUBLISHED: Mapping[str, Sequence[tuple[str, float, float, str]]] = MappingProxyType(
     {
         "mnist": (
-            Published("BitNetMCU, 2-bit weights", 0.9422, 1.1, _BITNET),
-            Published("BitNetMCU, 4-bit weights", 0.9902, 12.3, _BITNET),
-            Published("TFC, 1-bit weights and units", 0.9317, 7.2, _FINN),
-            Published("SFC, 1-bit weights and units", 0.9781, 40.8, _FINN),
-            Published("LFC, 1-bit weights and units", 0.9888, 355.0, _FINN),
-            Published("LILogicNet, small", 0.9796, 12.0, "logic gates that are learned"),
-            Published("LILogicNet, large", 0.9845, 24.0, "logic gates that are learned"),
-            Published("BTHOWeN", 0.934, 70.0, _BTHOWEN),
+            ("BitNetMCU, 2-bit weights", 0.9422, 1.1, _BITNET),
+            ("BitNetMCU, 4-bit weights", 0.9902, 12.3, _BITNET),
+            ("TFC, 1-bit weights and units", 0.9317, 7.2, _FINN),
+            ("SFC, 1-bit weights and units", 0.9781, 40.8, _FINN),
+            ("LFC, 1-bit weights and units", 0.9888, 355.0, _FINN),
+            ("LILogicNet, small", 0.9796, 12.0, _LOGIC),
+            ("LILogicNet, large", 0.9845, 24.0, _LOGIC),
+            ("BTHOWeN", 0.934, 70.0, _TABLES),
         ),
-        "fashion": (Published("LILogicNet", 0.906, 94.0, "logic gates that are learned"),),
-        "iris": (Published("BTHOWeN", 0.98, 0.28, _BTHOWEN),),
-        "wine": (Published("BTHOWeN", 0.983, 0.42, _BTHOWEN),),
-        "vehicle": (Published("BTHOWeN", 0.762, 2.25, _BTHOWEN),),
-        "satellite": (Published("BTHOWeN", 0.88, 9.0, _BTHOWEN),),
-        "letterrecognition": (Published("BTHOWeN", 0.9, 78.0, _BTHOWEN),),
-        "shuttle": (Published("BTHOWeN", 0.999, 2.63, _BTHOWEN),),
+        "fashion": (("LILogicNet", 0.906, 94.0, _LOGIC),),
+        "iris": (("BTHOWeN", 0.98, 0.28, _TABLES),),
+        "wine": (("BTHOWeN", 0.983, 0.42, _TABLES),),
+        "vehicle": (("BTHOWeN", 0.762, 2.25, _TABLES),),
+        "satellite": (("BTHOWeN", 0.88, 9.0, _TABLES),),
+        "letterrecognition": (("BTHOWeN", 0.9, 78.0, _TABLES),),
+        "shuttle": (("BTHOWeN", 0.999, 2.63, _TABLES),),
     }
 )
-"""By the name of the data set, or of its file without the end.  Sizes count thresholds."""
+"""Networks of the literature by the name of the data set, or of its file without the end: name,
+test accuracy, stored KiB, thresholds included, and source."""
 
 
-def published(spec: str) -> tuple[Published, ...]:
+def published(spec: str) -> Sequence[tuple[str, float, float, str]]:
     """The published networks for a data set, all of its classes together.
 
     Examples
     --------
-    >>> [point.kib for point in published("tables/vehicle.csv")], published("mnist:3,8")
+    >>> [kib for _, _, kib, _ in published("tables/vehicle.csv")], published("mnist:3,8")
     ([2.25], ())
     """
     return PUBLISHED.get(spec.replace("\\", "/").rpartition("/")[2].removesuffix(".csv"), ())
 
-
-WARPED: Mapping[str, Mapping[str, float]] = MappingProxyType(
-    {
-        "mnist": {"shift": 1.0, "turn": 0.12, "stretch": 0.1},
-        "fashion": {"shift": 1.0, "turn": 0.03, "stretch": 0.05},
-    }
-)
-"""How far images are warped in training, by the name of their set."""
 
 ROOMY = 2.0
 """KiB from which on a network of images has a third hidden layer, and trains on warped images:
 below, it errs as often on images it has seen.  MNIST, 12 x 12 inputs of 16 levels, 40 epochs on
 50,000 images, answers right of 10,000 held-out ones: two hidden layers at 12.1 KiB .9864, three at
 12.6 KiB .9881, four at 9.7 KiB .9846; with labels smoothed by .1 .9837; hard-tanh:4 .9843."""
-
-
-def _are_images(data: DataOptions) -> bool:
-    """Whether the source has images of bytes."""
-    return data.spec.partition(":")[0] in IMAGES or "idx3" in data.spec
 
 
 def _of_images(
@@ -112,9 +85,10 @@ def _of_images(
     problem = TrainingProblem(network, drawn.X_train, drawn.y_train, loss=model.loss)
     augment: Any = None
     if roomy and drawn.pixels is not None and drawn.thresholds is not None:
-        amounts = WARPED.get(data.spec.partition(":")[0], {"turn": 0.0, "stretch": 0.0})
-        kept: dict[str, Any] = dict(amounts)
-        augment = partial(warped, drawn.pixels, drawn.thresholds, **kept)
+        turn, stretch = {"mnist": (0.12, 0.1), "fashion": (0.03, 0.05)}.get(
+            data.spec.partition(":")[0], (0.0, 0.0)
+        )
+        augment = partial(warped, drawn.pixels, drawn.thresholds, turn=turn, stretch=stretch)
     chosen = StraightThrough(epochs, augment=augment, time_limit=limit, seed=seed)
     task, options = Task(drawn, problem.network, problem), SolverOptions(time_limit=limit)
     return trained(task, chosen, "straight-through", options, None, seed)
@@ -135,7 +109,7 @@ def frontier(
     data: DataOptions,
     model: ModelOptions,
     *,
-    kib: Sequence[float] = KIB,
+    kib: Sequence[float] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0),
     seeds: int = 1,
     epochs: int | None = None,
     time_limit: float | None = None,
@@ -181,6 +155,7 @@ def frontier(
     from qnn.compare.references import refer
 
     points, references = [], []
+    are_images = data.spec.partition(":")[0] in IMAGES or "idx3" in data.spec
     for number in range(seed, seed + seeds):
         progress("logistic regression")
         reference = refer("logistic-regression", data, model, number)
@@ -188,7 +163,7 @@ def frontier(
         for size in check_sizes(kib):
             progress(f"{size:g} KiB, seed {number}")
             own = replace(model, bits=int(size * BITS_OF_KIB))
-            if _are_images(data):
+            if are_images:
                 run = _of_images(data, own, epochs, time_limit, number)
             else:
                 run = train(data, own, "trainer", SolverOptions(time_limit=time_limit), seed=number)
@@ -204,6 +179,9 @@ def frontier(
         "seeds": list(range(seed, seed + seeds)),
         "points": points,
         "references": references,
-        "published": [asdict(point) for point in published(data.spec)],
+        "published": [
+            dict(zip(("name", "accuracy", "kib", "source"), known, strict=True))
+            for known in published(data.spec)
+        ],
         "environment": environment(),
     }

@@ -17,26 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from formulations.errors import FileAccessError, InvalidInputError
+from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
 from formulations.files.writing import atomic_write, check_distinct, check_regular, file_identity
 from qnn.visible import without_credentials
 
-FORMAT = 1
-"""Version of the results files' layout."""
-
-COMPARISON_FORMAT = 2
-"""Version of the layout of comparisons, which have several data sets since the second."""
-
-PACKAGES = [
-    "qnn-ising",
-    "dimod",
-    "dwave-samplers",
-    "numba",
-    "numpy",
-    "ortools",
-    "scikit-learn",
-    "scipy",
-]
+FORMAT, COMPARISON_FORMAT = 1, 2
+"""Versions of the layout of results files; comparisons have several data sets since the second."""
 
 
 def plain(value: Any) -> Any:
@@ -70,7 +56,8 @@ def to_json(value: Any, indent: int | None = 1) -> str:
 def environment() -> dict[str, Any]:
     """What a result was made with: machine, interpreter, packages and time (UTC)."""
     versions: dict[str, str | None] = {}
-    for package in PACKAGES:
+    ours = ("qnn-ising", "dimod", "dwave-samplers", "numba", "numpy", "ortools", "scikit-learn")
+    for package in (*ours, "scipy"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
@@ -84,14 +71,19 @@ def environment() -> dict[str, Any]:
     }
 
 
-def check_writable(path: str | PathLike[str]) -> Path:
-    """Refuse a place that could not be written to, before the work whose result it is to hold.
+def check_head(path: Path, content: Any, kind: str, newest: int) -> None:
+    """Refuse the content of a JSON file of another kind, or of a newer release."""
+    head = content if isinstance(content, dict) else {}
+    found, version = head.get("kind"), head.get("format")
+    if found != kind or not isinstance(version, int) or version > newest:
+        raise FileFormatError(
+            f"{str(path)!r} holds {found!r}, format {version!r}: expected {kind!r}, format "
+            f"{newest} or older; check the path, or install a newer release of qnn-ising"
+        )
 
-    Raises
-    ------
-    FileAccessError
-        Naming the place, why, and what to do.
-    """
+
+def check_writable(path: str | PathLike[str]) -> Path:
+    """Refuse a place that could not be written to, before the work whose result it is to hold."""
     check_regular(path)
     place = Path(path)
     if not place.parent.is_dir():
@@ -132,13 +124,6 @@ def check_outputs(
         Files.  What does not exist can be no input, and is passed over.
     own : iterable of path-like
         Files that a folder of runs keeps for itself.
-
-    Raises
-    ------
-    FileAccessError
-        See :func:`check_writable`.
-    InvalidInputError
-        Naming the two that are one file.
 
     Examples
     --------

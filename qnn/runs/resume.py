@@ -7,7 +7,7 @@ import shlex
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import chdir, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, replace
 from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ import click
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
 from formulations.files.archive import access_error
 from formulations.files.schema import (
+    Form,
     Misfit,
     fields,
     flag,
@@ -29,7 +30,7 @@ from formulations.files.schema import (
     whole,
 )
 from formulations.files.writing import check_no_link
-from qnn.runs.output import FORMAT, plain, to_json, write_text
+from qnn.runs.output import FORMAT, check_head, plain, to_json, write_text
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.training import DataOptions, ModelOptions, make_solver, with_checkpoint
 from qnn.visible import visible
@@ -37,86 +38,15 @@ from solvers.run import checkpoint
 from solvers.run.folder_lock import FolderLock
 
 FILE = "run.json"
-KIND = "run"
 
-LIMITS = ("time_limit", "budget_calls", "budget_seconds", "budget_charged")
-"""What a run that goes on may be given more of."""
-
-RECORDS = ("record", "replay")
-
-MAY_DIFFER = {*LIMITS, *RECORDS, "json_file", "save_file", "checkpoint_every", "folder"}
-"""What may be asked for otherwise when a run goes on: none of it changes where the run goes."""
-
-WRITTEN = {"json_file": "--json", "save_file": "--save", "record": "--record"}
+OUTSIDE = {"json_file": "--json", "save_file": "--save", "record": "--record"}
 """What a run writes outside its folder, and the option that names it."""
 
-_positive = nothing_or(number(above=0))
-_count = whole(0)
-
-
-def _yes_or_text(value: Any, where: str) -> None:
-    (flag if isinstance(value, bool) else text)(value, where)
-
-
-def _number_or_text(value: Any, where: str) -> None:
-    (text if isinstance(value, str) else nothing_or(_count))(value, where)
-
-
-CONTENT = fields(
-    {
-        "format": whole(1),
-        "kind": text,
-        "solver": text,
-        "data": fields(
-            {
-                "spec": text,
-                "samples": may(_number_or_text),
-                "inputs": may(nothing_or(_count)),
-                "levels": may(_number_or_text),
-                "target": may(nothing_or(text)),
-                "data_dir": may(nothing_or(text)),
-            }
-        ),
-        "model": fields(
-            {
-                "hidden": nothing_or(items(_number_or_text)),
-                "activation": may(text),
-                "weights": may(nothing_or(text)),
-                "bias": may(_yes_or_text),
-                "loss": may(text),
-                "encoding": may(nothing_or(text)),
-                "bits": may(nothing_or(_count)),
-                "constraints": may(items(text)),
-            }
-        ),
-        "options": fields(
-            {
-                "iterations": may(nothing_or(_count)),
-                **{name: may(_count) for name in ("reads", "sweeps", "threads")},
-                **{name: may(_count) for name in ("flips", "restarts", "level")},
-                "restricted_model": may(text),
-                "blocks": may(nothing_or(text)),
-                "block_size": may(nothing_or(_count)),
-                "oracle": may(nothing_or(text)),
-                "oracle_option": may(items(text)),
-                "penalty": may(number()),
-                "time_limit": may(_positive),
-                "budget_calls": may(nothing_or(_count)),
-                "budget_seconds": may(_positive),
-                "budget_charged": may(_positive),
-                "oracle_timeout": may(_positive),
-                "record": may(nothing_or(text)),
-                "replay": may(nothing_or(text)),
-            }
-        ),
-        "seed": may(_count),
-        "json_file": may(nothing_or(text)),
-        "save_file": may(nothing_or(text)),
-        "checkpoint_every": may(number(0)),
-        "folder": may(text),
-    }
-)
-"""What ``run.json`` has to look like."""
+OPTIONS = (
+    "time_limit", "budget_calls", "budget_seconds", "budget_charged", "record", "replay",
+)  # fmt: skip
+"""Limits, and records, that may be given anew when a run goes on: solver's options, which do not
+change where it goes."""
 
 
 @dataclass(frozen=True)
@@ -151,15 +81,15 @@ class Asked:
     def instead(self, **given: Any) -> Self:
         """The same with what is not None in ``given``; limits and records are the options'."""
         given = {name: value for name, value in given.items() if value is not None}
-        own = {name: given.pop(name) for name in (*LIMITS, *RECORDS) if name in given}
+        own = {name: given.pop(name) for name in OPTIONS if name in given}
         return replace(self, options=replace(self.options, **own), **given)
 
     def outside(self, folder: str) -> dict[str, str]:
         """What is written to places outside a folder: those places, absolute, by option."""
         inside = os.path.realpath(folder)
         found = {}
-        for name, option in WRITTEN.items():
-            place = getattr(self.options if name in RECORDS else self, name)
+        for name, option in OUTSIDE.items():
+            place = getattr(self.options if name in OPTIONS else self, name)
             if place in (None, "-"):
                 continue
             place = os.path.normpath(os.path.join(self.folder, place))
@@ -188,11 +118,6 @@ def check_trusted(asked: Asked, folder: str, given: Collection[str]) -> None:
         That of the run, inside which its file may name any place.
     given : collection of str
         Options that whoever resumes has named: ``--save``, ``--json``, ``--record``.
-
-    Raises
-    ------
-    InvalidInputError
-        Naming the places, and how to allow them.
     """
     found = {
         option: place for option, place in asked.outside(folder).items() if option not in given
@@ -218,11 +143,6 @@ def kept(asked: Asked, folder: str | None) -> Iterator[None]:
     """Work with a folder, if there is one, in which the run is kept and nobody else works.
 
     Nothing in the folder changes before it is this run's alone.
-
-    Raises
-    ------
-    InvalidInputError, FileAccessError, FileFormatError
-        As :func:`write`; if the solver keeps no checkpoints; if the folder is in use.
     """
     if folder is None:
         yield
@@ -236,13 +156,6 @@ def kept(asked: Asked, folder: str | None) -> Iterator[None]:
 def write(asked: Asked, folder: str) -> None:
     """Put ``asked`` into a folder, unless it holds another run that has begun.
 
-    Raises
-    ------
-    InvalidInputError
-        If it holds another run; the error names what differs.
-    FileAccessError, FileFormatError
-        If the folder cannot be written to, or what is in it is no run.
-
     Examples
     --------
     >>> import tempfile
@@ -253,8 +166,9 @@ def write(asked: Asked, folder: str) -> None:
     """
     if (Path(folder) / FILE).exists() and (Path(folder) / checkpoint.FILE).exists():
         there, here = _flat(read(folder)), _flat(asked)
+        free = (*OPTIONS, "json_file", "save_file", "checkpoint_every", "folder")
         for name in here:
-            if name not in MAY_DIFFER and there[name] != here[name]:
+            if name not in free and there[name] != here[name]:
                 raise InvalidInputError(
                     f"{folder!r} holds another run: {name} is {there[name]!r} there and "
                     f"{here[name]!r} here; go on with it by qnn resume, or give another folder"
@@ -264,19 +178,11 @@ def write(asked: Asked, folder: str) -> None:
     except OSError as error:
         raise access_error("keep a run in", folder, error) from error
     check_no_link(Path(folder) / FILE)
-    write_text(Path(folder) / FILE, to_json({"format": FORMAT, "kind": KIND, **plain(asked)}))
+    write_text(Path(folder) / FILE, to_json({"format": FORMAT, "kind": "run", **plain(asked)}))
 
 
 def read(folder: str) -> Asked:
-    """What the run in a folder was asked for.
-
-    Raises
-    ------
-    FileAccessError
-        If there is none, or it cannot be read.
-    FileFormatError
-        If it is damaged, or written by a newer release.
-    """
+    """What the run in a folder was asked for."""
     path = Path(folder) / FILE
     if not path.exists():
         raise FileAccessError(
@@ -284,34 +190,57 @@ def read(folder: str) -> Asked:
             "--checkpoint has written"
         )
     content = read_json(path)
-    kind, version = (
-        (content.get("kind"), content.get("format")) if isinstance(content, dict) else (None, None)
-    )
-    if kind != KIND or not isinstance(version, int) or version > FORMAT:
-        raise FileFormatError(
-            f"{str(path)!r} holds {kind!r}, format {version!r}: expected {KIND!r}, format {FORMAT} "
-            "or older; check the folder, or install a newer release of qnn-ising"
-        )
+    check_head(path, content, "run", FORMAT)
     try:
-        CONTENT(content, "")
+        _content()(content, "")
     except Misfit as error:
         raise FileFormatError(
             f"{str(path)!r} is damaged ({error}): begin the run anew in another folder"
         ) from error
-    model, hidden = content["model"], content["model"]["hidden"]
+    model = {n: tuple(v) if isinstance(v, list) else v for n, v in content["model"].items()}
     parts = {
         "data": DataOptions(**content["data"]),
-        "model": ModelOptions(
-            **{
-                **model,
-                "hidden": None if hidden is None else tuple(hidden),
-                "constraints": tuple(model.get("constraints", ())),
-            }
-        ),
+        "model": ModelOptions(**model),
         "options": SolverOptions(**content["options"]),
     }
     rest = {name: value for name, value in content.items() if name not in ("kind", "format")}
     return Asked(**{**rest, **parts})
+
+
+def _content() -> Form:
+    """What ``run.json`` has to look like: the fields of :class:`Asked`, by their annotations."""
+    count = whole(0)
+
+    def yes_or_text(value: Any, where: str) -> None:
+        (flag if isinstance(value, bool) else text)(value, where)
+
+    def count_or_text(value: Any, where: str) -> None:
+        (text if isinstance(value, str) else nothing_or(count))(value, where)
+
+    forms: dict[str, Form] = {
+        "str": text,
+        "str | None": nothing_or(text),
+        "bool | str": yes_or_text,
+        "int": count,
+        "int | None": nothing_or(count),
+        "int | str | None": count_or_text,
+        "float": number(0),
+        "float | None": nothing_or(number(above=0)),
+        "Sequence[str]": items(text),
+        "tuple[str, ...]": items(text),
+        "tuple[int | str, ...] | None": nothing_or(items(count_or_text)),
+    }
+
+    def form_of(of: type[Any], **more: Form) -> Form:
+        own = {
+            one.name: forms[str(one.type)] if one.default is MISSING else may(forms[str(one.type)])
+            for one in fields_of(of)
+        }
+        return fields({**more, **own})
+
+    for kind in (DataOptions, ModelOptions, SolverOptions):
+        forms[kind.__name__] = form_of(kind)
+    return form_of(Asked, format=whole(1), kind=text)
 
 
 @contextmanager

@@ -10,22 +10,11 @@ from solvers.oracles import Budget, Oracle, Record, Replay, Retry, Timeout
 if TYPE_CHECKING:
     from qnn.runs.solver_options import SolverOptions
 
-NAMES = (
-    "oracle", "oracle_option", "budget_calls", "budget_seconds", "budget_charged", "record",
-    "replay", "oracle_timeout",
-)  # fmt: skip
-"""The options that ask for it, and those that name the oracle."""
-
 
 def safeguarded(oracle: Oracle, options: SolverOptions) -> Oracle:
     """The oracle as it is asked: within its budget, again after transient errors, on the record.
 
     The budget is outermost, so that a run that is replayed stops where it stopped.
-
-    Raises
-    ------
-    InvalidInputError, FileAccessError
-        For limits out of range, and folders that cannot be used.
 
     Examples
     --------
@@ -51,14 +40,12 @@ def safeguarded(oracle: Oracle, options: SolverOptions) -> Oracle:
 
 
 def check_no_safeguards(solver: str, options: SolverOptions) -> None:
-    """Refuse them for a solver that asks no oracle.
-
-    Raises
-    ------
-    InvalidInputError
-        Naming the first of the options.
-    """
-    for name in NAMES:
+    """Refuse them for a solver that asks no oracle."""
+    asking = (
+        "oracle", "oracle_option", "budget_calls", "budget_seconds", "budget_charged", "record",
+        "replay", "oracle_timeout",
+    )  # fmt: skip
+    for name in asking:
         if getattr(options, name) not in (None, ()):
             raise InvalidInputError(
                 f"--{name.replace('_', '-')}: solver {solver!r} asks no oracle; leave it out, or "

@@ -13,29 +13,27 @@ from qnn.data.datasets import encode_labels, sample_count, split
 from qnn.data.images import pool
 from qnn.data.readers import Source
 from qnn.data.sources import open_source
-from qnn.export.trained import TrainedModel
 
 
 def unlabelled(
-    model: TrainedModel, spec: str, *, target: str | None = None, data_dir: str | None = None
+    spec: str,
+    columns: tuple[int, int],
+    *,
+    target: str | None = None,
+    data_dir: str | None = None,
 ) -> Array:
-    """All samples of some data as raw inputs of a network; labels are not needed.
-
-    Raises
-    ------
-    InvalidInputError
-        If the data have another number of columns.
-    """
-    source = open_source(spec, target=target, data_dir=data_dir, inputs=model.num_raw)
+    """All samples of some data as raw inputs of a network; labels are not needed."""
+    source = open_source(spec, target=target, data_dir=data_dir, inputs=columns[0])
     kept = np.ones(len(source.X), dtype=bool)
     if source.selection is not None:
         kept = encode_labels(source)[0] >= 0
-    return _raw(model, source)[kept]
+    return _raw(source, columns)[kept]
 
 
 def labelled(
-    model: TrainedModel,
     spec: str,
+    columns: tuple[int, int],
+    names: Sequence[str],
     *,
     target: str | None = None,
     data_dir: str | None = None,
@@ -46,6 +44,15 @@ def labelled(
 
     These are the test part of data that have one; otherwise all samples but, with ``samples``,
     those that :func:`qnn.data.datasets.load` takes for training with this number and seed.
+
+    Parameters
+    ----------
+    spec, target, data_dir, samples, seed
+        As :func:`qnn.data.datasets.load` takes them.
+    columns : (int, int)
+        Raw numbers of a sample of the network, and its inputs.
+    names : sequence of str
+        The network's classes; none of a regression.
 
     Returns
     -------
@@ -59,18 +66,18 @@ def labelled(
         If the columns or the classes are not those of the network, or no sample is left.
     """
     source = open_source(spec, target=target, data_dir=data_dir)
-    X = _raw(model, source)
-    if model.line is not None:
+    X = _raw(source, columns)
+    if not names:
         if source.y.dtype.kind not in "iuf":
             raise InvalidInputError(f"{source.name}: expected numbers as labels for a regression")
         return X[source.held_out | ~source.held_out.any()], source.y.astype(np.float64)
     number, classes = encode_labels(source)
-    unknown = [name for name in classes if name not in model.names]
+    unknown = [name for name in classes if name not in names]
     if unknown:
         raise InvalidInputError(
             f"{source.name} has classes {_few(unknown)}, which the network does not know; its "
-            f"classes are {_few(model.names)}: name those of the data that it knows, as in "
-            f"{spec}:{_few(model.names[:2], ',')}"
+            f"classes are {_few(names)}: name those of the data that it knows, as in "
+            f"{spec}:{_few(names[:2], ',')}"
         )
     kept = np.flatnonzero(number >= 0)
     number, held_out = number[kept], source.held_out[kept]
@@ -79,17 +86,17 @@ def labelled(
         kept, number = kept[chosen], number[chosen]
     if not len(kept):
         raise InvalidInputError(f"samples={samples}: no sample of {source.name} is left to test on")
-    return X[kept], np.array([model.names.index(name) for name in classes])[number]
+    return X[kept], np.array([names.index(name) for name in classes])[number]
 
 
-def _raw(model: TrainedModel, source: Source) -> Array:
+def _raw(source: Source, columns: tuple[int, int]) -> Array:
     """Raw inputs; images are pooled for a network whose file does not say that it pools them."""
     X = np.asarray(source.X, dtype=np.float64)
-    if X.shape[1] not in (model.num_raw, model.num_inputs) and source.image_shape is not None:
-        X = pool(X, source.image_shape, model.num_inputs, source.name)
-    if X.shape[1] not in (model.num_raw, model.num_inputs):
+    if X.shape[1] not in columns and source.image_shape is not None:
+        X = pool(X, source.image_shape, columns[1], source.name)
+    if X.shape[1] not in columns:
         raise InvalidInputError(
-            f"{source.name} has {X.shape[1]} columns: the network takes {model.num_raw}; give the "
+            f"{source.name} has {X.shape[1]} columns: the network takes {columns[0]}; give the "
             "columns that it was trained on, in the same order"
         )
     return X

@@ -30,26 +30,6 @@ ASKING = ("qcgd", "penalty", "lifted")
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlockOptions:
-    """How ``hedging`` and ``decomposed`` divide a problem by samples, and who solves the blocks.
-
-    Parameters
-    ----------
-    level : int
-        Most weight bits in a product on whose mean the blocks of ``decomposed`` agree.
-    blocks : str, optional
-        Who solves the blocks, a name of ``BLOCKS``.  None: tables where they
-        are small enough, else the named oracle, or annealing.
-    block_size : int, optional
-        Samples in a block.
-    """
-
-    level: int = 1
-    blocks: str | None = None
-    block_size: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class OracleOptions:
     """Who answers QUBOs, how, and within which budget.
 
@@ -84,8 +64,8 @@ class OracleOptions:
 
 
 @dataclass(frozen=True)
-class SolverOptions(OracleOptions, BlockOptions):
-    """What can be said about a solver at the front door, about its oracle and about its blocks.
+class SolverOptions(OracleOptions):
+    """What can be said about a solver at the front door, and about its oracle.
 
     Parameters
     ----------
@@ -103,6 +83,13 @@ class SolverOptions(OracleOptions, BlockOptions):
         two to eight weights with the network's states.
     time_limit : float, optional
         Seconds.
+    level : int
+        Most weight bits in a product on whose mean the blocks of ``decomposed`` agree.
+    blocks : str, optional
+        Who solves the blocks of ``hedging`` and ``decomposed``, a name of ``BLOCKS``.  None: tables
+        where they are small enough, else the named oracle, or annealing.
+    block_size : int, optional
+        Samples in a block.
     """
 
     iterations: int | None = 100
@@ -111,6 +98,9 @@ class SolverOptions(OracleOptions, BlockOptions):
     restarts: int = 1
     restricted_model: str = "flips"
     time_limit: float | None = None
+    level: int = 1
+    blocks: str | None = None
+    block_size: int | None = None
 
     def __post_init__(self) -> None:
         if self.iterations is None and self.time_limit is None:
@@ -136,11 +126,6 @@ def block_solver(
     options: SolverOptions, encoding: str | None, oracle: Callable[[], Oracle]
 ) -> BlockSolver | None:
     """The solver of blocks that the options name, if they name one.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is none of that name, or it asks no oracle and one was named.
 
     Examples
     --------

@@ -51,20 +51,16 @@ class Setup:
             "encoding": self.encoding,
         }
 
-    def unending(self, count: str) -> dict[str, Any]:
+    def unending(self, count: str, usual: int | None = None) -> dict[str, Any]:
         """Without a number of iterations, the argument that removes the solver's own limit."""
-        return {count: None} if self.options.iterations is None else {}
+        if self.options.iterations is None:
+            return {count: None}
+        return {} if usual is None else {count: usual}
 
-    @property
-    def guesses(self) -> int | None:
-        """As many as an oracle would have reads; None: until the time limit."""
+    def times(self, reads: int) -> int | None:
+        """So many for each iteration; None: until the time limit."""
         iterations = self.options.iterations
-        return None if iterations is None else iterations * self.options.reads
-
-    @property
-    def restarts(self) -> int | None:
-        """Of annealing; None: until the time limit."""
-        return None if self.options.iterations is None else self.options.restarts
+        return None if iterations is None else iterations * reads
 
     @property
     def oracle(self) -> Oracle:
@@ -79,26 +75,11 @@ class Setup:
         return self.oracle if self.options.oracle else None
 
 
-@dataclass(frozen=True)
-class SolverEntry:
-    """A solver of the table.
+Asks = Literal["always", "if named", "never"]
+"""Whether a solver asks an oracle: in any case, only if one is named, or never."""
 
-    Parameters
-    ----------
-    name : str
-        As on the command line.
-    what : str
-        One line about it.
-    make : callable
-        From a :class:`Setup` to the solver.
-    asks : {"always", "if named", "never"}
-        Whether it asks an oracle: in any case, only if one is named, or never.
-    """
-
-    name: str
-    what: str
-    make: Callable[[Setup], Solver]
-    asks: Literal["always", "if named", "never"] = "never"
+Entry = tuple[Asks, str, Callable[[Setup], "Solver"]]
+"""Whether a solver asks an oracle, one line about it, and what makes it."""
 
 
 def _hedging(s: Setup) -> Solver:
@@ -130,126 +111,67 @@ def _decomposed(s: Setup) -> Solver:
     )
 
 
-SOLVERS: Mapping[str, SolverEntry] = MappingProxyType(
-    {
-        entry.name: entry
-        for entry in (
-            SolverEntry(
-                "trainer",
-                "gradients, restricted problems, or both, as held-out samples prefer",
-                lambda s: solvers.Trainer(**s.common),
-            ),
-            SolverEntry(
-                "qcgd",
-                "the whole training as one model, by conditional gradients; asks an oracle",
-                lambda s: solvers.QCGD(**s.sampling),
-                "always",
-            ),
-            SolverEntry(
-                "qcgd-cold",
-                "qcgd without warm starts: every call begins from random states",
-                lambda s: solvers.QCGD(**s.sampling, candidates=solvers.Candidates(fresh=1)),
-                "always",
-            ),
-            SolverEntry(
-                "qcgd-pure",
-                "qcgd that scores what the oracle finds, without polish and other sources",
-                lambda s: solvers.QCGD(
-                    **s.sampling, candidates=solvers.Candidates(sources=("oracle",))
-                ),
-                "always",
-            ),
-            SolverEntry(
-                "penalty",
-                "the model with its rows as penalties of weight --penalty; asks an oracle",
-                lambda s: solvers.PenaltyMethod(**s.sampling, penalty=s.options.penalty),
-                "always",
-            ),
-            SolverEntry(
-                "random",
-                "as many random networks as an oracle would have reads",
-                lambda s: solvers.RandomSearch(s.guesses, **s.common),
-            ),
-            SolverEntry(
-                "annealing",
-                "simulated annealing of the weights themselves, without a model",
-                lambda s: solvers.WeightAnnealing(
-                    flips=s.options.flips, restarts=s.restarts, **s.common
-                ),
-            ),
-            SolverEntry(
-                "restricted",
-                "a few weights at a time, by enumeration or by a named oracle",
-                lambda s: solvers.LargeNeighborhoodSearch(
-                    s.named, **restricted_form(s.options), **s.common
-                ),
-                "if named",
-            ),
-            SolverEntry(
-                "hedging",
-                "blocks of samples driven to agree; small blocks exactly, with a bound",
-                _hedging,
-                "if named",
-            ),
-            SolverEntry(
-                "decomposed",
-                "blocks of samples that agree on moments of the weights; a bound, as --level rises",
-                _decomposed,
-                "always",
-            ),
-            SolverEntry(
-                "straight-through",
-                "gradients through the rounding, the usual way to train low-bit networks",
-                lambda s: solvers.StraightThrough(**s.unending("epochs"), **s.common),
-            ),
-            SolverEntry(
-                "random-features",
-                "random hidden layers; only the last layer is trained",
-                lambda s: solvers.RandomFeatures(**s.unending("draws"), **s.common),
-            ),
-            SolverEntry(
-                "explicit",
-                "weights as logarithms of sums over the data, in closed form; rounded",
-                lambda s: solvers.ExplicitSoftmax(**s.unending("draws"), **s.common),
-            ),
-            SolverEntry(
-                "manifold",
-                "every layer in closed form, from the last to the first; rounded",
-                lambda s: solvers.ManifoldNetwork(**s.unending("draws"), **s.common),
-            ),
-            SolverEntry(
-                "rmda",
-                "dual averaging with momentum, on real weights; rounded",
-                lambda s: solvers.RMDA(**s.unending("draws"), **s.common),
-            ),
-            SolverEntry(
-                "svi",
-                "a monotone variational inequality, on real weights; rounded",
-                lambda s: solvers.MonotoneVI(**s.unending("draws"), **s.common),
-            ),
-            SolverEntry(
-                "rounding",
-                "a network with real weights, rounded weight by weight",
-                lambda s: solvers.Rounding(**s.unending("draws"), **s.common),
-            ),
-            SolverEntry(
-                "rounding-qubo",
-                "a network with real weights, rounded together by an oracle",
-                lambda s: solvers.Rounding(
-                    "qubo", oracle=s.oracle, **s.unending("draws"), **s.common
-                ),
-                "always",
-            ),
-            SolverEntry(
-                "exact",
-                "the best weights, proven: by enumeration, or by CP-SAT (extra exact)",
-                lambda s: solvers.ExactSolver(
-                    encoding=s.encoding, workers=s.options.threads, **s.common
-                ),
-            ),
-        )
-    }
-)
+def _drawn(kind: str, **own: Any) -> Callable[[Setup], Solver]:
+    """Makes a solver that draws starts; without a limit on them as many as there is time for."""
+    return lambda s: getattr(solvers, kind)(**own, **s.unending("draws"), **s.common)
+
+
+def _qcgd(**candidates: Any) -> Callable[[Setup], Solver]:
+    """Makes QCGD with other candidates than by default."""
+    return lambda s: solvers.QCGD(**s.sampling, candidates=solvers.Candidates(**candidates))
+
+
+SOLVERS: Mapping[str, Entry] = MappingProxyType({
+    "trainer": ("never",
+     "gradients, restricted problems, or both, as held-out samples prefer",
+     lambda s: solvers.Trainer(**s.common)),
+    "qcgd": ("always",
+     "the whole training as one model, by conditional gradients; asks an oracle",
+     lambda s: solvers.QCGD(**s.sampling)),
+    "qcgd-cold": ("always",
+     "qcgd without warm starts: every call begins from random states", _qcgd(fresh=1)),
+    "qcgd-pure": ("always",
+     "qcgd that scores what the oracle finds, without polish and other sources",
+     _qcgd(sources=("oracle",))),
+    "penalty": ("always",
+     "the model with its rows as penalties of weight --penalty; asks an oracle",
+     lambda s: solvers.PenaltyMethod(**s.sampling, penalty=s.options.penalty)),
+    "random": ("never", "as many random networks as an oracle would have reads",
+     lambda s: solvers.RandomSearch(s.times(s.options.reads), **s.common)),
+    "annealing": ("never", "simulated annealing of the weights themselves, without a model",
+     lambda s: solvers.WeightAnnealing(
+         flips=s.options.flips, **s.unending("restarts", s.options.restarts), **s.common)),
+    "restricted": ("if named",
+     "a few weights at a time, by enumeration or by a named oracle",
+     lambda s: solvers.LargeNeighborhoodSearch(
+         s.named, **restricted_form(s.options), **s.common)),
+    "hedging": ("if named",
+     "blocks of samples driven to agree; small blocks exactly, with a bound", _hedging),
+    "decomposed": ("always",
+     "blocks of samples that agree on moments of the weights; a bound, as --level rises",
+     _decomposed),
+    "straight-through": ("never",
+     "gradients through the rounding, the usual way to train low-bit networks",
+     lambda s: solvers.StraightThrough(**s.unending("epochs"), **s.common)),
+    "random-features": ("never", "random hidden layers; only the last layer is trained",
+     _drawn("RandomFeatures")),
+    "explicit": ("never",
+     "weights as logarithms of sums over the data, in closed form; rounded",
+     _drawn("ExplicitSoftmax")),
+    "manifold": ("never", "every layer in closed form, from the last to the first; rounded",
+     _drawn("ManifoldNetwork")),
+    "rmda": ("never", "dual averaging with momentum, on real weights; rounded", _drawn("RMDA")),
+    "svi": ("never", "a monotone variational inequality, on real weights; rounded",
+     _drawn("MonotoneVI")),
+    "rounding": ("never", "a network with real weights, rounded weight by weight",
+     _drawn("Rounding")),
+    "rounding-qubo": ("always", "a network with real weights, rounded together by an oracle",
+     lambda s: _drawn("Rounding", method="qubo", oracle=s.oracle)(s)),
+    "exact": ("never",
+     "the best weights, proven: by enumeration, or by CP-SAT (extra exact)",
+     lambda s: solvers.ExactSolver(
+         encoding=s.encoding, workers=s.options.threads, **s.common)),
+})  # fmt: skip
 """The toolkit's own solvers by name; other packages cannot replace them."""
 
 
@@ -272,32 +194,24 @@ def describe(name: str) -> str:
     >>> describe("rmda")
     'dual averaging with momentum, on real weights; rounded'
     """
-    return SOLVERS[name].what if name in SOLVERS else plugins.describe("solver", name)
+    return SOLVERS[name][1] if name in SOLVERS else plugins.describe("solver", name)
 
 
-def solver_entry(name: str) -> SolverEntry:
-    """The entry of the solver called ``name``; that of another package is loaded now.
-
-    Raises
-    ------
-    InvalidInputError
-        If the name is unknown, naming the nearest one.
-    QnnError
-        If another package registered something that cannot be loaded.
-    """
+def solver_entry(name: str) -> Entry:
+    """The entry of the solver called ``name``; that of another package is loaded now."""
     if name in SOLVERS:
         return SOLVERS[name]
     return _plugin(plugins.find("solver", name, SOLVERS))
 
 
-def _plugin(entry: EntryPoint) -> SolverEntry:
+def _plugin(entry: EntryPoint) -> Entry:
     """The entry of another package's solver: it is given those of our options that it takes.
 
     An argument ``oracle`` without a default means that it always asks one.
     """
     make = plugins.load("solver", entry)
     takes = inspect.signature(make).parameters
-    asks: Literal["always", "if named", "never"] = "never"
+    asks: Asks = "never"
     if "oracle" in takes:
         required = takes["oracle"].default is inspect.Parameter.empty
         asks = "always" if required else "if named"
@@ -316,16 +230,11 @@ def _plugin(entry: EntryPoint) -> SolverEntry:
         checked: Solver = solver
         return checked
 
-    return SolverEntry(entry.name, plugins.describe("solver", entry.name), made, asks)
+    return asks, plugins.describe("solver", entry.name), made
 
 
 def named_oracle(options: SolverOptions) -> Oracle:
     """The oracle that the options name, with its options.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no oracle or no option of that name, or a value is out of range.
 
     Examples
     --------
@@ -366,7 +275,7 @@ def asks_oracle(name: str, named: bool = True) -> bool:
     >>> asks_oracle("qcgd"), asks_oracle("restricted"), asks_oracle("restricted", named=False)
     (True, True, False)
     """
-    asks = solver_entry(name).asks
+    asks = solver_entry(name)[0]
     return asks == "always" or (named and asks == "if named")
 
 
@@ -380,11 +289,6 @@ def make_solver(
 ) -> Solver:
     """The solver called ``name``.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is none of that name, or an option is out of range.
-
     Examples
     --------
     >>> type(make_solver("annealing", SolverOptions(flips=100))).__name__
@@ -392,7 +296,7 @@ def make_solver(
     """
     from qnn.runs.safeguards import check_no_safeguards
 
-    solver = solver_entry(name).make(Setup(options, encoding, seed, tuple(callbacks)))
+    solver = solver_entry(name)[2](Setup(options, encoding, seed, tuple(callbacks)))
     if not asks_oracle(name, options.oracle is not None or options.blocks in ASKING):
         check_no_safeguards(name, options)
     return solver

@@ -11,20 +11,6 @@ from rich.table import Table
 
 from qnn.compare.ranking import leading
 
-MOST_CLASSES = 20
-"""Classes of a confusion matrix that is shown in full."""
-
-COLUMNS = [
-    "solver",
-    "train loss",
-    "train acc.",
-    "test acc.",
-    "bits/weight",
-    "oracle sweeps",
-    "seconds",
-    "status",
-]
-
 
 def terminal_table(
     title: str,
@@ -81,43 +67,14 @@ def terminal_table(
     return table
 
 
-def comparison_cells(summary: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """The rows of a comparison's table as text, in the order of ``COLUMNS``."""
-    return [
-        [
-            f"  {row['name']}" if row["part"] else str(row["name"]),
-            _quartiles(row["train_loss"], "{:g}"),
-            _quartiles(row["train_accuracy"], "{:.3f}", spread=False),
-            _quartiles(row["test_accuracy"], "{:.3f}", spread=False),
-            _number(row["bits_per_weight"], "{:.3g}"),
-            f"{row['oracle_sweeps']:,}" if row["oracle_sweeps"] else "-",
-            _quartiles(row["seconds"], "{:.2f}", spread=False),
-            _status(row),
-        ]
-        for row in summary
-    ]
-
-
-def _quartiles(value: Mapping[str, float] | None, form: str, *, spread: bool = True) -> str:
+def _quartiles(value: Mapping[str, float] | None, form: str, *, spread: bool = False) -> str:
+    """A median, with the quartiles in brackets if the ``spread`` is to be shown."""
     if value is None:
         return "-"
     median = form.format(value["median"])
     if not spread or value["low"] == value["high"]:
         return median
     return f"{median} ({form.format(value['low'])} - {form.format(value['high'])})"
-
-
-def _status(row: Mapping[str, Any]) -> str:
-    counts = row["status"]
-    words = ", ".join(
-        status if len(counts) == 1 else f"{n} {status}" for status, n in counts.items()
-    )
-    bounds = row["lower_bounds"]
-    if bounds:
-        words += f"; bound {min(bounds):g}" + (
-            f" - {max(bounds):g}" if min(bounds) < max(bounds) else ""
-        )
-    return words
 
 
 def statuses(counts: Mapping[str, int]) -> str:
@@ -133,10 +90,10 @@ def statuses(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
-def comparison_tables(results: Mapping[str, Any]) -> list[Table]:
+def comparison_tables(results: Mapping[str, Any], most: int = 6) -> list[Table]:
     """A table for each data set; of many, one table of medians."""
     summaries = results["summary"]
-    if len(summaries) > FULL:
+    if len(summaries) > most:
         return [medians_table(results)]
     tables = [_table(results, summary) for summary in summaries]
     if tables:
@@ -146,15 +103,30 @@ def comparison_tables(results: Mapping[str, Any]) -> list[Table]:
 
 def _table(results: Mapping[str, Any], summary: Mapping[str, Any]) -> Table:
     """The rows of one data set."""
-    last = len(COLUMNS) - 1
+    columns = ["solver", "train loss", "train acc.", "test acc.", "bits/weight", "oracle sweeps",
+               "seconds", "status"]  # fmt: skip
+    rows, styles, last = [], [], len(columns) - 1
+    for row in summary["rows"]:
+        bounds, status = row["lower_bounds"], statuses(row["status"])
+        if bounds:
+            status += f"; bound {min(bounds):g}"
+            status += f" - {max(bounds):g}" if min(bounds) < max(bounds) else ""
+        rows.append(
+            [
+                f"  {row['name']}" if row["part"] else str(row["name"]),
+                _quartiles(row["train_loss"], "{:g}", spread=True),
+                _quartiles(row["train_accuracy"], "{:.3f}"),
+                _quartiles(row["test_accuracy"], "{:.3f}"),
+                _number(row["bits_per_weight"], "{:.3g}"),
+                f"{row['oracle_sweeps']:,}" if row["oracle_sweeps"] else "-",
+                _quartiles(row["seconds"], "{:.2f}"),
+                status,
+            ]
+        )
+        styles.append("dim" if row["part"] or row["reference"] else None)
+    title = headline(results, summary["data"])
     return terminal_table(
-        headline(results, summary["data"]),
-        COLUMNS,
-        comparison_cells(summary["rows"]),
-        words=(0, last),
-        rigid=range(last),
-        overflow="fold",
-        styles=["dim" if row["part"] or row["reference"] else None for row in summary["rows"]],
+        title, columns, rows, words=(0, last), rigid=range(last), overflow="fold", styles=styles
     )
 
 
@@ -187,10 +159,6 @@ def medians_table(results: Mapping[str, Any]) -> Table:
         caption=f"* least of the line, of equal medians that of the least mean. {note(results)}",
         styles=[*[None] * len(rows), "bold"],
     )
-
-
-FULL = 6
-"""Most data sets that get a table each."""
 
 
 def note(results: Mapping[str, Any]) -> str:
@@ -302,38 +270,31 @@ def record_table(
     return terminal_table(title, ["", ""], rows, overflow="fold")
 
 
-def class_tables(figures: Mapping[str, Any]) -> list[Table]:
-    """Each class, and the confusion matrix, of :func:`qnn.runs.scoring.class_figures`."""
-    return [_per_class(figures), _confusion(figures)]
+def class_tables(figures: Mapping[str, Any], most: int = 20) -> list[Table]:
+    """Each class, and the confusion matrix, of :func:`qnn.runs.scoring.class_figures`.
 
-
-def _per_class(figures: Mapping[str, Any]) -> Table:
-    """A row for each class."""
+    Of more than ``most`` classes the most frequent confusions stand for the matrix.
+    """
     rows = []
     for row in figures["per_class"]:
-        shares = [row[name] for name in ("precision", "recall", "f1")]
-        cells = ["-" if share is None else f"{share:.3f}" for share in shares]
-        rows.append([row["class"], f"{row['samples']:,}", *cells])
-    return terminal_table("each class", ["class", "samples", "precision", "recall", "F1"], rows)
-
-
-def _confusion(figures: Mapping[str, Any]) -> Table:
-    """The confusion matrix, or of many classes the most frequent confusions."""
+        shares = [_number(row[name], "{:.3f}") for name in ("precision", "recall", "f1")]
+        rows.append([row["class"], f"{row['samples']:,}", *shares])
+    columns = ["class", "samples", "precision", "recall", "F1"]
+    each = terminal_table("each class", columns, rows)
     names, matrix = [row["class"] for row in figures["per_class"]], figures["confusion"]
-    if len(names) <= MOST_CLASSES:
+    if len(names) <= most:
         rows = [
             [name, *(f"{count:,}" if count else "." for count in row)]
             for name, row in zip(names, matrix, strict=True)
         ]
         title = "true class by row, predicted class by column"
-        return terminal_table(title, ["", *names], rows)
+        return [each, terminal_table(title, ["", *names], rows)]
     pairs = [
-        (count, i, j)
+        (-count, i, j)
         for i, row in enumerate(matrix)
         for j, count in enumerate(row)
         if count and i != j
     ]
-    most = sorted(pairs, key=lambda pair: (-pair[0], *pair[1:]))[:MOST_CLASSES]
-    rows = [[names[i], names[j], f"{count:,}"] for count, i, j in most]
+    rows = [[names[i], names[j], f"{-count:,}"] for count, i, j in sorted(pairs)[:most]]
     columns = ["true", "predicted", "samples"]
-    return terminal_table("most frequent confusions", columns, rows, words=(0, 1))
+    return [each, terminal_table("most frequent confusions", columns, rows, words=(0, 1))]

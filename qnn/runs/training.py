@@ -46,9 +46,6 @@ __all__ = [
     "with_checkpoint",
 ]
 
-MOST = 200
-"""Most rows of a history, and most points of a trace, that are kept with the figures."""
-
 
 @dataclass(frozen=True)
 class DataOptions:
@@ -118,19 +115,19 @@ class Task:
         if model.encoding is not None:
             choose("encoding", model.encoding, list(ENCODINGS))
         network = model.network(drawn)
-        problem = TrainingProblem(network, drawn.X_train, drawn.y_train, loss=model.loss)
-        task = cls(drawn, problem.network, problem)
-        if not model.constraints:
-            return task
-        constraints = constraints_of(model.constraints, task, data)
+        constraints = constraints_of(
+            model.constraints, drawn, target=data.target, data_dir=data.data_dir
+        )
         problem = TrainingProblem(
             network, drawn.X_train, drawn.y_train, loss=model.loss, constraints=constraints
         )
         return cls(drawn, problem.network, problem)
 
 
-def thinned(columns: Mapping[str, Sequence[float]], most: int = MOST) -> dict[str, list[float]]:
+def thinned(columns: Mapping[str, Sequence[float]], most: int = 200) -> dict[str, list[float]]:
     """Columns of at most so many rows, the first and the last among them, to seven digits.
+
+    So histories and traces are kept with the figures.
 
     Examples
     --------
@@ -161,13 +158,7 @@ class Training:
 
 
 def with_checkpoint(solver: Any, name: str, folder: str, every: float = EVERY) -> Solver:
-    """The same solver, its state kept in a folder, from which it goes on.
-
-    Raises
-    ------
-    InvalidInputError
-        If the solver keeps no checkpoints.
-    """
+    """The same solver, its state kept in a folder, from which it goes on."""
     if not hasattr(solver, "checkpoint"):
         raise InvalidInputError(
             f"solver {name!r} keeps no checkpoints: leave out --checkpoint, or take a solver that "
@@ -212,9 +203,16 @@ def trained(
     """Solve a task and score what is found; ``solver`` is what the figures call the chosen one."""
     drawn, network, problem = task.data, task.network, task.problem
     result = chosen.solve(problem)
+    asked = getattr(chosen, "oracle", None)
+    counts = (getattr(layer, "sweeps", None) for layer in layers(asked))
+    sweeps = next((count for count in counts if count is not None), 0)
+    try:
+        num_variables = problem.size(encoding).num_variables
+    except InvalidInputError:  # the loss has no model, as cross-entropy
+        num_variables = None
     figures = {
         "solver": solver,
-        "oracle": _oracle_name(chosen, options),
+        "oracle": None if asked is None else options.oracle or "annealer",
         "seed": seed,
         "status": result.status.value,
         "reason": result.info.get("reason"),
@@ -228,9 +226,9 @@ def trained(
         "num_weights": network.num_weights,
         "stored_bits": network.stored_bits,
         "bits_per_weight": network.bits_per_weight,
-        "num_variables": _num_variables(problem, encoding),
+        "num_variables": num_variables,
         "oracle_calls": result.ledger.calls,
-        "oracle_sweeps": result.ledger.reads * _sweeps(chosen),
+        "oracle_sweeps": result.ledger.reads * sweeps,  # none of an oracle without such a thing
         "oracle_seconds": result.ledger.seconds,
         "oracle_charged": result.ledger.charged,
         "seconds": result.seconds,
@@ -239,24 +237,6 @@ def trained(
         "test_samples": len(drawn.X_test),
     }
     return Training(task, result, figures)
-
-
-def _num_variables(problem: TrainingProblem, encoding: str | None) -> int | None:
-    """Variables of the problem's model; None where its loss has none, as cross-entropy."""
-    try:
-        return problem.size(encoding).num_variables
-    except InvalidInputError:
-        return None
-
-
-def _oracle_name(solver: Solver, options: SolverOptions) -> str | None:
-    return None if getattr(solver, "oracle", None) is None else options.oracle or "annealer"
-
-
-def _sweeps(solver: Solver) -> int:
-    """Sweeps of a read of the solver's oracle; 0 if it has no such thing."""
-    counts = (getattr(layer, "sweeps", None) for layer in layers(getattr(solver, "oracle", None)))
-    return next((count for count in counts if count is not None), 0)
 
 
 def accuracy(

@@ -19,13 +19,14 @@ from pathlib import Path
 import dimod
 from formulations.cqm.presolved import Presolved
 from qnn.cli.main import cli
-from qnn.data.models import answer_json, read_model
+from qnn.data.models import answer_json, read_model_file
 from solvers import QCGD, Candidates, PenaltyMethod
 from solvers.oracles import Annealer
 
 folder, second, said = Path(sys.argv[1]), sys.argv[2] == "2", {}
 oracle = Annealer(reads=3, sweeps=10)
-models = {name: read_model(folder / name) for name in ("model.cqm", "model.lp", "model.npz")}
+files = ("model.cqm", "model.lp", "model.npz")
+models = {name: read_model_file(folder / name).cqm for name in files}
 with open(folder / "model.cqm", "rb") as file:
     models["dimod's own"] = dimod.ConstrainedQuadraticModel.from_file(file)
 unlabelled = dimod.ConstrainedQuadraticModel()

@@ -72,11 +72,11 @@ def test_parts_scales_orders_and_rounding_are_seen_through(published: dict[str, 
     for form in (flat, flat[::-1], flat / 255, np.clip(flat.astype(int), 1, 254)):
         labels = y[::-1] if form is not flat and form[0, 0] == flat[-1, 0] else y
         match = matches(form, labels)
-        assert match["mnist"].same_images
-        assert not match["fashion"].same_images
-    assert not matches(flat, y)["mnist"].other_labels
-    assert matches(flat, (y + 1) % 10)["mnist"].other_labels
-    assert matches(flat, y.astype(str))["mnist"].same_label is None
+        assert match["mnist"][2]
+        assert not match["fashion"][2]
+    assert not matches(flat, y)["mnist"][3]
+    assert matches(flat, (y + 1) % 10)["mnist"][3]
+    assert matches(flat, y.astype(str))["mnist"][1] is None
 
 
 def test_labels_of_another_set_are_refused(published: dict[str, Images], tmp_path: Path) -> None:

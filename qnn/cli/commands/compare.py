@@ -9,22 +9,18 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from formulations.errors import FileAccessError, QnnError
-from qnn.cli import console, options, solver_options, values, vocabulary
-from qnn.cli.help import argument, command, folder, name_or_file, one_of, option, some_of
+from qnn.cli import console, options, values, vocabulary
+from qnn.cli.help import argument, command, name_or_file, option, some_of, under
 from qnn.runs.solver_table import solver_names
 
 if TYPE_CHECKING:
     from qnn.compare import Cell, Outcome
 
-COMPARED = "What is compared"
 
-REFERENCES = ("logistic-regression", "logistic-regression-grey", "logistic-regression-pixels")
-"""Names for completion, of :mod:`qnn.compare.references`."""
-
-MOST_SEEDS = 100_000
-
-WRITTEN_EVERY, SHARE = 10.0, 0.05
-"""Least seconds between two writings of an unfinished results file, and their share of the time."""
+def _compared() -> list[str]:
+    """Names for completion, the last of them those of :mod:`qnn.compare.references`."""
+    regression = "logistic-regression"
+    return [*solver_names(), regression, f"{regression}-grey", f"{regression}-pixels"]
 
 
 @command(
@@ -48,71 +44,44 @@ WRITTEN_EVERY, SHARE = 10.0, 0.05
 @options.reading_options
 @options.hidden_option
 @options.model_options
-@option(
-    "--solvers",
-    heading=COMPARED,
-    default="qcgd,penalty,random,annealing,straight-through",
-    metavar="NAMES",
-    callback=values.parsed(values.names),
-    shell_complete=some_of(lambda: [*solver_names(), *REFERENCES]),
-    names=solver_names,
-    help="Between commas: NAMES; logistic-regression, with real weights, on the same inputs; with "
-    "-grey or -pixels after it, before they are put on levels or pooled.  qnn list "
-    "solvers says what each does.",
-)
-@option(
-    "--seeds",
-    heading=COMPARED,
-    type=int,
-    default=3,
-    callback=values.at_least(1, most=MOST_SEEDS),
-    metavar="N",
-    help="How many, from --seed on; ten tell differences that three cannot.",
-)
-@option(
-    "--equal",
-    heading=COMPARED,
-    default="sweeps",
-    metavar="WHAT",
-    shell_complete=one_of(["sweeps", "seconds"]),
-    help="What all get the same of: sweeps of the oracle, or seconds, of --time-limit.",
-)
-@option(
-    "--penalties",
-    heading=COMPARED,
-    default="0.3,1,3,10",
-    metavar="WEIGHTS",
-    callback=values.parsed(values.numbers),
-    help="Those that penalty tries; the best counts, chosen afterwards for each seed.",
-)
-@option(
-    "--exact-limit",
-    heading=COMPARED,
-    type=float,
-    default=10.0,
-    metavar="SECONDS",
-    callback=values.at_least(0, more=True),
-    help="Time limit of exact.",
-)
-@solver_options.solver_options
-@options.seed_option
-@options.json_option
-@options.file_option("--report", "report_file", help="Write a report to this .html or .md file.")
-@option(
-    "--keep",
-    heading=options.OUTPUT,
-    metavar="FOLDER",
-    shell_complete=folder,
-    help="Keep every finished run in this folder, and repeat none that is there.",
-)
-@option(
-    "--workers",
-    heading=options.OUTPUT,
-    type=int,
-    default=1,
-    metavar="N",
-    help="Processes that share the work.",
-)
+@under(
+    "What is compared",
+    option(
+        "--solvers NAMES",
+        "Between commas: NAMES; logistic-regression, with real weights, on the same inputs; with "
+        "-grey or -pixels after it, before they are put on levels or pooled.  qnn list "
+        "solvers says what each does.",
+        "qcgd,penalty,random,annealing,straight-through",
+        read=values.names,
+        names=solver_names,
+        shell_complete=some_of(_compared),
+    ),
+    option("--seeds N", "How many, from --seed on; ten tell differences that three cannot.", 3,
+           least=1, most=100_000),
+    option(
+        "--equal WHAT",
+        "What all get the same of: sweeps of the oracle, or seconds, of --time-limit.",
+        "sweeps",
+        of=["sweeps", "seconds"],
+    ),
+    option(
+        "--penalties WEIGHTS",
+        "Those that penalty tries; the best counts, chosen afterwards for each seed.",
+        "0.3,1,3,10",
+        read=values.numbers,
+    ),
+    option("--exact-limit SECONDS", "Time limit of exact.", 10.0, least=0, more=True),
+)  # fmt: skip
+@options.solver_options
+@options.output_options
+@under(
+    options.OUTPUT,
+    option("--report report_file FILE", "Write a report to this .html or .md file."),
+    option(
+        "--keep FOLDER", "Keep every finished run in this folder, and repeat none that is there."
+    ),
+    option("--workers N", "Processes that share the work.", 1),
+)  # fmt: skip
 def compare(
     words: tuple[str, ...],
     solvers: list[str],
@@ -160,17 +129,24 @@ def compare(
         exact_time_limit=exact_limit,
         equal=equal,
     )
-    about: dict[str, Any] = {"equal": equal, "workers": workers, "command": _command()}
+    command_line = shlex.join(["qnn", *sys.argv[1:]])
+    where = " ".join(words) if len(words) <= 3 else f"{words[0]} and {len(words) - 1} more"
+    about: dict[str, Any] = {
+        "equal": equal,
+        "workers": workers,
+        "command": command_line,
+    }
     store = None if keep is None else comparison.Store(keep)
     with (
         nullcontext() if store is None else store.claimed(),
-        console.progress_bar(f"compare on {_shortened(words)}") as move,
+        console.progress_bar(f"compare on {where}") as move,
         warnings_as_lines(),
     ):
         if store is not None:
             store.write_plan(cells, **about)
         finished: list[Outcome] = []
-        due = time.monotonic() + WRITTEN_EVERY
+        wait = 10.0  # least seconds between two writings of an unfinished results file
+        due = time.monotonic() + wait
 
         def show(cell: Cell, outcome: Outcome) -> None:
             nonlocal due
@@ -181,7 +157,7 @@ def compare(
                 with suppress(FileAccessError):  # it is tried again, and told in the end
                     console.write_json(json_file, so_far)
                 ended = time.monotonic()
-                due = ended + max(WRITTEN_EVERY, (ended - begun) / SHARE)
+                due = ended + max(wait, 20 * (ended - begun))  # a twentieth of the time
             note = f"{len(finished)} of {len(cells)} runs, last {cell.key}"
             move(len(finished), len(cells), note)
 
@@ -203,12 +179,3 @@ def compare(
     failures = [outcome["error"] for outcome in outcomes if "error" in outcome]
     if len(failures) == len(outcomes):
         raise QnnError(f"every run failed: {failures[0]}")
-
-
-def _command() -> str:
-    """The words that the command was called with."""
-    return shlex.join(["qnn", *sys.argv[1:]])
-
-
-def _shortened(words: tuple[str, ...]) -> str:
-    return " ".join(words) if len(words) <= 3 else f"{words[0]} and {len(words) - 1} more"

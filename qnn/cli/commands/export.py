@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from formulations.errors import InvalidInputError
 from qnn.cli import console
-from qnn.cli.help import argument, command, file, folder, option
+from qnn.cli.commands.predict import network_argument
+from qnn.cli.help import command, option, under
 
 if TYPE_CHECKING:
     from qnn.export import Exported, TrainedModel
-
-FORMS = "Forms"
 
 
 @command(
@@ -25,60 +24,41 @@ FORMS = "Forms"
     qnn export lut.npz --verilog network.v
     """
 )
-@argument(
-    "run",
-    metavar="RUN",
-    known={
-        "network.npz": "A file of qnn train --save.",
-        "FOLDER": "A folder of qnn train --checkpoint; the best network so far.",
-    },
-)
-@option("--packed", heading=FORMS, metavar="FILE", help="Write a packed file.", shell_complete=file)
-@option(
-    "--c",
-    heading=FORMS,
-    metavar="FOLDER",
-    help="Write a C program that reads packed networks, with this one, to this folder.",
-    shell_complete=folder,
-)
-@option(
-    "--embedded",
-    heading=FORMS,
-    metavar="FOLDER",
-    help="Write C for this network alone to this folder: no heap, and integers only where the "
-    "inputs are.",
-    shell_complete=folder,
-)
-@option("--onnx", heading=FORMS, metavar="FILE", help="Write an ONNX file.", shell_complete=file)
-@option("--qonnx", heading=FORMS, metavar="FILE", help="Write a QONNX file.", shell_complete=file)
-@option(
-    "--verilog",
-    heading=FORMS,
-    metavar="FILE",
-    help="Write a Verilog module of a lookup table for each unit: inputs and units of two levels, "
-    "at most six inputs a unit, as --constraint fan-in:6 trains them.",
-    shell_complete=file,
+@network_argument("RUN")
+@under(
+    "Forms",
+    option("--packed FILE", "Write a packed file."),
+    option(
+        "--c FOLDER",
+        "Write a C program that reads packed networks, with this one, to this folder.",
+    ),
+    option(
+        "--embedded FOLDER",
+        "Write C for this network alone to this folder: no heap, and integers only where the "
+        "inputs are.",
+    ),
+    option("--onnx FILE", "Write an ONNX file."),
+    option("--qonnx FILE", "Write a QONNX file."),
+    option(
+        "--verilog FILE",
+        "Write a Verilog module of a lookup table for each unit: inputs and units of two levels, "
+        "at most six inputs a unit, as --constraint fan-in:6 trains them.",
+    ),
 )
 @option(
-    "--inputs",
-    default="levels",
-    metavar="WHAT",
-    help="What the exported network takes: levels, the integers that it was trained on, or raw, "
+    "--inputs WHAT",
+    "What the exported network takes: levels, the integers that it was trained on, or raw, "
     "numbers that it puts on their levels itself.",
+    "levels",
 )
 @option(
-    "--range",
-    "span",
-    metavar="LOW,HIGH",
-    help="Least and greatest integer input, for a file that does not say; with --inputs raw, of "
+    "--range span LOW,HIGH",
+    "Least and greatest integer input, for a file that does not say; with --inputs raw, of "
     "raw numbers that are whole, as 0,255 for pixels.",
 )
 @option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    help="Write the sizes to this file; - for standard output, and nothing else there.",
-    shell_complete=file,
+    "--json json_file FILE",
+    "Write the sizes to this file; - for standard output, and nothing else there.",
 )
 def export(
     run: str,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from qnn.cli import console, options
-from qnn.cli.help import command, option
-from qnn.cli.values import at_least, numbers, parsed
+from qnn.cli.help import command, option, under
+from qnn.cli.values import numbers
 
 
 @command(
@@ -15,44 +15,27 @@ from qnn.cli.values import at_least, numbers, parsed
     qnn frontier mnist --inputs 144 --kib 1.1,4,12.3 --report frontier.html
     """
 )
-@options.data_options
-@option(
-    "--kib",
-    heading=options.NETWORK,
-    default="0.125,0.25,0.5,1,2,4",
-    metavar="SIZES",
-    callback=parsed(numbers),
-    help="Stored sizes in KiB, weights and thresholds together.",
-)
+@options.data_argument
+@options.reading_options
+@under(
+    "Network",
+    option("--kib SIZES", "Stored sizes in KiB, weights and thresholds together.",
+           "0.125,0.25,0.5,1,2,4", read=numbers),
+)  # fmt: skip
 @options.hidden_option
 @options.model_options
-@option(
-    "--time-limit",
-    heading=options.SOLVER,
-    type=float,
-    metavar="SECONDS",
-    help="Of each network.",
+@under(
+    "Solver",
+    option("--time-limit SECONDS", "Of each network."),
+    option("--epochs N", "Passes over images.", least=1, otherwise="what takes a minute"),
 )
-@option(
-    "--epochs",
-    heading=options.SOLVER,
-    type=int,
-    callback=at_least(1),
-    metavar="N",
-    help="Passes over images.",
-    otherwise="what takes a minute",
-)
-@option(
-    "--seeds",
-    heading=options.OUTPUT,
-    type=int,
-    default=1,
-    callback=at_least(1),
-    metavar="N",
-    help="Networks of each size, each on its own draw of the training part.",
-)
+@under(
+    options.OUTPUT,
+    option("--seeds N", "Networks of each size, each on its own draw of the training part.", 1,
+           least=1),
+)  # fmt: skip
 @options.output_options
-@options.file_option("--report", "report_file", help="Write a report: .html or .md.")
+@options.file_option("--report report_file FILE", "Write a report: .html or .md.")
 def frontier(
     kib: list[float],
     epochs: int | None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,13 +70,10 @@ def _settings(oracle: str) -> dict[str, Any]:
         parameters = registry.parameters(oracle)
     except QnnError as error:
         return {"options": {}, "error": " ".join(str(error).split())}
-    return {"options": {parameter.name: _default(parameter) for parameter in parameters}}
-
-
-def _default(parameter: inspect.Parameter) -> str | None:
-    """The default as text; None if there is none, or none that can be shown."""
-    shown = repr(parameter.default)
-    return None if shown.startswith("<") else shown
+    defaults = {parameter.name: repr(parameter.default) for parameter in parameters}
+    # none if there is none, or none that can be shown
+    shown = {name: None if text.startswith("<") else text for name, text in defaults.items()}
+    return {"options": shown}
 
 
 def _table(kind: str, names: list[dict[str, Any]]) -> Any:

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from qnn.cli import console, options, vocabulary
-from qnn.cli.help import argument, command, folder, name_or_file, option
-from qnn.cli.values import at_least, samples
+from typing import Any
 
-network_argument = argument(
-    "run",
-    metavar="NETWORK",
-    known={
-        "network.npz": "A file of qnn train --save.",
-        "FOLDER": "A folder of qnn train --checkpoint; the best network so far.",
-    },
-)
-data_argument = argument(
-    "data", known=options.KNOWN_DATA, shell_complete=name_or_file(vocabulary.DATA)
-)
+from qnn.cli import console, options
+from qnn.cli.help import argument, command, option, under
+from qnn.cli.values import samples
+
+
+def network_argument(metavar: str = "NETWORK") -> Any:
+    """The trained network, as an argument ``run``."""
+    return argument(
+        "run",
+        metavar=metavar,
+        known={
+            "network.npz": "A file of qnn train --save.",
+            "FOLDER": "A folder of qnn train --checkpoint; the best network so far.",
+        },
+    )
+
+
 samples_option = option(
-    "--samples",
-    metavar="N",
-    callback=lambda _, __, text: text if text in (None, "all") else samples(text),
-    help="Leave out the N samples that qnn train --samples N has trained on.",
+    "--samples N",
+    "Leave out the N samples that qnn train --samples N has trained on.",
+    read=lambda text: text if text in (None, "all") else samples(text),
     otherwise="none are left out; of data with a test part, that part alone is used",
 )
-reading = options.together(
-    option("--target", metavar="COLUMN", help="Column of a CSV file with the classes.",
-           otherwise="y, label, target or class; else the last"),
-    option("--data-dir", metavar="FOLDER", shell_complete=folder,
-           help="Where mnist and fashion are.", otherwise="$QNN_DATA, else fetched once"),
-    options.json_option,
-)  # fmt: skip
+reading = under(None, *options.where_options, options.json_option)
 
 
 @command(
@@ -40,8 +37,8 @@ reading = options.together(
     qnn predict network.npz digits:3,8 --json -
     """
 )
-@network_argument
-@data_argument
+@network_argument()
+@options.data_argument
 @reading
 def predict(
     run: str, data: str, target: str | None, data_dir: str | None, json_file: str | None
@@ -59,7 +56,7 @@ def predict(
 
     console.check_outputs(json_file, inputs=[run, *console.data_files([data], data_dir)])
     model = TrainedModel.of(run)
-    X = scoring.unlabelled(model, data, target=target, data_dir=data_dir)
+    X = scoring.unlabelled(data, model.columns, target=target, data_dir=data_dir)
     predictions = model.predict(X).tolist()
     record = {
         "format": FORMAT,
@@ -83,17 +80,10 @@ def predict(
     qnn test network.npz digits:0,1,2 --json test.json
     """,
 )
-@network_argument
-@data_argument
+@network_argument()
+@options.data_argument
 @samples_option
-@option(
-    "--seed",
-    type=int,
-    default=0,
-    callback=at_least(0),
-    metavar="N",
-    help="Seed that these were drawn with.",
-)
+@option("--seed N", "Seed that these were drawn with.", 0, least=0)
 @reading
 def test_(
     run: str,
@@ -117,7 +107,13 @@ def test_(
     console.check_outputs(json_file, inputs=[run, *console.data_files([data], data_dir)])
     model = TrainedModel.of(run)
     X, y = scoring.labelled(
-        model, data, target=target, data_dir=data_dir, samples=samples, seed=seed
+        data,
+        model.columns,
+        model.names,
+        target=target,
+        data_dir=data_dir,
+        samples=samples,
+        seed=seed,
     )
     about = {"format": FORMAT, "kind": "test", "network": run, "data": data}
     if model.line is not None:

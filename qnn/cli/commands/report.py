@@ -25,9 +25,9 @@ from qnn.cli.help import argument, command, file
     shell_complete=file,
 )
 @options.file_option(
-    "--html", "html_file", help="Write one page that needs nothing else to this HTML file."
+    "--html html_file FILE", "Write one page that needs nothing else to this HTML file."
 )
-@options.file_option("--markdown", "markdown_file", help="Write the report to this Markdown file.")
+@options.file_option("--markdown markdown_file FILE", "Write the report to this Markdown file.")
 @options.json_option
 def report(
     runs: tuple[str, ...],

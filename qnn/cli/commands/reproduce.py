@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from qnn.cli import console, options, vocabulary
-from qnn.cli.help import argument, command, folder, one_of, option
-
-WORK = "How much"
+from qnn.cli.help import argument, command, one_of, option, under
 
 
 @command(
@@ -16,33 +14,20 @@ WORK = "How much"
     """
 )
 @argument("name", known=vocabulary.TABLES, shell_complete=one_of(vocabulary.TABLES))
-@option(
-    "--quick/--full",
-    heading=WORK,
-    default=True,
-    show_default="quick",
-    help="At most two minutes of a core, on fewer samples, or the published size: 4 to 40 minutes.",
-)
-@option(
-    "--data-dir",
-    "data_dirs",
-    heading=WORK,
-    multiple=True,
-    metavar="FOLDER",
-    shell_complete=folder,
-    help="Where mnist and fashion are; may be given again.",
-    otherwise="$QNN_DATA",
-)
-@option(
-    "--workers",
-    heading=WORK,
-    type=int,
-    default=1,
-    metavar="N",
-    help="Processes that share the work.",
-)
+@under(
+    "How much",
+    option(
+        "--quick/--full",
+        "At most two minutes of a core, on fewer samples, or the published size: 4 to 40 minutes.",
+        True,
+        show_default="quick",
+    ),
+    option("--data-dir data_dirs FOLDER", "Where mnist and fashion are; may be given again.",
+           multiple=True, otherwise="$QNN_DATA"),
+    option("--workers N", "Processes that share the work.", 1),
+)  # fmt: skip
 @options.output_options
-@options.file_option("--report", "report_file", help="Write the tables to this Markdown file.")
+@options.file_option("--report report_file FILE", "Write the tables to this Markdown file.")
 def reproduce(
     name: str,
     quick: bool,

@@ -6,12 +6,8 @@ from typing import Any
 
 from formulations.errors import InvalidInputError
 from qnn.cli import console, options
-from qnn.cli.help import argument, command, option
-from qnn.cli.values import at_least
+from qnn.cli.help import argument, command, option, under
 from qnn.cli.values import layers as parse_layers
-from qnn.runs.dry_run import search_option
-
-RUN = "The run that is thought of"
 
 
 @command(
@@ -25,42 +21,20 @@ RUN = "The run that is thought of"
     "widths",
     known={"16-4-1": "16 inputs, 4 hidden units, 1 output; as many hidden layers as are named."},
 )
-@option(
-    "--samples",
-    heading=options.DATA,
-    type=int,
-    default=100,
-    metavar="N",
-    help="Training samples.",
-)
-@option(
-    "--levels",
-    heading=options.DATA,
-    type=int,
-    default=2,
-    metavar="N",
-    help="Integer levels of each input.",
+@under(
+    "Data",
+    option("--samples N", "Training samples.", 100),
+    option("--levels N", "Integer levels of each input.", 2),
 )
 @options.model_options
-@option(
-    "--iterations",
-    heading=RUN,
-    type=int,
-    default=100,
-    metavar="N",
-    help="Oracle calls.",
-)
-@option("--reads", heading=RUN, type=int, default=100, metavar="N", help="Samples of a call.")
-@option(
-    "--annealing-time",
-    heading=RUN,
-    type=float,
-    callback=at_least(0, more=True),
-    metavar="TIME",
-    help="Microseconds of a QPU's read.",
-    otherwise="20",
-)
-@search_option
+@under(
+    "The run that is thought of",
+    option("--iterations N", "Oracle calls.", 100),
+    option("--reads N", "Samples of a call.", 100),
+    option("--annealing-time TIME", "Microseconds of a QPU's read.", least=0, more=True,
+           otherwise="20"),
+)  # fmt: skip
+@under("Dry run", options.search_option)
 @options.output_options
 def size(
     widths: str,

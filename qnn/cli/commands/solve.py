@@ -6,9 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qnn.cli import console, options, solver_options
-from qnn.cli.help import argument, command, file, folder, option
-from qnn.runs.dry_run import dry_run_options
+from qnn.cli import console, options
+from qnn.cli.help import argument, command, file, option, under
 
 if TYPE_CHECKING:
     import dimod
@@ -18,11 +17,9 @@ if TYPE_CHECKING:
     from solvers.oracles import Oracle
     from solvers.run.run import Progress
 
-CALLS = 100
-"""Oracle calls of a run with no time limit."""
-
-READS, SWEEPS = 20, 100
-"""Of an oracle that is named, guarded, or given one of the two."""
+CALLS, READS, SWEEPS = 100, 20, 100
+"""Oracle calls of a run with no time limit; reads and sweeps of an oracle that is named, guarded,
+or given one of the two."""
 
 KINDS = {
     "FILE.cqm": "A constrained quadratic model, written by dimod's to_file.",
@@ -33,9 +30,6 @@ KINDS = {
     "FILE.npz": "A QCBO that this toolkit saved.",
 }
 """What MODEL may be."""
-
-SHOWN = 12
-"""Values of the answer that the table lists, those that are not zero, and rows that bind."""
 
 
 @command(
@@ -49,75 +43,47 @@ SHOWN = 12
     """
 )
 @argument("model", known=KINDS, shell_complete=file)
-@option(
-    "--iterations",
-    heading=options.SOLVER,
-    type=int,
-    metavar="N",
-    help="Oracle calls of a run.",
-    otherwise=f"{CALLS}; with --time-limit as many as it allows",
+@under(
+    "Solver",
+    option("--iterations N", "Oracle calls of a run.",
+           otherwise=f"{CALLS}; with --time-limit as many as it allows"),
+    option("--time-limit SECONDS", "End the run after this time, with the best that it has."),
+    option(
+        "--workers N",
+        "Runs side by side, each with a seed of its own; the best answer counts.",
+        1,
+    ),
+    option(
+        "--start FILE",
+        "Answers to begin with: a .sol file, or JSON of --save or --json; may be given again.",
+        multiple=True,
+    ),
+)  # fmt: skip
+@options.oracle_options()
+@under(
+    "Oracle",
+    option("--reads N", "Samples of a call.", otherwise=f"{READS}"),
+    option(
+        "--sweeps N",
+        "Steps of a read.",
+        otherwise=f"by the size of the model; {SWEEPS} beside --reads, --oracle, budgets and "
+        "records",
+    ),
 )
-@option(
-    "--time-limit",
-    heading=options.SOLVER,
-    type=float,
-    metavar="SECONDS",
-    help="End the run after this time, with the best that it has.",
-)
-@option(
-    "--workers",
-    heading=options.SOLVER,
-    type=int,
-    default=1,
-    metavar="N",
-    help="Runs side by side, each with a seed of its own; the best answer counts.",
-)
-@option(
-    "--start",
-    heading=options.SOLVER,
-    multiple=True,
-    metavar="FILE",
-    shell_complete=file,
-    help="Answers to begin with: a .sol file, or JSON of --save or --json; may be given again.",
-)
-@solver_options.oracle_options()
-@option(
-    "--reads",
-    heading=options.ORACLE,
-    type=int,
-    metavar="N",
-    help="Samples of a call.",
-    otherwise=f"{READS}",
-)
-@option(
-    "--sweeps",
-    heading=options.ORACLE,
-    type=int,
-    metavar="N",
-    help="Steps of a read.",
-    otherwise=f"by the size of the model; {SWEEPS} beside --reads, --oracle, budgets and records",
-)
-@solver_options.timeout_option
-@solver_options.record_options
-@solver_options.budget_options
-@dry_run_options
+@options.timeout_option
+@options.record_options
+@options.budget_options
+@options.dry_run_options
 @options.output_options
-@options.file_option("--save", "save_file", help="Write all samples to this JSON file, as dimod.")
-@options.file_option("--report", help="Write a report to this file, .html or .md.")
-@option(
-    "--solutions",
-    heading=options.OUTPUT,
-    metavar="FOLDER",
-    shell_complete=folder,
-    help="Write distinct feasible answers to this folder, a .sol file each, best first.",
-)
-@option(
-    "--qoblib",
-    heading=options.OUTPUT,
-    metavar="FOLDER",
-    shell_complete=folder,
-    help="Write the files of a submission to QOBLIB: summary, solution and time series.",
-)
+@under(
+    options.OUTPUT,
+    option("--save save_file FILE", "Write all samples to this JSON file, as dimod."),
+    option("--report FILE", "Write a report to this file, .html or .md."),
+    option("--solutions FOLDER",
+           "Write distinct feasible answers to this folder, a .sol file each, best first."),
+    option("--qoblib FOLDER",
+           "Write the files of a submission to QOBLIB: summary, solution and time series."),
+)  # fmt: skip
 def solve(
     model: str,
     iterations: int | None,
@@ -143,6 +109,7 @@ def solve(
 
     from qnn import report as reports
     from qnn.data.models import answer_json, read_model_file
+    from qnn.data.qoblib import write_submission
     from qnn.data.solutions import read_start
     from qnn.runs.answers import answer
     from qnn.runs.output import FORMAT, environment, write_text
@@ -158,9 +125,8 @@ def solve(
     _check_workers(workers, given)
     file = read_model_file(model)
     cqm = file.cqm
-    asked: dict[str, Any] = {
-        "iterations": _iterations(iterations, time_limit), "seed": seed, "time_limit": time_limit
-    }  # fmt: skip
+    calls = CALLS if iterations is None and time_limit is None else iterations
+    asked: dict[str, Any] = {"iterations": calls, "seed": seed, "time_limit": time_limit}
     if dry_run:
         _dry_run(model, cqm, {**asked, "iterations": iterations or CALLS}, given, search, json_file)
         return 0
@@ -192,16 +158,13 @@ def solve(
         files={
             save_file: lambda: write_text(str(save_file), answer_json(samples)),
             solutions: lambda: _write_solutions(str(solutions), file, samples),
-            qoblib: lambda: _write_submission(str(qoblib), model, file, samples),
+            qoblib: lambda: write_submission(
+                str(qoblib), model, file, samples.info, figures["sample"]
+            ),
             report: lambda: reports.write(str(report), record),
         },
     )
     return console.exit_code(figures["status"], samples.info)
-
-
-def _iterations(iterations: int | None, time_limit: float | None) -> int | None:
-    """100 calls unless something else is said; a time limit alone is used up."""
-    return CALLS if iterations is None and time_limit is None else iterations
 
 
 def _check_folder(folder: str | None) -> None:
@@ -280,12 +243,6 @@ def _write_solutions(folder: str, file: ModelFile, samples: dimod.SampleSet) -> 
     write_solutions(folder, list(points.values()), named)
 
 
-def _write_submission(folder: str, model: str, file: ModelFile, samples: dimod.SampleSet) -> None:
-    from qnn.data.qoblib import write_submission
-
-    write_submission(folder, model, file, samples.info, _best(file, samples))
-
-
 def oracle_of(given: dict[str, Any]) -> Oracle | None:
     """The oracle that the options speak of; None, if there are none, leaves it to the solver."""
     from qnn.runs.safeguards import safeguarded
@@ -299,22 +256,14 @@ def oracle_of(given: dict[str, Any]) -> Oracle | None:
     return safeguarded(named_oracle(options), options)
 
 
-def _best(file: ModelFile, samples: dimod.SampleSet) -> dict[str, int]:
-    """The best point, in the file's own variables."""
-    from qnn.data.solutions import by_name
-
-    if not len(samples):
-        return {}
-    best = samples.first.sample
-    return by_name({v: best[v] for v in file.variables})
-
-
 def _figures(file: ModelFile, samples: dimod.SampleSet) -> dict[str, Any]:
     """The answer in short; objective and bound as the file states them."""
+    from qnn.data.solutions import by_name
     from solvers.qcgd.cqm import gap
 
     cqm, info = file.cqm, samples.info
     best = float(samples.first.energy) if len(samples) else None
+    point = samples.first.sample if len(samples) else {}
     feasible = info["infeasibility"] is None
     return {
         "variables": cqm.num_variables(),
@@ -325,15 +274,18 @@ def _figures(file: ModelFile, samples: dimod.SampleSet) -> dict[str, Any]:
         "objective": file.stated(best),
         "bound": file.stated(info["lower_bound"]),
         "gap": gap(best, info["lower_bound"]) if feasible else None,
-        "sample": _best(file, samples),
+        "sample": by_name({v: point[v] for v in file.variables if v in point}),
     }
 
 
 def _lines(
     file: ModelFile, figures: dict[str, Any], samples: dimod.SampleSet, rows: list[Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the table says, by our names and by those of the model."""
-    info = samples.info
+    """What the table says, by our names and by those of the model.
+
+    The latter are up to 12 rows that bind, and as many values that are not zero.
+    """
+    info, most = samples.info, 12
     shown = {name: value for name, value in figures.items() if name != "sample"}
     if info["infeasibility"] is not None:
         shown["infeasible because of"] = f"the {info['infeasibility']}"
@@ -349,12 +301,12 @@ def _lines(
     tight = [row for row in rows if row["state"] == "binding"]
     shown |= {"constraints that bind": f"{len(tight)} of {len(rows)}"} if rows else {}
     given = {f"violated: {label}": amount for label, amount in info.get("residuals", {}).items()}
-    for row in [row for row in tight if row["multiplier"]][:SHOWN]:
+    for row in [row for row in tight if row["multiplier"]][:most]:
         given[f"binds: {row['constraint']}"] = f"multiplier {row['multiplier']:.3g}"
     nonzero = {name: value for name, value in figures["sample"].items() if value}
-    given |= dict(list(nonzero.items())[:SHOWN])
-    if len(nonzero) > SHOWN:
-        given[""] = f"{len(nonzero) - SHOWN} more are not zero; --json has all"
+    given |= dict(list(nonzero.items())[:most])
+    if len(nonzero) > most:
+        given[""] = f"{len(nonzero) - most} more are not zero; --json has all"
     return shown, given
 
 

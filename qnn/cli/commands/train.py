@@ -9,22 +9,14 @@ import click
 from click.core import ParameterSource
 
 from formulations.errors import InvalidInputError
-from qnn.cli import console, options, solver_options
-from qnn.cli.help import argument, command, folder, one_of, option
-from qnn.cli.values import at_least
-from qnn.runs.dry_run import dry_run_options
+from qnn.cli import console, options
+from qnn.cli.help import argument, command, folder, option, under
 from qnn.runs.solver_table import solver_names
 
 if TYPE_CHECKING:
     from qnn.runs.resume import Asked
     from qnn.runs.training import Training
     from solvers.run.run import Progress
-
-RESUMABLE = ("interrupted", "oracle failed", "budget used up")
-"""After a run with one of these the command line says how to go on."""
-
-MOST_NUMBERS = 3_000_000
-"""Numbers of the training samples up to which logistic regression is fitted, in a few seconds."""
 
 
 @command(
@@ -38,52 +30,30 @@ MOST_NUMBERS = 3_000_000
     qnn train digits --inputs 16 --hidden 16 --solver hedging --checkpoint run
     """
 )
-@options.data_options
+@options.data_argument
+@options.reading_options
 @options.bits_option
 @options.hidden_option
 @options.model_options
-@option(
-    "--solver",
-    heading=options.SOLVER,
-    metavar="NAME",
-    shell_complete=one_of(solver_names),
-    names=solver_names,
-    help="Who trains: NAMES.  qnn list solvers says what each does.",
-    otherwise="trainer, or qcgd where an option is about an oracle",
-)
-@option(
-    "--penalty",
-    heading=options.SOLVER,
-    type=float,
-    default=1.0,
-    metavar="WEIGHT",
-    help="Of the model's rows, for the solver penalty.",
-)
-@solver_options.solver_options
-@solver_options.record_options
-@solver_options.budget_options
-@dry_run_options
-@options.seed_option
-@options.json_option
-@options.file_option(
-    "--save", "save_file", help="Write network and weights to this NPZ file, for qnn export."
-)
-@option(
-    "--checkpoint",
-    heading=options.OUTPUT,
-    metavar="FOLDER",
-    shell_complete=folder,
-    help="Keep the run in this folder, so that qnn resume can go on with it.",
-)
-@option(
-    "--checkpoint-every",
-    heading=options.OUTPUT,
-    type=float,
-    default=10.0,
-    callback=at_least(0),
-    metavar="SECONDS",
-    help="Time between two checkpoints; 0: after every step.",
-)
+@under(
+    "Solver",
+    option("--solver NAME", "Who trains: NAMES.  qnn list solvers says what each does.",
+           names=solver_names, otherwise="trainer, or qcgd where an option is about an oracle"),
+    option("--penalty WEIGHT", "Of the model's rows, for the solver penalty.", 1.0),
+)  # fmt: skip
+@options.solver_options
+@options.record_options
+@options.budget_options
+@options.dry_run_options
+@options.output_options
+@under(
+    options.OUTPUT,
+    option("--save save_file FILE", "Write network and weights to this NPZ file, for qnn export."),
+    option("--checkpoint FOLDER",
+           "Keep the run in this folder, so that qnn resume can go on with it."),
+    option("--checkpoint-every SECONDS", "Time between two checkpoints; 0: after every step.", 10.0,
+           least=0),
+)  # fmt: skip
 def train(
     solver: str | None,
     save_file: str | None,
@@ -115,17 +85,14 @@ def train(
     return _train(asked, checkpoint)
 
 
-ORACLE_OPTIONS = (
-    "oracle", "oracle_option", "oracle_timeout", "record", "replay", "iterations", "reads",
-    "sweeps", "threads", "budget_calls", "budget_seconds", "budget_charged",
-)  # fmt: skip
-"""Options that say that an oracle is to be asked."""
-
-
 def _usual_solver() -> str:
-    """The solver where none is named."""
+    """The solver where none is named: one that asks an oracle if an option is about oracles."""
+    about_oracles = (
+        "oracle", "oracle_option", "oracle_timeout", "record", "replay", "iterations", "reads",
+        "sweeps", "threads", "budget_calls", "budget_seconds", "budget_charged",
+    )  # fmt: skip
     source = click.get_current_context().get_parameter_source
-    given = [name for name in ORACLE_OPTIONS if source(name) is not ParameterSource.DEFAULT]
+    given = any(source(name) is not ParameterSource.DEFAULT for name in about_oracles)
     return "qcgd" if given else "trainer"
 
 
@@ -155,24 +122,15 @@ def _dry_run(asked: Asked, search: float | None) -> int:
     """
 )
 @argument("folder", metavar="RUN", shell_complete=folder)
-@option(
-    "--time-limit",
-    heading=options.SOLVER,
-    type=float,
-    metavar="SECONDS",
-    help="Of the run in all, instead of its own.",
+@under("Solver", option("--time-limit SECONDS", "Of the run in all, instead of its own."))
+@options.budget_options
+@under(
+    options.OUTPUT,
+    option("--seed N", "Must be the run's own, with which it goes on."),
+    option("--json json_file FILE", "Write the results to this file instead."),
+    option("--save save_file FILE", "Write network and weights to this file instead."),
 )
-@solver_options.budget_options
-@option(
-    "--seed",
-    heading=options.OUTPUT,
-    type=int,
-    metavar="N",
-    help="Must be the run's own, with which it goes on.",
-)
-@options.file_option("--json", "json_file", help="Write the results to this file instead.")
-@options.file_option("--save", "save_file", help="Write network and weights to this file instead.")
-@solver_options.record_options
+@options.record_options
 def resume(
     folder: str,
     seed: int | None,
@@ -271,7 +229,7 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
     if beside is not None:
         accuracy, bits = beside["test_accuracy"], beside["stored_bits"]
         shown["logistic regression"] = f"{accuracy:.4f} with {bits:,} bits"
-    trained = TrainedModel.of_task(run.task, run.result.weights)
+    trained = TrainedModel.of_data(run.task.data, run.task.network, run.result.weights)
     try:
         console.deliver(
             json_file,
@@ -283,7 +241,8 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
     finally:
         if run.figures["reason"] is not None:
             console.say(f"qnn: stopped: {run.figures['reason']}", err=True)
-        if checkpoint is not None and run.figures["status"] in RESUMABLE:
+        stopped = run.figures["status"] in ("interrupted", "oracle failed", "budget used up")
+        if checkpoint is not None and stopped:
             console.say(f"go on with: {runs.command(asked, checkpoint)}", err=True)
     return console.exit_code(run.figures["status"], run.result.info)
 
@@ -293,7 +252,7 @@ def _on_test_samples(run: Training, seed: int) -> dict[str, Any]:
 
     Logistic regression is left out, too, where it would take longer than the network.
     """
-    from qnn.compare.references import REFERENCES, figures
+    from qnn.compare.references import figures
     from qnn.runs.scoring import class_figures
 
     data, network = run.task.data, run.task.network
@@ -304,8 +263,8 @@ def _on_test_samples(run: Training, seed: int) -> dict[str, Any]:
     if network.num_outputs == 1:
         true, said = (1 + true) // 2, (1 + said) // 2
     found["test"] = class_figures(true, said, data.classes)
-    if data.X_train.size <= MOST_NUMBERS:
-        reference = figures(REFERENCES["logistic-regression"], data, run.figures["loss"], seed)
+    if data.X_train.size <= 3_000_000:  # a few seconds
+        reference = figures("logistic-regression", data, run.figures["loss"], seed)
         names = ("train_accuracy", "test_accuracy", "stored_bits")
         found["logistic_regression"] = {name: reference[name] for name in names}
     return found

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qnn.cli import console, options, solver_options
-from qnn.cli.commands.predict import data_argument, network_argument, reading, samples_option
+from qnn.cli import console, options
+from qnn.cli.commands.predict import network_argument, reading, samples_option
 from qnn.cli.commands.solve import oracle_of
-from qnn.cli.help import command, one_of, option
+from qnn.cli.help import command, option
 
 if TYPE_CHECKING:
     from solvers.verification import Verdict
-
-SOLVERS = {
-    "cp-sat": "proves or finds; extra exact",
-    "qcgd": "asks an oracle",
-    "search": "no model",
-    "intervals": "no search either",
-}
 
 
 @command(
@@ -28,44 +21,33 @@ SOLVERS = {
     qnn verify network.npz digits --first 5 --oracle tabu
     """
 )
-@network_argument
-@data_argument
+@network_argument()
+@options.data_argument
 @option(
-    "--radius",
-    type=int,
-    default=1,
-    metavar="N",
-    help="How many levels every input may move, of a thermometer code those of the raw number.",
+    "--radius N",
+    "How many levels every input may move, of a thermometer code those of the raw number.",
+    1,
 )
 @samples_option
-@option("--first", type=int, metavar="N", help="Verify so many samples.", otherwise="all")
+@option("--first N", "Verify so many samples.", otherwise="all")
 @option(
-    "--solver",
-    metavar="NAME",
-    shell_complete=one_of(SOLVERS),
-    help="What decides samples that intervals and a quick search leave open: "
-    + ", ".join(f"{name} ({text})" for name, text in SOLVERS.items())
-    + ".",
+    "--solver NAME",
+    "What decides samples that intervals and a quick search leave open: cp-sat (proves or finds; "
+    "extra exact), qcgd (asks an oracle), search (no model), intervals (no search either).",
+    of=["cp-sat", "qcgd", "search", "intervals"],
     otherwise="qcgd with --oracle, else cp-sat, and search where that is not installed",
 )
-@option(
-    "--time-limit",
-    type=float,
-    default=10.0,
-    metavar="SECONDS",
-    help="Time for each sample, which stays open at its end.",
-)
-@option("--threads", type=int, default=2, metavar="N", help="Of cp-sat.")
-@solver_options.oracle_options()
-@solver_options.timeout_option
-@solver_options.record_options
-@solver_options.budget_options
+@option("--time-limit SECONDS", "Time for each sample, which stays open at its end.", 10.0)
+@option("--threads N", "Of cp-sat.", 2)
+@options.oracle_options()
+@options.timeout_option
+@options.record_options
+@options.budget_options
 @options.seed_option
 @reading
 @options.file_option(
-    "--save",
-    "save_file",
-    help="Write the counter-examples with their right classes to this CSV file, which qnn train "
+    "--save save_file FILE",
+    "Write the counter-examples with their right classes to this CSV file, which qnn train "
     "--constraint right:FILE takes.",
 )
 def verify(
@@ -100,7 +82,13 @@ def verify(
     console.check_outputs(json_file, save_file, inputs=[run, *console.data_files([data], data_dir)])
     model = TrainedModel.of(run)
     X, y = scoring.labelled(
-        model, data, target=target, data_dir=data_dir, samples=samples, seed=seed
+        data,
+        model.columns,
+        model.names,
+        target=target,
+        data_dir=data_dir,
+        samples=samples,
+        seed=seed,
     )
     if first is not None:
         X, y = X[: check_whole("--first", first)], y[:first]

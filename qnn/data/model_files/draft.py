@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 Path = str | PathLike[str]
 
-WIDEST = 2.0**53 - 1
-"""dimod's bound of an integer that has none of its own."""
-
 
 @dataclass(frozen=True)
 class Draft:
@@ -90,7 +87,8 @@ class Draft:
         if bits.all():  # by number, which is quicker; labelled in the end
             cqm.add_variables("BINARY", n)
         else:
-            low, high = np.maximum(self.low, -WIDEST), np.minimum(self.high, WIDEST)
+            widest = 2.0**53 - 1  # dimod's bound of an integer that has none of its own
+            low, high = np.maximum(self.low, -widest), np.minimum(self.high, widest)
             for v, bit, least, most in zip(
                 range(n), bits.tolist(), low.tolist(), high.tolist(), strict=True
             ):
@@ -173,16 +171,32 @@ def folded(terms: Terms, bits: BoolArray) -> Terms:
     return Terms(owner[new], low[new], total.astype(float), high[new]).nonzero()
 
 
+def terms_of(entries: FloatArray, *, owned: bool = False, sign: float = 1.0) -> Terms:
+    """Terms of a table: owners if they are ``owned``, one or two variables, and coefficients.
+
+    Examples
+    --------
+    >>> found = terms_of(np.array([[2.0, 0.0, 1.0, 5.0]]), owned=True)
+    >>> found.owner.tolist(), found.variable.tolist(), found.second.tolist(), found.coefficient
+    ([2], [0], [1], array([5.]))
+    """
+    places = list(entries[:, :-1].astype(np.int64).T)
+    owner = places.pop(0) if owned else np.zeros(len(entries), dtype=np.int64)
+    coefficient = sign * entries[:, -1]
+    if len(places) == 1:
+        return Terms.linear(owner, places[0], coefficient)
+    return Terms(owner, places[0], coefficient, places[1])
+
+
+def unbounded(low: FloatArray, high: FloatArray, infinity: float) -> tuple[FloatArray, FloatArray]:
+    """Bounds, of which those that stand for infinity are infinite."""
+    return np.where(low <= -infinity, -np.inf, low), np.where(high >= infinity, np.inf, high)
+
+
 def whole_bounds(
     path: Path, labels: Sequence[str], low: FloatArray, high: FloatArray, continuous: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Bounds of whole numbers, rounded inwards.
-
-    Raises
-    ------
-    FileFormatError
-        For a variable that is not whole, or that no value is left for, by name.
-    """
+    """Bounds of whole numbers, rounded inwards."""
     names = [labels[v] for v in np.flatnonzero(continuous & (low != high)).tolist()]
     if names:
         raise FileFormatError(

@@ -16,11 +16,8 @@ import numpy as np
 from formulations.arrays import FloatArray
 from formulations.errors import FileFormatError
 from formulations.model.assembly import Terms
-from qnn.data.model_files.draft import Draft, Path, whole_bounds
+from qnn.data.model_files.draft import Draft, Path, terms_of, unbounded, whole_bounds
 from qnn.data.model_files.text import wrong
-
-INFINITY = 1e20
-"""Bounds of at least this size are none."""
 
 Entry = tuple[int, int, float]
 
@@ -115,7 +112,7 @@ def read_mps(path: Path, text: str) -> tuple[Draft, bool]:
             if section == "ENDATA":
                 return _draft(parts), parts.maximise
             if section == "OBJSENSE" and len(words) > 1:
-                _objsense(parts, words[1])
+                _objsense(parts, words[1:], head)
             elif section not in SECTIONS:
                 raise parts.wrong(
                     f"section {section[:200]!r} is not read; expected {', '.join(SECTIONS)}"
@@ -145,14 +142,10 @@ def _nothing(parts: _Parts, words: list[str], head: list[str]) -> None:
     raise parts.wrong(f"{head[0]} is to be followed by a section")
 
 
-def _sense(parts: _Parts, words: list[str], head: list[str]) -> None:
-    _objsense(parts, words[0])
-
-
-def _objsense(parts: _Parts, word: str) -> None:
-    if word.upper()[:3] not in ("MIN", "MAX"):
-        raise parts.wrong(f"{word[:200]!r}: expected MIN or MAX")
-    parts.maximise = word.upper().startswith("MAX")
+def _objsense(parts: _Parts, words: list[str], head: list[str]) -> None:
+    if words[0].upper()[:3] not in ("MIN", "MAX"):
+        raise parts.wrong(f"{words[0][:200]!r}: expected MIN or MAX")
+    parts.maximise = words[0].upper().startswith("MAX")
 
 
 def _rows(parts: _Parts, words: list[str], head: list[str]) -> None:
@@ -251,14 +244,10 @@ def _entry(parts: _Parts, words: list[str]) -> Entry:
     return parts.column(words[0]), parts.column(words[1]), parts.number(words[2])
 
 
-def _quadobj(parts: _Parts, words: list[str], head: list[str]) -> None:
+def _quadratic(parts: _Parts, words: list[str], head: list[str]) -> None:
     j, k, value = _entry(parts, words)
-    parts.quadratic.append((j, k, value / 2 if j == k else value))
-
-
-def _qmatrix(parts: _Parts, words: list[str], head: list[str]) -> None:
-    j, k, value = _entry(parts, words)
-    parts.quadratic.append((j, k, value / 2))
+    halved = j == k or head[0].upper() == "QMATRIX"
+    parts.quadratic.append((j, k, value / 2 if halved else value))
 
 
 def _qcmatrix(parts: _Parts, words: list[str], head: list[str]) -> None:
@@ -270,14 +259,14 @@ def _qcmatrix(parts: _Parts, words: list[str], head: list[str]) -> None:
 
 SECTIONS = {
     "NAME": _nothing,
-    "OBJSENSE": _sense,
+    "OBJSENSE": _objsense,
     "ROWS": _rows,
     "COLUMNS": _columns,
     "RHS": _rhs,
     "RANGES": _ranges,
     "BOUNDS": _bounds,
-    "QUADOBJ": _quadobj,
-    "QMATRIX": _qmatrix,
+    "QUADOBJ": _quadratic,
+    "QMATRIX": _quadratic,
     "QCMATRIX": _qcmatrix,
 }
 """Readers of a line of each section."""
@@ -294,35 +283,30 @@ def _draft(parts: _Parts) -> Draft:
     high[[j for j in parts.low if j not in parts.high]] = np.inf
     for bounds, given in ((low, parts.low), (high, parts.high)):
         bounds[list(given)] = list(given.values())
-    low, high = np.where(low <= -INFINITY, -np.inf, low), np.where(high >= INFINITY, np.inf, high)
+    low, high = unbounded(low, high, 1e20)
     low, high = whole_bounds(parts.path, labels, low, high, ~integer)
     lower, upper = _sides(parts, m)
     sign = -1.0 if parts.maximise else 1.0
-    cost = _array(parts.cost, 2)
-    squares, entries, in_rows = (
-        _array(parts.quadratic, 3), _array(parts.entries, 3), _array(parts.in_rows, 4)
-    )  # fmt: skip
-    for numbers in (cost, squares, entries, in_rows):
-        if not np.isfinite(numbers).all():
-            raise FileFormatError(f"{fspath(parts.path)!r}: expected finite coefficients")
-    objective = [
-        Terms.linear(np.zeros(len(cost), np.int64), cost[:, 0].astype(np.int64), sign * cost[:, 1]),
-        Terms(
-            np.zeros(len(squares), np.int64), squares[:, 0].astype(np.int64), sign * squares[:, 2],
-            squares[:, 1].astype(np.int64),
-        ),
+    tables = [
+        np.array(entries, dtype=np.float64).reshape(-1, width)
+        for entries, width in (
+            (parts.cost, 2), (parts.quadratic, 3), (parts.entries, 3), (parts.in_rows, 4)
+        )
     ]  # fmt: skip
-    rows = [
-        Terms.linear(entries[:, 0].astype(np.int64), entries[:, 1].astype(np.int64), entries[:, 2]),
-        Terms(
-            in_rows[:, 0].astype(np.int64), in_rows[:, 1].astype(np.int64), in_rows[:, 3],
-            in_rows[:, 2].astype(np.int64),
-        ),
-    ]  # fmt: skip
+    if not all(np.isfinite(table).all() for table in tables):
+        raise FileFormatError(f"{fspath(parts.path)!r}: expected finite coefficients")
     return Draft(
-        labels, low, high, Terms.join(objective), sign * parts.offset, Terms.join(rows),
-        lower, upper, list(parts.rows), np.zeros((0, 3), dtype=np.int64),
-    )  # fmt: skip
+        labels,
+        low,
+        high,
+        Terms.join([terms_of(table, sign=sign) for table in tables[:2]]),
+        sign * parts.offset,
+        Terms.join([terms_of(table, owned=True) for table in tables[2:]]),
+        lower,
+        upper,
+        list(parts.rows),
+        np.zeros((0, 3), dtype=np.int64),
+    )
 
 
 def _sides(parts: _Parts, m: int) -> tuple[FloatArray, FloatArray]:
@@ -339,9 +323,3 @@ def _sides(parts: _Parts, m: int) -> tuple[FloatArray, FloatArray]:
     lower = np.where(ranged & (kind == "E"), rhs + np.minimum(width, 0.0), lower)
     upper = np.where(ranged & (kind == "E"), rhs + np.maximum(width, 0.0), upper)
     return lower, upper
-
-
-def _array(entries: list[tuple[int, float]] | list[Entry] | list[tuple[int, int, int, float]],
-           width: int) -> FloatArray:  # fmt: skip
-    """Entries as an array, shape (k, width)."""
-    return np.array(entries, dtype=np.float64).reshape(-1, width)

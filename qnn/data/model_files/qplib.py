@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from formulations.arrays import FloatArray, IntArray
+from formulations.arrays import FloatArray
 from formulations.errors import FileFormatError
 from formulations.files.bounded import refuse_if_too_much
 from formulations.model.assembly import Terms
-from qnn.data.model_files.draft import Draft, Path, whole_bounds
+from qnn.data.model_files.draft import Draft, Path, terms_of, unbounded, whole_bounds
 from qnn.data.model_files.text import wrong
 
 
@@ -70,47 +70,29 @@ def read_qplib(path: Path, text: str) -> tuple[Draft, bool]:
     labels = lines.names(n, "x", "variables")
     row_labels = lines.names(m, "c", "constraints")
 
-    low, high = (
-        np.where(whole == 2, np.maximum(low, 0), low),
-        np.where(whole == 2, np.minimum(high, 1), high),
-    )
-    low, high = _unbounded(low, high, infinity)
+    low = np.where(whole == 2, np.maximum(low, 0), low)
+    high = np.where(whole == 2, np.minimum(high, 1), high)
+    low, high = unbounded(low, high, infinity)
     low, high = whole_bounds(path, labels, low, high, whole == 0)
-    lower, upper = _unbounded(lower, upper, infinity)
+    lower, upper = unbounded(lower, upper, infinity)
     sign = -1.0 if sense == "maximize" else 1.0
     single = np.flatnonzero(linear)
+    for triangle in (quadratic, of_rows):  # an entry on the diagonal is twice a coefficient
+        triangle[:, -1] *= np.where(triangle[:, -3] == triangle[:, -2], 0.5, 1.0)
+    cost = terms_of(np.stack([single, linear[single]], axis=1), sign=sign)
     draft = Draft(
         labels,
         low,
         high,
-        Terms.join([
-            _terms(np.zeros(len(quadratic), np.int64), quadratic, sign),
-            Terms.linear(np.zeros_like(single), single, sign * linear[single]),
-        ]),
+        Terms.join([terms_of(quadratic, sign=sign), cost]),
         sign * offset,
-        Terms.join([
-            _terms(of_rows[:, 0].astype(np.int64), of_rows[:, 1:], 1.0),
-            Terms.linear(
-                in_rows[:, 0].astype(np.int64), in_rows[:, 1].astype(np.int64), in_rows[:, 2]
-            ),
-        ]),
+        Terms.join([terms_of(of_rows, owned=True), terms_of(in_rows, owned=True)]),
         lower,
         upper,
         row_labels,
         np.zeros((0, 3), dtype=np.int64),
-    )  # fmt: skip
+    )
     return draft, sense == "maximize"
-
-
-def _unbounded(low: FloatArray, high: FloatArray, infinity: float) -> tuple[FloatArray, FloatArray]:
-    """Sides whose value stands for infinity are infinite."""
-    return np.where(low <= -infinity, -np.inf, low), np.where(high >= infinity, np.inf, high)
-
-
-def _terms(owner: IntArray, entries: FloatArray, sign: float) -> Terms:
-    """The products of a lower triangle, halved on the diagonal."""
-    v, w = entries[:, 0].astype(np.int64), entries[:, 1].astype(np.int64)
-    return Terms(owner, v, sign * np.where(v == w, 0.5, 1.0) * entries[:, 2], w)
 
 
 class _Lines:

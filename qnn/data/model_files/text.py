@@ -11,32 +11,21 @@ from typing import IO, cast
 from formulations.errors import FileFormatError
 from formulations.files.bounded import bounded_read, damaged, refuse_if_too_much
 
-GZIP, XZ = b"\x1f\x8b", b"\xfd7zXZ\0"
-"""How packed files begin."""
-
-MEMORY = 30
-"""Bytes of memory that a model takes for each byte of its text."""
-
 
 def unpacked(path: str | PathLike[str], data: bytes) -> bytes:
     """The bytes of a file that may be packed by gzip or xz, as far as memory allows for its model.
 
-    Raises
-    ------
-    FileAccessError
-        If memory does not.
-    FileFormatError
-        If the packed data are damaged or cut off.
+    A model takes 30 bytes for each of its text.
 
     Examples
     --------
     >>> unpacked("model.lp.gz", gzip.compress(b"End"))
     b'End'
     """
-    if data.startswith(GZIP):
+    if data.startswith(b"\x1f\x8b"):
         with gzip.open(io.BytesIO(data)) as file:
             data = bounded_read(cast("IO[bytes]", file), None, path)
-    elif data.startswith(XZ):
+    elif data.startswith(b"\xfd7zXZ\0"):
         import lzma
 
         try:
@@ -44,7 +33,7 @@ def unpacked(path: str | PathLike[str], data: bytes) -> bytes:
                 data = bounded_read(stream, None, path)
         except lzma.LZMAError as error:
             raise damaged(path, str(error)) from error
-    refuse_if_too_much(path, MEMORY * len(data), "its model")
+    refuse_if_too_much(path, 30 * len(data), "its model")
     return data
 
 

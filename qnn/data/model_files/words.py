@@ -81,13 +81,7 @@ class Words:
         return wrong(self.path, line, f"{self.text(word)!r}: {what}")
 
     def integers(self, words: IntArray) -> tuple[FloatArray, dict[int, int]]:
-        """Values of words that are integers, and exactly those beyond 2^53, by place in ``words``.
-
-        Raises
-        ------
-        FileFormatError
-            For a word that is none.
-        """
+        """Values of words, which must be integers; exactly those beyond 2^53, by place."""
         letters = np.frombuffer(self.data, dtype=np.uint8)
         start, end = self.start[words].copy(), self.end[words]
         negative = letters[start] == ord("-")

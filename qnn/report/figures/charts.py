@@ -47,16 +47,8 @@ Curve = tuple[str, Look, Band]
 """A solver's median and quartiles over time or rounds, with its name and its look."""
 
 
-@dataclass(frozen=True)
-class Point:
-    """Median and quartiles of an accuracy at some size."""
-
-    name: str
-    look: Look
-    size: float
-    median: float
-    low: float
-    high: float
+Point = tuple[str, Look, float, tuple[float, float, float]]
+"""A name and its look, a size, and median, low and high quartile of an accuracy there."""
 
 
 def curves(
@@ -136,21 +128,21 @@ def accuracy_and_size(about: Chart, points: Sequence[Point]) -> str:
         axes = figure.subplots()
         named: set[str] = set()
         places = _side_by_side(axes, points)
-        for point, place in zip(points, places, strict=True):
+        for (name, look, _, (median, low, high)), place in zip(points, places, strict=True):
             axes.errorbar(
                 place,
-                point.median,
-                yerr=[[point.median - point.low], [point.high - point.median]],
-                **_mark(point.look),
+                median,
+                yerr=[[median - low], [high - median]],
+                **_mark(look),
                 linestyle="none",
                 elinewidth=1.2,
-                label=None if point.name in named else point.name,
+                label=None if name in named else name,
             )
-            named.add(point.name)
+            named.add(name)
         axes.set(xlabel="stored bits (weights and thresholds)", ylabel="test accuracy")
         _legend(figure, axes)
 
-    return _drawn(about, paint, [point.name for point in points])
+    return _drawn(about, paint, [name for name, *_ in points])
 
 
 def frontier(about: Chart, here: Sequence[Point], others: Sequence[Point]) -> str:
@@ -158,21 +150,19 @@ def frontier(about: Chart, here: Sequence[Point], others: Sequence[Point]) -> st
 
     def paint(figure: Any) -> None:
         axes = figure.subplots()
-        here_first = sorted(here, key=lambda point: point.size)
-        sizes = [point.size / (8 * 1024) for point in here_first]
-        medians = np.array([point.median for point in here_first])
-        spread = np.abs([[p.low, p.high] for p in here_first] - medians[:, None]).T
+        first = sorted(here, key=lambda point: point[2])
+        sizes = [size / (8 * 1024) for _, _, size, _ in first]
+        medians = np.array([median for *_, (median, _, _) in first])
+        spread = np.abs([[low, high] for *_, (_, low, high) in first] - medians[:, None]).T
         look = Look.number(0)
         axes.errorbar(
             sizes, medians, yerr=spread, color=look.color, marker=look.marker, label="here"
         )
-        for point in others:
-            place = (point.size / (8 * 1024), point.median)
+        for name, _, size, (median, _, _) in others:
+            place = (size / (8 * 1024), median)
             axes.plot(*place, linestyle="none", color=INK, marker="x", markersize=5)
-            axes.annotate(
-                point.name, place, (5, -3), textcoords="offset points", fontsize=7, color=INK
-            )
-        every = np.array([*sizes, *(point.size / (8 * 1024) for point in others)])
+            axes.annotate(name, place, (5, -3), textcoords="offset points", fontsize=7, color=INK)
+        every = np.array([*sizes, *(size / (8 * 1024) for _, _, size, _ in others)])
         axes.set_xscale("log")
         axes.set_xlim(every.min() / 1.3, every.max() * (8 if len(others) else 1.3))
         axes.set_xticks(_apart(np.unique(every), True))
@@ -181,7 +171,7 @@ def frontier(about: Chart, here: Sequence[Point], others: Sequence[Point]) -> st
         axes.set(xlabel="KiB stored (weights and thresholds)", ylabel="test accuracy")
         _legend(figure, axes)
 
-    return _drawn(about, paint, ["here", *(point.name for point in others)])
+    return _drawn(about, paint, ["here", *(name for name, *_ in others)])
 
 
 def by_data_set(
@@ -234,8 +224,8 @@ def _columns(names: Iterable[str]) -> int:
 
 def _side_by_side(axes: Any, points: Sequence[Point]) -> Array:
     """Where the points stand, those of equal size a little apart; sets the axis."""
-    sizes = np.array([point.size for point in points], dtype=float)
-    names = list(dict.fromkeys(point.name for point in points))
+    sizes = np.array([size for _, _, size, _ in points], dtype=float)
+    names = list(dict.fromkeys(name for name, *_ in points))
     _log_where_wide(axes, "x", [sizes], ratio=5.0)
     low, high = sizes.min(), sizes.max()
     width = np.log(high / low) if axes.get_xscale() == "log" else (high - low) / high
@@ -246,11 +236,12 @@ def _side_by_side(axes: Any, points: Sequence[Point]) -> Array:
     if len(gaps):  # those of one size stay nearer to one another than to the next
         step = min(step, 0.6 * float(gaps.min()) / len(names))
     shift = np.zeros(len(points))
-    for size in np.unique(sizes):
-        here = [name for name in names if any(p.name == name and p.size == size for p in points)]
-        for i, point in enumerate(points):
-            if point.size == size:
-                shift[i] = (here.index(point.name) - (len(here) - 1) / 2) * step
+    for one in np.unique(sizes):
+        there = {name for name, _, size, _ in points if size == one}
+        here = [name for name in names if name in there]
+        for i, (name, _, size, _) in enumerate(points):
+            if size == one:
+                shift[i] = (here.index(name) - (len(here) - 1) / 2) * step
     if axes.get_xscale() == "log":
         places, ends = sizes * np.exp(shift), (low * np.exp(-margin), high * np.exp(margin))
     else:

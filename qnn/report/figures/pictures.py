@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from qnn.report.figures import charts
-from qnn.report.figures.charts import Curve, Look, Point
+from qnn.report.figures.charts import Curve, Look
 from qnn.report.figures.series import over_rounds, over_time, reached, steps_of
 from qnn.report.text import listed
 from qnn.report.view import Chart
@@ -106,7 +106,12 @@ def share_over_time(sets: Sequence[DataSet]) -> list[Chart]:
 def accuracy_and_size(sets: Sequence[DataSet]) -> list[Chart]:
     """Test accuracy against stored bits, references included."""
     points = [
-        _point(row, one.looks[row["name"]])
+        (
+            row["name"],
+            one.looks[row["name"]],
+            row["stored_bits"],
+            tuple(row["test_accuracy"][name] for name in ("median", "low", "high")),
+        )
         for one in sets
         for row in one.rows
         if row.get("stored_bits") and row.get("test_accuracy")
@@ -216,11 +221,6 @@ def _curves(histories: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) 
         if band is not None and np.nan_to_num(band.median).any():
             found.append((said, Look.number(number), band))
     return found
-
-
-def _point(row: Mapping[str, Any], look: Look) -> Point:
-    middle, low, high = (row["test_accuracy"][name] for name in ("median", "low", "high"))
-    return Point(row["name"], look, row["stored_bits"], middle, low, high)
 
 
 def _median(one: DataSet, name: str, measure: str) -> float | None:

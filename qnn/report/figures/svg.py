@@ -55,12 +55,7 @@ STYLE: Mapping[str, Any] = MappingProxyType(
 
 
 def check_matplotlib() -> None:
-    """Refuse to begin without what draws the charts.
-
-    Raises
-    ------
-    MissingExtraError
-    """
+    """Refuse to begin without what draws the charts."""
     instead = ", or take Markdown or JSON, which have none"
     load_extra("matplotlib", "plot", "a chart of an HTML report", instead)
 
@@ -70,11 +65,6 @@ def drawing(salt: str, width: float = 4.7, height: float = 3.1) -> Iterator[Any]
     """A figure to draw on, in the report's style, of so many inches.
 
     On a screen of 400 pixels its text is then as large as here in points.
-
-    Raises
-    ------
-    MissingExtraError
-        Without matplotlib.
     """
     check_matplotlib()
     import matplotlib as mpl

@@ -280,7 +280,7 @@ def test_places_are_checked_before_the_work(
         (tmp_path / "absent" / "r.json", "is not a folder; make it first"),
         (tmp_path / "file" / "r.json", "is not a folder; make it first"),
         (tmp_path, "it is a folder"),
-        ("/dev/null", "it is a device and no ordinary file"),
+        ("/dev/null", "it is a device, and only regular files"),
     ]:
         code, _, err = run("train", "digits:3,8", option, place)
         assert code == 2

@@ -86,15 +86,15 @@ def test_a_regression_is_tested_by_its_errors(tmp_path: Path) -> None:
 def test_what_does_not_fit_the_network_is_refused_by_name(net: Path, tmp_path: Path) -> None:
     model = TrainedModel.of(net)
     with pytest.raises(InvalidInputError, match="iris has 4 columns: the network takes 64"):
-        labelled(model, "iris")
+        labelled("iris", model.columns, model.names)
     with pytest.raises(InvalidInputError, match="iris has 4 columns: the network takes 64"):
-        unlabelled(model, "iris")
+        unlabelled("iris", model.columns)
     few = random_model((64, 3, 3), levels=4)
     with pytest.raises(InvalidInputError, match="digits has classes 3, 4, .* does not know"):
-        labelled(few, "digits")
-    assert len(labelled(few, "digits:0,1,2")[0]) == 537
+        labelled("digits", few.columns, few.names)
+    assert len(labelled("digits:0,1,2", few.columns, few.names)[0]) == 537
     with pytest.raises(InvalidInputError, match="no sample of digits is left"):
-        labelled(model, "digits", samples=1797)
+        labelled("digits", model.columns, model.names, samples=1797)
 
 
 def test_a_network_file_without_its_pooling_takes_images_all_the_same(net: Path) -> None:
@@ -103,5 +103,6 @@ def test_a_network_file_without_its_pooling_takes_images_all_the_same(net: Path)
     model = TrainedModel.of(net)
     old = replace(model, image=None)
     assert np.array_equal(
-        old.predict(unlabelled(old, "digits")), model.predict(unlabelled(model, "digits"))
+        old.predict(unlabelled("digits", old.columns)),
+        model.predict(unlabelled("digits", model.columns)),
     )

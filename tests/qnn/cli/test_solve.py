@@ -15,7 +15,7 @@ import pytest
 from formulations import QCBO
 from formulations.errors import FileAccessError, FileFormatError
 from qnn.cli import main as cli
-from qnn.data.models import read_model
+from qnn.data.models import read_model_file
 
 QUICK = ("--iterations", 20, "--seed", 1)
 
@@ -115,7 +115,7 @@ def test_budgets_stop_the_run(folder: Path, capsys: pytest.CaptureFixture[str]) 
 )
 def test_files_of_other_kinds_are_refused(folder: Path, name: str, message: str) -> None:
     with pytest.raises(FileFormatError, match=message):
-        read_model(folder / name)
+        read_model_file(folder / name)
 
 
 def test_errors_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,20 +167,20 @@ def test_what_is_no_text_never_reaches_the_reader_of_lp_files(
     path = tmp_path / "model.lp"
     path.write_bytes(content)
     with pytest.raises(FileFormatError, match=words):
-        read_model(path)
+        read_model_file(path)
 
 
 def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "model.lp")
     with pytest.raises(FileAccessError, match="it is a pipe"):
-        read_model(tmp_path / "model.lp")
+        read_model_file(tmp_path / "model.lp")
 
 
 HOSTILE = """
 import random, sys
 from pathlib import Path
 from formulations.errors import QnnError
-from qnn.data.models import read_model
+from qnn.data.models import read_model_file
 from tests.fuzzing import damaged
 rng = random.Random(0)
 for path in map(Path, sys.argv[1:]):
@@ -188,7 +188,7 @@ for path in map(Path, sys.argv[1:]):
     for _ in range(150):
         path.write_bytes(damaged(rng, content))
         try:
-            read_model(path)
+            read_model_file(path)
         except QnnError:
             pass
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qnn.compare.references import REFERENCES, refer
+from qnn.compare.references import refer, seen
 from qnn.runs.training import DataOptions, ModelOptions
 
 DIGITS = DataOptions("digits:3,8", inputs=16, levels=2)
@@ -20,11 +20,11 @@ DIGITS = DataOptions("digits:3,8", inputs=16, levels=2)
     ],
 )
 def test_each_sees_its_inputs(name: str, columns: int, values: list[int] | None) -> None:
-    seen, solvers = REFERENCES[name].load(DIGITS, 1), DIGITS.load(1)
-    assert seen.X_train.shape == (100, columns)
-    assert seen.y_test.tolist() == solvers.y_test.tolist()
+    inputs, solvers = seen(name, DIGITS).load(1), DIGITS.load(1)
+    assert inputs.X_train.shape == (100, columns)
+    assert inputs.y_test.tolist() == solvers.y_test.tolist()
     if values is not None:
-        assert np.unique(seen.X_train).tolist() == values
+        assert np.unique(inputs.X_train).tolist() == values
     figures = refer(name, DIGITS, ModelOptions(), seed=1)
     assert figures["stored_bits"] == 32 * (columns + 1)
     assert figures["test_accuracy"] > 0.85

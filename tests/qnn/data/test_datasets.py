@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
 from qnn.data.datasets import load
-from qnn.data.images import IMAGES, pool
+from qnn.data.images import pool
 from qnn.data.levels import quantize
 from qnn.data.readers import read_idx
 
@@ -93,7 +92,7 @@ def test_openml_is_asked_once(
     monkeypatch.delenv("QNN_DATA", raising=False)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
     monkeypatch.setattr("sklearn.datasets.fetch_openml", openml(X, y))
-    monkeypatch.setattr("qnn.data.images.NUM_TEST", 10)
+    monkeypatch.setattr("qnn.data.images._from_openml.__defaults__", (10,))
     first, again = load("mnist"), load("mnist")
     assert first.X_train.shape == (len(X) - 10, 784)
     assert first.y_test.tolist() == y[-10:].tolist()
@@ -119,8 +118,7 @@ def test_debians_package(
         write_idx(tmp_path / f"{part}-images-idx3-ubyte.gz", X[rows])
         write_idx(tmp_path / f"{part}-labels-idx1-ubyte.gz", y[rows])
     monkeypatch.delenv("QNN_DATA", raising=False)
-    packaged = replace(IMAGES["fashion"], package=tmp_path)
-    monkeypatch.setattr("qnn.data.images.IMAGES", {"fashion": packaged})
+    monkeypatch.setattr("qnn.data.images.PACKAGE", tmp_path)
     assert load("fashion").X_train.shape == (30, 784)
 
 
@@ -334,20 +332,20 @@ def test_bad_idx(tmp_path: Path, images: tuple[np.ndarray, np.ndarray]) -> None:
     with pytest.raises(InvalidInputError, match="not beside it"):
         load(path)
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(FileFormatError, match="31,359 of 31,360 bytes are there"):
+    with pytest.raises(FileFormatError, match="31,359 of 31,360 bytes are present"):
         read_idx(path)
     path.write_bytes(path.read_bytes() + b"12")
     with pytest.raises(FileFormatError, match="more values than its head says"):
         read_idx(path)
     path.write_bytes(b"\x00\x00")
-    with pytest.raises(FileFormatError, match="2 of 4 bytes are there"):
+    with pytest.raises(FileFormatError, match="2 of 4 bytes are present"):
         read_idx(path)
     path.write_bytes(b"\x00\x00\x09\x01")
     with pytest.raises(FileFormatError, match="not an IDX file"):
         read_idx(path)
     zipped = write_idx(tmp_path / "u-images-idx3-ubyte.gz", images[0])
     zipped.write_bytes(zipped.read_bytes()[:-20])
-    with pytest.raises(FileFormatError, match="damaged or cut off"):
+    with pytest.raises(FileFormatError, match="damaged or truncated"):
         read_idx(zipped)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qnn.export import pack, write_c
-from qnn.export.c_source import c_contents
+from qnn.export import pack
+from qnn.export.c_source import c_contents, write_with_folders
 from qnn.export.verify import check_c
 from tests.qnn.export.compiler import CC, NO_COMPILER, build
 from tests.qnn.export.networks import drawn_model, random_model
@@ -23,9 +23,9 @@ LINE = b"0 " * 8 + b"0\n"
 @pytest.fixture(scope="module", params=[False, True], ids=["levels", "raw"])
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("program")
-    sources = [
-        path for path in write_c(MODEL, folder / "c", raw=request.param) if path.suffix == ".c"
-    ]
+    contents = c_contents(pack(MODEL, raw=request.param), folder / "c")
+    write_with_folders(contents, folder / "c")
+    sources = [Path(path) for path in contents if Path(path).suffix == ".c"]
     return build(sources, folder / ("raw" if request.param else "levels"))
 
 
