@@ -42,14 +42,10 @@ PROMISED = {
 TO_CUT = {
     ("formulations/training/problem.py", "formulations/training/builder.py"),
     ("formulations/training/problem.py", "formulations/training/sizes.py"),
-    ("qnn/runs/constraints.py", "qnn/export/trained.py"),
-    ("qnn/runs/constraints.py", "qnn/runs/scoring.py"),
-    ("qnn/runs/constraints.py", "qnn/runs/training.py"),
 }
 """Imports that close a circle and have yet to go.  Nothing is added here."""
 
 OVER = {
-    "qnn/report": 15,
     "tests/formulations/model/test_files.py": 453,
 }
 """What is still over its limit, and how much it may have.  Nothing is added here."""
