@@ -26,11 +26,7 @@ ACTING = re.compile(
 def visible(text: str, *, lines: bool = False) -> str:
     r"""``text`` with what acts written out, as ``\x1b`` or ``\u202e``.
 
-    Parameters
-    ----------
-    text : str
-    lines : bool
-        Whether line breaks and tabs stay; of a name they are written out too.
+    Line breaks and tabs may stay if it has ``lines``; of a name they are written out too.
 
     Examples
     --------

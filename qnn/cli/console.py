@@ -61,16 +61,8 @@ def check_outputs(
 ) -> None:
     """Refuse, before the work begins, places that cannot be written to.
 
-    Parameters
-    ----------
-    json_file : str, optional
-        The one output that may be ``-``.
-    *files : str, optional
-        The others.
-    inputs : iterable of str, optional
-        Files that are read: no output may take their place.
-    folders : iterable of str, optional
-        Folders of runs, whose own files no output may replace.
+    The first alone may be ``-``. No output may take the place of one of the ``inputs``, which are
+    read, or of a file that a folder of runs keeps for itself.
     """
     from qnn.runs.output import check_outputs as check
 
@@ -119,26 +111,12 @@ def deliver(
 ) -> None:
     """Show and write results: each way is tried, whatever becomes of the others.
 
-    First what is shown, then the files, then the JSON.  Ctrl-C during one of them has it done once
-    more; a second one ends the command.
+    First what is shown, then the files, then the JSON. Ctrl-C during one of them has it done once
+    more; a second one ends the command. What went wrong is raised in the end.
 
-    Parameters
-    ----------
-    json_file : str, optional
-        Where ``value`` goes; if that is standard output, nothing else is shown.
-    value : object
-        What the JSON says.
-    *shown : object
-        Tables and texts, and functions that show what is neither.
-    files : mapping, optional
-        By path, what writes that file.  Paths that are None are passed over.
-    tell : bool
-        Whether to say what has been written.
-
-    Raises
-    ------
-    FileAccessError, OSError
-        In the end, if something could not be shown or written.
+    What is ``shown`` are tables, texts, and functions that show what is neither; if ``json_file``
+    is standard output, nothing is. ``files`` has by path what writes that file; paths that are None
+    are passed over. With ``tell`` the command says what has been written.
     """
     table = for_tables(json_file)
 

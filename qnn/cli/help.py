@@ -111,21 +111,13 @@ def option(
 ) -> Decorator:
     """The decorator of an option.
 
-    Parameters
-    ----------
-    words : str
-        As help shows it, with the name of the command's argument between if that is another:
-        ``--json json_file FILE``.  The last word says what it takes: N whole numbers; SECONDS, TIME
-        and WEIGHT numbers; FILE and FOLDER are completed as such.
-    help : str
-    default : object, optional
-        It is shown, or in words what there is ``otherwise``.
-    read : callable, optional
-        Makes the value of the text, with the toolkit's own errors.
-    least, most : float, optional
-        Bounds of a number, ``least`` left out if there must be ``more``.
-    of : names, optional
-        What completes it.
+    ``words`` are as help shows them, with the name of the command's argument between if that is
+    another: ``--json json_file FILE``. The last word says what it takes: N whole numbers; SECONDS,
+    TIME and WEIGHT numbers; FILE and FOLDER are completed as such.
+
+    The default is shown, or in words what there is ``otherwise``. ``read`` makes the value of the
+    text, with the toolkit's own errors; a number is ``least`` or more, ``most`` or less; ``of`` are
+    the names that complete it.
     """
     *known, takes = words.split() if " " in words else [words, ""]
     if otherwise is not None:

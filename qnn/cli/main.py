@@ -25,10 +25,7 @@ from qnn.visible import visible, without_credentials
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit.
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Those of the process where none are given; its streams are made ready then, too.
+    Without ``arguments`` they are those of the process, whose streams are made ready then, too.
     """
     try:
         with interrupts.interruptible():

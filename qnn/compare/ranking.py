@@ -11,13 +11,9 @@ DIGITS = 9
 def leading(figures: Mapping[str, Mapping[str, float] | None], better: float = -1.0) -> list[str]:
     """The names of those that no other is ahead of, in the order given.
 
-    Parameters
-    ----------
-    figures : mapping
-        By name ``median`` and ``mean``, or None where nothing is known.  Results of older releases
-        have no means; their medians stand for them.
-    better : float
-        -1 where less is better, 1 where more is.
+    ``figures`` have by name ``median`` and ``mean``, or None where nothing is known. Results of
+    older releases have no means; their medians stand for them. ``better`` is -1 where less is
+    better, 1 where more is.
 
     Examples
     --------

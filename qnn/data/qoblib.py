@@ -58,16 +58,9 @@ def write_submission(
 ) -> None:
     """Write the files of one instance below ``folder``; who submits is left to be filled in.
 
-    Parameters
-    ----------
-    folder : str
-    path : str
-        The model's file, whose name is the instance's.
-    model : ModelFile
-    info : mapping
-        Of the answer: ``runs``, ``lower_bound`` and ``oracle``.
-    best : mapping
-        Values of the best point by name, none if nothing feasible was found.
+    ``path`` is the model's file, whose name is the instance's; ``info`` that of the answer, with
+    ``runs``, ``lower_bound`` and ``oracle``; ``best`` has the values of the best point by name,
+    none if nothing feasible was found.
     """
     name = instance_of(path)
     place = Path(folder) / name

@@ -28,18 +28,9 @@ KINDS = {
 def load(run: str | PathLike[str]) -> dict[str, Any]:
     """The results in a file or a folder, as today's releases write them.
 
-    Parameters
-    ----------
-    run : path-like
-        A JSON file of ``qnn compare`` or ``qnn train``, a folder of ``qnn compare --keep``, or one
-        of ``qnn train --checkpoint``.
-
-    Raises
-    ------
-    FileAccessError
-        If there is none, or it cannot be read.
-    FileFormatError
-        If it is damaged, of another kind, or written by a newer release.
+    ``run`` is a JSON file of ``qnn compare`` or ``qnn train``, a folder of ``qnn compare --keep``,
+    or one of ``qnn train --checkpoint``. Refused are those that are damaged, of another kind, or
+    written by a newer release.
     """
     path = Path(run)
     content = _of_folder(path) if path.is_dir() else _of_file(path)

@@ -16,12 +16,7 @@ Part = Mapping[str, Any]
 def best_of_all(results: Mapping[str, Any], spelled_out: int) -> tuple[list[str], list[str]]:
     """What can and what cannot be concluded where no solver is as accurate as a reference.
 
-    Parameters
-    ----------
-    results : mapping
-        Of a comparison.
-    spelled_out : int
-        Up to so many data sets each gets a sentence of its own.
+    Up to ``spelled_out`` data sets have a sentence each.
     """
     parts: Sequence[Part] = results["summary"]
     won = [part for part in parts if _leader(part)]
@@ -95,12 +90,7 @@ def _leader(part: Part) -> str:
 def ahead_of_all(cells: Sequence[Mapping[str, Any]], part: Part) -> list[dict[str, Any]]:
     """The paired tests of accuracy of a reference against the solvers, where it is ahead of all.
 
-    Parameters
-    ----------
-    cells : sequence of mapping
-        The runs on one data set.
-    part : mapping
-        Their summary.
+    ``cells`` are the runs on one data set, ``part`` their summary.
     """
     from qnn.compare.summary import by_accuracy
 

@@ -21,15 +21,7 @@ class Row:
 class Table:
     """A table: its title, its columns, its rows, and what to know when reading it.
 
-    Parameters
-    ----------
-    title : str
-    columns : sequence of str
-    rows : sequence of Row
-    note : str
-        Below the table.
-    words : int
-        So many columns at the left, and the last one if ``wordy_end``, are words; others figures.
+    ``words`` columns at the left, and the last one if ``wordy_end``, are words; others figures.
     """
 
     title: str
@@ -83,18 +75,10 @@ def figures(said: Mapping[str, str], words: int = 1) -> Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture: what it shows in words, and how to draw it.
+    """A picture: what it shows and how to read it in words, and how to draw it.
 
-    Parameters
-    ----------
-    name : str
-        Unlike every other chart's of the page.
-    title, caption : str
-        What is drawn, and how to read it.
-    draw : callable
-        Gives the picture as SVG when asked, with the chart itself as argument.
-    wide : bool
-        Whether it takes the page's whole width.
+    Its name is unlike that of every other chart of the page. ``draw`` gives the picture as SVG,
+    with the chart itself as argument; a ``wide`` one takes the page's whole width.
     """
 
     name: str

@@ -28,22 +28,13 @@ def answer(
 ) -> dimod.SampleSet:
     """The best points that any of the solvers finds, each in a thread of its own.
 
-    Parameters
-    ----------
-    cqm : dimod.ConstrainedQuadraticModel
-    solvers : sequence of QCGD
-        With seeds and oracles of their own.  One that proves its answer ends the others.
-    initial_states : samples-like, optional
-        See :meth:`solvers.QCGD.sample_cqm`.
-    show : callable, optional
-        Called with the progress of all together, after each step of any.
+    The solvers have seeds and oracles of their own; one that proves its answer ends the others.
+    ``show`` is told the progress of all together, after each step of any: its loss, bound and
+    source those of the best.
 
-    Returns
-    -------
-    dimod.SampleSet
-        As :meth:`solvers.QCGD.sample_cqm` returns it.  ``info`` is that of the run with the best
-        point, with calls, reads and seconds of the oracle summed over all, and ``runs`` and
-        ``trace``: what each run found, and when the objective improved.
+    The sample set is as :meth:`solvers.QCGD.sample_cqm` returns it. Its ``info`` is that of the run
+    with the best point, with calls, reads and seconds of the oracle summed over all, and ``runs``
+    and ``trace``: what each run found, and when the objective improved.
 
     Examples
     --------

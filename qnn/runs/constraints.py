@@ -19,14 +19,9 @@ Read = Callable[[str], tuple[IntArray, IntArray]]
 
 
 def constraint(spec: str | Constraint, read: Read) -> Constraint:
-    """The constraint that ``spec`` names.
+    """The constraint that ``spec`` names, see :data:`formulations.network.vocabulary.CONSTRAINTS`.
 
-    Parameters
-    ----------
-    spec : str or Constraint
-        Of :data:`formulations.network.vocabulary.CONSTRAINTS`.
-    read : callable
-        Reads the samples of a file.
+    ``read`` makes of a file's name its samples on the lattice, and their labels.
 
     Examples
     --------

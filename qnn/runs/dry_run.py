@@ -31,18 +31,9 @@ def footprint(
 ) -> Footprint | None:
     """The footprint of a run's first question; None if it asks no oracle.
 
-    Parameters
-    ----------
-    ask : callable
-        Makes the run with the oracle that it is given, which answers nothing.
-    calls : Calls
-        Those of the run.
-    model : QCBO, optional
-        What a hybrid CQM solver would be given.
-    search : float, optional
-        As the option ``--search``.
-    seed : int
-        Of the search.
+    ``ask`` makes the run with the oracle that it is given, which answers nothing; ``model`` is what
+    a hybrid CQM solver would be given; ``search`` is the option ``--search``, and ``seed`` its
+    seed.
 
     Examples
     --------
@@ -150,27 +141,11 @@ def of_network(
 ) -> dict[str, Any]:
     """Counts of a network's model by formula and, where it is not too large, as it is built.
 
-    Parameters
-    ----------
-    network : Network
-    samples : int
-    values : ndarray of int
-        Levels of an input; the model is built on inputs drawn from them by ``seed``.
-    calls : Calls
-        Of the run that is thought of.
-    loss, encoding
-        Of the training problem.
-    search : float, optional
-        As the option ``--search``.
-    seed : int
+    The model is built on inputs drawn by ``seed`` from ``values``, the levels of an input.
 
-    Returns
-    -------
-    dict
-        Counts by formula; ``couplers_by_formula``; ``layer_error_bounds``, ``output_error_bound``
-        and ``loss_error_bound``, the largest errors of the splines carried forward to each layer,
-        the output and the loss; ``num_variables_built``, of the model that was built, or None;
-        ``footprint``.
+    The record has, beside the counts, the largest errors of the splines carried forward to each
+    layer, the output and the loss; ``num_variables_built``, of the model that was built, or None;
+    and the footprint.
     """
     import numpy as np
 

@@ -118,12 +118,8 @@ def check_outputs(
 ) -> None:
     """Refuse outputs that could not be written, or would take one another's or an input's place.
 
-    Parameters
-    ----------
-    outputs, inputs : iterable of path-like
-        Files.  What does not exist can be no input, and is passed over.
-    own : iterable of path-like
-        Files that a folder of runs keeps for itself.
+    Inputs that do not exist are passed over; ``own`` are files that a folder of runs keeps for
+    itself.
 
     Examples
     --------

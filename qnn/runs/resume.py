@@ -51,22 +51,7 @@ change where it goes."""
 
 @dataclass(frozen=True)
 class Asked:
-    """The arguments of ``qnn train``.
-
-    Parameters
-    ----------
-    solver : str
-    data : DataOptions
-    model : ModelOptions
-    options : SolverOptions
-    seed : int
-    json_file, save_file : str, optional
-        Where the record and the network go.
-    checkpoint_every : float
-        Seconds between two checkpoints.
-    folder : str
-        What relative names are relative to.
-    """
+    """The arguments of ``qnn train``: relative names are relative to ``folder``."""
 
     solver: str
     data: DataOptions
@@ -110,14 +95,8 @@ class Asked:
 def check_trusted(asked: Asked, folder: str, given: Collection[str]) -> None:
     """Refuse to write where only the file in the folder says so: it may be somebody else's.
 
-    Parameters
-    ----------
-    asked : Asked
-        As it was read, before anything is given anew.
-    folder : str
-        That of the run, inside which its file may name any place.
-    given : collection of str
-        Options that whoever resumes has named: ``--save``, ``--json``, ``--record``.
+    ``asked`` is the run as it was read; inside its ``folder`` it may name any place. ``given`` are
+    the options that whoever resumes has named: ``--save``, ``--json``, ``--record``.
     """
     found = {
         option: place for option, place in asked.outside(folder).items() if option not in given

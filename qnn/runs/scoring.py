@@ -109,17 +109,9 @@ def _few(words: Sequence[str], between: str = ", ") -> str:
 def class_figures(true: IntArray, predicted: IntArray, names: Sequence[str]) -> dict[str, Any]:
     """Accuracy, confusion matrix, and precision, recall and F1 score of each class.
 
-    Parameters
-    ----------
-    true, predicted : ndarray of int, shape (N,)
-        Numbers of classes.
-    names : sequence of str
-
-    Returns
-    -------
-    dict
-        ``confusion`` has a row for each true class and a column for each predicted one.  A share of
-        nothing, such as the precision of a class that is never predicted, is None.
+    ``true`` and ``predicted`` are numbers of classes, shape (N,). The matrix has a row for each
+    true class and a column for each predicted one. A share of nothing, such as the precision of a
+    class that is never predicted, is None.
 
     Examples
     --------

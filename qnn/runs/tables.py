@@ -23,24 +23,11 @@ def terminal_table(
     caption: str | None = None,
     styles: Sequence[str | None] = (),
 ) -> Table:
-    """A table for the terminal.
+    """A table for the terminal; without names of columns it has no header.
 
-    Parameters
-    ----------
-    title : str
-    columns : sequence of str
-        Names; all empty: no header.
-    rows : iterable of sequence of str
-    words : collection of int
-        Columns of words, to the left; the others are numbers, to the right.
-    rigid : collection of int
-        Columns that are not wrapped on a narrow terminal.
-    overflow : {"ellipsis", "fold"}
-        Whether a word that is too wide is cut, or goes on in the next line.
-    caption : str, optional
-        Below the table.
-    styles : sequence of str or None
-        Of the first rows.
+    Columns of ``words`` are to the left, others are numbers, to the right; ``rigid`` ones are not
+    wrapped on a narrow terminal; ``overflow`` says whether a word that is too wide is cut, or
+    folded; ``styles`` are those of the first rows.
 
     Examples
     --------
@@ -241,15 +228,8 @@ def frontier_table(results: Mapping[str, Any]) -> Table:
 def record_table(
     title: str, record: Mapping[str, Any], given: Mapping[str, Any] = MappingProxyType({})
 ) -> Table:
-    """One record, a line a figure.
-
-    Parameters
-    ----------
-    title : str
-    record : mapping
-        Figures by our names, whose underscores are shown as blanks.
-    given : mapping, optional
-        More of them by names that are the user's, which are shown as they are.
+    """One record, a line a figure: by our names, whose underscores are shown as blanks, and those
+    that are ``given`` by names of the user's, which are shown as they are.
 
     Examples
     --------

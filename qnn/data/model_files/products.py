@@ -56,14 +56,8 @@ def reduced(
 ) -> Literals:
     """Terms of at most two literals, with a bit u = v w for each pair of factors beyond.
 
-    Parameters
-    ----------
-    count : int
-        Number of terms.
-    owner, variable, negated : ndarray, shape (L,)
-        Of each literal: its term, its variable, and whether it is 1 - x.
-    names : sequence of str
-        Of the variables.
+    There are ``count`` terms; of each literal, shape (L,), the term that owns it, its variable, and
+    whether it is 1 - x; and the ``names`` of the variables.
 
     Examples
     --------

@@ -201,13 +201,19 @@ def of_history(
     ]  # fmt: skip
     about = "Median over the runs that are still going on; quartiles shaded."
     about *= len(histories) > 1
-    how = {"across": "round", "steps": False}
     return [
         Chart(
             f"{name}-{what}",
             f"{title} of {solver}, {where}",
             f"{caption} {about}",
-            partial(charts.curves, curves=curves, label=label, logarithmic="norm" in label, **how),
+            partial(
+                charts.curves,
+                curves=curves,
+                label=label,
+                across="round",
+                steps=False,
+                logarithmic="norm" in label,
+            ),
         )
         for curves, what, title, label, caption in told
         if curves

@@ -61,8 +61,10 @@ def reached(steps: Steps | None, target: float) -> float:
     >>> reached(steps, 7.0), reached(steps, 1.0)
     (2.0, inf)
     """
-    hit = np.flatnonzero(steps[1] <= target) if steps else ()
-    return float(steps[0][hit[0]]) if steps and len(hit) else np.inf
+    if steps is None:
+        return np.inf
+    seconds, losses = steps
+    return float(min(seconds[losses <= target], default=np.inf))
 
 
 def over_time(runs: Sequence[Steps], most: int = 160) -> Band:
