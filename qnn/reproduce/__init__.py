@@ -31,15 +31,7 @@ REPRODUCTIONS: Mapping[str, Callable[[ReproduceOptions], Report]] = MappingProxy
 
 
 def reproduce(name: str, options: ReproduceOptions | None = None) -> Report:
-    """Run the table called ``name``; Ctrl-C ends it with the rows that are there.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is none of that name.
-    MissingExtraError
-        If it needs a package that is not installed.
-    """
+    """Run the table called ``name``; Ctrl-C ends it with the rows that are there."""
     table = REPRODUCTIONS[choose("published table", name, list(REPRODUCTIONS))]
     return finished(table(options or ReproduceOptions()))
 

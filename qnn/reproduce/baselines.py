@@ -12,7 +12,7 @@ from formulations.arrays import IntArray
 from qnn.reproduce.data import Split, first_of
 from qnn.reproduce.low_bits import low_bits_table
 from qnn.reproduce.manifold import ridge_accuracy
-from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table
+from qnn.reproduce.report import Report, ReproduceOptions, Row, Table
 from solvers.classical.random_features import RandomFeatures
 from solvers.classical.rounding import Rounding
 from solvers.classical.straight_through.solver import StraightThrough
@@ -58,13 +58,13 @@ def _random_features(data: Split, options: ReproduceOptions) -> Table:
     def rows() -> Iterator[Row]:
         published = 81.1 if data.whole else None
         ridge = ridge_accuracy(data.unit())
-        yield Row("ridge on the pixels", ridge, published, origin=Origin.EARLIER)
+        yield Row("ridge on the pixels", ridge, published, origin="measured")
         found = options.map(_features_accuracy, [(data, n, options.seed) for n in earlier])
         for count, accuracy in earlier.items():
             options.progress(f"{data.name}, {count:,} random units")
             published = accuracy if data.whole else None
             name = f"{count:,} random units, ridge"
-            yield Row(name, next(found), published, origin=Origin.EARLIER, baseline=ridge)
+            yield Row(name, next(found), published, origin="measured", baseline=ridge)
 
     conditions = "Units sign(W x) with W of +-1. Baseline: ridge regression on the pixels."
     return Table(f"{data.name}: test accuracy of random features", rows(), conditions)

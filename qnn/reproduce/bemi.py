@@ -24,7 +24,7 @@ from qnn.data.levels import level_thresholds, on_levels
 from qnn.data.warped import warped
 from qnn.estimators import QNNClassifier
 from qnn.reproduce.data import Split, first_of
-from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
+from qnn.reproduce.report import Report, ReproduceOptions, Row, Table, mean_row
 from solvers.classical.straight_through.solver import StraightThrough
 
 
@@ -71,7 +71,7 @@ def _rows(
         accuracies, bits = zip(*islice(found, len(seeds)), strict=True)
         remark = f"{bits[0] / 8192:,.1f} KiB" if bits[0] else "real weights"
         known = published if METHODS[name] is _ensemble else None
-        yield mean_row(name, accuracies, known, origin=Origin.SECOND_HAND, remark=remark)
+        yield mean_row(name, accuracies, known, origin="second hand", remark=remark)
 
 
 def _drawn(data: Split, count: int, seed: int) -> tuple[FloatArray, IntArray]:

@@ -60,22 +60,8 @@ def split(
 ) -> Split:
     """A data set in two parts: its own test part if it has one, else a share drawn by the seed.
 
-    Parameters
-    ----------
-    spec : str
-        As :func:`qnn.data.datasets.load` takes it, such as ``digits``, ``mnist`` or ``fashion``.
-    options : ReproduceOptions
-        Its folders are searched in their order; of several with the data set, the one with the
-        most samples is taken.
-    train : int, optional
-        Keep this many training samples only, drawn by the seed.
-    test_share : float
-        Share of the samples that are held out of a source that has no test part.
-
-    Raises
-    ------
-    InvalidInputError
-        If no folder has it.
+    Of several folders with the data set, the one with the most samples is taken; ``train`` keeps so
+    many training samples only, drawn by the seed.
 
     Examples
     --------
@@ -158,13 +144,7 @@ def first_of(
 
 
 def not_run(names: Mapping[str, str], options: ReproduceOptions) -> list[str]:
-    """Remarks on the data sets that cannot be opened: their names, and why.
-
-    Parameters
-    ----------
-    names : mapping of str to str
-        What each data set is called in the report.
-    options : ReproduceOptions
+    """Remarks on the data sets that cannot be opened: what they are called, and why.
 
     Examples
     --------

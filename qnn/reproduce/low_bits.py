@@ -30,13 +30,9 @@ def three_or_eight(
 
 
 def low_bits_table(solvers: Mapping[str, Any], options: ReproduceOptions) -> Table:
-    """Median true losses of solvers on the same low-bit networks.
+    """Median true losses of solvers, dataclasses with a ``seed``, on the same low-bit networks.
 
-    Parameters
-    ----------
-    solvers : mapping of str to solver
-        Each a dataclass with a ``seed``; all are run with their own budget, which is shown.
-    options : ReproduceOptions
+    All are run with their own budget, which is shown.
     """
     seeds = options.seeds(10 if options.full else 3)
     conditions = (

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from itertools import starmap
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,17 +16,10 @@ Mapped = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], Iterator[Any]
 """Works out a function's answers to the arguments of each task, in their order."""
 
 
-class Origin(Enum):
-    """Where the figure comes from that ours stands beside."""
-
-    PAPER = "paper"
-    """Printed by the authors, in the paper or in their public notebooks."""
-    SECOND_HAND = "second hand"
-    """Told of the paper by others, such as a public review."""
-    THEORY = "theory"
-    """Follows from the definitions."""
-    EARLIER = "measured"
-    """Not published: an earlier measurement of our own, with the published method."""
+Origin = Literal["paper", "second hand", "theory", "measured"]
+"""Where the figure comes from that ours stands beside: printed by the authors, in the paper or in
+their public notebooks; told of the paper by others, such as a public review; follows from the
+definitions; not published, but an earlier measurement of our own, with the published method."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,7 @@ class Row:
     published: float | None = None
     spread: float | None = None
     form: str = "{:.2f} %"
-    origin: Origin = Origin.PAPER
+    origin: Origin = "paper"
     remark: str = ""
     baseline: float | None = None
 
@@ -102,15 +94,15 @@ class Row:
             "-" if value is None else self.form.format(value)
             for value in (self.published, self.ours, self.baseline)
         )
-        bare, earlier = self.form.partition("}")[0] + "}", self.origin is Origin.EARLIER
-        if self.published is not None and self.origin in (Origin.SECOND_HAND, Origin.THEORY):
-            known = f"{known} ({self.origin.value})"
-        known = ["-", known] if earlier else [known, "-"]
+        bare, earlier = self.form.partition("}")[0] + "}", self.origin == "measured"
+        if self.published is not None and self.origin in ("second hand", "theory"):
+            known = f"{known} ({self.origin})"
+        beside = ["-", known] if earlier else [known, "-"]
         ours += f" ± {bare.format(self.spread)}" if self.spread is not None else ""
         away = "-"
         if self.difference is not None:
             away = bare.replace("{:", "{:+").format(self.difference)
-        return [self.what, *known, ours, baseline, away, self.verdict, self.remark]
+        return [self.what, *beside, ours, baseline, away, self.verdict, self.remark]
 
 
 @dataclass(frozen=True)
@@ -197,7 +189,7 @@ def verdict(report: Report) -> list[str]:
     rows = [row for table in report.tables for row in table.rows if row.published is not None]
     lines = []
     for name, earlier in (("Published figures", False), ("Measured here earlier", True)):
-        words = Counter(row.verdict for row in rows if (row.origin is Origin.EARLIER) is earlier)
+        words = Counter(row.verdict for row in rows if (row.origin == "measured") is earlier)
         if words:
             counts = [
                 f"{words[word]} {word}{' over seeds' if word == 'within the spread' else ''}"
@@ -205,7 +197,7 @@ def verdict(report: Report) -> list[str]:
                 if words[word]
             ]
             lines.append(f"{name}: {', '.join(counts)}.")
-    away = [row for row in rows if row.verdict == "not" and row.origin is not Origin.EARLIER]
+    away = [row for row in rows if row.verdict == "not" and row.origin != "measured"]
     if away:
         far = max(away, key=lambda row: abs(row.difference or 0) / max(abs(row.published or 0), 1))
         lines.append(

@@ -15,8 +15,8 @@ from qnn.reproduce.data import Split, available, not_run, split
 from qnn.reproduce.low_bits import low_bits_table, three_or_eight
 from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table
 from solvers.classical.gradients.objectives import NetworkObjective
-from solvers.classical.gradients.outputs import SoftmaxCrossEntropy
-from solvers.classical.gradients.proximal import GroupLasso
+from solvers.classical.gradients.outputs import softmax_cross_entropy
+from solvers.classical.gradients.proximal import group_lasso
 from solvers.classical.gradients.stack import RealLayer, Stack
 from solvers.classical.input_selection import select_inputs, with_inputs
 from solvers.classical.rmda import RMDA, STRENGTH, ProxSGD
@@ -79,8 +79,8 @@ def _tables(found: Sequence[str], options: ReproduceOptions, epochs: int = 500) 
             "group sparsity": {"RMDA": 38.5, "ProxSGD": 0.0},
             "objective": {"RMDA": 0.6145, "ProxSGD": 0.6131},
         }
-        published, earlier = known if fashion.whole else {}, Origin.EARLIER
-        yield _regression(fashion, "standardised", 40, options, published, earlier)
+        published = known if fashion.whole else {}
+        yield _regression(fashion, "standardised", 40, options, published, "measured")
         if full:
             yield _regression(fashion, "standardised", epochs, options)
             yield _regression(fashion, "from 0 to 1", epochs, options)
@@ -110,7 +110,7 @@ def _regression(
     epochs: int,
     options: ReproduceOptions,
     published: Published = MappingProxyType({}),
-    origin: Origin = Origin.PAPER,
+    origin: Origin = "paper",
 ) -> Table:
     """Both methods on the same batches, from zero; accuracy, sparsity, and how it moves."""
 
@@ -141,17 +141,17 @@ def _figures(method: RMDA | ProxSGD, data: Split, scale: str) -> list[tuple[str,
     X_train, X_test = _scaled(data, scale)
     shape = (data.num_classes, X_train.shape[1])
     layer = RealLayer(np.zeros(shape, np.float32), np.zeros(shape[0], np.float32), None)
-    network = Stack([layer], SoftmaxCrossEntropy())
+    network = Stack([layer], softmax_cross_entropy())
     targets = np.eye(data.num_classes, dtype=np.float32)[data.y_train]
     history = method.fit(NetworkObjective(network, X_train, targets))
     accuracy = np.mean(network.predict(X_test).argmax(axis=1) == data.y_test)
-    objective = network.loss(X_train, targets) + STRENGTH * GroupLasso().value(layer.W)
+    objective = network.loss(X_train, targets) + STRENGTH * group_lasso().value(layer.W)
     settled, changed = 100 * history["settled"], history["changed"]
     stage = changed[round(0.8 * epochs) + 1 :]
     ends = settled[-max(2, epochs // 10) :]
     last_change = int(np.flatnonzero(changed)[-1]) + 1 if changed.any() else 0
     dark = (data.X_train > 0).mean(axis=0) < 0.01
-    zeros = GroupLasso().settled(layer.W)
+    zeros = group_lasso().settled(layer.W)
     steady = f"from {ends.min():.1f} to {ends.max():.1f} in the last {len(ends)} epochs"
     percent, number = "{:.2f} %", "{:g}"
     gone = f"of {zeros.sum()}; dark in over 99 % of the images: {dark.sum()}"

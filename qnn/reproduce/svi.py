@@ -12,11 +12,11 @@ from sklearn.model_selection import train_test_split
 
 from formulations.arrays import Float32Array, FloatArray
 from qnn.reproduce.low_bits import low_bits_table
-from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
+from qnn.reproduce.report import Report, ReproduceOptions, Row, Table, mean_row
 from solvers.classical.gradients.features import GraphFilter
-from solvers.classical.gradients.outputs import MeanSquare, SoftmaxMeanSquare
+from solvers.classical.gradients.outputs import mean_square, softmax_mean_square
 from solvers.classical.gradients.stack import RealLayer, Rule, Stack
-from solvers.classical.gradients.units import Probit, Relu, Sigmoid
+from solvers.classical.gradients.units import Unit, probit, relu, sigmoid
 from solvers.classical.monotone import MonotoneVI
 from solvers.classical.straight_through.solver import StraightThrough
 
@@ -25,16 +25,16 @@ SEEDS = (1103, 1111, 1214)
 """Of the paper's three repetitions, as its notebooks name them."""
 
 MOONS = {
-    "SVI small": ("small", 0, {32: 1.60, 64: 0.93, 128: 0.47, 256: 0.13}, Origin.PAPER),
+    "SVI small": ("small", 0, {32: 1.60, 64: 0.93, 128: 0.47, 256: 0.13}, "paper"),
     "SGD, first layer frozen": (
         "gradient",
         1,
         {32: 1.80, 64: 1.07, 128: 0.60, 256: 0.27},
-        Origin.PAPER,
+        "paper",
     ),
-    "SGD": ("gradient", 0, {32: 0.13, 64: 0.07}, Origin.EARLIER),
-    "SVI full": ("full", 0, {32: 9.67}, Origin.PAPER),
-    "SVI, last layer alone": ("last", 0, {}, Origin.PAPER),
+    "SGD": ("gradient", 0, {32: 0.13, 64: 0.07}, "measured"),
+    "SVI full": ("full", 0, {32: 9.67}, "paper"),
+    "SVI, last layer alone": ("last", 0, {}, "paper"),
 }
 """Rule, frozen layers, figures by width, and where these are from."""
 
@@ -127,15 +127,15 @@ def _moons_error(rule: Rule, frozen: int, width: int, seed: int) -> float:
     X = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, random_state=seed)
     words = np.random.RandomState(seed)
-    layers = [_as_torch(words, (width, 2), Relu()), _as_torch(words, (2, width))]
-    network = Stack(layers, SoftmaxMeanSquare())
+    layers = [_as_torch(words, (width, 2), relu()), _as_torch(words, (2, width))]
+    network = Stack(layers, softmax_mean_square())
     method = MonotoneVI(rule, frozen=frozen, shuffled=False)
     method.fit(network, X, np.eye(2, dtype=np.float32)[y])
     return 100.0 * float(np.mean(network.predict(X_test).argmax(axis=1) != y_test))
 
 
 def _as_torch(
-    words: np.random.RandomState, shape: tuple[int, int], unit: Relu | None = None
+    words: np.random.RandomState, shape: tuple[int, int], unit: Unit | None = None
 ) -> RealLayer:
     """A layer as torch draws it after ``manual_seed``: 24 bits of each word of the twister."""
     limit = np.float32(1 / np.sqrt(shape[1]))
@@ -164,7 +164,7 @@ def _probit(options: ReproduceOptions, steps: Sequence[int]) -> Table:
             yield mean_row(f"squared error after {count} steps", errors, form="{:.2e}")
         slope = float(np.polyfit(np.log(steps[1:]), np.log(means[1:]), 1)[0])
         what = "slope of log squared error over log steps"
-        yield Row(what, slope, -1.0, form="{:.2f}", origin=Origin.THEORY)
+        yield Row(what, slope, -1.0, form="{:.2f}", origin="theory")
 
     conditions = (
         "P(y = 1 | x) = Phi(x'w), 10 standard normal inputs, |w| = 1; 20 fresh samples a "
@@ -181,7 +181,7 @@ def _probit_error(steps: int, seed: int, inputs: int = 10, fresh: int = 20) -> f
     X = rng.normal(size=(steps * fresh, inputs))
     Y = (rng.random((len(X), 1)) < ndtr(X @ truth.T)).astype(float)
     layer = RealLayer(np.zeros((1, inputs)), None, None)
-    network = Stack([layer], MeanSquare(Probit()))
+    network = Stack([layer], mean_square(probit()))
     MonotoneVI("last", kappa=_modulus(), epochs=1, batch=fresh).fit(network, X, Y)
     return float(np.square(layer.W - truth).sum())
 
@@ -279,9 +279,9 @@ def _graph_network(
 ) -> Stack:
     """Two graph filters with ReLU and sigmoid, mean square loss."""
     layers = [
-        RealLayer.drawn(rng, (hidden, 2), Relu(), graph),
+        RealLayer.drawn(rng, (hidden, 2), relu(), graph),
         RealLayer.drawn(rng, (1, hidden), None, graph),
     ]
     for layer in layers:
         layer.W *= scale
-    return Stack(layers, MeanSquare(Sigmoid()))
+    return Stack(layers, mean_square(sigmoid()))

@@ -15,7 +15,7 @@ from formulations.errors import InvalidInputError, QnnError
 from qnn.cli.main import cli
 from qnn.reproduce import Report, ReproduceOptions, reproduce
 from qnn.reproduce.data import available, split
-from qnn.reproduce.report import Origin, Row, Table, finished, mean_row, verdict
+from qnn.reproduce.report import Row, Table, finished, mean_row, verdict
 from qnn.reproduce.show import drawn, markdown, record, remarks
 from qnn.reproduce.work import processes
 from qnn.runs.output import to_json
@@ -25,7 +25,7 @@ REPORT = Report(
     "A method",
     "arXiv 0000.00000",
     (
-        Table("Both", (Row("a", 1.0, 2.0), Row("b", 3.0, origin=Origin.EARLIER)), "ten epochs"),
+        Table("Both", (Row("a", 1.0, 2.0), Row("b", 3.0, origin="measured")), "ten epochs"),
         Table("Ours alone", (Row("c", None, remark="no data"),)),
     ),
     ("The baseline is frozen.",),
@@ -39,7 +39,7 @@ def test_a_difference_is_ours_less_the_published_figure() -> None:
     assert Row("a", 1.0, 2.5, form="{:.1f}").cells() == [
         *["a", "2.5", "-", "1.0", "-", "-1.5", "not", ""]
     ]
-    earlier = Row("a", 2.5, 2.5, form="{:.1f}", origin=Origin.EARLIER).cells()
+    earlier = Row("a", 2.5, 2.5, form="{:.1f}", origin="measured").cells()
     assert earlier[1:3] == ["-", "2.5"]
 
 
