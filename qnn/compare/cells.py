@@ -14,15 +14,8 @@ from formulations.errors import InvalidInputError, QnnError
 from qnn.compare.references import REFERENCES, refer
 from qnn.data.sources import open_source
 from qnn.runs.solver_options import SolverOptions
-from qnn.runs.training import (
-    DataOptions,
-    ModelOptions,
-    Task,
-    asks_oracle,
-    make_solver,
-    solver_names,
-    train,
-)
+from qnn.runs.solver_table import asks_oracle, make_solver, solver_names
+from qnn.runs.training import DataOptions, ModelOptions, Task, train
 
 Outcome = dict[str, Any]
 

@@ -25,7 +25,8 @@ from qnn.compare.references import REFERENCES
 from qnn.compare.summary import about, completed
 from qnn.data.sources import open_source
 from qnn.runs.output import COMPARISON_FORMAT, check_head, environment, plain, to_json, write_text
-from qnn.runs.training import DataOptions, asks_oracle, make_solver
+from qnn.runs.solver_table import asks_oracle, make_solver
+from qnn.runs.training import DataOptions
 from solvers.run.checkpoint import CheckpointWarning
 from solvers.run.folder_lock import FolderLock
 from solvers.run.identity import text

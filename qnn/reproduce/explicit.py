@@ -15,7 +15,7 @@ from formulations import Network, TrainingProblem
 from qnn.data.datasets import load
 from qnn.data.sources import open_source
 from qnn.reproduce.data import Split, available, not_run, split
-from qnn.reproduce.report import Report, ReproduceOptions, Row, Table, mean_row
+from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
 from solvers.classical.explicit import TINY, ExplicitSoftmax, SoftmaxNetwork
 from solvers.classical.gradients.optimizers import Adam
 from solvers.neighborhood.search import LargeNeighborhoodSearch
@@ -78,10 +78,10 @@ def _accuracy(network: SoftmaxNetwork, data: Split) -> float:
 def _without_iteration(data: dict[str, Split], options: ReproduceOptions) -> Table:
     """Accuracies of one layer; the figures to find again."""
     rows = []
-    for spec, figure, origin in (
-        ("mnist", 82.0, "second hand"),
-        ("fashion", 65.8, "measured"),
-    ):
+    told: dict[str, tuple[float, Origin]] = {
+        "mnist": (82.0, "second hand"), "fashion": (65.8, "measured")
+    }  # fmt: skip
+    for spec, (figure, origin) in told.items():
         if spec not in data:
             continue
         part = data[spec]

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from formulations.arrays import Float32Array, FloatArray
 from qnn.reproduce.low_bits import low_bits_table
-from qnn.reproduce.report import Report, ReproduceOptions, Row, Table, mean_row
+from qnn.reproduce.report import Origin, Report, ReproduceOptions, Row, Table, mean_row
 from solvers.classical.gradients.features import GraphFilter
 from solvers.classical.gradients.outputs import mean_square, softmax_mean_square
 from solvers.classical.gradients.stack import RealLayer, Rule, Stack
@@ -24,14 +24,9 @@ WIDTHS = (8, 16, 32, 64, 128, 256)
 SEEDS = (1103, 1111, 1214)
 """Of the paper's three repetitions, as its notebooks name them."""
 
-MOONS = {
+MOONS: dict[str, tuple[Rule, int, dict[int, float], Origin]] = {
     "SVI small": ("small", 0, {32: 1.60, 64: 0.93, 128: 0.47, 256: 0.13}, "paper"),
-    "SGD, first layer frozen": (
-        "gradient",
-        1,
-        {32: 1.80, 64: 1.07, 128: 0.60, 256: 0.27},
-        "paper",
-    ),
+    "SGD, first layer frozen": ("gradient", 1, {32: 1.80, 64: 1.07, 128: 0.60, 256: 0.27}, "paper"),
     "SGD": ("gradient", 0, {32: 0.13, 64: 0.07}, "measured"),
     "SVI full": ("full", 0, {32: 9.67}, "paper"),
     "SVI, last layer alone": ("last", 0, {}, "paper"),

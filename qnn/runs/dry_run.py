@@ -72,7 +72,8 @@ def _search_seconds(asked: float | None, variables: int) -> float | None:
 def of_training(asked: Asked, search: float | None = None) -> dict[str, Any]:
     """The record of a dry run of ``qnn train``: counts, and the footprint or None."""
     from formulations.errors import InvalidInputError
-    from qnn.runs.training import Task, make_solver
+    from qnn.runs.solver_table import make_solver
+    from qnn.runs.training import Task
     from solvers.footprint import Calls
     from solvers.oracles.wrappers.base import layers
 

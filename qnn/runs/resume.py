@@ -32,7 +32,8 @@ from formulations.files.schema import (
 from formulations.files.writing import check_no_link
 from qnn.runs.output import FORMAT, check_head, plain, to_json, write_text
 from qnn.runs.solver_options import SolverOptions
-from qnn.runs.training import DataOptions, ModelOptions, make_solver, with_checkpoint
+from qnn.runs.solver_table import make_solver
+from qnn.runs.training import DataOptions, ModelOptions, with_checkpoint
 from qnn.visible import visible
 from solvers.run import checkpoint
 from solvers.run.folder_lock import FolderLock

@@ -17,34 +17,12 @@ from qnn.architecture import network_for
 from qnn.data.datasets import Dataset, load
 from qnn.runs.constraints import constraints_of, kept
 from qnn.runs.solver_options import SolverOptions
-from qnn.runs.solver_table import (
-    SOLVERS,
-    asks_oracle,
-    make_solver,
-    named_oracle,
-    solver_names,
-)
+from qnn.runs.solver_table import make_solver
 from solvers.oracles.wrappers.base import layers
 from solvers.run.checkpoint import EVERY
 from solvers.run.result import Result
 from solvers.run.run import Callback
 from solvers.run.solver import Solver
-
-__all__ = [
-    "DataOptions",
-    "ModelOptions",
-    "SOLVERS",
-    "SolverOptions",
-    "Task",
-    "Training",
-    "accuracy",
-    "asks_oracle",
-    "make_solver",
-    "named_oracle",
-    "solver_names",
-    "train",
-    "with_checkpoint",
-]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 from formulations import Network, TrainingProblem
 from qnn import QNNClassifier
 from qnn.runs.solver_options import SolverOptions
-from qnn.runs.training import SOLVERS, make_solver
+from qnn.runs.solver_table import SOLVERS, make_solver
 from solvers import QCGD, WeightAnnealing
 from solvers.oracles import Annealer, Record, Samples
 from solvers.oracles.base import QUBO

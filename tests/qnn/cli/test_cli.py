@@ -18,7 +18,7 @@ import pytest
 
 from formulations.errors import OracleError
 from qnn.cli import console
-from qnn.runs import training
+from qnn.runs import solver_table, training
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.training import DataOptions, ModelOptions
 from solvers.oracles import Annealer
@@ -52,7 +52,7 @@ def qnn(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
 # -- what works --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("solver", list(training.SOLVERS))
+@pytest.mark.parametrize("solver", list(solver_table.SOLVERS))
 def test_train_reports_what_is_promised(run: Run, solver: str) -> None:
     code, out, err = run("train", "digits:3,8", *QUICK, "--solver", solver, "--json", "-")
     assert (code, err) == (0, "")
@@ -66,7 +66,7 @@ def test_train_reports_what_is_promised(run: Run, solver: str) -> None:
     assert again["test_accuracy"] == record["test_accuracy"]
 
 
-@pytest.mark.parametrize("solver", list(training.SOLVERS))
+@pytest.mark.parametrize("solver", list(solver_table.SOLVERS))
 def test_a_time_limit_however_short_leaves_an_answer(run: Run, solver: str) -> None:
     options = [*QUICK, "--iterations", "1000", "--solver", solver, "--json", "-"]
     options += ["--time-limit", "1e-9"]

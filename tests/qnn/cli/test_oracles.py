@@ -13,15 +13,8 @@ from formulations.errors import InvalidInputError
 from qnn.cli import main as cli
 from qnn.compare import plan
 from qnn.runs.solver_options import SolverOptions
-from qnn.runs.training import (
-    SOLVERS,
-    DataOptions,
-    ModelOptions,
-    asks_oracle,
-    make_solver,
-    named_oracle,
-    train,
-)
+from qnn.runs.solver_table import SOLVERS, asks_oracle, make_solver, named_oracle
+from qnn.runs.training import DataOptions, ModelOptions, train
 from solvers.oracles.wrappers.base import layers
 
 DATA = DataOptions("digits:3,8", samples=12, inputs=4)

@@ -10,7 +10,8 @@ import pytest
 from formulations.errors import InvalidInputError
 from qnn.compare import Cell, plan, words_to_data
 from qnn.runs.solver_options import SolverOptions
-from qnn.runs.training import SOLVERS, DataOptions, ModelOptions, make_solver
+from qnn.runs.solver_table import SOLVERS, make_solver
+from qnn.runs.training import DataOptions, ModelOptions
 
 DATA = DataOptions("digits:3,8", samples=20, inputs=4)
 MODEL = ModelOptions(hidden=(2,))

@@ -17,8 +17,9 @@ from qnn.compare import Cell, cells, execute, plan, results, run
 from qnn.report import markdown
 from qnn.runs.output import plain
 from qnn.runs.solver_options import SolverOptions
+from qnn.runs.solver_table import SOLVERS
 from qnn.runs.tables import comparison_tables
-from qnn.runs.training import SOLVERS, DataOptions, ModelOptions
+from qnn.runs.training import DataOptions, ModelOptions
 
 DATA = DataOptions("digits:3,8", samples=20, inputs=4)
 MODEL = ModelOptions(hidden=(2,))
@@ -203,7 +204,7 @@ def test_tiny_runs_go_on_until_nothing_is_compiled(monkeypatch: pytest.MonkeyPat
         time.sleep(compiling.pop(0))
         return {"status": "finished"}
 
-    monkeypatch.setattr(execute, "LONG", 0.1)
+    monkeypatch.setattr(execute._warm_up, "__defaults__", (10, 0.1))
     monkeypatch.setattr(execute, "_work", work)
     outcomes, _ = run(cells_of("random", seeds=1))
     assert len(outcomes) == 1

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError, QnnError
 from qnn.cli import main as cli
-from qnn.runs import resume, training
+from qnn.runs import resume, solver_table
 from qnn.runs.resume import FILE, Asked
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.training import DataOptions, ModelOptions
@@ -32,8 +32,8 @@ QUICK += ["--reads", 2, "--sweeps", 20, "--flips", 500, "--seed", 5]
 CLOCKS = {"seconds", "oracle_seconds", "ledger", "environment"}
 KEPT = [
     name
-    for name in training.SOLVERS
-    if hasattr(training.make_solver(name, SolverOptions()), "checkpoint")
+    for name in solver_table.SOLVERS
+    if hasattr(solver_table.make_solver(name, SolverOptions()), "checkpoint")
 ]
 
 Outcome = tuple[int, str, str]
@@ -220,7 +220,7 @@ def test_another_run_in_the_folder_is_refused_by_name(run: Run, tmp_path: Path) 
     assert run(*train, "--time-limit", 100)[0] == 0
 
 
-@pytest.mark.parametrize("solver", [name for name in training.SOLVERS if name not in KEPT])
+@pytest.mark.parametrize("solver", [name for name in solver_table.SOLVERS if name not in KEPT])
 def test_a_solver_without_checkpoints_is_refused(solver: str, run: Run, tmp_path: Path) -> None:
     train = ["train", "digits:3,8", *QUICK, "--solver", solver, "--checkpoint", tmp_path / "run"]
     refused(run(*train), f"solver {solver!r} keeps no checkpoints")
