@@ -21,7 +21,7 @@ def check_array(name: str, value: object) -> Array:
     --------
     >>> check_array("X", [[1, 2], [3]])
     Traceback (most recent call last):
-    formulations.errors.InvalidInputError: X=[[1, 2], [3]]: expected an array, its rows of one ...
+    formulations.errors.InvalidInputError: X=[[1, 2], [3]]: expected an array with rows of equal ...
     """
     if hasattr(value, "toarray"):
         raise InvalidInputError(f"{name} is a sparse matrix: give {name}.toarray()")
@@ -31,7 +31,7 @@ def check_array(name: str, value: object) -> Array:
         return np.asarray(value)
     except Exception as error:  # a user's container may raise any exception
         raise InvalidInputError(
-            f"{name}={shown(value)}: expected an array, its rows of one length ({error})"
+            f"{name}={shown(value)}: expected an array with rows of equal length ({error})"
         ) from error
 
 

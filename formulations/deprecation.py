@@ -65,7 +65,7 @@ def renamed(**old: str | None) -> Callable[[type[T]], type[T]]:
                     given[group] = replace(whole, **{field: value})
                     advice = f"{used}: use {group}={type(whole).__name__}({field}=...)"
                 elif new in given:
-                    raise InvalidInputError(f"{keyword} is the old name of {new}: give one of them")
+                    raise InvalidInputError(f"{keyword} is the old name of {new}: give only {new}")
                 else:
                     given[new] = value
                     advice = f"{used}: use {new}=..."

@@ -263,7 +263,7 @@ class ExactRow:
         if not proven:
             return self._refusal()
         return InfeasibleModelError(
-            f"row {self.label!r} never holds, by exact arithmetic: no assignment satisfies it; "
+            f"row {self.label!r} never holds in exact arithmetic: no assignment satisfies it; "
             "look for a wrong coefficient or right-hand side"
         )
 
@@ -277,7 +277,7 @@ def too_wide(label: Hashable, sizes: list[float]) -> InvalidInputError:
     return InvalidInputError(
         f"constraint {label!r} has coefficients of {least:g} to {most:g}: double precision cannot "
         "tell whether it holds; expected coefficients that add up to less than "
-        "2^52 of the row's steps; round them, or split the constraint"
+        "2^52 steps of the row; round them, or split the constraint"
     )
 
 

@@ -25,9 +25,9 @@ from formulations.cqm.exactness import ATOL, RTOL, ExactRow, Precision, precisio
 from formulations.cqm.integer_encoding import Bounds, IntegerEncoding
 from formulations.model.labels import canonical_order, distinct
 from formulations.model.qcbo import QCBO
-from formulations.passes.base import substituted
+from formulations.passes.base import Appended, substituted
 from formulations.passes.coefficient_step import common_steps
-from formulations.passes.soft import Hardened, Soft
+from formulations.passes.soft import soften
 
 if TYPE_CHECKING:
     import dimod
@@ -54,7 +54,7 @@ class BinaryForm:
         Violation of each linear row that dimod tolerates.
     pairs : ndarray of int, shape (k, 2)
         Pairs of bits whose products follow the words of the variables.
-    hardened : Hardened, optional
+    hardened : Appended, optional
         Inverse that computes the excess bits of soft rows, which come last.
     rough : ndarray of bool, shape (m,)
         Rows for which dimod accepts violations of half a step or more.
@@ -64,7 +64,7 @@ class BinaryForm:
     readout: IntegerEncoding
     tolerance: FloatArray
     pairs: IntArray
-    hardened: Hardened | None
+    hardened: Appended | None
     rough: BoolArray
 
     @property
@@ -184,8 +184,7 @@ def read(
     pairs = np.array(space.pairs_made, dtype=np.int64).reshape(-1, 2)
     if not np.isfinite(weight).any():
         return BinaryForm(model, readout, tolerance, pairs, None, rough)
-    model, hardened = Soft(weight, square, tolerance).apply(model)
-    kept = hardened.kept
+    model, hardened, kept = soften(model, weight, square, tolerance)
     return BinaryForm(model, readout, tolerance[kept], pairs, hardened, rough[kept])
 
 

@@ -78,7 +78,7 @@ class IntegerEncoding:
             if most - least > widest:
                 raise InvalidInputError(
                     f"integer variable {v!r} ranges from {least:g} to {most:g}: expected a range "
-                    f"of {widest:,} at most; set its bounds to what it can need"
+                    f"of {widest:,} at most; tighten its bounds"
                 )
             low.append(ceil(least))
             unit.append(2 if vartype is dimod.SPIN else 1)
@@ -158,8 +158,8 @@ def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
 
     if not isinstance(cqm, dimod.ConstrainedQuadraticModel):
         raise InvalidInputError(
-            f"expected a dimod.ConstrainedQuadraticModel, got a {type(cqm).__name__}; what has no "
-            "constraints becomes one by ConstrainedQuadraticModel.from_bqm or .from_qm"
+            f"expected a dimod.ConstrainedQuadraticModel, got a {type(cqm).__name__}; convert "
+            "an unconstrained model by ConstrainedQuadraticModel.from_bqm or .from_qm"
         )
     for v in cqm.variables:
         if cqm.vartype(v) is dimod.Vartype.REAL:
@@ -170,8 +170,8 @@ def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
     largest = 1e100  # sums of squares of such numbers have to be finite, too
     if not _finite(cqm.objective, largest):
         raise InvalidInputError(
-            f"the objective has numbers that are not finite or beyond {largest:g}: expected a "
-            "smaller unit; a term that decides whatever the others say is better a constraint"
+            f"the objective has numbers that are not finite or beyond {largest:g}: expected "
+            "smaller numbers; rescale it, or make a term that outweighs all others a constraint"
         )
     for label, row in cqm.constraints.items():
         weight = row.lhs.weight() if row.lhs.is_soft() else 0.0
@@ -182,8 +182,8 @@ def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
             )
         if not (_finite(row.lhs) and isfinite(row.rhs)):
             raise InvalidInputError(
-                f"constraint {label!r} has numbers that are not finite: expected coefficients and "
-                "a right-hand side that are; leave out a constraint that always holds"
+                f"constraint {label!r} has numbers that are not finite: expected finite "
+                "coefficients and right-hand side; leave out a constraint that always holds"
             )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import BitArray, FloatArray
-from formulations.checks import choose
+from formulations.checks import check_flag, choose
 from formulations.cqm.bound_tightening import domains
 from formulations.cqm.exactness import Objective, satisfied
 from formulations.cqm.from_dimod import BinaryForm, read
@@ -102,8 +102,7 @@ class Presolved:
             If presolve proves that no assignment satisfies the rows.
         """
         choose("one_hot", one_hot, ONE_HOT)
-        if not isinstance(presolve, bool):
-            raise InvalidInputError(f"presolve={presolve!r}: expected True or False")
+        check_flag("presolve", presolve)
         check_usable(cqm)
         if not presolve:
             reading = read(cqm, canonical=True)

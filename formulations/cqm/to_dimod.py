@@ -167,8 +167,8 @@ def to_bqm(model: QCBO, penalty: float | Mapping[str, float]) -> dimod.BinaryQua
     biases = (unconstrained.linear, unconstrained.quadratic.data, unconstrained.offset)
     if not all(np.isfinite(numbers).all() for numbers in biases):
         raise InvalidInputError(
-            f"penalty {penalty!r} makes biases beyond what double precision holds: expected a "
-            "smaller one, or rows of smaller coefficients"
+            f"penalty {penalty!r} makes biases overflow double precision: expected a smaller "
+            "penalty, or rows with smaller coefficients"
         )
     return _bqm(unconstrained, unconstrained.labels)
 

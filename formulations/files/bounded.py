@@ -50,8 +50,8 @@ def access_error(verb: str, path: str | PathLike[str], error: OSError) -> FileAc
 def damaged(path: str | PathLike[str], detail: str) -> FileFormatError:
     """Return the error for a file that is truncated or was changed after it was written."""
     return FileFormatError(
-        f"{os.fspath(path)!r} is damaged or cut off ({detail}): copy it again from where it came "
-        "from, or save it again"
+        f"{os.fspath(path)!r} is damaged or truncated ({detail}): copy it again from its source, "
+        "or save it again"
     )
 
 
@@ -231,7 +231,7 @@ def bounded_read(file: IO[bytes], count: int | None, path: str | PathLike[str]) 
     b'123'
     >>> bounded_read(packed, 3, "digits.gz")
     Traceback (most recent call last):
-    formulations.errors.FileFormatError: 'digits.gz' is damaged or cut off (1 of 3 bytes ...
+    formulations.errors.FileFormatError: 'digits.gz' is damaged or truncated (1 of 3 bytes ...
     """
     return _read(file, count, path).getvalue()
 
@@ -252,11 +252,11 @@ def _read(file: IO[bytes], count: int | None, path: str | PathLike[str]) -> io.B
         raise damaged(path, str(error)) from error
     except MemoryError:
         raise FileAccessError(
-            f"cannot read {os.fspath(path)!r}: memory ends after {data.tell():,} bytes; check "
+            f"cannot read {os.fspath(path)!r}: memory ran out after {data.tell():,} bytes; check "
             "where the file comes from, make it smaller, or free memory"
         ) from None
     if count is not None and data.tell() < count:
-        raise damaged(path, f"{data.tell():,} of {count:,} bytes are there")
+        raise damaged(path, f"{data.tell():,} of {count:,} bytes are present")
     return data
 
 
@@ -303,7 +303,7 @@ class ArchiveReader:
                 )
             self.members[member.filename] = member
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise damaged(path, f"{member.filename!r} is packed in a way that is not used here")
+                raise damaged(path, f"{member.filename!r} uses an unsupported compression method")
             # deflate expands one byte to at most 1032
             if member.file_size > 1032 * (member.compress_size + 16):
                 raise damaged(

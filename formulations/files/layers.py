@@ -20,8 +20,8 @@ def pack_layer(layer: Layer, number: int) -> dict[str, Any]:
     act = layer.activation
     if act is not None and not is_named(act):
         raise InvalidInputError(
-            f"layer {number} has an activation of your own, {act.name!r}, which a file cannot "
-            f"keep: expected one of {', '.join(vocabulary.ACTIVATIONS)}; keep the network's "
+            f"layer {number} has a custom activation, {act.name!r}, which a file cannot store: "
+            f"expected one of {', '.join(vocabulary.ACTIVATIONS)}; keep the network's "
             "description in your program and save the arrays of its weights"
         )
     return {

@@ -148,7 +148,7 @@ def _csr(name: str, shape: tuple[int, int], arrays: Mapping[str, Array]) -> sp.c
     canonical = matrix.copy()
     canonical.sum_duplicates()
     if canonical.nnz != matrix.nnz:
-        raise ValueError(f"an entry of {name} is there twice")
+        raise ValueError(f"an entry of {name} occurs twice")
     return matrix
 
 

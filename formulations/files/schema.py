@@ -47,7 +47,7 @@ def parse_json(data: bytes, path: str | PathLike[str], what: str = "JSON") -> An
     {'seed': 0}
     >>> parse_json(b'{"seed": 0, "seed": 1}', "run.json")
     Traceback (most recent call last):
-    formulations.errors.FileFormatError: 'run.json' is not JSON: the field 'seed' is...
+    formulations.errors.FileFormatError: 'run.json' is not JSON: the field 'seed' occurs...
     """
 
     refuse_if_too_much(path, JSON_SHARE * len(data))
@@ -55,7 +55,7 @@ def parse_json(data: bytes, path: str | PathLike[str], what: str = "JSON") -> An
         return loads(data)
     except ValueError as error:
         raise FileFormatError(
-            f"{os.fspath(path)!r} is not {what}: {error}; check the path, or make the file anew"
+            f"{os.fspath(path)!r} is not {what}: {error}; check the path, or recreate the file"
         ) from error
 
 
@@ -93,7 +93,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        raise ValueError(f"the field {counts.most_common(1)[0][0]!r} is there twice")
+        raise ValueError(f"the field {counts.most_common(1)[0][0]!r} occurs twice")
     return content
 
 
@@ -105,7 +105,7 @@ def _finite(text: str) -> float:
 
 
 def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is not a number of JSON")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 # -- forms ----------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def text(value: Any, where: str) -> None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise Misfit(where, value, "a text of whole characters") from None
+        raise Misfit(where, value, "a text that UTF-8 can encode") from None
 
 
 def whole(least: int = -INT64, most: int = INT64) -> Form:

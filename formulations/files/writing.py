@@ -114,7 +114,7 @@ def check_regular(path: Path) -> None:
     --------
     >>> check_regular("/dev/null")
     Traceback (most recent call last):
-    formulations.errors.FileAccessError: cannot write '/dev/null': it is a device and no ordinary...
+    formulations.errors.FileAccessError: cannot write '/dev/null': it is a device, and only...
     """
     try:
         mode = os.stat(path).st_mode
@@ -130,8 +130,8 @@ def check_regular(path: Path) -> None:
         kind = "a pipe" if stat.S_ISFIFO(mode) else "a device"
         kind = "a socket" if stat.S_ISSOCK(mode) else kind
         raise FileAccessError(
-            f"cannot write {os.fspath(path)!r}: it is {kind} and no ordinary file, which it would "
-            "have to be to be written whole or not at all; give the name of a file"
+            f"cannot write {os.fspath(path)!r}: it is {kind}, and only regular files can be "
+            "written atomically; give the name of a file"
         )
 
 

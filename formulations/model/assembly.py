@@ -99,13 +99,6 @@ class StateStep:
 
 
 @dataclass(frozen=True)
-class ProductStep:
-    """Product variables x_u = x_v x_w, given by the columns u, v, w of ``triples`` (p, 3)."""
-
-    triples: IntArray
-
-
-@dataclass(frozen=True)
 class IndicatorStep:
     """Bits ``variables`` (E,) that are 1 where affine forms are positive."""
 
@@ -114,7 +107,8 @@ class IndicatorStep:
     terms: Terms
 
 
-Step = StateStep | ProductStep | IndicatorStep
+Step = StateStep | IndicatorStep | IntArray
+"""A step that completes bits; an array (p, 3) has the columns u, v, w of products x_u = x_v x_w."""
 
 
 @dataclass
@@ -149,7 +143,7 @@ class Assembly:
     def products(self, u: IntArray, v: IntArray, w: IntArray) -> None:
         """Add product rows x_u = x_v x_w; the arrays have one shape."""
         if u.size:
-            self.steps.append(ProductStep(np.stack([u.ravel(), v.ravel(), w.ravel()], axis=1)))
+            self.steps.append(np.stack([u.ravel(), v.ravel(), w.ravel()], axis=1))
 
     def indicators(
         self,
@@ -166,8 +160,6 @@ class Assembly:
         The rows are form <= high x and form >= low + (1 - low) x, for low <= 0 < high.  The labels
         of the rows of form e are row e of ``labels`` followed by 0 or 1.
         """
-        every = np.arange(len(x))
-        own = Terms.linear(every, x, 1.0)
         least: FloatArray = np.asarray(low, dtype=np.float64)
         most: FloatArray = np.asarray(high, dtype=np.float64)
         for side, (factor, bound) in enumerate(((-most, 0.0 * most), (1.0 - least, -least))):
@@ -175,7 +167,7 @@ class Assembly:
             body = Terms.linear(terms.owner, terms.variable, sign * terms.coefficient)
             table = np.concatenate([labels, np.full((len(x), 1), side)], axis=1)
             self.rows(
-                Terms.join([body, Terms.linear(own.owner, own.variable, factor)]),
+                Terms.join([body, Terms.linear(np.arange(len(x)), x, factor)]),
                 bound - sign * constant,
                 group,
                 Family(group, ("",) * table.shape[1], table),
@@ -196,7 +188,7 @@ class Assembly:
 
     def counts(self) -> tuple[int, int, int, int]:
         """Count variables, rows, products and entries of the rows added so far."""
-        triples = [len(step.triples) for step in self.steps if isinstance(step, ProductStep)]
+        triples = [len(step) for step in self.steps if isinstance(step, np.ndarray)]
         rows = sum(len(rhs) for _, rhs, _, _ in self._rows)
         entries = sum(int(np.count_nonzero(terms.coefficient)) for terms, _, _, _ in self._rows)
         return self.count, rows, sum(triples), entries
@@ -218,7 +210,7 @@ class Assembly:
         steps = [_renumbered(step, new) for step in self.steps]
         rows, rhs, equality, group, names = self._collect_rows(new)
         linear, quadratic = self._collect_objective(new)
-        triples = [step.triples for step in steps if isinstance(step, ProductStep)]
+        triples = [step for step in steps if isinstance(step, np.ndarray)]
         products = np.concatenate(triples) if triples else np.zeros((0, 3), dtype=np.int64)
         model = QCBO(
             linear=linear,
@@ -273,8 +265,8 @@ class Assembly:
 
 
 def _renumbered(step: Step, new: IntArray) -> Step:
-    if isinstance(step, ProductStep):
-        return ProductStep(new[step.triples])
+    if isinstance(step, np.ndarray):
+        return new[step]
     if isinstance(step, IndicatorStep):
         t = step.terms
         terms = Terms.linear(t.owner, new[t.variable], t.coefficient)

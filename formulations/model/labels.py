@@ -260,12 +260,12 @@ def unique_labels(name: str, given: Iterable[Hashable]) -> Labels:
         count = len(labels.positions())
     except TypeError:
         raise InvalidInputError(
-            f"{name}: expected labels that can be keys, such as strings, one by one"
+            f"{name}: expected a sequence of hashable labels, such as strings"
         ) from None
     if count != len(labels):
         places = labels.positions()
         again = next(label for place, label in enumerate(labels) if places[label] != place)
-        raise InvalidInputError(f"{name} must be distinct: {again!r} is there twice")
+        raise InvalidInputError(f"{name} must be distinct: {again!r} occurs twice")
     return labels
 
 

@@ -261,8 +261,7 @@ class QCBO:
     def row_residuals(self, sample: Mapping[str, int] | npt.ArrayLike) -> FloatArray:
         """Return a_r'x - b_r of every linear row, shape (..., n) -> (..., m).
 
-        Sums whose rounding in double precision could decide whether a row holds are computed
-        exactly.
+        Sums whose rounding could decide whether a row holds are computed exactly.
         """
         x = self.array(sample).astype(np.float64)
         residuals = times(self.rows, x) - self.rhs

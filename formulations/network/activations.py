@@ -46,7 +46,7 @@ class Activation:
                 f"slope {shown(self.lipschitz)}: expected a name, a callable and a number"
             )
         check_whole(f"pieces of the activation {self.name!r}", self.pieces)
-        splines.check_order(f"order of the activation {self.name!r}", self.order)
+        check_whole(f"order of the activation {self.name!r}", self.order, 0, 1)
 
 
 def _sign(z: FloatArray) -> FloatArray:

@@ -91,7 +91,7 @@ class WeightCode:
         if (self.name, given, self.offset, self.step, self.one_hot) != good:
             raise InvalidInputError(
                 f"{name} of coefficients {shown(given)} and offset {shown(self.offset)}: expected "
-                f"{shown(good[1])} and {good[2]} of step 1; give another code another name"
+                f"{shown(good[1])} and {good[2]} of step 1; give a different code a different name"
             )
 
     @property

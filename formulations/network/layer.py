@@ -64,7 +64,7 @@ class Layer:
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name))
         if self.order is not None:
-            splines.check_order("order", self.order)
+            check_whole("order", self.order, 0, 1)
         choose("placement", self.placement, splines.PLACEMENTS)
         for name, kind in (
             ("code", WeightCode),
@@ -196,8 +196,8 @@ class Layer:
         found = self.ties.stored(self.with_thresholds(matrix, bias))
         if found is None:
             raise InvalidInputError(
-                f"weights that are not {self.ties!r}: expected shared weights to be the same, and "
-                "fixed ones as they are"
+                f"weights that violate {self.ties!r}: expected shared weights to be equal, and "
+                "fixed weights to be unchanged"
             )
         return found[~self.ties.is_threshold], found[self.ties.is_threshold]
 

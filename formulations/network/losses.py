@@ -187,8 +187,7 @@ class Loss:
 def hinge(corner: float = 1.0) -> Loss:
     """Return the loss max(0, corner - margin).
 
-    A larger corner also penalises samples that are right by a small margin, which generalises
-    better if an output is a sum of many units.
+    A larger corner penalises small margins as well, which generalises better for wide networks.
 
     Raises
     ------

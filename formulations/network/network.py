@@ -80,7 +80,7 @@ class Network:
                 raise InvalidInputError(
                     f"layer {number} has {below.outputs} outputs and "
                     f"{'no' if below.activation is None else 'an'} activation, layer {number + 1} "
-                    f"has {above.inputs} inputs: expected as many, and an activation between"
+                    f"has {above.inputs} inputs: expected equal numbers, and an activation between"
                 )
         if layers[-1].activation is not None:
             raise InvalidInputError("the last layer has an activation: expected None, its output")
@@ -132,7 +132,7 @@ class Network:
             )
         if max(widths) > WIDEST:
             raise InvalidInputError(
-                f"widths {shown(widths)}: expected at most {WIDEST:,} units a layer"
+                f"widths {shown(widths)}: expected at most {WIDEST:,} units per layer"
             )
         layer = hidden_layer(activation, weights, bias, pieces, order, placement, resolution, scale)
         layers = [replace(layer, inputs=int(n), outputs=int(m)) for n, m in pairwise(widths)]
@@ -202,13 +202,17 @@ class Network:
         """
         if not any(layer.is_open for layer in self.layers):
             return self
+        return Network(placed(self.layers, self._samples(X, least=1))[0])
+
+    def _samples(self, X: npt.ArrayLike, least: int = 0) -> IntArray:
+        """Convert X to integers of shape (N, inputs)."""
         X = check_integers("X", X)
-        if X.ndim != 2 or not len(X) or X.shape[1] != self.widths[0]:
+        if X.ndim != 2 or len(X) < least or X.shape[1] != self.widths[0]:
             raise InvalidInputError(
-                f"X of shape {X.shape}: expected (N, {self.widths[0]}) with N > 0, one row per "
-                "sample"
+                f"X of shape {X.shape}: expected (N, {self.widths[0]}){' with N > 0' * least}, one "
+                "row per sample"
             )
-        return Network(placed(self.layers, X)[0])
+        return X
 
     # -- shape ------------------------------------------------------------------------------------
 
@@ -268,7 +272,9 @@ class Network:
         """Decode a bit vector (num_weight_bits,) in canonical order to weights."""
         bits = check_bits("weight bits", bits, self.num_weight_bits)
         if bits.ndim != 1:
-            raise InvalidInputError(f"weight bits of shape {bits.shape}: expected one network's")
+            raise InvalidInputError(
+                f"weight bits of shape {bits.shape}: expected those of one network"
+            )
         offsets = self.bit_offsets()
         parts = [
             layer.decode(bits[start:stop])
@@ -303,7 +309,9 @@ class Network:
             )
         parts = (weights.matrices, weights.biases, weights.splines)
         if not all(isinstance(part, tuple | list) for part in parts):
-            raise InvalidInputError("weights with parts that are no tuples: expected one a layer")
+            raise InvalidInputError(
+                "weights with parts that are not tuples: expected one entry per layer"
+            )
         counts = [len(part) for part in (weights.matrices, weights.biases, weights.splines)]
         if counts != [depth, depth, depth - 1] or not _all(weights.splines, Spline):
             raise InvalidInputError(
@@ -333,13 +341,9 @@ class Network:
 
     # -- forward pass -----------------------------------------------------------------------------
 
-    def units(self, splines: tuple[Spline, ...]) -> list[int]:
-        """Return the lattice value of an activation of 1 at the input of each layer."""
-        return lattice_units(splines)
-
     def bias_units(self, splines: tuple[Spline, ...]) -> list[int]:
         """Return the factor of thresholds of each layer: 1 for integer codes, else the unit."""
-        return [bias_unit(*pair) for pair in zip(self.layers, self.units(splines), strict=True)]
+        return [bias_unit(*pair) for pair in zip(self.layers, lattice_units(splines), strict=True)]
 
     def out_step(self, splines: tuple[Spline, ...]) -> float:
         """Return the real value of one lattice step of the output."""
@@ -382,11 +386,7 @@ class Network:
         X : array of int, shape (N, inputs)
             Inputs on the integer lattice of the training data.
         """
-        X = check_integers("X", X)
-        if X.ndim != 2:
-            raise InvalidInputError(
-                f"X of shape {X.shape}: expected (N, {self.widths[0]}), one row per sample"
-            )
+        X = self._samples(X)
         if not any(layer.is_open for layer in self.layers):
             self.encode_bits(weights)  # raises if they do not fit
         out = self.forward(weights, X)

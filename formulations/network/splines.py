@@ -69,8 +69,8 @@ class Spline:
             )
         if not (np.diff(starts) > 0).all():
             raise InvalidInputError(
-                f"breakpoints {shown(starts.tolist())} of a spline: expected them in ascending "
-                "order, each once"
+                f"breakpoints {shown(starts.tolist())} of a spline: expected them in strictly "
+                "ascending order"
             )
         for name in ("slopes", "intercepts"):
             part = check_array(name, getattr(self, name))
@@ -221,7 +221,7 @@ def fit(
     [-1.0, 0.0, 1.0]
     """
     check_whole("pieces", pieces)
-    check_order("order", order)
+    check_whole("order", order, 0, 1)
     choose("placement", placement, PLACEMENTS)
     unit = 1.0 if step is None else check_number("step", step)
     refuse_if_too_long(lo, hi)
@@ -232,7 +232,7 @@ def fit(
     largest = float(np.abs(scaled).max())
     if not largest <= EXACT:
         raise InvalidInputError(
-            f"the function to be splined has values up to {largest:.3g} steps of {unit:.3g}: "
+            f"the function to fit has values up to {largest:.3g} steps of {unit:.3g}: "
             f"expected up to {EXACT:.3g}, which are exact; take a smaller resolution or function"
         )
     slopes = _candidate_slopes(scaled, order, integer=step is not None)
@@ -252,11 +252,6 @@ def fit(
     s, t = _fit_pieces(z, scaled, slopes, starts, integer=step is not None)
     spline = Spline(z[starts[1:]], s, t, unit)
     return Spline(spline.breakpoints, s, t, unit, float(np.abs(spline(z) - target).max()))
-
-
-def check_order(name: str, order: object) -> None:
-    """Refuse an order of a spline other than the integers 0 and 1."""
-    check_whole(name, order, 0, 1)
 
 
 def refuse_if_too_long(lo: int, hi: int, columns: int = 1) -> None:
@@ -290,13 +285,13 @@ def _values(function: Function, z: IntArray) -> FloatArray:
         values = np.asarray(function(z.astype(float)))
     except Exception as error:  # a user's own function may raise anything
         raise InvalidInputError(
-            f"the function to be splined, {name!r}, fails on an array of shape {z.shape} "
-            f"({type(error).__name__}: {error}): expected one that takes and gives an array"
+            f"the function to fit, {name!r}, fails on an array of shape {z.shape} "
+            f"({type(error).__name__}: {error}): expected one that takes and returns an array"
         ) from error
     real = values.dtype.kind in "biuf"
     if not real or values.shape != z.shape or not np.isfinite(values).all():
         raise InvalidInputError(
-            f"the function to be splined must map an array of shape {z.shape} to finite values "
+            f"the function to fit must map an array of shape {z.shape} to finite values "
             f"of the same shape on [{z[0]}, {z[-1]}]"
         )
     return values.astype(float)

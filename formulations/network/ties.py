@@ -66,7 +66,9 @@ class Window:
         for name, count in counts.items():
             numbers = getattr(self, name)
             if not isinstance(numbers, tuple) or len(numbers) != count:
-                raise InvalidInputError(f"{name}={shown(numbers)} of a window: expected {count}")
+                raise InvalidInputError(
+                    f"{name}={shown(numbers)} of a window: expected {count} integers"
+                )
             for number in numbers:
                 check_whole(f"{name} of a window", number, int(name != "padding"), WIDEST)
         for name in ("filters", "groups"):
@@ -87,7 +89,7 @@ class Window:
                     "than the window is wide"
                 )
         if not (self.taps >= 0).any(axis=1).all():
-            raise InvalidInputError(f"{self}: some of its weights see nothing but padding")
+            raise InvalidInputError(f"{self}: some of its weights see only padding")
         width, height = int(np.prod(self.shape)), int(np.prod(self.units))
         most = 2**27  # a matrix of shared weights is written out where a layer is no convolution
         if max(width, height) > WIDEST or width * height > most:
@@ -205,12 +207,12 @@ class Ties:
             )
         if (np.diff(self.first, prepend=-1) < 1).any() or levels[numbers >= 0].any():
             raise InvalidInputError(
-                "shared weights: expected numbers from 0 on in the order of their first weights, "
-                "-1 where fixed, and no level where they are not; see Ties.numbered"
+                "shared weights: expected numbers from 0 in the order of their first weights, -1 "
+                "where fixed, and levels only where fixed; see Ties.numbered"
             )
         inner, last = (part[part >= 0] for part in (numbers[:, :-1], numbers[:, -1]))
         if self.is_threshold[inner].any() or not self.is_threshold[last].all():
-            raise InvalidInputError("a threshold is tied to a weight: expected groups of either")
+            raise InvalidInputError("a threshold is tied to a weight: expected groups of one kind")
 
     @staticmethod
     def numbered(owner: Array) -> Array:
@@ -270,7 +272,7 @@ class Ties:
         for group in groups:
             members = owner[group[:, 0], group[:, 1]]
             if (members < 0).any():
-                raise InvalidInputError("a fixed weight is tied: expected weights that are stored")
+                raise InvalidInputError("a fixed weight is tied: expected stored weights")
             owner[np.isin(owner, members)] = members.min()
         return cls(cls.numbered(owner), before.levels)
 

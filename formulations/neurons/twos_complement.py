@@ -115,7 +115,7 @@ def _groups(low: IntArray, high: IntArray, spline: Spline) -> Iterator[_Group]:
         if q > 12:  # 2^q terms a neuron
             raise ModelSizeError(
                 f"two's-complement encoding of {spline.num_pieces} pieces over a range of "
-                f"{int((high - low).max()) + 1} needs a polynomial of 2^{q} terms a neuron: use "
+                f"{int((high - low).max()) + 1} needs a polynomial of 2^{q} terms per neuron: use "
                 "encoding='one-hot', fewer pieces, or placement='power-of-two'"
             )
         blocks = (np.arange(2**q) - 2 ** (q - 1)) << m

@@ -5,7 +5,7 @@ an error that names the obstacle.  A :class:`Chain` applies passes in turn, and 
 reverse.
 """
 
-from formulations.passes.base import Chain, Composed, Identity, Inverse, Pass
+from formulations.passes.base import Appended, Chain, Composed, Inverse, Pass
 from formulations.passes.coefficient_tightening import CoefficientTightening
 from formulations.passes.integral import Integral
 from formulations.passes.one_hot import OneHot
@@ -14,16 +14,16 @@ from formulations.passes.presolve import Presolve
 from formulations.passes.product_reduction import ProductReduction
 from formulations.passes.rounded import Rounded
 from formulations.passes.slack import Slack
-from formulations.passes.soft import Soft
+from formulations.passes.soft import soften
 
 __all__ = [
     "Pass",
     "Inverse",
     "Chain",
     "Composed",
-    "Identity",
+    "Appended",
     "Slack",
-    "Soft",
+    "soften",
     "Integral",
     "Rounded",
     "CoefficientTightening",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -41,23 +42,10 @@ class Pass(Protocol):
 
 
 @dataclass(frozen=True)
-class Identity:
-    """The inverse of a pass that keeps every variable."""
-
-    def invert(self, x: npt.ArrayLike) -> BitArray:
-        """Return the same samples."""
-        return np.asarray(x, dtype=np.int8)
-
-    def lift(self, x: npt.ArrayLike) -> BitArray:
-        """Return the same samples."""
-        return np.asarray(x, dtype=np.int8)
-
-
-@dataclass(frozen=True)
 class Composed:
-    """The inverses of a chain, in the order in which its passes were applied."""
+    """The inverses of a chain, in the order of its passes; of no passes the identity."""
 
-    inverses: tuple[Inverse, ...]
+    inverses: tuple[Inverse, ...] = ()
 
     def invert(self, x: npt.ArrayLike) -> BitArray:
         """Convert samples of the last model to the first."""
@@ -70,6 +58,31 @@ class Composed:
         for inverse in self.inverses:
             x = inverse.lift(x)
         return np.asarray(x, dtype=np.int8)
+
+
+@dataclass(frozen=True)
+class Appended:
+    """The inverse of a pass that appends bits.
+
+    Parameters
+    ----------
+    num_variables : int
+        Number of variables of the original model, which ``invert`` keeps.
+    spell : callable
+        Computes the appended bits of samples of the original model, for ``lift``.
+    """
+
+    num_variables: int
+    spell: Callable[[BitArray], BitArray]
+
+    def invert(self, x: npt.ArrayLike) -> BitArray:
+        """Drop the appended bits, shape (..., n') -> (..., n)."""
+        return np.asarray(x, dtype=np.int8)[..., : self.num_variables]
+
+    def lift(self, x: npt.ArrayLike) -> BitArray:
+        """Append the bits of feasible samples, shape (..., n) -> (..., n')."""
+        x = np.asarray(x, dtype=np.int8)
+        return np.concatenate([x, self.spell(x)], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -141,21 +154,18 @@ def take_rows(model: QCBO, positions: IntArray) -> QCBO:
 
 
 def with_inequalities(
-    model: QCBO, rows: sp.csr_array, rhs: FloatArray, like: IntArray, suffix: str
+    model: QCBO, rows: sp.csr_array, rhs: FloatArray, group: IntArray, labels: list[str]
 ) -> QCBO:
-    """Add rows a'x <= b, named after the rows ``like`` of the model and in their groups."""
-    if not len(like):
+    """Add rows a'x <= b in row groups ``group``; labels get primes where they are taken."""
+    if not len(labels):
         return model
-    names = distinct(
-        [f"{model.row_labels[r]} {suffix}" for r in like.tolist()], map(str, model.row_labels)
-    )
     return replace(
         model,
         rows=sp.csr_array(sp.vstack([model.rows, rows], format="csr")),
         rhs=np.append(model.rhs, rhs),
-        equality=np.append(model.equality, np.zeros(len(like), dtype=np.bool_)),
-        row_group=np.append(model.row_group, model.row_group[like]),
-        row_labels=model.row_labels + Labels.of(names),
+        equality=np.append(model.equality, np.zeros(len(labels), dtype=np.bool_)),
+        row_group=np.append(model.row_group, group),
+        row_labels=model.row_labels + Labels.of(distinct(labels, map(str, model.row_labels))),
     )
 
 

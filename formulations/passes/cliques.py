@@ -105,8 +105,8 @@ def tighten_by_groups(model: QCBO, low: BitArray, high: BitArray) -> None:
         r = int(np.argmax(least > rhs + TOLERANCE))
         label = model.row_labels[r if r < model.num_rows else int(equal[r - model.num_rows])]
         raise InfeasibleModelError(
-            f"row {label!r} cannot hold where each group of bits has one that is 1, or at most "
-            "one: no assignment satisfies the rows; look for a wrong right-hand side"
+            f"row {label!r} contradicts the rows by which exactly or at most one bit of a "
+            "group is 1: no assignment satisfies the rows; look for a wrong right-hand side"
         )
     other = least[row] + np.abs(a)  # least value of the row with the bit flipped
     other[inside] = (least[row] + a)[inside] - least_of[part]

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from formulations.arrays import BoolArray, FloatArray
 from formulations.errors import InfeasibleModelError
 from formulations.model.qcbo import QCBO, TOLERANCE
-from formulations.passes.base import Identity
+from formulations.passes.base import Composed
 
 FEW = 10
 """Most bits of a row whose settings are enumerated."""
@@ -33,7 +33,7 @@ class CoefficientTightening:
     ([[1.0, 1.0, 2.0]], [2.0])
     """
 
-    def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
+    def apply(self, model: QCBO) -> tuple[QCBO, Composed]:
         """Return the model with smaller coefficients.
 
         Raises
@@ -59,7 +59,7 @@ class CoefficientTightening:
             rows.data[entries], rhs[r] = found
         rows = sp.csr_array(rows)
         rows.eliminate_zeros()
-        return replace(model, rows=rows, rhs=rhs), Identity()
+        return replace(model, rows=rows, rhs=rhs), Composed()
 
 
 def _smallest(a: FloatArray, b: float, equality: bool) -> tuple[FloatArray, float] | None:

@@ -9,7 +9,7 @@ import numpy as np
 from formulations.arrays import FloatArray
 from formulations.errors import InfeasibleModelError
 from formulations.model.qcbo import QCBO, TOLERANCE
-from formulations.passes.base import Identity, scaled_rows, with_inequalities
+from formulations.passes.base import Composed, scaled_rows, with_inequalities
 from formulations.passes.coefficient_step import common_steps
 
 
@@ -36,7 +36,7 @@ class Integral:
 
     tolerance: FloatArray
 
-    def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
+    def apply(self, model: QCBO) -> tuple[QCBO, Composed]:
         """Return the model with integer rows.
 
         Raises
@@ -51,7 +51,7 @@ class Integral:
             r = int(np.argmax(missed))
             raise InfeasibleModelError(
                 f"row {model.row_labels[r]!r} has only multiples of {steps.step[r]:g} on its left "
-                f"side, but must be = {model.rhs[r]:g}: no assignment satisfies it; look for a "
+                f"side, and {model.rhs[r]:g} on its right: no assignment satisfies it; look for a "
                 "wrong right-hand side"
             )
         rows = scaled_rows(model.rows, np.where(whole, 1 / steps.step, TOLERANCE / self.tolerance))
@@ -68,5 +68,6 @@ class Integral:
             rhs=np.where(whole, high, model.rhs * TOLERANCE / self.tolerance),
             equality=equality,
         )
-        below = with_inequalities(result, -rows[wide], -low[wide], wide, "from below")
-        return below, Identity()
+        labels = [f"{model.row_labels[r]} from below" for r in wide.tolist()]
+        group = model.row_group[wide]
+        return with_inequalities(result, -rows[wide], -low[wide], group, labels), Composed()

@@ -12,7 +12,7 @@ from formulations.arrays import FloatArray
 from formulations.checks import check_number, choose
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO, fold
-from formulations.passes.base import Identity, scaled_rows, take_rows
+from formulations.passes.base import Composed, scaled_rows, take_rows
 from formulations.passes.coefficient_step import lattice
 
 
@@ -35,7 +35,7 @@ class Penalty:
 
     weight: float | Mapping[str, float]
 
-    def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
+    def apply(self, model: QCBO) -> tuple[QCBO, Composed]:
         """Return the model without linear rows.
 
         Raises
@@ -57,7 +57,7 @@ class Penalty:
             quadratic=sp.csr_array(model.quadratic + quadratic),
             offset=model.offset + constant,
         )
-        return rewritten, Identity()
+        return rewritten, Composed()
 
 
 def squared(
@@ -119,7 +119,7 @@ def sufficient_penalty(model: QCBO) -> float:
         penalty = float((spread + 1.0) / np.float64(least))
     if penalty == np.inf:
         raise InvalidInputError(
-            "the sufficient penalty is beyond what double precision holds: expected an objective "
-            "of smaller coefficients"
+            "the sufficient penalty overflows double precision: expected an objective with "
+            "smaller coefficients"
         )
     return penalty

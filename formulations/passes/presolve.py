@@ -12,9 +12,8 @@ from scipy.sparse.csgraph import connected_components
 
 from formulations.arrays import BitArray, IntArray
 from formulations.errors import InfeasibleModelError
-from formulations.model.labels import Labels, distinct
 from formulations.model.qcbo import QCBO, TOLERANCE
-from formulations.passes.base import canonical, entry_rows, substituted
+from formulations.passes.base import canonical, entry_rows, substituted, with_inequalities
 from formulations.passes.cliques import tighten_by_groups
 from formulations.passes.parallel_rows import without_repeats
 
@@ -260,12 +259,7 @@ def _with_conflicts(model: QCBO, pairs: IntArray, labels: list[str]) -> QCBO:
         (np.ones(2 * count), (np.repeat(np.arange(count), 2), pairs.ravel())),
         shape=(count, model.num_variables),
     )
-    return replace(
-        model,
-        rows=sp.csr_array(sp.vstack([model.rows, added], format="csr")),
-        rhs=np.append(model.rhs, np.ones(count)),
-        equality=np.append(model.equality, np.zeros(count, dtype=np.bool_)),
-        row_group=np.append(model.row_group, np.full(count, names.index("conflicts"))),
-        group_names=names,
-        row_labels=model.row_labels + Labels.of(distinct(labels, model.row_labels)),
+    group = np.full(count, names.index("conflicts"))
+    return with_inequalities(
+        replace(model, group_names=names), added, np.ones(count), group, labels
     )

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from formulations.checks import check_number
 from formulations.model.qcbo import QCBO, fold
-from formulations.passes.base import Identity
+from formulations.passes.base import Composed
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ProductReduction:
 
     penalty: float
 
-    def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
+    def apply(self, model: QCBO) -> tuple[QCBO, Composed]:
         """Return the model without product rows."""
         weight = check_number("penalty for product rows", self.penalty)
         u, v, w = model.products.T
@@ -46,4 +46,4 @@ class ProductReduction:
             linear=model.linear + weight * linear,
             quadratic=sp.csr_array(model.quadratic + weight * quadratic),
             products=np.zeros((0, 3), dtype=np.int64),
-        ), Identity()
+        ), Composed()

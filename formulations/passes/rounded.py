@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from formulations.model.qcbo import QCBO, TOLERANCE
-from formulations.passes.base import Identity, row_range, scaled_rows, with_inequalities
+from formulations.passes.base import Composed, row_range, scaled_rows, with_inequalities
 from formulations.passes.coefficient_step import common_steps
 
 
@@ -37,7 +37,7 @@ class Rounded:
     bits: int = 10
     longest: int = 20
 
-    def apply(self, model: QCBO) -> tuple[QCBO, Identity]:
+    def apply(self, model: QCBO) -> tuple[QCBO, Composed]:
         """Return the model with the rounded rows added."""
         steps, fits = common_steps(model.rows)
         least, most = row_range(model.rows)
@@ -51,4 +51,6 @@ class Rounded:
         rows.data = np.floor(rows.data)
         rows.eliminate_zeros()
         rhs = np.floor((model.rhs[beside] + TOLERANCE) / step)
-        return with_inequalities(model, sp.csr_array(rows), rhs, beside, "rounded"), Identity()
+        labels = [f"{model.row_labels[r]} rounded" for r in beside.tolist()]
+        group = model.row_group[beside]
+        return with_inequalities(model, sp.csr_array(rows), rhs, group, labels), Composed()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.errors import InvalidInputError
 from formulations.model.labels import Family, Labels
 from formulations.model.qcbo import QCBO, TOLERANCE, times
-from formulations.passes.base import row_range, scaled_rows, take_rows, widened
+from formulations.passes.base import Appended, row_range, scaled_rows, take_rows, widened
 from formulations.passes.coefficient_step import common_steps, lattice
 
 
@@ -44,7 +44,7 @@ class Slack:
 
     most_bits: int | None = None
 
-    def apply(self, model: QCBO) -> tuple[QCBO, SlackInverse]:
+    def apply(self, model: QCBO) -> tuple[QCBO, Appended]:
         """Return the model with equality rows, except those that ``most_bits`` leaves; slack last.
 
         Raises
@@ -82,7 +82,7 @@ class Slack:
             labels=model.labels + Labels((family,)),
         )
         units = scaled_rows(model.rows[ranged], 1 / steps.step)
-        return rewritten, SlackInverse(n, units, bound, word)
+        return rewritten, Appended(n, partial(_left, units=units, bound=bound, word=word))
 
 
 def _fit(model: QCBO, rows: IntArray, least: FloatArray, most_bits: int) -> BoolArray:
@@ -157,21 +157,7 @@ class SlackWord:
         return np.where(last, high[..., self.row], digits).astype(np.int8)
 
 
-@dataclass(frozen=True)
-class SlackInverse:
-    """The inverse: ``invert`` drops the slack bits, and ``lift`` computes them."""
-
-    num_variables: int
-    units: sp.csr_array
-    bound: FloatArray
-    word: SlackWord
-
-    def invert(self, x: npt.ArrayLike) -> BitArray:
-        """Return the variables of the original model."""
-        return np.asarray(x, dtype=np.int8)[..., : self.num_variables]
-
-    def lift(self, x: npt.ArrayLike) -> BitArray:
-        """Append the slack bits that the rows imply, shape (..., n) -> (..., n')."""
-        x = np.asarray(x, dtype=np.int8)
-        left = np.rint(self.bound - times(self.units, x.astype(np.float64)))
-        return np.concatenate([x, self.word.spell(np.maximum(left, 0).astype(np.int64))], axis=-1)
+def _left(x: BitArray, units: sp.csr_array, bound: FloatArray, word: SlackWord) -> BitArray:
+    """Spell the slack that rows leave to samples (..., n) of the original model."""
+    left = np.rint(bound - times(units, x.astype(np.float64)))
+    return word.spell(np.maximum(left, 0).astype(np.int64))

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.errors import InvalidInputError
 from formulations.model.labels import Family, Labels
 from formulations.model.qcbo import QCBO, fold, times
-from formulations.passes.base import row_range, scaled_rows, take_rows
+from formulations.passes.base import Appended, row_range, scaled_rows, take_rows
 from formulations.passes.coefficient_step import LARGEST_DENOMINATOR, common_steps
 from formulations.passes.slack import SlackWord
 
 
-@dataclass(frozen=True)
-class Soft:
+def soften(
+    model: QCBO, weight: FloatArray, square: BoolArray, tolerance: FloatArray
+) -> tuple[QCBO, Appended, IntArray]:
     """Convert rows that may be violated at a cost of w |violation| or w violation^2.
 
     An equality with squared cost becomes the objective term w (a'x - b)^2.  Any other row gets
@@ -32,6 +33,7 @@ class Soft:
 
     Parameters
     ----------
+    model : QCBO
     weight : ndarray, shape (m,)
         Weight w of each row; infinite for hard rows, which stay unchanged.
     square : ndarray of bool, shape (m,)
@@ -39,106 +41,105 @@ class Soft:
     tolerance : ndarray, shape (m,)
         Largest violation without a cost.
 
+    Returns
+    -------
+    model : QCBO
+        The model with hard rows only and with the excess bits last.
+    inverse : Appended
+    kept : ndarray of int
+        Rows of the given model that remain.
+
+    Raises
+    ------
+    InvalidInputError
+        If the coefficients of a row that needs excess bits have no common step, or need words of
+        more than 40 bits; the message names the row.
+
     Examples
     --------
     >>> model = QCBO.from_arrays([-3, -3], [[2, 2]], [1], equality=[False])
-    >>> hard, _ = Soft(np.array([1.0]), np.array([False]), np.array([1e-6])).apply(model)
+    >>> hard, *_ = soften(model, np.array([1.0]), np.array([False]), np.array([1e-6]))
     >>> hard.rows.toarray().tolist(), hard.rhs.tolist(), hard.linear.tolist()
     ([[2.0, 2.0, -2.0, -2.0]], [0.0], [-3.0, -3.0, 1.0, 2.0])
     """
-
-    weight: FloatArray
-    square: BoolArray
-    tolerance: FloatArray
-
-    def _in_words(self, model: QCBO) -> BoolArray:
-        """Return a mask of the soft rows that need excess bits."""
-        return np.isfinite(self.weight) & ~(self.square & model.equality)
-
-    def apply(self, model: QCBO) -> tuple[QCBO, Hardened]:
-        """Return the model with hard rows only and with the excess bits last.
-
-        Raises
-        ------
-        InvalidInputError
-            If the coefficients of a row that needs excess bits have no common step, or need words
-            of more than 40 bits; the message names the row.
-        """
-        worded = np.flatnonzero(self._in_words(model))
-        steps, fits = common_steps(model.rows[worded])
-        if not fits.all():
-            label = model.row_labels[int(worded[np.argmin(fits)])]
-            raise InvalidInputError(
-                f"soft constraint {label!r}: expected coefficients that are multiples of one step "
-                f"1/d with d <= {LARGEST_DENOMINATOR}; round them, or give an equality a "
-                "quadratic penalty"
-            )
-        units = scaled_rows(model.rows[worded], 1 / steps.step)
-        units.data = np.rint(units.data)
-        least, most = row_range(units)
-        equality, tolerance = model.equality[worded], self.tolerance[worded]
-        edge = np.floor(steps.units(model.rhs[worded] + tolerance))
-        beyond = model.rhs[worded] - steps.value(edge)  # from the last lattice point below b
-        beyond[beyond <= tolerance] = 0.0
-        names = model.row_labels.take(worded)
-        excess = Excess.between(
-            np.maximum(most - edge, 0.0),
-            np.where(equality, np.maximum(edge - least, 0.0), 0.0),
-            beyond > 0.0,
-            names,
+    worded = np.flatnonzero(np.isfinite(weight) & ~(square & model.equality))
+    steps, fits = common_steps(model.rows[worded])
+    if not fits.all():
+        label = model.row_labels[int(worded[np.argmin(fits)])]
+        raise InvalidInputError(
+            f"soft constraint {label!r}: expected coefficients that are multiples of one step "
+            f"1/d with d <= {LARGEST_DENOMINATOR}; round them, or give an equality a "
+            "quadratic penalty"
         )
-        # the first step crosses b: an equality loses on one side what it gains on the other
-        value = steps.step[excess.row] * np.abs(excess.coefficient)
-        value -= (
-            np.where(excess.first, np.where(equality, 2.0, 1.0)[excess.row], 0.0)
-            * (beyond[excess.row])
-        )
-        n, count = model.num_variables, len(excess.row)
-        entries = sp.csr_array(
-            (
-                steps.value(excess.coefficient, excess.row),
-                (worded[excess.row], np.arange(count)),
-            ),
-            shape=(model.num_rows, count),
-        )
-        rhs = model.rhs.copy()
-        rhs[worded] = steps.value(edge)
-        in_objective = np.isfinite(self.weight) & self.square & model.equality
-        linear, quadratic, offset = self._squared_rows(model, np.flatnonzero(in_objective))
-        costs, couplers = self._costs(worded[excess.row], value)
-        hard = replace(
-            model,
-            linear=np.concatenate([model.linear + linear, costs]),
-            quadratic=sp.csr_array(
-                sp.block_diag([model.quadratic + quadratic, couplers], format="csr")
-            ),
-            offset=model.offset + offset + float((self.weight[worded] * beyond)[equality].sum()),
-            rows=sp.csr_array(sp.hstack([model.rows, entries], format="csr")),
-            rhs=rhs,
-            labels=model.labels + excess.labels(model.labels),
-        )
-        always = np.zeros(model.num_rows, dtype=np.bool_)
-        always[worded] = ~equality & (most <= edge)
-        kept = np.flatnonzero(~in_objective & ~always)
-        return take_rows(hard, kept), Hardened(n, kept, units, edge, excess)
+    units = scaled_rows(model.rows[worded], 1 / steps.step)
+    units.data = np.rint(units.data)
+    least, most = row_range(units)
+    equality, within = model.equality[worded], tolerance[worded]
+    edge = np.floor(steps.units(model.rhs[worded] + within))
+    beyond = model.rhs[worded] - steps.value(edge)  # from the last lattice point below b
+    beyond[beyond <= within] = 0.0
+    names = model.row_labels.take(worded)
+    excess = Excess.between(
+        np.maximum(most - edge, 0.0),
+        np.where(equality, np.maximum(edge - least, 0.0), 0.0),
+        beyond > 0.0,
+        names,
+    )
+    # the first step crosses b: an equality loses on one side what it gains on the other
+    value = steps.step[excess.row] * np.abs(excess.coefficient)
+    value -= (
+        np.where(excess.first, np.where(equality, 2.0, 1.0)[excess.row], 0.0) * (beyond[excess.row])
+    )
+    n, count = model.num_variables, len(excess.row)
+    entries = sp.csr_array(
+        (
+            steps.value(excess.coefficient, excess.row),
+            (worded[excess.row], np.arange(count)),
+        ),
+        shape=(model.num_rows, count),
+    )
+    rhs = model.rhs.copy()
+    rhs[worded] = steps.value(edge)
+    in_objective = np.isfinite(weight) & square & model.equality
+    linear, quadratic, offset = _squared_rows(model, np.flatnonzero(in_objective), weight)
+    costs, couplers = _costs(worded[excess.row], value, weight, square)
+    hard = replace(
+        model,
+        linear=np.concatenate([model.linear + linear, costs]),
+        quadratic=sp.csr_array(
+            sp.block_diag([model.quadratic + quadratic, couplers], format="csr")
+        ),
+        offset=model.offset + offset + float((weight[worded] * beyond)[equality].sum()),
+        rows=sp.csr_array(sp.hstack([model.rows, entries], format="csr")),
+        rhs=rhs,
+        labels=model.labels + excess.labels(model.labels),
+    )
+    always = np.zeros(model.num_rows, dtype=np.bool_)
+    always[worded] = ~equality & (most <= edge)
+    kept = np.flatnonzero(~in_objective & ~always)
+    return take_rows(hard, kept), Appended(n, partial(_excess, units, edge, excess)), kept
 
-    def _squared_rows(
-        self, model: QCBO, positions: IntArray
-    ) -> tuple[FloatArray, sp.csr_array, float]:
-        """Expand the sum of w (a'x - b)^2 = w (x'aa'x - 2b a'x + b^2) over rows: c, Q, offset."""
-        a, b, w = model.rows[positions], model.rhs[positions], self.weight[positions]
-        diagonal, quadratic = fold(sp.csr_array(a.T @ sp.diags_array(w) @ a))
-        return diagonal - 2.0 * (a.T @ (w * b)), quadratic, float(w @ b**2)
 
-    def _costs(self, row: IntArray, value: FloatArray) -> tuple[FloatArray, sp.csr_array]:
-        """Return the cost of excess bits: w value, or w (sum of the row's values)^2."""
-        w, square, count = self.weight[row], self.square[row], len(row)
-        values = sp.csr_array(
-            (np.where(square, np.sqrt(w) * value, 0.0), (row, np.arange(count))),
-            shape=(len(self.weight), count),
-        )
-        diagonal, quadratic = fold(sp.csr_array(values.T @ values))
-        return np.where(square, 0.0, w * value) + diagonal, quadratic
+def _squared_rows(
+    model: QCBO, positions: IntArray, weight: FloatArray
+) -> tuple[FloatArray, sp.csr_array, float]:
+    """Expand the sum of w (a'x - b)^2 = w (x'aa'x - 2b a'x + b^2) over rows: c, Q, offset."""
+    a, b, w = model.rows[positions], model.rhs[positions], weight[positions]
+    diagonal, quadratic = fold(sp.csr_array(a.T @ sp.diags_array(w) @ a))
+    return diagonal - 2.0 * (a.T @ (w * b)), quadratic, float(w @ b**2)
+
+
+def _costs(
+    row: IntArray, value: FloatArray, weight: FloatArray, square: BoolArray
+) -> tuple[FloatArray, sp.csr_array]:
+    """Return the cost of excess bits: w value, or w (sum of the row's values)^2."""
+    w, squared, count = weight[row], square[row], len(row)
+    values = sp.csr_array(
+        (np.where(squared, np.sqrt(w) * value, 0.0), (row, np.arange(count))),
+        shape=(len(weight), count),
+    )
+    diagonal, quadratic = fold(sp.csr_array(values.T @ values))
+    return np.where(squared, 0.0, w * value) + diagonal, quadratic
 
 
 @dataclass(frozen=True)
@@ -206,33 +207,6 @@ class Excess:
         return np.concatenate([first.astype(np.int8), *words], axis=-1)
 
 
-@dataclass(frozen=True)
-class Hardened:
-    """The inverse: ``invert`` drops the excess bits, and ``lift`` computes them.
-
-    Parameters
-    ----------
-    num_variables : int
-        Number of variables of the original model.
-    kept : ndarray of int
-        Rows that remain.
-    units, edge : csr_array of shape (r, n), ndarray of shape (r,)
-        The rows with excess bits, in steps, and the last step without a cost.
-    excess : Excess
-    """
-
-    num_variables: int
-    kept: IntArray
-    units: sp.csr_array
-    edge: FloatArray
-    excess: Excess
-
-    def invert(self, x: npt.ArrayLike) -> BitArray:
-        """Return the variables of the original model."""
-        return np.asarray(x, dtype=np.int8)[..., : self.num_variables]
-
-    def lift(self, x: npt.ArrayLike) -> BitArray:
-        """Append the cheapest excess bits, shape (..., n) -> (..., n')."""
-        x = np.asarray(x, dtype=np.int8)
-        distance = times(self.units, x.astype(np.float64)) - self.edge
-        return np.concatenate([x, self.excess.spell(distance)], axis=-1)
+def _excess(units: sp.csr_array, edge: FloatArray, excess: Excess, x: BitArray) -> BitArray:
+    """Spell the cheapest excess bits of samples (..., n) of the original model."""
+    return excess.spell(times(units, x.astype(np.float64)) - edge)

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.constraints.parts import Parts
-from formulations.model.assembly import Assembly, IndicatorStep, ProductStep, Step, Terms, ragged
+from formulations.model.assembly import Assembly, IndicatorStep, Step, Terms, ragged
 from formulations.model.labels import Family
 from formulations.model.qcbo import QCBO
 from formulations.network.splines import Spline
@@ -37,8 +37,8 @@ class TrainingModel:
         x = np.zeros(self.model.num_variables, dtype=np.int8)
         x[self.model.weight_variables] = bits
         for step in self.steps:
-            if isinstance(step, ProductStep):
-                u, v, w = step.triples.T
+            if isinstance(step, np.ndarray):
+                u, v, w = step.T
                 x[u] = x[v] & x[w]
             elif isinstance(step, IndicatorStep):
                 t = step.terms

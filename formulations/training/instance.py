@@ -21,7 +21,6 @@ from formulations.network.intervals import Anchor, LayerBounds, propagate, propa
 from formulations.network.losses import JointLoss, Loss
 from formulations.network.losses import loss as resolve_loss
 from formulations.network.network import Network, Weights
-from formulations.network.splines import check_order
 from formulations.network.weight_bits import (
     FreeLayer,
     bit_table,
@@ -60,7 +59,7 @@ class Instance(Constrained):
         network, constraints = self._with_ties(network, constraints)
         if loss_pieces is not None:
             check_whole("loss_pieces", loss_pieces)
-        check_order("loss_order", loss_order)
+        check_whole("loss_order", loss_order, 0, 1)
         kind = resolve_loss(loss)
         self.X = check_inputs(X, network.widths[0])
         self.y = check_array("y", y)

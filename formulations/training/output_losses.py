@@ -54,8 +54,7 @@ class OutputLosses:
             return np.asarray(np.argmax(self.target_index, axis=1), dtype=np.int64)
         if not np.isin(self.y, (-1, 1)).all():
             raise InvalidInputError(
-                "the targets are numbers other than -1 and +1: expected classes, as a "
-                "classification has"
+                "the targets are numbers other than -1 and +1: expected classes"
             )
         return np.asarray(self.y > 0, dtype=np.int64)
 
@@ -111,7 +110,7 @@ class OutputLosses:
         InvalidInputError
             For a joint loss, see :meth:`sample_losses`.
         """
-        self._refuse_joint("a loss of its own for every output")
+        self._refuse_joint("separate loss for each output")
         z = np.asarray(z)
         if self.loss_kind.is_quadratic:
             target = self.targets[np.broadcast_to(self.target_index, z.shape)]
@@ -133,8 +132,8 @@ class OutputLosses:
         """Refuse to split a joint loss."""
         if self.loss_kind.is_joint:
             raise InvalidInputError(
-                f"the {self.loss_kind.name} loss is one of all outputs together and has not "
-                f"{what}: use sample_losses, or a loss of single outputs, such as hinge"
+                f"the {self.loss_kind.name} loss is joint over all outputs and has no {what}: use "
+                "sample_losses, or a loss of single outputs, such as hinge"
             )
 
     def _spline_losses(self, z: IntArray, target_index: IntArray) -> FloatArray:
@@ -153,7 +152,7 @@ class OutputLosses:
         InvalidInputError
             For a joint loss.
         """
-        self._refuse_joint("a table for every output")
+        self._refuse_joint("table for each output")
         refuse_if_too_long(self.output_low, self.output_high, len(self.targets))
         z = np.arange(self.output_low, self.output_high + 1)
         if self.loss_kind.is_quadratic:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.array_checks import check_bits
-from formulations.arrays import BitArray, IntArray
+from formulations.arrays import BitArray
 from formulations.checks import choose, shown
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
@@ -119,7 +119,8 @@ class TrainingProblem(Instance):
         bits = check_bits("weight bits", bits, self.num_free_bits, 1)
         z = [layer[0] for layer in self.pre_activations(bits[None])]
         for constraint in self.constraints:
-            z = _stacked(z, constraint.states(self, self.full_bits(bits)))
+            more = constraint.states(self, self.full_bits(bits))
+            z = [np.concatenate(pair) for pair in zip(z, more, strict=True)] if more else z
         if self.loss_kind.is_joint:
             z.append(self.gaps(z[-1][: self.num_samples]))
         return self.training_model(encoding).complete(bits, z)
@@ -144,8 +145,3 @@ class TrainingProblem(Instance):
                 f"({len(missing)} missing): decode samples of this problem's own model"
             )
         return self.weights_from_bits([sample[s] for s in labels])
-
-
-def _stacked(z: list[IntArray], more: list[IntArray]) -> list[IntArray]:
-    """Append the pre-activations of more samples, layer by layer."""
-    return [np.concatenate(pair) for pair in zip(z, more, strict=True)] if more else z

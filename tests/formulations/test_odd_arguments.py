@@ -90,10 +90,10 @@ def test_what_is_beyond_exact_integers_is_refused_by_name(name: str) -> None:
     with pytest.raises(InvalidInputError, match=f"{name}=1000000000000000: expected an integer"):
         Network.dense([2, 2, 1], activation="relu", **{name: 10**15})
     network = Network.dense([2, 2, 1], activation=lambda z: z * 1e15)
-    with pytest.raises(InvalidInputError, match=r"(function to be splined|layer 2).* exact"):
+    with pytest.raises(InvalidInputError, match=r"(function to fit|layer 2).* exact"):
         TrainingProblem(network, X, Y)
     network = Network.dense([2, 2, 1], activation="relu", resolution=2**48, weights="uniform:8")
-    with pytest.raises(InvalidInputError, match=r"(function to be splined|layer 2).* exact"):
+    with pytest.raises(InvalidInputError, match=r"(function to fit|layer 2).* exact"):
         TrainingProblem(network, X, Y)
     wide = Network.dense([100_000, 1], weights="uniform:8")
     with pytest.raises(InvalidInputError, match="layer 1: its sums can reach 5"):

@@ -59,7 +59,7 @@ def test_a_pipe_or_a_device_is_refused_and_keeps_its_place(
 def test_standard_output_is_not_replaced_by_its_device_name() -> None:
     for name in ("/dev/stdout", "/dev/null", "/dev/full", "/dev/fd/0"):
         if os.path.exists(name) and not os.path.isfile(name):
-            with pytest.raises(FileAccessError, match="no ordinary file"), atomic_write(name):
+            with pytest.raises(FileAccessError, match="only regular files"), atomic_write(name):
                 pass
 
 

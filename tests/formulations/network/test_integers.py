@@ -80,7 +80,7 @@ def test_wide_codes_are_for_thresholds() -> None:
 
 
 def test_another_code_cannot_be_called_integer() -> None:
-    with pytest.raises(QnnError, match="give another code another name"):
+    with pytest.raises(QnnError, match="a different name"):
         WeightCode("integer:2", (1, 1), -1)
 
 

@@ -166,7 +166,7 @@ def test_a_joint_loss_is_not_split() -> None:
     p = problem("multi-hinge:2")
     z = p.pre_activations(p.random_bits(np.random.default_rng(0), 1))[-1][0]
     for ask in (lambda: p.output_losses(z), p.loss_table):
-        with pytest.raises(QnnError, match="multi-hinge:2 loss is one of all outputs together"):
+        with pytest.raises(QnnError, match="multi-hinge:2 loss is joint over all outputs"):
             ask()
     assert p.one_vs_rest_losses(z).shape == z.shape
     np.testing.assert_array_equal(p.one_vs_rest_losses(z), problem("hinge:2").output_losses(z))

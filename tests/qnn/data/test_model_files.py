@@ -249,7 +249,7 @@ def test_packed_files_are_read_as_plain_ones(
     found = dimod.ExactCQMSolver().sample_cqm(read_model_file(path).cqm)
     assert found.filter(lambda d: d.is_feasible).first.energy == -2
     path.write_bytes(pack(text)[:-10])
-    with pytest.raises(FileFormatError, match="damaged or cut off"):
+    with pytest.raises(FileFormatError, match="damaged or truncated"):
         read_model_file(path)
 
 
