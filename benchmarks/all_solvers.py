@@ -25,7 +25,7 @@ import numpy as np
 from formulations.errors import QnnError
 from qnn.runs.output import environment, to_json, write_text
 from qnn.runs.tables import markdown_table
-from qnn.runs.training import DataOptions, ModelOptions, Task, accuracy
+from qnn.runs.training import DataOptions, ModelOptions, accuracy, problem_of
 from solvers import (
     QCGD,
     RMDA,
@@ -82,24 +82,23 @@ def measure(spec: str, seeds: int, seconds: float) -> dict[str, Any]:
     data = DataOptions(spec, samples=100, inputs=16 if spec.startswith("digits") else None)
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in SOLVERS}
     for seed in range(seeds):
-        task = Task.of(data, ModelOptions(hidden=(5,)), seed)
+        drawn, problem = problem_of(data, ModelOptions(hidden=(5,)), seed)
         for name, make in SOLVERS.items():
             solver = make({"seed": seed, "time_limit": seconds})
             try:
-                result = solver.solve(task.problem)
+                result = solver.solve(problem)
             except QnnError as error:
                 runs[name].append({"error": str(error)})
                 continue
-            drawn = task.data
             runs[name].append(
                 {
                     "loss": result.loss,
-                    "test": accuracy(task.network, result.weights, drawn.X_test, drawn.y_test),
+                    "test": accuracy(problem.network, result.weights, drawn.X_test, drawn.y_test),
                     "seconds": result.seconds,
                     "status": result.status.value,
                 }
             )
-    return {"spec": spec, "weight_bits": task.network.num_weight_bits, "runs": runs}
+    return {"spec": spec, "weight_bits": problem.network.num_weight_bits, "runs": runs}
 
 
 # -- the page --------------------------------------------------------------------------------------

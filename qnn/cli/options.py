@@ -54,8 +54,9 @@ reading_options = under(
     option(
         "--levels N",
         "Integer levels of each input, a share of 1/N of the samples on each, or of pixels, "
-        "from 8 levels on, of equal width.  even:N: of equal width.  thermometer:N: N inputs of "
-        "two levels of each.  keep: leave inputs that are integers as they are.",
+        "from 8 levels on, of equal width.  even:N: of equal width.  scaled:N: of equal width in "
+        "each column's mean +- 2.5 standard deviations.  thermometer:N: N inputs of two levels of "
+        "each.  keep: leave inputs that are integers as they are.",
         "2",
         read=levels,
     ),

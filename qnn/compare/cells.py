@@ -15,7 +15,7 @@ from qnn.compare.references import REFERENCES, refer
 from qnn.data.sources import open_source
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.solver_table import asks_oracle, make_solver, solver_names
-from qnn.runs.training import DataOptions, ModelOptions, Task, train
+from qnn.runs.training import DataOptions, ModelOptions, problem_of, train
 
 Outcome = dict[str, Any]
 
@@ -77,7 +77,7 @@ class Cell:
         """Refuse what could not be run, without running it."""
         if self.solver not in REFERENCES:
             make_solver(self.solver, self.options, encoding=self.model.encoding, seed=self.seed)
-        Task.of(self.data, self.model, self.seed)
+        problem_of(self.data, self.model, self.seed)
 
 
 def plan(

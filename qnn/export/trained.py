@@ -173,7 +173,7 @@ class TrainedModel:
         The data are read again, for the levels of the inputs come from them.
         """
         from qnn.runs import resume
-        from qnn.runs.training import Task
+        from qnn.runs.training import problem_of
         from solvers.run.checkpoint import FILE, peek
 
         asked = resume.read(str(folder))
@@ -191,9 +191,9 @@ class TrainedModel:
                 f"{str(path)!r} holds no network yet: go on with qnn resume {folder}"
             )
         with asked.in_folder():
-            task = Task.of(asked.data, asked.model, asked.seed)
+            data, problem = problem_of(asked.data, asked.model, asked.seed)
         try:
-            return cls.of_data(task.data, task.network, task.problem.weights_from_bits(bits))
+            return cls.of_data(data, problem.network, problem.weights_from_bits(bits))
         except InvalidInputError as error:
             raise damaged(path, str(error)) from error
 

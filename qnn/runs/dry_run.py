@@ -73,34 +73,34 @@ def of_training(asked: Asked, search: float | None = None) -> dict[str, Any]:
     """The record of a dry run of ``qnn train``: counts, and the footprint or None."""
     from formulations.errors import InvalidInputError
     from qnn.runs.solver_table import make_solver
-    from qnn.runs.training import Task
+    from qnn.runs.training import problem_of
     from solvers.footprint import Calls
     from solvers.oracles.wrappers.base import layers
 
-    task = Task.of(asked.data, asked.model, asked.seed)
+    _, problem = problem_of(asked.data, asked.model, asked.seed)
     encoding, options = asked.model.encoding, asked.options
     solver: Any = make_solver(asked.solver, options, encoding=encoding, seed=asked.seed)
     found, real = None, getattr(solver, "oracle", None)
     if real is not None:
         times = (getattr(layer, "annealing_time", None) for layer in layers(real))
         found = footprint(
-            lambda oracle: replace(solver, oracle=oracle).solve(task.problem),
+            lambda oracle: replace(solver, oracle=oracle).solve(problem),
             Calls(
                 getattr(solver, "iterations", ROUNDS),
                 int(getattr(real, "reads", 1)),
                 next((time for time in times if time is not None), None),
             ),
-            model=task.problem.qcbo(encoding),
+            model=problem.qcbo(encoding),
             search=search,
             seed=asked.seed,
         )
     try:
-        size = task.problem.size(encoding)
+        size = problem.size(encoding)
     except InvalidInputError:
         size = None
     return {
         "solver": asked.solver,
-        "widths": task.network.widths,
+        "widths": problem.network.widths,
         **_counts(size),
         "footprint": found,
     }

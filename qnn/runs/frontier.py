@@ -15,7 +15,7 @@ from qnn.data.images import IMAGES
 from qnn.data.warped import warped
 from qnn.runs.output import FORMAT, environment
 from qnn.runs.solver_options import SolverOptions
-from qnn.runs.training import DataOptions, ModelOptions, Task, Training, train, trained
+from qnn.runs.training import DataOptions, ModelOptions, Training, train, trained
 from solvers.classical.straight_through.solver import StraightThrough
 
 BITS_OF_KIB = 8 * 1024
@@ -90,8 +90,8 @@ def _of_images(
         )
         augment = partial(warped, drawn.pixels, drawn.thresholds, turn=turn, stretch=stretch)
     chosen = StraightThrough(epochs, augment=augment, time_limit=limit, seed=seed)
-    task, options = Task(drawn, problem.network, problem), SolverOptions(time_limit=limit)
-    return trained(task, chosen, "straight-through", options, None, seed)
+    options = SolverOptions(time_limit=limit)
+    return trained(drawn, problem, chosen, "straight-through", options, None, seed)
 
 
 def check_sizes(kib: object) -> list[float]:
@@ -167,7 +167,7 @@ def frontier(
                 run = _of_images(data, own, epochs, time_limit, number)
             else:
                 run = train(data, own, "trainer", SolverOptions(time_limit=time_limit), seed=number)
-            code = run.task.network.layers[0].code.name
+            code = run.problem.network.layers[0].code.name
             about = {"variant": f"{size:g} KiB", "kib_asked": size, "weights": code}
             points.append({**about, **run.figures, "kib": run.figures["stored_bits"] / BITS_OF_KIB})
     return {

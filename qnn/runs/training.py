@@ -78,28 +78,20 @@ class ModelOptions:
         )
 
 
-@dataclass(frozen=True)
-class Task:
-    """A data set, the network for it, and the problem of training it."""
-
-    data: Dataset
-    network: Network
-    problem: TrainingProblem
-
-    @classmethod
-    def of(cls, data: DataOptions, model: ModelOptions, seed: int) -> Task:
-        """The task that ``seed`` draws; bad data and bad names are refused here."""
-        drawn = data.load(seed)
-        if model.encoding is not None:
-            choose("encoding", model.encoding, list(ENCODINGS))
-        network = model.network(drawn)
-        constraints = constraints_of(
-            model.constraints, drawn, target=data.target, data_dir=data.data_dir
-        )
-        problem = TrainingProblem(
-            network, drawn.X_train, drawn.y_train, loss=model.loss, constraints=constraints
-        )
-        return cls(drawn, problem.network, problem)
+def problem_of(
+    data: DataOptions, model: ModelOptions, seed: int
+) -> tuple[Dataset, TrainingProblem]:
+    """The data set that ``seed`` draws, and the problem; bad data and names are refused here."""
+    drawn = data.load(seed)
+    if model.encoding is not None:
+        choose("encoding", model.encoding, list(ENCODINGS))
+    network = model.network(drawn)
+    constraints = constraints_of(
+        model.constraints, drawn, target=data.target, data_dir=data.data_dir
+    )
+    return drawn, TrainingProblem(
+        network, drawn.X_train, drawn.y_train, loss=model.loss, constraints=constraints
+    )
 
 
 def thinned(columns: Mapping[str, Sequence[float]], most: int = 200) -> dict[str, list[float]]:
@@ -119,9 +111,10 @@ def thinned(columns: Mapping[str, Sequence[float]], most: int = 200) -> dict[str
 
 @dataclass(frozen=True)
 class Training:
-    """A run: what was trained, the solver's result, and the figures to report."""
+    """A run: what was trained on which data, the solver's result, and the figures to report."""
 
-    task: Task
+    data: Dataset
+    problem: TrainingProblem
     result: Result
     figures: dict[str, Any]
 
@@ -172,14 +165,21 @@ def train(
     chosen = make_solver(solver, options, encoding=model.encoding, seed=seed, callbacks=callbacks)
     if checkpoint is not None:
         chosen = with_checkpoint(chosen, solver, checkpoint, checkpoint_every)
-    return trained(Task.of(data, model, seed), chosen, solver, options, model.encoding, seed)
+    drawn, problem = problem_of(data, model, seed)
+    return trained(drawn, problem, chosen, solver, options, model.encoding, seed)
 
 
 def trained(
-    task: Task, chosen: Solver, solver: str, options: SolverOptions, encoding: str | None, seed: int
+    drawn: Dataset,
+    problem: TrainingProblem,
+    chosen: Solver,
+    solver: str,
+    options: SolverOptions,
+    encoding: str | None,
+    seed: int,
 ) -> Training:
-    """Solve a task and score what is found; ``solver`` is what the figures call the chosen one."""
-    drawn, network, problem = task.data, task.network, task.problem
+    """Solve a problem and score what is found; ``solver`` is what figures call the chosen one."""
+    network = problem.network
     result = chosen.solve(problem)
     asked = getattr(chosen, "oracle", None)
     counts = (getattr(layer, "sweeps", None) for layer in layers(asked))
@@ -214,7 +214,7 @@ def trained(
         "train_samples": len(drawn.X_train),
         "test_samples": len(drawn.X_test),
     }
-    return Training(task, result, figures)
+    return Training(drawn, problem, result, figures)
 
 
 def accuracy(

@@ -214,7 +214,7 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
         "kind": "training",
         **run.figures,
         "data": asked.data,
-        "classes": run.task.data.classes,
+        "classes": run.data.classes,
         "model": asked.model,
         "options": options,
         "ledger": run.result.ledger,
@@ -223,13 +223,13 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
         "environment": environment(),
         **_on_test_samples(run, asked.seed),
     }
-    widths = str(run.task.network)
+    widths = str(run.problem.network)
     shown = {name: value for name, value in run.figures.items() if name != "widths"}
     beside, test = record["logistic_regression"], record["test"]
     if beside is not None:
         accuracy, bits = beside["test_accuracy"], beside["stored_bits"]
         shown["logistic regression"] = f"{accuracy:.4f} with {bits:,} bits"
-    trained = TrainedModel.of_data(run.task.data, run.task.network, run.result.weights)
+    trained = TrainedModel.of_data(run.data, run.problem.network, run.result.weights)
     try:
         console.deliver(
             json_file,
@@ -255,7 +255,7 @@ def _on_test_samples(run: Training, seed: int) -> dict[str, Any]:
     from qnn.compare.references import figures
     from qnn.runs.scoring import class_figures
 
-    data, network = run.task.data, run.task.network
+    data, network = run.data, run.problem.network
     found: dict[str, Any] = {"test": None, "logistic_regression": None}
     if not len(data.X_test):
         return found
