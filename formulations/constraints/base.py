@@ -7,12 +7,13 @@ a model it is rows; a search keeps it by never raising what they cost.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
+from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from formulations.network.network import Layer, Network
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from formulations.constraints.parts import Parts, Subject
 
 
-Keeper = Callable[[Sequence[FloatArray]], list[BoolArray]]
+Keeper = Callable[[FloatArray], BoolArray]
 
 
 class Constraint(ABC):
@@ -68,27 +69,79 @@ class Constraint(ABC):
 
 
 class Cardinality(Constraint):
-    """At most so many non-zero weights in each of some groups; a weight is in one group at most."""
+    """At most so many non-zero weights in each of some groups; thresholds are not counted.
+
+    A shared weight is judged as it is stored: once.  Subclasses are frozen dataclasses of whole
+    numbers, ``most`` and, at last, ``layer``: a number from 1, or None for all layers.
+    """
+
+    most: int
+    layer: int | None
+    kind: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for name, number in vars(self).items():
+            if number is not None:
+                check_whole(f"{type(self).__name__}: {name}", number)
+
+    @property
+    def name(self) -> str:
+        """The kind and its numbers, such as ``fan-in:6`` or ``fan-in:6,1``."""
+        return f"{self.kind}:{','.join(str(n) for n in vars(self).values() if n is not None)}"
 
     @abstractmethod
-    def groups(self, network: Network) -> tuple[list[IntArray], list[str], int]:
-        """Group of each weight of each layer, -1 for none; what to call the groups; the limit."""
+    def split(self, number: int, layer: Layer, known: int) -> tuple[IntArray, IntArray, list[str]]:
+        """Stored weights of a layer and the group of each; what to call the groups from ``known``.
 
-    @staticmethod
-    def chosen(network: Network, layer: int | None) -> tuple[Layer, ...]:
-        """The layers of a network that has one of this number."""
-        if layer is not None and layer > len(network.layers):
+        A weight that stands there twice counts twice.
+        """
+
+    def groups(self, network: Network) -> tuple[IntArray, IntArray, list[str]]:
+        """Of all layers, weights numbered as :func:`stored_levels` has them."""
+        weights, owners, names, first = [], [], list[str](), 0
+        for number, layer in enumerate(network.layers, start=1):
+            if self.layer in (None, number):
+                weight, owner, more = self.split(number, layer, len(names))
+                weights.append(first + weight)
+                owners.append(owner)
+                names += more
+            first += layer.num_stored[0]
+        return np.concatenate(weights), np.concatenate(owners), names
+
+    def of_kernels(
+        self, number: int, layer: Layer, known: int, width: int | None = None
+    ) -> tuple[IntArray, IntArray, list[str]]:
+        """Groups of each ``width`` inputs in a row, or of all inputs, of each kernel."""
+        kernels = stored_kernels(layer)
+        window = None if layer.ties is None else layer.ties.window
+        if window is not None and window.pooled is not None and window.num_taps > self.most:
             raise InvalidInputError(
-                f"a constraint on layer {layer}: the network has {len(network.layers)}"
+                f"{self.name}: layer {number} pools {window.num_taps} inputs, whose weights are "
+                f"fixed: give the number of another layer, or pool at most {self.most}"
             )
-        return network.layers
+        width = width or kernels.shape[1]
+        unit, source = np.nonzero(kernels >= 0)
+        parts = -(-kernels.shape[1] // width)
+        what = "unit" if window is None else "filter"
+        names = [f"{what} {j} of layer {number}" for j in range(len(kernels))]
+        if parts > 1:
+            ends = [(p * width, min((p + 1) * width, kernels.shape[1]) - 1) for p in range(parts)]
+            names = [f"inputs {a} to {b} of {name}" for name in names for a, b in ends]
+        return kernels[unit, source], known + unit * parts + source // width, names
 
     def check(self, subject: Subject) -> None:
-        """Refuse layers whose weights cannot be zero."""
-        groups, _, limit = self.groups(subject.network)
-        for number, (layer, own) in enumerate(zip(subject.network.layers, groups, strict=True), 1):
-            sizes = np.bincount(own[own >= 0]) if (own >= 0).any() else np.zeros(1, dtype=int)
-            if sizes.max() > limit and 0 not in layer.code.levels:
+        """Refuse layers that there are not, and such whose weights cannot be zero."""
+        layers = subject.network.layers
+        if self.layer is not None and self.layer > len(layers):
+            raise InvalidInputError(
+                f"a constraint on layer {self.layer}: the network has {len(layers)}"
+            )
+        weights, owners, _ = self.groups(subject.network)
+        large = weights[np.bincount(owners)[owners] > self.most] if len(owners) else weights
+        first = 0
+        for number, layer in enumerate(layers, start=1):
+            first, last = first + layer.num_stored[0], first
+            if 0 not in layer.code.levels and ((large >= last) & (large < first)).any():
                 raise InvalidInputError(
                     f"{self.name} needs weights that can be zero, and layer {number} of code "
                     f"{layer.code.name!r} has none: take ternary or a codebook with 0"
@@ -96,68 +149,97 @@ class Cardinality(Constraint):
 
     def labels(self, subject: Subject) -> list[str]:
         """The groups."""
-        return [f"{self.name} of {group}" for group in self.groups(subject.network)[1]]
+        return [f"{self.name} of {group}" for group in self.groups(subject.network)[2]]
 
     def counts(self, network: Network, bits: BitArray) -> IntArray:
         """Non-zero weights of each group, (R, n_w) -> (R, G)."""
-        groups, names, _ = self.groups(network)
-        counts = np.zeros((len(bits), len(names)), dtype=np.int64)
-        for own, (matrix, _) in zip(groups, batch_levels(network, bits), strict=True):
-            member = own.ravel() >= 0
-            nonzero = (matrix != 0).reshape(len(bits), -1)[:, member]
-            place = np.arange(len(bits))[:, None] * len(names) + own.ravel()[member]
-            found = np.bincount(place.ravel(), nonzero.ravel(), minlength=counts.size)
-            counts += found.reshape(counts.shape).astype(np.int64)
-        return counts
+        weights, owners, names = self.groups(network)
+        nonzero = stored_levels(network, bits)[:, weights] != 0
+        place = np.arange(len(bits))[:, None] * len(names) + owners
+        found = np.bincount(place.ravel(), nonzero.ravel(), minlength=len(bits) * len(names))
+        return found.reshape(len(bits), len(names)).astype(np.int64)
 
     def amounts(self, subject: Subject, bits: BitArray) -> IntArray:
         """Non-zero weights beyond the limit."""
-        limit = self.groups(subject.network)[2]
-        return np.maximum(self.counts(subject.network, bits) - limit, 0)
+        return np.maximum(self.counts(subject.network, bits) - self.most, 0)
 
     def add_rows(self, parts: Parts, number: int) -> None:
         """sum of the non-zero indicators of a group <= limit."""
-        groups, names, limit = self.groups(parts.subject.network)
-        parts.add_counts(self.name, number, groups, len(names), limit)
+        weights, owners, names = self.groups(parts.subject.network)
+        parts.add_counts(self.kind, number, weights, owners, len(names), self.most)
 
     def keeper(self, network: Network) -> Keeper:
         """The function that says which weights to keep: the largest ones of each group.
 
-        It takes magnitudes (R, n_l, n_{l-1}) of each layer and returns True for as many of a group
-        as it may have, and for all that are in none.
+        It takes magnitudes (R, S) of the stored weights and returns True for as many of a group as
+        it may have, and for all that are in none.
 
         Examples
         --------
         >>> from formulations.constraints import FanIn
         >>> keep = FanIn(1).keeper(Network.dense([3, 1], weights="ternary"))
-        >>> keep([np.array([[[0.1, 0.9, 0.5]]])])[0].tolist()
-        [[[False, True, False]]]
+        >>> keep(np.array([[0.1, 0.9, 0.5]])).tolist()
+        [[False, True, False]]
         """
-        groups, names, limit = self.groups(network)
-        of = np.concatenate([own.ravel() for own in groups])
-        member = np.flatnonzero(of >= 0)
-        member = member[np.argsort(of[member], kind="stable")]
-        sizes = np.bincount(of[member], minlength=len(names))
-        column = np.arange(len(member)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        weights, owners, names = self.groups(network)
+        order = np.argsort(owners, kind="stable")
+        sizes = np.bincount(owners, minlength=len(names))
+        column = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         table = np.full((len(names), int(sizes.max(initial=0))), -1, dtype=np.int64)
-        table[of[member], column] = member
-        surplus = table.shape[1] - limit
+        table[owners[order], column] = weights[order]
+        surplus = table.shape[1] - self.most
 
-        def keep(magnitudes: Sequence[FloatArray]) -> list[BoolArray]:
-            flat = np.concatenate([m.reshape(len(m), -1) for m in magnitudes], axis=1)
-            kept = np.ones(flat.shape, dtype=bool)
+        def keep(magnitudes: FloatArray) -> BoolArray:
+            kept = np.ones(magnitudes.shape, dtype=bool)
             if surplus > 0:
-                size = np.where(table >= 0, flat[:, table], -1.0)
+                size = np.where(table >= 0, magnitudes[:, table], -1.0)
                 least = np.argpartition(size, surplus, axis=-1)[..., :surplus]
                 rows = np.broadcast_to(table, size.shape)
-                dropped = np.take_along_axis(rows, least, axis=-1).reshape(len(flat), -1)
+                dropped = np.take_along_axis(rows, least, axis=-1).reshape(len(kept), -1)
                 row, place = np.nonzero(dropped >= 0)
                 kept[row, dropped[row, place]] = False
-            ends = np.cumsum([m[0].size for m in magnitudes])[:-1]
-            parts = np.split(kept, ends, axis=1)
-            return [part.reshape(m.shape) for part, m in zip(parts, magnitudes, strict=True)]
+            return kept
 
         return keep
+
+
+def stored_places(layer: Layer) -> tuple[IntArray, IntArray]:
+    """Neuron and input at which each stored weight of a layer first stands, thresholds left out."""
+    if layer.ties is None:
+        return np.divmod(np.arange(layer.outputs * layer.inputs), layer.inputs)
+    return np.divmod(layer.ties.first[~layer.ties.is_threshold], layer.inputs + 1)
+
+
+def stored_numbers(layer: Layer) -> IntArray:
+    """Stored weight of each weight of a layer, (n_l, n_{l-1}), without thresholds; -1 if fixed."""
+    if layer.ties is None:
+        return np.arange(layer.outputs * layer.inputs).reshape(layer.outputs, layer.inputs)
+    rank = np.cumsum(np.append(~layer.ties.is_threshold, False)) - 1
+    numbers = layer.ties.numbers[:, :-1]
+    return np.where(numbers >= 0, rank[numbers], -1)
+
+
+def stored_kernels(layer: Layer) -> IntArray:
+    """Those of each filter of a convolution, (filters, K); of other layers, of each unit.
+
+    Examples
+    --------
+    >>> stored_kernels(Network.conv((1, 1, 3), ["conv:1:1x2"], 1, bias=True).layers[0]).tolist()
+    [[0, 1]]
+    """
+    numbers, window = stored_numbers(layer), layer.ties and layer.ties.window
+    if window is None:
+        return numbers
+    return numbers[window.first].reshape(window.filters, window.num_taps)
+
+
+def stored_levels(network: Network, bits: BitArray) -> IntArray:
+    """Levels of the stored weights of all layers, thresholds left out, bits (R, n_w) -> (R, S)."""
+    found = []
+    for layer, start in zip(network.layers, network.bit_offsets(), strict=False):
+        place = start + layer.first_bits()[0][:, None] + np.arange(layer.code.bits)
+        found.append(layer.code.decode(bits[:, place]))
+    return np.concatenate(found, axis=1)
 
 
 def batch_levels(network: Network, bits: BitArray) -> list[tuple[IntArray, IntArray | None]]:

@@ -133,8 +133,7 @@ def _sums(parts: Parts, number: int, layer: int, forms: list[Forms]) -> list[For
     """Pre-activations of a layer, or those at both ends."""
     weights = parts.levels(layer)
     count = len(parts.free[layer].fixed)
-    matrix, bias = _columns(weights)
-    bias = bias.scaled(float(parts.subject.bias_units[layer]))
+    matrix, bias = weights[:, :-1], weights[:, -1].scaled(float(parts.subject.bias_units[layer]))
     if len(forms) == 1:
         pairs = [[(matrix, forms[0])]]
     else:
@@ -155,23 +154,6 @@ def _sums(parts: Parts, number: int, layer: int, forms: list[Forms]) -> list[For
             total = total + _product(parts, number, layer, w, a)
         sums.append(total)
     return sums
-
-
-def _columns(weights: Forms) -> tuple[Forms, Forms]:
-    """Weights (n, d) and thresholds (n,) of both together, (n, d + 1)."""
-    width = weights.constant.shape[1]
-    j, i = np.divmod(weights.terms.owner, width)
-    inner, last = i < width - 1, i == width - 1
-    t = weights.terms
-    return (
-        Forms(
-            weights.constant[:, :-1],
-            Terms.linear((j * (width - 1) + i)[inner], t.variable[inner], t.coefficient[inner]),
-        ),
-        Forms(
-            weights.constant[:, -1], Terms.linear(j[last], t.variable[last], t.coefficient[last])
-        ),
-    )
 
 
 def _halves(parts: Parts, layer: int, matrix: Forms) -> tuple[Forms, Forms]:
@@ -345,28 +327,13 @@ def _output_rows(
     s, c, right, needed, at_low, at_high = (
         v[open_] for v in (s, c, right, needed, at_low, at_high)
     )
-    constant = at_low * low.constant[s, right] + at_high * high.constant[s, c]
-    bodies = [
-        _taken(form.terms, s * outputs + of, -np.asarray(sign, dtype=np.float64))
-        for form, of, sign in ((low, right, at_low), (high, c, at_high))
-    ]
+    body = low[s, right].scaled(-at_low) + high[s, c].scaled(-at_high)
     table = np.stack([np.full(len(s), number), s, c], axis=1)
     kind = name.partition(":")[0]
     parts.assembly.rows(
-        Terms.join(bodies),
-        constant - needed,
+        body.terms,
+        -body.constant - needed,
         kind,
         Family(kind, ("c", "s", "j"), table, (2, len(str(samples)), parts.digits[2])),
         equality=False,
     )
-
-
-def _taken(terms: Terms, owners: IntArray, factor: FloatArray) -> Terms:
-    """The terms of some owners, in their order, each times a factor."""
-    order = np.argsort(terms.owner, kind="stable")
-    size = int(max(owners.max(initial=0), terms.owner.max(initial=0))) + 1
-    count = np.bincount(terms.owner, minlength=size)
-    start = np.cumsum(count) - count
-    owner, entry = ragged(start[owners], count[owners])
-    entry = order[entry]
-    return Terms.linear(owner, terms.variable[entry], factor[owner] * terms.coefficient[entry])

@@ -99,11 +99,11 @@ class Monotone(Constraint):
         """
         depth = len(parts.subject.network.layers)
         positive, negative = parts.signs(0)
-        rising, falling = (_column(form, self.feature) for form in (positive, negative))
+        rising, falling = (form[:, self.feature] for form in (positive, negative))
         for layer in range(1, depth):
             positive, negative = parts.signs(layer)
             if layer == depth - 1:
-                positive, negative = (_row(form, self.output) for form in (positive, negative))
+                positive, negative = (form[self.output] for form in (positive, negative))
                 wrong = [(rising, negative), (falling, positive)]
                 if self.direction < 0:
                     wrong = [(rising, positive), (falling, negative)]
@@ -120,8 +120,7 @@ class Monotone(Constraint):
                 )
             )
         wrong_sign = falling if self.direction > 0 else rising
-        only = _pick(wrong_sign, np.array([self.output]))
-        self._rows(parts, number, 0, only, 0.0)
+        self._rows(parts, number, 0, wrong_sign[[self.output]], 0.0)
 
     def _rows(self, parts: Parts, number: int, side: int, form: Forms, limit: float) -> None:
         """form <= limit, at each of its places."""
@@ -151,7 +150,7 @@ class Monotone(Constraint):
         for which, (below, weight) in enumerate(pairs):
             x = self._bits(parts, "path", (number, layer, 2 * side + which), outputs * inputs)
             both = below.constant + weight.constant  # x = [below + weight - 1 > 0]
-            spread = _spread(below, outputs)
+            spread = below.take(np.tile(np.arange(inputs), outputs)).terms
             self._indicate(parts, x, Forms(both.ravel() - 1.0, Terms.join(
                 [spread, weight.terms])), -1, 1)  # fmt: skip
             owner = np.repeat(np.arange(outputs), inputs)
@@ -170,33 +169,3 @@ class Monotone(Constraint):
         parts.assembly.indicators(
             x, form.constant.ravel(), form.terms, low, high, "monotone-path", table
         )
-
-
-def _pick(form: Forms, places: IntArray) -> Forms:
-    """Some places of a vector of forms."""
-    new = np.full(form.constant.size, -1, dtype=np.int64)
-    new[places] = np.arange(len(places))
-    terms = form.terms.take(new[form.terms.owner] >= 0)
-    return Forms(
-        form.constant.ravel()[places],
-        Terms.linear(new[terms.owner], terms.variable, terms.coefficient),
-    )
-
-
-def _column(form: Forms, column: int) -> Forms:
-    """One column of a matrix of forms."""
-    rows, columns = form.constant.shape
-    return _pick(form, np.arange(rows) * columns + column)
-
-
-def _row(form: Forms, row: int) -> Forms:
-    """One row of a matrix of forms."""
-    columns = form.constant.shape[1]
-    return _pick(form, row * columns + np.arange(columns))
-
-
-def _spread(form: Forms, times: int) -> Terms:
-    """The terms of a vector of forms, for each row of a matrix (times, len)."""
-    t, size = form.terms, form.constant.size
-    owner = (np.arange(times)[:, None] * size + t.owner).ravel()
-    return Terms.linear(owner, np.tile(t.variable, times), np.tile(t.coefficient, times))

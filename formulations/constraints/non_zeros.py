@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from formulations.arrays import IntArray
-from formulations.checks import check_whole
 from formulations.constraints.base import Cardinality
-from formulations.network.network import Network
+from formulations.network.layer import Layer
 
 
 @dataclass(frozen=True)
 class NonZeros(Cardinality):
-    """At most ``most`` non-zero weights; thresholds are not counted.
+    """At most ``most`` non-zero weights; shared ones count once.
 
     Parameters
     ----------
@@ -30,22 +30,10 @@ class NonZeros(Cardinality):
 
     most: int
     layer: int | None = None
+    kind: ClassVar[str] = "non-zeros"
 
-    def __post_init__(self) -> None:
-        check_whole("NonZeros: most", self.most)
-        if self.layer is not None:
-            check_whole("NonZeros: layer", self.layer)
-
-    @property
-    def name(self) -> str:
-        """``non-zeros:MOST`` or ``non-zeros:MOST,LAYER``."""
-        return f"non-zeros:{self.most}" + (f",{self.layer}" if self.layer else "")
-
-    def groups(self, network: Network) -> tuple[list[IntArray], list[str], int]:
-        """One group."""
-        groups = [
-            np.full((layer.outputs, layer.inputs), 0 if self.layer in (None, number) else -1)
-            for number, layer in enumerate(self.chosen(network, self.layer), start=1)
-        ]
+    def split(self, number: int, layer: Layer, known: int) -> tuple[IntArray, IntArray, list[str]]:
+        """One group for all."""
         where = "the network" if self.layer is None else f"layer {self.layer}"
-        return groups, [where], self.most
+        weights = np.arange(layer.num_stored[0])
+        return weights, np.zeros_like(weights), [] if known else [where]

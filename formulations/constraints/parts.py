@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from formulations.arrays import BoolArray, FloatArray, IntArray
-from formulations.model.assembly import Assembly, Terms
+from formulations.constraints.base import stored_numbers, stored_places
+from formulations.model.assembly import Assembly, Terms, ragged
 from formulations.model.labels import Family
 from formulations.network.network import Network
 from formulations.network.splines import Spline
@@ -32,12 +33,27 @@ class Forms:
     def __add__(self, other: Forms) -> Forms:
         return Forms(self.constant + other.constant, Terms.join([self.terms, other.terms]))
 
-    def scaled(self, factor: float) -> Forms:
-        """The forms times a number."""
-        t = self.terms
+    def scaled(self, factor: float | FloatArray) -> Forms:
+        """The forms times a number, or each times its own."""
+        t, each = self.terms, np.broadcast_to(factor, self.constant.shape).ravel()
         return Forms(
-            factor * self.constant, Terms(t.owner, t.variable, factor * t.coefficient, t.second)
+            factor * self.constant, Terms.linear(t.owner, t.variable, each[t.owner] * t.coefficient)
         )
+
+    def take(self, places: IntArray) -> Forms:
+        """The forms at some flat places, in their shape; zero where a place is -1."""
+        size, t = self.constant.size, self.terms
+        count = np.bincount(t.owner, minlength=size + 1)
+        start = np.cumsum(count) - count
+        owner, entry = ragged(start[places.ravel()], count[places.ravel()])
+        entry = np.argsort(t.owner, kind="stable")[entry]
+        return Forms(
+            np.append(self.constant.ravel(), 0.0)[places],
+            Terms.linear(owner, t.variable[entry], t.coefficient[entry]),
+        )
+
+    def __getitem__(self, key: Any) -> Forms:
+        return self.take(np.arange(self.constant.size).reshape(self.constant.shape)[key])
 
 
 class Subject(Protocol):
@@ -98,14 +114,25 @@ class Parts:
 
     def signs(self, number: int) -> tuple[Forms, Forms]:
         """Indicators of positive and of negative weights of a layer, (n_l, n_{l-1}) each."""
+        numbers = stored_numbers(self.subject.network.layers[number])
+        fixed = np.where(numbers < 0, self.free[number].fixed[:, :-1], 0)
+        none = Terms.join([])
+        positive, negative = (
+            side.take(numbers) + Forms((sign * fixed > 0).astype(float), none)
+            for sign, side in zip((1, -1), self.stored_signs(number), strict=True)
+        )
+        return positive, negative
+
+    def stored_signs(self, number: int) -> tuple[Forms, Forms]:
+        """Those of its stored weights, (S,) each."""
         if number not in self._signs:
             self._signs[number] = self._made_signs(number)
         return self._signs[number]
 
     def _made_signs(self, number: int) -> tuple[Forms, Forms]:
-        code, free = self.subject.network.layers[number].code, self.free[number]
-        slot = free.slot[:, :-1, : code.bits].reshape(-1, code.bits)
-        fixed = free.fixed[:, :-1].ravel()
+        layer, free = self.subject.network.layers[number], self.free[number]
+        code, places = layer.code, stored_places(layer)
+        slot, fixed = free.slot[places][:, : code.bits], free.fixed[places]
         sides: list[tuple[FloatArray, list[Terms]]] = [(np.zeros(len(fixed)), []) for _ in "+-"]
         coefficients = np.array(code.coefficients)
         masks, of = np.unique(slot >= 0, axis=0, return_inverse=True)
@@ -150,8 +177,7 @@ class Parts:
                     terms.append(Terms.linear(row, bits.ravel(), np.tile(factors, len(at))))
                     if products is not None:
                         terms.append(Terms.linear(at, products, 1.0))
-        shape = free.fixed[:, :-1].shape
-        positive, negative = (Forms(c.reshape(shape), Terms.join(t)) for c, t in sides)
+        positive, negative = (Forms(constant, Terms.join(terms)) for constant, terms in sides)
         return positive, negative
 
     def _new_sign(
@@ -177,49 +203,51 @@ class Parts:
         return None
 
     def _variables(self, name: str, number: int, at: IntArray) -> IntArray:
-        """A new bit for each of some weights of a layer."""
-        width = self.subject.network.layers[number].inputs
+        """A new bit for each of some stored weights of a layer."""
         widest = len(str(max(self.subject.network.widths) - 1))
-        layer = np.full(len(at), number + 1)
         return self.assembly.variables(
             name, ("", "", ""), (self.digits[1], self.digits[2], widest),
-            [layer, at // width, at % width],
+            self._labels(number, at).T,
         )  # fmt: skip
+
+    def _labels(self, number: int, at: IntArray) -> IntArray:
+        """Layer, neuron and input of some stored weights of a layer, (len(at), 3)."""
+        neuron, source = stored_places(self.subject.network.layers[number])
+        return np.stack([np.full(len(at), number + 1), neuron[at], source[at]], axis=1)
 
     def _indicators(
         self, name: str, number: int, at: IntArray, forms: Forms, low: int, high: int
     ) -> IntArray:
         """New bits of weights of a layer: whether a form of each is positive."""
-        x, width = self._variables(name, number, at), self.subject.network.layers[number].inputs
-        table = np.stack([np.full(len(at), number + 1), at // width, at % width], axis=1)
+        x, table = self._variables(name, number, at), self._labels(number, at)
         self.assembly.indicators(x, forms.constant, forms.terms, low, high, name, table)
         return x
 
     def add_counts(
-        self, name: str, number: int, groups: list[IntArray], count: int, limit: int
+        self, kind: str, number: int, weights: IntArray, owners: IntArray, count: int, limit: int
     ) -> None:
-        """Rows: at most ``limit`` non-zero weights in each of ``count`` groups."""
-        most, rest = np.zeros(count), np.full(count, float(limit))
-        parts: list[Terms] = []
-        for layer, own in enumerate(groups):
-            of = own.ravel()
-            inside = of >= 0
-            if not inside.any():
+        """Rows: at most ``limit`` non-zero stored weights in each of ``count`` groups."""
+        matters, constants, found, first = [], [], [], 0
+        for layer, free in enumerate(self.free):
+            place = stored_places(self.subject.network.layers[layer])
+            own = (weights >= first) & (weights < first + len(place[0]))
+            inside, owner = weights[own] - first, owners[own]
+            first += len(place[0])
+            matters.append(np.bincount(owner, free.can_matter[place][inside], minlength=count))
+            if not len(inside):
                 continue
-            matters = self.free[layer].can_matter[:, :-1].ravel()
-            most += np.bincount(of[inside], matters[inside], minlength=count)
-            nonzero = self.signs(layer)[0] + self.signs(layer)[1]
-            constant = nonzero.constant.ravel()
-            rest -= np.bincount(of[inside], constant[inside], minlength=count)
-            terms = nonzero.terms.take(inside[nonzero.terms.owner])
-            parts.append(Terms.linear(of[terms.owner], terms.variable, terms.coefficient))
-        needed = np.flatnonzero(most > limit)
+            positive, negative = self.stored_signs(layer)
+            nonzero = (positive + negative).take(inside)
+            constants.append(np.bincount(owner, nonzero.constant, minlength=count))
+            t = nonzero.terms
+            found.append(Terms.linear(owner[t.owner], t.variable, t.coefficient))
+        needed = np.flatnonzero(np.sum(matters, axis=0) > limit)
+        rest = limit - np.sum(constants, axis=0)
         place = np.full(count, -1, dtype=np.int64)
         place[needed] = np.arange(len(needed))
-        terms = Terms.join(parts)
+        terms = Terms.join(found)
         terms = terms.take(place[terms.owner] >= 0)
         table = np.stack([np.full(len(needed), number), needed], axis=1)
-        kind = name.partition(":")[0]
         self.assembly.rows(
             Terms.linear(place[terms.owner], terms.variable, terms.coefficient),
             rest[needed],

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.arrays import BitArray, IntArray
 from formulations.checks import check_several, shown
-from formulations.constraints.base import Cardinality, Constraint, Keeper, batch_levels
+from formulations.constraints.base import Cardinality, Constraint, Keeper, stored_levels
 from formulations.constraints.tied import Tied
 from formulations.errors import InvalidInputError
 from formulations.network.network import Network, Weights
@@ -55,11 +55,6 @@ class Constrained(OutputLosses):
             if not isinstance(constraint, Constraint):
                 raise InvalidInputError(
                     f"constraints: {shown(constraint)}: expected {what.partition(', ')[2]}"
-                )
-            if any(getattr(layer, "ties", None) is not None for layer in self.network.layers):
-                raise InvalidInputError(
-                    f"{constraint.name}: constraints are for dense networks, and this one shares "
-                    "or fixes weights"
                 )
             constraint.check(self)
         return given
@@ -124,23 +119,17 @@ class Constrained(OutputLosses):
         """
         if not self.keepers:
             return full
-        full = full.copy()
-        layers = batch_levels(self.network, full)
+        full, network = full.copy(), self.network
+        old = levels = stored_levels(network, full)
+        order = 1.0 - np.arange(levels.shape[1]) / levels.shape[1]
         for keep in self.keepers:
-            sizes: list[FloatArray] = []
-            for matrix, _ in layers:
-                order = np.arange(matrix[0].size).reshape(matrix.shape[1:]) / matrix[0].size
-                lot = rng.random(matrix.shape) if rng is not None else 1.0 - order
-                sizes.append(np.where(matrix != 0, np.abs(matrix) + 0.5 * lot, 0.0))
-            kept = keep(sizes)
-            layers = [(m * k, b) for (m, b), k in zip(layers, kept, strict=True)]
-        offsets = self.network.bit_offsets()
-        for number, layer in enumerate(self.network.layers):
-            weights, _ = layer.first_bits()
-            place = offsets[number] + weights[:, None] + np.arange(layer.code.bits)
-            old = layer.code.decode(full[:, place])
-            new = layers[number][0].reshape(len(full), -1)
-            changed = old != new
-            words = layer.code.encode(np.where(changed, new, old))
-            full[:, place] = np.where(changed[..., None], words, full[:, place])
+            lot = order if rng is None else rng.random(levels.shape)
+            levels = levels * keep(np.where(levels != 0, np.abs(levels) + 0.5 * lot, 0.0))
+        first = 0
+        for layer, start in zip(network.layers, network.bit_offsets(), strict=False):
+            place = start + layer.first_bits()[0][:, None] + np.arange(layer.code.bits)
+            own = np.s_[:, first : first + len(place)]
+            changed = (old != levels)[own][..., None]
+            full[:, place] = np.where(changed, layer.code.encode(levels[own]), full[:, place])
+            first += len(place)
         return full

@@ -98,7 +98,7 @@ def guarded_heat_bath(
                     old = (start[i] + step[i] * at[i]) % num_levels[k]
                     new = (start[i] + step[i] * turned[i]) % num_levels[k]
                     change = change_of(firsts, gaps, choices, k, old, new)
-                    move_rows(guard, k, layers[k], neurons[k], sources[k], old, new, change)
+                    move_rows(guard, k, layers[k], old, new, change)
                     at[i] = turned[i]
             now = totals[ROWS] + totals[PATHS]
             if left > 0 and now > most:
@@ -110,7 +110,7 @@ def guarded_heat_bath(
                         old = (start[i] + step[i] * boxed[i]) % num_levels[k]
                         new = (start[i] + step[i] * at[i]) % num_levels[k]
                         change = change_of(firsts, gaps, choices, k, old, new)
-                        move_boxes(guard, layers[k], neurons[k], sources[k], change)
+                        move_boxes(guard, k, layers[k], change)
                         boxed[i] = at[i]
                 now += judge(guard)
                 if left > 0 and now > most:

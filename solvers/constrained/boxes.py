@@ -51,10 +51,11 @@ class Boxes:
 
     @staticmethod
     def of(problem: TrainingProblem, count: int) -> Boxes | None:
-        """Those of a problem; None where it has none, or units that fall somewhere."""
+        """Those of a problem; None if it has none, units that fall somewhere, or shared weights."""
         asked = any(isinstance(rule, Right) for rule in problem.constraints)
         rise = all(spline.rises for spline in problem.splines)
-        return Boxes(problem, count) if asked and rise else None
+        dense = all(layer.ties is None for layer in problem.network.layers)
+        return Boxes(problem, count) if asked and rise and dense else None
 
     def draw(
         self, most: int, share: float, rng: np.random.Generator

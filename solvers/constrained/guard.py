@@ -39,6 +39,10 @@ class Guard(NamedTuple):
     levels, box_levels : ndarray of int64
         Weights, each layer's matrix row-major with the thresholds last: those that rows and paths,
         and those that boxes have been told of.
+    begins : ndarray of int64, shape (K + 1,)
+        First place of each movable weight.
+    places : ndarray of int64, shape (P, 2)
+        Neuron and input, by neurons: of a shared weight all of them.
     starts : ndarray of int64, shape (K + 1,)
         First entry of each movable weight.
     entries : ndarray of int64, shape (E, 3)
@@ -67,6 +71,8 @@ class Guard(NamedTuple):
     plan: Array
     levels: Array
     box_levels: Array
+    begins: Array
+    places: Array
     starts: Array
     entries: Array
     values: Array
@@ -133,15 +139,15 @@ def number_at(values: Array, kind: int, first: int, place: int, level: int) -> i
 
 
 @compiled()
-def move_rows(
-    guard: Guard, k: int, layer: int, neuron: int, source: int, old: int, new: int, change: int
-) -> int:
-    """Movable weight k goes from place ``old`` to ``new``; return what rows and paths break."""
-    at = guard.plan[layer, LEVEL] + neuron * guard.plan[layer, INPUTS] + source
-    before = guard.levels[at]
+def move_rows(guard: Guard, k: int, layer: int, old: int, new: int, change: int) -> int:
+    """Movable weight k goes from level ``old`` to ``new``; return what rows and paths break."""
+    before, totals = 0, guard.totals
+    for p in range(guard.begins[k], guard.begins[k + 1]):
+        at = guard.plan[layer, LEVEL] + guard.places[p, 0] * guard.plan[layer, INPUTS]
+        at += guard.places[p, 1]
+        before = guard.levels[at]
+        guard.levels[at] = before + change
     after = before + change
-    guard.levels[at] = after
-    totals = guard.totals
     for e in range(guard.starts[k], guard.starts[k + 1]):
         row, kind, first = guard.entries[e, 0], guard.entries[e, 1], guard.entries[e, 2]
         sum_, limit = guard.sums[row], guard.limits[row]
@@ -192,28 +198,32 @@ def judge(guard: Guard) -> int:
 
 
 @compiled()
-def move_boxes(guard: Guard, layer: int, neuron: int, source: int, change: int) -> None:
+def move_boxes(guard: Guard, k: int, layer: int, change: int) -> None:
     """Change a weight of the boxes by some levels; :func:`judge` then says what they break."""
     plan, levels, pieces, dirty = guard.plan, guard.box_levels, guard.pieces, guard.dirty
     a_low, a_high, z_low, z_high = guard.a_low, guard.a_high, guard.z_low, guard.z_high
     last, samples = len(plan) - 2, guard.asked.shape[1]
-    at = plan[layer, LEVEL] + neuron * plan[layer, INPUTS] + source
-    before = levels[at]
-    after = before + change
-    levels[at] = after
-    unit = plan[layer, UNIT] + neuron
-    if source == plan[layer, INPUTS] - 1:
-        for s in range(samples):
-            z_low[unit, s] += plan[layer, BIAS] * change
-            z_high[unit, s] += plan[layer, BIAS] * change
-    else:
-        x = plan[layer, HIDDEN] + source
-        up, down = max(after, 0) - max(before, 0), min(after, 0) - min(before, 0)
-        for s in range(samples):
-            z_low[unit, s] += up * a_low[x, s] + down * a_high[x, s]
-            z_high[unit, s] += up * a_high[x, s] + down * a_low[x, s]
-    count, side = 1, 0
-    dirty[0, 0] = neuron
+    count, side = 0, 0
+    for p in range(guard.begins[k], guard.begins[k + 1]):
+        neuron, source = guard.places[p, 0], guard.places[p, 1]
+        at = plan[layer, LEVEL] + neuron * plan[layer, INPUTS] + source
+        before = levels[at]
+        after = before + change
+        levels[at] = after
+        unit = plan[layer, UNIT] + neuron
+        if source == plan[layer, INPUTS] - 1:
+            for s in range(samples):
+                z_low[unit, s] += plan[layer, BIAS] * change
+                z_high[unit, s] += plan[layer, BIAS] * change
+        else:
+            x = plan[layer, HIDDEN] + source
+            up, down = max(after, 0) - max(before, 0), min(after, 0) - min(before, 0)
+            for s in range(samples):
+                z_low[unit, s] += up * a_low[x, s] + down * a_high[x, s]
+                z_high[unit, s] += up * a_high[x, s] + down * a_low[x, s]
+        if count == 0 or dirty[0, count - 1] != neuron:
+            dirty[0, count] = neuron
+            count += 1
     while layer < last and count > 0:
         first, stop = plan[layer, PIECE], plan[layer + 1, PIECE]
         units = plan[layer + 2, UNIT] - plan[layer + 1, UNIT]

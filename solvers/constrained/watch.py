@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from formulations.arrays import Array, BitArray, IntArray
-from formulations.constraints.base import Cardinality, batch_levels
+from formulations.constraints.base import Cardinality, batch_levels, stored_numbers
 from formulations.constraints.boxes import output_bounds
 from formulations.constraints.linear_rows import LinearRows
 from formulations.constraints.monotone import Monotone
 from formulations.constraints.right import WRONG, Right
+from formulations.model.assembly import ragged
 from solvers.constrained.blocks import guarded_heat_bath
 from solvers.constrained.guard import BITS, LISTED, NONZERO, ROWS, Guard, count_paths, judge
 from solvers.kernels.incremental_loss import IncrementalLoss
@@ -91,6 +92,7 @@ class Watch:
             for spline in problem.splines
         ]  # fmt: skip
         starts, entries, values, limits = self._rows()
+        begins, places = self._places()
         pairs = [
             (c.feature, c.direction, c.output, 0)
             for c in problem.constraints
@@ -105,6 +107,8 @@ class Watch:
             plan=plan,
             levels=zeros,
             box_levels=zeros.copy(),
+            begins=begins,
+            places=places,
             starts=starts,
             entries=entries,
             values=values,
@@ -123,6 +127,20 @@ class Watch:
             heat=np.array(HEAT) * (WRONG if samples else 1),
         )
 
+    def _places(self) -> tuple[IntArray, IntArray]:
+        """First place of each movable weight, and all neurons and inputs where they stand."""
+        moves, found, counts = self.landscape.moves, [], [np.zeros(1, dtype=np.int64)]
+        layers = self.problem.network.layers
+        for number in reversed(range(len(layers))):  # the movable weights are in this order
+            here, numbers = moves.layer == number, layers[number].free_ties.numbers
+            order = np.argsort(numbers, axis=None, kind="stable")
+            asked, known = numbers[moves.neuron[here], moves.source[here]], numbers.ravel()[order]
+            start, stop = (np.searchsorted(known, asked, side) for side in SIDES)
+            at = order[ragged(start, stop - start)[1]]
+            found.append(np.stack(np.divmod(at, numbers.shape[1]), axis=1))
+            counts.append(stop - start)
+        return np.cumsum(np.concatenate(counts)), np.ascontiguousarray(np.concatenate(found))
+
     def _rows(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
         """Entries of the movable weights, sorted by weight; their numbers; limits of the rows."""
         moves, landscape = self.landscape.moves, self.landscape
@@ -131,16 +149,20 @@ class Watch:
         found: list[Array] = [np.zeros((0, 4), dtype=np.int64)]  # weight, row, kind, first number
         limits: list[int] = []
         size = len(values[0])
+        layers, first = self.problem.network.layers, 0
+        mover = np.full(sum(layer.num_stored[0] for layer in layers), -1, dtype=np.int64)
+        for number, layer in enumerate(layers):  # which movable weight a stored weight is
+            here = np.flatnonzero((moves.layer == number) & (moves.source < layer.inputs))
+            own = stored_numbers(layer)[moves.neuron[here], moves.source[here]]
+            mover[first + own] = here
+            first += layer.num_stored[0]
         for constraint in self._counted:
-            groups, names, limit = constraint.groups(self.problem.network)
-            for number, own in enumerate(groups):
-                here = (moves.layer == number) & (moves.source < own.shape[1])
-                at = np.flatnonzero(here)
-                row = own[moves.neuron[at], moves.source[at]]
-                at, row = at[row >= 0], row[row >= 0] + len(limits)
-                kind = np.where(listed[at], LISTED, NONZERO)
-                found.append(np.stack([at, row, kind, moves.first[at] * listed[at]], axis=1))
-            limits += [limit] * len(names)
+            weights, owners, names = constraint.groups(self.problem.network)
+            at = mover[weights]
+            at, row = at[at >= 0], owners[at >= 0] + len(limits)
+            kind = np.where(listed[at], LISTED, NONZERO)
+            found.append(np.stack([at, row, kind, moves.first[at] * listed[at]], axis=1))
+            limits += [constraint.most] * len(names)
         for linear in self._linear:
             A, b = linear.at_most()
             own = A[:, self.problem.free]

@@ -16,6 +16,7 @@ from formulations.constraints import (
     NonZeros,
     Right,
     Robust,
+    Tied,
 )
 from formulations.errors import InvalidInputError
 
@@ -62,8 +63,27 @@ def constraints(draw: st.DrawFn, network: Network, kind: str | None = None) -> C
 
 
 @st.composite
+def tied(draw: st.DrawFn, network: Network) -> Network:
+    """A network with some weights of its first layer shared, or a convolution before the last."""
+    layer = network.layers[0]
+    if draw(st.booleans()):
+        word = draw(st.sampled_from(["conv:1:1x2", "conv:2:1x2", "conv:1:1x2:1:0x1"]))
+        rest = {"activation": "sign", "weights": layer.code, "bias": layer.bias_code or False}
+        hidden = [word, *(["pool:max:1x2"] if draw(st.booleans()) else [])]
+        return Network.conv((1, 3), hidden, network.num_outputs, **rest)
+    places = [(1, j, i) for j in range(layer.outputs) for i in range(layer.inputs)]
+    assume(len(places) > 1)
+    pair = draw(st.lists(st.sampled_from(places), min_size=2, max_size=3, unique=True))
+    return Tied([pair]).applied(network)
+
+
+@st.composite
 def constrained(
-    draw: st.DrawFn, max_bits: int = 8, kind: str | None = None, count: int = 1
+    draw: st.DrawFn,
+    max_bits: int = 8,
+    kind: str | None = None,
+    count: int = 1,
+    shared: bool = False,
 ) -> TrainingProblem:
     """Problems with one constraint or more, small enough to enumerate."""
     depth = draw(st.integers(1, 3))
@@ -75,6 +95,8 @@ def constrained(
         weights=draw(st.sampled_from(CODES)),
         bias=draw(st.sampled_from([False, False, True, "integer:2"])),
     )
+    if shared:
+        network = draw(tied(network))
     assume(network.num_weight_bits <= max_bits)
     samples = draw(st.integers(1, 2))
     rng = np.random.default_rng(draw(st.integers(0, 1000)))

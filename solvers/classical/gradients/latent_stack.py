@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from formulations.arrays import Array, FloatArray, IntArray
+from formulations.constraints.base import stored_kernels
 from formulations.network.network import Weights
 from solvers.classical.gradients.latent_layer import LatentLayer
 from solvers.classical.gradients.optimizers import Adam
@@ -82,6 +83,14 @@ class LatentStack(Stack):
         self.keepers, self.boxes = problem.keepers, Boxes.of(problem, count)
         self.kind: Any = np.float32 if self._reach() < EXACT else np.float64
         self._allocate()
+        first = np.cumsum([0, *(layer.num_stored[0] for layer in layers)])
+        self._stored = np.concatenate(
+            [
+                start + stored_kernels(layer).ravel()
+                for layer, start, part in zip(layers, first, parts, strict=False)
+                if isinstance(part, LatentLayer)
+            ]
+        )  # number of each latent weight among those that are stored
         half, middle = self._cells() if not rounded else (1.0, 0.0)
         for part in parts:
             part.begin(rng)
@@ -119,13 +128,13 @@ class LatentStack(Stack):
         self.num_bounded = self.num_weights + narrow
         flat = (self.count, int(ends[-1]))
         self.values, self.gradient = (np.zeros(flat, dtype=self.kind) for _ in range(2))
-        levels = np.zeros((self.count, self.num_weights), dtype=self.kind)
+        self._levels = np.zeros((self.count, self.num_weights), dtype=self.kind)
         starts = ends - sizes
         for number, (part, shape) in enumerate(zip(self.trained, shapes, strict=True)):
             place = slice(starts[number], ends[number])
             part.latent, part.weight_slopes, part.weights = (
                 flat[:, place].reshape(self.count, *shape)
-                for flat in (self.values, self.gradient, levels)
+                for flat in (self.values, self.gradient, self._levels)
             )
         for number, start, end in zip(
             order, starts[len(shapes) :], ends[len(shapes) :], strict=True
@@ -201,8 +210,10 @@ class LatentStack(Stack):
                 * (part.weights != 0)
                 for part in self.trained
             ]
-            for part, kept in zip(self.trained, keep(sizes), strict=True):
-                part.weights *= kept
+            flat = np.concatenate([size.reshape(self.count, -1) for size in sizes], axis=1)
+            stored = np.empty_like(flat)
+            stored[:, self._stored] = flat
+            self._levels *= keep(stored)[:, self._stored]
 
     # -- the integer networks ---------------------------------------------------------------------
 

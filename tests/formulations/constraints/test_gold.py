@@ -17,11 +17,11 @@ RELAXED = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_t
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(deadline=None, max_examples=25, suppress_health_check=RELAXED)
-@given(data=st.data(), encoding=st.sampled_from(ENCODINGS))
+@given(data=st.data(), encoding=st.sampled_from(ENCODINGS), shared=st.booleans())
 def test_the_feasible_set_is_the_weights_that_satisfy(
-    kind: str, data: st.DataObject, encoding: str | None
+    kind: str, data: st.DataObject, encoding: str | None, shared: bool
 ) -> None:
-    problem: TrainingProblem = data.draw(constrained(kind=kind))
+    problem: TrainingProblem = data.draw(constrained(kind=kind, shared=shared))
     model, bits = problem.qcbo(encoding), all_bits(problem)
     satisfies = problem.violations(bits) == 0
     points = np.stack([problem.complete_bits(b, encoding) for b in bits])

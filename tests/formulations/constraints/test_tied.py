@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
-from formulations.constraints import FanIn, Tied
+from formulations.constraints import FanIn, NofM, NonZeros, Right, Tied
 from formulations.errors import InvalidInputError
 from formulations.network.network import Weights
-from solvers import LargeNeighborhoodSearch, RandomSearch, WeightAnnealing
+from solvers import (
+    LargeNeighborhoodSearch,
+    RandomSearch,
+    StraightThrough,
+    Trainer,
+    WeightAnnealing,
+)
 from tests.formulations.problems import all_bits
 
 GROUPS = [["w[1,0,0]", (1, 1, 2)], [(1, 0, 1), (1, 1, 1)], [(1, 0, 3), (1, 1, 3)]]
@@ -87,9 +95,38 @@ def test_other_groups_are_refused(groups: list[list[str]], words: str) -> None:
         TrainingProblem(network, [[1, 1, 1]], [1], constraints=[Tied(groups)])
 
 
-def test_other_constraints_beside_shared_weights_are_refused() -> None:
-    network = Network.dense([3, 2, 1], weights="ternary")
-    with pytest.raises(InvalidInputError, match="dense networks"):
-        TrainingProblem(
-            network, [[1, 1, 1]], [1], constraints=[Tied([[(1, 0, 0), (1, 1, 0)]]), FanIn(1)]
-        )
+def test_a_filter_has_inputs_and_a_shared_weight_counts_once() -> None:
+    network = Network.conv((1, 4), ["conv:2:1x3:1:0x1", "pool:max:1x2"], 1, weights="ternary")
+    rules = [FanIn(2, 1), NonZeros(4, 1), NofM(1, 2, 1)]
+    problem = TrainingProblem(network, [[1, 0, 2, 3]], [1], constraints=rules)
+    bits = np.ones(problem.num_free_bits, dtype=np.int8)  # every weight is 1
+    assert problem.broken(problem.weights_from_bits(bits)) == {
+        "fan-in:2,1 of filter 0 of layer 1": 1,
+        "fan-in:2,1 of filter 1 of layer 1": 1,
+        "non-zeros:4,1 of layer 1": 2,
+        "n-of-m:1,2,1 of inputs 0 to 1 of filter 0 of layer 1": 1,
+        "n-of-m:1,2,1 of inputs 0 to 1 of filter 1 of layer 1": 1,
+    }
+    kept = problem.sparse(bits[None])
+    assert problem.violations(kept)[0] == 0
+    with pytest.raises(InvalidInputError, match=r"fan-in:1: layer 2 pools 2 inputs"):
+        TrainingProblem(network, [[1, 0, 2, 3]], [1], constraints=[FanIn(1)])
+
+
+@pytest.mark.parametrize("solver", [
+    StraightThrough(epochs=10, restarts=2), WeightAnnealing(flips=300),
+    LargeNeighborhoodSearch(rounds=40, sizes=(2, 3)), Trainer(time_limit=1.0),
+])  # fmt: skip
+def test_convolutions_are_trained_under_constraints(solver: Any) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 4, (60, 16))
+    y = np.where(X[:, 5] + X[:, 6] > X[:, 9] + X[:, 10], 1, -1)
+    network = Network.conv((1, 4, 4), ["conv:3:3x3:1:1", "pool:max:2x2"], 1, weights="ternary")
+    rules = [FanIn(4), NonZeros(9, 1), Right(X[:2], y[:2])]
+    problem = TrainingProblem(network, X, y, constraints=rules)
+    result = solver.solve(problem)
+    assert result.info["broken"] == problem.broken(result.weights)
+    assert result.satisfies
+    kernels = problem.network.layers[0].ties.kernel(result.weights.matrices[0])
+    assert (kernels != 0).sum(axis=1).max() <= 4
+    assert (kernels != 0).sum() <= 9

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
-from formulations.constraints import FanIn, Monotone, NofM, NonZeros, Right
+from formulations.constraints import FanIn, Monotone, NofM, NonZeros, Right, Tied
 from formulations.errors import InfeasibleModelError, InvalidInputError
 from solvers import (
     QCGD,
@@ -51,7 +51,7 @@ SOLVERS: dict[str, Any] = {
 @settings(deadline=None, max_examples=25, suppress_health_check=RELAXED)
 @given(data=st.data())
 def test_what_a_result_says_of_constraints_is_true(name: str, data: st.DataObject) -> None:
-    problem: TrainingProblem = data.draw(constrained(count=2))
+    problem: TrainingProblem = data.draw(constrained(count=2, shared=data.draw(st.booleans())))
     try:
         result = SOLVERS[name].solve(problem)
     except InvalidInputError:  # a loss without a model
@@ -89,10 +89,12 @@ def walkers(kind: str) -> tuple[TrainingProblem, np.random.Generator]:
     X = rng.integers(-3, 4, (40, 5))
     y = rng.choice([-1, 1], 40) if outputs == 1 else rng.integers(0, 3, 40)
     given_ = [FanIn(2), NonZeros(9), Monotone(1, -1), Right(X[:4], y[:4])]
+    if kind == "shared":
+        given_ += [Tied([[(1, 0, 0), (1, 1, 3), (1, 2, 1)], [(2, 0, 3), (2, 1, 3)]])]
     return TrainingProblem(net, X, y, constraints=given_), rng
 
 
-@pytest.mark.parametrize("kind", ["one", "three"])
+@pytest.mark.parametrize("kind", ["one", "three", "shared"])
 def test_incremental_violations_are_those_of_the_weights(kind: str) -> None:
     problem, rng = walkers(kind)
     landscape = IncrementalLoss(problem)
