@@ -72,9 +72,7 @@ def _linear_rows(cqm: dimod.ConstrainedQuadraticModel) -> dimod.ConstrainedQuadr
         if cqm.vartype(v) is dimod.INTEGER:
             low, high = cqm.lower_bound(v), cqm.upper_bound(v)
             rows.add_variable("INTEGER", v, lower_bound=low, upper_bound=high)
-            reach[v] = min(
-                abs(low), abs(high)
-            )  # finite, while the bounds to be tightened may be huge
+            reach[v] = min(abs(low), abs(high))  # the larger may be a default to be tightened
         else:
             rows.add_variable(cqm.vartype(v), v)
     for label in canonical_order(cqm):

@@ -110,19 +110,14 @@ class Presolved:
         try:
             bounds = domains(cqm)
         except InfeasibleModelError as proof:
-            raise cls._named(cqm) or proof from None
+            try:
+                cls._presolved(cqm, None)  # our own passes name a row, if they find the proof
+            except InfeasibleModelError as named:
+                raise named from None
+            except InvalidInputError:
+                pass
+            raise proof from None
         return cls._presolved(cqm, bounds, one_hot)
-
-    @classmethod
-    def _named(cls, cqm: dimod.ConstrainedQuadraticModel) -> InfeasibleModelError | None:
-        """Return a proof of infeasibility that names a row, if our own passes find one."""
-        try:
-            cls._presolved(cqm, None)
-        except InfeasibleModelError as named:
-            return named
-        except InvalidInputError:
-            return None
-        return None
 
     @classmethod
     def _presolved(

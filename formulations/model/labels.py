@@ -167,15 +167,6 @@ class Labels(Sequence[str]):
             )
         )
 
-    def span(self, name: str) -> slice:
-        """Return the positions of the family ``name``, empty if there is none."""
-        start = 0
-        for family in self.families:
-            if isinstance(family, Family) and family.name == name:
-                return slice(start, start + len(family))
-            start += len(family)
-        return slice(0, 0)
-
     def of_kind(self, name: str) -> IntArray:
         """Return the positions of all labels that start with ``name[``, ascending."""
         found, start = [], 0

@@ -85,7 +85,8 @@ def soften(
         beyond > 0.0,
         names,
     )
-    # the first step crosses b: an equality loses on one side what it gains on the other
+    # The first step passes b and adds step - beyond to the cost.  An equality pays for being
+    # below b as well, so that the step adds step - 2 beyond.
     value = steps.step[excess.row] * np.abs(excess.coefficient)
     value -= (
         np.where(excess.first, np.where(equality, 2.0, 1.0)[excess.row], 0.0) * (beyond[excess.row])

@@ -188,8 +188,6 @@ def test_labels_explain_themselves() -> None:
     assert "slave" not in labels
     with pytest.raises(ValueError, match="no label 'nothing'"):
         labels.index("nothing")
-    assert labels.span("w") == slice(4, 7)
-    assert labels.span("z") == slice(0, 0)
     assert labels.of_kind("w").tolist() == [3, 4, 5, 6]
     assert Labels().of_kind("w").tolist() == []
 
