@@ -46,6 +46,14 @@ class Ground(NamedTuple):
     weight: Array
 
 
+class Walk(NamedTuple):
+    """Temperatures (reads, 2), the number of candidates, and where walks end (reads, n)."""
+
+    heats: Array
+    length: int
+    ends: Array
+
+
 class Point(NamedTuple):
     """Bits, row sums, and what a growing x_i changes: in rows, by entry, and in the objective."""
 
@@ -56,18 +64,17 @@ class Point(NamedTuple):
 
 
 @compiled()
-def polish(
-    ground: Ground, points: Array, seeds: Array, effort: int, depth: int, heats: Array, length: int
-) -> int:
+def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int, walk: Walk) -> int:
     """Mend every point (reads, n) in place and, where that succeeds, descend from there.
 
     ``effort`` bounds the candidates looked at for each point, half of them for mending; ``depth``
-    is the most flips of a chain.  Before it descends, a point of ``heats`` (reads, 2) above 0 walks
-    and looks at ``length`` more: chains that raise the objective are accepted as in simulated
-    annealing, from the first temperature, in units of a chain's mean change, down to the second.  A
-    point that cannot be mended stays as it was.  Returns how many were looked at.
+    is the most flips of a chain.  Before it descends, a point of ``walk.heats`` above 0 walks and
+    looks at ``length`` more: chains that raise the objective are accepted as in simulated
+    annealing, from the first temperature, in units of a chain's mean change, down to the second,
+    and where the walk ends is put in ``ends``.  A point that cannot be mended stays as it was.
+    Returns how many were looked at.
     """
-    looked = 0
+    looked, half = 0, effort // 2
     n, m = points.shape[1], len(ground.lower)
     activity, field, weight = np.empty(m), np.empty(n), np.empty(m)
     slope = np.empty(len(ground.column_values))
@@ -76,14 +83,13 @@ def polish(
         original, at = x.copy(), Point(x, activity, slope, field)
         _begin(ground, at)
         weight[:] = ground.weight
-        half = effort // 2
         holds, left = _mend(ground, at, weight, seeds[read], half)
         looked += half - left
         if not holds:
             x[:] = original
             continue
-        if heats[read, 0] > 0.0:
-            looked += _walk(ground, at, seeds[read], length, depth, heats[read])
+        if walk.heats[read, 0] > 0.0:
+            looked += _walk(ground, at, seeds[read], depth, walk, read)
         looked += half - _descend(ground, at, seeds[read], half, depth)
     return looked
 
@@ -114,9 +120,7 @@ def _coupling(ground: Ground, i: int, j: int) -> float:
         return float(ground.Q_dense[i, j])
     first, stop = ground.Q_starts[i], ground.Q_starts[i + 1]
     place = first + np.searchsorted(ground.Q_others[first:stop], j)
-    if place < stop and ground.Q_others[place] == j:
-        return float(ground.Q_values[place])
-    return 0.0
+    return float(ground.Q_values[place]) if place < stop and ground.Q_others[place] == j else 0.0
 
 
 @compiled()
@@ -235,21 +239,20 @@ def _descend(ground: Ground, at: Point, state: np.uint64, effort: int, depth: in
     while failures < n and effort > 0:
         i = (i + stride) % n
         holds, change, length, looked = _chain(ground, at, chain, i)
-        effort -= looked
         take = holds and change < -tolerance
-        effort -= _settle(ground, at, chain, length, take)
+        effort -= looked + _settle(ground, at, chain, length, take)
         failures = 0 if take else failures + 1
     return effort
 
 
 @compiled()
-def _walk(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int, heat: Array) -> int:
+def _walk(ground: Ground, at: Point, state: np.uint64, depth: int, walk: Walk, read: int) -> int:
     """Chains of flips from one temperature to another; x becomes the best point met."""
-    n, left, best, chain = len(at.x), effort, at.x.copy(), np.empty(depth, np.int64)
+    left, heat, best, chain = walk.length, walk.heats[read], at.x.copy(), np.empty(depth, np.int64)
     value, least, total, count = 0.0, 0.0, 0.0, 0
     while left > 0:
         state = _draw(state)
-        i = np.int64((state >> np.uint64(11)) % np.uint64(n))
+        i = np.int64((state >> np.uint64(11)) % np.uint64(len(at.x)))
         holds, change, length, looked = _chain(ground, at, chain, i)
         left -= looked
         if holds and count < 1000:  # the unit of temperatures
@@ -258,7 +261,7 @@ def _walk(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int, 
         state, take = _draw(state), holds
         if holds and change > 0.0:
             chance = (np.float64(state >> np.uint64(11)) + 1.0) * 2.0**-53
-            now = heat[1] + (heat[0] - heat[1]) * max(left, 0) / effort
+            now = heat[1] + (heat[0] - heat[1]) * max(left, 0) / walk.length
             take = change < -now * total / count * np.log(chance)
         left -= _settle(ground, at, chain, length, take)
         if take:
@@ -266,9 +269,10 @@ def _walk(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int, 
             if value < least - NOTHING * total / count:
                 least = value
                 best[:] = at.x
+    walk.ends[read] = at.x
     at.x[:] = best
     _begin(ground, at)
-    return effort - left
+    return walk.length - left
 
 
 @compiled()
@@ -277,9 +281,8 @@ def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float
 
     As long as a row is violated, one of its variables follows: the one that leaves the least
     violation, then the least objective.  Where a variable that was taken out has made room, another
-    one that fits comes in.  So one mechanism finds single flips, exchanges within a one-hot row or
-    a knapsack, and swaps in a permutation.  Returns whether all rows hold, the change of the
-    objective, the number of flips, and how many candidates were looked at.
+    one that fits comes in.  Returns whether all rows hold, the change of the objective, the number
+    of flips, and how many candidates were looked at.
     """
     depth, length, change = len(chain), 1, (1.0 - 2.0 * at.x[i]) * at.field[i]
     chain[0] = i
@@ -373,19 +376,15 @@ def _filler(ground: Ground, at: Point, chain: Array, length: int) -> tuple[int, 
         if at.x[j]:
             continue
         cost = _cost(ground, at, chain, length, j)
-        if cost < cheapest and _fits(ground, at, j):
+        fits = cost < cheapest
+        for place in range(ground.column_starts[j], ground.column_starts[j + 1] * fits):
+            r = ground.column_rows[place]
+            if _excess(ground, r, at.activity[r] + at.slope[place]) > HOLDS:
+                fits = False
+                break
+        if fits:
             best, cheapest = j, cost
     return best, cheapest, 1 + stop - first
-
-
-@compiled()
-def _fits(ground: Ground, at: Point, j: int) -> bool:
-    """Whether every row still holds if x_j becomes 1."""
-    for e in range(ground.column_starts[j], ground.column_starts[j + 1]):
-        r = ground.column_rows[e]
-        if _excess(ground, r, at.activity[r] + at.slope[e]) > HOLDS:
-            return False
-    return True
 
 
 @compiled()

@@ -34,12 +34,6 @@ GUESSES = 1000
 """Random networks among which the pool begins.  To score them takes as long as a tenth of a call of
 ten reads of twenty sweeps (64-16-10) to two calls (16-4-1)."""
 
-BATCHES, PARTS = 2, 3
-"""Streams 0 and 1 of an iteration are those of its call, 2 those of batches, 3 of their parts."""
-
-MANY = 0.5
-"""Share of a call's reads that satisfy all rows beyond which these pull harder than they need."""
-
 
 def met(bound: float, loss: float, tolerance: float | None) -> bool:
     """Whether a loss is as good as the bound; never if no bound is one."""
@@ -98,10 +92,11 @@ class Candidates:
             raise InvalidInputError(f"sources={self.sources!r}: expected 'oracle' among them")
 
 
-def _child(
-    seed: np.random.SeedSequence, number: int, kind: int = BATCHES
-) -> np.random.SeedSequence:
-    """Stream of a batch, by its number in the run: the same if the run is resumed before a call."""
+def _child(seed: np.random.SeedSequence, number: int, kind: int = 2) -> np.random.SeedSequence:
+    """Stream of a batch, by its number in the run: the same if the run is resumed before a call.
+
+    Streams 0 and 1 of an iteration are those of its call, 2 those of batches, 3 of their parts.
+    """
     return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, kind, number))
 
 
@@ -195,7 +190,7 @@ class Scorer:
         if not self.team.models:
             return self.repair(points, seed)
         parts = np.array_split(points, len(self.team.models))
-        tasks = [(k, (part, _child(seed, k, PARTS))) for k, part in enumerate(parts) if len(part)]
+        tasks = [(k, (part, _child(seed, k, 3))) for k, part in enumerate(parts) if len(part)]
         mended = self.team.ask(_repaired, tasks)
         self.repair.looked += sum(looked for _, looked in mended)
         return np.concatenate([part for part, _ in mended])
@@ -228,7 +223,7 @@ class Scorer:
         self.feasible_reads += held
         self.reads += len(samples.x)
         self.share = held / len(worth) if np.isfinite(self.ceiling) else None
-        self.holding = self.holding + 1 if self.share is not None and self.share > MANY else 0
+        self.holding = self.holding + 1 if self.share is not None and self.share > 0.5 else 0
         effort = effort_of_call(run.oracle, samples, couplers, run.time_limit is not None)
         if self.repair is not None:
             effort -= self.repair.looked

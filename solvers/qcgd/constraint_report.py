@@ -12,9 +12,6 @@ from formulations.shown_table import ShownTable
 if TYPE_CHECKING:
     import dimod
 
-TIGHT = 1e-6
-"""A constraint binds, or holds, up to this, as dimod has it."""
-
 
 def constraint_report(
     cqm: dimod.ConstrainedQuadraticModel, samples: Any, *, number: int = 0
@@ -72,7 +69,7 @@ def constraint_report(
             slack = -slack
         elif data.sense.value == "==":
             slack = -abs(slack)
-        tight = TIGHT * max(1.0, abs(data.rhs_energy))
+        tight = 1e-6 * max(1.0, abs(data.rhs_energy))  # as dimod has it
         state = "violated" if slack < -tight else "binding" if slack <= tight else "slack"
         if state == "violated" and cqm.constraints[data.label].lhs.is_soft():
             state = "soft, violated"

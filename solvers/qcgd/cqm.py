@@ -30,13 +30,6 @@ Descend: TypeAlias = "Callable[[Scoring, QCBO, float], tuple[Run, Loop]]"
 """From what samples are worth, the model, and when the clock began, to a run and its descent."""
 
 
-NEARLY = 1e-9
-"""A gap of so small a share is rounding."""
-
-PROVEN = 1e-6
-"""By so much, or this share, a bound has to exceed every objective for none to be feasible."""
-
-
 def solve_cqm(
     cqm: dimod.ConstrainedQuadraticModel,
     descend: Descend,
@@ -62,7 +55,8 @@ def solve_cqm(
     feasible = bool(samples.record.is_feasible[0])
     status, bound = run.status, descent.bound
     greatest = _greatest(prepared.model)
-    if not feasible and bound is not None and bound > greatest + PROVEN * max(1.0, abs(greatest)):
+    above = greatest + 1e-6 * max(1.0, abs(greatest))  # more than rounding
+    if not feasible and bound is not None and bound > above:
         status = Status.INFEASIBLE
         about_run["reason"] = "an exact bound exceeds every value of the objective"
     elif status is Status.OPTIMAL and not feasible:  # dimod's sums round, and judge otherwise
@@ -233,7 +227,7 @@ def gap(objective: float | None, bound: float | None) -> float | None:
     if objective is None or bound is None:
         return None
     over, size = objective - bound, max(abs(objective), abs(bound))
-    return 0.0 if over <= NEARLY * max(size, 1.0) else over / size
+    return 0.0 if over <= 1e-9 * max(size, 1.0) else over / size  # by rounding
 
 
 def plain(value: Any) -> Any:

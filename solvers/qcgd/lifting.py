@@ -35,13 +35,6 @@ from formulations.model.qcbo import QCBO
 from formulations.passes.base import entry_rows, row_range
 from solvers.oracles.base import QUBO
 
-PLAUSIBLE = 16
-"""Points drawn to measure what a flip changes."""
-
-PULL = 0.25
-"""Rows pull with this share of the objective's force, the averaged residuals adding theirs: with
-more, a search freezes early; with less, no row holds.  Best on QAPLIB and on networks alike."""
-
 Entries = tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
 
 
@@ -188,6 +181,9 @@ def plausible_scale(
 ) -> float:
     """Size of a multiplier at which scaled rows hold their own against an objective.
 
+    The averaged residuals add their force: with more than a quarter, a search freezes early; with
+    less, no row holds.  Best on QAPLIB and on networks alike.
+
     A quarter of (root mean square change of the objective when one bit of a plausible point
     flips) / (mean over the bits of sum_r a_ri^2).  Plausible points are drawn bit by bit around
     the point of [0, 1]^n that least squares finds for the rows from 1/2.  The mean square,
@@ -205,12 +201,12 @@ def plausible_scale(
     if len(rhs):
         step = lsqr(rows, rhs - rows @ share, iter_lim=30)[0]
         share = np.clip(share + step, 0.0, 1.0)
-    x = (random.random((PLAUSIBLE, n)) < share).astype(np.float64)
+    x = (random.random((16, n)) < share).astype(np.float64)
     starts = np.searchsorted(heads, np.arange(n + 1))
     upper = sp.csr_array((couplings, tails, starts), shape=(n, n))
     change = np.sqrt(np.mean((linear + x @ upper + x @ upper.T) ** 2))
     stiffness = np.bincount(rows.indices, rows.data**2, n).mean()
-    return float(PULL * change / stiffness) if change > 0 and stiffness > 0 else 1.0
+    return float(0.25 * change / stiffness) if change > 0 and stiffness > 0 else 1.0
 
 
 def row_scales(model: QCBO) -> FloatArray:

@@ -16,10 +16,8 @@ from scipy.optimize import linprog
 from formulations.arrays import FloatArray, IntArray
 from formulations.model.qcbo import QCBO
 
-ENTRIES, PRODUCTS = 200_000, 5_000
-"""Most entries of the rows of a linear form whose relaxation is solved, and of one with products in
-the objective, which takes longer: some tenths of a second."""
-
+ENTRIES = 200_000
+"""Most entries of the rows of a linear form whose relaxation is solved."""
 
 ROUNDING = 1e-13
 """A sum of products is exact up to this share of the sum of their sizes."""
@@ -146,7 +144,7 @@ class Relaxation(NamedTuple):
         (-9.3333, [1.0, 0.6667, 0.0])
         """
         form = LinearForm.of(model)
-        most = PRODUCTS if model.quadratic.nnz else ENTRIES
+        most = 5_000 if model.quadratic.nnz else ENTRIES  # products take longer
         if not form.rows.shape[0] or form.rows.nnz > most:
             return None
         equal = form.low == form.high

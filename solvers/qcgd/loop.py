@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from formulations.arrays import FloatArray
 from formulations.model.qcbo import QCBO
-from solvers.oracles import QUBO, Oracle, Samples
+from solvers.oracles import Oracle
 from solvers.qcgd.candidates import Scorer, met
 from solvers.qcgd.lifting import Lifting
+from solvers.qcgd.multipliers import FixedWeights, Multipliers
 from solvers.qcgd.scoring import Pool
 from solvers.run.checkpoint import Checkpoint
 from solvers.run.result import Status
@@ -26,10 +27,6 @@ from solvers.run.stopping import StopRule
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-PATIENCE, RAISE = 10, 1.05
-"""Iterations without a new candidate in the pool after which a network's beta0 is raised, and the
-factor.  The multipliers grow by themselves; a larger factor overshoots."""
-
 FEW, MORE, LESS, SOON, LONG = 0.05, 1.1, 1 / 1.05, 2, 12
 """beta0 is multiplied by MORE where less than FEW of a call's reads satisfy a model's rows, and by
 LESS where more than half do: the best points lie where rows are at the point of being violated
@@ -38,65 +35,11 @@ kind by a power of LESS that grows with each, up to LONG calls: one row over man
 hundred times harder than the objective of its good points, which random points do not show."""
 
 
-class DualState(Protocol):
-    """What makes the QUBOs: a descent's multipliers, or fixed ones."""
-
-    @property
-    def lifting(self) -> Lifting:
-        """The lifted rows."""
-        ...
-
-    @property
-    def y(self) -> FloatArray:
-        """The multipliers, in units of the lifting, shape (K,)."""
-        ...
-
-    @property
-    def adapts(self) -> bool:
-        """Whether their scale may be changed."""
-        ...
-
-    @property
-    def applied(self) -> FloatArray:
-        """Those of the last QUBO, shape (K,)."""
-        ...
-
-    @property
-    def beta0(self) -> float:
-        """Their scale."""
-        ...
-
-    @property
-    def bound(self) -> float | None:
-        """The best bound that an exact oracle has proven."""
-        ...
-
-    def qubo(self, t: int) -> QUBO:
-        """The QUBO of iteration t."""
-        ...
-
-    def take(self, samples: Samples, t: int) -> Mapping[str, float]:
-        """Take in the oracle's answer of iteration t; return numbers for the history."""
-        ...
-
-    def rescale(self, factor: float) -> None:
-        """Multiply the scale of all multipliers."""
-        ...
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """For a checkpoint."""
-        ...
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        ...
-
-
 @dataclass
 class Loop:
     """What is carried from one iteration to the next, and what is read off in the end."""
 
-    descent: DualState
+    descent: Multipliers | FixedWeights
     search: Scorer
 
     @property
@@ -254,7 +197,7 @@ def run_loop(
 def rescaling_factor(search: Scorer) -> float:
     """Factor on the scale of the multipliers after a call."""
     if search.share is None:
-        return RAISE if search.idle >= PATIENCE else 1.0
+        return 1.05 if search.idle >= 10 else 1.0  # they grow by themselves; more overshoots
     if search.share < FEW:
         return MORE
     return float(LESS ** max(1, min(search.holding, LONG) - SOON)) if search.holding else 1.0

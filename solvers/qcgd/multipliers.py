@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,6 @@ from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.coefficient_step import common_steps
 from solvers.oracles import QUBO, Samples
 from solvers.qcgd.lifting import Lifting
-
-MOST = 1e4
-"""The cap of beta0."""
 
 ROUNDING = 1e-12
 """Energies are exact up to this share of the sum of |coefficients|."""
@@ -171,8 +169,8 @@ class Multipliers:
             self.bound = bound if self.bound is None else max(self.bound, bound)
 
     def rescale(self, factor: float) -> None:
-        """Multiply the scale of all multipliers."""
-        factor = min(factor, MOST / max(self.beta0, 1e-300))
+        """Multiply the scale of all multipliers, which is 10,000 at most."""
+        factor = min(factor, 1e4 / max(self.beta0, 1e-300))
         self.beta0 *= factor
         _, squares, products = self.lifting.kinds
         self.y[squares] *= factor
@@ -206,6 +204,44 @@ class Multipliers:
         """From a checkpoint."""
         self.y, self.r, self.applied = snapshot["y"], snapshot["r"], snapshot["applied"]
         self.beta0, self.bound = snapshot["beta0"], snapshot["bound"]
+
+
+@dataclass(frozen=True)
+class FixedWeights:
+    """Multipliers that stay what they are; nothing is learnt."""
+
+    lifting: Lifting
+    y: FloatArray
+    beta0: float
+    bound: None = None
+    adapts: bool = False
+
+    @cached_property
+    def _qubo(self) -> QUBO:
+        return self.lifting.qubo(self.y)
+
+    def qubo(self, t: int) -> QUBO:
+        """The same at each iteration."""
+        return self._qubo
+
+    def take(self, samples: Samples, t: int) -> Mapping[str, float]:
+        """Nothing is learnt."""
+        return {}
+
+    def rescale(self, factor: float) -> None:
+        """Nothing changes."""
+
+    @property
+    def applied(self) -> FloatArray:
+        """The same in every QUBO."""
+        return self.y
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Nothing changes."""
+        return {}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Nothing has changed."""
 
 
 def margins(lifting: Lifting) -> FloatArray:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,11 +21,12 @@ from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
 from formulations.neurons import ENCODINGS
-from solvers.oracles import QUBO, Annealer, Oracle, Samples
+from solvers.oracles import Annealer, Oracle
 from solvers.oracles.base import check_oracle
 from solvers.qcgd.candidates import Candidates, Scorer
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.loop import Loop, run_loop
+from solvers.qcgd.multipliers import FixedWeights
 from solvers.qcgd.scoring import Scoring, TrainingScoring
 from solvers.run.checkpoint import EVERY, Folder
 from solvers.run.first_call import without_a_call
@@ -150,41 +150,3 @@ class PenaltyMethod:
         y[squares] = of_group[model.row_group[lifting.squared]]
         y[products] = weights.get("products", 1.0)
         return y
-
-
-@dataclass(frozen=True)
-class FixedWeights:
-    """Multipliers that stay what they are."""
-
-    lifting: Lifting
-    y: FloatArray
-    beta0: float
-    bound: None = None
-    adapts: bool = False
-
-    @cached_property
-    def _qubo(self) -> QUBO:
-        return self.lifting.qubo(self.y)
-
-    def qubo(self, t: int) -> QUBO:
-        """The same at each iteration."""
-        return self._qubo
-
-    def take(self, samples: Samples, t: int) -> Mapping[str, float]:
-        """Nothing is learnt."""
-        return {}
-
-    def rescale(self, factor: float) -> None:
-        """Nothing changes."""
-
-    @property
-    def applied(self) -> FloatArray:
-        """The same in every QUBO."""
-        return self.y
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """Nothing changes."""
-        return {}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Nothing has changed."""

@@ -44,9 +44,8 @@ if TYPE_CHECKING:
 
     from formulations import TrainingProblem
 
-READS, PROPOSALS, SWEEPS = 20, 2_000_000, (25, 200)
-"""Reads and proposed flips of a call to the oracle of a run that is given none; limits of its
-sweeps."""
+READS, SWEEPS = 20, (25, 200)
+"""Reads of a call to the oracle of a run that is given none; limits of its sweeps."""
 
 
 def fitted_annealer(num_variables: int) -> Annealer:
@@ -58,7 +57,7 @@ def fitted_annealer(num_variables: int) -> Annealer:
     (Annealer(reads=20, sweeps=200), Annealer(reads=20, sweeps=25))
     """
     least, most = SWEEPS
-    sweeps = PROPOSALS // (READS * max(num_variables, 1))
+    sweeps = 2_000_000 // (READS * max(num_variables, 1))  # so many proposed flips
     return Annealer(reads=READS, sweeps=min(max(sweeps, least), most))
 
 

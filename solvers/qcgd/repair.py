@@ -25,7 +25,7 @@ from formulations.model.qcbo import QCBO
 from solvers.constrained.watch import Watch
 from solvers.kernels.blocks import heat_bath
 from solvers.kernels.incremental_loss import IncrementalLoss
-from solvers.kernels.repair import Ground, polish
+from solvers.kernels.repair import Ground, Walk, polish
 
 if TYPE_CHECKING:
     from formulations import TrainingProblem
@@ -33,22 +33,8 @@ if TYPE_CHECKING:
 DENSE = 1024
 """Up to so many variables couplers are looked up in a full matrix, of 8 MB at most."""
 
-DEPTH = 40
-"""Most flips of a chain: a swap in a permutation takes four; where triangle inequalities hold, a
-node that changes its cluster takes as many as there are nodes in both."""
-
-EFFORT, MOST = 1000, 500_000
-"""Candidates looked at for each sample: so many per variable of the model, and at most so many."""
-
 LONG = 200_000
 """A call whose predecessor looked at more candidates, about 10 ms, is shared among threads."""
-
-
-WORK = 1e8
-"""Most networks times samples that a call to polish looks at: some tenths of a second."""
-
-IDLE = 2
-"""Passes over all weights without a gain after which a network is a local minimum."""
 
 
 class Repair:
@@ -58,9 +44,10 @@ class Repair:
     ----------
     model : QCBO
     depth : int
-        Most flips of a chain.
+        Most flips of a chain: a swap in a permutation takes four; where triangle inequalities hold,
+        a node that changes its cluster takes as many as there are nodes in both.
     effort : int
-        Candidates looked at for each sample, per variable.
+        Candidates looked at for each sample, per variable, and half a million at most.
 
     Attributes
     ----------
@@ -74,10 +61,10 @@ class Repair:
     [[0, 1, 0], [0, 1, 0]]
     """
 
-    def __init__(self, model: QCBO, *, depth: int = DEPTH, effort: int = EFFORT) -> None:
+    def __init__(self, model: QCBO, *, depth: int = 40, effort: int = 1000) -> None:
         self._model = model
         self.ground, self._flipped, self._products = _ground(model)
-        self.depth, self.effort = depth, min(effort * max(len(self._flipped), 1), MOST)
+        self.depth, self.effort = depth, min(effort * max(len(self._flipped), 1), 500_000)
         self.looked, self.num_variables = 0, model.num_variables
         self._latest = 0
 
@@ -87,37 +74,47 @@ class Repair:
         seed: np.random.SeedSequence,
         heats: npt.ArrayLike = (0.0, 0.0),
         length: int = 0,
+        ends: BitArray | None = None,
     ) -> BitArray:
         """Feasible local minima near samples (reads, n); a sample not mended stays as it was.
 
         It is annealed first between two temperatures, ``heats`` (2,) or (reads, 2), in units of
-        what a move changes, if the first is above 0: ``length`` candidates are looked at.
+        what a move changes, if the first is above 0: ``length`` candidates are looked at, and
+        where the walk ended is put in ``ends`` (reads, n).
         """
         points = np.array(x, dtype=np.int8)
         if points.size:
             numbers = seed.generate_state(len(points), np.uint64) | np.uint64(1)
             hot = np.broadcast_to(np.asarray(heats, dtype=np.float64), (len(points), 2))
             flipped = points[:, self._flipped]
+            last = flipped.copy()
 
             def run(part: slice) -> int:
                 given = (flipped[part], numbers[part], self.effort, self.depth)
-                return int(polish(self.ground, *given, hot[part], length))
+                return int(polish(self.ground, *given, Walk(hot[part], length, last[part])))
 
             threads = min(os.cpu_count() or 1, len(points)) if self._latest > LONG else 1
             if threads == 1:
                 self._latest = run(slice(None))
             else:
-                ends = np.linspace(0, len(points), threads + 1).astype(int)
+                cuts = np.linspace(0, len(points), threads + 1).astype(int)
                 with ThreadPoolExecutor(threads) as pool:
-                    self._latest = sum(pool.map(run, map(slice, ends[:-1], ends[1:])))
+                    self._latest = sum(pool.map(run, map(slice, cuts[:-1], cuts[1:])))
             self.looked += self._latest
-            settled = points.copy()
-            settled[:, self._flipped] = flipped
-            u, v, w = self._products.T
-            settled[:, u] = settled[:, v] & settled[:, w]
+            settled = self._settled(points, flipped)
             mended = self._model.is_feasible(settled)
+            if ends is not None:
+                ends[:] = self._settled(points, last)
             points[mended] = settled[mended]
         return points
+
+    def _settled(self, points: BitArray, flipped: BitArray) -> BitArray:
+        """Points with other values of what is flipped, and of the products."""
+        settled = points.copy()
+        settled[:, self._flipped] = flipped
+        u, v, w = self._products.T
+        settled[:, u] = settled[:, v] & settled[:, w]
+        return settled
 
 
 class Polish:
@@ -155,7 +152,7 @@ class Polish:
     def __call__(self, points: BitArray, seed: np.random.SeedSequence) -> BitArray:
         """Networks at least as good, free weight bits (R, k) to free weight bits (R, k)."""
         rng, samples = np.random.default_rng(seed), self._problem.num_samples
-        share = int(WORK / (samples * max(len(points), 1))) + 1
+        share = int(1e8 / (samples * max(len(points), 1))) + 1  # some tenths of a second
         polished = np.empty((len(points), self.num_variables), dtype=np.int8)
         for number, point in enumerate(points):
             looked = self._descend(point, share, rng)
@@ -172,7 +169,7 @@ class Polish:
         goal = landscape.value(landscape.floor)
         broken = self._watch.refresh() if self._watch else 0
         best, order = moves.choice.copy(), np.full(size + size % 2, -1)
-        while looked < most and idle < IDLE:
+        while looked < most and idle < 2:  # two passes without a gain: a local minimum
             order[:size] = rng.permutation(size)
             pairs = order.reshape(-1, 2)[: most - looked]
             gains = np.zeros(len(pairs))

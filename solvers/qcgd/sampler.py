@@ -116,7 +116,7 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
         diverse = check_flag("diverse", about.get("diverse", False))
         if number is not None:
             number = check_whole("num_samples", number)
-            pool = number * (FAR if diverse else 1)
+            pool = number * (10 if diverse else 1)  # some of them are far apart
             solver = replace(solver, candidates=replace(solver.candidates, pool=pool, wanted=pool))
         with verbosely(about.get("verbose", 0)):
             samples = solver.sample_cqm(cqm, initial_states=about.get("initial_states"))
@@ -165,10 +165,6 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
         if annealing:
             given["oracle"] = _annealer(given.get("oracle", self.solver.oracle), annealing)
         return replace(self.solver, **given)
-
-
-FAR = 10
-"""Candidates kept for each of several answers that are to be far apart."""
 
 
 def _chosen(samples: dimod.SampleSet, number: int, diverse: bool) -> dimod.SampleSet:

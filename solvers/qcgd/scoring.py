@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 MET = 1e-6
 """A bound that is so near is met."""
 
-SLACK_BITS = 20
-"""Longest word that is given to an inequality."""
-
 
 class Scoring(Protocol):
     """Reads candidates from samples of a model."""
@@ -204,16 +201,23 @@ class WithSlack:
     would be too long stay inequalities.
     """
 
+    floor: float
+    floor_kind: str | None
+    relaxation: Relaxation | None
+    tolerance: float | None
+
     def __init__(self, target: Scoring) -> None:
         self._target = target
+        self.score, self.local_search = target.score, target.local_search
+        self.guesses = target.guesses
         without = two_sums(target.model) > 0.0
         wordless = take_rows(target.model, np.flatnonzero(without))
-        slackened, self._inverse = Slack(SLACK_BITS).apply(
+        slackened, self._inverse = Slack(20).apply(
             take_rows(target.model, np.flatnonzero(~without))
         )
         a = wordless.rows
         rest = sp.csr_array((a.data, a.indices, a.indptr), (a.shape[0], slackened.num_variables))
-        self._model = replace(
+        self.model = replace(
             slackened,
             rows=sp.csr_array(sp.vstack([slackened.rows, rest], format="csr")),
             rhs=np.concatenate([slackened.rhs, wordless.rhs]),
@@ -222,50 +226,19 @@ class WithSlack:
             row_labels=slackened.row_labels + wordless.row_labels,
         )
 
-    @property
-    def model(self) -> QCBO:
-        """The model with slack words."""
-        return self._model
-
-    @property
-    def floor(self) -> float:
-        """That of the target without slack words."""
-        return self._target.floor
-
-    @property
-    def floor_kind(self) -> str | None:
-        """That of the target without slack words."""
-        return self._target.floor_kind
-
-    @property
-    def relaxation(self) -> Relaxation | None:
-        """That of the target without slack words."""
-        return self._target.relaxation
-
-    @property
-    def tolerance(self) -> float | None:
-        """That of the target without slack words."""
-        return self._target.tolerance
+    def __getattr__(self, name: str) -> Any:
+        """What proves bounds is that of the target without slack words."""
+        if name in ("floor", "floor_kind", "relaxation", "tolerance"):
+            return getattr(self._target, name)
+        raise AttributeError(name)
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
         """Those of the samples without their slack bits, if they have any."""
         return self._target.candidates(self._inverse.invert(x))
 
-    def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
-        """As without slack words."""
-        return self._target.score(points)
-
-    def local_search(self) -> Repair | Polish | None:
-        """That of the target without slack words."""
-        return self._target.local_search()
-
     def complete(self, candidate: BitArray) -> BitArray:
         """All variables, the slack words spelling what the rows leave."""
         return self._inverse.lift(self._target.complete(candidate))
-
-    def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
-        """Those of the target without slack words."""
-        return self._target.guesses(rng, count)
 
 
 def least_objective(model: QCBO) -> float:

@@ -10,24 +10,23 @@ modulo 2^64, and what meets is looked at by the rows themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from formulations.arrays import Array, BitArray, FloatArray, IntArray
+from formulations.arrays import Array, BitArray, IntArray
 from solvers.kernels.loss_form import common_unit
 from solvers.qcgd.scoring import ModelScoring, Pool
-from solvers.qcgd.sources.base import AFFORDED, BATCH
+from solvers.qcgd.sources.base import AFFORDED, BATCH, Source
 
-FREE, HALF = 50, 21
-"""Most variables without a cost, and the logarithm of the most entries of a list."""
+HALF = 21
+"""The logarithm of the most entries of a list."""
 
 ENTRY = 2.0
 """Effort of an entry, in candidates that repair looks at in the time."""
 
 
-class Halves:
+class Halves(Source):
     """Solutions of the equalities at the least value of the objective, if there are any.
 
     Parameters
@@ -43,7 +42,7 @@ class Halves:
     [[1, 0, 1, 0]]
     """
 
-    repaired = True
+    kept = ("_next", "_asked", "_met")
 
     def __init__(self, target: ModelScoring, free: IntArray) -> None:
         self._target, self._free, self.effort = target, free, 0.0
@@ -68,7 +67,7 @@ class Halves:
         rows = model.rows[model.equality]
         free = np.flatnonzero(model.linear == 0.0)
         numbers = np.concatenate([rows.data, model.rhs[model.equality]])
-        fits = 1 <= len(free) <= FREE and not model.num_products and not model.quadratic.nnz
+        fits = 1 <= len(free) <= 50 and not model.num_products and not model.quadratic.nnz
         if not fits or not rows[:, free].nnz or np.abs(numbers).max() >= 2**31:
             return None
         unit = common_unit(numbers)
@@ -115,18 +114,6 @@ class Halves:
         least = model.offset + float(np.minimum(model.linear, 0.0).sum())
         bound = least + float(costs.min()) if len(costs) else self._target.ceiling
         self._target.prove(bound, "enumeration")
-
-    def learn(self, gains: FloatArray) -> None:
-        """Nothing is learnt."""
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """For a checkpoint."""
-        return {"next": self._next, "asked": self._asked, "met": self._met}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        self._next, self._asked = int(snapshot["next"]), int(snapshot["asked"])
-        self._met = bool(snapshot["met"])
 
 
 def _sums(keys: Array) -> Array:

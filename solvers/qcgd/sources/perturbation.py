@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import BitArray, FloatArray
 from solvers.qcgd.repair import Repair
 from solvers.qcgd.scoring import Pool
-from solvers.qcgd.sources.base import BATCH, FORGET, HOPE
+from solvers.qcgd.sources.base import BATCH, FORGET, HOPE, Source
 
 
-class Perturbation:
+class Perturbation(Source):
     """Members of the pool with some bits flipped, as in iterated local search.
 
     How many is drawn for each point from 2, 4, 8, ... up to a quarter of them, by what these
@@ -33,7 +30,7 @@ class Perturbation:
     [2, 4]
     """
 
-    effort, repaired = 0.0, False
+    repaired, kept = False, ("gained", "tried")
 
     def __init__(self, size: int) -> None:
         top = max(size // 4, 1)
@@ -68,14 +65,6 @@ class Perturbation:
         np.add.at(self.gained, self._drawn, gains)
         np.add.at(self.tried, self._drawn, 1.0)
 
-    def snapshot(self) -> Mapping[str, Any]:
-        """For a checkpoint."""
-        return {"gained": self.gained, "tried": self.tried}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        self.gained, self.tried = snapshot["gained"], snapshot["tried"]
-
 
 class Annealing(Perturbation):
     """Members of the pool annealed by moves that keep every row: simulated annealing of chains.
@@ -98,40 +87,30 @@ class Annealing(Perturbation):
     """
 
     repaired = True
+    kept = ("gained", "tried", "_drawn", "_walkers", "_left", "_length", "_looked")
 
     def __init__(self, repair: Repair) -> None:
-        self._repair, self.effort = repair, 0.0
+        self._repair, self._looked = repair, 0
         self._learn_which(2.0 ** np.arange(1, -6, -1))
         self._walkers, self._left, self._length = np.zeros((0, 0), dtype=np.int8), 0, 1
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """Local minima at the best points of a stretch of two walks, which go on from there.
+        """Local minima at the best points of a stretch of two walks, which go on from its end.
 
-        A walk looks at as many candidates as half of all before: longer ones reach deeper.
+        Both together look at half as many candidates as all before: longer walks reach deeper.
         """
-        before = self._repair.looked
         if not self._left:
-            self._length = self._left = max(1, before // (4 * STRETCH))
+            self._length = self._left = max(1, self._looked // (4 * STRETCH))
             self._drawn_strengths(rng, 2)
             self._walkers = pool.draw(rng, 2)
-        ends = np.array([self._left, self._left - 1]) / self._length
-        heats, seed = np.outer(self.strengths[self._drawn], ends), rng.integers(2**63)
-        self._walkers = self._repair(self._walkers, np.random.SeedSequence(seed), heats, STRETCH)
-        self._left -= 1
+        shares = np.array([self._left, self._left - 1]) / self._length
+        heats, seed = np.outer(self.strengths[self._drawn], shares), rng.integers(2**63)
+        ends, before = np.empty_like(self._walkers), self._repair.looked
+        points = self._repair(self._walkers, np.random.SeedSequence(seed), heats, STRETCH, ends)
+        self._walkers, self._left = ends, self._left - 1
+        self._looked += self._repair.looked - before
         self.effort = float(self._repair.looked - before)
-        return self._walkers
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """For a checkpoint."""
-        walks = (self._walkers, self._drawn, self._left, self._length, self._repair.looked)
-        return {**super().snapshot(), "walks": walks}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        super().restore(snapshot)
-        if "walks" in snapshot:
-            self._walkers, self._drawn, self._left, self._length, looked = snapshot["walks"]
-            self._repair.looked = looked
+        return points
 
 
 STRETCH = 1_000_000

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from formulations.arrays import BitArray, FloatArray
+from formulations.arrays import BitArray
 from solvers.qcgd.scoring import Pool
-from solvers.qcgd.sources.base import BATCH
+from solvers.qcgd.sources.base import BATCH, Source
 
 
-class Relinking:
+class Relinking(Source):
     """Points between two members of the pool: of the bits that differ, a share from each.
 
     [Path relinking: Glover, Laguna, Marti, Control and Cybernetics 29, 2000.]
@@ -25,20 +22,10 @@ class Relinking:
     np.True_
     """
 
-    effort, repaired = 0.0, False
+    repaired = False
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
         """Mixtures of two members drawn for each point."""
         one, other = pool.draw(rng, BATCH), pool.draw(rng, BATCH)
         share = rng.uniform(0.1, 0.5, (BATCH, 1))
         return np.where(rng.random(one.shape) < share, other, one)
-
-    def learn(self, gains: FloatArray) -> None:
-        """Nothing is learnt."""
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """Nothing changes."""
-        return {}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Nothing has changed."""

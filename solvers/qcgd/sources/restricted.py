@@ -8,9 +8,7 @@ least reduced costs first [core problems: Balas, Zemel, Oper. Res. 28, 1980].
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,30 +19,20 @@ from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.cliques import cliques
 from solvers.qcgd.linear import ENTRIES, LinearForm, Relaxation
 from solvers.qcgd.scoring import Pool
-from solvers.qcgd.sources.base import FORGET, HOPE
+from solvers.qcgd.sources.base import FORGET, HOPE, Source
 from solvers.qcgd.sources.branching import branch
 
-KINDS = DISAGREEMENT, ROWS, UNDECIDED, ANY = range(4)
-"""Which bits are freed."""
-
-AGAINST, EVEN = 9.0, 0.1
-"""Undecided bits are drawn by 1 / (|reduced cost| + EVEN times its mean), and so much more often
-where they are not as the linear relaxation has them."""
+KINDS = DISAGREEMENT, ROWS, UNDECIDED, _ = range(4)
+"""Which bits are freed; the last: any."""
 
 MODELS = 5
 """Restricted models solved at a time."""
 
-NODES = 30_000
-"""Of the search of each, after which it is given up."""
-
 LEAST, MOST = 10, 120
 """Fewest and most bits freed."""
 
-NODE, SETUP = 0.3, 3e3
-"""Effort of a node, for each number that it changes, and of a restricted model besides."""
 
-
-class Restricted:
+class Restricted(Source):
     """Best points of restricted models; how many bits are freed follows from what came of it.
 
     Parameters
@@ -62,7 +50,7 @@ class Restricted:
     [1, 1, 0]
     """
 
-    repaired = True
+    kept = ("sizes", "gained", "tried")
 
     def __init__(self, model: QCBO, relaxation: Relaxation | None = None) -> None:
         self.effort, self._given_up = 0.0, np.zeros(MODELS, dtype=np.bool_)
@@ -114,8 +102,8 @@ class Restricted:
         elif kind == UNDECIDED and self._relaxation is not None:
             reduced = self._relaxation.reduced
             size = np.abs(reduced)
-            against = 1.0 + AGAINST * (point != (reduced < 0.0))
-            weights = against / (size + EVEN * size.mean() + 1e-9)
+            against = 1.0 + 9.0 * (point != (reduced < 0.0))  # of what the relaxation says
+            weights = against / (size + 0.1 * size.mean() + 1e-9)
         else:
             weights[:] = 1.0
         # the largest log(u) / w are a draw without repetition [Efraimidis, Spirakis 2006]
@@ -163,9 +151,9 @@ class Restricted:
         _, nodes, done = branch(
             cost, couplers, reduced, constant,
             columns.indptr.astype(np.int64), rows.astype(np.int64), columns.data, low, high,
-            self._one_of(point, free), first, best, own, NODES,
+            self._one_of(point, free), first, best, own, 30_000,
         )  # fmt: skip
-        self.effort += SETUP + NODE * nodes * (2.0 + columns.nnz / len(free) + len(couplers))
+        self.effort += 3e3 + 0.3 * nodes * (2.0 + columns.nnz / len(free) + len(couplers))
         solved = point.copy()
         solved[free] = best
         return solved, done
@@ -191,15 +179,6 @@ class Restricted:
                 self.sizes[kind] = max(self.sizes[kind] / 1.05, LEAST)
             elif not gain:
                 self.sizes[kind] = min(self.sizes[kind] * 1.02, MOST)
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """For a checkpoint."""
-        return {"sizes": self.sizes, "gained": self.gained, "tried": self.tried}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        self.sizes = snapshot.get("sizes", self.sizes)
-        self.gained, self.tried = snapshot["gained"], snapshot["tried"]
 
 
 def _first_of_each(groups: IntArray) -> IntArray:

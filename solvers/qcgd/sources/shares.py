@@ -19,17 +19,12 @@ from solvers.oracles.wrappers.base import layers
 from solvers.qcgd.scoring import Pool
 from solvers.qcgd.sources.base import FORGET, HOPE
 
-LEAST, PATIENT = 0.05, {"annealing": 0.25}
-"""Share of the effort that every source gets, and those that gain seldom, but what others miss."""
+LEAST, PATIENT, MOST = 0.05, {"annealing": 0.4}, {"spectral": 0.1}
+"""Share of the effort that every source gets, those that gain seldom, but what others miss, and at
+most one whose bounds cost more than its points are worth."""
 
-HALF = 0.5
-"""The oracle's least share where no time limit ends the run: so that its calls, which are what is
-counted then, take no more than twice as long."""
-
-ANNEALED, LOOKS, CALL, BATCH_EFFORT = 0.2, 1.6e7, 2e6, 5e4
-"""Effort, in candidates that repair looks at in the same time: of a variable, or of four couplers,
-in a sweep of the annealer; of a second of another oracle; of its call where no time counts; and of
-what a batch takes besides repair."""
+BATCH_EFFORT = 5e4
+"""Of what a batch takes besides repair, in candidates that repair looks at in the same time."""
 
 
 @dataclass
@@ -48,6 +43,8 @@ class Contribution:
         Worth of the best candidate that came from it.
     gained, effort : float
         Lately, see :class:`Shares`.
+    spent : float
+        All effort so far.
     """
 
     calls: int = 0
@@ -56,6 +53,7 @@ class Contribution:
     best: float = np.inf
     gained: float = 0.0
     effort: float = 0.0
+    spent: float = 0.0
 
 
 @dataclass
@@ -84,7 +82,11 @@ class Shares:
         self.of = {name: Contribution() for name in self.names}
 
     def next(self, *, timed: bool = True) -> str:
-        """The name of the source whose turn it is; ``timed``: whether a time limit ends the run."""
+        """The name of the source whose turn it is; ``timed``: whether a time limit ends the run.
+
+        Where none does, the oracle's calls are what is counted, and it has half of the effort at
+        least, so that these take no more than twice as long.
+        """
         each = [self.of[name] for name in self.names]
         for name, one in zip(self.names, each, strict=True):
             if not one.calls:
@@ -95,9 +97,12 @@ class Shares:
         rate = (np.array([one.gained for one in each]) + HOPE) / (effort + unit)
         least = np.array([PATIENT.get(name, LEAST) for name in self.names])
         share = np.maximum(rate / rate.sum(), least)
-        share[0] = max(share[0], LEAST if timed else HALF)
+        share[0] = max(share[0], LEAST if timed else 0.5)
         share[1:] *= (1.0 - share[0]) / share[1:].sum()
-        return self.names[int(np.argmin(effort / share))]
+        spent = np.array([one.spent for one in each])
+        most = np.array([MOST.get(name, 1.0) for name in self.names])
+        over = spent * (1.0 + 1.0 / np.array([one.calls for one in each])) > most * spent.sum()
+        return self.names[int(np.argmin(np.where(over & (most < 1.0), np.inf, effort / share)))]
 
     def told(self, ceiling: float) -> dict[str, dict[str, float | None]]:
         """Calls, seconds, improvements and best value of each, which is None if it breaks rows."""
@@ -119,6 +124,7 @@ class Shares:
         self.of[name].calls += 1
         self.of[name].gained += gained
         self.of[name].effort += effort
+        self.of[name].spent += effort
 
 
 def effort_of_call(oracle: object, samples: Samples, couplers: int, timed: bool) -> float:
@@ -136,8 +142,8 @@ def effort_of_call(oracle: object, samples: Samples, couplers: int, timed: bool)
     for layer in layers(oracle):
         if isinstance(layer, Annealer):
             swept: float = samples.x.shape[1] + couplers / 4
-            return ANNEALED * layer.reads * layer.sweeps * swept
-    return LOOKS * samples.seconds if timed else CALL
+            return 0.2 * layer.reads * layer.sweeps * swept
+    return 1.6e7 * samples.seconds if timed else 2e6
 
 
 def gains(pool: Pool, before: Pool, points: BitArray, worth: FloatArray) -> FloatArray:

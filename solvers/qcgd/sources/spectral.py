@@ -14,9 +14,6 @@ holds.  Points are the signs of V r for random r [Goemans, Williamson, J. ACM 42
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from formulations.arrays import Array, BitArray, FloatArray
@@ -24,20 +21,10 @@ from solvers.kernels.compiled import compiled
 from solvers.qcgd.lifting import Lifting
 from solvers.qcgd.linear import ROUNDING
 from solvers.qcgd.scoring import ModelScoring, Pool
-from solvers.qcgd.sources.base import AFFORDED, BATCH
-
-LARGEST = 250
-"""Most variables: a batch takes about a fifth of a second then."""
+from solvers.qcgd.sources.base import AFFORDED, BATCH, Source
 
 ROUNDS, SWEEPS = 10, 5
 """Steps of the multipliers in a batch, and sweeps over all vectors before each."""
-
-FLOP = 2e-2
-"""Effort of a multiplication and addition, in candidates that repair looks at in the time."""
-
-
-SLOWEST = 0.1
-"""Least share of a step that is made."""
 
 
 @compiled()
@@ -63,7 +50,7 @@ def mix(M: Array, V: Array, lengths: Array, sweeps: int) -> None:
                     V[i, r] = -g[r] / length
 
 
-class Spectral:
+class Spectral(Source):
     """Bounds by least eigenvalues, and points rounded from the vectors that go with them.
 
     Parameters
@@ -83,7 +70,7 @@ class Spectral:
     (-6.0, -6.0)
     """
 
-    repaired = False
+    repaired, kept = False, ("_V", "_p", "_pace", "_best", "_asked")
 
     def __init__(self, target: ModelScoring) -> None:
         self._target, self._lifting = target, Lifting.of(target.model)
@@ -94,12 +81,12 @@ class Spectral:
         self._pace, self._best = 1.0, -np.inf
         sweeps = ROUNDS * SWEEPS * rank + 20.0 * size
         self.effort, self._asked = 0.0, 0
-        self._cost = FLOP * size * size * sweeps
+        self._cost = 4e-3 * size * size * sweeps  # as measured, in looks of repair
 
     @classmethod
     def of(cls, target: ModelScoring) -> Spectral | None:
         """The source for a model of no more than some hundred variables whose bounds count."""
-        fits = target.model.num_variables <= LARGEST and target.tolerance is not None
+        fits = target.model.num_variables <= 250 and target.tolerance is not None  # .1 s a batch
         return cls(target) if fits else None
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
@@ -121,7 +108,7 @@ class Spectral:
             held, value = self._p, constant - float(lengths.sum())
             self._p = self._ahead(self._residuals(), above - value)
         bound = self._bound(M, constant, lengths, held)
-        self._pace = self._pace if bound > self._best else max(0.8 * self._pace, SLOWEST)
+        self._pace = self._pace if bound > self._best else max(0.8 * self._pace, 0.1)
         self._best = max(self._best, bound)
         self._target.prove(bound, "semidefinite relaxation")
         signs = self._V @ rng.standard_normal((self._V.shape[1], BATCH))
@@ -170,22 +157,3 @@ class Spectral:
         both = np.einsum("er,er->e", V[1 + heads], V[1 + tails])
         moments = np.append((1.0 + mean) / 2, (1.0 + mean[heads] + mean[tails] + both) / 4)
         return np.asarray(lifting.adjoint.T @ moments + lifting.constant)
-
-    def learn(self, gains: FloatArray) -> None:
-        """Nothing is learnt."""
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """For a checkpoint."""
-        return {
-            "V": self._V,
-            "p": self._p,
-            "pace": self._pace,
-            "best": self._best,
-            "asked": self._asked,
-        }
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        self._V[:], self._p[:] = snapshot["V"], snapshot["p"]
-        self._pace, self._best = float(snapshot["pace"]), float(snapshot["best"])
-        self._asked = int(snapshot["asked"])

@@ -194,6 +194,58 @@ def test_nobody_gets_less_than_the_least_share() -> None:
     assert none["oracle"] >= 0.8 * LEAST
 
 
+def test_bounds_take_a_tenth_of_the_effort_at_most() -> None:
+    for gain in (0.0, 5.0):
+        names = ["oracle", "perturbation", "spectral"]
+        gained = {"oracle": 0.1, "perturbation": 0.1, "spectral": gain}
+        spent = shared(gained, dict(zip(names, [1.0, 1.0, 7.0], strict=True)), 1000)
+        assert spent["spectral"] <= 0.1
+
+
+class Told(ModelScoring):
+    """Points are worth something only if their first bits are those that the rest asks for."""
+
+    MIX = np.random.default_rng(5).integers(0, 2, (40, 24))
+
+    def score(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        fits = (points[:, 40:] @ self.MIX.T % 2 == points[:, :40]).all(axis=1)
+        return points, np.where(fits, -(points[:, 40:] @ 2.0 ** np.arange(24)), 0.0)
+
+
+class Knowing:
+    """An oracle each of whose answers is the best so far, by what nobody else knows."""
+
+    reads = 1
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
+        started = time.perf_counter()
+        self.calls += 1
+        time.sleep(0.005)
+        rest = self.calls >> np.arange(24) & 1
+        return best_first(qubo, np.append(Told.MIX @ rest % 2, rest)[None], started)
+
+
+def test_a_perfect_oracle_gets_nearly_all_of_a_run() -> None:
+    oracle, model = Knowing(), QCBO.from_arrays(np.zeros(64))
+    solver = QCGD(oracle, iterations=None, time_limit=1.5, stop=None)
+    run, loop = solver.descend(Told(model), model)
+    shares = loop.search.shares
+    spent = {name: one.seconds for name, one in shares.of.items()}
+    assert run.incumbent.loss == -oracle.calls
+    assert spent["oracle"] >= 0.75 * sum(spent.values())
+    assert shares.of["oracle"].improvements == oracle.calls
+
+
+def test_a_quick_oracle_of_noise_gets_little_of_a_run() -> None:
+    solver = QCGD(Noise(), iterations=None, time_limit=1.5, stop=None)
+    _, loop = solver.descend(ModelScoring(MODEL), MODEL)
+    spent = {name: one.seconds for name, one in loop.search.shares.of.items()}
+    assert spent["oracle"] <= 0.25 * sum(spent.values())
+
+
 # -- the sources -----------------------------------------------------------------------------------
 
 
