@@ -59,7 +59,7 @@ def answer(
                     trace.append((progress.seconds, progress.loss))
                 own = (progress.feasible, -progress.loss)
                 if best is None or own > (best.feasible, -best.loss):
-                    bound, best = best and best.bound, progress
+                    bound, best = None if best is None else best.bound, progress
                 else:
                     bound = progress.bound
                 bounds = [one for one in (best.bound, bound) if one is not None]

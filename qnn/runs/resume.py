@@ -177,7 +177,10 @@ def read(folder: str) -> Asked:
         raise FileFormatError(
             f"{str(path)!r} is damaged ({error}): begin the run anew in another folder"
         ) from error
-    model = {n: tuple(v) if isinstance(v, list) else v for n, v in content["model"].items()}
+    model: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in content["model"].items()
+    }
     parts = {
         "data": DataOptions(**content["data"]),
         "model": ModelOptions(**model),
