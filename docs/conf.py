@@ -9,9 +9,12 @@ pages too, copied in at each build.
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shlex
 import sys
+import zlib
+from base64 import b64decode
 from contextlib import chdir, redirect_stdout
 from importlib.metadata import version as installed
 from io import StringIO
@@ -35,6 +38,7 @@ version = release = installed(project)
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_click",
@@ -68,6 +72,7 @@ COPIED = (
     "benchmarks/results/*.md",
     "examples/README.md",
     "examples/*.py",
+    "examples/*.ipynb",
 )
 """Pages and programs from outside of ``docs/``."""
 
@@ -79,6 +84,34 @@ REPORTS, EXAMPLE = "reading-a-report", "example-report.html"
 
 DOCUMENTED = ("formulations", "solvers", "solvers.oracles", "qnn")
 """Modules whose public names have to be in the pages of ``api/``."""
+
+
+INVENTORY = """\
+# Sphinx inventory version 2
+# Project: {}
+# Version: any
+# The remainder of this file is compressed using zlib.
+"""
+
+
+def inventories() -> dict[str, tuple[str, str]]:
+    """Other packages' names, from ``elsewhere.txt`` into the form that intersphinx reads."""
+    found = {}
+    for block in (HERE / "elsewhere.txt").read_text().split("\n\n"):
+        rows = [line.split() for line in block.splitlines() if not line.startswith("#")]
+        (package, url), *names = rows
+        lines = "".join(f"{name} py:{role} 1 {page} -\n" for name, role, page in names)
+        file = COPIES / f"{package}.inv"
+        file.write_bytes(INVENTORY.format(package).encode() + zlib.compress(lines.encode()))
+        found[package] = (url, str(file))
+        ELSEWHERE.extend(name for name, *_ in names if "." in name)
+    return found
+
+
+ELSEWHERE: list[str] = []
+"""Full names that docstrings may have in literals or in italics, and that become links."""
+
+intersphinx_mapping = inventories()
 
 
 def prepare(app: Sphinx) -> None:
@@ -118,13 +151,33 @@ def example_report() -> None:
 
 def copied(source: Path) -> str:
     """A page from outside, or a program as a page, under a heading if it has none."""
-    text = source.read_text()
+    text = of_notebook(source) if source.suffix == ".ipynb" else source.read_text()
     if source.suffix == ".py":
         text = f"# `{source.name}`\n\n```python\n{text}```\n"
     if not text.startswith("# "):
         words = source.stem.replace("_", " ").capitalize()
         text = f"# {re.sub('Cqm|Qaplib', lambda word: word[0].upper(), words)}\n\n{text}"
-    return re.sub(r"\]\((\w+)\.py\)", r"](\1.md)", text)
+    root = "../" * len(source.relative_to(ROOT).parents)
+    text = re.sub(r"\]\((?:\.\./)+docs/", f"]({root}", text)
+    return re.sub(r"\]\((\w+)\.(?:py|ipynb)\)", r"](\1.md)", text)
+
+
+def of_notebook(source: Path) -> str:
+    """Text, code and what it printed; pictures as files beside the page."""
+    parts = []
+    for cell in json.loads(source.read_text())["cells"]:
+        text = "".join(cell["source"])
+        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+        for output in cell.get("outputs", []):
+            shown = output.get("data", {"text/plain": output.get("text", "")})
+            if "image/png" in shown:
+                file = COPIES / source.parent.name / f"{source.stem}-{len(parts)}.png"
+                file.parent.mkdir(exist_ok=True)
+                file.write_bytes(b64decode(shown["image/png"]))
+                parts.append(f"![What the code above draws]({file.name})")
+            else:
+                parts.append(f"```text\n{''.join(shown['text/plain']).rstrip()}\n```")
+    return "\n\n".join(parts) + "\n"
 
 
 def link_copies(app: Sphinx, name: str, content: list[str]) -> None:
@@ -136,7 +189,7 @@ def link_copies(app: Sphinx, name: str, content: list[str]) -> None:
     for path in sorted(COPIES.rglob("*.md")):
         outside = path.relative_to(COPIES).with_suffix("")
         inside = f"]({up.removeprefix('../')}copied/{outside}.md"
-        for suffix in (".md", ".py"):
+        for suffix in (".md", ".py", ".ipynb"):
             content[0] = content[0].replace(f"]({up}{outside}{suffix}", inside)
 
 
@@ -148,11 +201,14 @@ def check_names(app: Sphinx, env: BuildEnvironment) -> None:
             logging.getLogger(__name__).warning("%s.%s is on no page", module, name)
 
 
-def escape_bars(
+def finish_docstring(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
 ) -> None:
-    """``|x|`` in a docstring is an absolute value, not a substitution."""
-    lines[:] = [re.sub(r"\|(?=\S[^|]*\|)", r"\\|", line) for line in lines]
+    """``|x|`` is an absolute value, not a substitution; names of other packages are links."""
+    names = "|".join(map(re.escape, ELSEWHERE))
+    for number, line in enumerate(lines):
+        line = re.sub(r"\|(?=\S[^|]*\|)", r"\\|", line)
+        lines[number] = re.sub(rf"(?:``|\*)({names})(?:``|\*)", r":class:`\1`", line)
 
 
 def skip_routing(app: Sphinx, what: str, name: str, *about: Any) -> bool | None:
@@ -166,5 +222,5 @@ def setup(app: Sphinx) -> None:
     app.connect("env-get-outdated", lambda *_: ["command-line"])  # it follows no file of its own
     app.connect("source-read", link_copies)
     app.connect("env-check-consistency", check_names)
-    app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("autodoc-process-docstring", finish_docstring)
     app.connect("autodoc-skip-member", skip_routing)
