@@ -112,11 +112,6 @@ def plan(
         What all get the same of: reads x sweeps of the oracle, or wall-clock time.  With seconds
         every solver goes on until the time limit of ``options``, on one thread.
 
-    Raises
-    ------
-    InvalidInputError
-        If a solver is unknown or named twice, or there is no data set, seed or penalty weight.
-
     Examples
     --------
     >>> cells = plan(DataOptions("digits"), ModelOptions(), SolverOptions(),

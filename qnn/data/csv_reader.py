@@ -43,13 +43,6 @@ def read_csv(path: Path, target: str | None = None, inputs: int | None = None) -
     inputs : int, optional
         Number of columns of a file without labels, all of which are 0 then.
 
-    Raises
-    ------
-    InvalidInputError, FileFormatError
-        Naming the line.
-    FileAccessError
-        If the file cannot be read, or would not fit in memory.
-
     Examples
     --------
     >>> import pathlib, tempfile

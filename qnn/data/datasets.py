@@ -208,13 +208,7 @@ def sample_count(value: object) -> int | None:
 
 
 def encode_labels(source: Source) -> tuple[IntArray, tuple[str, ...]]:
-    """Class index of every sample, -1 for samples that are not kept, and the classes.
-
-    Raises
-    ------
-    InvalidInputError
-        If a class asked for does not exist, is asked for twice, or fewer than two are left.
-    """
+    """Class index of every sample, -1 for samples that are not kept, and the classes."""
     present = [str(c) for c in np.unique(source.y)]
     classes = source.selection or tuple(present)
     for label in classes:

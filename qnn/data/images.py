@@ -42,16 +42,6 @@ def image_set(name: str, data_dir: str | PathLike[str] | None) -> Source:
 
     Images that are neither of the published sets are used as what they are called, with a warning;
     the source's ``known`` is False then.
-
-    Raises
-    ------
-    InvalidInputError
-        If the folder is not there, has no such images, or has those of the other set under their
-        name.
-    FileAccessError
-        If OpenML cannot be reached.
-    FileFormatError
-        If a file is not what its name says.
     """
     folder = data_dir or os.environ.get("QNN_DATA")
     if not folder and name == "fashion" and present(PACKAGE / "train-images-idx3-ubyte"):
@@ -181,11 +171,6 @@ def pool(
     Returns
     -------
     ndarray of float64, shape (N, inputs)
-
-    Raises
-    ------
-    InvalidInputError
-        If the data are no images, or the blocks would not be equal.
 
     Examples
     --------

@@ -70,12 +70,6 @@ def make_source(
 ) -> Source:
     """A source of arrays, checked; the last ``num_held_out`` samples are its own test part.
 
-    Raises
-    ------
-    InvalidInputError
-        If shapes do not fit, the arrays are empty, X does not hold real numbers, or y does not hold
-        labels.
-
     Examples
     --------
     >>> make_source("mine", [[1, 2], [3, 4]], ["a", "b"]).held_out.tolist()
@@ -169,13 +163,6 @@ def read_npz(path: Path, *, labelled: bool = True) -> Source:
     """A NumPy archive with arrays X and y, or X_train, y_train, X_test and y_test.
 
     Where it need not be ``labelled``, X alone will do; all labels are 0 then.
-
-    Raises
-    ------
-    FileAccessError
-        If the file cannot be read, or would not fit in memory.
-    FileFormatError
-        If the file is corrupt, holds Python objects, or lacks the arrays.
     """
     name = path.name
     data = read_regular(path)
@@ -244,17 +231,7 @@ def _joined(first: Array, second: Array, what: str) -> Array:
 
 
 def read_idx_pair(images: Path) -> Source:
-    """An IDX file of images and the file of labels beside it, plain or gzipped.
-
-    Raises
-    ------
-    FileAccessError
-        If one of them cannot be read, or would not fit in memory.
-    FileFormatError
-        If one of them is corrupt.
-    InvalidInputError
-        If the labels are not there.
-    """
+    """An IDX file of images and the file of labels beside it, plain or gzipped."""
     stem = images.name.removesuffix(".gz").replace("images-idx3", "labels-idx1")
     labels = present(images.with_name(stem))
     if labels is None:
@@ -268,13 +245,6 @@ def read_idx(path: Path) -> ByteArray:
     """An IDX file of unsigned bytes: 0, 0, 8, number of axes, their lengths, then the values.
 
     Format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
-
-    Raises
-    ------
-    FileAccessError
-        If it cannot be read, or would not fit in memory.
-    FileFormatError
-        If it is corrupt, or holds more or fewer values than its head says.
     """
     with open_regular(path) as file:
         packed = file.read(2) == b"\x1f\x8b"

@@ -79,12 +79,6 @@ def read_start(path: str | PathLike[str], model: ModelFile) -> FloatArray:
     model : ModelFile
         A variable of which a file says nothing is 0.
 
-    Raises
-    ------
-    FileAccessError, FileFormatError
-        If it cannot be read, names a variable that the model does not have, or has a value that is
-        no whole number.
-
     Examples
     --------
     >>> import dimod, pathlib, tempfile

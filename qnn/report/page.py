@@ -49,11 +49,6 @@ def html(runs: Sequence[Results] | Results) -> str:
     ----------
     runs : mapping, or sequence of mappings
         Results as :func:`qnn.compare.results` makes and :func:`load` reads them.
-
-    Raises
-    ------
-    MissingExtraError
-        Without matplotlib.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

@@ -26,13 +26,6 @@ def processes(workers: int = 1) -> Iterator[Mapped]:
     Each process computes on its share of the cores.  Answers come in the order of the tasks, so
     that a report is the same however many there are, clocks apart.
 
-    Raises
-    ------
-    InvalidInputError
-        For a number that is none.
-    QnnError
-        If a process dies: it was killed, or memory ran out.
-
     Examples
     --------
     >>> with processes() as mapped:

@@ -219,11 +219,6 @@ def _narrowed(
     """A row of wide integers divided by their common divisor, in exact arithmetic.
 
     ``units`` and ``constants`` are its terms with all coefficients 1, owned by these.
-
-    Raises
-    ------
-    FileFormatError
-        If double precision cannot hold what is left.
     """
     whole = {t: model.wide.get(t, int(model.coefficient[t]))
              for t in np.flatnonzero(model.statement == r + 1).tolist()}  # fmt: skip

@@ -40,11 +40,6 @@ def unpacked(path: str | PathLike[str], data: bytes) -> bytes:
 def checked_text(path: str | PathLike[str], data: bytes, kind: str) -> str:
     """The text of a file; Ocean's reader of LP files may never end on what is none.
 
-    Raises
-    ------
-    FileFormatError
-        With the line of the first byte that is no text.
-
     Examples
     --------
     >>> checked_text("m.lp", b"End\\0", "an LP file")
