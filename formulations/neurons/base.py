@@ -87,13 +87,12 @@ class Neurons:
     ) -> IntArray:
         """Add state bits ``name[k=,l=,j=,field=]``, shape (E, len(numbers))."""
         extra = (np.asarray(numbers)[None, :],) if field else ()
-        ids = assembly.variables(
+        return assembly.variables(
             name,
             ("k", "l", "j") + ((field,) if field else ()),
             self.digits + ((digits,) if field else ()),
             (self.number[:, None], np.full((len(self), 1), self.layer), self.unit[:, None], *extra),
         )
-        return ids
 
     def products(self, assembly: Assembly, owner: IntArray, piece: int, rank: IntArray) -> IntArray:
         """Add product bits ``v[k=,l=,j=,p=,t=]`` of term number ``rank`` of neuron ``owner``."""
