@@ -26,37 +26,37 @@ if TYPE_CHECKING:
 
 KNOWN_DATA = {
     **vocabulary.DATA,
-    "FILE.csv": "A line for each sample, numbers, and a column with its class; the first line may "
-    "name the columns.",
+    "FILE.csv": "One sample a line: numbers, and a column with the class.  The first line may name "
+    "the columns.",
     "FILE.npz": "Arrays X and y, or X_train, y_train, X_test and y_test.",
-    "FILE-images-idx3-ubyte": "Images in IDX, the labels beside them; .gz as well.",
-    "DATA:A,B,...": "Only these classes, in this order: digits:3,8 makes 3 the class -1.",
+    "FILE-images-idx3-ubyte": "Images in IDX format, with the labels beside them; also .gz.",
+    "DATA:A,B,...": "Only these classes, in this order: in digits:3,8 the digit 3 is the class -1.",
 }
 """What DATA may be."""
 
 data_argument = argument("data", known=KNOWN_DATA, shell_complete=name_or_file(vocabulary.DATA))
 where_options = (
-    option("--target COLUMN", "Column of a CSV file with the classes.",
+    option("--target COLUMN", "Column of the CSV file that holds the class.",
            otherwise="y, label, target or class; else the last"),
-    option("--data-dir FOLDER", "Where mnist and fashion are.",
-           otherwise="$QNN_DATA, else fetched once"),
+    option("--data-dir FOLDER", "Folder that holds mnist and fashion.",
+           otherwise="$QNN_DATA, else downloaded once"),
 )  # fmt: skip
 reading_options = under(
     "Data",
     option(
         "--samples N",
-        "Training samples; the others are for the test.  all: three quarters, or the whole "
-        "training part of data that have one.",
+        "Number of training samples; the others are test samples.  all: three quarters, or the "
+        "whole training part of data that have one.",
         "100",
         read=samples,
     ),
     option("--inputs N", "Pool images to N inputs, such as 16 for 4 x 4."),
     option(
         "--levels N",
-        "Integer levels of each input, a share of 1/N of the samples on each, or of pixels, "
-        "from 8 levels on, of equal width.  even:N: of equal width.  scaled:N: of equal width in "
-        "each column's mean +- 2.5 standard deviations.  thermometer:N: N inputs of two levels of "
-        "each.  keep: leave inputs that are integers as they are.",
+        "Number of integer levels of each input.  Each level holds an equal share of the samples; "
+        "8 or more levels of pixels have equal width.  even:N: equal width.  scaled:N: equal width "
+        "within each column's mean +- 2.5 standard deviations.  thermometer:N: N two-level inputs "
+        "for each input.  keep: take integer inputs as they are.",
         "2",
         read=levels,
     ),
@@ -66,19 +66,19 @@ bits_option = under(
     "Network",
     option(
         "--bits N",
-        "Most stored bits of weights and thresholds.  What is not given follows: one hidden layer "
-        "as wide as that allows, relu:4, thresholds as wide as needed, cross-entropy, 16 levels of "
-        "the inputs, all samples.",
+        "Largest number of stored bits, weights and thresholds together.  Options that are not "
+        "given follow from it: one hidden layer as wide as the bits allow, relu:4, integer "
+        "thresholds, cross-entropy, 16 levels of the inputs, all samples.",
         least=1,
-        otherwise="as the other options say",
+        otherwise="set by the other options",
     ),
 )
 hidden_option = under(
     "Network",
     option(
         "--hidden LAYERS",
-        "Hidden layers: widths, as 5 or 8-4; convolutions, as conv:8:3x3:2,pool:max:2x2,32 "
-        "(filters, size, stride); or none.",
+        "Hidden layers: widths, such as 5 or 8-4; convolutions, such as "
+        "conv:8:3x3:2,pool:max:2x2,32 (filters, size, stride); or none.",
         "5",
         read=layers,
         of=["none"],
@@ -88,40 +88,41 @@ model_options = under(
     "Network",
     option(
         "--activation NAME",
-        f"Of the hidden units: {', '.join(vocabulary.ACTIVATIONS)}.",
+        f"Activation of the hidden units: {', '.join(vocabulary.ACTIVATIONS)}.",
         "sign",
         of=beginnings(vocabulary.ACTIVATIONS),
     ),
     option(
         "--weights CODE",
-        f"Values of a weight: {', '.join(vocabulary.WEIGHTS)}, as codebook:-1,0.5,2.",
+        f"Code of the weights: {', '.join(vocabulary.WEIGHTS)}, such as codebook:-1,0.5,2.",
         "bipolar",
         of=beginnings(vocabulary.WEIGHTS),
     ),
     option(
         "--bias CODE",
-        "Thresholds: none, same as the weights, a code of their own, or auto: integers as "
-        "wide as the inputs demand.",
+        "Code of the thresholds: none, same (that of the weights), another code, or auto "
+        "(integers as wide as the inputs demand).",
         "none",
         read=bias,
         of=["none", "same", "auto", *beginnings(vocabulary.WEIGHTS)],
     ),
     option(
         "--loss NAME",
-        f"Summed over the samples: {', '.join(vocabulary.LOSSES)}; auto for MARGIN or SCALE "
-        "takes it from the width.",
+        f"Loss, summed over the training samples: {', '.join(vocabulary.LOSSES)}.  With auto, "
+        "MARGIN or SCALE follows from the width.",
         "hinge",
         of=beginnings(vocabulary.LOSSES),
     ),
     option(
         "--constraint constraints NAME",
-        f"What the weights must satisfy: {', '.join(vocabulary.CONSTRAINTS)}; may be given again.",
+        f"Constraint on the weights: {', '.join(vocabulary.CONSTRAINTS)}.  Repeat the option for "
+        "several.",
         multiple=True,
         of=beginnings(vocabulary.CONSTRAINTS),
     ),
     option(
         "--encoding NAME",
-        f"Of sums in the model: {', '.join(vocabulary.ENCODINGS)}.",
+        f"Encoding of sums in the model: {', '.join(vocabulary.ENCODINGS)}.",
         of=vocabulary.ENCODINGS,
         otherwise="chosen for each layer",
     ),
@@ -145,10 +146,10 @@ def oracle_options(whose: str = "") -> Decorator:
     """The oracle and its options; ``whose`` QUBOs it answers goes into the help."""
     return under(
         "Oracle",
-        option("--oracle NAME", f"Who answers QUBOs{whose}: NAMES.", names=registry.names,
+        option("--oracle NAME", f"Oracle for the QUBOs{whose}: NAMES.", names=registry.names,
                otherwise="annealer"),
         option("--oracle-option KEY=VALUE",
-               "Option of the oracle, see qnn list oracles; may be given again.",
+               "Set an option of the oracle (see qnn list oracles); repeat for several.",
                multiple=True, shell_complete=oracle_option_names),
     )  # fmt: skip
 
@@ -159,14 +160,14 @@ def _oracle_users() -> str:
         [name for name, (own, *_) in SOLVERS.items() if own == asks]
         for asks in ("always", "if named")
     )
-    return f" of {', '.join(always)}, and of {' and '.join(named)} if it is named"
+    return f" of {', '.join(always)}, and of {' and '.join(named)} if one is named"
 
 
 timeout_option = under(
     "Oracle",
     option(
         "--oracle-timeout SECONDS",
-        "Give up a call that has not been answered in this time, and make it again, four times.",
+        "Abandon a call that takes longer than this, and repeat it up to four times.",
         least=0,
         more=True,
     ),
@@ -177,77 +178,78 @@ solver_options = under(
         "Solver",
         option(
             "--iterations N",
-            "Oracle calls of qcgd, qcgd-cold and penalty, rounds of hedging and decomposed; times "
-            "--reads, the guesses of random.",
+            "Oracle calls of qcgd, qcgd-cold and penalty; rounds of hedging and decomposed.  "
+            "random makes N times --reads guesses.",
             100,
         ),
         option(
             "--level N",
-            "Blocks of decomposed agree on the mean of every product of up to N weight bits.",
+            "Level of decomposed: its blocks agree on the mean of every product of up to N weight "
+            "bits.",
             1,
             least=1,
         ),
         option(
             "--blocks NAME",
-            "Who solves the blocks of hedging and decomposed: NAMES.  The first two prove "
-            "bounds, and so do qcgd and lifted with an exact oracle.",
+            "Solver of the blocks of hedging and decomposed: NAMES.  The first two prove bounds; "
+            "so do qcgd and lifted with an exact oracle.",
             names=lambda: list(BLOCKS),
             otherwise="enumeration up to 2^16 weight settings, else the oracle or annealing",
         ),
         option(
             "--block-size N",
-            "Samples in a block of hedging and decomposed.",
+            "Samples in each block of hedging and decomposed.",
             least=1,
-            otherwise="a quarter of them",
+            otherwise="a quarter of the samples",
         ),
         option(
             "--restricted-model NAME",
-            "What restricted asks a named oracle: flips, all single and double moves of 32 "
-            "weights, or states, two to eight weights with all states of the network that they "
-            "change.",
+            "Model that restricted sends to a named oracle: flips (all single and double moves of "
+            "32 weights) or states (two to eight weights, with every state of the network that "
+            "they change).",
             "flips",
             of=["flips", "states"],
         ),
         option(
             "--flips N",
-            "Proposals of annealing in each restart, and of hedging in each block too large to be "
-            "solved exactly (above 2^16 weight settings).",
+            "Proposals of annealing in each restart, and of hedging in each block that is too "
+            "large to solve exactly (above 2^16 weight settings).",
             20_000,
         ),
-        option("--restarts N", "Restarts of annealing.", 1),
+        option("--restarts N", "Number of restarts of annealing.", 1),
         option(
-            "--time-limit SECONDS", "End any solver after this time, with the best that it has."
+            "--time-limit SECONDS", "Stop any solver after this time, and keep its best result."
         ),
     ),
     oracle_options(_oracle_users()),
     under(
         "Oracle",
-        option("--reads N", "Samples of a call, of every oracle that counts them.", 10),
-        option("--sweeps N", "Steps of a read, of every oracle that counts them.", 50),
-        option("--threads N", "Of the oracles here that have any, and of exact.", 2),
+        option("--reads N", "Samples a call, for oracles that have this option.", 10),
+        option("--sweeps N", "Steps a read, for oracles that have this option.", 50),
+        option("--threads N", "Threads of exact, and of local oracles that have this option.", 2),
     ),
     timeout_option,
 )
 budget_options = under(
-    "Budget, at whose end a run keeps what it has",
-    option("--budget-calls N", "Most oracle calls.", least=0),
-    option("--budget-seconds SECONDS", "Most of the oracle's own time.", least=0),
-    option("--budget-charged SECONDS", "Most that an account is charged.", least=0),
+    "Budget (the run stops when it is spent, and keeps its best result)",
+    option("--budget-calls N", "Largest number of oracle calls.", least=0),
+    option("--budget-seconds SECONDS", "Largest total of the oracle's own time.", least=0),
+    option("--budget-charged SECONDS", "Largest total that an account is charged.", least=0),
 )
 record_options = under(
     "Oracle",
-    option("--record FOLDER", "Keep every answer in this folder, and ask for none that is there."),
-    option("--replay FOLDER", "Take all answers from a folder of --record, and ask for none."),
+    option("--record FOLDER", "Store every answer in this folder, and reuse those that it holds."),
+    option("--replay FOLDER", "Take all answers from a folder of --record; make no call."),
 )
 search_option = option(
     "--search SECONDS",
-    "Search for an embedding on each graph of a QPU for so long; 0: not at all.",
+    "Time to search for an embedding on each QPU graph; 0: no search.",
     least=0,
     otherwise="10 up to 64 variables, else 0",
 )
 dry_run_options = under(
     "Dry run",
-    option("--dry-run", "Say what the run would take, and send nothing.", is_flag=True),
+    option("--dry-run", "Print what the run would take, and send nothing.", is_flag=True),
     search_option,
 )
 
@@ -257,11 +259,13 @@ OUTPUT = "Run and results"
 
 seed_option = under(
     OUTPUT,
-    option("--seed N", "Of every random choice: the same seed gives the same result.", 0, least=0),
+    option(
+        "--seed N", "Seed of all random choices: the same seed gives the same result.", 0, least=0
+    ),
 )
 json_words = (
     "--json json_file FILE",
-    "Write the results to this file; - for standard output, and nothing else there.",
+    "Write the results to this file; -: to standard output, with nothing else there.",
 )
 json_option = under(OUTPUT, option(*json_words))
 output_options = under(OUTPUT, seed_option, json_option)

@@ -12,7 +12,7 @@ from formulations.errors import InvalidInputError
 MOST_LEVELS = 1024
 """Of an input: more than any model here has a use for."""
 
-LEAST_OF_KIND = {"even": (2, MOST_LEVELS), "thermometer": (1, 255)}
+LEAST_OF_KIND = {"even": (2, MOST_LEVELS), "scaled": (2, MOST_LEVELS), "thermometer": (1, 255)}
 """Least and greatest number that goes with a kind of levels."""
 
 LARGEST = 2**31
@@ -25,7 +25,8 @@ def level_count(value: object) -> int | str | None:
     Raises
     ------
     InvalidInputError
-        For anything else than a number, ``"even:16"`` and ``"thermometer:4"``, of any number.
+        For anything else than a number, ``"even:16"``, ``"scaled:32"`` and ``"thermometer:4"``, of
+        any number.
 
     Examples
     --------
@@ -46,7 +47,7 @@ def _kind(levels: object) -> tuple[str, int]:
     if kind not in LEAST_OF_KIND or not number.isdecimal():
         raise InvalidInputError(
             f"levels={shown(levels)}: expected an integer from 2 to 1,024, 'even:16', "
-            "'thermometer:4' or 'keep'"
+            "'scaled:32', 'thermometer:4' or 'keep'"
         )
     least, most = LEAST_OF_KIND[kind]
     return kind, check_whole(f"levels={levels}: number", int(number), least=least, most=most)
@@ -103,12 +104,14 @@ def quantize(X: npt.ArrayLike, reference: npt.ArrayLike, levels: int) -> IntArra
 
 
 def level_thresholds(
-    reference: npt.ArrayLike, levels: int | str, *, even: bool = False
+    reference: npt.ArrayLike, levels: int | str, *, even: bool = False, reach: float = 2.5
 ) -> FloatArray:
     """Where the levels of every column end, shape (L-1, d), or (1, T d) of a thermometer code.
 
     A number L: the quantiles 1/L, ..., (L-1)/L of each column.  ``"even:L"``, or L with ``even``:
     L equal parts of the range of all columns together, so that all have the same; for pixels.
+    ``"scaled:L"``: equal parts of each column's own mean +- ``reach`` standard deviations, as a
+    linear model of standardised columns has them.
     ``"thermometer:T"``: T inputs of two levels for each column, one behind the other, which tell
     whether it is above its quantiles 1/(T+1), ..., T/(T+1).  A network can then weigh every one
     of them by itself, which levels of one input do not let it.
@@ -131,6 +134,9 @@ def level_thresholds(
         if even or kind == "even":
             bounds = np.linspace(reference.min(), reference.max(), count + 1)[1:-1, None]
             thresholds = np.repeat(bounds, reference.shape[1], axis=1)
+        elif kind == "scaled":
+            bounds = np.linspace(-reach, reach, count + 1)[1:-1, None]
+            thresholds = reference.mean(axis=0) + bounds * reference.std(axis=0)
         else:
             cells = count + (kind == "thermometer")
             thresholds = np.asarray(np.quantile(reference, np.arange(1, cells) / cells, axis=0))

@@ -33,7 +33,7 @@ def checked(model: TrainedModel, folder: Path) -> None:
         assert form.checked == (1000 if CC or not form.form.endswith("C") else None), form
 
 
-@pytest.mark.parametrize("levels", ["thermometer:4", "even:8", 5])
+@pytest.mark.parametrize("levels", ["thermometer:4", "even:8", "scaled:8", 5])
 def test_raw_columns_go_in_whatever_the_levels(tmp_path: Path, levels: int | str) -> None:
     X, y = load_wine(return_X_y=True)
     classifier = QNNClassifier((6,), levels=levels, solver=BRIEF).fit(X, y)
@@ -84,8 +84,15 @@ def test_a_thermometer_says_how_many_thresholds_a_value_is_above() -> None:
     assert above.sum(axis=2).tolist() == ((on_levels(X, level_thresholds(X, 6)) + 5) // 2).tolist()
 
 
+def test_scaled_levels_do_not_depend_on_units() -> None:
+    X = np.random.default_rng(0).normal(size=(300, 2)) * [1.0, 1000.0] + [0.0, 1e5]
+    found = on_levels(X, level_thresholds(X, "scaled:5"))
+    z = (X - X.mean(axis=0)) / X.std(axis=0)
+    assert found.tolist() == np.clip(np.ceil(z + 2.5) - 3, -2, 2).astype(int).tolist()
+
+
 @pytest.mark.parametrize(
-    "levels", [0, 1, 1.5, "thermometer", "thermometer:0", "thermometer:256", "even:1", "odd:3", ""]
+    "levels", [0, 1, 1.5, "thermometer", "thermometer:0", "thermometer:256", "even:1", "scaled:1", "odd:3", ""]
 )
 def test_other_levels_are_refused_before_any_work(levels: object) -> None:
     with pytest.raises(InvalidInputError, match="levels"):
