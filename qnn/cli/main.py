@@ -105,15 +105,15 @@ def _silence_stdout() -> None:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b
 Exit codes:
-  0    a result, even after Ctrl-C, a time limit, a budget: see status
-  1    what reads standard output has closed it
-  2    refused: bad input, or a file that cannot be read or written
-  3    the oracle failed; what was found before, if anything, is written
-  70   a fault of qnn's; QNN_TRACEBACK=1 in the environment shows where
+  0    a result, even after Ctrl-C, a time limit or a spent budget: see status
+  1    the reader of standard output closed it
+  2    bad input, or a file that cannot be read or written
+  3    the oracle failed; anything found before is written
+  70   an error in qnn itself; QNN_TRACEBACK=1 in the environment shows where
   130  Ctrl-C before there was a result
 
 \b
-Begin with:
+Start with:
   qnn train digits:3,8 --inputs 16
   qnn list solvers
   eval "$(qnn completion bash)"
@@ -121,10 +121,11 @@ Begin with:
 )
 @click.version_option(package_name="qnn-ising", prog_name="qnn")
 def cli() -> None:
-    """Train networks of one or two bits a weight with an Ising machine.
+    """Solve constrained binary models, and train low-bit networks, with Ising machines.
 
-    qnn COMMAND --help says what a command takes, with examples.  Each writes its results to --json
-    FILE, and what is random follows --seed.  If an option is given twice, the last one counts.
+    qnn COMMAND --help describes a command, with examples.  Every command writes its results to
+    --json FILE and takes its randomness from --seed.  If an option is given twice, the last one
+    counts.
     """
 
 

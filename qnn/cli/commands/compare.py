@@ -45,42 +45,42 @@ def _compared() -> list[str]:
 @options.hidden_option
 @options.model_options
 @under(
-    "What is compared",
+    "Comparison",
     option(
         "--solvers NAMES",
-        "Between commas: NAMES; logistic-regression, with real weights, on the same inputs; with "
-        "-grey or -pixels after it, before they are put on levels or pooled.  qnn list "
-        "solvers says what each does.",
+        "Solvers, separated by commas: NAMES; logistic-regression has real weights and the same "
+        "inputs; with -grey or -pixels appended, the inputs before levels or pooling.  qnn list "
+        "solvers describes each.",
         "qcgd,penalty,random,annealing,straight-through",
         read=values.names,
         names=solver_names,
         shell_complete=some_of(_compared),
     ),
-    option("--seeds N", "How many, from --seed on; ten tell differences that three cannot.", 3,
+    option("--seeds N", "Number of seeds, from --seed on; ten show what three cannot.", 3,
            least=1, most=100_000),
     option(
         "--equal WHAT",
-        "What all get the same of: sweeps of the oracle, or seconds, of --time-limit.",
+        "Budget that all solvers share alike: sweeps of the oracle, or seconds (--time-limit).",
         "sweeps",
         of=["sweeps", "seconds"],
     ),
     option(
         "--penalties WEIGHTS",
-        "Those that penalty tries; the best counts, chosen afterwards for each seed.",
+        "Weights that penalty tries; for each seed the best one counts, chosen afterwards.",
         "0.3,1,3,10",
         read=values.numbers,
     ),
-    option("--exact-limit SECONDS", "Time limit of exact.", 10.0, least=0, more=True),
+    option("--exact-limit SECONDS", "Time limit of the solver exact.", 10.0, least=0, more=True),
 )  # fmt: skip
 @options.solver_options
 @options.output_options
 @under(
     options.OUTPUT,
-    option("--report report_file FILE", "Write a report to this .html or .md file."),
+    option("--report report_file FILE", "Write a report to this file, .html or .md."),
     option(
-        "--keep FOLDER", "Keep every finished run in this folder, and repeat none that is there."
+        "--keep FOLDER", "Store every finished run in this folder, and repeat none that it holds."
     ),
-    option("--workers N", "Processes that share the work.", 1),
+    option("--workers N", "Number of processes that share the work.", 1),
 )  # fmt: skip
 def compare(
     words: tuple[str, ...],
@@ -98,9 +98,9 @@ def compare(
 ) -> None:
     """Train with several solvers, on one budget, over several seeds.
 
-    A seed draws the training part and starts the solver, so that all solvers see the same data.
-    With --keep a comparison that was stopped goes on when it is called again, and a larger one
-    takes from the folder what is there.
+    Each seed draws the training part and starts the solvers, so that all of them see the same data.
+    With --keep, a stopped comparison resumes when the command is repeated, and a larger comparison
+    reuses the runs in the folder.
     """
     from qnn import compare as comparison
     from qnn import report

@@ -22,10 +22,10 @@ SHELLS = {
 )
 @argument("shell", known=SHELLS, shell_complete=one_of(SHELLS))
 def completion(shell: str) -> None:
-    """Print the script that completes words at the TAB key.
+    """Print the shell script that completes words at the TAB key.
 
-    It completes commands, options, names of solvers, oracles and data, and files.  There is neither
-    --seed nor --json: nothing is random, and the script is for the shell.
+    It completes commands, options, files, and the names of solvers, oracles and data sets.  The
+    command takes neither --seed nor --json: nothing is random, and the script is for the shell.
     """
     from click.shell_completion import get_completion_class
 

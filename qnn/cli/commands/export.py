@@ -30,35 +30,35 @@ if TYPE_CHECKING:
     option("--packed FILE", "Write a packed file."),
     option(
         "--c FOLDER",
-        "Write a C program that reads packed networks, with this one, to this folder.",
+        "Write a C program that reads packed networks, and this network, to this folder.",
     ),
     option(
         "--embedded FOLDER",
-        "Write C for this network alone to this folder: no heap, and integers only where the "
-        "inputs are.",
+        "Write C for this network alone to this folder: no heap, and only integers where the "
+        "inputs are integers.",
     ),
     option("--onnx FILE", "Write an ONNX file."),
     option("--qonnx FILE", "Write a QONNX file."),
     option(
         "--verilog FILE",
-        "Write a Verilog module of a lookup table for each unit: inputs and units of two levels, "
-        "at most six inputs a unit, as --constraint fan-in:6 trains them.",
+        "Write a Verilog module with a lookup table for each unit, for two-level inputs and units "
+        "of at most six inputs, as --constraint fan-in:6 trains them.",
     ),
 )
 @option(
     "--inputs WHAT",
-    "What the exported network takes: levels, the integers that it was trained on, or raw, "
-    "numbers that it puts on their levels itself.",
+    "Inputs of the exported network: levels (the integers that it was trained on) or raw "
+    "(numbers that it puts on their levels itself).",
     "levels",
 )
 @option(
     "--range span LOW,HIGH",
-    "Least and greatest integer input, for a file that does not say; with --inputs raw, of "
-    "raw numbers that are whole, as 0,255 for pixels.",
+    "Least and greatest integer input, if the file does not state them; with --inputs raw, of "
+    "raw whole numbers, such as 0,255 for pixels.",
 )
 @option(
     "--json json_file FILE",
-    "Write the sizes to this file; - for standard output, and nothing else there.",
+    "Write the sizes to this file; -: to standard output, with nothing else there.",
 )
 def export(
     run: str,
@@ -72,12 +72,12 @@ def export(
     span: str | None,
     json_file: str | None,
 ) -> None:
-    """Write a trained network in forms that other programs read.
+    """Export a trained network to formats that other programs read.
 
-    Each file computes exactly what the network computes.  Before they are written, packed files,
-    Verilog by its tables, C programs where there is a compiler, and ONNX where onnxruntime is
-    installed are checked on 1,000 random inputs.  Without a form nothing is written, and the sizes
-    are told.
+    Each file computes exactly what the network computes.  Before it is written, it is checked on
+    1,000 random inputs: packed files always, Verilog by its tables, C programs if there is a
+    compiler, and ONNX if onnxruntime is installed.  If no format is given, the command only prints
+    the sizes.
     """
     from dataclasses import replace
 

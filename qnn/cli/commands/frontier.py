@@ -26,8 +26,8 @@ from qnn.cli.values import numbers
 @options.model_options
 @under(
     "Solver",
-    option("--time-limit SECONDS", "Of each network."),
-    option("--epochs N", "Passes over images.", least=1, otherwise="what takes a minute"),
+    option("--time-limit SECONDS", "Time limit of each network."),
+    option("--epochs N", "Passes over images.", least=1, otherwise="as many as take a minute"),
 )
 @under(
     options.OUTPUT,
@@ -35,7 +35,7 @@ from qnn.cli.values import numbers
            least=1),
 )  # fmt: skip
 @options.output_options
-@options.file_option("--report report_file FILE", "Write a report: .html or .md.")
+@options.file_option("--report report_file FILE", "Write a report to this file, .html or .md.")
 def frontier(
     kib: list[float],
     epochs: int | None,
@@ -46,10 +46,10 @@ def frontier(
     report_file: str | None,
     **given: Any,
 ) -> int:
-    """Train networks of many sizes on DATA: accuracy against KiB.
+    """Train networks of several sizes on DATA: accuracy against KiB.
 
-    Published networks for the same data, and logistic regression with real weights, stand beside
-    them.
+    The table also lists published networks for the same data, and logistic regression with real
+    weights.
     """
     from qnn import report
     from qnn.report.page import check_place

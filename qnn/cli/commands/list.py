@@ -12,15 +12,15 @@ from qnn.runs.solver_table import describe, solver_names
 from solvers.oracles import registry
 
 KINDS: Mapping[str, str] = {
-    "solvers": "Of --solver and --solvers.",
-    "oracles": "Of --oracle, with the options that --oracle-option sets, and their defaults.",
-    "data": "Data sets, beside files.",
-    "activations": "Of --activation.",
-    "weights": "Weight codes, of --weights and --bias.",
-    "losses": "Of --loss.",
-    "constraints": "Of --constraint.",
-    "encodings": "Of --encoding.",
-    "tables": "Of qnn reproduce.",
+    "solvers": "Values of --solver and --solvers.",
+    "oracles": "Values of --oracle, with the options that --oracle-option sets and their defaults.",
+    "data": "Data sets with names of their own.",
+    "activations": "Values of --activation.",
+    "weights": "Weight codes: values of --weights and --bias.",
+    "losses": "Values of --loss.",
+    "constraints": "Values of --constraint.",
+    "encodings": "Values of --encoding.",
+    "tables": "Tables of qnn reproduce.",
 }
 """What WHAT may be."""
 
@@ -38,8 +38,8 @@ KINDS: Mapping[str, str] = {
 def list_(what: str | None, json_file: str | None) -> None:
     """List the names that the other commands take.
 
-    qnn list oracles also has the options of every oracle.  Solvers and oracles that other packages
-    register are among them.  There is no --seed, since nothing here is random.
+    qnn list oracles also shows the options of every oracle.  Solvers and oracles registered by
+    other packages are included.  There is no --seed, since nothing here is random.
     """
     from formulations.checks import choose
     from qnn.runs.output import FORMAT

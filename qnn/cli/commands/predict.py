@@ -15,17 +15,17 @@ def network_argument(metavar: str = "NETWORK") -> Any:
         "run",
         metavar=metavar,
         known={
-            "network.npz": "A file of qnn train --save.",
-            "FOLDER": "A folder of qnn train --checkpoint; the best network so far.",
+            "network.npz": "A file written by qnn train --save.",
+            "FOLDER": "A folder of qnn train --checkpoint: its best network so far.",
         },
     )
 
 
 samples_option = option(
     "--samples N",
-    "Leave out the N samples that qnn train --samples N has trained on.",
+    "Leave out the N samples that qnn train --samples N trained on.",
     read=lambda text: text if text in (None, "all") else samples(text),
-    otherwise="none are left out; of data with a test part, that part alone is used",
+    otherwise="none are left out; if the data have a test part, only that part is used",
 )
 reading = under(None, *options.where_options, options.json_option)
 
@@ -43,12 +43,12 @@ reading = under(None, *options.where_options, options.json_option)
 def predict(
     run: str, data: str, target: str | None, data_dir: str | None, json_file: str | None
 ) -> None:
-    """Print what a trained network says of each sample of DATA.
+    """Print a trained network's prediction for each sample of DATA.
 
-    A line for each sample: the name of its class, or the number that a regression predicts.  DATA
-    are raw numbers, as the network was trained on.  A CSV file with as many columns as the network
-    takes has no labels; of any other the labels are left out.  --json also has the outputs.  There
-    is no --seed, since nothing here is random.
+    The output has one line a sample: the name of its class, or the number that a regression
+    predicts.  DATA are raw numbers, as in training.  A CSV file with as many columns as the network
+    has inputs is taken to have no labels; in any other file the labels are ignored.  --json also
+    writes the outputs.  There is no --seed, since nothing here is random.
     """
     from qnn.export import TrainedModel
     from qnn.runs import scoring
@@ -83,7 +83,7 @@ def predict(
 @network_argument()
 @options.data_argument
 @samples_option
-@option("--seed N", "Seed that these were drawn with.", 0, least=0)
+@option("--seed N", "Seed that drew these samples.", 0, least=0)
 @reading
 def test_(
     run: str,
@@ -94,10 +94,10 @@ def test_(
     data_dir: str | None,
     json_file: str | None,
 ) -> None:
-    """Say how often a trained network is right on DATA.
+    """Measure the accuracy of a trained network on DATA.
 
-    Accuracy, the confusion matrix, and precision, recall and F1 score of each class; of a
-    regression, its errors.
+    The command prints accuracy, the confusion matrix, and precision, recall and F1 score of each
+    class; for a regression it prints the errors.
     """
     from qnn.export import TrainedModel
     from qnn.runs import scoring

@@ -25,7 +25,7 @@ from qnn.cli.help import argument, command, file
     shell_complete=file,
 )
 @options.file_option(
-    "--html html_file FILE", "Write one page that needs nothing else to this HTML file."
+    "--html html_file FILE", "Write the report to this HTML file, which needs no other file."
 )
 @options.file_option("--markdown markdown_file FILE", "Write the report to this Markdown file.")
 @options.json_option
@@ -35,10 +35,11 @@ def report(
     markdown_file: str | None,
     json_file: str | None,
 ) -> None:
-    """Tell what runs have shown, and what they have not.
+    """Report what runs have shown, and what they have not.
 
-    Tables, charts, and a conclusion in plain words; several RUN become one page.  Without a file
-    the conclusions are printed.  Nothing here is random: there is no --seed.
+    A report has tables, charts and a conclusion in plain words; several RUN become one page.  If
+    no file is given, the conclusions are printed.  There is no --seed, since nothing here is
+    random.
     """
     from qnn import report as reports
     from qnn.runs.output import write_text

@@ -15,16 +15,16 @@ from qnn.cli.help import argument, command, one_of, option, under
 )
 @argument("name", known=vocabulary.TABLES, shell_complete=one_of(vocabulary.TABLES))
 @under(
-    "How much",
+    "Extent",
     option(
         "--quick/--full",
-        "At most two minutes of a core, on fewer samples, or the published size: 4 to 40 minutes.",
+        "Fewer samples, at most two minutes of a core; or the published size, 4 to 40 minutes.",
         True,
         show_default="quick",
     ),
-    option("--data-dir data_dirs FOLDER", "Where mnist and fashion are; may be given again.",
+    option("--data-dir data_dirs FOLDER", "Folder that holds mnist or fashion; repeat for several.",
            multiple=True, otherwise="$QNN_DATA"),
-    option("--workers N", "Processes that share the work.", 1),
+    option("--workers N", "Number of processes that share the work.", 1),
 )  # fmt: skip
 @options.output_options
 @options.file_option("--report report_file FILE", "Write the tables to this Markdown file.")
@@ -37,11 +37,11 @@ def reproduce(
     seed: int,
     json_file: str | None,
 ) -> None:
-    """Find a published table again.
+    """Reproduce a published table.
 
-    Says first what was found again, then prints each published figure beside ours with a verdict,
-    and says where a comparison in the paper does not hold.  Ctrl-C ends it with the rows that are
-    there.
+    The output begins with the outcome, then lists each published figure beside ours with a verdict,
+    and states where a comparison in the paper does not hold.  Ctrl-C stops the run and prints the
+    rows so far.
     """
     from qnn.reproduce import ReproduceOptions
     from qnn.reproduce import reproduce as run

@@ -19,19 +19,19 @@ from qnn.cli.values import layers as parse_layers
 )
 @argument(
     "widths",
-    known={"16-4-1": "16 inputs, 4 hidden units, 1 output; as many hidden layers as are named."},
+    known={"16-4-1": "16 inputs, 4 hidden units, 1 output; any number of hidden layers."},
 )
 @under(
     "Data",
-    option("--samples N", "Training samples.", 100),
-    option("--levels N", "Integer levels of each input.", 2),
+    option("--samples N", "Number of training samples.", 100),
+    option("--levels N", "Number of integer levels of each input.", 2),
 )
 @options.model_options
 @under(
-    "The run that is thought of",
-    option("--iterations N", "Oracle calls.", 100),
-    option("--reads N", "Samples of a call.", 100),
-    option("--annealing-time TIME", "Microseconds of a QPU's read.", least=0, more=True,
+    "Planned run",
+    option("--iterations N", "Number of oracle calls.", 100),
+    option("--reads N", "Samples a call.", 100),
+    option("--annealing-time TIME", "Microseconds of a QPU's anneal.", least=0, more=True,
            otherwise="20"),
 )  # fmt: skip
 @under("Dry run", options.search_option)
@@ -48,13 +48,13 @@ def size(
     json_file: str | None,
     **given: Any,
 ) -> None:
-    """Say how large a network's model is, and what solving it takes.
+    """Print the size of a network's model, and its cost.
 
-    The counts are by formula; a model that is not too large is also built, on random inputs, and
-    its first QUBO measured: couplers, range of the coefficients, embeddings on the graphs of
-    D-Wave's QPUs, and estimates of the QPU's and the hybrid solvers' time from published figures.
-    The error bounds say how far the model's splines can put each hidden layer, an output and the
-    loss off the real activations and loss, whatever the weights are.
+    The counts come from formulas.  A model that is not too large is also built on random inputs,
+    and its first QUBO is measured: couplers, range of the coefficients, embeddings on the graphs of
+    D-Wave's QPUs, and the time of QPU and hybrid solvers, estimated from published figures.  The
+    error bounds state how far the model's splines can move each hidden layer, an output and the
+    loss from the exact activations and loss, for any weights.
     """
     import numpy as np
 

@@ -23,11 +23,11 @@ or given one of the two."""
 
 KINDS = {
     "FILE.cqm": "A constrained quadratic model, written by dimod's to_file.",
-    "FILE.lp, .mps": "An LP or MPS file of bits and bounded integers.",
+    "FILE.lp, .mps": "An LP or MPS file with bits and bounded integers.",
     "FILE.opb": "A pseudo-Boolean model, linear, quadratic, or with products of any degree.",
-    "FILE.qplib": "A file of QPLIB, of bits and bounded integers.",
-    "FILE.*.gz, .xz": "Any of these, packed.",
-    "FILE.npz": "A QCBO that this toolkit saved.",
+    "FILE.qplib": "A QPLIB file with bits and bounded integers.",
+    "FILE.*.gz, .xz": "Any of these, compressed.",
+    "FILE.npz": "A QCBO saved by this toolkit.",
 }
 """What MODEL may be."""
 
@@ -45,29 +45,28 @@ KINDS = {
 @argument("model", known=KINDS, shell_complete=file)
 @under(
     "Solver",
-    option("--iterations N", "Oracle calls of a run.",
+    option("--iterations N", "Number of oracle calls.",
            otherwise=f"{CALLS}; with --time-limit as many as it allows"),
-    option("--time-limit SECONDS", "End the run after this time, with the best that it has."),
+    option("--time-limit SECONDS", "Stop the run after this time, and keep its best answer."),
     option(
         "--workers N",
-        "Runs side by side, each with a seed of its own; the best answer counts.",
+        "Number of parallel runs, each with its own seed; the best answer counts.",
         1,
     ),
     option(
         "--start FILE",
-        "Answers to begin with: a .sol file, or JSON of --save or --json; may be given again.",
+        "Answer to start from: a .sol file, or JSON of --save or --json; repeat for several.",
         multiple=True,
     ),
 )  # fmt: skip
 @options.oracle_options()
 @under(
     "Oracle",
-    option("--reads N", "Samples of a call.", otherwise=f"{READS}"),
+    option("--reads N", "Samples a call.", otherwise=f"{READS}"),
     option(
         "--sweeps N",
-        "Steps of a read.",
-        otherwise=f"by the size of the model; {SWEEPS} beside --reads, --oracle, budgets and "
-        "records",
+        "Steps a read.",
+        otherwise=f"by the size of the model; {SWEEPS} with --reads, --oracle, budgets or records",
     ),
 )
 @options.timeout_option
@@ -77,12 +76,12 @@ KINDS = {
 @options.output_options
 @under(
     options.OUTPUT,
-    option("--save save_file FILE", "Write all samples to this JSON file, as dimod."),
+    option("--save save_file FILE", "Write all samples to this file, in dimod's JSON format."),
     option("--report FILE", "Write a report to this file, .html or .md."),
     option("--solutions FOLDER",
-           "Write distinct feasible answers to this folder, a .sol file each, best first."),
+           "Write distinct feasible answers to this folder, one .sol file each, best first."),
     option("--qoblib FOLDER",
-           "Write the files of a submission to QOBLIB: summary, solution and time series."),
+           "Write a QOBLIB submission to this folder: summary, solution and time series."),
 )  # fmt: skip
 def solve(
     model: str,
@@ -102,8 +101,8 @@ def solve(
 ) -> int:
     """Solve a constrained model, with no penalty to choose.
 
-    QCGD minimises the objective under all constraints, linear and quadratic; the answer is feasible
-    wherever one was found, and the table says if none was.
+    QCGD minimises the objective under all constraints, linear and quadratic.  The answer is
+    feasible if any feasible point was found; the table says if none was.
     """
     import numpy as np
 

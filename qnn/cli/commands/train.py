@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 @options.model_options
 @under(
     "Solver",
-    option("--solver NAME", "Who trains: NAMES.  qnn list solvers says what each does.",
-           names=solver_names, otherwise="trainer, or qcgd where an option is about an oracle"),
-    option("--penalty WEIGHT", "Of the model's rows, for the solver penalty.", 1.0),
+    option("--solver NAME", "Solver: NAMES.  qnn list solvers describes each.",
+           names=solver_names, otherwise="trainer, or qcgd if an option is about an oracle"),
+    option("--penalty WEIGHT", "Penalty weight of the model's rows, for the solver penalty.", 1.0),
 )  # fmt: skip
 @options.solver_options
 @options.record_options
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
 @options.output_options
 @under(
     options.OUTPUT,
-    option("--save save_file FILE", "Write network and weights to this NPZ file, for qnn export."),
+    option("--save save_file FILE", "Write the trained network to this NPZ file, for qnn export."),
     option("--checkpoint FOLDER",
-           "Keep the run in this folder, so that qnn resume can go on with it."),
+           "Keep checkpoints in this folder, so that qnn resume can resume the run."),
     option("--checkpoint-every SECONDS", "Time between two checkpoints; 0: after every step.", 10.0,
            least=0),
 )  # fmt: skip
@@ -65,9 +65,9 @@ def train(
     json_file: str | None,
     **given: Any,
 ) -> int:
-    """Train one network on DATA and report it.
+    """Train one network on DATA and print its figures.
 
-    Ctrl-C ends the run with the best weights so far.
+    Ctrl-C stops the run with the best weights so far.
     """
     from qnn.runs import resume as runs
 
@@ -122,7 +122,9 @@ def _dry_run(asked: Asked, search: float | None) -> int:
     """
 )
 @argument("folder", metavar="RUN", shell_complete=folder)
-@under("Solver", option("--time-limit SECONDS", "Of the run in all, instead of its own."))
+@under(
+    "Solver", option("--time-limit SECONDS", "Time limit of the whole run, in place of its own.")
+)
 @options.budget_options
 @under(
     options.OUTPUT,
@@ -140,11 +142,11 @@ def resume(
     replay: str | None,
     **limits: Any,
 ) -> int:
-    """Go on with a run of qnn train --checkpoint.
+    """Resume a run of qnn train --checkpoint.
 
-    RUN is its folder.  It ends as it would have ended if it had never been stopped.  What it was
-    asked for is kept in RUN; only limits, and where results go, can be given anew.  Files outside
-    RUN are written only if they are named here: a folder that somebody else made may ask for any.
+    RUN is the folder of the run, which ends as if it had never been stopped.  The folder holds the
+    options of the run; only limits and output files can be given anew.  Files outside RUN are
+    written only if they are named here, since a folder from somebody else may name any file.
     """
     from qnn.runs import resume as runs
 

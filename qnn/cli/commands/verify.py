@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 @options.data_argument
 @option(
     "--radius N",
-    "How many levels every input may move, of a thermometer code those of the raw number.",
+    "Number of levels that every input may move; for a thermometer code, levels of the raw number.",
     1,
 )
 @samples_option
-@option("--first N", "Verify so many samples.", otherwise="all")
+@option("--first N", "Number of samples to verify.", otherwise="all")
 @option(
     "--solver NAME",
-    "What decides samples that intervals and a quick search leave open: cp-sat (proves or finds; "
+    "Solver of the samples that intervals and a quick search leave open: cp-sat (proves or finds; "
     "extra exact), qcgd (asks an oracle), search (no model), intervals (no search either).",
     of=["cp-sat", "qcgd", "search", "intervals"],
     otherwise="qcgd with --oracle, else cp-sat, and search where that is not installed",
 )
-@option("--time-limit SECONDS", "Time for each sample, which stays open at its end.", 10.0)
-@option("--threads N", "Of cp-sat.", 2)
+@option("--time-limit SECONDS", "Time for each sample, which stays open after it.", 10.0)
+@option("--threads N", "Threads of cp-sat.", 2)
 @options.oracle_options()
 @options.timeout_option
 @options.record_options
@@ -66,10 +66,10 @@ def verify(
     save_file: str | None,
     **given: Any,
 ) -> None:
-    """Prove a network right near each sample, or show where not.
+    """Prove a network robust near each sample, or refute it.
 
-    A sample is robust, which is proven, has a counter-example, which is checked, or stays open.
-    Data with a test part are verified on that alone.  Ctrl-C keeps what is known.
+    Each sample is robust (proven), has a counter-example (checked), or stays open.  If the data
+    have a test part, only that part is verified.  Ctrl-C keeps the verdicts so far.
     """
     import numpy as np
 
