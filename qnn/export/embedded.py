@@ -25,7 +25,7 @@ from formulations.network.ties import Window
 from qnn.export import c_text
 from qnn.export.c_source import reader_file
 from qnn.export.c_text import braces, literal, quoted, signed, stored, unsigned, word_of, words_of
-from qnn.export.packed import MOST_PLANES, TABLE, TERNARY, kind_of
+from qnn.export.packed import MOST_PLANES, TABLE, TERNARY, bit_planes, kind_of
 from qnn.export.parts import clip_of, stored_part, stored_thresholds
 from qnn.export.reach import ANYTHING, reaches
 from qnn.export.trained import TrainedModel
@@ -263,10 +263,7 @@ class _Source:
             constants //= 2
             factor, twice = (factor // 2, twice) if ternary else (factor, twice // 2)
         word = word_of(n)
-        numbers = matrix + 1 if ternary else (matrix - code.low) // 2
-        if ternary:
-            numbers = np.array([0, 1, 3])[numbers]
-        planes = numbers[:, None, :] >> np.arange(bits)[:, None] & 1
+        planes = bit_planes(code, matrix)
         weights = self.constant(f"weights_{number + 1}", words_of(planes, word), f"uint{word}_t")
         name = self.constant(f"constants_{number + 1}", constants)
         most = ((1 << reach.planes) - 1) * n * int(twice.sum())
@@ -335,9 +332,8 @@ class _Source:
         of, bits = kind_of(code), code.stored_bits
         if of >= TABLE:
             return f"v * {self.constant(f'weights_{number + 1}', filters)}[f][k]"
-        numbers = np.array([0, 1, 3])[filters + 1] if of == TERNARY else (filters - code.low) // 2
-        planes = numbers[:, None, :] >> np.arange(bits)[:, None] & 1
-        name = self.constant(f"weights_{number + 1}", words_of(planes, 8), "uint8_t")
+        planes = words_of(bit_planes(code, filters), 8)
+        name = self.constant(f"weights_{number + 1}", planes, "uint8_t")
         found = [f"({name}[f][{b}][k / 8] >> k % 8 & 1)" for b in range(bits)]
         if bits == 1:
             return f"{found[0]} ? v : -v"

@@ -276,8 +276,8 @@ def kind_of(code: WeightCode) -> int:
     return TERNARY if levels == [-1, 0, 1] else TABLE
 
 
-def _planes(code: WeightCode, levels: IntArray) -> bytes:
-    """Bit planes of every row of levels."""
+def bit_planes(code: WeightCode, levels: IntArray) -> IntArray:
+    """Bits of levels (rows, columns) as their code has them, shape (rows, bits, columns)."""
     kind = kind_of(code)
     if kind == INTEGER:
         number, bits = levels - code.low, code.bits
@@ -285,8 +285,13 @@ def _planes(code: WeightCode, levels: IntArray) -> bytes:
         number, bits = np.searchsorted(code.levels, levels), (len(code.levels) - 1).bit_length()
     if kind == TERNARY:
         number = np.array([0, 1, 3])[number]  # w_0 + w_1 - 1
-    planes = (number[:, None, :] >> np.arange(bits)[:, None]) & 1
-    return np.packbits(planes.astype(np.uint8), axis=-1, bitorder="little").tobytes()
+    return np.asarray((number[:, None, :] >> np.arange(bits)[:, None]) & 1)
+
+
+def _planes(code: WeightCode, levels: IntArray) -> bytes:
+    """Bit planes of every row of levels, packed."""
+    planes = bit_planes(code, levels).astype(np.uint8)
+    return np.packbits(planes, axis=-1, bitorder="little").tobytes()
 
 
 def _activation(spline: Spline, unit: int, values: Reach) -> bytes:
