@@ -24,8 +24,8 @@ demo-solvers: $(SMALL)  ## Digits 3 against 8: QCGD and its rivals, in a table a
 	  --iterations 100 --reads 10 --sweeps 20 --penalties 0.3,1,3,10 \
 	  --json results/solvers.json --report results/solvers.html
 
-test: $(READY)  ## All tests and docstring examples
-	$(BIN)/python -m pytest
+test: $(READY)  ## All tests and docstring examples, on all cores
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 docs: $(READY)  ## The documentation site, in docs/_build/html
 	$(INSTALL) '.[docs]'
