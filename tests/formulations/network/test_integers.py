@@ -13,6 +13,7 @@ from formulations import Network, QnnError, TrainingProblem
 from formulations.files.saved import load_weights, save_weights
 from formulations.network.activations import activation, is_named
 from formulations.network.codes import AUTO, WeightCode, code, integer
+from formulations.network.layer import lattice_units
 from formulations.network.splines import Clip, clip_shift
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -188,7 +189,7 @@ def test_integer_thresholds_have_unit_one() -> None:
     for bias, last in (("auto", 1), ("uniform:2", 3)):
         net = Network.dense([2, 3, 1], "tanh", bias=bias, resolution=3)
         problem = TrainingProblem(net, X, [1])
-        assert problem.units == [1, 3]
+        assert lattice_units(problem.splines) == [1, 3]
         assert problem.bias_units == [1, last]
 
 
