@@ -36,6 +36,7 @@ from qnn.fitting import (
     check_verbose,
     hidden_layers,
     limited,
+    renewed,
     warn_far,
 )
 from qnn.runs.constraints import constraint
@@ -93,17 +94,20 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         InvalidInputError
             If there is no such parameter; nothing is changed then.
         """
+        params = renewed(self, params)
         nested = [name for name in params if name.startswith(OF_SOLVER)]
         others = {name: params[name] for name in params if name not in nested}
         for name in others:
             choose(f"parameter of {type(self).__name__}", name, sorted(self.get_params(deep=False)))
         own = {name.removeprefix(OF_SOLVER): params[name] for name in nested}
         solver: Any = others.get("solver", self.solver)
+        old: dict[str, str | None] = getattr(type(solver), "old_keywords", {})
         for name in own:
-            old = getattr(type(solver), "old_keywords", ())
             choose(f"parameter of {type(solver).__name__}", name, [*_options(solver), *old])
         if own:
-            others["solver"] = replace(solver, **own)
+            renamed = {old.get(name) for name in own}
+            kept = {name: getattr(solver, name) for name in set(_options(solver)) - renamed}
+            others["solver"] = type(solver)(**kept | own)
         super().set_params(**others)
         return self
 

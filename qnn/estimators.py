@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from formulations.arrays import Array, FloatArray
 from formulations.checks import shown
 from formulations.constraints import Constraint
-from formulations.deprecation import renamed
 from formulations.errors import InvalidInputError
 from qnn.estimator import Estimator
 from qnn.fitting import (
@@ -31,7 +30,6 @@ from solvers.run.solver import Solver
 
 
 @old_options
-@renamed(calibrate=None)
 class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """A classifier whose weights have one or a few bits.
 

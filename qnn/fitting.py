@@ -98,7 +98,7 @@ def check_verbose(verbose: object) -> None:
 
 
 def old_options(cls: type[T]) -> type[T]:
-    """Class decorator: ``bias`` and ``warm_start`` work for one more release, with a warning.
+    """Class decorator: ``bias``, ``calibrate``, ``warm_start`` work for one more release, and warn.
 
     Examples
     --------
@@ -114,22 +114,31 @@ def old_options(cls: type[T]) -> type[T]:
 
     @wraps(init)
     def construct(self: Any, *args: Any, **given: Any) -> None:
-        if "bias" in given:
-            given["weights"] = (given.get("weights"), given.pop("bias"))
-            _deprecated(f"bias is deprecated: give weights a pair, {given['weights']!r}")
-        if "warm_start" in given:
-            self._warm_start = check_flag("warm_start", given.pop("warm_start"))
-            _deprecated(
-                "warm_start is deprecated: partial_fit goes on from the weights as they are"
-            )
-        init(self, *args, **given)
+        init(self, *args, **renewed(self, given))
 
     cls.__init__ = construct  # type: ignore[method-assign]
     return cls
 
 
+def renewed(estimator: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Options without those of old, which become a pair of codes, or the estimator's warm start."""
+    given = dict(given)
+    if "bias" in given:
+        code = given.get("weights", getattr(estimator, "weights", None))
+        code = code[0] if isinstance(code, tuple | list) else code
+        given["weights"] = (code, given.pop("bias"))
+        _deprecated(f"bias is deprecated: give weights a pair, {given['weights']!r}")
+    if "warm_start" in given:
+        estimator._warm_start = check_flag("warm_start", given.pop("warm_start"))
+        _deprecated("warm_start is deprecated: partial_fit goes on from the weights as they are")
+    if "calibrate" in given:
+        given.pop("calibrate")
+        _deprecated("calibrate is deprecated and has no effect")
+    return given
+
+
 def _deprecated(advice: str) -> None:
-    warnings.warn(advice, DeprecationWarning, stacklevel=3)
+    warnings.warn(advice, DeprecationWarning, stacklevel=4)
 
 
 def check_inputs(X: object, name: str = "X") -> None:

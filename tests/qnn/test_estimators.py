@@ -169,6 +169,13 @@ def test_old_options_work_for_one_more_release(cancer: tuple[np.ndarray, np.ndar
     with pytest.warns(DeprecationWarning, match=r"a pair, \('bipolar', False\)"):
         bare = clone(QNNRegressor(weights="bipolar", bias=False))
     assert bare.weights == ("bipolar", False)
+    for name, value in {"bias": True, "warm_start": False, "calibrate": True}.items():
+        with pytest.warns(DeprecationWarning, match=f"{name} is deprecated"):
+            bare.set_params(**{name: value})
+    assert bare.weights == ("bipolar", True)
+    with pytest.warns(DeprecationWarning, match=r"use rate=\.\.\."):
+        bare.set_params(solver=QUICK, solver__rates=0.5)
+    assert bare.solver == StraightThrough(epochs=20, restarts=1, rate=0.5)
 
 
 def test_random_state_seeds_the_solver(cancer: tuple[np.ndarray, np.ndarray]) -> None:
