@@ -98,7 +98,8 @@ class Restricted(Source):
         elif kind == ROWS and rows.shape[0] and count < n:
             drawn = rng.permutation(rows.shape[0])[: round(count**0.5)]
             free = self._able(point, np.unique(rows[drawn].indices))
-            return free if len(free) <= 2 * count else rng.permutation(free)[:count]
+            if len(free):
+                return free if len(free) <= 2 * count else rng.permutation(free)[:count]
         elif kind == UNDECIDED and self._relaxation is not None:
             reduced = self._relaxation.reduced
             size = np.abs(reduced)

@@ -317,6 +317,21 @@ def test_an_exact_cover_that_repair_misses_is_found_within_the_core() -> None:
     assert cover.is_feasible(found).all()
 
 
+def test_rows_whose_bits_are_all_blocked_are_not_freed() -> None:
+    edges = np.array([[0, k] for k in range(1, 60)])
+    rows = np.zeros((59, 60), dtype=int)
+    rows[np.arange(59)[:, None], edges] = 1
+    star = QCBO.from_arrays(-np.append(50, np.ones(59)), rows, np.ones(59), equality=[False] * 59)
+    source, rng = Restricted(star), np.random.default_rng(0)
+    centre = np.eye(1, 60, dtype=np.int8)
+    freed = [source._freed(1, pool_of(centre), centre[0], rng) for _ in range(20)]
+    empty = np.zeros(60, dtype=np.int8)
+    freed += [source._freed(1, pool_of(empty[None]), empty, rng)]
+    assert all(len(bits) for bits in freed)
+    for _ in range(5):
+        assert star.is_feasible(source.points(pool_of(centre), rng)).all()
+
+
 def test_annealing_within_the_rows_makes_members_no_worse() -> None:
     start = Repair(MODEL)(np.zeros((3, 150), dtype=np.int8), np.random.SeedSequence(0))
     pool = Pool(3)
