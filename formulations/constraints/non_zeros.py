@@ -31,6 +31,7 @@ class NonZeros(Cardinality):
     most: int
     layer: int | None = None
     kind: ClassVar[str] = "non-zeros"
+    begins: ClassVar[float] = 0.0
 
     def split(self, number: int, layer: Layer, known: int) -> tuple[IntArray, IntArray, list[str]]:
         """One group for all."""

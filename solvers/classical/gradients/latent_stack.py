@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from formulations.arrays import Array, FloatArray, IntArray
-from formulations.constraints.base import stored_kernels
+from formulations.constraints.base import Cardinality, stored_kernels
 from formulations.network.network import Weights
 from solvers.classical.gradients.latent_layer import LatentLayer
 from solvers.classical.gradients.optimizers import Adam
@@ -80,7 +80,9 @@ class LatentStack(Stack):
         parts = latent_layers(layers, free, problem.bias_units, units, rounded=rounded)
         self.trained = [part for part in parts if isinstance(part, LatentLayer)]
         super().__init__(parts, ProblemLoss(problem))
-        self.keepers, self.boxes = problem.keepers, Boxes.of(problem, count)
+        counts = [rule for rule in problem.constraints if isinstance(rule, Cardinality)]
+        self.keepers = list(zip(problem.keepers, (rule.begins for rule in counts), strict=True))
+        self.boxes, self._share = Boxes.of(problem, count), 1.0
         self.kind: Any = np.float32 if self._reach() < EXACT else np.float64
         self._allocate()
         first = np.cumsum([0, *(layer.num_stored[0] for layer in layers)])
@@ -179,11 +181,13 @@ class LatentStack(Stack):
         share : float
             Of the run that is over.
         """
+        self._share = share
         if self.boxes is not None and rng is not None:
             self.quantise()
             directions_with_boxes(self.trained, self.output, X, samples, self.boxes, share, rng)
         else:
             self.directions(X, samples, dropout=0.0 if self.folded else dropout, rng=rng)
+        self._share = 1.0
         self.adam.rate = rate * self._half
         self.adam.step([self.gradient])
         bounded = self.values[:, : self.num_bounded]
@@ -204,7 +208,9 @@ class LatentStack(Stack):
         """Round the latent weights; those that constraints have no room for are zero."""
         for part in self.layers:
             part.quantise()
-        for keep in self.keepers:  # the largest stay, the gradients of the others go on
+        for keep, begins in self.keepers:  # the largest stay, the gradients of the others go on
+            if self._share < begins:
+                continue
             sizes = [
                 np.abs(part.latent * self.kind(part.quantizer.half) + part.quantizer.middle)
                 * (part.weights != 0)

@@ -7,7 +7,7 @@ import pytest
 
 from formulations import Network, TrainingProblem
 from formulations.arrays import FloatArray
-from formulations.constraints import Right, Robust
+from formulations.constraints import FanIn, NonZeros, Right, Robust
 from solvers import StraightThrough
 from solvers.classical.gradients.latent_stack import LatentStack
 from solvers.constrained.boxes import directions_with_boxes
@@ -73,6 +73,22 @@ def test_gradients_are_those_of_the_worst_case_loss(outputs: int) -> None:
         expected[place] = (above - worst_case_loss(stack)) / (2 * step)
         stack.values[0, place] = value
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+def test_gradients_project_on_few_inputs_a_unit_from_the_middle_of_a_run_on() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 8, (20, 9)), rng.choice([-1, 1], 20)
+    net = Network.dense([9, 3, 1], "sign", "ternary", True)
+    for rule, early in ((FanIn(2), False), (NonZeros(6), True)):
+        problem = TrainingProblem(net, X, y, "squared", constraints=[rule])
+        stack = LatentStack(problem, 2, rng)
+        for share, projected in ((0.3, early), (0.6, True)):
+            stack.step(X, BATCH, 0.01, share=share)
+            inputs = (stack.trained[0].weights != 0).sum(axis=2)
+            few = inputs.max() <= 2 if isinstance(rule, FanIn) else inputs.sum(axis=1).max() <= 6
+            assert few == projected
+        stack.fold(X)
+        assert not problem.broken(stack.weights(0))
 
 
 def test_samples_that_must_be_right_are_learned_against_the_others() -> None:
