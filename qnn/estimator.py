@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from formulations import TrainingProblem
+from formulations import Network, TrainingProblem
 from formulations.arrays import Array, FloatArray, IntArray
 from formulations.checks import check_seconds, check_several, check_whole, choose
 from formulations.constraints import Constraint
@@ -143,18 +143,32 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         given = check_several("constraints", self.constraints, what, empty=True)
         return [constraint(spec, read) for spec in given]
 
-    def _train(self, X: FloatArray, outputs: int, target: Callable[[IntArray], Array]) -> None:
+    def _train(
+        self,
+        X: FloatArray,
+        outputs: int,
+        target: Callable[[IntArray], Array],
+        levels: int | str | None,
+    ) -> None:
         """Fit levels and weights; ``target`` gives the labels of the problem from its inputs."""
-        levels = level_count(self.levels)
+        levels = level_count(levels)
         self.thresholds_ = None if levels is None else level_thresholds(X, levels)
         lattice = self._on_levels(X)
         self.span_ = span_of(lattice)
         self.data_min_, self.data_max_ = X.min(axis=0), X.max(axis=0)
         self.raw_span_ = whole_span(X)
+        network = self._network(lattice, outputs)
+        before = getattr(self, "network_", None) if getattr(self, "_warm_start", False) else None
+        start = self.weights_ if before is not None and before.widths == network.widths else None
+        self.network_ = network
+        self._solve(lattice, target(lattice), start)
+
+    def _network(self, lattice: IntArray, outputs: int) -> Network:
+        """The network for inputs on their levels."""
         both: Any = self.weights
         pair = isinstance(both, tuple | list) and len(both) == 2
         code, bias = both if pair else (both, "auto")
-        network = network_for(
+        return network_for(
             lattice,
             outputs,
             self.bits,
@@ -163,10 +177,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             weights=code,
             bias=bias,
         )
-        before = getattr(self, "network_", None) if getattr(self, "_warm_start", False) else None
-        start = self.weights_ if before is not None and before.widths == network.widths else None
-        self.network_ = network
-        self._solve(lattice, target(lattice), start)
 
     def _solve(self, lattice: IntArray, target: Array, start: Weights | None) -> None:
         """Find the weights of the network."""

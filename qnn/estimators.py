@@ -18,6 +18,7 @@ from formulations.arrays import Array, FloatArray
 from formulations.checks import shown
 from formulations.constraints import Constraint
 from formulations.errors import InvalidInputError
+from qnn.architecture import levels_by_folds
 from qnn.estimator import Estimator
 from qnn.fitting import (
     check_inputs,
@@ -33,8 +34,8 @@ from solvers.run.solver import Solver
 class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """A classifier whose weights have one or a few bits.
 
-    Inputs are put on a few integer levels by their quantiles in the training data.  Two classes
-    need one output, C classes C outputs.
+    Inputs are put on integer levels, by their quantiles or their spread in the training data.
+    Two classes need one output, C classes C outputs.
 
     Parameters
     ----------
@@ -53,10 +54,12 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         See :class:`formulations.TrainingProblem`.
     levels : int, str or None
         Integer levels of each input, see :func:`qnn.data.levels.level_thresholds`: 16 puts as
-        many samples on each, ``"even:16"`` (of pixels) makes all equally wide,
-        ``"thermometer:4"`` makes four inputs of two levels of each; None for inputs that
-        are whole numbers already.  An input beyond the training data takes the outermost level;
-        with None it is used as it is.  ``predict`` warns of inputs that are far outside.
+        many samples on each, ``"even:16"`` (of pixels) makes all equally wide, ``"scaled:64"``
+        equally wide in each column's own spread, ``"thermometer:4"`` makes four inputs of two
+        levels of each; None for inputs that are whole numbers already.  ``"auto"``: 16 or
+        ``"scaled:64"``, see :func:`qnn.architecture.levels_by_folds`; with a ``solver`` 16.  An
+        input beyond the training data takes the outermost level; with None it is used as it is.
+        ``predict`` warns of inputs that are far outside.
     solver : solver, optional
         Anything with ``solve(problem)``; it is copied, never changed.  None takes
         :class:`solvers.Trainer`: gradients, then restricted problems where held-out samples prefer
@@ -107,7 +110,7 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         activation: str | Callable[..., Any] = "relu:4",
         weights: str | tuple[str | None, bool | str] | None = None,
         loss: str | Callable[..., Any] = "cross-entropy",
-        levels: int | str | None = 16,
+        levels: int | str | None = "auto",
         solver: Solver | None = None,
         time_limit: float | None = 20.0,
         class_weight: Mapping[Any, float] | str | None = None,
@@ -189,6 +192,12 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if self.class_weight is not None:
             own = compute_sample_weight(self.class_weight, labels)
             sample_weight = own if sample_weight is None else own * np.asarray(sample_weight)
+        levels = self.levels
+        if anew and levels == "auto":
+            levels, found = 16, np.unique(labels, return_inverse=True)[1]
+            if self.solver is None and found.any():
+                limit = None if self.time_limit is None else self.time_limit / 10
+                levels = levels_by_folds(inputs, found, self._network, time_limit=limit)
         inputs, labels = repeated(sample_weight, inputs, labels)
         if anew:
             self.classes_ = np.unique(labels if classes is None else np.asarray(classes))
@@ -203,7 +212,7 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             raise InvalidInputError("y has 1 class: a classifier needs samples of two at least")
         target = 2 * numbers - 1 if count == 2 else numbers
         if anew:
-            self._train(inputs, 1 if count == 2 else count, lambda _: target)
+            self._train(inputs, 1 if count == 2 else count, lambda _: target, levels)
         else:
             self._solve(self._on_levels(inputs), target, self.weights_)
         logits = _logits(self._of_checked(inputs))

@@ -80,7 +80,7 @@ class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         exponent = int(np.frexp(np.abs(values).max())[1])
         values = np.ldexp(values, -exponent)
         scaled = (values - values.mean()) / (values.std() or 1.0)
-        self._train(inputs, 1, lambda lattice: scaled * self._usual_output(lattice))
+        self._train(inputs, 1, lambda lattice: scaled * self._usual_output(lattice), self.levels)
         z = self._of_checked(inputs)[:, 0]
         self.slope_, self.intercept_ = 0.0, float(values.mean())
         if z.std() > 0:

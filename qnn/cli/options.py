@@ -283,7 +283,7 @@ FROM_BUDGET: Mapping[str, Any] = MappingProxyType(
         "weights": None,
         "bias": "auto",
         "loss": "cross-entropy",
-        "levels": 16,
+        "levels": "auto",
         "samples": None,
     }
 )

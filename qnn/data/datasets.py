@@ -111,8 +111,10 @@ def load(
     inputs : int, optional
         Pool images by sums down to this many inputs; a square number whose root divides the side.
     levels : int, str or None
-        Levels of each input, see :func:`level_thresholds`: a number, ``"even:16"`` or
-        ``"thermometer:4"``; of images of bytes a number of 8 or more means levels of equal width.
+        Levels of each input, see :func:`level_thresholds`: a number, ``"even:16"``,
+        ``"scaled:64"`` or ``"thermometer:4"``, or ``"auto"``, see
+        :func:`qnn.architecture.levels_by_folds`, 16 for pixels; of images of bytes a number of 8 or
+        more means levels of equal width.
         None and ``"keep"`` leave the values as they are, which must be integers up to 2^31.
     seed : int
         Of the draw.  With one seed, a smaller training part is contained in a larger one.
@@ -158,6 +160,10 @@ def load(
         X = pool(X, image_shape, inputs, name)
     train, test = split(y, held_out, samples, seed, classes, name)
     are_pixels = image_shape is not None and source.X.dtype == np.uint8
+    if levels == "auto":
+        from qnn.architecture import levels_by_folds
+
+        levels = 16 if are_pixels else levels_by_folds(X[train], y[train])
     even = are_pixels and isinstance(levels, int) and levels >= EVEN
     thresholds = None if levels is None else level_thresholds(X[train], levels, even=even)
     lattice = whole_numbers(X, name) if thresholds is None else on_levels(X, thresholds)

@@ -22,6 +22,8 @@ LARGEST = 2**31
 def level_count(value: object) -> int | str | None:
     """Levels of inputs, or None to keep these as they are: ``"keep"`` or None.
 
+    ``"auto"`` stays as it is, for :func:`qnn.architecture.levels_by_folds`.
+
     Raises
     ------
     InvalidInputError
@@ -33,6 +35,8 @@ def level_count(value: object) -> int | str | None:
     >>> level_count(2), level_count("thermometer:4"), level_count("keep"), level_count(None)
     (2, 'thermometer:4', None, None)
     """
+    if isinstance(value, str) and value == "auto":
+        return value
     if not isinstance(value, str) or value == "keep":
         return count_or_word("levels", value, "keep", most=MOST_LEVELS)
     kind, number = _kind(value)
@@ -47,7 +51,7 @@ def _kind(levels: object) -> tuple[str, int]:
     if kind not in LEAST_OF_KIND or not number.isdecimal():
         raise InvalidInputError(
             f"levels={shown(levels)}: expected an integer from 2 to 1,024, 'even:16', "
-            "'scaled:32', 'thermometer:4' or 'keep'"
+            "'scaled:32', 'thermometer:4', 'auto' (of classes) or 'keep'"
         )
     least, most = LEAST_OF_KIND[kind]
     return kind, check_whole(f"levels={levels}: number", int(number), least=least, most=most)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formulations.errors import InvalidInputError
-from qnn.architecture import ENOUGH, WIDTH, network_for
+from qnn.architecture import ENOUGH, WIDTH, levels_by_folds, network_for
 
 
 def inputs(count: int, seed: int = 0) -> np.ndarray:
@@ -51,3 +51,11 @@ def test_a_budget_that_is_too_small_is_refused_with_the_least(
 ) -> None:
     with pytest.raises(InvalidInputError, match=rf"bits={bits}: .* stores \d+ bits; give more"):
         network_for(inputs(20), 10, bits, hidden=hidden)
+
+
+def test_levels_keep_distances_unless_the_columns_are_skewed() -> None:
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    classes = (X.sum(axis=1) > 0).astype(int)
+    assert levels_by_folds(X, classes) == "scaled:64"
+    assert levels_by_folds(np.exp(5 * X), classes) == 16
+    assert levels_by_folds(X[:59], classes[:59]) == 16  # too few to tell
