@@ -81,32 +81,6 @@ def level_values(levels: int) -> IntArray:
     return centred if levels % 2 == 0 else centred // 2
 
 
-def quantize(X: npt.ArrayLike, reference: npt.ArrayLike, levels: int) -> IntArray:
-    """Every column on ``levels`` integer levels centred at zero, equally many samples on each.
-
-    The thresholds of a column are its quantiles 1/L, ..., (L-1)/L over ``reference``; a value v
-    takes the level numbered #{thresholds < v}.  So two levels say whether v is above the median.
-
-    Parameters
-    ----------
-    X : array, shape (N, d)
-    reference : array, shape (M, d)
-        What the quantiles are taken of: the training part.
-    levels : int
-        Number of levels L, at least 2.
-
-    Returns
-    -------
-    ndarray of int64, shape (N, d)
-
-    Examples
-    --------
-    >>> quantize([[0.1], [0.2], [0.7], [9.0]], [[0.1], [0.2], [0.7], [9.0]], 2).ravel().tolist()
-    [-1, -1, 1, 1]
-    """
-    return on_levels(X, level_thresholds(reference, levels))
-
-
 def level_thresholds(
     reference: npt.ArrayLike, levels: int | str, *, even: bool = False, reach: float = 2.5
 ) -> FloatArray:

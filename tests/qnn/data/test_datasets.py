@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
 from qnn.data.datasets import load
 from qnn.data.images import pool
-from qnn.data.levels import quantize
+from qnn.data.levels import level_thresholds, on_levels
 from qnn.data.readers import read_idx
 
 
@@ -174,9 +174,9 @@ def test_csv_with_and_without_names(tmp_path: Path) -> None:
 
 
 @given(st.integers(2, 9), st.integers(0, 2**16))
-def test_quantize_gives_centred_levels(levels: int, seed: int) -> None:
+def test_levels_are_centred_and_equally_full(levels: int, seed: int) -> None:
     X = np.random.default_rng(seed).normal(size=(levels * 20, 2))
-    q = quantize(X, X, levels)
+    q = on_levels(X, level_thresholds(X, levels))
     step = 2 if levels % 2 == 0 else 1
     expected = np.arange(levels) * step - (levels - 1) * step // 2
     for column in q.T:
