@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from formulations.shown_table import ShownTable
+from solvers.qcgd.cqm import states_of
 
 if TYPE_CHECKING:
     import dimod
@@ -59,7 +60,11 @@ def constraint_report(
     one at most    violated  2      <=     1      -1     -
     never reached  slack     0      <=     5      5      -
     """
-    sample = _sample(cqm, samples, number)
+    values = states_of(cqm, samples, "samples")
+    if not len(values):
+        raise InvalidInputError("samples are empty: there is no answer to report on")
+    place = check_whole("number", number, least=0, most=len(values) - 1)
+    sample = dict(zip(cqm.variables, values[place].tolist(), strict=True))
     info = getattr(samples, "info", {})
     multipliers: Mapping[Any, float] = info.get("multipliers", {}).get("linear", {})
     rows = []
@@ -87,23 +92,3 @@ def constraint_report(
     order = ["violated", "soft, violated", "binding", "slack"]
     rows.sort(key=lambda row: (order.index(row["state"]), -abs(row["multiplier"] or 0.0)))
     return ShownTable(rows)
-
-
-def _sample(cqm: dimod.ConstrainedQuadraticModel, samples: Any, number: int) -> dict[Any, float]:
-    """The values of one sample by variable."""
-    import dimod
-
-    try:
-        values, labels = dimod.as_samples(samples)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(
-            f"samples: {error}; expected a SampleSet, or a mapping from variables to values"
-        ) from None
-    if not len(values):
-        raise InvalidInputError("samples are empty: there is no answer to report on")
-    place = check_whole("number", number, least=0, most=len(values) - 1)
-    sample = dict(zip(labels, values[place].tolist(), strict=True))
-    missing = [v for v in cqm.variables if v not in sample]
-    if missing:
-        raise InvalidInputError(f"the sample has no value of {missing[0]!r}: give every variable")
-    return sample

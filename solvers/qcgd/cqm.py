@@ -113,7 +113,9 @@ class PresolvedScoring(ModelScoring):
         return super().guesses(rng, count) if self.starts is None else self.score(self.starts)
 
 
-def states_of(cqm: dimod.ConstrainedQuadraticModel, states: Any) -> FloatArray:
+def states_of(
+    cqm: dimod.ConstrainedQuadraticModel, states: Any, name: str = "initial_states"
+) -> FloatArray:
     """Values of the variables of ``cqm`` in its order, of anything that dimod takes for samples.
 
     Raises
@@ -135,14 +137,14 @@ def states_of(cqm: dimod.ConstrainedQuadraticModel, states: Any) -> FloatArray:
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
-            f"initial_states: {error}; expected samples as dimod has them: a mapping, a list of "
+            f"{name}: {error}; expected samples as dimod has them: a mapping, a list of "
             "mappings, or a SampleSet"
         ) from None
     place = {label: number for number, label in enumerate(labels)}
     missing = [label for label in cqm.variables if label not in place]
     if missing or not np.isfinite(numbers).all():
         what = f"no value of {missing[0]!r}" if missing else "a value that is not finite"
-        raise InvalidInputError(f"initial_states have {what}: give every variable one")
+        raise InvalidInputError(f"{name} have {what}: give every variable one")
     return numbers[:, [place[label] for label in cqm.variables]]
 
 

@@ -339,3 +339,14 @@ def test_annealing_within_the_rows_makes_members_no_worse() -> None:
     points = Annealing(Repair(MODEL)).points(pool, np.random.default_rng(0))
     assert MODEL.is_feasible(points).all()
     assert MODEL.objective(points).max() <= MODEL.objective(start).max()
+
+
+def test_a_walk_goes_on_from_a_checkpoint() -> None:
+    start = Repair(MODEL)(np.zeros((3, 150), dtype=np.int8), np.random.SeedSequence(0))
+    pool, one, two = pool_of(start), Annealing(Repair(MODEL)), Annealing(Repair(MODEL))
+    one.restore({"_looked": 40_000_000})
+    one.points(pool, np.random.default_rng(0))
+    two.restore(one.snapshot())
+    after = [source.points(pool, np.random.default_rng(1)) for source in (one, two)]
+    assert (after[0] == after[1]).all()
+    assert MODEL.is_feasible(after[0]).all()
