@@ -107,6 +107,47 @@ class SolverOptions(OracleOptions):
             raise InvalidInputError("iterations=None never ends: give a time_limit or a number")
         object.__setattr__(self, "oracle_option", tuple(self.oracle_option))  # a list in a file
 
+    def guarded(self, oracle: Oracle) -> Oracle:
+        """The oracle as it is asked: in its budget, again after transient errors, on the record.
+
+        The budget is outermost, so that a run that is replayed stops where it stopped.
+
+        Examples
+        --------
+        >>> from solvers.oracles import Annealer
+        >>> SolverOptions(budget_calls=3).guarded(Annealer()).calls
+        3
+        """
+        from solvers.oracles import Budget, Record, Replay, Retry, Timeout
+
+        if self.record is not None and self.replay is not None:
+            raise InvalidInputError(
+                "both --record and --replay: a replay asks no oracle; --record alone takes what is "
+                "there and asks for the rest"
+            )
+        if self.record is not None:
+            oracle = Record(oracle, self.record)
+        if self.replay is not None:
+            oracle = Replay(oracle, self.replay)
+        if self.oracle_timeout is not None:
+            oracle = Timeout(oracle, self.oracle_timeout)
+        oracle = Retry(oracle)
+        limits = (self.budget_calls, self.budget_seconds, self.budget_charged)
+        return oracle if limits == (None, None, None) else Budget(oracle, *limits)
+
+    def check_no_oracle(self, solver: str) -> None:
+        """Refuse what is about an oracle, for a solver that asks none."""
+        asking = (
+            "oracle", "oracle_option", "budget_calls", "budget_seconds", "budget_charged",
+            "record", "replay", "oracle_timeout",
+        )  # fmt: skip
+        for name in asking:
+            if getattr(self, name) not in (None, ()):
+                raise InvalidInputError(
+                    f"--{name.replace('_', '-')}: solver {solver!r} asks no oracle; leave it out, "
+                    "or take one that does, such as qcgd"
+                )
+
 
 def restricted_form(options: SolverOptions) -> dict[str, Any]:
     """Form and sizes of the restricted problems that a named oracle is asked about.

@@ -65,9 +65,7 @@ class Setup:
     @property
     def oracle(self) -> Oracle:
         """The oracle that was named, or the annealer, with its record, timeout and budget."""
-        from qnn.runs.safeguards import safeguarded
-
-        return safeguarded(named_oracle(self.options), self.options)
+        return self.options.guarded(named_oracle(self.options))
 
     @property
     def named(self) -> Oracle | None:
@@ -294,9 +292,7 @@ def make_solver(
     >>> type(make_solver("annealing", SolverOptions(flips=100))).__name__
     'WeightAnnealing'
     """
-    from qnn.runs.safeguards import check_no_safeguards
-
     solver = solver_entry(name)[2](Setup(options, encoding, seed, tuple(callbacks)))
     if not asks_oracle(name, options.oracle is not None or options.blocks in ASKING):
-        check_no_safeguards(name, options)
+        options.check_no_oracle(name)
     return solver

@@ -244,7 +244,6 @@ def _write_solutions(folder: str, file: ModelFile, samples: dimod.SampleSet) -> 
 
 def oracle_of(given: dict[str, Any]) -> Oracle | None:
     """The oracle that the options speak of; None, if there are none, leaves it to the solver."""
-    from qnn.runs.safeguards import safeguarded
     from qnn.runs.solver_options import SolverOptions
     from qnn.runs.solver_table import named_oracle
 
@@ -252,7 +251,7 @@ def oracle_of(given: dict[str, Any]) -> Oracle | None:
     if not given:
         return None
     options = SolverOptions(**{"reads": READS, "sweeps": SWEEPS, **given})
-    return safeguarded(named_oracle(options), options)
+    return options.guarded(named_oracle(options))
 
 
 def _figures(file: ModelFile, samples: dimod.SampleSet) -> dict[str, Any]:
