@@ -93,7 +93,18 @@ def test_scaled_levels_do_not_depend_on_units() -> None:
 
 @pytest.mark.parametrize(
     "levels",
-    [0, 1, 1.5, "", *"thermometer thermometer:0 thermometer:256 even:1 scaled:1 odd:3".split()],
+    [
+        0,
+        1,
+        1.5,
+        "",
+        "odd:3",
+        "even:1",
+        "scaled:1",
+        "thermometer",
+        "thermometer:0",
+        "thermometer:256",
+    ],
 )
 def test_other_levels_are_refused_before_any_work(levels: object) -> None:
     with pytest.raises(InvalidInputError, match="levels"):
