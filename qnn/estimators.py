@@ -196,7 +196,7 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if anew and levels == "auto":
             levels, found = 16, np.unique(labels, return_inverse=True)[1]
             if self.solver is None and found.any():
-                limit = None if self.time_limit is None else self.time_limit / 10
+                limit = None if self.time_limit is None else self.time_limit / 5
                 levels = levels_by_folds(inputs, found, self._network, time_limit=limit)
         inputs, labels = repeated(sample_weight, inputs, labels)
         if anew:
