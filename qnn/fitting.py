@@ -35,9 +35,6 @@ PART = 0.4
 """Of a limit, for each run of the gradients of a trainer: on trial and in the end, or once twice
 as long."""
 
-LEAST_SKILL = 0.2
-"""Training accuracy is near chance if it gains less than this share of what chance leaves."""
-
 FAR = 10.0
 """An input is far outside if it is beyond so many times the range of those trained on: other units,
 most likely, and no mere tail of the data."""
@@ -267,7 +264,7 @@ def warn_near_chance(correct: float, numbers: IntArray) -> None:
         return
     gain = (correct - commonest) / (1 - commonest)
     error = sqrt(commonest * (1 - commonest) / len(numbers))
-    if correct == 1.0 or (gain >= LEAST_SKILL and correct > commonest + 2 * error):
+    if correct == 1.0 or (gain >= 0.2 and correct > commonest + 2 * error):
         return
     warnings.warn(
         f"training accuracy is {correct:.1%}, near chance: the commonest class alone has "

@@ -38,26 +38,6 @@ SHARES: Mapping[str, float] = MappingProxyType({GRADIENTS: 0.2, BOTH: 0.1, SEARC
 six draws: .8393 with these and four walks, .8350 with .3 and .2 and one walk, .8297 by search alone
 (standard error of a difference .003)."""
 
-PER_BIT = 4
-"""Samples for each weight bit from which on a search is tried.  Gradients alone, and with a search
-after them in the same time, on samples that did not train, two or three draws: .825 and .842 right
-at 16 samples for each bit (49-8-1), .746 and .756 at 8 (49-16-10), .918 and .900 at .6 (digits)."""
-
-FEW_BITS = 200
-"""Most weight bits of one output for which the search begins at random networks."""
-
-JUDGES = 50
-"""Fewer held-out samples cannot tell one recipe from another: gradients then train on all."""
-
-RESTARTS = 12
-"""Searches from random networks, one after the other: on few bits one alone may end anywhere.
-Images beyond the training samples, 16-4-1, three draws: .749 right by one search, .757 by four
-walks side by side, .762 by the best of 12, .765 where that is the one of least errors together with
-its neighbours'."""
-
-EFFORT = 2e10
-"""Rounds times samples times weights of a search without a limit: a second or two."""
-
 LEAST_ROUNDS, MOST_ROUNDS = 1000, 20_000
 """Of such a search: where it would get fewer it is not tried."""
 
@@ -174,10 +154,13 @@ class Trainer(Iterative):
         bits = problem.num_free_bits
         unlimited = self.time_limit is None and self.search.rounds is None
         slow = unlimited and _rounds(problem) < LEAST_ROUNDS
-        few = problem.num_samples < PER_BIT * bits or len(trial.judges) < JUDGES
+        # Gradients alone, and with a search after them in the same time, on samples that did not
+        # train: .825 and .842 right at 16 samples for each bit (49-8-1), .746 and .756 at 8
+        # (49-16-10), .918 and .900 at .6 (digits); too few judges cannot tell one from another.
+        few = problem.num_samples < 4 * bits or len(trial.judges) < 50
         if self.start is not None or bits > self.search_bits or few or slow:
             return [(None, 1.0)]
-        from_random = bits <= FEW_BITS and problem.network.num_outputs == 1
+        from_random = bits <= 200 and problem.network.num_outputs == 1
         tried = [GRADIENTS, SEARCH if from_random else BOTH]
         return [*((name, SHARES[name]) for name in tried), (None, 1.0)]
 
@@ -210,7 +193,10 @@ class Trainer(Iterative):
             search = replace(search, start=start, start_temperature=0.0, walks=walks)
             return self._part(search, problem, run, self._seed(number, 0), left)
         found = list(trial.found.values()) if on_all else []
-        count = RESTARTS if on_all else RESTARTS // 4
+        # Few bits: one search alone may end anywhere.  Images beyond the training samples, 16-4-1:
+        # .749 right by one, .757 by four walks side by side, .762 by the best of 12, .765 where
+        # that is the one of least errors together with its neighbours'.
+        count = 12 if on_all else 3
         if search.rounds is not None:
             search = replace(search, rounds=-(-search.rounds // count))
         for k in range(count):
@@ -269,8 +255,8 @@ class Trainer(Iterative):
 
 
 def _rounds(problem: TrainingProblem) -> int:
-    """Rounds of a search without a limit."""
-    return int(EFFORT / (problem.num_samples * problem.network.num_weights))
+    """Rounds of a search without a limit, of a second or two."""
+    return int(2e10 / (problem.num_samples * problem.network.num_weights))
 
 
 def _with_neighbours(problem: TrainingProblem, bits: BitArray) -> float:

@@ -7,9 +7,6 @@ import numpy as np
 from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
 
-REFRESH = 4096
-"""Steps between two computations from scratch, so that rounding errors cannot build up."""
-
 
 @compiled()
 def least_states(
@@ -25,7 +22,7 @@ def least_states(
     x, fields = np.zeros(n), np.zeros(n)  # fields: change of the energy per change of x_i
     energy, least, count = 0.0, np.inf, 0
     for t in range(first, stop):
-        if t == first or t % REFRESH == 0:
+        if t == first or t % 4096 == 0:  # from scratch, so that rounding errors cannot build up
             energy = 0.0
             for i in range(n):
                 x[i] = float(((t ^ (t >> 1)) >> i) & 1)

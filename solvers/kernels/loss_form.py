@@ -36,16 +36,6 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 
-MAX_PIECES, MAX_TABLE = 6, 4096
-"""A loss of more pieces is looked up in a table, and of more than two if outputs are fewer."""
-
-NOTHING = 45.0
-"""exp of minus this is less than the last digit of 1."""
-
-TOTAL_BITS = 60
-"""Of the largest loss of all samples together, in units of a power of two."""
-
-
 @dataclass(frozen=True)
 class LossForm:
     """loss = unit * sum over samples and outputs of one of the forms + offset.
@@ -94,7 +84,7 @@ class LossForm:
         if problem.loss_kind.is_joint:
             return _softmax(problem)
         form = _margin(problem)
-        few = problem.output_high - problem.output_low < MAX_TABLE
+        few = problem.output_high - problem.output_low < 4096  # entries of a table
         if form is None or (few and form.pieces.shape[1] != 2):
             return _table(problem, form)
         return form
@@ -132,8 +122,8 @@ def _form(
 
 
 def _exponent(largest: float, count: int) -> int:
-    """The most digits after the point with which ``count`` losses up to ``largest`` add up."""
-    return TOTAL_BITS - ceil(log2(max(largest, 1e-300))) - ceil(log2(count)) - 1
+    """The most digits after the point with which the sum of ``count`` losses has 60 bits."""
+    return 60 - ceil(log2(max(largest, 1e-300))) - ceil(log2(count)) - 1
 
 
 def _squared(problem: TrainingProblem) -> LossForm:
@@ -183,7 +173,7 @@ def _softmax(problem: TrainingProblem) -> LossForm:
     """log sum_c exp((z_c - z_y) / T), T = scale / step."""
     per = problem.out_step / problem.loss_kind.scale
     wide, classes = problem.output_high - problem.output_low, problem.network.num_outputs
-    size = min(wide, ceil(NOTHING / per)) + 1
+    size = min(wide, ceil(45 / per)) + 1  # exp(-45) is less than the last digit of 1
     shares = np.exp(-per * np.arange(size))
     if size <= wide:
         shares[-1] = 0.0  # all larger gaps
@@ -211,7 +201,7 @@ def _margin(problem: TrainingProblem) -> LossForm | None:
     against, along = problem.loss_splines  # targets -1 and +1, in this order
     shift = _mirror(against, along, low, high)
     values = along.step * np.concatenate([along.slopes, along.intercepts])
-    if shift is None or along.num_pieces > MAX_PIECES or (unit := common_unit(values)) is None:
+    if shift is None or along.num_pieces > 6 or (unit := common_unit(values)) is None:
         return None
     slopes, intercepts = np.rint(values / float(unit)).astype(np.int64).reshape(2, -1)
     zero = int(intercepts[along.piece(0)])
