@@ -28,10 +28,10 @@ from qnn.runs.tables import markdown_table
 from solvers import ExplicitSoftmax, ManifoldNetwork, RandomFeatures
 from solvers.classical.gradients.objectives import TorchObjective
 from solvers.classical.gradients.optimizers import DualAveraging
-from solvers.classical.gradients.outputs import SoftmaxCrossEntropy
-from solvers.classical.gradients.proximal import GroupLasso
+from solvers.classical.gradients.outputs import softmax_cross_entropy
+from solvers.classical.gradients.proximal import group_lasso
 from solvers.classical.gradients.stack import RealLayer, Stack
-from solvers.classical.gradients.units import Relu
+from solvers.classical.gradients.units import relu
 
 STEP_LIMIT, FORM_LIMIT = 1.3, 2.0
 BATCH = 128
@@ -105,7 +105,7 @@ def steps(repeats: int) -> list[list[str]]:
     samples, rows = np.arange(BATCH), []
     for name, make in torch_networks().items():
         objective = TorchObjective(make(), X, y, cross_entropy)
-        averaging = DualAveraging(objective.weights, 0.1, GroupLasso(), 1e-3)
+        averaging = DualAveraging(objective.weights, 0.1, group_lasso(), 1e-3)
         module, chosen = make(), torch.from_numpy(samples)
         sgd = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
 
@@ -132,8 +132,8 @@ def closed_forms() -> dict[str, tuple[Action, Action]]:
     n, d, classes, hidden = 4000, 256, 10, 128
     X, y = rng.random((n, d)), rng.integers(0, classes, n)
     Y = np.eye(classes)[y]
-    layers = [RealLayer.drawn(rng, (hidden, d), Relu()), RealLayer.drawn(rng, (classes, hidden))]
-    inequality = Stack(layers, SoftmaxCrossEntropy())
+    layers = [RealLayer.drawn(rng, (hidden, d), relu()), RealLayer.drawn(rng, (classes, hidden))]
+    inequality = Stack(layers, softmax_cross_entropy())
     return {
         "explicit solution, 4,000 x 256": (
             lambda: ExplicitSoftmax(10.0).fit(X, y),

@@ -83,7 +83,7 @@ def problem(widths: list[int], samples: int) -> TrainingProblem:
 
 def ask_states(builder: RestrictedBuilder, *restriction: Any, weight: float = 1.0) -> QUBO:
     """The QUBO of a restriction, as the compiled builder makes it."""
-    return penalised(builder.build(*restriction).rows, weight)[0]
+    return penalised(builder.build(*restriction)[0], weight)[0]
 
 
 def general_model(part: TrainingProblem, free: np.ndarray, bits: np.ndarray, z: list) -> QCBO:
@@ -120,17 +120,17 @@ def building(options: argparse.Namespace) -> list[dict[str, Any]]:
             unit = rng.integers(widths[1]) * (widths[0] + 1)
             free = np.sort(unit + rng.choice(widths[0] + 1, 8, replace=False))
             order = rng.permutation(samples) if most else np.arange(samples)
-            model = builder.build(free, bits, order, known, most)
-            part, z = task.subset(model.samples), landscape.pre_activations(model.samples)
+            model, taken = builder.build(free, bits, order, known, most)
+            part, z = task.subset(taken), landscape.pre_activations(taken)
             general = general_model(part, free, bits, z)
-            assert model.qcbo().equals(general)
+            assert np.array_equal(model.value, general.rows.data)
             figures.append(
                 (
-                    model.num_variables,
-                    len(model.samples),
+                    len(model.linear),
+                    len(taken),
                     seconds_of(partial(builder.build, free, bits, order, known, most), 5),
                     seconds_of(partial(general_model, part, free, bits, z), 3),
-                    seconds_of(partial(penalised, model.rows, 1.0), 5),
+                    seconds_of(partial(penalised, model, 1.0), 5),
                     seconds_of(partial(general_qubo, general), 3),
                 )
             )
@@ -168,8 +168,7 @@ def against_enumeration(task: TrainingProblem, bits: np.ndarray, k: int, blocks:
         taken = seconds_of(partial(heat_bath, state, moves, rng, *bath))
         least = float(state.losses[0])
         visit(state, moves, block, here, True)
-        model = builder.build(free, bits, samples, z)
-        qubo, scale = penalised(model.rows)
+        qubo, scale = penalised(builder.build(free, bits, samples, z)[0])
         ask = partial(ask_states, builder, free, bits, samples, z, weight=scale)
         states = seconds_of(ask, 3)
         there = 1 - here
@@ -190,7 +189,7 @@ def against_enumeration(task: TrainingProblem, bits: np.ndarray, k: int, blocks:
                 visit(state, moves, block[moved], here[moved], True)
         figures.append(
             (
-                taken, states, flips, answer.seconds, quadratic.seconds, model.num_variables,
+                taken, states, flips, answer.seconds, quadratic.seconds, qubo.num_variables,
                 before - least, before - landscape.value(float(losses.min())), before - best_flip,
             )
         )  # fmt: skip

@@ -36,10 +36,6 @@ from solvers.weight_annealing import WeightAnnealing
 SOLVERS = {
     "hedging": ProgressiveHedging(block_size=10),
     "hedging, symmetry kept": ProgressiveHedging(block_size=10, symmetry="none"),
-    "frank-wolfe": ProgressiveHedging(block_size=10, variant="frank-wolfe"),
-    "frank-wolfe, symmetry kept": ProgressiveHedging(
-        block_size=10, variant="frank-wolfe", symmetry="none"
-    ),
 }
 
 BLOCKS: dict[str, tuple[int, Any]] = {

@@ -72,10 +72,6 @@ def cases() -> dict[str, tuple[Callable[..., Any], TrainingProblem]]:
             small,
         ),
         "DecomposedQCGD": (lambda **o: DecomposedQCGD(level=2, symmetry="none", **o), small),
-        "ProgressiveHedging, Frank-Wolfe": (
-            lambda **o: ProgressiveHedging(rounds=30, variant="frank-wolfe", **o),
-            small,
-        ),
     }
 
 

@@ -1,4 +1,7 @@
-"""From a problem to weights: every solver answers ``solve(problem) -> Result``."""
+"""From a problem to weights: every solver answers ``solve(problem) -> Result``.
+
+A constructor raises ``InvalidInputError`` for an option that is unknown or out of range.
+"""
 
 import lazy_loader
 

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log2
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray
 from formulations.checks import check_whole, choose
 from formulations.errors import InvalidInputError, MissingExtraError
-from formulations.neurons import ENCODINGS
 from solvers.constrained.every import every_choice
 from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.walks import enumerate_choices
-from solvers.run.option_checks import MOST_WORKERS, check_common, check_problem
+from solvers.run.option_checks import check_common, check_problem
 from solvers.run.result import Result, Status, reach
 from solvers.run.run import Callback, Run
 from solvers.weight_annealing import WeightAnnealing
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
-
-STEP = 2**16
-"""Weight vectors enumerated between two looks at the clock."""
 
 HINT_RESTARTS, HINT_SHARE = 20, 0.1
 """Restarts, and largest share of the time, of the annealing that gives CP-SAT its first weights."""
@@ -93,10 +85,8 @@ class ExactSolver:
     def __post_init__(self) -> None:
         check_common(self)
         choose("method", self.method, ["auto", "enumeration", "cp-sat"])
-        if self.encoding is not None:
-            choose("encoding", self.encoding, list(ENCODINGS))
         check_whole("max_enumeration_bits", self.max_enumeration_bits, most=48)
-        check_whole("workers", self.workers, most=MOST_WORKERS)
+        check_whole("workers", self.workers)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """The least loss of ``problem``.
@@ -157,13 +147,13 @@ class ExactSolver:
         value = landscape.value(landscape.set_choice(best))
         _offer(run, problem, landscape.bits(best))
         focus, direction = np.arange(len(best) + 1), np.ones_like(best)
-        steps = -(-landscape.num_choices // STEP)
+        step = 2**16  # weight vectors between two looks at the clock
         visited = False
         with run.guarded():
-            for t in run.steps(steps):
+            for t in run.steps(-(-landscape.num_choices // step)):
                 before = value
                 value, visited = enumerate_choices(
-                    landscape.state, moves, focus, direction, STEP, best, value, goal
+                    landscape.state, moves, focus, direction, step, best, value, goal
                 )
                 if value < before:
                     _offer(run, problem, landscape.bits(best))

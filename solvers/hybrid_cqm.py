@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from formulations.arrays import BitArray
-from formulations.checks import choose
 from formulations.errors import InvalidInputError, OracleError
 from formulations.extras import load_extra
 from formulations.model.qcbo import QCBO
-from formulations.neurons import ENCODINGS
 from solvers.oracles.base import Samples
 from solvers.oracles.cloud.connection import (
     Cloud,
@@ -89,8 +87,6 @@ class HybridCQM(Cloud):
     def __post_init__(self) -> None:
         check_common(self)
         check_mapping("options", self.options)
-        if self.encoding is not None:
-            choose("encoding", self.encoding, list(ENCODINGS))
         object.__setattr__(
             self, "_connection", Connection(_leap_sampler if self.sampler is None else self.sampler)
         )

@@ -16,8 +16,6 @@ from solvers.run.option_checks import check_common, check_count, check_problem
 from solvers.run.result import Result
 from solvers.run.run import Callback, Run
 
-BATCH = 100
-
 
 @dataclass(frozen=True)
 class RandomSearch:
@@ -59,10 +57,10 @@ class RandomSearch:
         run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
         # activations of a guess; 2^23 of them are scored between two looks at the clock
         work = problem.num_samples * sum(problem.network.widths)
+        batch, guesses = 100, self.guesses
         with run.guarded():
-            for step in run.steps(None if self.guesses is None else -(-self.guesses // BATCH)):
-                gone = (step - 1) * BATCH
-                count = BATCH if self.guesses is None else min(BATCH, self.guesses - gone)
+            for step in run.steps(None if guesses is None else -(-guesses // batch)):
+                count = batch if guesses is None else min(batch, guesses - (step - 1) * batch)
                 bits = problem.random_bits(rng, count)
                 for part in np.array_split(bits, -(-count * work // 2**23)):
                     if len(part) and (run.incumbent.bits is None or not run.late()):

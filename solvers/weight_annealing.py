@@ -11,10 +11,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import IntArray
 from formulations.checks import check_number, check_whole
 from formulations.errors import InvalidInputError
@@ -25,10 +26,6 @@ from solvers.run.option_checks import check_count
 from solvers.run.result import Result, Status, reach
 from solvers.run.run import Run
 from solvers.run.solver import Iterative
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
 
 START, END = 0.5, 0.005
 """Default temperatures, in units of the mean |change of the loss| of a flip at random weights."""
@@ -54,11 +51,6 @@ class WeightAnnealing(Iterative):
         flip at random weights.
     seed, time_limit, callbacks, checkpoint, checkpoint_every
         See :class:`~solvers.run.solver.Iterative`.
-
-    Raises
-    ------
-    InvalidInputError
-        For values out of range.
 
     Examples
     --------
@@ -141,10 +133,6 @@ class WeightAnnealing(Iterative):
             start_temperature=hot,
             end_temperature=cold,
         )
-
-    def _rng(self, number: int) -> np.random.Generator:
-        """Random stream 0 of the start, k of the k-th restart."""
-        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number,)))
 
     def _temperatures(self, walk: _Walk) -> tuple[float, float]:
         """First and last temperature; what is not given follows from the scale of a flip.

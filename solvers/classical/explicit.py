@@ -16,22 +16,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 
+from formulations import TrainingProblem
 from formulations.arrays import FloatArray, IntArray
 from formulations.checks import WIDEST, check_flag, check_number, check_several, check_whole
 from formulations.errors import InvalidInputError
 from solvers.classical.level_fit import class_targets, read_by_layer
 from solvers.classical.rounding import RealWeights, Rounded
 from solvers.classical.samples import checked_samples
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
+from solvers.run.stopping import Over, never
 
 TINY = 1e-10
 """Stands for zeros in F."""
@@ -160,7 +157,7 @@ class SoftmaxNetwork:
 
 @dataclass(frozen=True)
 class ExplicitSoftmax(Rounded):
-    """The explicit softmax solution: ``fit`` in its own game, ``solve`` in that of low bits.
+    """The explicit softmax solution: ``fit`` as in the paper, ``solve`` for low bits.
 
     Parameters
     ----------
@@ -174,11 +171,6 @@ class ExplicitSoftmax(Rounded):
         Networks that ``solve`` tries: the first from all samples, the next ones from random halves.
     rounding, seed, time_limit, callbacks, checkpoint, checkpoint_every
         Of ``solve``, see :class:`solvers.Rounding`.
-
-    Raises
-    ------
-    InvalidInputError
-        For values out of range and unknown names.
 
     Examples
     --------
@@ -204,7 +196,7 @@ class ExplicitSoftmax(Rounded):
             check_whole("hidden", width, most=WIDEST)
         check_flag("complement", self.complement)
 
-    # -- its own game ------------------------------------------------------------------------------
+    # -- as in the paper ---------------------------------------------------------------------------
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> SoftmaxNetwork:
         """The explicit solution for inputs (M, D) that are not negative and classes 0 .. C-1.
@@ -230,7 +222,7 @@ class ExplicitSoftmax(Rounded):
         weights.append(explicit_weights(h, one_hot, K))
         return SoftmaxNetwork(tuple(weights), self.scale, self.complement)
 
-    # -- the game of low bits ----------------------------------------------------------------------
+    # -- for low bits ------------------------------------------------------------------------------
 
     def _source(self) -> RealWeights:
         return _LogOdds(self.scale)
@@ -249,7 +241,9 @@ class _LogOdds:
 
     scale: float
 
-    def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
+    def real_weights(
+        self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
+    ) -> list[FloatArray]:
         """The weights of every unit, in units of the levels up to a factor per unit."""
         outputs = class_targets(problem)
         a: FloatArray = problem.X.astype(float)

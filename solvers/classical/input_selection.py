@@ -18,12 +18,6 @@ from formulations.errors import InvalidInputError
 from formulations.network.network import Weights
 from solvers.classical.rmda import RMDA, STRENGTH
 
-GROWTH = 1.5
-"""The strength is raised by this factor until few enough inputs are left."""
-
-TRIES = 40
-"""Most strengths that are tried."""
-
 
 def select_inputs(problem: TrainingProblem, most: int, method: RMDA | None = None) -> IntArray:
     """At most ``most`` inputs that keep weights under the group lasso, as weak as will do.
@@ -58,7 +52,7 @@ def select_inputs(problem: TrainingProblem, most: int, method: RMDA | None = Non
     method = method or RMDA()
     strength = STRENGTH if method.strength is None else max(method.strength, 1e-12)
     order = kept = np.arange(problem.network.widths[0])
-    for _ in range(TRIES):
+    for _ in range(40):  # strengths
         if len(kept) <= most:
             return kept
         trained = replace(method, regularizer="group-lasso", strength=strength)
@@ -66,9 +60,9 @@ def select_inputs(problem: TrainingProblem, most: int, method: RMDA | None = Non
         sizes = np.linalg.norm(trained.real_weights(problem, rng)[0][:, :-1], axis=0)
         if sizes.any():
             order, kept = np.argsort(-sizes, kind="stable"), np.flatnonzero(sizes)
-            strength *= GROWTH
+            strength *= 1.5
         elif len(kept) == len(sizes):  # too strong to begin with
-            strength /= GROWTH**4
+            strength /= 1.5**4
         else:  # all that were left have gone at once
             break
     return np.sort(order[:most])

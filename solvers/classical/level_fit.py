@@ -14,29 +14,18 @@ time to its best level.  As q is affine in its bits, the least q is the ground s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.network.codes import WeightCode
 from formulations.network.layer import Layer
 from solvers.oracles.base import QUBO
 from solvers.run.stopping import Over, never
 
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
-
 QUANTILES = (0.5, 0.7, 0.85, 0.95, 1.0)
 """Scales take these quantiles of a neuron's |v| to the code's largest level."""
-
-SHARES = (0.5, 0.25, 0.125)
-"""Further scales take the largest |v| to these shares of that level: with opposite weights on units
-that agree an output can be small where no level is."""
-
-SWEEPS = 20
-"""Most passes of coordinate descent over a layer's weights."""
 
 
 def nearest(code: WeightCode, wanted: FloatArray) -> FloatArray:
@@ -171,7 +160,9 @@ class LayerFit:
         sizes = np.quantile(np.abs(self.real[:, :-1]), QUANTILES, axis=1)
         floor = 1e-9 * np.abs(self.real).max(initial=1e-290)
         scales = largest / np.maximum(sizes, floor)
-        return np.concatenate([scales, np.multiply.outer(SHARES, scales[-1])])
+        # the last three take the largest |v| to shares of that level: with opposite weights on
+        # units that agree, an output can be small where no level is
+        return np.concatenate([scales, np.multiply.outer((0.5, 0.25, 0.125), scales[-1])])
 
     def nearest(self, scales: FloatArray) -> FloatArray:
         """Nearest levels of s v, shape (S, n_out) -> (S, n_out, m)."""
@@ -189,7 +180,7 @@ class LayerFit:
         """
         levels = levels.copy()
         slope = levels @ self.gram - scales[..., None] * self.cross
-        for _ in range(SWEEPS):
+        for _ in range(20):  # passes over the weights
             moved = False
             for i in np.flatnonzero(self.free.any(axis=0)).tolist():
                 if over():

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh, solve
 from scipy.special import expit, logit, softmax
 
+from formulations import TrainingProblem
 from formulations.arrays import FloatArray, IntArray
 from formulations.checks import WIDEST, check_number, check_several, check_whole, choose
 from solvers.classical.level_fit import class_targets
@@ -26,14 +26,8 @@ from solvers.classical.rounding import RealWeights, Rounded
 from solvers.classical.samples import checked_samples
 from solvers.run.stopping import Over, never
 
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
 CLIP = 1e-4
 """Least target of the released squashing."""
-
-RESCALED = (0.05, 0.95)
-"""Range of the targets of the squashing that survives many samples."""
 
 
 def softmax_over_samples(H: FloatArray) -> FloatArray:
@@ -55,7 +49,7 @@ def rescaled_rows(H: FloatArray) -> FloatArray:
     """
     low, high = H.min(axis=1, keepdims=True), H.max(axis=1, keepdims=True)
     share = (H - low) / np.where(high > low, high - low, 1.0)
-    return np.asarray(RESCALED[0] + (RESCALED[1] - RESCALED[0]) * share)
+    return np.asarray(0.05 + (0.95 - 0.05) * share)
 
 
 SQUASHINGS: Mapping[str, Callable[[FloatArray], FloatArray]] = MappingProxyType(
@@ -236,7 +230,7 @@ class TrainedManifold:
 
 @dataclass(frozen=True)
 class ManifoldNetwork(Rounded):
-    """The manifold network: ``fit`` in its own game, ``solve`` in that of low bits.
+    """The manifold network: ``fit`` as in the paper, ``solve`` for low bits.
 
     Parameters
     ----------
@@ -253,14 +247,9 @@ class ManifoldNetwork(Rounded):
     draws : int or None
         Networks that ``solve`` tries, each from its own random start.
     seed : int
-        Of the random start, in both games.
+        Of the random start.
     rounding, time_limit, callbacks, checkpoint, checkpoint_every
         Of ``solve``, see :class:`solvers.Rounding`.
-
-    Raises
-    ------
-    InvalidInputError
-        For values out of range and unknown names.
 
     Examples
     --------
@@ -307,27 +296,16 @@ class ManifoldNetwork(Rounded):
             For shapes that do not fit, or labels that are no class numbers.
         """
         X, y = checked_samples(X, y)
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed))
-        return self._trained(X.T, np.eye(int(y.max()) + 1)[y].T, self.hidden, rng, on_epoch)
-
-    def _trained(
-        self,
-        X: FloatArray,
-        Y: FloatArray,
-        hidden: Sequence[int],
-        rng: np.random.Generator,
-        on_epoch: Callable[[int, TrainedManifold], None] | None = None,
-    ) -> TrainedManifold:
-        """The network after the last epoch, samples as columns."""
-        layers = untrained([len(X), *hidden], rng)
+        columns, one_hot = X.T, np.eye(int(y.max()) + 1)[y].T
+        layers = untrained([len(columns), *self.hidden], self._rng())
         for epoch in range(1, self.epochs + 1):
-            layers, decision = train_epoch(X, Y, layers, self.gamma, self.squashing)
+            layers, decision = train_epoch(columns, one_hot, layers, self.gamma, self.squashing)
             network = TrainedManifold(tuple(layers), decision)
             if on_epoch is not None:
                 on_epoch(epoch, network)
         return network
 
-    # -- the game of low bits ----------------------------------------------------------------------
+    # -- for low bits ------------------------------------------------------------------------------
 
     def _source(self) -> RealWeights:
         return _Trained(self.epochs, self.gamma, self.squashing)

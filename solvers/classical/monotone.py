@@ -15,27 +15,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from formulations import TrainingProblem
 from formulations.arrays import Array, FloatArray
 from formulations.checks import check_flag, check_number, check_whole, choose
 from formulations.errors import InvalidInputError
 from solvers.classical.gradients.objectives import GradientDescent, NetworkObjective, own_run
 from solvers.classical.gradients.optimizers import Adam, Harmonic, Momentum, Optimizer
 from solvers.classical.gradients.relaxation import best_relaxation
-from solvers.classical.gradients.stack import RULES, Rule, Stack
+from solvers.classical.gradients.stack import Rule, Stack
 from solvers.classical.rounding import Rounded
 from solvers.run.run import Run
 from solvers.run.stopping import Over, never
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
-
-OPTIMIZERS = ["momentum", "adam"]
 
 RATE, BATCH = 0.15, 100
 """Of ``fit``: the paper's."""
@@ -43,15 +38,13 @@ RATE, BATCH = 0.15, 100
 RATES, SMALL_BATCH = (0.01, 0.03, 0.1), 20
 """Of ``solve``, which tries all these learning rates for each network."""
 
-MOMENTUM = 0.9
-
 Watch = Callable[[int], None]
 """Told the number of an epoch that is over."""
 
 
 @dataclass(frozen=True)
 class MonotoneVI(Rounded):
-    """Stochastic variational inequality: ``fit`` in its own game, ``solve`` in that of low bits.
+    """Stochastic variational inequality: ``fit`` as in the paper, ``solve`` for low bits.
 
     Parameters
     ----------
@@ -83,11 +76,6 @@ class MonotoneVI(Rounded):
     checkpoint, checkpoint_every
         Of both: ``fit`` goes on after its last saved epoch, ``solve`` after its last saved draw.
 
-    Raises
-    ------
-    InvalidInputError
-        For values out of range and unknown names.
-
     Examples
     --------
     >>> from formulations import Network, TrainingProblem
@@ -109,21 +97,19 @@ class MonotoneVI(Rounded):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choose("rule", self.rule, RULES)
-        choose("optimizer", self.optimizer, OPTIMIZERS)
+        choose("rule", self.rule, list(get_args(Rule)))
+        choose("optimizer", self.optimizer, ["momentum", "adam"])
         for name in ("rate", "kappa"):
             value = getattr(self, name)
             if value is not None:
                 check_number(name, value)
         check_flag("shuffled", self.shuffled)
         check_whole("epochs", self.epochs)
-        if self.batch is not None:
-            check_whole("batch", self.batch)
         check_whole("frozen", self.frozen, least=0)
         if self.warm is not None:
             check_whole("warm", self.warm, least=0)
 
-    # -- its own game ------------------------------------------------------------------------------
+    # -- as in the paper ---------------------------------------------------------------------------
 
     def fit(
         self, network: Stack, X: npt.ArrayLike, Y: npt.ArrayLike, watch: Watch | None = None
@@ -133,7 +119,7 @@ class MonotoneVI(Rounded):
         Parameters
         ----------
         network : Stack
-            Dense layers, graph filters, convolutions.
+            Dense layers, graph filters.
         X, Y : array, shape (N, ...)
             Inputs, and what the network's output takes as targets.
         watch : callable, optional
@@ -145,7 +131,7 @@ class MonotoneVI(Rounded):
             The same network.
         """
         objective = NetworkObjective(network, np.asarray(X), np.asarray(Y))
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed))
+        rng = self._rng()
         rate = RATE if self.rate is None else self.rate
         run = own_run(self, objective)
         self._train(objective, rate, self.batch or BATCH, rng, run, watch)
@@ -184,11 +170,9 @@ class MonotoneVI(Rounded):
     def _stepper(self, weights: Sequence[Array], rate: float) -> Optimizer:
         if self.kappa is not None:
             return Harmonic(weights, 1.0 / self.kappa)
-        return (
-            Adam(weights, rate) if self.optimizer == "adam" else Momentum(weights, rate, MOMENTUM)
-        )
+        return Adam(weights, rate) if self.optimizer == "adam" else Momentum(weights, rate, 0.9)
 
-    # -- the game of low bits ----------------------------------------------------------------------
+    # -- for low bits ------------------------------------------------------------------------------
 
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never

@@ -14,11 +14,11 @@ Kennard 1970.]
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from formulations import TrainingProblem
 from formulations.arrays import Array, BitArray, Float32Array, FloatArray, IntArray
 from formulations.checks import WIDEST, check_flag, check_number, check_whole
 from formulations.network.network import Weights
@@ -29,13 +29,6 @@ from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.run.option_checks import check_count
 from solvers.run.result import Result
 from solvers.run.solver import Iterative
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
-
-SWEEPS = 50
-"""Most passes of the coordinate descent over the output weights."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,7 @@ class SignFeatures:
 
 @dataclass(frozen=True)
 class RandomFeatures(Iterative):
-    """Random features: ``fit`` in its own game, ``solve`` in that of low bits.
+    """Random features: ``fit`` as in the paper, ``solve`` for low bits.
 
     ``fit`` draws hidden weights of +-1 and leaves the output weights real; ``solve`` draws them of
     the problem's code, and rounds the output weights to it.
@@ -82,11 +75,6 @@ class RandomFeatures(Iterative):
         Hidden units of ``fit``.
     seed, time_limit, callbacks, checkpoint, checkpoint_every
         See :class:`~solvers.run.solver.Iterative`.
-
-    Raises
-    ------
-    InvalidInputError
-        For values out of range.
 
     Examples
     --------
@@ -149,10 +137,6 @@ class RandomFeatures(Iterative):
                 run.incumbent.offer(bits[None], [loss])
                 run.history.record(iteration=t, loss=loss, best_loss=run.incumbent.loss)
         return run.result(problem, draws=len(run.history))
-
-    def _rng(self, number: int) -> np.random.Generator:
-        """Random stream of a draw."""
-        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number,)))
 
     def _draw(self, problem: TrainingProblem, rng: np.random.Generator) -> BitArray:
         """Free bits with random hidden weights and the output layer fitted to them."""
@@ -219,7 +203,7 @@ def _descended(problem: TrainingProblem, bits: BitArray, rng: np.random.Generato
     landscape = IncrementalLoss(problem.restrict(free, full))
     value = landscape.value(landscape.set_bits(full[free]))
     best = landscape.moves.choice.copy()
-    for _ in range(SWEEPS):
+    for _ in range(50):  # passes over the output weights
         order = rng.permutation(len(best))[:, None]
         gains, cold = np.zeros(len(order)), np.zeros(len(order))
         value, _ = heat_bath(

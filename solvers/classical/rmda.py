@@ -12,10 +12,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import Array, BoolArray, FloatArray
 from formulations.checks import (
     check_has,
@@ -28,31 +28,23 @@ from formulations.checks import (
 from formulations.errors import InvalidInputError
 from solvers.classical.gradients.objectives import GradientDescent, Objective, own_run
 from solvers.classical.gradients.optimizers import DualAveraging, Optimizer, ProximalGradient
-from solvers.classical.gradients.proximal import REGULARIZERS, Levels, Regularizer, settled_share
+from solvers.classical.gradients.proximal import (
+    REGULARIZERS,
+    Regularizer,
+    distance_to,
+    settled_share,
+)
 from solvers.classical.gradients.relaxation import best_relaxation
 from solvers.classical.rounding import Rounded
 from solvers.run.result import History
 from solvers.run.run import Run
 from solvers.run.stopping import Over, never
 
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
-
 STRENGTH, RATE, BATCH = 1e-3, 0.1, 128
 """Of ``fit``: the paper's."""
 
 LEVELS_STRENGTH, RATES, SMALL_BATCH = 0.03, (1.0, 3.0, 10.0), 20
 """Of ``solve``, which tries all these learning rates for each network."""
-
-MILESTONES = (0.2, 0.4, 0.6, 0.8)
-"""Ends of stages, as shares of the epochs."""
-
-FALL = 0.1
-"""The learning rate is multiplied by this at a milestone."""
-
-INERTIA = 0.1
-"""c of every stage but the last, in which it grows to 1."""
 
 Penalty = tuple[Regularizer, float]
 """psi and lambda."""
@@ -69,7 +61,7 @@ class _Regularized(Rounded):
     strength: float | None = None
     rate: float | None = None
     epochs: int = 100
-    milestones: Sequence[float] = MILESTONES
+    milestones: Sequence[float] = (0.2, 0.4, 0.6, 0.8)
     batch: int | None = None
 
     def __post_init__(self) -> None:
@@ -77,14 +69,12 @@ class _Regularized(Rounded):
         if isinstance(self.regularizer, str):
             choose("regulariser", self.regularizer, [*REGULARIZERS, "levels"])
         elif self.regularizer is not None:
-            check_has("regularizer", self.regularizer, "prox", "'l1' or GroupLasso()")
+            check_has("regularizer", self.regularizer, "prox", "'l1' or group_lasso()")
         if self.strength is not None:
             check_number("strength", self.strength, zero=True)
         if self.rate is not None:
             check_number("rate", self.rate)
         check_whole("epochs", self.epochs)
-        if self.batch is not None:
-            check_whole("batch", self.batch)
         milestones = check_several("milestones", self.milestones, "shares", empty=True)
         shares = [0.0, *milestones, 1.0]
         if not all(map(is_number, shares)) or sorted(set(shares)) != shares:
@@ -93,7 +83,7 @@ class _Regularized(Rounded):
                 "between 0 and 1"
             )
 
-    # -- its own game ------------------------------------------------------------------------------
+    # -- as in the paper ---------------------------------------------------------------------------
 
     def fit(self, objective: Objective, watch: Watch | None = None) -> History:
         """Train the weights of an objective, in place.
@@ -117,12 +107,12 @@ class _Regularized(Rounded):
         if self.regularizer == "levels":
             raise InvalidInputError(
                 "regularizer='levels' is of a weight code, which fit does not know: "
-                "give Levels((-1.0, 1.0)) with its levels"
+                "give distance_to((-1.0, 1.0)) of its levels"
             )
         regularizer = self.regularizer or "group-lasso"
         if isinstance(regularizer, str):
             regularizer = REGULARIZERS[regularizer]()
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed))
+        rng = self._rng()
         penalty = (regularizer, STRENGTH if self.strength is None else self.strength)
         rate = RATE if self.rate is None else self.rate
         run = own_run(self, objective)
@@ -147,7 +137,7 @@ class _Regularized(Rounded):
             before = _pattern(regularizer, stepper.answer())
             for epoch in run.steps(self.epochs):
                 if epoch - 1 in ends:
-                    stepper.restart(stepper.rate * FALL)
+                    stepper.restart(stepper.rate * 0.1)
                 self._prepare(stepper, epoch - 1, ends[-1] if ends else 0)
                 descent.epoch(over)
                 answer = stepper.answer()
@@ -176,7 +166,7 @@ class _Regularized(Rounded):
     def _prepare(self, stepper: Optimizer, epoch: int, last: int) -> None:
         """Set what changes from epoch to epoch besides the rate; ``last`` is the last milestone."""
 
-    # -- the game of low bits ----------------------------------------------------------------------
+    # -- for low bits ------------------------------------------------------------------------------
 
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
@@ -192,12 +182,12 @@ class _Regularized(Rounded):
         )
 
     def _penalty(self, problem: TrainingProblem) -> Penalty:
-        """The regulariser and its strength, in the game of low bits."""
+        """The regulariser and its strength, for low bits."""
         regularizer = self.regularizer or "levels"
         strength = LEVELS_STRENGTH if self.strength is None else self.strength
         if regularizer == "levels":
             levels = problem.network.layers[0].code.levels
-            return Levels(tuple(levels.astype(float).tolist())), strength
+            return distance_to(levels.astype(float).tolist()), strength
         if isinstance(regularizer, str):
             regularizer = REGULARIZERS[regularizer]()
         return regularizer, strength
@@ -210,7 +200,7 @@ def _pattern(regularizer: Regularizer, weights: Sequence[Array]) -> BoolArray:
 
 @dataclass(frozen=True)
 class RMDA(_Regularized):
-    """Regularised dual averaging: ``fit`` in its own game, ``solve`` in that of low bits.
+    """Regularised dual averaging: ``fit`` as in the paper, ``solve`` for low bits.
 
     Parameters
     ----------
@@ -239,11 +229,6 @@ class RMDA(_Regularized):
         Of both: ``fit`` goes on after its last saved epoch, ``solve`` after its last saved draw.
         Of a torch module the trained weights are kept, not its buffers.
 
-    Raises
-    ------
-    InvalidInputError
-        For values out of range and unknown names.
-
     Examples
     --------
     >>> from formulations import Network, TrainingProblem
@@ -253,7 +238,7 @@ class RMDA(_Regularized):
     0.0
     """
 
-    inertia: float = INERTIA
+    inertia: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()

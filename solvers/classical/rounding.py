@@ -8,12 +8,12 @@ by the real loss.
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, FloatArray
 from formulations.checks import check_has, check_numbers, check_whole, choose
 from formulations.network.network import Weights
@@ -28,26 +28,19 @@ from solvers.run.run import Run
 from solvers.run.solver import Iterative
 from solvers.run.stopping import Over, never
 
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
-
-METHODS = ["nearest", "greedy", "qubo"]
-
-LATE = 1.1
-"""How much later than the time limit, in units of it, a draw may be expected to end."""
-
 
 @runtime_checkable
 class RealWeights(Protocol):
     """Where real weights come from; an object of plain options."""
 
-    def real_weights(self, problem: TrainingProblem, rng: np.random.Generator) -> list[FloatArray]:
+    def real_weights(
+        self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
+    ) -> list[FloatArray]:
         """Real weights of the problem's network in units of its levels, thresholds last.
 
         Arrays of shape (n_l, n_{l-1} + 1); a network without thresholds follows, as far as it can,
-        the pre-activations that they give.  A method with a third parameter ``over`` is given a
-        function that says whether the time is up; then it returns what it has.
+        the pre-activations that they give.  ``over`` says whether the time is up; what takes long
+        then returns what it has.
         """
         ...
 
@@ -110,15 +103,6 @@ class _Cut:
         return self.short
 
 
-def _real_weights(
-    source: RealWeights, problem: TrainingProblem, rng: np.random.Generator, over: Over
-) -> list[FloatArray]:
-    """The source's weights; it is told of the time if it asks for that."""
-    if "over" in inspect.signature(source.real_weights).parameters:
-        return source.real_weights(problem, rng, over)  # type: ignore[call-arg]
-    return source.real_weights(problem, rng)
-
-
 @dataclass(frozen=True)
 class Rounding(Iterative):
     """Post-training rounding of a network with real weights.
@@ -140,11 +124,6 @@ class Rounding(Iterative):
         of which none is begun that would end much later, and between two neurons of ``qubo``, which
         leaves the rest to ``greedy``.
 
-    Raises
-    ------
-    InvalidInputError
-        For values out of range and unknown names.
-
     Examples
     --------
     >>> from formulations import Network, TrainingProblem
@@ -161,7 +140,7 @@ class Rounding(Iterative):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choose("rounding method", self.method, METHODS)
+        choose("rounding method", self.method, ["nearest", "greedy", "qubo"])
         check_count("draws", self.draws, self.time_limit)
         if self.weights is not None:
             check_has("weights", self.weights, "real_weights", "RealTraining() or RMDA()")
@@ -179,8 +158,7 @@ class Rounding(Iterative):
         """
         run = self.begun(problem, self.oracle or Annealer(reads=10, sweeps=200))
         source = self.weights or RealTraining()
-        rng = np.random.default_rng(self._seed(0))
-        anything = problem.random_bits(rng, 1)  # an answer however early it is stopped
+        anything = problem.random_bits(self._rng(0), 1)  # an answer however early it is stopped
         run.incumbent.offer(anything, problem.losses(anything))
         with run.guarded():
             run.resume()
@@ -189,9 +167,9 @@ class Rounding(Iterative):
                     run.status = Status.TIME_LIMIT
                     run.save()
                     break
-                seed, oracle_seed = self._seed(t).spawn(2)
+                seed, oracle_seed = np.random.SeedSequence(self.seed, spawn_key=(t,)).spawn(2)
                 cut = _Cut(run)
-                real = _real_weights(source, problem, np.random.default_rng(seed), cut)
+                real = source.real_weights(problem, np.random.default_rng(seed), cut)
                 bits = self._rounded(problem, real, run, oracle_seed, cut)
                 loss = float(problem.losses(bits)[0])
                 run.incumbent.offer(bits[None], [loss])
@@ -206,11 +184,7 @@ class Rounding(Iterative):
         """Whether draw t, if it takes as long as those before, would end well after the limit."""
         if self.time_limit is None or t == 1:
             return False
-        return seconds * t / (t - 1) > LATE * self.time_limit
-
-    def _seed(self, number: int) -> np.random.SeedSequence:
-        """Random stream of a draw."""
-        return np.random.SeedSequence(self.seed, spawn_key=(number,))
+        return seconds * t / (t - 1) > 1.1 * self.time_limit
 
     def _rounded(
         self,

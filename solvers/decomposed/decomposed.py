@@ -11,11 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from math import comb
-from typing import TYPE_CHECKING
 
+from formulations import TrainingProblem
 from formulations.checks import check_has, check_whole, choose
 from formulations.errors import InvalidInputError
-from formulations.neurons import ENCODINGS
 from solvers.decomposed.lifted_blocks import LiftedBlocks
 from solvers.decomposed.rounds import Decomposition
 from solvers.hedging.blocks import BlockSolver
@@ -27,9 +26,6 @@ from solvers.oracles.base import check_oracle
 from solvers.run.option_checks import check_count, check_problem
 from solvers.run.result import Result
 from solvers.run.solver import Parallel, Start, check_start
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 
 @dataclass(frozen=True)
@@ -108,12 +104,8 @@ class DecomposedQCGD(Parallel):
         check_whole("level", self.level)
         check_whole("max_branches", self.max_branches, most=2**16)
         check_count("iterations", self.iterations, self.time_limit)
-        if self.block_size is not None:
-            check_whole("block_size", self.block_size)
         if self.symmetry is not None:
             choose("symmetry", self.symmetry, ["order", "fix", "none"])
-        if self.encoding is not None:
-            choose("encoding", self.encoding, list(ENCODINGS))
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Train the free weight bits of ``problem``.
@@ -141,7 +133,6 @@ class DecomposedQCGD(Parallel):
             level=level,
             rho=FixedRho(1.0),
             certifies=blocks.certifies,
-            variant="bundle",
             symmetry=self.symmetry,
             max_branches=self.max_branches,
             seed=self.seed,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, FloatArray, IntArray
-from formulations.checks import check_whole, choose
+from formulations.checks import check_whole
 from formulations.model.qcbo import QCBO
-from formulations.neurons import ENCODINGS
 from formulations.passes import Slack
 from solvers.hedging.block_solvers import completed
 from solvers.hedging.blocks import Answer, Minimise, ranked
@@ -22,10 +22,8 @@ from solvers.oracles.base import BatchOracle, Oracle, WarmOracle, check_oracle
 from solvers.oracles.here.exact import is_exact
 from solvers.oracles.together import Asking
 from solvers.qcgd.multipliers import LiftedRows, Multipliers
+from solvers.run.option_checks import check_common
 from solvers.run.run import Ledger
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,9 @@ class LiftedBlocks:
     max_level = 2  # products of two bits
 
     def __post_init__(self) -> None:
+        check_common(self)
         check_oracle(self.oracle)
         check_whole("points", self.points)
-        if self.encoding is not None:
-            choose("encoding", self.encoding, list(ENCODINGS))
 
     @property
     def certifies(self) -> bool:

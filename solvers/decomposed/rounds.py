@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, FloatArray, IntArray
 from solvers.decomposed.bundle import box_step
 from solvers.hedging.blocks import FREE, Answer, Block, Question
@@ -30,9 +31,6 @@ from solvers.kernels.walks import anneal
 from solvers.run.executors import Team
 from solvers.run.result import Incumbent
 from solvers.run.stopping import Over, never
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 SERIOUS, GOOD, SETTLED = 0.1, 0.5, 1e-7
 """Share of the predicted gain from which a step is taken, and from which the box grows; gain that
@@ -50,6 +48,10 @@ class DecomposedState(HedgingState):
 
     Parameters
     ----------
+    atoms : ndarray of int8, shape (B, K, A, n)
+        Points that each block has answered.
+    atom_losses : ndarray of float64, shape (B, K, A)
+        Their loss on the block; infinite in empty places.
     trial : ndarray of float64, shape (B, K, M)
         The multipliers to ask about next, divided by p_k.
     gap : ndarray of float64, shape (B,)
@@ -58,6 +60,8 @@ class DecomposedState(HedgingState):
         What each branch's blocks have left for their next question.
     """
 
+    atoms: BitArray = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
+    atom_losses: FloatArray = field(default_factory=lambda: np.zeros(0))
     trial: FloatArray = field(default_factory=lambda: np.zeros(0))
     gap: FloatArray = field(default_factory=lambda: np.zeros(0))
     memory: list[list[Any]] = field(default_factory=list)
@@ -108,7 +112,14 @@ class Decomposition(Hedge):
         first.rho = np.full(first.rho.shape, float(self.rho.mean()) / K)
         memory: list[list[Any]] = [[None] * K for _ in self.base]
         gap = np.full(len(self.base), np.inf)
-        return DecomposedState(**vars(first), trial=first.W.copy(), gap=gap, memory=memory)
+        return DecomposedState(
+            **vars(first),
+            atoms=np.zeros((*first.W.shape[:2], 0, self.problem.num_free_bits), dtype=np.int8),
+            atom_losses=np.zeros((*first.W.shape[:2], 0)),
+            trial=first.W.copy(),
+            gap=gap,
+            memory=memory,
+        )
 
     # -- a round -----------------------------------------------------------------------------------
 
@@ -210,7 +221,7 @@ class Decomposition(Hedge):
         """Each open branch's mean as bits, and what flips of one weight make of the best of them
         and of the best point.
         """
-        means = super()._rounded_means(state, this, points, losses)
+        means = np.array([self._rounded(state.xbar[b], this.incumbent) for b in state.open])
         best = means[np.argmin(self.problem.losses(means))]
         rng = self._rng(POLISH, this.number)
         polished = [self._polished(start, rng) for start in (best, points[np.argmin(losses)])]

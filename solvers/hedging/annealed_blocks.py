@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, FloatArray
 from formulations.checks import check_number, check_whole
 from formulations.errors import InvalidInputError
 from solvers.hedging.blocks import Answer, Minimise, ranked
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.walks import anneal_with_linear_term
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 
 @dataclass(frozen=True)

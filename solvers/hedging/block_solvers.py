@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, FloatArray
-from formulations.checks import check_number, check_whole, choose, shown
+from formulations.checks import check_number, check_whole, shown
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
-from formulations.neurons import ENCODINGS
 from formulations.passes import Slack
 from solvers.cp_sat import import_cp_model, solve_qcbo
 from solvers.hedging.blocks import Answer, Minimise, ranked
@@ -27,9 +26,6 @@ from solvers.qcgd.scoring import MET
 from solvers.run.option_checks import check_common
 from solvers.run.result import Status
 from solvers.run.run import Ledger, pass_on
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 
 def changed(model: QCBO, linear: FloatArray, products: Products | None) -> QCBO:
@@ -74,7 +70,6 @@ class CpSatBlocks:
     def __post_init__(self) -> None:
         check_common(self)
         check_whole("workers", self.workers)
-        _check_encoding(self.encoding)
 
     def prepare(self, problem: TrainingProblem) -> Minimise:
         """Build the block's model."""
@@ -142,10 +137,10 @@ class PenaltyBlocks:
     certifies = False
 
     def __post_init__(self) -> None:
+        check_common(self)
         check_oracle(self.oracle)
         check_whole("points", self.points)
         check_number("penalty", self.penalty)
-        _check_encoding(self.encoding)
 
     @property
     def asks_together(self) -> bool:
@@ -301,8 +296,3 @@ def _least(*limits: float | None) -> float | None:
     """The shortest of several limits, and at least a millisecond, as CP-SAT and runs require."""
     given = [limit for limit in limits if limit is not None]
     return max(1e-3, min(given)) if given else None
-
-
-def _check_encoding(encoding: str | None) -> None:
-    if encoding is not None:
-        choose("encoding", encoding, list(ENCODINGS))

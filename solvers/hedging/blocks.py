@@ -14,11 +14,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.errors import InvalidInputError
 from formulations.network.weight_bits import distinct_rows
@@ -26,10 +27,6 @@ from solvers.hedging.products import Products
 from solvers.oracles.deadline import answer_by
 from solvers.oracles.ledger import Ledger
 from solvers.oracles.together import Asking, together
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
 
 FREE = -1
 """In a pattern: the bit is not fixed."""

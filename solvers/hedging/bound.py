@@ -1,20 +1,15 @@
-"""Lower bounds from the blocks, and the convex hulls of the Frank-Wolfe variant."""
+"""Lower bounds from the blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.linalg
-from scipy.optimize import nnls
 
-from formulations.arrays import BitArray, FloatArray
+from formulations import TrainingProblem
+from formulations.arrays import FloatArray
 from solvers.hedging.symmetry import parity
 from solvers.kernels.loss_form import common_unit
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 
 def lagrangian_bound(values: FloatArray, linear: FloatArray) -> float:
@@ -76,45 +71,3 @@ def loss_grid(problem: TrainingProblem) -> Callable[[float], float]:
         return base + float(unit) * float(np.ceil(steps - 1e-6 * max(1.0, abs(steps))))
 
     return up
-
-
-def hull_point(
-    atoms: BitArray, losses: FloatArray, W: FloatArray, xbar: FloatArray, rho: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Minimise f + W.x + (rho/2) |x - xbar|^2 over the convex hull of the points (x_v, f_v).
-
-    With x = sum_v lambda_v x_v and f alike this is min lambda'H lambda / 2 + g'lambda over the
-    simplex, H = V diag(rho) V', g = f + V W - V (rho xbar): non-negative least squares on a
-    Cholesky factor of H, with sum(lambda) = 1 as a stiff row.
-
-    Parameters
-    ----------
-    atoms : ndarray, shape (A, n)
-    losses : ndarray, shape (A,)
-        f_v, in the units of W.
-    W, xbar, rho : ndarray, shape (n,)
-
-    Returns
-    -------
-    x : ndarray of float64, shape (n,)
-    weights : ndarray of float64, shape (A,)
-        lambda.
-
-    Examples
-    --------
-    >>> x, weights = hull_point(
-    ...     np.array([[0], [1]]), np.zeros(2), np.zeros(1), np.array([0.25]), np.ones(1)
-    ... )
-    >>> x.round(3).tolist()
-    [0.25]
-    """
-    V = atoms.astype(float)
-    H = (V * rho) @ V.T
-    g = losses - losses.min() + V @ (W - rho * xbar)
-    # the weight of sum(lambda) = 1 against the largest coefficient
-    stiff = 1e4 * (np.abs(H).max() + np.abs(g).max() + 1e-12)
-    H = H + stiff + 1e-9 * np.abs(H).max() * np.eye(len(V)) + 1e-12 * stiff * np.eye(len(V))
-    R = scipy.linalg.cholesky(H)
-    weights, _ = nnls(R, scipy.linalg.solve_triangular(R, stiff - g, trans="T"))
-    weights /= weights.sum()
-    return weights @ V, weights

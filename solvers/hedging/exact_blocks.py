@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log2, prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import check_has, check_number, check_whole
 from formulations.errors import InvalidInputError
 from solvers.hedging.blocks import Answer, BlockSolver, FreeWeight, Minimise, free_weights
 from solvers.hedging.products import Products, products_at
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,8 @@ At any multipliers W
 
     sum_k p_k min_x (f_k(x) + W_k.x)
 
-is a lower bound on the least loss [Gade et al. 2016].  The Frank-Wolfe variant [Boland,
-Christiansen, Dandurand, Eberhard, Linderoth, Luedtke, Oliveira 2018] drives W to the best such
-bound with one call per block and round: the x_k in the update of W_k is a point of the convex hull
-of the points that the block has returned so far.
+is a lower bound on the least loss [Gade et al. 2016].  The best such bound is that of
+:class:`~solvers.decomposed.decomposed.DecomposedQCGD` at level 1.
 
 Consensus is not the goal.  Every point that a block returns and every rounded mean is scored on all
 samples; the best one is the answer.
@@ -25,10 +23,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.checks import check_has, check_whole, choose
 from formulations.deprecation import renamed
 from formulations.errors import BudgetExhaustedError, OracleError
@@ -45,9 +43,6 @@ from solvers.run.result import Result, Status, reach
 from solvers.run.solver import Parallel, Start, check_start, start_bits
 from solvers.run.stopping import Over
 
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
 __all__ = [
     "AnnealedBlocks",
     "CpSatBlocks",
@@ -62,7 +57,7 @@ __all__ = [
 ]
 
 
-@renamed(fix_after=None, shake=None)
+@renamed(fix_after=None, shake=None, variant=None)
 @dataclass(frozen=True)
 class ProgressiveHedging(Parallel):
     """Decomposition by samples, with a lower bound.
@@ -78,12 +73,8 @@ class ProgressiveHedging(Parallel):
         Samples in a block; None makes four blocks.
     rounds : int or None
         Maximum number of rounds, including those of restarts; None runs until the time limit.
-    variant : {"hedging", "frank-wolfe"}
-        ``"hedging"`` drives the copies towards consensus, ``"frank-wolfe"`` drives the multipliers
-        towards the best bound.
     rho : FixedRho or GrowingRho, optional
-        None takes ``GrowingRho()`` with ``"hedging"`` and
-        ``FixedRho(0.2)`` with ``"frank-wolfe"``.
+        None takes ``GrowingRho()``.
     symmetry : {"order", "fix", "none"} or None
         Hidden units can be permuted, so that copies that are equal as networks may differ as bits.
         ``"order"`` sorts the units by the signs of their output weights and of their weights from
@@ -122,7 +113,6 @@ class ProgressiveHedging(Parallel):
     blocks: BlockSolver = field(default_factory=Enumeration)
     block_size: int | None = None
     rounds: int | None = 60
-    variant: str = "hedging"
     rho: FixedRho | None = None
     symmetry: str | None = None
     max_branches: int = 64
@@ -143,9 +133,6 @@ class ProgressiveHedging(Parallel):
         check_whole("max_branches", self.max_branches, most=2**16)  # each has copies of its own
         check_whole("restarts", self.restarts, least=0)
         check_count("rounds", self.rounds, self.time_limit)
-        if self.block_size is not None:
-            check_whole("block_size", self.block_size)
-        choose("variant", self.variant, ["hedging", "frank-wolfe"])
         if self.symmetry is not None:
             choose("symmetry", self.symmetry, ["order", "fix", "none"])
 
@@ -167,12 +154,10 @@ class ProgressiveHedging(Parallel):
         if isinstance(self.blocks, ExactIfSmall):
             return replace(self, blocks=self.blocks.chosen(problem)).solve(problem)
         blocks = blocks_of(problem, self.block_size, self.blocks)
-        own = FixedRho(0.2) if self.variant == "frank-wolfe" else GrowingRho()
         hedge_of = partial(
             Hedge,
-            rho=own if self.rho is None else self.rho,
+            rho=self.rho or GrowingRho(),
             certifies=self.blocks.certifies,
-            variant=self.variant,
             symmetry=self.symmetry,
             max_branches=self.max_branches,
             cycles=self.cycles,

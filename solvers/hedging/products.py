@@ -12,17 +12,14 @@ import scipy.sparse as sp
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.errors import ModelSizeError
 
-MOST = 2**20
-"""Most moments of a block."""
 
-
-def members_of(n: int, level: int) -> IntArray:
+def members_of(n: int, level: int, most: int = 2**20) -> IntArray:
     """All products of 2 to ``level`` of n bits, a row of bit numbers each; the last one fills up.
 
     Raises
     ------
     ModelSizeError
-        For more than ``MOST`` of them.
+        For more than ``most`` of them.
 
     Examples
     --------
@@ -31,10 +28,10 @@ def members_of(n: int, level: int) -> IntArray:
     """
     level = min(level, n)
     count = sum(comb(n, size) for size in range(2, level + 1))
-    if count > MOST:
+    if count > most:
         raise ModelSizeError(
             f"level={level} of {n} weight bits has {count:,} products of bits to agree on, and at "
-            f"most {MOST:,} are handled: take a lower level, or free fewer bits (problem.restrict)"
+            f"most {most:,} are handled: take a lower level, or free fewer bits (problem.restrict)"
         )
     rows = [
         (*chosen, *chosen[-1:] * (level - size))

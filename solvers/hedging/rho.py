@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.checks import check_number, check_whole
 from formulations.errors import InvalidInputError
 from solvers.hedging.blocks import FREE
 from solvers.run.stopping import Over
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
 
 # -- rho ------------------------------------------------------------------------------------------
 

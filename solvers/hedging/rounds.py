@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, BoolArray, FloatArray
 from formulations.network.weight_bits import distinct_rows
 from solvers.hedging import blocks as answering
 from solvers.hedging.blocks import FREE, Answer, Block, Question, canonical_bits, free_weights
-from solvers.hedging.bound import hull_point, lagrangian_bound, loss_grid
+from solvers.hedging.bound import lagrangian_bound, loss_grid
 from solvers.hedging.rho import CycleDetector, FixedRho, flip_scale, slammed
 from solvers.hedging.state import AGREED, BEATEN, HedgingState
 from solvers.hedging.symmetry import branch, incumbent_branch, unbroken
@@ -25,10 +26,6 @@ from solvers.run.executors import Team
 from solvers.run.result import Incumbent
 from solvers.run.run import Ledger, Run
 from solvers.run.stopping import Over, never
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
 
 ROUND, RESTART, SCALE = range(3)
 """First number of every random stream's key."""
@@ -58,7 +55,7 @@ class Hedge:
     rho : FixedRho or GrowingRho
     certifies : bool
         Whether the blocks' answers carry bounds.
-    variant, symmetry, max_branches, cycles, restarts, seed
+    symmetry, max_branches, cycles, restarts, seed
         Options of :class:`~solvers.hedging.hedging.ProgressiveHedging`.
 
     Attributes
@@ -80,7 +77,6 @@ class Hedge:
         *,
         rho: FixedRho,
         certifies: bool,
-        variant: str = "hedging",
         symmetry: str | None = None,
         max_branches: int = 64,
         cycles: CycleDetector | None = None,
@@ -88,7 +84,7 @@ class Hedge:
         seed: int = 0,
     ) -> None:
         self.problem, self.team, self._over, self.policy = problem, team, over, rho
-        self.certifies, self.variant, self.cycles = certifies, variant, cycles
+        self.certifies, self.cycles = certifies, cycles
         self.symmetry = symmetry or ("order" if certifies else "fix")
         self.max_branches, self.restarts, self.seed = max_branches, restarts, seed
         self.begun = False
@@ -143,12 +139,7 @@ class Hedge:
         self._commit(new, this, run)
 
     def _step(self, old: HedgingState, new: HedgingState, this: Round) -> None:
-        """Ask the blocks, and update copies and multipliers."""
-        step = self._frank_wolfe if self.variant == "frank-wolfe" else self._hedge
-        step(old, new, this)
-
-    def _hedge(self, old: HedgingState, new: HedgingState, this: Round) -> None:
-        """Progressive hedging, with the bound at the multipliers before the round."""
+        """Ask the blocks, and update copies and multipliers; the bound is at those before."""
         proximal = old.W + (old.rho * (0.5 - old.xbar))[:, None]
         asked = [(proximal, old.pattern)]
         if self.certifies:
@@ -160,26 +151,6 @@ class Hedge:
         new.W = self._centred(old.W + old.rho[:, None] * (new.x - new.xbar[:, None]))
         if self.certifies:
             self._raise_bounds(new, answers[1], old.W)
-
-    def _frank_wolfe(self, old: HedgingState, new: HedgingState, this: Round) -> None:
-        """FW-PH with one step of simplicial decomposition (alpha = 1, t_max = 1)."""
-        tilt = old.W + old.rho[:, None] * (old.x - old.xbar[:, None])
-        (vertices,) = self._ask([(tilt, self.base)], new, this)
-        self._raise_bounds(new, vertices, tilt)
-        self._extend_hulls(new, vertices)
-        for b in old.open:
-            for k, p in enumerate(self.p):
-                used = np.isfinite(new.atom_losses[b, k])
-                new.x[b, k], weight = hull_point(
-                    new.atoms[b, k, used],
-                    new.atom_losses[b, k, used] / p,
-                    old.W[b, k],
-                    old.xbar[b],
-                    old.rho[b],
-                )
-                new.atom_losses[b, k, np.flatnonzero(used)[weight <= 0]] = np.inf
-        new.xbar = self._mean(new.x)
-        new.W = self._centred(old.W + old.rho[:, None] * (new.x - new.xbar[:, None]))
 
     def _mean(self, x: FloatArray) -> FloatArray:
         """sum_k p_k x_k, shape (B, K, n) -> (B, n)."""
@@ -229,20 +200,6 @@ class Hedge:
             bound = lagrangian_bound(values, self.p[:, None] * linear[b])
             state.bounds[b] = max(state.bounds[b], bound)
 
-    def _extend_hulls(self, state: HedgingState, vertices: Mapping[int, list[Answer]]) -> None:
-        """Give every block's hull its new point, in the first empty place."""
-        empty = ~np.isfinite(state.atom_losses)
-        if not empty[state.open].any(axis=2).all():
-            more = ((0, 0), (0, 0), (0, 1 + state.atom_losses.shape[2]))
-            state.atoms = np.pad(state.atoms, (*more, (0, 0)))
-            state.atom_losses = np.pad(state.atom_losses, more, constant_values=np.inf)
-            empty = ~np.isfinite(state.atom_losses)
-        for b, several in vertices.items():
-            for k, answer in enumerate(several):
-                place = int(np.argmax(empty[b, k]))
-                state.atoms[b, k, place] = answer.bits[0]
-                state.atom_losses[b, k, place] = answer.losses[0]
-
     # -- scoring -----------------------------------------------------------------------------------
 
     def _commit(self, new: HedgingState, this: Round, run: Run) -> None:
@@ -272,15 +229,13 @@ class Hedge:
         self, state: HedgingState, this: Round, points: BitArray, losses: FloatArray
     ) -> BitArray:
         """Each open branch's mean as bits, and a vote in which better copies count more."""
-        ties = this.incumbent
-        means = [self._rounded(state.xbar[b], ties) for b in state.open]
-        if self.variant == "hedging":
-            known = {point.tobytes(): loss for point, loss in zip(points, losses, strict=True)}
-            for b in state.open:
-                copies = state.x[b].astype(np.int8)
-                F = np.array([known[copy.tobytes()] for copy in copies])
-                vote = self.p * np.exp(-(F - F.min()) / max(float((F - F.min()).mean()), 1e-12))
-                means.append(self._rounded(vote @ copies / vote.sum(), ties))
+        means = [self._rounded(state.xbar[b], this.incumbent) for b in state.open]
+        known = {point.tobytes(): loss for point, loss in zip(points, losses, strict=True)}
+        for b in state.open:
+            copies = state.x[b].astype(np.int8)
+            F = np.array([known[copy.tobytes()] for copy in copies])
+            vote = self.p * np.exp(-(F - F.min()) / max(float((F - F.min()).mean()), 1e-12))
+            means.append(self._rounded(vote @ copies / vote.sum(), this.incumbent))
         return np.array(means)
 
     def _rounded(self, xbar: FloatArray, ties: BitArray) -> BitArray:
@@ -311,8 +266,7 @@ class Hedge:
                 state.outcome[b] = BEATEN
             elif agree[b].all():
                 state.outcome[b] = AGREED
-        if self.variant == "hedging":
-            self._slam(state, np.logical_not(agree), best.bits)
+        self._slam(state, np.logical_not(agree), best.bits)
         state.rho = self.policy.following(state.rho, np.logical_not(agree))
         for b in np.flatnonzero(state.outcome == AGREED).tolist():
             if state.restarts[b] < self.restarts:
@@ -367,8 +321,6 @@ class Hedge:
         """How consensus was reached after so many rounds, or why it was not."""
         state, count = self.state, len(self.base)
         after = f"{rounds} round{'s' if rounds > 1 else ''}"
-        if self.variant == "frank-wolfe" and len(state.open):
-            return "the Frank-Wolfe variant looks for the best bound; its copies stay fractional"
         if len(state.open):
             moving = f"mean |x - xbar| is {self.disagreement:.3f}"
             apart = 1.0 - _agreement(state)[state.open].mean()

@@ -28,7 +28,7 @@ class HedgingState:
     W : ndarray of float64, shape (B, K, n)
         Multipliers; sum_k p_k W_k = 0.
     x : ndarray of float64, shape (B, K, n)
-        Copies: bits, or points of a convex hull in the Frank-Wolfe variant.
+        Copies: bits.
     xbar : ndarray of float64, shape (B, n)
         Their mean sum_k p_k x_k.
     rho : ndarray of float64, shape (B, n)
@@ -41,10 +41,6 @@ class HedgingState:
         ``OPEN``, ``AGREED`` or ``BEATEN``.
     bounds : ndarray of float64, shape (B,)
         Best certified bound of each branch, over all restarts; -inf without one.
-    atoms : ndarray of int8, shape (B, K, A, n)
-        Points that span each block's convex hull (Frank-Wolfe variant).
-    atom_losses : ndarray of float64, shape (B, K, A)
-        Their loss on the block; infinite in empty places.
     cycles : int
         How many times a weight was fixed because its branch cycled.
     """
@@ -58,8 +54,6 @@ class HedgingState:
     hashes: FloatArray
     outcome: BitArray
     bounds: FloatArray
-    atoms: BitArray
-    atom_losses: FloatArray
     cycles: int = 0
 
     @classmethod
@@ -78,8 +72,6 @@ class HedgingState:
             hashes=np.full((B, window, n), np.nan),
             outcome=np.full(B, OPEN, dtype=np.int8),
             bounds=np.full(B, -np.inf),
-            atoms=np.zeros((B, blocks, 0, n), dtype=np.int8),
-            atom_losses=np.zeros((B, blocks, 0)),
         )
 
     @property
@@ -88,7 +80,7 @@ class HedgingState:
         return np.flatnonzero(self.outcome == OPEN)
 
     def begin_anew(self, b: int, fresh: HedgingState) -> None:
-        """Take branch b from another state, but keep its bound and atoms, which are still valid."""
+        """Take branch b from another state, but keep its bound, which is still valid."""
         for name in ("W", "x", "xbar", "rho", "pattern", "hashes", "outcome"):
             getattr(self, name)[b] = getattr(fresh, name)[b]
         self.restarts[b] += 1

@@ -19,18 +19,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, product
 from math import comb, prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, BoolArray, IntArray
 from formulations.network.codes import WeightCode
 from formulations.network.network import Network
 from solvers.hedging.blocks import FREE, canonical_bits
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ see :mod:`solvers.restricted.flips`; small and dense, on all samples, and truste
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, FloatArray, IntArray
 from solvers.kernels.blocks import visit
 from solvers.neighborhood.neighborhoods import Policy
@@ -23,9 +24,6 @@ from solvers.qcgd.scoring import TrainingScoring, WithSlack
 from solvers.restricted.builder import RestrictedBuilder, plan_of
 from solvers.restricted.flips import best_on_the_way, flip_model
 from solvers.restricted.penalised import penalised
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 FIRST_SAMPLES, GROWTH, FILL, ENOUGH = 64, 8, 0.93, 0.85
 """Samples that a limited model is first tried on, the most that their number grows by at a time,
@@ -159,14 +157,14 @@ class OracleWalk(Walk):
         if self._builder is None:
             return self._built_slowly(block, free, samples, kind)
         bits, z = self.problem.full_bits(self.bits), self.landscape.pre_activation_rows()
-        model = self._builder.build(self.problem.free[free], bits, samples, z, self.variables)
-        if model.is_decided:
+        rows, _ = self._builder.build(self.problem.free[free], bits, samples, z, self.variables)
+        if not len(rows.length):
             return None  # nothing that is free can change a loss
         asked = self._asked[kind] = self._asked.get(kind, 0) + 1
         # questions of one kind, a policy and a size, share the weight of their penalties
         known = self._scales.get(kind) if asked % 64 else None
-        qubo, self._scales[kind] = penalised(model.rows, known)
-        first = model.num_variables - len(free)
+        qubo, self._scales[kind] = penalised(rows, known)
+        first = len(rows.linear) - len(free)
         return qubo, lambda x: self._places(block, free, x[:, first:])
 
     def _places(self, block: IntArray, free: IntArray, bits: BitArray) -> IntArray:

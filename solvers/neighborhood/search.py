@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.checks import check_number, check_several, check_whole, choose
 from formulations.errors import InvalidInputError
 from solvers.constrained.walk import GuardedWalk
@@ -27,10 +27,6 @@ from solvers.oracles.base import Oracle, check_oracle
 from solvers.run.executors import Team
 from solvers.run.result import Result, Status, reach
 from solvers.run.solver import Parallel, Start, check_start, start_bits
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
 
 START, END = 0.2, 0.0003
 """Default temperatures, in units of the mean |change of the loss| of a move at the start.
@@ -89,11 +85,6 @@ class LargeNeighborhoodSearch(Parallel):
         With ``rounds=None`` and a time limit the clock rules the temperature, so that runs of one
         seed differ.  The solver that starts is not run again once its result is in the checkpoint.
 
-    Raises
-    ------
-    InvalidInputError
-        For values out of range and unknown names.
-
     Examples
     --------
     >>> from formulations import Network, TrainingProblem
@@ -125,7 +116,7 @@ class LargeNeighborhoodSearch(Parallel):
             policy(spec)
         for size in check_several("sizes", self.sizes, "numbers of weights to free"):
             check_whole("sizes", size)
-        for name in ("rounds", "batch", "variables"):
+        for name in ("rounds", "variables"):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name))
         choose("model", self.model, ["states", "flips"])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import BitArray, IntArray
 from solvers.kernels.blocks import heat_bath, visit
 from solvers.kernels.incremental_loss import IncrementalLoss
@@ -16,10 +17,6 @@ from solvers.neighborhood.neighborhoods import Policy, WeightTable, first_order_
 from solvers.oracles.together import Asking
 from solvers.run.result import reach
 from solvers.run.run import Ledger
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
 
 WORK = 3e7
 """Sample updates of one step of enumeration: some milliseconds, so that limits are kept closely."""

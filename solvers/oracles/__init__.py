@@ -1,4 +1,8 @@
-"""Oracles: anything that takes a QUBO and gives back samples."""
+"""Oracles: anything that takes a QUBO and gives back samples.
+
+A constructor raises ``InvalidInputError`` for an option that is unknown or out of range, ``sample``
+for coefficients that are not finite.
+"""
 
 import lazy_loader
 

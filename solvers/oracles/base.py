@@ -123,7 +123,7 @@ def check_question(qubo: object, seed: object) -> None:
     """
     if not isinstance(qubo, QUBO):
         raise InvalidInputError(
-            f"qubo={shown}: expected a solvers.oracles.QUBO; the whole model of a network "
+            f"qubo={shown(qubo)}: expected a solvers.oracles.QUBO; the whole model of a network "
             "goes to a solver such as QCGD(oracle=...), a dimod BQM to its own sampler"
         )
     if not isinstance(seed, np.random.SeedSequence):
@@ -150,6 +150,21 @@ def check_question(qubo: object, seed: object) -> None:
                 f"the QUBO has coefficients that are not finite ({name}): check the model's "
                 "numbers and the penalty weights"
             )
+
+
+def same_pattern(one: QUBO, other: QUBO) -> bool:
+    """Whether two QUBOs have the same variables and couplers; at once if these are the same arrays.
+
+    Examples
+    --------
+    >>> qubo = QUBO(np.zeros(2), np.array([0]), np.array([1]), np.zeros(1))
+    >>> same_pattern(qubo, QUBO(np.ones(2), np.array([0]), np.array([1]), np.ones(1)))
+    True
+    """
+    return one.num_variables == other.num_variables and all(
+        mine is theirs or np.array_equal(mine, theirs)
+        for mine, theirs in ((one.heads, other.heads), (one.tails, other.tails))
+    )
 
 
 def check_oracle(oracle: object) -> None:

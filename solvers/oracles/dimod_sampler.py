@@ -31,16 +31,6 @@ OURS = ("seed", "initial_states", "initial_states_generator", "interrupt_functio
 UNITS = {"_ns": 1e-9, "_us": 1e-6, "_ms": 1e-3, "_s": 1.0}
 """Seconds in the units that a timing's name ends in; without an end it is in microseconds."""
 
-HYBRID = ("run_time", "charge_time", "qpu_access_time")
-"""Timings that hybrid solvers give beside ``timing``, in microseconds."""
-
-KINDS = {
-    "qpu_sampling_time": "sampling",
-    "qpu_programming_time": "programming",
-    "run_time": "sampling",
-}
-"""What the ledger calls them."""
-
 
 class DimodOracle:
     """Oracle: the samples of a dimod sampler.
@@ -285,9 +275,16 @@ def timings(info: Mapping[str, Any]) -> dict[str, float]:
     >>> timings({"timing": {"qpu_programming_time": 1.5e4}})
     {'qpu_programming_time': 0.015, 'programming': 0.015}
     """
-    beside = [(name, info[name]) for name in HYBRID if name in info]
+    # hybrid solvers give these beside ``timing``
+    hybrid = ("run_time", "charge_time", "qpu_access_time")
+    beside = [(name, info[name]) for name in hybrid if name in info]
     seconds = dict(_in_seconds([*info.get("timing", {}).items(), *beside]))
-    return seconds | {kind: seconds[name] for name, kind in KINDS.items() if name in seconds}
+    kinds = {  # as the ledger calls them
+        "qpu_sampling_time": "sampling",
+        "qpu_programming_time": "programming",
+        "run_time": "sampling",
+    }
+    return seconds | {kind: seconds[name] for name, kind in kinds.items() if name in seconds}
 
 
 def _in_seconds(durations: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, float]]:
@@ -295,14 +292,3 @@ def _in_seconds(durations: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, flo
         if isinstance(value, (int, float, np.number)) and math.isfinite(value):
             unit = next((end for end in UNITS if name.endswith(end)), "")
             yield name.removesuffix(unit), float(value) * UNITS.get(unit, 1e-6)
-
-
-__all__ = [
-    "DimodOracle",
-    "WarmDimodOracle",
-    "bits_of",
-    "check_parameters",
-    "from_dimod",
-    "timings",
-    "to_bqm",
-]

@@ -1,8 +1,4 @@
-"""Simulated annealing on the local machine.
-
-What a call costs is the sweeps: the couplers of an iterative solver never change, so that their
-sorted neighbours are set up once, and the temperatures come from sums over the coefficients.
-"""
+"""A QUBO in spins, the scale of its fields, and the neighbours of each variable."""
 
 from __future__ import annotations
 
@@ -17,14 +13,6 @@ from solvers.oracles.base import QUBO
 
 NEGLIGIBLE = 1e-9
 """Coefficients below this share of the largest one become zero: what cancelled but for rounding."""
-
-
-STIFF = 0.95
-"""The hot end moves this share of the spins; the few stiffer ones follow what they are tied to."""
-
-
-DECADES = 3.0
-"""The schedule ends this many powers of ten below its start."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +50,7 @@ class Ising:
             If a coefficient is not finite.
         """
         heads, tails, J = qubo.heads, qubo.tails, qubo.couplings / 4.0
-        h = qubo.linear / 2.0 + _at_both_ends(qubo.num_variables, heads, tails, J)
+        h = qubo.linear / 2.0 + at_both_ends(qubo.num_variables, heads, tails, J)
         largest = max(np.abs(h).max(initial=0.0), np.abs(J).max(initial=0.0))
         if not np.isfinite(largest):
             raise InvalidInputError(
@@ -84,12 +72,12 @@ class Ising:
         95th percentile of the f_i, the cold one a thousandth of it.  Percentiles of sums, not the
         least and the largest coefficient: one odd coefficient changes nothing.
         """
-        square = self.h**2 + _at_both_ends(len(self.h), self.heads, self.tails, self.J**2)
+        square = self.h**2 + at_both_ends(len(self.h), self.heads, self.tails, self.J**2)
         fields = np.sqrt(square[square > 0.0])
         if not len(fields):
             return 1.0, 1.0
-        hot = 1.0 / float(np.quantile(fields, STIFF))
-        return hot, hot * 10.0**DECADES
+        hot = 1.0 / float(np.quantile(fields, 0.95))  # the few stiffer spins follow their ties
+        return hot, hot * 10.0**3.0
 
 
 @dataclass(frozen=True)
@@ -126,6 +114,6 @@ class Neighbours:
         return cls(both.indptr.astype(np.int64), both.indices.astype(np.int32), both.data - 1)
 
 
-def _at_both_ends(n: int, heads: IntArray, tails: IntArray, values: FloatArray) -> FloatArray:
+def at_both_ends(n: int, heads: IntArray, tails: IntArray, values: FloatArray) -> FloatArray:
     """Sum of the values of all couplers at each variable, shape (n,)."""
     return np.asarray(np.bincount(heads, values, n) + np.bincount(tails, values, n))

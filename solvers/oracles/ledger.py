@@ -10,9 +10,6 @@ from typing import Any
 from formulations.errors import UnusableAnswerError
 from solvers.oracles.base import Samples
 
-KINDS = ("sampling", "programming", "waiting")
-"""Kinds of an oracle's seconds, as ``Samples.info["timing"]`` names them."""
-
 
 @dataclass
 class Ledger:
@@ -75,7 +72,8 @@ class Ledger:
         seconds = amount(samples.seconds)
         info = samples.info if isinstance(samples.info, Mapping) else {}
         timing = info.get("timing")
-        if not isinstance(timing, Mapping) or not any(kind in timing for kind in KINDS):
+        kinds = {"sampling", "programming", "waiting"}
+        if not isinstance(timing, Mapping) or kinds.isdisjoint(timing):
             timing = {"sampling": seconds}
         self.seconds += seconds
         self.sampling += amount(timing.get("sampling"))

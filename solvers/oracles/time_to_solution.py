@@ -11,12 +11,6 @@ from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from solvers.oracles.base import QUBO, Oracle
 
-ROUNDING = 1e-9
-"""An energy is reached within this share of the sum of |coefficients|."""
-
-RESAMPLES = 2000
-"""Draws of the bootstrap."""
-
 
 def reads_needed(success: FloatArray | float, target: float = 0.99) -> FloatArray:
     """Reads until one succeeds with probability ``target``: ln(1 - target) / ln(1 - p), 1 at least.
@@ -158,14 +152,16 @@ class Trials:
             if not 0.0 < value < 1.0:
                 raise InvalidInputError(f"{name}={value!r}: expected a number between 0 and 1")
         reads = len(self.energies)
-        successes = int((self.energies <= energy + ROUNDING * self.scale).sum())
+        # reached up to rounding
+        successes = int((self.energies <= energy + 1e-9 * self.scale).sum())
         read_seconds = float(self.seconds.sum()) / reads
         found = read_seconds * float(reads_needed(successes / reads, target))
         random = np.random.default_rng(seed)
         calls = len(self.seconds)
-        drawn = random.integers(0, calls, (RESAMPLES, calls))
+        resamples = 2000
+        drawn = random.integers(0, calls, (resamples, calls))
         times = self.seconds[drawn].sum(axis=1) / self.reads[drawn].sum(axis=1)
-        shares = random.beta(successes + 0.5, reads - successes + 0.5, RESAMPLES)
+        shares = random.beta(successes + 0.5, reads - successes + 0.5, resamples)
         tail = (1.0 - confidence) / 2.0
         low, high = np.quantile(times * reads_needed(shares, target), [tail, 1.0 - tail])
         return TimeToSolution(
@@ -176,47 +172,3 @@ class Trials:
             reads,
             read_seconds,
         )
-
-
-def time_to_solution(
-    oracle: Oracle,
-    qubo: QUBO,
-    energy: float,
-    *,
-    calls: int = 20,
-    target: float = 0.99,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> TimeToSolution:
-    """Ask an oracle several times and estimate its time to solution.
-
-    Parameters
-    ----------
-    oracle : Oracle
-    qubo : QUBO
-    energy : float
-        To be reached.
-    calls : int
-        How often the oracle is asked.
-    target, confidence : float
-        See :meth:`Trials.time_to`.
-    seed : int
-        Of the calls and of the bootstrap.
-
-    Raises
-    ------
-    InvalidInputError
-        For an option that is out of range.
-
-    Examples
-    --------
-    >>> from solvers.oracles import Annealer, ExactOracle
-    >>> from solvers.oracles.testing import random_qubo
-    >>> qubo = random_qubo(10)
-    >>> least = ExactOracle().sample(qubo, np.random.SeedSequence(0)).energies[0]
-    >>> found = time_to_solution(Annealer(reads=10, sweeps=100), qubo, least, calls=3)
-    >>> found.successes > 0, found.low <= found.seconds <= found.high
-    (True, True)
-    """
-    trials = Trials.of(oracle, qubo, calls=calls, seed=seed)
-    return trials.time_to(energy, target=target, confidence=confidence, seed=seed)

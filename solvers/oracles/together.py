@@ -26,10 +26,6 @@ Asked = tuple[QUBO, BitArray | None, np.random.SeedSequence, Ledger]
 Asking = Generator[Asked, Samples, Outcome]
 """An asker."""
 
-MOST_PADDING = 2.0
-"""QUBOs of several patterns get that of all of them, if it has no more couplers than so many times
-their mean."""
-
 
 def together(askers: Sequence[Asking[Outcome]], oracle: Oracle | None) -> list[Outcome]:
     """The results of all askers, whose questions are answered side by side.
@@ -93,7 +89,8 @@ def _groups(qubos: Sequence[QUBO]) -> list[list[int]]:
         return [*patterns.values()]
     one_each = [qubos[places[0]] for places in patterns.values()]
     mean = sum(len(qubo.heads) for qubo in qubos) / len(qubos)
-    if len(aligned(one_each)[0].heads) <= MOST_PADDING * mean:
+    # the pattern of all of them, if it has at most twice as many couplers as they have on average
+    if len(aligned(one_each)[0].heads) <= 2.0 * mean:
         return [list(range(len(qubos)))]
     return [*patterns.values()]
 

@@ -104,7 +104,7 @@ def loss_range(plan: Plan, target: int, low: int, high: int) -> tuple[float, flo
 @compiled()
 def undecided(
     plan: Plan, free: Array, slot: Array, bits: Array, samples: Array, z: Array, most: int
-) -> tuple[Array, Array, Array, Array, Array]:
+) -> tuple[Array, Array, Array]:
     """Neurons that need bits, sample after sample, as long as the model has room for them.
 
     Parameters
@@ -126,8 +126,6 @@ def undecided(
     records : ndarray of int64, shape (6, E)
     starts : ndarray of int64, shape (T + 1,)
         Where the records of each of the T samples that fit begin.
-    least, open : ndarray of float64 and bool, shape (T, C)
-        Least loss of each output, and whether its bounds leave it open.
     counts : ndarray of int64, shape (3,)
         Sign bits, bits of words, and products.
     """
@@ -138,7 +136,7 @@ def undecided(
     outputs, count = layers[depth - 1, OUTPUTS], len(samples)
     records = np.empty((6, 64 + 4 * count), np.int64)
     starts = np.zeros(count + 1, np.int64)
-    least, open_ = np.empty((count, outputs)), np.empty((count, outputs), np.bool_)
+    open_ = np.empty(outputs, np.bool_)
     low, high = np.zeros((2, depth, widest), np.int64)
     mask = np.zeros((depth, widest), np.bool_)  # undecided neurons, then those that are needed
     moving, moved = np.zeros((depth, widest), np.int64), np.zeros(depth, np.int64)
@@ -196,11 +194,11 @@ def undecided(
                 j += 1
         any_open = False
         for c in range(outputs):
-            least[t, c], greatest = loss_range(
+            least, greatest = loss_range(
                 plan, plan.target[k, c], low[depth - 1, c], high[depth - 1, c]
             )
-            open_[t, c] = least[t, c] < greatest
-            if open_[t, c]:
+            open_[c] = least < greatest
+            if open_[c]:
                 any_open = True
                 moving[depth - 1, moved[depth - 1]] = c
                 moved[depth - 1] += 1
@@ -208,7 +206,7 @@ def undecided(
         begin = found
         if any_open:
             for c in range(outputs):
-                mask[depth - 1, c] = open_[t, c]
+                mask[depth - 1, c] = open_[c]
             for layer in range(depth - 2, -1, -1):
                 for q in range(moved[layer]):
                     i, needed = moving[layer, q], False
@@ -253,4 +251,4 @@ def undecided(
             break
         counts += size
         starts[t + 1] = found
-    return records[:, :found], starts[: count + 1], least[:count], open_[:count], counts
+    return records[:, :found], starts[: count + 1], counts

@@ -29,9 +29,9 @@ def penalised(rows: Rows, weight: float | None = None) -> tuple[QUBO, float]:
     >>> from formulations import Network, TrainingProblem
     >>> from solvers.restricted.builder import RestrictedBuilder
     >>> problem = TrainingProblem(Network.dense([2, 1]), [[1, -1], [1, 1]], [1, -1])
-    >>> model = RestrictedBuilder(problem).build(np.arange(2), [0, 0], np.arange(2))
-    >>> qubo, weight = penalised(model.rows, 1.0)
-    >>> qubo.num_variables == model.num_variables, weight
+    >>> rows, _ = RestrictedBuilder(problem).build(np.arange(2), [0, 0], np.arange(2))
+    >>> qubo, weight = penalised(rows, 1.0)
+    >>> qubo.num_variables == len(rows.linear), weight
     (True, 1.0)
     """
     linear, heads, tails, couplings, penalties, scaled, rhs = _squares(rows)

@@ -46,14 +46,10 @@ class Rows(NamedTuple):
     start, column, value : ndarray
         Linear rows, one after the other.
     rhs : ndarray, shape (m,)
-    record : ndarray of int64, shape (m,)
-        The record whose pre-activation each row spells.
     length : ndarray of int64, shape (E,)
         Bits S of the word of each record, -1 without a word.
-    products, origin : ndarray of int64, shapes (p, 3) and (p, 2)
-        Columns u, v, w of each product; its record, and the free bit.
-    constants : ndarray, shape (E,)
-        Constant part of each output's loss.
+    products : ndarray of int64, shape (p, 3)
+        Columns u, v, w of each product.
     """
 
     linear: Array
@@ -64,11 +60,8 @@ class Rows(NamedTuple):
     column: Array
     value: Array
     rhs: Array
-    record: Array
     length: Array
     products: Array
-    origin: Array
-    constants: Array
 
 
 @compiled()
@@ -92,8 +85,7 @@ def assemble(
     first = np.searchsorted(table[free, 0], np.arange(1, depth + 2))
     length, beta = np.full(E, -1, np.int64), np.full(E, -1, np.int64)
     word, constant, states = np.zeros(E, np.int64), np.zeros(E), np.zeros(E, np.int64)
-    constants = np.zeros(E)
-    products, origin = np.empty((num_u, 3), np.int64), np.empty((num_u, 2), np.int64)
+    products = np.empty((num_u, 3), np.int64)
     # terms of all pre-activations, record after record, by column
     at = np.zeros(E + 1, np.int64)
     column, value = np.empty(64 + 16 * E, np.int64), np.empty(64 + 16 * E)
@@ -148,7 +140,6 @@ def assemble(
                 column[t], value[t] = next_u, coefficient[free[h]] * (above - below)
                 p = next_u - first_u
                 products[p, 0], products[p, 1], products[p, 2] = next_u, first_w + h, beta[r]
-                origin[p, 0], origin[p, 1] = e, free[h]
                 t, next_u = t + 1, next_u + 1
         r = begin
         for h in range(f, g):  # the constant part of the input
@@ -213,8 +204,8 @@ def assemble(
         target, S = records[TARGET, e], length[e]
         if target >= 0 and S >= 0:
             start, slopes = plan.breaks[target], plan.slopes[target]
-            constants[e] = slopes[0] * (start - 2.0**S) + plan.intercepts[target, 0]
-            linear[beta[e]] = (slopes[1] * start + plan.intercepts[target, 1]) - constants[e]
+            constant_part = slopes[0] * (start - 2.0**S) + plan.intercepts[target, 0]
+            linear[beta[e]] = (slopes[1] * start + plan.intercepts[target, 1]) - constant_part
             change = slopes[1] - slopes[0]
             for b in range(S):
                 linear[word[e] + b] = slopes[0] * 2.0**b
@@ -230,10 +221,9 @@ def assemble(
             if records[TARGET, e] == target and length[e] < 0:
                 p = 0 if records[HIGH, e] < plan.breaks[target] else 1
                 slope = plan.slopes[target, p]
-                constants[e] = slope * constant[e] + plan.intercepts[target, p]
                 for x in range(at[e], at[e + 1]):
                     linear[column[x]] += slope * value[x]
     return Rows(
         linear, q_start, q_column[:q], q_value[:q], row_start, row_column, row_value, rhs,
-        record, length, products, origin, constants,
+        length, products,
     )  # fmt: skip

@@ -15,8 +15,7 @@ from contextlib import suppress
 from math import isfinite
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -60,6 +59,20 @@ class Resumable(Protocol):
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go back to a snapshot that an object made from the same arguments has given."""
         ...
+
+
+class Carried:
+    """A loop, or a part of one, that is saved by the names of what it carries."""
+
+    CARRIED: ClassVar[tuple[str, ...]] = ()
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that is carried from one step to the next."""
+        return {name: getattr(self, name) for name in self.CARRIED}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot."""
+        vars(self).update(snapshot)
 
 
 class CheckpointWarning(UserWarning):
@@ -131,12 +144,7 @@ class Checkpoint:
         self.open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def open(self) -> None:
@@ -221,7 +229,7 @@ class Checkpoint:
                 f"here {LAYOUT}): go on with that one, or begin anew in another folder"
             )
         # options that solvers no longer have, at their default
-        gone = {"split": "'constant'", "fix_after": "None", "shake": "0.2"}
+        gone = {"split": "'constant'", "fix_after": "None", "shake": "0.2", "variant": "'hedging'"}
         identity: dict[str, str] = content["identity"]
         there = {name: given for name, given in identity.items() if gone.get(name) != given}
         for name in dict.fromkeys([*there, *self.identity]):

@@ -23,12 +23,11 @@ from concurrent.futures import (
 )
 from dataclasses import dataclass
 from math import inf
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from formulations.checks import check_whole, choose, shown
+from formulations.checks import choose, shown
 from formulations.errors import InvalidInputError, OracleError, QnnError
-from solvers.run.option_checks import MOST_WORKERS
+from solvers.run.option_checks import SHARED
 from solvers.run.workers import Missing, PackedModel, begin_with, serve
 
 Model = TypeVar("Model")
@@ -37,8 +36,6 @@ Answer = TypeVar("Answer")
 
 ExecutorChoice = str | Executor | Callable[[], Executor] | None
 """None or "serial", "threads", "processes", an executor, or a function that makes one."""
-
-KINDS = ["serial", "threads", "processes"]
 
 FAILURES = 3
 """Failures in a row of one block that end the run."""
@@ -64,7 +61,7 @@ def check_executor(choice: object) -> None:
         if ended is True:
             raise _shut_down(choice)
     elif not callable(choice):
-        choose("executor", choice, KINDS)
+        choose("executor", choice, ["serial", "threads", "processes"])
 
 
 def _shut_down(executor: Executor) -> InvalidInputError:
@@ -121,8 +118,7 @@ class Team(Generic[Model]):
         name: Callable[[int], str] = "block {}".format,
     ) -> None:
         check_executor(executor)
-        if workers is not None:
-            check_whole("workers", workers, most=MOST_WORKERS)
+        SHARED["workers"]("workers", workers)
         self.models, self.name = list(models), name
         self.shipments, self.failures = 0, 0
         self._workers = workers or _cores()
@@ -137,12 +133,7 @@ class Team(Generic[Model]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._dismiss()
 
     def ask(
@@ -274,8 +265,8 @@ class Team(Generic[Model]):
             return None
         if callable(choice):
             return choice
-        kind = choose("executor", choice or "serial", KINDS)
-        return {"serial": None, "threads": self._threads, "processes": self._processes}[kind]
+        kinds = {"serial": None, "threads": self._threads, "processes": self._processes}
+        return kinds[choice or "serial"]
 
     def _threads(self) -> Executor:
         return ThreadPoolExecutor(self._workers, thread_name_prefix="block")

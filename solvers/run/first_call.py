@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from formulations import TrainingProblem
 from solvers.oracles import Annealer
 from solvers.random_search import RandomSearch
 from solvers.run.result import Result
 
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
 PAIR, UPDATE = 1e-6, 8e-9
 """Seconds for a pair of entries of a row, to make its coupler; and for a coupler in each sweep of
 each read of an annealing.  Measured on models of 50,000 to 900,000 variables."""
-
-FAR = 3.0
-"""A first answer is not waited for if it would come after so many times the limit."""
-
-MEASURED = 100
-"""Samples whose model's size tells that of all."""
 
 
 def without_a_call(solver: Any, problem: TrainingProblem, sampled: int) -> Result | None:
@@ -55,7 +47,7 @@ def without_a_call(solver: Any, problem: TrainingProblem, sampled: int) -> Resul
         return None
     started = time.perf_counter()
     count = problem.num_samples
-    part = problem.subset(np.arange(MEASURED)) if count > MEASURED else problem
+    part = problem.subset(np.arange(100)) if count > 100 else problem  # tells the size of all
     size = part.size(solver.encoding)
     # rows of equal lengths have the fewest pairs
     pairs = size.nonzeros**2 / (2 * max(size.num_rows, 1)) * count / part.num_samples
@@ -65,7 +57,7 @@ def without_a_call(solver: Any, problem: TrainingProblem, sampled: int) -> Resul
     elif oracle is not None:
         sampled = 0
     needed = pairs * (PAIR + UPDATE * sampled)
-    if needed <= FAR * solver.time_limit:
+    if needed <= 3.0 * solver.time_limit:  # no later than three times the limit
         return None
     variables = round(size.num_variables * count / part.num_samples)
     left = max(1e-3, solver.time_limit - (time.perf_counter() - started))

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from formulations.errors import FileAccessError
@@ -77,12 +76,7 @@ class FolderLock:
         self.claim()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.release()
 
     def claim(self) -> None:

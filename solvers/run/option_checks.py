@@ -7,7 +7,9 @@ one's own are checked by the functions of :mod:`formulations.checks`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from formulations import TrainingProblem
 from formulations.checks import (
@@ -15,10 +17,12 @@ from formulations.checks import (
     check_seconds,
     check_several,
     check_whole,
+    choose,
     is_number,
     shown,
 )
 from formulations.errors import InvalidInputError
+from formulations.neurons import ENCODINGS
 
 MOST_WORKERS = 1024
 
@@ -90,6 +94,9 @@ def check_common(solver: object) -> None:
     ``checkpoint``               A folder, or None.
     ``checkpoint_every``         Seconds between two checkpoints, 0 for every step.
     ``workers``                  Threads or processes, or None for one per core.
+    ``threads``                  Threads, or None for as many as pay.
+    ``encoding``                 Of sums in a model, or None for the one with fewer variables.
+    ``batch``, ``block_size``    Samples of a step or of a block, or None.
     ============================ ===============================================================
 
     Raises
@@ -110,30 +117,11 @@ def check_common(solver: object) -> None:
             check(name, getattr(solver, name))
 
 
-def _check_seed(name: str, value: object) -> None:
-    check_whole(name, value, least=0, most=2**128 - 1)  # as long as NumPy's own
-
-
-def _check_limit(name: str, value: object) -> None:
-    if value is not None:
-        check_seconds(name, value)
-
-
-def _check_calls(name: str, value: object) -> None:
-    if value is not None:
-        check_whole(name, value)
-
-
 def _check_callbacks(name: str, value: object) -> None:
     what = f"functions to be called after each step, such as {name}=(function,)"
     for callback in check_several(name, value, what, empty=True):
         if isinstance(callback, type) or not callable(callback):
             raise InvalidInputError(f"{name}={shown(value)}: expected a sequence of {what}")
-
-
-def _check_checkpoint(name: str, value: object) -> None:
-    if value is not None:
-        check_folder(name, value)
 
 
 def _check_every(name: str, value: object) -> None:
@@ -143,20 +131,29 @@ def _check_every(name: str, value: object) -> None:
         )
 
 
-def _check_workers(name: str, value: object) -> None:
-    if value is not None:
-        check_whole(name, value, most=MOST_WORKERS)
+def _or_none(check: Callable[..., object], **limits: Any) -> Callable[[str, object], None]:
+    """A check that None passes as well."""
+
+    def checked(name: str, value: object) -> None:
+        if value is not None:
+            check(name, value, **limits)
+
+    return checked
 
 
-SHARED: Mapping[str, Callable[[str, object], None]] = MappingProxyType(
+SHARED: Mapping[str, Callable[[str, object], object]] = MappingProxyType(
     {
-        "seed": _check_seed,
-        "time_limit": _check_limit,
-        "call_limit": _check_calls,
+        "seed": partial(check_whole, least=0, most=2**128 - 1),  # as long as NumPy's own
+        "time_limit": _or_none(check_seconds),
+        "call_limit": _or_none(check_whole),
         "callbacks": _check_callbacks,
-        "checkpoint": _check_checkpoint,
+        "checkpoint": _or_none(check_folder),
         "checkpoint_every": _check_every,
-        "workers": _check_workers,
+        "workers": _or_none(check_whole, most=MOST_WORKERS),
+        "threads": _or_none(check_whole, most=MOST_WORKERS),
+        "encoding": _or_none(choose, known=list(ENCODINGS)),
+        "batch": _or_none(check_whole),
+        "block_size": _or_none(check_whole),
     }
 )
 """The shared options and their checks."""

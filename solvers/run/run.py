@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from formulations import TrainingProblem
+from formulations.arrays import BitArray
 from formulations.errors import BudgetExhaustedError, OracleError
 from formulations.files.schema import number, whole
 from solvers.oracles.base import QUBO, Oracle, Samples
@@ -20,12 +22,8 @@ from solvers.oracles.wrappers.audit import Audited
 from solvers.oracles.wrappers.budget import budgets
 from solvers.oracles.wrappers.record import unrecorded
 from solvers.run.checkpoint import Checkpoint, Resumable, check_alike
-from solvers.run.option_checks import SHARED
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-from formulations.arrays import BitArray
 from solvers.run.compiling import compiled_since
+from solvers.run.option_checks import SHARED
 from solvers.run.result import History, Incumbent, Result, Status
 
 log = logging.getLogger(__name__)

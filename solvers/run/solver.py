@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+import numpy as np
+
+from formulations import TrainingProblem
 from formulations.arrays import BitArray
 from formulations.checks import check_has
 from formulations.network.network import Weights
@@ -14,9 +17,6 @@ from solvers.run.executors import ExecutorChoice, check_executor
 from solvers.run.option_checks import check_common, check_problem
 from solvers.run.result import Result
 from solvers.run.run import Callback, Run, pass_on
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 
 class Solver(Protocol):
@@ -54,6 +54,10 @@ class Iterative:
 
     def __post_init__(self) -> None:
         check_common(self)
+
+    def _rng(self, *key: int) -> np.random.Generator:
+        """One of the run's random streams, by numbers of its own."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def begun(self, problem: TrainingProblem, oracle: Oracle | None = None) -> Run:
         """The run of ``problem`` with these options, once the problem is checked."""

@@ -17,10 +17,9 @@ from formulations import Network, TrainingProblem
 from formulations.checks import shown
 from formulations.errors import InvalidInputError, QnnError
 from solvers import oracles
-from solvers.classical.gradients.proximal import Levels
 from solvers.hedging import hedging
 from solvers.hedging.hedging import AnnealedBlocks
-from solvers.neighborhood.neighborhoods import Adaptive, RandomWeights
+from solvers.neighborhood.neighborhoods import Adaptive, policy
 from solvers.oracles import QUBO, Annealer, ExactOracle
 from solvers.oracles.cloud.mock import MockHybridBQM, MockHybridCQM, MockQPU
 from solvers.oracles.wrappers.audit import Audited
@@ -63,12 +62,8 @@ INSIDE: dict[type[Any], tuple[dict[str, Any], Callable[[Any], Any]]] = {
         lambda made: solvers.Rounding(weights=made, draws=1, time_limit=0.05).solve(PROBLEM),
     ),
     NoImprovement: ({}, lambda made: solvers.QCGD(Annealer(1, 1), 2, stop=made).solve(PROBLEM)),
-    Levels: (
-        {"levels": (-1.0, 1.0)},
-        lambda made: solvers.RMDA(made, epochs=1, draws=1, time_limit=0.05).solve(PROBLEM),
-    ),
     Adaptive: (
-        {"arms": [(RandomWeights(), 2)]},
+        {"arms": [(policy("random"), 2)]},
         lambda made: made.pick(np.random.default_rng(0)),
     ),
 } | {

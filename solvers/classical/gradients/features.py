@@ -1,4 +1,4 @@
-"""Linear maps of a layer's input: the identity, a graph filter, the patches of an image.
+"""Linear maps of a layer's input: the identity, a graph filter.
 
 Each has its adjoint in closed form; leading axes, such as samples, are carried along.
 """
@@ -75,33 +75,3 @@ class GraphFilter:
     def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
         """A' E."""
         return np.asarray(self.matrix.T @ E)
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """The patches of images, shape (..., height, width, channels) -> (..., h', w', channels k k).
-
-    Features are ordered as the flat weight (outputs, channels, k, k) has them.
-
-    Parameters
-    ----------
-    size : int
-        Side k of a patch; no padding, one step at a time.
-    """
-
-    size: int
-
-    def apply(self, X: Array) -> Array:
-        """All patches."""
-        windows = np.lib.stride_tricks.sliding_window_view(X, (self.size,) * 2, axis=(-3, -2))
-        return np.asarray(windows.reshape(*windows.shape[:-3], -1))
-
-    def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
-        """Every feature added to the pixel that it was."""
-        k, (h, w) = self.size, E.shape[-3:-1]
-        E = E.reshape(*E.shape[:-1], shape[-1], k, k)
-        result = np.zeros(shape, dtype=E.dtype)
-        for i in range(k):
-            for j in range(k):
-                result[..., i : i + h, j : j + w, :] += E[..., i, j]
-        return result

@@ -9,10 +9,9 @@ from formulations.network.layer import Layer
 from formulations.network.weight_bits import FreeLayer
 from solvers.classical.gradients.features import FeatureMap, Identity
 from solvers.classical.gradients.quantizer import Choice, Quantizer, choices
-from solvers.classical.gradients.units import Step, Unit
-
-MEMORY = 0.95
-"""Share of a running spread that stays at each step."""
+from solvers.classical.gradients.stack import Layer as StackedLayer
+from solvers.classical.gradients.units import Unit
+from solvers.run.checkpoint import Carried
 
 WINDOW, WIDE_WINDOW = 0.5, 1.5
 """A step lets gradients through within so many spreads of its threshold; the second where there is
@@ -23,11 +22,8 @@ within 1.5, .830 within 1, .845 within .5, .844 within .35, .846 within .2.  Dig
 16-5-1 without thresholds, mean hinge loss of six seeds: 17 within 1 spread, 7 within 1.5.
 """
 
-LEAST_SPREAD = 1e-3
-"""Of pre-activations that do not vary."""
 
-
-class LatentLayer:
+class LatentLayer(Carried, StackedLayer):
     """Latent weights and thresholds of R layers of one shape.
 
     Parameters
@@ -58,6 +54,7 @@ class LatentLayer:
         Rows of a batch that mean and spread are of, the first ones; None: all.
     """
 
+    CARRIED = ("spread", "mean")  # what the latent values do not hold
     features: FeatureMap = Identity()
 
     latent: FloatArray
@@ -110,7 +107,7 @@ class LatentLayer:
         if layer.bias_code is not None and not self.centred:
             cells = Quantizer(layer.bias_code.levels)
             self.middle, self.reach = factor * cells.middle, factor * cells.half
-        self.per_unit = isinstance(unit, Step) and self.centred
+        self.per_unit = unit is not None and unit.name == "step" and self.centred
         self.spread: FloatArray | None = None
         self.mean: FloatArray = np.zeros((1, layer.outputs))
         self._excess: FloatArray = self.mean
@@ -220,9 +217,9 @@ class LatentLayer:
         found = np.einsum("rbm,rbm->rm", y, y) / y.dtype.type(y.shape[1])
         if not self.per_unit:
             found = found.mean(axis=1, keepdims=True)
-        found = np.maximum(np.sqrt(found), y.dtype.type(LEAST_SPREAD))
+        found = np.maximum(np.sqrt(found), y.dtype.type(1e-3))  # of what does not vary
         old, kind = self.spread, y.dtype.type
-        self.spread = found if old is None else kind(MEMORY) * old + kind(1 - MEMORY) * found
+        self.spread = found if old is None else kind(0.95) * old + kind(1 - 0.95) * found
 
     def freeze(self, z: FloatArray) -> None:
         """Measure the mean that folded thresholds go with, on pre-activations (R, N, units)."""
@@ -276,13 +273,3 @@ class LatentLayer:
     def back(self, slope: FloatArray) -> FloatArray:
         """The slope at the inputs of that at W a."""
         return np.asarray(np.matmul(slope, self.weights))
-
-    # -- checkpoints -------------------------------------------------------------------------------
-
-    def snapshot(self) -> dict[str, FloatArray | None]:
-        """What the latent values do not hold."""
-        return {"spread": self.spread, "mean": self.mean}
-
-    def restore(self, snapshot: dict[str, FloatArray | None]) -> None:
-        """Go back to a snapshot."""
-        vars(self).update(snapshot)

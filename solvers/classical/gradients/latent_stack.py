@@ -20,29 +20,21 @@ batch normalisation, Ioffe and Szegedy 2015.]
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import Array, FloatArray, IntArray
 from formulations.constraints.base import Cardinality, stored_kernels
 from formulations.network.network import Weights
 from solvers.classical.gradients.latent_layer import LatentLayer
 from solvers.classical.gradients.optimizers import Adam
-from solvers.classical.gradients.outputs import ProblemLoss
+from solvers.classical.gradients.outputs import problem_loss
 from solvers.classical.gradients.stack import Passed, Stack
 from solvers.classical.gradients.units import unit
 from solvers.classical.gradients.windows import Pooling, latent_layers
 from solvers.constrained.boxes import Boxes, directions_with_boxes
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
-EXACT = 2**24
-"""Integers below this are exact in float32."""
-
-CHUNK = 2**22
-"""Activations computed at a time where many samples pass."""
 
 
 class LatentStack(Stack):
@@ -59,7 +51,7 @@ class LatentStack(Stack):
         False: weights and thresholds stay real numbers, whatever trains them; by ``step`` in the
         range of their codes.
     rise : float
-        Of the ramps of steps, see :class:`~solvers.classical.gradients.units.Step`.
+        Of the ramps of steps, see :func:`~solvers.classical.gradients.units.step`.
     """
 
     layers: list[LatentLayer | Pooling]
@@ -79,11 +71,12 @@ class LatentStack(Stack):
         free = [None] * len(layers) if whole else problem.free_layers
         parts = latent_layers(layers, free, problem.bias_units, units, rounded=rounded)
         self.trained = [part for part in parts if isinstance(part, LatentLayer)]
-        super().__init__(parts, ProblemLoss(problem))
+        super().__init__(parts, problem_loss(problem))
         counts = [rule for rule in problem.constraints if isinstance(rule, Cardinality)]
         self.keepers = list(zip(problem.keepers, (rule.begins for rule in counts), strict=True))
         self.boxes, self._share = Boxes.of(problem, count), 1.0
-        self.kind: Any = np.float32 if self._reach() < EXACT else np.float64
+        # integers below 2^24 are exact in single precision
+        self.kind: Any = np.float32 if self._reach() < 2**24 else np.float64
         self._allocate()
         first = np.cumsum([0, *(layer.num_stored[0] for layer in layers)])
         self._stored = np.concatenate(
@@ -94,7 +87,7 @@ class LatentStack(Stack):
             ]
         )  # number of each latent weight among those that are stored
         half, middle = self._cells() if not rounded else (1.0, 0.0)
-        for part in parts:
+        for part in self.trained:
             part.begin(rng)
         self.values *= half
         self.values += middle
@@ -206,7 +199,7 @@ class LatentStack(Stack):
 
     def quantise(self) -> None:
         """Round the latent weights; those that constraints have no room for are zero."""
-        for part in self.layers:
+        for part in self.trained:
             part.quantise()
         for keep, begins in self.keepers:  # the largest stay, the gradients of the others go on
             if self._share < begins:
@@ -230,7 +223,8 @@ class LatentStack(Stack):
         a = X.astype(self.kind)[None]
         for part in self.layers:
             z = part.products(part.features.apply(a))
-            part.freeze(z)
+            if isinstance(part, LatentLayer):
+                part.freeze(z)
             if part.unit is not None:
                 z += part.stored()[:, None, :]
                 a = part.unit.value(z)
@@ -251,7 +245,7 @@ class LatentStack(Stack):
     def outputs(self, X: Array) -> FloatArray:
         """Outputs of the folded networks, shape (R, N, C), in exact arithmetic."""
         widest = max(self.problem.network.widths)
-        rows = max(1, CHUNK // (widest * self.count))
+        rows = max(1, 2**22 // (widest * self.count))  # samples at a time
         self.quantise()
         thresholds = [part.stored()[:, None, :] for part in self.layers]
         found = []

@@ -17,9 +17,6 @@ from solvers.run.checkpoint import Checkpoint
 from solvers.run.run import Run
 from solvers.run.stopping import Over, never
 
-PROBED = 1000
-"""Samples whose gradient tells one run's data from another's."""
-
 
 class Objective(Protocol):
     """A mean of losses over samples."""
@@ -43,38 +40,9 @@ class Objective(Protocol):
         ...
 
 
-def one_epoch(
-    objective: Objective,
-    stepper: Optimizer,
-    batch: int,
-    rng: np.random.Generator | None,
-    over: Over = never,
-) -> None:
-    """One pass over the samples in batches, a step each.
-
-    Parameters
-    ----------
-    objective : Objective
-    stepper : Optimizer
-        Of the objective's weights.
-    batch : int
-        Samples of a step; the last one may have fewer.
-    rng : Generator or None
-        Draws the order; None leaves the samples in theirs.
-    over : callable
-        Ends the epoch, between two steps, where it says that the time is up.
-    """
-    count = objective.num_samples
-    order = np.arange(count) if rng is None else rng.permutation(count)
-    for start in range(0, len(order), batch):
-        if over():
-            return
-        stepper.step(objective.directions(order[start : start + batch]))
-
-
 @dataclass
 class GradientDescent:
-    """What is carried from one epoch of training to the next, and one epoch of it.
+    """Training by epochs, and what it carries from one to the next.
 
     Parameters
     ----------
@@ -82,9 +50,9 @@ class GradientDescent:
     stepper : Optimizer
         Of the objective's weights.
     batch : int
-        Samples of a step.
+        Samples of a step; the last one of an epoch may have fewer.
     rng : Generator or None
-        Draws the order of the samples, see :func:`one_epoch`.
+        Draws the order of the samples; None leaves them in theirs.
     """
 
     objective: Objective
@@ -93,8 +61,14 @@ class GradientDescent:
     rng: np.random.Generator | None
 
     def epoch(self, over: Over = never) -> None:
-        """One pass over the samples."""
-        one_epoch(self.objective, self.stepper, self.batch, self.rng, over)
+        """One pass over the samples, which ends early where ``over`` says that the time is up."""
+        count = self.objective.num_samples
+        order = np.arange(count) if self.rng is None else self.rng.permutation(count)
+        for start in range(0, count, self.batch):
+            if over():
+                return
+            chosen = order[start : start + self.batch]
+            self.stepper.step(self.objective.directions(chosen))
 
     def snapshot(self) -> Mapping[str, Any]:
         """Weights, stepper and order."""
@@ -110,7 +84,7 @@ class GradientDescent:
 
 
 def own_run(solver: Any, objective: Objective) -> Run:
-    """The run of a solver with options ``checkpoint`` and ``checkpoint_every`` in its own game.
+    """The run of a solver with options ``checkpoint`` and ``checkpoint_every``, on an objective.
 
     It is told from others by the weights that it starts from, and by the gradient there of
     thousand samples, which stands for the data and the loss.
@@ -118,7 +92,7 @@ def own_run(solver: Any, objective: Objective) -> Run:
     if solver.checkpoint is None:
         return Run()
     count = objective.num_samples
-    some = np.unique(np.linspace(0, count - 1, PROBED).astype(np.int64))
+    some = np.unique(np.linspace(0, count - 1, 1000).astype(np.int64))
     slope = np.sqrt(sum(float(np.square(G).sum()) for G in objective.directions(some)))
     start = {
         "weights at the start": objective.weights,
@@ -144,9 +118,9 @@ class NetworkObjective:
 
     Examples
     --------
-    >>> from solvers.classical.gradients.outputs import SoftmaxCrossEntropy
+    >>> from solvers.classical.gradients.outputs import softmax_cross_entropy
     >>> from solvers.classical.gradients.stack import RealLayer
-    >>> network = Stack([RealLayer(np.zeros((2, 1)), None, None)], SoftmaxCrossEntropy())
+    >>> network = Stack([RealLayer(np.zeros((2, 1)), None, None)], softmax_cross_entropy())
     >>> objective = NetworkObjective(network, np.array([[1.0], [-1.0]]), np.eye(2))
     >>> objective.directions(np.array([0, 1]))[0].ravel().tolist()
     [-0.5, 0.5]

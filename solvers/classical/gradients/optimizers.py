@@ -5,46 +5,26 @@ Weights of one axis (thresholds) are never regularised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from formulations.arrays import Array
 from solvers.classical.gradients.proximal import Regularizer
+from solvers.run.checkpoint import Carried
 
 
-class Optimizer(Protocol):
-    """Changes weights in place."""
+class Optimizer(Carried, ABC):
+    """Weights that are changed in place, a learning rate, and room for what a step computes.
+
+    The weights are saved and put back by whoever has them.
+    """
+
+    CARRIED = ("rate",)
 
     rate: Any
-
-    def step(self, directions: Sequence[Array]) -> None:
-        """One step against the directions."""
-        ...
-
-    def restart(self, rate: float) -> None:
-        """Begin a stage with another learning rate."""
-        ...
-
-    def answer(self) -> list[Array]:
-        """The weights to be used: as a rule those that are stepped."""
-        ...
-
-    def snapshot(self) -> Mapping[str, Any]:
-        """All that is carried from one step to the next, but the weights."""
-        ...
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot; the weights are put back by whoever has them."""
-        ...
-
-
-class _Optimizer:
-    """Weights, a learning rate, and room for what a step computes."""
-
-    CARRIED: ClassVar[tuple[str, ...]] = ("rate",)
-    """What is carried from one step to the next."""
 
     def __init__(self, weights: Sequence[Array], rate: float) -> None:
         self.weights, self.rate = list(weights), rate
@@ -53,24 +33,20 @@ class _Optimizer:
     def _zeros(self) -> list[Array]:
         return [np.zeros_like(W) for W in self.weights]
 
+    @abstractmethod
+    def step(self, directions: Sequence[Array]) -> None:
+        """One step against the directions."""
+
     def restart(self, rate: float) -> None:
         """Begin a stage with another learning rate."""
         self.rate = rate
 
     def answer(self) -> list[Array]:
-        """The weights themselves."""
+        """The weights to be used: as a rule those that are stepped."""
         return self.weights
 
-    def snapshot(self) -> Mapping[str, Any]:
-        """All that is carried from one step to the next, but the weights."""
-        return {name: getattr(self, name) for name in self.CARRIED}
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot; the weights are put back by whoever has them."""
-        vars(self).update(snapshot)
-
-
-class Momentum(_Optimizer):
+class Momentum(Optimizer):
     """v = momentum v + G; W -= rate v [Polyak 1964].
 
     Examples
@@ -99,7 +75,7 @@ class Momentum(_Optimizer):
             W -= np.multiply(v, self.rate, out=scratch)
 
 
-class Harmonic(_Optimizer):
+class Harmonic(Optimizer):
     """W -= scale / (t + 1) G at step t = 1, 2, ...: of a strongly monotone operator, 1 / kappa."""
 
     CARRIED = ("rate", "steps")
@@ -115,7 +91,7 @@ class Harmonic(_Optimizer):
             W -= self.rate / (self.steps + 1) * G
 
 
-class Adam(_Optimizer):
+class Adam(Optimizer):
     """Adam with its authors' constants [Kingma and Ba 2015]; directions are overwritten.
 
     ``rate`` may be an array that broadcasts with the weights.
@@ -123,8 +99,6 @@ class Adam(_Optimizer):
 
     FIRST, SECOND, TINY = 0.9, 0.999, 1e-8
     CARRIED = ("rate", "first", "second", "steps")
-
-    rate: Any
 
     def __init__(self, weights: Sequence[Array], rate: float) -> None:
         super().__init__(weights, rate)
@@ -153,7 +127,7 @@ class Adam(_Optimizer):
             W -= scratch
 
 
-class DualAveraging(_Optimizer):
+class DualAveraging(Optimizer):
     """Regularised dual averaging with momentum, RMDA [arXiv 2112.02612].
 
     With W0 the weights at the start of the stage, V = alpha = t = 0 there, each step is

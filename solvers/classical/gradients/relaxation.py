@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from formulations import TrainingProblem
 from formulations.arrays import FloatArray
 from solvers.classical.gradients.latent_stack import LatentStack
 from solvers.classical.gradients.objectives import NetworkObjective
 from solvers.run.stopping import Over, never
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 
 def best_relaxation(

@@ -9,9 +9,10 @@ see :class:`RealLayer`, or latent ones that count as levels of a code, see
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
@@ -21,13 +22,12 @@ from solvers.classical.gradients.outputs import Output
 from solvers.classical.gradients.units import Unit
 
 Rule = Literal["gradient", "full", "small", "last"]
-RULES = ["gradient", "full", "small", "last"]
 
 Passed = tuple[tuple[int, ...], Array, Array | None]
 """Of a layer, for the way back: the shape of its input, its features, the slopes of its units."""
 
 
-class Layer(Protocol):
+class Layer(ABC):
     """Weights and thresholds, the map of what they read, and the units that they feed."""
 
     features: FeatureMap
@@ -36,31 +36,32 @@ class Layer(Protocol):
     @property
     def arrays(self) -> list[Array]:
         """What is trained: the weights, and the thresholds if there are any."""
-        ...
+        return []
 
+    @abstractmethod
     def pre_activations(self, features: Array) -> Array:
         """Z of what the layer reads."""
-        ...
 
     def slope(self, Z: Array) -> Array:
         """Derivative of the units at Z, or what stands for it."""
-        ...
+        assert self.unit is not None
+        return self.unit.slope(Z)
 
     def directions(self, features: Array, E: Array) -> list[Array]:
         """Derivatives of ``arrays``, of E at Z, which may become :meth:`centred_slope` in place."""
-        ...
+        return []
 
     def centred_slope(self, E: Array) -> Array:
         """The derivative at eta(X) W' of E at Z: another one where thresholds follow the mean."""
-        ...
+        return E
 
     def back(self, E: Array) -> Array:
         """The derivative at eta(X) of E at eta(X) W'."""
-        ...
+        return E
 
 
 @dataclass
-class RealLayer:
+class RealLayer(Layer):
     """Weights of shape (outputs, inputs[, k, k]), thresholds (outputs,) or none, and the rest."""
 
     W: Array
@@ -98,20 +99,11 @@ class RealLayer:
             Z += self.b
         return np.asarray(Z)
 
-    def slope(self, Z: Array) -> Array:
-        """That of the units."""
-        assert self.unit is not None
-        return self.unit.slope(Z)
-
     def directions(self, features: Array, E: Array) -> list[Array]:
         """features' E for the weights, and the sum of E for the thresholds."""
         flat = E.reshape(-1, E.shape[-1])
         W = (flat.T @ features.reshape(len(flat), -1)).reshape(self.W.shape)
         return [W] if self.b is None else [W, flat.sum(axis=0)]
-
-    def centred_slope(self, E: Array) -> Array:
-        """E: the thresholds follow nothing."""
-        return E
 
     def back(self, E: Array) -> Array:
         """E W."""
@@ -128,11 +120,11 @@ class Stack:
 
     Examples
     --------
-    >>> from solvers.classical.gradients.outputs import SoftmaxCrossEntropy
-    >>> from solvers.classical.gradients.units import Relu
+    >>> from solvers.classical.gradients.outputs import softmax_cross_entropy
+    >>> from solvers.classical.gradients.units import relu
     >>> rng = np.random.default_rng(0)
-    >>> layers = [RealLayer.drawn(rng, (4, 2), Relu()), RealLayer.drawn(rng, (3, 4))]
-    >>> network = Stack(layers, SoftmaxCrossEntropy())
+    >>> layers = [RealLayer.drawn(rng, (4, 2), relu()), RealLayer.drawn(rng, (3, 4))]
+    >>> network = Stack(layers, softmax_cross_entropy())
     >>> network.predict(np.zeros((5, 2))).shape
     (5, 3)
     """

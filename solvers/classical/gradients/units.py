@@ -6,8 +6,8 @@ lattice: where a pre-activation is an integer, the value is exactly that of the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy.special import expit, ndtr
@@ -16,143 +16,123 @@ from formulations.arrays import Array, FloatArray
 from formulations.network.splines import Spline
 
 
-class Unit(Protocol):
-    """An activation of a layer."""
-
-    def value(self, z: FloatArray) -> FloatArray:
-        """phi(z); ``z`` may be overwritten."""
-        ...
-
-    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
-        """phi'(z), or what stands for it; a step's within ``reach`` of its breakpoint."""
-        ...
-
-
 @dataclass(frozen=True)
-class Relu:
+class Unit:
+    """An activation of a layer.
+
+    Parameters
+    ----------
+    name : str
+    value : callable
+        phi(z); ``z`` may be overwritten.
+    slope : callable
+        From z, and for a step how far from its breakpoint gradients go through, to phi'(z) or what
+        stands for it.
+    """
+
+    name: str
+    value: Callable[[FloatArray], FloatArray]
+    slope: Callable[..., Array]
+
+
+def relu() -> Unit:
     """max(z, 0)."""
-
-    def value(self, z: FloatArray) -> FloatArray:
-        """phi(z)."""
-        return np.maximum(z, 0)
-
-    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
-        """1 where z > 0."""
-        return np.asarray(z > 0)
+    return Unit("relu", lambda z: np.maximum(z, 0), lambda z, reach=1.0: np.asarray(z > 0))
 
 
-@dataclass(frozen=True)
-class Sigmoid:
-    """1 / (1 + exp(-z))."""
+def sigmoid() -> Unit:
+    """1 / (1 + exp(-z)), with the slope phi (1 - phi)."""
 
-    def value(self, z: FloatArray) -> FloatArray:
-        """phi(z)."""
-        return np.asarray(expit(z))
-
-    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
-        """phi (1 - phi)."""
+    def slope(z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
         a = expit(z)
         return np.asarray(a * (1 - a))
 
+    return Unit("sigmoid", lambda z: np.asarray(expit(z)), slope)
 
-@dataclass(frozen=True)
-class Probit:
-    """The normal distribution function."""
 
-    def value(self, z: FloatArray) -> FloatArray:
-        """phi(z)."""
-        return np.asarray(ndtr(z))
+def probit() -> Unit:
+    """The normal distribution function, with the normal density as its slope."""
 
-    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
-        """The normal density."""
+    def slope(z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
         return np.asarray(np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi))
 
+    return Unit("probit", lambda z: np.asarray(ndtr(z)), slope)
 
-class Step:
-    """Two constant pieces, such as the sign rule: a ramp where z is near the breakpoint.
 
-    ``rise`` is the share of the step's height that the ramp rises: optimizers other than Adam see
-    it as the learning rate of the layers below.
+def step(breakpoint: int, low: float, high: float, rise: float = 0.5) -> Unit:
+    """``low`` below the breakpoint and ``high`` from it on, such as the sign rule.
+
+    The slope is that of a ramp where z is within ``reach`` of the breakpoint.  ``rise`` is the
+    share of the step's height that the ramp rises: optimizers other than Adam see it as the
+    learning rate of the layers below.
     """
 
-    def __init__(self, breakpoint: int, low: float, high: float, rise: float = 0.5) -> None:
-        self.breakpoint, self.low, self.high, self.rise = breakpoint, low, high, rise
-
-    def value(self, z: FloatArray) -> FloatArray:
-        """``low`` below the breakpoint, ``high`` from it on."""
-        kind, half = z.dtype.type, (self.high - self.low) / 2
+    def value(z: FloatArray) -> FloatArray:
+        kind, half = z.dtype.type, (high - low) / 2
         # The sum turns -0, whose sign would be taken for that of a negative number, into 0.
-        a = np.copysign(kind(half), z + kind(-self.breakpoint if self.breakpoint else 0))
-        if self.low != -self.high:
-            a += kind(self.low + half)
+        a = np.copysign(kind(half), z + kind(-breakpoint if breakpoint else 0))
+        if low != -high:
+            a += kind(low + half)
         return np.asarray(a)
 
-    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> FloatArray:
-        """That of the ramp."""
+    def slope(z: FloatArray, reach: FloatArray | float = 1.0) -> FloatArray:
         kind = z.dtype.type
-        distance = np.abs(z - kind(self.breakpoint)) if self.breakpoint else np.abs(z)
-        inside = distance <= reach
-        return np.asarray(inside * (kind(self.rise * (self.high - self.low) / 2) / reach))
+        inside = (np.abs(z - kind(breakpoint)) if breakpoint else np.abs(z)) <= reach
+        return np.asarray(inside * (kind(rise * (high - low) / 2) / reach))
+
+    return Unit("step", value, slope)
 
 
-class Staircase:
-    """Constant pieces of one width and one rise: clip and shift."""
+def staircase(first: int, width: int, low: float, rise: float, steps: int) -> Unit:
+    """Constant pieces of one width and one rise: clip and shift.
 
-    def __init__(self, first: int, width: int, low: float, rise: float, steps: int) -> None:
-        self.first, self.width, self.low, self.rise, self.steps = first, width, low, rise, steps
+    The slope is the mean one between the first and the last piece.
+    """
 
-    def _cells(self, z: FloatArray) -> FloatArray:
-        kind = z.dtype.type
-        cells = z - kind(self.first - self.width)
-        cells /= kind(self.width)
-        return np.asarray(cells)
-
-    def value(self, z: FloatArray) -> FloatArray:
+    def value(z: FloatArray) -> FloatArray:
         """The level of the piece that z is in; exact, since integers are divided and floored."""
-        kind, a = z.dtype.type, self._cells(z)
+        kind = z.dtype.type
+        a = z - kind(first - width)
+        a /= kind(width)
         np.floor(a, out=a)
         np.maximum(a, kind(0), out=a)
-        np.minimum(a, kind(self.steps), out=a)
-        if self.rise != 1:
-            a *= kind(self.rise)
-        if self.low:
-            a += kind(self.low)
-        return a
-
-    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> FloatArray:
-        """The mean slope between the first and the last piece."""
-        kind = z.dtype.type
-        low = self.first - self.width
-        inside = (z >= kind(low)) & (z < kind(low + (self.steps + 1) * self.width))
-        return np.asarray(inside * kind(self.rise / self.width))
-
-
-class Table:
-    """Any other spline: its own slopes, or those of a line through its pieces if these are flat."""
-
-    def __init__(self, spline: Spline) -> None:
-        self.spline = spline
-        self.edges, self.ramps = spline.breakpoints.astype(float), spline.slopes
-        if spline.order == 0 and spline.num_pieces > 1:
-            gap = float(np.diff(spline.breakpoints).mean())
-            inner = (self.edges[1:] + self.edges[:-1]) / 2
-            self.edges = np.concatenate([[self.edges[0] - gap], inner, [self.edges[-1] + gap]])
-            rises = np.diff(spline.intercepts) / np.diff(self.edges)
-            self.ramps = np.concatenate([[0.0], rises, [0.0]])
-
-    def value(self, z: FloatArray) -> FloatArray:
-        """Values of the spline."""
-        kind = z.dtype
-        pieces = np.searchsorted(self.spline.breakpoints.astype(kind), z, side="right")
-        a = self.spline.slopes.astype(kind)[pieces]
-        a *= z
-        a += self.spline.intercepts.astype(kind)[pieces]
+        np.minimum(a, kind(steps), out=a)
+        if rise != 1:
+            a *= kind(rise)
+        if low:
+            a += kind(low)
         return np.asarray(a)
 
-    def slope(self, z: FloatArray, reach: FloatArray | float = 1.0) -> FloatArray:
-        """Slopes of the line."""
-        pieces = np.searchsorted(self.edges.astype(z.dtype), z, side="right")
-        return np.asarray(self.ramps.astype(z.dtype)[pieces])
+    def slope(z: FloatArray, reach: FloatArray | float = 1.0) -> FloatArray:
+        kind, start = z.dtype.type, first - width
+        inside = (z >= kind(start)) & (z < kind(start + (steps + 1) * width))
+        return np.asarray(inside * kind(rise / width))
+
+    return Unit("staircase", value, slope)
+
+
+def table(spline: Spline) -> Unit:
+    """Any other spline: its own slopes, or those of a line through its pieces if these are flat."""
+    edges, ramps = spline.breakpoints.astype(float), spline.slopes
+    if spline.order == 0 and spline.num_pieces > 1:
+        gap = float(np.diff(spline.breakpoints).mean())
+        inner = (edges[1:] + edges[:-1]) / 2
+        edges = np.concatenate([[edges[0] - gap], inner, [edges[-1] + gap]])
+        ramps = np.concatenate([[0.0], np.diff(spline.intercepts) / np.diff(edges), [0.0]])
+
+    def value(z: FloatArray) -> FloatArray:
+        kind = z.dtype
+        pieces = np.searchsorted(spline.breakpoints.astype(kind), z, side="right")
+        a = spline.slopes.astype(kind)[pieces]
+        a *= z
+        a += spline.intercepts.astype(kind)[pieces]
+        return np.asarray(a)
+
+    def slope(z: FloatArray, reach: FloatArray | float = 1.0) -> FloatArray:
+        pieces = np.searchsorted(edges.astype(z.dtype), z, side="right")
+        return np.asarray(ramps.astype(z.dtype)[pieces])
+
+    return Unit("table", value, slope)
 
 
 def unit(spline: Spline, rise: float = 0.5) -> Unit:
@@ -167,12 +147,11 @@ def unit(spline: Spline, rise: float = 0.5) -> Unit:
     """
     starts, values = spline.breakpoints, spline.intercepts
     if spline.order == 1 or not len(starts):
-        return Table(spline)
+        return table(spline)
     if len(starts) == 1:
-        return Step(int(starts[0]), float(values[0]), float(values[1]), rise)
+        return step(int(starts[0]), float(values[0]), float(values[1]), rise)
     widths, rises = np.diff(starts), np.diff(values)
     if (widths == widths[0]).all() and (rises == rises[0]).all():
-        return Staircase(
-            int(starts[0]), int(widths[0]), float(values[0]), float(rises[0]), len(starts)
-        )
-    return Table(spline)
+        low, rise = float(values[0]), float(rises[0])
+        return staircase(int(starts[0]), int(widths[0]), low, rise, len(starts))
+    return table(spline)

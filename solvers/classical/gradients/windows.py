@@ -8,9 +8,8 @@ channel, then place; ``columns`` says which of its columns each one in the stack
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,9 @@ from formulations.network.ties import Window
 from formulations.network.weight_bits import FreeLayer
 from solvers.classical.gradients.features import FeatureMap, Identity
 from solvers.classical.gradients.latent_layer import LatentLayer
+from solvers.classical.gradients.stack import Layer as StackedLayer
 from solvers.classical.gradients.units import Unit
+from solvers.run.checkpoint import Carried
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Flat:
         return np.arange(filters * int(np.prod(places))).reshape(filters, -1).T.ravel()
 
 
-class Pooling:
+class Pooling(Carried, StackedLayer):
     """Units of fixed weights, all +1, and a fixed threshold: nothing is trained."""
 
     folded = False
@@ -137,11 +138,6 @@ class Pooling:
         self.layer, self.window, self.unit = layer, window, unit
         self.threshold = window.pooled or 0
         self.features: FeatureMap = Sums(window, first)
-
-    @property
-    def arrays(self) -> list[Array]:
-        """Nothing that is trained."""
-        return []
 
     def largest(self, a: float) -> float:
         """Largest magnitude of a pre-activation of inputs up to ``a``."""
@@ -163,34 +159,6 @@ class Pooling:
         """That of the units; of a step over all sums."""
         assert self.unit is not None
         return self.unit.slope(Z, Z.dtype.type(self.window.num_taps))
-
-    def directions(self, features: Array, E: Array) -> list[Array]:
-        """Nothing."""
-        return []
-
-    def centred_slope(self, E: Array) -> Array:
-        """E."""
-        return E
-
-    def back(self, E: Array) -> Array:
-        """E."""
-        return E
-
-    def begin(self, rng: np.random.Generator) -> None:
-        """Nothing to draw."""
-
-    def quantise(self) -> None:
-        """Nothing to round."""
-
-    def snapshot(self) -> dict[str, FloatArray | None]:
-        """Nothing to keep."""
-        return {}
-
-    def freeze(self, z: FloatArray) -> None:
-        """Nothing to measure."""
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Nothing to go back to."""
 
     def matrix(self, network: int) -> FloatArray:
         """The weights, thresholds last, shape (outputs, inputs + 1)."""

@@ -7,18 +7,12 @@ from math import cos, pi
 
 from formulations import Network
 
-WARM = 0.1
-"""Share of a run over which the learning rate rises."""
-
 FOLDED = 0.2
 """Share of a run, at its end, in which the thresholds are integers."""
 
-IGNORED = 0.1
-"""Share of a time limit, at its beginning, in which the epochs alone say how far a run is."""
 
-
-def one_cycle(share: float) -> float:
-    """Factor of the learning rate: up linearly while ``WARM`` lasts, then down by a cosine.
+def one_cycle(share: float, warm: float = 0.1) -> float:
+    """Factor of the learning rate: up linearly for a share ``warm``, then down by a cosine.
 
     [Smith and Topin 2018.]
 
@@ -27,9 +21,9 @@ def one_cycle(share: float) -> float:
     >>> one_cycle(0.0), one_cycle(0.1), round(one_cycle(1.0), 6)
     (0.1, 1.0, 0.0)
     """
-    if share < WARM:
-        return 0.1 + 0.9 * share / WARM
-    return 0.5 + 0.5 * cos(pi * min(1.0, (share - WARM) / (1 - WARM)))
+    if share < warm:
+        return 0.1 + 0.9 * share / warm
+    return 0.5 + 0.5 * cos(pi * min(1.0, (share - warm) / (1 - warm)))
 
 
 @dataclass(frozen=True)
@@ -37,8 +31,8 @@ class Pace:
     """The share of a run that is over: of its epochs or of its time, whichever is larger.
 
     A run that is short of time goes through its whole schedule all the same, only faster.  One that
-    is not goes by its epochs alone, whatever the clock says: the first ``IGNORED`` of the time does
-    not count.
+    is not goes by its epochs alone, whatever the clock says: the first tenth of the time does not
+    count.
 
     Parameters
     ----------
@@ -64,7 +58,7 @@ class Pace:
         if self.time_limit is not None:
             over = seconds / self.time_limit
             # a line that begins late, and is at 1 in time
-            share = max(share, (over - IGNORED) / (1 - IGNORED))
+            share = max(share, (over - 0.1) / (1 - 0.1))
         return min(share, 1.0)
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from formulations import TrainingProblem
 from formulations.checks import (
     check_number,
     check_numbers,
@@ -28,9 +28,6 @@ from formulations.errors import InvalidInputError
 from solvers.classical.straight_through.training import Training
 from solvers.run.result import Result, Status, is_interrupt
 from solvers.run.solver import Iterative
-
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
 
 FORESEEN, LONG = 2.0, 60.0
 """Seconds after which the end is foreseen, and how far it may be without a warning."""
@@ -75,11 +72,6 @@ class StraightThrough(Iterative):
         whole schedule in fewer epochs.  Without a limit a run of more than a minute warns of it,
         and says how long it takes.
 
-    Raises
-    ------
-    InvalidInputError
-        For values out of range.
-
     Examples
     --------
     >>> from formulations import Network, TrainingProblem
@@ -99,7 +91,7 @@ class StraightThrough(Iterative):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, most in (("epochs", 10**9), ("restarts", 1000), ("batch", None)):
+        for name, most in (("epochs", 10**9), ("restarts", 1000)):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name), most=most)
         for rate in check_numbers("rate", _several(self.rate), "positive learning rates"):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from formulations import TrainingProblem
 from formulations.array_checks import check_integers
 from formulations.arrays import Array, FloatArray, IntArray
 from formulations.errors import InvalidInputError
@@ -25,14 +26,8 @@ from solvers.classical.straight_through.pace import (
 from solvers.run.result import Incumbent
 from solvers.run.run import Run
 
-if TYPE_CHECKING:
-    from formulations import TrainingProblem
-
 MEASURED = 10_000
 """Most samples that thresholds are folded on."""
-
-LOOKS = 10
-"""Parts of a run; at the end of each it is scored, even though its thresholds are soft."""
 
 
 class Training:
@@ -110,7 +105,8 @@ class Training:
             rate = self.rates[:, None] * one_cycle(share)
             stack.step(X[chosen], chosen, rate, self.dropout, self.other_rng, share)
         share = self._share(t, run)
-        if stack.folded or t == 1 or int(LOOKS * share) > int(LOOKS * before):
+        # ten times a run it is scored even though its thresholds are soft
+        if stack.folded or t == 1 or int(10 * share) > int(10 * before):
             self.offer(run)
         run.history.record(
             iteration=t,

@@ -42,7 +42,7 @@ GRAPHS: Mapping[str, str] = {
 """Graphs of QPUs without their few defects: Pegasus of size 16, Zephyr of sizes 12 and 15.  (Which
 QPU has which: D-Wave documentation, "Per-QPU Solver Properties and Schedules".)"""
 
-METHODS = ("best", "clique", "search")
+METHODS = ["best", "clique", "search"]
 """Ways to embed."""
 
 DEGREES = {"P": 15, "Z": 20}
@@ -51,10 +51,6 @@ DEGREES = {"P": 15, "Z": 20}
 LAWS = {"P": (0.126, 0.181, 0.956), "Z": (0.184, 0.120, 0.868)}
 """a, b and c of the qubits that a search takes, fitted to 21 embeddings each of restricted problems
 with 26 to 755 variables on P16 and Z12; off by 12 % and 10 % (root mean square)."""
-
-USABLE = 0.5
-"""Share of a graph that a search fills in a minute or two: the same embeddings took up to 0.42 with
-few failures, and above 0.57 hardly any was found."""
 
 WITHOUT = "not tried: pip install 'qnn-ising[ocean]' brings what embeds"
 
@@ -216,7 +212,7 @@ def best_embedding(
     >>> [len(chain) for chain in chains.values()]
     [1, 1, 1, 1]
     """
-    choose("embedding", method, list(METHODS))
+    choose("embedding", method, METHODS)
     found = []
     if method != "search":
         found.append(clique_embedding(num_variables, graph))
@@ -325,7 +321,9 @@ def expected_fit(num_variables: int, num_couplers: int, name: str) -> Fit:
     not expected to fit: 5,761 of 5,640 qubits
     """
     qubits, size = expected_qubits(num_variables, num_couplers, name), num_qubits(name)
-    fits = qubits <= USABLE * size
+    # a search fills half of a graph in a minute or two: the embeddings of the laws took up to 0.42
+    # with few failures, and above 0.57 hardly any was found
+    fits = qubits <= 0.5 * size
     words = f"{'' if fits else 'not '}expected to fit: {qubits:,.0f} of {size:,} qubits"
     return Fit(name, "expected", fits, round(qubits), note=words)
 

@@ -24,8 +24,6 @@ from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from formulations.model.qcbo import QCBO
 
-MICROSECOND = 1e-6
-
 
 @dataclass(frozen=True)
 class QPUTiming:
@@ -82,7 +80,7 @@ class QPUTiming:
             )
         at, times = np.log10(np.array(self.readout)).T
         readout = 10.0 ** float(np.interp(np.log10(qubits), at, times))
-        return float(MICROSECOND * (self.programming + reads * (anneal + readout + self.delay)))
+        return float(1e-6 * (self.programming + reads * (anneal + readout + self.delay)))
 
 
 def _advantage() -> QPUTiming:
@@ -145,7 +143,7 @@ def qpu_seconds(
     one = solver.estimate_qpu_access_time(
         num_qubits=qubits, num_reads=reads, annealing_time=annealing_time
     )
-    return calls * MICROSECOND * float(one)
+    return calls * 1e-6 * float(one)
 
 
 BQM_MINIMUM: Sequence[tuple[float, float]] = (

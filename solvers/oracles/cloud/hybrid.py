@@ -1,16 +1,4 @@
-"""D-Wave's machines as oracles, by Ocean's own configuration and nothing else.
-
-Which account and which solver comes from ``dwave.conf`` and the variables ``DWAVE_*``; nothing of
-it is kept here.  A client is made for the first call, so that an oracle can be made, shown,
-compared and sent elsewhere without an account, and belongs to this process alone.  Each has a mock
-to try things with: :mod:`solvers.oracles.cloud.mock`.
-
-``Samples.info`` says what a call cost:
-
-    timing    seconds by kind: ``sampling``, ``programming`` and ``waiting`` (queue, network, and
-              work on the way), beside Ocean's own by their names, such as ``qpu_access_time``;
-    charged   seconds that are charged: a QPU's access time, a hybrid solver's charge time.
-"""
+"""D-Wave's hybrid solver for QUBOs as an oracle."""
 
 from __future__ import annotations
 

@@ -32,9 +32,6 @@ from solvers.oracles.here.exact import ExactOracle
 EXACT, EXACT_CQM = 16, 12
 """Up to so many bits the mocks of the hybrid solvers are exact."""
 
-SAMPLES = 16
-"""Feasible samples, and lowest samples, that the mock of the hybrid CQM solver keeps."""
-
 
 @dataclass(frozen=True)
 class MockQPU:
@@ -227,9 +224,9 @@ class MockHybridCQM:
 
 
 def _some(found: Any) -> Any:
-    """The best feasible samples and the lowest ones whether feasible or not, lowest first."""
+    """The 16 best feasible samples and the 16 lowest ones whether feasible or not, lowest first."""
     energy, feasible = found.record.energy, found.record.is_feasible
-    kept = np.union1d(np.lexsort((energy, ~feasible))[:SAMPLES], np.argsort(energy)[:SAMPLES])
+    kept = np.union1d(np.lexsort((energy, ~feasible))[:16], np.argsort(energy)[:16])
     rows = found.record[kept[np.argsort(energy[kept], kind="stable")]]
     return type(found)(rows, found.variables, {}, found.vartype)
 

@@ -1,16 +1,4 @@
-"""D-Wave's machines as oracles, by Ocean's own configuration and nothing else.
-
-Which account and which solver comes from ``dwave.conf`` and the variables ``DWAVE_*``; nothing of
-it is kept here.  A client is made for the first call, so that an oracle can be made, shown,
-compared and sent elsewhere without an account, and belongs to this process alone.  Each has a mock
-to try things with: :mod:`solvers.oracles.cloud.mock`.
-
-``Samples.info`` says what a call cost:
-
-    timing    seconds by kind: ``sampling``, ``programming`` and ``waiting`` (queue, network, and
-              work on the way), beside Ocean's own by their names, such as ``qpu_access_time``;
-    charged   seconds that are charged: a QPU's access time, a hybrid solver's charge time.
-"""
+"""A D-Wave quantum computer as an oracle."""
 
 from __future__ import annotations
 
@@ -22,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from formulations.arrays import IntArray
 from formulations.checks import choose
 from formulations.errors import InvalidInputError
 from formulations.extras import load_extra
 from solvers.oracles.answers import best_first
-from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.base import QUBO, Samples, check_question, same_pattern
 from solvers.oracles.cloud.connection import (
     Cloud,
     Connection,
@@ -98,11 +85,13 @@ class QPU(Cloud):
     _lock: threading.Lock = field(
         default_factory=threading.Lock, init=False, repr=False, compare=False
     )
-    _kept: list[_Embedded] = field(default_factory=list, init=False, repr=False, compare=False)
+    _kept: list[tuple[QUBO, Chains, DimodOracle]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         check_effort(self.reads)
-        choose("embedding", self.embedding, list(METHODS))
+        choose("embedding", self.embedding, METHODS)
         check_positive("annealing_time", self.annealing_time, "microseconds")
         check_positive("search", self.search, "seconds")
         if not callable(self.chain_strength) or isinstance(self.chain_strength, type):
@@ -121,13 +110,16 @@ class QPU(Cloud):
         if not qubo.num_variables:
             return best_first(qubo, np.zeros((self.reads, 0)), time.perf_counter())
         with self._lock:
-            embedded = self._embedded(qubo)
-        return booked(presentably(lambda: embedded.sample(qubo, seed)))
+            chains, oracle = self._embedded(qubo)
+        samples = presentably(lambda: oracle.sample(qubo, seed))
+        lengths = [len(chain) for chain in chains.values()]
+        size = {"qubits": sum(lengths), "longest_chain": max(lengths)}
+        return booked(replace(samples, info={**samples.info, **size}))
 
-    def _embedded(self, qubo: QUBO) -> _Embedded:
+    def _embedded(self, qubo: QUBO) -> tuple[Chains, DimodOracle]:
         """The embedding of the last call if it is for the same couplers, else a new one."""
-        if self._kept and self._kept[0].is_for(qubo):
-            return self._kept[0]
+        if self._kept and same_pattern(qubo, self._kept[0][0]):
+            return self._kept[0][1:]
         ocean = load_extra("dwave.system", "ocean", "a QPU")
         sampler = self._connection()
         chains = best_embedding(
@@ -152,36 +144,8 @@ class QPU(Cloud):
             **options,
             **self.options,
         )
-        self._kept[:] = [_Embedded(qubo.num_variables, qubo.heads, qubo.tails, chains, oracle)]
-        return self._kept[0]
-
-
-@dataclass(frozen=True)
-class _Embedded:
-    """An oracle for one pattern of couplers."""
-
-    num_variables: int
-    heads: IntArray
-    tails: IntArray
-    chains: Chains
-    oracle: DimodOracle
-
-    def is_for(self, qubo: QUBO) -> bool:
-        """Whether ``qubo`` has these couplers; at once if they are the same arrays."""
-        if qubo.heads is self.heads and qubo.tails is self.tails:
-            return qubo.num_variables == self.num_variables
-        return (
-            qubo.num_variables == self.num_variables
-            and np.array_equal(qubo.heads, self.heads)
-            and np.array_equal(qubo.tails, self.tails)
-        )
-
-    def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """The oracle's samples, with the size of the embedding."""
-        samples = self.oracle.sample(qubo, seed)
-        lengths = [len(chain) for chain in self.chains.values()]
-        size = {"qubits": sum(lengths), "longest_chain": max(lengths)}
-        return replace(samples, info={**samples.info, **size})
+        self._kept[:] = [(qubo, chains, oracle)]
+        return chains, oracle
 
 
 class _ChainOracle(DimodOracle):

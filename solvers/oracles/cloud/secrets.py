@@ -22,12 +22,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
-WORDS = ("token", "secret", "password", "authorization", "proxy", "key")
-"""An entry of the configuration with one of these in its name is a secret."""
-
-PROXIES = ("http_proxy", "https_proxy", "all_proxy")
-"""Variables, in either case, whose address may hold a password."""
-
 SHORTEST = 6
 """Shorter values are no credentials, and would be found in every text."""
 
@@ -168,7 +162,8 @@ def _secrets() -> list[str]:
             config.read(path, encoding="utf-8")
         for section in [config.defaults(), *config.values()]:
             found |= {value for name, value in section.items() if _is_secret("", name, value)}
-    addresses = {value for name, value in os.environ.items() if name.lower() in PROXIES}
+    proxies = ("http_proxy", "https_proxy", "all_proxy")  # an address may hold a password
+    addresses = {value for name, value in os.environ.items() if name.lower() in proxies}
     passwords = {_password(value) for value in found | addresses}
     return sorted(found | {word for word in passwords if word and len(word) >= SHORTEST})
 
@@ -182,7 +177,9 @@ def _password(address: str) -> str | None:
 
 
 def _is_secret(prefix: str, name: str, value: str | None) -> bool:
-    named = name.upper().startswith(prefix) and any(word in name.lower() for word in WORDS)
+    """Whether an entry of the configuration is a secret, by its name and length."""
+    words = ("token", "secret", "password", "authorization", "proxy", "key")
+    named = name.upper().startswith(prefix) and any(word in name.lower() for word in words)
     return named and value is not None and len(value) >= SHORTEST
 
 

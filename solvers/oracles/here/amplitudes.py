@@ -19,13 +19,10 @@ import numpy as np
 
 from formulations.arrays import DeviceArray
 from solvers.oracles.base import QUBO, Samples
-from solvers.oracles.here.devices import Device, checked_device, device
+from solvers.oracles.here.devices import Numpy, checked_device, device
 from solvers.oracles.here.stacking import check_questions, stacked_matrix, unstacked
 from solvers.oracles.ising import Ising, Neighbours
 from solvers.run.option_checks import check_effort
-
-LOOK = 10
-"""Steps between two looks at the signs: of each read the best that was seen is returned."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +31,20 @@ class Field:
 
     Parameters
     ----------
-    on : Device
+    on : Numpy or Torch
     scale, h : array, shape (B, n, 1)
         f_i, as a share of the largest of its model, and h_i / f_i.
     J : matrix, shape (B, n, n), or sparse with shape (B n, B n)
         J_ij / f_i.
     """
 
-    on: Device
+    on: Numpy
     scale: DeviceArray
     h: DeviceArray
     J: DeviceArray
 
     @classmethod
-    def of(cls, qubos: Sequence[QUBO], on: Device) -> Field:
+    def of(cls, qubos: Sequence[QUBO], on: Numpy) -> Field:
         """The field of each of ``qubos``; a spin that feels nothing has scale 1 and field 0."""
         count, n = len(qubos), qubos[0].num_variables
         around = Neighbours.of(n, qubos[0].heads, qubos[0].tails)
@@ -128,7 +125,8 @@ class AmplitudeOracle(ABC):
         best, least = on.array(np.ones(shape)), on.array(np.full((shape[0], shape[2]), np.inf))
         up, down = on.array(1.0), on.array(-1.0)
         for step, x in enumerate(self._amplitudes(field, shape), 1):
-            if step % LOOK == 0 or step == self.sweeps:
+            # a look at the signs: of each read the best that was seen is returned
+            if step % 10 == 0 or step == self.sweeps:
                 spins = on.xp.where(x < 0.0, down, up)
                 energies = field.energies(spins)
                 better = energies < least

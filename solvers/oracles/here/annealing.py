@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
-from formulations.checks import check_whole, choose, is_number, shown
+from formulations.checks import choose, is_number, shown
 from formulations.errors import InvalidInputError
 from solvers.kernels.annealing import anneal
-from solvers.oracles.answers import checked_states
+from solvers.oracles.answers import best_first, checked_states
 from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.deadline import time_left
 from solvers.oracles.ising import Ising, Neighbours
-from solvers.run.option_checks import MOST_WORKERS, check_effort
+from solvers.run.option_checks import SHARED, check_effort
 
 SHORT, LONG = 2**22, 2**24
 """A call of at most so many proposed flips, about 20 ms, needs no thread to be stopped; one of at
@@ -60,11 +60,6 @@ class Annealer:
         number changes nothing but the time.  None: as many as there are processors, where the
         call is long enough.
 
-    Raises
-    ------
-    InvalidInputError
-        For an option that is unknown or out of range.
-
     Examples
     --------
     >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
@@ -87,8 +82,7 @@ class Annealer:
         for name in unknown:
             choose("option of Annealer", name, OPTIONS)
         check_effort(reads, sweeps)
-        if threads is not None:
-            check_whole("threads", threads, most=MOST_WORKERS)
+        SHARED["threads"]("threads", threads)
         self.reads, self.sweeps, self.threads = int(reads), int(sweeps), threads
         self.beta_range = None
         if beta_range is not None:
@@ -156,13 +150,9 @@ class Annealer:
         betas = self._betas(min(hot / heat, cold), cold)
         spins = 2 * states - 1
         cut = self._run(ising.h, around, ising.J[around.coupler], betas, spins, seed)
-        x = np.asarray((spins + 1) // 2, dtype=np.int8)
-        energies = qubo.energies(x)
-        order = np.argsort(energies, kind="stable")
-        seconds = time.perf_counter() - started
         info = {"beta_range": (betas[0], betas[-1]), "dropped": ising.dropped}
         info |= {"cut": True} if cut else {}
-        return Samples(x[order], energies[order], seconds, info=info)
+        return best_first(qubo, (spins + 1) // 2, started, info=info)
 
     def _betas(self, hot: float, cold: float) -> FloatArray:
         spacing = np.geomspace if self.schedule == "geometric" else np.linspace

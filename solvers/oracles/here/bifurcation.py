@@ -10,9 +10,6 @@ from formulations.arrays import DeviceArray
 from formulations.checks import check_number, choose
 from solvers.oracles.here.amplitudes import AmplitudeOracle, Field
 
-COUPLING = {"ballistic": 0.5, "discrete": 1.0}
-"""The published 0.5 / (sigma sqrt(n)) in units of the field, and what did better for the other."""
-
 
 class SimulatedBifurcation(AmplitudeOracle):
     """Oracle: simulated bifurcation, ballistic or discrete, all reads at once.
@@ -40,11 +37,8 @@ class SimulatedBifurcation(AmplitudeOracle):
 
     Raises
     ------
-    InvalidInputError
-        For an option that is out of range; by ``sample``, for coefficients that are not finite, or
-        a device that is not there.
-    MissingExtraError
-        By ``sample``, if the device is torch's and that is not installed.
+    InvalidInputError, MissingExtraError
+        By ``sample``, for a device that is not there.
 
     Examples
     --------
@@ -66,8 +60,10 @@ class SimulatedBifurcation(AmplitudeOracle):
         device: str = "auto",
     ) -> None:
         super().__init__(reads, sweeps, device)
-        self.kind = choose("kind", kind, list(COUPLING))
-        self.coupling = COUPLING[self.kind] if coupling is None else coupling
+        # the published 0.5 / (sigma sqrt(n)) in units of the field, and what did better
+        couplings = {"ballistic": 0.5, "discrete": 1.0}
+        self.kind = choose("kind", kind, list(couplings))
+        self.coupling = couplings[self.kind] if coupling is None else coupling
         self.step = step
         check_number("step", self.step)
         check_number("coupling", self.coupling)

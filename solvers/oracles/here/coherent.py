@@ -12,12 +12,6 @@ from formulations.checks import check_number, check_several, is_number, shown
 from formulations.errors import InvalidInputError
 from solvers.oracles.here.amplitudes import AmplitudeOracle, Field
 
-LIMIT = 1.5
-"""Amplitudes stay within this: an Euler step that overshoots would never come back."""
-
-ERRORS = (0.01, 30.0)
-"""Least and largest error variable."""
-
 
 class CoherentIsing(AmplitudeOracle):
     """Oracle: the mean-field amplitudes of a coherent Ising machine, with injected noise.
@@ -53,11 +47,8 @@ class CoherentIsing(AmplitudeOracle):
 
     Raises
     ------
-    InvalidInputError
-        For an option that is out of range; by ``sample``, for coefficients that are not finite, or
-        a device that is not there.
-    MissingExtraError
-        By ``sample``, if the device is torch's and that is not installed.
+    InvalidInputError, MissingExtraError
+        By ``sample``, for a device that is not there.
 
     Examples
     --------
@@ -107,7 +98,7 @@ class CoherentIsing(AmplitudeOracle):
             force += (pump - 1.0 - square) * x
             if self.feedback:
                 e *= 1.0 + self.feedback * dt * (1.0 - square)
-                xp.clip(e, *ERRORS, out=e)
+                xp.clip(e, 0.01, 30.0, out=e)
             x += dt * force
 
         moved = on.repeated(move, self.sweeps)
@@ -116,5 +107,5 @@ class CoherentIsing(AmplitudeOracle):
             moved()
             if self.noise:
                 x += (self.noise * math.sqrt(dt)) * on.normal(shape)
-            xp.clip(x, -LIMIT, LIMIT, out=x)
+            xp.clip(x, -1.5, 1.5, out=x)  # a step that overshoots would never come back
             yield x

@@ -1,9 +1,4 @@
-"""Ocean's local samplers as oracles, each a few lines over the one adapter.
-
-What they add to it: temperatures and fields from the model's scale, a limit on work instead of a
-limit on time, so that the same seed gives the same samples, and refusal before work of what would
-not fit.
-"""
+"""Ocean's steepest descent as an oracle."""
 
 from __future__ import annotations
 
@@ -12,9 +7,6 @@ from typing import Any
 from solvers.oracles.base import QUBO
 from solvers.oracles.dimod_sampler import WarmDimodOracle
 from solvers.run.option_checks import check_effort
-
-SPARSE = 500
-"""From this many variables on, steepest descent keeps its candidates in a search tree."""
 
 
 class SteepestDescent(WarmDimodOracle):
@@ -26,11 +18,6 @@ class SteepestDescent(WarmDimodOracle):
     ----------
     reads : int
         Descents of each call.
-
-    Raises
-    ------
-    InvalidInputError
-        For an option that is out of range; by ``sample``, for coefficients that are not finite.
 
     Examples
     --------
@@ -51,4 +38,5 @@ class SteepestDescent(WarmDimodOracle):
         return f"SteepestDescent(reads={self.reads})"
 
     def _arguments(self, qubo: QUBO) -> dict[str, Any]:
-        return self.options | {"large_sparse_opt": qubo.num_variables >= SPARSE}
+        # large models: the sampler keeps its candidates in a search tree
+        return self.options | {"large_sparse_opt": qubo.num_variables >= 500}

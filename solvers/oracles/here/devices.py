@@ -14,7 +14,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,62 +25,15 @@ from formulations.checks import choose
 from formulations.errors import InvalidInputError, MissingExtraError
 from formulations.extras import load_extra
 
-DEVICES = ["auto", "numpy", "cpu", "cuda"]
-
 LOGISTIC_TAIL = 2.0**-23
 """Single precision has no smaller chances near one, so that none is taken near zero either."""
-
-WORTH_CAPTURING = 20
-"""Repetitions from which on recording a step's launches once is cheaper than issuing them again."""
 
 _CAPTURING = threading.Lock()
 """One thread at a time records."""
 
 
-class Device(Protocol):
-    """Where arrays live."""
-
-    xp: Any
-    """The library: numpy or torch."""
-
-    def array(self, values: npt.ArrayLike) -> DeviceArray:
-        """``values`` in single precision on the device."""
-        ...
-
-    def matrix(self, values: Array | sp.csr_array) -> DeviceArray:
-        """A matrix to multiply by in single precision, dense or in compressed rows as it is."""
-        ...
-
-    def normal(self, shape: tuple[int, ...]) -> DeviceArray:
-        """The next standard normal numbers of the device's stream."""
-        ...
-
-    def logistic(self, out: DeviceArray) -> None:
-        """Fill an array with standard logistic numbers, at most 16 in size."""
-        ...
-
-    def add_product(self, out: DeviceArray, one: DeviceArray, other: DeviceArray) -> None:
-        """Add the product of two arrays, broadcast, to ``out`` in place."""
-        ...
-
-    def repeated(self, step: Callable[[], None], times: int) -> Callable[[], None]:
-        """A function to be called ``times`` times in place of ``step``.
-
-        ``step`` works in place on arrays that it keeps, and draws no random numbers.
-        """
-        ...
-
-    def wait(self) -> None:
-        """Return when all that was asked for is done."""
-        ...
-
-    def host(self, values: DeviceArray) -> DeviceArray:
-        """``values`` as a numpy array."""
-        ...
-
-
 class Numpy:
-    """The device that is always there.
+    """The device that is always there; torch's has the same methods.
 
     Examples
     --------
@@ -89,45 +42,49 @@ class Numpy:
     """
 
     xp: Any = np
+    """The library: numpy or torch."""
 
     def __init__(self, seed: np.random.SeedSequence) -> None:
-        self._random = np.random.default_rng(seed)
+        self._random: Any = np.random.default_rng(seed)
 
     def array(self, values: npt.ArrayLike) -> DeviceArray:
-        """``values`` in single precision."""
+        """``values`` in single precision on the device."""
         return np.asarray(values, dtype=np.float32)
 
     def matrix(self, values: Array | sp.csr_array) -> DeviceArray:
-        """The matrix in single precision."""
+        """A matrix to multiply by in single precision, dense or in compressed rows as it is."""
         return values.astype(np.float32)
 
     def normal(self, shape: tuple[int, ...]) -> DeviceArray:
-        """Standard normal numbers."""
+        """The next standard normal numbers of the device's stream."""
         return self._random.standard_normal(shape, dtype=np.float32)
 
     def logistic(self, out: DeviceArray) -> None:
-        """Standard logistic numbers, the logit of uniform ones."""
+        """Fill an array with standard logistic numbers, the logit of uniform ones, at most 16."""
         u = self._random.random(out.shape, dtype=np.float32)
         np.clip(u, LOGISTIC_TAIL, 1.0 - LOGISTIC_TAIL, out=u)
         np.log(u / (1.0 - u), out=out)
 
     def add_product(self, out: DeviceArray, one: DeviceArray, other: DeviceArray) -> None:
-        """Add a product in place."""
+        """Add the product of two arrays, broadcast, to ``out`` in place."""
         out += one * other
 
     def repeated(self, step: Callable[[], None], times: int) -> Callable[[], None]:
-        """The step itself."""
+        """A function to be called ``times`` times in place of ``step``.
+
+        ``step`` works in place on arrays that it keeps, and draws no random numbers.
+        """
         return step
 
     def wait(self) -> None:
-        """Everything is done already."""
+        """Return when all that was asked for is done."""
 
     def host(self, values: DeviceArray) -> DeviceArray:
-        """The array itself."""
+        """``values`` as a numpy array."""
         return np.asarray(values)
 
 
-class Torch:
+class Torch(Numpy):
     """A device of torch's.
 
     Parameters
@@ -193,7 +150,8 @@ class Torch:
         call is not recorded, since libraries set themselves up in it.  Where a step cannot be
         recorded it is issued anew each time.
         """
-        if self._device.type != "cuda" or times < WORTH_CAPTURING:
+        # from 20 repetitions on, recording the launches once is cheaper than issuing them again
+        if self._device.type != "cuda" or times < 20:
             return step
         graph = self.xp.cuda.CUDAGraph()
         calls = 0
@@ -241,10 +199,10 @@ def checked_device(name: str) -> str:
     >>> checked_device("auto")
     'auto'
     """
-    return choose("device", name, DEVICES)
+    return choose("device", name, ["auto", "numpy", "cpu", "cuda"])
 
 
-def device(name: str, seed: np.random.SeedSequence) -> Device:
+def device(name: str, seed: np.random.SeedSequence) -> Numpy:
     """The device called ``name``, its random numbers drawn from ``seed``.
 
     Parameters

@@ -16,15 +16,6 @@ from solvers.kernels.gray_code import least_states
 from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.wrappers.base import layers
 
-LIMIT = 40
-"""Largest ``max_variables``: 2^40 states take hours."""
-
-CHUNK = 2**24
-"""States enumerated between two looks at Ctrl-C."""
-
-ROUNDING = 1e-12
-"""Energies that differ by less than this share of the sum of |coefficients| are equal."""
-
 
 @dataclass(frozen=True)
 class ExactOracle:
@@ -54,7 +45,7 @@ class ExactOracle:
     max_samples: int = 16
 
     def __post_init__(self) -> None:
-        check_whole("max_variables", self.max_variables, most=LIMIT)
+        check_whole("max_variables", self.max_variables, most=40)  # 2^40 states take hours
         check_whole("max_samples", self.max_samples, most=2**20)
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
@@ -86,12 +77,13 @@ class ExactOracle:
 
     def _minima(self, linear: FloatArray, symmetric: FloatArray) -> BitArray:
         """Minima of one connected part, shape (at most max_samples, size)."""
-        tolerance = ROUNDING * float(np.abs(linear).sum() + np.abs(symmetric).sum() / 2)
+        # energies that differ by less are equal
+        tolerance = 1e-12 * float(np.abs(linear).sum() + np.abs(symmetric).sum() / 2)
         found = np.zeros(max(64, self.max_samples), dtype=np.int64)
         numbers, least = found[:0], np.inf
-        total = 2 ** len(linear)
-        for first in range(0, total, CHUNK):
-            stop = min(first + CHUNK, total)
+        total, chunk = 2 ** len(linear), 2**24  # states between two looks at Ctrl-C
+        for first in range(0, total, chunk):
+            stop = min(first + chunk, total)
             energy, count = least_states(linear, symmetric, first, stop, tolerance, found)
             if energy < least - tolerance:
                 numbers = found[:0]

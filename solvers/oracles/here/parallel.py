@@ -20,12 +20,9 @@ from solvers.kernels.annealing import colours
 from solvers.oracles.base import QUBO, Samples
 from solvers.oracles.deadline import time_left
 from solvers.oracles.here.annealing import Annealer
-from solvers.oracles.here.devices import Device, checked_device, device
+from solvers.oracles.here.devices import Numpy, checked_device, device
 from solvers.oracles.here.stacking import check_questions, exact_sums, stacked_matrix, unstacked
 from solvers.oracles.ising import Ising, Neighbours
-
-BLOCK = 64
-"""Spins of a dense model whose fields are brought up to date by one product of matrices."""
 
 
 class ParallelAnnealer(Annealer):
@@ -55,11 +52,8 @@ class ParallelAnnealer(Annealer):
 
     Raises
     ------
-    InvalidInputError
-        For an option that is out of range; by ``sample``, for coefficients that are not finite, or
-        a device that is not there.
-    MissingExtraError
-        By ``sample``, if the device is torch's and that is not installed.
+    InvalidInputError, MissingExtraError
+        By ``sample``, for a device that is not there.
 
     Examples
     --------
@@ -183,7 +177,7 @@ def _colours(around: Neighbours) -> IntArray:
 
 
 def _by_colour(
-    on: Device, matrix: sp.csr_array, sizes: IntArray, s: DeviceArray
+    on: Numpy, matrix: sp.csr_array, sizes: IntArray, s: DeviceArray
 ) -> Callable[[DeviceArray], None]:
     """Update spins s (rows, reads), given h + T L / 2: colours of these sizes stand in a row.
 
@@ -203,15 +197,15 @@ def _by_colour(
     return update
 
 
-def _by_spin(on: Device, matrix: Array, s: DeviceArray) -> Callable[[DeviceArray], None]:
+def _by_spin(on: Numpy, matrix: Array, s: DeviceArray) -> Callable[[DeviceArray], None]:
     """Update spins s (B, n, reads) one after the other, given h + T L / 2; ``matrix`` is -J.
 
     A block's fields are one product of matrices, without the couplers to spins that the block
     itself has updated by then; those are added as each spin is decided.
     """
-    ahead, blocks = np.array(matrix), []
-    for first in range(0, matrix.shape[1], BLOCK):
-        block = slice(first, first + BLOCK)
+    ahead, blocks, size = np.array(matrix), [], 64
+    for first in range(0, matrix.shape[1], size):
+        block = slice(first, first + size)
         ahead[:, block, block] = np.triu(matrix[:, block, block])
         blocks.append((first, block, on.matrix(matrix[:, block, block].copy())))
     rows = on.matrix(ahead)

@@ -1,9 +1,4 @@
-"""Ocean's local samplers as oracles, each a few lines over the one adapter.
-
-What they add to it: temperatures and fields from the model's scale, a limit on work instead of a
-limit on time, so that the same seed gives the same samples, and refusal before work of what would
-not fit.
-"""
+"""Ocean's simulated quantum annealing as an oracle, its fields from the model's scale."""
 
 from __future__ import annotations
 
@@ -37,11 +32,6 @@ class PathIntegral(DimodOracle):
         Inverse temperature, in units of 1 / f.  A sweep's time grows with it.
     gamma : float
         Transverse field at the start, in units of f.
-
-    Raises
-    ------
-    InvalidInputError
-        For an option that is out of range; by ``sample``, for coefficients that are not finite.
 
     Examples
     --------

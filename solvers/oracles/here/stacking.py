@@ -13,14 +13,11 @@ import scipy.sparse as sp
 from formulations.arrays import Array, FloatArray
 from formulations.errors import InvalidInputError
 from solvers.oracles.answers import best_first
-from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.base import QUBO, Samples, check_question, same_pattern
 from solvers.oracles.ising import Neighbours
 
 DENSE_SHARE = 0.1
-"""A matrix with at least this share of entries is multiplied faster as a dense one ..."""
-
-DENSE_SIZE = 8192
-"""... up to the square of this many entries, which take 256 MB."""
+"""A matrix with at least this share of entries is multiplied faster as a dense one."""
 
 
 def check_questions(qubos: Sequence[QUBO], seed: object) -> None:
@@ -41,11 +38,7 @@ def check_questions(qubos: Sequence[QUBO], seed: object) -> None:
     first = qubos[0]
     for number, qubo in enumerate(qubos):
         check_question(qubo, seed)
-        same = qubo.num_variables == first.num_variables and all(
-            one is other or np.array_equal(one, other)
-            for one, other in ((qubo.heads, first.heads), (qubo.tails, first.tails))
-        )
-        if not same:
+        if not same_pattern(qubo, first):
             raise InvalidInputError(
                 f"QUBO {number} has other variables or couplers than QUBO 0: expected one pattern; "
                 "give couplers that are missing the coupling 0"
@@ -65,7 +58,8 @@ def stacked_matrix(around: Neighbours, J: FloatArray) -> Array | sp.csr_array:
     [[[0.0, 3.0], [3.0, 0.0]]]
     """
     count, n = len(J), len(around.starts) - 1
-    if count * n * n <= DENSE_SIZE**2 and J.shape[1] >= DENSE_SHARE * n * n:
+    # dense matrices up to 256 MB
+    if count * n * n <= 8192**2 and J.shape[1] >= DENSE_SHARE * n * n:
         dense = np.zeros((count, n, n))
         dense[:, np.repeat(np.arange(n), np.diff(around.starts)), around.others] = J
         return dense

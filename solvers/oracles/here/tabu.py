@@ -1,9 +1,4 @@
-"""Ocean's local samplers as oracles, each a few lines over the one adapter.
-
-What they add to it: temperatures and fields from the model's scale, a limit on work instead of a
-limit on time, so that the same seed gives the same samples, and refusal before work of what would
-not fit.
-"""
+"""Ocean's tabu search as an oracle, with a limit on work: same seed, same samples."""
 
 from __future__ import annotations
 
@@ -28,11 +23,6 @@ class Tabu(WarmDimodOracle):
         Flips that the first search of each read weighs, per variable.
     restarts : int
         Further searches of each read, each with a quarter of that.
-
-    Raises
-    ------
-    InvalidInputError
-        For an option that is out of range; by ``sample``, for coefficients that are not finite.
 
     Examples
     --------

@@ -16,9 +16,7 @@ from solvers.oracles.answers import best_first, checked_states
 from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.here.annealing import in_threads
 from solvers.oracles.ising import Ising, Neighbours
-from solvers.run.option_checks import MOST_WORKERS, check_effort
-
-MOST_REPLICAS = 4096
+from solvers.run.option_checks import SHARED, check_effort
 
 
 class ParallelTempering:
@@ -54,11 +52,6 @@ class ParallelTempering:
         Threads that share the reads; their number changes nothing but the time.  None: as many as
         there are processors, where the call is long enough.
 
-    Raises
-    ------
-    InvalidInputError
-        For an option that is out of range; by ``sample``, for coefficients that are not finite.
-
     Examples
     --------
     >>> qubo = QUBO(np.array([1.0, -3.0]), np.array([0]), np.array([1]), np.array([2.0]))
@@ -77,9 +70,8 @@ class ParallelTempering:
     ) -> None:
         check_effort(reads, sweeps)
         if replicas is not None:
-            check_whole("replicas", replicas, least=2, most=MOST_REPLICAS)
-        if threads is not None:
-            check_whole("threads", threads, most=MOST_WORKERS)
+            check_whole("replicas", replicas, least=2, most=4096)
+        SHARED["threads"]("threads", threads)
         self.reads, self.sweeps = int(reads), int(sweeps)
         self.replicas, self.threads = replicas, threads
 
@@ -114,7 +106,7 @@ class ParallelTempering:
         return self._temper(qubo, given[turns], seed.spawn(1)[0], started)
 
     def _replicas(self, qubo: QUBO) -> int:
-        ladder = min(math.isqrt(qubo.num_variables) + 8, MOST_REPLICAS)
+        ladder = min(math.isqrt(qubo.num_variables) + 8, 4096)
         return ladder if self.replicas is None else int(self.replicas)
 
     def _temper(

@@ -1,9 +1,4 @@
-"""Ocean's local samplers as oracles, each a few lines over the one adapter.
-
-What they add to it: temperatures and fields from the model's scale, a limit on work instead of a
-limit on time, so that the same seed gives the same samples, and refusal before work of what would
-not fit.
-"""
+"""Ocean's exact solver by tree decomposition as an oracle."""
 
 from __future__ import annotations
 
@@ -16,9 +11,6 @@ from formulations.errors import InvalidInputError
 from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.dimod_sampler import DimodOracle
 from solvers.run.option_checks import check_effort
-
-WIDEST = 25
-"""Largest ``max_width``: Ocean's solver runs out of memory above it."""
 
 
 class TreeDecomposition(DimodOracle):
@@ -54,7 +46,7 @@ class TreeDecomposition(DimodOracle):
         from dwave.samplers import TreeDecompositionSolver
 
         check_effort(reads)
-        check_whole("max_width", max_width, most=WIDEST)
+        check_whole("max_width", max_width, most=25)  # Ocean's solver runs out of memory above it
         super().__init__(TreeDecompositionSolver(), num_reads=int(reads))
         self.max_width = int(max_width)
 

@@ -25,9 +25,6 @@ from solvers.oracles.wrappers.base import Transparent
 
 Outcome = TypeVar("Outcome")
 
-TOLERANCE = 1e-6
-"""Reported energies may be off by this share of the sum of |coefficients|: float32 inside."""
-
 
 @dataclass(frozen=True)
 class Audited(Transparent):
@@ -134,9 +131,10 @@ def checked(qubo: QUBO, samples: Samples) -> Samples:
     x, told = np.asarray(samples.x), np.asarray(samples.energies)
     x, told = x.astype(np.int8, copy=False), told.astype(np.float64, copy=False)
     energies = qubo.energies(x)
-    scale = float(np.abs(qubo.linear).sum() + np.abs(qubo.couplings).sum())
+    # single precision inside an oracle may be off by a millionth of all coefficients
+    tolerance = 1e-6 * float(np.abs(qubo.linear).sum() + np.abs(qubo.couplings).sum())
     missing = np.isnan(told)
-    off = ~missing & ~(np.abs(told - energies) <= TOLERANCE * scale)
+    off = ~missing & ~(np.abs(told - energies) <= tolerance)
     if off.any():
         read = int(np.argmax(off))
         raise unusable(
@@ -147,7 +145,7 @@ def checked(qubo: QUBO, samples: Samples) -> Samples:
         )
     if missing.any() or (np.diff(told) < 0).any():
         order = np.argsort(energies, kind="stable")
-        first = energies[0] - energies[order[0]] <= TOLERANCE * scale
+        first = energies[0] - energies[order[0]] <= tolerance
         exact = samples.exact and bool(first) and not missing.any()
         samples = replace(samples, exact=exact)
         x, told = x[order], energies[order]

@@ -19,6 +19,7 @@ import numpy as np
 from formulations.arrays import BitArray, FloatArray
 from formulations.checks import check_number, check_whole
 from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.ising import at_both_ends
 from solvers.oracles.wrappers.base import Wrapper, rescored
 
 
@@ -36,11 +37,12 @@ class Distorted(Wrapper):
         """Samples of the distorted QUBO, by the energies of the one that was sent."""
         check_question(qubo, seed)
         own, inner = seed.spawn(2)
-        J = qubo.couplings / 4.0
-        h = qubo.linear / 2.0 + _at_both_ends(qubo, J)
+        n, heads, tails, J = qubo.num_variables, qubo.heads, qubo.tails, qubo.couplings / 4.0
+        h = qubo.linear / 2.0 + at_both_ends(n, heads, tails, J)
         largest = float(max(np.abs(h).max(initial=0.0), np.abs(J).max(initial=0.0)))
         h, J = self.distorted(h, J, largest, np.random.default_rng(own))
-        held = replace(qubo, linear=2.0 * (h - _at_both_ends(qubo, J)), couplings=4.0 * J)
+        linear = 2.0 * (h - at_both_ends(n, heads, tails, J))
+        held = replace(qubo, linear=linear, couplings=4.0 * J)
         return rescored(qubo, self.ask(held, states, inner))
 
 
@@ -139,9 +141,3 @@ class Clipping(Distorted):
         """h and J within plus and minus share * largest."""
         most = self.share * largest
         return np.clip(h, -most, most), np.clip(J, -most, most)
-
-
-def _at_both_ends(qubo: QUBO, values: FloatArray) -> FloatArray:
-    """Sum of the values of all couplers at each variable, shape (n,)."""
-    n = qubo.num_variables
-    return np.asarray(np.bincount(qubo.heads, values, n) + np.bincount(qubo.tails, values, n))

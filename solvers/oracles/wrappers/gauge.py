@@ -8,7 +8,7 @@ import numpy as np
 
 from formulations.arrays import BitArray
 from solvers.oracles.base import QUBO, Samples, check_question
-from solvers.oracles.wrappers.base import Wrapper
+from solvers.oracles.wrappers.base import Wrapper, rescored
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,7 @@ class SpinReversal(Wrapper):
         if states is not None:
             states = states ^ turned
         samples = self.ask(_turned(qubo, turned), states, inner)
-        x = samples.x ^ turned
-        energies = qubo.energies(x)
-        order = np.argsort(energies, kind="stable")
-        return replace(samples, x=x[order], energies=energies[order])
+        return replace(rescored(qubo, samples, samples.x ^ turned), exact=samples.exact)
 
 
 def _turned(qubo: QUBO, turned: BitArray) -> QUBO:

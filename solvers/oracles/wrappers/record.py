@@ -53,9 +53,6 @@ ANSWER, REFUSED = "a recorded answer", "an answer that was refused"
 LAYOUT = 1
 """Version of what is put in."""
 
-ROOM = 4096
-"""Bytes that have to be free before the first question."""
-
 
 @dataclass(frozen=True)
 class Record(Transparent):
@@ -110,8 +107,10 @@ class Record(Transparent):
         check_folder("folder", self.folder)
         try:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder) as probe:  # before anything is paid for
-                probe.write(bytes(ROOM))
+            with tempfile.TemporaryFile(
+                dir=self.folder
+            ) as probe:  # room, before anything is paid for
+                probe.write(bytes(4096))
                 probe.flush()
                 os.fsync(probe.fileno())
         except (OSError, ValueError) as error:

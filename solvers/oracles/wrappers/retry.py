@@ -19,24 +19,6 @@ from solvers.oracles.wrappers.base import Transparent, same_seed
 
 Answer = TypeVar("Answer")
 
-TRANSIENT = frozenset(
-    {
-        "builtins.ConnectionError",
-        "dwave.cloud.api.exceptions.InternalServerError",
-        "dwave.cloud.api.exceptions.RequestTimeout",
-        "dwave.cloud.api.exceptions.ResourceLimitsExceededError",
-        "dwave.cloud.exceptions.PollingTimeout",
-        "dwave.cloud.exceptions.ProblemUploadError",
-        "dwave.cloud.exceptions.SolverOfflineError",
-        "dwave.cloud.exceptions.Timeout",
-        "formulations.errors.OracleTimeoutError",
-        "requests.exceptions.ConnectionError",
-        "requests.exceptions.Timeout",
-    }
-)
-"""Errors that pass by themselves, with all that are kinds of them: by name, so that nothing of
-Ocean's need be there.  A refused token or a problem that does not fit are not among them."""
-
 
 @dataclass(frozen=True)
 class Retry(Transparent):
@@ -123,8 +105,23 @@ def is_transient(error: BaseException) -> bool:
     >>> is_transient(ConnectionResetError()), is_transient(ValueError())
     (True, False)
     """
+    # by name, so that nothing of Ocean's need be there; a refused token or a problem that does not
+    # fit are not among them
+    transient = {
+        "builtins.ConnectionError",
+        "dwave.cloud.api.exceptions.InternalServerError",
+        "dwave.cloud.api.exceptions.RequestTimeout",
+        "dwave.cloud.api.exceptions.ResourceLimitsExceededError",
+        "dwave.cloud.exceptions.PollingTimeout",
+        "dwave.cloud.exceptions.ProblemUploadError",
+        "dwave.cloud.exceptions.SolverOfflineError",
+        "dwave.cloud.exceptions.Timeout",
+        "formulations.errors.OracleTimeoutError",
+        "requests.exceptions.ConnectionError",
+        "requests.exceptions.Timeout",
+    }
     kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
-    return not kinds.isdisjoint(TRANSIENT)
+    return not kinds.isdisjoint(transient)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from formulations.errors import InvalidInputError
 from solvers import RMDA, ProxSGD
 from solvers.classical.gradients.objectives import NetworkObjective, TorchObjective
 from solvers.classical.gradients.optimizers import DualAveraging
-from solvers.classical.gradients.outputs import SoftmaxCrossEntropy
-from solvers.classical.gradients.proximal import L1, GroupLasso, Levels, Nuclear
+from solvers.classical.gradients.outputs import softmax_cross_entropy
+from solvers.classical.gradients.proximal import distance_to, group_lasso, l1, nuclear
 from solvers.classical.gradients.stack import RealLayer, Stack
-from solvers.classical.gradients.units import Relu
+from solvers.classical.gradients.units import relu
 from solvers.run.result import Status
 from tests.formulations.problems import problems
 from tests.solvers.classical.test_monotone import noise
@@ -32,7 +32,7 @@ def logistic(seed: int = 0, inputs: int = 30, useful: int = 5) -> NetworkObjecti
     X = rng.normal(size=(400, inputs))
     y = (X[:, :useful] @ rng.normal(size=(useful, 3))).argmax(axis=1)
     layer = RealLayer(np.zeros((3, inputs)), np.zeros(3), None)
-    return NetworkObjective(Stack([layer], SoftmaxCrossEntropy()), X, np.eye(3)[y])
+    return NetworkObjective(Stack([layer], softmax_cross_entropy()), X, np.eye(3)[y])
 
 
 # -- the steps -------------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ def test_steps_are_those_of_the_definition() -> None:
     rng = np.random.default_rng(0)
     W, start = rng.normal(size=(2, 4)), None
     ours, rate, strength, c = W.copy(), 0.2, 0.05, 0.1
-    stepper = DualAveraging([ours], rate, L1(), strength, c)
+    stepper = DualAveraging([ours], rate, l1(), strength, c)
     for t in range(1, 11):
         if t in (1, 6):  # a stage starts
             rate *= 0.5 if t == 6 else 1.0
@@ -63,7 +63,7 @@ def test_steps_are_those_of_the_definition() -> None:
 
 def test_c_grows_in_the_last_stage_as_in_the_paper() -> None:
     method, seen = RMDA(epochs=500), []
-    stepper = DualAveraging([np.zeros((1, 1))], 0.1, L1(), 0.0, 0.1)
+    stepper = DualAveraging([np.zeros((1, 1))], 0.1, l1(), 0.0, 0.1)
     for epoch in range(500):
         method._prepare(stepper, epoch, 400)
         seen.append(stepper.inertia)
@@ -74,7 +74,7 @@ def test_c_grows_in_the_last_stage_as_in_the_paper() -> None:
 def test_without_a_regulariser_thresholds_and_weights_are_treated_alike() -> None:
     rng = np.random.default_rng(1)
     W, b = np.zeros((1, 5)), np.zeros(5)
-    stepper = DualAveraging([W, b], 0.3, GroupLasso(), 0.0)
+    stepper = DualAveraging([W, b], 0.3, group_lasso(), 0.0)
     for _ in range(4):
         G = rng.normal(size=5)
         stepper.step([G[None], G])
@@ -112,7 +112,7 @@ def test_the_answer_is_a_minimum() -> None:
 
 
 @pytest.mark.parametrize(
-    ("regularizer", "strength"), [("l1", 0.01), (Nuclear(), 0.05), ("nuclear", 0.05)]
+    ("regularizer", "strength"), [("l1", 0.01), (nuclear(), 0.05), ("nuclear", 0.05)]
 )
 def test_other_regularisers(regularizer: object, strength: float) -> None:
     objective = logistic()
@@ -125,7 +125,7 @@ def test_other_regularisers(regularizer: object, strength: float) -> None:
 def test_most_weights_settle_on_levels_exactly() -> None:
     """Not all: one that wavers between two levels until a stage ends starts the next in between."""
     objective = logistic()
-    history = RMDA(Levels((-1.0, 1.0)), 1.0, epochs=30, batch=10).fit(objective)
+    history = RMDA(distance_to((-1.0, 1.0)), 1.0, epochs=30, batch=10).fit(objective)
     exact = np.isin(objective.network.layers[0].W, [-1.0, 1.0]).mean()
     assert history["settled"][-1] == pytest.approx(exact)
     assert exact > 0.9
@@ -301,8 +301,8 @@ def test_deep_networks_have_groups_in_every_layer() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 10))
     Y = np.eye(2)[(X[:, 0] * X[:, 1] > 0).astype(int)]
-    layers = [RealLayer.drawn(rng, (12, 10), Relu()), RealLayer.drawn(rng, (2, 12))]
-    network = Stack(layers, SoftmaxCrossEntropy())
+    layers = [RealLayer.drawn(rng, (12, 10), relu()), RealLayer.drawn(rng, (2, 12))]
+    network = Stack(layers, softmax_cross_entropy())
     history = RMDA(strength=0.01, epochs=60, batch=20).fit(NetworkObjective(network, X, Y))
     hidden = (network.layers[1].W == 0).all(axis=0)
     assert hidden.any()

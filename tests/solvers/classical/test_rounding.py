@@ -123,7 +123,7 @@ def test_weights_that_are_levels_are_kept() -> None:
     problem = TrainingProblem(Network.dense([6, 1], weights="uniform:2"), X, X @ rule, "squared")
 
     class Known:
-        def real_weights(self, problem: object, rng: object) -> list[np.ndarray]:
+        def real_weights(self, problem: object, rng: object, over: object) -> list[np.ndarray]:
             return [np.append(rule, 0.0)[None].astype(float)]
 
     for method in ("nearest", "greedy", "qubo"):

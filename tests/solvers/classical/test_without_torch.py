@@ -13,7 +13,7 @@ from formulations import Network, TrainingProblem
 from formulations.errors import MissingExtraError
 from solvers import *
 from solvers.classical.gradients.objectives import NetworkObjective, TorchObjective
-from solvers.classical.gradients.outputs import SoftmaxCrossEntropy
+from solvers.classical.gradients.outputs import softmax_cross_entropy
 from solvers.classical.gradients.stack import RealLayer, Stack
 
 rng = np.random.default_rng(0)
@@ -26,7 +26,7 @@ for solver in (ExplicitSoftmax(), ManifoldNetwork(), MonotoneVI(epochs=2), RMDA(
     assert solver.solve(problem).loss < 30, solver
 classes = (y + 1) // 2
 layer = RealLayer(np.zeros((2, 5)), np.zeros(2), None)
-network, Y = Stack([layer], SoftmaxCrossEntropy()), np.eye(2)[classes]
+network, Y = Stack([layer], softmax_cross_entropy()), np.eye(2)[classes]
 ExplicitSoftmax().fit(X + 1, classes)
 ManifoldNetwork([4]).fit(X, classes)
 RandomFeatures(units=9).fit(X, classes)

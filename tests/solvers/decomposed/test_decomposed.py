@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 
 from formulations import TrainingProblem
 from formulations.errors import InvalidInputError, ModelSizeError
-from solvers import QCGD, DecomposedQCGD, ProgressiveHedging, Status
+from solvers import QCGD, DecomposedQCGD, Status
 from solvers.decomposed.bundle import box_step
 from solvers.decomposed.lifted_blocks import LiftedBlocks
 from solvers.hedging.blocks import FREE, Block, Question, ask
@@ -77,17 +77,12 @@ def test_each_level_is_its_dual_and_proves_no_less_than_the_one_before(
     assert (np.diff(bounds) >= -1e-6).all()  # type: ignore[arg-type]
 
 
-def test_level_1_is_the_bound_of_hedging_and_level_2_is_above_it() -> None:
+def test_level_2_is_above_level_1() -> None:
     problem = real(0, (4, 2, 1), 12)
     one = DecomposedQCGD(block_size=4, symmetry="none").solve(problem)
     two = DecomposedQCGD(block_size=4, symmetry="none", level=2).solve(problem)
-    hedged = ProgressiveHedging(
-        variant="frank-wolfe", block_size=4, symmetry="none", rounds=150
-    ).solve(problem)
     assert one.lower_bound is not None
     assert two.lower_bound is not None
-    assert hedged.lower_bound == pytest.approx(one.lower_bound, rel=1e-2)
-    assert hedged.lower_bound <= one.lower_bound + 1e-6
     assert two.lower_bound > one.lower_bound + 1e-3
 
 

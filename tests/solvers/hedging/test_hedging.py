@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
+from solvers.decomposed.decomposed import DecomposedQCGD
 from solvers.exact import ExactSolver
 from solvers.hedging.annealed_blocks import AnnealedBlocks
 from solvers.hedging.block_solvers import PenaltyBlocks
-from solvers.hedging.bound import hull_point, lagrangian_bound, loss_grid
+from solvers.hedging.bound import lagrangian_bound, loss_grid
 from solvers.hedging.hedging import CycleDetector, FixedRho, GrowingRho, ProgressiveHedging
 from solvers.hedging.rounds import Hedge
 from solvers.oracles import ExactOracle
@@ -43,7 +44,6 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Hedge]:
 OPTIONS = {
     "hedging": {},
     "unbroken": {"symmetry": "none"},
-    "frank-wolfe": {"variant": "frank-wolfe", "rho": FixedRho(0.2)},
     "pressed": {"rho": FixedRho(1.0), "restarts": 2},
     "few-branches": {"rho": GrowingRho(0.1, growth=1.2), "max_branches": 4},
 }
@@ -73,7 +73,7 @@ def test_small_problems_are_solved_and_bounded_from_below() -> None:
     cases = [noisy(seed) for seed in range(4)] + [noisy(seed, (3, 3, 1)) for seed in range(4)]
     for problem in cases:
         best = ExactSolver().solve(problem).loss
-        result = ProgressiveHedging(variant="frank-wolfe", rounds=30).solve(problem)
+        result = DecomposedQCGD(iterations=30).solve(problem)
         assert result.lower_bound is not None
         assert result.lower_bound <= best
         optimal += result.loss == best
@@ -85,9 +85,7 @@ def test_small_problems_are_solved_and_bounded_from_below() -> None:
 def test_breaking_symmetry_raises_the_bound() -> None:
     problem = noisy(2)
     unbroken, ordered = (
-        ProgressiveHedging(variant="frank-wolfe", rounds=30, block_size=5, symmetry=how).solve(
-            problem
-        )
+        DecomposedQCGD(iterations=30, block_size=5, symmetry=how).solve(problem)
         for how in ("none", "order")
     )
     assert unbroken.lower_bound is not None
@@ -124,10 +122,9 @@ def test_rounding_up_never_passes_a_loss_there_is(problem: TrainingProblem, shar
 # -- the formulas ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("variant", ["hedging", "frank-wolfe"])
-def test_multipliers_sum_to_zero_in_every_round(variant: str, made: list[Hedge]) -> None:
+def test_multipliers_sum_to_zero_in_every_round(made: list[Hedge]) -> None:
     problem = noisy(1, samples=23)  # blocks of unequal size
-    solver = ProgressiveHedging(variant=variant, block_size=5, rho=GrowingRho(growth=1.3))
+    solver = ProgressiveHedging(block_size=5, rho=GrowingRho(growth=1.3))
     sums: list[float] = []
 
     def look(progress: Progress) -> None:
@@ -184,24 +181,6 @@ def test_hedging_over_a_restricted_problem() -> None:
     whole = problem.bits_from_weights(result.weights)
     fixed = np.setdiff1d(np.arange(problem.num_free_bits), free)
     assert np.array_equal(whole[fixed], incumbent.bits[fixed])
-
-
-def test_a_hull_point_is_the_minimum_over_the_hull() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        atoms = rng.integers(0, 2, (rng.integers(1, 6), 4))
-        losses, W, xbar = 3 * rng.random(len(atoms)), rng.normal(size=4), rng.random(4)
-        rho = rng.random(4) + 0.1
-
-        def value(weights: np.ndarray) -> float:
-            x = weights @ atoms  # noqa: B023
-            return weights @ losses + W @ x + 0.5 * rho @ (x - xbar) ** 2  # noqa: B023
-
-        x, weights = hull_point(atoms, losses, W, xbar, rho)
-        assert np.allclose(weights @ atoms, x)
-        assert weights.min() >= 0
-        others = rng.dirichlet(np.ones(len(atoms)) * 0.3, 300)
-        assert value(weights) <= min(value(other) for other in others) + 1e-5
 
 
 # -- rho, cycles, fixing --------------------------------------------------------------------------
@@ -263,7 +242,6 @@ def test_equal_networks_are_equal_bits(made: list[Hedge]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"variant": "frankwolfe"}, "Did you mean 'frank-wolfe'"),
         ({"symmetry": "ordre"}, "Did you mean 'order'"),
         ({"rounds": 0}, "rounds=0"),
         ({"block_size": 0}, "block_size=0"),

@@ -37,12 +37,11 @@ def _two_processes() -> ProcessPoolExecutor:
 
 
 @pytest.mark.parametrize("executor", EXECUTORS.values(), ids=EXECUTORS)
-@pytest.mark.parametrize("variant", ["hedging", "frank-wolfe"])
 def test_the_same_seed_gives_the_same_result_on_any_executor(
-    executor: Callable[[], object], variant: str
+    executor: Callable[[], object],
 ) -> None:
     problem = noisy(8, samples=21)
-    options = {"variant": variant, "blocks": AnnealedBlocks(300), "block_size": 5, "rounds": 6}
+    options = {"blocks": AnnealedBlocks(300), "block_size": 5, "rounds": 6}
     reference = ProgressiveHedging(**options, seed=3).solve(problem)
     result = ProgressiveHedging(**options, seed=3, executor=executor(), workers=2).solve(problem)  # type: ignore[arg-type]
     assert np.array_equal(result.bits, reference.bits)
@@ -103,7 +102,7 @@ def test_three_failures_of_a_block_end_the_run(tmp_path: Path) -> None:
     assert result.loss == noisy(9).losses(result.bits)[0]
 
 
-@pytest.mark.parametrize("options", [{}, {"variant": "frank-wolfe"}, {"symmetry": "fix"}])
+@pytest.mark.parametrize("options", [{}, {"symmetry": "fix"}])
 def test_a_run_goes_on_from_a_checkpoint_as_if_it_had_never_stopped(
     options: dict[str, object], tmp_path: Path
 ) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formulations.errors import InvalidInputError
-from solvers.oracles import QUBO, ExactOracle, Samples
+from solvers.oracles import QUBO, ExactOracle, Oracle, Samples
 from solvers.oracles.testing import random_qubo
-from solvers.oracles.time_to_solution import Trials, reads_needed, time_to_solution
+from solvers.oracles.time_to_solution import TimeToSolution, Trials, reads_needed
 
 COIN = QUBO(np.array([-1.0]), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
@@ -25,6 +25,12 @@ class Coin:
         x = (np.random.default_rng(seed).random((self.reads, 1)) < self.chance).astype(np.int8)
         x = np.sort(x, axis=0)[::-1]
         return Samples(x, qubo.energies(x), 0.01 * self.reads)
+
+
+def time_to_solution(
+    oracle: Oracle, qubo: QUBO, energy: float, *, calls: int = 20, seed: int = 0, **options: float
+) -> TimeToSolution:
+    return Trials.of(oracle, qubo, calls=calls, seed=seed).time_to(energy, seed=seed, **options)
 
 
 @given(st.floats(1e-6, 1.0), st.floats(0.5, 0.999))

@@ -66,9 +66,6 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "penalty": lambda **o: PenaltyMethod(QUICK, iterations=5, **o),
     "decomposed": lambda **o: DecomposedQCGD(QUICK, 2, block_size=5, iterations=4, **o),
     "hedging": lambda **o: ProgressiveHedging(block_size=5, rounds=6, restarts=2, **o),
-    "hedging-frank-wolfe": lambda **o: ProgressiveHedging(
-        block_size=5, rounds=5, variant="frank-wolfe", **o
-    ),
     "hedging-by-oracle": lambda **o: ProgressiveHedging(
         PenaltyBlocks(QUICK), block_size=5, rounds=3, start=WeightAnnealing(flips=20), **o
     ),
