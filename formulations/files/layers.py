@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from formulations.arrays import Array
@@ -24,27 +24,16 @@ def pack_layer(layer: Layer, number: int) -> dict[str, Any]:
             f"expected one of {', '.join(vocabulary.ACTIVATIONS)}; keep the network's "
             "description in your program and save the arrays of its weights"
         )
-    return {
-        **_pack_ties(layer),
-        "inputs": layer.inputs,
-        "outputs": layer.outputs,
+    packed: dict[str, Any] = {}
+    if layer.ties is not None:  # a window, or the shape of the arrays that store the ties
+        window = layer.ties.window
+        packed["ties"] = list(layer.ties.numbers.shape) if window is None else asdict(window)
+    packed |= {f.name: getattr(layer, f.name) for f in fields(layer) if f.name != "ties"}
+    return packed | {
         "code": _pack_code(layer.code),
         "bias_code": layer.bias_code and _pack_code(layer.bias_code),
         "activation": act and act.name,
-        "pieces": layer.pieces,
-        "order": layer.order,
-        "placement": layer.placement,
-        "resolution": layer.resolution,
-        "scale": layer.scale,
     }
-
-
-def _pack_ties(layer: Layer) -> dict[str, Any]:
-    """Convert a window to JSON; other ties to the shape of the arrays that store them."""
-    if layer.ties is None:
-        return {}
-    window = layer.ties.window
-    return {"ties": list(layer.ties.numbers.shape) if window is None else asdict(window)}
 
 
 def unpack_layer(packed: dict[str, Any], number: int, arrays: Mapping[str, Array]) -> Layer:
@@ -71,12 +60,10 @@ def unpack_layer(packed: dict[str, Any], number: int, arrays: Mapping[str, Array
 
 def _pack_code(code: WeightCode) -> dict[str, Any]:
     """Convert a weight code to JSON."""
-    return {
-        "name": code.name,
+    return asdict(code) | {
         "coefficients": [int(c) for c in code.coefficients],
         "offset": int(code.offset),
         "step": float(code.step),
-        "one_hot": code.one_hot,
     }
 
 

@@ -62,21 +62,14 @@ def save_qcbo(model: QCBO, path: str | PathLike[str]) -> None:
     >>> load_qcbo(path).equals(model)
     True
     """
-    arrays: dict[str, Array] = {
-        "linear": model.linear,
-        "rhs": model.rhs,
-        "equality": model.equality,
-        "row_group": model.row_group,
-        "products": model.products,
-    }
+    names = ("linear", "rhs", "equality", "row_group", "products")
+    arrays: dict[str, Array] = {name: getattr(model, name) for name in names}
     for name, matrix in (("quadratic", model.quadratic), ("rows", model.rows)):
         for part in ("data", "indices", "indptr"):
             arrays[f"{name}.{part}"] = getattr(matrix, part)
     content = {
         "sizes": {
-            "variables": model.num_variables,
-            "rows": model.num_rows,
-            "products": model.num_products,
+            name: getattr(model, f"num_{name}") for name in ("variables", "rows", "products")
         },
         "offset": float(model.offset),
         "group_names": list(model.group_names),
