@@ -13,6 +13,7 @@ time to its best level.  As q is affine in its bits, the least q is the ground s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -204,45 +205,18 @@ class LayerFit:
         size = np.sqrt(np.maximum(((levels @ self.gram) * levels).sum(axis=-1), 1e-300))
         return np.asarray((levels * self.cross).sum(axis=-1) / size)
 
-    def qubo(self, neuron: int, scale: float) -> tuple[QUBO, RowBits]:
-        """The QUBO of one neuron's levels at a scale, and how to read its samples."""
-        bits = RowBits.of(self, neuron)
-        quadratic = bits.matrix.T @ self.gram @ bits.matrix
-        linear = 2.0 * bits.matrix.T @ (self.gram @ bits.offset - scale * self.cross[neuron])
-        # more than any change of one weight could gain
-        price = 2.0 * float(np.abs(linear).sum() + np.abs(quadratic).sum())
-        for word in bits.one_hot:  # price (1 - sum of the word's bits)^2
-            quadratic[np.ix_(word, word)] += price
-            linear[word] -= 2.0 * price
-        heads, tails = np.triu_indices(len(linear), 1)
-        return QUBO(linear + np.diag(quadratic), heads, tails, 2.0 * quadratic[heads, tails]), bits
+    def qubo(self, neuron: int, scale: float) -> tuple[QUBO, Callable[[BitArray], FloatArray]]:
+        """The QUBO of one neuron's levels at a scale, and how to read its samples.
 
-
-@dataclass(frozen=True)
-class RowBits:
-    """A neuron's levels as q = offset + matrix x of bits x.
-
-    Parameters
-    ----------
-    offset : ndarray, shape (m,)
-    matrix : ndarray, shape (m, bits)
-    one_hot : list of ndarray
-        Bits of each word of which exactly one is set.
-    """
-
-    offset: FloatArray
-    matrix: FloatArray
-    one_hot: list[IntArray]
-
-    @classmethod
-    def of(cls, fit: LayerFit, neuron: int) -> RowBits:
-        """The free levels of a neuron."""
-        offset = fit.fixed[neuron].copy()
+        Levels are q = offset + matrix x of bits x.  Samples (R, bits) are read as levels (R, m); a
+        one-hot word that is broken keeps its first set bit.
+        """
+        offset = self.fixed[neuron].copy()
         rows: list[int] = []
         coefficients: list[int] = []
         one_hot = []
-        for i in np.flatnonzero(fit.free[neuron]).tolist():
-            code = fit._code(i)
+        for i in np.flatnonzero(self.free[neuron]).tolist():
+            code = self._code(i)
             if code.one_hot:
                 one_hot.append(np.arange(len(rows), len(rows) + code.bits))
             offset[i] = code.offset
@@ -250,11 +224,20 @@ class RowBits:
             coefficients += code.coefficients
         matrix = np.zeros((len(offset), len(rows)))
         matrix[rows, np.arange(len(rows))] = coefficients
-        return cls(offset, matrix, one_hot)
+        quadratic = matrix.T @ self.gram @ matrix
+        linear = 2.0 * matrix.T @ (self.gram @ offset - scale * self.cross[neuron])
+        # more than any change of one weight could gain
+        price = 2.0 * float(np.abs(linear).sum() + np.abs(quadratic).sum())
+        for word in one_hot:  # price (1 - sum of the word's bits)^2
+            quadratic[np.ix_(word, word)] += price
+            linear[word] -= 2.0 * price
 
-    def levels(self, x: BitArray) -> FloatArray:
-        """Levels of samples, shape (R, bits) -> (R, m); a broken word keeps its first set bit."""
-        x = x.copy()
-        for word in self.one_hot:
-            x[:, word] = np.arange(len(word)) == np.argmax(x[:, word], axis=1)[:, None]
-        return np.asarray(self.offset + x @ self.matrix.T)
+        def levels(x: BitArray) -> FloatArray:
+            x = x.copy()
+            for word in one_hot:
+                x[:, word] = np.arange(len(word)) == np.argmax(x[:, word], axis=1)[:, None]
+            return np.asarray(offset + x @ matrix.T)
+
+        heads, tails = np.triu_indices(len(linear), 1)
+        qubo = QUBO(linear + np.diag(quadratic), heads, tails, 2.0 * quadratic[heads, tails])
+        return qubo, levels

@@ -254,8 +254,8 @@ class Rounding(Iterative):
         self, fit: LayerFit, neuron: int, scale: float, run: Run, seed: np.random.SeedSequence
     ) -> FloatArray:
         """Levels of one neuron that the oracle finds, shape (R, m)."""
-        qubo, bits = fit.qubo(neuron, scale)
-        return bits.levels(run.ask(qubo, seed.spawn(1)[0]).x)
+        qubo, levels = fit.qubo(neuron, scale)
+        return levels(run.ask(qubo, seed.spawn(1)[0]).x)
 
 
 @dataclass(frozen=True, kw_only=True)

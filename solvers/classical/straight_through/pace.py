@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import cos, pi
 
 from formulations import Network
@@ -26,40 +25,27 @@ def one_cycle(share: float, warm: float = 0.1) -> float:
     return 0.5 + 0.5 * cos(pi * min(1.0, (share - warm) / (1 - warm)))
 
 
-@dataclass(frozen=True)
-class Pace:
+def share_over(
+    epoch: float, epochs: int, seconds: float = 0.0, time_limit: float | None = None
+) -> float:
     """The share of a run that is over: of its epochs or of its time, whichever is larger.
 
     A run that is short of time goes through its whole schedule all the same, only faster.  One that
     is not goes by its epochs alone, whatever the clock says: the first tenth of the time does not
     count.
 
-    Parameters
-    ----------
-    epochs : int
-    time_limit : float or None
-        Seconds.
-
     Examples
     --------
-    >>> pace = Pace(epochs=10, time_limit=4.0)
-    >>> pace.share(5.5, seconds=1.0), round(pace.share(0.5, seconds=2.2), 6)
+    >>> share_over(5.5, 10, 1.0, 4.0), round(share_over(0.5, 10, 2.2, 4.0), 6)
     (0.55, 0.5)
-    >>> pace.share(0.0, seconds=0.1), pace.share(0.0, seconds=4.0)
+    >>> share_over(0.0, 10, 0.1, 4.0), share_over(0.0, 10, 4.0, 4.0)
     (0.0, 1.0)
     """
-
-    epochs: int
-    time_limit: float | None = None
-
-    def share(self, epoch: float, seconds: float) -> float:
-        """The share after so many epochs and so many seconds."""
-        share = epoch / self.epochs
-        if self.time_limit is not None:
-            over = seconds / self.time_limit
-            # a line that begins late, and is at 1 in time
-            share = max(share, (over - 0.1) / (1 - 0.1))
-        return min(share, 1.0)
+    share = epoch / epochs
+    if time_limit is not None:
+        # a line that begins late, and is at 1 in time
+        share = max(share, (seconds / time_limit - 0.1) / (1 - 0.1))
+    return min(share, 1.0)
 
 
 STEP, SAMPLE, WEIGHT = 3e-4, 1e-6, 2e-10

@@ -133,7 +133,7 @@ class StraightThrough(Iterative):
             augment=self.augment,
             time_limit=self.time_limit,
         )
-        epochs, told = training.pace.epochs, self.time_limit is not None
+        epochs, told = training.epochs, self.time_limit is not None
         with run.guarded():
             run.resume(training)
             try:

@@ -16,12 +16,12 @@ from formulations.errors import InvalidInputError
 from solvers.classical.gradients.latent_stack import LatentStack
 from solvers.classical.straight_through.pace import (
     FOLDED,
-    Pace,
     default_batch,
     default_dropout,
     default_epochs,
     default_restarts,
     one_cycle,
+    share_over,
 )
 from solvers.run.result import Incumbent
 from solvers.run.run import Run
@@ -75,10 +75,10 @@ class Training:
             else dropout
         )
         self.batch = min(batch or default_batch(len(self.samples)), len(self.samples))
-        self.pace = Pace(
-            epochs or default_epochs(problem.network, len(self.samples), count, self.batch),
-            time_limit,
+        self.epochs = epochs or default_epochs(
+            problem.network, len(self.samples), count, self.batch
         )
+        self.time_limit = time_limit
         self.stack = LatentStack(problem, count, start)
         self.share, self.latest, self.number = 0.0, float("nan"), 0
         self.best_judged = float("inf")
@@ -117,7 +117,8 @@ class Training:
 
     def _share(self, epoch: float, run: Run) -> float:
         """The share that is over, which never gets less; keeps time for scoring in reserve."""
-        self.share = max(self.share, self.pace.share(epoch, run.seconds + self._scoring))
+        seconds = run.seconds + self._scoring
+        self.share = max(self.share, share_over(epoch, self.epochs, seconds, self.time_limit))
         return self.share
 
     def _augmented(self, augment: Callable[[np.random.Generator], npt.ArrayLike]) -> Array:

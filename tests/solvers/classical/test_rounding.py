@@ -51,17 +51,20 @@ def test_the_qubo_is_the_squared_error_of_a_neurons_levels(
     seed: int, weights: str, bias: str | None
 ) -> None:
     fit = layer(seed, weights, bias, inputs=3)
-    qubo, bits = fit.qubo(1, 1.7)
+    qubo, levels_of = fit.qubo(1, 1.7)
     points = every_point(qubo.num_variables)
-    for word in bits.one_hot:
-        points = points[points[:, word].sum(axis=1) == 1]
-    levels = bits.levels(points)
+    start = 0
+    for i in np.flatnonzero(fit.free[1]):
+        code = fit._code(i)
+        word, start = points[:, start : start + code.bits], start + code.bits
+        points = points[(word.sum(axis=1) == 1) | (not code.one_hot)]
+    levels = levels_of(points)
     assert (levels[:, ~fit.free[1]] == fit.fixed[1][~fit.free[1]]).all()
     difference = qubo.energies(points) - energies(fit, levels, 1.7, 1)
     assert np.ptp(difference) < 1e-8 * (1 + np.abs(qubo.linear).sum())
     if qubo.num_variables:
         best = ExactOracle().sample(qubo, np.random.SeedSequence(0)).x[:1]
-        assert energies(fit, bits.levels(best), 1.7, 1)[0] <= energies(
+        assert energies(fit, levels_of(best), 1.7, 1)[0] <= energies(
             fit, levels, 1.7, 1
         ).min() + 1e-6 * (1 + np.abs(qubo.linear).sum())
 
