@@ -30,7 +30,8 @@ class Perturbation(Source):
     [2, 4]
     """
 
-    repaired, kept = False, ("gained", "tried")
+    repaired = False
+    kept: tuple[str, ...] = ("gained", "tried")
 
     def __init__(self, size: int) -> None:
         top = max(size // 4, 1)
