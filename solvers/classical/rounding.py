@@ -22,7 +22,7 @@ from solvers.classical.level_fit import LayerFit, read_by_layer, real_pre_activa
 from solvers.classical.straight_through.pace import FOLDED, one_cycle
 from solvers.oracles.base import Oracle, check_oracle
 from solvers.oracles.here.annealing import Annealer
-from solvers.run.option_checks import check_count
+from solvers.run.option_checks import check_common, check_count
 from solvers.run.result import Result, Status
 from solvers.run.run import Run
 from solvers.run.solver import Iterative
@@ -274,7 +274,8 @@ class Rounded(Iterative):
     draws: int | None = 4
 
     def __post_init__(self) -> None:
-        self._solver(None)  # validates the shared options
+        check_common(self)
+        self._solver(None)  # validates the others
 
     def _source(self) -> RealWeights:
         """Where the real weights of a draw come from: this method, but for the shared options."""
