@@ -66,7 +66,7 @@ def test_the_report_says_where_a_published_network_is_ahead(
 ) -> None:
     pytest.importorskip("matplotlib")
     found = results(accuracy)
-    conclusions = part(found, "p").conclusions.can
+    conclusions, _ = part(found, "p").conclusions
     assert verdict in conclusions[0]
     report.write(str(tmp_path / "page.html"), found)
     page = (tmp_path / "page.html").read_text()
