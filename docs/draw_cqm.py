@@ -28,7 +28,7 @@ def draw() -> Figure:
     """Residual of the rows above, cost of the incumbent and of the oracle's best below."""
     found = history()
     rounds = found["iteration"]
-    figure, (above, below) = plt.subplots(2, sharex=True, figsize=(7, 5), layout="constrained")
+    figure, (above, below) = plt.subplots(2, sharex=True, figsize=(6, 5), layout="constrained")
     above.semilogy(rounds, found["residual_square"], label="(ii) averaged squared residual")
     above.semilogy(rounds, found["residual_mean"], label="(i) averaged residual")
     label(above, "", "norm over the rows")

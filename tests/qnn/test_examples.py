@@ -19,6 +19,7 @@ from qnn.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples"
+NOTEBOOKS = ("choose_columns", "digits_in_bytes", "own_machine")
 NEEDS = {"dask_killed_worker": "dask", "hedging_dask": "dask", "read_a_report": "matplotlib"}
 SHOWN = {
     "cqm_without_penalties": r"QCGD +cost +\d+ +feasible: True",
@@ -49,10 +50,25 @@ def test_example(
     assert re.search(SHOWN[name], capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("ipykernel")
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    from notebooks import executed
+
+    run = executed(name, tmp_path)
+    kept = json.loads((FOLDER / f"{name}.ipynb").read_text())
+    for cells in (run.cells, kept["cells"]):
+        shown = [output for cell in cells for output in cell.get("outputs", [])]
+        assert any("image/png" in output.get("data", {}) for output in shown)
+
+
 def test_all_are_tested_and_in_the_table() -> None:
-    files = {path.stem for path in FOLDER.glob("*.py")}
-    assert files == {*SHOWN, "hedging_mpi"}
-    assert set(re.findall(r"\(([a-z_]+)\.py\)", (FOLDER / "README.md").read_text())) == files
+    files = {path.name for path in FOLDER.iterdir() if path.suffix in (".py", ".ipynb")}
+    programs = {f"{name}.py" for name in (*SHOWN, "hedging_mpi")}
+    assert files == programs | {f"{name}.ipynb" for name in NOTEBOOKS}
+    assert set(re.findall(r"\(([a-z_]+\.\w+)\)", (FOLDER / "README.md").read_text())) == files
 
 
 def test_ten_lines_are_ten() -> None:
