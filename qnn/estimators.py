@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from formulations.arrays import Array, FloatArray
+from formulations.arrays import Array, FloatArray, IntArray
 from formulations.checks import shown
 from formulations.constraints import Constraint
 from formulations.errors import InvalidInputError
@@ -192,13 +192,8 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if self.class_weight is not None:
             own = compute_sample_weight(self.class_weight, labels)
             sample_weight = own if sample_weight is None else own * np.asarray(sample_weight)
-        levels = self.levels
-        if anew and levels == "auto":
-            levels, found = 16, np.unique(labels, return_inverse=True)[1]
-            if self.solver is None and found.any():
-                limit = None if self.time_limit is None else self.time_limit / 5
-                levels = levels_by_folds(inputs, found, self._network, time_limit=limit)
-        inputs, labels = repeated(sample_weight, inputs, labels)
+        given = np.arange(len(inputs))
+        inputs, labels, given = repeated(sample_weight, inputs, labels, given)
         if anew:
             self.classes_ = np.unique(labels if classes is None else np.asarray(classes))
         other = np.setdiff1d(labels, self.classes_)
@@ -212,6 +207,10 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             raise InvalidInputError("y has 1 class: a classifier needs samples of two at least")
         target = 2 * numbers - 1 if count == 2 else numbers
         if anew:
+            levels = self.levels
+            if levels == "auto":
+                once = np.unique(given, return_index=True)[1]  # repetitions would be on both sides
+                levels = self._levels(inputs[once], numbers[once])
             self._train(inputs, 1 if count == 2 else count, lambda _: target, levels)
         else:
             self._solve(self._on_levels(inputs), target, self.weights_)
@@ -219,6 +218,14 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         warn_near_chance(float(np.mean(np.argmax(logits, axis=1) == numbers)), numbers)
         self.scale_ = likeliest_scale(logits, numbers)
         return self
+
+    def _levels(self, X: FloatArray, numbers: IntArray) -> int | str:
+        """What ``"auto"`` stands for."""
+        present = np.unique(numbers, return_inverse=True)[1]
+        if self.solver is not None or not present.any():
+            return 16
+        limit = None if self.time_limit is None else self.time_limit / 5
+        return levels_by_folds(X, present, self._network, time_limit=limit)
 
     def decision_function(self, X: npt.ArrayLike) -> FloatArray:
         """Output for two classes, shape (N,), positive for the second; else (N, classes)."""
