@@ -88,46 +88,42 @@ def heat_bath(
         left = 1
         for d in range(size):
             left *= counts[d]
-        while left > 1:
-            left -= 1
-            d = 0
-            while digits[d] == counts[d] - 1:
-                digits[d] = 0
-                d += 1
-            digits[d] += 1
-            k = blocks[b, d]
-            new = at[d] + 1 if at[d] + 1 < counts[d] else 0
-            change = _change(firsts, num_levels, gaps, choices, k, start[d], step[d], at[d], new)
-            layer, neuron, source = layers[k], neurons[k], sources[k]
-            loss = propose(state, layer, neuron, source, change)
-            evaluated += 1
-            old, at[d] = at[d], new
-            rival = -loss / temperature - math.log(-math.log(rng.random() + TINY) + TINY)
-            taken = rival > score
-            if taken:
-                score, picked_loss = rival, loss
-                for i in range(size):
-                    picked[i] = at[i]
-            if loss < best_loss:
-                best_loss = float(loss)
-                copy_choice(best, choice)
-                for i in range(size):
-                    k = blocks[b, i]
-                    best[k] = (start[i] + step[i] * at[i]) % num_levels[k]
-            if left > 1 or taken:
-                commit(state, layer, neuron, source, change)
-            else:  # nothing follows from the last choice: stay at the one before
-                at[d] = old
-        for d in range(size):
-            k = blocks[b, d]
-            if picked[d] != at[d]:
-                change = _change(
-                    firsts, num_levels, gaps, choices, k, start[d], step[d], at[d], picked[d]
-                )
+        # all other choices, then each weight goes to its picked place: one loop for both, because
+        # a proposal is much code, and each call of it is compiled
+        for turn in range(1 - left, size):
+            d, new, draws = turn, picked[max(turn, 0)], turn < 0
+            if draws:
+                d = 0
+                while digits[d] == counts[d] - 1:
+                    digits[d] = 0
+                    d += 1
+                digits[d] += 1
+                new = at[d] + 1 if at[d] + 1 < counts[d] else 0
+            k, old = blocks[b, d], at[d]
+            if draws or new != old:
+                change = _change(firsts, num_levels, gaps, choices, k, start[d], step[d], old, new)
                 layer, neuron, source = layers[k], neurons[k], sources[k]
-                propose(state, layer, neuron, source, change)
-                commit(state, layer, neuron, source, change)
-            choice[k] = (start[d] + step[d] * picked[d]) % num_levels[k]
+                loss, at[d], taken = propose(state, layer, neuron, source, change), new, True
+                if draws:
+                    evaluated += 1
+                    rival = -loss / temperature - math.log(-math.log(rng.random() + TINY) + TINY)
+                    taken = rival > score
+                    if taken:
+                        score, picked_loss = rival, loss
+                        for i in range(size):
+                            picked[i] = at[i]
+                    if loss < best_loss:
+                        best_loss = float(loss)
+                        copy_choice(best, choice)
+                        for i in range(size):
+                            j = blocks[b, i]
+                            best[j] = (start[i] + step[i] * at[i]) % num_levels[j]
+                if taken or turn < -1:
+                    commit(state, layer, neuron, source, change)
+                else:  # nothing follows from the last choice: stay at the one before
+                    at[d] = old
+            if not draws:
+                choice[k] = (start[d] + step[d] * new) % num_levels[k]
         loss = picked_loss
         gains[b] = before - loss
     return best_loss, evaluated
