@@ -152,7 +152,7 @@ def test_gradients_are_those_of_autograd(act: str, folded: bool, rounded: bool) 
         else:
             y = z - z.mean(0) + v[number] * spread
         if part.unit is not None:
-            a = _activated(torch, y, p.splines[number], part.window[0])
+            a = _activated(torch, y, p.splines[number], part.window[0], rise)
     scale = p.loss_kind.scale
     torch.nn.functional.cross_entropy(y / scale, torch.tensor(p.classes)).backward()
     for number, part in enumerate(stack.layers):
@@ -162,13 +162,13 @@ def test_gradients_are_those_of_autograd(act: str, folded: bool, rounded: bool) 
             assert np.allclose(mine[0], expected, rtol=0, atol=tolerance)
 
 
-def _activated(torch: Any, y: Any, spline: Spline, window: FloatArray) -> Any:
+def _activated(torch: Any, y: Any, spline: Spline, window: FloatArray, share: float) -> Any:
     """The activation of a unit with the slope of its clipped line."""
     hard = torch.tensor(unit(spline).value(y.detach().numpy().copy()))
     starts, values = spline.breakpoints, spline.intercepts
     if len(starts) == 1:
         ramp = torch.clamp((y - starts[0]) / torch.tensor(window.astype(float)), -1, 1)
-        soft = 0.5 * (values[1] - values[0]) / 2 * ramp
+        soft = share * (values[1] - values[0]) / 2 * ramp
     else:
         width, rise = int(starts[1] - starts[0]), float(values[1] - values[0])
         low = starts[0] - width
