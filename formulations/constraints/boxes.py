@@ -28,9 +28,6 @@ from formulations.network.intervals import least_products
 from formulations.network.splines import Spline
 from formulations.neurons.base import Neurons
 
-CHUNK = 2**22
-"""Activations computed at a time."""
-
 
 def check_samples(name: str, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[IntArray, IntArray]:
     """Samples (S, d) and labels (S,) as integers."""
@@ -116,7 +113,7 @@ def add_box_rows(
     forms = [Forms(box.astype(float), Terms.join([])) for box in chains]
     bounds = [(box, box) for box in chains]  # of the ends themselves, over all weights
     for layer in range(len(parts.subject.network.layers)):
-        sums = _sums(parts, number, layer, forms)
+        sums = _sums(parts, layer, forms)
         ends = _end_bounds(parts, layer, bounds)
         if layer == len(parts.subject.splines):
             break
@@ -129,7 +126,7 @@ def add_box_rows(
     parts.number += len(chains) * len(low)
 
 
-def _sums(parts: Parts, number: int, layer: int, forms: list[Forms]) -> list[Forms]:
+def _sums(parts: Parts, layer: int, forms: list[Forms]) -> list[Forms]:
     """Pre-activations of a layer, or those at both ends."""
     weights = parts.levels(layer)
     count = len(parts.free[layer].fixed)
@@ -139,21 +136,9 @@ def _sums(parts: Parts, number: int, layer: int, forms: list[Forms]) -> list[For
     else:
         up, down = _halves(parts, layer, matrix)
         pairs = [[(up, forms[0]), (down, forms[1])], [(up, forms[1]), (down, forms[0])]]
-    sums = []
-    for pair in pairs:
-        samples = len(pair[0][1].constant)
-        row = np.arange(samples)[:, None] * count
-        owner = (row + bias.terms.owner).ravel()
-        variable = np.broadcast_to(bias.terms.variable, (samples, len(bias.terms.variable)))
-        factor = np.broadcast_to(bias.terms.coefficient, (samples, len(bias.terms.coefficient)))
-        total = Forms(
-            np.broadcast_to(bias.constant, (samples, count)),
-            Terms.linear(owner, variable.ravel(), factor.ravel()),
-        )
-        for w, a in pair:
-            total = total + _product(parts, number, layer, w, a)
-        sums.append(total)
-    return sums
+    every = np.broadcast_to(np.arange(count), (len(forms[0].constant), count))
+    start = bias.take(every)
+    return [sum((_product(parts, layer, w, a) for w, a in pair), start) for pair in pairs]
 
 
 def _halves(parts: Parts, layer: int, matrix: Forms) -> tuple[Forms, Forms]:
@@ -167,17 +152,20 @@ def _halves(parts: Parts, layer: int, matrix: Forms) -> tuple[Forms, Forms]:
     flat = constant.ravel()
     t, p = matrix.terms, positive.terms
     fixed = Terms.linear(p.owner, p.variable, flat[p.owner] * p.coefficient)
-    order = np.argsort(p.owner, kind="stable")
-    count = np.bincount(p.owner, minlength=flat.size)
-    start = np.cumsum(count) - count
-    owner, entry = ragged(start[t.owner], count[t.owner])
-    entry = order[entry]
+    owner, entry = _entries(p.owner, t.owner, flat.size)
     u = _new_products(parts, layer, t.variable[owner], p.variable[entry])
     crossed = Terms.linear(t.owner[owner], u, t.coefficient[owner] * p.coefficient[entry])
     always = positive.constant.ravel()[t.owner]
     own = Terms.linear(t.owner, t.variable, t.coefficient * always)
     up = Forms(constant * positive.constant, Terms.join([fixed, crossed, own]))
     return up, matrix + up.scaled(-1.0)
+
+
+def _entries(of: IntArray, asked: IntArray, size: int) -> tuple[IntArray, IntArray]:
+    """Of each asked place number and entry of all terms whose own, below ``size``, it is."""
+    count = np.bincount(of, minlength=size)
+    owner, entry = ragged((np.cumsum(count) - count)[asked], count[asked])
+    return owner, np.argsort(of, kind="stable")[entry]
 
 
 def _new_products(parts: Parts, layer: int, v: IntArray, w: IntArray) -> IntArray:
@@ -195,7 +183,7 @@ def _new_products(parts: Parts, layer: int, v: IntArray, w: IntArray) -> IntArra
     return found
 
 
-def _product(parts: Parts, number: int, layer: int, w: Forms, a: Forms) -> Forms:
+def _product(parts: Parts, layer: int, w: Forms, a: Forms) -> Forms:
     """sum_i w_ji a_si as forms (S, n_l), from (n_l, d) and (S, d)."""
     outputs, width = w.constant.shape
     samples = len(a.constant)
@@ -213,11 +201,7 @@ def _product(parts: Parts, number: int, layer: int, w: Forms, a: Forms) -> Forms
         np.repeat(a.terms.variable, outputs),
         (a.terms.coefficient[:, None] * w.constant[:, k].T).ravel(),
     )
-    order = np.argsort(i, kind="stable")
-    count = np.bincount(i, minlength=width)
-    start = np.cumsum(count) - count
-    owner, entry = ragged(start[k], count[k])
-    entry = order[entry]
+    owner, entry = _entries(i, k, width)
     u = _new_products(parts, layer, w.terms.variable[entry], a.terms.variable[owner])
     both = Terms.linear(
         s[owner] * outputs + j[entry],

@@ -146,7 +146,7 @@ class Monotone(Constraint):
         """Bits of a layer's units: whether any pair of indicators (unit below, weight) is set."""
         here = parts.subject.network.layers[layer]
         outputs, inputs = here.outputs, here.inputs
-        assembly, total = parts.assembly, Forms(np.zeros(outputs), Terms.join([]))
+        total = Forms(np.zeros(outputs), Terms.join([]))
         for which, (below, weight) in enumerate(pairs):
             x = self._bits(parts, "path", (number, layer, 2 * side + which), outputs * inputs)
             both = below.constant + weight.constant  # x = [below + weight - 1 > 0]
@@ -157,7 +157,6 @@ class Monotone(Constraint):
             total = total + Forms(np.zeros(outputs), Terms.linear(owner, x, 1.0))
         y = self._bits(parts, "paths", (number, layer, side), outputs)
         self._indicate(parts, y, total, 0, 2 * inputs)
-        assert assembly is parts.assembly
         return Forms(np.zeros(outputs), Terms.linear(np.arange(outputs), y, 1.0))
 
     def _bits(self, parts: Parts, name: str, about: tuple[int, int, int], count: int) -> IntArray:

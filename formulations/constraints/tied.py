@@ -15,8 +15,6 @@ from formulations.errors import InvalidInputError
 from formulations.network.network import Network
 from formulations.network.ties import Ties
 
-LABEL = re.compile(r"w\[(\d+),(\d+),(\d+)\]")
-
 
 @dataclass(frozen=True)
 class Tied:
@@ -91,7 +89,8 @@ class Tied:
     @staticmethod
     def _place(weight: str | Sequence[int]) -> IntArray:
         """Layer, neuron and input of a weight."""
-        if isinstance(weight, str) and (match := LABEL.fullmatch(weight)) is not None:
+        label = r"w\[(\d+),(\d+),(\d+)\]"
+        if isinstance(weight, str) and (match := re.fullmatch(label, weight)) is not None:
             return np.array([int(word) for word in match.groups()])
         found = np.zeros(0) if isinstance(weight, str) else np.asarray(weight)
         if found.shape != (3,) or found.dtype.kind not in "iu" or found.min() < 0:

@@ -21,9 +21,6 @@ from solvers.kernels.compiled import compiled
 from solvers.kernels.incremental import Moves, change_of, commit, propose
 from solvers.kernels.sweeps import State
 
-SLACK = 0.1
-"""What a choice may break beyond what is broken, as a share of it, and three units."""
-
 
 @compiled()
 def guarded_heat_bath(
@@ -75,10 +72,11 @@ def guarded_heat_bath(
         left = 1
         for d in range(size):
             left *= counts[d]
-        slack = 3 * (WRONG if has_boxes else 1) + int(SLACK * begun)
-        most = begun + slack if begun > 0 else 0  # what a candidate may break
+        most = 0  # what a candidate may break: a tenth more than is broken, and three units
+        if begun > 0:
+            most = begun + 3 * (WRONG if has_boxes else 1) + int(0.1 * begun)
         # the more choices, the colder: else the many bad ones would outnumber the few good ones
-        mending = max(guard.heat[0], guard.heat[1] * begun) / (1.0 + math.log(left))
+        mending = guard.heat[0] / (1.0 + math.log(left))
         score = -begun / mending - loss / temperature
         score -= math.log(-math.log(rng.random() + TINY) + TINY)
         while left > 0:

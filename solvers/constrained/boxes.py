@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from solvers.classical.gradients.latent_layer import LatentLayer
     from solvers.classical.gradients.outputs import Output
 
-RAISED, LOWERED = 1.1, 0.97
-"""Factors of the weight of a box in a step in which it is wrong, or right."""
-
 
 class Boxes:
     """The boxes of a problem's constraints, and what each counts for in each of R networks.
@@ -84,9 +81,8 @@ class Boxes:
         wrong = _wrong(worst, y)
         weights = self.weights[:, drawn]
         slope = self.problem.sample_slopes(worst, drawn) * weights[..., None]
-        self.weights[:, drawn] = np.clip(
-            weights * np.where(wrong, RAISED, LOWERED), self.least, 1.0
-        )
+        moved = weights * np.where(wrong, 1.1, 0.97)
+        self.weights[:, drawn] = np.clip(moved, self.least, 1.0)
         slope = slope.astype(z.dtype)
         return slope, np.where(rising, -slope, slope)
 

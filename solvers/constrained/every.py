@@ -17,9 +17,6 @@ from solvers.run.run import Run
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-BLOCK = 2**14
-"""Most choices that are visited between two looks at the clock."""
-
 
 def every_choice(problem: TrainingProblem, landscape: IncrementalLoss, run: Run) -> bool:
     """Offer the best weights that satisfy the constraints; return whether all have been visited.
@@ -34,11 +31,9 @@ def every_choice(problem: TrainingProblem, landscape: IncrementalLoss, run: Run)
     goal = landscape.value(reach(floor))
     narrow = (moves.gap == 0) | (moves.num_levels <= WINDOW)
     order = np.argsort(~narrow, kind="stable")
-    inside = 0  # a block takes as many of the narrow ones as it may
-    while (
-        inside < int(narrow.sum()) and prod(moves.num_levels[order[: inside + 1]].tolist()) <= BLOCK
-    ):
-        inside += 1
+    # a block takes as many of the narrow ones as are visited between two looks at the clock
+    choices = np.cumprod(moves.num_levels[order[: int(narrow.sum())]].astype(float))
+    inside = int((choices <= 2**14).sum())
     block, outside = np.sort(order[:inside]), np.sort(order[inside:])
     sizes = moves.num_levels[outside]
     rng, gains = np.random.default_rng(0), np.zeros(1)

@@ -63,9 +63,8 @@ class Guard(NamedTuple):
         What is broken: of rows, of paths, of boxes.
     dirty : ndarray of int64, shape (2, widest)
         Scratch.
-    heat : ndarray of float64, shape (2,)
-        Temperature of a single choice while something is broken: in units of violation, and as a
-        share of what is broken; the larger one counts.
+    heat : ndarray of float64, shape (1,)
+        Temperature of a single choice while something is broken, in units of violation.
     """
 
     plan: Array

@@ -14,17 +14,6 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
     from solvers.run.solver import Start
 
-GRADIENTS_SHARE = 0.4
-"""Of the time limit, for the gradients."""
-
-HOT, COLD = 3e-4, 1e-5
-"""First and last temperature of the search, in units of the loss of outputs that are all zero.
-
-Fashion 2 v 4, 49-8-1 at fan-in 6, five draws of 6,400 training samples, right of the other 1,600 in
-per cent: 82.8; at 1e-3 82.4, at 1e-4 82.6; counting errors instead of the loss 82.7; gradients for
-15 % of the time 82.8; gradients alone 79.5."""
-
-
 def gradients_then_search(
     problem: TrainingProblem,
     gradients: Any,
@@ -36,7 +25,15 @@ def gradients_then_search(
     """Train a problem with constraints on all samples.
 
     Gradients project, and learn what has to be right; what they break is mended first, and no step
-    of the search breaks a constraint after that.
+    of the search breaks a constraint after that.  Temperatures are in units of the loss of outputs
+    that are all zero.
+
+    On Fashion 2 v 4, 49-8-1 at fan-in 6, five draws of 6,400 training samples, these were right of
+    82.8 % of the other 1,600; with a start at 1e-3 of 82.4, at 1e-4 of 82.6; counting errors in
+    place of the loss of 82.7; with gradients for 15 % of the time of 82.8; by gradients alone of
+    79.5.  With few samples the search does no harm that held-out ones could tell: 285 training
+    samples of breast_cancer, 28 draws, right of the other 95 by gradients alone 96.65 %, by these
+    96.95, with gradients for 80 % of the time 96.99 (standard error of a difference .3).
 
     Parameters
     ----------
@@ -51,7 +48,7 @@ def gradients_then_search(
         Seed, callbacks and checkpoint.
     """
     if start is None:
-        limits = [gradients.time_limit, time_limit and GRADIENTS_SHARE * time_limit]
+        limits = [gradients.time_limit, time_limit and 0.4 * time_limit]
         start = replace(
             gradients,
             seed=shared["seed"],
@@ -60,7 +57,7 @@ def gradients_then_search(
         )
     zero = np.zeros((problem.num_samples, problem.network.num_outputs), dtype=np.int64)
     unit = float(problem.own_losses(zero).sum()) or 1.0
-    given = {"start_temperature": HOT * unit, "end_temperature": COLD * unit}
+    given = {"start_temperature": 3e-4 * unit, "end_temperature": 1e-5 * unit}
     result: Result = replace(
         search,
         start=start,

@@ -15,17 +15,6 @@ from solvers.neighborhood.steps import WORK, Tally, Walk
 if TYPE_CHECKING:
     from formulations import TrainingProblem
 
-LEAST_COUNT, MOST_DENSE, BOX = 16, 4, 20
-"""Least blocks of a step; most weights of a block where rows do not leave few candidates; samples
-whose loss takes as long as a box."""
-
-PRESSING, LEAST_HEAT = 0.99, 0.02
-"""Factor of each step on the temperature of what is broken, until nothing is, and its least value:
-at first the loss has its say, in the end it only decides among choices that break as much."""
-
-EXCHANGES = 0.75
-"""Share of the draws that put non-zero weights into blocks."""
-
 
 class GuardedWalk(Walk):
     """Restricted problems solved exactly among the choices that break no more than before.
@@ -74,10 +63,11 @@ class GuardedWalk(Walk):
             size -= 1
         sparse = not self.watch.broken and not self.watch.guard.asked.shape[1]
         if not sparse:  # most choices are candidates then
-            size = min(size, MOST_DENSE)
-        work = self.problem.num_samples + BOX * self.watch.guard.asked.shape[1]
+            size = min(size, 4)
+        # the loss of twenty samples takes as long as a box
+        work = self.problem.num_samples + 20 * self.watch.guard.asked.shape[1]
         dear = max(levels ** (size / 2 if sparse else size), 2.0) * work
-        count = int(np.clip(WORK / dear, LEAST_COUNT, 1024))
+        count = int(np.clip(WORK / dear, 16, 1024))
         count = count if limit is None else min(count, limit)
         blocks = self.draw(policy, count, size, rng)
         gains = np.zeros(len(blocks))
@@ -92,8 +82,9 @@ class GuardedWalk(Walk):
             self._goal,
         )
         self._best_broken, self._best_value, evaluated = found
+        # at first the loss has its say, in the end only among choices that break as much
         heat = self.watch.guard.heat
-        heat[0] = max(heat[0] * (PRESSING if self.watch.broken else 1.0), LEAST_HEAT)
+        heat[0] = max(heat[0] * (0.99 if self.watch.broken else 1.0), 0.02)
         before = self.loss
         self._price()
         tally.rounds += len(blocks)
@@ -103,7 +94,7 @@ class GuardedWalk(Walk):
     def draw(self, policy: Policy, count: int, size: int, rng: np.random.Generator) -> IntArray:
         """Blocks of weights, in most of them some that are not zero, which can make room."""
         blocks = super().draw(policy, count, size, rng)
-        if size == 1 or policy.guided or rng.random() >= EXCHANGES:
+        if size == 1 or policy.guided or rng.random() >= 0.75:
             return blocks
         return self.watch.exchanging(blocks, (size + 1) // 2, rng)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
-
-HEAT = (0.6, 0.0)
-"""See :class:`~solvers.constrained.guard.Guard`."""
-
-OWN = 0.7
-"""Share of the blocks whose exchanged weights are those of one unit."""
 
 
 class Watch:
@@ -57,8 +51,6 @@ class Watch:
 
     def __init__(self, problem: TrainingProblem, landscape: IncrementalLoss) -> None:
         self.problem, self.landscape = problem, landscape
-        known = (Cardinality, LinearRows, Monotone, Right)
-        self.strange = [c for c in problem.constraints if not isinstance(c, known)]
         self._counted = [c for c in problem.constraints if isinstance(c, Cardinality)]
         self._linear = [c for c in problem.constraints if isinstance(c, LinearRows)]
         self._boxed = [c for c in problem.constraints if isinstance(c, Right)]
@@ -124,7 +116,7 @@ class Watch:
             asked=np.concatenate([np.zeros((2, 0), dtype=np.int64), *asked], axis=1),
             totals=np.zeros(3, dtype=np.int64),
             dirty=np.zeros((2, widest), dtype=np.int64),
-            heat=np.array(HEAT) * (WRONG if samples else 1),
+            heat=np.array([0.6 * (WRONG if samples else 1)]),
         )
 
     def _places(self) -> tuple[IntArray, IntArray]:
@@ -236,7 +228,7 @@ class Watch:
         unit = moves.layer * (int(moves.neuron.max()) + 1) + moves.neuron
         active = active[np.argsort(unit[active], kind="stable")]
         sides = [np.searchsorted(unit[active], unit[blocks[:, 0]], side) for side in SIDES]
-        own = (rng.random(len(blocks)) < OWN) & (sides[1] > sides[0])
+        own = (rng.random(len(blocks)) < 0.7) & (sides[1] > sides[0])
         begin, stop = np.where(own, sides[0], 0), np.where(own, sides[1], len(active))
         blocks = blocks.copy()
         for column in range(1, max(2, columns)):
@@ -245,20 +237,10 @@ class Watch:
         packed = np.argsort(blocks < 0, axis=1, kind="stable")
         return np.ascontiguousarray(np.take_along_axis(blocks, packed, axis=1))
 
-    def heat_bath(
-        self,
-        rng: np.random.Generator,
-        blocks: Array,
-        temperatures: Array,
-        gains: Array,
-        best: Array,
-        best_broken: int,
-        best_loss: float,
-        goal: float,
-    ) -> tuple[int, float, int]:
-        """Search blocks of weights: see :func:`~solvers.constrained.blocks.guarded_heat_bath`."""
+    def heat_bath(self, *given: Any) -> tuple[int, float, int]:
+        """:func:`~solvers.constrained.blocks.guarded_heat_bath` with all that follows the guard."""
+        landscape = self.landscape
         found: tuple[int, float, int] = guarded_heat_bath(
-            self.landscape.state, self.landscape.moves, self.guard, rng, blocks, temperatures,
-            gains, best, best_broken, best_loss, goal,
-        )  # fmt: skip
+            landscape.state, landscape.moves, self.guard, *given
+        )
         return found
