@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
     from solvers.run.solver import Start
 
+
 def gradients_then_search(
     problem: TrainingProblem,
     gradients: Any,
