@@ -90,12 +90,12 @@ def test_chains_hold_the_problem_and_are_valid() -> None:
 
     qubo, oracle = random_qubo(12, 3, share=1.0), MAKERS["Pegasus"]()
     info = oracle.sample(qubo, seed()).info
-    kept = oracle._kept[0]  # type: ignore[attr-defined]
+    _, chains, _ = oracle._kept[0]  # type: ignore[attr-defined]
     graph = MockQPU("P3")().to_networkx_graph()
     edges = list(zip(qubo.heads.tolist(), qubo.tails.tolist(), strict=True))
-    assert verify_embedding(kept.chains, edges, graph.edges)
-    assert info["qubits"] == sum(len(chain) for chain in kept.chains.values())
-    assert info["longest_chain"] == max(len(chain) for chain in kept.chains.values())
+    assert verify_embedding(chains, edges, graph.edges)
+    assert info["qubits"] == sum(len(chain) for chain in chains.values())
+    assert info["longest_chain"] == max(len(chain) for chain in chains.values())
     assert 0.0 <= info["chain_breaks"] <= 1.0
 
 
