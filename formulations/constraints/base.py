@@ -234,7 +234,7 @@ def stored_kernels(layer: Layer) -> IntArray:
     >>> stored_kernels(Network.conv((1, 1, 3), ["conv:1:1x2"], 1, bias=True).layers[0]).tolist()
     [[0, 1]]
     """
-    numbers, window = stored_numbers(layer), layer.ties and layer.ties.window
+    numbers, window = stored_numbers(layer), layer.ties.window if layer.ties else None
     if window is None:
         return numbers
     return numbers[window.first].reshape(window.filters, window.num_taps)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from formulations.arrays import BoolArray, FloatArray, IntArray
+from formulations.arrays import Array, BoolArray, FloatArray, IntArray
 from formulations.constraints.base import stored_numbers, stored_places
 from formulations.model.assembly import Assembly, Terms, ragged
 from formulations.model.labels import Family
@@ -33,7 +33,7 @@ class Forms:
     def __add__(self, other: Forms) -> Forms:
         return Forms(self.constant + other.constant, Terms.join([self.terms, other.terms]))
 
-    def scaled(self, factor: float | FloatArray) -> Forms:
+    def scaled(self, factor: float | Array) -> Forms:
         """The forms times a number, or each times its own."""
         t, each = self.terms, np.broadcast_to(factor, self.constant.shape).ravel()
         return Forms(
@@ -207,7 +207,7 @@ class Parts:
         widest = len(str(max(self.subject.network.widths) - 1))
         return self.assembly.variables(
             name, ("", "", ""), (self.digits[1], self.digits[2], widest),
-            self._labels(number, at).T,
+            list(self._labels(number, at).T),
         )  # fmt: skip
 
     def _labels(self, number: int, at: IntArray) -> IntArray:
@@ -243,13 +243,13 @@ class Parts:
             found.append(Terms.linear(owner[t.owner], t.variable, t.coefficient))
         needed = np.flatnonzero(np.sum(matters, axis=0) > limit)
         rest = limit - np.sum(constants, axis=0)
-        place = np.full(count, -1, dtype=np.int64)
-        place[needed] = np.arange(len(needed))
+        row = np.full(count, -1, dtype=np.int64)
+        row[needed] = np.arange(len(needed))
         terms = Terms.join(found)
-        terms = terms.take(place[terms.owner] >= 0)
+        terms = terms.take(row[terms.owner] >= 0)
         table = np.stack([np.full(len(needed), number), needed], axis=1)
         self.assembly.rows(
-            Terms.linear(place[terms.owner], terms.variable, terms.coefficient),
+            Terms.linear(row[terms.owner], terms.variable, terms.coefficient),
             rest[needed],
             kind,
             Family(kind, ("c", "g"), table, (2, len(str(count)))),
