@@ -16,6 +16,7 @@ from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from formulations.network.network import Layer, Network
+from formulations.network.weight_bits import stored_kernels, stored_levels
 
 if TYPE_CHECKING:
     from formulations.constraints.parts import Parts, Subject
@@ -208,51 +209,3 @@ class Cardinality(Constraint):
             return kept
 
         return keep
-
-
-def stored_places(layer: Layer) -> tuple[IntArray, IntArray]:
-    """Neuron and input at which each stored weight of a layer first stands, thresholds left out."""
-    if layer.ties is None:
-        return np.divmod(np.arange(layer.outputs * layer.inputs), layer.inputs)
-    return np.divmod(layer.ties.first[~layer.ties.is_threshold], layer.inputs + 1)
-
-
-def stored_numbers(layer: Layer) -> IntArray:
-    """Stored weight of each weight of a layer, (n_l, n_{l-1}), without thresholds; -1 if fixed."""
-    if layer.ties is None:
-        return np.arange(layer.outputs * layer.inputs).reshape(layer.outputs, layer.inputs)
-    rank = np.cumsum(np.append(~layer.ties.is_threshold, False)) - 1
-    numbers = layer.ties.numbers[:, :-1]
-    return np.where(numbers >= 0, rank[numbers], -1)
-
-
-def stored_kernels(layer: Layer) -> IntArray:
-    """Those of each filter of a convolution, (filters, K); of other layers, of each unit.
-
-    Examples
-    --------
-    >>> stored_kernels(Network.conv((1, 1, 3), ["conv:1:1x2"], 1, bias=True).layers[0]).tolist()
-    [[0, 1]]
-    """
-    numbers, window = stored_numbers(layer), layer.ties.window if layer.ties else None
-    if window is None:
-        return numbers
-    return numbers[window.first].reshape(window.filters, window.num_taps)
-
-
-def stored_levels(network: Network, bits: BitArray) -> IntArray:
-    """Levels of the stored weights of all layers, thresholds left out, bits (R, n_w) -> (R, S)."""
-    found = []
-    for layer, start in zip(network.layers, network.bit_offsets(), strict=False):
-        place = start + layer.first_bits()[0][:, None] + np.arange(layer.code.bits)
-        found.append(layer.code.decode(bits[:, place]))
-    return np.concatenate(found, axis=1)
-
-
-def batch_levels(network: Network, bits: BitArray) -> list[tuple[IntArray, IntArray | None]]:
-    """Weights (R, n_l, n_{l-1}) and thresholds (R, n_l) of each layer, of bits (R, n_w)."""
-    offsets = network.bit_offsets()
-    return [
-        layer.decode(bits[:, offsets[number] : offsets[number + 1]])
-        for number, layer in enumerate(network.layers)
-    ]

@@ -19,13 +19,13 @@ import numpy.typing as npt
 
 from formulations.array_checks import check_array, check_integers
 from formulations.arrays import Array, BitArray, FloatArray, IntArray
-from formulations.constraints.base import batch_levels
 from formulations.constraints.parts import Forms, Parts, Subject
 from formulations.errors import InvalidInputError
 from formulations.model.assembly import Terms, ragged
 from formulations.model.labels import Family
 from formulations.network.intervals import least_products
 from formulations.network.splines import Spline
+from formulations.network.weight_bits import batch_levels
 from formulations.neurons.base import Neurons
 
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.checks import check_whole, shown
-from formulations.constraints.base import Constraint, batch_levels
+from formulations.constraints.base import Constraint
 from formulations.constraints.parts import Forms, Parts, Subject
 from formulations.errors import InvalidInputError
 from formulations.model.assembly import Terms
 from formulations.model.labels import Family
+from formulations.network.weight_bits import batch_levels
 
 
 @dataclass(frozen=True)

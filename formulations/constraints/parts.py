@@ -14,12 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from formulations.arrays import Array, BoolArray, FloatArray, IntArray
-from formulations.constraints.base import stored_numbers, stored_places
 from formulations.model.assembly import Assembly, Terms, ragged
 from formulations.model.labels import Family
 from formulations.network.network import Network
 from formulations.network.splines import Spline
-from formulations.network.weight_bits import FreeLayer
+from formulations.network.weight_bits import FreeLayer, stored_numbers, stored_places
 from formulations.neurons.base import Neurons, Values
 
 

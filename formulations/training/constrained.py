@@ -9,11 +9,12 @@ import numpy as np
 
 from formulations.arrays import BitArray, IntArray
 from formulations.checks import check_several, shown
-from formulations.constraints.base import Cardinality, Constraint, Keeper, stored_levels
+from formulations.constraints.base import Cardinality, Constraint, Keeper
 from formulations.constraints.tied import Tied
 from formulations.errors import InvalidInputError
 from formulations.network.network import Network, Weights
 from formulations.network.splines import Spline
+from formulations.network.weight_bits import stored_levels
 from formulations.training.output_losses import OutputLosses
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from formulations.arrays import Array, BitArray, IntArray
-from formulations.constraints.base import Cardinality, batch_levels, stored_numbers
+from formulations.constraints.base import Cardinality
 from formulations.constraints.boxes import output_bounds
 from formulations.constraints.linear_rows import LinearRows
 from formulations.constraints.monotone import Monotone
 from formulations.constraints.right import WRONG, Right
 from formulations.model.assembly import ragged
+from formulations.network.weight_bits import batch_levels, stored_numbers
 from solvers.constrained.blocks import guarded_heat_bath
 from solvers.constrained.guard import BITS, LISTED, NONZERO, ROWS, Guard, count_paths, judge
 from solvers.kernels.incremental_loss import IncrementalLoss

@@ -26,8 +26,9 @@ import numpy as np
 
 from formulations import TrainingProblem
 from formulations.arrays import Array, FloatArray, IntArray
-from formulations.constraints.base import Cardinality, stored_kernels
+from formulations.constraints.base import Cardinality
 from formulations.network.network import Weights
+from formulations.network.weight_bits import stored_kernels
 from solvers.classical.gradients.latent_layer import LatentLayer
 from solvers.classical.gradients.optimizers import Adam
 from solvers.classical.gradients.outputs import problem_loss
