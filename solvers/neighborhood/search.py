@@ -9,9 +9,10 @@ neighbourhood search: Shaw 1998; annealed acceptance: Ropke and Pisinger 2006.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -144,9 +145,11 @@ class LargeNeighborhoodSearch(Parallel):
         """
         run = self.begun(problem, self.oracle)
         arms = [(policy(p), int(s)) for p in self.policies for s in self.sizes]
-        make = partial(GuardedWalk if problem.constraints else EnumeratedWalk, problem)
+        make: Callable[..., Any]
         if self.oracle is not None:
             make = partial(OracleWalk, problem, self.model, self.batch, self.variables)
+        else:
+            make = partial(GuardedWalk if problem.constraints else EnumeratedWalk, problem)
         ground = Worker(make, arms, self.oracle)
         floor, rounds = ground.floor, self._rounds()
         name = "a walk of the neighbourhood search".format  # whatever its number

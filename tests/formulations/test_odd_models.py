@@ -98,7 +98,7 @@ def test_models_that_cannot_be_held_are_refused_by_name(name: str) -> None:
             take(_cqm(build))
 
 
-@pytest.mark.parametrize("odd", [o for o in ODD if not isinstance(o, bool)], ids=repr)
+@pytest.mark.parametrize("odd", [o for o in ODD if not isinstance(o, bool)])
 def test_what_is_no_model_is_refused(odd: object) -> None:
     for take in (QCBO.from_cqm, Presolved.of, QCGD(iterations=1).sample_cqm):
         with pytest.raises(InvalidInputError, match="expected a dimod.ConstrainedQuadraticModel"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Optimizer(Carried, ABC):
     The weights are saved and put back by whoever has them.
     """
 
-    CARRIED = ("rate",)
+    CARRIED: ClassVar[tuple[str, ...]] = ("rate",)
 
     rate: Any
 
