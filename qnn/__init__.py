@@ -1,14 +1,13 @@
-"""The front door: data sets, estimators, comparisons, and the command ``qnn``.
+"""Public interface: data sets, estimators, comparisons, and the command ``qnn``.
 
-The command imports this package before it can heed Ctrl-C, so nothing is loaded until a name is
-asked for.
+The command imports this package before it handles Ctrl-C, so a name is loaded only on first use.
 """
 
 from __future__ import annotations
 
 
 def __getattr__(name: str) -> object:
-    """A public name, which stands in ``__init__.pyi``, imported when it is first asked for."""
+    """Import a public name, listed in ``__init__.pyi``, on first use."""
     if name == "__version__":
         from importlib.metadata import version
 
@@ -20,5 +19,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """The public names, of which none may have been imported yet."""
+    """List the public names, including those not imported yet."""
     return [*__getattr__("__all__"), "__version__"]  # type: ignore[misc]

@@ -1,10 +1,10 @@
-"""The program ``qnn``, also as ``python -m qnn``."""
+"""The program ``qnn``, also run as ``python -m qnn``."""
 
 from qnn.cli.interrupts import heed_interrupts
 
 
 def main() -> None:
-    """Run the command line as this process, and end it."""
+    """Run the command line as this process, then exit."""
     heed_interrupts()
     from qnn.cli import main as cli
 

@@ -1,4 +1,4 @@
-"""The shape of a network, and levels of its inputs, from data and a budget of stored bits."""
+"""Choose network shape and input levels from the data and a budget of stored bits."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from formulations.network.convolution import Part, image_shape
 from qnn.data.levels import level_thresholds, on_levels
 
 WIDTH = 128
-"""Units of the hidden layer where there is no budget."""
+"""Units of the hidden layer when no budget is given."""
 
 ENOUGH = 64
-"""Units from which on two bits a weight do more than twice as many units of one bit."""
+"""Minimum number of units at which two-bit weights beat twice as many units of one bit."""
 
 ONE_BIT, TWO_BITS = "bipolar", "uniform:2"
 
@@ -36,27 +36,27 @@ def network_for(
     bias: bool | str = "auto",
     shape: Sequence[float] = (1.0,),
 ) -> Network:
-    """The network for inputs on their lattice that uses a budget of stored bits best.
+    """Return the best network for inputs on their lattice within a budget of stored bits.
 
-    What is not given follows: one hidden layer, as wide as the budget allows, of two bits a weight
-    if it has 64 units then, and of one bit otherwise.  Without a budget it has 128 units.
+    Arguments left out default to one hidden layer, as wide as the budget allows.  Its weights have
+    two bits if 64 such units fit, otherwise one bit.  Without a budget it has 128 units.
 
     Parameters
     ----------
     X : array of int, shape (N, d)
     outputs : int
     bits : int, optional
-        Of weights and thresholds together.
+        Budget for weights and thresholds together.
     hidden, activation, weights, bias
-        See :meth:`formulations.Network.conv`, on square images where inputs are a square number
-        of them, else on signals; None follows from the budget.
+        See :meth:`formulations.Network.conv`.  A square number of inputs is a square image, any
+        other number a signal.  None: chosen from the budget.
     shape : sequence of float
-        Widths of the hidden layers over that of the first, where ``hidden`` is None.
+        Widths of the hidden layers relative to the first, if ``hidden`` is None.
 
     Raises
     ------
     InvalidInputError
-        If not even the smallest such network fits in the budget.
+        If even the smallest such network exceeds the budget.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def network_for(
     ((16, 38, 1), 'bipolar', 999)
     """
 
-    # pre-activations reach farthest on the samples of the largest inputs: these tell the size
+    # Samples with the largest inputs give the largest pre-activations, so they determine the size.
     few = X[np.argsort(-np.abs(X).sum(axis=1), kind="stable")[:16]]
 
     def built(hidden: Sequence[Part], weights: str, X: IntArray = X) -> Network:
@@ -94,7 +94,7 @@ def network_for(
         width = bisect_right(range(1, bits + 1), bits, key=size)
         if width >= ENOUGH or (width and code in (ONE_BIT, weights)):
             network = built(shaped(width), code)
-            while network.stored_bits > bits and width > 1:  # thresholds of other samples
+            while network.stored_bits > bits and width > 1:  # thresholds differ by sample
                 width -= 1
                 network = built(shaped(width), code)
             return network
@@ -108,13 +108,13 @@ def levels_by_folds(
     *,
     time_limit: float | None = None,
 ) -> int | str:
-    """16 levels by quantiles, or 64 by the spread of each column where these err less.
+    """Choose 16 quantile levels, or 64 by each column's spread if cross-validation favours these.
 
-    Quantiles ignore how a column is distributed, which is best where it is skewed; equal widths
-    keep distances, which is best where classes are nearly linear in the columns.  Each trains a
-    network for 100 epochs on what is outside of each of five folds and answers for what is inside;
-    of more than 1,000 samples, of which 3,000 at most are drawn, one of three folds.  Quantiles
-    stay unless they are behind by a standard error, and with fewer than 60 samples.
+    Quantiles ignore a column's distribution, which suits skewed columns; equal widths keep
+    distances, which suits classes that are nearly linear in the columns.  Each candidate trains a
+    network for 100 epochs outside each of five folds and predicts the samples inside it.  With more
+    than 1,000 samples, one of three folds is used, and at most 3,000 samples are drawn.  Quantiles
+    are kept unless they lose by a standard error, and always with fewer than 60 samples.
 
     Parameters
     ----------
@@ -122,9 +122,9 @@ def levels_by_folds(
     numbers : array of int, shape (N,)
         Classes 0 .. C-1.
     network : callable
-        The network for inputs on their levels and a number of outputs.
+        Makes a network from inputs on their levels and a number of outputs.
     time_limit : float, optional
-        Seconds of each of these ten trainings at most.
+        Maximum seconds for each of these ten trainings.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def levels_by_folds(
     if len(X) < 60:
         return 16
     order = np.random.default_rng(0).permutation(len(X))[:3000]
-    order = order[np.argsort(numbers[order], kind="stable")]  # every fold has all classes
+    order = order[np.argsort(numbers[order], kind="stable")]  # every fold has every class
     few, count = len(order) <= 1000, int(numbers.max()) + 1
     target = 2 * numbers - 1 if count == 2 else numbers
 

@@ -1,4 +1,4 @@
-"""What every command shows and writes: tables, JSON, files and a progress bar."""
+"""Output shared by all commands: tables, JSON, files and a progress bar."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ORACLE_FAILED = 3
-"""Exit code of a run that its oracle has ended; what it had is written all the same."""
+"""Exit code of a run that its oracle ended; partial results are still written."""
 
 
 def for_tables(json_file: str | None) -> Console:
-    """Where tables go: standard output, or standard error when that is for the JSON.
+    """Console for tables: standard output, or standard error if standard output carries the JSON.
 
-    What is printed on it is visible, see :mod:`qnn.visible`.
+    Output is made visible, see :mod:`qnn.visible`.
     """
     from rich.console import Console
     from rich.text import Text
 
     class VisibleConsole(Console):
-        """Every plain text passes here: cells, titles, captions and lines."""
+        """Console that makes all plain text visible: cells, titles, captions and lines."""
 
         def render_str(self, text: str, **given: Any) -> Text:
             shown = visible(str(without_credentials(text)), lines=True)
@@ -40,16 +40,16 @@ def for_tables(json_file: str | None) -> Console:
     shown = VisibleConsole(
         stderr=json_file == "-",
         width=None if terminal else 120,
-        markup=False,  # a file may be called [bold].csv
+        markup=False,  # a file may be named [bold].csv
         emoji=False,
         highlight=False,
     )
-    shown.width = max(shown.width, 40)  # on a narrower terminal rich leaves out what does not fit
+    shown.width = max(shown.width, 40)  # rich drops what does not fit on a narrower terminal
     return shown
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """A line of text for people."""
+    """Print a line of text for people."""
     click.echo(visible(str(without_credentials(text)), lines=True), err=err)
 
 
@@ -59,10 +59,10 @@ def check_outputs(
     inputs: Iterable[str | None] = (),
     folders: Iterable[str | None] = (),
 ) -> None:
-    """Refuse, before the work begins, places that cannot be written to.
+    """Refuse unwritable output paths before the work begins.
 
-    The first alone may be ``-``. No output may take the place of one of the ``inputs``, which are
-    read, or of a file that a folder of runs keeps for itself.
+    Only the first may be ``-``. No output may overwrite one of the ``inputs``, or a file that a
+    folder of runs keeps for itself.
     """
     from qnn.runs.output import check_outputs as check
 
@@ -73,7 +73,7 @@ def check_outputs(
         )
     places = [path for path in (json_file, *files) if path is not None and path != "-"]
     kept = [Path(folder).resolve() for folder in folders if folder is not None]
-    # files that folders of runs, of comparisons and of recorded answers keep for themselves
+    # files that belong to folders of runs, comparisons and recorded answers
     names = ("run.json", "checkpoint.npz", ".lock", "comparison.json", "?" * 24 + ".json",
              "?" * 40 + ".npz", "?" * 40 + ".refused-*.npz")  # fmt: skip
     own = [
@@ -85,7 +85,7 @@ def check_outputs(
 
 
 def data_files(words: Iterable[str], data_dir: str | None = None) -> list[str]:
-    """The files that data are read from, as far as their names tell; others do not matter here."""
+    """Input files of the data, as far as their names show; other sources do not matter here."""
     found = [name for word in words for name in (word, word.rpartition(":")[0]) if name]
     found += [name.replace("images-idx3", "labels-idx1") for name in found]
     if data_dir is not None and Path(data_dir).is_dir():
@@ -109,14 +109,14 @@ def deliver(
     files: Mapping[str | None, Callable[[], object]] | None = None,
     tell: bool = False,
 ) -> None:
-    """Show and write results: each way is tried, whatever becomes of the others.
+    """Show and write results; a failure of one output does not stop the others.
 
-    First what is shown, then the files, then the JSON. Ctrl-C during one of them has it done once
-    more; a second one ends the command. What went wrong is raised in the end.
+    The order is: display, files, JSON. Ctrl-C during a step repeats it; a second Ctrl-C ends the
+    command. Errors are raised at the end.
 
-    What is ``shown`` are tables, texts, and functions that show what is neither; if ``json_file``
-    is standard output, nothing is. ``files`` has by path what writes that file; paths that are None
-    are passed over. With ``tell`` the command says what has been written.
+    ``shown`` holds tables, texts, and functions that display anything else; it is skipped if
+    ``json_file`` is standard output. ``files`` maps each path to the function that writes it; None
+    paths are skipped. With ``tell``, the command prints what was written.
     """
     table = for_tables(json_file)
 
@@ -141,7 +141,7 @@ def deliver(
             _insistently(step)
             if tell and json_file != "-" and path is not None:
                 table.print(f"written: {path}")
-        except (QnnError, OSError, SystemExit) as error:  # rich exits where its output is closed
+        except (QnnError, OSError, SystemExit) as error:  # rich exits if its output is closed
             failures.append(error)
     ours = [failure for failure in failures if isinstance(failure, QnnError)]
     if len(ours) > 1:
@@ -151,12 +151,12 @@ def deliver(
 
 
 def exit_code(status: str, info: Mapping[str, Any]) -> int:
-    """The exit code of a run, once its result is delivered.
+    """Return the exit code of a run after its result is delivered.
 
     Raises
     ------
     FileAccessError
-        If an answer that was paid for is in no record, and the run has not ended because of that.
+        If a paid answer is missing from the record, and the run did not end because of that.
     """
     if status == "oracle failed":
         return ORACLE_FAILED
@@ -174,7 +174,7 @@ def _insistently(step: Callable[[], object]) -> None:
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[int, int | None, str], None]]:
-    """A progress bar on standard error, and the function that moves it; nothing if no terminal."""
+    """Progress bar on standard error and its update function; draws nothing without a terminal."""
     from solvers.shown import moving_bar
 
     interrupts.work_begins()

@@ -1,4 +1,4 @@
-"""How the command line explains itself: headings, examples, completion, the nearest name."""
+"""Help of the command line: headings, examples, completion, and suggestions for wrong names."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Complete = Callable[[click.Context, click.Parameter, str], Items]
 Names = Callable[[], Iterable[str]] | Iterable[str]
 
 Decorator = Callable[..., Any]
-"""Adds options to a command, given as first argument, under a heading, given as second."""
+"""Decorator that adds options to a command, its first argument, under a heading, its second."""
 
 
 class Option(click.Option):
-    """An option that stands under a heading of the help.
+    """Option listed under a heading of the help.
 
-    The word NAMES in its help becomes the names that can be given, those of other packages too.
+    The word NAMES in its help is replaced by the valid names, including those of other packages.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Option(click.Option):
         self.names = names
 
     def get_help_record(self, context: click.Context) -> tuple[str, str] | None:
-        """The option's words and its help."""
+        """Return the option's spelling and its help text."""
         record = super().get_help_record(context)
         if record is None or self.names is None:
             return record
@@ -48,10 +48,10 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose help has its options under headings, those without one at the end."""
+    """Command whose help groups options under headings, those without one last."""
 
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what arguments may be, then options, each heading where its first option was."""
+        """Write the valid arguments, then the options, headings in order of first option."""
         sections: dict[str, list[tuple[str, str]]] = {}
         last: list[tuple[str, str]] = []
         for parameter in self.get_params(context):
@@ -70,16 +70,16 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """Commands in the order in which they were added; a wrong name is told the nearest one."""
+    """Group that lists commands in the order added and suggests a name for a wrong one."""
 
     command_class = Command
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """Their names, as they were added."""
+        """Return the command names in the order added."""
         return list(self.commands)
 
     def invoke(self, context: click.Context) -> Any:
-        """Run a command; click would take the early end of a file for Ctrl-C."""
+        """Run a command, since click would take an unexpected end of file for Ctrl-C."""
         try:
             return super().invoke(context)
         except KeyboardInterrupt as error:
@@ -91,7 +91,7 @@ class Group(click.Group):
 
 
 def command(name: str | None = None, *, examples: str = "", **given: Any) -> Any:
-    """The decorator of a command, with examples of use at the end of its help."""
+    """Return the decorator of a command, with usage examples at the end of its help."""
     epilog = f"\b\nExamples:\n{_indented(examples)}" if examples else None
     return click.command(name, cls=Command, epilog=epilog, **given)
 
@@ -109,15 +109,15 @@ def option(
     of: Names | None = None,
     **given: Any,
 ) -> Decorator:
-    """The decorator of an option.
+    """Return the decorator of an option.
 
-    ``words`` are as help shows them, with the name of the command's argument between if that is
-    another: ``--json json_file FILE``. The last word says what it takes: N whole numbers; SECONDS,
-    TIME and WEIGHT numbers; FILE and FOLDER are completed as such.
+    ``words`` are shown in the help; a different name of the command's argument stands between them,
+    as in ``--json json_file FILE``. The last word gives the type: N is a whole number; SECONDS,
+    TIME and WEIGHT are numbers; FILE and FOLDER are completed as paths.
 
-    The default is shown, or in words what there is ``otherwise``. ``read`` makes the value of the
-    text, with the toolkit's own errors; a number is ``least`` or more, ``most`` or less; ``of`` are
-    the names that complete it.
+    The help shows the default, or ``otherwise`` in its place. ``read`` parses the text and raises
+    the toolkit's own errors; ``least`` and ``most`` bound a number; ``of`` lists the names offered
+    for completion.
     """
     *known, takes = words.split() if " " in words else [words, ""]
     if otherwise is not None:
@@ -145,7 +145,7 @@ def option(
 
 
 def under(heading: str | None, *options: Decorator) -> Decorator:
-    """Several options as one decorator, shown in this order under a heading."""
+    """Combine several options, shown in this order under a heading, into one decorator."""
 
     def decorate(command: Any, _: str | None = None) -> Any:
         for decorator in reversed(options):
@@ -156,7 +156,7 @@ def under(heading: str | None, *options: Decorator) -> Decorator:
 
 
 def argument(*words: str, known: Mapping[str, str] | None = None, **given: Any) -> Any:
-    """The decorator of an argument, with the words that it may be, which the help tells."""
+    """Return the decorator of an argument, whose valid words the help lists."""
 
     def made(*args: Any, **options: Any) -> Any:
         parameter: Any = click.Argument(*args, **options)
@@ -168,7 +168,7 @@ def argument(*words: str, known: Mapping[str, str] | None = None, **given: Any) 
 
 
 def _indented(lines: str) -> str:
-    """Lines without the blanks that all of them begin with, moved in by two."""
+    """Replace the common indentation of all lines by two blanks."""
     return "\n".join(f"  {line}".rstrip() for line in cleandoc(lines).splitlines())
 
 
@@ -176,7 +176,7 @@ def _indented(lines: str) -> str:
 
 
 def one_of(names: Names) -> Complete:
-    """Completes one of the names."""
+    """Return a completer for one of the names."""
 
     def complete(context: click.Context, parameter: click.Parameter, start: str) -> Items:
         known = names() if callable(names) else names
@@ -186,7 +186,7 @@ def one_of(names: Names) -> Complete:
 
 
 def some_of(names: Callable[[], Iterable[str]]) -> Complete:
-    """Completes the last of several names between commas, none of them twice."""
+    """Return a completer for the last of several comma-separated names, without repeats."""
 
     def complete(context: click.Context, parameter: click.Parameter, start: str) -> Items:
         before, comma, last = start.rpartition(",")
@@ -198,20 +198,20 @@ def some_of(names: Callable[[], Iterable[str]]) -> Complete:
 
 
 def name_or_file(names: Iterable[str]) -> Complete:
-    """Completes one of the names, or else the name of a file."""
+    """Return a completer for one of the names or the name of a file."""
 
     def complete(context: click.Context, parameter: click.Parameter, start: str) -> Items:
-        # the file first, for bash forgets those before it
+        # The file comes first, because bash forgets any completion before it.
         return file(context, parameter, start) + one_of(names)(context, parameter, start)
 
     return complete
 
 
 def file(context: click.Context, parameter: click.Parameter, start: str) -> Items:
-    """Completes the name of a file."""
+    """Complete the name of a file."""
     return [CompletionItem(start, type="file")]
 
 
 def folder(context: click.Context, parameter: click.Parameter, start: str) -> Items:
-    """Completes the name of a folder."""
+    """Complete the name of a folder."""
     return [CompletionItem(start, type="dir")]

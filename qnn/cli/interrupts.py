@@ -1,7 +1,7 @@
-"""How the command line heeds Ctrl-C.
+"""Handling of Ctrl-C on the command line.
 
-This is loaded before anything else, so it imports almost nothing: until :func:`heed_interrupts` has
-run, Ctrl-C prints the interpreter's own traceback.
+This module is loaded first, so it imports almost nothing: until :func:`heed_interrupts` runs,
+Ctrl-C prints the interpreter's own traceback.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ import sys
 from types import FrameType, TracebackType
 
 INTERRUPTED = 130
-"""Exit code of Ctrl-C before there was a result."""
+"""Exit code if Ctrl-C came before there was a result."""
 
 
 def heed_interrupts() -> None:
-    """Let Ctrl-C end the process in one line from now on, unless it is ignored (``nohup``)."""
+    """Let Ctrl-C end the process with one line from now on, unless it is ignored (``nohup``)."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, end_at_once)
         sys.unraisablehook = interrupt_again
 
 
 def interrupt_again(lost: sys.UnraisableHookArgs) -> None:
-    """Repeat a Ctrl-C that came where no exception can be raised, as in a call from C code."""
+    """Repeat a Ctrl-C that came where no exception can be raised, such as a call from C code."""
     if not issubclass(lost.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(lost)
         return
     from threading import Timer, get_ident
 
-    again = Timer(0.01, signal.pthread_kill, [get_ident(), signal.SIGINT])  # also if it sleeps
+    again = Timer(0.01, signal.pthread_kill, [get_ident(), signal.SIGINT])  # even if asleep
     again.daemon = True
     again.start()
 
 
 def end_at_once(number: int, frame: FrameType | None) -> None:
-    """Heed Ctrl-C where there is nothing to keep."""
+    """Handle Ctrl-C while there is nothing to keep."""
     try:  # noqa: SIM105 (contextlib takes milliseconds to load)
         os.write(2, b"qnn: interrupted before there was a result\n")
     except OSError:
@@ -44,14 +44,14 @@ def end_at_once(number: int, frame: FrameType | None) -> None:
 
 
 def end_quietly(number: int, frame: FrameType | None) -> None:
-    """Heed Ctrl-C once everything has been said."""
+    """Handle Ctrl-C after all output is done."""
     os._exit(INTERRUPTED)
 
 
 def raise_unless_importing(number: int, frame: FrameType | None) -> None:
-    """Heed Ctrl-C before the work: an exception, but none in the midst of an import.
+    """Handle Ctrl-C before the work: raise an exception, except during an import.
 
-    There it might be caught, or come out as an ImportError.
+    An import might catch the exception or turn it into an ImportError.
     """
     outer = frame
     while outer is not None:
@@ -62,7 +62,7 @@ def raise_unless_importing(number: int, frame: FrameType | None) -> None:
 
 
 def work_begins() -> None:
-    """Let Ctrl-C be an exception wherever it comes, for there may be something to keep now."""
+    """Let Ctrl-C raise an exception anywhere from now on, since there may be results to keep."""
     if signal.getsignal(signal.SIGINT) is raise_unless_importing:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -70,15 +70,15 @@ def work_begins() -> None:
 
 
 def end_with_result(number: int, frame: FrameType | None) -> None:
-    """Heed a scheduler that asks the process to end: as Ctrl-C the first time, at once then."""
+    """Handle a scheduler's termination request: like Ctrl-C the first time, at once the second."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise KeyboardInterrupt
 
 
 class interruptible:
-    """A block in which Ctrl-C is an exception, if this process heeds it at all.
+    """Let Ctrl-C raise an exception inside this block, if the process handles it at all.
 
-    After it Ctrl-C ends the process, so that it cannot come between an error and its message.
+    After the block, Ctrl-C ends the process, so that it cannot separate an error from its message.
     """
 
     def __enter__(self) -> None:

@@ -25,13 +25,13 @@ from qnn.visible import visible, without_credentials
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit.
 
-    Without ``arguments`` they are those of the process, whose streams are made ready then, too.
+    ``arguments`` defaults to those of the process; its streams are then prepared too.
     """
     try:
         with interrupts.interruptible():
             if arguments is None:
                 process.prepare()
-            elif any("\0" in word for word in arguments):  # a process cannot be given one
+            elif any("\0" in word for word in arguments):  # a process cannot receive one
                 raise InvalidInputError("a zero byte in an argument: expected text without any")
             code = cli.main(arguments, prog_name="qnn", standalone_mode=False) or 0
             sys.stdout.flush()
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _say("interrupted before there was a result")
         code = interrupts.INTERRUPTED
     except BrokenPipeError:
-        code = 1  # what reads standard output has closed it
+        code = 1  # the reader of standard output closed it
     except Exception as error:
         code = _explained(error)
     _silence_stdout()
@@ -47,9 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _explained(error: Exception) -> int:
-    """Say in one line what went wrong; the exit code.
+    """Print the error in one line and return the exit code.
 
-    Errors that have a cause outside say what to do; all others are faults of ours.
+    Errors with an external cause say what to do; all others are our own faults.
     """
     if os.environ.get("QNN_TRACEBACK"):
         text = "".join(traceback.format_exception(error))
@@ -86,14 +86,14 @@ def _explained(error: Exception) -> int:
 
 
 def _say(line: str) -> None:
-    """One line on standard error; nothing if that cannot be written to."""
+    """Print one line on standard error; do nothing if that is not writable."""
     with suppress(OSError):
         line = " ".join(str(without_credentials(line)).split())
         click.echo(f"qnn: {visible(line)}", err=True)
 
 
 def _silence_stdout() -> None:
-    """Keep the interpreter from failing once more when it flushes a closed or full output."""
+    """Keep the interpreter from failing again when it flushes a closed or full output."""
     try:
         sys.stdout.flush()
     except OSError:

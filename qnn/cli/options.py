@@ -32,7 +32,7 @@ KNOWN_DATA = {
     "FILE-images-idx3-ubyte": "Images in IDX format, with the labels beside them; also .gz.",
     "DATA:A,B,...": "Only these classes, in this order: in digits:3,8 the digit 3 is the class -1.",
 }
-"""What DATA may be."""
+"""Accepted values of DATA."""
 
 data_argument = argument("data", known=KNOWN_DATA, shell_complete=name_or_file(vocabulary.DATA))
 where_options = (
@@ -132,7 +132,7 @@ model_options = under(
 
 
 def oracle_option_names(context: click.Context, parameter: click.Parameter, start: str) -> Items:
-    """Completes the name of an option of the oracle that ``--oracle`` names."""
+    """Complete the option names of the oracle that ``--oracle`` names."""
     from formulations.errors import QnnError
 
     try:
@@ -143,7 +143,7 @@ def oracle_option_names(context: click.Context, parameter: click.Parameter, star
 
 
 def oracle_options(whose: str = "") -> Decorator:
-    """The oracle and its options; ``whose`` QUBOs it answers goes into the help."""
+    """Add the oracle and its options; ``whose`` names in the help whose QUBOs it answers."""
     return under(
         "Oracle",
         option("--oracle NAME", f"Oracle for the QUBOs{whose}: NAMES.", names=registry.names,
@@ -155,7 +155,7 @@ def oracle_options(whose: str = "") -> Decorator:
 
 
 def _oracle_users() -> str:
-    """The toolkit's solvers that ask an oracle, in words."""
+    """List the toolkit's solvers that ask an oracle, in words."""
     always, named = (
         [name for name, (own, *_) in SOLVERS.items() if own == asks]
         for asks in ("always", "if named")
@@ -272,7 +272,7 @@ output_options = under(OUTPUT, seed_option, json_option)
 
 
 def file_option(words: str, help: str) -> Decorator:
-    """An option that names a file to be written."""
+    """Return an option that names an output file."""
     return under(OUTPUT, option(words, help))
 
 
@@ -287,11 +287,11 @@ FROM_BUDGET: Mapping[str, Any] = MappingProxyType(
         "samples": None,
     }
 )
-"""What ``--bits`` makes of the options that are not given: None follows, and all samples train."""
+"""Options that ``--bits`` leaves open: None is chosen from the budget, and all samples train."""
 
 
 def chosen(given: dict[str, Any]) -> tuple[DataOptions, ModelOptions, SolverOptions]:
-    """The options of ``train`` and ``compare`` as the values that the work is done with."""
+    """Convert the options of ``train`` and ``compare`` to the values that the work uses."""
     from qnn.runs.solver_options import SolverOptions
     from qnn.runs.training import DataOptions, ModelOptions
 

@@ -1,4 +1,4 @@
-"""The command line as a process: the standard streams and the working folder."""
+"""Process setup for the command line: the standard streams and the working folder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import sys
 
 
 def prepare() -> None:
-    """Make the standard streams fit to be written to, and refuse what the work would fail on."""
+    """Make the standard streams writable, and refuse conditions under which the work would fail."""
     from formulations.errors import FileAccessError
 
-    for name in ("COLUMNS", "LINES"):  # rich fails on digits such as ², and on very many
+    for name in ("COLUMNS", "LINES"):  # rich fails on digits such as ², and on very many digits
         if not re.fullmatch("[0-9]{1,4}", os.environ.get(name, "0"), re.ASCII):
             del os.environ[name]
     closed = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
@@ -36,7 +36,7 @@ def prepare() -> None:
 
 
 def _open_on_nothing(name: str) -> None:
-    """Open a closed stream, so that no file of ours gets its number and what is meant for it."""
+    """Open a closed stream on the null device, so that no file of ours receives its output."""
     number = ("stdin", "stdout", "stderr").index(name)
     descriptor = os.open(os.devnull, os.O_RDWR)
     if descriptor != number:
@@ -47,7 +47,7 @@ def _open_on_nothing(name: str) -> None:
 
 
 def _spelled(error: UnicodeError) -> tuple[str | bytes, int]:
-    """A handler of encoding errors that never fails: spells characters, or gives their number."""
+    """Encode without ever failing: spell characters out, or give their code points."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     spelled = {

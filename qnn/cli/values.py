@@ -1,4 +1,4 @@
-"""How the words of an option become its value, and which numbers are refused."""
+"""Parsing and checking of option values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from formulations.errors import InvalidInputError
 
 
 def layers(text: str) -> tuple[int | str, ...]:
-    """Widths such as ``16-4-1`` or ``16,4,1``, convolutions among them; none for ``none``.
+    """Parse widths such as ``16-4-1`` or ``16,4,1``, also with convolutions; ``none`` is empty.
 
     Examples
     --------
@@ -33,14 +33,14 @@ def layers(text: str) -> tuple[int | str, ...]:
 
 
 def levels(text: str) -> int | str | None:
-    """Levels of the inputs, or None for ``keep``: what :func:`qnn.load` takes."""
+    """Parse the levels of the inputs; None for ``keep``, as :func:`qnn.load` expects."""
     from qnn.data.levels import level_count
 
     return level_count(_number_or_word(text))
 
 
 def samples(text: str) -> int | None:
-    """A number of samples, or None for ``all``: what :func:`qnn.load` takes."""
+    """Parse a number of samples; None for ``all``, as :func:`qnn.load` expects."""
     from qnn.data.datasets import sample_count
 
     return sample_count(_number_or_word(text))
@@ -54,7 +54,7 @@ def _number_or_word(text: str) -> int | str:
 
 
 def numbers(text: str) -> list[float]:
-    """Finite numbers between commas."""
+    """Parse comma-separated finite numbers."""
     try:
         found = [float(word) for word in text.split(",")]
     except ValueError:
@@ -65,17 +65,17 @@ def numbers(text: str) -> list[float]:
 
 
 def names(text: str) -> list[str]:
-    """Words between commas."""
+    """Parse comma-separated words."""
     return [word.strip() for word in text.split(",")]
 
 
 def bias(text: str) -> bool | str:
-    """No thresholds, thresholds in the weights' code, or a code."""
+    """Parse the thresholds' code: none, the code of the weights, or a code of their own."""
     return {"none": False, "same": True}.get(text, text)
 
 
 def at_least(least: float, *, more: bool = False, most: float = inf) -> Callable[..., Any]:
-    """A callback that refuses numbers out of bounds, ``least`` as well if there must be more."""
+    """Return a callback that refuses numbers out of bounds; with ``more``, ``least`` too."""
 
     def check(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
         inside = value is None or (least <= value <= most and (value > least or not more))

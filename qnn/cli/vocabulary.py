@@ -1,7 +1,7 @@
-"""Names that the command line takes, each with one line about it.
+"""Names that the command line accepts, each with one line about it.
 
 Help and completion read them here, where importing is cheap; a test compares them with the tables
-that they name.  Solvers stand in :mod:`qnn.runs.solver_table`, oracles in
+that they name.  Solvers are in :mod:`qnn.runs.solver_table`, oracles in
 :mod:`solvers.oracles.registry`, codes, activations and losses in
 :mod:`formulations.network.vocabulary`.
 """

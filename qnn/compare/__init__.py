@@ -1,8 +1,8 @@
-"""Solvers beside each other: the same draws of data, the same budget, every figure kept.
+"""Comparison of solvers on the same draws of data and the same budget, keeping every figure.
 
 A comparison is a list of independent cells, one per data set, solver, penalty weight and seed.  A
-cell is a plain value, and its outcome a plain dictionary, so that cells can be left out because
-they are done, or be run elsewhere:
+cell is a plain value and its outcome a plain dictionary, so that finished cells can be skipped and
+others run elsewhere:
 
     plan -> run -> results
 """

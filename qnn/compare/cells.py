@@ -1,4 +1,4 @@
-"""What a comparison consists of: cells, and the plan that makes them."""
+"""Cells of a comparison, and the plan that makes them."""
 
 from __future__ import annotations
 
@@ -38,33 +38,33 @@ class Cell:
 
     @property
     def variant(self) -> str:
-        """The solver, and the penalty weight where there is one."""
+        """Name of the solver, with the penalty weight if there is one."""
         return f"penalty {self.options.penalty:g}" if self.solver == "penalty" else self.solver
 
     @property
     def key(self) -> str:
-        """What tells the cell from the others of its comparison."""
+        """Key that distinguishes the cell from the others of its comparison."""
         return f"{self.data.spec} {self.variant} seed={self.seed}"
 
     def run(self) -> Outcome:
-        """Train and report; a failure of this cell alone is reported in its place."""
+        """Train and report; an error in this cell becomes its outcome."""
         try:
             if self.solver in REFERENCES:
                 return self.head | refer(self.solver, self.data, self.model, self.seed)
             training = train(self.data, self.model, self.solver, self.options, seed=self.seed)
         except QnnError as error:
             return self.failed(str(error))
-        except Exception as error:  # of one cell, which hours of others are not to be lost for
+        except Exception as error:  # One failing cell must not lose hours of others.
             return self.failed(f"{type(error).__name__}: {error}")
         return {**self.head, **training.figures, **training.course}
 
     def failed(self, reason: str) -> Outcome:
-        """The outcome of a cell that came to nothing."""
+        """Return the outcome of a cell that failed."""
         return {**self.head, "status": "failed", "error": reason}
 
     @property
     def head(self) -> Outcome:
-        """What every outcome begins with."""
+        """Fields that every outcome begins with."""
         return {
             "key": self.key,
             "data": self.data.spec,
@@ -74,7 +74,7 @@ class Cell:
         }
 
     def check(self) -> None:
-        """Refuse what could not be run, without running it."""
+        """Refuse a cell that cannot be run, without running it."""
         if self.solver not in REFERENCES:
             make_solver(self.solver, self.options, encoding=self.model.encoding, seed=self.seed)
         problem_of(self.data, self.model, self.seed)
@@ -91,10 +91,10 @@ def plan(
     exact_time_limit: float = 10.0,
     equal: str = "sweeps",
 ) -> list[Cell]:
-    """The cells of a comparison, data set by data set and seed by seed.
+    """Return the cells of a comparison, data set by data set and seed by seed.
 
-    Every solver with an oracle gets the whole budget of ``options``; ``penalty`` gets it once for
-    each of its weights.
+    Each solver with an oracle gets the whole budget of ``options``; ``penalty`` gets it once per
+    weight.
 
     Parameters
     ----------
@@ -105,12 +105,12 @@ def plan(
         Names of :func:`solver_names` and of ``REFERENCES``.
     seeds : sequence of int
     penalties : sequence of float
-        Weights that ``penalty`` tries.
+        Weights for ``penalty`` to try.
     exact_time_limit : float
-        Seconds of ``exact``, which knows no oracle calls; not if seconds are equal.
+        Seconds of ``exact``, which makes no oracle calls; unused if ``equal`` is ``"seconds"``.
     equal : {"sweeps", "seconds"}
-        What all get the same of: reads x sweeps of the oracle, or wall-clock time.  With seconds
-        every solver goes on until the time limit of ``options``, on one thread.
+        Resource that all solvers get equally: reads x sweeps of the oracle, or wall-clock time.
+        With seconds, every solver runs until the time limit of ``options``, on one thread.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def _check_names(specs: Sequence[str], solvers: Sequence[str]) -> None:
 def _variants(
     name: str, options: SolverOptions, penalties: Sequence[float], exact_time_limit: float
 ) -> list[SolverOptions]:
-    """The options of each run of a solver: several only for the weights of ``penalty``."""
+    """Return the options of each run of a solver: several only for the weights of ``penalty``."""
     own = options
     if name in REFERENCES or not asks_oracle(name):
         own = replace(options, oracle=None, oracle_option=())
@@ -168,9 +168,9 @@ def _variants(
 
 
 def words_to_data(words: Sequence[str], options: DataOptions) -> list[DataOptions]:
-    """A data set for each word, ``digits:pairs`` one for each pair of its classes.
+    """Return a data set for each word; ``digits:pairs`` makes one per pair of its classes.
 
-    Pooling is for images: of several data sets, those that are no images keep their columns.
+    Only images are pooled: among several data sets, the others keep their columns.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Running the cells of a comparison: one after another here, or side by side in processes."""
+"""Execution of a comparison's cells, one after another or in parallel processes."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ def run(
     workers: int = 1,
     on_outcome: OnOutcome | None = None,
 ) -> tuple[list[Outcome], bool]:
-    """Outcomes of the cells, in their order, and whether Ctrl-C cut the comparison short.
+    """Return the outcomes in the order of their cells, and True if Ctrl-C cut the run short.
 
     Parameters
     ----------
     cells : sequence of Cell
     keep : str or Store, optional
-        Folder of finished cells: those in it are not run again, and every other one is written to
-        it as soon as it is finished.
+        Folder of finished cells: these are not run again, and every other cell is written to it as
+        soon as it finishes.
     workers : int
-        Processes; 1 works in this one.  Each computes on its share of the cores; the outcomes do
-        not depend on their number, unless a time limit cuts in.
+        Number of processes; 1 uses this one.  Each computes on its share of the cores.  The
+        outcomes do not depend on their number unless a time limit intervenes.
     on_outcome : callable, optional
-        Told each cell with its outcome as soon as it is known.
+        Called with each cell and its outcome as soon as it is known.
 
     Raises
     ------
     InvalidInputError
-        For what would fail in every cell, before any work.
+        If something would fail in every cell; raised before any work.
     KeyboardInterrupt
         If it comes before the first outcome.
 
@@ -92,20 +92,20 @@ def run(
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
+    except AttributeError:  # not available on every system
         return os.cpu_count() or 1
 
 
 def threads(workers: int) -> int:
-    """Threads of each of so many workers: its share of the cores, at least one."""
+    """Return the threads of each worker: its share of the cores, at least one."""
     return max(1, available_cores() // workers)
 
 
 def _check(cells: Sequence[Cell]) -> None:
-    """Refuse before any work what would fail in every cell of a solver, a data set or a seed."""
+    """Refuse, before any work, errors common to all cells of a solver, a data set or a seed."""
     first: dict[tuple[str, ...], Cell] = {}
     for cell in cells:
         first.setdefault(("variant", cell.variant), cell)
@@ -117,7 +117,7 @@ def _check(cells: Sequence[Cell]) -> None:
 def _outcomes(
     cells: Sequence[Cell], store: Store | None, workers: int
 ) -> Generator[tuple[int, Outcome]]:
-    """Outcomes with their cells' numbers: what is there first, then what has to be computed."""
+    """Yield cell numbers and outcomes: first the stored ones, then the computed ones."""
     todo = []
     for number, cell in enumerate(cells):
         known = store.get(cell) if store else None
@@ -134,9 +134,9 @@ def _outcomes(
 
 
 def _on_threads(cell: Cell, count: int) -> Cell:
-    """The same cell, its oracle on no more threads than its worker has.
+    """Limit a cell's oracle to the threads of its worker.
 
-    Not ``exact``, whose answer depends on their number.
+    ``exact`` is exempt, since its answer depends on their number.
     """
     if cell.solver == "exact" or cell.options.threads <= count:
         return cell
@@ -144,23 +144,23 @@ def _on_threads(cell: Cell, count: int) -> Cell:
 
 
 def _here(jobs: Sequence[Job]) -> Generator[tuple[int, Outcome]]:
-    """Cells in this process, one after another."""
+    """Run cells in this process, one after another."""
     _warm_up(_warming(jobs))
     for number, cell in jobs:
         yield number, _work(cell)
 
 
 def _work(cell: Cell) -> Outcome:
-    """A cell on as many threads as it has; its outcome as it would be read from a file."""
+    """Run a cell on its number of threads; return its outcome as if read from a file."""
     with threadpool_limits(cell.options.threads):
         outcome: Outcome = plain(cell.run())
     return outcome
 
 
 def _warming(jobs: Sequence[Job]) -> list[Cell]:
-    """A tiny run of every solver, so that no clock counts what is compiled at the first call.
+    """Make a tiny run of every solver, so that timings exclude just-in-time compilation.
 
-    Of classes that overlap, so that none is done at once, and asking no oracle that may cost money.
+    The classes overlap, so that no run ends at once, and no oracle that may cost money is asked.
     """
     data = DataOptions("iris:1,2", samples=20)
     tiny = SolverOptions(iterations=1, reads=1, sweeps=1, threads=1, flips=100, time_limit=0.2)
@@ -169,9 +169,9 @@ def _warming(jobs: Sequence[Job]) -> list[Cell]:
 
 
 def _warm_up(cells: Sequence[Cell], tries: int = 10, long: float = 1.0) -> None:
-    """Run cells until nothing is compiled any more: until they take less than ``long`` seconds."""
+    """Run cells until all is compiled, that is until each takes less than ``long`` seconds."""
     for cell in cells:
-        for _ in range(tries):  # compiling reaches the time limit before the next kernel is met
+        for _ in range(tries):  # compilation may use up one try's time limit
             began = time.perf_counter()
             if _work(cell)["status"] == Status.INTERRUPTED.value:
                 raise KeyboardInterrupt
@@ -185,12 +185,12 @@ def _begin_worker(cells: Sequence[Cell]) -> None:
 
 
 def _apart(jobs: Sequence[Job], workers: int) -> Generator[tuple[int, Outcome]]:
-    """Cells in processes.  A process that dies takes its cell with it, which is tried once more."""
+    """Run cells in processes; a cell whose process dies is retried once."""
     warming = _warming(jobs)
     waiting, suspects = deque(jobs), deque[Job]()
     arrived = died = 0
     while waiting or suspects:
-        # who it was that died is seen when each of those that were in flight runs alone
+        # Each cell in flight when a process died is run alone, to find the one that kills it.
         alone = bool(suspects)
         lost: list[Job] = []
         queue = deque([suspects.popleft()]) if alone else waiting
@@ -212,13 +212,13 @@ def _apart(jobs: Sequence[Job], workers: int) -> Generator[tuple[int, Outcome]]:
 def _together(
     queue: deque[Job], workers: int, lost: list[Job], warming: Sequence[Cell]
 ) -> Generator[tuple[int, Outcome]]:
-    """Cells side by side, until they are done or a process dies; ``lost`` gets those in flight."""
+    """Run cells in parallel until done or a process dies; ``lost`` gets those in flight."""
     context = multiprocessing.get_context("spawn")  # a fork would copy this process's threads
     pool = ProcessPoolExecutor(workers, context, _begin_worker, (warming,))
     running: dict[Future[Outcome], Job] = {}
     try:
         while (queue and not lost) or running:
-            while queue and not lost and len(running) <= workers:  # one in reserve
+            while queue and not lost and len(running) <= workers:  # one is held in reserve
                 job = queue.popleft()
                 try:
                     running[pool.submit(_work, job[1])] = job

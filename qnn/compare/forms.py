@@ -1,4 +1,4 @@
-"""What results on disk have to look like: comparisons, their cells, and training runs."""
+"""Required form of results on disk: comparisons, their cells, and training runs."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from formulations.files.schema import (
 
 
 def _figure(value: Any, where: str, largest: float = 1e100) -> None:
-    """A number that can be added and squared."""
+    """Check a number that can be added and squared."""
     number()(value, where)
     if abs(value) > largest:
         raise Misfit(where, value, f"a number up to {largest:g}")
 
 
 def _share(value: Any, where: str) -> None:
-    """A number from 0 to 1."""
+    """Check a number from 0 to 1."""
     _figure(value, where)
     if not 0 <= value <= 1:
         raise Misfit(where, value, "a share from 0 to 1")
 
 
 def _plain(value: Any, where: str) -> None:
-    """Anything, its texts and numbers such as can be shown."""
+    """Check any value whose texts and numbers can be shown."""
     if isinstance(value, str):
         text(value, where)
     elif isinstance(value, list):
@@ -49,7 +49,7 @@ def _plain(value: Any, where: str) -> None:
 
 
 def _columns(value: Any, where: str) -> None:
-    """Columns of one length by name, such as a history has."""
+    """Check columns of equal length by name, such as a history."""
     mapping(items(nothing_or(_figure)))(value, where)
     if len({len(column) for column in value.values()}) > 1:
         raise Misfit(where, {name: len(part) for name, part in value.items()}, "equal lengths")
@@ -64,7 +64,7 @@ def _trace(value: Any, where: str) -> None:
 
 
 def _with(**given: Any) -> Form:
-    """A mapping that can be shown, these fields among others in it."""
+    """Form of a mapping that can be shown and has at least these fields."""
 
     def check(value: Any, where: str) -> None:
         mapping(_plain)(value, where)
@@ -78,7 +78,7 @@ def _all(form: Any, *names: str) -> dict[str, Any]:
 
 
 def _run(*needed: str) -> dict[str, Any]:
-    """The figures of a run, those of some names not to be left out."""
+    """Forms of a run's figures; those of the ``needed`` names are required."""
     figures: dict[str, Form] = {
         **_all(_figure, "train_loss", "lower_bound", "bits_per_weight"),
         **_all(_figure, "oracle_seconds", "oracle_charged", "seconds"),
@@ -97,24 +97,24 @@ def _run(*needed: str) -> dict[str, Any]:
 
 
 def outcome() -> Form:
-    """A run, whatever comparison it is of."""
+    """Form of a run of any comparison."""
     return fields({"status": text, **_run()}, more=True)
 
 
 def cell(data: Any = text) -> Form:
-    """A run of a comparison."""
+    """Form of a run of a comparison."""
     own = {**_all(text, "variant", "solver", "status"), "seed": whole(0), "key": may(text)}
     return fields({**own, "reference": may(flag), **_run(), "data": data}, more=True)
 
 
 def _environment() -> Form:
-    """What results were made with."""
+    """Form of the environment that results were made in."""
     packages, created = may(mapping(nothing_or(text))), may(nothing_or(text))
     return _with(packages=packages, created=created, cores=may(nothing_or(_figure)))
 
 
 def _made(**more: Any) -> dict[str, Any]:
-    """What says how results were made."""
+    """Forms of the fields that state how results were made."""
     return {
         "format": whole(1),
         "options": _with(),
@@ -125,7 +125,7 @@ def _made(**more: Any) -> dict[str, Any]:
 
 
 def _head(kind: str, **more: Any) -> Form:
-    """A comparison without its cells."""
+    """Form of a comparison without its cells."""
     head = {
         "kind": one_of(kind),
         "environment": _environment(),
@@ -139,7 +139,7 @@ def _head(kind: str, **more: Any) -> Form:
 
 
 def comparison() -> Form:
-    """A comparison; its summary is reckoned anew from the cells."""
+    """Form of a comparison; its summary is recomputed from the cells."""
     sets = items(_with(spec=text), 1)
     return _head(
         "comparison", interrupted=may(flag), datasets=sets, cells=items(cell()), summary=anything
@@ -147,17 +147,17 @@ def comparison() -> Form:
 
 
 def old_comparison() -> Form:
-    """A comparison of format 1, which has one data set."""
+    """Form of a comparison of format 1, which has one data set."""
     cells = items(cell(may(text)))
     return _head("comparison", interrupted=may(flag), data=_with(spec=text), cells=cells)
 
 
 def plan() -> Form:
-    """The plan of a comparison in a folder."""
+    """Form of the plan of a comparison in a folder."""
 
     def name(value: Any, where: str) -> None:
         text(value, where)
-        if not re.fullmatch(r"[0-9a-f]{24}\.json", value):  # never a way to another folder
+        if not re.fullmatch(r"[0-9a-f]{24}\.json", value):  # not a path elsewhere
             raise Misfit(
                 where, value, "24 hexadecimal digits and .json, a file of the folder itself"
             )
@@ -166,7 +166,7 @@ def plan() -> Form:
 
 
 def frontier() -> Form:
-    """Accuracy against stored size."""
+    """Form of a frontier: accuracy against stored size."""
     point = {"variant": text, **_run("stored_bits", "widths")}
     known = {"name": text, "source": text, "accuracy": _share, "kib": _figure}
     return fields(
@@ -184,14 +184,14 @@ def frontier() -> Form:
 
 
 def training() -> Form:
-    """A training run."""
+    """Form of a training run."""
     own = {"kind": one_of("training"), **_all(text, "solver", "status"), "seed": whole(0)}
     model = _with(weights=nothing_or(text), loss=text)
     return fields(_made(**own, data=_with(spec=text), model=model, **_run()), more=True)
 
 
 def answer() -> Form:
-    """An answer to a constrained model."""
+    """Form of an answer to a constrained model."""
     run = {
         "status": text,
         **_all(nothing_or(_figure), "objective", "seconds_to_best"),

@@ -1,13 +1,13 @@
-"""Solvers in pairs, seed by seed: by how much they differ, and whether that could be chance.
+"""Paired comparison of solvers, seed by seed: size and significance of their differences.
 
-Two solvers see the same draw of data at the same seed, so that their difference at a seed is free
-of how hard that draw is.  One pair is tested by Wilcoxon's signed-rank test, two-sided.  But the
-best solver is chosen afterwards, and is compared with many: by chance alone one of eight equals
-beats another at the 5 % level more often than not.  So p-values are adjusted by exchanging the
-names of the solvers at random within each seed, which changes nothing if they are all alike, and
-counting how often the best is then as far ahead of any other; no p-value gets less by it, since the
-two of a pair may be alike where others are not.  [Wilcoxon 1945; Westfall and Young
-1993, the single step with the largest statistic; Demsar 2006.]
+Two solvers see the same draw of data at the same seed, so their difference does not depend on how
+hard that draw is.  One pair is tested by Wilcoxon's two-sided signed-rank test.  But the best
+solver is chosen afterwards and compared with many: among eight equals, one beats another at the 5 %
+level by chance more often than not.  So p-values are adjusted: solver names are permuted at random
+within each seed, which changes nothing if all solvers are equal, and the adjusted value is how
+often the best is then as far ahead of any other.  An adjusted p-value is never below the plain one,
+since the two solvers of a pair may be equal while others differ.  [Wilcoxon 1945; Westfall and
+Young 1993, the single step with the largest statistic; Demsar 2006.]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from formulations.arrays import FloatArray, IntArray
 from qnn.compare.ranking import DIGITS, leading
 
 MEASURES = {"train_loss": -1.0, "test_accuracy": 1.0}
-"""What is compared, and whether less or more of it is better."""
+"""Compared measures: 1 if more is better, -1 if less is better."""
 
 Series = Mapping[int, float]
 """A measure by seed."""
@@ -30,24 +30,25 @@ Series = Mapping[int, float]
 def paired(
     named: Mapping[str, Mapping[str, Series]], by: str = "train_loss"
 ) -> list[dict[str, Any]]:
-    """The best solver against every other one, for each measure.
+    """Compare the best solver with each other one, for each measure.
 
     Parameters
     ----------
     named : mapping
-        Of every solver, of every measure, the values by seed.  The best has the least median
-        training loss, of equal medians the least mean, and is the first of those that are equal in
-        both; it has at least half as many seeds as the most.
+        Values by seed for every measure of every solver.  The best solver has the lowest median
+        training loss; ties go to the lowest mean, then to the first.  It must have at least half as
+        many seeds as the solver with the most.
     by : str
-        The measure that says which is the best, instead of the training loss.
+        Measure that determines the best solver, instead of the training loss.
 
     Returns
     -------
     list of dict
-        ``first`` is the best.  ``median_difference``, ``low`` and ``high`` are the quartiles of
-        first minus second over the seeds; ``wins``, ``ties`` and ``losses`` those of the first;
-        ``p`` of this pair alone, ``p_adjusted`` for the choice of the best and the number of
-        pairs; ``smallest_p`` the least p that so many seeds can give.
+        ``first`` is the best solver.  ``median_difference``, ``low`` and ``high`` are the quartiles
+        of first minus second over the seeds; ``wins``, ``ties`` and ``losses`` count the seeds from
+        the side of the first.  ``p`` is for this pair alone, ``p_adjusted`` allows for the choice
+        of the best and the number of pairs; ``smallest_p`` is the lowest p that so many seeds can
+        give.
 
     Examples
     --------
@@ -81,13 +82,13 @@ def paired(
 
 
 def _middle(values: Series) -> dict[str, float]:
-    """Median and mean."""
+    """Return median and mean."""
     known = list(values.values())
     return {"median": float(np.median(known)), "mean": float(np.mean(known))}
 
 
 def _compared(first: Series, second: Series, better: float) -> dict[str, Any]:
-    """What two solvers' values at the same seeds say."""
+    """Compare two solvers' values at their common seeds."""
     seeds = sorted(first.keys() & second.keys())
     differences = np.round([first[seed] - second[seed] for seed in seeds], DIGITS)
     low, median, high = np.quantile(differences, [0.25, 0.5, 0.75]).tolist()
@@ -105,9 +106,9 @@ def _compared(first: Series, second: Series, better: float) -> dict[str, Any]:
 
 
 def signed_rank(differences: Sequence[float] | FloatArray) -> float:
-    """Two-sided p-value that the differences are symmetric about zero; zeros say nothing.
+    """Two-sided p-value for differences symmetric about zero; zeros are ignored.
 
-    Exact up to 300 differences, ties or not; beyond, the normal approximation.
+    Exact up to 300 differences, with or without ties; the normal approximation beyond.
 
     Examples
     --------
@@ -130,7 +131,7 @@ def signed_rank(differences: Sequence[float] | FloatArray) -> float:
 
 
 def _sums(sizes: IntArray) -> FloatArray:
-    """Probability of every sum of these whole numbers, each left out or taken with 1/2."""
+    """Probability of every sum of these integers, each included with probability 1/2."""
     chance = np.zeros(sizes.sum() + 1)
     chance[0] = 1.0
     for size in sizes:
@@ -141,7 +142,7 @@ def _sums(sizes: IntArray) -> FloatArray:
 
 
 def smallest_p(seeds: int) -> float:
-    """The least two-sided p-value of so many pairs: all differences of one sign.
+    """Lowest two-sided p-value of this many pairs: all differences have one sign.
 
     Examples
     --------
@@ -157,9 +158,9 @@ def smallest_p(seeds: int) -> float:
 def _adjusted(
     family: Mapping[str, Mapping[str, Series]], first: str, by: str
 ) -> dict[tuple[str, str], float]:
-    """Adjusted p-values by name and measure, on the seeds that all have.
+    """Adjusted p-values by name and measure, on the seeds that all solvers have.
 
-    They are shares of random exchanges of names, and 1/2001 at least.
+    They are shares of random permutations of names, at least 1/2001.
     """
     seeds = sorted(set.intersection(*(set(own[by]) for own in family.values())))
     if len(family) < 2 or not seeds:
@@ -187,19 +188,19 @@ def _adjusted(
 def _table(
     family: Mapping[str, Mapping[str, Series]], measure: str, seeds: Sequence[int]
 ) -> FloatArray:
-    """Values of a measure, shape (solvers, seeds)."""
+    """Return the values of a measure, shape (solvers, seeds)."""
     return np.array([[own[measure][seed] for seed in seeds] for own in family.values()])
 
 
 def _lead(values: FloatArray, best: IntArray) -> FloatArray:
-    """|sum of signed ranks| of the best minus each, shape (B, solvers).
+    """|sum of signed ranks| of the best minus each other, shape (B, solvers).
 
-    Values have shape (B, solvers, seeds), the numbers of the best shape (B,).
+    Values have shape (B, solvers, seeds); indices of the best have shape (B,).
     """
     from scipy.stats import rankdata
 
     ahead = np.take_along_axis(values, best[:, None, None], axis=1) - values
     ahead = np.round(ahead, DIGITS)
-    size = np.where(ahead == 0, np.inf, np.abs(ahead))  # zeros are ranked last, and left out
+    size = np.where(ahead == 0, np.inf, np.abs(ahead))  # zeros are ranked last and then dropped
     ranks = np.where(ahead == 0, 0.0, rankdata(size, axis=-1))
     return np.asarray(np.abs((np.sign(ahead) * ranks).sum(axis=-1)))

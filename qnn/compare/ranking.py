@@ -1,19 +1,19 @@
-"""Who leads: the best median, of equal medians the best mean, and several where both are equal."""
+"""Leading solvers: best median, then best mean; several if both are equal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 DIGITS = 9
-"""Decimals to which figures are compared: the rest is rounding."""
+"""Decimals to which figures are compared; the rest is rounding error."""
 
 
 def leading(figures: Mapping[str, Mapping[str, float] | None], better: float = -1.0) -> list[str]:
-    """The names of those that no other is ahead of, in the order given.
+    """Return the names that no other is ahead of, in the order given.
 
-    ``figures`` have by name ``median`` and ``mean``, or None where nothing is known. Results of
-    older releases have no means; their medians stand for them. ``better`` is -1 where less is
-    better, 1 where more is.
+    ``figures`` maps each name to ``median`` and ``mean``, or to None if unknown. Results of older
+    releases have no means; the median is used instead. ``better`` is -1 if less is better, 1 if
+    more is.
 
     Examples
     --------

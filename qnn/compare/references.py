@@ -1,7 +1,7 @@
-"""References: what real weights of 32 bits reach on the same inputs, from the same split.
+"""References: methods with real 32-bit weights, on the same inputs and split.
 
-They play another game: their weights are no few-bit weights, so that they take part in no test on
-the training loss, and theirs is not given: it would be of another scale.
+Their weights are not low-bit, so they take part in no test on the training loss.  Their own loss is
+not given, because its scale differs.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ REFERENCES: Mapping[str, tuple[bool, bool, float]] = MappingProxyType(
         "logistic-regression-pixels": (False, False, 0.01),
     }
 )
-"""Every reference by its name: whether it sees inputs on their levels, as the networks do, else as
-they are, which has to be integers; whether images are pooled as for the networks; and the inverse
-strength C of its ridge penalty.  With all pixels it fits too closely at the usual C = 1."""
+"""References by name: True if the reference sees inputs on their levels, as the networks do, False
+for raw inputs, which must be integers; True if images are pooled as for the networks; and the
+inverse strength C of its ridge penalty.  With all pixels it overfits at the usual C = 1."""
 
 
 def seen(name: str, options: DataOptions) -> DataOptions:
-    """The data as a reference sees them."""
+    """Return the data as a reference sees them."""
     levels, pooled, _ = REFERENCES[name]
     return replace(
         options,
@@ -44,7 +44,7 @@ def seen(name: str, options: DataOptions) -> DataOptions:
 
 
 def refer(name: str, options: DataOptions, model: ModelOptions, seed: int) -> dict[str, Any]:
-    """The figures of a reference, on the data that ``seed`` draws for the solvers.
+    """Return the figures of a reference on the data that ``seed`` draws for the solvers.
 
     Examples
     --------
@@ -58,9 +58,9 @@ def refer(name: str, options: DataOptions, model: ModelOptions, seed: int) -> di
 
 
 def figures(name: str, data: Dataset, loss: str, seed: int) -> dict[str, Any]:
-    """The figures of a reference on these data; a real number is stored in 32 bits.
+    """Return the figures of a reference on these data; a real number is stored in 32 bits.
 
-    Inputs are standardised, which its weights can take in.
+    Inputs are standardised, which its weights can absorb.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

@@ -1,8 +1,8 @@
-"""A folder of finished cells, so that none is ever run twice.
+"""Folder of finished cells, so that no cell is run twice.
 
-Every cell is a JSON file of its own, written whole or not at all.  Its name is a digest of all that
-decides its outcome: the data's content, the model, the solver with exactly those options that it
-has, the seed, and the release.  ``comparison.json`` is the plan that was written last.
+Every cell is a JSON file of its own, written whole or not at all.  Its name is a digest of
+everything that determines the outcome: the data's content, the model, the solver with the options
+that it takes, the seed, and the release.  ``comparison.json`` holds the latest plan.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ PLAN = "comparison.json"
 
 
 class Store:
-    """Outcomes by what decides them, in a folder.
+    """Outcomes in a folder, keyed by everything that determines them.
 
     Parameters
     ----------
     folder : path-like
-        Made if it is not there.
+        Created if missing.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Store:
             raise access_error("keep a comparison in", folder, error) from error
 
     def name(self, cell: Cell) -> str:
-        """The name of a cell's file."""
+        """Return the name of a cell's file."""
         if cell not in self._names:
             written = json.dumps(plain(self._determinants(cell)), sort_keys=True)
             digest = hashlib.sha256(written.encode()).hexdigest()
@@ -77,20 +77,20 @@ class Store:
         return self._names[cell]
 
     def get(self, cell: Cell) -> Outcome | None:
-        """The outcome of a cell that has been finished; one that cannot be read is run again."""
+        """Return the outcome of a finished cell; an unreadable one is run again."""
         try:
             return _outcome(self.folder / self.name(cell))
         except (FileAccessError, FileFormatError):
             return None
 
     def claimed(self) -> FolderLock:
-        """The folder for this comparison alone, so that no cell is run twice at a time."""
+        """Lock the folder for this comparison, so that no cell runs twice at once."""
         return FolderLock(self.folder, "the comparison")
 
     def keep(self, cell: Cell, outcome: Outcome) -> None:
-        """Keep an outcome as :meth:`put` does; if that fails, say so and go on without it.
+        """Store an outcome with :meth:`put`; if that fails, warn and continue without it.
 
-        Hours of other cells are not to be lost for a full disk: what went wrong is in ``failures``.
+        A full disk must not lose hours of other cells; ``failures`` collects the errors.
         """
         try:
             self.put(cell, outcome)
@@ -99,7 +99,7 @@ class Store:
             warnings.warn(f"{cell.key} is not kept: {error}", CheckpointWarning, stacklevel=2)
 
     def put(self, cell: Cell, outcome: Outcome) -> None:
-        """Keep an outcome, unless the cell is to be run again."""
+        """Store an outcome, unless the cell must be run again."""
         if outcome["status"] in ("failed", Status.INTERRUPTED.value, Status.ORACLE_FAILED.value):
             return
         content = {
@@ -112,7 +112,7 @@ class Store:
         self._write(self.name(cell), to_json(content, indent=None))
 
     def write_plan(self, cells: Sequence[Cell], **more: Any) -> None:
-        """Say in the folder which cells make up the comparison."""
+        """Write the cells of the comparison to the folder."""
         names = [self.name(cell) for cell in cells]
         content = {**about(cells, **more), "kind": "comparison plan", "files": names}
         self._write(PLAN, to_json(content))
@@ -122,7 +122,7 @@ class Store:
         write_text(self.folder / name, text)
 
     def _determinants(self, cell: Cell) -> dict[str, Any]:
-        """Everything that the outcome of a cell depends on, but the speed of the machine."""
+        """Everything that a cell's outcome depends on, except the speed of the machine."""
         solver: dict[str, Any] = {"name": cell.solver}
         if cell.solver not in REFERENCES:
             made = make_solver(
@@ -143,7 +143,7 @@ class Store:
         }
 
     def _content(self, data: DataOptions) -> str:
-        """A digest of what is read, before classes are chosen."""
+        """Digest of the data as read, before classes are selected."""
         name, _, selection = data.spec.rpartition(":")
         selected = name and "," in selection and not Path(data.spec).exists()
         source = (name if selected else data.spec, data.target, data.data_dir)
@@ -154,7 +154,7 @@ class Store:
 
 
 def in_folder(folder: str | PathLike[str]) -> dict[str, Any]:
-    """The results of the comparison whose plan is in a folder, as far as they are there."""
+    """Return the results available so far for the comparison planned in a folder."""
     path = Path(folder) / PLAN
     if not path.exists():
         raise FileAccessError(
@@ -171,7 +171,7 @@ def in_folder(folder: str | PathLike[str]) -> dict[str, Any]:
 
 
 def _outcome(path: Path, form: Form | None = None) -> Outcome | None:
-    """What a cell's file holds; None if there is none yet."""
+    """Return the content of a cell's file; None if there is none yet."""
     if not path.exists():
         return None
     check_no_link(path)

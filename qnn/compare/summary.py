@@ -1,4 +1,4 @@
-"""What outcomes say together: quartiles over the seeds, times to a target, the results file."""
+"""Summary of outcomes: quartiles over the seeds, times to a target, the results file."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Row = dict[str, Any]
 
 
 def summarize(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """For every data set its rows, the loss that times are taken to, and the pairs.
+    """Return rows, target loss and paired tests for every data set.
 
-    A row per variant and, first, one for the best penalty weight of every seed.  The weight is
-    chosen afterwards, for each seed by the training loss: better than anybody could do in advance.
-    That row's cost is the whole sweep's.
+    There is a row per variant and, first, one for the best penalty weight of every seed.  The
+    weight is chosen afterwards, per seed by the training loss, which is better than any choice in
+    advance.  That row's cost is that of the whole sweep.
 
-    The target is the least median training loss of all rows: half of the best solver's seeds reach
-    it.  ``time_to_target`` is the median over all seeds of the seconds until then, None if fewer
-    than half get there.
+    The target is the lowest median training loss of all rows: half of the best solver's seeds reach
+    it.  ``time_to_target`` is the median over all seeds of the seconds to reach it, None if fewer
+    than half do.
 
     Examples
     --------
@@ -43,9 +43,9 @@ def summarize(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 
 def by_accuracy(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Who is most accurate on the test part of one data set, against each other: paired tests.
+    """Paired tests of test accuracy on one data set, against the most accurate method.
 
-    References with real weights are among them, which no test of training losses can have.
+    References with real weights are included, unlike in tests of training losses.
     """
     series, rows = _rows(outcomes)
     own = {row["name"]: _by_seed(series[row["name"]]) for row in rows if not row["part"]}
@@ -54,7 +54,7 @@ def by_accuracy(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 
 def _summary_of(spec: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The summary of one data set."""
+    """Return the summary of one data set."""
     series, rows = _rows(outcomes)
     target = min((row["train_loss"]["median"] for row in rows if row["train_loss"]), default=None)
     for row in rows:
@@ -65,7 +65,7 @@ def _summary_of(spec: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _rows(outcomes: Sequence[Outcome]) -> tuple[dict[str, list[Outcome]], list[Row]]:
-    """The outcomes of each row by its name, and the rows."""
+    """Return the outcomes of each row by name, and the rows."""
     series: dict[str, list[Outcome]] = {}
     rows = []
     for solver in dict.fromkeys(outcome["solver"] for outcome in outcomes):
@@ -84,7 +84,7 @@ def _rows(outcomes: Sequence[Outcome]) -> tuple[dict[str, list[Outcome]], list[R
 
 
 def _by_seed(outcomes: Sequence[Outcome]) -> dict[str, dict[int, float]]:
-    """The measures that are tested, by seed, where there are any."""
+    """Return the tested measures by seed, where available."""
     return {
         measure: {o["seed"]: o[measure] for o in outcomes if o.get(measure) is not None}
         for measure in MEASURES
@@ -92,7 +92,7 @@ def _by_seed(outcomes: Sequence[Outcome]) -> dict[str, dict[int, float]]:
 
 
 def _best_per_seed(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """For every seed the outcome of least training loss, with the cost of all."""
+    """Return the outcome with the lowest training loss per seed, with the cost of all."""
     best = []
     for seed in dict.fromkeys(outcome["seed"] for outcome in outcomes):
         sweep = [o for o in outcomes if o["seed"] == seed]
@@ -108,7 +108,7 @@ def _best_per_seed(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _one_after_another(outcomes: Sequence[Outcome]) -> dict[str, list[float]] | None:
-    """The trace of runs that follow one another: the least loss of all so far; None if unknown."""
+    """Concatenate traces of successive runs, keeping the lowest loss so far; None if unknown."""
     seconds: list[float] = []
     loss: list[float] = []
     begun = 0.0
@@ -123,7 +123,7 @@ def _one_after_another(outcomes: Sequence[Outcome]) -> dict[str, list[float]] | 
 
 
 def _time_to(target: float | None, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
-    """Median seconds until the incumbent is as good as the target, and how many seeds got there."""
+    """Median seconds until the incumbent reaches the target, and the number of seeds that do."""
     traces = [outcome["trace"] for outcome in outcomes if outcome.get("trace")]
     if target is None or not traces:
         return None
@@ -183,9 +183,9 @@ def results(
     workers: int = 1,
     command: str | None = None,
 ) -> dict[str, Any]:
-    """The results file: what was run on what, every cell, and the summary, as JSON knows them.
+    """Return the results as JSON values: what was run on what, every cell, and the summary.
 
-    :mod:`qnn.report` shows them, and :func:`json.dump` writes them.
+    :mod:`qnn.report` displays them, and :func:`json.dump` writes them.
     """
     head = about(cells, equal=equal, workers=workers, command=command)
     return completed(head, outcomes, interrupted=interrupted)
@@ -194,7 +194,7 @@ def results(
 def about(
     cells: Sequence[Cell], *, equal: str = "sweeps", workers: int = 1, command: str | None = None
 ) -> dict[str, Any]:
-    """What a comparison is, without its outcomes."""
+    """Describe a comparison without its outcomes."""
     first = cells[0]
     return {
         "format": COMPARISON_FORMAT,
@@ -214,7 +214,7 @@ def about(
 def completed(
     head: Mapping[str, Any], outcomes: Sequence[Outcome], *, interrupted: bool
 ) -> dict[str, Any]:
-    """What a comparison is, with its outcomes and the summary, as JSON knows them."""
+    """Return a comparison with its outcomes and the summary, as JSON values."""
     whole = {
         **head,
         "kind": "comparison",

@@ -1,6 +1,6 @@
 """The sub-commands of ``qnn``, one file each.
 
-A command imports what it works with when it is called, so that help needs nothing but click.
+A command imports its dependencies when it is called, so that help needs only click.
 """
 
 from __future__ import annotations
@@ -24,6 +24,6 @@ COMMANDS: tuple[click.Command, ...] = (
     train, resume, compare, frontier, report, predict, test_, verify, export, size,
     solve, reproduce, list_, completion,
 )  # fmt: skip
-"""In the order of ``qnn --help``."""
+"""In the order that ``qnn --help`` lists them."""
 
 __all__ = ["COMMANDS"]

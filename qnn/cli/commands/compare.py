@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _compared() -> list[str]:
-    """Names for completion, the last of them those of :mod:`qnn.compare.references`."""
+    """Complete solver names, ending with the references of :mod:`qnn.compare.references`."""
     regression = "logistic-regression"
     return [*solver_names(), regression, f"{regression}-grey", f"{regression}-pixels"]
 
@@ -145,7 +145,7 @@ def compare(
         if store is not None:
             store.write_plan(cells, **about)
         finished: list[Outcome] = []
-        wait = 10.0  # least seconds between two writings of an unfinished results file
+        wait = 10.0  # minimum seconds between two writes of an unfinished results file
         due = time.monotonic() + wait
 
         def show(cell: Cell, outcome: Outcome) -> None:
@@ -154,10 +154,10 @@ def compare(
             begun = time.monotonic()
             if json_file is not None and json_file != "-" and begun >= due:
                 so_far = comparison.results(cells, finished, interrupted=True, **about)
-                with suppress(FileAccessError):  # it is tried again, and told in the end
+                with suppress(FileAccessError):  # the final write reports errors
                     console.write_json(json_file, so_far)
                 ended = time.monotonic()
-                due = ended + max(wait, 20 * (ended - begun))  # a twentieth of the time
+                due = ended + max(wait, 20 * (ended - begun))  # at most 5 % of the time
             note = f"{len(finished)} of {len(cells)} runs, last {cell.key}"
             move(len(finished), len(cells), note)
 

@@ -11,7 +11,7 @@ SHELLS = {
     "zsh": 'eval "$(qnn completion zsh)"      in ~/.zshrc, after compinit',
     "fish": "qnn completion fish | source      in ~/.config/fish/config.fish",
 }
-"""What SHELL may be, and where its line goes."""
+"""Supported shells, and where each one's line goes."""
 
 
 @command(
@@ -30,10 +30,10 @@ def completion(shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     if shell not in SHELLS:
-        from formulations.checks import choose  # only here, since it loads NumPy
+        from formulations.checks import choose  # imported here because it loads NumPy
 
         choose("shell", shell, list(SHELLS))
     kind = get_completion_class(shell)
-    assert kind is not None  # click has all three
+    assert kind is not None  # click supports all three
     cli = click.get_current_context().find_root().command
     click.echo(kind(cli, {}, "qnn", "_QNN_COMPLETE").source())

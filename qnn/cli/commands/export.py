@@ -130,7 +130,7 @@ def export(
 
 
 def _span(text: str) -> tuple[int, int, int]:
-    """A range such as ``0,255``; the inputs -1 and +1 are two steps apart."""
+    """Parse a range such as ``0,255``; the inputs -1 and +1 are two steps apart."""
     try:
         low, high = (int(word) for word in text.split(","))
     except ValueError:
@@ -143,7 +143,7 @@ def _span(text: str) -> tuple[int, int, int]:
 
 
 def _table(model: TrainedModel, sizes: list[Exported], raw: bool) -> Any:
-    """Bytes of each form, and bits a weight of them."""
+    """Table of bytes and bits per weight of each form."""
     from qnn.runs.tables import terminal_table
 
     network = model.network
@@ -164,7 +164,7 @@ def _table(model: TrainedModel, sizes: list[Exported], raw: bool) -> Any:
 
 
 def _takes(model: TrainedModel, raw: bool) -> str:
-    """What the inputs of the exported network are, in words."""
+    """Describe the inputs of the exported network."""
     if raw:
         image = f" of images of {model.image[0]} x {model.image[1]}" if model.image else ""
         if model.raw_span is None:

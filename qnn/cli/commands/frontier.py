@@ -57,7 +57,7 @@ def frontier(
     from qnn.runs.resume import warnings_as_lines
     from qnn.runs.tables import frontier_table
 
-    # every option of the network that is not given follows from the size
+    # Network options that are not given are chosen from the size.
     data, model, _ = options.chosen({**given, "bits": 1})
     console.check_outputs(
         json_file, report_file, inputs=console.data_files([data.spec], data.data_dir)

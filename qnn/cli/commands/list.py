@@ -22,7 +22,7 @@ KINDS: Mapping[str, str] = {
     "encodings": "Values of --encoding.",
     "tables": "Tables of qnn reproduce.",
 }
-"""What WHAT may be."""
+"""Valid values of WHAT."""
 
 
 @command(
@@ -52,7 +52,7 @@ def list_(what: str | None, json_file: str | None) -> None:
 
 
 def _names(kind: str, *, options: bool) -> list[dict[str, Any]]:
-    """The names of a kind, each with one line; oracles with their options, which loads them."""
+    """Names of a kind, each with a one-line description; loads oracles to list their options."""
     if kind == "solvers":
         return [{"name": name, "what": describe(name)} for name in solver_names()]
     if kind == "oracles":
@@ -65,19 +65,19 @@ def _names(kind: str, *, options: bool) -> list[dict[str, Any]]:
 
 
 def _settings(oracle: str) -> dict[str, Any]:
-    """Options of an oracle with their defaults as text, or why it cannot be loaded."""
+    """Options of an oracle with their defaults as text, or the error if it cannot be loaded."""
     try:
         parameters = registry.parameters(oracle)
     except QnnError as error:
         return {"options": {}, "error": " ".join(str(error).split())}
     defaults = {parameter.name: repr(parameter.default) for parameter in parameters}
-    # none if there is none, or none that can be shown
+    # None stands for no default, and for one that cannot be shown.
     shown = {name: None if text.startswith("<") else text for name, text in defaults.items()}
     return {"options": shown}
 
 
 def _table(kind: str, names: list[dict[str, Any]]) -> Any:
-    """The names as a table for the terminal."""
+    """Format the names as a table for the terminal."""
     from qnn.runs.tables import terminal_table
 
     with_options, rows = any("options" in entry for entry in names), []

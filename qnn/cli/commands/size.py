@@ -78,7 +78,7 @@ def size(
         network = Network.conv(image_shape(inputs), hidden, outputs, *kinds)
     else:
         layers: list[Any] = [inputs, *hidden]
-        network = Network.dense(layers, *kinds)  # which says what is wrong
+        network = Network.dense(layers, *kinds)  # raises the explanatory error
     values = level_values(levels)
     some = values[np.linspace(0, len(values) - 1, min(len(values), 64)).astype(int)]
     network = network.for_inputs(np.repeat(some[:, None], network.widths[0], axis=1))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from solvers.run.run import Progress
 
 CALLS, READS, SWEEPS = 100, 20, 100
-"""Oracle calls of a run with no time limit; reads and sweeps of an oracle that is named, guarded,
+"""Oracle calls of a run without a time limit; reads and sweeps of an oracle that is named, guarded,
 or given one of the two."""
 
 KINDS = {
@@ -29,7 +29,7 @@ KINDS = {
     "FILE.*.gz, .xz": "Any of these, compressed.",
     "FILE.npz": "A QCBO saved by this toolkit.",
 }
-"""What MODEL may be."""
+"""Accepted kinds of MODEL."""
 
 
 @command(
@@ -132,7 +132,7 @@ def solve(
     states = [read_start(path, file) for path in start]
     initial = (np.concatenate(states), list(cqm.variables)) if states else None
     solvers = _solvers(asked, given, workers)
-    if solutions is not None:  # one answer, though proven, would not be several
+    if solutions is not None:  # A proof ends the run after one answer, but several are wanted.
         wanted = replace(solvers[0].candidates, wanted=solvers[0].candidates.pool)
         solvers = [replace(solver, candidates=wanted) for solver in solvers]
     with console.progress_bar(f"solve {model}") as move:
@@ -167,7 +167,7 @@ def solve(
 
 
 def _check_folder(folder: str | None) -> None:
-    """Refuse, before the work begins, a folder that could not be made or written to."""
+    """Refuse a folder that cannot be made or written to, before the work begins."""
     from formulations.errors import FileAccessError
     from qnn.runs.output import check_writable
 
@@ -197,7 +197,7 @@ def _check_workers(workers: int, given: dict[str, Any]) -> None:
 
 
 def _solvers(asked: dict[str, Any], given: dict[str, Any], workers: int) -> list[QCGD]:
-    """A solver for each worker, with an oracle and a seed of its own, the first with that given."""
+    """Make a solver with its own oracle and seed per worker; the first gets the given seed."""
     import numpy as np
 
     from solvers import QCGD
@@ -211,7 +211,7 @@ def _solvers(asked: dict[str, Any], given: dict[str, Any], workers: int) -> list
 
 
 def _note(file: ModelFile, progress: Progress) -> str:
-    """The best objective so far, the bound, the gap, and where the best came from."""
+    """Format the best objective so far, the bound, the gap, and the source of the best point."""
     from solvers.qcgd.cqm import gap
 
     said = ["no feasible point yet"]
@@ -227,7 +227,7 @@ def _note(file: ModelFile, progress: Progress) -> str:
 
 
 def _write_solutions(folder: str, file: ModelFile, samples: dimod.SampleSet) -> None:
-    """The distinct feasible samples, in the file's own variables."""
+    """Write the distinct feasible samples, in the file's own variables."""
     from qnn.data.solutions import by_name, write_solutions
 
     if samples.info["infeasibility"] is not None:
@@ -243,7 +243,7 @@ def _write_solutions(folder: str, file: ModelFile, samples: dimod.SampleSet) -> 
 
 
 def oracle_of(given: dict[str, Any]) -> Oracle | None:
-    """The oracle that the options speak of; None, if there are none, leaves it to the solver."""
+    """Make the oracle that the options name; without options return None (the solver chooses)."""
     from qnn.runs.solver_options import SolverOptions
     from qnn.runs.solver_table import named_oracle
 
@@ -255,7 +255,7 @@ def oracle_of(given: dict[str, Any]) -> Oracle | None:
 
 
 def _figures(file: ModelFile, samples: dimod.SampleSet) -> dict[str, Any]:
-    """The answer in short; objective and bound as the file states them."""
+    """Summarise the answer; objective and bound are as the file states them."""
     from qnn.data.solutions import by_name
     from solvers.qcgd.cqm import gap
 
@@ -279,9 +279,9 @@ def _figures(file: ModelFile, samples: dimod.SampleSet) -> dict[str, Any]:
 def _lines(
     file: ModelFile, figures: dict[str, Any], samples: dimod.SampleSet, rows: list[Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the table says, by our names and by those of the model.
+    """Lines of the table under our names, and those under the model's names.
 
-    The latter are up to 12 rows that bind, and as many values that are not zero.
+    The latter are up to 12 binding rows and up to 12 nonzero values.
     """
     info, most = samples.info, 12
     shown = {name: value for name, value in figures.items() if name != "sample"}
@@ -316,7 +316,7 @@ def _dry_run(
     search: float | None,
     json_file: str | None,
 ) -> None:
-    """Say what the run would take, and send nothing."""
+    """Print what the run would take, and send nothing."""
     from formulations.cqm.presolved import Presolved
     from qnn.runs import dry_run
     from qnn.runs.output import FORMAT

@@ -86,7 +86,7 @@ def train(
 
 
 def _usual_solver() -> str:
-    """The solver where none is named: one that asks an oracle if an option is about oracles."""
+    """Default solver: one that asks an oracle if any option concerns oracles."""
     about_oracles = (
         "oracle", "oracle_option", "oracle_timeout", "record", "replay", "iterations", "reads",
         "sweeps", "threads", "budget_calls", "budget_seconds", "budget_charged",
@@ -97,7 +97,7 @@ def _usual_solver() -> str:
 
 
 def _dry_run(asked: Asked, search: float | None) -> int:
-    """Say what the run would take, and send nothing."""
+    """Print what the run would take, and send nothing."""
     from qnn.runs import dry_run
     from qnn.runs.output import FORMAT
     from qnn.runs.tables import record_table
@@ -171,7 +171,7 @@ def resume(
 
 
 def _train(asked: Asked, checkpoint: str | None) -> int:
-    """Train, with the run kept in the folder ``checkpoint`` if there is one, and report.
+    """Train and report; with a folder ``checkpoint``, keep the run in it.
 
     Returns
     -------
@@ -250,9 +250,9 @@ def _train(asked: Asked, checkpoint: str | None) -> int:
 
 
 def _on_test_samples(run: Training, seed: int) -> dict[str, Any]:
-    """Figures of each class, and logistic regression's; None without test samples.
+    """Per-class figures and those of logistic regression; None without test samples.
 
-    Logistic regression is left out, too, where it would take longer than the network.
+    Logistic regression is also left out if it would take longer than the network.
     """
     from qnn.compare.references import figures
     from qnn.runs.scoring import class_figures
@@ -265,7 +265,7 @@ def _on_test_samples(run: Training, seed: int) -> dict[str, Any]:
     if network.num_outputs == 1:
         true, said = (1 + true) // 2, (1 + said) // 2
     found["test"] = class_figures(true, said, data.classes)
-    if data.X_train.size <= 3_000_000:  # a few seconds
+    if data.X_train.size <= 3_000_000:  # takes a few seconds
         reference = figures("logistic-regression", data, run.figures["loss"], seed)
         names = ("train_accuracy", "test_accuracy", "stored_bits")
         found["logistic_regression"] = {name: reference[name] for name in names}

@@ -137,7 +137,7 @@ def verify(
 
 
 def _counts(found: list[Verdict]) -> list[dict[str, Any]]:
-    """How many samples each method has decided, and its time."""
+    """Number of samples decided by each method, and its time."""
     groups = sorted({(v.verdict != "robust", v.verdict == "open", v.verdict, v.by) for v in found})
     return [
         {
@@ -151,7 +151,7 @@ def _counts(found: list[Verdict]) -> list[dict[str, Any]]:
 
 
 def _tables(title: str, found: list[Verdict], against: list[dict[str, Any]]) -> list[Any]:
-    """Counts of verdicts, and the first counter-examples."""
+    """Tables of verdict counts and of the first counter-examples."""
     from qnn.runs.tables import terminal_table
 
     rows = [
