@@ -1,1 +1,1 @@
-"""Data sets and models from files and packages, as arrays."""
+"""Read data sets and models from files and packages as arrays."""

@@ -1,4 +1,4 @@
-"""Comma-separated values as arrays: what could be read in two ways is refused, never guessed."""
+"""Read comma-separated values as arrays; ambiguous content is refused, never guessed."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ NUMBER = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.IGNORECASE
 )
 MOST_DIGITS = 18
-"""Of a whole number that surely fits in 64 bits."""
+"""Most digits of an integer that surely fits in 64 bits."""
 
 Columns = tuple[list[str] | None, int, int]
-"""The names of the columns, if the first line has them; their number, and the label's place."""
+"""Column names, if the first line has them; number of columns; index of the label column."""
 
 
 def read_csv(path: Path, target: str | None = None, inputs: int | None = None) -> Source:
-    """Comma-separated values in UTF-8: one sample a line, numbers, and one column of labels.
+    """Read comma-separated values in UTF-8: one sample per line, numbers and one label column.
 
-    Labels that are whole numbers are read as such, all others as the texts that they are.
+    If all labels are integers, they are read as integers, otherwise as texts.
 
     Parameters
     ----------
     path : Path
-        The file.  Its first line names the columns if it has no number in it, or a column of the
-        label's name that no other line has as its label.
+        The file.  Its first line is a header if it contains no number, or if it contains the label
+        column's name and no other line has that name as its label.
     target : str, optional
-        Name of the label column; None takes one called y, label, target or class, else the last.
+        Name of the label column; None: a column named y, label, target or class, else the last.
     inputs : int, optional
-        Number of columns of a file without labels, all of which are 0 then.
+        Number of columns of a file without labels; all labels are then 0.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def read_csv(path: Path, target: str | None = None, inputs: int | None = None) -
 
 
 def _text(path: Path) -> str:
-    # a byte takes twelve of memory: the text, and a number for every two of its letters
+    # A byte takes twelve in memory: the text, plus a number for every two characters.
     data = read_regular(path, 12)
     kind = content_kind(data)
     if kind is None:
@@ -94,7 +94,7 @@ def _text(path: Path) -> str:
 
 
 def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Lines that are not empty, with their numbers; the quotes in them have to be closed."""
+    """Yield nonempty lines with their numbers; refuse an unclosed quote."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     try:
         for row in reader:
@@ -108,7 +108,7 @@ def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _columns(text: str, target: str | None, name: str) -> Columns:
-    """What the first line says of the columns."""
+    """Read column names, number of columns and label column from the first line."""
     first = next(((line, row) for line, row in _rows(text, name)), None)
     if first is None:
         raise InvalidInputError(f"{name} is empty: expected one sample a line")
@@ -148,11 +148,11 @@ def _columns(text: str, target: str | None, name: str) -> Columns:
 def _is_header(
     words: Sequence[str], candidates: Sequence[int], target: str | None, text: str, name: str
 ) -> bool:
-    """Whether the first line names the columns."""
+    """Return True if the first line is a header."""
     if target in words:
         return True
     if not any(map(_is_number, words)):
-        # what a first sample rather than a name begins with: a date, 1_000, a missing value
+        # These begin a sample rather than a name: a date, 1_000, a missing value.
         sample = re.compile(r"[+-]?\.?\d|(?:na|n/a|null|none|missing|[?*-]+)$", re.IGNORECASE)
         odd = next((word for word in words[:-1] if sample.match(word)), None)
         if odd is not None and not candidates:
@@ -163,7 +163,7 @@ def _is_header(
         return True
     if len(candidates) != 1:
         return bool(candidates)
-    # a first sample whose class is called y is told from a header by others of that class
+    # In a first sample of class y, unlike in a header, other samples share its label.
     column, word = candidates[0], words[candidates[0]]
     others = (row for _, row in list(_rows(text, name))[1:] if column < len(row))
     return all(row[column].strip() != word for row in others)
@@ -198,9 +198,9 @@ def _shown(word: str) -> str:
 
 
 def _labels(labels: list[str], lines: array[int], name: str, most: int = 256) -> Array:
-    """Labels as integers where all of them are spelled as such, else as texts, in their order.
+    """Return labels as integers if all are spelled as integers, else as texts, in file order.
 
-    An array of texts gives each the room of the longest, which has ``most`` letters.
+    Labels may have at most ``most`` letters, since an array of texts reserves the longest for each.
     """
     for place, label in enumerate(labels):
         if not label:
@@ -216,16 +216,16 @@ def _labels(labels: list[str], lines: array[int], name: str, most: int = 256) ->
     if not all(map(_is_number, spelled)):
         return np.array(labels)
     _refuse_two_spellings(spelled, labels, lines, name)
-    plain = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.0*)?")  # spelled as everyone spells it
+    plain = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.0*)?")  # the usual spelling
     if all(map(plain.fullmatch, spelled)):
         whole = [label.split(".")[0] for label in labels]
         short = all(len(label) <= MOST_DIGITS for label in whole)
         return np.array(list(map(int, whole))) if short else np.array(labels)
     values = np.array(labels, dtype=np.float64)
     if np.isnan(values).any():
-        return values  # which is refused by name, as in every other kind of file
+        return values  # refused later by name, as in every other kind of file
     told_apart = len(np.unique(values)) == len(spelled) and np.abs(values).max() <= EXACT
-    padded = any(re.match("[+-]?0[0-9]|[+]", label) for label in spelled)  # as a postal code
+    padded = any(re.match("[+-]?0[0-9]|[+]", label) for label in spelled)  # such as a postal code
     return values if told_apart and not padded else np.array(labels)
 
 

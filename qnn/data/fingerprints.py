@@ -1,10 +1,10 @@
-"""Which published images a set of images holds: MNIST, Fashion-MNIST, or unknown ones.
+"""Recognise a set of images as MNIST, Fashion-MNIST, or neither.
 
-Both sets come under the same file names, so a name says nothing.  A sketch of each is kept here:
-of every image the CRC-32 of its pixels above 127, if that number is a multiple of 128, with the
-image's label in the bits that this leaves free.  About one image in 128 is looked up, so a part of
-a few hundred images is recognised as well, in any order and in any kind of file, and so are copies
-whose grey values were rounded or brought to 0 .. 1.
+Both sets use the same file names, so a name proves nothing.  This module keeps a sketch of each:
+the CRC-32 of every image's pixels above 127, if that number is a multiple of 128, with the image's
+label in the bits that this leaves free.  About one image in 128 is looked up, so a part of a few
+hundred images is recognised too, in any order and any kind of file.  So are copies whose grey
+values were rounded or scaled to 0 .. 1.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 from formulations.arrays import Array, IntArray
 
 EVERY = 128
-"""One image in so many is looked up, on average."""
+"""One image in this many is looked up, on average."""
 
 
 def matches(X: Array, y: Array) -> dict[str, tuple[int, int | None, bool, bool]]:
-    """How well 28 x 28 images agree with each of the published sets, by its name.
+    """Compare 28 x 28 images with each of the published sets; the result is by set name.
 
     Parameters
     ----------
@@ -33,9 +33,10 @@ def matches(X: Array, y: Array) -> dict[str, tuple[int, int | None, bool, bool]]
     Returns
     -------
     dict
-        How many of the images looked up the set has; how many of these have its label, None for
-        labels that are not integers; whether the images are those of the set, at least half of
-        those looked up; and whether most of those found have another label than in the set.
+        For each set: the number of looked-up images found in it; how many of these have its label,
+        None for labels that are not integers; True if the images are those of the set, that is if
+        at least half of those looked up were found; and True if most of those found have another
+        label than in the set.
 
     Examples
     --------
@@ -58,7 +59,7 @@ def matches(X: Array, y: Array) -> dict[str, tuple[int, int | None, bool, bool]]
 
 
 def _numbers(X: Array) -> tuple[Array, IntArray]:
-    """CRC-32 of the images to look up, and their rows."""
+    """Return the CRC-32 of the images to look up, and their rows."""
     if X.shape[1] != 784:
         return np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int64)
     middle = 127 if X.dtype == np.uint8 or X.max() > 1 else 0.5
@@ -132,4 +133,4 @@ Sh<9`03Bh>bg*VCJ3Apd!hDChh0L262iA*cxiK1iWf&^vd00T+pf%%{2h`p=k39*^!h<4rS1^^c9fG?u
 <gLfyK=J0&MC22M-tj
 """,
 }
-"""Of 571 and 558 images: little-endian numbers of four bytes, ascending, in base 85."""
+"""Sketches of 571 and 558 images: little-endian four-byte numbers, ascending, in base 85."""

@@ -1,6 +1,6 @@
 """MNIST and Fashion-MNIST: from a folder, from Debian's package, or from OpenML with a cache.
 
-The files of both have the same names, so it is their content that is held against the name.
+Both sets use the same file names, so the content is checked against the name.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from qnn.data.readers import Source, make_source, present, read_idx_pair, read_n
 IMAGES: Mapping[str, tuple[str, int]] = MappingProxyType(
     {"mnist": ("MNIST", 554), "fashion": ("Fashion-MNIST", 40996)}
 )
-"""What sets of images are called where they were published, and their numbers at OpenML."""
+"""Published title and OpenML number of each set of images."""
 
 PACKAGE = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package puts Fashion-MNIST."""
+"""Folder where Debian's package installs Fashion-MNIST."""
 
 
 def image_set(name: str, data_dir: str | PathLike[str] | None) -> Source:
-    """The images called ``name``, from the first of these that there is.
+    """Return the images called ``name`` from the first available of these places.
 
     1. The folder ``data_dir`` or, without one, that of the environment variable ``QNN_DATA``: a
        file ``mnist*.npz`` (arrays X, n x 784, and y), or the four IDX files.
-    2. Debian's package ``dataset-fashion-mnist``.
-    3. OpenML.  What has been fetched is kept in scikit-learn's data folder.
+    2. Debian's package ``dataset-fashion-mnist``.  3. OpenML.  Downloads are kept in scikit-learn's
+    data folder.
 
-    Images that are neither of the published sets are used as what they are called, with a warning;
-    the source's ``known`` is False then.
+    Images of neither published set are used under the given name, with a warning; the source's
+    ``known`` is then False.
     """
     folder = data_dir or os.environ.get("QNN_DATA")
     if not folder and name == "fashion" and present(PACKAGE / "train-images-idx3-ubyte"):
@@ -51,7 +51,7 @@ def image_set(name: str, data_dir: str | PathLike[str] | None) -> Source:
 
 
 def _identified(name: str, source: Source, place: Path) -> Source:
-    """The source, once its content is known to be what its name says, or to be neither set."""
+    """Return the source if its content matches its name or neither set; otherwise refuse it."""
     held = matches(source.X, source.y)
     title = IMAGES[name][0]
     found, same_label, same_images, other_labels = held[name]
@@ -77,7 +77,7 @@ def _identified(name: str, source: Source, place: Path) -> Source:
 
 
 def _in_folder(name: str, folder: Path) -> tuple[Source, Path]:
-    """The images from an NPZ file or from IDX files, and where they were found."""
+    """Return the images from an NPZ file or IDX files, and the place where they were found."""
     if not os.path.isdir(folder):
         raise InvalidInputError(f"data folder {str(folder)!r} does not exist: {_remedy(name)}")
     archives = sorted(folder.glob(f"{name}.npz")) or sorted(folder.glob(f"{name}*.npz"))
@@ -116,9 +116,9 @@ def _in_folder(name: str, folder: Path) -> tuple[Source, Path]:
 
 
 def _from_openml(name: str, num_test: int = 10_000) -> tuple[Source, Path]:
-    """The images from OpenML, the last of which are the test part.
+    """Fetch the images from OpenML; the last ones are the test part.
 
-    An NPZ file is kept of them, read in a blink the next time.
+    An NPZ copy makes the next call fast.
     """
     from sklearn.datasets import fetch_openml, get_data_home
 
@@ -152,21 +152,21 @@ def _remedy(name: str) -> str:
 def pool(
     X: npt.ArrayLike, image_shape: tuple[int, int] | None, inputs: int, name: str = "data"
 ) -> FloatArray:
-    """Images as sums over equal square blocks, ``inputs`` of them, in the middle of the image.
+    """Pool images to ``inputs`` sums over equal square blocks in the middle of the image.
 
-    A border that the blocks leave is left out: 144 blocks of 2 x 2 pixels are in the middle 24 x 24
-    of 28 x 28.  It may be a seventh of a side at most, as much on either end.
+    The border outside the blocks is dropped: 144 blocks of 2 x 2 pixels cover the middle 24 x 24 of
+    28 x 28.  The border must be the same at both ends and at most a seventh of a side.
 
     Parameters
     ----------
     X : array, shape (N, h * w)
         Images, row by row.
     image_shape : (h, w) or None
-        None for data that are no images.
+        None for data that are not images.
     inputs : int
         Number of blocks, k * k.
     name : str
-        Of the data, for messages.
+        Name of the data, for messages.
 
     Returns
     -------
@@ -200,5 +200,5 @@ def pool(
 
 
 def poolable(image_shape: tuple[int, int], k: int) -> bool:
-    """Whether k blocks beside each other leave an even border, a seventh of a side at most."""
+    """Return True if k blocks side by side leave an even border, at most a seventh of a side."""
     return all(side % k % 2 == 0 and 7 * (side % k) <= side for side in image_shape)

@@ -1,4 +1,4 @@
-"""Integer levels of inputs: where each one ends, and which numbers of a file are whole."""
+"""Integer levels of inputs: thresholds between levels, and checks for whole numbers."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from formulations.checks import check_whole, shown
 from formulations.errors import InvalidInputError
 
 MOST_LEVELS = 1024
-"""Of an input: more than any model here has a use for."""
+"""Maximum levels of an input: more than any model here can use."""
 
 LEAST_OF_KIND = {"even": (2, MOST_LEVELS), "scaled": (2, MOST_LEVELS), "thermometer": (1, 255)}
-"""Least and greatest number that goes with a kind of levels."""
+"""Smallest and largest number allowed with each kind of levels."""
 
 LARGEST = 2**31
-"""Of an input that is kept as it is: what a training problem takes."""
+"""Largest input kept unchanged: the limit of a training problem."""
 
 
 def level_count(value: object) -> int | str | None:
-    """Levels of inputs, or None to keep these as they are: ``"keep"`` or None.
+    """Check a number or kind of levels; ``"keep"`` and None return None, which keeps inputs as is.
 
-    ``"auto"`` stays as it is, for :func:`qnn.architecture.levels_by_folds`.
+    ``"auto"`` is returned unchanged, for :func:`qnn.architecture.levels_by_folds`.
 
     Raises
     ------
     InvalidInputError
-        For anything else than a number, ``"even:16"``, ``"scaled:32"`` and ``"thermometer:4"``, of
-        any number.
+        For anything but a number, or a kind with a number, such as ``"even:16"``, ``"scaled:32"``
+        and ``"thermometer:4"``.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def level_count(value: object) -> int | str | None:
 
 
 def _kind(levels: object) -> tuple[str, int]:
-    """Kind and number of levels: ``("even", 16)``, ``("thermometer", 4)``, ``("", 16)``."""
+    """Split into kind and number: ``("even", 16)``, ``("thermometer", 4)``, ``("", 16)``."""
     if not isinstance(levels, str):
         return "", check_whole("levels", levels, least=2, most=MOST_LEVELS)
     kind, _, number = levels.partition(":")
@@ -58,7 +58,7 @@ def _kind(levels: object) -> tuple[str, int]:
 
 
 def count_or_word(name: str, value: object, word: str, most: int | None) -> int | None:
-    """An integer of at least 2, or None for None and for the word that stands for it."""
+    """Check an integer of at least 2; None and ``word`` return None."""
     if value is None or (isinstance(value, str) and value == word):
         return None
     try:
@@ -69,7 +69,7 @@ def count_or_word(name: str, value: object, word: str, most: int | None) -> int 
 
 
 def level_values(levels: int) -> IntArray:
-    """The ``levels`` integers centred at zero: odd numbers if they are even in number.
+    """Return ``levels`` integers centred at zero; they are odd if ``levels`` is even.
 
     Examples
     --------
@@ -84,21 +84,19 @@ def level_values(levels: int) -> IntArray:
 def level_thresholds(
     reference: npt.ArrayLike, levels: int | str, *, even: bool = False, reach: float = 2.5
 ) -> FloatArray:
-    """Where the levels of every column end, shape (L-1, d), or (1, T d) of a thermometer code.
+    """Fit the thresholds of every column, shape (L-1, d), or (1, T d) for a thermometer code.
 
-    A number L: the quantiles 1/L, ..., (L-1)/L of each column.  ``"even:L"``, or L with ``even``:
-    L equal parts of the range of all columns together, so that all have the same; for pixels.
-    ``"scaled:L"``: equal parts of each column's own mean +- ``reach`` standard deviations, as a
-    linear model of standardised columns has them.
-    ``"thermometer:T"``: T inputs of two levels for each column, one behind the other, which tell
-    whether it is above its quantiles 1/(T+1), ..., T/(T+1).  A network can then weigh every one
-    of them by itself, which levels of one input do not let it.
+    A number L: the quantiles 1/L, ..., (L-1)/L of each column.  ``"even:L"``, or L with ``even``: L
+    equal parts of the joint range of all columns, so that all columns share them; for pixels.
+    ``"scaled:L"``: equal parts of each column's own mean +- ``reach`` standard deviations, as in a
+    linear model of standardised columns.  ``"thermometer:T"``: T consecutive two-level inputs for
+    each column, which indicate whether it exceeds its quantiles 1/(T+1), ..., T/(T+1).  A network
+    can weight each of them separately, unlike the levels of one input.
 
     Raises
     ------
     InvalidInputError
-        If ``levels`` is none of these, or values are so large that the differences of a column
-        overflow.
+        If ``levels`` is none of these, or a column's differences overflow.
 
     Examples
     --------
@@ -128,22 +126,22 @@ def level_thresholds(
 
 
 def on_levels(X: npt.ArrayLike, thresholds: FloatArray) -> IntArray:
-    """Every value on the level numbered #{thresholds < v}, levels centred at zero.
+    """Put every value on level #{thresholds < v}; levels are centred at zero.
 
-    So a value beyond those that the thresholds were fitted on takes the outermost level.  With T
-    times as many columns of thresholds as of values, every value stands T times.
+    A value outside the range of the fit takes the outermost level.  With T times as many threshold
+    columns as values, every value is repeated T times.
     """
     X = np.asarray(X)
     repeat = thresholds.shape[1] // max(X.shape[1], 1)
     X = np.repeat(X, repeat, axis=1) if repeat > 1 else X
     above = np.zeros(X.shape, dtype=np.int64)
-    for row in thresholds:  # one after the other: all at once would take levels times the memory
+    for row in thresholds:  # Doing all thresholds at once would take ``levels`` times the memory.
         above += row < X
     return np.asarray(level_values(len(thresholds) + 1)[above])
 
 
 def span_of(inputs: npt.ArrayLike) -> tuple[int, int, int]:
-    """Least and greatest of some integers, and 2 if they are all odd numbers between, else 1.
+    """Return the smallest and largest of some integers and their step: 2 if all are odd, else 1.
 
     Examples
     --------
@@ -157,7 +155,7 @@ def span_of(inputs: npt.ArrayLike) -> tuple[int, int, int]:
 
 
 def whole_span(X: npt.ArrayLike) -> tuple[int, int] | None:
-    """Least and greatest of some numbers, if all are integers up to 2^31; else None.
+    """Return the smallest and largest number if all are integers up to 2^31; else None.
 
     Examples
     --------
@@ -171,7 +169,7 @@ def whole_span(X: npt.ArrayLike) -> tuple[int, int] | None:
 
 
 def whole_numbers(X: FloatArray, name: str) -> IntArray:
-    """The same values as integers; refused, with its place, is one that is none or too large."""
+    """Convert values to integers; refuse one that is not whole or too large, with its position."""
     whole = np.rint(X)
     if np.abs(X).max(initial=0.0) > LARGEST:
         row, column = np.argwhere(np.abs(X) > LARGEST)[0]

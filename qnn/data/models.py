@@ -1,4 +1,4 @@
-"""Files of constrained models, and of the answers to them."""
+"""Files of constrained models, and of their answers."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class ModelFile:
     cqm : dimod.ConstrainedQuadraticModel
         To be minimised.
     maximise : bool
-        Whether the file maximises: then its objective is negated in ``cqm``.
+        True if the file maximises; its objective is then negated in ``cqm``.
     draft : Draft, optional
-        What ``cqm`` was made of, for files whose products of literals have variables of their own.
+        Source of ``cqm``, for files whose products of literals have added variables.
     """
 
     cqm: dimod.ConstrainedQuadraticModel
@@ -57,18 +57,18 @@ class ModelFile:
         return labels[: len(labels) - len(draft.complements) - len(draft.products)]
 
     def completed(self, values: FloatArray) -> FloatArray:
-        """Values of all variables of ``cqm`` for those of the file's, shape (k, own) -> (k, n)."""
+        """Extend values of the file's variables to all of ``cqm``, shape (k, own) -> (k, n)."""
         full = np.zeros((len(values), self.cqm.num_variables()))
         full[:, : values.shape[1]] = values
         if self.draft is not None and self.draft.complements is not None:
             of, complement = self.draft.complements.T
             full[:, complement] = 1.0 - full[:, of]
-            for u, v, w in self.draft.products.tolist():  # each of variables before it
+            for u, v, w in self.draft.products.tolist():  # factors precede their products
                 full[:, u] = full[:, v] * full[:, w]
         return full
 
     def stated(self, value: float | None) -> float | None:
-        """A value of the CQM's objective as one of the file's.
+        """Convert an objective value of the CQM to the file's sense.
 
         Examples
         --------
@@ -80,12 +80,12 @@ class ModelFile:
 
 
 def read_model_file(path: str | PathLike[str]) -> ModelFile:
-    """The constrained model in a file, whose kind is seen by its first bytes and its ending.
+    """Read a constrained model; first bytes and file extension determine the format.
 
     Raises
     ------
     FileAccessError
-        If the file cannot be read, or memory does not hold what it unpacks to.
+        If the file cannot be read, or its unpacked content exceeds memory.
     FileFormatError
         If it is damaged, cut off, of another kind, or has continuous variables.
 
@@ -120,14 +120,14 @@ def _of_lp(path: Path, data: bytes) -> ModelFile:
 
     text = checked_text(path, data, "an LP file")
     cqm = _read(path, lambda: dimod.lp.loads(text))
-    if not cqm.num_variables():  # what dimod makes of a text that is no LP file
+    if not cqm.num_variables():  # dimod's result for a text that is not an LP file
         raise FileFormatError(f"{str(path)!r}: expected an LP file, found no variable in it")
     aim = re.search(r"^(?:\s|\\.*\n)*(max|min)", text, re.IGNORECASE)
     return ModelFile(cqm, maximise=aim is not None and aim[1].lower() == "max")
 
 
 def _of_text(path: Path, data: bytes, ending: str) -> ModelFile:
-    """The model in one of the text files that this toolkit reads itself."""
+    """Read one of the text formats that this toolkit parses itself."""
     kind = ending[1:].upper()
     text = checked_text(path, data, f"{'a' if kind == 'QPLIB' else 'an'} {kind} file")
     if kind == "MPS":
@@ -147,7 +147,7 @@ def _of_text(path: Path, data: bytes, ending: str) -> ModelFile:
 
 
 def _from_cqm_file(content: bytes) -> dimod.ConstrainedQuadraticModel:
-    """The model in a CQM file, its constraints in the file's order, which dimod does not keep."""
+    """Read a CQM file, keeping the file's order of constraints, which dimod does not."""
     import dimod
     from dimod.variables import deserialize_variable
 
@@ -164,7 +164,7 @@ def _from_cqm_file(content: bytes) -> dimod.ConstrainedQuadraticModel:
 def _read(
     path: Path, read: Callable[[], dimod.ConstrainedQuadraticModel]
 ) -> dimod.ConstrainedQuadraticModel:
-    """What ``read`` says, its errors as those of a file."""
+    """Call ``read``, converting its errors to file format errors."""
     try:
         cqm = read()
     except Exception as error:
@@ -175,9 +175,9 @@ def _read(
 
 
 def answer_json(samples: dimod.SampleSet) -> str:
-    """A sample set as dimod writes it: ``SampleSet.from_serializable(json.load(file))`` reads it.
+    """Convert a sample set to JSON for ``SampleSet.from_serializable(json.load(file))``.
 
-    Of its ``info``, the status, the bound and what is said about feasibility.
+    Its ``info`` keeps only the status, the bound and the statement about feasibility.
 
     Examples
     --------

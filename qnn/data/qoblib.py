@@ -4,7 +4,7 @@
                       <instance>_solution.sol                   the best answer
                       <instance>_objective_time_series.json     improvements of each run
 
-As github.com/ZIB-AOPT/QOBLIB asks for it in CONTRIBUTING.md and checks it in 2026.
+Format as specified in CONTRIBUTING.md of github.com/ZIB-AOPT/QOBLIB and checked there in 2026.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ COLUMNS = (
     "Total Runtime", "Time to Solution", "CPU Runtime", "GPU Runtime", "QPU Runtime",
     "Other HW Runtime", "Remarks",
 )  # fmt: skip
-"""Of a summary, in the order that the library's checker asks for."""
+"""Columns of a summary, in the order that the library's checker requires."""
 
 NOT_KNOWN = "N/A"
 
 
 def instance_of(path: str) -> str:
-    """The name of the instance in a file.
+    """Return the name of the instance in a file.
 
     Examples
     --------
@@ -56,11 +56,11 @@ def instance_of(path: str) -> str:
 def write_submission(
     folder: str, path: str, model: ModelFile, info: Mapping[str, Any], best: Mapping[str, int]
 ) -> None:
-    """Write the files of one instance below ``folder``; who submits is left to be filled in.
+    """Write the files of one instance below ``folder``; the submitter is left blank.
 
-    ``path`` is the model's file, whose name is the instance's; ``info`` that of the answer, with
-    ``runs``, ``lower_bound`` and ``oracle``; ``best`` has the values of the best point by name,
-    none if nothing feasible was found.
+    ``path`` is the model's file, named after the instance.  ``info`` is that of the answer, with
+    ``runs``, ``lower_bound`` and ``oracle``.  ``best`` maps names to the values of the best point,
+    and is empty if no feasible point was found.
     """
     name = instance_of(path)
     place = Path(folder) / name
@@ -80,7 +80,7 @@ def write_submission(
 
 
 def series(model: ModelFile, info: Mapping[str, Any]) -> list[list[dict[str, float | None]]]:
-    """Improvements of each run, and its end."""
+    """Return the improvements of each run, and its end."""
     runs = []
     for run in info["runs"]:
         points: list[dict[str, float | None]] = [
@@ -94,10 +94,10 @@ def series(model: ModelFile, info: Mapping[str, Any]) -> list[list[dict[str, flo
 
 
 def solution_of(model: ModelFile, objective: float, best: Mapping[str, int]) -> str:
-    """The answer as the library's checkers read it.
+    """Format the answer for the library's checkers.
 
-    Market split has the bits of x in a line, independent sets the numbers of their vertices; other
-    classes differ, and have names and values here.
+    Market split lists the bits of x in a line, independent sets their vertex numbers; the other
+    classes differ, and get names and values here.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def solution_of(model: ModelFile, objective: float, best: Mapping[str, int]) -> 
 def summary(
     name: str, model: ModelFile, info: Mapping[str, Any], objective: float | None
 ) -> dict[str, Any]:
-    """The line of the summary by its columns."""
+    """Return the line of the summary by column."""
     import dimod
 
     cqm, runs = model.cqm, info["runs"]
@@ -177,7 +177,7 @@ def summary(
 
 
 def coefficients(model: ModelFile) -> FloatArray:
-    """All coefficients of the file's objective and constraints that are not zero."""
+    """Return all nonzero coefficients of the file's objective and constraints."""
     sign = -1.0 if model.maximise else 1.0
     forms: list[tuple[float, Any]] = [(sign, model.cqm.objective)]
     forms += [(1.0, row.lhs) for row in model.cqm.constraints.values()]

@@ -1,7 +1,7 @@
-"""Data files, CSV, NPZ and IDX, as arrays.
+"""Read CSV, NPZ and IDX data files as arrays.
 
-A file is what its first bytes say, not what its name says, and is read no further than is
-announced and than memory allows: see :mod:`formulations.files.bounded`.
+A file's first bytes, not its name, determine its format.  No more is read than it announces and
+than memory allows: see :mod:`formulations.files.bounded`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from formulations.files.bounded import (
 )
 
 EXACT = 2**53
-"""Whole numbers up to here are told apart by floats."""
+"""Largest integer up to which floats represent all integers."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Data as they were found.
+    """Data as found in their source.
 
     Parameters
     ----------
@@ -42,13 +42,13 @@ class Source:
     y : ndarray, shape (N,)
         Labels: integers, numbers, booleans or texts.
     image_shape : (h, w) or None
-        With h w = d if the rows of X are images.
+        Image size with h w = d, if the rows of X are images.
     held_out : ndarray of bool, shape (N,)
-        True for samples of the source's own test part; all False if it has none.
+        True for samples of the source's own test part; all False without one.
     selection : tuple of str or None
-        Classes to keep, in that order; None for all.
+        Classes to keep, in this order; None for all.
     known : bool
-        Whether the content is what the name says; False for unknown images called mnist or fashion.
+        True if the content matches the name; False for unknown images called mnist or fashion.
     """
 
     name: str
@@ -68,7 +68,7 @@ def make_source(
     *,
     num_held_out: int = 0,
 ) -> Source:
-    """A source of arrays, checked; the last ``num_held_out`` samples are its own test part.
+    """Make a checked source; the last ``num_held_out`` samples are its own test part.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def make_source(
 
 
 def _inputs(name: str, X: npt.ArrayLike) -> FloatArray | ByteArray:
-    """X as floats, or as the bytes that it is; refused is what a float would not mean the same."""
+    """Return X as floats or bytes; refuse values that a float would change."""
     try:
         values = np.asarray(X)
     except ValueError as error:
@@ -112,7 +112,7 @@ def _inputs(name: str, X: npt.ArrayLike) -> FloatArray | ByteArray:
 
 
 def _labels(name: str, y: npt.ArrayLike, samples: int) -> Array:
-    """y as labels that are told apart as the source tells them apart."""
+    """Return y as labels that stay distinct wherever the source's are."""
     try:
         labels = np.asarray(y)
     except ValueError as error:
@@ -146,10 +146,10 @@ def _labels(name: str, y: npt.ArrayLike, samples: int) -> Array:
 
 
 def _check_texts(name: str, labels: Array) -> None:
-    """Refuse labels that cannot be shown on one line, such as escape sequences and empty ones."""
+    """Refuse labels that cannot be shown on one line, such as escape sequences or empty ones."""
     try:
         words = labels.tolist()
-    except ValueError as error:  # numbers that are no letters
+    except ValueError as error:  # code points that are not characters
         raise FileFormatError(f"{name}: the labels y are no texts ({error})") from error
     for row, word in enumerate(words):
         if not word.strip() or not word.isprintable():
@@ -160,9 +160,9 @@ def _check_texts(name: str, labels: Array) -> None:
 
 
 def read_npz(path: Path, *, labelled: bool = True) -> Source:
-    """A NumPy archive with arrays X and y, or X_train, y_train, X_test and y_test.
+    """Read a NumPy archive with arrays X and y, or X_train, y_train, X_test and y_test.
 
-    Where it need not be ``labelled``, X alone will do; all labels are 0 then.
+    X alone suffices unless it must be ``labelled``; all labels are then 0.
     """
     name = path.name
     data = read_regular(path)
@@ -176,7 +176,7 @@ def read_npz(path: Path, *, labelled: bool = True) -> Source:
         archive = ArchiveReader(data, path)
         present = {key.removesuffix(".npy") for key in archive.members}
         wanted = _wanted(name, present, labelled)
-        # bytes of the arrays as they are, and as floats
+        # bytes of the arrays as stored, and as floats
         announced = sum(
             count_of(shape) * (kind.itemsize + 8 * (kind != np.uint8))
             for shape, kind in (archive.head(f"{key}.npy") for key in wanted)
@@ -207,7 +207,7 @@ def read_npz(path: Path, *, labelled: bool = True) -> Source:
 
 
 def _wanted(name: str, present: set[str], labelled: bool) -> tuple[str, ...]:
-    """The arrays to read: those of two parts if all of them are there, else X and y."""
+    """Return the arrays to read: the two parts if complete, else X and y."""
     alone: list[tuple[str, ...]] = [] if labelled else [("X",)]
     for wanted in [("X_train", "y_train", "X_test", "y_test"), ("X", "y"), *alone]:
         if present.issuperset(wanted):
@@ -231,7 +231,7 @@ def _joined(first: Array, second: Array, what: str) -> Array:
 
 
 def read_idx_pair(images: Path) -> Source:
-    """An IDX file of images and the file of labels beside it, plain or gzipped."""
+    """Read an IDX file of images and its file of labels, plain or gzipped."""
     stem = images.name.removesuffix(".gz").replace("images-idx3", "labels-idx1")
     labels = present(images.with_name(stem))
     if labels is None:
@@ -242,7 +242,7 @@ def read_idx_pair(images: Path) -> Source:
 
 
 def read_idx(path: Path) -> ByteArray:
-    """An IDX file of unsigned bytes: 0, 0, 8, number of axes, their lengths, then the values.
+    """Read an IDX file of unsigned bytes: 0, 0, 8, number of axes, their lengths, then values.
 
     Format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
     """
@@ -268,7 +268,7 @@ def read_idx(path: Path) -> ByteArray:
 
 
 def stream_continues(stream: IO[bytes], path: Path) -> bool:
-    """Whether a stream has more bytes; at the end of a packed one its checksum is compared."""
+    """Return True if a stream has more bytes; at the end, a packed one's checksum is verified."""
     try:
         return bool(stream.read(1))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -276,7 +276,7 @@ def stream_continues(stream: IO[bytes], path: Path) -> bool:
 
 
 def content_kind(data: bytes) -> str | None:
-    """What the first bytes say that a file is, if they say it; a text says nothing.
+    """Name the format that the first bytes show; None for text.
 
     Examples
     --------
@@ -300,7 +300,7 @@ def content_kind(data: bytes) -> str | None:
 
 
 def present(path: Path) -> Path | None:
-    """The file, plain or gzipped, if there is one."""
+    """Return the file, plain or gzipped, if it exists."""
     for candidate in (path, path.with_name(path.name + ".gz")):
         if candidate.is_file():
             return candidate

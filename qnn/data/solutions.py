@@ -1,4 +1,4 @@
-"""Answers to models as files that other solvers read and write: a name and a value on each line.
+"""Files of answers that other solvers read and write: a name and a value per line.
 
 # Objective value = 34
 x1 1
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def by_name(sample: Mapping[Hashable, float]) -> dict[str, int]:
-    """Values by the variables' labels as text, or as Python writes them where 1 and '1' differ.
+    """Map labels as text to values; if 1 and '1' both occur, labels are spelled as in Python.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def by_name(sample: Mapping[Hashable, float]) -> dict[str, int]:
 
 
 def solution_text(objective: float, values: Mapping[str, int]) -> str:
-    """A solution file.
+    """Format a solution file.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def solution_text(objective: float, values: Mapping[str, int]) -> str:
 def write_solutions(
     folder: str, objectives: Sequence[float], solutions: Sequence[Mapping[str, int]]
 ) -> None:
-    """Write solutions to ``folder`` as solution_001.sol, ..., best first; older ones there go."""
+    """Write solution_001.sol, ... to ``folder``, best first, and remove older ones there."""
     place = Path(folder)
     place.mkdir(exist_ok=True)
     for number, (objective, values) in enumerate(zip(objectives, solutions, strict=True), 1):
@@ -69,15 +69,15 @@ def write_solutions(
 
 
 def read_start(path: str | PathLike[str], model: ModelFile) -> FloatArray:
-    """Values of the variables of ``model.cqm`` in a file of solutions, shape (k, n).
+    """Read values of the variables of ``model.cqm`` from a file of solutions, shape (k, n).
 
     Parameters
     ----------
     path : path-like
-        A solution file, as this module, Gurobi, SCIP and MIPLIB write it; or the JSON of
-        ``qnn solve --save`` or ``--json``; packed or not.
+        A solution file in the format of this module, Gurobi, SCIP or MIPLIB, or the JSON of ``qnn
+        solve --save`` or ``--json``; packed or plain.
     model : ModelFile
-        A variable of which a file says nothing is 0.
+        Variables missing from the file are 0.
 
     Examples
     --------
@@ -113,9 +113,9 @@ def read_start(path: str | PathLike[str], model: ModelFile) -> FloatArray:
 
 
 def _of_lines(path: str | PathLike[str], text: str) -> dict[str, float]:
-    """A name and a value on each line, perhaps with SCIP's cost behind."""
+    """Parse lines of a name and a value, optionally followed by SCIP's cost."""
     values = {}
-    # how lines begin that are no values, in files of Gurobi, SCIP and MIPLIB
+    # beginnings of lines without values in files of Gurobi, SCIP and MIPLIB
     heading = re.compile(r"#|=obj=|(?i:objective value|solution status|no solution)")
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or heading.match(line.lstrip()):
@@ -132,7 +132,7 @@ def _of_lines(path: str | PathLike[str], text: str) -> dict[str, float]:
 
 
 def _of_json(path: str | PathLike[str], text: str) -> list[dict[str, float]]:
-    """Samples of ``--save``, or the sample of ``--json``."""
+    """Read the samples of ``--save``, or the sample of ``--json``."""
     import dimod
 
     try:
@@ -141,7 +141,7 @@ def _of_json(path: str | PathLike[str], text: str) -> list[dict[str, float]]:
             samples = dimod.SampleSet.from_serializable(content)
             return [{**by_name(sample)} for sample in samples.samples()]
         return [{str(name): float(value) for name, value in content["sample"].items()}]
-    except Exception as error:  # dimod raises a dozen kinds
+    except Exception as error:  # dimod raises a dozen kinds of errors
         raise FileFormatError(
             f"{str(path)!r}: {type(error).__name__}: {error}; expected what qnn solve --save or "
             "--json writes"

@@ -1,4 +1,4 @@
-"""Where data come from: scikit-learn's bundled sets, MNIST and Fashion-MNIST, files."""
+"""Sources of data: scikit-learn's bundled sets, MNIST and Fashion-MNIST, files."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def open_source(
     data_dir: str | PathLike[str] | None = None,
     inputs: int | None = None,
 ) -> Source:
-    """The source that ``spec`` names; see :func:`qnn.data.datasets.load` for its words.
+    """Open the source that ``spec`` names; :func:`qnn.data.datasets.load` lists the names.
 
-    With ``inputs``, a CSV file of so many columns, or an NPZ file with X alone, has no labels.
+    With ``inputs``, a CSV file of that many columns, or an NPZ file with X alone, has no labels.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def open_source(
 
 
 def _text(name: str, value: object) -> str:
-    """A name or path as text; refused is what the file system could not take."""
+    """Return a name or path as text; refuse one that the file system cannot take."""
     try:
         text = os.fspath(value)  # type: ignore[call-overload]
     except TypeError:
@@ -88,7 +88,7 @@ def _file(path: Path, target: str | None, inputs: int | None) -> Source:
         known = ", ".join([*BUNDLED, *IMAGES])
         try:
             beside = sorted(os.listdir(path.parent))
-        except OSError:  # there is no such folder, or it cannot be read
+        except OSError:  # the folder is missing or unreadable
             beside = []
         near = get_close_matches(path.name, beside, n=1)
         hint = f".  Did you mean {str(path.with_name(near[0]))!r}?" if near else ""

@@ -1,4 +1,4 @@
-"""Images moved, turned and stretched a little: other images of the same class, for training."""
+"""Data augmentation for training: images slightly moved, turned and stretched."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ def warped(
     turn: float = 0.1,
     stretch: float = 0.1,
 ) -> Array:
-    """Every image under an affine map near the identity, pooled, and on its levels.
+    """Apply a random affine map near the identity to every image, pool, and put it on levels.
 
-    A pixel of the result at y from the centre is read at A y - s, between pixels by bilinear
-    interpolation, and beyond the border as zero: A = R(u_1 turn) S, s = shift (u_2, u_3), with
-    S = [[1 / (1 + stretch u_4), stretch u_5], [0, 1 / (1 + stretch u_6)]] and u uniform in [-1, 1].
-    Images are warped in groups of 200, drawn anew at each call.
+    The result at offset y from the centre is the image at A y - s, by bilinear interpolation
+    between pixels and zero beyond the border: A = R(u_1 turn) S, s = shift (u_2, u_3), with S = [[1
+    / (1 + stretch u_4), stretch u_5], [0, 1 / (1 + stretch u_6)]] and u uniform in [-1, 1]. Images
+    are warped in random groups of 200, redrawn at each call.
 
     Parameters
     ----------
     images : array, shape (N, h, w)
-        As they are in the source.
+        Images as in the source.
     thresholds : ndarray of float64, shape (levels - 1, d)
-        See :func:`qnn.data.levels.on_levels`; with fewer columns than pixels, a square number of
-        them, images are pooled by sums over square blocks, see :func:`qnn.data.images.pool`.
+        See :func:`qnn.data.levels.on_levels`; with fewer columns than pixels, which must be a
+        square number, images are pooled by sums over square blocks, see
+        :func:`qnn.data.images.pool`.
     rng : Generator
     shift : float
-        Most pixels that an image is moved by.
+        Maximum shift in pixels.
     turn : float
-        Most of its rotation, in radians.
+        Maximum rotation, in radians.
     stretch : float
-        Most of its change in size, and of its slant.
+        Maximum relative change in size, and maximum slant.
 
     Returns
     -------
@@ -59,7 +60,7 @@ def warped(
     found = np.empty((len(images), thresholds.shape[1]), dtype=np.int16)
     edges = thresholds.astype(np.float32)[:, :, None]
     count = len(edges) + 1
-    order, group = rng.permutation(len(images)), 200  # one sparse product warps all of a group
+    order, group = rng.permutation(len(images)), 200  # one sparse product warps a whole group
     for start in range(0, len(order), group):
         chosen = order[start : start + group]
         drawn = rng.uniform(-1, 1, 6) * [turn, shift, shift, stretch, stretch, stretch]
@@ -86,7 +87,7 @@ def _reading(
     h, w = image_shape
     side = round(inputs**0.5) if inputs < h * w else 0
     rows, columns = (side, side) if side else (h, w)
-    top, left = h % rows // 2, w % columns // 2  # a border that pooling leaves out
+    top, left = h % rows // 2, w % columns // 2  # the border that pooling drops
     y, x = np.mgrid[top : h - top, left : w - left]
     block = ((y - top) // (h // rows) * columns + (x - left) // (w // columns)).ravel()
     cos, sin = np.cos(turn), np.sin(turn)

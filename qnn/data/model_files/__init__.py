@@ -1,1 +1,1 @@
-"""Readers of files of constrained models, one file each."""
+"""Readers of constrained-model files, one module per format."""

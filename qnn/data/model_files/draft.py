@@ -1,8 +1,8 @@
-"""A model as arrays, as the readers of files put it together, and the dimod CQM that it becomes.
+"""A model as arrays, as file readers build it, and its conversion to a dimod CQM.
 
 minimise  sum of the objective's terms + offset
 such that lower_r <= sum of the terms of row r <= upper_r
-          and each variable is a whole number between its bounds
+          and each variable is an integer between its bounds
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ Path = str | PathLike[str]
 
 @dataclass(frozen=True)
 class Draft:
-    """A model of whole numbers.
+    """A model in integer variables.
 
     Parameters
     ----------
     labels : sequence of str
-        Names of the n variables, those of the file first.
+        Names of the n variables, starting with those of the file.
     low, high : ndarray, shape (n,)
-        Bounds of the variables; infinite where there is none.
+        Bounds of the variables; infinite if there is none.
     objective : Terms
-        Its owners do not matter.
+        Its owners are ignored.
     offset : float
     rows : Terms
         Owned by the rows 0 .. m - 1.
     lower, upper : ndarray, shape (m,)
-        Infinite where a side has no bound.
+        Infinite if a side has no bound.
     row_labels : sequence of str
     products : ndarray of int, shape (p, 3)
-        Variables u = v w, which are not of the file.
+        Added variables u = v w, with their factors.
     complements : ndarray of int, shape (k, 2), optional
-        Variables v and w = 1 - v, of which w is not of the file.
+        Variables v, and added variables w = 1 - v.
     """
 
     labels: Sequence[str]
@@ -63,11 +63,11 @@ class Draft:
 
     @property
     def bits(self) -> BoolArray:
-        """Which variables are 0 or 1, shape (n,)."""
+        """Mask of the variables that are 0 or 1, shape (n,)."""
         return np.asarray((self.low == 0) & (self.high == 1))
 
     def cqm(self) -> dimod.ConstrainedQuadraticModel:
-        """Return the model as dimod has it, to be minimised.
+        """Return the model as a dimod CQM, to be minimised.
 
         A row with two different sides becomes two constraints.
 
@@ -84,10 +84,10 @@ class Draft:
 
         cqm = dimod.ConstrainedQuadraticModel()
         bits, n = self.bits, len(self.labels)
-        if bits.all():  # by number, which is quicker; labelled in the end
+        if bits.all():  # Adding by number is faster; labels follow at the end.
             cqm.add_variables("BINARY", n)
         else:
-            widest = 2.0**53 - 1  # dimod's bound of an integer that has none of its own
+            widest = 2.0**53 - 1  # dimod's default bound of an integer variable
             low, high = np.maximum(self.low, -widest), np.minimum(self.high, widest)
             for v, bit, least, most in zip(
                 range(n), bits.tolist(), low.tolist(), high.tolist(), strict=True
@@ -158,7 +158,7 @@ class Draft:
 
 
 def folded(terms: Terms, bits: BoolArray) -> Terms:
-    """Terms in which a bit is its own square and each pair of an owner stands once, sorted."""
+    """Return sorted terms with squares of bits reduced and each pair of an owner merged."""
     second = np.where((terms.second == terms.variable) & bits[terms.variable], -1, terms.second)
     low = np.where(second < 0, terms.variable, np.minimum(terms.variable, second))
     high = np.where(second < 0, -1, np.maximum(terms.variable, second))
@@ -172,7 +172,7 @@ def folded(terms: Terms, bits: BoolArray) -> Terms:
 
 
 def terms_of(entries: FloatArray, *, owned: bool = False, sign: float = 1.0) -> Terms:
-    """Terms of a table: owners if they are ``owned``, one or two variables, and coefficients.
+    """Return the terms of a table: owners if ``owned``, one or two variables, coefficients.
 
     Examples
     --------
@@ -189,14 +189,14 @@ def terms_of(entries: FloatArray, *, owned: bool = False, sign: float = 1.0) -> 
 
 
 def unbounded(low: FloatArray, high: FloatArray, infinity: float) -> tuple[FloatArray, FloatArray]:
-    """Bounds, of which those that stand for infinity are infinite."""
+    """Return bounds in which values that stand for infinity are infinite."""
     return np.where(low <= -infinity, -np.inf, low), np.where(high >= infinity, np.inf, high)
 
 
 def whole_bounds(
     path: Path, labels: Sequence[str], low: FloatArray, high: FloatArray, continuous: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Bounds of whole numbers, rounded inwards."""
+    """Round bounds of integer variables inwards."""
     names = [labels[v] for v in np.flatnonzero(continuous & (low != high)).tolist()]
     if names:
         raise FileFormatError(

@@ -1,9 +1,10 @@
-"""MPS files, fixed and free, with integers, ranges, and quadratic parts.
+"""Reader of MPS files, fixed and free, with integers, ranges, and quadratic parts.
 
     quadratic objectives    QUADOBJ (lower or upper triangle) and QMATRIX (both): x'Q x / 2
     quadratic constraints   QCMATRIX row (both triangles): x'Q x
 
-Names hold no blanks.  As HiGHS and CPLEX do, integers between markers that have no bound are bits.
+Names must not contain blanks.  Integers between markers without a bound are bits, as in HiGHS and
+CPLEX.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Entry = tuple[int, int, float]
 
 
 class _Parts:
-    """What the sections of a file have said so far."""
+    """Contents of the sections read so far."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.line = path, 0
@@ -44,11 +45,11 @@ class _Parts:
         self.in_rows: list[tuple[int, int, int, float]] = []
 
     def wrong(self, what: str) -> FileFormatError:
-        """The error for the line that is read."""
+        """Return the error for the current line."""
         return wrong(self.path, self.line, what)
 
     def number(self, word: str) -> float:
-        """A number; infinity is one."""
+        """Parse a number, infinity included."""
         try:
             value = float(word)
         except ValueError:
@@ -58,13 +59,13 @@ class _Parts:
         return value
 
     def column(self, name: str) -> int:
-        """The number of a column that is known."""
+        """Return the index of a known column."""
         if name not in self.columns:
             raise self.wrong(f"{name!r} is no column; expected one of the section COLUMNS")
         return self.columns[name]
 
     def row(self, name: str) -> int | None:
-        """The number of a row; -1 for the objective, None for a row that does not count."""
+        """Return the index of a row: -1 for the objective, None for an ignored row."""
         if name == self.objective:
             return -1
         if name in self.ignored:
@@ -75,13 +76,13 @@ class _Parts:
 
 
 def read_mps(path: Path, text: str) -> tuple[Draft, bool]:
-    """The model in an MPS file, to be minimised, and whether the file maximises.
+    """Read the model of an MPS file, to be minimised, and True if the file maximises.
 
     Raises
     ------
     FileFormatError
-        With the line, for what is no MPS file, cut off, or of another kind (SOS, semi-continuous
-        variables, indicators); by name for continuous variables.
+        Naming the line if the file is not MPS, cut off, or of an unsupported kind (SOS,
+        semi-continuous variables, indicators); naming any continuous variable.
 
     Examples
     --------
@@ -128,7 +129,7 @@ def read_mps(path: Path, text: str) -> tuple[Draft, bool]:
 
 
 def _lines(parts: _Parts, text: str) -> Iterator[str]:
-    """The lines that say something."""
+    """Yield the lines with content."""
     for parts.line, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.startswith("*"):
             yield line
@@ -138,7 +139,7 @@ def _lines(parts: _Parts, text: str) -> Iterator[str]:
 
 
 def _nothing(parts: _Parts, words: list[str], head: list[str]) -> None:
-    """NAME has no lines."""
+    """Refuse a line of NAME, which has none."""
     raise parts.wrong(f"{head[0]} is to be followed by a section")
 
 
@@ -184,7 +185,7 @@ def _columns(parts: _Parts, words: list[str], head: list[str]) -> None:
 
 
 def _pairs(parts: _Parts, words: list[str]) -> Iterator[tuple[int | None, float]]:
-    """Rows and numbers of a line, whose set may have a name."""
+    """Return rows and numbers of a line, which may begin with the name of a set."""
     if len(words) < 2 or len(words) > 5:
         raise parts.wrong("expected one or two rows with a number each, no blanks in names")
     given = words[len(words) % 2 :]
@@ -212,7 +213,7 @@ def _bounds(parts: _Parts, words: list[str], head: list[str]) -> None:
     if not valued and kind not in ("BV", "FR", "MI", "PL"):
         raise parts.wrong(f"bound {kind[:200]!r} is not read; expected UP, LO, FX, BV, FR, MI, PL")
     rest = words[1:-1] if valued else words[1:]
-    if not valued and len(rest) == 3:  # a number that says nothing
+    if not valued and len(rest) == 3:  # an ignored number
         rest = rest[:2]
     if len(rest) not in (1, 2):
         raise parts.wrong("expected a column, and a number where the bound has one")
@@ -269,14 +270,14 @@ SECTIONS = {
     "QMATRIX": _quadratic,
     "QCMATRIX": _qcmatrix,
 }
-"""Readers of a line of each section."""
+"""Function that reads a line of each section."""
 
 
 # -- the model -------------------------------------------------------------------------------------
 
 
 def _draft(parts: _Parts) -> Draft:
-    """What the sections say together."""
+    """Build the model from all sections."""
     n, m = len(parts.columns), len(parts.rows)
     labels, integer = list(parts.columns), np.array(parts.integer, dtype=bool)
     low, high = np.zeros(n), np.where(integer, 1.0, np.inf)
@@ -310,7 +311,7 @@ def _draft(parts: _Parts) -> Draft:
 
 
 def _sides(parts: _Parts, m: int) -> tuple[FloatArray, FloatArray]:
-    """Both sides of each row; a range of an equality goes up if it is positive, else down."""
+    """Return both sides of each row; the sign of an equality's range gives its direction."""
     kind = np.array(parts.kinds, dtype="U1")
     rhs, width = np.zeros(m), np.zeros(m)
     rhs[list(parts.rhs)] = list(parts.rhs.values())

@@ -1,11 +1,11 @@
-"""OPB files: pseudo-Boolean models, linear, quadratic, or with products of any degree.
+"""Reader of OPB files: pseudo-Boolean models of any degree.
 
     * #variable= 3 #constraint= 1
     min: +2 x1 x2 -3 ~x3 ;
     +1 x1 +2 x2 x3 >= 2 ;
 
 Format of the pseudo-Boolean competitions [Roussel, Manquinho, 2012].  A literal ~x is 1 - x.
-Products of three literals or more get a bit for each pair of factors, u = v w, which is exact.
+Products of three or more literals get a bit u = v w for each pair of factors, which is exact.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from qnn.data.model_files.words import END, EXACT, RELATION, WORD, Words
 
 
 def read_opb(path: Path, data: bytes) -> tuple[Draft, bool]:
-    """The model in an OPB file, to be minimised, and whether the file maximises.
+    """Read the model of an OPB file, to be minimised, and True if the file maximises.
 
     Integers of the objective beyond 2^53 are rounded to double precision.  A row of such integers
     is divided by their common divisor, which is exact.
@@ -32,8 +32,8 @@ def read_opb(path: Path, data: bytes) -> tuple[Draft, bool]:
     Raises
     ------
     FileFormatError
-        With the line, for what is no OPB file, is cut off, has soft constraints, or has a row that
-        double precision cannot hold.
+        Naming the line if the file is not OPB, is cut off, has soft constraints, or has a row that
+        exceeds double precision.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def read_opb(path: Path, data: bytes) -> tuple[Draft, bool]:
 
 @dataclass(frozen=True)
 class _Statements:
-    """Terms of the statements 0 .. m, of which number 0 is the objective."""
+    """Terms of the statements 0 .. m; statement 0 is the objective."""
 
     statement: IntArray
     coefficient: FloatArray
@@ -92,10 +92,10 @@ class _Statements:
 
     @classmethod
     def of(cls, words: Words) -> _Statements:
-        """What the words say."""
+        """Parse the words into statements."""
         letters = np.frombuffer(words.data, dtype=np.uint8)
         kind, first = words.kind, letters[words.start].astype(np.int64)
-        number = np.cumsum(kind == END) - (kind == END)  # of the statement
+        number = np.cumsum(kind == END) - (kind == END)  # number of the statement
         aim = re.match(r"(min|max)(:?)$", words.text(0).lower())
         plain = np.ones(len(kind), dtype=bool)
         if aim is None:
@@ -155,7 +155,7 @@ class _Statements:
         relation: BoolArray,
         rhs: BoolArray,
     ) -> None:
-        """Refuse statements that are no sums of products with one relation and one integer."""
+        """Refuse statements that are not sums of products with one relation and one integer."""
         ends = words.kind == END
         start = np.ones(len(ends), dtype=bool)
         start[1:] = ends[:-1]
@@ -186,7 +186,7 @@ class _Statements:
 def _rows(
     words: Words, model: _Statements, literals: Literals
 ) -> tuple[Terms, FloatArray, FloatArray]:
-    """Terms of the rows, and the bounds of their sums; last those that tie x to ~x."""
+    """Return the terms and bounds of the rows, followed by the rows that tie x to ~x."""
     m = len(model.relation)
     row = model.statement - 1
     constraints = row >= 0
@@ -216,9 +216,10 @@ def _rows(
 def _narrowed(
     words: Words, model: _Statements, units: Terms, constants: FloatArray, r: int
 ) -> tuple[Terms, float]:
-    """A row of wide integers divided by their common divisor, in exact arithmetic.
+    """Divide a row of wide integers by their common divisor, in exact arithmetic.
 
-    ``units`` and ``constants`` are its terms with all coefficients 1, owned by these.
+    ``units`` and ``constants`` are its terms with all coefficients 1; owners are the original
+    terms.
     """
     whole = {t: model.wide.get(t, int(model.coefficient[t]))
              for t in np.flatnonzero(model.statement == r + 1).tolist()}  # fmt: skip
@@ -233,11 +234,11 @@ def _narrowed(
         sums[v, w] = sums.get((v, w), 0) + whole[t] * int(factor)
     sums = {pair: value for pair, value in sums.items() if value}
     divisor = gcd(*sums.values()) or 1
-    # half way between two multiples is met by no sum; the next multiple says the same as >=
+    # No sum equals a value between two multiples; for >= the next multiple is equivalent.
     above = {"=": 0.5, ">=": 1.0, "<=": 0.0}[model.relation[r]] if rhs % divisor else 0.0
     numbers = [value // divisor for value in sums.values()]
     least, most = (sum(clip(value, 0) for value in numbers) for clip in (min, max))
-    right = min(max(rhs // divisor, least - 1), most + 1)  # beyond these it says the same
+    right = min(max(rhs // divisor, least - 1), most + 1)  # equivalent beyond these bounds
     numbers.append(right)
     if any(abs(value) > 10**300 or int(float(value)) != value for value in numbers):
         raise words.wrong(

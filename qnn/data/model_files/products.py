@@ -1,4 +1,4 @@
-"""Products of literals of any degree, as products of at most two with a bit for each pair."""
+"""Products of literals of any degree, reduced to pairs with a bit for each product."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from formulations.model.assembly import Terms
 
 @dataclass(frozen=True)
 class Literals:
-    """At most two literals of each term, the variables with those that were added."""
+    """Terms of at most two literals; the variables include the added ones."""
 
     labels: list[str]
     products: IntArray
@@ -25,10 +25,10 @@ class Literals:
     one_negated: BoolArray
     other_negated: BoolArray
     void: BoolArray
-    """Terms that hold x and ~x."""
+    """Mask of the terms that contain both x and ~x."""
 
     def expanded(self, coefficient: FloatArray, some: BoolArray) -> tuple[Terms, FloatArray]:
-        """Some terms as sums of products of variables, owned by their terms, and their constants.
+        """Expand some terms into products of variables, owned by their terms, and constants.
 
         (k + s v)(l + t w) for two literals, where k = 0 and s = 1, or k = 1 and s = -1.
         """
@@ -54,10 +54,10 @@ class Literals:
 def reduced(
     count: int, owner: IntArray, variable: IntArray, negated: BoolArray, names: Sequence[str]
 ) -> Literals:
-    """Terms of at most two literals, with a bit u = v w for each pair of factors beyond.
+    """Reduce terms to at most two literals, with a bit u = v w for each further pair of factors.
 
-    There are ``count`` terms; of each literal, shape (L,), the term that owns it, its variable, and
-    whether it is 1 - x; and the ``names`` of the variables.
+    There are ``count`` terms.  Each literal, shape (L,), has the term that owns it, its variable,
+    and True in ``negated`` if it is 1 - x; ``names`` are those of the variables.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def reduced(
         made.append(np.column_stack([len(labels) + np.arange(len(new)), new]))
         variable[at] = len(labels) + place.reshape(-1)
         labels += [f"{labels[v]} * {labels[w]}" for v, w in new.tolist()]
-        if max(map(len, labels[-len(new) :])) > 2**12:  # names of names double with each round
+        if max(map(len, labels[-len(new) :])) > 2**12:  # product names double in length each round
             labels[-len(new) :] = [f"product {number}" for number in made[-1][:, 0].tolist()]
         stay = np.ones(len(owner), dtype=bool)
         stay[at + 1] = False

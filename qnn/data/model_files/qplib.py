@@ -1,10 +1,10 @@
-"""QPLIB's own files [Furini et al., Mathematical Programming Computation 11, 2019, appendix B].
+"""Reader of QPLIB files [Furini et al., Mathematical Programming Computation 11, 2019, appendix B].
 
     minimise   x'Q0 x / 2 + b0'x + q0
     such that  cl_i <= x'Qi x / 2 + bi'x <= cu_i,   l <= x <= u
 
-A matrix is symmetric and given by its lower triangle, so that an entry off the diagonal is the
-coefficient of its product, and one on the diagonal twice that of its square.
+A matrix is symmetric and given by its lower triangle.  An off-diagonal entry is the coefficient of
+its product, a diagonal entry twice that of its square.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from qnn.data.model_files.text import wrong
 
 
 def read_qplib(path: Path, text: str) -> tuple[Draft, bool]:
-    """The model in a QPLIB file, to be minimised, and whether the file maximises.
+    """Read the model of a QPLIB file, to be minimised, and True if the file maximises.
 
     Raises
     ------
     FileFormatError
-        With the line, for what is no QPLIB file or cut off; by name for continuous variables.
+        Naming the line if the file is not QPLIB or cut off; naming any continuous variable.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def read_qplib(path: Path, text: str) -> tuple[Draft, bool]:
     lower, upper = unbounded(lower, upper, infinity)
     sign = -1.0 if sense == "maximize" else 1.0
     single = np.flatnonzero(linear)
-    for triangle in (quadratic, of_rows):  # an entry on the diagonal is twice a coefficient
+    for triangle in (quadratic, of_rows):  # a diagonal entry is twice its coefficient
         triangle[:, -1] *= np.where(triangle[:, -3] == triangle[:, -2], 0.5, 1.0)
     cost = terms_of(np.stack([single, linear[single]], axis=1), sign=sign)
     draft = Draft(
@@ -96,7 +96,7 @@ def read_qplib(path: Path, text: str) -> tuple[Draft, bool]:
 
 
 class _Lines:
-    """The lines of a file that say something, read one part after another."""
+    """Lines of a file with content, read one part after another."""
 
     def __init__(self, path: Path, text: str) -> None:
         said = [
@@ -109,12 +109,12 @@ class _Lines:
         self.lines = [line for _, line in said]
 
     def wrong(self, what: str, back: int = 1) -> FileFormatError:
-        """The error for the latest line, or for one before it."""
+        """Return the error for the latest line, or for one before it."""
         at = max(0, min(self.at - back, len(self.lines) - 1))
         return wrong(self.path, self.numbers[at] if self.numbers else 1, what)
 
     def word(self, what: str) -> str:
-        """The first word of the next line."""
+        """Return the first word of the next line."""
         if self.at >= len(self.lines):
             raise FileFormatError(
                 f"{fspath(self.path)!r} ends where {what} should stand: it is no QPLIB file, or "
@@ -124,7 +124,7 @@ class _Lines:
         return self.lines[self.at - 1].split()[0]
 
     def number(self, what: str) -> float:
-        """A number that is finite."""
+        """Read a finite number."""
         word = self.word(what)
         try:
             value = float(word)
@@ -135,14 +135,14 @@ class _Lines:
         return value
 
     def count(self, what: str) -> int:
-        """A number of things that are said or to be said."""
+        """Read a count of items."""
         word = self.word(f"the number of {what}")
         if not word.isdecimal() or len(word) > 15:
             raise self.wrong(f"{word!r}: expected the number of {what}")
         return int(word)
 
     def table(self, columns: int) -> list[str]:
-        """Lines as many as the next one announces."""
+        """Return the lines of a table, whose number the next line announces."""
         count = self.count("lines that follow")
         if count > len(self.lines) - self.at:
             raise self.wrong(
@@ -153,7 +153,7 @@ class _Lines:
         return self.lines[self.at - count : self.at]
 
     def entries(self, sizes: tuple[int, ...]) -> FloatArray:
-        """Places, from 0, and values of a sparse array of so many dimensions, shape (k, d + 1)."""
+        """Read a sparse array: indices from 0, and values, shape (k, d + 1) for d dimensions."""
         lines = self.table(len(sizes) + 1)
         if not lines:
             return np.zeros((0, len(sizes) + 1))
@@ -175,7 +175,7 @@ class _Lines:
         return found
 
     def _bad_line(self, lines: list[str], places: int) -> FileFormatError:
-        """The error for the first line of a table that is not made of numbers."""
+        """Return the error for the first line of a table that is not numeric."""
         for number, line in enumerate(lines):
             words = line.split()[: places + 1]
             try:
@@ -190,17 +190,17 @@ class _Lines:
         return self.wrong("expected numbers")
 
     def column(self, size: int, what: str) -> FloatArray:
-        """Values of which one is the default, shape (size,)."""
+        """Read values with a default, shape (size,)."""
         values = np.full(size, self.number(f"the default of the {what}"))
         entries = self.entries((size,))
         values[entries[:, 0].astype(np.int64)] = entries[:, 1]
         return values
 
     def names(self, size: int, letter: str, what: str) -> list[str]:
-        """Names of variables or rows; those that have none are x1, x2, ..."""
+        """Read names of variables or rows; unnamed ones are x1, x2, ..."""
         names = [f"{letter}{k + 1}" for k in range(size)]
         if self.at >= len(self.lines):
-            return names  # older files end without
+            return names  # older files end without names
         for number, line in enumerate(lines := self.table(2)):
             words = line.split()
             fits = len(words) > 1 and words[0].isdecimal() and 1 <= int(words[0][:15]) <= size

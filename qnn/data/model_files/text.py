@@ -1,4 +1,4 @@
-"""The content of a model file, unpacked and checked before it is parsed."""
+"""Content of a model file, unpacked and checked before parsing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from formulations.files.bounded import bounded_read, damaged, refuse_if_too_much
 
 
 def unpacked(path: str | PathLike[str], data: bytes) -> bytes:
-    """The bytes of a file that may be packed by gzip or xz, as far as memory allows for its model.
+    """Unpack a file, plain, gzip or xz, as far as memory allows for its model.
 
-    A model takes 30 bytes for each of its text.
+    A model takes 30 bytes per byte of its text.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def unpacked(path: str | PathLike[str], data: bytes) -> bytes:
 
 
 def checked_text(path: str | PathLike[str], data: bytes, kind: str) -> str:
-    """The text of a file; Ocean's reader of LP files may never end on what is none.
+    """Return the text of a file; Ocean's reader of LP files may never end on other text.
 
     Examples
     --------
@@ -63,5 +63,5 @@ def checked_text(path: str | PathLike[str], data: bytes, kind: str) -> str:
 
 
 def wrong(path: str | PathLike[str], line: int, what: str) -> FileFormatError:
-    """The error for a line that cannot be understood."""
+    """Return the error for a line that cannot be parsed."""
     return FileFormatError(f"{fspath(path)!r}, line {line}: {what}")

@@ -1,4 +1,4 @@
-"""The words of an OPB file, found by numpy: numbers, literals, relations and semicolons."""
+"""Split OPB files into words with numpy: numbers, literals, relations and semicolons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qnn.data.model_files.draft import Path
 from qnn.data.model_files.text import wrong
 
 EXACT = 2.0**53
-"""Sums of integers whose sizes add up to less are exact in double precision."""
+"""Sums of integers are exact in double precision if their absolute values add up to less."""
 
 SPACE, WORD, RELATION, END = range(4)
 """Kinds of characters."""
@@ -21,7 +21,7 @@ SPACE, WORD, RELATION, END = range(4)
 
 @dataclass(frozen=True)
 class Words:
-    """Where the words of a file begin and end, and the kind of each."""
+    """Start, end and kind of each word of a file."""
 
     path: Path
     data: bytes
@@ -31,7 +31,7 @@ class Words:
 
     @classmethod
     def of(cls, path: Path, data: bytes) -> Words:
-        """Numbers, literals, relations and semicolons; comments are left out."""
+        """Find numbers, literals, relations and semicolons; skip comments."""
         announced = re.match(rb"\s*\*.*#constraint=\s*(\d+)", data)
         count = int(announced[1][:20]) if announced else None
         data = re.sub(rb"(?m)^[ \t]*\*.*$", lambda comment: b" " * len(comment[0]), data)
@@ -49,7 +49,7 @@ class Words:
         edge[1:-1] = kind[1:] != kind[:-1]
         first = np.flatnonzero((edge[:-1] | begins[letters]) & (kind != SPACE))
         last = np.flatnonzero(edge[1:] & (kind != SPACE)) + 1
-        # a word ends where its run of characters does, or where the next word begins
+        # A word ends with its run of characters, or where the next word begins.
         end = last[np.searchsorted(last, first, side="right")] if len(first) else first
         end[:-1] = np.minimum(end[:-1], first[1:])
         words = cls(path, data, first, end, kind[first].astype(np.int64))
@@ -57,7 +57,7 @@ class Words:
         return words
 
     def check(self, announced: int | None) -> None:
-        """Refuse what is cut off."""
+        """Refuse a file that is cut off."""
         if not len(self.start):
             raise FileFormatError(f"{str(self.path)!r}: expected an OPB file, and it is empty")
         ends = int((self.kind == END).sum())
@@ -71,17 +71,17 @@ class Words:
             )
 
     def text(self, word: int) -> str:
-        """A word, no longer than it can be shown."""
+        """Return a word, cut to a length that can be shown."""
         start, end = int(self.start[word]), int(self.end[word])
         return self.data[start : min(end, start + 200)].decode(errors="replace")
 
     def wrong(self, word: int, what: str) -> FileFormatError:
-        """The error at a word."""
+        """Return the error at a word."""
         line = self.data.count(b"\n", 0, int(self.start[word])) + 1
         return wrong(self.path, line, f"{self.text(word)!r}: {what}")
 
     def integers(self, words: IntArray) -> tuple[FloatArray, dict[int, int]]:
-        """Values of words, which must be integers; exactly those beyond 2^53, by place."""
+        """Return words as integers; those beyond 2^53 also exactly, by position."""
         letters = np.frombuffer(self.data, dtype=np.uint8)
         start, end = self.start[words].copy(), self.end[words]
         negative = letters[start] == ord("-")
@@ -106,7 +106,7 @@ class Words:
         return result, exact
 
     def names(self, words: IntArray) -> tuple[list[str], IntArray, BoolArray]:
-        """Variables of literals: their names, the number of each literal's, and whether negated."""
+        """Return the literals' variables: distinct names, and each literal's index and negation."""
         letters = np.frombuffer(self.data, dtype=np.uint8)
         start, end = self.start[words].copy(), self.end[words]
         negated = letters[start] == ord("~")
