@@ -1,7 +1,7 @@
-"""Which neurons a few free weights leave undecided, sample by sample.
+"""Neurons left undecided by a few free weights, sample by sample.
 
-Interval propagation around a forward pass that is known: only inputs that may change and weights
-that are free are looked at, so that a sample costs what is undecided on it.
+Bounds are propagated around a known forward pass.  Only changeable inputs and free weights are
+visited, so the cost of a sample depends on how much of it is undecided.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from solvers.kernels.compiled import compiled
 INPUTS, OUTPUTS, BITS, BIAS_BITS, FIRST_BIT, NEURON_BITS, FIRST_ROW, UNIT, OFFSET, BIAS_OFFSET = (
     range(10)
 )
-"""Columns of ``Plan.layers``: widths; bits of a weight and of a threshold; number of the layer's
-first bit, bits of a neuron; first row of the pre-activations; the constant input of thresholds;
-level of a weight and of a threshold with all bits at zero."""
+"""Columns of ``Plan.layers``: widths; bits per weight and per threshold; index of the layer's first
+bit; bits per neuron; first row of the pre-activations; constant input of thresholds; level of a
+weight and of a threshold with all bits at zero."""
 
 BREAK, BELOW, ABOVE = range(3)
-"""Columns of ``Plan.splines``: where the value of an activation changes, and the two values."""
+"""Columns of ``Plan.splines``: the breakpoint of an activation and its values below and above."""
 
 TIME, LAYER, NEURON, LOW, HIGH, TARGET = range(6)
-"""Rows of the records of undecided neurons: position of the sample, layer from 0, neuron, bounds of
-the pre-activation; target of an output, -1 of a hidden neuron."""
+"""Rows of the records of undecided neurons: position of the sample, layer (from 0), neuron, bounds
+of the pre-activation, and the target (-1 for hidden neurons)."""
 
 
 class Plan(NamedTuple):
-    """A training problem as arrays that never change.
+    """Immutable arrays that describe a training problem.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ class Plan(NamedTuple):
     table : ndarray of int64, shape (n_w, 4)
         Layer (from 1), neuron, input and bit number of every weight bit.
     coefficient : ndarray of int64, shape (n_w,)
-        What each bit adds to its weight's level.
+        Contribution of each bit to its weight's level.
     splines : ndarray of int64, shape (L - 1, 3)
     breaks, slopes, intercepts : ndarray, shapes (K,), (K, 2) and (K, 2)
-        Loss of each target as a function of the output: two pieces.
+        Loss of each target as a two-piece linear function of the output.
     target : ndarray of int16, shape (N, C)
     """
 
@@ -60,7 +60,7 @@ class Plan(NamedTuple):
 def weight_at(
     layers: Array, coefficient: Array, slot: Array, bits: Array, layer: int, j: int, i: int
 ) -> tuple[int, int, int, int, bool]:
-    """Least and greatest level of a weight, its fixed part, its level now, whether it is free."""
+    """Return a weight's least and greatest level, fixed part, current level, and if it is free."""
     threshold = i == layers[layer, INPUTS]
     first = layers[layer, FIRST_BIT] + j * layers[layer, NEURON_BITS] + i * layers[layer, BITS]
     count = layers[layer, BIAS_BITS] if threshold else layers[layer, BITS]
@@ -80,7 +80,7 @@ def weight_at(
 
 @compiled(inline="always")
 def word_bits(low: int, high: int, start: int) -> int:
-    """Bits S of a two's-complement word around ``start`` that spells ``low`` to ``high``."""
+    """Return the bits S of a two's-complement word offset by ``start`` that covers [low, high]."""
     largest, length = max(start - low, high - start + 1) - 1, 0
     while largest >> length > 0:
         length += 1
@@ -89,7 +89,7 @@ def word_bits(low: int, high: int, start: int) -> int:
 
 @compiled(inline="always")
 def loss_range(plan: Plan, target: int, low: int, high: int) -> tuple[float, float]:
-    """Least and greatest loss of outputs between two bounds."""
+    """Return the least and greatest loss of outputs between two bounds."""
     least, greatest = np.inf, -np.inf
     for p in range(2):
         a = low if p == 0 else max(low, plan.breaks[target])
@@ -105,29 +105,29 @@ def loss_range(plan: Plan, target: int, low: int, high: int) -> tuple[float, flo
 def undecided(
     plan: Plan, free: Array, slot: Array, bits: Array, samples: Array, z: Array, most: int
 ) -> tuple[Array, Array, Array]:
-    """Neurons that need bits, sample after sample, as long as the model has room for them.
+    """Find the neurons that need variables, sample by sample, until the model is full.
 
     Parameters
     ----------
     plan : Plan
     free : ndarray of int64
-        Numbers of the free bits, ascending.
+        Indices of the free bits, ascending.
     slot : ndarray of int64, shape (n_w,)
-        Place of each free bit among these, -1 of the others.
+        Position of each free bit in ``free``; -1 for fixed bits.
     bits : ndarray of int8, shape (n_w,)
     samples : ndarray of int64
     z : ndarray of int, shape (neurons, N)
         Pre-activations of ``bits``.
     most : int
-        Most variables of the model; the first sample is taken in any case.
+        Maximum number of variables in the model; the first sample is always included.
 
     Returns
     -------
     records : ndarray of int64, shape (6, E)
     starts : ndarray of int64, shape (T + 1,)
-        Where the records of each of the T samples that fit begin.
+        Start of the records of each of the T samples that fit.
     counts : ndarray of int64, shape (3,)
-        Sign bits, bits of words, and products.
+        Numbers of sign bits, word bits and products.
     """
     X, layers, table, coefficient, splines = plan[:5]
     depth, widest = len(layers), layers[:, OUTPUTS].max()
@@ -138,7 +138,7 @@ def undecided(
     starts = np.zeros(count + 1, np.int64)
     open_ = np.empty(outputs, np.bool_)
     low, high = np.zeros((2, depth, widest), np.int64)
-    mask = np.zeros((depth, widest), np.bool_)  # undecided neurons, then those that are needed
+    mask = np.zeros((depth, widest), np.bool_)  # undecided neurons, later the needed ones
     moving, moved = np.zeros((depth, widest), np.int64), np.zeros(depth, np.int64)
     counts, size = np.zeros(3, np.int64), np.zeros(3, np.int64)
     found = 0

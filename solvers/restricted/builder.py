@@ -1,4 +1,4 @@
-"""Restricted models from arrays that are kept from round to round."""
+"""Build restricted models from arrays that are kept between rounds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from solvers.restricted.rows import Rows, assemble
 
 
 def plan_of(problem: TrainingProblem) -> Plan | None:
-    """The problem as arrays for the compiled builder; None for what that does not build.
+    """Return the problem as arrays for the compiled builder, or None if unsupported.
 
-    It builds networks of two-level activations whose weights are sums of bits, with a loss of one
-    output at a time in two pieces (hinge, zero-one).
+    The builder supports two-level activations, weights that are sums of bits, and a loss per output
+    with two pieces (hinge, zero-one).
 
     Examples
     --------
@@ -63,7 +63,7 @@ def plan_of(problem: TrainingProblem) -> Plan | None:
         table=np.ascontiguousarray(table),
         coefficient=np.concatenate(coefficient),
         splines=np.array(splines, dtype=np.int64).reshape(-1, 3),
-        # a loss without a breakpoint has it where no output comes
+        # without a breakpoint, put it beyond all outputs
         breaks=np.array([*(s.breakpoints[0] if s.num_pieces == 2 else 2**60 for s in losses)]),
         slopes=np.array([np.resize(s.slopes, 2) for s in losses]),
         intercepts=np.array([np.resize(s.intercepts, 2) for s in losses]),
@@ -72,15 +72,15 @@ def plan_of(problem: TrainingProblem) -> Plan | None:
 
 
 class RestrictedBuilder:
-    """Builds the models of a problem's restrictions.
+    """Builder of models of a problem's restrictions.
 
-    Their numbers are those of ``problem.subset(samples).restrict(free, bits).qcbo()``, in time
-    proportional to what the free weights leave undecided.
+    The models equal ``problem.subset(samples).restrict(free, bits).qcbo()``, and building one takes
+    time proportional to what the free weights leave undecided.
 
     Parameters
     ----------
     problem : TrainingProblem
-        One that :func:`plan_of` has a plan of.
+        A problem for which :func:`plan_of` returns a plan.
 
     Examples
     --------
@@ -107,23 +107,23 @@ class RestrictedBuilder:
         z: IntArray | None = None,
         most: int | None = None,
     ) -> tuple[Rows, IntArray]:
-        """The model in which only some weight bits may change, and the samples that it is built on.
+        """Return the model in which only some weight bits may change, and its samples.
 
-        The weight bits are its last variables; without undecided neurons (``rows.length`` is
-        empty) they change no loss.
+        The weight bits are the last variables.  Without undecided neurons (``rows.length`` is
+        empty) they do not affect the loss.
 
         Parameters
         ----------
         free : ndarray of int64
-            Numbers of the bits, ascending.
+            Indices of the free bits, ascending.
         bits : array of int8, shape (n_w,)
-            Values of all bits now.
+            Current values of all bits.
         samples : ndarray of int64
             Positions of distinct samples.
         z : ndarray of int, shape (neurons, N), optional
-            Pre-activations of ``bits`` on all samples; None finds them.
+            Pre-activations of ``bits`` on all samples; None computes them.
         most : int, optional
-            Most variables: only the first samples are taken, as many as fit, at least one.
+            Maximum number of variables: as many of the first samples as fit are used, at least one.
         """
         bits = np.asarray(bits, dtype=np.int8)
         if z is None:

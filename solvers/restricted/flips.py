@@ -1,12 +1,12 @@
-"""The exact quadratic model of single and double moves around the present weights.
+"""Exact quadratic model of single and double moves around the current weights.
 
-For k weights, each with one other level, and x_i = 1 where weight i takes it,
+For k weights, each with one alternative level, let x_i = 1 if weight i takes it.  Then
 
     f(x) = f_0 + sum_i (f_i - f_0) x_i + sum_{i<j} (f_ij - f_i - f_j + f_0) x_i x_j
 
-is the loss of every x with at most two ones: k + k(k-1)/2 incremental passes, whatever the loss,
-the activation and the number of samples.  It has k variables and no states; of more moves at once
-it knows nothing, so that it is trusted within a radius only.
+is the loss of every x with at most two ones.  It takes k + k(k-1)/2 incremental passes, whatever
+the loss, the activation and the number of samples.  The model has k variables and no states.  It
+ignores interactions of three or more moves, so it is trusted within a radius only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from solvers.oracles.base import QUBO
 
 @compiled()
 def flip_losses(state: State, moves: Moves, weights: Array, places: Array) -> tuple[Array, Array]:
-    """Losses f_i of each move (K,), and f_ij of each two of them (K, K) above the diagonal."""
+    """Return the losses f_i of each move (K,) and f_ij of each pair (K, K), above the diagonal."""
     count = len(weights)
     back = moves.choice[weights]
     single, double = visit(state, moves, weights, places, False), np.zeros((count, count))
@@ -38,10 +38,10 @@ def flip_losses(state: State, moves: Moves, weights: Array, places: Array) -> tu
 def best_on_the_way(
     state: State, moves: Moves, weights: Array, reads: Array
 ) -> tuple[Array, Array]:
-    """Least loss on the way from here to each of some points, and how many moves lead there.
+    """Return the least loss on the path to each given point, and how many moves lead there.
 
-    A point (a row of ``reads``) has places of the weights, which move one by one; infinity and 0
-    for a point that is here.
+    A point (a row of ``reads``) holds places of the weights, which move one by one.  The current
+    point itself gets infinity and 0.
     """
     values, lengths = np.full(len(reads), np.inf), np.zeros(len(reads), np.int64)
     here = moves.choice[weights]
@@ -58,17 +58,17 @@ def best_on_the_way(
 def flip_model(
     state: State, moves: Moves, weights: IntArray, places: IntArray, damping: float = 0.0
 ) -> QUBO:
-    """Change of the loss, in the state's unit, as a quadratic function of K moves.
+    """Return the change of the loss, in the state's unit, as a quadratic function of K moves.
 
     Parameters
     ----------
     state, moves
         Of an :class:`~solvers.kernels.incremental_loss.IncrementalLoss`.
     weights, places : ndarray of int64, shape (K,)
-        Movable weights, and the level that each may take.
+        Movable weights, and the alternative level of each.
     damping : float
-        Added to every coupling, in units of the mean |f_i - f_0|: m moves at once cost
-        damping m (m - 1) / 2 of them, which holds answers within a radius.
+        Added to every coupling, in units of the mean |f_i - f_0|: m simultaneous moves cost damping
+        m (m - 1) / 2 such units, which keeps answers within a radius.
 
     Examples
     --------

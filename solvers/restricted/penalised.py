@@ -1,7 +1,7 @@
-"""The QUBO of a model of equalities, its rows squared, by one compiled pass.
+"""Build the penalty QUBO of an equality-constrained model in one compiled pass.
 
-The same numbers, but for the rounding of sums, as ``Lifting.of(model).qubo(y)`` with one multiplier
-for all squared rows and products and none for the others.
+Up to rounding, the coefficients equal those of ``Lifting.of(model).qubo(y)`` with one multiplier
+for all squared rows and products and zero for the others.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from solvers.restricted.rows import Rows
 
 
 def penalised(rows: Rows, weight: float | None = None) -> tuple[QUBO, float]:
-    """The objective, of norm 1, plus ``weight`` for each unit of violation; and the weight.
+    """Return the objective (norm 1) plus ``weight`` per unit of violation, and the weight.
 
-    A row counts its violation as :class:`solvers.qcgd.lifting.Lifting` does: squared, after
-    division by its largest coefficient on a variable that is not the row's own.  No weight takes
-    the plausible scale of :func:`solvers.qcgd.lifting.plausible_scale`, which takes longer than all
-    the rest.
+    A row's violation is measured as in :class:`solvers.qcgd.lifting.Lifting`: squared, after
+    division by its largest coefficient on a variable other than the row's own.  If ``weight`` is
+    None, it is the scale of :func:`solvers.qcgd.lifting.plausible_scale`, which takes longer than
+    all the rest.
 
     Examples
     --------
@@ -48,14 +48,14 @@ def penalised(rows: Rows, weight: float | None = None) -> tuple[QUBO, float]:
 
 @compiled()
 def _squares(rows: Rows) -> tuple[Array, Array, Array, Array, Array, Array, Array]:
-    """Linear terms, couplers and couplings of the objective; penalties of weight 1; scaled rows."""
+    """Return the objective's linear terms and couplers, penalties of weight 1, and scaled rows."""
     linear, q_start, q_column, q_value, start, column, value, rhs = rows[:8]
     products = rows.products
     n, m, p = len(linear), len(rhs), len(products)
     uses = np.zeros(n + 1, np.int64)
     for x in range(len(column)):
         uses[column[x]] += 1
-    lines = np.zeros(n + 1, np.int64)  # where the rows of each variable begin
+    lines = np.zeros(n + 1, np.int64)  # start of each variable's rows
     lines[1:] = np.cumsum(uses[:n])
     of_product = np.zeros(n + 1, np.int64)
     for x in range(p):
@@ -71,7 +71,7 @@ def _squares(rows: Rows) -> tuple[Array, Array, Array, Array, Array, Array, Arra
             next_[products[x, c]] += 1
     a, b = np.empty(len(value)), np.empty(m)
     next_ = lines[:n].copy()
-    place = np.empty(len(column), np.int64)  # entries of each variable, row after row
+    place = np.empty(len(column), np.int64)  # entries of each variable, row by row
     ends = np.empty(len(column), np.int64)
     penalties = np.zeros(n)
     most = len(q_column) + 3 * p
@@ -82,7 +82,7 @@ def _squares(rows: Rows) -> tuple[Array, Array, Array, Array, Array, Array, Arra
             largest = max(largest, size)
             if uses[column[x]] > 1:
                 shared = max(shared, size)
-        scale = shared if shared > 0.0 else largest  # never 0: each row has a word of its own
+        scale = shared if shared > 0.0 else largest  # never 0, since each row has its own word
         b[r], factor = rhs[r] / scale, 1.0 / scale
         for x in range(start[r], start[r + 1]):
             a[x] = factor * value[x]
@@ -124,7 +124,7 @@ def _squares(rows: Rows) -> tuple[Array, Array, Array, Array, Array, Array, Arra
                         seen[j], touched[found], found = i, j, found + 1
                         sums[j] = owns[j] = 0.0
                     sums[j] += 1.0 if pair == 0 else -2.0
-        for x in range(1, found):  # nearly sorted as it is
+        for x in range(1, found):  # already nearly sorted
             j, y = touched[x], x
             while y > 0 and touched[y - 1] > j:
                 touched[y] = touched[y - 1]

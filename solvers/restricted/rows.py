@@ -1,8 +1,8 @@
-"""Rows, objective and products of a restricted model, from the records of undecided neurons.
+"""Build a restricted model's rows, objective and products from records of undecided neurons.
 
-The order of everything is that of :class:`formulations.training.builder.ModelBuilder`: variables
-beta, s, u and w, each sorted by its indices; rows layer by layer (outputs target by target), then
-by the length of their word, then by sample and neuron.
+Everything is ordered as in :class:`formulations.training.builder.ModelBuilder`.  Variables come as
+beta, s, u and w, each sorted by index.  Rows are sorted by layer (outputs by target), then by word
+length, then by sample and neuron.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from solvers.restricted.bounds import (
 )
 
 LONGEST = 64
-"""More bits than any word has."""
+"""Upper bound on the bits of a word."""
 
 
 class Rows(NamedTuple):
-    """A model's numbers, in the canonical order of its variables; all rows are equalities.
+    """Arrays of a model in the canonical order of its variables; all rows are equalities.
 
     Parameters
     ----------
     linear : ndarray, shape (n,)
     q_start, q_column, q_value : ndarray
-        Couplers of the objective, line by line.
+        Couplers of the objective in compressed sparse rows.
     start, column, value : ndarray
-        Linear rows, one after the other.
+        Linear rows in compressed sparse rows.
     rhs : ndarray, shape (m,)
     length : ndarray of int64, shape (E,)
-        Bits S of the word of each record, -1 without a word.
+        Bits S of each record's word; -1 without a word.
     products : ndarray of int64, shape (p, 3)
         Columns u, v, w of each product.
     """
@@ -75,7 +75,7 @@ def assemble(
     records: Array,
     counts: Array,
 ) -> Rows:
-    """The model of records (6, E) that are sorted by sample; TIME is a position in ``samples``."""
+    """Build the model from records (6, E) sorted by sample; TIME is a position in ``samples``."""
     X, layers, table, coefficient, splines = plan[:5]
     depth, E = len(layers), records.shape[1]
     num_beta, num_s, num_u = counts
@@ -86,12 +86,12 @@ def assemble(
     length, beta = np.full(E, -1, np.int64), np.full(E, -1, np.int64)
     word, constant, states = np.zeros(E, np.int64), np.zeros(E), np.zeros(E, np.int64)
     products = np.empty((num_u, 3), np.int64)
-    # terms of all pre-activations, record after record, by column
+    # terms of all pre-activations, record by record, sorted by column
     at = np.zeros(E + 1, np.int64)
     column, value = np.empty(64 + 16 * E, np.int64), np.empty(64 + 16 * E)
     of_key = np.zeros((depth - 1 + targets) * LONGEST + 1, np.int64)
     next_beta, next_s, next_u = 0, num_beta, first_u
-    begin = end = 0  # records of the layer below, of the same sample
+    begin = end = 0  # records of the layer below for the same sample
     entries = 0
     for e in range(E):
         layer, j, k = records[LAYER, e], records[NEURON, e], samples[records[TIME, e]]
@@ -132,7 +132,7 @@ def assemble(
                 t += 1
         states[e] = t - at[e]
         r = begin
-        for h in range(f, g):  # products: bits of a weight whose input is undecided
+        for h in range(f, g):  # products of an undecided input with the bits of its weight
             i = table[free[h], 2]
             while r < end and records[NEURON, r] < i:
                 r += 1
@@ -166,7 +166,7 @@ def assemble(
             entries += t - at[e] + 1 + length[e]
     of_key = np.cumsum(of_key)
     m = of_key[-1]
-    # where each row goes, and where its entries begin
+    # position of each row, and start of its entries
     record, line = np.empty(m, np.int64), np.empty(E, np.int64)
     for e in range(E):
         if length[e] >= 0:
