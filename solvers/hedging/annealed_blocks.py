@@ -1,4 +1,4 @@
-"""Blocks solved by simulated annealing of their weights; no model, no oracle."""
+"""Solve blocks by simulated annealing of their weights, without a model or an oracle."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from solvers.kernels.walks import anneal_with_linear_term
 class AnnealedBlocks:
     """Simulated annealing of the weights by the block's true loss plus the linear term.
 
-    It needs no model and no Ising machine: the baseline for the solvers that do.
+    This solver needs no model and no Ising machine: it is the baseline for those that do.
 
     Parameters
     ----------
     flips : int
-        Proposed flips of each restart.
+        Proposed flips per restart.
     restarts : int
         The first restart begins at the first starting point, the others at random weights.
     start_temperature, end_temperature : float
-        In units of the mean |change of the value| of a flip at the beginning.
+        In units of the initial mean |change of the value| per flip.
     """
 
     flips: int = 10_000
@@ -50,7 +50,7 @@ class AnnealedBlocks:
             )
 
     def prepare(self, problem: TrainingProblem) -> Minimise:
-        """Nothing: the arrays of a walk change as it goes."""
+        """Prepare nothing: a walk changes its own arrays."""
 
         def minimise(
             linear: FloatArray,
@@ -58,12 +58,12 @@ class AnnealedBlocks:
             seed: np.random.SeedSequence,
             seconds: float | None = None,
         ) -> Answer:
-            """The best point of each restart."""
+            """Return the best point of each restart."""
             until = np.inf if seconds is None else time.perf_counter() + seconds
             rng, walk = np.random.default_rng(seed), IncrementalLoss(problem)
             terms = walk.state, walk.moves, walk.linear_term(linear) / walk.unit, rng
             cooling = float(self.end_temperature / self.start_temperature) ** (1 / self.flips)
-            size = max(1, 2**18 // problem.num_samples)  # flips between two looks at the clock
+            size = max(1, 2**18 // problem.num_samples)  # flips between two checks of the clock
             points = [*starts]
             for restart in range(self.restarts):
                 if points and time.perf_counter() >= until:

@@ -1,4 +1,4 @@
-"""Blocks solved through their model: by CP-SAT, an oracle's penalty QUBO, or QCGD."""
+"""Solve blocks through their model: by CP-SAT, an oracle's penalty QUBO, or QCGD."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from solvers.run.run import Ledger, pass_on
 
 
 def changed(model: QCBO, linear: FloatArray, products: Products | None) -> QCBO:
-    """The model with terms in its weight bits added to the objective; products of at most two."""
+    """Add terms in the weight bits, with products of at most two, to a model's objective."""
     places = model.weight_variables
     objective, quadratic = model.linear.copy(), model.quadratic
     objective[places] += linear
@@ -45,12 +45,12 @@ def changed(model: QCBO, linear: FloatArray, products: Products | None) -> QCBO:
 
 @dataclass(frozen=True)
 class CpSatBlocks:
-    """CP-SAT on the block's model; exact, or with a lower bound if the time limit cuts in.
+    """CP-SAT on the block's model; exact, or with a lower bound if the time limit is reached.
 
     Parameters
     ----------
     time_limit : float, optional
-        Seconds a question.  With one, the same seed need not give the same result.
+        Seconds per question.  With a limit, equal seeds need not give equal results.
     encoding : {"twos-complement", "one-hot"} or None
     workers : int
         Threads of CP-SAT for each question.
@@ -64,7 +64,7 @@ class CpSatBlocks:
     time_limit: float | None = None
     encoding: str | None = None
     workers: int = 1
-    certifies = True  # a bound, even if it does not finish
+    certifies = True  # a bound even without finishing
     max_level = 2  # products of two bits
 
     def __post_init__(self) -> None:
@@ -83,11 +83,11 @@ class CpSatBlocks:
             seconds: float | None = None,
             products: Products | None = None,
         ) -> Answer:
-            """The minimum, or the best point and bound at the time limit."""
+            """Return the minimum, or the best point and bound at the time limit."""
             values = np.zeros(0) if products is None else products.coefficients
             terms = np.concatenate([linear, values])
-            # numbers of many digits cost CP-SAT time: it gets whole multiples of a share of the
-            # largest coefficient, and the largest possible effect of the rounding is subtracted
+            # Long numbers slow CP-SAT down: coefficients are rounded to multiples of a fraction of
+            # the largest, and the largest possible rounding error is subtracted from the bound.
             grid = 2**-12 * float(np.abs(terms).max(initial=0.0)) or 1.0
             grid = float(2.0 ** np.round(np.log2(grid)))
             whole = np.rint(terms / grid) * grid
@@ -114,17 +114,17 @@ class CpSatBlocks:
 
 @dataclass(frozen=True)
 class PenaltyBlocks:
-    """A penalty QUBO of the block's model, sampled by an oracle; proves nothing.
+    """A penalty QUBO of the block's model, sampled by an oracle, without a bound.
 
-    Every sample's weight bits are scored by the real forward pass on the block.  An oracle that can
-    start from given states spends a second call on the completed points of the starts; one that
-    answers many QUBOs in a call is asked about all blocks at once instead.
+    Every sample's weight bits are scored by the real forward pass on the block.  An oracle that
+    accepts initial states gets a second call, started at the completed starting points.  An oracle
+    that answers many QUBOs per call is asked about all blocks at once instead.
 
     Parameters
     ----------
     oracle : Oracle
     penalty : float
-        Weight of every row, in the units of ``PenaltyMethod``.
+        Penalty weight of every row, in the units of ``PenaltyMethod``.
     encoding : {"twos-complement", "one-hot"} or None
     points : int
         Most points returned to a question.
@@ -144,7 +144,7 @@ class PenaltyBlocks:
 
     @property
     def asks_together(self) -> bool:
-        """Whether one call of the oracle answers the QUBOs of all blocks."""
+        """True if one call of the oracle answers the QUBOs of all blocks."""
         return isinstance(self.oracle, BatchOracle)
 
     def prepare(self, problem: TrainingProblem) -> Minimise:
@@ -159,7 +159,7 @@ class PenaltyBlocks:
         def minimise(
             linear: FloatArray, starts: BitArray, seed: np.random.SeedSequence
         ) -> Asking[Answer]:
-            """The best of the samples' weight bits and of the starts."""
+            """Return the best of the samples' weight bits and of the starting points."""
             coefficients = qubo.linear.copy()
             coefficients[places] += linear / lifting.unit
             asked = replace(qubo, linear=coefficients)
@@ -179,7 +179,7 @@ class PenaltyBlocks:
 def completed(
     problem: TrainingProblem, starts: BitArray, encoding: str | None, size: int
 ) -> BitArray:
-    """Starts as states of a model with slack bits, which come after all others and are zero."""
+    """Complete starting points to states of the model; slack bits come last and are zero."""
     states = np.zeros((len(starts), size), dtype=np.int8)
     complete = [problem.complete_bits(start, encoding) for start in starts]
     states[:, : len(complete[0])] = complete
@@ -188,12 +188,12 @@ def completed(
 
 @dataclass(frozen=True)
 class QcgdBlocks:
-    """QCGD on the block's model with its linear coefficients changed.
+    """QCGD on the block's model with changed linear coefficients.
 
     Parameters
     ----------
     solver : QCGD
-        Its oracle and iterations; seed, limits and checkpoint are those of the hedging.
+        Sets the oracle and iterations; seed, limits and checkpoint come from the hedging.
     points : int
         Most points returned to a question.
     """
@@ -211,12 +211,12 @@ class QcgdBlocks:
 
     @property
     def oracle(self) -> Oracle | None:
-        """The oracle of the solver."""
+        """Oracle of the QCGD solver."""
         return self.solver.oracle
 
     @property
     def certifies(self) -> bool:
-        """Only an exact oracle's answers prove anything."""
+        """True if the oracle is exact, so that its answers carry bounds."""
         return is_exact(self.oracle)
 
     def prepare(self, problem: TrainingProblem) -> Minimise:
@@ -230,7 +230,7 @@ class QcgdBlocks:
             seconds: float | None = None,
             products: Products | None = None,
         ) -> Answer:
-            """The best of QCGD's pool and of the starts."""
+            """Return the best of QCGD's pool and of the starting points."""
             target = changed(model, linear, products)
             solver = replace(
                 self.solver,
@@ -252,7 +252,7 @@ class QcgdBlocks:
 
 @dataclass(frozen=True)
 class _Tilted:
-    """Samples of the changed model: weight bits, worth the block's real loss plus the new terms."""
+    """Scoring of the changed model's samples: the block's real loss plus the added terms."""
 
     problem: TrainingProblem
     encoding: str | None
@@ -283,7 +283,7 @@ class _Tilted:
         return bits, self.problem.losses(bits) + bits @ self.linear + more
 
     def local_search(self) -> None:
-        """None: blocks are solved by the oracle alone."""
+        """Skip local search: the oracle alone solves blocks."""
 
     def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
         return self.score(self.problem.random_bits(rng, count))
@@ -293,6 +293,6 @@ class _Tilted:
 
 
 def _least(*limits: float | None) -> float | None:
-    """The shortest of several limits, and at least a millisecond, as CP-SAT and runs require."""
+    """Return the shortest limit, at least the millisecond that CP-SAT and runs require."""
     given = [limit for limit in limits if limit is not None]
     return max(1e-3, min(given)) if given else None

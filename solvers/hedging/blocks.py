@@ -1,9 +1,9 @@
-"""One block of samples on one worker: minimise its loss plus a linear term in the weight bits.
+"""Minimise the loss of a block of samples plus a linear term in the weight bits.
 
     minimise  L_k(x) + c'x     over the weight bits x, some of them fixed.
 
-Every subproblem of progressive hedging has this form, since on bits the proximal term is linear,
-too.  A block solver prepares everything that does not depend on c once, and then solves for many c.
+Every subproblem of progressive hedging has this form, since the proximal term is linear on bits.  A
+block solver prepares everything that does not depend on c once, and then solves for many c.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from solvers.oracles.ledger import Ledger
 from solvers.oracles.together import Asking, together
 
 FREE = -1
-"""In a pattern: the bit is not fixed."""
+"""Entry of a pattern whose bit is not fixed."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A subproblem for one block: a linear term, fixed bits, and starting points.
+    """Subproblem of one block: a linear term, fixed bits, and starting points.
 
     Parameters
     ----------
     linear : ndarray of float64, shape (n,)
         The linear term c on the weight bits.
     pattern : ndarray of int8, shape (n,)
-        Value of each fixed bit, ``FREE`` where a bit may change.
+        Value of each fixed bit; ``FREE`` for bits that may change.
     starts : ndarray of int8, shape (S, n)
-        Points that take part in the comparison, such as the incumbent; best first.
+        Points to compare with, such as the incumbent; best first.
     seed : tuple of int
-        Entropy and spawn key of the question's random numbers.
+        Entropy and spawn key of the question's random stream.
     seconds : float, optional
         Remaining time of the run.
     products : Products, optional
-        Further terms, in products of weight bits.
+        Further terms in products of weight bits.
     memory : optional
-        What this block's latest answer has left for the next question: the worker may be another.
+        State left by this block's latest answer; it travels because workers may change.
     """
 
     linear: FloatArray
@@ -63,7 +63,7 @@ class Question:
     memory: Any = None
 
     def seed_sequence(self) -> np.random.SeedSequence:
-        """The question's own random stream, whichever worker answers it."""
+        """Random stream of the question, independent of the worker that answers it."""
         return np.random.SeedSequence(self.seed[0], spawn_key=self.seed[1:])
 
 
@@ -80,11 +80,11 @@ class Answer:
     losses : ndarray of float64, shape (R,)
         Their L_k(x).
     bound : float
-        Certified: nothing under this pattern has a smaller value; -inf if nothing is proven.
+        Certified lower bound on every value under the pattern; -inf if nothing is proven.
     ledger : Ledger
-        Costs of the oracle calls.
+        Cost of the oracle calls.
     memory : optional
-        For the next question: numbers, arrays, and lists and mappings of these.
+        State for the next question: numbers, arrays, and lists and mappings of these.
     """
 
     bits: BitArray
@@ -96,24 +96,24 @@ class Answer:
 
 
 Minimise = Callable[..., Answer | Asking[Answer]]
-"""From (linear, starts, seed) to points with a small L_k(x) + linear'x, over the free bits of a
-block's problem; what it yields an oracle is asked, the solver's attribute ``oracle``.
+"""Maps (linear, starts, seed) to points with a small L_k(x) + linear'x over the free bits of a
+block's problem.  Questions that it yields go to the solver's attribute ``oracle``.
 
-A function with a parameter ``seconds`` is passed the remaining time of the run, one with
-``products`` further terms (:class:`~solvers.hedging.products.Products`, or None), and one with
-``memory`` that of the block's latest answer."""
+Optional parameters: ``seconds`` gets the remaining time of the run, ``products`` the further terms
+(:class:`~solvers.hedging.products.Products` or None), and ``memory`` that of the block's latest
+answer."""
 
 
 class BlockSolver(Protocol):
-    """Minimises the loss of a block of samples plus a linear term."""
+    """Solver that minimises the loss of a block of samples plus a linear term."""
 
     @property
     def certifies(self) -> bool:
-        """Whether its answers carry bounds."""
+        """True if answers carry bounds."""
         ...
 
     def prepare(self, problem: TrainingProblem) -> Minimise:
-        """Do the work that is the same for every linear term."""
+        """Do the work that does not depend on the linear term."""
         ...
 
 
@@ -144,10 +144,10 @@ class Block:
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type[Block], tuple[TrainingProblem, BlockSolver]]:
-        return Block, (self.problem, self.solver)  # preparations stay where they were made
+        return Block, (self.problem, self.solver)  # workers prepare anew
 
     def prepared(self, pattern: BitArray) -> Minimise:
-        """The block restricted to the free bits of a pattern; interval propagation shrinks it."""
+        """Prepare the block restricted to a pattern's free bits; bound propagation shrinks it."""
         key = pattern.tobytes()
         with self._lock:
             if key not in self._prepared:
@@ -157,19 +157,19 @@ class Block:
                     base = problem.repair_bits(np.where(free, 0, pattern))
                     problem = problem.restrict(problem.free[free], problem.full_bits(base))
                 self._prepared[key] = self.solver.prepare(problem)
-                while len(self._prepared) > 64:  # the latest patterns
+                while len(self._prepared) > 64:  # keep the latest patterns only
                     self._prepared.popitem(last=False)
             self._prepared.move_to_end(key)
             return self._prepared[key]
 
 
 def ask(block: Block, question: Question) -> Answer:
-    """Answer a question; a function of the module, so that it can be pickled."""
+    """Answer a question; a module-level function, so that it can be pickled."""
     return ask_all([(block, question)])[0]
 
 
 def ask_all(tasks: Sequence[tuple[Block, Question]]) -> list[Answer]:
-    """Answer several questions, whose QUBOs an oracle that can is asked in one call."""
+    """Answer several questions, with all their QUBOs in one call if the oracle allows it."""
     seconds = tasks[0][1].seconds
     until = None if seconds is None else time.perf_counter() + seconds
     with answer_by(until):
@@ -178,7 +178,7 @@ def ask_all(tasks: Sequence[tuple[Block, Question]]) -> list[Answer]:
 
 
 def _asker(block: Block, question: Question) -> Asking[Answer]:
-    """The answer to a question; what is asked of an oracle for it is yielded."""
+    """Yield the questions to the oracle, and return the answer."""
     free = question.pattern == FREE
     if not free.any():  # the pattern leaves one point
         bits = question.pattern[None]
@@ -215,7 +215,7 @@ def ranked(
     most: int,
     products: Products | None = None,
 ) -> tuple[BitArray, FloatArray, FloatArray]:
-    """The best distinct points by the real loss plus the other terms: bits, values, losses."""
+    """Return bits, values and losses of the best distinct points by loss plus added terms."""
     distinct = distinct_rows(canonical_bits(problem, bits))[0]
     losses = problem.losses(distinct)
     values = losses + distinct @ linear + (0.0 if products is None else products.at(distinct))
@@ -233,13 +233,13 @@ class FreeWeight:
     Parameters
     ----------
     slots : ndarray of int64, shape (f,)
-        Positions of its bits among the problem's free bits.
+        Positions of the bits among the problem's free bits.
     words : ndarray of int8, shape (W, f)
-        One word per level that they can make, levels ascending.
+        One word per reachable level, levels ascending.
     coefficients : ndarray of int64, shape (f,)
         Change of the level when a bit is set.
     one_hot : bool
-        Whether exactly one bit must be set.
+        If True, exactly one bit must be set.
     """
 
     slots: IntArray
@@ -248,13 +248,13 @@ class FreeWeight:
     one_hot: bool
 
     def canonical(self, bits: BitArray) -> BitArray:
-        """Words of the same levels from ``words``, shape (R, f) -> (R, f)."""
+        """Replace words by those of the same level in ``words``, shape (R, f) -> (R, f)."""
         levels = self.words @ self.coefficients
         return np.asarray(self.words[np.searchsorted(levels, bits @ self.coefficients)])
 
 
 def free_weights(problem: TrainingProblem) -> Iterator[FreeWeight]:
-    """Every weight and threshold with free bits, in canonical order.
+    """Return every weight and threshold with free bits, in canonical order.
 
     Examples
     --------
@@ -278,7 +278,7 @@ def free_weights(problem: TrainingProblem) -> Iterator[FreeWeight]:
 
 
 def canonical_bits(problem: TrainingProblem, bits: npt.ArrayLike) -> BitArray:
-    """The same networks with the first word of every level, so that equal networks are equal bits.
+    """Use the first word of every level, so that equal networks have equal bits.
 
     Shape (R, num_free_bits) -> the same.
 

@@ -1,4 +1,4 @@
-"""Lower bounds from the blocks."""
+"""Lower bounds on the loss from the blocks' bounds."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from solvers.kernels.loss_form import common_unit
 
 
 def lagrangian_bound(values: FloatArray, linear: FloatArray) -> float:
-    """D(W) = sum_k p_k min_x (f_k(x) + W_k.x), a bound on min_x sum_k p_k f_k(x).
+    """Return D(W) = sum_k p_k min_x (f_k(x) + W_k.x), a bound on min_x sum_k p_k f_k(x).
 
-    The sum of the linear terms, sum_k p_k W_k, vanishes up to rounding.  The remainder can raise
-    the bound by at most its positive part, which is subtracted.
+    The linear terms sum_k p_k W_k vanish up to rounding.  The remainder can raise the bound by at
+    most its positive part, which is subtracted.
 
     Parameters
     ----------
     values : ndarray of float64, shape (K,)
         Certified lower bounds of p_k (f_k(x) + W_k.x).
     linear : ndarray of float64, shape (K, n)
-        The terms p_k W_k as they were sent.
+        The terms p_k W_k as sent to the blocks.
 
     Examples
     --------
@@ -31,18 +31,17 @@ def lagrangian_bound(values: FloatArray, linear: FloatArray) -> float:
     True
     """
     rest = np.maximum(linear.sum(axis=0), 0.0).sum()
-    # a share of the sums that their rounding errors cannot reach
+    # exceeds the relative rounding error of the sums
     error = 1e-9 * (np.abs(values).sum() + np.abs(linear).sum() + 1.0)
     return float(values.sum() - rest - error)
 
 
 def loss_grid(problem: TrainingProblem) -> Callable[[float], float]:
-    """From a bound to the least loss that weights can have and that is not below it.
+    """Build the map from a bound to the least attainable loss that is not below it.
 
-    A sample's loss is an entry of its target's table, at outputs of one parity where the weights
-    have only odd levels.  Where all entries of one table differ by whole multiples of a unit, the
-    losses are base + unit (0, 1, 2, ...); else, and of a loss of all outputs together, the bound
-    itself is returned.
+    A sample's loss is an entry of its target's table; if all levels are odd, outputs have one
+    parity.  If all entries of one table differ by integer multiples of a unit, losses are base +
+    unit (0, 1, 2, ...).  Otherwise, and for a joint loss of all outputs, the map is the identity.
 
     Examples
     --------
@@ -56,7 +55,7 @@ def loss_grid(problem: TrainingProblem) -> Callable[[float], float]:
     if not problem.loss_kind.is_joint:
         low, tables = problem.loss_table()
         known, odd = parity(problem, len(problem.network.layers) - 1)
-        of_sample = np.where(known, (odd - low) % 2, 2)  # offset of the parity in a table; 2: both
+        of_sample = np.where(known, (odd - low) % 2, 2)  # parity's offset in a table; 2: both
         kinds = np.repeat(of_sample[:, None], problem.target_index.shape[1], axis=1)
         pairs = np.stack([problem.target_index.ravel(), kinds.ravel()], axis=1)
         pairs, counts = np.unique(pairs, axis=0, return_counts=True)

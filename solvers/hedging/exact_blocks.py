@@ -1,4 +1,4 @@
-"""Blocks solved exactly, by a table of the loss of every setting of their weights."""
+"""Solve blocks exactly with a table of the loss of every weight setting."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from solvers.hedging.products import Products, products_at
 
 @dataclass(frozen=True)
 class Enumeration:
-    """Every setting of a block's free weights, in a table; exact.
+    """Exact solver that tabulates every setting of a block's free weights.
 
-    The losses are tabulated once; a linear term is the sum over the weights of a number for each of
-    its words, so that each question costs one pass over the table.
+    The losses are tabulated once.  A linear term is a sum over the weights of one number per word,
+    so each question costs one pass over the table.
 
     Parameters
     ----------
     max_bits : int
-        Tables of up to 2^max_bits losses are accepted.
+        The table has at most 2^max_bits losses.
     points : int
         Most points returned to a question.
 
     Raises
     ------
     InvalidInputError
-        By ``prepare``, for a block with more settings than that.
+        By ``prepare``, for a block with more settings.
     """
 
     max_bits: int = 20
@@ -68,7 +68,7 @@ class Enumeration:
             seed: np.random.SeedSequence,
             products: Products | None = None,
         ) -> Answer:
-            """The minimum over the table, the first one of equals."""
+            """Return the minimum over the table, the first of several equal ones."""
             term = np.zeros(1)
             for weight in weights:
                 term = np.add.outer(term, weight.words @ linear[weight.slots]).ravel()
@@ -86,14 +86,14 @@ class Enumeration:
 
 @dataclass(frozen=True)
 class ExactIfSmall:
-    """Blocks in a table, which proves bounds, if the problem is small enough; else another solver.
+    """Tables, which prove bounds, if the problem is small enough; otherwise another solver.
 
     Parameters
     ----------
     otherwise : BlockSolver
-        For problems that are larger.
+        Solver for larger problems.
     max_work : float
-        Largest size of all tables together: weight settings times samples.
+        Maximum total size of the tables: weight settings times samples.
 
     Examples
     --------
@@ -109,7 +109,7 @@ class ExactIfSmall:
 
     otherwise: BlockSolver
     max_work: float = 2.0**26
-    certifies = False  # not for every problem
+    certifies = False  # depends on the problem
 
     def __post_init__(self) -> None:
         check_has("otherwise", self.otherwise, "prepare", "AnnealedBlocks()")
@@ -117,11 +117,11 @@ class ExactIfSmall:
 
     @property
     def oracle(self) -> Any:
-        """The oracle of the other solver, if it has one."""
+        """Oracle of the other solver, if it has one."""
         return getattr(self.otherwise, "oracle", None)
 
     def chosen(self, problem: TrainingProblem) -> BlockSolver:
-        """The solver of this problem's blocks."""
+        """Return the solver for this problem's blocks."""
         table = Enumeration(max_bits=16)
         size = prod(len(weight.words) for weight in free_weights(problem))
         fits = size <= 2**table.max_bits and size * problem.num_samples <= self.max_work
@@ -129,20 +129,20 @@ class ExactIfSmall:
 
     @property
     def max_level(self) -> int:
-        """That of the other solver."""
+        """``max_level`` of the other solver."""
         return getattr(self.otherwise, "max_level", 1)
 
     def prepare(self, problem: TrainingProblem) -> Minimise:
-        """Prepare the block with the solver that is chosen."""
+        """Prepare the block with the chosen solver."""
         return self.chosen(problem).prepare(problem)
 
 
 def settings(
     problem: TrainingProblem, weights: Sequence[FreeWeight], numbers: IntArray
 ) -> BitArray:
-    """Free bits of numbered settings of some weights, zero elsewhere.
+    """Return the free bits of numbered settings of some weights, zero elsewhere.
 
-    As digits in mixed radix a number has those of each weight's word, the first weight's foremost.
+    The mixed-radix digits of a number index each weight's word, the first weight's first.
     """
     bits = np.zeros((len(numbers), problem.num_free_bits), dtype=np.int8)
     if weights:
@@ -155,8 +155,10 @@ def settings(
 def _at_settings(
     problem: TrainingProblem, weights: Sequence[FreeWeight], products: Products
 ) -> FloatArray:
-    """Value of a polynomial at every setting: a product is one of the first weights' bits times one
-    of the others', so that a matrix of the former times one of the latter holds them all.
+    """Return the value of a polynomial at every setting.
+
+    Each product splits into bits of the first weights and bits of the others, so all values are one
+    matrix of the former times one of the latter.
     """
     sizes = np.cumprod([len(weight.words) for weight in weights])
     first = int(np.searchsorted(sizes, np.sqrt(sizes[-1])))

@@ -1,4 +1,4 @@
-"""Progressive hedging: blocks of samples, each with a copy of the weights, brought to consensus.
+"""Progressive hedging: bring copies of the weights, one per block of samples, to consensus.
 
     x_k  = argmin f_k(x) + W_k.x + (rho/2)(1 - 2 xbar).x     for every block k
     xbar = sum_k p_k x_k
@@ -6,16 +6,16 @@
 
 with p_k the block's share of the samples and f_k its loss divided by p_k: sum_k p_k f_k is the loss
 of the whole problem [Rockafellar & Wets 1991; with integers Watson & Woodruff 2011].  On bits the
-proximal term is linear, so that only the linear coefficients of a block's model ever change.
-At any multipliers W
+proximal term is linear, so only the linear coefficients of a block's model change.  For any
+multipliers W
 
     sum_k p_k min_x (f_k(x) + W_k.x)
 
-is a lower bound on the least loss [Gade et al. 2016].  The best such bound is that of
+is a lower bound on the least loss [Gade et al. 2016].  The best bound of this form is that of
 :class:`~solvers.decomposed.decomposed.DecomposedQCGD` at level 1.
 
-Consensus is not the goal.  Every point that a block returns and every rounded mean is scored on all
-samples; the best one is the answer.
+Consensus is not the goal: every point that a block returns and every rounded mean is scored on all
+samples, and the best one is the answer.
 """
 
 from __future__ import annotations
@@ -65,39 +65,38 @@ class ProgressiveHedging(Parallel):
     Parameters
     ----------
     blocks : BlockSolver
-        Minimises a block's loss plus a linear term: ``Enumeration()`` (up to 20 free bits) or
-        ``CpSatBlocks()``, which are exact; ``ExactIfSmall(...)``, a table where that fits; or
-        ``PenaltyBlocks(oracle)`` or ``QcgdBlocks(QCGD(...))``,
-        which call an oracle; ``AnnealedBlocks()``, which needs none.
+        Minimises a block's loss plus a linear term.  ``Enumeration()`` (up to 20 free bits) and
+        ``CpSatBlocks()`` are exact; ``ExactIfSmall(...)`` uses a table if it fits;
+        ``PenaltyBlocks(oracle)`` and ``QcgdBlocks(QCGD(...))`` call an oracle; ``AnnealedBlocks()``
+        needs none.
     block_size : int, optional
-        Samples in a block; None makes four blocks.
+        Samples per block; None makes four blocks.
     rounds : int or None
         Maximum number of rounds, including those of restarts; None runs until the time limit.
     rho : FixedRho or GrowingRho, optional
-        None takes ``GrowingRho()``.
+        None is ``GrowingRho()``.
     symmetry : {"order", "fix", "none"} or None
-        Hidden units can be permuted, so that copies that are equal as networks may differ as bits.
-        ``"order"`` sorts the units by the signs of their output weights and of their weights from
-        one input, and hedges over every such assignment of signs; together these branches contain
-        every network.  ``"fix"`` stays in the branch of the start; its bound holds for that branch
-        only, and is reported only if there is no other branch.  None takes ``"order"`` with blocks
-        that prove bounds, and ``"fix"`` with others.
+        Hidden units can be permuted, so equal networks may differ as bits.  ``"order"`` sorts the
+        units by the signs of their output weights and of their weights from one input, and hedges
+        over every assignment of signs; together these branches contain every network.  ``"fix"``
+        stays in the branch of the start; its bound holds for that branch and is reported only if
+        there is no other.  None is ``"order"`` with blocks that prove bounds, otherwise ``"fix"``.
     max_branches : int
-        Maximum number of branches; if there would be more, units are sorted by fewer signs.
+        Maximum number of branches; beyond it, units are sorted by fewer signs.
     cycles : CycleDetector, optional
-        Detects cycles; one weight is fixed to break each.  None leaves cycles alone.
+        Detects cycles; fixing one weight breaks each.  None ignores cycles.
     start : solver, Result, Weights or None
-        Where all copies start.  Another solver is run first, and its time counts; with None every
+        Starting point of all copies.  A solver is run first, and its time counts.  With None every
         block starts at its own optimum.
     restarts : int
-        How many times a branch restarts near the incumbent after its copies have agreed.
+        Number of times a branch restarts near the incumbent after its copies agree.
     executor, workers, seed, time_limit, callbacks, checkpoint, checkpoint_every
         See :class:`~solvers.run.solver.Parallel` and :class:`~solvers.run.solver.Iterative`.
 
     Raises
     ------
     InvalidInputError
-        For unknown names and values out of range; by ``solve``, for a block that its solver cannot
+        For unknown names or values out of range; by ``solve``, for a block that its solver cannot
         handle.
 
     Examples
@@ -130,7 +129,7 @@ class ProgressiveHedging(Parallel):
             check_has(
                 "cycles", self.cycles, "cycling", "solvers.hedging.hedging.CycleDetector(), or None"
             )
-        check_whole("max_branches", self.max_branches, most=2**16)  # each has copies of its own
+        check_whole("max_branches", self.max_branches, most=2**16)  # each worker has its own copies
         check_whole("restarts", self.restarts, least=0)
         check_count("rounds", self.rounds, self.time_limit)
         if self.symmetry is not None:
@@ -143,12 +142,12 @@ class ProgressiveHedging(Parallel):
         -------
         Result
             ``lower_bound`` bounds the loss of every setting of the free bits; it is None if blocks
-            prove nothing or branches are left out.  If it meets the loss, the status is OPTIMAL.
+            prove nothing or branches are left out.  The status is OPTIMAL if it equals the loss.
             ``history`` has a row per round: ``loss``, ``mean_loss`` of the best rounded mean,
             ``disagreement`` (mean |x_k - xbar|), ``bound`` of the worst branch, ``open`` branches,
-            ``fixed`` bits.  ``info`` has ``consensus``, ``why`` it was reached or not, the numbers
-            of ``blocks``, ``branches``, ``rounds`` and ``restarts``, the number of models
-            ``shipped`` to workers, and that of tasks ``run_again``.
+            ``fixed`` bits.  ``info`` has ``consensus``, ``why`` it was reached or not, and the
+            numbers of ``blocks``, ``branches``, ``rounds``, ``restarts``, models ``shipped`` to
+            workers, and tasks ``run_again``.
         """
         check_problem(problem)
         if isinstance(self.blocks, ExactIfSmall):
@@ -175,7 +174,7 @@ def solve_in_blocks(
     start: Start | None,
     hedge_of: Callable[[TrainingProblem, Team[Block], Over], Hedge],
 ) -> Result:
-    """The loop over rounds, whatever a round does: workers, start, checkpoint, result."""
+    """Run the loop over rounds of any kind: workers, start, checkpoint, result."""
     run = solver.begun(problem, getattr(blocks[0].solver, "oracle", None))
 
     def name(k: int) -> str:
@@ -187,7 +186,7 @@ def solve_in_blocks(
     with run.guarded(), team:
         if not run.resume(hedge):
             bits = start_bits(start, problem, run)
-            if bits is None:  # from here on the run has an incumbent
+            if bits is None:  # the run has an incumbent from here on
                 anything = problem.random_bits(np.random.default_rng(solver.seed), 1)
                 run.incumbent.offer(anything, problem.losses(anything))
             hedge.begin(bits)
@@ -199,7 +198,7 @@ def solve_in_blocks(
                 run.save()
                 break
             except (OracleError, BudgetExhaustedError):
-                run.save()  # of the round before, so that the run can go on
+                run.save()  # state of the last full round, so that the run can resume
                 raise
             if hedge.finished:
                 break
@@ -224,6 +223,6 @@ def solve_in_blocks(
 
 
 def blocks_of(problem: TrainingProblem, size: int | None, solver: BlockSolver) -> list[Block]:
-    """The blocks of so many samples; None makes four."""
+    """Return the blocks of the given number of samples; None makes four."""
     size = size or -(-problem.num_samples // 4)
     return [Block(part, solver) for part in problem.blocks(size)]

@@ -1,4 +1,4 @@
-"""Products of weight bits: the terms of a block's question beyond the linear ones."""
+"""Products of weight bits: the nonlinear terms of a block's question."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from formulations.errors import ModelSizeError
 
 
 def members_of(n: int, level: int, most: int = 2**20) -> IntArray:
-    """All products of 2 to ``level`` of n bits, a row of bit numbers each; the last one fills up.
+    """List all products of 2 to ``level`` of n bits, as rows padded with their last bit.
 
     Raises
     ------
     ModelSizeError
-        For more than ``most`` of them.
+        For more than ``most`` products.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def members_of(n: int, level: int, most: int = 2**20) -> IntArray:
 
 
 def products_at(points: FloatArray | BitArray, members: IntArray) -> FloatArray:
-    """Value of each product at each point, shape (R, n) -> (R, P).
+    """Return the value of each product at each point, shape (R, n) -> (R, P).
 
     Examples
     --------
@@ -57,12 +57,12 @@ def products_at(points: FloatArray | BitArray, members: IntArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Products:
-    """A polynomial sum_q c_q prod_(i in q) x_i over bits.
+    """Polynomial sum_q c_q prod_(i in q) x_i over bits.
 
     Parameters
     ----------
     members : ndarray of int64, shape (P, d)
-        Bits of each product; one may stand there repeatedly, as x x = x.
+        Bits of each product, with repetitions allowed since x x = x.
     coefficients : ndarray of float64, shape (P,)
     """
 
@@ -70,11 +70,11 @@ class Products:
     coefficients: FloatArray
 
     def at(self, points: FloatArray | BitArray) -> FloatArray:
-        """Value at each point, shape (R, n) -> (R,)."""
+        """Return the value at each point, shape (R, n) -> (R,)."""
         return np.asarray(products_at(points, self.members) @ self.coefficients)
 
     def under(self, pattern: BitArray) -> tuple[Products, float]:
-        """The polynomial in the bits that are -1 in a pattern, and its constant part.
+        """Return the polynomial in the bits that are -1 in a pattern, and its constant part.
 
         Examples
         --------
@@ -87,14 +87,14 @@ class Products:
         inside = free[self.members]
         value = self.coefficients * np.where(inside, 1, pattern[self.members]).prod(axis=1)
         some = inside.any(axis=1)
-        # a fixed member gives its place to a free one of the same product
+        # a free bit of the same product replaces each fixed one
         first = np.take_along_axis(self.members, np.argmax(inside, axis=1)[:, None], axis=1)
         members = (np.cumsum(free) - 1)[np.where(inside, self.members, first)]
         used = some & (value != 0.0)
         return Products(members[used], value[used]), float(value[~some].sum())
 
     def pairs(self, n: int) -> tuple[FloatArray, sp.csr_array]:
-        """Of products of two: what they add to the linear and quadratic coefficients of n bits."""
+        """Split products of two into linear and quadratic coefficients of n bits."""
         low, high = self.members.min(axis=1), self.members.max(axis=1)
         same = low == high
         linear = np.bincount(low[same], self.coefficients[same], n).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Policies of progressive hedging: the weight rho of the proximal term, and broken cycles."""
+"""Policies of progressive hedging: the proximal weight rho, and cycle breaking."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from solvers.run.stopping import Over
 
 @dataclass(frozen=True)
 class FixedRho:
-    """The same rho for all bits and rounds.
+    """Constant rho for all bits and rounds.
 
-    rho is the weight of the proximal term of each bit, the same for all blocks: else sum p_k W_k
-    would drift.
+    rho is the weight of each bit's proximal term.  It is the same for all blocks, since otherwise
+    sum p_k W_k would drift.
 
     Parameters
     ----------
     factor : float
         In units of the mean change of the loss when a bit flips.
     value : float, optional
-        In units of the loss, instead.
+        Value in units of the loss, instead of ``factor``.
 
     Examples
     --------
@@ -45,17 +45,17 @@ class FixedRho:
             check_number("value", self.value)
 
     def first(self, scale: FloatArray) -> FloatArray:
-        """rho of the first round; ``scale`` (n,) is the mean |change of the loss| by a flip."""
+        """Return the first rho; ``scale`` (n,) is the mean |change of the loss| per flip."""
         return np.full(len(scale), self.value or self.factor * float(scale.mean()))
 
     def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
-        """rho (B, n) of the next round; ``disagreeing`` (B, n) marks bits without consensus."""
+        """Return the next rho (B, n); ``disagreeing`` (B, n) marks bits without consensus."""
         return rho
 
 
 @dataclass(frozen=True)
 class GrowingRho(FixedRho):
-    """rho of all bits grows by a factor per round, which forces the copies together in the end.
+    """rho that grows by a factor per round, which eventually forces the copies together.
 
     Parameters
     ----------
@@ -76,24 +76,24 @@ class GrowingRho(FixedRho):
             raise InvalidInputError(f"growth={self.growth!r}: expected a number of 1 or more")
 
     def following(self, rho: FloatArray, disagreeing: BoolArray) -> FloatArray:
-        """``growth`` times as much."""
+        """Return rho times ``growth``."""
         return self.growth * rho
 
 
 def flip_scale(problem: TrainingProblem, rng: np.random.Generator, over: Over) -> FloatArray:
-    """Mean |change of the loss| when a bit flips, at a few random points; shape (n,).
+    """Estimate the mean |change of the loss| per bit flip at a few random points; shape (n,).
 
     At most 256 bits are flipped; the others get the mean.
     """
     n = problem.num_free_bits
     probed = np.sort(rng.choice(n, min(n, 256), replace=False))
     changes = []
-    size = max(1, 2**23 // (problem.num_samples * sum(problem.network.widths)))  # points at a time
+    size = max(1, 2**23 // (problem.num_samples * sum(problem.network.widths)))  # points per batch
     for point in problem.random_bits(rng, 4):
         near = np.tile(point, (len(probed), 1))
         near[np.arange(len(probed)), probed] ^= 1
         losses = np.full(len(near), np.nan)
-        for first in range(0, len(near), size):  # so that clock and Ctrl-C are heeded
+        for first in range(0, len(near), size):  # chunks allow checks of the clock and Ctrl-C
             if over():
                 break
             part = slice(first, first + size)
@@ -113,17 +113,17 @@ def flip_scale(problem: TrainingProblem, rng: np.random.Generator, over: Over) -
 
 @dataclass(frozen=True)
 class CycleDetector:
-    """Bits whose multipliers repeat themselves, though the copies disagree.
+    """Detector of bits whose multipliers repeat while the copies disagree.
 
     Each bit has a hash h = sum_k z_k W_k / rho with random z; equal multipliers have equal hashes
-    (Watson & Woodruff 2011).  A cycle of L rounds is seen when the latest L hashes are those of the
-    L rounds before.  In units of rho, so that cycles are seen while rho grows, too: then
-    copies can alternate forever between two answers while W grows as fast as rho.
+    (Watson & Woodruff 2011).  A cycle of L rounds is detected when the latest L hashes equal those
+    of the L rounds before.  Units of rho reveal cycles while rho grows, too: copies can alternate
+    forever between two answers while W grows as fast as rho.
 
     Parameters
     ----------
     window : int
-        Rounds that are remembered: cycles of up to half as many are seen.
+        Rounds remembered; cycles of up to half as many are detected.
     tolerance : float
         Hashes this close count as equal; a copy that differs changes the hash by about one.
 
@@ -138,16 +138,16 @@ class CycleDetector:
     tolerance: float = 0.02
 
     def __post_init__(self) -> None:
-        check_whole("window", self.window, 2, 10_000)  # as many numbers are kept for each bit
+        check_whole("window", self.window, 2, 10_000)  # numbers kept per bit
         check_number("tolerance", self.tolerance)
 
     def hashes(self, W: FloatArray, rho: FloatArray) -> FloatArray:
-        """Hash of each bit's multipliers, shapes (B, K, n) and (B, n) -> (B, n)."""
+        """Hash each bit's multipliers, shapes (B, K, n) and (B, n) -> (B, n)."""
         z = np.random.default_rng(0).uniform(0.5, 1.5, W.shape[1])
         return np.asarray(np.einsum("k,bkn->bn", z, W) / rho)
 
     def cycling(self, hashes: FloatArray, disagreeing: BoolArray) -> BoolArray:
-        """Bits in a cycle, from the hashes of the latest rounds (B, H, n), latest first."""
+        """Find the bits in a cycle, from the latest rounds' hashes (B, H, n), latest first."""
         found = np.zeros_like(disagreeing)
         for length in range(1, hashes.shape[1] // 2 + 1):
             latest, before = hashes[:, :length], hashes[:, length : 2 * length]
@@ -158,7 +158,7 @@ class CycleDetector:
 def slammed(
     pattern: BitArray, rounded: BitArray, xbar: FloatArray, cycling: BoolArray, weights: IntArray
 ) -> BitArray:
-    """Fix one weight at the rounded mean: of those that cycle, the one furthest from 1/2.
+    """Fix the cycling weight furthest from 1/2 at the rounded mean.
 
     Shapes (n,); ``rounded`` is the mean as bits.
 

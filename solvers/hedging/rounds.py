@@ -1,6 +1,6 @@
-"""The rounds of progressive hedging: the formulas, and the decisions between two rounds.
+"""Rounds of progressive hedging: the formulas, and the decisions between rounds.
 
-Arrays have a leading axis for the branch b and one for the block k; the formulas are those of
+Arrays have leading axes for the branch b and the block k.  The formulas are those of
 :mod:`solvers.hedging.hedging`, for all branches at once.
 """
 
@@ -33,7 +33,7 @@ ROUND, RESTART, SCALE = range(3)
 
 @dataclass
 class Round:
-    """Input of a round besides the state, the points that it finds, and its costs."""
+    """A round's input besides the state, the points that it finds, and its costs."""
 
     number: int
     incumbent: BitArray
@@ -49,24 +49,24 @@ class Hedge:
     ----------
     problem : TrainingProblem
     team : Team of Block
-        Workers for the blocks.
+        Workers of the blocks.
     over : callable
-        Whether the time is up.
+        True once the time is up.
     rho : FixedRho or GrowingRho
     certifies : bool
-        Whether the blocks' answers carry bounds.
+        True if the blocks' answers carry bounds.
     symmetry, max_branches, cycles, restarts, seed
         Options of :class:`~solvers.hedging.hedging.ProgressiveHedging`.
 
     Attributes
     ----------
     p : ndarray of float64, shape (K,)
-        Share of each block in the samples.
+        Each block's share of the samples.
     branches : Branches
     base : ndarray of int8, shape (B, n)
-        What each branch fixes.
+        Bits fixed by each branch.
     state : HedgingState
-        Of the latest round.
+        State after the latest round.
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class Hedge:
             self.weight_of_bit[weight.slots] = number
 
     def begin(self, start: BitArray | None) -> None:
-        """Put all copies at some weight bits; None starts without a proximal term."""
+        """Set all copies to the given bits; None starts without a proximal term."""
         self._break_symmetry(start)
         self.state, self.begun = self._first(start), True
 
     def _break_symmetry(self, start: BitArray | None) -> None:
-        """Choose the branches; ``"fix"`` stays in that of the start."""
+        """Choose the branches; ``"fix"`` keeps only that of the start."""
         problem, self.start = self.problem, start
         if self.symmetry == "none":
             self.branches = unbroken(problem)
@@ -114,7 +114,7 @@ class Hedge:
         self.base = self.branches.patterns
 
     def snapshot(self) -> dict[str, Any]:
-        """The state that the next round starts from."""
+        """Return the state from which the next round starts."""
         return {"start": self.start, "state": self.state.snapshot()}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -124,13 +124,13 @@ class Hedge:
 
     @cached_property
     def rho(self) -> FloatArray:
-        """rho of the first round, in units of the mean change of the loss by a flip."""
+        """Return the first round's rho, scaled by the mean change of the loss per flip."""
         return self.policy.first(flip_scale(self.problem, self._rng(SCALE), self._over))
 
     # -- the formulas ------------------------------------------------------------------------------
 
     def round(self, run: Run) -> None:
-        """Run one round and score the points that it finds on all samples."""
+        """Run one round and score its points on all samples."""
         assert run.incumbent.bits is not None
         left = None if run.time_limit is None else max(0.0, run.time_limit - run.seconds)
         this = Round(len(run.history) + 1, run.incumbent.bits, left)
@@ -139,7 +139,7 @@ class Hedge:
         self._commit(new, this, run)
 
     def _step(self, old: HedgingState, new: HedgingState, this: Round) -> None:
-        """Ask the blocks, and update copies and multipliers; the bound is at those before."""
+        """Ask the blocks and update copies and multipliers; the bound uses the old multipliers."""
         proximal = old.W + (old.rho * (0.5 - old.xbar))[:, None]
         asked = [(proximal, old.pattern)]
         if self.certifies:
@@ -153,11 +153,11 @@ class Hedge:
             self._raise_bounds(new, answers[1], old.W)
 
     def _mean(self, x: FloatArray) -> FloatArray:
-        """sum_k p_k x_k, shape (B, K, n) -> (B, n)."""
+        """Return sum_k p_k x_k, shape (B, K, n) -> (B, n)."""
         return np.asarray(np.einsum("k,bkn->bn", self.p, x))
 
     def _centred(self, W: FloatArray) -> FloatArray:
-        """The multipliers with sum_k p_k W_k, nonzero by rounding errors only, subtracted."""
+        """Subtract sum_k p_k W_k, which is a rounding error, from the multipliers."""
         return W - self._mean(W)[:, None]
 
     # -- asking the blocks -------------------------------------------------------------------------
@@ -165,7 +165,7 @@ class Hedge:
     def _ask(
         self, asked: list[tuple[FloatArray, BitArray]], state: HedgingState, this: Round
     ) -> list[dict[int, list[Answer]]]:
-        """Minimise f_k + linear.x under patterns; for each an answer per branch and block."""
+        """Minimise f_k + linear.x under each pattern; return an answer per branch and block."""
         tasks = []
         for number, (linear, patterns) in enumerate(asked):
             for b in state.open.tolist():
@@ -188,7 +188,7 @@ class Hedge:
         return told
 
     def _question(self, b: int, k: int, question: Question) -> Question:
-        """The question as it is sent to block k for branch b."""
+        """Return the question to send to block k for branch b."""
         return question
 
     def _raise_bounds(
@@ -203,7 +203,7 @@ class Hedge:
     # -- scoring -----------------------------------------------------------------------------------
 
     def _commit(self, new: HedgingState, this: Round, run: Run) -> None:
-        """Score the points on all samples, decide how to proceed, and make the round final."""
+        """Score the points on all samples, decide how to proceed, and commit the round."""
         points = distinct_rows(np.concatenate(this.points))[0]
         losses = self.problem.losses(points)
         best = Incumbent(run.incumbent.bits, run.incumbent.loss)
@@ -228,7 +228,7 @@ class Hedge:
     def _rounded_means(
         self, state: HedgingState, this: Round, points: BitArray, losses: FloatArray
     ) -> BitArray:
-        """Each open branch's mean as bits, and a vote in which better copies count more."""
+        """Round each open branch's mean, and a vote in which better copies count more."""
         means = [self._rounded(state.xbar[b], this.incumbent) for b in state.open]
         known = {point.tobytes(): loss for point, loss in zip(points, losses, strict=True)}
         for b in state.open:
@@ -239,7 +239,7 @@ class Hedge:
         return np.array(means)
 
     def _rounded(self, xbar: FloatArray, ties: BitArray) -> BitArray:
-        """A mean as bits: the majority's, in one-hot words the largest; ``ties`` where even."""
+        """Round a mean to majority bits, one-hot words to the largest; ``ties`` break ties."""
         bits: BitArray = np.where(xbar == 0.5, ties, xbar > 0.5).astype(np.int8)
         for words in self.problem.free_words():
             bits[words] = np.arange(words.shape[1]) == np.argmax(xbar[words], axis=1)[:, None]
@@ -250,7 +250,7 @@ class Hedge:
 
     @property
     def disagreement(self) -> float:
-        """Mean |x_k - xbar| over the bits of all copies in open branches; at most 1/2."""
+        """Return the mean |x_k - xbar| over all bits of copies in open branches; at most 1/2."""
         state, open_ = self.state, self.state.open
         if not len(open_):
             return 0.0
@@ -258,7 +258,7 @@ class Hedge:
         return float(self.p @ apart)
 
     def _decide(self, state: HedgingState, best: Incumbent) -> None:
-        """Close branches, fix weights that cycle, update rho, restart where all copies agree."""
+        """Close branches, fix cycling weights, update rho, and restart if all copies agree."""
         assert best.bits is not None
         agree = _agreement(state)
         for b in state.open:
@@ -293,7 +293,7 @@ class Hedge:
     # -- beginnings --------------------------------------------------------------------------------
 
     def _first(self, bits: BitArray | None) -> HedgingState:
-        """All copies at the weight bits, as far as each branch allows; at 1/2 without any."""
+        """Set all copies to the weight bits as far as each branch allows; to 1/2 without bits."""
         xbar = np.full(self.base.shape, 0.5)
         if bits is not None:
             xbar[:] = self.branches.place(self.problem, bits)[0]
@@ -309,16 +309,16 @@ class Hedge:
 
     @property
     def finished(self) -> bool:
-        """Whether no branch is open."""
+        """True if no branch is open."""
         return not len(self.state.open)
 
     def bound(self) -> float | None:
-        """The certified bound of the whole problem: the least of the branches', if there is one."""
+        """Certified bound of the whole problem, the least of the branches', or None."""
         least = float(self.state.bounds.min())
         return self.up(least) if self.branches.lossless and least > -np.inf else None
 
     def why(self, rounds: int) -> str:
-        """How consensus was reached after so many rounds, or why it was not."""
+        """Say how consensus was reached after the given rounds, or why it was not."""
         state, count = self.state, len(self.base)
         after = f"{rounds} round{'s' if rounds > 1 else ''}"
         if len(state.open):
@@ -337,6 +337,6 @@ class Hedge:
 
 
 def _agreement(state: HedgingState) -> BoolArray:
-    """Bits that all copies of a branch have the same, shape (B, n)."""
+    """Mark the bits on which all copies of a branch agree, shape (B, n)."""
     apart = np.abs(state.x - state.xbar[:, None])
     return np.asarray((apart <= 1e-6).all(axis=1), dtype=np.bool_)  # copies can be fractional

@@ -1,4 +1,4 @@
-"""The state of progressive hedging between two rounds."""
+"""State of progressive hedging between two rounds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from formulations.arrays import BitArray, FloatArray, IntArray
 
 OPEN, AGREED, BEATEN = range(3)
-"""A branch is hedged over; its copies are all equal; its bound has met the incumbent's loss."""
+"""A branch still runs; its copies all agree; its bound has reached the incumbent's loss."""
 
 
 @dataclass
 class HedgingState:
     """State after a round: B branches, K blocks, n free weight bits.
 
-    A round makes a new state and leaves the old one unchanged, so that an interrupted round has no
+    A round makes a new state and leaves the old one unchanged, so an interrupted round has no
     effect.
 
     Parameters
@@ -28,21 +28,21 @@ class HedgingState:
     W : ndarray of float64, shape (B, K, n)
         Multipliers; sum_k p_k W_k = 0.
     x : ndarray of float64, shape (B, K, n)
-        Copies: bits.
+        Copies of the bits.
     xbar : ndarray of float64, shape (B, n)
-        Their mean sum_k p_k x_k.
+        Mean of the copies, sum_k p_k x_k.
     rho : ndarray of float64, shape (B, n)
         Weight of the proximal term.
     pattern : ndarray of int8, shape (B, n)
-        Value of each fixed bit, -1 where it is free.
+        Value of each fixed bit; -1 if it is free.
     hashes : ndarray of float64, shape (B, H, n)
-        Hash of each bit's multipliers in the latest H rounds, latest first, NaN before.
+        Hash of each bit's multipliers in the latest H rounds, latest first; NaN if unused.
     outcome : ndarray of int8, shape (B,)
         ``OPEN``, ``AGREED`` or ``BEATEN``.
     bounds : ndarray of float64, shape (B,)
-        Best certified bound of each branch, over all restarts; -inf without one.
+        Best certified bound of each branch over all restarts; -inf if there is none.
     cycles : int
-        How many times a weight was fixed because its branch cycled.
+        Number of weights fixed because their branch cycled.
     """
 
     restarts: IntArray
@@ -60,7 +60,7 @@ class HedgingState:
     def first(
         cls, base: BitArray, xbar: FloatArray, rho: FloatArray, blocks: int, window: int
     ) -> Self:
-        """All copies at ``xbar`` (B, n), all multipliers zero, the same rho (n,) everywhere."""
+        """Return a state with all copies at ``xbar`` (B, n), zero multipliers, and one rho (n,)."""
         B, n = base.shape
         return cls(
             restarts=np.zeros(B, dtype=np.int64),
@@ -80,17 +80,17 @@ class HedgingState:
         return np.flatnonzero(self.outcome == OPEN)
 
     def begin_anew(self, b: int, fresh: HedgingState) -> None:
-        """Take branch b from another state, but keep its bound, which is still valid."""
+        """Copy branch b from another state, but keep its bound, which is still valid."""
         for name in ("W", "x", "xbar", "rho", "pattern", "hashes", "outcome"):
             getattr(self, name)[b] = getattr(fresh, name)[b]
         self.restarts[b] += 1
 
     def copy(self) -> Self:
-        """A deep copy, for a round to change."""
+        """Return a deep copy for a round to change."""
         return replace(self, **{k: v.copy() for k, v in self._arrays().items()})
 
     def snapshot(self) -> dict[str, Any]:
-        """The fields by name, for a checkpoint.
+        """Return the fields by name, for a checkpoint.
 
         Examples
         --------
@@ -103,7 +103,7 @@ class HedgingState:
 
     @classmethod
     def of(cls, snapshot: Mapping[str, Any]) -> Self:
-        """The state that a snapshot holds; parts that only older releases had are left out."""
+        """Build the state from a snapshot; fields that only older releases had are dropped."""
         return cls(**{item.name: snapshot[item.name] for item in fields(cls)})
 
     def _arrays(self) -> dict[str, Any]:

@@ -1,16 +1,16 @@
-"""Equal networks that differ as bits, and branches that hold one copy of each.
+"""Symmetries of networks, and branches that keep one copy of each network.
 
-Two changes of the weights leave a network as it is:
+Two changes of the weights leave a network's outputs unchanged:
 
-permutation   hidden units of a layer swap places, with all their weights: always.
+permutation   hidden units of a layer swap places with all their weights: always.
 negation      a unit's incoming and outgoing weights change sign: only if its activation is odd,
-              act(-z) = -act(z), at every z that the data can bring about.  The sign rule
-              act(0) = +1 is not odd at 0, so that with inputs that can cancel (an even number of
-              +-1, or levels with 0) fixing the output weights at +1 would lose networks, the best
-              one perhaps.  Where the parity of z rules 0 out, it is exact.
+              act(-z) = -act(z), at every z that the data can produce.  The sign rule act(0) = +1 is
+              not odd at 0, so if inputs can cancel (an even number of +-1, or levels with 0),
+              fixing the output weights at +1 would lose networks, perhaps the best one.  If the
+              parity of z excludes 0, negation is exact.
 
 A branch fixes some weight bits.  The branches of a problem together contain every network at least
-once, up to these changes, so that the least of their lower bounds is one for the whole problem.
+once, up to these changes, so the least of their lower bounds holds for the whole problem.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from solvers.hedging.blocks import FREE, canonical_bits
 
 @dataclass(frozen=True)
 class Orbit:
-    """Hidden units of one layer that may change places, and the weights that order them.
+    """Interchangeable hidden units of one layer, and the weights that order them.
 
     Parameters
     ----------
     units : ndarray of int64, shape (c,)
     bits : ndarray of int64, shape (c, m)
-        Free bits of each unit (positions in the problem's free bits), incoming ones first.
+        Free bits of each unit (positions among the problem's free bits), incoming first.
     reversed_bits : ndarray of int64, shape (c, m)
-        The same with one-hot words backwards.
+        The same with one-hot words reversed.
     flips : ndarray of int8, shape (m,)
-        1 where negation complements a bit, 0 inside one-hot words, which it reverses.
+        1 where negation complements a bit; 0 inside one-hot words, which it reverses.
     negatable : bool
     keys : tuple of ndarray of int64, shape (c, f)
         Positions of the bits of each key weight.
     options : ndarray of int8, shape (p, sum of f)
-        Patterns of the key bits, in the order that units are put in; together they hold all words.
+        Patterns of the key bits in the order of the units; together they cover all words.
     """
 
     units: IntArray
@@ -60,11 +60,11 @@ class Orbit:
 
     @property
     def num_patterns(self) -> int:
-        """Number of ways to give the units options, in order."""
+        """Return the number of ordered assignments of options to units."""
         return comb(len(self.units) + len(self.options) - 1, len(self.units))
 
     def patterns(self, n: int) -> Iterator[BitArray]:
-        """Each of these ways as a pattern of all n free bits."""
+        """Return each ordered assignment as a pattern of all n free bits."""
         for choice in combinations_with_replacement(self.options, len(self.units)):
             pattern = np.full(n, FREE, dtype=np.int8)
             if self.keys:
@@ -72,7 +72,7 @@ class Orbit:
             yield pattern
 
     def arranged(self, bits: BitArray) -> BitArray:
-        """The same network with its units in order; shape (n,) -> (n,)."""
+        """Return the same network with sorted units; shape (n,) -> (n,)."""
         if not self.keys:
             return bits
         bits, key_bits = bits.copy(), np.concatenate(self.keys, axis=1)
@@ -86,7 +86,7 @@ class Orbit:
 
 
 def _matches(words: BitArray, options: BitArray) -> BoolArray:
-    """Whether each word (c, f) fits each option (p, f), shape (c, p)."""
+    """Mark which words (c, f) fit which options (p, f), shape (c, p)."""
     return np.asarray(
         ((options == FREE) | (options == words[:, None, :])).all(axis=2), dtype=np.bool_
     )
@@ -99,9 +99,9 @@ class Branches:
     Parameters
     ----------
     patterns : ndarray of int8, shape (B, n)
-        Value of each fixed bit, ``FREE`` elsewhere.
+        Value of each fixed bit; ``FREE`` elsewhere.
     lossless : bool
-        Whether they hold a copy of every network, so that a bound of all is one of the problem.
+        True if they contain every network, so that their bound holds for the problem.
     orbits : tuple of Orbit
     """
 
@@ -110,7 +110,7 @@ class Branches:
     orbits: tuple[Orbit, ...] = ()
 
     def place(self, problem: TrainingProblem, bits: npt.ArrayLike) -> tuple[BitArray, int]:
-        """The same network as bits of a branch, and the number of that branch (-1 for none)."""
+        """Return the same network as bits of a branch, and the branch's index (-1 for none)."""
         arranged = canonical_bits(problem, np.asarray(bits)[None])[0]
         for orbit in self.orbits:
             arranged = canonical_bits(problem, orbit.arranged(arranged)[None])[0]
@@ -119,16 +119,15 @@ class Branches:
 
 
 def unbroken(problem: TrainingProblem) -> Branches:
-    """One branch with nothing fixed."""
+    """Return one branch with nothing fixed."""
     return Branches(np.full((1, problem.num_free_bits), FREE, dtype=np.int8), True)
 
 
 def branch(problem: TrainingProblem, most: int = 64) -> Branches:
-    """At most ``most`` branches that together hold a copy of every network.
+    """Return at most ``most`` branches that together contain every network.
 
-    Hidden units are ordered by the sign of their (first) output weight, and among equals by that of
-    the weight of the strongest input.  If that gives too many branches, only by the former; or not
-    at all.
+    Hidden units are sorted by the sign of their (first) output weight, then by that of the weight
+    from the strongest input.  If that gives too many branches, only the first key is used, or none.
 
     Examples
     --------
@@ -141,7 +140,7 @@ def branch(problem: TrainingProblem, most: int = 64) -> Branches:
     >>> branches.place(problem, [1, 0, 1, 1, 0, 1])
     (array([1, 1, 1, 0, 1, 0], dtype=int8), 1)
     """
-    # the sign of a unit's output weight, then of one input weight
+    # signs of a unit's output weight, then of one input weight
     for keys in [("output", "input"), ("output",), ()]:
         orbits = tuple(_orbits(problem, keys))
         if prod(orbit.num_patterns for orbit in orbits) <= most:
@@ -155,7 +154,7 @@ def branch(problem: TrainingProblem, most: int = 64) -> Branches:
 
 
 def incumbent_branch(problem: TrainingProblem, bits: npt.ArrayLike, most: int = 64) -> Branches:
-    """The one branch that holds the given network; lossless only if there is no other."""
+    """Return the branch that contains the given network; lossless only if it is the only one."""
     branches = branch(problem, most)
     _, number = branches.place(problem, bits)
     pattern = branches.patterns[[number]]
@@ -166,7 +165,7 @@ def incumbent_branch(problem: TrainingProblem, bits: npt.ArrayLike, most: int = 
 
 
 def _orbits(problem: TrainingProblem, keys: Sequence[str]) -> Iterator[Orbit]:
-    """Units that can change places, of the layers that have a key."""
+    """Return the interchangeable units of the layers that have a key."""
     network = problem.network
     hidden = len(network.layers) - 1
     slot = np.full(network.num_weight_bits, -1, dtype=np.int64)
@@ -174,12 +173,12 @@ def _orbits(problem: TrainingProblem, keys: Sequence[str]) -> Iterator[Orbit]:
     fixed = np.where(slot >= 0, FREE, problem.incumbent_bits)
     for number in range(hidden):
         if network.layers[number].ties or network.layers[number + 1].ties:
-            continue  # units with shared weights cannot change places one by one
+            continue  # units with shared weights cannot swap individually
         bits, reversed_bits, flips = unit_bits(network, number)
         _, kind = np.unique(fixed[bits], axis=0, return_inverse=True)
         for which in range(int(kind.max()) + 1):
             units = np.flatnonzero(kind.ravel() == which)
-            # what is fixed is the same for all of them, and does not move
+            # fixed bits are equal in all units and do not move
             free = slot[bits[units[0]]] >= 0
             whole = bool(free.all())
             turns = whole and number == hidden - 1 and negation_is_exact(problem, number, units)
@@ -203,7 +202,7 @@ def _orbits(problem: TrainingProblem, keys: Sequence[str]) -> Iterator[Orbit]:
 
 
 def unit_bits(network: Network, number: int) -> tuple[IntArray, IntArray, BitArray]:
-    """All weight bits of each unit of a hidden layer (from 0), its row and its column.
+    """Return all weight bits of each unit of a hidden layer (from 0): its row and its column.
 
     Returns
     -------
@@ -211,7 +210,7 @@ def unit_bits(network: Network, number: int) -> tuple[IntArray, IntArray, BitArr
     reversed_bits : ndarray of int64, shape (units, m)
         With one-hot words backwards.
     flips : ndarray of int8, shape (m,)
-        1 for bits of other words.
+        1 outside one-hot words.
     """
     offsets = network.bit_offsets()
     layer, above = network.layers[number], network.layers[number + 1]
@@ -237,7 +236,7 @@ def unit_bits(network: Network, number: int) -> tuple[IntArray, IntArray, BitArr
 def _output_key(
     network: Network, number: int, slot: IntArray, units: IntArray, turns: bool
 ) -> list[tuple[IntArray, BitArray]]:
-    """Weights from the units to the first output, and their signs; only one if the units turn."""
+    """Return weights to the first output, and their signs (one sign if units can be negated)."""
     code = network.layers[number + 1].code
     start = network.bit_offsets()[number + 1]
     key = slot[start + units[:, None] * code.bits + np.arange(code.bits)]
@@ -247,7 +246,7 @@ def _output_key(
 def _input_key(
     problem: TrainingProblem, slot: IntArray, units: IntArray
 ) -> list[tuple[IntArray, BitArray]]:
-    """Weights from the input that is largest on the whole, of those that are free, to the units."""
+    """Return the weights to the units from the free input that is largest overall."""
     layer = problem.network.layers[0]
     words = np.arange(layer.inputs * layer.code.bits).reshape(layer.inputs, -1)
     per_unit = layer.num_bits // layer.outputs
@@ -258,9 +257,9 @@ def _input_key(
 
 
 def signs(code: WeightCode, not_negative: bool = False) -> BitArray:
-    """Patterns that split the words of a weight: upper and lower levels, or each one-hot word.
+    """Return patterns that split a weight's words: upper and lower levels, or one-hot words.
 
-    With ``not_negative`` those that hold all levels from zero up, of a code with symmetric levels.
+    With ``not_negative``, only those that cover all levels >= 0 of a symmetric code.
 
     Examples
     --------
@@ -283,10 +282,10 @@ def signs(code: WeightCode, not_negative: bool = False) -> BitArray:
 
 
 def negation_is_exact(problem: TrainingProblem, number: int, units: IntArray) -> bool:
-    """Whether the units of a hidden layer (from 0) can be negated without changing any output.
+    """Return whether units of a hidden layer (from 0) can be negated without any effect.
 
     Every level must have its negative, and the activation must be odd at every pre-activation z
-    within the bounds, of the parity that z has wherever that is known.
+    within the bounds, of z's parity where it is known.
     """
     layer, above = problem.network.layers[number], problem.network.layers[number + 1]
     codes = [layer.code, above.code, *([layer.bias_code] if layer.bias_code else [])]
@@ -309,9 +308,9 @@ def negation_is_exact(problem: TrainingProblem, number: int, units: IntArray) ->
 
 
 def parity(problem: TrainingProblem, number: int) -> tuple[BoolArray, IntArray]:
-    """Whether z of a layer (from 0) has one parity for all weights, and which (0 or 1), per sample.
+    """Return whether z of a layer (from 0) has one parity for all weights, and 0 or 1 per sample.
 
-    It has where all levels are odd: z = sum_i w_i a_i + unit b then has that of sum_i a_i + unit.
+    If all levels are odd, z = sum_i w_i a_i + unit b has the parity of sum_i a_i + unit.
     """
     layer, unit = problem.network.layers[number], problem.bias_units[number]
     unknown = np.zeros(problem.num_samples, dtype=bool), np.zeros(problem.num_samples, np.int64)
