@@ -1,11 +1,11 @@
-"""The multipliers to try next: the best by all answers so far, within a box around the best known.
+"""Choose the next multipliers: the best for all answers so far, in a box around the best known.
 
-Each answer x of block k says of the dual function that min_x (f_k(x) + l_k.m(x)) is at most
-f_k(x) + l_k.m(x) at any multipliers l_k, m(x) being the moments of x.  The least of these planes is
-a model of the dual function from above; its maximum over a box is a linear program [box step:
-Marsten, Hogan, Blankenship, Oper. Res. 23, 1975; for decomposed problems Linderoth, Wright, Comput.
-Optim. Appl. 24, 2003].  If the model's maximum is no more than the value at the centre, the centre
-is a maximum of the dual function, which is concave.
+Each answer x of block k, with moments m(x), bounds min_x (f_k(x) + l_k.m(x)) from above by f_k(x) +
+l_k.m(x) at any multipliers l_k.  The least of these planes models the dual function from above, and
+its maximum over a box is a linear program [box step: Marsten, Hogan, Blankenship, Oper. Res. 23,
+1975; for decomposed problems Linderoth, Wright, Comput. Optim. Appl. 24, 2003].  If the model's
+maximum does not exceed the value at the centre, the centre maximises the dual function, which is
+concave.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ def box_step(
     values : ndarray, shape (A,)
         f_k(x) + l_k.m(x) of each answer, at the multipliers l of the centre.
     block : ndarray of int, shape (A,)
-        k of each answer, ascending; every block has at least one.
+        Block k of each answer, ascending; every block has at least one answer.
     radius : float
 
     Returns
     -------
     change : ndarray, shape (K, M)
-        d, whose sum over the blocks vanishes up to rounding.
+        d; its sum over the blocks vanishes up to rounding.
     weights : ndarray, shape (A,)
-        Of the answers, sum one in each block: the linear program's dual solution.
+        Weights of the answers, with sum one per block: the linear program's dual solution.
     most : float
-        The maximum; infinite if it was not found.
+        Maximum; infinite if it was not found.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""The lifted problem, decomposed: blocks of samples that agree on moments of the weight bits.
+"""Decomposed lifted problem: blocks of samples that agree on moments of the weight bits.
 
 Instead of one lifted problem over all samples [arXiv 2506.18240 v4, decomposed copositive
-formulation], each block of samples has a lifted problem of its own, with its own distribution of
-the weight bits; the blocks have to agree on the means of the bits (level 1), and of their products
-of two (level 2) or more.  The mathematics stand in :mod:`solvers.decomposed.rounds`.
+formulation], each block of samples has its own lifted problem and its own distribution of the
+weight bits.  The blocks have to agree on the means of the bits (level 1), and of their products of
+two (level 2) or more.  The mathematics is in :mod:`solvers.decomposed.rounds`.
 """
 
 from __future__ import annotations
@@ -30,41 +30,41 @@ from solvers.run.solver import Parallel, Start, check_start
 
 @dataclass(frozen=True)
 class DecomposedQCGD(Parallel):
-    """The decomposed lifted problem, with a lower bound where blocks are solved exactly.
+    """Decomposed lifted problem, with a lower bound if blocks are solved exactly.
 
     Parameters
     ----------
     oracle : Oracle, optional
-        Is asked once per block and iteration, about the block's own QUBO.  None tabulates blocks
-        with few weight settings, which is exact, and asks an annealer about others.
+        Solves the block's QUBO once per block and iteration.  None tabulates blocks with few weight
+        settings, which is exact, and sends the others to an annealer.
     level : int
-        The blocks agree on the mean of every product of up to so many weight bits.  Each level
-        proves at least what the one before does; level 2 couples every pair of weight bits in a
-        block's QUBO, and higher levels need tables.
+        The blocks agree on the mean of every product of up to ``level`` weight bits.  A higher
+        level never weakens the bound.  Level 2 couples every pair of weight bits in a block's QUBO;
+        higher levels need tables.
     block_size : int, optional
-        Samples in a block; None makes four blocks, or single samples where an exact oracle has to
-        be able to enumerate them.
+        Samples per block.  None makes four blocks, or blocks of one sample if an exact oracle has
+        to enumerate them.
     iterations : int or None
-        Most questions to each block; None goes on until the time limit.
+        Maximum number of questions to each block; None runs until the time limit.
     blocks : BlockSolver, optional
-        Another solver of the blocks than the oracle, such as
+        Solver of the blocks to use instead of the oracle, such as
         ``solvers.hedging.hedging.CpSatBlocks()``.
     symmetry : {"order", "fix", "none"} or None
         As in :class:`~solvers.hedging.hedging.ProgressiveHedging`.
     max_branches : int
-        As there.
+        As in :class:`~solvers.hedging.hedging.ProgressiveHedging`.
     start : solver, Result, Weights or None
-        A first incumbent, whose branch ``"fix"`` stays in.
+        First incumbent; ``"fix"`` stays in its branch.
     encoding : {"twos-complement", "one-hot", "threshold"} or None
-        Of the blocks' models.
+        Encoding of the blocks' models.
     executor, workers, seed, time_limit, callbacks, checkpoint, checkpoint_every
         See :class:`~solvers.run.solver.Parallel` and :class:`~solvers.run.solver.Iterative`.
 
     Raises
     ------
     InvalidInputError
-        For options out of range; by ``solve``, for a level that the blocks' solver cannot take, or
-        a block that it cannot handle.
+        For options out of range; by ``solve``, for a level or a block that the blocks' solver
+        cannot handle.
 
     Examples
     --------
@@ -113,9 +113,9 @@ class DecomposedQCGD(Parallel):
         Returns
         -------
         Result
-            As of :meth:`~solvers.hedging.hedging.ProgressiveHedging.solve`; ``lower_bound`` is None
-            if a block's answers prove nothing or branches are left out.  ``info["level"]`` is that
-            of the moments, ``info["moments"]`` their number.
+            As in :meth:`~solvers.hedging.hedging.ProgressiveHedging.solve`; ``lower_bound`` is None
+            if a block's answers prove nothing or branches are left out.  ``info["level"]`` is the
+            level of the moments, ``info["moments"]`` their number.
         """
         check_problem(problem)
         blocks = self._blocks(problem)
@@ -144,7 +144,7 @@ class DecomposedQCGD(Parallel):
         return result
 
     def _blocks(self, problem: TrainingProblem) -> BlockSolver:
-        """The solver of this problem's blocks."""
+        """Return the solver of this problem's blocks."""
         blocks = self.blocks
         if blocks is None:
             lifted = LiftedBlocks(self.oracle or Annealer(reads=20, sweeps=100), self.encoding)

@@ -1,4 +1,4 @@
-"""Blocks as lifted problems: one call of an oracle a question, multipliers for the block's rows."""
+"""Solve blocks as lifted problems: one oracle call per question, multipliers on the rows."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from solvers.run.run import Ledger
 
 @dataclass(frozen=True)
 class LiftedBlocks:
-    """A block's model with multipliers on its rows, sampled by an oracle once a question.
+    """A block's model with multipliers on its rows, sampled by an oracle once per question.
 
     The multipliers are those of QCGD (:mod:`solvers.qcgd.multipliers`); a block carries them from
-    question to question.  Where the oracle's answer is exact, the minimum of the QUBO bounds that
-    of the block, and once the minimum holds all rows, it is that of the block.
+    question to question.  If the oracle is exact, the minimum of the QUBO bounds that of the block,
+    and equals it once the minimiser satisfies all rows.
 
     Parameters
     ----------
@@ -54,22 +54,22 @@ class LiftedBlocks:
 
     @property
     def certifies(self) -> bool:
-        """Only an exact oracle's answers prove anything."""
+        """True if the oracle is exact, so that its answers carry bounds."""
         return is_exact(self.oracle)
 
     @property
     def asks_together(self) -> bool:
-        """Whether one call of the oracle answers the QUBOs of all blocks, none from a start."""
+        """True if one oracle call answers the QUBOs of all blocks, without starting points."""
         return isinstance(self.oracle, BatchOracle)
 
     def prepare(self, problem: TrainingProblem) -> Minimise:
-        """Build the block's model; its lifting when it is first asked about."""
+        """Build the block's model now, and its lifting at the first question."""
         model = Slack().apply(problem.qcbo(self.encoding))[0]
         places = model.weight_variables
 
         @cache
         def lifted(paired: bool) -> Multipliers:
-            """Multipliers; ``paired``: with a coupler for every pair of weight bits."""
+            """Return multipliers; ``paired`` adds a coupler for every pair of weight bits."""
             return Multipliers(_with_pairs(model) if paired else model, LiftedRows())
 
         def minimise(
@@ -79,11 +79,11 @@ class LiftedBlocks:
             products: Products | None = None,
             memory: Any = None,
         ) -> Asking[Answer]:
-            """The best of the samples' weight bits and of the starts; a bound if they are exact."""
+            """Return the best of samples and starting points, with a bound if exact."""
             rows, t = _with_terms(lifted(products is not None), places, linear, products), 1
             if memory is not None:
                 rows.restore(memory)
-                rows.r = rows.r.copy()  # the step changes it
+                rows.r = rows.r.copy()  # the step below changes it
                 t = int(memory["t"]) + 1
             p = rows.multipliers(t)
             states, ledger = None, Ledger()
@@ -91,13 +91,13 @@ class LiftedBlocks:
             if warms and len(starts) and t > 1 and t % 10:
                 states = completed(problem, starts, self.encoding, model.num_variables)
             samples = yield rows.lifting.qubo(p), states, seed, ledger
-            rows.bound = None  # that of other terms
+            rows.bound = None  # the old bound belongs to other terms
             rows.certify(samples, p)
             rows.step(samples.x[0], t)
             held = np.atleast_1d(model.is_feasible(samples.x))
-            if samples.exact:  # the multipliers grow where the minimum breaks a row
+            if samples.exact:  # raise the multipliers if the minimum breaks a row
                 rows.rescale(1.0 if held[0] else 4.0)
-            else:  # or no read holds all rows, and fall where more than half of them do
+            else:  # or no read is feasible; lower them if over half are
                 rows.rescale(1.1 if not held.any() else 1 / 1.05 if held.mean() > 0.5 else 1.0)
             points = np.concatenate([samples.x[:, places], starts])
             bits, values, losses = ranked(problem, points, linear, self.points, products)
@@ -109,19 +109,19 @@ class LiftedBlocks:
 
 
 def _with_pairs(model: QCBO) -> QCBO:
-    """The model with a coupler for every pair of weight bits, zero where it had none."""
+    """Return the model with a coupler for every pair of weight bits, zero if it had none."""
     places, held = model.weight_variables, model.quadratic.tocoo()
     first, second = np.triu_indices(len(places), 1)
     row = np.concatenate([held.row, places[first]])
     column = np.concatenate([held.col, places[second]])
-    data = np.concatenate([held.data, np.zeros(len(first))])  # zeros stay in the pattern
+    data = np.concatenate([held.data, np.zeros(len(first))])  # zeros stay in the sparsity pattern
     return replace(model, quadratic=sp.csr_array((data, (row, column)), shape=held.shape))
 
 
 def _with_terms(
     lifted: Multipliers, places: IntArray, linear: FloatArray, products: Products | None
 ) -> Multipliers:
-    """Fresh multipliers of the lifted model with terms in the weight bits added."""
+    """Return fresh multipliers of the lifted model plus terms in the weight bits."""
     rows = copy(lifted)
     rows.r = rows.r.copy()
     lifting = rows.lifting

@@ -1,14 +1,14 @@
-"""The rounds of the decomposed lifted problem: one question per block, one step of the multipliers.
+"""Rounds of the decomposed lifted problem: a question per block, a step of the multipliers.
 
     min sum_k E_k[f_k(x)]      over distributions of the weight bits x, one of each block k,
     E_k[m(x)] = E_j[m(x)]      moments: the bits, and products of up to ``level`` of them.
 
-The multipliers l_k of these equalities sum to zero, and at any of them
+The multipliers l_k of these equalities sum to zero.  For any such multipliers
 
     sum_k min_x (f_k(x) + l_k.m(x))
 
-is a lower bound on the least loss.  Level 1 is the Lagrangian dual of progressive hedging; at as
-many levels as there are bits the distributions are equal, and the bound is the least loss.
+is a lower bound on the least loss.  Level 1 is the Lagrangian dual of progressive hedging.  At a
+level equal to the number of bits the distributions coincide, and the bound is the least loss.
 """
 
 from __future__ import annotations
@@ -33,31 +33,31 @@ from solvers.run.result import Incumbent
 from solvers.run.stopping import Over, never
 
 SERIOUS, GOOD, SETTLED = 0.1, 0.5, 1e-7
-"""Share of the predicted gain from which a step is taken, and from which the box grows; gain that
-is none, in units of the value."""
+"""Shares of the predicted gain required to take a step and to grow the box; gain that counts as
+none, in units of the value."""
 
 POLISH, FLIPS = 3, 30
-"""First number of the random streams of polishing; proposals for each bit of a rounded mean."""
+"""First number of polishing's random streams; proposals per bit of a polished point."""
 
 
 @dataclass
 class DecomposedState(HedgingState):
-    """The state of :class:`Decomposition`: ``W`` and ``x`` have a column for each moment.
+    """State of :class:`Decomposition`: ``W`` and ``x`` have a column per moment.
 
-    ``W`` are the best multipliers so far, divided by p_k; ``rho`` the radius of the box.
+    ``W`` holds the best multipliers so far, divided by p_k; ``rho`` the radius of the box.
 
     Parameters
     ----------
     atoms : ndarray of int8, shape (B, K, A, n)
-        Points that each block has answered.
+        Points returned by each block.
     atom_losses : ndarray of float64, shape (B, K, A)
-        Their loss on the block; infinite in empty places.
+        Loss of each point on its block; infinite in empty places.
     trial : ndarray of float64, shape (B, K, M)
         The multipliers to ask about next, divided by p_k.
     gap : ndarray of float64, shape (B,)
-        By how much the planes of all answers exceed the value at ``W``.
+        Excess of the planes' model maximum over the value at ``W``.
     memory : list of list
-        What each branch's blocks have left for their next question.
+        State left by each branch's blocks for their next question.
     """
 
     atoms: BitArray = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
@@ -68,14 +68,14 @@ class DecomposedState(HedgingState):
 
 
 class Decomposition(Hedge):
-    """A run of the decomposed lifted problem between two rounds.
+    """Run of the decomposed lifted problem between two rounds.
 
     Parameters
     ----------
     problem, team, over, **options
-        Of :class:`~solvers.hedging.rounds.Hedge`.
+        See :class:`~solvers.hedging.rounds.Hedge`.
     level : int
-        Most bits in a product whose mean all blocks have to agree on.
+        Maximum degree of the products on whose means all blocks have to agree.
     """
 
     state: DecomposedState
@@ -93,7 +93,7 @@ class Decomposition(Hedge):
         self.incremental = IncrementalLoss(problem)
 
     def moments(self, points: FloatArray | BitArray) -> FloatArray:
-        """The bits and their products, shape (..., n) -> (..., M)."""
+        """Return the bits and their products, shape (..., n) -> (..., M)."""
         flat = np.asarray(points, dtype=np.float64).reshape(-1, points.shape[-1])
         all_of_them = np.concatenate([flat, products_at(flat, self.members)], axis=1)
         return all_of_them.reshape(*points.shape[:-1], -1)
@@ -104,7 +104,7 @@ class Decomposition(Hedge):
         self.state, self.begun = DecomposedState.of(snapshot["state"]), True
 
     def _first(self, bits: BitArray | None) -> DecomposedState:
-        """All multipliers zero; the box as wide as a flip changes a block's loss."""
+        """Start from zero multipliers, with a box as wide as a flip's change of a block's loss."""
         first = super()._first(bits)
         K, means = len(self.p), self.moments(first.xbar)
         first.x, first.xbar = np.repeat(means[:, None], K, axis=1), means
@@ -124,7 +124,7 @@ class Decomposition(Hedge):
     # -- a round -----------------------------------------------------------------------------------
 
     def _question(self, b: int, k: int, question: Question) -> Question:
-        """With the multipliers of products, and what the block left for this question."""
+        """Return the question with the products' multipliers and the block's memory."""
         n = self.problem.num_free_bits
         products = None
         if self.members.shape[1] > 1:
@@ -133,7 +133,7 @@ class Decomposition(Hedge):
         return replace(question, linear=question.linear[:n], products=products, memory=memory)
 
     def _step(self, old: HedgingState, new: HedgingState, this: Round) -> None:
-        """Ask at the trial; where it is better, go there; find the next one."""
+        """Ask at the trial multipliers, move there if they are better, and find the next trial."""
         assert isinstance(new, DecomposedState)
         trial = new.trial
         (answers,) = self._ask([(trial, self.base)], new, this)
@@ -150,8 +150,8 @@ class Decomposition(Hedge):
     def _values(
         self, state: DecomposedState, b: int, W: FloatArray
     ) -> tuple[FloatArray, float, IntArray, FloatArray]:
-        """Of all known points of branch b: their values at W, the least ones' sum over the blocks,
-        their blocks, and their moments without those of fixed bits.
+        """Return the values at W of all known points of branch b, the sum over the blocks of the
+        least ones, the points' blocks, and their moments.
         """
         block, place = np.nonzero(np.isfinite(state.atom_losses[b]))
         moments = self.moments(state.atoms[b, block, place])
@@ -161,7 +161,7 @@ class Decomposition(Hedge):
         return values, float(np.minimum.reduceat(values, first).sum()), block, moments
 
     def _extend(self, state: DecomposedState, b: int, answers: list[Answer]) -> None:
-        """Keep the points of the answers that are new."""
+        """Keep the new points of the answers."""
         for k, answer in enumerate(answers):
             used = np.isfinite(state.atom_losses[b, k])
             known = {atom.tobytes() for atom in state.atoms[b, k, used]}
@@ -177,7 +177,7 @@ class Decomposition(Hedge):
             state.atom_losses[b, k, places] = answer.losses[new]
 
     def _improve(self, state: DecomposedState, b: int, before: float) -> None:
-        """Judge the trial, of which the points known before said ``before``; find the next one."""
+        """Judge the trial, predicted at ``before`` by the earlier points; find the next trial."""
         value = self._values(state, b, state.trial)[1]
         at_centre = self._values(state, b, state.W)[1]
         predicted = before - at_centre
@@ -201,7 +201,7 @@ class Decomposition(Hedge):
     # -- between two rounds ------------------------------------------------------------------------
 
     def _decide(self, state: HedgingState, best: Incumbent) -> None:
-        """Close the branches that cannot hold anything better, or whose bound is the dual's."""
+        """Close branches that cannot improve the incumbent, or whose bound attains the dual."""
         assert isinstance(state, DecomposedState)
         for b in state.open:
             at_W = self._values(state, b, state.W)[1]
@@ -212,14 +212,14 @@ class Decomposition(Hedge):
                 state.outcome[b] = AGREED
 
     def _rounded(self, xbar: FloatArray, ties: BitArray) -> BitArray:
-        """The mean of the bits as bits."""
+        """Round the mean of the bits."""
         return super()._rounded(xbar[: self.problem.num_free_bits], ties)
 
     def _rounded_means(
         self, state: HedgingState, this: Round, points: BitArray, losses: FloatArray
     ) -> BitArray:
-        """Each open branch's mean as bits, and what flips of one weight make of the best of them
-        and of the best point.
+        """Return each open branch's rounded mean, and the best of them and the best point after
+        polishing.
         """
         means = np.array([self._rounded(state.xbar[b], this.incumbent) for b in state.open])
         best = means[np.argmin(self.problem.losses(means))]
@@ -228,7 +228,7 @@ class Decomposition(Hedge):
         return np.concatenate([means, polished])
 
     def _polished(self, bits: BitArray, rng: np.random.Generator) -> BitArray:
-        """What flips of one weight make of a point, none of which raises the loss."""
+        """Improve a point by single-weight flips, none of which raises the loss."""
         walk = self.incremental
         choice = walk.choice(bits)
         walk.set_choice(choice)
@@ -237,7 +237,7 @@ class Decomposition(Hedge):
         return walk.bits(best)
 
     def why(self, rounds: int) -> str:
-        """What the bound has come to."""
+        """Summarise what the bound has reached."""
         state = self.state
         if (state.outcome == BEATEN).all():
             return "the bound of every branch has met the best loss"
