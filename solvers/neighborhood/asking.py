@@ -1,8 +1,8 @@
-"""A walk whose restricted problems are sent to an oracle, in one of two forms.
+"""Walk that sends its restricted problems to an oracle, in one of two forms.
 
-``states``: the network's states on some samples as variables, a few free weight bits among them;
-exact, but large.  ``flips``: the quadratic model of all single and double moves of some weights,
-see :mod:`solvers.restricted.flips`; small and dense, on all samples, and trusted within a radius.
+``states``: variables for a few free weight bits and the network's states on some samples; exact,
+but large.  ``flips``: the quadratic model of all single and double moves of some weights on all
+samples (:mod:`solvers.restricted.flips`); small, dense, and trusted within a radius.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from solvers.restricted.flips import best_on_the_way, flip_model
 from solvers.restricted.penalised import penalised
 
 FIRST_SAMPLES, GROWTH, FILL, ENOUGH = 64, 8, 0.93, 0.85
-"""Samples that a limited model is first tried on, the most that their number grows by at a time,
-the share of the limit that is aimed at, and the share that is enough."""
+"""For size-limited models: number of samples to try first, largest growth factor per try, share of
+the limit to aim at, and share that is accepted."""
 
 DAMPING, TRUST = 0.1, 1.5
-"""Damping of the first flip model, and the factor by which it falls after an answer that was worth
-taking in full, and grows after one that was not."""
+"""Damping of the first flip model, and the factor by which it falls after an answer that is taken
+in full and grows after any other."""
 
 Question = tuple[QUBO, Callable[[BitArray], IntArray]]
-"""A QUBO, and the places of the block's weights that samples (R, n) of it say, shape (R, K)."""
+"""A QUBO, and the map from its samples (R, n) to places of the block's weights (R, K)."""
 
 
 class OracleWalk(Walk):
-    """Restricted problems as QUBOs for an oracle; its answers are scored on all samples.
+    """Restricted problems as QUBOs for an oracle; answers are scored on all samples.
 
     Parameters
     ----------
     problem : TrainingProblem
     model : {"states", "flips"}
     batch : int, optional
-        Samples that a model with states is built on.
+        Number of samples in a model with states.
     variables : int, optional
-        Largest model: with states only as many samples are taken as fit, of flips as many weights.
+        Maximum model size: samples (states) or weights (flips) are dropped until it fits.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class OracleWalk(Walk):
         self._scales: dict[str, float] = {}
 
     def begin(self, bits: BitArray) -> None:
-        """Start at free weight bits; what they break has its price."""
+        """Start at free weight bits; constraint violations add their price to the loss."""
         super().begin(bits)
         self._best_value += self._price()
         self.loss = self.landscape.loss(self._best_value)
 
     def _price(self) -> float:
-        """What the weights break of the problem's constraints, in the landscape's unit."""
+        """Return the price of the constraint violations, in units of the incremental loss."""
         if not self.problem.constraints:
             return 0.0
         broken = self.problem.violations(self.problem.full_bits(self.bits)[None])[0]
@@ -87,7 +87,7 @@ class OracleWalk(Walk):
         rng: np.random.Generator,
         tally: Tally,
     ) -> Asking[float]:
-        """Ask about one restricted problem; accept the best answer by the Metropolis rule."""
+        """Send one restricted problem; accept the best answer by the Metropolis rule."""
         moves, kind = self.landscape.moves, f"{policy.name}:{size}"
         block = self.draw(policy, 1, size, rng)[0]
         block = block[block >= 0]
@@ -117,14 +117,14 @@ class OracleWalk(Walk):
         return max(gain, 0.0)
 
     def _move(self, weights: IntArray, places: IntArray) -> float:
-        """Move weights to their places; the loss there."""
+        """Move weights to the given places; return the loss there."""
         landscape = self.landscape
         return float(visit(landscape.state, landscape.moves, weights, places, True)[-1])
 
     def _tried(self, block: IntArray, reads: IntArray) -> tuple[FloatArray, IntArray]:
-        """Least loss on the way to each read, and how many moves lead there.
+        """Return the least loss on the path to each read, and how many moves lead there.
 
-        Where there are constraints only the read itself counts, with the price of what it breaks.
+        With constraints only the read itself counts, with the price of its violations.
         """
         landscape = self.landscape
         if not self.problem.constraints:
@@ -159,16 +159,16 @@ class OracleWalk(Walk):
         bits, z = self.problem.full_bits(self.bits), self.landscape.pre_activation_rows()
         rows, _ = self._builder.build(self.problem.free[free], bits, samples, z, self.variables)
         if not len(rows.length):
-            return None  # nothing that is free can change a loss
+            return None  # no free bit can change a loss
         asked = self._asked[kind] = self._asked.get(kind, 0) + 1
-        # questions of one kind, a policy and a size, share the weight of their penalties
+        # Questions of one kind (policy and size) share their penalty weight.
         known = self._scales.get(kind) if asked % 64 else None
         qubo, self._scales[kind] = penalised(rows, known)
         first = len(rows.linear) - len(free)
         return qubo, lambda x: self._places(block, free, x[:, first:])
 
     def _places(self, block: IntArray, free: IntArray, bits: BitArray) -> IntArray:
-        """Places of the block's weights by their free bits (positions), (R, f) -> (R, K)."""
+        """Convert free bits (at positions ``free``) to places of the weights, (R, f) -> (R, K)."""
         moves, problem = self.landscape.moves, self.problem
         numbers = problem.free[free]
         layer, neuron, source, bit = problem.bit_table[numbers].T
@@ -196,7 +196,7 @@ class OracleWalk(Walk):
     def _built_slowly(
         self, block: IntArray, free: IntArray, samples: IntArray, kind: str
     ) -> Question | None:
-        """As :meth:`_states`, for problems that the compiled builder does not take."""
+        """Do as :meth:`_states` for problems that the compiled builder does not support."""
         restricted = self._restricted(free, samples, kind)
         if not restricted.undecided[-1].any():
             return None
@@ -210,10 +210,10 @@ class OracleWalk(Walk):
         )
 
     def _restricted(self, free: IntArray, samples: IntArray, kind: str) -> TrainingProblem:
-        """The problem with some free bits (positions) free, on as many samples as fit.
+        """Restrict the problem to some free bits (positions), on as many samples as fit.
 
-        How many that are is found from as many as the last time for free bits of this kind, and
-        from few the first time: the work is in proportion to what is built, not to all there are.
+        The search for the number of samples starts at the last number for this kind of question, or
+        at a small one, so the work is proportional to the model, not to all samples.
         """
         full = self.problem.full_bits(self.bits)
         first = len(samples) if self.variables is None else FIRST_SAMPLES
@@ -236,7 +236,7 @@ class OracleWalk(Walk):
             count = min(wanted, GROWTH * count, len(samples)) if fits else max(1, wanted)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """All that a step changes."""
+        """Return everything that a step changes."""
         kept = {"fitted": self._fitted, "asked": self._asked, "scales": self._scales}
         return {**super().snapshot(), **kept}
 

@@ -1,6 +1,6 @@
-"""Neighbourhoods: policies that draw the weights that a restricted problem frees.
+"""Neighbourhoods: policies that draw the weights to free in a restricted problem.
 
-A policy draws blocks of weights (positions in a table of the movable ones).  :class:`Adaptive`
+A policy draws blocks of weights (positions in a table of the movable weights).  :class:`Adaptive`
 holds several policies and sizes and learns which of them pay.
 """
 
@@ -21,14 +21,14 @@ from formulations.errors import InvalidInputError
 
 @dataclass(frozen=True)
 class WeightTable:
-    """The movable weights of a problem.
+    """Table of the movable weights of a problem.
 
     Parameters
     ----------
     layer, neuron, source : ndarray of int, shape (K,)
-        Where each weight stands, layers from 0; a threshold's source is the layer's width.
+        Indices of each weight, layers from 0; a threshold's source is the layer's width.
     num_levels : ndarray of int, shape (K,)
-        How many levels it may take.
+        Number of levels that each weight may take.
     """
 
     layer: IntArray
@@ -41,7 +41,7 @@ class WeightTable:
 
     @cached_property
     def units(self) -> IntArray:
-        """Positions of each neuron's weights, incoming and outgoing, rows padded with -1."""
+        """Return positions of each neuron's weights, incoming and outgoing, padded with -1."""
         width = int(max(self.neuron.max(), self.source.max())) + 1
         incoming = self.layer * width + self.neuron
         outgoing = np.where(self.layer > 0, (self.layer - 1) * width + self.source, -1)
@@ -63,13 +63,13 @@ class Policy:
     Parameters
     ----------
     name : str
-        The name that users write.
+        Name by which users select the policy.
     blocks : callable
-        From the movable weights (a :class:`WeightTable`), their guide, how many blocks B, the most
-        weights of one S and a random generator to blocks of distinct weights, shape (B, S), -1
-        where one is shorter.
+        Maps the movable weights (a :class:`WeightTable`), their guide, the number of blocks B, the
+        maximum block size S and a random generator to blocks of distinct weights, shape (B, S),
+        padded with -1.
     guided : bool
-        Whether it reads the guide, shape (K,): the first-order decrease of the training loss from
+        True if it reads the guide, shape (K,): the first-order decrease of the training loss from
         moving each weight.
     """
 
@@ -79,7 +79,7 @@ class Policy:
 
 
 def _subsets(pools: IntArray, size: int, rng: np.random.Generator) -> IntArray:
-    """A random subset of each pool: pools (B, P), padded with -1 -> (B, size), likewise.
+    """Draw a random subset of each pool, (B, P) -> (B, size), both padded with -1.
 
     Small subsets are drawn with repetition, and repeated weights are dropped.
     """
@@ -93,9 +93,9 @@ def _subsets(pools: IntArray, size: int, rng: np.random.Generator) -> IntArray:
 
 
 def _without_repeats(blocks: IntArray) -> IntArray:
-    """The rows without repeated entries, padded with -1, in the memory layout of all blocks.
+    """Remove repeated entries from rows, pad with -1, and keep the memory layout of blocks.
 
-    With another layout, kernels would be compiled a second time in the middle of a run.
+    Another layout would recompile kernels in the middle of a run.
     """
     blocks = np.sort(blocks, axis=1)[:, ::-1]
     repeated = np.zeros(blocks.shape, dtype=bool)
@@ -106,14 +106,14 @@ def _without_repeats(blocks: IntArray) -> IntArray:
 def random_weights(
     weights: WeightTable, guide: FloatArray, count: int, size: int, rng: np.random.Generator
 ) -> IntArray:
-    """Weights drawn from the whole network."""
+    """Draw weights from the whole network."""
     return _without_repeats(rng.integers(0, len(weights), (count, size)))
 
 
 def one_unit(
     weights: WeightTable, guide: FloatArray, count: int, size: int, rng: np.random.Generator
 ) -> IntArray:
-    """Weights of one neuron, incoming and outgoing."""
+    """Draw incoming and outgoing weights of one neuron."""
     units = weights.units
     return _subsets(units[rng.integers(0, len(units), count)], size, rng)
 
@@ -121,7 +121,7 @@ def one_unit(
 def two_units(
     weights: WeightTable, guide: FloatArray, count: int, size: int, rng: np.random.Generator
 ) -> IntArray:
-    """Weights of two neurons of one layer."""
+    """Draw weights of two neurons of one layer."""
     units = weights.units
     first, second = rng.integers(0, len(units), (2, count))
     pools = np.concatenate([units[first], units[second]], axis=1)
@@ -131,7 +131,7 @@ def two_units(
 def worst_samples(
     weights: WeightTable, guide: FloatArray, count: int, size: int, rng: np.random.Generator
 ) -> IntArray:
-    """Weights that samples with a loss would move: drawn in proportion to exp(guide / spread)."""
+    """Draw weights that misfit samples would move, in proportion to exp(guide / spread)."""
     share = np.exp((guide - guide.max()) / (float(guide.std()) or 1.0))
     reached = np.cumsum(share)
     heights = rng.random((count, size)) * reached[-1]
@@ -152,7 +152,7 @@ POLICIES: Mapping[str, Policy] = {
 
 @dataclass
 class Adaptive:
-    """Arms (policy, size), drawn in proportion to their reward per evaluated choice.
+    """Arms (policy, size) drawn in proportion to their reward per evaluated choice.
 
     ``rewards`` (A,) are running means of sum max(gain, 0) / evaluated; every arm keeps a share
     ``explore`` of the draws.
@@ -182,7 +182,7 @@ class Adaptive:
         self.rewards = np.full(len(self.arms), np.nan)
 
     def chances(self) -> FloatArray:
-        """Probability of each arm; untried arms come first."""
+        """Return the probability of each arm; untried arms come first."""
         untried = np.isnan(self.rewards)
         if untried.any():
             return np.asarray(untried / untried.sum())
@@ -191,7 +191,7 @@ class Adaptive:
         return self.explore / len(self.arms) + (1 - self.explore) * share
 
     def pick(self, rng: np.random.Generator) -> int:
-        """Number of the arm to try next."""
+        """Draw the index of the next arm."""
         return int(rng.choice(len(self.arms), p=self.chances()))
 
     def learn(self, arm: int, reward: float) -> None:
@@ -203,7 +203,7 @@ class Adaptive:
 
 
 def policy(spec: str | Policy) -> Policy:
-    """The policy that ``spec`` names.
+    """Return the policy that ``spec`` names.
 
     Examples
     --------
@@ -219,12 +219,11 @@ def policy(spec: str | Policy) -> Policy:
 def first_order_gains(
     problem: TrainingProblem, weights: WeightTable, bits: npt.ArrayLike
 ) -> FloatArray:
-    """First-order decrease of the loss from moving each weight to its other side.
+    """Estimate the first-order decrease of the loss from moving each weight to its other side.
 
-    The slope of the loss at each output goes back through the layers, passing activations as if
-    they were linear where |z| is at most its median (straight-through estimate); a weight's slope
-    is that of its neuron times its input, and its gain |slope| where the sign of the weight has
-    room to follow, else -|slope|.
+    The slope of the loss at each output is propagated back; activations count as linear where |z|
+    is at most its median (straight-through estimate).  A weight's slope is its neuron's slope times
+    its input.  Its gain is |slope| if moving to the opposite sign descends, else -|slope|.
     """
     z = [layer[0] for layer in problem.pre_activations(np.asarray(bits)[None])]
     levels = problem.network.decode_bits(problem.full_bits(bits), problem.splines)

@@ -1,9 +1,8 @@
-"""Several walks side by side, on whatever workers there are.
+"""Population of walks, run side by side on the available workers.
 
-Between two segments the temperature falls, and the walks are resampled with weights
-exp(-(1/T' - 1/T) loss), so that poor walks are replaced by copies of better ones
-(population annealing: Hukushima and Iba 2003).  A walk is sent as a snapshot, so that any
-worker can run its next segment.
+Between two segments the temperature falls, and the walks are resampled with weights exp(-(1/T' -
+1/T) loss), which replaces poor walks by copies of better ones (population annealing: Hukushima and
+Iba 2003).  A walk travels as a snapshot, so any worker can run its next segment.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from solvers.run.run import Run
 
 @dataclass
 class Search:
-    """One walk with its position, the rewards of its policies, and its random stream."""
+    """A walk with its position, the rewards of its policies, and its random stream."""
 
     walk: Walk
     arms: Adaptive
@@ -38,9 +37,9 @@ class Search:
     at: Mapping[str, Any] | None = None
 
     def go(self, segment: Segment) -> Asking[Tally]:
-        """Solve restricted problems, each by a drawn policy and size, and learn from the gains.
+        """Solve restricted problems of drawn policies and sizes, and learn from the gains.
 
-        What is asked of an oracle is yielded.
+        Questions to an oracle are yielded.
         """
         _, temperature, steps, rounds, seconds = segment
         until = inf if seconds is None else time.perf_counter() + seconds
@@ -63,16 +62,16 @@ class Search:
         return self.at
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot, unless it is the one that was taken last."""
+        """Go back to a snapshot, unless it is the latest one."""
         if snapshot is not self.at:
             self.walk.restore(snapshot["walk"])
             self.arms.rewards, self.rng = snapshot["rewards"].copy(), copy.deepcopy(snapshot["rng"])
 
 
 class Segment(NamedTuple):
-    """A segment of one walk: its start, its temperature, and its limits.
+    """Segment of one walk: its start, its temperature, and its limits.
 
-    These are steps of the walk, restricted problems, and seconds.
+    The limits are steps of the walk, restricted problems, and seconds.
     """
 
     snapshot: Mapping[str, Any]
@@ -83,7 +82,7 @@ class Segment(NamedTuple):
 
 
 class SegmentResult(NamedTuple):
-    """End of a segment: the snapshot, its loss, the best weights on the way, the effort."""
+    """Result of a segment: snapshot and its loss, best weights met and their loss, effort."""
 
     snapshot: Mapping[str, Any]
     loss: float
@@ -93,14 +92,14 @@ class SegmentResult(NamedTuple):
 
 
 class Worker:
-    """The kind of walk on a problem, and its policies and sizes, as sent to workers.
+    """Kind of walk on a problem, with policies and sizes, as sent to workers.
 
-    Walks that have finished a segment are kept for the next one, in their own process.
+    Each process keeps the walks of finished segments for later ones.
 
     Parameters
     ----------
     make_walk : callable
-        A fresh walk; to be pickled if workers are other processes.
+        Makes a new walk; picklable if workers are other processes.
     arms : sequence of (Policy, int)
     oracle : Oracle, optional
         Answers the walks' questions.
@@ -120,9 +119,9 @@ class Worker:
 
     @contextmanager
     def search(self) -> Iterator[Search]:
-        """A search that no other thread uses at the same time."""
+        """Lend a search that no other thread uses meanwhile."""
         try:
-            search = self._idle.pop()  # atomic: several threads may share this object
+            search = self._idle.pop()  # atomic, since several threads may share this object
         except IndexError:
             search = Search(self._make_walk(), Adaptive(self._arms))
         yield search
@@ -130,33 +129,33 @@ class Worker:
 
     @property
     def floor(self) -> float:
-        """A loss that no weights can fall below."""
+        """Lower bound on the loss of all weights."""
         with self.search() as search:
             return search.walk.floor
 
     def begin(self, bits: BitArray, rng: np.random.Generator) -> SegmentResult:
-        """A walk at free weight bits, shape (num_free_bits,), before its first step."""
+        """Return a walk at free weight bits, shape (num_free_bits,), before its first step."""
         with self.search() as search:
             search.walk.begin(bits)
             search.arms, search.rng = Adaptive(self._arms), rng
             return arrival(search, Tally())
 
     def mean_change(self, start: SegmentResult, rng: np.random.Generator) -> float:
-        """Mean |change of the loss| of a move from where a walk is."""
+        """Return the mean |change of the loss| per move from a walk's position."""
         with self.search() as search:
             search.restore(start.snapshot)
             return search.walk.mean_change(rng)
 
 
 def arrival(search: Search, tally: Tally) -> SegmentResult:
-    """Where a search is now."""
+    """Return the current position of a search as a result."""
     walk = search.walk
     bits, loss = walk.best()
     return SegmentResult(search.snapshot(), walk.loss, bits, loss, tally)
 
 
 def advance(ground: Worker, segments: Sequence[Segment]) -> list[SegmentResult]:
-    """Run segments of several walks on a worker; their questions are answered together."""
+    """Run segments of several walks on a worker, answering their questions together."""
     left = segments[0].seconds
     until = None if left is None else time.perf_counter() + left
     with ExitStack() as held:
@@ -171,14 +170,14 @@ def advance(ground: Worker, segments: Sequence[Segment]) -> list[SegmentResult]:
 
 @dataclass
 class Population:
-    """All walks between two stretches.
+    """All walks between two segments.
 
     Parameters
     ----------
     team : Team of Worker
-        Workers; its one model is the ground.
+        Workers of the team; its only model is a :class:`Worker`.
     rng : numpy.random.Generator
-        Draws the walks again.
+        Random stream for resampling the walks.
     """
 
     team: Team[Worker]
@@ -191,7 +190,7 @@ class Population:
     tally: Tally = field(default_factory=Tally)
 
     def arrive(self, arrivals: Sequence[SegmentResult], run: Run) -> None:
-        """Take in where the walks have come to, and what they met on the way."""
+        """Store the walks' new positions, and offer the best weights that they met."""
         self.snapshots = [arrival.snapshot for arrival in arrivals]
         self.losses = np.array([arrival.loss for arrival in arrivals])
         for arrival in arrivals:
@@ -208,9 +207,9 @@ class Population:
         rounds: int | None = None,
         seconds: float | None = None,
     ) -> None:
-        """One stretch with every walk, when a share ``done`` of the cooling is done.
+        """Run one segment of every walk at a share ``done`` of the cooling.
 
-        The limits are those of a :class:`Segment`; the rounds are shared out among the walks.
+        The limits are those of a :class:`Segment`; rounds are divided among the walks.
         """
         temperature = float(self.hot * (self.cold / self.hot) ** done)
         self._resample(temperature)
@@ -225,7 +224,7 @@ class Population:
         self.arrive([result for part in results for result in part], run)
 
     def _resample(self, temperature: float) -> None:
-        """Draw the walks again for a lower temperature, as evenly as their weights allow."""
+        """Resample the walks for a lower temperature, systematically by their weights."""
         fall = 1.0 / temperature - 1.0 / self.temperature
         self.temperature = temperature
         if fall <= 0 or len(self.snapshots) == 1 or not np.isfinite(fall):
@@ -236,14 +235,14 @@ class Population:
         chosen = np.minimum(drawn, len(edges) - 1)
         copies = [copy.deepcopy(self.snapshots[k]) for k in chosen]
         for number, place in enumerate(chosen.tolist()):
-            if place in chosen[:number]:  # a twin goes its own way
+            if place in chosen[:number]:  # a copy gets its own random stream
                 own = np.random.default_rng(int(self.rng.integers(2**63)))
                 copies[number] = {**copies[number], "rng": own}
         self.snapshots, self.losses = copies, self.losses[chosen]
 
     def shares(self, arms: Sequence[tuple[Policy, int]]) -> dict[str, float]:
-        """Share of each policy and size in the draws, mean over the walks."""
-        if not self.snapshots:  # interrupted before the first of them had begun
+        """Return the share of each policy and size in the draws, averaged over the walks."""
+        if not self.snapshots:  # interrupted before the first walk began
             return {}
         names = [f"{policy.name}:{size}" for policy, size in arms]
         chances = []

@@ -1,10 +1,10 @@
-"""Large neighbourhood search: free a few weights of an incumbent, solve for them, repeat.
+"""Large neighbourhood search: repeatedly free a few weights of an incumbent and solve for them.
 
 A round draws a set of weights to free, solves the restricted problem and moves to its solution, at
 a temperature that falls over the run.  Several walks may run side by side: see
-:mod:`solvers.neighborhood.population`.  The restricted problem is sent to an oracle as a QUBO or,
-being small, is enumerated, which is the baseline for any Ising machine at this size.  (Large
-neighbourhood search: Shaw 1998; annealed acceptance: Ropke and Pisinger 2006.)
+:mod:`solvers.neighborhood.population`.  The restricted problem is sent to an oracle as a QUBO or
+enumerated, which is the baseline for any Ising machine at this size.  (Large neighbourhood search:
+Shaw 1998; annealed acceptance: Ropke and Pisinger 2006.)
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from solvers.run.solver import Parallel, Start, check_start, start_bits
 START, END = 0.2, 0.0003
 """Default temperatures, in units of the mean |change of the loss| of a move at the start.
 
-That mean grows with the samples, while near the end a move changes the loss on a few of them: on
-10,000 samples that are nearly separable 0.003 leaves ten times the loss."""
+That mean grows with the number of samples, while near the end a move affects only a few: on 10,000
+nearly separable samples, an end temperature of 0.003 leaves ten times the loss."""
 
 ROUNDS, ASKED_ROUNDS = 20_000, 300
-"""Default numbers of rounds: by enumeration, and by an oracle."""
+"""Default numbers of rounds by enumeration and by an oracle."""
 
 STRETCHES = 64
-"""Minimum number of segments of a run, each at its own temperature; and maximum steps of one."""
+"""Minimum number of segments per run, each at its own temperature; maximum steps of one."""
 
 
 @dataclass(frozen=True)
@@ -49,42 +49,41 @@ class LargeNeighborhoodSearch(Parallel):
     Parameters
     ----------
     oracle : Oracle, optional
-        Solves each restricted problem as a QUBO.  None enumerates it exactly, by incremental
-        forward passes.
+        Solves each restricted problem as a QUBO.  None enumerates it exactly by incremental forward
+        passes.
     rounds : int, optional
-        Restricted problems in all.  None runs until the time limit; without one, it stands for
-        20,000 by enumeration and for 300 by an oracle.
+        Total number of restricted problems.  None runs until the time limit; without a limit it is
+        20,000 by enumeration and 300 by an oracle.
     start : solver, Result, Weights or None
-        Where to start.  Another solver is run first, and its time counts; None draws random
-        weights.
+        Starting point.  A solver is run first, and its time counts; None draws random weights.
     policies : sequence of str or Policy
-        Ways to draw the weights to free; the search learns which of them pay: ``random``,
-        ``one-unit``, ``two-units``, ``worst-samples``, or objects of
-        :mod:`solvers.neighborhood.neighborhoods`.
+        Ways to draw the weights to free: ``random``, ``one-unit``, ``two-units``,
+        ``worst-samples``, or objects of :mod:`solvers.neighborhood.neighborhoods`.  The search
+        learns which of them pay.
     sizes : sequence of int
-        Numbers of weights to free, learned with the policies; at most 20 for enumeration.
+        Numbers of weights to free, learned like the policies; at most 20 for enumeration.
     model : {"states", "flips"}
-        What an oracle is sent: the network's states with the free weights, exact; or the quadratic
-        model of all single and double moves of the weights, on all samples, for dozens of weights
-        at a time: see :mod:`solvers.neighborhood.asking`.
+        Model for the oracle: the exact one of free weights and network states, or the quadratic one
+        of all single and double moves on all samples, for dozens of weights at a time.  See
+        :mod:`solvers.neighborhood.asking`.
     batch : int, optional
-        Samples that a model with states is built on; answers are scored on all of them.
+        Number of samples in a model with states; answers are scored on all samples.
     variables : int, optional
-        Largest model for the oracle, such as 180 for a QPU; samples, or of flips weights, are left
-        out until it fits.
+        Maximum model size for the oracle, such as 180 for a QPU; samples (or weights, for flips)
+        are dropped until it fits.
     walks : int
-        Walks side by side, each from its own random start if no start is given.  As the
-        temperature falls, poor walks are replaced by copies of better ones.  An oracle that has
-        ``sample_many`` answers the questions of all of them in one call, on one worker.
+        Number of parallel walks, each from its own random start if no start is given.  As the
+        temperature falls, copies of better walks replace poor ones.  An oracle with ``sample_many``
+        answers the questions of all walks in one call, on one worker.
     cycles : int
-        How many times the temperature falls from start to end.
+        Number of times the temperature falls from start to end.
     start_temperature, end_temperature : float, optional
-        In units of the loss.  None takes 0.2 and 0.0003 times the mean |change of the loss| of a
-        move at the start.
+        In units of the loss.  None is 0.2 and 0.0003 times the mean |change of the loss| of a move
+        at the start.
     executor, workers, seed, time_limit, callbacks, checkpoint, checkpoint_every
-        See :class:`~solvers.run.solver.Parallel` and :class:`~solvers.run.solver.Iterative`.
-        With ``rounds=None`` and a time limit the clock rules the temperature, so that runs of one
-        seed differ.  The solver that starts is not run again once its result is in the checkpoint.
+        See :class:`~solvers.run.solver.Parallel` and :class:`~solvers.run.solver.Iterative`.  With
+        ``rounds=None`` and a time limit the clock sets the temperature, so runs with equal seeds
+        differ.  A starting solver is not run again once its result is in the checkpoint.
 
     Examples
     --------
@@ -121,7 +120,7 @@ class LargeNeighborhoodSearch(Parallel):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name))
         choose("model", self.model, ["states", "flips"])
-        check_whole("walks", self.walks, most=4096)  # each has all activations
+        check_whole("walks", self.walks, most=4096)  # each walk stores all activations
         check_whole("cycles", self.cycles)
         if self.oracle is None and max(self.sizes) > 20:
             raise InvalidInputError(
@@ -139,9 +138,9 @@ class LargeNeighborhoodSearch(Parallel):
         Returns
         -------
         Result
-            OPTIMAL if the loss has met a bound that no weights can beat.  ``info`` has the share
-            of each policy and size in the draws at the end, the rounds, and the choices evaluated
-            or the size of the oracle's models.
+            OPTIMAL if the loss reaches its lower bound.  ``info`` has the final share of each
+            policy and size in the draws, the rounds, and the choices evaluated or the sizes of the
+            oracle's models.
         """
         run = self.begun(problem, self.oracle)
         arms = [(policy(p), int(s)) for p in self.policies for s in self.sizes]
@@ -197,15 +196,15 @@ class LargeNeighborhoodSearch(Parallel):
         return ROUNDS if self.oracle is None else ASKED_ROUNDS
 
     def _limits(self, gone: int, seconds: float) -> tuple[int, int | None, float | None]:
-        """Steps, rounds and seconds of a segment.
+        """Return the maximum steps, rounds and seconds of a segment.
 
-        With an oracle it is one step, so that a paid answer is kept at once.
+        With an oracle a segment is one step, so that a paid answer is saved at once.
         """
         rounds, limit = self._rounds(), self.time_limit
         left = None if limit is None else max(0.0, limit - seconds)
         if limit is not None and left is not None and not self.oracle:
             left = min(left, limit / STRETCHES)
-        least = self.walks if self.oracle else 1  # a question of each, which one call may answer
+        least = self.walks if self.oracle else 1  # a question per walk, in one call if possible
         if rounds is not None:
             rounds = min(rounds - gone, max(least, -(-rounds // STRETCHES)))
         return 1 if self.oracle else STRETCHES, rounds, left
@@ -213,7 +212,7 @@ class LargeNeighborhoodSearch(Parallel):
     def _temperatures(
         self, ground: Worker, start: SegmentResult, rng: np.random.Generator
     ) -> tuple[float, float]:
-        """First and last temperature; defaults follow from the scale of a move."""
+        """Return first and last temperature; defaults are scaled by the effect of a move."""
         first, last = self.start_temperature, self.end_temperature
         given = first is not None and last is not None
         scale = 1.0 if given else ground.mean_change(start, rng)

@@ -1,4 +1,4 @@
-"""A walk over the weights by restricted problems, and the one that enumerates them."""
+"""Walks over the weights by restricted problems: the base class and enumeration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from solvers.run.result import reach
 from solvers.run.run import Ledger
 
 WORK = 3e7
-"""Sample updates of one step of enumeration: some milliseconds, so that limits are kept closely."""
+"""Sample updates per step of enumeration: a few milliseconds, so that limits are kept closely."""
 
 
 @dataclass
@@ -29,13 +29,13 @@ class Tally:
     Parameters
     ----------
     rounds : int
-        Restricted problems.
+        Number of restricted problems.
     evaluated : int
-        Choices of free weights, where they are enumerated.
+        Number of choices of free weights, if enumerated.
     sizes : list of int
-        Variables of each model that an oracle was asked.
+        Number of variables of each model sent to an oracle.
     ledger : Ledger
-        What the oracle cost.
+        Cost of the oracle calls.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class Tally:
         self.ledger.add(other.ledger)
 
     def info(self) -> dict[str, Any]:
-        """Numbers for the result."""
+        """Return the numbers for the result."""
         if not self.sizes:
             return {"rounds": self.rounds, "evaluated": self.evaluated}
         return {
@@ -68,18 +68,18 @@ class Tally:
         }
 
     def snapshot(self) -> Mapping[str, Any]:
-        """For a checkpoint; the run's own ledger has the costs."""
+        """Return the numbers for a checkpoint; costs are in the run's own ledger."""
         sizes = np.array(self.sizes, dtype=np.int64)
         return {"rounds": self.rounds, "evaluated": self.evaluated, "sizes": sizes}
 
     @classmethod
     def of(cls, snapshot: Mapping[str, Any]) -> Self:
-        """From a checkpoint."""
+        """Build a tally from a checkpoint."""
         return cls(snapshot["rounds"], snapshot["evaluated"], snapshot["sizes"].tolist())
 
 
 class Walk(ABC):
-    """A walk over the weights by restricted problems.
+    """Walk over the weights by restricted problems.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ class Walk(ABC):
     Attributes
     ----------
     loss : float
-        Loss of the present weights.
+        Loss of the current weights.
     floor : float
-        A loss that no weights can fall below.
+        Lower bound on the loss of all weights.
     """
 
     def __init__(self, problem: TrainingProblem) -> None:
@@ -119,11 +119,11 @@ class Walk(ABC):
 
     @property
     def at_floor(self) -> bool:
-        """Whether no weights can beat the best loss met so far."""
+        """True if no weights can beat the best loss so far."""
         return self._best_value <= self._goal
 
     def begin(self, bits: BitArray) -> None:
-        """Start at free weight bits, (num_free_bits,), some weights zero where too many are not."""
+        """Start at free weight bits (num_free_bits,); zero some weights if too many are nonzero."""
         problem = self.problem
         kept = problem.sparse(problem.full_bits(bits)[None])[0, problem.free]
         self.loss = self.landscape.set_bits(kept)
@@ -132,7 +132,7 @@ class Walk(ABC):
         self._guide_age = 0
 
     def mean_change(self, rng: np.random.Generator) -> float:
-        """Mean |change of the loss| of moving one weight to its next level."""
+        """Return the mean |change of the loss| when one weight moves to its next level."""
         landscape, moves = self.landscape, self.landscape.moves
         moved = rng.integers(0, len(self.weights), 64)
         following = (moves.choice[moved] + 1) % moves.num_levels[moved]
@@ -140,25 +140,25 @@ class Walk(ABC):
         return float(np.abs(landscape.unit * found + landscape.offset - self.loss).mean()) or 1.0
 
     def draw(self, policy: Policy, count: int, size: int, rng: np.random.Generator) -> IntArray:
-        """Blocks of weights to free, padded by -1; gains are renewed after many of the steps."""
+        """Draw blocks of weights to free, padded with -1; gains are renewed now and then."""
         if policy.guided:
             if self._guide_age <= 0:
                 self._guide = first_order_gains(self.problem, self.weights, self.bits)
-                self._guide_age = 16  # steps that share the gains
+                self._guide_age = 16  # steps between updates of the gains
             self._guide_age -= 1
         return policy.blocks(self.weights, self._guide, count, size, rng)
 
     @property
     def bits(self) -> BitArray:
-        """Free weight bits of the present weights."""
+        """Free weight bits of the current weights."""
         return self.landscape.bits(self.landscape.moves.choice)
 
     def best(self) -> tuple[BitArray, float]:
-        """Best free weight bits met so far; their loss is exact, summed over all samples."""
+        """Return the best free weight bits so far, and their exact loss over all samples."""
         return self.landscape.bits(self._best), self.landscape.loss(self._best_value)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Everything that a step changes."""
+        """Return everything that a step changes."""
         return {
             "landscape": self.landscape.snapshot(),
             "loss": self.loss,
@@ -177,7 +177,7 @@ class Walk(ABC):
 
 
 class EnumeratedWalk(Walk):
-    """Restricted problems solved exactly: all choices of the free weights, in Gray-code order."""
+    """Exact solution of restricted problems: all choices of the free weights in Gray-code order."""
 
     def step(
         self,
@@ -188,10 +188,10 @@ class EnumeratedWalk(Walk):
         rng: np.random.Generator,
         tally: Tally,
     ) -> float:
-        """Solve a batch of blocks of one policy, each drawn from its heat bath."""
+        """Solve a batch of blocks of one policy, each by a heat-bath draw."""
         landscape, levels = self.landscape, float(np.median(self.weights.num_levels))
         while size > 1 and levels**size * self.problem.num_samples > 1e9:
-            size -= 1  # eight weights of sixteen levels would take forever
+            size -= 1  # eight weights of sixteen levels have 4e9 choices
         choices = levels**size
         count = int(np.clip(WORK / (choices * self.problem.num_samples), 1, 1024))
         count = count if limit is None else min(count, limit)
