@@ -37,8 +37,8 @@ def image_set(name: str, data_dir: str | PathLike[str] | None) -> Source:
 
     1. The folder ``data_dir`` or, without one, that of the environment variable ``QNN_DATA``: a
        file ``mnist*.npz`` (arrays X, n x 784, and y), or the four IDX files.
-    2. Debian's package ``dataset-fashion-mnist``.  3. OpenML.  Downloads are kept in scikit-learn's
-    data folder.
+    2. Debian's package ``dataset-fashion-mnist``.
+    3. OpenML.  Downloads are kept in scikit-learn's data folder.
 
     Images of neither published set are used under the given name, with a warning; the source's
     ``known`` is then False.

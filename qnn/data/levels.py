@@ -89,9 +89,10 @@ def level_thresholds(
     A number L: the quantiles 1/L, ..., (L-1)/L of each column.  ``"even:L"``, or L with ``even``: L
     equal parts of the joint range of all columns, so that all columns share them; for pixels.
     ``"scaled:L"``: equal parts of each column's own mean +- ``reach`` standard deviations, as in a
-    linear model of standardised columns.  ``"thermometer:T"``: T consecutive two-level inputs for
-    each column, which indicate whether it exceeds its quantiles 1/(T+1), ..., T/(T+1).  A network
-    can weight each of them separately, unlike the levels of one input.
+    linear model of standardised columns.
+    ``"thermometer:T"``: T consecutive two-level inputs for each column, which indicate whether it
+    exceeds its quantiles 1/(T+1), ..., T/(T+1).  A network can weight each of them separately,
+    unlike the levels of one input.
 
     Raises
     ------

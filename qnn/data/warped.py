@@ -21,9 +21,9 @@ def warped(
     """Apply a random affine map near the identity to every image, pool, and put it on levels.
 
     The result at offset y from the centre is the image at A y - s, by bilinear interpolation
-    between pixels and zero beyond the border: A = R(u_1 turn) S, s = shift (u_2, u_3), with S = [[1
-    / (1 + stretch u_4), stretch u_5], [0, 1 / (1 + stretch u_6)]] and u uniform in [-1, 1]. Images
-    are warped in random groups of 200, redrawn at each call.
+    between pixels and zero beyond the border: A = R(u_1 turn) S, s = shift (u_2, u_3), with
+    S = [[1 / (1 + stretch u_4), stretch u_5], [0, 1 / (1 + stretch u_6)]] and u uniform in [-1, 1].
+    Images are warped in random groups of 200, redrawn at each call.
 
     Parameters
     ----------
