@@ -1,9 +1,9 @@
-"""From a problem to weights: every solver answers ``solve(problem) -> Result``.
+"""Solvers: each one trains a problem's weights by ``solve(problem) -> Result``.
 
-A constructor raises ``InvalidInputError`` for an option that is unknown or out of range.
+A constructor raises ``InvalidInputError`` for an unknown or out-of-range option.
 """
 
 import lazy_loader
 
-# The names stand in __init__.pyi; each is imported when it is first asked for.
+# __init__.pyi lists the names; each one is imported on first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

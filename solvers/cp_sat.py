@@ -1,4 +1,4 @@
-"""The exact optimum, or a certified bound, of a binary model by CP-SAT (extra ``exact``)."""
+"""Exact optimum or certified bound of a binary model by CP-SAT (extra ``exact``)."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 
 LARGEST_SUM = 2**60
-"""CP-SAT adds up in 64 bits: the sum of |coefficients| of a row or of the objective stays below."""
+"""Limit on the sum of |coefficients| of a row or the objective: CP-SAT adds in 64 bits."""
 
 OnSolution = Callable[[BitArray, float, float], bool | None]
-"""Called with each better x, its objective and the bound so far; True asks to stop."""
+"""Called with each better x, its objective and the bound so far; returning True stops the run."""
 
 
 @dataclass(frozen=True)
 class ModelSolution:
-    """What :func:`solve_qcbo` returns.
+    """Result of :func:`solve_qcbo`.
 
     Parameters
     ----------
     x : ndarray of int8, shape (n,), or None
-        Best feasible point found.
+        Best feasible point found, if any.
     objective : float
-        Its objective; infinite without a point.
+        Objective of ``x``; infinite if there is no point.
     bound : float
-        Certified: no feasible point has a smaller objective.
+        Certified lower bound on the objective of any feasible point.
     status : Status
-        OPTIMAL if ``objective`` is proven to be the least; TIME_LIMIT or INTERRUPTED.
+        OPTIMAL if ``objective`` is proven minimal; TIME_LIMIT or INTERRUPTED.
     """
 
     x: BitArray | None
@@ -64,8 +64,8 @@ def solve_qcbo(
     """Minimise a model by CP-SAT.
 
     Products and quadratic terms become clauses on binary variables.  Real coefficients of the
-    objective are scaled to integers, exactly where they have a simple common unit; where they must
-    be rounded, what the rounding could change is taken off the bound.
+    objective are scaled to integers, exactly if they have a simple common unit.  Otherwise they are
+    rounded, and the bound is lowered by the largest possible rounding error.
 
     Parameters
     ----------
@@ -73,21 +73,22 @@ def solve_qcbo(
     time_limit : float, optional
         Seconds.
     seed, workers : int
-        Random seed and number of threads; the same both times, the same result, unless the time
-        limit cuts in.
+        Random seed and number of threads.  The same pair reproduces the result unless the time
+        limit cuts the run short.
     hint : array of 0/1, shape (n,), optional
-        Where the search begins, best a feasible point.
+        Starting point of the search, preferably feasible.
     on_solution : callable, optional
-        Called with each better point, its objective, and the bound so far; True asks to stop.
+        Called with each better point, its objective and the bound so far; returning True stops the
+        run.
 
     Raises
     ------
     MissingExtraError
         Without ortools.
     InfeasibleModelError
-        If no point satisfies every row, which is proven then.
+        If it is proven that no point satisfies every row.
     InvalidInputError
-        For rows that have no integer form, or coefficients beyond 64 bits.
+        For rows without an integer form, or coefficients beyond 64 bits.
 
     Examples
     --------
@@ -105,7 +106,7 @@ def solve_qcbo(
     solver = cp_model.CpSolver()
     solver.parameters.random_seed = seed % 2**31
     solver.parameters.num_workers = workers
-    solver.parameters.interleave_search = workers > 1  # threads in turns: deterministic
+    solver.parameters.interleave_search = workers > 1  # deterministic: the threads take turns
     if time_limit is not None:
         left = max(0.0, time_limit - (time.perf_counter() - started))
         solver.parameters.max_time_in_seconds = left
@@ -123,12 +124,12 @@ def solve_qcbo(
     stopped = Status.INTERRUPTED if watch.stopped else Status.TIME_LIMIT
     bound = program.safe_bound(solver.best_objective_bound)
     if code == cp_model.UNKNOWN:
-        if solver.best_objective_bound == 0.0:  # also what it says before it has any bound
+        if solver.best_objective_bound == 0.0:  # CP-SAT also reports this before it has any bound.
             bound = program.safe_bound(program.least)
         return ModelSolution(None, float("inf"), bound, stopped)
     x = np.array([solver.value(variable) for variable in program.x], dtype=np.int8)
     objective = float(model.objective(x))
-    # less rounding of the objective still counts as a proof of optimality
+    # A gap below the objective's rounding error still counts as a proof of optimality.
     slack = 2 * program.error <= min(1e-9 * max(1.0, abs(objective)), program.smallest / 1000)
     if code == cp_model.OPTIMAL and slack:
         return ModelSolution(x, objective, min(bound, objective), Status.OPTIMAL)
@@ -137,15 +138,15 @@ def solve_qcbo(
 
 
 def import_cp_model() -> Any:
-    """CP-SAT's Python module."""
+    """Import CP-SAT's Python module."""
     return load_extra("ortools.sat.python.cp_model", "exact", "CP-SAT")
 
 
 def _run(solver: Any, program: _Program, watch: Any) -> Any:
-    """CP-SAT's status; Ctrl-C asks it to stop and is remembered as a stop.
+    """Run CP-SAT and return its status; Ctrl-C stops it and is remembered as a stop.
 
-    The search has a thread of its own, because Python sees Ctrl-C in the main one only, and only
-    between two of its own instructions.
+    The search runs on its own thread, because Python handles Ctrl-C only in the main thread and
+    only between two Python instructions.
     """
     solver.parameters.catch_sigint_signal = False
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -160,7 +161,7 @@ def _run(solver: Any, program: _Program, watch: Any) -> Any:
 
 
 def _watcher(cp_model: Any, program: _Program, model: QCBO, on_solution: OnSolution | None) -> Any:
-    """CP-SAT's callback; an exception must not cross the solver, so that it is kept for later."""
+    """Make CP-SAT's callback; it stores exceptions, which must not cross the solver."""
 
     class Watcher(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -187,9 +188,9 @@ def _watcher(cp_model: Any, program: _Program, model: QCBO, on_solution: OnSolut
 class _Program:
     """A CP-SAT model with the variables of a QCBO.
 
-    objective of the QCBO = offset + unit * (objective of the CP-SAT model), up to ``error``;
-    ``least`` is what the latter cannot fall below whatever the rows, ``smallest`` the size of the
-    smallest coefficient.
+    Objective of the QCBO = offset + unit * (objective of the CP-SAT model), up to ``error``;
+    ``least`` bounds the latter from below whatever the rows; ``smallest`` is the least
+    |coefficient|.
     """
 
     cp: cp_model.CpModel
@@ -224,17 +225,17 @@ class _Program:
         return cls(cp, x, unit, float(model.offset), error, least, smallest)
 
     def safe_bound(self, bound: float) -> float:
-        """Bound of the QCBO from one of the CP-SAT model."""
+        """Convert a bound of the CP-SAT model into a bound of the QCBO."""
         value = self.unit * bound
         halves = (2.0**20 * value).is_integer() and (2.0**20 * self.offset).is_integer()
         exact = halves and abs(value) + abs(self.offset) < 2.0**32
-        # a sum of doubles may be off by this share
+        # relative rounding error of a sum of doubles
         rounding = 0.0 if exact else 2.0**-52 * (abs(value) + abs(self.offset))
         return self.offset + value - self.error - rounding
 
 
 def _product(cp: cp_model.CpModel, v: Any, w: Any, coefficient: float) -> Any:
-    """A variable that equals v w wherever a term coefficient * v * w is minimised."""
+    """Return a variable that equals v w wherever a term coefficient * v * w is minimised."""
     u = cp.new_bool_var("")
     if coefficient < 0:
         cp.add_implication(u, v)
@@ -245,19 +246,19 @@ def _product(cp: cp_model.CpModel, v: Any, w: Any, coefficient: float) -> Any:
 
 
 def _integers(values: FloatArray) -> tuple[float, IntArray]:
-    """(unit, k) with values = unit * k, rounded where there is no simple unit."""
+    """Return (unit, k) with values = unit * k, rounded if there is no simple unit."""
     unit = common_unit(values)
     if unit is not None and np.abs(values).sum() / float(unit) < LARGEST_SUM:
         whole = np.rint(values * unit.denominator / unit.numerator).astype(np.int64)
-        if (whole[values != 0.0] != 0).all():  # none was taken for rounding
+        if (whole[values != 0.0] != 0).all():  # Nothing was rounded.
             return float(unit), whole
-    # a power of two, so that scaling by it is exact
+    # Scaling by a power of two is exact.
     step = 2.0 ** np.ceil(np.log2(max(np.abs(values).sum(), 1e-300) / 2**50))
     return float(step), np.rint(values / step).astype(np.int64)
 
 
 def _add_rows(cp: cp_model.CpModel, cp_model: Any, x: list[Any], model: QCBO) -> None:
-    """Linear rows with their coefficients as integers."""
+    """Add linear rows with integer coefficients."""
     rows = sp.csr_array(model.rows)
     for r in range(model.num_rows):
         inside = slice(rows.indptr[r], rows.indptr[r + 1])

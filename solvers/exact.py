@@ -1,4 +1,4 @@
-"""The least training loss, proven: every weight vector, or CP-SAT on the model."""
+"""Proven least training loss, by enumeration of all weight vectors or by CP-SAT."""
 
 from __future__ import annotations
 
@@ -21,33 +21,34 @@ from solvers.run.run import Callback, Run
 from solvers.weight_annealing import WeightAnnealing
 
 HINT_RESTARTS, HINT_SHARE = 20, 0.1
-"""Restarts, and largest share of the time, of the annealing that gives CP-SAT its first weights."""
+"""Restarts, and largest share of the time, of the annealing behind CP-SAT's first weights."""
 
 
 ENTRY, FAR = 4e-6, 3.0
-"""Seconds for an entry of the model's rows to reach CP-SAT; a model is not built where all of them
-would take so many times the time limit."""
+"""Seconds for CP-SAT to take in one entry of the model's rows.  No model is built if its entries
+together would take more than this multiple of the time limit."""
 
 
 @dataclass(frozen=True)
 class ExactSolver:
-    """Weights of proven least loss, or the best found in time with a certified bound.
+    """Exact solver: weights of proven least loss, or the best found in time with a certified bound.
 
-    Enumeration visits every weight vector in Gray-code order, one weight apart, by incremental
-    forward passes.  CP-SAT (extra ``exact``) takes the model of ``problem.qcbo()``, begun from a
-    quick annealing of the weights, and proves a bound even where it does not finish.
+    Enumeration visits every weight vector in Gray-code order by incremental forward passes;
+    successive vectors differ in one weight.  CP-SAT (extra ``exact``) solves the model
+    ``problem.qcbo()``, starting from a quick annealing of the weights, and proves a bound even if
+    it does not finish.
 
     Parameters
     ----------
     time_limit : float, optional
         Seconds.
     seed : int
-        Same seed, same result, unless the time limit cuts in.
+        The same seed reproduces the result unless the time limit cuts the run short.
     max_enumeration_bits : int
         ``"auto"`` enumerates up to 2^max_enumeration_bits weight vectors.
     method : {"auto", "enumeration", "cp-sat"}
     encoding : str or None
-        Of the model that CP-SAT is given, as in ``problem.qcbo``.
+        Encoding of CP-SAT's model, as in ``problem.qcbo``.
     workers : int
         Threads of CP-SAT.
     callbacks : tuple of callable
@@ -57,12 +58,12 @@ class ExactSolver:
     Raises
     ------
     InvalidInputError
-        For options out of range or unknown names; by ``solve``, for more weight vectors than
-        ``max_enumeration_bits`` allows if the method is enumeration.
+        For options out of range or unknown names; from ``solve``, if enumeration is requested for
+        more weight vectors than ``max_enumeration_bits`` allows.
     InfeasibleModelError
-        By ``solve``, if no weights satisfy the problem's constraints, which is proven then.
+        From ``solve``, if it is proven that no weights satisfy the problem's constraints.
     MissingExtraError
-        By ``solve``, if CP-SAT is needed and not installed.
+        From ``solve``, if CP-SAT is needed and not installed.
 
     Examples
     --------
@@ -89,7 +90,7 @@ class ExactSolver:
         check_whole("workers", self.workers)
 
     def solve(self, problem: TrainingProblem) -> Result:
-        """The least loss of ``problem``.
+        """Find weights of least loss for ``problem``.
 
         Parameters
         ----------
@@ -98,7 +99,7 @@ class ExactSolver:
         Returns
         -------
         Result
-            ``info["method"]`` says which way was taken; ``lower_bound`` is certified.
+            ``info["method"]`` names the method used; ``lower_bound`` is certified.
         """
         check_problem(problem)
         run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
@@ -108,7 +109,7 @@ class ExactSolver:
         return self._cp_sat(problem, landscape, run)
 
     def _enumerates(self, landscape: IncrementalLoss) -> bool:
-        """Whether to enumerate; refuses what cannot be done."""
+        """Decide whether to enumerate; refuse an impossible request."""
         bits = log2(landscape.num_choices)
         fits = bits <= self.max_enumeration_bits
         if self.method == "enumeration" and not fits:
@@ -129,7 +130,7 @@ class ExactSolver:
         return True
 
     def _enumerate(self, problem: TrainingProblem, landscape: IncrementalLoss, run: Run) -> Result:
-        """Every weight vector; stops early where no outputs in range could do better."""
+        """Enumerate every weight vector; stop early if no outputs in range could do better."""
         if problem.constraints:
             visited = False
             with run.guarded():
@@ -147,7 +148,7 @@ class ExactSolver:
         value = landscape.value(landscape.set_choice(best))
         _offer(run, problem, landscape.bits(best))
         focus, direction = np.arange(len(best) + 1), np.ones_like(best)
-        step = 2**16  # weight vectors between two looks at the clock
+        step = 2**16  # weight vectors between two checks of the clock
         visited = False
         with run.guarded():
             for t in run.steps(-(-landscape.num_choices // step)):
@@ -170,7 +171,7 @@ class ExactSolver:
         )
 
     def _cp_sat(self, problem: TrainingProblem, landscape: IncrementalLoss, run: Run) -> Result:
-        """CP-SAT on the model, from the best of a quick annealing."""
+        """Run CP-SAT on the model, starting from the best result of a quick annealing."""
         hint = WeightAnnealing(
             restarts=HINT_RESTARTS,
             seed=self.seed,
@@ -190,7 +191,7 @@ class ExactSolver:
         return run.result(problem, lower_bound=min(bound, run.incumbent.loss), method="cp-sat")
 
     def _far_too_large(self, problem: TrainingProblem, run: Run) -> bool:
-        """Whether building the model alone would take far longer than the time limit."""
+        """Return whether building the model alone would far exceed the time limit."""
         if self.time_limit is None:
             return False
         needed = ENTRY * problem.size(self.encoding).nonzeros
@@ -203,7 +204,7 @@ class ExactSolver:
         return True
 
     def _prove(self, problem: TrainingProblem, run: Run) -> float:
-        """Improve the incumbent by CP-SAT; return the bound that it has proven."""
+        """Improve the incumbent by CP-SAT and return the bound it proves."""
         model = problem.qcbo(self.encoding)
         assert run.incumbent.bits is not None
 
@@ -228,5 +229,5 @@ class ExactSolver:
 
 
 def _offer(run: Run, problem: TrainingProblem, bits: BitArray) -> None:
-    """Score weight bits by the problem's own forward pass and offer them."""
+    """Score weight bits by the problem's own forward pass and offer them to the incumbent."""
     run.incumbent.offer(bits[None], problem.losses(bits[None]))

@@ -1,7 +1,7 @@
-"""What a run would ask of an oracle, known before anything is sent.
+"""Cost of a run's oracle calls, computed before anything is sent.
 
-A run's first question is found by making the run, with an oracle that answers nothing: whatever the
-solver does on the way to it is done, and nothing leaves the machine.
+The first QUBO of a run is captured by starting the run with an oracle that never answers.  The
+solver does all its preparation, and nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from solvers.oracles.ising import NEGLIGIBLE
 from solvers.qcgd.lifting import Lifting
 
 MOST_PAIRS = 10_000_000
-"""Pairs of entries of equality rows that are multiplied out to count couplers: about 1 GB."""
+"""Most pairs of entries of equality rows that are multiplied out to count couplers: about 1 GB."""
 
 
 class _Asked(BaseException):
-    """Ends a run at its first question; no handler of errors is meant to hear it."""
+    """Signal that ends a run at its first QUBO; no error handler should catch it."""
 
     def __init__(self, qubo: QUBO) -> None:
         super().__init__("a dry run ends at the first question")
@@ -40,20 +40,20 @@ class _Asked(BaseException):
 
 
 class DryOracle:
-    """An oracle that answers nothing: the first question ends the run."""
+    """Oracle that ends the run at its first QUBO and never answers."""
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """Never returns."""
+        """Raise instead of returning samples."""
         raise _Asked(qubo)
 
 
 def first_qubo(ask: Callable[[Oracle], object]) -> QUBO | None:
-    """The first QUBO that a run would send; None if it ends without sending any.
+    """Return the first QUBO that a run would send, or None if it ends without sending any.
 
     Parameters
     ----------
     ask : callable
-        Makes the run with the oracle that it is given.
+        Starts the run with the oracle it is given.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def first_qubo(ask: Callable[[Oracle], object]) -> QUBO | None:
 
 
 def coefficient_bits(qubo: QUBO) -> float:
-    """log2 of the largest over the least |coefficient|, leaving out zeros and negligible ones.
+    """Return log2(largest / least |coefficient|), leaving out zeros and negligible ones.
 
     Examples
     --------
@@ -86,17 +86,17 @@ def coefficient_bits(qubo: QUBO) -> float:
 
 
 def num_pairs(model: QCBO) -> int:
-    """Pairs of entries in the equality rows: what :meth:`Lifting.of` multiplies out."""
+    """Count the pairs of entries in the equality rows, which :meth:`Lifting.of` multiplies out."""
     length = np.diff(model.rows.indptr)[model.equality].astype(np.int64)
     return int((length * (length - 1) // 2).sum())
 
 
 def couplers_by_formula(model: QCBO, samples: int) -> int | None:
-    """Couplers of the lifted model of ``samples`` samples, from the model of one of them.
+    """Count the couplers of a lifted model of ``samples`` samples from the model of one sample.
 
-    c_w + N c_s: those between two weight bits are shared by all samples, each sample has its own
-    others.  Exact where every sample's model has the same pattern, as with inputs -1 and +1; None
-    where even one sample's are too many to count.
+    c_w + N c_s: all samples share the c_w couplers between weight bits; each adds c_s of its own.
+    Exact if every sample's model has the same pattern, as with inputs -1 and +1.  None if even one
+    sample has too many to count.
 
     Examples
     --------
@@ -116,12 +116,12 @@ def couplers_by_formula(model: QCBO, samples: int) -> int | None:
 
 @dataclass(frozen=True)
 class Calls:
-    """The calls of a run: how many, of how many reads, of how long."""
+    """Oracle calls of a run: their number, reads per call and time per read."""
 
     calls: int
     reads: int
     annealing_time: float | None = None
-    """Microseconds of a read; None: the machine's own."""
+    """Microseconds of a read; None takes the machine's default."""
 
     def __post_init__(self) -> None:
         check_whole("calls", self.calls)
@@ -130,26 +130,26 @@ class Calls:
 
 @dataclass(frozen=True)
 class Footprint:
-    """A QUBO as a machine sees it, and what asking about it would take.
+    """Size of a QUBO on a machine and the time its calls would take.
 
     Parameters
     ----------
     variables : int
     couplers : int or None
-        None where they are too many to count.
+        None if there are too many to count.
     coefficient_bits : float or None
-        See :func:`coefficient_bits`; None if the QUBO was not made.
+        See :func:`coefficient_bits`; None if the QUBO was not built.
     fits : tuple of Fit
-        As a clique, by search and by expectation, on each graph.
+        For each graph: as a clique, by search and by expectation.
     calls : Calls
         The run's calls.
     qpu_seconds : dict of str to float or None
-        QPU access time of the run by graph, by the smallest embedding that is known or else by the
-        qubits that are expected; None where it is not expected to fit.
+        QPU access time of the run on each graph, from the smallest known embedding or else from the
+        expected number of qubits; None if it is not expected to fit.
     hybrid_bqm_seconds : float
-        Least seconds of the run, all its calls by a hybrid BQM solver.
+        Least seconds of the whole run on a hybrid BQM solver.
     hybrid_cqm_seconds : float or None
-        Least seconds of one call that gives the whole model to a hybrid CQM solver.
+        Least seconds of one call to a hybrid CQM solver with the whole model.
     """
 
     variables: int
@@ -163,7 +163,7 @@ class Footprint:
 
     @property
     def density(self) -> float | None:
-        """Couplers over all pairs of variables."""
+        """Couplers as a share of all pairs of variables."""
         pairs = self.variables * (self.variables - 1) // 2
         return None if self.couplers is None else self.couplers / max(1, pairs)
 
@@ -178,7 +178,7 @@ class Footprint:
         graphs: Sequence[str] = tuple(GRAPHS),
         seed: int = 0,
     ) -> Footprint:
-        """What calls about ``qubo`` would take.
+        """Compute the footprint of calls with ``qubo``.
 
         Parameters
         ----------
@@ -187,11 +187,11 @@ class Footprint:
         cqm_seconds : float, optional
             See :func:`solvers.oracles.cloud.estimates.cqm_seconds`.
         search : float, optional
-            Seconds to search for an embedding on each graph; None makes no search.
+            Seconds to search for an embedding on each graph; None skips it.
         graphs : sequence of str
             See :data:`solvers.oracles.cloud.embedding.GRAPHS`.
         seed : int
-            Of the search.
+            Seed of the search.
 
         Examples
         --------
@@ -219,7 +219,7 @@ class Footprint:
         cqm_seconds: float | None = None,
         graphs: Sequence[str] = tuple(GRAPHS),
     ) -> Footprint:
-        """The same from counts alone, for a QUBO that is too large to make.
+        """Compute the footprint from counts alone, for a QUBO that is too large to build.
 
         Examples
         --------
@@ -259,7 +259,7 @@ class Footprint:
 
 
 def _qpu_seconds(graph: str, fits: Sequence[Fit], calls: Calls) -> float | None:
-    """Access time on a graph, by the smallest embedding that is known or else expected."""
+    """Return the access time on a graph by the smallest known or else the expected embedding."""
     fitting = [fit for fit in fits if fit.graph == graph and fit.fits]
     known = [fit.qubits for fit in fitting if fit.method != "expected"]
     qubits = min(known or [fit.qubits for fit in fitting], default=None)  # type: ignore[type-var]

@@ -1,7 +1,7 @@
-"""A hybrid solver for constrained models as a solver of its own: the whole model in one call.
+"""D-Wave's hybrid solver for constrained models as a solver: the whole model in one call.
 
-It takes the rows as rows, so that there is no penalty weight and no multiplier; what it does with
-them is its secret.  It is no oracle, which takes a QUBO, and no part of a loop.
+It accepts constraint rows directly, so there are no penalty weights or multipliers; its method is
+proprietary.  It is not an oracle, which would take a QUBO, and it runs in no loop.
 """
 
 from __future__ import annotations
@@ -40,30 +40,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HybridCQM(Cloud):
-    """D-Wave's hybrid solver for constrained models, by Ocean's own configuration.
+    """D-Wave's hybrid solver for constrained models, configured by Ocean.
 
     Parameters
     ----------
     time_limit : float, optional
-        Seconds that it may work, and charges; None: the least that it takes for the model
+        Seconds that the solver may run and charges; None takes its minimum for the model
         (:func:`~solvers.oracles.cloud.estimates.cqm_seconds`).
     encoding : str, optional
-        Of a training problem's model.
+        Encoding of a training problem's model.
     seed : int
-        For a mock; the real solver takes none.
+        Seed for a mock; the real solver takes none.
     callbacks : tuple of callable
-        Called once there is an answer.
+        Called once the answer arrives.
     options : mapping
-        Other parameters of the sampler, checked against those it has.
+        Other parameters of the sampler, checked against those it supports.
     sampler : callable, optional
-        Makes the sampler; None: ``dwave.system.LeapHybridCQMSampler``, when it is needed.
+        Makes the sampler when it is needed; None makes a ``dwave.system.LeapHybridCQMSampler``.
 
     Raises
     ------
     InvalidInputError
         For options out of range.
     OracleError
-        When asked, without credentials, or if the answer is no answer to the model.
+        From a call without credentials, or if the answer does not fit the model.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class HybridCQM(Cloud):
     def solve(self, problem: TrainingProblem) -> Result:
         """Train the free weight bits of ``problem``.
 
-        Every sample is scored by the real loss of its weight bits, whether or not it breaks rows.
+        Every sample is scored by the real loss of its weight bits, even if it breaks rows.
 
         Returns
         -------
@@ -121,13 +121,13 @@ class HybridCQM(Cloud):
         )
 
     def sample_cqm(self, cqm: dimod.ConstrainedQuadraticModel) -> dimod.SampleSet:
-        """Solve a dimod CQM of any kind that the solver takes.
+        """Solve any dimod CQM that the solver accepts.
 
         Returns
         -------
         dimod.SampleSet
-            Feasible samples first, the best of them first; ``info`` has ``oracle_calls``,
-            ``oracle_seconds`` and ``charged`` beside what the solver says.
+            Feasible samples first, each group best first; ``info`` has ``oracle_calls``,
+            ``oracle_seconds`` and ``charged`` besides the solver's own entries.
         """
         ledger = Ledger()
         found, seconds = self._ask(cqm, ledger)
@@ -138,7 +138,7 @@ class HybridCQM(Cloud):
         )
 
     def _ask(self, cqm: Any, ledger: Ledger) -> tuple[Any, float]:
-        """The solver's samples of ``cqm`` and the seconds they took, booked."""
+        """Ask the solver for samples of ``cqm``, book the call, and return them and the seconds."""
         sampler = self._connection()
         check_parameters(sampler, self.options)
         given = dict(self.options)
@@ -166,7 +166,7 @@ class HybridCQM(Cloud):
 
 
 def _bits(found: dimod.SampleSet, model: QCBO) -> BitArray:
-    """The samples in the model's own order, shape (samples, n)."""
+    """Return the samples in the model's variable order, shape (samples, n)."""
     place = {label: number for number, label in enumerate(model.labels.strings())}
     if not len(found) or set(found.variables) != place.keys():
         raise OracleError(
@@ -179,7 +179,7 @@ def _bits(found: dimod.SampleSet, model: QCBO) -> BitArray:
 
 
 def _resolved(found: dimod.SampleSet) -> dimod.SampleSet:
-    """The samples, waited for."""
+    """Wait for the samples and return them."""
     found.resolve()
     return found
 

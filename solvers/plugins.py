@@ -1,11 +1,11 @@
-"""Solvers and oracles of other packages, which register them as entry points.
+"""Solvers and oracles that other packages register as entry points.
 
 A package registers a name in its own ``pyproject.toml``:
 
     [project.entry-points."qnn.solvers"]
     my-solver = "my_package:MySolver"
 
-Listing the names loads nothing; a package is imported only when its name is asked for.
+Listing the names loads nothing; a package is imported only when its name is used.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from formulations.errors import InvalidInputError, OracleError, QnnError
 
 
 def names(kind: str, ours: Collection[str]) -> list[str]:
-    """Names of our own and of all other solvers or oracles installed here, our own first.
+    """List the toolkit's own solvers or oracles, then those of other installed packages.
 
     Parameters
     ----------
     kind : {"solver", "oracle"}
-        Entry points are those of the group ``qnn.solvers`` or ``qnn.oracles``.
+        Reads entry points of the group ``qnn.solvers`` or ``qnn.oracles``.
     ours : collection of str
         The toolkit's own names, which no other package can replace.
     """
@@ -31,14 +31,14 @@ def names(kind: str, ours: Collection[str]) -> list[str]:
 
 
 def find(kind: str, name: str, ours: Collection[str]) -> EntryPoint:
-    """The entry point of another package's solver or oracle, not yet loaded.
+    """Find the entry point of another package's solver or oracle without loading it.
 
     Raises
     ------
     InvalidInputError
         If the name is unknown, naming the nearest one, or if several packages register it.
     """
-    from formulations.checks import choose  # here, since help lists names without NumPy
+    from formulations.checks import choose  # Imported here, because help lists names without NumPy.
 
     choose(kind, name, names(kind, ours))
     found = {entry.value: entry for entry in entry_points(group=_group(kind)) if entry.name == name}
@@ -52,7 +52,7 @@ def find(kind: str, name: str, ours: Collection[str]) -> EntryPoint:
 
 
 def load(kind: str, entry: EntryPoint) -> Any:
-    """The class or function that an entry point names.
+    """Load the class or function that an entry point names.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def load(kind: str, entry: EntryPoint) -> Any:
 
 
 def describe(kind: str, name: str) -> str:
-    """One line about another package's solver or oracle, read from its metadata.
+    """Describe another package's solver or oracle in one line from its metadata.
 
     >>> describe("solver", "unheard-of")
     'of another package'

@@ -1,8 +1,8 @@
-"""Random search: weight bits drawn at random, the best one kept.
+"""Random search: draw random weight bits and keep the best.
 
-Every sample that an oracle returns is scored by the real forward pass, and a few thousand random
-guesses scored in the same way already make a passable small network.  What an oracle adds is what
-it finds beyond as many guesses as it had reads.
+Oracle samples are scored by the real forward pass, and a few thousand random guesses scored the
+same way already give a passable small network.  An oracle is worth what it finds beyond as many
+guesses as it had reads.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from solvers.run.run import Callback, Run
 
 @dataclass(frozen=True)
 class RandomSearch:
-    """Independent, uniform weight bits; the least real loss is returned.
+    """Random search over independent, uniform weight bits, by the real loss.
 
     Parameters
     ----------
     guesses : int or None
-        How many are scored; None goes on until the time limit.
+        Number of guesses; None continues until the time limit.
     seed : int
-        Of the draws.
+        Seed of the draws.
     time_limit : float, optional
         Seconds.
     callbacks : sequence of callable
-        Told the progress after every 100 guesses; one that returns True stops the search.
+        Called with a ``Progress`` after every 100 guesses; returning True stops the search.
 
     Examples
     --------
@@ -51,11 +51,11 @@ class RandomSearch:
         check_count("guesses", self.guesses, self.time_limit)
 
     def solve(self, problem: TrainingProblem) -> Result:
-        """The best of the guesses on ``problem``."""
+        """Return the best of the guesses on ``problem``."""
         check_problem(problem)
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         run = Run(time_limit=self.time_limit, callbacks=tuple(self.callbacks))
-        # activations of a guess; 2^23 of them are scored between two looks at the clock
+        # Activations of one guess; 2^23 of them are scored between two checks of the clock.
         work = problem.num_samples * sum(problem.network.widths)
         batch, guesses = 100, self.guesses
         with run.guarded():

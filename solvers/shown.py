@@ -1,7 +1,7 @@
-"""What a run says on its way: its log, on request shown, and a bar to look at.
+"""Output of a running solver: its log, shown on request, and a progress bar.
 
-Each package logs under its own name: ``formulations``, ``solvers`` and ``qnn``, at INFO what a run
-has found and how it ended, at DEBUG each step.
+Each package logs under its own name: ``formulations``, ``solvers`` and ``qnn``.  INFO has a run's
+improvements and how it ended; DEBUG has each step.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def verbosely(verbose: int | bool) -> Iterator[None]:
-    """Show the log on standard error meanwhile: 0 nothing, 1 improvements and ends, 2 each step.
+    """Log to standard error in this block: 0 nothing, 1 improvements and ends, 2 each step.
 
-    Where the log is shown at that level already, by handlers of your own, nothing is added.
+    Adds nothing if your own handlers already show the log at that level.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def verbosely(verbose: int | bool) -> Iterator[None]:
 
 @contextmanager
 def moving_bar(description: str) -> Iterator[Callable[[int, int | None, str], None]]:
-    """A bar on standard error, or in a notebook, and the function that moves it."""
+    """Make a bar, on standard error or in a notebook, and the function that moves it."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -68,7 +68,7 @@ def moving_bar(description: str) -> Iterator[Callable[[int, int | None, str], No
 
 @contextmanager
 def progress_bar(description: str = "solving") -> Iterator[Callable[[Progress], None]]:
-    """A callback for any solver that shows a bar, in a terminal or a notebook.
+    """Make a callback for any solver that shows a bar in a terminal or a notebook.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""The default trainer: gradients, restricted problems on the same loss, or one after the other.
+"""The default trainer: gradients, restricted problems on the same loss, or both in turn.
 
-With many samples for each weight bit a search of restricted problems that goes on from the best
-gradients finds networks that are right on new data more often; with few it only fits them more
-closely.  Where that crossing is depends on the data, so that it is measured: each recipe trains on
-a part of the samples, the others judge, and the recipe that won goes on with all of them.
+With many samples per weight bit, a search of restricted problems that starts from the best gradient
+result generalises better; with few, it only fits the samples more closely.  The crossover depends
+on the data, so it is measured: each recipe trains on a part of the samples, the rest judge, and the
+winner trains on all of them.
 """
 
 from __future__ import annotations
@@ -33,44 +33,44 @@ GRADIENTS, BOTH, SEARCH = "gradients", "gradients, then search", "search"
 """The recipes, in the order in which they are tried."""
 
 SHARES: Mapping[str, float] = MappingProxyType({GRADIENTS: 0.2, BOTH: 0.1, SEARCH: 0.15})
-"""Of the time limit, for the trial of each recipe; what is left trains on all samples.
-49-8-1, 9,000 images of Fashion 2 v 4, 10 s, answers right of 3,000 other training images, means of
-six draws: .8393 with these and four walks, .8350 with .3 and .2 and one walk, .8297 by search alone
+"""Share of the time limit for the trial of each recipe; the rest trains on all samples. 49-8-1,
+9,000 images of Fashion 2 v 4, 10 s, accuracy on 3,000 other training images, means of six draws:
+.8393 with these and four walks, .8350 with .3 and .2 and one walk, .8297 with search alone
 (standard error of a difference .003)."""
 
 LEAST_ROUNDS, MOST_ROUNDS = 1000, 20_000
-"""Of such a search: where it would get fewer it is not tried."""
+"""Least and most rounds of a search without a limit; with fewer it is not tried."""
 
 
 @dataclass(frozen=True)
 class Trainer(Iterative):
-    """Gradients, then restricted problems on the same loss, whichever held-out samples prefer.
+    """Default trainer: gradients alone or followed by a search, whichever held-out samples favour.
 
-    Recipes are ``gradients`` and ``gradients, then search``; for few bits and one output ``search``
-    from random networks in place of the second.  Where one output tells two classes apart the
-    search counts errors, which no gradient can.  With enough samples for each bit both are tried on
-    a part of them; the search is taken, and goes on with all samples, unless it errs on more of the
-    held-out ones by more than two standard errors of the difference.
+    Recipes are ``gradients`` and ``gradients, then search``; for few bits and one output,
+    ``search`` from random networks replaces the second.  If one output separates two classes, the
+    search minimises errors, which no gradient can.  With enough samples per bit, both are tried on
+    a part of them.  The search wins, and continues with all samples, unless its held-out error is
+    higher by more than two standard errors of the difference.
 
-    Where no search is tried, the result is that of ``gradients`` with the same seed; within a time
-    limit it is the one of least loss of as many such runs, of other seeds, as there is time for.
+    If no search is tried, the result is that of ``gradients`` with the same seed; with a time
+    limit, it is the best by loss of as many such runs with other seeds as time allows.
 
     Parameters
     ----------
     gradients : solver
-        Its seed and callbacks are set by this one; of two time limits the shorter one holds, and
-        one of its own is shared by the trial and the training on all samples.
+        The trainer sets its seed and callbacks.  The shorter of two time limits holds, and its own
+        limit covers both the trial and the training on all samples.
     search : LargeNeighborhoodSearch
-        Likewise.
+        As for ``gradients``.
     start : solver, Result, Weights or None
-        Where to go on from: then the search alone trains, on all samples and the problem's loss.
+        Starting point: then only the search trains, on all samples and the problem's loss.
     held_out : float
         Share of the samples that judge the recipes.
     search_bits : int
-        Networks of more weight bits are trained by gradients alone, without a trial; so are all
-        with fewer than 4 samples for each bit, or where fewer than 50 samples would judge.
+        Networks with more weight bits are trained by gradients alone, without a trial; so are those
+        with fewer than 4 samples per bit or fewer than 50 held-out samples.
     seed, time_limit, callbacks, checkpoint, checkpoint_every
-        See :class:`~solvers.run.solver.Iterative`; callbacks are called by the parts.
+        See :class:`~solvers.run.solver.Iterative`; the parts call the callbacks.
 
     Examples
     --------
@@ -104,8 +104,8 @@ class Trainer(Iterative):
         Returns
         -------
         Result
-            ``info["recipe"]`` is the one taken; ``info["held_out"]`` the share of held-out samples
-            that each one tried got wrong, or their mean loss where targets are numbers.
+            ``info["recipe"]`` is the recipe used; ``info["held_out"]`` is the held-out error rate
+            of each recipe tried, or the mean loss for regression.
         """
         check_problem(problem)
         if problem.constraints:
@@ -125,7 +125,7 @@ class Trainer(Iterative):
         )
         trial = _Trial(problem, self.held_out, self._rng(0))
         plan = self._plan(problem, trial)
-        answer = problem.random_bits(self._rng(1), 1)  # however early it is stopped
+        answer = problem.random_bits(self._rng(1), 1)  # Holds however early the run is stopped.
         run.incumbent.offer(answer, problem.losses(answer))
         with run.guarded():
             if not run.resume(trial) and self.start is not None:
@@ -137,7 +137,7 @@ class Trainer(Iterative):
                 bits = self._trained(recipe or trial.chosen, trial, run, t, share, recipe is None)
                 if recipe is not None:
                     trial.record(recipe, bits)
-                    bits = trial.found[trial.chosen]  # the best so far, if the run ends here
+                    bits = trial.found[trial.chosen]  # The best so far, in case the run ends here.
                 name = recipe or trial.chosen
                 loss = float(problem.losses(bits[None])[0])
                 run.incumbent = Incumbent(bits, loss)
@@ -150,13 +150,14 @@ class Trainer(Iterative):
         )
 
     def _plan(self, problem: TrainingProblem, trial: _Trial) -> list[tuple[str | None, float]]:
-        """Recipes to try, and the most that each may take of the time; at last None, the winner."""
+        """Plan the recipes and the most time for each; the last, None, stands for the winner."""
         bits = problem.num_free_bits
         unlimited = self.time_limit is None and self.search.rounds is None
         slow = unlimited and _rounds(problem) < LEAST_ROUNDS
-        # Gradients alone, and with a search after them in the same time, on samples that did not
-        # train: .825 and .842 right at 16 samples for each bit (49-8-1), .746 and .756 at 8
-        # (49-16-10), .918 and .900 at .6 (digits); too few judges cannot tell one from another.
+        # Compares gradients alone with gradients and a search in the same time, by accuracy on
+        # other samples: .825 and .842 at 16 samples per bit (49-8-1), .746 and .756 at 8
+        # (49-16-10), .918 and .900 at .6 (digits).  Too few held-out samples cannot separate the
+        # two.
         few = problem.num_samples < 4 * bits or len(trial.judges) < 50
         if self.start is not None or bits > self.search_bits or few or slow:
             return [(None, 1.0)]
@@ -167,7 +168,7 @@ class Trainer(Iterative):
     def _trained(
         self, recipe: str, trial: _Trial, run: Run, number: int, share: float, on_all: bool
     ) -> BitArray:
-        """Free bits that a recipe finds on all samples, or on those that do not judge."""
+        """Train by a recipe on all samples, or on the training part, and return the free bits."""
         problem = trial.problem if on_all else trial.training
         left = None
         if self.time_limit is not None:
@@ -188,14 +189,14 @@ class Trainer(Iterative):
         if recipe == BOTH:
             before = trial.found[BOTH if on_all else GRADIENTS]
             start = problem.weights_from_bits(before)
-            # a start that is hot would forget what the gradients have found
+            # A hot start would forget what the gradients have found.
             walks = max(search.walks, 4 if problem.loss_kind.name == "zero-one" else 1)
             search = replace(search, start=start, start_temperature=0.0, walks=walks)
             return self._part(search, problem, run, self._seed(number, 0), left)
         found = list(trial.found.values()) if on_all else []
-        # Few bits: one search alone may end anywhere.  Images beyond the training samples, 16-4-1:
-        # .749 right by one, .757 by four walks side by side, .762 by the best of 12, .765 where
-        # that is the one of least errors together with its neighbours'.
+        # With few bits one search alone is unreliable.  Accuracy on other images, 16-4-1: .749 by
+        # one search, .757 by four walks side by side, .762 by the best of 12, .765 if the best is
+        # judged by the errors of the network and its neighbours.
         count = 12 if on_all else 3
         if search.rounds is not None:
             search = replace(search, rounds=-(-search.rounds // count))
@@ -214,9 +215,9 @@ class Trainer(Iterative):
         again: bool,
         known: list[BitArray],
     ) -> BitArray:
-        """Free bits that gradients find; ``again``: the best of as many runs as the time allows.
+        """Train by gradients; with ``again``, keep the best of as many runs as time allows.
 
-        Of less loss than those known from the trial, or these.
+        Returns the free bits, unless the trial's have a lower loss.
         """
         began, ends, found, seed = run.seconds, run.seconds + (left or 0.0), [], self.seed
         while True:
@@ -234,7 +235,7 @@ class Trainer(Iterative):
     def _part(
         self, solver: Any, problem: TrainingProblem, run: Run, seed: int, limit: float | None
     ) -> BitArray:
-        """Free bits of a part's result; its cost is the run's, and so is its interruption."""
+        """Return a part's free bits; charge its cost to the run and pass on Ctrl-C."""
         callbacks = tuple(partial(_told, callback, run) for callback in self.callbacks)
         limits = [given for given in (limit, solver.time_limit) if given is not None]
         given = replace(
@@ -255,14 +256,14 @@ class Trainer(Iterative):
 
 
 def _rounds(problem: TrainingProblem) -> int:
-    """Rounds of a search without a limit, of a second or two."""
+    """Return a search's rounds for no time limit, which take a second or two."""
     return int(2e10 / (problem.num_samples * problem.network.num_weights))
 
 
 def _with_neighbours(problem: TrainingProblem, bits: BitArray) -> float:
-    """Loss of a network, and the mean loss of all that differ in one bit: flat minima hold better.
+    """Return a network's loss and the mean loss of its one-bit neighbours.
 
-    [Hochreiter and Schmidhuber 1997.]
+    Flat minima generalise better [Hochreiter and Schmidhuber 1997].
 
     Examples
     --------
@@ -276,12 +277,12 @@ def _with_neighbours(problem: TrainingProblem, bits: BitArray) -> float:
 
 
 def _told(callback: Callback, run: Run, progress: Progress) -> bool | None:
-    """Tell a callback of a part's step, by the clock of the whole run."""
+    """Report a part's step to a callback by the clock of the whole run."""
     return callback(replace(progress, seconds=run.seconds))
 
 
 class _Trial:
-    """The samples that train and those that judge, and what each recipe came to."""
+    """Trial of recipes: training samples, held-out samples and each recipe's result."""
 
     def __init__(self, problem: TrainingProblem, held_out: float, rng: np.random.Generator) -> None:
         one_group = np.zeros(problem.num_samples, dtype=np.int64)
@@ -297,7 +298,7 @@ class _Trial:
         self.chosen = GRADIENTS
 
     def record(self, recipe: str, bits: BitArray) -> None:
-        """Judge what a recipe has found, and choose it unless it is clearly worse."""
+        """Judge a recipe's result, and choose it unless it is clearly worse."""
         self.found[recipe] = bits
         z = self.judging.pre_activations(bits[None])[-1][0]
         if _is_regression(self.judging):
@@ -310,7 +311,7 @@ class _Trial:
             self.chosen = recipe
 
     def snapshot(self) -> Mapping[str, Any]:
-        """All that a recipe changes."""
+        """Return everything that a recipe changes."""
         names = ("found", "losses", "chosen")
         return {name: getattr(self, name) for name in names}
 
@@ -320,15 +321,15 @@ class _Trial:
 
 
 def _is_regression(problem: TrainingProblem) -> bool:
-    """Whether the targets are numbers rather than classes."""
+    """Return whether the targets are numbers rather than classes."""
     one = problem.network.num_outputs == 1 and problem.loss_kind.is_quadratic
     return one and not np.isin(problem.y, (-1, 1)).all()
 
 
 def _by_errors(problem: TrainingProblem) -> TrainingProblem:
-    """The same problem, its errors counted, where one output tells two classes apart.
+    """Return the problem with errors as its loss, if one output separates two classes.
 
-    Free bits and the values of the others stay as they are.
+    Free bits and fixed values stay the same.
     """
     if problem.network.num_outputs > 1 or _is_regression(problem):
         return problem
@@ -341,7 +342,7 @@ def _by_errors(problem: TrainingProblem) -> TrainingProblem:
 
 
 def _stratified(classes: IntArray, share: float, rng: np.random.Generator) -> IntArray:
-    """Positions of a share of each class, at random; of a class of one sample none.
+    """Return positions of a random share of each class; a class of one sample gives none.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Whether a network can be made wrong within a box of inputs: proofs and counter-examples.
+"""Robustness of a network within a box of inputs: proofs and counter-examples.
 
 1. Interval propagation: exact bounds of the first layer, then bounds layer by layer; the last layer
    is bounded as the right output minus a wrong one.
@@ -8,8 +8,8 @@
 3. The model of :mod:`formulations.training.free_inputs` by CP-SAT, which proves or finds, or by
    QCGD and any oracle, which finds.
 
-A counter-example counts once ``Network.predict`` has confirmed it; columns that it does not need
-are put back to those of the sample.
+A counter-example counts once ``Network.predict`` confirms it; columns that it does not need are
+reset to the sample's values.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from solvers.run.run import Progress
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known of one sample.
+    """Verdict on one sample.
 
     Parameters
     ----------
     verdict : {"robust", "counter-example", "open"}
-        ``robust``: no input of the box is taken for another class, which is proven.
+        ``robust``: it is proven that no input of the box is assigned another class.
     by : str
-        What has decided it: ``intervals``, ``sample`` (it is wrong as it is), ``search``,
-        ``cp-sat`` or ``qcgd``; of an open one why it is: ``time limit`` or ``interrupted``, or the
-        method that has not found any.
+        What decided it: ``intervals``, ``sample`` (already wrong itself), ``search``, ``cp-sat`` or
+        ``qcgd``.  For an open verdict, the reason: ``time limit``, ``interrupted``, or the method
+        that found no counter-example.
     seconds : float
     counter_example : ndarray of int, shape (d,), or None
     """
@@ -66,18 +66,18 @@ def decide(
     seed: int = 0,
     workers: int = 1,
 ) -> Verdict:
-    """The verdict on one box.
+    """Return the verdict on one box.
 
     Parameters
     ----------
     right : int
-        Class of the sample, as ``Network.predict`` has it.
+        Class of the sample, as in ``Network.predict``.
     method : {"cp-sat", "qcgd", "search", "intervals"}
-        What comes after intervals: a search, and then CP-SAT or QCGD.
+        Last method to try: intervals come first, then a search, then CP-SAT or QCGD.
     qcgd : QCGD, optional
-        Of the method ``qcgd``; its time limit is what is left of the sample's.
+        Solver for the method ``qcgd``; its time limit is the rest of the sample's.
     encoding : str, optional
-        Of the model.
+        Encoding of the model.
     time_limit : float, optional
         Seconds.
     workers : int
@@ -134,7 +134,7 @@ def decide(
         if demand:
             try:
                 found = solve_qcbo(model, time_limit=seconds, seed=seed, workers=workers)
-            except InfeasibleModelError:  # no input of the box is of this class: proven
+            except InfeasibleModelError:  # It is proven that no input of the box is of this class.
                 continue
             none = np.zeros((0, len(place)), dtype=np.int8)
             points = none if found.x is None else found.x[None, place]
@@ -157,7 +157,7 @@ def decide(
 def _asked(
     model: QCBO, qcgd: QCGD, greatest: int, seconds: float | None, seed: int
 ) -> tuple[BitArray, float, bool]:
-    """QCGD's best points, its proven bound of the gap, and whether Ctrl-C has ended it."""
+    """Ask QCGD for its best points, its proven bound on the gap, and whether Ctrl-C ended it."""
 
     def found(progress: Progress) -> bool:
         return progress.feasible and progress.loss <= greatest
@@ -167,7 +167,7 @@ def _asked(
     bound = samples.info.get("lower_bound")
     points = np.array([model.array(sample) for sample in samples.samples(sorted_by=None)])
     stopped = samples.info["status"] == Status.INTERRUPTED.value
-    # the gap is a whole number, and the bound a sum of doubles
+    # The gap is a whole number, while the bound is a sum of doubles.
     return points, -np.inf if bound is None else float(np.ceil(bound - 1e-6)), stopped
 
 
@@ -181,7 +181,7 @@ def _search(
     rounds: int = 10,
     corners: int = 128,
 ) -> IntArray:
-    """An input of the box whose gap ``row @ z`` is small."""
+    """Search for an input of the box whose gap ``row @ z`` is small."""
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     matrices = [np.asarray(matrix, dtype=float) for matrix in weights.matrices]
     values = box.values.astype(float)
@@ -196,7 +196,7 @@ def _search(
         for shares, matrix in zip(reversed(spread), reversed(matrices[:-1]), strict=True):
             slope = slope * np.exp(shares) @ matrix
         cost = np.einsum("rcm,ckm->rck", slope.reshape(corners, columns, each), values)
-        cost[:, np.arange(columns), box.own] -= 1e-9  # what does not matter stays
+        cost[:, np.arange(columns), box.own] -= 1e-9  # Columns without influence keep their values.
         levels = cost.argmin(axis=2)
         gaps = network.pre_activations(weights, box.at(levels))[-1] @ row
         at = int(gaps.argmin())
@@ -216,18 +216,18 @@ def _fewest(
     rows: IntArray,
     greatest: IntArray,
 ) -> IntArray:
-    """A wrong input with columns put back to the sample's for as long as it stays wrong."""
+    """Reset columns of a wrong input to the sample's values for as long as it stays wrong."""
     own = box.sample.reshape(len(box.own), -1)
     found = x.reshape(own.shape)
 
-    def excess(put_back: BoolArray) -> IntArray:  # (R, C) -> (R,), wrong up to 0
+    def excess(put_back: BoolArray) -> IntArray:  # (R, C) -> (R,), wrong if at most 0
         X = np.where(put_back[..., None], own, found).reshape(len(put_back), -1)
         z = network.pre_activations(weights, X)[-1]
         return np.asarray((z @ rows.T - greatest).min(axis=1))
 
     while len(changed := np.flatnonzero((own != found).any(axis=1))):
         alone = np.eye(len(own), dtype=bool)[changed]
-        order = np.argsort(excess(alone), kind="stable")  # first what harms least
+        order = np.argsort(excess(alone), kind="stable")  # Try the least harmful column first.
         together = np.asarray(np.logical_or.accumulate(alone[order]))
         wrong = np.flatnonzero(excess(together) <= 0)
         if not len(wrong):

@@ -1,8 +1,8 @@
-"""Simulated annealing of the weights themselves, by the true loss: the rival of every Ising route.
+"""Simulated annealing of the weights by the true loss: the baseline of every Ising route.
 
-All states of a network are functions of its weights, so that no constraint is needed: flip a
-weight, update the forward pass where it changes, keep the flip with the Metropolis probability
-min(1, exp(-change of the loss / temperature)) [Kirkpatrick, Gelatt, Vecchi 1983].
+All states of a network are functions of its weights, so no constraints are needed: flip a weight,
+update the forward pass where it changes, and keep the flip with the Metropolis probability
+min(1, exp(-change of the loss / temperature)) [Kirkpatrick, Gelatt, Vecchi 1983].
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ START, END = 0.5, 0.005
 class WeightAnnealing(Iterative):
     """Simulated annealing directly on the weights.
 
-    A flip moves one weight or threshold, drawn uniformly, to another level of its code; its exact
-    change of the training loss is found by an incremental forward pass.  The temperature falls
-    geometrically from the first flip of a restart to the last.  The best weights ever visited are
-    returned, not the last.
+    A flip moves one weight or threshold, drawn uniformly, to another level of its code; an
+    incremental forward pass gives the exact change of the training loss.  The temperature falls
+    geometrically from the first flip of a restart to the last.  Returns the best weights visited,
+    not the last.
 
     Parameters
     ----------
     flips : int
         Proposed flips of each restart.
     restarts : int or None
-        Independent restarts from random weights; None goes on until the time limit.
+        Independent restarts from random weights; None continues until the time limit.
     start_temperature, end_temperature : float, optional
         In units of the loss.  None takes 0.5 and 0.005 times the mean |change of the loss| of a
         flip at random weights.
@@ -91,16 +91,16 @@ class WeightAnnealing(Iterative):
         Returns
         -------
         Result
-            Its status is OPTIMAL, with a lower bound, where the loss has met the least that any
+            Its status is OPTIMAL, with a lower bound, if the loss reaches the least that any
             outputs in range could have (zero for the hinge loss).  ``history`` has a row per step;
-            ``info`` the ``flips`` proposed, ``flips_per_second`` and both temperatures.
+            ``info`` has the ``flips`` proposed, ``flips_per_second`` and both temperatures.
         """
         run = self.begun(problem)
         walk = (_GuardedWalk if problem.constraints else _Walk)(problem, self._rng(0))
         walk.offer_best(run)
         hot, cold = self._temperatures(walk)
         cooling = (cold / hot) ** (1 / max(1, self.flips - 1))
-        # limits and callbacks come between two steps, which take some ten milliseconds at most
+        # Limits and callbacks are checked between two steps of some ten milliseconds at most.
         steps = max(20, int(self.flips * _updates_per_flip(problem) / 3e8) + 1)
         size = -(-self.flips // steps)
         steps = -(-self.flips // size)
@@ -135,9 +135,9 @@ class WeightAnnealing(Iterative):
         )
 
     def _temperatures(self, walk: _Walk) -> tuple[float, float]:
-        """First and last temperature; what is not given follows from the scale of a flip.
+        """Return the first and last temperature, by default from the scale of a flip.
 
-        Where one is given, the other one meets it rather than cross it.
+        If only one is given, the other is clipped to it rather than crossing it.
         """
         start, end = self.start_temperature, self.end_temperature
         scale = 1.0 if start and end else walk.mean_change()
@@ -146,7 +146,7 @@ class WeightAnnealing(Iterative):
 
 
 class _Walk:
-    """A walk over the weights of a problem, and the best that it has met."""
+    """Walk over the weights of a problem that keeps the best weights it has visited."""
 
     def __init__(self, problem: TrainingProblem, rng: np.random.Generator) -> None:
         self.problem, self.landscape = problem, IncrementalLoss(problem)
@@ -157,7 +157,7 @@ class _Walk:
         self.restart(rng)
 
     def restart(self, rng: np.random.Generator) -> None:
-        """Go to random weights."""
+        """Move to random weights."""
         self._rng = rng
         choice = self.landscape.random_choice(rng)
         value = self.landscape.value(self.landscape.set_choice(choice))
@@ -165,7 +165,7 @@ class _Walk:
             self._best, self._best_value = choice, value
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Where the walk is, and the best that it has met."""
+        """Return the walk's position and the best weights visited."""
         return {
             "landscape": self.landscape.snapshot(),
             "rng": self._rng,
@@ -185,12 +185,12 @@ class _Walk:
 
     @property
     def loss(self) -> float:
-        """Training loss where the walk is."""
+        """Training loss at the walk's position."""
         return self.landscape.loss(float(self.landscape.state.losses[0]))
 
     @property
     def at_floor(self) -> bool:
-        """Whether no weights can be better than the best ones met."""
+        """True if no weights can be better than the best ones visited."""
         return self._best_value <= self._goal
 
     def flip(self, count: int, temperature: float, cooling: float) -> None:
@@ -203,7 +203,7 @@ class _Walk:
         self.flips += proposals
 
     def mean_change(self) -> float:
-        """Mean |change of the loss| over flips that are all kept; 1 if nothing ever changes."""
+        """Return the mean |change of the loss| of flips, all of them kept; 1 if it is always 0."""
         _, proposals, spread = self._anneal(256, np.inf, 1.0, self._best.copy(), np.inf)
         return self.landscape.unit * spread / max(1, proposals) or 1.0
 
@@ -217,7 +217,7 @@ class _Walk:
         return found
 
     def offer_best(self, run: Run) -> None:
-        """Score the best choice, if it is a new one, by the problem's own forward pass."""
+        """Score a new best choice by the problem's own forward pass."""
         if self._best_value < self._offered:
             bits = self.landscape.bits(self._best)[None]
             run.incumbent.offer(bits, self.problem.losses(bits))
@@ -225,18 +225,18 @@ class _Walk:
 
 
 class _GuardedWalk(_Walk):
-    """A walk that keeps the problem's constraints: its steps are exact searches of small blocks.
+    """Walk that respects the problem's constraints by exact searches of small blocks.
 
-    A block is a weight, and in half of them another one that is not zero, which can make room.
+    A block is one weight; half of the blocks add a nonzero weight, which can make room.
     """
 
     def __init__(self, problem: TrainingProblem, rng: np.random.Generator) -> None:
         self.watch: Watch | None = None
-        self._found: tuple[int, float] = (2**60, np.inf)  # what the best breaks, and its value
+        self._found: tuple[int, float] = (2**60, np.inf)  # violation of the best, and its value
         super().__init__(problem, rng)
 
     def restart(self, rng: np.random.Generator) -> None:
-        """Go to random weights, with as many zeros as it takes."""
+        """Move to random weights, with as many zeros as the constraints require."""
         landscape, problem = self.landscape, self.problem
         if self.watch is None:
             self.watch = Watch(problem, landscape)
@@ -249,7 +249,7 @@ class _GuardedWalk(_Walk):
             self._best_value = self._priced(here)
 
     def _priced(self, found: tuple[int, float]) -> float:
-        """The value of a point with the price of what it breaks."""
+        """Return the value of a point including the price of its violations."""
         return found[1] + found[0] * self.problem.price / self.landscape.unit
 
     def _anneal(
@@ -275,17 +275,17 @@ class _GuardedWalk(_Walk):
 
     @property
     def loss(self) -> float:
-        """Training loss where the walk is, with the price of what is broken."""
+        """Training loss at the walk's position, including the price of violations."""
         assert self.watch is not None
         return super().loss + self.problem.price * self.watch.broken
 
     @property
     def at_floor(self) -> bool:
-        """Whether no weights can be better than the best ones met."""
+        """True if no weights can be better than the best ones visited."""
         return self._found[0] == 0 and super().at_floor
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Where the walk is, and the best that it has met."""
+        """Return the walk's position and the best weights visited."""
         return {**super().snapshot(), "found": list(self._found)}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -297,6 +297,6 @@ class _GuardedWalk(_Walk):
 
 
 def _updates_per_flip(problem: TrainingProblem) -> int:
-    """Numbers computed for one flip in the first layer: a neuron, then all layers above."""
+    """Count the numbers updated by a flip in the first layer: one neuron, then all layers above."""
     above = problem.network.widths[2:]
     return problem.num_samples * (8 + sum(above[:1]) + sum(n * m for n, m in pairwise(above)))
