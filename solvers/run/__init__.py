@@ -1,1 +1,1 @@
-"""What every solver's run has in common: its loop, result, checkpoint and workers."""
+"""Shared parts of every solver's run: its loop, result, checkpoint and workers."""

@@ -1,8 +1,8 @@
-"""Checkpoints: a run that is killed, at any moment, goes on and ends as if it had never stopped.
+"""Checkpoints: a run killed at any moment resumes and ends as if it had never stopped.
 
-A solver's loop carries an object from one step to the next.  It can be asked for a snapshot and be
-put back to one; :class:`solvers.run.run.Run` adds what all runs have, and saves both, between two
-steps, to one file of a folder, whole or not at all.
+A solver's loop carries an object from one step to the next, which can make and restore a snapshot.
+:class:`solvers.run.run.Run` adds the state that all runs share and saves both between two steps to
+one file of a folder.  The file is written completely or not at all.
 """
 
 from __future__ import annotations
@@ -43,58 +43,58 @@ CHECKPOINT = "a checkpoint"
 FILE = "checkpoint.npz"
 
 LAYOUT = 2
-"""Version of what the solvers put in; raised when one of them puts in something else."""
+"""Version of the solvers' snapshots; raised whenever their content changes."""
 
 EVERY = 10.0
 """Default seconds between two checkpoints."""
 
 
 class Resumable(Protocol):
-    """What a solver's loop carries from one step to the next."""
+    """Object that a solver's loop carries from one step to the next."""
 
     def snapshot(self) -> Mapping[str, Any]:
-        """All of it: arrays, generators, numbers, texts, None, and lists and mappings of these."""
+        """Return the state: arrays, generators, numbers, texts, None; lists, mappings of them."""
         ...
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot that an object made from the same arguments has given."""
+        """Restore a snapshot that an object made from the same arguments has returned."""
         ...
 
 
 class Carried:
-    """A loop, or a part of one, that is saved by the names of what it carries."""
+    """Loop, or part of one, saved by the names of the attributes it carries."""
 
     CARRIED: ClassVar[tuple[str, ...]] = ()
 
     def snapshot(self) -> dict[str, Any]:
-        """All that is carried from one step to the next."""
+        """Return all state carried from one step to the next."""
         return {name: getattr(self, name) for name in self.CARRIED}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
+        """Restore a snapshot."""
         vars(self).update(snapshot)
 
 
 class CheckpointWarning(UserWarning):
-    """A checkpoint could not be written; the run goes on, and the one before is still there."""
+    """A checkpoint could not be written; the run continues, and the previous one remains."""
 
 
 class Checkpoint:
-    """A folder that holds the latest snapshot of one run.
+    """Folder with the latest snapshot of one run.
 
     Parameters
     ----------
     folder : path-like
-        Made if there is none.
+        Created if missing.
     identity : mapping of str to str
-        What makes the run itself; the snapshot of another run is refused.
+        Texts that identify the run; the snapshot of another run is refused.
     every : float
         Seconds between two snapshots; 0 saves after every step.
 
     Attributes
     ----------
     failure : str or None
-        Why the latest snapshot could not be written, if so.
+        Why the latest snapshot could not be written, or None.
 
     Raises
     ------
@@ -125,7 +125,7 @@ class Checkpoint:
 
     @classmethod
     def of(cls, solver: Any, problem: object) -> Self | None:
-        """That of a solver with options ``checkpoint`` and ``checkpoint_every``, if it wants one.
+        """Make a solver's checkpoint from ``checkpoint`` and ``checkpoint_every``, if wanted.
 
         Parameters
         ----------
@@ -148,12 +148,12 @@ class Checkpoint:
         self.close()
 
     def open(self) -> None:
-        """Claim the folder, for this process alone.
+        """Claim the folder for this process alone.
 
         Raises
         ------
         FileAccessError
-            If it cannot be made or written to, or another run is using it.
+            If it cannot be created or written to, or another run is using it.
         """
         self._lock.claim()
         try:
@@ -166,26 +166,26 @@ class Checkpoint:
         except OSError as error:
             self.close()
             raise access_error("keep a checkpoint in", self.folder, error) from error
-        for leftover in self.folder.glob(f".{FILE}.*.tmp"):  # of a process that was killed
+        for leftover in self.folder.glob(f".{FILE}.*.tmp"):  # left by a killed process
             with suppress(OSError):
                 leftover.unlink()
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         self._lock.release()
 
     # -- to the file and back ----------------------------------------------------------------------
 
     @property
     def due(self) -> bool:
-        """Whether it is time for another snapshot."""
+        """True if another snapshot is due."""
         return time.monotonic() - self._saved >= self.every
 
     def save(self, snapshot: Mapping[str, Any]) -> None:
-        """Write a snapshot, whole or not at all.
+        """Write a snapshot, completely or not at all.
 
-        A full disk or a lost permission must not end a run that goes well: there is a warning, the
-        reason is kept as ``failure``, the checkpoint before stays, and the run may try again.
+        A full disk or a lost permission must not end a healthy run: it warns, stores the reason as
+        ``failure`` and keeps the previous checkpoint, and the run may try again.
         """
         arrays: dict[str, Array] = {}
         content = {
@@ -206,7 +206,7 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """The latest snapshot; None if there is none yet.
+        """Return the latest snapshot; None if there is none yet.
 
         Raises
         ------
@@ -215,7 +215,7 @@ class Checkpoint:
         FileFormatError
             If it is damaged, or written by another release.
         InvalidInputError
-            If it belongs to another run; the error names what differs.
+            If it belongs to another run; the error names the difference.
         """
         if not self.path.exists():
             return None
@@ -228,7 +228,7 @@ class Checkpoint:
                 f"{str(self.path)!r} was written by another release (layout {content['layout']}, "
                 f"here {LAYOUT}): go on with that one, or begin anew in another folder"
             )
-        # options that solvers no longer have, at their default
+        # options that solvers no longer have, at their defaults
         gone = {"split": "'constant'", "fix_after": "None", "shake": "0.2", "variant": "'hedging'"}
         identity: dict[str, str] = content["identity"]
         there = {name: given for name, given in identity.items() if gone.get(name) != given}
@@ -243,7 +243,7 @@ class Checkpoint:
         return snapshot
 
     def understood(self, read: Callable[[], T]) -> T:
-        """What ``read`` makes of the content; whatever it stumbles over is damage."""
+        """Return the result of ``read`` on the content; treat any unexpected error as damage."""
         try:
             return read()
         except (FileFormatError, InvalidInputError):
@@ -254,7 +254,7 @@ class Checkpoint:
 
 
 def peek(folder: Folder) -> dict[str, Any] | None:
-    """The latest snapshot in a folder, whatever run it is of, to look at; None if there is none.
+    """Return the latest snapshot of any run in a folder, for inspection; None if there is none.
 
     Raises
     ------
@@ -269,16 +269,16 @@ def peek(folder: Folder) -> dict[str, Any] | None:
 
 
 def check_alike(fresh: Any, saved: Any, where: str = "the snapshot") -> None:
-    """Refuse a snapshot that is not built like that of the run that is to go on from it.
+    """Refuse a snapshot whose structure differs from that of the resuming run.
 
     Parameters
     ----------
     fresh : object
-        A snapshot of the run before its first step; None in it may have become anything.
+        Snapshot of the run before its first step; anything may take the place of a None in it.
     saved : object
-        What was read.
+        Snapshot that was read.
     where : str
-        For the message.
+        Location, for the message.
 
     Raises
     ------
@@ -322,7 +322,7 @@ def check_alike(fresh: Any, saved: Any, where: str = "the snapshot") -> None:
 
 
 def _packed(value: Any, name: str, arrays: dict[str, Array]) -> Any:
-    """``value`` as JSON, its arrays put into ``arrays`` under names that tell where they stood."""
+    """Return ``value`` as JSON; move its arrays to ``arrays``, each named by its position."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, np.generic):
@@ -343,7 +343,7 @@ def _packed(value: Any, name: str, arrays: dict[str, Array]) -> Any:
 
 
 def _packed_form(value: Any, where: str) -> None:
-    """The form of what :func:`_packed` makes."""
+    """Build the form of the result of :func:`_packed`."""
     if isinstance(value, list):
         items(_packed_form)(value, where)
     elif isinstance(value, dict):
@@ -367,7 +367,7 @@ _CONTENT = fields(
 
 
 def _unpacked(packed: Any, arrays: Mapping[str, Array]) -> Any:
-    """The value that :func:`_packed` made JSON of."""
+    """Return the value that :func:`_packed` converted to JSON."""
     if isinstance(packed, list):
         return [_unpacked(part, arrays) for part in packed]
     if not isinstance(packed, dict):

@@ -1,4 +1,4 @@
-"""Seconds in which inner loops were compiled: the first use on a machine is no part of a limit."""
+"""Time spent on compiling inner loops, which no time limit includes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 @cache
 def _spans() -> list[tuple[float, float]]:
-    """Begins and ends of all compilations from now on, by ``time.perf_counter``."""
+    """Start and end of every compilation from now on, by ``time.perf_counter``."""
     from numba.core import event
 
     spans: list[tuple[float, float]] = []
 
     class Watch(event.Listener):  # type: ignore[misc]
-        """Notes the outermost of nested compilations."""
+        """Records the outermost of nested compilations."""
 
         depth, begun = 0, 0.0
 
@@ -34,9 +34,9 @@ def _spans() -> list[tuple[float, float]]:
 
 
 def compiled_since(moment: float) -> float:
-    """Seconds of this process's compilations since a moment of ``time.perf_counter``.
+    """Return the seconds this process has spent compiling since a time of ``time.perf_counter``.
 
-    Those before the first call of this function are not known to it.
+    Compilations before the first call of this function are not counted.
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """Blocks of a problem on any ``concurrent.futures.Executor``: threads, processes, a cluster.
 
-A block's model is sent to a worker once and kept there under a digest of its content; afterwards
-a task is a digest and a few arrays.  Processes of our own get all models when
-they start.  Of other executors nobody knows which worker takes a task, when it joined, or what it
-has forgotten: a worker that lacks the model says so, and the task is sent again with it.
+A block's model is sent to a worker once and kept there under a digest of its content; later tasks
+are a digest and a few arrays.  Our own processes get all models when they start.  Other executors
+do not tell which worker takes a task, when it joined, or what it has discarded: a worker without
+the model says so, and the task is sent again with it.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ ExecutorChoice = str | Executor | Callable[[], Executor] | None
 """None or "serial", "threads", "processes", an executor, or a function that makes one."""
 
 FAILURES = 3
-"""Failures in a row of one block that end the run."""
+"""Consecutive failures of one block that end the run."""
 
 
 def check_executor(choice: object) -> None:
-    """Refuse what is no executor, or one that is shut down.
+    """Refuse an invalid executor, or one that is shut down.
 
     Raises
     ------
@@ -72,31 +72,31 @@ def _shut_down(executor: Executor) -> InvalidInputError:
 
 
 class OutOfTimeError(Exception):
-    """The time for a round was up before every block had answered."""
+    """The time for a round ran out before every block had answered."""
 
 
 class Team(Generic[Model]):
-    """Workers that hold models and answer questions about them.
+    """Team of workers that hold models and run tasks on them.
 
     Parameters
     ----------
     models : sequence
-        One per block.  Workers in other processes get them by pickle.
+        One per block.  Sent to other processes by pickle.
     executor : {None, "serial", "threads", "processes"}, Executor, or function returning one
-        An executor is used and left open.  One that a function makes, or that is named, is closed
-        at the end, and made anew if it breaks because a worker has died.
+        A given executor is used and left open.  One that is named or made by a function is closed
+        at the end, and replaced if the death of a worker breaks it.
     workers : int, optional
-        Threads or processes; None takes one per core that this process may use.  Of an executor
-        of one's own: how many it has, so that it is not given all tasks of a round at once.
+        Threads or processes; None takes one per core that this process may use.  For a given
+        executor: its number of workers, so that it does not get all tasks of a round at once.
     name : callable, optional
-        Number of a block -> what an error calls it.
+        Maps a block's number to its name in errors.
 
     Attributes
     ----------
     shipments : int
         Models sent to other processes so far.
     failures : int
-        Tasks that had to be run again so far.
+        Failed attempts at tasks so far.
 
     Raises
     ------
@@ -123,7 +123,7 @@ class Team(Generic[Model]):
         self.shipments, self.failures = 0, 0
         self._workers = workers or _cores()
         known = workers is not None or executor is None or isinstance(executor, str)
-        self._window = 4 * self._workers if known else inf  # most tasks that it has at a time
+        self._window = 4 * self._workers if known else inf  # most tasks in flight at once
         self._given = executor if isinstance(executor, Executor) else None
         self._make = self._maker(executor)
         self._executor = self._given
@@ -142,22 +142,22 @@ class Team(Generic[Model]):
         tasks: Sequence[tuple[int, Argument]],
         seconds: float | None = None,
     ) -> list[Answer]:
-        """``function(models[k], argument)`` of every task (k, argument), in the order of tasks.
+        """Return ``function(models[k], argument)`` for every task (k, argument), in order.
 
         Parameters
         ----------
         function : callable
-            A module's function, safe to be called from several threads at once.
+            Module-level function that several threads may call at once.
         tasks : sequence of (int, object)
         seconds : float, optional
-            Time for all of them together.
+            Time for all tasks together.
 
         Raises
         ------
         OracleError
-            When one block has failed three times, or the executor that was given is broken.
+            If one block has failed three times, or the given executor is broken.
         OutOfTimeError
-            When the time is up; what is still waiting is cancelled.
+            If the time is up; waiting tasks are cancelled.
         """
         until = None if seconds is None else time.perf_counter() + seconds
         jobs = [_Job(number, k, argument) for number, (k, argument) in enumerate(tasks)]
@@ -168,7 +168,8 @@ class Team(Generic[Model]):
         try:
             while waiting:
                 suspects, waiting = self._together(function, waiting, answers, until)
-                # a dead worker takes all tasks in flight with it: one by one the culprit is seen
+                # A dead worker takes all tasks in flight with it; running them one by one
+                # identifies the culprit.
                 for job in suspects:
                     while job.number not in answers:
                         self._together(function, [job], answers, until)
@@ -182,7 +183,7 @@ class Team(Generic[Model]):
     def _here(
         self, function: Callable[[Model, Any], Answer], job: _Job, until: float | None
     ) -> Answer:
-        """Run a task in this very thread."""
+        """Run a task in the calling thread."""
         while True:
             _check(until)
             try:
@@ -197,7 +198,7 @@ class Team(Generic[Model]):
         answers: dict[int, Answer],
         until: float | None,
     ) -> tuple[list[_Job], list[_Job]]:
-        """Run tasks side by side; what a broken executor has lost, and what it never got."""
+        """Run tasks in parallel; return those a broken executor lost or never received."""
         waiting, running = deque(jobs), dict[Future[Any], _Job]()
         lost: list[_Job] = []
         try:
@@ -209,7 +210,7 @@ class Team(Generic[Model]):
                     except BrokenExecutor as error:
                         lost.append(job)
                         self._failed(job, error)
-                    except RuntimeError as error:  # shut down while the run went on
+                    except RuntimeError as error:  # shut down during the run
                         if self._executor is self._given and self._given is not None:
                             raise _shut_down(self._given) from error
                         raise
@@ -241,7 +242,7 @@ class Team(Generic[Model]):
         return sorted(lost, key=lambda job: job.number), list(waiting)
 
     def _failed(self, job: _Job, error: BaseException) -> None:
-        """Count a failure; three of the same task, or a mistake in the input, end the run."""
+        """Count a failure; three failures of one task, or invalid input, end the run."""
         refused = isinstance(error, InvalidInputError) or not isinstance(error, OracleError)
         if isinstance(error, QnnError) and refused:
             raise error
@@ -258,9 +259,9 @@ class Team(Generic[Model]):
     # -- workers -----------------------------------------------------------------------------------
 
     def _maker(self, choice: ExecutorChoice) -> Callable[[], Executor] | None:
-        """How to make an executor, if it is ours to make."""
+        """Return a function that makes the executor, unless one was given."""
         if isinstance(choice, ProcessPoolExecutor):
-            return self._processes  # should the one that was given break
+            return self._processes  # fallback in case the given one breaks
         if isinstance(choice, Executor):
             return None
         if callable(choice):
@@ -272,20 +273,20 @@ class Team(Generic[Model]):
         return ThreadPoolExecutor(self._workers, thread_name_prefix="block")
 
     def _processes(self) -> Executor:
-        """Worker processes that hold all models."""
+        """Start worker processes that hold all models."""
         packed = self._packed()
         self.shipments += self._workers * len(packed)
         self._shipped.update(range(len(packed)))
         return ProcessPoolExecutor(self._workers, initializer=begin_with, initargs=(packed,))
 
     def _packed(self) -> list[PackedModel]:
-        """The models ready to travel; packed once."""
+        """Pack the models for sending, once."""
         if self._ready is None:
             self._ready = [PackedModel.of(model) for model in self.models]
         return self._ready
 
     def _submit(self, function: Callable[[Model, Any], Any], job: _Job) -> Future[Any]:
-        """Hand a task to the executor, with the model if it is the first of its block."""
+        """Submit a task to the executor, with the model if it is the first of its block."""
         if self._executor is None:
             assert self._make is not None
             made: object = self._make()
@@ -304,7 +305,7 @@ class Team(Generic[Model]):
         return self._executor.submit(serve, function, packed.digest, content, job.argument)
 
     def _renew(self) -> None:
-        """Put a fresh executor in the place of a broken one."""
+        """Replace a broken executor by a new one."""
         if self._make is None:
             raise OracleError(
                 f"the executor that was given ({type(self._given).__name__}) is broken, because a "
@@ -316,7 +317,7 @@ class Team(Generic[Model]):
         self._dismiss()
 
     def _dismiss(self) -> None:
-        """Close an executor of one's own without waiting for what it still does."""
+        """Close an executor of our own without waiting for its running tasks."""
         executor, self._executor = self._executor, self._given
         self._shipped.clear()
         if executor is None or executor is self._given:
@@ -325,16 +326,16 @@ class Team(Generic[Model]):
 
 
 def dismiss(executor: Executor) -> None:
-    """Close an executor at once: processes do not finish what they are at."""
+    """Close an executor at once, without letting processes finish their tasks."""
     workers = list((getattr(executor, "_processes", None) or {}).values())
     executor.shutdown(wait=False, cancel_futures=True)
-    for worker in workers:  # otherwise they would finish their task before they look up
+    for worker in workers:  # Otherwise they would finish their tasks before they notice.
         worker.terminate()
 
 
 @dataclass
 class _Job:
-    """A task, and how often it has failed."""
+    """A task and its number of failures."""
 
     number: int
     block: int
@@ -348,8 +349,8 @@ def _check(until: float | None) -> None:
 
 
 def _cores() -> int:
-    """Cores that this process may use."""
+    """Count the cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
+    except AttributeError:  # unavailable on some systems
         return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Whether a run that asks an oracle about the whole model gets to its first answer in time."""
+"""Check whether a run can get its first oracle answer on the whole model in time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from solvers.random_search import RandomSearch
 from solvers.run.result import Result
 
 PAIR, UPDATE = 1e-6, 8e-9
-"""Seconds for a pair of entries of a row, to make its coupler; and for a coupler in each sweep of
-each read of an annealing.  Measured on models of 50,000 to 900,000 variables."""
+"""Seconds to make a coupler from a pair of entries of a row, and seconds per coupler, sweep and
+read of an annealing.  Measured on models of 50,000 to 900,000 variables."""
 
 
 def without_a_call(solver: Any, problem: TrainingProblem, sampled: int) -> Result | None:
-    """The best of random networks, where the oracle's first answer would come far too late.
+    """Return the best of random networks if the oracle's first answer would come far too late.
 
-    The time that the model and its first annealing take is foreseen from the model's size, which is
+    The time for the model and its first annealing is estimated from the model's size, which is
     known before it is built.
 
     Parameters
@@ -28,12 +28,12 @@ def without_a_call(solver: Any, problem: TrainingProblem, sampled: int) -> Resul
     solver : QCGD or PenaltyMethod
     problem : TrainingProblem
     sampled : int
-        Reads times sweeps of a call where ``solver.oracle`` is None.
+        Reads times sweeps of a call if ``solver.oracle`` is None.
 
     Returns
     -------
     Result or None
-        ``info["reason"]`` says what was foreseen.  None: the run should go its way.
+        ``info["reason"]`` gives the estimate.  None if the run should proceed.
 
     Examples
     --------
@@ -47,9 +47,9 @@ def without_a_call(solver: Any, problem: TrainingProblem, sampled: int) -> Resul
         return None
     started = time.perf_counter()
     count = problem.num_samples
-    part = problem.subset(np.arange(100)) if count > 100 else problem  # tells the size of all
+    part = problem.subset(np.arange(100)) if count > 100 else problem  # gives the size of all
     size = part.size(solver.encoding)
-    # rows of equal lengths have the fewest pairs
+    # Rows of equal lengths have the fewest pairs.
     pairs = size.nonzeros**2 / (2 * max(size.num_rows, 1)) * count / part.num_samples
     oracle = solver.oracle
     if isinstance(oracle, Annealer):

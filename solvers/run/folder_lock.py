@@ -1,4 +1,4 @@
-"""A folder that one run works in, and no other: not in another process, nor in another thread."""
+"""Lock on a folder: one run at a time may use it, across processes and threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from formulations.files.bounded import access_error
 
 @dataclass
 class _Holder:
-    """Who has a folder: of one process, one thread, which may claim it several times."""
+    """Holder of a folder: one thread of one process, which may claim it several times."""
 
     process: int
     thread: int
@@ -25,14 +25,14 @@ class _Holder:
     claims: int = 1
 
 
-# A record lock belongs to the whole process, and goes when any descriptor of its file is closed,
-# so that only the process itself can keep its threads apart, by what it remembers here.
+# A record lock belongs to the whole process and is lost when any descriptor of its file is closed,
+# so this table keeps the threads of one process apart.
 _HELD: dict[object, _Holder] = {}
 _GUARD = threading.Lock()
 
 
 def _forked() -> None:
-    """Locks are not inherited, and nobody in the child would release a guard that was taken."""
+    """Reset the locks in a child process, which inherits none and could not release the guard."""
     global _GUARD
     _GUARD = threading.Lock()
     _HELD.clear()
@@ -43,22 +43,22 @@ if hasattr(os, "register_at_fork"):
 
 
 class FolderLock:
-    """A claim to a folder, which ends with the process, however that ends.
+    """Claim to a folder, which ends with the process in any case.
 
-    The thread that has it can claim it again: what takes the lock before it writes the first file
-    may call what takes it for itself.
+    The thread that holds it can claim it again, so code that takes the lock may call other code
+    that takes it too.
 
     Parameters
     ----------
     folder : path-like
-        Made if there is none.
+        Created if missing.
     what : str
-        What is in the folder, for messages.
+        Name of the folder's content, for messages.
 
     Raises
     ------
     FileAccessError
-        If the folder cannot be made or written to, or somebody else has it.
+        If the folder cannot be created or written to, or another run holds it.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class FolderLock:
         self.release()
 
     def claim(self) -> None:
-        """Take the folder, unless this lock has it already."""
+        """Take the folder, unless this lock already holds it."""
         if self._key is not None:
             return
         try:
@@ -106,9 +106,9 @@ class FolderLock:
         return key
 
     def _locked(self) -> int | None:
-        """A file whose lock ends with this process; None where there are no locks.
+        """Open a file with a lock that ends with this process; None if there are no locks.
 
-        A record lock, since workers forked off would keep one of the other kind (``flock``) alive.
+        Uses a record lock, since forked workers would keep the other kind (``flock``) alive.
         """
         try:
             import fcntl
@@ -132,7 +132,7 @@ class FolderLock:
         )
 
     def release(self) -> None:
-        """Let go of the folder, if this lock has it."""
+        """Release the folder, if this lock holds it."""
         with _GUARD:
             held = _HELD.get(self._key)
             if self._key is not None and held is not None and held.process == os.getpid():

@@ -1,7 +1,7 @@
-"""What makes a run itself: its solver's options and its problem, as short texts to compare.
+"""Identity of a run: its solver's options and its problem, as short texts to compare.
 
-Two runs with the same texts are the same run, whatever happens on the way.  Budgets, callbacks and
-workers are left out: they decide how far and how fast a run gets, not where it goes.
+Two runs with the same texts follow the same course.  Budgets, callbacks and workers are left out:
+they decide how far and how fast a run gets, not which course it takes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from formulations import QCBO, TrainingProblem
 from solvers.oracles.cloud.secrets import Redactor
 
 WORKERS = {"executor", "workers", "threads"}
-"""Options that change no result, of a solver and of whatever is inside it."""
+"""Options of a solver, and of objects inside it, that change no result."""
 
 
 def identity(solver: object, problem: object) -> dict[str, str]:
-    """The texts of a solver's options and of a problem's parts, by name.
+    """Return the texts of a solver's options and of a problem's parts, by name.
 
     Examples
     --------
@@ -33,10 +33,10 @@ def identity(solver: object, problem: object) -> dict[str, str]:
     >>> texts["solver"], texts["flips"], "time_limit" in texts
     ('WeightAnnealing', '500', False)
     """
-    # these may differ between the parts of one run
+    # These may differ between the parts of one run.
     left_out = {"time_limit", "call_limit", "callbacks", "checkpoint", "checkpoint_every", *WORKERS}
     options = {name: value for name, value in _parameters(solver).items() if name not in left_out}
-    hide = Redactor()  # somebody's oracle may have been made with a token
+    hide = Redactor()  # A user's oracle may have been made with a token.
     return {
         "solver": type(solver).__name__,
         **{name: _short(hide(text(value))) for name, value in options.items()},
@@ -45,10 +45,10 @@ def identity(solver: object, problem: object) -> dict[str, str]:
 
 
 def _parts(problem: object) -> dict[str, Any]:
-    """What a problem consists of."""
-    if isinstance(problem, Mapping):  # named already
+    """Return the parts of a problem by name."""
+    if isinstance(problem, Mapping):  # already named
         return dict(problem)
-    if isinstance(problem, QCBO):  # dimod draws the label of a constraint that is given none
+    if isinstance(problem, QCBO):  # dimod assigns a random label to an unlabelled constraint
         numbers = {field.name: getattr(problem, field.name) for field in fields(problem)}
         return {"model": {k: v for k, v in numbers.items() if k not in ("labels", "row_labels")}}
     if not isinstance(problem, TrainingProblem):
@@ -67,14 +67,14 @@ def _parts(problem: object) -> dict[str, Any]:
 
 
 def _short(text: str) -> str:
-    """The text, or its digest where it is long."""
+    """Return the text, or its digest if it is long."""
     if len(text) <= 100:
         return text
     return f"{text.split('(')[0][:30]}({hashlib.sha256(text.encode()).hexdigest()[:16]})"
 
 
 def text(value: object) -> str:
-    """A text that two values share only if they are equal, in this process or another."""
+    """Return a text that only equal values share, across processes."""
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return repr(value)
     if isinstance(value, np.generic):
@@ -83,7 +83,7 @@ def text(value: object) -> str:
         digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
         return f"{value.dtype}{list(value.shape)}({digest})"
     if not isinstance(value, type) and hasattr(value, "stands_for"):
-        # a result from which the run starts, or a wrapper that changes no answer of its oracle
+        # a result that starts the run, or a wrapper that changes no answer of its oracle
         return text(value.stands_for)
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{text(k)}: {text(v)}" for k, v in value.items()) + "}"
@@ -101,17 +101,17 @@ def text(value: object) -> str:
 
 
 def _parameters(value: object) -> dict[str, Any]:
-    """What an object was made from: its fields, or its constructor's arguments by their names."""
+    """Return an object's constructor arguments, or a dataclass's fields, by name."""
     if is_dataclass(value):
         names = [field.name for field in fields(value) if field.init]
     else:
         try:
             names = list(inspect.signature(type(value)).parameters)
-        except (TypeError, ValueError):  # made by C
+        except (TypeError, ValueError):  # implemented in C
             names = []
     parameters = {name: getattr(value, name) for name in names if hasattr(value, name)}
     moved = {old: new for old, new in getattr(type(value), "old_keywords", {}).items() if new}
-    for old, new in moved.items():  # under their old names, as in the checkpoints of older versions
+    for old, new in moved.items():  # under the old names of older checkpoints
         group, _, field = new.partition(".")
         held = getattr(value, group)
         parameters[old] = getattr(held, field) if field else held

@@ -1,7 +1,7 @@
-"""Checks of what all solvers share: the problem, seed, limits, callbacks, checkpoint and workers.
+"""Checks of the options all solvers share: problem, seed, limits, callbacks, checkpoint, workers.
 
-:func:`check_common` is the one place where the shared options are declared and checked.  Options of
-one's own are checked by the functions of :mod:`formulations.checks`.
+:func:`check_common` is the one place where the shared options are declared and checked.  Functions
+of :mod:`formulations.checks` check a solver's own options.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from formulations.neurons import ENCODINGS
 MOST_WORKERS = 1024
 
 MOST_READS, MOST_SWEEPS = 10**6, 2**31 - 1
-"""Of one call of an oracle: more reads do not fit in memory, and kernels count in 32 bits."""
+"""Limits of one oracle call: more reads do not fit in memory, and kernels count in 32 bits."""
 
 
 def check_effort(reads: object, sweeps: object = 1) -> None:
-    """Refuse reads and sweeps of an oracle's calls that are none, or more than can be done.
+    """Refuse an oracle's reads and sweeps unless they are positive integers within the limits.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def check_effort(reads: object, sweeps: object = 1) -> None:
 
 
 def check_count(name: str, value: object, *limits: float | None) -> None:
-    """Refuse anything but a positive integer, or None where one of the limits ends the run.
+    """Refuse anything but a positive integer, or None if one of the limits ends the run.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def check_count(name: str, value: object, *limits: float | None) -> None:
 
 
 def check_problem(problem: object) -> None:
-    """Refuse anything but a training problem, before a solver begins.
+    """Refuse anything but a training problem before a solver starts.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def check_problem(problem: object) -> None:
 
 
 def check_common(solver: object) -> None:
-    """Check those options of a solver, or of a part of one, that all of them share.
+    """Check the options that all solvers and their parts share.
 
     ============================ ===============================================================
     ``seed``                     An integer, 0 or more: same seed, same result.
@@ -132,7 +132,7 @@ def _check_every(name: str, value: object) -> None:
 
 
 def _or_none(check: Callable[..., object], **limits: Any) -> Callable[[str, object], None]:
-    """A check that None passes as well."""
+    """Make a check that also accepts None."""
 
     def checked(name: str, value: object) -> None:
         if value is not None:

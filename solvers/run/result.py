@@ -1,4 +1,4 @@
-"""What a solver returns: its status, incumbent, history and result."""
+"""Result of a solver: status, incumbent and history."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Whether an error is Ctrl-C, or what a library that was interrupted has made of it.
-
-    It may be the cause of an error of the library's own.
+    """Return whether an error is Ctrl-C, or a library's own error caused by it.
 
     Examples
     --------
@@ -40,7 +38,7 @@ def is_interrupt(error: BaseException | None) -> bool:
 
 
 def reach(bound: float) -> float:
-    """The largest loss that has met a lower bound: what rounding may add to it.
+    """Return the largest loss that meets a lower bound up to rounding.
 
     Examples
     --------
@@ -51,28 +49,28 @@ def reach(bound: float) -> float:
 
 
 class Status(Enum):
-    """Why a solver stopped, and what its answer is worth."""
+    """Why a solver stopped, and how far its answer can be trusted."""
 
     OPTIMAL = "optimal"
-    """The loss is proven to be the least possible."""
+    """The loss is proven to be minimal."""
     INFEASIBLE = "infeasible"
     """It is proven that no assignment satisfies the model's rows."""
     FINISHED = "finished"
-    """All iterations ran, or a rule expects no more of them; nothing is proven."""
+    """All iterations ran, or a stop rule ended the run; nothing is proven."""
     TIME_LIMIT = "time limit"
-    """The time limit came first; the incumbent is returned."""
+    """The time limit was reached first; the incumbent is returned."""
     CALL_LIMIT = "call limit"
-    """The budget of oracle calls came first; the incumbent is returned."""
+    """The budget of oracle calls was used up first; the incumbent is returned."""
     BUDGET = "budget used up"
-    """A budget of the oracle came first; the incumbent is returned."""
+    """A budget of the oracle was used up first; the incumbent is returned."""
     ORACLE_FAILED = "oracle failed"
     """The oracle failed or gave an unusable answer; the incumbent is returned."""
     INTERRUPTED = "interrupted"
-    """Ctrl-C, or a callback asked to stop; the incumbent is returned."""
+    """Ctrl-C or a callback stopped the run; the incumbent is returned."""
 
     @classmethod
     def after(cls, error: BaseException) -> Status | None:
-        """That of a run which an error ends with an incumbent in hand; None: it stays an error."""
+        """Return the status of a run with an incumbent after an error; None to raise it."""
         if is_interrupt(error):
             return cls.INTERRUPTED
         kinds = {
@@ -84,7 +82,7 @@ class Status(Enum):
 
 @dataclass
 class Incumbent:
-    """Best weight bits so far, by the real loss.
+    """Best weight bits found so far, by the real loss.
 
     Examples
     --------
@@ -110,7 +108,7 @@ class Incumbent:
 
 @dataclass
 class History:
-    """One row of numbers per recorded step, kept as columns.
+    """Table with one row of numbers per recorded step, stored as columns.
 
     Examples
     --------
@@ -126,18 +124,18 @@ class History:
     columns: dict[str, list[float]] = field(default_factory=dict)
 
     def record(self, **values: float) -> None:
-        """Append one row; a column that begins late is not a number before."""
+        """Append a row; a column that starts late is NaN in earlier rows."""
         rows = len(self)
         for name, value in values.items():
             self.columns.setdefault(name, [float("nan")] * rows).append(float(value))
 
     def arrays(self) -> dict[str, FloatArray]:
-        """The columns, to be saved."""
+        """Return the columns for saving."""
         return {name: self[name] for name in self.columns}
 
     @classmethod
     def of(cls, arrays: Mapping[str, FloatArray]) -> Self:
-        """The history of such columns."""
+        """Make a history from such columns."""
         return cls({name: column.tolist() for name, column in arrays.items()})
 
     def __getitem__(self, name: str) -> FloatArray:
@@ -149,17 +147,17 @@ class History:
 
 @dataclass
 class Result:
-    """What ``solve`` returns.
+    """Result of ``solve``.
 
     Parameters
     ----------
     weights : Weights
         The incumbent.
     loss : float
-        Its real loss on all training samples.
+        Real loss of the weights on all training samples.
     status : Status
     lower_bound : float or None
-        A proven bound on the least loss, or None if none is certified.
+        Certified lower bound on the loss, or None.
     history : History
     ledger : Ledger
     seconds : float
@@ -167,10 +165,10 @@ class Result:
     bits : ndarray of int8
         The incumbent's free weight bits.
     info : dict
-        Numbers of the solver's own, such as ``num_variables`` of its model.  ``broken``: which of
-        the problem's constraints the weights break, and by how much, where it has some.
+        Solver-specific numbers, such as ``num_variables`` of its model.  If the problem has
+        constraints, ``broken`` maps those the weights violate to the amount.
     trace : History
-        ``seconds`` and the incumbent's ``loss``: a row for each improvement, and one for the end.
+        ``seconds`` and the incumbent's ``loss``: a row for each improvement and one for the end.
     """
 
     weights: Weights
@@ -195,10 +193,10 @@ class Result:
 
     @property
     def stands_for(self) -> BitArray:
-        """What matters of a result from which another run starts: neither clock nor history."""
+        """Part of a result that matters to a run started from it: neither clock nor history."""
         return self.bits
 
     @property
     def satisfies(self) -> bool:
-        """Whether the weights break none of the problem's constraints; see ``info["broken"]``."""
+        """True if the weights satisfy all of the problem's constraints; see ``info["broken"]``."""
         return not self.info.get("broken")

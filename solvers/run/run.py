@@ -1,4 +1,4 @@
-"""What a solver returns, and what every solver's loop has in common: budget, callbacks, Ctrl-C."""
+"""Loop that every solver's run shares: budget, callbacks and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from solvers.run.result import History, Incumbent, Result, Status
 log = logging.getLogger(__name__)
 
 CTRL_C = "Ctrl-C"
-"""``info["reason"]`` of a run that was interrupted, but by no callback."""
+"""``info["reason"]`` of a run that Ctrl-C interrupted."""
 
 
 def pass_on(run: Run | Result) -> None:
-    """Interrupt the run that another one is a part of, if the other one has met Ctrl-C.
+    """Interrupt the enclosing run if Ctrl-C interrupted a part of it.
 
     Raises
     ------
@@ -46,22 +46,22 @@ def pass_on(run: Run | Result) -> None:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is given after each step.
+    """Progress passed to a callback after each step.
 
     Parameters
     ----------
     iteration, iterations : int
-        Steps taken, and most that will be; None: until a limit.
+        Steps taken and the most to take; None runs until a limit.
     loss : float
-        Of the best candidate so far.
+        Loss of the best candidate so far.
     seconds : float
-        Since the run began.
+        Seconds since the run began.
     feasible : bool
-        Whether that candidate satisfies all rows; what it breaks is priced in ``loss``.
+        Whether that candidate satisfies all rows; ``loss`` includes the price of violations.
     bound : float, optional
-        What no loss is below, if that is proven.
+        Proven lower bound on the loss, if any.
     source : str, optional
-        Where the candidate came from, where a solver has several sources.
+        Source of the candidate, if the solver has several.
     """
 
     iteration: int
@@ -81,12 +81,12 @@ class Progress:
 
 
 Callback = Callable[[Progress], bool | None]
-"""Called after each step; returning True asks the solver to stop."""
+"""Called after each step; returning True stops the solver."""
 
 
 @dataclass
 class Run:
-    """One solver's run: incumbent, history, ledger, clock, and the reason to stop.
+    """Run of a solver: incumbent, history, ledger, clock and reason to stop.
 
     The loop of every solver reads
 
@@ -97,7 +97,7 @@ class Run:
     >>> run.status, run.incumbent.loss
     (<Status.FINISHED: 'finished'>, 3.0)
 
-    With a checkpoint, ``run.resume(loop)`` comes first in there: ``loop`` is what is carried from
+    With a checkpoint, the block begins with ``run.resume(loop)``: ``loop`` carries the state from
     one step to the next.  With an oracle, ``run.ask(qubo, seed)`` asks it.
     """
 
@@ -116,18 +116,18 @@ class Run:
         self.status, self.iteration = Status.FINISHED, 0
         self.reason: str | None = None
         self.ended: float | None = None
-        self.tells: Callable[[], Mapping[str, Any]] = dict  # more of what callbacks are told
+        self.tells: Callable[[], Mapping[str, Any]] = dict  # more data for callbacks
         self._loop: Resumable | None = None
         self._asked_to_stop = False
         self._iterations: int | None = None
-        compiled_since(self.started)  # watches from now on
+        compiled_since(self.started)  # starts the compilation timer
 
     def ask(
         self, qubo: QUBO, seed: np.random.SeedSequence, states: BitArray | None = None
     ) -> Samples:
-        """The oracle's answer, checked and booked; found from ``states`` if there are any.
+        """Ask the oracle, from ``states`` if any; check and book its answer.
 
-        To be asked before the step changes what is carried: if the oracle fails, the run is saved.
+        Call it before the step changes the loop's state, which is saved if the oracle fails.
 
         Raises
         ------
@@ -145,27 +145,27 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the run began; those between two parts of it do not count."""
+        """Seconds since the run began, without the pauses between its parts."""
         return time.perf_counter() - self.started if self.ended is None else self.ended
 
     @property
     def deadline(self) -> float | None:
-        """When the time limit is over, by ``time.perf_counter``; None if there is none.
+        """Time at which the limit is reached, by ``time.perf_counter``; None without a limit.
 
-        Inner loops that are compiled in the meantime, on their first use, put it off.
+        Compiling inner loops on their first use extends it.
         """
         if self.time_limit is None:
             return None
         return self.started + self.time_limit + compiled_since(self.started)
 
     def late(self) -> bool:
-        """Whether the time limit is over; for steps that take long, which ask it on the way."""
+        """Return whether the time limit is over; long steps call it while they run."""
         if self.time_limit is None or self.seconds < self.time_limit:
             return False
         return self.ended is not None or time.perf_counter() >= (self.deadline or 0.0)
 
     def exhausted(self) -> bool:
-        """Whether a budget is used up; sets the status that says which."""
+        """Return whether a budget is used up, and set the status that names it."""
         if self.late():
             self.status = Status.TIME_LIMIT
             return True
@@ -175,9 +175,9 @@ class Run:
         return False
 
     def steps(self, iterations: int | None) -> Iterator[int]:
-        """Iteration numbers 1, 2, ... until the iterations, a budget or a callback end the run.
+        """Yield numbers 1, 2, ... until the iterations, a budget or a callback end the run.
 
-        Without an incumbent the first step is taken whatever the budget: there is always an answer.
+        Without an incumbent, the first step runs whatever the budget, so there is always an answer.
         """
         self._iterations = iterations
         while self.ended is None and (iterations is None or self.iteration < iterations):
@@ -194,10 +194,10 @@ class Run:
                 return
 
     def told_to_stop(self, iteration: int, iterations: int | None = None) -> bool:
-        """Trace the step and call the callbacks; if one asks to stop, that is the status.
+        """Trace the step and call the callbacks; set the status if one asks to stop.
 
-        Within a step it may be called as well, whenever the incumbent becomes better; the step is
-        finished all the same, so that the run goes on from there as if it had never been stopped.
+        It may also be called within a step when the incumbent improves.  The step still completes,
+        so that the run can resume as if it had never stopped.
         """
         better = not len(self.trace) or self.incumbent.loss < self.trace.columns["loss"][-1]
         if better:
@@ -216,7 +216,7 @@ class Run:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Turn Ctrl-C and an oracle's errors into a status, once there is an incumbent."""
+        """Turn Ctrl-C and oracle errors into a status once there is an incumbent."""
         try:
             yield
         except BaseException as error:
@@ -231,17 +231,17 @@ class Run:
     # -- checkpoints -------------------------------------------------------------------------------
 
     def resume(self, loop: Resumable | None = None) -> bool:
-        """Keep ``loop`` in the checkpoint from now on, and go on from the one that is there.
+        """Keep ``loop`` in the checkpoint from now on, and resume from an existing one.
 
         Parameters
         ----------
         loop : Resumable, optional
-            What is carried from one step to the next besides what this run has itself.
+            State carried from one step to the next besides this run's own.
 
         Returns
         -------
         bool
-            Whether there was one: then ``loop`` and this run are as they were when it was saved.
+            Whether there was a checkpoint; if so, ``loop`` and this run have the saved state.
 
         Raises
         ------
@@ -260,13 +260,13 @@ class Run:
         return True
 
     def _fresh(self) -> dict[str, Any]:
-        """The snapshot of this run before its first step, as far as there is one already."""
+        """Return this run's snapshot before its first step, as far as it exists already."""
         loop, self._loop = self._loop, None
         try:
             fresh = self._snapshot(ended=False)
         finally:
             self._loop = loop
-        with suppress(AttributeError):  # a loop that begins only where there is nothing to resume
+        with suppress(AttributeError):  # a loop that begins only if there is nothing to resume
             fresh["loop"] = loop and loop.snapshot()
         return fresh
 
@@ -297,23 +297,23 @@ class Run:
         for budget, spent in zip(budgets(self.oracle), saved.get("budgets", ()), strict=False):
             budget.ledger.at_least(Ledger(**spent))
         self.history = History.of(saved["history"])
-        self.trace = History.of(saved.get("trace", {}))  # since another release
+        self.trace = History.of(saved.get("trace", {}))  # added by a later release
         if self._loop is not None:
             self._loop.restore(saved["loop"])
 
     def save(self, *, ended: bool = False) -> None:
-        """Save where the run is, between two steps; there is no need to, but before an error."""
+        """Save the run's state between two steps; only needed before an error."""
         if self.checkpoint is not None:
             self.checkpoint.save(self._snapshot(ended))
 
     def end(self) -> dict[str, Any]:
-        """Save that this is the end, if it is, and let go of the checkpoint.
+        """Save the end of the run, if it has ended, and release the checkpoint.
 
         Returns
         -------
         dict
-            What a result's ``info`` should say: why the run ended early, and why it or an answer of
-            its oracle could not be saved, if so.
+            Entries for a result's ``info``: why the run ended early, and why it or an oracle's
+            answer could not be saved, if so.
         """
         log.info(
             "%s after %d steps, %.3g s and %d oracle calls: best %g",
@@ -328,7 +328,7 @@ class Run:
             return about
         if self.ended is None and self.status in (Status.FINISHED, Status.OPTIMAL):
             self.ended = self.seconds
-            with suppress(KeyboardInterrupt):  # too late to stop, and the one before will do
+            with suppress(KeyboardInterrupt):  # too late to stop; the previous one suffices
                 self.save(ended=True)
         self.checkpoint.close()
         failure = self.checkpoint.failure
@@ -339,13 +339,13 @@ class Run:
     def result(
         self, problem: TrainingProblem, *, lower_bound: float | None = None, **info: Any
     ) -> Result:
-        """The result, with the incumbent as weights of ``problem``."""
+        """Return the result, with the incumbent as weights of ``problem``."""
         info |= self.end()
         assert self.incumbent.bits is not None
         weights, loss = problem.weights_from_bits(self.incumbent.bits), self.incumbent.loss
         if problem.constraints:
             info["broken"] = problem.broken(weights)
-            if info["broken"]:  # their price is no part of the loss, and nothing is optimal
+            if info["broken"]:  # Loss excludes their price; no optimality.
                 loss = problem.loss(weights)
                 if self.status is Status.OPTIMAL:
                     self.status = Status.FINISHED

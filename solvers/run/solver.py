@@ -1,4 +1,4 @@
-"""The protocol of a solver, the options that solvers share, and where a search begins."""
+"""Protocol of a solver, options that solvers share, and starting points of a search."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from solvers.run.run import Callback, Run, pass_on
 
 
 class Solver(Protocol):
-    """From a problem to a result."""
+    """Solver: finds a result for a problem."""
 
     def solve(self, problem: TrainingProblem) -> Result:
-        """The best weights that were found, and how."""
+        """Return the best weights found and a record of the run."""
         ...
 
 
@@ -34,11 +34,11 @@ class Iterative:
     Parameters
     ----------
     seed : int
-        Same seed, same result, unless a time limit cuts in.
+        The same seed reproduces the result unless a time limit cuts the run short.
     time_limit : float, optional
         Seconds.
     callbacks : tuple of callable
-        Called after each step with a ``Progress``; one that returns True stops the run.
+        Called after each step with a ``Progress``; returning True stops the run.
     checkpoint : path-like, optional
         Folder for a checkpoint, from which the same call resumes: see
         :mod:`solvers.run.checkpoint`.
@@ -56,11 +56,11 @@ class Iterative:
         check_common(self)
 
     def _rng(self, *key: int) -> np.random.Generator:
-        """One of the run's random streams, by numbers of its own."""
+        """Return the run's random stream with these numbers."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def begun(self, problem: TrainingProblem, oracle: Oracle | None = None) -> Run:
-        """The run of ``problem`` with these options, once the problem is checked."""
+        """Check the problem and start a run with these options."""
         check_problem(problem)
         return Run(
             time_limit=self.time_limit,
@@ -77,7 +77,7 @@ class Parallel(Iterative):
     Parameters
     ----------
     executor : None, "serial", "threads", "processes", Executor, or function that returns one
-        Where the parts run: see :class:`solvers.run.executors.Team`.  None: in this thread.
+        Where the parts run: see :class:`solvers.run.executors.Team`.  None uses this thread.
     workers : int, optional
         Threads or processes.
     """
@@ -107,9 +107,9 @@ def check_start(start: object) -> None:
 
 
 def start_bits(start: Start | None, problem: TrainingProblem, run: Run) -> BitArray | None:
-    """Free weight bits to begin with, which become the run's incumbent; None if there is no start.
+    """Return the starting free weight bits as the run's incumbent; None if there is no start.
 
-    A solver is run first, and what its oracle cost counts.
+    A solver given as start is run first, and its oracle's cost counts.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""When going on is useless: rules that end a run before all of its iterations."""
+"""Stop rules: end a run before all of its iterations once further improvement is unlikely."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Protocol
 from formulations.checks import check_number, check_whole
 
 Over = Callable[[], bool]
-"""Whether the time is up: asked inside long steps, which then end with what they have."""
+"""Return whether the time is up; long steps call it and then end with what they have."""
 
 
 def never() -> bool:
-    """Time without end."""
+    """Never end: no time limit."""
     return False
 
 
 @dataclass(frozen=True)
 class Course:
-    """How a run has gone so far, in calls of the oracle.
+    """Course of a run so far, in oracle calls.
 
     Parameters
     ----------
     calls : int
     stale : int
-        Calls since the best candidate has last become better.
+        Calls since the best candidate last improved.
     idle : int
-        Calls since any of the best candidates, the pool, has.
+        Calls since any candidate in the pool last improved.
     """
 
     calls: int
@@ -36,27 +36,27 @@ class Course:
 
 
 class StopRule(Protocol):
-    """Asked after every call, once there is a candidate that satisfies all rows."""
+    """Stop rule, asked after every call once a candidate satisfies all rows."""
 
     def over(self, course: Course) -> bool:
-        """Whether the run should end here."""
+        """Return whether the run should end."""
         ...
 
 
 @dataclass(frozen=True)
 class NoImprovement:
-    """A run is over when it has stood still for long, compared with how long it took to get there.
+    """Stop rule: end a run that has not improved for long, compared with the time it took so far.
 
-    It ends ``least`` calls, and ``factor`` times as many as the best candidate took, after that
-    candidate, if the pool of the best has not changed for ``least`` / 2 calls either.  If calls
-    were independent draws, the best of all would be found at any of them with equal chance, and
-    within the first 1 / (1 + factor) of a run only that often; the more slowly a search gets
-    better, the longer it goes on.
+    It ends a run ``least`` calls, and ``factor`` times as many as the best candidate took, after
+    that candidate, if the pool has not changed for ``least`` / 2 calls either.  If calls were
+    independent draws, each would be equally likely to find the best candidate, and the first 1 / (1
+    + factor) of a run would find it with only that probability.  The more slowly a search improves,
+    the longer it runs.
 
     Parameters
     ----------
     factor : float
-        0 ends a run after a fixed number of calls that found nothing better.
+        0 ends a run after a fixed number of calls without improvement.
     least : int
 
     Examples
@@ -74,7 +74,7 @@ class NoImprovement:
         check_whole("least", self.least)
 
     def over(self, course: Course) -> bool:
-        """Whether the run should end here."""
+        """Return whether the run should end."""
         found = course.calls - course.stale
         long = course.stale >= self.least + self.factor * found
         return long and 2 * course.idle >= self.least

@@ -1,4 +1,4 @@
-"""A worker process: it keeps the models that were sent to it, and answers tasks about them."""
+"""Worker processes, which keep the models sent to them and run tasks on them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from formulations.errors import InvalidInputError
 
 @dataclass(frozen=True)
 class PackedModel:
-    """A model ready to travel: its bytes, and their digest."""
+    """A model ready for sending: its bytes and their digest."""
 
     digest: str
     content: bytes
 
     @classmethod
     def of(cls, model: object) -> PackedModel:
-        """Pack a model; refused if it cannot be pickled."""
+        """Pack a model; refuse it if it cannot be pickled."""
         try:
             content = pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -38,31 +38,30 @@ class PackedModel:
 
 @dataclass(frozen=True)
 class Missing:
-    """The answer of a worker that does not have the model."""
+    """Answer of a worker that does not have the model."""
 
     digest: str
 
 
 _models: OrderedDict[str, Any] = OrderedDict()
-"""Models that were sent to this process, or packed ones not read yet.  The one piece of module
-state: whatever executor a user brings, its workers have nothing between two tasks but their
-process's memory."""
+"""Models sent to this process, or packed ones not read yet.  This is the only module state: with a
+user's executor, a worker has nothing between two tasks but its process's memory."""
 
 
 def begin_worker() -> None:
-    """Begin a worker process of our own: Ctrl-C is left to its parent, and it ends with it."""
+    """Initialise our own worker process: it ignores Ctrl-C and ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
 def begin_with(packed: Sequence[PackedModel]) -> None:
-    """Begin a worker process that holds all models."""
+    """Initialise a worker process that holds all models."""
     begin_worker()
     _models.update((model.digest, model) for model in packed)
 
 
 def _leave_with_parent() -> None:
-    """End this worker when the process that asks is killed; nobody else would tell it to."""
+    """End this worker when the parent process is killed, since nothing else would."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -72,7 +71,7 @@ def _leave_with_parent() -> None:
 def serve(
     function: Callable[[Any, Any], Any], digest: str, content: bytes | None, argument: Any
 ) -> Any:
-    """Answer a task on a worker; ask for the model if it is not there."""
+    """Run a task on a worker; ask for the model if it is missing."""
     model = _models.pop(digest, None)
     if model is None:
         if content is None:
@@ -81,6 +80,6 @@ def serve(
     if isinstance(model, PackedModel):
         model = pickle.loads(model.content)
     _models[digest] = model
-    while len(_models) > 1024:  # the one not used for longest goes first
+    while len(_models) > 1024:  # drops the least recently used
         _models.popitem(last=False)
     return function(model, argument)
