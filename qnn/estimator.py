@@ -1,4 +1,4 @@
-"""What the scikit-learn estimators share: levels, network, problem, solver."""
+"""Base class of the scikit-learn estimators: levels, network, problem, solver."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ from solvers.trainer import Trainer
 log = logging.getLogger(__name__)
 
 OF_SOLVER = "solver__"
-"""Begins the names of the solver's own parameters, as scikit-learn nests them."""
+"""Prefix of the solver's own parameters, nested as in scikit-learn."""
 
 
 class Estimator(BaseEstimator):  # type: ignore[misc]
-    """What the classifier and the regressor share: levels, network, problem, solver."""
+    """Base class of the classifier and the regressor: levels, network, problem, solver."""
 
     def __init__(
         self,
@@ -81,18 +81,18 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name; the solver's own as ``solver__iterations`` and so on, if ``deep``."""
+        """Return parameters by name; if ``deep``, also the solver's, such as ``solver__seed``."""
         params: dict[str, Any] = super().get_params(deep)
         nested = {OF_SOLVER + name: getattr(self.solver, name) for name in _options(self.solver)}
         return params | nested if deep else params
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters; ``solver__iterations=20`` changes a copy of the solver.
+        """Set parameters; ``solver__iterations=20`` changes a copy of the solver.
 
         Raises
         ------
         InvalidInputError
-            If there is no such parameter; nothing is changed then.
+            If there is no such parameter; nothing is then changed.
         """
         params = renewed(self, params)
         nested = [name for name in params if name.startswith(OF_SOLVER)]
@@ -112,7 +112,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _check(self) -> None:
-        """Refuse parameters that mean nothing, before any work."""
+        """Refuse invalid parameters before any work."""
         hidden_layers(self.hidden)
         if self.bits is not None:
             check_whole("bits", self.bits)
@@ -125,7 +125,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self._constraints()
 
     def _constraints(self) -> list[Constraint]:
-        """The constraints, those given by name made; a file would need levels that are not known.
+        """Return the constraints, building named ones; file constraints would need unknown levels.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         target: Callable[[IntArray], Array],
         levels: int | str | None,
     ) -> None:
-        """Fit levels and weights; ``target`` gives the labels of the problem from its inputs."""
+        """Fit levels and weights; ``target`` maps the problem's inputs to its labels."""
         levels = level_count(levels)
         self.thresholds_ = None if levels is None else level_thresholds(X, levels)
         lattice = self._on_levels(X)
@@ -164,7 +164,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self._solve(lattice, target(lattice), start)
 
     def _network(self, lattice: IntArray, outputs: int) -> Network:
-        """The network for inputs on their levels."""
+        """Build the network for inputs on their levels."""
         both: Any = self.weights
         pair = isinstance(both, tuple | list) and len(both) == 2
         code, bias = both if pair else (both, "auto")
@@ -192,7 +192,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             limit.warn()
 
     def _takes_start(self) -> bool:
-        """Whether ``partial_fit`` is there: the solver has to go on from weights."""
+        """True if ``partial_fit`` is available: the solver must accept start weights."""
         return self.solver is None or "start" in _options(self.solver)
 
     def _on_levels(self, X: FloatArray) -> IntArray:
@@ -201,7 +201,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return on_levels(X, self.thresholds_)
 
     def _chosen_solver(self, start: Weights | None) -> tuple[Solver, Limit | None]:
-        """A copy of the solver, seeded, started and limited; and the limit put on it, if any."""
+        """Return a copy of the solver with seed, start and limit, and the limit added, if any."""
         given = Trainer() if self.solver is None else self.solver
         solver: Any = clone(given, safe=False)
         options: dict[str, Any] = {}
@@ -219,7 +219,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return limited(replace(solver, **options) if options else solver, self.time_limit)
 
     def _outputs(self, X: npt.ArrayLike) -> FloatArray:
-        """Outputs z of the network in its own units, shape (N, C)."""
+        """Return the network's outputs z in its own units, shape (N, C)."""
         check_is_fitted(self)
         check_inputs(X)
         inputs = validate_data(self, X, dtype=np.float64, reset=False)
@@ -232,13 +232,13 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     @property
     def bits_per_weight_(self) -> float:
-        """Stored bits of weights and thresholds over the number of weights."""
+        """Stored bits of weights and thresholds per weight."""
         check_is_fitted(self)
         return float(self.network_.bits_per_weight)
 
 
 def _options(solver: object) -> list[str]:
-    """Names of a solver's parameters."""
+    """Return the names of a solver's parameters."""
     if not is_dataclass(solver) or isinstance(solver, type):
         return []
     return [field.name for field in fields(solver)]

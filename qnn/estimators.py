@@ -43,39 +43,39 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         Widths of the hidden layers; ``()`` for none.  None takes one layer whose width follows from
         the budget of bits, see :func:`qnn.architecture.network_for`.
     bits : int or None
-        Most bits that weights and thresholds may take together; None: 128 hidden units of two bits
-        a weight.
+        Budget in bits for weights and thresholds together; None: 128 hidden units of two bits a
+        weight.
     activation : see :meth:`formulations.Network.dense`
     weights : str, pair or None
         Code of the weights, see :meth:`formulations.Network.dense`; None follows from the budget.
-        A pair has the code of the thresholds too, as ``("bipolar", False)`` for none of them;
-        else these are integers as wide as the inputs demand.
+        A pair adds the code of the thresholds, such as ``("bipolar", False)`` for no thresholds;
+        otherwise these are integers as wide as the inputs require.
     loss : str or callable
         See :class:`formulations.TrainingProblem`.
     levels : int, str or None
-        Integer levels of each input, see :func:`qnn.data.levels.level_thresholds`: 16 puts as
-        many samples on each, ``"even:16"`` (of pixels) makes all equally wide, ``"scaled:64"``
-        equally wide in each column's own spread, ``"thermometer:4"`` makes four inputs of two
-        levels of each; None for inputs that are whole numbers already.  ``"auto"``: 16 or
-        ``"scaled:64"``, see :func:`qnn.architecture.levels_by_folds`; with a ``solver`` 16.  An
-        input beyond the training data takes the outermost level; with None it is used as it is.
-        ``predict`` warns of inputs that are far outside.
+        Integer levels of each input, see :func:`qnn.data.levels.level_thresholds`: 16 puts as many
+        samples on each, ``"even:16"`` (of pixels) makes all equally wide, ``"scaled:64"`` equally
+        wide in each column's own spread, ``"thermometer:4"`` makes four inputs of two levels of
+        each; None for integer inputs.  ``"auto"``: 16 or ``"scaled:64"``, see
+        :func:`qnn.architecture.levels_by_folds`; 16 if a ``solver`` is given.  An input outside the
+        training range takes the outermost level; with None it is used unchanged.  ``predict`` warns
+        of inputs far outside.
     solver : solver, optional
-        Anything with ``solve(problem)``; it is copied, never changed.  None takes
-        :class:`solvers.Trainer`: gradients, then restricted problems where held-out samples prefer
-        them.
+        Anything with ``solve(problem)``; it is copied, never changed.  None:
+        :class:`solvers.Trainer`, which uses gradients, then restricted problems if held-out samples
+        prefer them.
     time_limit : float or None
         Seconds after which a solver without a limit of its own is stopped at the end of its step,
         with a ``ConvergenceWarning``; None for no limit.
     constraints : sequence of str or Constraint
-        What the weights have to satisfy: names as ``"fan-in:6"`` of
+        Constraints on the weights: names such as ``"fan-in:6"`` of
         :data:`formulations.network.vocabulary.CONSTRAINTS`, or objects of
-        :mod:`formulations.constraints`; ``result_.satisfies`` says whether they do.
+        :mod:`formulations.constraints`; ``result_.satisfies`` is True if the weights satisfy them.
     class_weight : dict, "balanced" or None
-        How much a sample of each class counts, as scikit-learn's classifiers have it.
+        Weight of each class's samples, as in scikit-learn's classifiers.
     verbose : int
-        1 shows on standard error what training finds, 2 each step; see :mod:`solvers.shown`.
-        (There is no ``n_jobs``: a fit takes one core, and tools that fit several times have it.)
+        1 shows results of training on standard error, 2 each step; see :mod:`solvers.shown`. (There
+        is no ``n_jobs``: a fit uses one core, and tools that fit several times offer it.)
     random_state : int, RandomState or None
         Seed of the solver; None leaves the solver's own, so that the same fit gives the same
         network.
@@ -86,12 +86,12 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     network_ : Network
     weights_ : Weights
     result_ : Result
-        Loss, status, history and costs of the training.
+        Loss, status, history and costs of training.
     thresholds_ : ndarray of float64, shape (levels - 1, d) or (1, T d), or None
     data_min_, data_max_ : ndarray of float64, shape (d,)
         Range of the training data.
     span_ : (int, int, int)
-        Least and greatest level in the training data, and the step between levels.
+        Smallest and largest level in the training data, and the step between levels.
 
     Examples
     --------
@@ -135,14 +135,13 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         y : array, shape (N,)
             Labels of at least two classes.
         sample_weight : array, shape (N,), optional
-            A sample counts as often as its weight says: whole numbers of a mean up to 16 exactly,
-            other weights in proportion, to a sixteenth of their mean, see
-            :func:`qnn.fitting.repeated`.
+            Repetitions of each sample: integers with a mean of at most 16 are exact, other weights
+            are rounded to a sixteenth of their mean, see :func:`qnn.fitting.repeated`.
 
         Warns
         -----
         ConvergenceWarning
-            Where the training accuracy is near that of naming the commonest class each time, or the
+            If the training accuracy is near that of always predicting the commonest class, or the
             time limit stopped the solver.
         """
         return self._fit(X, y, sample_weight, None, anew=True)
@@ -155,18 +154,18 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         classes: npt.ArrayLike | None = None,
         sample_weight: npt.ArrayLike | None = None,
     ) -> Self:
-        """Go on training from the weights as they are, on these samples alone.
+        """Continue training from the current weights, on these samples alone.
 
-        The first call, like ``fit``, fixes network and levels, so that its samples should have the
-        range of all.  What a later call does not show is forgotten by degrees: to refine, give the
-        same samples again.  There for solvers that take a ``start``, the default among them.
+        The first call, like ``fit``, fixes network and levels, so its samples should cover the full
+        range.  Samples absent from later calls are gradually forgotten: to refine, pass the same
+        samples again.  Requires a solver with a parameter ``start``, such as the default.
 
         Parameters
         ----------
         X, y, sample_weight
             As in :meth:`fit`.
         classes : array, optional
-            All labels that there will be, for the first call; those of ``y`` unless given.
+            All labels that will occur, for the first call; default: those of ``y``.
         """
         return self._fit(X, y, sample_weight, classes, anew=not hasattr(self, "weights_"))
 
@@ -209,7 +208,7 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if anew:
             levels = self.levels
             if levels == "auto":
-                once = np.unique(given, return_index=True)[1]  # repetitions would be on both sides
+                once = np.unique(given, return_index=True)[1]  # duplicates would enter both sides
                 levels = self._levels(inputs[once], numbers[once])
             self._train(inputs, 1 if count == 2 else count, lambda _: target, levels)
         else:
@@ -220,7 +219,7 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         return self
 
     def _levels(self, X: FloatArray, numbers: IntArray) -> int | str:
-        """What ``"auto"`` stands for."""
+        """Choose the levels for ``"auto"``."""
         present = np.unique(numbers, return_inverse=True)[1]
         if self.solver is not None or not present.any():
             return 16
@@ -228,25 +227,25 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         return levels_by_folds(X, present, self._network, time_limit=limit)
 
     def decision_function(self, X: npt.ArrayLike) -> FloatArray:
-        """Output for two classes, shape (N,), positive for the second; else (N, classes)."""
+        """Return outputs: two classes, shape (N,), positive for the second; else (N, classes)."""
         z = self._outputs(X)
         return z if z.shape[1] > 1 else z[:, 0] + 0.5  # the sign rule counts zero as positive
 
     def predict(self, X: npt.ArrayLike) -> Array:
-        """Predicted labels, shape (N,)."""
+        """Return predicted labels, shape (N,)."""
         largest = np.argmax(_logits(self._outputs(X)), axis=1)
         return np.asarray(self.classes_[largest])
 
     def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
-        """Probabilities softmax(scale * outputs), shape (N, classes).
+        """Return probabilities softmax(scale * outputs), shape (N, classes).
 
-        The scale is fitted to the training data by logistic loss.  For probabilities that hold on
-        other data put the classifier into ``sklearn.calibration.CalibratedClassifierCV``.
+        The scale is fitted to the training data by logistic loss.  For probabilities calibrated on
+        other data, wrap the classifier in ``sklearn.calibration.CalibratedClassifierCV``.
         """
         check_is_fitted(self, "scale_")
         return np.asarray(softmax(self.scale_ * _logits(self._outputs(X)), axis=1))
 
 
 def _logits(z: FloatArray) -> FloatArray:
-    """Outputs as those of two classes or more, shape (N, classes), the largest being predicted."""
+    """Return one output per class, shape (N, classes); the largest is predicted."""
     return z if z.shape[1] > 1 else np.concatenate([-z - 0.5, z + 0.5], axis=1)

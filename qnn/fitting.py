@@ -1,4 +1,4 @@
-"""What the estimators share around a fit: parameters, weights of samples, range, limit, warning."""
+"""Parameters, sample weights, ranges, limits and warnings shared by the estimators."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ from solvers.trainer import Trainer
 T = TypeVar("T")
 
 FINEST = 16
-"""Sample weights are rounded to this share of their mean, unless few repetitions are exact."""
+"""Sample weights are rounded to this fraction of their mean, unless few repetitions are exact."""
 
 MOST_ROWS = 200_000
-"""Rows that weights of samples may make of fewer: beyond, their share of the mean is coarser."""
+"""Maximum rows after repeating weighted samples; above it, weights are rounded more coarsely."""
 
 PART = 0.4
-"""Of a limit, for each run of the gradients of a trainer: on trial and in the end, or once twice
-as long."""
+"""Share of a limit for each gradient run of a trainer: the trial run and the final one, or a single
+run of twice that."""
 
 FAR = 10.0
-"""An input is far outside if it is beyond so many times the range of those trained on: other units,
-most likely, and no mere tail of the data."""
+"""An input is far outside if it exceeds this many times the training range: most likely a change of
+units rather than a tail of the data."""
 
 
 def hidden_layers(hidden: object) -> list[Part] | None:
-    """The hidden layers that are given, as widths or words; None where they follow from the budget.
+    """Return the given hidden layers as widths or words; None if the budget determines them.
 
     Raises
     ------
     InvalidInputError
-        For anything but a sequence of positive integers and of words such as ``conv:8:3x3``,
+        For anything but a sequence of positive integers and words such as ``conv:8:3x3``,
         ``"auto"`` or None.
 
     Examples
@@ -66,7 +66,7 @@ def hidden_layers(hidden: object) -> list[Part] | None:
 
 
 def check_solver(solver: object) -> None:
-    """Refuse anything but a solver, or None for the one that is taken without.
+    """Refuse anything but a solver, or None for the default.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def check_solver(solver: object) -> None:
 
 
 def check_seed(random_state: object) -> None:
-    """Refuse anything but what scikit-learn takes as a seed."""
+    """Refuse anything but a valid scikit-learn seed."""
     if random_state is None or isinstance(random_state, np.random.RandomState):
         return
     try:
@@ -89,13 +89,13 @@ def check_seed(random_state: object) -> None:
 
 
 def check_verbose(verbose: object) -> None:
-    """Refuse anything but a whole number or a bool."""
+    """Refuse anything but an integer or a bool."""
     if not isinstance(verbose, bool):
         check_whole("verbose", verbose, least=0)
 
 
 def old_options(cls: type[T]) -> type[T]:
-    """Class decorator: ``bias``, ``calibrate``, ``warm_start`` work for one more release, and warn.
+    """Decorate a class to accept deprecated ``bias``, ``calibrate``, ``warm_start``, with warnings.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def old_options(cls: type[T]) -> type[T]:
 
 
 def renewed(estimator: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """Options without those of old, which become a pair of codes, or the estimator's warm start."""
+    """Translate deprecated options to a pair of codes and the estimator's warm start."""
     given = dict(given)
     if "bias" in given:
         code = given.get("weights", getattr(estimator, "weights", None))
@@ -139,7 +139,7 @@ def _deprecated(advice: str) -> None:
 
 
 def check_inputs(X: object, name: str = "X") -> None:
-    """Refuse dates, durations and texts, which would be taken for numbers without a word.
+    """Refuse dates, durations and texts, which would silently be taken for numbers.
 
     Examples
     --------
@@ -159,11 +159,11 @@ def check_inputs(X: object, name: str = "X") -> None:
 def repeated(
     sample_weight: npt.ArrayLike | None, X: FloatArray, *others: Array
 ) -> tuple[Array, ...]:
-    """Every sample as often as its weight says: exactly, or in proportion.
+    """Repeat every sample according to its weight, exactly or in proportion.
 
-    Whole numbers of a mean up to 16 are exact repetitions.  Other weights are scaled to a mean of
-    16 and rounded, to 1 at least unless they are zero, so that their unit is of no matter; where
-    that would make more than 200,000 rows the mean is smaller, down to 1.
+    Integers with a mean of at most 16 are exact repetitions.  Other weights are scaled to a mean of
+    16, so their unit does not matter, and rounded, positive ones to at least 1.  If this gives more
+    than 200,000 rows, the mean is reduced, down to 1.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def repeated(
     counts = np.rint(weight)
     if not np.array_equal(counts, weight) or weight.sum() > FINEST * counted.sum():
         mean = min(FINEST, max(1, MOST_ROWS // int(counted.sum())))
-        # over all samples, those of weight zero too, the mean is what it always was
+        # The mean over all samples, including zero weights, keeps earlier results.
         counts = np.rint(mean * (weight / weight.mean()))
         counts = np.where(counted, np.maximum(counts, 1), 0)
     return tuple(np.repeat(part, counts.astype(np.int64), axis=0) for part in (X, *others))
@@ -193,26 +193,26 @@ def repeated(
 
 @dataclass
 class Limit:
-    """A callback that stops a solver without a limit of its own when its time is over.
+    """Callback that stops a solver without its own limit when time is up.
 
     Parameters
     ----------
     seconds : float
     reached : bool
-        Whether it has stopped the solver.
+        True once it has stopped the solver.
     """
 
     seconds: float
     reached: bool = field(default=False, init=False)
 
     def __call__(self, progress: Progress) -> bool:
-        """Whether the time is over; the last of all steps is not cut off."""
+        """Return True if time is up; the last step is never cut off."""
         last = progress.iterations is not None and progress.iteration >= progress.iterations
         self.reached = self.reached or (progress.seconds >= self.seconds and not last)
         return self.reached
 
     def warn(self) -> None:
-        """Say that the solver was stopped, if it was."""
+        """Warn if the solver was stopped."""
         if self.reached:
             warnings.warn(
                 f"training was stopped after {self.seconds:g} s, before the solver had finished: "
@@ -223,10 +223,10 @@ class Limit:
 
 
 def limited(solver: Any, seconds: float | None) -> tuple[Any, Limit | None]:
-    """A copy of a solver that stops in time, and its limit; itself where there is none to put on.
+    """Return a copy of a solver that stops in time, and its limit; the solver if none applies.
 
-    The limit is a callback, so that a run that ends in time has the result that it always has.  A
-    neighbourhood search has few, long steps: one that takes longer than the limit is cut short.
+    The limit is a callback, so a run that ends in time has its usual result.  A neighbourhood
+    search has few, long steps, so one that exceeds the limit is cut short.
     """
     names = {item.name for item in fields(solver)} if is_dataclass(solver) else set()
     if seconds is None or "callbacks" not in names or getattr(solver, "time_limit", None):
@@ -234,10 +234,10 @@ def limited(solver: Any, seconds: float | None) -> tuple[Any, Limit | None]:
     limit = Limit(seconds)
     options: dict[str, Any] = {"callbacks": (*solver.callbacks, limit)}
     if isinstance(solver, Trainer) and solver.gradients.time_limit is None:
-        # gradients that are cut off are worse than those that know how long they have
+        # Gradients that know their limit do better than those that are cut off.
         options["gradients"] = replace(solver.gradients, time_limit=2 * PART * seconds)
     if isinstance(solver, Trainer) and solver.search.time_limit is None:
-        # which a stretch of the search takes a share of, so that it hears of the limit
+        # A stretch of the search takes a share of its limit, so the search needs one.
         part = min(PART * STRETCHES * seconds, 1e9)
         options["search"] = replace(solver.search, time_limit=part)
     if isinstance(solver, LargeNeighborhoodSearch):
@@ -248,19 +248,19 @@ def limited(solver: Any, seconds: float | None) -> tuple[Any, Limit | None]:
 
 
 def warn_near_chance(correct: float, numbers: IntArray) -> None:
-    """Warn where training hardly beats naming the commonest class each time.
+    """Warn if training hardly beats always predicting the commonest class.
 
     Parameters
     ----------
     correct : float
-        Share of the training samples whose class is predicted.
+        Fraction of training samples predicted correctly.
     numbers : array of int, shape (N,)
-        Their classes 0 .. C-1.  With p the share of the commonest one, an accuracy is near chance
-        if (correct - p) / (1 - p), the share that it gains of what is left, is below 0.2, or
-        correct is within two standard errors of p.
+        Their classes 0 .. C-1.  With p the fraction of the commonest class, an accuracy is near
+        chance if its gain over p, (correct - p) / (1 - p), is below 0.2, or ``correct`` is within
+        two standard errors of p.
     """
     commonest = float(np.bincount(numbers).max()) / len(numbers)
-    if commonest == 1.0:  # a batch of one class
+    if commonest == 1.0:  # a batch of a single class
         return
     gain = (correct - commonest) / (1 - commonest)
     error = sqrt(commonest * (1 - commonest) / len(numbers))
@@ -276,7 +276,7 @@ def warn_near_chance(correct: float, numbers: IntArray) -> None:
 
 
 def warn_far(X: FloatArray, low: FloatArray, high: FloatArray, levels: bool) -> None:
-    """Warn of inputs that lie far outside the training data's range, see :data:`FAR`."""
+    """Warn of inputs far outside the training data's range, see :data:`FAR`."""
     with np.errstate(over="ignore"):
         margin = FAR * np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
         far = (X < low - margin) | (X > high + margin)
@@ -291,7 +291,7 @@ def warn_far(X: FloatArray, low: FloatArray, high: FloatArray, levels: bool) -> 
 
 
 def likeliest_scale(logits: FloatArray, numbers: IntArray) -> float:
-    """The temperature's inverse that makes the labels likeliest (Guo et al. 2017)."""
+    """Return the inverse temperature that maximises the labels' likelihood (Guo et al. 2017)."""
     size = float(np.abs(logits).max()) or 1.0
 
     def cost(log_scale: float) -> float:

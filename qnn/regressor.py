@@ -1,4 +1,4 @@
-"""The regressor: one output of a low-bit network, and a line through it."""
+"""Regressor: one output of a low-bit network, followed by a line."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from qnn.fitting import check_inputs, old_options, repeated
 from solvers.run.solver import Solver
 
 PROBES = 32
-"""Random networks whose outputs set the scale of the targets."""
+"""Number of random networks whose outputs set the scale of the targets."""
 
 
 @old_options
 class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
-    """A regressor whose weights have one or a few bits, and two real numbers beside them.
+    """A regressor with weights of one or a few bits, and two real numbers for its line.
 
-    The network is trained by the squared loss on targets brought to the scale of the outputs of
-    random networks; slope and intercept of its output are then fitted by least squares.
+    The network is trained by the squared loss on targets scaled to the outputs of random networks;
+    slope and intercept of its output are then fitted by least squares.
 
     Parameters
     ----------
@@ -70,13 +70,13 @@ class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
     def fit(
         self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> Self:
-        """Train; see :meth:`QNNClassifier.fit` for the weights of the samples."""
+        """Train; :meth:`QNNClassifier.fit` describes the sample weights."""
         self._check()
         check_inputs(X)
         check_inputs(y, "y")
         inputs, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         inputs, values = repeated(sample_weight, inputs, np.asarray(values, dtype=np.float64))
-        # a power of two, so that squares of large and of small values stay in range, exactly
+        # A power of two keeps squares of large and small values in range, exactly.
         exponent = int(np.frexp(np.abs(values).max())[1])
         values = np.ldexp(values, -exponent)
         scaled = (values - values.mean()) / (values.std() or 1.0)
@@ -90,13 +90,13 @@ class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         return self
 
     def _usual_output(self, lattice: IntArray) -> float:
-        """Standard deviation of the outputs of random networks."""
+        """Return the standard deviation of random networks' outputs."""
         problem = TrainingProblem(self.network_, lattice, np.zeros(len(lattice)), loss="squared")
         bits = problem.random_bits(np.random.default_rng(0), PROBES)
         z = problem.pre_activations(bits)[-1]
         return float(problem.out_step * z.std(axis=1).mean()) or 1.0
 
     def predict(self, X: npt.ArrayLike) -> FloatArray:
-        """Predicted values, shape (N,)."""
+        """Return predicted values, shape (N,)."""
         z = self._outputs(X)[:, 0]
         return self.slope_ * z + self.intercept_

@@ -1,10 +1,10 @@
-"""Whether inputs near a sample are taken for another class: proofs and counter-examples.
+"""Robustness verification: proofs and counter-examples near samples.
 
 The radius is in levels of the raw numbers.  A raw number v is at level #{thresholds < v} of its
-column; a box holds the levels within the radius that some raw number is at, whole numbers within
-their range where the data are whole.  So one level of a thermometer code of T inputs is one of
-them, and not every change of a bit is an input; levels that no number is at are none.  Of images
-the sums over their blocks are the raw numbers; whole numbers without levels are levels themselves.
+column.  A box holds the levels within the radius that some raw number can reach; if the data are
+integers, only integers within their range count.  So a step of one level in a thermometer code of T
+inputs changes one of them, not arbitrary bits.  For images, the raw numbers are the sums over their
+blocks.  Integers without levels are levels themselves.
 """
 
 from __future__ import annotations
@@ -47,31 +47,31 @@ def verify(
     workers: int = 1,
     on_verdict: OnVerdict | None = None,
 ) -> list[Verdict]:
-    """Prove that samples are right for all inputs within a radius, or find one that is not.
+    """Prove that samples are robust for all inputs within a radius, or find counter-examples.
 
     Interval propagation comes first, then a quick search for a counter-example, then the solver.
-    Ctrl-C leaves the samples that are left open.
+    Ctrl-C leaves the remaining samples open.
 
     Parameters
     ----------
     network : TrainedModel, path or estimator
-        Anything that :meth:`~qnn.export.trained.TrainedModel.of` takes; a classifier.
+        A classifier, in any form that :meth:`~qnn.export.trained.TrainedModel.of` accepts.
     X : array, shape (N, raw numbers)
-        Raw samples, as ``TrainedModel.predict`` takes them.
+        Raw samples, as for ``TrainedModel.predict``.
     y : array, shape (N,)
         Name of each sample's class.
     radius : int
-        In levels of the raw numbers, see :mod:`qnn.verification`.
+        Radius in levels of the raw numbers, see :mod:`qnn.verification`.
     solver : {"cp-sat", "qcgd", "search", "intervals"}, optional
         CP-SAT proves or finds; QCGD finds, and proves by the bounds of an exact oracle; the other
-        two end after the search, or after intervals.  None: qcgd if an oracle is given, else cp-sat
-        where it is installed (extra ``exact``), else search.
+        two stop after the search, or after intervals.  None: qcgd if an oracle is given, else
+        cp-sat if installed (extra ``exact``), else search.
     oracle : Oracle, optional
-        Of qcgd.
+        Oracle of qcgd.
     encoding : str, optional
-        Of hidden units in the model; None: two rows for each breakpoint of an activation.
+        Encoding of hidden units in the model; None: two rows for each breakpoint of an activation.
     time_limit : float, optional
-        Seconds a sample.
+        Seconds per sample.
     workers : int
         Threads of CP-SAT.
     on_verdict : callable, optional
@@ -80,15 +80,15 @@ def verify(
     Returns
     -------
     list of Verdict
-        One a sample; a counter-example is an input of ``network.predict``, and
-        :func:`raw_example` makes raw numbers of it.
+        One per sample; a counter-example is an input of ``network.predict``, and
+        :func:`raw_example` converts it to raw numbers.
 
     Raises
     ------
     InvalidInputError
-        For a regression, and for classes or columns that are not the network's.
+        For a regression, or if classes or columns differ from the network's.
     MissingExtraError
-        For cp-sat where it is not installed.
+        For cp-sat if it is not installed.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def verify(
     if len(number) != len(raw):
         raise InvalidInputError(f"y of {len(number)} classes for {len(raw)} samples")
     ladder = None if model.thresholds is None else _ladder(model)
-    qcgd = QCGD(oracle=oracle, iterations=20)  # for each class that a sample may be taken for
+    qcgd = QCGD(oracle=oracle, iterations=20)  # for each class that the sample may be confused with
     found: list[Verdict] = []
     try:
         for k, right in enumerate((2 * number - 1 if single else number).tolist()):
@@ -142,7 +142,7 @@ def verify(
 
 
 def _classes(model: TrainedModel, y: Any) -> IntArray:
-    """Number of each class by its name, ``1`` being ``+1``."""
+    """Return the number of each class name; ``1`` also matches ``+1``."""
     places = {name: place for place, name in enumerate(model.names)}
     places.update({name.removeprefix("+"): place for name, place in [*places.items()]})
     named = [str(label) for label in np.asarray(y).tolist()]
@@ -155,7 +155,7 @@ def _classes(model: TrainedModel, y: Any) -> IntArray:
 
 
 def _raw(model: TrainedModel, X: npt.ArrayLike) -> FloatArray:
-    """One number a column: raw numbers, and of images the sums over their blocks."""
+    """Return one number per column: raw numbers, or block sums of images."""
     X = np.asarray(X, dtype=np.float64)
     columns = model.num_inputs // model.repeat
     if X.ndim != 2 or X.shape[1] not in (model.num_raw, columns):
@@ -168,10 +168,10 @@ def _raw(model: TrainedModel, X: npt.ArrayLike) -> FloatArray:
 
 
 def _ladder(model: TrainedModel) -> tuple[FloatArray, IntArray, FloatArray, BoolArray]:
-    """Where levels of a column end, inputs and a raw number at each, and whether it is there.
+    """Return upper ends of a column's levels, inputs and a raw number per level, and reachability.
 
     Shapes (C, T), (C, T+1, m), (C, T+1) and (C, T+1).  Level n has the raw numbers v with
-    end n-1 < v <= end n; there may be none.
+    end n-1 < v <= end n, if any.
     """
     given, each = np.asarray(model.thresholds, dtype=np.float64), model.repeat
     columns = model.num_inputs // each
@@ -182,7 +182,7 @@ def _ladder(model: TrainedModel) -> tuple[FloatArray, IntArray, FloatArray, Bool
     ends = np.take_along_axis(ends, order, axis=1)
     if model.raw_span is None:
         sides, inner = (-np.inf, np.inf), ends
-    else:  # whole numbers, and sums of as many as an image has pixels in a block
+    else:  # integers, and sums of as many as a block has pixels
         side = round(columns**0.5)
         block = 1 if model.image is None else (model.image[0] // side) * (model.image[1] // side)
         sides = (model.raw_span[0] * block - 1, model.raw_span[1] * block)
@@ -200,7 +200,7 @@ def _box(
     raw: FloatArray,
     radius: int,
 ) -> InputBox:
-    """The box around one sample, raw numbers (C,)."""
+    """Return the box around one sample, raw numbers (C,)."""
     if ladder is None:
         low, high, step = model.span or (int(raw.min()) - radius, int(raw.max()) + radius, 1)
         radius = min(radius, (high - low) // step)
@@ -226,10 +226,10 @@ def _box(
 
 
 def raw_example(model: TrainedModel, sample: npt.ArrayLike, inputs: IntArray) -> FloatArray:
-    """Raw numbers (C,) that the network takes for some inputs (d,) near a raw sample.
+    """Return raw numbers (C,) that the network maps to some inputs (d,), near a raw sample.
 
-    Columns whose inputs are those of the sample keep its numbers.  Of images they are sums over
-    blocks, which :meth:`TrainedModel.predict` takes as well.
+    Columns with the sample's inputs keep its numbers.  For images, these are block sums, which
+    :meth:`TrainedModel.predict` also accepts.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Text as a terminal or a page may show it: nothing in it acts, everything in it can be seen.
+"""Make text safe to show on a terminal or a page: nothing acts, everything is visible.
 
-Names of files, classes, columns and variables come from outside.  An escape sequence in one can
-recolour, rewrite or rename a terminal; an override of the writing direction makes a name look like
-another.  All text for people goes through here.
+Names of files, classes, columns and variables are untrusted.  An escape sequence can recolour,
+rewrite or rename a terminal; a direction override makes one name look like another.  All text for
+people passes through this module.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 
 ACTING = re.compile(
     "["
-    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for tab and line break
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks and overrides of the direction
-    "\u200b\u2028\u2029\u2060\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e007f"  # unseen
-    "\ud800-\udfff"  # halves of a pair: bytes of a file's name that are not UTF-8
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters except tab and line break
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction marks and overrides
+    "\u200b\u2028\u2029\u2060\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e007f"  # unseen ones
+    "\ud800-\udfff"  # lone surrogates: bytes of a file's name that are not UTF-8
     "]"
 )
-"""What a terminal or a browser would do rather than show."""
+"""Characters that a terminal or a browser would execute rather than show."""
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    r"""``text`` with what acts written out, as ``\x1b`` or ``\u202e``.
+    r"""Escape characters in ``text`` that act, as in ``\x1b`` or ``\u202e``.
 
-    Line breaks and tabs may stay if it has ``lines``; of a name they are written out too.
+    With ``lines``, line breaks and tabs are kept; otherwise they are escaped too.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def each_text(value: Any, written: Callable[[str], str] = visible) -> Any:
-    r"""A JSON value with every text in it as ``written`` has it, names of fields included.
+    r"""Apply ``written`` to every text of a JSON value, field names included.
 
     Examples
     --------
@@ -57,9 +57,9 @@ def each_text(value: Any, written: Callable[[str], str] = visible) -> Any:
 
 
 def without_credentials(value: Any) -> Any:
-    """A JSON value, or a text, with every credential of Ocean's configuration hidden.
+    """Hide all credentials of Ocean's configuration in a JSON value or text.
 
-    What no oracle was loaded for cannot hold one, and is not worth the time of loading them.
+    Without a loaded oracle, the value cannot contain one, so the credentials need not be loaded.
 
     Examples
     --------

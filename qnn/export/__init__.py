@@ -1,4 +1,4 @@
-"""Trained networks for use elsewhere: ONNX, QONNX, a packed file, and C."""
+"""Export of trained networks: ONNX, QONNX, a packed file, and C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained network as a C program that depends on nothing."""
+"""Export of a trained network as a C program without dependencies."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from formulations.files.archive import access_error
 from formulations.files.writing import write_together
 
 C_FILES = ("qnn.h", "qnn.c", "reading.h", "main.c", "network.c")
-"""What goes with every network, and the network itself."""
+"""Files that accompany every network, and the network itself."""
 
 
 def c_contents(packed: bytes, folder: str | PathLike[str]) -> dict[str | PathLike[str], bytes]:
-    """The files of a program in a folder: a reader, and a packed network as an array.
+    """Return the files of a C program: a reader, and a packed network as an array.
 
-    ``cc -O2 FOLDER/*.c -o predict`` builds it.  The program reads samples from standard input, a
-    line for each, numbers between blanks, and prints the name or the number of the class of each,
-    or the number that a regression predicts.  At the first line that is no sample it ends with the
-    line's number and exit code 2.
+    ``cc -O2 FOLDER/*.c -o predict`` builds it.  The program reads samples from standard input, one
+    per line with blanks between numbers.  For each it prints the name or the number of its class,
+    or the number that a regression predicts.  At the first invalid line it reports the line's
+    number and exits with code 2.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def c_contents(packed: bytes, folder: str | PathLike[str]) -> dict[str | PathLik
 def write_with_folders(
     contents: Mapping[str | PathLike[str], bytes], *folders: str | PathLike[str]
 ) -> None:
-    """Write several files, all or none, with folders for some that are made if need be."""
+    """Write several files, all or none, creating missing folders for those that need them."""
     made: list[Path] = []
     try:
         for folder in map(Path, folders):
@@ -53,18 +53,18 @@ def write_with_folders(
         write_together(contents)
     except BaseException:
         for parent in reversed(made):
-            with suppress(OSError):  # somebody else has put something in
+            with suppress(OSError):  # the folder is no longer empty
                 parent.rmdir()
         raise
 
 
 def reader_file(name: str) -> str:
-    """A file of the C sources that go with every network."""
+    """Return a C source file that accompanies every network."""
     return (files("qnn.export") / "c" / name).read_text()
 
 
 def _array(data: bytes) -> str:
-    """A packed file as a C array."""
+    """Format a packed file as a C array."""
     rows = [", ".join(map(str, data[i : i + 20])) for i in range(0, len(data), 20)]
     body = ",\n    ".join(rows)
     return (

@@ -1,4 +1,4 @@
-"""Pieces of C source: types, literals, arrays, and the texts around a network."""
+"""Building blocks of C source: types, literals, arrays, and the text around a network."""
 
 from __future__ import annotations
 
@@ -83,34 +83,34 @@ MANY_OUTPUTS = """\
 
 
 def signed(largest: int, *, fast: bool = True) -> str:
-    """A signed type of 16 bits or more that holds +-largest; a fast one for variables."""
+    """Return a signed type of at least 16 bits that holds +-largest; a fast one for variables."""
     bits = 16 if largest < 2**15 else 32 if largest < 2**31 else 64
     return f"int_fast{bits}_t" if fast else f"int{bits}_t"
 
 
 def unsigned(largest: int) -> str:
-    """The same without sign."""
+    """Return an unsigned type of at least 16 bits that holds ``largest``."""
     bits = 16 if largest < 2**16 else 32 if largest < 2**32 else 64
     return f"uint_fast{bits}_t"
 
 
 def stored(low: int, high: int) -> str:
-    """The smallest type of a constant or of an array's element."""
+    """Return the smallest type for a constant or an array element."""
     if 0 <= low and high < 256:
         return "uint8_t"
-    for bits in (8, 16, 32, 64):  # unsigned ones could turn a comparison's other side unsigned
+    for bits in (8, 16, 32, 64):  # wider unsigned types could make comparisons unsigned
         if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1):
             return f"int{bits}_t"
     raise InvalidInputError(f"integers from {low:,} to {high:,} need more than 64 bits")
 
 
 def word_of(count: int) -> int:
-    """Bits of a word of so many."""
+    """Return the word size in bits for ``count`` bits."""
     return next((bits for bits in (8, 16) if count <= bits), 32)
 
 
 def words_of(planes: IntArray, word: int) -> Array:
-    """Bits along the last axis as words, the first bit lowest."""
+    """Pack bits along the last axis into words, lowest bit first."""
     size = -(-planes.shape[-1] // word)
     padded = np.zeros((*planes.shape[:-1], size * word), np.uint64)
     padded[..., : planes.shape[-1]] = planes
@@ -119,27 +119,27 @@ def words_of(planes: IntArray, word: int) -> Array:
 
 
 def braces(values: Array) -> str:
-    """An initialiser."""
+    """Format an initialiser."""
     if values.ndim > 1:
         parts = list(map(braces, values))
         short = sum(map(len, parts)) < 80
         return "{" + ", ".join(parts) + "}" if short else "{\n    " + ",\n    ".join(parts) + "}"
     is_real = values.dtype.kind == "f"
     words = [f"{value:.9g}" if is_real else literal(int(value)) for value in values]
-    if is_real:  # 3 is no literal of a float
+    if is_real:  # 3 is not a float literal
         words = [(word if set(word) & set(".e") else f"{word}.0") + "f" for word in words]
     rows = [", ".join(words[i : i + 12]) for i in range(0, len(words), 12)]
     return "{" + ",\n    ".join(rows) + "}"
 
 
 def literal(value: int) -> str:
-    """An integer as C99 reads it."""
+    """Format an integer as a C99 literal."""
     if value == -(2**31):
         return "INT32_MIN"
     return f"INT64_C({value})" if not -(2**31) < value < 2**32 else str(value)
 
 
 def quoted(name: str) -> str:
-    """A text as C reads it, whatever is in it."""
+    """Quote a text as a C string, whatever characters it contains."""
     plain = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _-+."
     return '"' + "".join(chr(b) if b in plain else f"\\{b:03o}" for b in name.encode()) + '"'

@@ -1,8 +1,8 @@
-"""A trained network as C for this network alone: no heap, no loader, integers of the least width.
+"""Export of a trained network as dedicated C: no heap, no loader, integers of minimal width.
 
-Each layer is a loop with fixed bounds over constant arrays.  Convolutions look up bit by bit; other
-layers whose inputs are bit planes count the ones of words XOR words: with inputs low + 2^s q and
-weights of bits b,
+Each layer is a loop with fixed bounds over constant arrays.  Convolutions look up weights bit by
+bit; other layers whose inputs are bit planes count the ones of words XOR words: with inputs low +
+2^s q and weights of bits b,
 
     z = constant - 2^s sum_k sum_b 2^(k + b) ones(w_b XOR x_k),
 
@@ -36,12 +36,12 @@ EMBEDDED_FILES = ("network.h", "network.c", "reading.h", "main.c")
 def embedded_contents(
     model: TrainedModel, folder: str | PathLike[str], *, raw: bool = False
 ) -> tuple[dict[str | PathLike[str], bytes], int]:
-    """The files of C for one network in a folder, and the bytes of its constants.
+    """Return the C files for one network in a folder, and the number of bytes of its constants.
 
     Raises
     ------
     InvalidInputError
-        If integers of 64 bits cannot hold the network's, or there are no raw inputs.
+        If 64-bit integers cannot hold the network's numbers, or there are no raw inputs.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def embedded_contents(
 
 
 class _Source:
-    """The text of one network, as it grows from layer to layer."""
+    """Source text of one network, built layer by layer."""
 
     def __init__(self, model: TrainedModel, raw: bool) -> None:
         self.model, self.raw = model, raw
@@ -73,7 +73,7 @@ class _Source:
         self.stack = self.size = 0
 
     def text(self) -> tuple[str, str]:
-        """Header and source."""
+        """Return header and source."""
         model, network = self.model, self.model.network
         self.inputs()
         for number in range(len(network.layers)):
@@ -99,7 +99,7 @@ class _Source:
             widths=str(network),
             bits=f"{network.stored_bits:,}",
             arrays=f"{self.stack:,}",
-            stack=f"{self.stack + 100:,}",  # measured: 70 to 116 are around the arrays
+            stack=f"{self.stack + 100:,}",  # measured overhead: 70 to 116
             size=f"{self.size:,}",
             numbers=model.num_raw if self.raw else model.num_inputs,
             outputs=network.num_outputs,
@@ -113,7 +113,7 @@ class _Source:
     # -- constants and types -----------------------------------------------------------------------
 
     def constant(self, name: str, values: Array, kind: str | None = None) -> str:
-        """A constant array, in the smallest type that holds it unless one is given."""
+        """Add a constant array, in the smallest type that holds it unless ``kind`` is given."""
         kind = kind or stored(int(values.min()), int(values.max()))
         self.size += values.size * _bytes_of(kind)
         sizes = "".join(f"[{size}]" for size in values.shape)
@@ -121,12 +121,12 @@ class _Source:
         return name
 
     def array(self, kind: str, name: str, *sizes: int) -> str:
-        """Declares an array, and counts its bytes."""
+        """Declare an array and count its bytes."""
         self.stack += _bytes_of(kind) * int(np.prod(sizes))
         return f"{kind} {name}" + "".join(f"[{size}]" for size in sizes)
 
     def counts(self, number: int) -> bool:
-        """Whether the inputs of a layer are bit planes."""
+        """True if a layer's inputs are bit planes."""
         layer = self.model.network.layers[number]
         kind = kind_of(stored_part(layer, self.model.weights.matrices[number], None)[0])
         if layer.ties is not None and layer.ties.window is not None:
@@ -134,27 +134,27 @@ class _Source:
         return self.limits[number].planes <= MOST_PLANES and kind < TABLE
 
     def number(self) -> tuple[str, str]:
-        """Type of the numbers of a sample, and its limits as macros."""
+        """Return the type of a sample's numbers, and its limits as macros."""
         if self.thresholds is not None and self.thresholds.dtype.kind == "f":
             return "float", "#define NETWORK_REAL 1\n"
         low, high, step = self.model.span or ANYTHING
         if self.raw:
             assert self.model.raw_span is not None
             (low, high), step = self.model.raw_span, 1
-            if 0 <= low and high < 256:  # pixels, whose range is known
+            if 0 <= low and high < 256:  # pixels have a known range
                 low, high = 0, 255
             elif -(2**15) <= low and high < 2**15:
                 low, high = -(2**15), 2**15 - 1
             else:
                 low, high = ANYTHING[:2]
-        least = "INT32_MIN" if low == ANYTHING[0] else low  # -2^31 is no literal of 32 bits
+        least = "INT32_MIN" if low == ANYTHING[0] else low  # C has no 32-bit literal -2^31
         lines = [f"NETWORK_LEAST {least}", f"NETWORK_MOST {high}", f"NETWORK_STEP {step}"]
         return stored(low, high), "".join(f"#define {line}\n" for line in lines)
 
     # -- the network -------------------------------------------------------------------------------
 
     def inputs(self) -> None:
-        """The sample as inputs of the first layer."""
+        """Convert the sample to inputs of the first layer."""
         model, reach = self.model, self.limits[0]
         count = model.num_inputs
         self.declare(0, count)
@@ -179,7 +179,7 @@ class _Source:
         self.body.append("}")
 
     def raw_number(self) -> None:
-        """The raw number of input i: itself, or the sum of a block of an image."""
+        """Compute the raw number of input i: the number itself, or the sum of an image block."""
         model = self.model
         if model.image is None:
             at = f"i / {model.repeat}" if model.repeat > 1 else "i"
@@ -200,7 +200,7 @@ class _Source:
         ]
 
     def declare(self, number: int, count: int) -> None:
-        """The array of the inputs of a layer: words of bit planes, or integers."""
+        """Declare a layer's input array: words of bit planes, or integers."""
         reach = self.limits[number]
         if self.counts(number):
             word = word_of(count)
@@ -212,7 +212,7 @@ class _Source:
             self.body.append(f"{self.array(kind, f'x{number + 1}', count)};")
 
     def put(self, number: int, above: str, value: str, index: str = "i") -> None:
-        """Input ``index`` of a layer, as steps above the least one or as it is."""
+        """Store input ``index`` of a layer, as steps above the minimum or unchanged."""
         name, planes = f"x{number + 1}", self.limits[number].planes
         if not self.counts(number):
             self.body.append(f"    {name}[{index}] = {value};")
@@ -226,7 +226,7 @@ class _Source:
         ]
 
     def layer(self, number: int) -> None:
-        """One layer, and its activations as inputs of the next."""
+        """Add one layer, and its activations as inputs of the next."""
         model = self.model
         layer, matrix = model.network.layers[number], model.weights.matrices[number]
         bias = model.weights.biases[number]
@@ -250,7 +250,7 @@ class _Source:
         self.body.append("}")
 
     def count(self, number: int, code: WeightCode, matrix: IntArray, added: IntArray) -> None:
-        """z of bit planes; twice z where weights have halves of steps."""
+        """Compute z from bit planes; twice z if weights have half steps."""
         reach, n = self.limits[number], matrix.shape[1]
         ternary = kind_of(code) == TERNARY
         bits = 2 if ternary else code.stored_bits
@@ -285,7 +285,7 @@ class _Source:
         ]
 
     def multiply(self, number: int, matrix: IntArray, added: IntArray) -> None:
-        """z of integers."""
+        """Compute z from integers."""
         weights = self.constant(f"weights_{number + 1}", matrix)
         name = self.constant(f"constants_{number + 1}", added)
         kind = signed(self.limits[number].largest)
@@ -298,7 +298,7 @@ class _Source:
     def slide(
         self, number: int, code: WeightCode, window: Window, filters: IntArray, added: IntArray
     ) -> None:
-        """z of what a window sees: unit j is that of filter f at row y and column x."""
+        """Compute z from windows: unit j is filter f at row y and column x."""
         _, rows, columns = window.units
         (depth, height, width), (down, across) = window.shape, window.size
         share, depth = window.filters // window.groups, depth // window.groups
@@ -314,7 +314,7 @@ class _Source:
             f"        const unsigned column = x * {window.stride[1]} + k % {across}"
             + (f" - {window.padding[1]};" if window.padding[1] else ";"),
         ]
-        if any(window.padding):  # what is before the first one has wrapped around
+        if any(window.padding):  # indices below zero have wrapped around
             beyond = f"row >= {height} || column >= {width}"
             self.body += [f"        if ({beyond})", "            continue;"]
         channel = f"k / {down * across}" + (
@@ -326,7 +326,7 @@ class _Source:
         self.body += [f"        z += {self.tap(number, code, window, filters)};", "    }"]
 
     def tap(self, number: int, code: WeightCode, window: Window, filters: IntArray) -> str:
-        """What tap k of filter f adds, of input v."""
+        """Return the contribution of tap k of filter f for input v."""
         if window.pooled is not None:
             return "v"
         of, bits = kind_of(code), code.stored_bits
@@ -343,7 +343,7 @@ class _Source:
         return f"v * ({total} - {2**bits - 1})"
 
     def activate(self, number: int, spline: Spline) -> None:
-        """The activation of z as an input of the next layer."""
+        """Store the activation of z as an input of the next layer."""
         reach, after = self.limits[number], self.limits[number + 1]
         clip = clip_of(spline)
         if spline.breakpoints.tolist() == [0] and spline.intercepts.tolist() == [-1.0, 1.0]:
@@ -366,7 +366,7 @@ class _Source:
         self.put(number + 1, above, value, "j")
 
     def piece(self, number: int, spline: Spline) -> str:
-        """The value of the piece that holds z."""
+        """Compute the value of the piece that contains z."""
         reach, name = self.limits[number], f"pieces_{number + 1}"
         parts = {
             "starts": spline.breakpoints,
@@ -391,5 +391,5 @@ class _Source:
 
 
 def _bytes_of(kind: str) -> int:
-    """Bytes of a type."""
+    """Return the size of a type in bytes."""
     return 4 if kind == "float" else int("".join(filter(str.isdigit, kind))) // 8

@@ -1,4 +1,4 @@
-"""Every form that a trained network can be written in, measured and checked."""
+"""Write, measure and check a trained network in every export format."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Exported:
     ----------
     form : str
     path : str or None
-        The file or the folder; None if none was written.
+        File or folder; None if nothing was written.
     size : int
-        Bytes of the file; of a C program, of the constants that hold the network.
+        Bytes of the file; for a C program, of the constants that hold the network.
     checked : int or None
-        On how many random inputs it has given exactly the network's answers; None: not checked.
+        Number of random inputs on which it matched the network exactly; None: not checked.
     """
 
     form: str
@@ -51,30 +51,30 @@ def export(
     verilog: Path | None = None,
     raw: bool = False,
 ) -> list[Exported]:
-    """Write a trained network in the forms asked for, once all are checked: all or none.
+    """Write a trained network in the requested forms after checking all: all or none are written.
 
     Parameters
     ----------
     model : TrainedModel
     packed, onnx, qonnx, verilog : path-like, optional
-        Files; Verilog of networks of at most six inputs a unit, see :mod:`qnn.export.verilog`.
+        Files; Verilog requires at most six inputs per unit, see :mod:`qnn.export.verilog`.
     c, embedded : path-like, optional
-        Folders, made if there are none: of a C program that reads a packed network, and of C for
-        this network alone.
+        Folders, created if missing: for a C program that reads a packed network, and for C
+        dedicated to this network.
     raw : bool
-        Whether inputs are raw numbers rather than the integers of the lattice.
+        True if inputs are raw numbers rather than integers of the lattice.
 
     Returns
     -------
     list of Exported
-        The packed form always, for its size; then what was asked for.
+        Always the packed form, for its size; then the requested forms.
 
     Raises
     ------
     MissingExtraError
         For ONNX and QONNX without the extra ``onnx``.
     InvalidInputError
-        If a form cannot hold the network, or two forms are to go to one file.
+        If a form cannot hold the network, or two forms share a file.
     FileAccessError
         If a file cannot be written.
 
@@ -89,7 +89,7 @@ def export(
     """
     folders = [path for path in (c, embedded) if path is not None]
     files = [path for path in (packed, onnx, qonnx, verilog) if path is not None]
-    check_distinct([*files, *folders])  # before what takes time
+    check_distinct([*files, *folders])  # refused before the slow work
     for path in files:
         check_regular(path)
     data = pack(model, raw=raw)
@@ -127,7 +127,7 @@ def export(
 
 
 def usual_sizes(model: TrainedModel) -> Iterator[Exported]:
-    """What weights and thresholds take in float32 and in int8."""
+    """Yield the sizes of weights and thresholds in float32 and in int8."""
     layers = model.network.layers
     numbers = sum(sum(layer.num_stored) for layer in layers)
     yield Exported("as float32", None, 4 * numbers, None)

@@ -1,7 +1,7 @@
-"""ONNX and QONNX graphs that compute what a trained network computes, to the last bit.
+"""ONNX and QONNX graphs that reproduce a trained network exactly.
 
-Everything inside is an integer in single precision, which is exact below 2^24; a network that could
-reach that is refused.  Only the scores are in double precision, as in :meth:`Network.forward`.
+All inner values are integers in single precision, which is exact below 2^24; a network that could
+exceed this is refused.  Only the scores are in double precision, as in :meth:`Network.forward`.
 """
 
 from __future__ import annotations
@@ -27,34 +27,33 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET, IR_VERSION = 17, 8
-"""Of the standard operators, and of the file."""
+"""Versions of the standard operators and of the file format."""
 
 QONNX_DOMAIN = "qonnx.custom_op.general"
 EXACT = 2**24
-"""Integers below are exact in single precision."""
+"""Integers below this are exact in single precision."""
 
 
 def to_onnx(model: TrainedModel, *, raw: bool = False) -> onnx.ModelProto:
-    """A trained network as an ONNX model.
+    """Convert a trained network to an ONNX model.
 
     Its input is ``inputs``, float32 of shape (N, d); its outputs are ``scores``, float64 of shape
-    (N, outputs), and, but for a regression, ``label``, int64 of shape (N,): the number of the
-    class, 0 or 1 for a single output.  Names of the classes and the kind of the inputs are in the
-    model's metadata.
+    (N, outputs), and, except for a regression, ``label``, int64 of shape (N,): the class number, 0
+    or 1 for a single output.  The model's metadata hold the class names and the kind of inputs.
 
     Parameters
     ----------
     model : TrainedModel
     raw : bool
-        Whether the inputs are raw numbers, put on their levels in the graph, rather than the
-        integers of the lattice.
+        True if inputs are raw numbers, which the graph puts on their levels, rather than integers
+        of the lattice.
 
     Raises
     ------
     MissingExtraError
         Without the extra ``onnx``.
     InvalidInputError
-        If single precision would not be exact, or raw inputs are asked for without thresholds.
+        If single precision would be inexact, or raw inputs are requested without thresholds.
 
     Examples
     --------
@@ -69,11 +68,11 @@ def to_onnx(model: TrainedModel, *, raw: bool = False) -> onnx.ModelProto:
 
 
 def to_qonnx(model: TrainedModel, *, raw: bool = False) -> onnx.ModelProto:
-    """The same as a QONNX model, whose nodes say how many bits weights and activations have.
+    """Convert to a QONNX model, whose nodes state the bits of weights and activations.
 
     Weights, thresholds and signs are ``BipolarQuant`` or ``Quant`` of the domain
-    ``qonnx.custom_op.general``, clips a ``Quant`` that rounds down; the other activations are
-    standard operators and a ``Quant`` of their lattice.
+    ``qonnx.custom_op.general``, and clips are a ``Quant`` that rounds down.  Other activations are
+    standard operators followed by a ``Quant`` of their lattice.
 
     Raises
     ------
@@ -95,7 +94,7 @@ def to_qonnx(model: TrainedModel, *, raw: bool = False) -> onnx.ModelProto:
 
 
 class _Graph:
-    """Nodes and constants, as they are added one after another."""
+    """Nodes and constants of a graph, added one after another."""
 
     def __init__(self, model: TrainedModel, quantized: bool) -> None:
         self.onnx = load_extra("onnx", "onnx", "export to ONNX")
@@ -107,14 +106,14 @@ class _Graph:
     def add(
         self, operator: str, *inputs: str, name: str = "", domain: str = "", **options: Any
     ) -> str:
-        """A node of one output; the output's name."""
+        """Add a node with one output; return the output's name."""
         name = name or f"{operator}_{len(self.nodes)}"
         node = self.onnx.helper.make_node(operator, list(inputs), [name], domain=domain, **options)
         self.nodes.append(node)
         return name
 
     def constant(self, value: npt.ArrayLike, kind: type[np.generic] = np.float32) -> str:
-        """A constant; its name."""
+        """Add a constant; return its name."""
         name = f"constant_{len(self.constants)}"
         array = np.asarray(value, dtype=kind)
         self.constants.append(self.onnx.numpy_helper.from_array(array, name))
@@ -153,7 +152,7 @@ class _Graph:
         return self.proto(raw)
 
     def convolution(self, a: str, code: WeightCode, window: Window, filters: IntArray) -> str:
-        """Sums of a window, shape (N, filters, places)."""
+        """Compute window sums, shape (N, filters, places)."""
         shape = [window.filters, window.shape[0] // window.groups, *window.size]
         images = self.add("Reshape", a, self.constant([-1, *window.shape], np.int64))
         kernel = filters.reshape(shape)
@@ -169,7 +168,7 @@ class _Graph:
         return self.add("Reshape", sums, self.constant([0, window.filters, -1], np.int64))
 
     def levels(self, raw: str) -> str:
-        """Raw numbers on their levels: low + step #{thresholds < v}."""
+        """Put raw numbers on their levels: low + step #{thresholds < v}."""
         model, inputs = self.model, self.model.num_inputs
         thresholds = stored_thresholds(model)
         assert model.span is not None
@@ -190,7 +189,7 @@ class _Graph:
         return self.add("Add", self.add("Mul", count, self.constant(step)), self.constant(low))
 
     def pooled(self, raw: str, height: int, width: int) -> str:
-        """Sums over equal blocks of images."""
+        """Pool images by sums over equal blocks."""
         k = isqrt(self.model.num_inputs)
         top, left = height % k // 2, width % k // 2
         if top or left:
@@ -203,12 +202,12 @@ class _Graph:
         return self.add("Reshape", sums, self.constant([-1, k * k], np.int64))
 
     def weight(self, code: WeightCode, levels: npt.ArrayLike) -> str:
-        """Weights as a constant, and as so many bits where the graph says that."""
+        """Add weights as a constant, quantised if the graph states bits."""
         constant = self.constant(levels)
         return self.quant_of(code, constant) if self.quantized else constant
 
     def activation(self, z: str, spline: Spline, values: Reach) -> str:
-        """An activation: the sign, a clip and shift, or a line of each piece."""
+        """Add an activation: the sign, a clip and shift, or one line per piece."""
         if _is_sign(spline):
             if self.quantized:
                 return self.add("BipolarQuant", z, self.constant(1), domain=QONNX_DOMAIN)
@@ -226,9 +225,9 @@ class _Graph:
         return self.quant(value, 1, 0, max(1, size.bit_length()) + signed, signed=signed)
 
     def clip(self, z: str, clip: ClipShift) -> str:
-        """value + gain * clip(floor(z / 2^shift) - first, 0, pieces - 1), each step exact.
+        """Add value + gain * clip(floor(z / 2^shift) - first, 0, pieces - 1), each step exact.
 
-        A ``Quant`` that rounds down where its bits have these ends, which hls4ml takes.
+        If the bounds match a bit width, this is a ``Quant`` that rounds down, which hls4ml accepts.
         """
         bits, gain = (clip.pieces - 1).bit_length(), float(clip.gain)
         whole = clip.pieces == 1 << bits and clip.first in (0, -clip.pieces // 2)
@@ -244,12 +243,12 @@ class _Graph:
         return self.add("Add", scaled, self.constant(offset)) if offset else scaled
 
     def line(self, z: str, spline: Spline) -> str:
-        """An activation of one piece."""
+        """Add an activation of one piece."""
         scaled = self.add("Mul", z, self.constant(spline.slopes[0]))
         return self.add("Add", scaled, self.constant(spline.intercepts[0]))
 
     def piece(self, z: str, spline: Spline) -> str:
-        """The line of the piece that holds z: its number is how many breakpoints z has passed."""
+        """Add the line of z's piece, whose index is the number of breakpoints at or below z."""
         columns = self.add("Unsqueeze", z, self.constant([-1], np.int64))
         passed = self.add("GreaterOrEqual", columns, self.constant(spline.breakpoints))
         ones = self.add("Cast", passed, to=self.onnx.TensorProto.INT64)
@@ -261,7 +260,7 @@ class _Graph:
         return value
 
     def label(self, z: str) -> None:
-        """The class: of the largest output, or of the single one's sign."""
+        """Add the class: the largest output's index, or the sign of a single output."""
         if self.model.network.num_outputs > 1:
             self.add("ArgMax", z, name="label", axis=1, keepdims=0)
             return
@@ -270,7 +269,7 @@ class _Graph:
         self.add("Squeeze", number, self.constant([1], np.int64), name="label")
 
     def scores(self, z: str) -> None:
-        """The real outputs, in double precision."""
+        """Add the real outputs, in double precision."""
         wide = self.add("Cast", z, to=self.onnx.TensorProto.DOUBLE)
         scale = self.constant(self.model.scale, np.float64)
         if self.model.shift == 0:
@@ -282,10 +281,9 @@ class _Graph:
     # -- QONNX -------------------------------------------------------------------------------------
 
     def quant_of(self, code: WeightCode, levels: str) -> str:
-        """The node that says which levels a weight has: signs, or integers without a zero point.
+        """Add the node that states a weight's levels: signs, or integers without a zero point.
 
-        QONNX could say of -3, -1, 1, 3 that they have two bits, with a zero point of 1.5, which
-        hls4ml loses.
+        QONNX could state -3, -1, 1, 3 in two bits with a zero point of 1.5, but hls4ml drops it.
         """
         if code.is_integer:
             return self.quant(levels, 1, 0, code.bits, signed=True)
@@ -298,7 +296,7 @@ class _Graph:
         self, x: str, scale: float, zero: float, bits: int, *, signed: bool, narrow: bool = False,
         rounding: str = "ROUND",
     ) -> str:  # fmt: skip
-        """A ``Quant`` node."""
+        """Add a ``Quant`` node."""
         parts = [self.constant(value) for value in (scale, zero, bits)]
         how: dict[str, Any] = {"signed": int(signed), "narrow": int(narrow)}
         return self.add("Quant", x, *parts, domain=QONNX_DOMAIN, rounding_mode=rounding, **how)
@@ -306,7 +304,7 @@ class _Graph:
     # -- the file ----------------------------------------------------------------------------------
 
     def proto(self, raw: bool) -> onnx.ModelProto:
-        """The model, checked."""
+        """Return the checked model."""
         helper, kinds = self.onnx.helper, self.onnx.TensorProto
         tensor, outputs = helper.make_tensor_value_info, self.model.network.num_outputs
         results = [tensor("scores", kinds.DOUBLE, ["N", outputs])]
@@ -336,7 +334,7 @@ def _is_sign(spline: Spline) -> bool:
 
 
 def _check_exact(model: TrainedModel, limits: list[Reach]) -> None:
-    """Refuse a network whose integers could leave what single precision holds exactly."""
+    """Refuse a network whose integers could exceed the exact range of single precision."""
     for number, reach in enumerate(limits, start=1):
         largest = reach.largest
         if number <= len(model.weights.splines):
@@ -352,7 +350,7 @@ def _check_exact(model: TrainedModel, limits: list[Reach]) -> None:
 
 
 def _check_raw(model: TrainedModel) -> None:
-    """Refuse whole raw numbers whose sums could leave what single precision holds exactly."""
+    """Refuse integer raw numbers whose sums could exceed the exact range of single precision."""
     if model.raw_span is not None:
         largest = max(map(abs, model.raw_span)) * max(1, model.num_raw // model.num_inputs)
         if largest >= EXACT:

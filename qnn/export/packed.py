@@ -1,8 +1,8 @@
-"""The packed file: a trained network in as many bits as its weights have.
+"""The packed file: a trained network in exactly as many bits as its weights have.
 
 All numbers are little-endian; ``u8``, ``u16`` and ``u32`` are unsigned, ``i16`` and ``i32`` are
 two's complement, ``f32`` and ``f64`` are IEEE 754.  Additions of versions 2 and 3 are marked; a
-network is written as the lowest version that has all it needs.
+network is written in the lowest version that supports it.
 
 =============== ==================================================================================
 bytes           meaning
@@ -127,18 +127,18 @@ MOST_LAYERS, MOST_PLANES, MOST_WIDTH = 16, 8, 2**24
 
 
 def pack(model: TrainedModel, *, raw: bool = False) -> bytes:
-    """The packed file of a trained network.
+    """Return the packed file of a trained network.
 
     Parameters
     ----------
     model : TrainedModel
     raw : bool
-        Whether it holds the thresholds of the inputs, so that the readers take raw inputs.
+        True to include the thresholds of the inputs, so that readers accept raw inputs.
 
     Raises
     ------
     InvalidInputError
-        If something in the network is too large for the format, or there are no thresholds.
+        If part of the network is too large for the format, or there are no thresholds.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def pack(model: TrainedModel, *, raw: bool = False) -> bytes:
 
 
 def _version(model: TrainedModel, thresholds: Array | None) -> int:
-    """The lowest version that holds the network, and in the fewest bytes."""
+    """Return the lowest version that holds the network, in the fewest bytes."""
     layers = model.network.layers
     if any(layer.ties is not None and layer.ties.window is not None for layer in layers):
         return 3
@@ -200,7 +200,7 @@ def _version(model: TrainedModel, thresholds: Array | None) -> int:
 
 
 def _window(window: Window | None) -> bytes:
-    """What the units of a layer see."""
+    """Encode the window that a layer's units see."""
     if window is None:
         return bytes([0])
     kind = 1 if window.pooled is None else 2
@@ -211,7 +211,7 @@ def _window(window: Window | None) -> bytes:
 
 
 def _extras(model: TrainedModel, thresholds: Array | None, version: int) -> tuple[int, bytes]:
-    """Flags, and what they announce."""
+    """Return the flags, and the sections that they announce."""
     flags, parts = 0, []
     if (model.scale, model.shift) != (1.0, 0.0):
         flags |= SCALE
@@ -220,7 +220,7 @@ def _extras(model: TrainedModel, thresholds: Array | None, version: int) -> tupl
         flags |= REGRESSION
     if thresholds is not None:
         flags |= THRESHOLDS
-        if version == 1:  # which stores a threshold of every input
+        if version == 1:  # version 1 stores a threshold for every input
             thresholds = np.broadcast_to(thresholds, (len(thresholds), model.num_inputs))
         parts.append(_packed("B", "the number of thresholds of an input", len(thresholds)))
         if version > 1:
@@ -237,7 +237,7 @@ def _extras(model: TrainedModel, thresholds: Array | None, version: int) -> tupl
 
 
 def _lattice(limits: Reach) -> bytes:
-    """The lattice of a layer's inputs; that of all integers where there are too many planes."""
+    """Encode the lattice of a layer's inputs; with too many planes, that of all integers."""
     if not -(2**31) <= limits.low <= limits.high < 2**31:
         raise InvalidInputError(
             f"an activation can reach {limits.low:,} to {limits.high:,}, and the readers keep 32 "
@@ -249,7 +249,7 @@ def _lattice(limits: Reach) -> bytes:
 
 
 def _code(code: WeightCode | None) -> bytes:
-    """What a code is called in the file."""
+    """Encode a code's identifier."""
     if code is None:
         return bytes([NONE])
     kind = kind_of(code)
@@ -266,8 +266,8 @@ def _code(code: WeightCode | None) -> bytes:
 
 
 def kind_of(code: WeightCode) -> int:
-    """Number of a code: its bits if its levels are odd numbers about zero, or the kind of it."""
-    if code.is_integer:  # whose levels may be too many to list
+    """Return a code's identifier: the number of bits for odd levels about zero, else its kind."""
+    if code.is_integer:  # its levels may be too many to list
         return INTEGER
     levels = code.levels.tolist()
     for bits in range(1, 9):
@@ -277,7 +277,7 @@ def kind_of(code: WeightCode) -> int:
 
 
 def bit_planes(code: WeightCode, levels: IntArray) -> IntArray:
-    """Bits of levels (rows, columns) as their code has them, shape (rows, bits, columns)."""
+    """Encode levels (rows, columns) as the bits of their code, shape (rows, bits, columns)."""
     kind = kind_of(code)
     if kind == INTEGER:
         number, bits = levels - code.low, code.bits
@@ -289,13 +289,13 @@ def bit_planes(code: WeightCode, levels: IntArray) -> IntArray:
 
 
 def _planes(code: WeightCode, levels: IntArray) -> bytes:
-    """Bit planes of every row of levels, packed."""
+    """Pack the bit planes of each row of levels."""
     planes = bit_planes(code, levels).astype(np.uint8)
     return np.packbits(planes, axis=-1, bitorder="little").tobytes()
 
 
 def _activation(spline: Spline, unit: int, values: Reach) -> bytes:
-    """An activation, and the lattice of its values."""
+    """Encode an activation and the lattice of its values."""
     coefficients = (spline.slopes.tolist(), spline.intercepts.tolist())
     if (spline.breakpoints.tolist(), *coefficients, unit) == ([0], [0.0, 0.0], [-1.0, 1.0], 1):
         return bytes([SIGN])
@@ -310,7 +310,7 @@ def _activation(spline: Spline, unit: int, values: Reach) -> bytes:
 
 
 def _packed(layout: str, what: str, *numbers: int) -> bytes:
-    """``struct.pack``, with an error that names what is too large."""
+    """Call ``struct.pack`` with an error that names the field that is too large."""
     try:
         return struct.pack("<" + layout, *numbers)
     except struct.error as error:

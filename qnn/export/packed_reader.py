@@ -1,4 +1,4 @@
-"""A reader of packed files that needs nothing but numpy: this file may be copied on its own.
+"""Reader of packed files that needs only numpy; this file may be copied and used alone.
 
 The format is described in :mod:`qnn.export.packed`.
 """
@@ -19,7 +19,7 @@ NO_CODE: Code = (0, np.asarray, np.zeros(0, np.int64))
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: its weights as integers, and as 64-bit words of each bit plane.
+    """A layer with its weights as integers, and as 64-bit words of each bit plane.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Layer:
     weights : ndarray of int64, shape (outputs, inputs), or (filters, taps) of a window
     words : ndarray of uint64, shape (bits, words, outputs)
     signs : ndarray of int64, shape (bits,)
-        What the sign of each bit adds to twice a weight; empty for a table.
+        Contribution of each bit's sign to twice a weight; empty for a table.
     bias : ndarray of int64, shape (outputs,)
     total : ndarray of int64, shape (outputs,)
         Twice the sum of each row of weights.
@@ -38,7 +38,7 @@ class Layer:
     pieces : list of ndarray of int64
         Breakpoints, slopes and intercepts; or shift, first, value, gain and number of values.
     taps : ndarray of int64, shape (groups, places, taps), or None
-        Of a window: input that each place sees by each tap, -1 for none.
+        Input at each place and tap of a window, -1 for none; None without a window.
     """
 
     lattice: Lattice
@@ -53,7 +53,7 @@ class Layer:
     taps: Array | None = None
 
     def __call__(self, a: Array) -> Array:
-        """Integers (N, inputs) to integers (N, outputs)."""
+        """Map integers (N, inputs) to integers (N, outputs)."""
         if self.taps is not None:
             z = self.by_window(a)
         elif self.lattice[2] and len(self.signs):
@@ -73,7 +73,7 @@ class Layer:
         return np.asarray(z)
 
     def above(self, a: Array) -> Array:
-        """What integers on the lattice are above its low; others are refused."""
+        """Return the distance of lattice integers from its low; refuse other integers."""
         low, shift, planes = self.lattice
         high = low + (((1 << planes) - 1) << shift)
         small, wrapped = (np.uint8, low % 256) if shift + planes <= 8 else (np.int64, low)
@@ -83,7 +83,7 @@ class Layer:
         return np.asarray(above)
 
     def by_window(self, a: Array) -> Array:
-        """Sums of what every place sees, some samples at a time."""
+        """Sum the inputs of every window, some samples at a time."""
         assert self.taps is not None
         if self.lattice[2]:
             self.above(a)
@@ -96,10 +96,10 @@ class Layer:
         return np.asarray(z + np.repeat(self.bias, self.taps.shape[1]))
 
     def by_count(self, a: Array) -> Array:
-        """Sums of products, for two planes of signs: their number - 2 ones of the XOR."""
+        """Sum products by counting: two planes of signs give their number - 2 ones of the XOR."""
         above, (low, shift, planes) = self.above(a), self.lattice
         high, n = low + (((1 << planes) - 1) << shift), a.shape[1]
-        z = np.empty((len(a), len(self.bias)), np.int64)  # four times what it is to be
+        z = np.empty((len(a), len(self.bias)), np.int64)  # four times the result
         z[:] = 4 * self.bias + self.total * (low + high) + n * self.signs.sum() * (high - low)
         for k in range(planes):
             inputs = _words(np.packbits(above & (1 << k + shift), axis=1, bitorder="little"))
@@ -119,17 +119,17 @@ class Packed:
     ----------
     layers : list of Layer
     scale, shift : float
-        A score is scale * z + shift.
+        Coefficients of a score, scale * z + shift.
     regression : bool
-        Whether the score is the answer, rather than a class.
+        True if the score is the answer, rather than a class.
     thresholds : ndarray, shape (levels - 1, inputs or 1)
-        Of raw inputs; none if the file has none.  Integers where raw inputs are whole numbers.
+        Thresholds of raw inputs; empty if the file has none.  Integers if raw inputs are integers.
     repeat : int
-        How many inputs each raw number feeds.
+        Number of inputs that each raw number feeds.
     image : (int, int)
-        Height and width of raw images that are pooled by sums, in their middle; 0, 0 for none.
+        Height and width of raw images, pooled by sums in their middle; 0, 0 without images.
     names : list of str
-        Of the classes; empty if the file has none.
+        Class names; empty if the file has none.
     """
 
     layers: list[Layer]
@@ -142,7 +142,7 @@ class Packed:
     names: list[str]
 
     def outputs(self, X: Array) -> Array:
-        """Integer outputs z of integer inputs, shape (N, d) to (N, outputs)."""
+        """Map integer inputs to integer outputs z, shape (N, d) to (N, outputs)."""
         a = np.asarray(X)
         inputs = self.layers[0].inputs
         if a.ndim != 2 or a.shape[1] != inputs or a.dtype.kind not in "iu":
@@ -152,16 +152,16 @@ class Packed:
         return a
 
     def scores(self, X: Array) -> Array:
-        """Real outputs of integer inputs, shape (N, outputs)."""
+        """Return the real outputs of integer inputs, shape (N, outputs)."""
         return np.asarray(self.outputs(X) * self.scale + self.shift)
 
     def labels(self, X: Array) -> Array:
-        """Number of the class of integer inputs, shape (N,)."""
+        """Return the class numbers of integer inputs, shape (N,)."""
         z = self.outputs(X)
         return np.argmax(z, axis=1) if z.shape[1] > 1 else np.where(z[:, 0] >= 0, 1, 0)
 
     def on_lattice(self, X: Array) -> Array:
-        """Raw inputs as integers, shape (N, raw numbers) to (N, inputs)."""
+        """Convert raw inputs to integers, shape (N, raw numbers) to (N, inputs)."""
         X, inputs = np.asarray(X), self.layers[0].inputs
         (height, width), (low, shift, _) = self.image, self.layers[0].lattice
         columns = height * width or inputs // self.repeat
@@ -188,7 +188,7 @@ class Packed:
 
 
 def unpack(data: bytes) -> Packed:
-    """The network in a packed file.
+    """Read the network in a packed file.
 
     Raises
     ------
@@ -219,19 +219,19 @@ def unpack(data: bytes) -> Packed:
 
 
 class _File:
-    """What a file consists of, one part after another."""
+    """Sections of a file, read one after another."""
 
     def __init__(self, data: bytes, version: int) -> None:
         self.data, self.position, self.version = data, 0, version
 
     def take(self, layout: str, count: int = 1) -> Any:
-        """The next numbers."""
+        """Read the next numbers."""
         found = np.frombuffer(self.data, "<" + layout, count, self.position)
         self.position += found.nbytes
         return found
 
     def one(self, layout: str) -> int:
-        """The next number."""
+        """Read the next number."""
         return int(self.take(layout)[0])
 
     def network(self) -> Packed:
@@ -256,7 +256,7 @@ class _File:
         return Packed(layers, scale, shift, bool(flags & 2), thresholds, repeat, image, names)
 
     def raw(self, width: int) -> tuple[Array, int, tuple[int, int]]:
-        """Thresholds of the inputs, inputs of a raw number, height and width of raw images."""
+        """Read input thresholds, inputs per raw number, and height and width of raw images."""
         rows, form, repeat, image = self.one("u1"), 0, 1, (0, 0)
         if self.version > 1:
             form, repeat, image = self.one("u1"), self.one("u1"), (self.one("u2"), self.one("u2"))
@@ -271,7 +271,7 @@ class _File:
         return self.take(kind, rows * columns).reshape(rows, columns), repeat, image
 
     def layer(self, width: int, lattice: Lattice, unit: int) -> tuple[Layer, Lattice, int]:
-        """A layer, and the lattice and the unit of the next."""
+        """Read a layer, and return the lattice and the unit of the next."""
         taps, rows, fixed = self.window(width)
         outputs = self.one("u4")
         good = outputs <= 2**24 and outputs == (outputs if taps is None else rows * taps.shape[1])
@@ -305,7 +305,7 @@ class _File:
         return layer, values, scale
 
     def window(self, width: int) -> tuple[Array | None, int, int | None]:
-        """Taps of a window, number of filters, and the threshold if all weights are +1."""
+        """Read a window's taps and number of filters, and the threshold if all weights are +1."""
         kind = self.one("u1") if self.version > 2 else 0
         _require(kind <= 2, f"a window {kind}")
         if kind == 0:
@@ -337,7 +337,7 @@ class _File:
         return low, shift, planes
 
     def code(self) -> Code:
-        """Bits, the levels of their numbers, and what each bit's sign adds to twice the level."""
+        """Read bits, levels by number, and each bit's contribution to twice the level."""
         kind, none = self.one("u1"), np.zeros(0, np.int64)
         _require(kind <= min(9 + self.version, 11), f"a code {kind}")
         if kind == 11:
@@ -353,7 +353,7 @@ class _File:
         return kind, lambda number: 2 * number - (1 << kind) + 1, 2 << np.arange(kind)
 
     def planes(self, bits: int, rows: int, columns: int) -> Array:
-        """Bit planes of a matrix, shape (rows, bits, bytes)."""
+        """Read the bit planes of a matrix, shape (rows, bits, bytes)."""
         shape = (rows, bits, -(-columns // 8))
         planes = self.take("u1", shape[0] * shape[1] * shape[2]).reshape(shape)
         padding = columns % 8 > 0 and np.any(planes[..., -1] >> (columns % 8))
@@ -367,13 +367,13 @@ def _require(good: bool, what: str) -> None:
 
 
 def _numbers(planes: Array, columns: int) -> Array:
-    """The numbers that bit planes spell, shape (rows, columns)."""
+    """Decode the numbers in bit planes, shape (rows, columns)."""
     bits = np.unpackbits(planes, axis=2, count=columns, bitorder="little").astype(np.int64)
     return np.tensordot(bits, 1 << np.arange(bits.shape[1]), (1, 0))
 
 
 def _words(rows: Array) -> Array:
-    """Rows of bytes as 64-bit words, shape (words, rows)."""
+    """Convert rows of bytes to 64-bit words, shape (words, rows)."""
     padded = np.zeros((len(rows), -(-rows.shape[1] // 8) * 8), np.uint8)
     padded[:, : rows.shape[1]] = rows
     return np.ascontiguousarray(padded.view(np.uint64).T)

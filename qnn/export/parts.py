@@ -1,4 +1,4 @@
-"""Parts of a trained network in the form that exports write: activations, thresholds of inputs."""
+"""Parts of a trained network in the form that exports write: activations, input thresholds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from formulations.network.splines import Spline
 from qnn.export.trained import TrainedModel
 
 MOST_THRESHOLDS = 255
-"""Of an input, in every form: eight bit planes."""
+"""Maximum number of thresholds of an input in every form: eight bit planes."""
 
 I32 = np.iinfo(np.int32)
 
@@ -22,10 +22,10 @@ I32 = np.iinfo(np.int32)
 def stored_part(
     layer: Layer, matrix: IntArray, bias: IntArray | None
 ) -> tuple[WeightCode, WeightCode | None, IntArray, IntArray | None]:
-    """Codes, weights and thresholds of a layer as exports hold them.
+    """Return codes, weights and thresholds of a layer as exports store them.
 
-    Of a convolution its filters (F, K) and a threshold for each.  Other ties are written out, with
-    tables of levels where a fixed weight is no level of its code.
+    For a convolution, its filters (F, K) and one threshold each.  Other ties are expanded, with
+    tables of levels if a fixed weight is not a level of its code.
     """
     ties = layer.ties
     if ties is None:
@@ -48,7 +48,7 @@ def stored_part(
 
 
 class ClipShift(NamedTuple):
-    """value + gain * clip(floor(z / 2^shift) - first, 0, pieces - 1)."""
+    """Activation value + gain * clip(floor(z / 2^shift) - first, 0, pieces - 1)."""
 
     shift: int
     first: int
@@ -58,7 +58,7 @@ class ClipShift(NamedTuple):
 
 
 def clip_of(spline: Spline) -> ClipShift | None:
-    """An activation as a clip and a shift; None if it is something else, such as the sign.
+    """Return an activation as a clip and a shift; None if it is neither, such as the sign.
 
     Examples
     --------
@@ -79,16 +79,16 @@ def clip_of(spline: Spline) -> ClipShift | None:
 
 
 def stored_thresholds(model: TrainedModel) -> Array:
-    """The thresholds of the inputs in the smallest exact form, shape (levels - 1, inputs or 1).
+    """Return the input thresholds in the smallest exact form, shape (levels - 1, inputs or 1).
 
-    Whole numbers v pass a threshold t if they pass floor(t), so that uint8, int16 or int32 hold the
-    thresholds of whole numbers.  Others are rounded down to single precision: v > t has the same
-    answer for every v of that precision.  One column stands for all where all are the same.
+    Integers v pass a threshold t if they pass floor(t), so their thresholds fit in uint8, int16 or
+    int32.  Other thresholds are rounded down to single precision: v > t is unchanged for every v of
+    that precision.  Identical columns are stored once.
 
     Raises
     ------
     InvalidInputError
-        If the model has none, too many, or pools images of other than whole numbers.
+        If the model has none, too many, or pools images of non-integers.
     """
     if model.thresholds is None:
         raise InvalidInputError(
@@ -116,7 +116,7 @@ def stored_thresholds(model: TrainedModel) -> Array:
 
 
 def _single(thresholds: Array) -> Array:
-    """The largest numbers of single precision that are no larger."""
-    with np.errstate(over="ignore"):  # to infinity, and from there to the largest number
+    """Round down to the nearest single-precision numbers."""
+    with np.errstate(over="ignore"):  # to infinity, then down to the largest finite number
         single = thresholds.astype(np.float32)
     return np.where(single > thresholds, np.nextafter(single, np.float32(-np.inf)), single)

@@ -1,4 +1,4 @@
-"""How large the integers inside a trained network can get: what a format must be able to hold."""
+"""Bounds on the integers inside a trained network, which an export format must hold."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from formulations.network.splines import Spline
 from qnn.export.trained import TrainedModel
 
 ANYTHING = (-(2**31), 2**31 - 1, 1)
-"""Span of inputs that nothing is known of."""
+"""Span of inputs whose range is unknown."""
 
 MOST = 2**62
-"""What no pre-activation may reach."""
+"""Upper limit for pre-activations."""
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Bounds of one layer.
+    """Bounds of the integers in one layer.
 
     Parameters
     ----------
     low, high : int
-        Least and greatest integer that comes in.
+        Smallest and largest input.
     shift : int
-        What comes in is ``low`` plus multiples of 2^shift.
+        Inputs are ``low`` plus multiples of 2^shift.
     largest : int
-        Bound on |z| and on every partial sum on the way to it, in any order.
+        Bound on |z| and on all its partial sums, in any order.
     z_low, z_high : int
-        Least and greatest pre-activation.
+        Smallest and largest pre-activation.
     """
 
     low: int
@@ -42,12 +42,12 @@ class Reach:
 
     @property
     def planes(self) -> int:
-        """Bits of an input, counted from ``low`` in steps of 2^shift."""
+        """Number of bits of an input, counted from ``low`` in steps of 2^shift."""
         return max(1, int((self.high - self.low) >> self.shift).bit_length())
 
 
 def reaches(model: TrainedModel) -> list[Reach]:
-    """Bounds of every layer, from those of the inputs; any 32-bit integers if they are unknown.
+    """Bound every layer, starting from the inputs; unknown inputs are any 32-bit integers.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def reaches(model: TrainedModel) -> list[Reach]:
     found = []
     for number, (matrix, bias) in enumerate(zip(weights.matrices, weights.biases, strict=True)):
         threshold = units[number] * (np.zeros(len(matrix)) if bias is None else bias)
-        added = threshold.astype(object)  # Python's integers, for nothing is known to fit yet
+        added = threshold.astype(object)  # Python integers, since any size is possible
         up = np.maximum(matrix, 0).sum(axis=1).astype(object)
         down = np.minimum(matrix, 0).sum(axis=1).astype(object)
         largest = (up - down) * max(abs(low), abs(high)) + abs(added)
@@ -82,7 +82,7 @@ def reaches(model: TrainedModel) -> list[Reach]:
 
 
 def _check_lattice(spline: Spline, number: int) -> None:
-    """Refuse an activation whose values are no integers in its own units."""
+    """Refuse an activation whose values are not integers in its own units."""
     for part in (spline.slopes, spline.intercepts):
         if not np.array_equal(part, np.rint(part)):
             raise InvalidInputError(
@@ -92,7 +92,7 @@ def _check_lattice(spline: Spline, number: int) -> None:
 
 
 def _values(spline: Spline, lo: int, hi: int) -> tuple[int, int, int]:
-    """Least and greatest value over [lo, hi], and the powers of two that the values share."""
+    """Return the smallest and largest value over [lo, hi], and the values' common power of two."""
     least, greatest = (int(bound) for bound in spline.bounds(lo, hi))
     if spline.order == 1:
         return least, greatest, 0

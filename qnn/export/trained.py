@@ -1,4 +1,4 @@
-"""A trained network with what it takes to use it: levels of the inputs, names of the classes."""
+"""A trained network with all that is needed to use it: input levels, class names."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ ABOUT = fields(
     },
     more=True,
 )
-"""What a file keeps beside a network, see :mod:`formulations.files.schema`."""
+"""Additional fields of a network's file, see :mod:`formulations.files.schema`."""
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained network, ready to be used or exported.
+    """A trained network, ready for use or export.
 
     Parameters
     ----------
     network : Network
     weights : Weights
     thresholds : ndarray of float64, shape (levels - 1, d), optional
-        Where each level of an input ends; None if the inputs are whole numbers already.
+        Upper ends of the levels of an input; None if inputs are already integers.
     classes : tuple of str
-        Names of the classes; without names they are called as :meth:`Network.predict` calls them.
+        Names of the classes; by default the labels of :meth:`Network.predict`.
     span : (int, int, int), optional
-        Least and greatest input on the lattice and the step between them, 1 or 2; the thresholds
-        tell it where there are some.
+        Smallest and largest input on the lattice and the step, 1 or 2; determined by the thresholds
+        if there are any.
     line : (float, float), optional
-        Slope and intercept that make a predicted number of the output; None for a classifier.
+        Slope and intercept that convert the output to a predicted number; None for a classifier.
     raw_span : (int, int), optional
-        Least and greatest raw number, where raw numbers are whole; None: any real numbers.
+        Smallest and largest raw number, if these are integers; None: any real numbers.
     image : (int, int), optional
-        Height and width of the raw images, whose sums over equal square blocks are the inputs.
+        Height and width of raw images, which are pooled by sums over equal square blocks.
     repeat : int
         Number of inputs that each raw number feeds: above 1, a thermometer code of one threshold
         an input.
@@ -79,7 +79,7 @@ class TrainedModel:
     repeat: int = 1
 
     def __post_init__(self) -> None:
-        self.network.encode_bits(self.weights)  # raises where they do not fit
+        self.network.encode_bits(self.weights)  # raises if they do not fit
         if self.thresholds is not None:
             given = np.asarray(self.thresholds)
             if given.ndim != 2 or given.shape[1] != self.num_inputs or not len(given):
@@ -126,7 +126,7 @@ class TrainedModel:
 
     @classmethod
     def of(cls, source: Any) -> Self:
-        """The trained network of a file, of the folder of a run, or of a fitted estimator.
+        """Return the trained network of a file, a run's folder, or a fitted estimator.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class TrainedModel:
 
     @classmethod
     def of_data(cls, data: Dataset, network: Network, weights: Weights) -> Self:
-        """That of a training run: what it was trained on, and the weights that were found."""
+        """Return the network of a training run, from its data and the weights found."""
         return cls(
             network,
             weights,
@@ -168,9 +168,9 @@ class TrainedModel:
 
     @classmethod
     def of_run(cls, folder: str | PathLike[str]) -> Self:
-        """The best network so far of a run that ``qnn train --checkpoint`` keeps in a folder.
+        """Return the best network so far of a run kept by ``qnn train --checkpoint`` in a folder.
 
-        The data are read again, for the levels of the inputs come from them.
+        The data are read again, since they determine the input levels.
         """
         from qnn.runs import resume
         from qnn.runs.training import problem_of
@@ -199,7 +199,7 @@ class TrainedModel:
 
     @classmethod
     def of_estimator(cls, estimator: Any) -> Self:
-        """That of a fitted ``QNNClassifier`` or ``QNNRegressor``."""
+        """Return the network of a fitted ``QNNClassifier`` or ``QNNRegressor``."""
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(estimator, "network_")
@@ -219,7 +219,7 @@ class TrainedModel:
     # -- files -------------------------------------------------------------------------------------
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write everything to one NPZ file, whole or not at all.
+        """Save everything to one NPZ file, written whole or not at all.
 
         Examples
         --------
@@ -233,14 +233,14 @@ class TrainedModel:
         about: dict[str, object] = {name: getattr(self, name) for name in ("span", "line")}
         about["classes"] = list(self.classes)
         for name, usual in (("raw_span", None), ("image", None), ("repeat", 1)):
-            if getattr(self, name) != usual:  # so that files without these stay as they were
+            if getattr(self, name) != usual:  # absent fields keep older files unchanged
                 about[name] = getattr(self, name)
         beside = {} if self.thresholds is None else {"thresholds": self.thresholds}
         save_weights(self.network, self.weights, path, about=about, beside=beside)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
-        """Read what :meth:`save` or ``save_weights`` wrote, of this or an older release.
+        """Load a file of :meth:`save` or ``save_weights``, of this or an older release.
 
         Raises
         ------
@@ -271,24 +271,24 @@ class TrainedModel:
 
     @property
     def num_raw(self) -> int:
-        """Raw numbers of a sample: pixels of an image, or columns."""
+        """Number of raw numbers per sample: pixels of an image, or columns."""
         return self.image[0] * self.image[1] if self.image else self.num_inputs // self.repeat
 
     @property
     def columns(self) -> tuple[int, int]:
-        """Raw numbers of a sample, and inputs."""
+        """Numbers of raw numbers and of inputs per sample."""
         return self.num_raw, self.num_inputs
 
     @property
     def num_classes(self) -> int:
-        """Number of classes: two for one output; 0 of a regression."""
+        """Number of classes: two for one output, 0 for a regression."""
         if self.line is not None:
             return 0
         return max(2, self.network.num_outputs)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name of each class, its number where it has none; ``-1`` and ``+1`` for two."""
+        """Class names, or their numbers if unnamed; ``-1`` and ``+1`` for two."""
         if self.classes or self.line is not None:
             return self.classes
         count = self.num_classes
@@ -297,18 +297,18 @@ class TrainedModel:
 
     @property
     def scale(self) -> float:
-        """What an integer output is multiplied by."""
+        """Factor from an integer output to a score."""
         return self.line[0] if self.line else self.network.out_step(self.weights.splines)
 
     @property
     def shift(self) -> float:
-        """What is added to it then."""
+        """Offset of a score, added after scaling."""
         return self.line[1] if self.line else 0.0
 
     # -- its use -----------------------------------------------------------------------------------
 
     def on_lattice(self, X: npt.ArrayLike) -> IntArray:
-        """Raw inputs as integers, shape (N, num_raw) to (N, d); pooled images may be given too."""
+        """Convert raw inputs, also pooled images, to integers, shape (N, num_raw) to (N, d)."""
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] not in (self.num_raw, self.num_inputs):
             raise InvalidInputError(
@@ -319,17 +319,17 @@ class TrainedModel:
         return on_lattice(X, self.num_inputs, self.thresholds, self.image, self.repeat)
 
     def scores(self, X: npt.ArrayLike) -> FloatArray:
-        """Real outputs of integer inputs, shape (N, outputs)."""
+        """Return the real outputs of integer inputs, shape (N, outputs)."""
         z = self.network.pre_activations(self.weights, X)[-1]
         return np.asarray(z * self.scale + self.shift, dtype=np.float64)
 
     def labels(self, X: npt.ArrayLike) -> IntArray:
-        """Number of the class of integer inputs, shape (N,): 0 or 1 for one output."""
+        """Return the class numbers of integer inputs, shape (N,): 0 or 1 for one output."""
         predicted = self.network.predict(self.weights, X)
         return np.where(predicted > 0, 1, 0) if self.network.num_outputs == 1 else predicted
 
     def predict(self, X: npt.ArrayLike) -> Array:
-        """Names of the classes of raw inputs, or predicted numbers, shape (N,)."""
+        """Predict the class names of raw inputs, or numbers, shape (N,)."""
         inputs = self.on_lattice(X)
         if self.line is not None:
             return self.scores(inputs)[:, 0]

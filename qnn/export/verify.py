@@ -1,4 +1,4 @@
-"""Whether an exported network computes what the network computes, on random inputs."""
+"""Check on random inputs that an exported network computes the same as the network."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from qnn.export.verilog import simulate
 
 SAMPLES = 1000
 WIDE = 100
-"""Range of the inputs where nothing is known of them."""
+"""Range of the inputs if it is unknown."""
 
 
 class ExportError(QnnError, RuntimeError):
-    """An exported network that does not compute what the network computes: a fault of ours."""
+    """Raised if an exported network differs from the network, which is our own fault."""
 
 
 def inputs_for(model: TrainedModel, *, raw: bool, seed: int = 0) -> Array:
-    """Random inputs: integers of the lattice, or raw numbers at, just above and between thresholds.
+    """Draw random inputs: lattice integers, or raw numbers at, just above and between thresholds.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def inputs_for(model: TrainedModel, *, raw: bool, seed: int = 0) -> Array:
     if not raw:
         low, high, step = model.span or (-WIDE, WIDE, 1)
         return np.asarray(low + step * rng.integers(0, (high - low) // step + 1, shape))
-    if model.image is not None:  # bright and dark, so that sums are at every level
+    if model.image is not None:  # bright and dark images cover sums at every level
         low, high = model.raw_span or (0, 1)
         bright = rng.integers(low, high + 1, (SAMPLES, 1))
         return np.asarray(rng.integers(low, np.maximum(bright, low + 1), (SAMPLES, model.num_raw)))
@@ -61,7 +61,7 @@ def inputs_for(model: TrainedModel, *, raw: bool, seed: int = 0) -> Array:
 
 
 def check_packed(model: TrainedModel, data: bytes, *, raw: bool = False) -> int:
-    """Number of inputs on which a packed file has given the network's outputs exactly."""
+    """Check a packed file; return the number of inputs on which it matched exactly."""
     X, packed = inputs_for(model, raw=raw), unpack(data)
     inputs = model.on_lattice(X) if raw else X
     same = not raw or np.array_equal(packed.on_lattice(X), inputs)
@@ -70,7 +70,7 @@ def check_packed(model: TrainedModel, data: bytes, *, raw: bool = False) -> int:
 
 
 def check_onnx(model: TrainedModel, proto: Any, *, raw: bool = False) -> int | None:
-    """The same of an ONNX model by onnxruntime; None where that is not installed."""
+    """Check an ONNX model with onnxruntime in the same way; None if that is not installed."""
     if importlib.util.find_spec("onnxruntime") is None:
         return None
     import onnxruntime
@@ -86,7 +86,7 @@ def check_onnx(model: TrainedModel, proto: Any, *, raw: bool = False) -> int | N
 def check_c(
     model: TrainedModel, contents: Mapping[str | PathLike[str], bytes], *, raw: bool = False
 ) -> int | None:
-    """The same of a C program, compiled and run; None where no compiler can build it."""
+    """Compile, run and check a C program in the same way; None if no compiler can build it."""
     compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
     if compiler is None:
         return None
@@ -117,7 +117,7 @@ def check_c(
 
 
 def check_verilog(model: TrainedModel, text: str) -> int:
-    """The same of a Verilog module's tables, read from its text."""
+    """Check a Verilog module in the same way, by the tables in its text."""
     inputs = inputs_for(model, raw=False)
     said = simulate(text, inputs == inputs.max())
     return _counted("Verilog", _same_labels(model, inputs, said))

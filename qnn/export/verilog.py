@@ -1,13 +1,13 @@
-"""A network of at most six inputs a unit as lookup tables, one for each unit, in Verilog.
+"""Export of networks with at most six inputs per unit as lookup tables in Verilog.
 
-An input or a unit of two levels is one wire, 0 for the lower one.  A hidden unit of k <= 6 inputs
-that are not zero is a table of 2^k bits, which synthesis puts into one LUT of an FPGA,
+An input or a unit of two levels is one wire, 0 for the lower level.  A hidden unit with k <= 6
+nonzero weights is a table of 2^k bits, which synthesis puts into one LUT of an FPGA,
 
     a_j = T_j[{x_(i_k), ..., x_(i_1)}],
 
-an output of one is a table as well, and with several each bit of an output is one; the largest is
-then found by comparisons.  ``FanIn(6)`` trains such networks.  [LogicNets: Umuroglu et al., FPL
-2020.]
+A single output is also a table; with several outputs, each bit of an output is a table, and
+comparisons find the largest output.  ``FanIn(6)`` trains such networks.  [LogicNets: Umuroglu et
+al., FPL 2020.]
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from formulations.errors import InvalidInputError
 from qnn.export.trained import TrainedModel
 
 MOST = 6
-"""Inputs of a lookup table."""
+"""Maximum number of inputs of a lookup table."""
 
 
 def to_verilog(model: TrainedModel, name: str = "network") -> str:
-    """The text of a module that computes what the network predicts.
+    """Return a Verilog module that computes the network's predictions.
 
-    Its input has a bit for each of the network's; ``y`` is the number of the class.
+    It has one input bit per input of the network; ``y`` is the class number.
 
     Raises
     ------
     InvalidInputError
-        If a unit has more than six inputs, or inputs or activations more than two levels.
+        If a unit has more than six inputs, or inputs or activations have more than two levels.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def to_verilog(model: TrainedModel, name: str = "network") -> str:
 
 
 def _levels(model: TrainedModel) -> list[tuple[int, int]]:
-    """Both levels of the inputs of each layer."""
+    """Return both levels of each layer's inputs."""
     if model.line is not None:
         raise InvalidInputError("Verilog of a regression: expected a classifier")
     if model.span is None or model.span[1] - model.span[0] != model.span[2]:
@@ -108,7 +108,7 @@ def _levels(model: TrainedModel) -> list[tuple[int, int]]:
 
 
 def _sums(row: IntArray, added: int, levels: tuple[int, int]) -> tuple[IntArray, IntArray]:
-    """Inputs of a unit that matter, and z for each of their settings, the first one lowest."""
+    """Return a unit's nonzero inputs, and z for all their settings, first input lowest."""
     inputs = np.flatnonzero(row)
     settings = (np.arange(2 ** len(inputs))[:, None] >> np.arange(len(inputs))) & 1
     values = np.asarray(levels)[settings]
@@ -116,11 +116,11 @@ def _sums(row: IntArray, added: int, levels: tuple[int, int]) -> tuple[IntArray,
 
 
 def _table(wire: str, name: str, inputs: IntArray, table: BoolArray, source: str) -> list[str]:
-    """A constant, and the wire that looks it up."""
+    """Return a constant, and the wire that looks it up."""
     size = len(table)
     number = sum(1 << k for k, bit in enumerate(table.tolist()) if bit)
     text = f"{size}'h{number:0{-(-size // 4)}x}"
-    if not len(inputs):  # the same for every input
+    if not len(inputs):  # constant output
         return [f"    assign {wire} = 1'b{number};"]
     at = ", ".join(f"{source}[{i}]" for i in reversed(inputs.tolist()))
     return [
@@ -132,7 +132,7 @@ def _table(wire: str, name: str, inputs: IntArray, table: BoolArray, source: str
 def _outputs(
     tables: list[tuple[IntArray, IntArray]], layer: int, source: str, width: int
 ) -> list[str]:
-    """Outputs as words of their steps above the least one, and the number of the first largest."""
+    """Return outputs as words of steps above the minimum, and the index of the first largest."""
     least = min(int(z.min()) for _, z in tables)
     bits = max(1, (max(int(z.max()) for _, z in tables) - least).bit_length())
     lines = []
@@ -153,7 +153,7 @@ def _outputs(
 
 
 def simulate(text: str, x: npt.ArrayLike) -> IntArray:
-    """What a module of :func:`to_verilog` answers to bits x (N, inputs), by its text alone.
+    """Evaluate the text of a :func:`to_verilog` module on bits x (N, inputs).
 
     Examples
     --------
