@@ -1,14 +1,13 @@
-"""The explicit softmax solution: a layer's weights as logarithms of sums over the data.
+"""Explicit softmax solution: a layer's weights as logarithms of sums over the data.
 
-With inputs X (M, D) that are not negative, every row scaled to the L1 norm K, and one-hot or soft
-targets Y (M, C),
+For nonnegative inputs X (M, D), each row scaled to L1 norm K, and one-hot or soft targets Y (M, C),
 
     F = X'Y,    U = log F - ((K - 1) / K) log(sum_d F[d]),    prediction softmax(x U).
 
-As the entries of x sum to K, x U = sum_d x_d log(F[d] / sum_d F[d]) + log(sum_d F[d]): multinomial
-naive Bayes, with the classes' shares as prior.  Deeper networks are made layer by layer: hidden
-targets are fixed codes of the classes, and each layer is fitted to the softmax outputs of the one
-before.  [Explicit solutions: arXiv 2311.07498, 2311.07510.]
+Since the entries of x sum to K, x U = sum_d x_d log(F[d] / sum_d F[d]) + log(sum_d F[d]):
+multinomial naive Bayes with the class frequencies as prior.  Deeper networks are built layer by
+layer: hidden targets are fixed class codes, and each layer is fitted to the softmax outputs of the
+previous one.  [Explicit solutions: arXiv 2311.07498, 2311.07510.]
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ from solvers.classical.samples import checked_samples
 from solvers.run.stopping import Over, never
 
 TINY = 1e-10
-"""Stands for zeros in F."""
+"""Replaces zeros in F."""
 
 
 def scaled_rows(X: npt.ArrayLike, K: float) -> FloatArray:
-    """Rows scaled to the L1 norm K, shape (M, D); rows of zeros stay.
+    """Scale rows to the L1 norm K, shape (M, D); zero rows stay.
 
     Examples
     --------
@@ -48,14 +47,14 @@ def scaled_rows(X: npt.ArrayLike, K: float) -> FloatArray:
 
 
 def explicit_weights(X: FloatArray, Y: FloatArray, K: float) -> FloatArray:
-    """U = log F - ((K - 1) / K) log(sum_d F[d]) with F = X'Y, shape (D, C).
+    """Return U = log F - ((K - 1) / K) log(sum_d F[d]) with F = X'Y, shape (D, C).
 
     Parameters
     ----------
     X : ndarray, shape (M, D)
         Rows of L1 norm K.
     Y : ndarray, shape (M, C)
-        Targets that are not negative.
+        Nonnegative targets.
 
     Examples
     --------
@@ -68,14 +67,14 @@ def explicit_weights(X: FloatArray, Y: FloatArray, K: float) -> FloatArray:
 
 
 def class_codes(classes: int, width: int) -> FloatArray:
-    """Hidden targets of the classes, shape (classes, width), each row summing to one.
+    """Return hidden targets of the classes, shape (classes, width), with row sums of one.
 
-    Class k <= width gets e_k; later ones get normalised sums of two unit vectors, then of three.
+    Class k <= width gets e_k; later classes get normalised sums of two unit vectors, then three.
 
     Raises
     ------
     InvalidInputError
-        If the width is too small for as many classes.
+        If the width is too small for the number of classes.
 
     Examples
     --------
@@ -97,16 +96,16 @@ def class_codes(classes: int, width: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class SoftmaxNetwork:
-    """Layers h = softmax(x U), the input scaled to rows of L1 norm K.
+    """Network of layers h = softmax(x U), with input rows scaled to L1 norm K.
 
     Parameters
     ----------
     weights : tuple of ndarray
         U of each layer, shape (D, C).
     scale : float
-        K of the input.
+        L1 norm K of the input rows.
     complement : bool
-        Whether the input is [x, 1 - x].
+        If True, the input is [x, 1 - x].
     """
 
     weights: tuple[FloatArray, ...]
@@ -114,33 +113,33 @@ class SoftmaxNetwork:
     complement: bool = False
 
     def inputs(self, X: npt.ArrayLike) -> FloatArray:
-        """What the first layer reads: [x, 1 - x] if asked for, rows scaled to K."""
+        """Return the first layer's input: [x, 1 - x] if asked for, rows scaled to K."""
         X = np.asarray(X, dtype=np.float64)
         return scaled_rows(np.hstack([X, 1.0 - X]) if self.complement else X, self.scale)
 
     def logits(self, X: npt.ArrayLike) -> FloatArray:
-        """Logarithms of the classes' probabilities up to a constant per row, shape (M, C)."""
+        """Return log class probabilities up to a constant per row, shape (M, C)."""
         h = self.inputs(X)
         for U in self.weights[:-1]:
             h = softmax(h @ U, axis=1)
         return np.asarray(h @ self.weights[-1])
 
     def predict(self, X: npt.ArrayLike) -> IntArray:
-        """Class numbers, shape (M,)."""
+        """Predict class numbers, shape (M,)."""
         return np.asarray(self.logits(X).argmax(axis=1))
 
     def cross_entropy(self, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
-        """Mean of -log p(y | x), in nats."""
+        """Return the mean of -log p(y | x), in nats."""
         y = np.asarray(y)
         return float(-log_softmax(self.logits(X), axis=1)[np.arange(len(y)), y].mean())
 
     def gradients(self, h: FloatArray, one_hot: FloatArray) -> tuple[FloatArray, ...]:
-        """Gradients of the mean cross-entropy with respect to the weights, for a warm start.
+        """Return gradients of the mean cross-entropy for the weights, for a warm start.
 
         Parameters
         ----------
         h : ndarray, shape (M, D)
-            What the first layer reads, see :meth:`inputs`.
+            Input of the first layer, see :meth:`inputs`.
         one_hot : ndarray, shape (M, C)
         """
         read = [h]
@@ -157,20 +156,20 @@ class SoftmaxNetwork:
 
 @dataclass(frozen=True)
 class ExplicitSoftmax(Rounded):
-    """The explicit softmax solution: ``fit`` as in the paper, ``solve`` for low bits.
+    """Explicit softmax solution: ``fit`` as in the paper, ``solve`` for low-bit weights.
 
     Parameters
     ----------
     scale : float
-        K, the L1 norm of the rows; it sets how sure the predictions are.
+        L1 norm K of the rows; it sets the confidence of the predictions.
     hidden : sequence of int
-        Widths of hidden softmax layers of ``fit``; ``solve`` takes the problem's network.
+        Widths of hidden softmax layers in ``fit``; ``solve`` uses the problem's network.
     complement : bool
-        Whether ``fit`` reads [x, 1 - x], for x in [0, 1]; ``solve`` always does.
+        If True, ``fit`` reads [x, 1 - x] for x in [0, 1]; ``solve`` always does.
     draws : int or None
-        Networks that ``solve`` tries: the first from all samples, the next ones from random halves.
+        Networks that ``solve`` tries: the first from all samples, the others from random halves.
     rounding, seed, time_limit, callbacks, checkpoint, checkpoint_every
-        Of ``solve``, see :class:`solvers.Rounding`.
+        Options of ``solve``, see :class:`solvers.Rounding`.
 
     Examples
     --------
@@ -199,12 +198,12 @@ class ExplicitSoftmax(Rounded):
     # -- as in the paper ---------------------------------------------------------------------------
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> SoftmaxNetwork:
-        """The explicit solution for inputs (M, D) that are not negative and classes 0 .. C-1.
+        """Fit the explicit solution to nonnegative inputs (M, D) and classes 0 .. C-1.
 
         Raises
         ------
         InvalidInputError
-            For negative inputs, inputs beyond 1 with ``complement``, labels that are no class
+            For negative inputs, inputs above 1 with ``complement``, labels that are not class
             numbers, or a hidden layer too narrow for the classes.
         """
         X, y = checked_samples(X, y)
@@ -230,13 +229,12 @@ class ExplicitSoftmax(Rounded):
 
 @dataclass(frozen=True)
 class _LogOdds:
-    """Real weights of a network by the explicit two-class solution of every unit.
+    """Real weights of a network from the explicit two-class solution of every unit.
 
-    A unit tells samples where it is to be on from those where it is to be off: its
-    pre-activation is the difference of two columns of x U.  Output units have the classes as
-    targets.  Hidden unit k has class k against the rest, as in the fixed codes; the units beyond,
-    which the codes leave unused, have a random half of the classes, on a random half of the
-    samples, so that they differ.
+    A unit separates the samples on which it should be on from the others: its pre-activation is the
+    difference of two columns of x U.  Output units have the classes as targets.  Hidden unit k
+    separates class k from the rest, as in the fixed codes.  Further units, which the codes leave
+    unused, separate a random half of the classes on a random half of the samples, so they differ.
     """
 
     scale: float
@@ -244,7 +242,7 @@ class _LogOdds:
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
-        """The weights of every unit, in units of the levels up to a factor per unit."""
+        """Return the weights of every unit, in units of the levels up to a factor per unit."""
         outputs = class_targets(problem)
         a: FloatArray = problem.X.astype(float)
         weights = []
@@ -264,12 +262,12 @@ class _LogOdds:
 def _codes(
     outputs: FloatArray, width: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
-    """Where each hidden unit is to be on, and which samples count for it, both (N, width)."""
+    """Return where each hidden unit should be on, and its samples, both (N, width)."""
     classes = outputs if outputs.shape[1] > 1 else np.hstack([outputs, 1.0 - outputs])
     label, count = classes.argmax(axis=1), classes.shape[1]
-    coded = min(width, count if count > 2 else 1)  # of two classes one unit tells both
+    coded = min(width, count if count > 2 else 1)  # one unit separates two classes
     on = rng.permuted(np.tile(np.arange(count) % 2, (width, 1)), axis=1).T.astype(float)
-    if count >= 2 ** max(coded, 2):  # too narrow for a code of each class
+    if count >= 2 ** max(coded, 2):  # too few codes for the classes
         coded = 0
     else:
         on[:, :coded] = class_codes(count, max(coded, 2))[:, :coded] > 0
@@ -279,13 +277,13 @@ def _codes(
 
 
 def _log_odds(a: FloatArray, on: FloatArray, counted: FloatArray, K: float) -> FloatArray:
-    """Weights, threshold last, of the log odds of on against off, shape (units, n + 1).
+    """Return weights of the log odds of on against off, threshold last, shape (units, n + 1).
 
-    The explicit solution reads [u, 1 - u] with inputs u = (a - low) / (high - low) in [0, 1]; what
-    it computes is affine in a.
+    The explicit solution reads [u, 1 - u] with inputs u = (a - low) / (high - low) in [0, 1]; its
+    output is affine in a.
     """
     low, high = a.min(), a.max()
-    width = float(high - low) or 1.0  # of inputs that are all the same
+    width = float(high - low) or 1.0  # for constant inputs
     u = (a - low) / width
     n, units = a.shape[1], on.shape[1]
     both = np.hstack([on * counted, (1.0 - on) * counted])

@@ -1,7 +1,7 @@
-"""Inputs that a problem can do without, found by group sparsity before any model is built.
+"""Input selection: remove unneeded inputs by group sparsity before any model is built.
 
-A twin of the network is trained by RMDA with the group lasso; an input whose weights are all zero
-need not be there.  The problem without it has fewer weight bits and shorter sums.
+The real relaxation of the network is trained by RMDA with the group lasso.  An input whose weights
+are all zero is removed, which saves weight bits and shortens sums.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from solvers.classical.rmda import RMDA, STRENGTH
 
 
 def select_inputs(problem: TrainingProblem, most: int, method: RMDA | None = None) -> IntArray:
-    """At most ``most`` inputs that keep weights under the group lasso, as weak as will do.
+    """Select at most ``most`` inputs that keep weights under the weakest sufficient group lasso.
 
     Parameters
     ----------
     problem : TrainingProblem
     most : int
-        Number of inputs to keep at most.
+        Maximum number of inputs to keep.
     method : RMDA, optional
-        How the twin is trained, and from which strength on; its regulariser does not count.
+        Trains the relaxation and sets the initial strength; its regulariser is ignored.
 
     Returns
     -------
     ndarray of int64
-        Numbers of the inputs, ascending; at least one.
+        Indices of the inputs, ascending; at least one.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def select_inputs(problem: TrainingProblem, most: int, method: RMDA | None = Non
     method = method or RMDA()
     strength = STRENGTH if method.strength is None else max(method.strength, 1e-12)
     order = kept = np.arange(problem.network.widths[0])
-    for _ in range(40):  # strengths
+    for _ in range(40):  # strengths to try
         if len(kept) <= most:
             return kept
         trained = replace(method, regularizer="group-lasso", strength=strength)
@@ -61,20 +61,20 @@ def select_inputs(problem: TrainingProblem, most: int, method: RMDA | None = Non
         if sizes.any():
             order, kept = np.argsort(-sizes, kind="stable"), np.flatnonzero(sizes)
             strength *= 1.5
-        elif len(kept) == len(sizes):  # too strong to begin with
+        elif len(kept) == len(sizes):  # initial strength is too strong
             strength /= 1.5**4
-        else:  # all that were left have gone at once
+        else:  # all remaining inputs vanished at once
             break
     return np.sort(order[:most])
 
 
 def with_inputs(problem: TrainingProblem, kept: npt.ArrayLike) -> TrainingProblem:
-    """The same problem with some of its inputs alone.
+    """Restrict a problem to some of its inputs.
 
     Raises
     ------
     InvalidInputError
-        If some weight bits of the problem are not free, or ``kept`` are not numbers of its inputs.
+        If some weight bits are not free, or ``kept`` are not indices of inputs.
 
     Examples
     --------
@@ -97,10 +97,10 @@ def with_inputs(problem: TrainingProblem, kept: npt.ArrayLike) -> TrainingProble
 
 
 def with_zeros(problem: TrainingProblem, kept: npt.ArrayLike, weights: Weights) -> Weights:
-    """Weights of :func:`with_inputs`'s problem as weights of the whole one, zero elsewhere.
+    """Extend weights for :func:`with_inputs` to the full problem, with zeros elsewhere.
 
-    With sign units the loss is the same; other activations are placed for the range of their
-    inputs, which more inputs widen.
+    With sign units the loss is unchanged.  Other activations depend on the range of their inputs,
+    which additional inputs widen.
 
     Raises
     ------

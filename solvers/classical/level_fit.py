@@ -1,13 +1,13 @@
-"""From real weights to a network's levels, a layer at a time: by nearest level, greedily, by QUBO.
+"""Round real weights to levels layer by layer: to the nearest level, greedily, or by QUBO.
 
-A layer reads inputs A, shape (N, n + 1), its last column the constant that goes with a threshold,
-and is to have the pre-activations t_j of a real network.  At a scale s the levels q of neuron j are
-to make
+A layer with inputs A, shape (N, n + 1), whose last column is the constant input of thresholds,
+should reproduce the pre-activations t_j of a real network.  At scale s, the levels q of neuron j
+minimise
 
-    |A q - s t_j|^2  =  q'Gq - 2 s q'c_j + s^2 |t_j|^2,    G = A'A,  c_j = A't_j
+    |A q - s t_j|^2  =  q'Gq - 2 s q'c_j + s^2 |t_j|^2,    G = A'A,  c_j = A't_j.
 
-small.  The nearest levels of s v_j do not look at it.  Coordinate descent moves one weight at a
-time to its best level.  As q is affine in its bits, the least q is the ground state of a QUBO.
+Rounding s v_j to the nearest levels ignores this objective.  Coordinate descent moves one weight at
+a time to its best level.  Since q is affine in its bits, the optimal q is a QUBO's ground state.
 [Optimal brain quantization: Frantar and Alistarh 2022; rounding as a QUBO: Nagel et al. 2020.]
 """
 
@@ -26,11 +26,11 @@ from solvers.oracles.base import QUBO
 from solvers.run.stopping import Over, never
 
 QUANTILES = (0.5, 0.7, 0.85, 0.95, 1.0)
-"""Scales take these quantiles of a neuron's |v| to the code's largest level."""
+"""Quantiles of a neuron's |v| that scales map to the code's largest level."""
 
 
 def nearest(code: WeightCode, wanted: FloatArray) -> FloatArray:
-    """Nearest levels of a code; the higher of two that are as near.
+    """Return the nearest levels of a code; ties go to the higher level.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def nearest(code: WeightCode, wanted: FloatArray) -> FloatArray:
 
 
 def shared(layer: Layer, levels: IntArray) -> IntArray:
-    """Levels (outputs, inputs + 1) with shared weights at the level nearest to their mean.
+    """Set shared weights in levels (outputs, inputs + 1) to the level nearest their mean.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def shared(layer: Layer, levels: IntArray) -> IntArray:
 
 
 def class_targets(problem: TrainingProblem) -> FloatArray:
-    """Where each output is to be large, shape (N, C) of 0 and 1: beyond the middle of the targets.
+    """Mark where outputs should be large (targets above their midrange), 0 or 1, shape (N, C).
 
     Examples
     --------
@@ -79,14 +79,14 @@ def class_targets(problem: TrainingProblem) -> FloatArray:
 
 
 def read_by_layer(problem: TrainingProblem, number: int, a: FloatArray) -> FloatArray:
-    """Activations (N, n) and the constant that a threshold of layer ``number`` (from 0) counts."""
+    """Append the thresholds' constant input of layer ``number`` (from 0) to activations (N, n)."""
     return np.concatenate([a, np.full((len(a), 1), float(problem.bias_units[number]))], axis=1)
 
 
 def real_pre_activations(problem: TrainingProblem, weights: list[FloatArray]) -> list[FloatArray]:
-    """z of every layer of the network with real weights, (n_l, n_{l-1} + 1) each, in its lattice.
+    """Return z of every layer for real weights (n_l, n_{l-1} + 1), in units of the lattice.
 
-    Activations are the network's own, read between the integers too.
+    Activations are the network's own, also evaluated between integers.
     """
     a: FloatArray = problem.X.astype(float)
     result = []
@@ -99,12 +99,12 @@ def real_pre_activations(problem: TrainingProblem, weights: list[FloatArray]) ->
 
 @dataclass(frozen=True)
 class LayerFit:
-    """The least-squares problem of one layer's levels.
+    """Least-squares problem of one layer's levels.
 
     Parameters
     ----------
     codes : (WeightCode, WeightCode or None)
-        Of weights and thresholds.
+        Codes of weights and of thresholds.
     real : ndarray, shape (n_out, m)
         Real weights v_j, thresholds last.
     gram : ndarray, shape (m, m)
@@ -112,9 +112,9 @@ class LayerFit:
     cross : ndarray, shape (n_out, m)
         c_j = A't_j.
     free : ndarray of bool, shape (n_out, m)
-        What may change.
+        True for weights that may change.
     fixed : ndarray, shape (n_out, m)
-        Levels of the rest.
+        Levels of the fixed weights.
     """
 
     codes: tuple[WeightCode, WeightCode | None]
@@ -133,7 +133,7 @@ class LayerFit:
         real: FloatArray,
         targets: FloatArray,
     ) -> LayerFit:
-        """Layer ``number`` (from 0) with inputs (N, m), real weights and their pre-activations."""
+        """Build layer ``number`` (from 0) from inputs (N, m), real weights and pre-activations."""
         layer, free = problem.network.layers[number], problem.free_layers[number]
         may_change = np.asarray((free.slot >= 0).any(axis=2))
         fixed = free.fixed.astype(float)
@@ -149,24 +149,24 @@ class LayerFit:
         )
 
     def _code(self, column: int) -> WeightCode:
-        """Code of a column that may change."""
+        """Return the code of a column that may change."""
         weights, thresholds = self.codes
         code = weights if column < len(self.gram) - 1 else thresholds
         assert code is not None
         return code
 
     def scales(self) -> FloatArray:
-        """Scales of each neuron worth trying, shape (S, n_out)."""
+        """Return the scales to try for each neuron, shape (S, n_out)."""
         largest = float(np.abs(self.codes[0].levels).max())
         sizes = np.quantile(np.abs(self.real[:, :-1]), QUANTILES, axis=1)
         floor = 1e-9 * np.abs(self.real).max(initial=1e-290)
         scales = largest / np.maximum(sizes, floor)
-        # the last three take the largest |v| to shares of that level: with opposite weights on
-        # units that agree, an output can be small where no level is
+        # The last three map the largest |v| to fractions of that level: opposite weights on units
+        # that agree can make an output small even without a small level.
         return np.concatenate([scales, np.multiply.outer((0.5, 0.25, 0.125), scales[-1])])
 
     def nearest(self, scales: FloatArray) -> FloatArray:
-        """Nearest levels of s v, shape (S, n_out) -> (S, n_out, m)."""
+        """Return the nearest levels of s v, shape (S, n_out) -> (S, n_out, m)."""
         code, bias_code = self.codes
         wanted = scales[..., None] * self.real
         levels = nearest(code, wanted)
@@ -175,9 +175,9 @@ class LayerFit:
         return np.where(self.free, levels, self.fixed)
 
     def descended(self, levels: FloatArray, scales: FloatArray, over: Over = never) -> FloatArray:
-        """Levels (S, n_out, m) after coordinate descent on |A q - s t|^2 until none is better.
+        """Improve levels (S, n_out, m) by coordinate descent on |A q - s t|^2 to a local optimum.
 
-        Or until ``over`` says that the time is up.
+        Stop early when ``over`` says that the time is up.
         """
         levels = levels.copy()
         slope = levels @ self.gram - scales[..., None] * self.cross
@@ -201,15 +201,15 @@ class LayerFit:
         return levels
 
     def likeness(self, levels: FloatArray) -> FloatArray:
-        """Cosine of the angle between A q and t, (S, n_out, m) -> (S, n_out), up to |t|."""
+        """Return the cosine between A q and t times |t|, shape (S, n_out, m) -> (S, n_out)."""
         size = np.sqrt(np.maximum(((levels @ self.gram) * levels).sum(axis=-1), 1e-300))
         return np.asarray((levels * self.cross).sum(axis=-1) / size)
 
     def qubo(self, neuron: int, scale: float) -> tuple[QUBO, Callable[[BitArray], FloatArray]]:
-        """The QUBO of one neuron's levels at a scale, and how to read its samples.
+        """Return the QUBO of one neuron's levels at a scale, and the decoder of its samples.
 
-        Levels are q = offset + matrix x of bits x.  Samples (R, bits) are read as levels (R, m); a
-        one-hot word that is broken keeps its first set bit.
+        Levels are q = offset + matrix x of bits x.  Samples (R, bits) are decoded to levels (R, m);
+        a broken one-hot word keeps its first set bit.
         """
         offset = self.fixed[neuron].copy()
         rows: list[int] = []
@@ -226,7 +226,7 @@ class LayerFit:
         matrix[rows, np.arange(len(rows))] = coefficients
         quadratic = matrix.T @ self.gram @ matrix
         linear = 2.0 * matrix.T @ (self.gram @ offset - scale * self.cross[neuron])
-        # more than any change of one weight could gain
+        # exceeds any single weight's gain
         price = 2.0 * float(np.abs(linear).sum() + np.abs(quadratic).sum())
         for word in one_hot:  # price (1 - sum of the word's bits)^2
             quadratic[np.ix_(word, word)] += price

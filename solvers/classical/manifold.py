@@ -1,4 +1,4 @@
-"""Non-gradient manifold network: every layer by a closed form, from the last to the first.
+"""Non-gradient manifold network: closed-form layers, fitted from the last to the first.
 
 Forward, with samples as columns: Z = W'X + b, A = sigmoid(Z) with each column scaled to unit
 length; the decision layer is linear.  One epoch fits the decision layer, carries its targets back
@@ -27,20 +27,20 @@ from solvers.classical.samples import checked_samples
 from solvers.run.stopping import Over, never
 
 CLIP = 1e-4
-"""Least target of the released squashing."""
+"""Smallest target of the ``released`` squashing."""
 
 
 def softmax_over_samples(H: FloatArray) -> FloatArray:
-    """The released squashing: a softmax along each row, clipped at 1e-4.
+    """Apply the ``released`` squashing: a softmax along each row, clipped at 1e-4.
 
-    Its n values sum to one, so that with more than 10,000 samples they are mostly below the clip,
-    and the targets become constant.
+    The n values of a row sum to one.  With more than 10,000 samples most of them fall below the
+    clip, and the targets become constant.
     """
     return np.clip(softmax(H, axis=1), CLIP, 1 - CLIP)
 
 
 def rescaled_rows(H: FloatArray) -> FloatArray:
-    """The squashing that does not depend on n: each row rescaled into [0.05, 0.95].
+    """Rescale each row into [0.05, 0.95]: a squashing that does not depend on n.
 
     Examples
     --------
@@ -59,26 +59,26 @@ SQUASHINGS: Mapping[str, Callable[[FloatArray], FloatArray]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Affine:
-    """z = W'x + b: weights (d, c) and thresholds (c,)."""
+    """Affine map z = W'x + b with weights (d, c) and thresholds (c,)."""
 
     W: FloatArray
     b: FloatArray
 
     def __call__(self, X: FloatArray) -> FloatArray:
-        """Pre-activations of columns, (d, n) -> (c, n)."""
+        """Return the pre-activations of columns, (d, n) -> (c, n)."""
         return np.asarray(self.W.T @ X + self.b[:, None])
 
 
 def decision_layer(X: FloatArray, Y: FloatArray, gamma: float = 0.3, rounds: int = 4) -> Affine:
-    """Adaptive SVM on a flexible Stiefel manifold.
+    """Fit an adaptive SVM on a flexible Stiefel manifold.
 
     A round draws the targets T = Y + Y o M beyond the margin, with M = max(Y o (W'X + b) - 1, 0),
-    weighs the samples by how well they are fitted, a (see :func:`sample_weights`), and solves
+    weights the samples by their fit, a (see :func:`sample_weights`), and solves
 
         S = sum_m a_m x_m x_m' + gamma I,   P Sig Q' = S^(-1/2) sum_m a_m x_m t_m',
         W = S^(-1/2) P Q',                  b = weighted mean of t - W'x,
 
-    with X and T centred by the weights.
+    with X and T centred at their weighted means.
 
     Parameters
     ----------
@@ -106,10 +106,10 @@ def decision_layer(X: FloatArray, Y: FloatArray, gamma: float = 0.3, rounds: int
 
 
 def sample_weights(f: FloatArray) -> FloatArray:
-    """Weights of samples with squared errors f, shape (n,): a_m = max(f_(k+1) - f_m, 0) / (2 lam).
+    """Return weights for squared errors f, shape (n,): a_m = max(f_(k+1) - f_m, 0) / (2 lam).
 
     f_(j) are the errors in ascending order, k = n - 2 and 2 lam = k f_(k+1) - sum_{j<=k} f_(j), so
-    that the weights sum to one; even ones where all errors are equal.
+    that the weights sum to one.  They are uniform if all errors are equal.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def sample_weights(f: FloatArray) -> FloatArray:
 
 
 def _stiefel(X: FloatArray, T: FloatArray, a: FloatArray, gamma: float) -> Affine:
-    """The decision layer of weighted samples and given targets."""
+    """Solve for the decision layer at given sample weights and targets."""
     u = a / a.sum()
     x_mean, t_mean = X @ u, T @ u
     Xc, Tc = X - x_mean[:, None], T - t_mean[:, None]
@@ -141,7 +141,7 @@ def _stiefel(X: FloatArray, T: FloatArray, a: FloatArray, gamma: float) -> Affin
 
 
 def ridge_layer(X: FloatArray, T: FloatArray, gamma: float) -> Affine:
-    """W = (Xc Xc' + gamma I)^-1 Xc Tc' and b = mean(t - W'x), samples as columns."""
+    """Return W = (Xc Xc' + gamma I)^-1 Xc Tc', b = mean(t - W'x); samples are columns."""
     x_mean, t_mean = X.mean(axis=1), T.mean(axis=1)
     Xc = X - x_mean[:, None]
     gram = Xc @ Xc.T
@@ -151,7 +151,7 @@ def ridge_layer(X: FloatArray, T: FloatArray, gamma: float) -> Affine:
 
 
 def hidden_activation(layer: Affine, X: FloatArray) -> FloatArray:
-    """sigmoid(W'X + b), each column scaled to unit length."""
+    """Return sigmoid(W'X + b) with each column scaled to unit length."""
     A = expit(layer(X))
     return np.asarray(A / np.maximum(np.linalg.norm(A, axis=0), 1e-300))
 
@@ -160,12 +160,12 @@ Activate = Callable[[int, Affine, FloatArray], FloatArray]
 
 
 def _sigmoid_units(number: int, layer: Affine, A: FloatArray) -> FloatArray:
-    """The activation of the manifold network, the same in all layers."""
+    """Apply the manifold network's activation, which is the same in all layers."""
     return hidden_activation(layer, A)
 
 
 def untrained(widths: Sequence[int], rng: np.random.Generator) -> list[Affine]:
-    """Layers with normal weights of variance 1 / inputs and no thresholds."""
+    """Draw layers with normal weights of variance 1 / inputs and zero thresholds."""
     return [Affine(rng.normal(size=(n, m)) / np.sqrt(n), np.zeros(m)) for n, m in pairwise(widths)]
 
 
@@ -177,7 +177,7 @@ def train_epoch(
     squashing: str,
     activate: Activate = _sigmoid_units,
 ) -> tuple[list[Affine], Affine]:
-    """One epoch: the decision layer, then the hidden layers from the last to the first.
+    """Run one epoch: fit the decision layer, then the hidden layers from last to first.
 
     The targets T of a layer with weights W_j and thresholds b_j are carried back as
     H = W_j (T - b_j), squashed into (0, 1), and their logits are the targets of the layer below.
@@ -187,11 +187,11 @@ def train_epoch(
     X, Y : ndarray, shapes (d, n) and (c, n)
         Samples as columns.
     hidden : list of Affine
-        Hidden layers as they are.
+        Current hidden layers.
     gamma, squashing
         See :class:`ManifoldNetwork`.
     activate : callable
-        Activations of layer ``number`` (from 0) from the layer and its inputs.
+        Computes activations of layer ``number`` (from 0) from the layer and its inputs.
 
     Returns
     -------
@@ -211,45 +211,45 @@ def train_epoch(
 
 @dataclass(frozen=True)
 class TrainedManifold:
-    """A trained network: hidden layers and a decision layer."""
+    """Trained network: hidden layers and a decision layer."""
 
     hidden: tuple[Affine, ...]
     decision: Affine
 
     def outputs(self, X: npt.ArrayLike) -> FloatArray:
-        """Outputs of the decision layer for samples as rows, (M, d) -> (M, c)."""
+        """Return the decision layer's outputs for samples as rows, (M, d) -> (M, c)."""
         A = np.asarray(X, dtype=np.float64).T
         for layer in self.hidden:
             A = hidden_activation(layer, A)
         return self.decision(A).T
 
     def predict(self, X: npt.ArrayLike) -> IntArray:
-        """Class numbers, shape (M,)."""
+        """Predict class numbers, shape (M,)."""
         return np.asarray(self.outputs(X).argmax(axis=1))
 
 
 @dataclass(frozen=True)
 class ManifoldNetwork(Rounded):
-    """The manifold network: ``fit`` as in the paper, ``solve`` for low bits.
+    """Manifold network: ``fit`` as in the paper, ``solve`` for low-bit weights.
 
     Parameters
     ----------
     hidden : sequence of int
-        Hidden widths of ``fit``; ``solve`` takes the problem's network.
+        Hidden widths in ``fit``; ``solve`` uses the problem's network.
     epochs : int
-        The network after the last one is returned: no epoch is chosen by what it is tested on.
+        Number of epochs; the last network is returned, so no epoch is selected on test data.
     gamma : float
         Ridge of every layer.
     squashing : {"rescaled", "released"}
-        How targets are put into (0, 1): ``released`` is the softmax over the samples of the
-        authors' code, whose targets become constant beyond 10,000 samples; ``rescaled`` takes each
-        row to [0.05, 0.95].
+        Map of targets into (0, 1).  ``released`` is the softmax over samples of the authors' code,
+        whose targets become constant beyond 10,000 samples; ``rescaled`` maps each row to [0.05,
+        0.95].
     draws : int or None
-        Networks that ``solve`` tries, each from its own random start.
+        Number of networks that ``solve`` tries, each from its own random start.
     seed : int
-        Of the random start.
+        Seed of the random start.
     rounding, time_limit, callbacks, checkpoint, checkpoint_every
-        Of ``solve``, see :class:`solvers.Rounding`.
+        Options of ``solve``, see :class:`solvers.Rounding`.
 
     Examples
     --------
@@ -288,12 +288,12 @@ class ManifoldNetwork(Rounded):
         Parameters
         ----------
         on_epoch : callable, optional
-            Told the number and the network of every epoch.
+            Called with the number and the network of every epoch.
 
         Raises
         ------
         InvalidInputError
-            For shapes that do not fit, or labels that are no class numbers.
+            For inconsistent shapes, or labels that are not class numbers.
         """
         X, y = checked_samples(X, y)
         columns, one_hot = X.T, np.eye(int(y.max()) + 1)[y].T
@@ -313,7 +313,7 @@ class ManifoldNetwork(Rounded):
 
 @dataclass(frozen=True)
 class _Trained:
-    """Real weights of a network, trained as a manifold network with its own activations."""
+    """Real weights of a network trained as a manifold network with its own activations."""
 
     epochs: int
     gamma: float
@@ -322,7 +322,7 @@ class _Trained:
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
-        """The weights after the last epoch, in units of the levels up to a factor per layer."""
+        """Return the weights after the last epoch, in units of the levels up to a layer factor."""
         network, splines = problem.network, problem.splines
 
         def activate(number: int, layer: Affine, A: FloatArray) -> FloatArray:
@@ -340,7 +340,7 @@ class _Trained:
         assert decision is not None
         if network.num_outputs == 1:
             last = Affine(decision.W[:, 1:] - decision.W[:, :1], decision.b[1:] - decision.b[:1])
-        else:  # each output tells its class, 1, from the rest, 0
+        else:  # each output separates its class (1) from the rest (0)
             last = Affine(decision.W, decision.b - 0.5)
         steps = [1.0, *(spline.step for spline in splines)]
         scales = [*(spline.scale for spline in splines), 1.0]

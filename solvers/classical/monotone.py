@@ -1,14 +1,14 @@
-"""Training by a monotone variational inequality (SVI).
+"""Training by a stochastic monotone variational inequality (SVI).
 
-One layer, predictions phi(eta(X) Theta): find Theta where the operator
+For one layer with predictions phi(eta(X) Theta), find Theta where the operator
 
     F(Theta) = (1/n) eta'(phi(eta Theta) - Y)
 
-is zero.  It is monotone for any monotone phi, whatever the loss, and is followed without the slope
-of phi.  With strong monotonicity kappa, steps of 1 / (kappa (t + 1)) bring the squared error down
-as 1/t.  In deeper networks every layer drops its own slope, with the exact derivatives of all later
-layers: see :meth:`solvers.classical.gradients.stack.Stack.directions`.
-[SVI: arXiv 2202.08876; one layer: Juditsky and Nemirovski 2019.]
+is zero.  It is monotone for any monotone phi, whatever the loss, and steps along it do not need the
+slope of phi.  With strong monotonicity kappa, steps of 1 / (kappa (t + 1)) reduce the squared error
+as 1/t.  In deeper networks each layer omits its own slope but uses the exact derivatives of all
+later layers: see :meth:`solvers.classical.gradients.stack.Stack.directions`.  [SVI: arXiv
+2202.08876; one layer: Juditsky and Nemirovski 2019.]
 """
 
 from __future__ import annotations
@@ -33,48 +33,49 @@ from solvers.run.run import Run
 from solvers.run.stopping import Over, never
 
 RATE, BATCH = 0.15, 100
-"""Of ``fit``: the paper's."""
+"""Defaults of ``fit``, from the paper."""
 
 RATES, SMALL_BATCH = (0.01, 0.03, 0.1), 20
-"""Of ``solve``, which tries all these learning rates for each network."""
+"""Defaults of ``solve``, which tries all these learning rates for each network."""
 
 Watch = Callable[[int], None]
-"""Told the number of an epoch that is over."""
+"""Called with the number of each finished epoch."""
 
 
 @dataclass(frozen=True)
 class MonotoneVI(Rounded):
-    """Stochastic variational inequality: ``fit`` as in the paper, ``solve`` for low bits.
+    """Stochastic variational inequality: ``fit`` as in the paper, ``solve`` for low-bit weights.
 
     Parameters
     ----------
     rule : {"full", "small", "last", "gradient"}
-        Which directions are followed: without the hidden layers' own slopes; the same with hidden
-        layers slowed down by the number of samples in a batch; those of the last layer alone; or
-        exact gradients, the rival.
+        Directions to follow: without the hidden layers' own slopes; the same, with hidden layers'
+        steps divided by the batch size; only those of the last layer; or exact gradients, the
+        baseline.
     warm : int, optional
         Epochs after which exact gradients take over from the rule.
     frozen : int
-        First layers that stay as they are.
+        Number of first layers that are not trained.
     optimizer : {"momentum", "adam"}
-        What is done with the directions.  Adam undoes any scale, so that with it ``small`` is
+        Optimizer for the directions.  Adam undoes any scale, so it makes ``small`` equal to
         ``full``.
     rate : float, optional
         Learning rate; None is 0.15 in ``fit``, while ``solve`` tries several for each network.
     kappa : float, optional
-        Strong monotonicity: steps of 1 / (kappa (t + 1)), with no momentum, instead of the rate.
+        Strong monotonicity; replaces the rate by steps of 1 / (kappa (t + 1)), without momentum.
     epochs : int
         Passes over the data.
     batch : int, optional
-        Samples of a step; None is 100 in ``fit`` and 20 in ``solve``.
+        Samples per step; None is 100 in ``fit`` and 20 in ``solve``.
     shuffled : bool
-        Whether each epoch draws its batches anew; otherwise the samples stay in their order.
+        If True, each epoch draws new batches; otherwise the samples keep their order.
     seed : int
-        Of ``fit`` the order of the samples.
+        Seed; in ``fit``, of the order of the samples.
     rounding, draws, time_limit, callbacks
-        Of ``solve``, see :class:`solvers.Rounding`.
+        Options of ``solve``, see :class:`solvers.Rounding`.
     checkpoint, checkpoint_every
-        Of both: ``fit`` goes on after its last saved epoch, ``solve`` after its last saved draw.
+        Options of both: ``fit`` resumes after its last saved epoch, ``solve`` after its last saved
+        draw.
 
     Examples
     --------
@@ -114,14 +115,14 @@ class MonotoneVI(Rounded):
     def fit(
         self, network: Stack, X: npt.ArrayLike, Y: npt.ArrayLike, watch: Watch | None = None
     ) -> Stack:
-        """Train a network's weights, in place, from what they are.
+        """Train a network's weights in place, from their current values.
 
         Parameters
         ----------
         network : Stack
             Dense layers, graph filters.
         X, Y : array, shape (N, ...)
-            Inputs, and what the network's output takes as targets.
+            Inputs, and targets of the network's output.
         watch : callable, optional
             Called after each epoch with its number, from 1.
 
@@ -177,7 +178,7 @@ class MonotoneVI(Rounded):
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
-        """Real weights of the problem's network in units of its levels, thresholds last."""
+        """Return real weights of the problem's network in units of its levels, thresholds last."""
 
         def train(twin: NetworkObjective, rate: float, order: np.random.Generator) -> None:
             self._train(twin, rate, self.batch or SMALL_BATCH, order, Run(), None, over)

@@ -1,14 +1,14 @@
-"""Random features: hidden weights at random, the output layer by ridge regression.
+"""Random features: random hidden weights, and an output layer by ridge regression.
 
-With Phi (N, h) the activations of the last hidden layer (its last column the constant that goes
-with a threshold) and T (N, C) the targets, each output's weights are
+Let Phi (N, h) be the activations of the last hidden layer, with the constant input of thresholds as
+last column, and T (N, C) the targets.  Each output's weights
 
     v = argmin |Phi v - t|^2 + lambda |v|^2 = (Phi'Phi + lambda I)^-1 Phi't,
 
-and are rounded to the code: w = nearest level of s v, with the scale s, of several, whose real loss
-is the least.  Coordinate descent on that loss then moves one output weight at a time to its best
-level until none is better.  [Random features: Rahimi and Recht 2008; ridge regression: Hoerl and
-Kennard 1970.]
+are rounded to the code, w = nearest level of s v, at the one of several scales s with the least
+real loss.  Coordinate descent on that loss then moves one output weight at a time to its best level
+until none improves.  [Random features: Rahimi and Recht 2008; ridge regression: Hoerl and Kennard
+1970.]
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from solvers.run.solver import Iterative
 
 @dataclass(frozen=True)
 class SignFeatures:
-    """Units sign(W x) with weights of +-1, and real output weights.
+    """Network of units sign(W x) with weights of +-1, and real output weights.
 
     Parameters
     ----------
@@ -47,32 +47,32 @@ class SignFeatures:
     thresholds: FloatArray
 
     def features(self, X: npt.ArrayLike) -> Float32Array:
-        """+1 or -1, shape (M, units)."""
+        """Return the units' outputs, +1 or -1, shape (M, units)."""
         Z = np.asarray(X, dtype=np.float32) @ self.hidden.astype(np.float32)
         return np.where(Z >= 0, np.float32(1), np.float32(-1))
 
     def predict(self, X: npt.ArrayLike) -> IntArray:
-        """Class numbers, shape (M,)."""
+        """Predict class numbers, shape (M,)."""
         return np.asarray((self.features(X) @ self.output + self.thresholds).argmax(axis=1))
 
 
 @dataclass(frozen=True)
 class RandomFeatures(Iterative):
-    """Random features: ``fit`` as in the paper, ``solve`` for low bits.
+    """Random features: ``fit`` as in the paper, ``solve`` for low-bit weights.
 
-    ``fit`` draws hidden weights of +-1 and leaves the output weights real; ``solve`` draws them of
-    the problem's code, and rounds the output weights to it.
+    ``fit`` draws hidden weights of +-1 and keeps the output weights real.  ``solve`` draws hidden
+    weights from the problem's code and rounds the output weights to it.
 
     Parameters
     ----------
     draws : int or None
-        Independent draws of the hidden weights by ``solve``; None goes on until the time limit.
+        Independent draws of the hidden weights by ``solve``; None runs until the time limit.
     ridge : float
-        lambda, in units of the mean of the diagonal of Phi'Phi.
+        lambda, in units of the mean diagonal entry of Phi'Phi.
     greedy : bool
-        Whether coordinate descent improves the rounded output weights of ``solve``.
+        If True, coordinate descent improves the rounded output weights of ``solve``.
     units : int
-        Hidden units of ``fit``.
+        Number of hidden units in ``fit``.
     seed, time_limit, callbacks, checkpoint, checkpoint_every
         See :class:`~solvers.run.solver.Iterative`.
 
@@ -100,12 +100,12 @@ class RandomFeatures(Iterative):
         check_number("ridge", self.ridge)
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> SignFeatures:
-        """Random units and ridge regression for inputs (M, d) and classes 0 .. C-1.
+        """Fit random units and ridge regression to inputs (M, d) and classes 0 .. C-1.
 
         Raises
         ------
         InvalidInputError
-            For shapes that do not fit, or labels that are no class numbers.
+            For inconsistent shapes, or labels that are not class numbers.
         """
         X, y = checked_samples(X, y, np.float32)
         targets, signs = np.eye(int(y.max()) + 1, dtype=np.float32)[y], np.array([-1, 1], np.int8)
@@ -127,7 +127,7 @@ class RandomFeatures(Iterative):
             ``info["draws"]`` is their number.
         """
         run = self.begun(problem)
-        anything = problem.random_bits(self._rng(0), 1)  # an answer however early it is stopped
+        anything = problem.random_bits(self._rng(0), 1)  # an answer for runs that stop early
         run.incumbent.offer(anything, problem.losses(anything))
         with run.guarded():
             run.resume()
@@ -139,7 +139,7 @@ class RandomFeatures(Iterative):
         return run.result(problem, draws=len(run.history))
 
     def _draw(self, problem: TrainingProblem, rng: np.random.Generator) -> BitArray:
-        """Free bits with random hidden weights and the output layer fitted to them."""
+        """Draw hidden weights, fit the output layer, and return the free bits."""
         bits = problem.random_bits(rng, 1)[0]
         features = _features(problem, bits)
         targets = problem.targets[problem.target_index] / problem.out_step
@@ -149,7 +149,7 @@ class RandomFeatures(Iterative):
 
 
 def _features(problem: TrainingProblem, bits: BitArray) -> FloatArray:
-    """Inputs of the last layer and its constant, shape (N, h + 1), as integers of the lattice."""
+    """Return the last layer's inputs and constant, shape (N, h + 1), as lattice integers."""
     inputs = problem.X.astype(float)
     if problem.splines:
         z = problem.pre_activations(bits[None])[-2][0]
@@ -159,15 +159,15 @@ def _features(problem: TrainingProblem, bits: BitArray) -> FloatArray:
 
 
 def _ridge(features: Array, targets: Array, ridge: float) -> FloatArray:
-    """(Phi'Phi + lambda I)^-1 Phi'T as rows, shape (C, h + 1)."""
+    """Return (Phi'Phi + lambda I)^-1 Phi'T as rows, shape (C, h + 1)."""
     gram = features.T @ features
-    penalty = ridge * float(np.diag(gram).mean()) or 1.0  # 1.0: no feature is anything but zero
+    penalty = ridge * float(np.diag(gram).mean()) or 1.0  # 1.0 if all features are zero
     fitted = np.linalg.solve(gram + penalty * np.eye(len(gram)), features.T @ targets)
     return np.ascontiguousarray(fitted.T)
 
 
 def _rounded(problem: TrainingProblem, features: FloatArray, fitted: FloatArray) -> IntArray:
-    """Levels of each output's weights at its best scale, shape (C, h + 1)."""
+    """Round each output's weights at its best scale, shape (C, h + 1)."""
     layer = problem.network.layers[-1]
     largest = np.abs(layer.code.levels).max()
     sizes = np.quantile(np.abs(fitted[:, :-1]), QUANTILES, axis=1)
@@ -184,7 +184,7 @@ def _rounded(problem: TrainingProblem, features: FloatArray, fitted: FloatArray)
 
 
 def _with_output(problem: TrainingProblem, bits: BitArray, output: IntArray) -> BitArray:
-    """The free bits with those of the last layer set to levels, as far as they are free."""
+    """Set the free bits of the last layer to the given levels, and return all free bits."""
     weights = problem.weights_from_bits(bits)
     bias = output[:, -1] if problem.network.layers[-1].bias_code else None
     changed = Weights(
@@ -194,7 +194,7 @@ def _with_output(problem: TrainingProblem, bits: BitArray, output: IntArray) -> 
 
 
 def _descended(problem: TrainingProblem, bits: BitArray, rng: np.random.Generator) -> BitArray:
-    """Free bits after coordinate descent on the output weights, each moved to its best level."""
+    """Improve free bits by coordinate descent on the output weights, level by level."""
     last = problem.network.bit_offsets()[-2]
     free = problem.free[problem.free >= last]
     if not len(free):

@@ -1,10 +1,10 @@
-"""Regularised dual averaging with momentum (RMDA), and proximal gradients (ProxSGD) beside it.
+"""Regularised dual averaging with momentum (RMDA), and its baseline ProxSGD.
 
     minimise over W   mean loss(W) + strength psi(W)
 
-by stages: at a milestone the learning rate falls and averaging begins anew.  Averaged gradients
-lose their noise, so that the pattern of zeros settles after finitely many steps, which that of
-stochastic proximal gradients does not.  [RMDA: arXiv 2112.02612.]
+in stages: at a milestone the learning rate falls and averaging restarts.  Averaging removes noise
+from the gradients, so the pattern of zeros settles after finitely many steps.  With stochastic
+proximal gradients it does not.  [RMDA: arXiv 2112.02612.]
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ from solvers.run.run import Run
 from solvers.run.stopping import Over, never
 
 STRENGTH, RATE, BATCH = 1e-3, 0.1, 128
-"""Of ``fit``: the paper's."""
+"""Defaults of ``fit``, from the paper."""
 
 LEVELS_STRENGTH, RATES, SMALL_BATCH = 0.03, (1.0, 3.0, 10.0), 20
-"""Of ``solve``, which tries all these learning rates for each network."""
+"""Defaults of ``solve``, which tries all these learning rates for each network."""
 
 Penalty = tuple[Regularizer, float]
 """psi and lambda."""
 
 Watch = Callable[[int, Sequence[Array]], None]
-"""Told the number of an epoch that is over and the weights that would be the answer."""
+"""Called with the number of each finished epoch and the weights to return at that point."""
 
 
 @dataclass(frozen=True)
 class _Regularized(Rounded):
-    """What both methods share: stages, the own game, and the game of low bits."""
+    """Common base of both methods: stages, ``fit`` and ``solve``."""
 
     regularizer: str | Regularizer | None = None
     strength: float | None = None
@@ -91,18 +91,18 @@ class _Regularized(Rounded):
         Parameters
         ----------
         objective : Objective
-            Such as :class:`~solvers.classical.gradients.objectives.NetworkObjective` or, of a torch
-            module, :class:`~solvers.classical.gradients.objectives.TorchObjective`.
+            Such as :class:`~solvers.classical.gradients.objectives.NetworkObjective` or, for a
+            torch module, :class:`~solvers.classical.gradients.objectives.TorchObjective`.
         watch : callable, optional
-            Called after each epoch with its number, from 1, and the weights that would be the
-            answer.
+            Called after each epoch with its number, from 1, and the weights to return at that
+            point.
 
         Returns
         -------
         History
-            A row per epoch: the learning ``rate``, the share ``settled`` of the parameters that
-            are where the regulariser wants them (for the group lasso the weighted group
-            sparsity), and how many parts ``changed`` in that since the epoch before.
+            A row per epoch: the learning ``rate``; the share ``settled`` of parameters at the
+            regulariser's targets (for the group lasso, the weighted group sparsity); and the number
+            of parts whose status ``changed`` since the previous epoch.
         """
         if self.regularizer == "levels":
             raise InvalidInputError(
@@ -160,18 +160,18 @@ class _Regularized(Rounded):
 
     @abstractmethod
     def _stepper(self, weights: Sequence[Array], penalty: Penalty, rate: float) -> Optimizer:
-        """What steps the weights."""
+        """Return the optimizer of the weights."""
 
     @abstractmethod
     def _prepare(self, stepper: Optimizer, epoch: int, last: int) -> None:
-        """Set what changes from epoch to epoch besides the rate; ``last`` is the last milestone."""
+        """Update options other than the rate for an epoch; ``last`` is the last milestone."""
 
     # -- for low bits ------------------------------------------------------------------------------
 
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
-        """Real weights of the problem's network in units of its levels, thresholds last."""
+        """Return real weights of the problem's network in units of its levels, thresholds last."""
         penalty = self._penalty(problem)
 
         def train(twin: Objective, rate: float, order: np.random.Generator) -> None:
@@ -182,7 +182,7 @@ class _Regularized(Rounded):
         )
 
     def _penalty(self, problem: TrainingProblem) -> Penalty:
-        """The regulariser and its strength, for low bits."""
+        """Return the regulariser and its strength for ``solve``."""
         regularizer = self.regularizer or "levels"
         strength = LEVELS_STRENGTH if self.strength is None else self.strength
         if regularizer == "levels":
@@ -194,20 +194,20 @@ class _Regularized(Rounded):
 
 
 def _pattern(regularizer: Regularizer, weights: Sequence[Array]) -> BoolArray:
-    """Which parts of all regularised weights are settled, one after another."""
+    """Mark the settled parts of all regularised weights in one array."""
     return np.concatenate([regularizer.settled(W).ravel() for W in weights if W.ndim > 1])
 
 
 @dataclass(frozen=True)
 class RMDA(_Regularized):
-    """Regularised dual averaging: ``fit`` as in the paper, ``solve`` for low bits.
+    """Regularised dual averaging: ``fit`` as in the paper, ``solve`` for low-bit weights.
 
     Parameters
     ----------
     regularizer : {"group-lasso", "l1", "nuclear", "levels"} or Regularizer, optional
-        psi, of every weight of two axes or more.  ``levels``, of ``solve`` alone, draws weights to
-        the levels of the problem's code.  None is the group lasso in ``fit`` and ``levels`` in
-        ``solve``.
+        psi, for every weight array with two or more axes.  ``levels``, only for ``solve``, pulls
+        weights to the levels of the problem's code.  None is the group lasso in ``fit`` and
+        ``levels`` in ``solve``.
     strength : float, optional
         lambda; None is 0.001 in ``fit`` and 0.03 in ``solve``.
     rate : float, optional
@@ -216,18 +216,18 @@ class RMDA(_Regularized):
     epochs : int
         Passes over the data.
     milestones : sequence of float
-        Ends of stages, as shares of the epochs; at each the learning rate falls to a tenth.
+        Ends of stages as shares of the epochs; at each the learning rate falls to a tenth.
     batch : int, optional
-        Samples of a step; None is 128 in ``fit`` and 20 in ``solve``.
+        Samples per step; None is 128 in ``fit`` and 20 in ``solve``.
     inertia : float
-        c of all stages but the last, where it grows to 1, as the square root of the epochs.
+        c of all stages but the last, in which it grows to 1 as the square root of the epochs.
     seed : int
-        Of ``fit`` the order of the samples.
+        Seed; in ``fit``, of the order of the samples.
     rounding, draws, time_limit, callbacks
-        Of ``solve``, see :class:`solvers.Rounding`.
+        Options of ``solve``, see :class:`solvers.Rounding`.
     checkpoint, checkpoint_every
-        Of both: ``fit`` goes on after its last saved epoch, ``solve`` after its last saved draw.
-        Of a torch module the trained weights are kept, not its buffers.
+        Options of both: ``fit`` resumes after its last saved epoch, ``solve`` after its last saved
+        draw.  For a torch module the weights are saved, but not its buffers.
 
     Examples
     --------
@@ -248,7 +248,7 @@ class RMDA(_Regularized):
         return DualAveraging(weights, rate, *penalty, self.inertia)
 
     def _prepare(self, stepper: Optimizer, epoch: int, last: int) -> None:
-        """In the last stage c^2 grows evenly from c0^2 to 1: c = 0.1 sqrt(j + 1) in 100 epochs."""
+        """Raise c^2 evenly from c0^2 to 1 in the last stage: c = 0.1 sqrt(j + 1) in 100 epochs."""
         assert isinstance(stepper, DualAveraging)
         least, through = self.inertia**2, (epoch - last) / max(1, self.epochs - 1 - last)
         if through >= 0:
@@ -257,12 +257,12 @@ class RMDA(_Regularized):
 
 @dataclass(frozen=True)
 class ProxSGD(_Regularized):
-    """Stochastic proximal gradients, the rival: the same calls and options as :class:`RMDA`.
+    """Stochastic proximal gradients, the baseline: same calls and options as :class:`RMDA`.
 
     Parameters
     ----------
     momentum : float
-        Of the gradients.
+        Momentum of the gradients.
 
     Examples
     --------
@@ -284,4 +284,4 @@ class ProxSGD(_Regularized):
         return ProximalGradient(weights, rate, *penalty, self.momentum)
 
     def _prepare(self, stepper: Optimizer, epoch: int, last: int) -> None:
-        """Nothing."""
+        """Change nothing between epochs."""

@@ -1,9 +1,9 @@
-"""Rounding: a network trained with real weights, put on the levels of its code afterwards.
+"""Rounding: train a network with real weights, then round them to the levels of its code.
 
-Layer by layer, from the first to the last, the levels are to give the pre-activations of the real
-network on the inputs that the rounded layers before it now produce: by the nearest level, greedily,
-or as the ground state of a QUBO; see :mod:`solvers.classical.level_fit`.  What comes out is scored
-by the real loss.
+From the first layer to the last, the levels approximate the pre-activations of the real network on
+the inputs that the rounded previous layers now produce: by the nearest level, greedily, or as the
+ground state of a QUBO; see :mod:`solvers.classical.level_fit`.  The result is scored by the real
+loss.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from solvers.run.stopping import Over, never
 
 @runtime_checkable
 class RealWeights(Protocol):
-    """Where real weights come from; an object of plain options."""
+    """Source of real weights; an object of plain options."""
 
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
-        """Real weights of the problem's network in units of its levels, thresholds last.
+        """Return real weights of the problem's network in units of its levels, thresholds last.
 
-        Arrays of shape (n_l, n_{l-1} + 1); a network without thresholds follows, as far as it can,
-        the pre-activations that they give.  ``over`` says whether the time is up; what takes long
-        then returns what it has.
+        Arrays have shape (n_l, n_{l-1} + 1).  A network without thresholds approximates the
+        pre-activations that they give.  ``over`` says whether the time is up; long computations
+        then return their current weights.
         """
         ...
 
@@ -49,17 +49,16 @@ class RealWeights(Protocol):
 class RealTraining:
     """Real weights by gradients: straight-through training without its rounding.
 
-    Weights stay within the code's range, and activations are the network's own.
+    Weights stay within the code's range; activations are the network's own.
 
     Parameters
     ----------
     epochs : int
         Passes over the data.
     rates : sequence of float
-        Largest learning rates, of networks that are trained side by side; the one with the least
-        loss is taken.
+        Peak learning rates of networks trained side by side; the one with the least loss is used.
     batch : int
-        Samples of a gradient step.
+        Samples per gradient step.
     """
 
     epochs: int = 50
@@ -74,7 +73,7 @@ class RealTraining:
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
-        """The trained weights."""
+        """Return the trained weights."""
         stack = LatentStack(problem, len(self.rates), rng, rounded=False)
         rates = np.array(self.rates)[:, None]
         batch = min(self.batch, problem.num_samples)
@@ -93,7 +92,7 @@ class RealTraining:
 
 
 class _Cut:
-    """Whether the time is up, and whether anything has ended early because of it."""
+    """Clock that says if the time is up, and records if anything ended early because of it."""
 
     def __init__(self, run: Run) -> None:
         self._run, self.short = run, False
@@ -110,19 +109,19 @@ class Rounding(Iterative):
     Parameters
     ----------
     method : {"nearest", "greedy", "qubo"}
-        How a layer is rounded.
+        Method of rounding a layer.
     weights : RealWeights, optional
-        Where the real weights come from: ``RealTraining()`` if None, an ``ExplicitSoftmax`` or a
-        ``ManifoldNetwork``.
+        Source of the real weights: an ``ExplicitSoftmax``, a ``ManifoldNetwork``, or, if None,
+        ``RealTraining()``.
     oracle : Oracle, optional
-        Of ``qubo``; None takes an annealer of 10 reads and 200 sweeps.
+        Oracle of ``qubo``; None is an annealer with 10 reads and 200 sweeps.
     draws : int or None
-        Real networks that are rounded, each from its own random stream; None goes on to the time
+        Number of real networks to round, each from its own random stream; None runs until the time
         limit.
     seed, time_limit, callbacks, checkpoint, checkpoint_every
-        See :class:`~solvers.run.solver.Iterative`.  The time limit is looked at between two draws,
-        of which none is begun that would end much later, and between two neurons of ``qubo``, which
-        leaves the rest to ``greedy``.
+        See :class:`~solvers.run.solver.Iterative`.  The time limit is checked between draws, and no
+        draw starts that would end much later.  It is also checked between neurons of ``qubo``,
+        which leaves the rest to ``greedy``.
 
     Examples
     --------
@@ -158,7 +157,7 @@ class Rounding(Iterative):
         """
         run = self.begun(problem, self.oracle or Annealer(reads=10, sweeps=200))
         source = self.weights or RealTraining()
-        anything = problem.random_bits(self._rng(0), 1)  # an answer however early it is stopped
+        anything = problem.random_bits(self._rng(0), 1)  # an answer for runs that stop early
         run.incumbent.offer(anything, problem.losses(anything))
         with run.guarded():
             run.resume()
@@ -174,14 +173,14 @@ class Rounding(Iterative):
                 loss = float(problem.losses(bits)[0])
                 run.incumbent.offer(bits[None], [loss])
                 if cut.short and run.exhausted():
-                    run.save()  # as if this draw had not begun: a longer run makes it anew
+                    run.save()  # discard this draw: a longer run repeats it
                 run.history.record(iteration=t, loss=loss, best_loss=run.incumbent.loss)
                 if cut.short:
                     break
         return run.result(problem, draws=len(run.history))
 
     def _too_late(self, t: int, seconds: float) -> bool:
-        """Whether draw t, if it takes as long as those before, would end well after the limit."""
+        """Return whether draw t, as long as the previous ones, would end well after the limit."""
         if self.time_limit is None or t == 1:
             return False
         return seconds * t / (t - 1) > 1.1 * self.time_limit
@@ -194,7 +193,7 @@ class Rounding(Iterative):
         seed: np.random.SeedSequence,
         over: Over,
     ) -> BitArray:
-        """Free weight bits of real weights, rounded from the first layer to the last."""
+        """Round real weights from the first layer to the last; return the free weight bits."""
         targets = real_pre_activations(problem, real)
         a: FloatArray = problem.X.astype(float)
         matrices, biases = [], []
@@ -220,14 +219,14 @@ class Rounding(Iterative):
         seed: np.random.SeedSequence,
         over: Over,
     ) -> FloatArray:
-        """Levels of one layer, each neuron at the best of several scales, shape (n_out, m).
+        """Return one layer's levels, each neuron at its best scale, shape (n_out, m).
 
-        The best scale is that with the least real loss in the last layer, and that whose
-        pre-activations are most like the real ones, up to their size, in all others.
+        In the last layer, the best scale has the least real loss.  In all others, its
+        pre-activations are most similar to the real ones up to a factor.
         """
 
         def worth(levels: FloatArray) -> FloatArray:
-            """Of each (scale, neuron), more being better."""
+            """Rate each (scale, neuron); larger is better."""
             if not last:
                 return fit.likeness(levels)
             z = (inputs @ levels.swapaxes(-1, -2)).astype(np.int64)
@@ -253,21 +252,21 @@ class Rounding(Iterative):
     def _sampled(
         self, fit: LayerFit, neuron: int, scale: float, run: Run, seed: np.random.SeedSequence
     ) -> FloatArray:
-        """Levels of one neuron that the oracle finds, shape (R, m)."""
+        """Return levels of one neuron from the oracle, shape (R, m)."""
         qubo, levels = fit.qubo(neuron, scale)
         return levels(run.ask(qubo, seed.spawn(1)[0]).x)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rounded(Iterative):
-    """What methods share that train real weights, which :class:`Rounding` puts on levels.
+    """Base class of methods that train real weights and round them by :class:`Rounding`.
 
     Parameters
     ----------
     rounding : {"nearest", "greedy", "qubo"}
-        How ``solve`` puts the weights on levels.
+        Method by which ``solve`` rounds the weights to levels.
     draws : int or None
-        Networks that ``solve`` trains and rounds.
+        Number of networks that ``solve`` trains and rounds.
     """
 
     rounding: str = "greedy"
@@ -275,10 +274,10 @@ class Rounded(Iterative):
 
     def __post_init__(self) -> None:
         check_common(self)
-        self._solver(None)  # validates the others
+        self._solver(None)  # validates the other options
 
     def _source(self) -> RealWeights:
-        """Where the real weights of a draw come from: this method, but for the shared options."""
+        """Return the source of a draw's real weights: this method without the shared options."""
         return replace(  # type: ignore[return-value]
             self, draws=1, time_limit=None, callbacks=(), checkpoint=None
         )

@@ -1,4 +1,4 @@
-"""Samples that a fit in a method's own game is given: real inputs and classes."""
+"""Validate the samples of ``fit``: real inputs and classes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from formulations.errors import InvalidInputError
 def checked_samples(
     X: npt.ArrayLike, y: npt.ArrayLike, dtype: npt.DTypeLike = np.float64
 ) -> tuple[Array, Array]:
-    """Inputs (M, d) of a type, and class numbers (M,), as arrays.
+    """Return inputs (M, d) of a type and class numbers (M,) as arrays.
 
     Raises
     ------
     InvalidInputError
-        For shapes that do not fit, no samples, inputs that are not finite, or labels that are no
+        For inconsistent shapes, no samples, inputs that are not finite, or labels that are not
         class numbers.
 
     Examples

@@ -2,5 +2,5 @@
 
 import lazy_loader
 
-# The names stand in __init__.pyi; each is imported when it is first asked for.
+# The names are listed in __init__.pyi; each is imported on first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""How far a run is: its schedule of learning rates, by epochs and by the clock."""
+"""Progress of a run, by epochs and by the clock: its learning rates and default sizes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from math import cos, pi
 from formulations import Network
 
 FOLDED = 0.2
-"""Share of a run, at its end, in which the thresholds are integers."""
+"""Final share of a run in which the thresholds are integers."""
 
 
 def one_cycle(share: float, warm: float = 0.1) -> float:
-    """Factor of the learning rate: up linearly for a share ``warm``, then down by a cosine.
+    """Return the learning-rate factor: a linear rise for a share ``warm``, then a cosine fall.
 
     [Smith and Topin 2018.]
 
@@ -28,11 +28,10 @@ def one_cycle(share: float, warm: float = 0.1) -> float:
 def share_over(
     epoch: float, epochs: int, seconds: float = 0.0, time_limit: float | None = None
 ) -> float:
-    """The share of a run that is over: of its epochs or of its time, whichever is larger.
+    """Return the finished share of a run: of its epochs or of its time, whichever is larger.
 
-    A run that is short of time goes through its whole schedule all the same, only faster.  One that
-    is not goes by its epochs alone, whatever the clock says: the first tenth of the time does not
-    count.
+    A run that is short of time still goes through its whole schedule, only faster.  Otherwise only
+    the epochs count: the first tenth of the time is ignored.
 
     Examples
     --------
@@ -43,17 +42,17 @@ def share_over(
     """
     share = epoch / epochs
     if time_limit is not None:
-        # a line that begins late, and is at 1 in time
+        # linear in time after a late start, and 1 at the limit
         share = max(share, (seconds / time_limit - 0.1) / (1 - 0.1))
     return min(share, 1.0)
 
 
 STEP, SAMPLE, WEIGHT = 3e-4, 1e-6, 2e-10
-"""Seconds of a training step, of each of its samples, and of each product of these."""
+"""Estimated seconds per training step, per sample, and per product of a sample."""
 
 
 def default_batch(samples: int) -> int:
-    """Samples of a step: a tenth of all, at least 16 and at most 100.
+    """Return the samples per step: a tenth of all, at least 16 and at most 100.
 
     Examples
     --------
@@ -64,7 +63,7 @@ def default_batch(samples: int) -> int:
 
 
 def default_epochs(network: Network, samples: int, restarts: int, batch: int) -> int:
-    """Passes over the data: 400 of small sets down to 40 of large ones, in a minute at most.
+    """Return the number of epochs: 400 for small sets down to 40 for large, at most a minute.
 
     Examples
     --------
@@ -79,10 +78,10 @@ def default_epochs(network: Network, samples: int, restarts: int, batch: int) ->
 
 
 def default_restarts(network: Network, samples: int) -> int:
-    """Networks that are trained side by side: many where one is tiny.
+    """Return the number of networks trained side by side: many if each is tiny.
 
-    One, where there are few samples for the weights: the best of several on these would be the one
-    that fits them too closely.
+    It is 1 if there are few samples for the weights: the best of several networks would be the one
+    that overfits most.
 
     Examples
     --------
@@ -96,11 +95,11 @@ def default_restarts(network: Network, samples: int) -> int:
 
 
 def default_dropout(network: Network, samples: int, numbers: bool = False) -> float:
-    """Share of the hidden units that a step leaves out: 0.3 of many weights for few samples.
+    """Return the dropout share of hidden units: 0.3 if there are few samples for the weights.
 
-    0.8, where the targets are numbers: each is fitted as closely as the weights allow.  R^2 on one
-    fold left out of five (seed 0) at 0.3, 0.6 and 0.8: diabetes .306, .422 and .458; proline from
-    the other columns of wine .605, .587 and .640.
+    It is 0.8 if the targets are numbers, which are fitted as closely as the weights allow.  R^2 on
+    one held-out fold of five (seed 0) at 0.3, 0.6 and 0.8: diabetes .306, .422 and .458; proline
+    from the other columns of wine .605, .587 and .640.
 
     Examples
     --------

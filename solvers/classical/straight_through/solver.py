@@ -1,9 +1,9 @@
-"""Straight-through training: gradients of latent weights that are rounded on the way forward.
+"""Straight-through training: gradients of latent weights, rounded in the forward pass.
 
-Networks are trained side by side by Adam under a one-cycle rate, see
+Networks are trained side by side by Adam with a one-cycle rate, see
 :class:`solvers.classical.gradients.latent_stack.LatentStack`.  For most of a run thresholds follow
-the means of batches; for its last fifth they are folded into integers, and what is trained is what
-will be stored.  Then, every epoch is scored by the problem's own loss, in exact arithmetic.
+batch means.  For its last fifth they are folded into integers, so the trained network is the stored
+one, and every epoch is scored by the problem's own loss in exact arithmetic.
 """
 
 from __future__ import annotations
@@ -30,47 +30,46 @@ from solvers.run.result import Result, Status, is_interrupt
 from solvers.run.solver import Iterative
 
 FORESEEN, LONG = 2.0, 60.0
-"""Seconds after which the end is foreseen, and how far it may be without a warning."""
+"""Seconds after which the run time is predicted, and predicted seconds that trigger a warning."""
 
 
 class LongRunWarning(UserWarning):
-    """A run without a time limit will take more than a minute."""
+    """Warning that a run without a time limit will take more than a minute."""
 
 
 @renamed(rates="rate")
 @dataclass(frozen=True)
 class StraightThrough(Iterative):
-    """Low-bit networks trained by gradients; the best of the last epochs is kept.
+    """Low-bit networks trained by gradients, keeping the best of the last epochs.
 
-    Any weight code, activation, depth and loss; thresholds of any code or none.
+    Supports any weight code, activation, depth and loss, and thresholds of any code or none.
 
     Parameters
     ----------
     epochs : int or None
-        Passes over the data; None: as many as the samples and the width suggest, see
+        Passes over the data; None derives the number from samples and width, see
         :func:`~solvers.classical.straight_through.pace.default_epochs`.
     restarts : int or None
-        Networks that are trained side by side, of which the best is kept; None: 16 of a tiny one,
-        1 from 10,000 weights on, or where there are few samples for the weights.
+        Networks trained side by side, of which the best is kept.  None is 16 for a tiny network,
+        and 1 above 10,000 weights or if there are few samples for the weights.
     rate : float or sequence of float
-        Largest learning rate of latent weights in [-1, 1].  Networks take several in turn, and
-        there are at least as many networks.
+        Peak learning rate of latent weights in [-1, 1].  Several rates are assigned to networks in
+        turn, with at least one network per rate.
     batch : int, optional
-        Samples of a gradient step.  None: a tenth of all, at least 16 and at most 100.
+        Samples per gradient step.  None is a tenth of all, at least 16 and at most 100.
     held_out : float
-        Share of the samples that is not trained on: their loss says which epoch is kept.  0: the
-        loss of the training samples does.
+        Share of the samples held out of training; their loss selects the epoch to keep.  With 0,
+        the training loss does.
     dropout : float or None
-        Share of the hidden units that a step leaves out at random, until the thresholds are
-        folded.  None: 0.3, or 0.8 for the squared loss, where there are fewer samples than half the
-        weights; else 0.
+        Share of hidden units dropped at random per step until the thresholds are folded.  None is 0
+        unless there are fewer samples than half the weights; then 0.3, or 0.8 for the squared loss.
     augment : callable, optional
-        Called with a random generator before each epoch; returns the inputs, shape (N, d), that
-        the epoch sees in place of the problem's, such as shifted images.
+        Called with a random generator before each epoch; returns the epoch's inputs, shape (N, d),
+        in place of the problem's, such as shifted images.
     seed, time_limit, callbacks, checkpoint, checkpoint_every
-        See :class:`~solvers.run.solver.Iterative`.  A run that is short of time goes through its
-        whole schedule in fewer epochs.  Without a limit a run of more than a minute warns of it,
-        and says how long it takes.
+        See :class:`~solvers.run.solver.Iterative`.  A run that is short of time completes its
+        schedule in fewer epochs.  A run without a limit warns if it will take more than a minute,
+        and says how long.
 
     Examples
     --------
@@ -95,7 +94,7 @@ class StraightThrough(Iterative):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name), most=most)
         for rate in check_numbers("rate", _several(self.rate), "positive learning rates"):
-            check_number("rate", rate, most=2.0)  # the width of the range of latent weights
+            check_number("rate", rate, most=2.0)  # width of the latent range
         check_share("held_out", self.held_out)
         if self.dropout is not None:
             check_share("dropout", self.dropout)
@@ -116,9 +115,9 @@ class StraightThrough(Iterative):
         Returns
         -------
         Result
-            ``history`` has a row per epoch; before the thresholds are folded its loss is looked at
-            ten times a run.  ``info``: ``epochs``, ``restarts``, ``rate`` of the incumbent, and
-            ``held_out_loss``, its mean loss of held-out samples, if there are any.
+            ``history`` has a row per epoch; until the thresholds are folded the loss is computed
+            only ten times per run.  ``info``: ``epochs``, ``restarts``, ``rate`` of the incumbent,
+            and ``held_out_loss``, its mean loss on held-out samples, if any.
         """
         run = self.begun(problem)
         training = Training(
@@ -157,12 +156,12 @@ class StraightThrough(Iterative):
 
 
 def _several(rate: float | Sequence[float]) -> Sequence[float]:
-    """One rate as a list."""
+    """Return rates as a list, also for a single rate."""
     return rate if isinstance(rate, Sequence | np.ndarray) else [rate]
 
 
 def _foretell(seconds: float, share: float) -> None:
-    """Warn of a run that will take long, while it can still be given a limit."""
+    """Warn early that a run will take long, so that it can be given a limit."""
     if seconds / share > LONG:
         warnings.warn(
             f"the run will take about {seconds / share:.0f} s: give a time_limit, or fewer epochs "

@@ -1,4 +1,4 @@
-"""One run of straight-through training: its data, its stack of networks, its best network."""
+"""Run of straight-through training: its data, its stack of networks, and its best network."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from solvers.run.result import Incumbent
 from solvers.run.run import Run
 
 MEASURED = 10_000
-"""Most samples that thresholds are folded on."""
+"""Maximum number of samples used to fold thresholds."""
 
 
 class Training:
-    """What a run carries from one epoch to the next.
+    """State that a run carries from one epoch to the next.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Training:
     Attributes
     ----------
     share : float
-        Of the schedule that is over.
+        Finished share of the schedule.
     """
 
     def __init__(
@@ -87,9 +87,9 @@ class Training:
     # -- an epoch ---------------------------------------------------------------------------------
 
     def epoch(self, t: int, run: Run) -> None:
-        """Pass over the data in random batches; the last, short one is left out.
+        """Pass over the data in random batches, without a last, short one.
 
-        Ends early when the schedule is over, because the time is.
+        Stops early if the time, and thus the schedule, is over.
         """
         before, stack = self.share, self.stack
         X = self.X if self.augment is None else self._augmented(self.augment)
@@ -105,7 +105,7 @@ class Training:
             rate = self.rates[:, None] * one_cycle(share)
             stack.step(X[chosen], chosen, rate, self.dropout, self.other_rng, share)
         share = self._share(t, run)
-        # ten times a run it is scored even though its thresholds are soft
+        # score ten times per run while thresholds are still soft
         if stack.folded or t == 1 or int(10 * share) > int(10 * before):
             self.offer(run)
         run.history.record(
@@ -116,13 +116,13 @@ class Training:
         )
 
     def _share(self, epoch: float, run: Run) -> float:
-        """The share that is over, which never gets less; keeps time for scoring in reserve."""
+        """Return the finished share, which never decreases; it reserves time for scoring."""
         seconds = run.seconds + self._scoring
         self.share = max(self.share, share_over(epoch, self.epochs, seconds, self.time_limit))
         return self.share
 
     def _augmented(self, augment: Callable[[np.random.Generator], npt.ArrayLike]) -> Array:
-        """The inputs of an epoch, checked."""
+        """Return the validated inputs of an epoch."""
         X = check_integers("the inputs that augment returns", augment(self.other_rng))
         if X.shape != self.X.shape:
             raise InvalidInputError(
@@ -134,9 +134,9 @@ class Training:
     # -- the best network -------------------------------------------------------------------------
 
     def offer(self, run: Run) -> None:
-        """Fold the networks, if they are not, and keep the best of them if it beats the incumbent.
+        """Fold the networks if needed, and keep the best of them if it beats the incumbent.
 
-        By the loss of the held-out samples if there are any, else by that of all.
+        Networks are compared by the loss of the held-out samples, if any, else of all samples.
         """
         began, stack, soft = time.perf_counter(), self.stack, not self.stack.folded
         if soft:
@@ -150,8 +150,8 @@ class Training:
         self.latest = float(totals[best])
         if judged[best] < self.best_judged:
             bits = self.problem.bits_from_weights(stack.weights(best))
-            # The same numbers in the order in which the problem adds them up, to the last bit; of
-            # a word that is free in part, the problem may read another level.
+            # Sum in the problem's own order, so that the last bit agrees.  The problem may read
+            # another level from a partly free word, so it is scored anew.
             loss = float(self.problem.own_losses(outputs[best : best + 1]).sum(axis=(1, 2))[0])
             loss += float(price[best])
             if len(bits) < self.problem.network.num_weight_bits:
@@ -164,14 +164,14 @@ class Training:
         self._scoring = time.perf_counter() - began
 
     def _price(self) -> FloatArray:
-        """What the networks break of the constraints, at the price that ranks them, shape (R,)."""
+        """Return the price of each network's constraint violations, for ranking, shape (R,)."""
         problem, count = self.problem, self.stack.count
         networks = [problem.network.encode_bits(self.stack.weights(r)) for r in range(count)]
         return np.asarray(problem.price * problem.violations(np.array(networks)), dtype=np.float64)
 
     @property
     def info(self) -> dict[str, Any]:
-        """Numbers of a result."""
+        """Numbers for the result."""
         found = {"restarts": len(self.rates), "rate": float(self.rates[self.number])}
         if len(self.judges):
             found["held_out_loss"] = self.best_judged / len(self.judges)
@@ -180,7 +180,7 @@ class Training:
     # -- checkpoints ------------------------------------------------------------------------------
 
     def snapshot(self) -> Mapping[str, Any]:
-        """All that an epoch changes."""
+        """Return everything that an epoch changes."""
         names = ("rng", "other_rng", "share", "latest", "number", "best_judged")
         return {name: getattr(self, name) for name in names} | {"stack": self.stack.snapshot()}
 
@@ -192,7 +192,7 @@ class Training:
 
 
 def _compact(X: IntArray) -> Array:
-    """The same integers in the narrowest type that holds them: batches are gathered faster."""
+    """Convert to the narrowest type that holds the integers, to gather batches faster."""
     reach = int(np.abs(X).max())
     kind = np.int8 if reach < 128 else np.int16 if reach < 2**15 else np.int64
     return np.ascontiguousarray(X.astype(kind))
