@@ -1,10 +1,10 @@
-"""Oracles: anything that takes a QUBO and gives back samples.
+"""Oracles: samplers that take a QUBO and return samples.
 
-A constructor raises ``InvalidInputError`` for an option that is unknown or out of range, ``sample``
-for coefficients that are not finite.
+A constructor raises ``InvalidInputError`` for an unknown or out-of-range option; ``sample`` raises
+it for coefficients that are not finite.
 """
 
 import lazy_loader
 
-# The names stand in __init__.pyi; each is imported when it is first asked for.
+# __init__.pyi lists the names; each one is imported on first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

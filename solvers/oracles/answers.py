@@ -1,4 +1,4 @@
-"""What every oracle has to do before and after it searches: check what came, put reads in order."""
+"""Steps common to every oracle: check the question and sort the reads."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from solvers.oracles.base import QUBO, Samples
 
 
 def checked_states(states: npt.ArrayLike, n: int) -> BitArray:
-    """Given states as an array of bits, shape (s, n).
+    """Return the given states as an array of bits, shape (s, n).
 
     Raises
     ------
     InvalidInputError
-        If there is none, or they have another number of variables.
+        If there are none, or their number of variables differs.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def checked_states(states: npt.ArrayLike, n: int) -> BitArray:
     """
     try:
         given = np.array(states)
-    except ValueError:  # rows of several lengths
+    except ValueError:  # rows of different lengths
         given = np.zeros(0)
     if given.ndim != 2 or given.shape[1] != n or not len(given):
         raise InvalidInputError(
@@ -40,13 +40,13 @@ def checked_states(states: npt.ArrayLike, n: int) -> BitArray:
 
 
 def check_form(qubo: QUBO, samples: object) -> None:
-    """Refuse what is no answer to ``qubo`` by its form: not by its energies.
+    """Refuse an answer whose form does not fit ``qubo``; energies are not checked.
 
     Raises
     ------
     UnusableAnswerError
-        For anything but samples, no reads at all, shapes that do not fit, or values other than 0
-        and 1.
+        For anything but samples, for no reads, shapes that do not fit, or values other than 0 and
+        1.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def check_form(qubo: QUBO, samples: object) -> None:
 
 
 def unusable(answer: object, why: str) -> UnusableAnswerError:
-    """The error for an answer that does not fit its question."""
+    """Make the error for an answer that does not fit its question."""
     return UnusableAnswerError(
         f"the oracle's answer cannot be used: {why}; run solvers.oracles.testing.check_oracle on "
         "the oracle",
@@ -83,7 +83,7 @@ def best_first(
     exact: bool = False,
     info: dict[str, Any] | None = None,
 ) -> Samples:
-    """Samples with the energies of ``qubo``, best first, timed from ``started`` to now.
+    """Make samples with the energies of ``qubo``, best first, timed from ``started`` to now.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def best_first(
     x : array_like, shape (reads, n)
         Bits.
     started : float
-        When the oracle began, by :func:`time.perf_counter`.
+        Time at which the oracle began, by :func:`time.perf_counter`.
     exact : bool
     info : dict, optional
 

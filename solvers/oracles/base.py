@@ -1,4 +1,4 @@
-"""The oracle: anything that takes a QUBO and gives back samples."""
+"""The oracle interface: a QUBO goes in, samples come out."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from formulations.errors import InvalidInputError
 class QUBO:
     """Minimise linear'x + sum_e couplings[e] x[heads[e]] x[tails[e]] over bits x.
 
-    An iterative solver sends the same ``heads`` and ``tails`` arrays (the same objects) again and
-    again with new numbers, so that an oracle may keep what it made for them.
+    An iterative solver sends the same ``heads`` and ``tails`` arrays (the same objects) repeatedly
+    with new numbers, so an oracle may cache what it derives from them.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class QUBO:
         return len(self.linear)
 
     def energies(self, x: npt.ArrayLike) -> FloatArray:
-        """Energy of each sample, shape (reads, n) -> (reads,)."""
+        """Compute the energy of each sample, shape (reads, n) -> (reads,)."""
         x = np.asarray(x, dtype=np.float64)
         n = self.num_variables
         starts = np.searchsorted(self.heads, np.arange(n + 1))
@@ -51,7 +51,7 @@ class QUBO:
 
 @dataclass(frozen=True)
 class Samples:
-    """What an oracle returns.
+    """Samples returned by an oracle.
 
     Parameters
     ----------
@@ -60,11 +60,11 @@ class Samples:
     energies : ndarray of float64, shape (reads,)
         Energy of each read under the QUBO that was sent.
     seconds : float
-        Time the oracle itself spent.
+        Time spent by the oracle itself.
     exact : bool
-        True if the first read is proven to be a minimum.
+        True if the first read is a proven minimum.
     info : dict
-        Anything else worth keeping in the ledger.
+        Further entries for the ledger.
     """
 
     x: BitArray
@@ -76,41 +76,41 @@ class Samples:
 
 @runtime_checkable
 class Oracle(Protocol):
-    """One method: samples of a QUBO, the same for the same seed."""
+    """Oracle: one method, which samples a QUBO reproducibly by seed."""
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """Samples of ``qubo``, best first."""
+        """Return samples of ``qubo``, best first."""
         ...
 
 
 @runtime_checkable
 class WarmOracle(Oracle, Protocol):
-    """An oracle that can also start from given states, as reverse annealing does."""
+    """Oracle that can also start from given states, like reverse annealing."""
 
     def sample_from(
         self, qubo: QUBO, states: npt.ArrayLike, seed: np.random.SeedSequence
     ) -> Samples:
-        """Samples of ``qubo`` found from ``states``, shape (s, n); best first."""
+        """Return samples of ``qubo`` found from ``states``, shape (s, n), best first."""
         ...
 
 
 @runtime_checkable
 class BatchOracle(Oracle, Protocol):
-    """An oracle that answers many QUBOs of one pattern in one call, as a GPU does."""
+    """Oracle that answers many QUBOs of one pattern in one call, like a GPU."""
 
     def sample_many(self, qubos: Sequence[QUBO], seed: np.random.SeedSequence) -> list[Samples]:
-        """Samples of each of ``qubos``, which have the same heads and tails; best first."""
+        """Return samples of each of ``qubos``, which have the same heads and tails, best first."""
         ...
 
 
 def check_question(qubo: object, seed: object) -> None:
-    """Refuse what is no QUBO and no seed, before an oracle works on them.
+    """Refuse anything but a QUBO and a seed before an oracle works on them.
 
     Raises
     ------
     InvalidInputError
-        For other types, arrays whose shapes do not fit, couplers of variables that are not there,
-        or coefficients that are not finite.
+        For other types, arrays whose shapes do not fit, couplers of missing variables, or
+        coefficients that are not finite.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def check_question(qubo: object, seed: object) -> None:
 
 
 def same_pattern(one: QUBO, other: QUBO) -> bool:
-    """Whether two QUBOs have the same variables and couplers; at once if these are the same arrays.
+    """Return whether two QUBOs have the same variables and couplers; instant for identical arrays.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def same_pattern(one: QUBO, other: QUBO) -> bool:
 
 
 def check_oracle(oracle: object) -> None:
-    """Refuse what is no oracle, and a sampler of dimod's that is not made one yet.
+    """Refuse anything but an oracle, including a dimod sampler that has not been wrapped.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""When the caller needs an answer: a deadline that oracles on this machine keep.
+"""Deadline for answers, kept by oracles on this machine.
 
-A solver with a time limit asks within :func:`answer_by`; an oracle that can stop early reads
-:func:`time_left` and then returns the states it has.  The deadline belongs to the calling thread,
-so it passes through every wrapper of an oracle and needs no argument.
+A solver with a time limit calls its oracle within :func:`answer_by`; an oracle that can stop early
+reads :func:`time_left` and returns the states it has by then.  The deadline belongs to the calling
+thread, so it passes through every wrapper of an oracle and needs no argument.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _DEADLINE: ContextVar[float] = ContextVar("deadline", default=np.inf)
 
 @contextmanager
 def answer_by(deadline: float | None) -> Iterator[None]:
-    """Ask oracles in this block to answer by a time of ``time.perf_counter``; None: no limit.
+    """Ask oracles in this block to answer by a time of ``time.perf_counter``; None sets no limit.
 
-    Of nested deadlines the earliest holds.
+    The earliest of nested deadlines applies.
 
     Examples
     --------
@@ -39,5 +39,5 @@ def answer_by(deadline: float | None) -> Iterator[None]:
 
 
 def time_left() -> float:
-    """Seconds until the deadline of this thread, at least 0; infinite if there is none."""
+    """Return the seconds until this thread's deadline, at least 0; infinite without one."""
     return max(0.0, _DEADLINE.get() - time.perf_counter())

@@ -1,4 +1,4 @@
-"""What a question to an oracle is, as a short text: the same question, the same text."""
+"""Digests of questions to an oracle: equal questions have equal texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from solvers.oracles.base import QUBO
 
 
 def qubo_digest(qubo: QUBO, states: BitArray | None = None) -> str:
-    """SHA-256 of a QUBO and of the states to start from, on any machine.
+    """Return the SHA-256 of a QUBO and its starting states, the same on any machine.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def qubo_digest(qubo: QUBO, states: BitArray | None = None) -> str:
 
 
 def seed_digest(seed: np.random.SeedSequence) -> str:
-    """SHA-256 of a seed, and of how many it has spawned.
+    """Return the SHA-256 of a seed and of the number of children it has spawned.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""Any ``dimod.Sampler`` as an oracle.
+"""Oracle over any ``dimod.Sampler``.
 
-What has to be watched on the way: options that a sampler does not know are often ignored in
-silence; the same seed with another order of the variables gives other samples; a sample set may
-come back in spins, with its variables in any order and equal reads counted instead of listed; and
-timings are in nanoseconds here and in microseconds there.
+The conversion handles these pitfalls: samplers often ignore unknown options silently; the same seed
+with another variable order gives other samples; a sample set may come back in spins, with its
+variables in any order and equal reads counted instead of listed; and timings come in nanoseconds or
+in microseconds.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ OURS = ("seed", "initial_states", "initial_states_generator", "interrupt_functio
 """Parameters that the oracle sets itself: from the seed and the states of each call."""
 
 UNITS = {"_ns": 1e-9, "_us": 1e-6, "_ms": 1e-3, "_s": 1.0}
-"""Seconds in the units that a timing's name ends in; without an end it is in microseconds."""
+"""Seconds per unit, by the suffix of a timing's name; without a suffix it is in microseconds."""
 
 
 class DimodOracle:
-    """Oracle: the samples of a dimod sampler.
+    """Oracle over a dimod sampler.
 
-    Use :func:`from_dimod`, which sees whether the sampler can start from given states.
+    Use :func:`from_dimod`, which checks whether the sampler can start from given states.
 
     Parameters
     ----------
@@ -46,10 +46,10 @@ class DimodOracle:
     Raises
     ------
     InvalidInputError
-        For an option that the sampler does not know, or that the oracle sets itself; by
+        For an option that the sampler does not know or that the oracle sets itself; from
         ``sample``, for coefficients that are not finite.
     OracleError
-        By ``sample``, if what comes back is no set of samples of the QUBO.
+        From ``sample``, if the sampler does not return samples of the QUBO.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class DimodOracle:
     """
 
     exact = False
-    """Whether the best read of the sampler is a proven minimum."""
+    """True if the sampler's best read is a proven minimum."""
 
     def __init__(self, sampler: Any, **options: Any) -> None:
         check_parameters(sampler, options)
@@ -73,16 +73,16 @@ class DimodOracle:
         return f"{type(self).__name__}({type(self.sampler).__name__}(){options})"
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """Samples of ``qubo``, best energy first."""
+        """Return samples of ``qubo``, best energy first."""
         return self._ask(qubo, seed)
 
     def _ask(self, qubo: QUBO, seed: np.random.SeedSequence, **given: Any) -> Samples:
-        """Send the QUBO with the options and what is given for this call alone."""
+        """Send the QUBO with the options and this call's arguments."""
         started = time.perf_counter()
         check_question(qubo, seed)
         if not qubo.num_variables:
             return best_first(qubo, np.zeros((self.reads, 0)), started, exact=self.exact)
-        if "seed" in self.sampler.parameters:  # 31 bits, as all of Ocean's samplers take them
+        if "seed" in self.sampler.parameters:  # 31 bits, as all of Ocean's samplers accept them
             given["seed"] = int(seed.spawn(1)[0].generate_state(1)[0] >> 1)
         sample_set = self._send(to_bqm(qubo), self._arguments(qubo) | given)
         x = bits_of(sample_set, qubo.num_variables)
@@ -94,17 +94,17 @@ class DimodOracle:
 
     @property
     def reads(self) -> int:
-        """Reads of a call."""
+        """Reads per call."""
         return int(self.options.get("num_reads") or 1)
 
     def _arguments(self, qubo: QUBO) -> dict[str, Any]:
-        """Arguments for this QUBO; the options, where they do not depend on it."""
+        """Return the arguments for this QUBO; here the options, whatever the QUBO."""
         return dict(self.options)
 
     def _send(self, bqm: Any, arguments: dict[str, Any]) -> Any:
-        """Call the sampler, on a thread of its own if it can be told to stop.
+        """Call the sampler, on its own thread if it can be interrupted.
 
-        It is told at Ctrl-C, and at the deadline: then it returns the reads that are finished.
+        Ctrl-C and the deadline interrupt it; at the deadline it returns the finished reads.
         """
         if "interrupt_function" not in self.sampler.parameters:
             return self.sampler.sample(bqm, **arguments)
@@ -123,7 +123,7 @@ class DimodOracle:
 
 
 class WarmDimodOracle(DimodOracle):
-    """Oracle: the samples of a dimod sampler that can start from given states.
+    """Oracle over a dimod sampler that can start from given states.
 
     Examples
     --------
@@ -138,7 +138,7 @@ class WarmDimodOracle(DimodOracle):
     def sample_from(
         self, qubo: QUBO, states: npt.ArrayLike, seed: np.random.SeedSequence
     ) -> Samples:
-        """Samples from given states, shape (s, n), which the reads take in turn; best first."""
+        """Return samples from given states, shape (s, n), which the reads take in turn."""
         import dimod
 
         given = checked_states(states, qubo.num_variables)
@@ -149,12 +149,12 @@ class WarmDimodOracle(DimodOracle):
 
 
 def from_dimod(sampler: Any, **options: Any) -> DimodOracle:
-    """The oracle over a dimod sampler, with ``sample_from`` if it takes initial states.
+    """Make an oracle over a dimod sampler, with ``sample_from`` if it takes initial states.
 
     Parameters
     ----------
     sampler : dimod.Sampler
-        Any: local, a composite, or one that asks a machine elsewhere.
+        Any sampler: local, composite or remote.
     **options
         Arguments of its ``sample``, checked against ``sampler.parameters``.
 
@@ -186,7 +186,7 @@ def check_parameters(sampler: Any, options: Mapping[str, Any]) -> None:
     Raises
     ------
     InvalidInputError
-        Naming the option and the nearest one that there is.
+        Naming the option and the nearest existing one.
     """
     kind = type(sampler).__name__
     named = isinstance(getattr(sampler, "parameters", None), Mapping)
@@ -206,7 +206,7 @@ def check_parameters(sampler: Any, options: Mapping[str, Any]) -> None:
 
 
 def to_bqm(qubo: QUBO) -> Any:
-    """``qubo`` as a dimod model, its variables 0, 1, ... in order, zero couplers kept.
+    """Convert ``qubo`` to a dimod model with variables 0, 1, ... in order, keeping zero couplers.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def to_bqm(qubo: QUBO) -> Any:
 
 
 def bits_of(sample_set: Any, n: int) -> BitArray:
-    """The reads of a sample set over variables 0 .. n - 1, shape (reads, n), equal ones repeated.
+    """Return a sample set's reads of variables 0 .. n - 1, shape (reads, n), equal ones repeated.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def bits_of(sample_set: Any, n: int) -> BitArray:
     Raises
     ------
     OracleError
-        If it has no reads, other variables, or values that are no bits.
+        If it has no reads, other variables, or values other than bits.
 
     Examples
     --------
@@ -258,15 +258,15 @@ def bits_of(sample_set: Any, n: int) -> BitArray:
 
 
 def timings(info: Mapping[str, Any]) -> dict[str, float]:
-    """Every duration that a sample set's ``info`` gives, in seconds, by its name without unit.
+    """Return all durations in a sample set's ``info`` in seconds, by name without unit.
 
     Ocean's local samplers count nanoseconds and say so in the name; its QPU and hybrid solvers
-    count microseconds and do not.  What the ledger has a name for is there under that as well.
+    count microseconds and do not.  Durations with a name in the ledger also appear under that name.
 
     Parameters
     ----------
     info : mapping
-        Of a ``dimod.SampleSet``.
+        The ``info`` of a ``dimod.SampleSet``.
 
     Examples
     --------
@@ -275,11 +275,11 @@ def timings(info: Mapping[str, Any]) -> dict[str, float]:
     >>> timings({"timing": {"qpu_programming_time": 1.5e4}})
     {'qpu_programming_time': 0.015, 'programming': 0.015}
     """
-    # hybrid solvers give these beside ``timing``
+    # Hybrid solvers give these beside ``timing``.
     hybrid = ("run_time", "charge_time", "qpu_access_time")
     beside = [(name, info[name]) for name in hybrid if name in info]
     seconds = dict(_in_seconds([*info.get("timing", {}).items(), *beside]))
-    kinds = {  # as the ledger calls them
+    kinds = {  # the ledger's names
         "qpu_sampling_time": "sampling",
         "qpu_programming_time": "programming",
         "run_time": "sampling",

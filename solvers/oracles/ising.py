@@ -1,4 +1,4 @@
-"""A QUBO in spins, the scale of its fields, and the neighbours of each variable."""
+"""Spin form of a QUBO, the scale of its fields, and the neighbours of each variable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from formulations.errors import InvalidInputError
 from solvers.oracles.base import QUBO
 
 NEGLIGIBLE = 1e-9
-"""Coefficients below this share of the largest one become zero: what cancelled but for rounding."""
+"""Coefficients below this share of the largest become zero: they cancelled up to rounding."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Ising:
 
     @classmethod
     def of(cls, qubo: QUBO) -> Ising:
-        """The spin model of ``qubo``, by x_i = (1 + s_i) / 2.
+        """Convert ``qubo`` to spins by x_i = (1 + s_i) / 2.
 
         Raises
         ------
@@ -65,33 +65,33 @@ class Ising:
         return cls(h, heads, tails, J, dropped)
 
     def beta_range(self) -> tuple[float, float]:
-        """Inverse temperatures, hot and cold, from the scale of the fields on the spins.
+        """Return the hot and cold inverse temperatures from the scale of the fields on the spins.
 
         Among random neighbours spin i feels a field of root mean square f_i with
         f_i^2 = h_i^2 + sum_j J_ij^2, and its flip costs about 2 f_i.  The hot temperature is the
-        95th percentile of the f_i, the cold one a thousandth of it.  Percentiles of sums, not the
-        least and the largest coefficient: one odd coefficient changes nothing.
+        95th percentile of the f_i, the cold one a thousandth of it.  Percentiles of sums replace
+        the least and largest coefficients, so a single outlier changes nothing.
         """
         square = self.h**2 + at_both_ends(len(self.h), self.heads, self.tails, self.J**2)
         fields = np.sqrt(square[square > 0.0])
         if not len(fields):
             return 1.0, 1.0
-        hot = 1.0 / float(np.quantile(fields, 0.95))  # the few stiffer spins follow their ties
+        hot = 1.0 / float(np.quantile(fields, 0.95))  # stiffer spins follow their couplings
         return hot, hot * 10.0**3.0
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The couplers of each variable side by side, as the sweeps read them.
+    """Couplers of each variable, stored contiguously for the sweeps.
 
     Parameters
     ----------
     starts : ndarray of int64, shape (n + 1,)
-        Where the neighbours of each variable begin.
+        Start of each variable's neighbours.
     others : ndarray of int32, shape (2e,)
-        The neighbours, ascending.
+        Neighbours, ascending.
     coupler : ndarray of int32, shape (2e,)
-        The coupler that leads there.
+        Coupler to each neighbour.
 
     Examples
     --------
@@ -106,8 +106,8 @@ class Neighbours:
 
     @classmethod
     def of(cls, n: int, heads: IntArray, tails: IntArray) -> Neighbours:
-        """Those of couplers (heads, tails) of n variables."""
-        coupler = np.arange(1, len(heads) + 1, dtype=np.int32)  # not 0, which would be no entry
+        """Build the neighbours from couplers (heads, tails) of n variables."""
+        coupler = np.arange(1, len(heads) + 1, dtype=np.int32)  # 1-based: a 0 would be no entry
         upper = sp.coo_array((coupler, (heads, tails)), shape=(n, n))
         both = sp.csr_array(upper.tocsr() + upper.T.tocsr())
         both.sort_indices()
@@ -115,5 +115,5 @@ class Neighbours:
 
 
 def at_both_ends(n: int, heads: IntArray, tails: IntArray, values: FloatArray) -> FloatArray:
-    """Sum of the values of all couplers at each variable, shape (n,)."""
+    """Sum the values of all couplers at each variable, shape (n,)."""
     return np.asarray(np.bincount(heads, values, n) + np.bincount(tails, values, n))

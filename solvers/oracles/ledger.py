@@ -1,4 +1,4 @@
-"""The ledger: what oracles were asked, and what it cost."""
+"""The ledger: number and cost of oracle calls."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from solvers.oracles.base import Samples
 
 @dataclass
 class Ledger:
-    """What the oracle was asked and what it cost; all times in seconds.
+    """Number and cost of oracle calls; all times in seconds.
 
-    Of ``Samples.info`` these entries are read: ``timing``, a mapping from kind to seconds, without
-    which all of the oracle's seconds are sampling; ``charged``, seconds that are billed; and
+    It reads these entries of ``Samples.info``: ``timing``, a mapping from kind to seconds, without
+    which all of the oracle's seconds count as sampling; ``charged``, the billed seconds; and
     ``retries``.
 
     Parameters
     ----------
     calls, reads : int
-        Answers, and samples in them.
+        Answers and the samples in them.
     seconds : float
-        What the oracles spent by their own account.
+        Time spent by oracles as they report it.
     sampling, programming, waiting : float
-        Kinds of these: drawing samples, setting a machine up, and queues and networks.
+        Parts of ``seconds``: drawing samples, setting a machine up, and queues and networks.
     ours : float
-        What calls took beyond that on this machine.
+        Additional time of the calls on this machine.
     charged : float
-        What is billed.
+        Billed seconds.
     failures, retries : int
-        Calls without a usable answer, and calls that were made anew because of one.
+        Calls without a usable answer, and calls repeated because of one.
 
     Examples
     --------
@@ -56,14 +56,14 @@ class Ledger:
     retries: int = 0
 
     def count(self, samples: Samples, elapsed: float = 0.0) -> None:
-        """Book an answer that took ``elapsed`` seconds from here."""
+        """Book an answer that took ``elapsed`` seconds on this machine."""
         self.calls += 1
         self.reads += len(samples.x)
         self._book(samples)
         self.ours += max(0.0, elapsed - amount(samples.seconds))
 
     def fail(self, error: BaseException) -> None:
-        """Book a call without a usable answer, and what it cost if there was an answer."""
+        """Book a call without a usable answer, and its cost if there was an answer."""
         self.failures += 1
         if isinstance(error, UnusableAnswerError) and isinstance(error.answer, Samples):
             self._book(error.answer)
@@ -83,17 +83,17 @@ class Ledger:
         self.retries += int(amount(info.get("retries")))
 
     def add(self, other: Ledger) -> None:
-        """Take in what another run cost."""
+        """Add the cost of another run."""
         for item in fields(self):
             setattr(self, item.name, getattr(self, item.name) + getattr(other, item.name))
 
     def at_least(self, other: Ledger) -> None:
-        """Take in what is known to have been spent already, if it is not in here."""
+        """Raise the entries to those of a ledger of known costs."""
         for item in fields(self):
             setattr(self, item.name, max(getattr(self, item.name), getattr(other, item.name)))
 
 
 def amount(value: Any) -> float:
-    """A number that may be added up; 0 for anything else that an oracle reports."""
+    """Return a reported value as a number to add up; 0 for anything else."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if number and isfinite(value) and value >= 0 else 0.0

@@ -1,13 +1,13 @@
-"""Oracles by name, for the front door; those of other packages by an entry point.
+"""Oracles by name, including those that other packages register as entry points.
 
 A package registers its oracles in its own ``pyproject.toml``:
 
     [project.entry-points."qnn.oracles"]
     my-machine = "my_package.oracles:MyMachine"
 
-``MyMachine`` is a class or function whose arguments are the options, and that gives an object with
-``sample(qubo, seed)``; :mod:`solvers.oracles.testing` tests whether it behaves as one.  Nothing is
-loaded before it is asked for by name.
+``MyMachine`` is a class or function whose arguments are the options and that returns an object with
+``sample(qubo, seed)``; :mod:`solvers.oracles.testing` tests its behaviour.  An oracle is loaded
+only when its name is used.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ OURS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "mock-hybrid": ("cloud.mock:mock_hybrid", "a local stand-in for hybrid, with its times"),
     }
 )
-"""The toolkit's own: where each is defined below :mod:`solvers.oracles`, and one line about it.
+"""The toolkit's own oracles: location below :mod:`solvers.oracles` and a one-line description.
 
 Other packages cannot replace them.  Importing this file imports none of them.
 """
 
 
 def names() -> list[str]:
-    """Names of all oracles that are installed here, the toolkit's own first.
+    """List the names of all installed oracles, the toolkit's own first.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def names() -> list[str]:
 
 
 def describe(name: str) -> str:
-    """One line about the oracle called ``name``, which is not loaded for it.
+    """Describe the oracle called ``name`` in one line, without loading it.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def describe(name: str) -> str:
 
 
 def options(name: str) -> list[str]:
-    """Names of the options that the oracle called ``name`` takes.
+    """List the options of the oracle called ``name``.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def options(name: str) -> list[str]:
 
 
 def parameters(name: str) -> list[inspect.Parameter]:
-    """The options that the oracle called ``name`` takes, with their defaults.
+    """Return the options of the oracle called ``name`` with their defaults.
 
     Raises
     ------
@@ -113,22 +113,21 @@ def parameters(name: str) -> list[inspect.Parameter]:
 
 
 def make(name: str, **given: Any) -> Oracle:
-    """The oracle called ``name``.
+    """Make the oracle called ``name``.
 
     Parameters
     ----------
     name : str
         One of :func:`names`.
     **given
-        Its options.
+        Options of the oracle.
 
     Raises
     ------
     InvalidInputError
-        If there is no oracle or no option of that name, naming the nearest one; or for an option
-        that is out of range.
+        For an unknown oracle or option, naming the nearest one; or for an option out of range.
     OracleError
-        If another package registered something that cannot be loaded or is no oracle.
+        If another package's entry point cannot be loaded or is not an oracle.
 
     Examples
     --------
@@ -147,7 +146,7 @@ def make(name: str, **given: Any) -> Oracle:
     factory = _factory(name)
     named, others = _parameters(factory)
     for option in given:
-        if not others:  # else the factory checks them itself
+        if not others:  # otherwise the factory checks them itself
             choose(f"option of {name}", option, [parameter.name for parameter in named])
     oracle = factory(**given)
     if not isinstance(oracle, Oracle):
@@ -159,8 +158,8 @@ def make(name: str, **given: Any) -> Oracle:
 
 
 def _factory(name: str) -> Callable[..., Any]:
-    """The class or function that makes the oracle of this name, loaded now."""
-    if name in OURS:  # then other packages need not be looked through
+    """Load the class or function that makes the oracle of this name."""
+    if name in OURS:  # No search through other packages is needed.
         entry = EntryPoint(name, f"solvers.oracles.{OURS[name][0]}", "qnn.oracles")
     else:
         entry = plugins.find("oracle", name, OURS)
@@ -169,7 +168,7 @@ def _factory(name: str) -> Callable[..., Any]:
 
 
 def _parameters(factory: Callable[..., Any]) -> tuple[list[inspect.Parameter], bool]:
-    """The named arguments of ``factory``, and whether it takes others as well."""
+    """Return the named arguments of ``factory``, and whether it takes others as well."""
     parameters = inspect.signature(factory).parameters.values()
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     return named, any(p.kind is p.VAR_KEYWORD for p in parameters)

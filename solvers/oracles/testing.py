@@ -1,4 +1,4 @@
-"""Conformance kit: what every oracle must keep to, for the oracles of others as well.
+"""Conformance kit: rules for every oracle, including those of other packages.
 
 With pytest, one test per check:
 
@@ -9,8 +9,8 @@ With pytest, one test per check:
     def test_conformance(check):
         check(Subject(lambda: MyOracle(reads=5)))
 
-Without it, ``check_oracle(MyOracle)`` runs all of them.  A check that fails raises an
-``AssertionError`` which says what was expected.  Modelled on ``dimod.testing.sampler``.
+Without it, ``check_oracle(MyOracle)`` runs all checks.  A failing check raises an
+``AssertionError`` that states what was expected.  Modelled on ``dimod.testing.sampler``.
 """
 
 from __future__ import annotations
@@ -30,26 +30,25 @@ TOLERANCE = 1e-9
 """Energies agree to this share of the sum of |coefficients|."""
 
 LARGEST = 16
-"""Most variables that are enumerated here."""
+"""Most variables that are enumerated."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An oracle under test, and what is claimed of it.
+    """Oracle under test and the claims made for it.
 
     Parameters
     ----------
     make : callable
-        Gives a new oracle, set up the same each time; a few short reads will do.
+        Makes a new oracle with the same options each time; a few short reads suffice.
     variables : int
-        Variables of the models that are sent, at most 16.
+        Variables of the test models, at most 16.
     reproducible : bool
-        The same seed gives the same samples; not so on hardware.
+        The same seed gives the same samples; false for hardware.
     random : bool
-        Some seeds give other samples than others; not so for an exact oracle.
+        Different seeds can give different samples; false for an exact oracle.
     searching : bool
-        Its best read is better than a coin's on a model that is easy; not so for an oracle that is
-        meant to fail.
+        On an easy model its best read beats random guessing; false for an oracle meant to fail.
     picklable : bool
         It can be sent to another process.
     """
@@ -66,12 +65,12 @@ class Subject:
             raise ValueError(f"variables={self.variables!r}: expected from 2 to {LARGEST}")
 
     def sample(self, qubo: QUBO, number: int = 0) -> Samples:
-        """Samples of a new oracle, checked for form."""
+        """Return samples of a new oracle, checked for form."""
         return checked(self.make().sample(qubo, np.random.SeedSequence(number)), qubo)
 
 
 def checked(samples: Samples, qubo: QUBO) -> Samples:
-    """The samples, if they have the form that is promised for ``qubo``.
+    """Return the samples if they have the required form for ``qubo``.
 
     Raises
     ------
@@ -126,26 +125,26 @@ def checked(samples: Samples, qubo: QUBO) -> Samples:
 
 
 def check_protocol(subject: Subject) -> None:
-    """It has the one method."""
+    """Check that the oracle has the ``sample`` method."""
     expect(isinstance(subject.make(), Oracle), "it has no method sample(qubo, seed)")
 
 
 def check_form(subject: Subject) -> None:
-    """Shapes, types, order and energies on models from one variable to as many as are claimed."""
+    """Check shapes, types, order and energies on models from one variable to the claimed number."""
     for n in (1, 2, 3, subject.variables):
         for share in (0.0, 0.3, 1.0):
             subject.sample(random_qubo(n, n, share))
 
 
 def check_empty(subject: Subject) -> None:
-    """No variables: reads of no bits with energy zero.  No couplers; no coefficients at all."""
+    """Check models without variables (reads of no bits, energy zero), couplers or coefficients."""
     expect(not subject.sample(_flat(0)).energies.any(), "without variables every energy is zero")
     subject.sample(_flat(subject.variables))
     subject.sample(_separable(subject.variables))
 
 
 def check_zero_couplers(subject: Subject) -> None:
-    """A coupler may be zero: the pattern of an iterative solver stays while its numbers change."""
+    """Check zero couplers: an iterative solver keeps the pattern while its numbers change."""
     qubo = random_qubo(subject.variables)
     couplings = np.where(np.arange(len(qubo.couplings)) % 3 == 0, qubo.couplings, 0.0)
     subject.sample(_with(qubo, qubo.linear, couplings))
@@ -154,7 +153,7 @@ def check_zero_couplers(subject: Subject) -> None:
 
 
 def check_scale(subject: Subject) -> None:
-    """Huge and tiny coefficients, and both in one model."""
+    """Check huge and tiny coefficients, and both in one model."""
     qubo = random_qubo(subject.variables)
     for factor in (1e-12, 1e12):
         subject.sample(_with(qubo, factor * qubo.linear, factor * qubo.couplings))
@@ -163,7 +162,7 @@ def check_scale(subject: Subject) -> None:
 
 
 def check_not_finite(subject: Subject) -> None:
-    """Coefficients that are not finite are refused with a ValueError."""
+    """Check that coefficients that are not finite raise a ValueError."""
     qubo = random_qubo(subject.variables, share=1.0)
     for bad in (np.nan, np.inf, -np.inf):
         linear, couplings = qubo.linear.copy(), qubo.couplings.copy()
@@ -173,7 +172,7 @@ def check_not_finite(subject: Subject) -> None:
 
 
 def check_inputs_unchanged(subject: Subject) -> None:
-    """The arrays that are sent are left as they were."""
+    """Check that the arrays sent are left unchanged."""
     qubo = random_qubo(subject.variables)
     before = copy.deepcopy(qubo)
     subject.sample(qubo)
@@ -183,7 +182,7 @@ def check_inputs_unchanged(subject: Subject) -> None:
 
 
 def check_same_seed(subject: Subject) -> None:
-    """The same seed gives the same samples, whatever was asked between."""
+    """Check that the same seed gives the same samples, whatever was asked in between."""
     if not subject.reproducible:
         return
     oracle = subject.make()
@@ -196,7 +195,7 @@ def check_same_seed(subject: Subject) -> None:
 
 
 def check_other_seeds(subject: Subject) -> None:
-    """Among several seeds some give other samples."""
+    """Check that different seeds can give different samples."""
     if not subject.random:
         return
     for qubo in (_flat(subject.variables), random_qubo(subject.variables)):
@@ -207,7 +206,7 @@ def check_other_seeds(subject: Subject) -> None:
 
 
 def check_new_numbers(subject: Subject) -> None:
-    """The same heads and tails, the same objects, with new numbers; then another pattern."""
+    """Check new numbers on the same heads and tails objects, then another pattern."""
     oracle = subject.make()
     qubo = random_qubo(subject.variables, share=0.4)
     pattern = random_qubo(subject.variables, 3, share=0.4)
@@ -222,7 +221,7 @@ def check_new_numbers(subject: Subject) -> None:
 
 
 def check_search(subject: Subject) -> None:
-    """On a model without couplers the best read is better than the mean of all states."""
+    """Check that, without couplers, the best read is better than the mean of all states."""
     if not subject.searching:
         return
     qubo = _separable(subject.variables)
@@ -231,7 +230,7 @@ def check_search(subject: Subject) -> None:
 
 
 def check_copies(subject: Subject) -> None:
-    """A copy, and one that went through pickle, answers as the oracle itself."""
+    """Check that a copy and a pickled copy answer as the oracle itself."""
     qubo, oracle = random_qubo(subject.variables), subject.make()
     first = checked(oracle.sample(qubo, np.random.SeedSequence(1)), qubo)
     copies = [copy.copy(oracle)]
@@ -244,7 +243,7 @@ def check_copies(subject: Subject) -> None:
 
 
 def check_threads(subject: Subject) -> None:
-    """One oracle asked by several threads at a time answers each as if it were alone."""
+    """Check that one oracle asked by several threads answers each as if it were alone."""
     oracle = subject.make()
     qubos = [random_qubo(subject.variables, number % 3) for number in range(6)]
 
@@ -260,7 +259,7 @@ def check_threads(subject: Subject) -> None:
 
 
 def check_warm_starts(subject: Subject) -> None:
-    """From given states, if it is a WarmOracle: same form, same seed, states unchanged."""
+    """Check a WarmOracle from given states: same form, same seed, states unchanged."""
     oracle = subject.make()
     if not isinstance(oracle, WarmOracle):
         return
@@ -299,23 +298,23 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_threads,
     check_warm_starts,
 )
-"""Every check, to be parametrised over."""
+"""Every check, for parametrised tests."""
 
 
 def check_oracle(make: Callable[[], Oracle], **claims: bool | int) -> None:
-    """Run every check on the oracle that ``make`` gives.
+    """Run every check on the oracle that ``make`` returns.
 
     Parameters
     ----------
     make : callable
-        Gives a new oracle.
+        Makes a new oracle.
     **claims
-        Of :class:`Subject`, such as ``reproducible=False``.
+        Claims of :class:`Subject`, such as ``reproducible=False``.
 
     Raises
     ------
     AssertionError
-        Naming the check that failed, and what was expected.
+        Naming the failed check and what was expected.
 
     Examples
     --------
@@ -335,7 +334,7 @@ def check_oracle(make: Callable[[], Oracle], **claims: bool | int) -> None:
 
 
 def random_qubo(n: int, number: int = 0, share: float = 0.5) -> QUBO:
-    """A QUBO with normal coefficients and about this share of all couplers.
+    """Make a QUBO with normal coefficients and about this share of all couplers.
 
     Examples
     --------
@@ -349,7 +348,7 @@ def random_qubo(n: int, number: int = 0, share: float = 0.5) -> QUBO:
 
 
 def every_state(n: int) -> BitArray:
-    """All states of n bits, shape (2^n, n).
+    """Return all states of n bits, shape (2^n, n).
 
     Examples
     --------
@@ -360,18 +359,18 @@ def every_state(n: int) -> BitArray:
 
 
 def expect(condition: bool, message: str) -> None:
-    """Raise an AssertionError with this message unless the condition holds, under -O as well."""
+    """Raise an AssertionError with this message unless the condition holds, even under -O."""
     if not condition:
         raise AssertionError(message)
 
 
 def _separable(n: int) -> QUBO:
-    """No couplers, coefficients 1 and -1 in turn."""
+    """Make a QUBO without couplers, with coefficients 1 and -1 in turn."""
     return QUBO(np.resize([-1.0, 1.0], n), *_no_couplers())
 
 
 def _flat(n: int) -> QUBO:
-    """No couplers, and every coefficient zero."""
+    """Make a QUBO without couplers and with all coefficients zero."""
     return QUBO(np.zeros(n), *_no_couplers())
 
 
@@ -380,7 +379,7 @@ def _no_couplers() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _with(qubo: QUBO, linear: np.ndarray, couplings: np.ndarray) -> QUBO:
-    """New numbers on the same pattern: the same arrays of heads and tails."""
+    """Put new numbers on the same pattern: the same arrays of heads and tails."""
     return QUBO(linear.copy(), qubo.heads, qubo.tails, couplings.copy())
 
 

@@ -1,4 +1,4 @@
-"""Time to solution: how long an oracle takes until it has found a given energy almost surely."""
+"""Time to solution: time an oracle needs to reach a given energy with high probability."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from solvers.oracles.base import QUBO, Oracle
 
 
 def reads_needed(success: FloatArray | float, target: float = 0.99) -> FloatArray:
-    """Reads until one succeeds with probability ``target``: ln(1 - target) / ln(1 - p), 1 at least.
+    """Count the reads until one succeeds with probability ``target``.
+
+    ln(1 - target) / ln(1 - p), at least 1.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ def reads_needed(success: FloatArray | float, target: float = 0.99) -> FloatArra
 
 @dataclass(frozen=True)
 class TimeToSolution:
-    """An estimate of the time to solution and its confidence interval.
+    """Estimate of the time to solution with its confidence interval.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ class TimeToSolution:
     low, high : float
         Bounds of the interval.
     successes, reads : int
-        Reads that reached the energy, and all of them.
+        Reads that reached the energy, and all reads.
     read_seconds : float
         Mean time of a read.
     """
@@ -58,16 +60,16 @@ class TimeToSolution:
 
 @dataclass(frozen=True)
 class Trials:
-    """What an oracle answered in several calls about one QUBO.
+    """Answers of an oracle to several calls with one QUBO.
 
-    An answer that is proven exact counts as one read: its reads are no independent trials.
+    A proven exact answer counts as one read, because its reads are not independent trials.
 
     Parameters
     ----------
     energies : ndarray of float64, shape (reads,)
-        Of all reads of all calls.
+        Energies of all reads of all calls.
     reads : ndarray of int64, shape (calls,)
-        Of each call.
+        Reads of each call.
     seconds : ndarray of float64, shape (calls,)
     scale : float
         Sum of |coefficients| of the QUBO.
@@ -80,12 +82,12 @@ class Trials:
 
     @classmethod
     def of(cls, oracle: Oracle, qubo: QUBO, *, calls: int = 20, seed: int = 0) -> Trials:
-        """Ask the oracle.  Whatever it compiles or sets up for its first call is measured too.
+        """Call the oracle repeatedly; setup and compilation in its first call are measured too.
 
         Raises
         ------
         InvalidInputError
-            If the number of calls is none.
+            If the number of calls is not positive.
 
         Examples
         --------
@@ -113,26 +115,26 @@ class Trials:
         confidence: float = 0.95,
         seed: int = 0,
     ) -> TimeToSolution:
-        """TTS = t ln(1 - target) / ln(1 - p), t the mean time of a read, p the share that succeeds.
+        """Estimate TTS = t ln(1 - target) / ln(1 - p), t being the mean time of a read.
 
-        Roennow et al., "Defining and detecting quantum speedup", Science 345, 420 (2014), without
-        rounding up to whole reads, but for the first.  The interval is that of a bootstrap: times
-        from calls drawn with replacement, p from the Beta distribution with parameters successes +
-        1/2 and failures + 1/2, which says something where no read or every read succeeded as well
-        (Albash and Lidar, "Demonstration of a scaling advantage for a quantum annealer over
-        simulated annealing", Physical Review X 8, 031016 (2018), appendix).  Without any success
-        the upper bound is infinite.
+        The success probability p is the share of reads that reach the energy.  Roennow et al.,
+        "Defining and detecting quantum speedup", Science 345, 420 (2014), without rounding up to
+        whole reads beyond the first.  The interval is from a bootstrap: times from calls drawn with
+        replacement, p from the Beta distribution with parameters successes + 1/2 and failures +
+        1/2, which also works if no read or every read succeeded (Albash and Lidar, "Demonstration
+        of a scaling advantage for a quantum annealer over simulated annealing", Physical Review X
+        8, 031016 (2018), appendix).  Without a success the upper bound is infinite.
 
         Parameters
         ----------
         energy : float
-            To be reached, such as the least that is known.
+            Energy to reach, such as the least known one.
         target : float
-            Probability that it is.
+            Probability of reaching it.
         confidence : float
-            Of the interval.
+            Confidence level of the interval.
         seed : int
-            Of the bootstrap.
+            Seed of the bootstrap.
 
         Raises
         ------

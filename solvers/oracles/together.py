@@ -1,7 +1,7 @@
-"""Questions to an oracle from several askers: in one call, where the oracle takes many QUBOs.
+"""Joint oracle calls for several askers: one call, if the oracle takes many QUBOs.
 
-An asker is a generator that yields what it asks and is sent the answers; what it returns is its
-result.  An asker is the same, however its questions reach the oracle.
+An asker is a generator that yields questions, receives the answers and returns its result.  It need
+not know how its questions reach the oracle.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from solvers.oracles.wrappers.audit import Audited
 Outcome = TypeVar("Outcome")
 
 Asked = tuple[QUBO, BitArray | None, np.random.SeedSequence, Ledger]
-"""A question, as of an oracle, and where it is booked."""
+"""A question to an oracle, and the ledger that books it."""
 
 Asking = Generator[Asked, Samples, Outcome]
 """An asker."""
 
 
 def together(askers: Sequence[Asking[Outcome]], oracle: Oracle | None) -> list[Outcome]:
-    """The results of all askers, whose questions are answered side by side.
+    """Run all askers, answer their questions together and return their results.
 
-    Of an oracle with ``sample_many`` one call answers the questions that all of them have at the
-    time, save those with states to start from; its seed is the first question's.
+    With ``sample_many``, one call answers all pending questions, except those with starting states;
+    its seed is the first question's.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def together(askers: Sequence[Asking[Outcome]], oracle: Oracle | None) -> list[O
 
 
 def _answers(oracle: Oracle, asked: Sequence[Asked]) -> list[Samples]:
-    """One answer for each question."""
+    """Answer each question."""
     answers: dict[int, Samples] = {}
     cold = [number for number, (_, states, *_) in enumerate(asked) if states is None]
     if len(cold) > 1 and isinstance(oracle, BatchOracle):
@@ -80,7 +80,7 @@ def _answers(oracle: Oracle, asked: Sequence[Asked]) -> list[Samples]:
 
 
 def _groups(qubos: Sequence[QUBO]) -> list[list[int]]:
-    """Places of QUBOs that one call can hold: all, or those of one pattern."""
+    """Group the QUBOs that one call can hold: all, or those of one pattern."""
     patterns: dict[tuple[object, ...], list[int]] = {}
     for place, qubo in enumerate(qubos):
         key = qubo.num_variables, qubo.heads.tobytes(), qubo.tails.tobytes()
@@ -89,14 +89,14 @@ def _groups(qubos: Sequence[QUBO]) -> list[list[int]]:
         return [*patterns.values()]
     one_each = [qubos[places[0]] for places in patterns.values()]
     mean = sum(len(qubo.heads) for qubo in qubos) / len(qubos)
-    # the pattern of all of them, if it has at most twice as many couplers as they have on average
+    # Use the union of the patterns if it has at most twice their mean number of couplers.
     if len(aligned(one_each)[0].heads) <= 2.0 * mean:
         return [list(range(len(qubos)))]
     return [*patterns.values()]
 
 
 def aligned(qubos: Sequence[QUBO]) -> list[QUBO]:
-    """The QUBOs with the variables and couplers of all of them; what one has not is zero there.
+    """Extend the QUBOs to the union of their variables and couplers, with zeros for missing ones.
 
     Examples
     --------

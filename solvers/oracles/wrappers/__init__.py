@@ -1,1 +1,1 @@
-"""Oracles around an oracle: checks, budgets, records, retries, imperfections."""
+"""Wrappers of oracles: checks, budgets, records, retries, imperfections."""

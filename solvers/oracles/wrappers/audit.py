@@ -1,4 +1,4 @@
-"""The one place that every solver's calls pass: answers are checked, costs booked, errors named."""
+"""Single gateway for every solver's oracle calls: checks answers, books costs, converts errors."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ Outcome = TypeVar("Outcome")
 
 @dataclass(frozen=True)
 class Audited(Transparent):
-    """Every answer is checked and booked; every error is one of an oracle's.
+    """Oracle wrapper that checks and books every answer and turns every error into an oracle error.
 
     Parameters
     ----------
     oracle : Oracle
     ledger : Ledger
-        Where calls are booked.
+        Ledger that books the calls.
 
     Raises
     ------
     UnusableAnswerError
-        When asked, for an answer that does not fit the question: see :func:`checked`.
+        From a call, for an answer that does not fit the question: see :func:`checked`.
     OracleRefusalError
         For a question that the oracle refuses.
     OracleError
-        For whatever else the oracle raises; the message holds no credentials.
+        For any other error of the oracle; the message holds no credentials.
     BudgetExhaustedError
         From a budget inside.
 
@@ -60,14 +60,14 @@ class Audited(Transparent):
     ledger: Ledger = field(default_factory=Ledger)
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """The oracle's answer, if it can be used."""
+        """Return the oracle's answer if it is usable."""
         started = time.perf_counter()
         samples = self._named(lambda: checked(qubo, self.ask(qubo, states, seed)))
         self.ledger.count(samples, time.perf_counter() - started)
         return samples
 
     def answer_many(self, qubos: Sequence[QUBO], seed: np.random.SeedSequence) -> list[Samples]:
-        """The answers of an oracle that takes many QUBOs of one pattern; they are not booked."""
+        """Return answers to many QUBOs of one pattern, without booking them."""
         oracle = self.oracle
         assert isinstance(oracle, BatchOracle)
 
@@ -78,7 +78,7 @@ class Audited(Transparent):
         return self._named(answers)
 
     def _named(self, call: Callable[[], Outcome]) -> Outcome:
-        """What a call returns; what it raises instead is booked, and is one of an oracle's."""
+        """Return the result of a call; book any error and turn it into an oracle error."""
         try:
             return call()
         except BudgetExhaustedError:
@@ -86,11 +86,11 @@ class Audited(Transparent):
         except Exception as error:
             self.ledger.fail(error)
             failure = _named(error)
-        raise failure  # out here, where nothing is attached to it that may hold a token
+        raise failure  # outside the handler, whose context may hold a token
 
 
 def _named(error: Exception) -> Exception:
-    """``error`` as one of an oracle's."""
+    """Convert ``error`` to an oracle error."""
     if isinstance(error, (OracleError, MissingExtraError)):
         return error
     cause = error if without_secrets(error) else None
@@ -105,17 +105,16 @@ def _named(error: Exception) -> Exception:
 
 
 def checked(qubo: QUBO, samples: Samples) -> Samples:
-    """The samples, if they are an answer to ``qubo``, in order and with energies that are true.
+    """Return the samples, sorted and with correct energies, if they answer ``qubo``.
 
-    Reads whose energy is missing (NaN) get it here, reads in another order are sorted, and a claim
-    that either contradicts, to have proven a minimum, is withdrawn.  Seconds that are none count
-    as zero.
+    Missing energies (NaN) are computed and unsorted reads are sorted; a claim of a proven minimum
+    that either contradicts is withdrawn.  Invalid seconds count as zero.
 
     Raises
     ------
     UnusableAnswerError
-        For no reads at all, shapes that do not fit, values other than 0 and 1, or energies that
-        contradict the bits: as when variables come back in another order.
+        For no reads, shapes that do not fit, values other than 0 and 1, or energies that contradict
+        the bits, as when variables come back in another order.
 
     Examples
     --------
@@ -131,7 +130,7 @@ def checked(qubo: QUBO, samples: Samples) -> Samples:
     x, told = np.asarray(samples.x), np.asarray(samples.energies)
     x, told = x.astype(np.int8, copy=False), told.astype(np.float64, copy=False)
     energies = qubo.energies(x)
-    # single precision inside an oracle may be off by a millionth of all coefficients
+    # Single precision inside an oracle may be off by a millionth of the sum of all coefficients.
     tolerance = 1e-6 * float(np.abs(qubo.linear).sum() + np.abs(qubo.couplings).sum())
     missing = np.isnan(told)
     off = ~missing & ~(np.abs(told - energies) <= tolerance)

@@ -1,7 +1,7 @@
-"""Wrappers: oracles around an oracle, all of one shape.
+"""Base of the wrappers: oracles around an oracle.
 
-A wrapper is asked as any oracle is, asks the one inside, and changes what goes in or comes out.  It
-can be started from given states if, and only if, the one inside can.
+A wrapper is called like any oracle, calls the one inside, and changes its input or output.  It can
+start from given states if and only if the one inside can.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from solvers.oracles.base import QUBO, Oracle, Samples, WarmOracle, check_oracle
 
 @dataclass(frozen=True)
 class Wrapper:
-    """An oracle around an oracle; each kind has one method of its own, :meth:`answer`.
+    """Oracle around an oracle; each kind implements one method, :meth:`answer`.
 
     Parameters
     ----------
     oracle : Oracle
-        The one inside.
+        The inner oracle.
 
     Raises
     ------
     InvalidInputError
-        If that is no oracle.
+        If that is not an oracle.
 
     Examples
     --------
@@ -47,36 +47,36 @@ class Wrapper:
 
     def __post_init__(self) -> None:
         check_oracle(self.oracle)
-        if isinstance(self.oracle, WarmOracle):  # an attribute of its own: protocols look for it
+        if isinstance(self.oracle, WarmOracle):  # Protocols look for the attribute.
             object.__setattr__(self, "sample_from", self._sample_from)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies, here and in other processes, are made anew from the same arguments."""
+        """Rebuild copies, also in other processes, from the constructor's arguments."""
         return type(self), tuple(getattr(self, item.name) for item in fields(self) if item.init)
 
     @property
     def reads(self) -> int:
-        """Reads of a call, as far as the oracle inside says."""
+        """Reads per call, as far as the inner oracle reports them."""
         return int(getattr(self.oracle, "reads", 1))
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """Samples of ``qubo``, best first."""
+        """Return samples of ``qubo``, best first."""
         check_question(qubo, seed)
         return self.answer(qubo, None, seed)
 
     def _sample_from(
         self, qubo: QUBO, states: npt.ArrayLike, seed: np.random.SeedSequence
     ) -> Samples:
-        """Samples of ``qubo`` found from ``states``, shape (s, n); best first."""
+        """Return samples of ``qubo`` found from ``states``, shape (s, n), best first."""
         check_question(qubo, seed)
         return self.answer(qubo, checked_states(states, qubo.num_variables), seed)
 
     @abstractmethod
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """Samples of ``qubo``, found from ``states`` if there are any."""
+        """Return samples of ``qubo``, found from ``states`` if there are any."""
 
     def ask(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """What the oracle inside answers, which has the form of an answer.
+        """Ask the inner oracle and check the form of its answer.
 
         Raises
         ------
@@ -99,20 +99,20 @@ class Wrapper:
 
 @dataclass(frozen=True)
 class Transparent(Wrapper):
-    """A wrapper that changes no answer: with it or without, a run goes the same way."""
+    """Wrapper that changes no answer, so a run takes the same course with or without it."""
 
     @property
     def stands_for(self) -> Oracle:
-        """The oracle that decides where a run goes."""
+        """The oracle that determines the course of a run."""
         return self.oracle
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """What the oracle inside answers."""
+        """Return the inner oracle's answer."""
         return self.ask(qubo, states, seed)
 
 
 def layers(oracle: object) -> Iterator[object]:
-    """An oracle and those inside it, from the outermost on.
+    """List an oracle and those inside it, outermost first.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def layers(oracle: object) -> Iterator[object]:
 
 
 def same_seed(seed: np.random.SeedSequence) -> np.random.SeedSequence:
-    """A seed that spawns what ``seed`` would spawn now, and leaves ``seed`` as it is."""
+    """Copy ``seed`` so that spawning from the copy leaves ``seed`` unchanged."""
     return np.random.SeedSequence(
         seed.entropy,
         spawn_key=seed.spawn_key,
@@ -136,15 +136,15 @@ def same_seed(seed: np.random.SeedSequence) -> np.random.SeedSequence:
 
 
 def rescored(qubo: QUBO, samples: Samples, x: BitArray | None = None) -> Samples:
-    """Samples by the energies of ``qubo``, best first; whatever was proven of them is not now.
+    """Rescore samples by the energies of ``qubo``, best first; a proven minimum no longer holds.
 
     Parameters
     ----------
     qubo : QUBO
     samples : Samples
-        Of another QUBO on the same variables.
+        Samples of another QUBO on the same variables.
     x : ndarray of int8, shape (reads, n), optional
-        Bits to take instead.
+        Bits to use instead.
     """
     x = samples.x if x is None else x
     energies = qubo.energies(x)

@@ -1,4 +1,4 @@
-"""A QUBO that falls apart is asked part by part."""
+"""Wrapper that samples the connected parts of a QUBO separately."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from solvers.oracles.wrappers.base import Wrapper
 
 @dataclass(frozen=True)
 class Blockwise(Wrapper):
-    """Connected parts of a QUBO sampled by themselves, the best reads of all parts put together.
+    """Wrapper that samples the connected parts of a QUBO alone and joins their best reads.
 
-    Read k has the k-th best states of every part, where a whole sample of many parts would hardly
-    ever have good states of all of them.  With ``QCGD(lifted=LiftedRows(rows="mean"))`` a model
-    whose blocks are tied by linear rows alone falls apart into these blocks: Lagrangian
-    decomposition.  On a machine of few spins ``size`` lets each question fit.
+    Read k combines the k-th best state of every part; a joint sample of many parts would rarely
+    have good states of all of them.  With ``QCGD(lifted=LiftedRows(rows="mean"))`` a model whose
+    blocks are coupled only by linear rows decomposes into these blocks: Lagrangian decomposition.
+    On a machine of few spins ``size`` lets each question fit.
 
     Parameters
     ----------
     oracle : Oracle
     size : int, optional
-        Parts go into one question as long as it has no more variables than this; a larger part has
-        a question of its own.  None: one question for all.
+        Parts share a question of at most this many variables; a larger part gets its own.  None
+        puts all parts into one question.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class Blockwise(Wrapper):
             check_whole("size", self.size)
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """Samples whose parts are ranked one by one."""
+        """Return samples whose parts are ranked separately."""
         part = parts(qubo)
         question = _packed(np.bincount(part), self.size)[part]
         count = int(question.max(initial=0)) + 1
@@ -74,7 +74,7 @@ class Blockwise(Wrapper):
 
 
 def parts(qubo: QUBO) -> IntArray:
-    """Number of the connected part of each variable, shape (n,)."""
+    """Return the number of each variable's connected part, shape (n,)."""
     used = np.flatnonzero(qubo.couplings)
     n = qubo.num_variables
     graph = sp.csr_array((np.ones(len(used)), (qubo.heads[used], qubo.tails[used])), shape=(n, n))
@@ -82,7 +82,7 @@ def parts(qubo: QUBO) -> IntArray:
 
 
 def _packed(sizes: IntArray, most: int | None) -> IntArray:
-    """The question that each part goes into, filled one after the other."""
+    """Assign each part to a question, filling one question after the other."""
     if most is None:
         return np.zeros(len(sizes), dtype=np.int64)
     question, filled, current = np.zeros(len(sizes), dtype=np.int64), 0, 0
@@ -95,7 +95,7 @@ def _packed(sizes: IntArray, most: int | None) -> IntArray:
 
 
 def _pieces(qubo: QUBO, question: IntArray, count: int) -> Iterator[tuple[QUBO, IntArray]]:
-    """The QUBO of each question, and where its variables stand."""
+    """Make the QUBO of each question with the positions of its variables."""
     number = np.empty(qubo.num_variables, dtype=np.int64)
     of_coupler = np.where(qubo.couplings != 0.0, question[qubo.heads], -1)
     for current in range(count):
@@ -113,7 +113,7 @@ def _pieces(qubo: QUBO, question: IntArray, count: int) -> Iterator[tuple[QUBO, 
 
 
 def _energies(qubo: QUBO, x: BitArray, part: IntArray) -> FloatArray:
-    """Energy of each part of each read, shape (reads, parts)."""
+    """Compute the energy of each part of each read, shape (reads, parts)."""
     count = int(part.max(initial=-1)) + 1
     of_coupler = part[qubo.heads]
     return np.array(

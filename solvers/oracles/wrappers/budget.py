@@ -1,4 +1,4 @@
-"""A budget: so many calls, so many seconds, so much charged time, and not one call more."""
+"""Budget wrapper: hard limits on calls, seconds and charged time."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from solvers.oracles.wrappers.base import Transparent, layers
 
 @dataclass(frozen=True)
 class Budget(Transparent):
-    """Calls are made as long as the budget lasts.
+    """Wrapper that makes calls as long as the budget lasts.
 
-    A call is made if nothing is used up before it: calls never exceed their number, times their
-    limit by no more than the calls in flight.  Calls that fail count.  Copies share the purse, so
-    that it can be spent once; other processes cannot.
+    A call is made if no limit is reached before it: calls never exceed their limit, and times
+    exceed theirs by at most the calls in flight.  Failed calls count.  Copies share the budget, so
+    that it is spent only once; other processes cannot share it.
 
     Parameters
     ----------
@@ -33,19 +33,19 @@ class Budget(Transparent):
     calls : int, optional
         Most calls.
     seconds, charged : float, optional
-        Most seconds of the oracle's own time, and of what it charges.
+        Most seconds of the oracle's own time, and of charged time.
 
     Attributes
     ----------
     ledger : Ledger
-        What has been spent.
+        Amounts spent so far.
 
     Raises
     ------
     InvalidInputError
         For a limit out of range.
     BudgetExhaustedError
-        When asked with nothing left.
+        From a call once a limit is reached.
 
     Examples
     --------
@@ -88,7 +88,7 @@ class Budget(Transparent):
         )
 
     def used_up(self) -> str | None:
-        """Which limit has been reached, if any."""
+        """Name the limit that has been reached, if any."""
         spent = self.ledger
         if self.calls is not None:
             made = spent.calls + spent.failures + len(self._in_flight)
@@ -101,7 +101,7 @@ class Budget(Transparent):
         return None
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """The oracle's answer, if there is something left for it."""
+        """Return the oracle's answer if the budget allows a call."""
         with self._lock:
             limit = self.used_up()
             if limit is not None:
@@ -122,5 +122,5 @@ class Budget(Transparent):
 
 
 def budgets(oracle: object) -> Iterator[Budget]:
-    """The budgets among an oracle's layers."""
+    """List the budgets among an oracle's layers."""
     return (layer for layer in layers(oracle) if isinstance(layer, Budget))

@@ -1,4 +1,4 @@
-"""Answers that were given before are not asked for again."""
+"""Cache of answers that were given before."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from solvers.oracles.wrappers.base import Transparent
 
 @dataclass(frozen=True)
 class Caching(Transparent):
-    """The latest answers are kept, each under its QUBO, initial states and seed.
+    """Wrapper that caches the latest answers by QUBO, initial states and seed.
 
-    A proven minimum is one for any seed: it is kept under its QUBO alone.  An answer from here
-    costs nothing.
+    A proven minimum holds for any seed, so it is cached by QUBO alone.  A cached answer costs
+    nothing.
 
     Parameters
     ----------
     oracle : Oracle
     size : int
-        Answers kept; the one not used for longest goes first.
+        Answers kept; the least recently used is dropped first.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class Caching(Transparent):
         check_whole("size", self.size)
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """What was answered before, or else what the oracle answers now."""
+        """Return the cached answer, or else ask the oracle."""
         proven = (qubo_digest(qubo),)
         key = (*proven, qubo_digest(qubo, states), seed_digest(seed))
         with self._lock:
@@ -61,7 +61,7 @@ class Caching(Transparent):
                     self._kept.move_to_end(known)
                     return replace(self._kept[known], seconds=0.0, info={"cached": True})
         samples = self.ask(qubo, states, seed)
-        if (samples.info or {}).get("cut"):  # a caller with more time gets a better one
+        if (samples.info or {}).get("cut"):  # A later caller may have more time.
             return samples
         with self._lock:
             self._kept[proven if samples.exact else key] = samples

@@ -1,12 +1,12 @@
-"""Machines whose coefficients are not the ones that were sent: noise, few bits, a short range.
+"""Machines that distort coefficients: noise, low precision, short range.
 
 An Ising machine holds fields h and couplers J of spins s = 2x - 1,
 
     h_i = linear_i / 2 + sum_e couplings_e / 4 over the couplers e at i,     J_e = couplings_e / 4,
 
-each of them inexactly.  The wrappers here change h and J, let the oracle inside solve that, and
-score its samples by the QUBO that was sent.  All are relative to the largest |h| or |J|, since a
-problem is scaled to what a machine can hold.
+each of them inexactly.  The wrappers here change h and J, let the inner oracle solve the result,
+and score its samples by the original QUBO.  All are relative to the largest |h| or |J|, since a
+problem is scaled to a machine's range.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from solvers.oracles.wrappers.base import Wrapper, rescored
 
 @dataclass(frozen=True)
 class Distorted(Wrapper):
-    """An oracle that gets other fields and couplers than were sent."""
+    """Oracle that receives distorted fields and couplers."""
 
     @abstractmethod
     def distorted(
         self, h: FloatArray, J: FloatArray, largest: float, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
-        """What the machine holds instead of h and J, of which ``largest`` is the largest size."""
+        """Return the distorted h and J; ``largest`` is the largest |h| or |J|."""
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """Samples of the distorted QUBO, by the energies of the one that was sent."""
+        """Return samples of the distorted QUBO, scored by the original one."""
         check_question(qubo, seed)
         own, inner = seed.spawn(2)
         n, heads, tails, J = qubo.num_variables, qubo.heads, qubo.tails, qubo.couplings / 4.0
@@ -54,7 +54,7 @@ class Noise(Distorted):
     ----------
     oracle : Oracle
     variance : float
-        Of the noise, where the largest field or coupler is 1.
+        Variance of the noise when the largest field or coupler is 1.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class Noise(Distorted):
     def distorted(
         self, h: FloatArray, J: FloatArray, largest: float, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
-        """h + e, J + e with e ~ N(0, variance largest^2)."""
+        """Return h + e, J + e with e ~ N(0, variance largest^2)."""
         sigma = np.sqrt(float(self.variance)) * largest
         return h + sigma * rng.standard_normal(len(h)), J + sigma * rng.standard_normal(len(J))
 
@@ -86,7 +86,7 @@ class Precision(Distorted):
     ----------
     oracle : Oracle
     bits : int
-        q: whole multiples of largest / (2^(q-1) - 1).
+        Number of bits q: values are whole multiples of largest / (2^(q-1) - 1).
 
     Examples
     --------
@@ -105,14 +105,14 @@ class Precision(Distorted):
     def distorted(
         self, h: FloatArray, J: FloatArray, largest: float, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
-        """The nearest multiples of the step."""
+        """Round to the nearest multiples of the step."""
         step = largest / (2 ** (self.bits - 1) - 1) or 1.0
         return step * np.rint(h / step), step * np.rint(J / step)
 
 
 @dataclass(frozen=True)
 class Clipping(Distorted):
-    """Fields and couplers cut off at a share of the largest, which leaves bits for small ones.
+    """Fields and couplers clipped to a share of the largest, which leaves bits for small ones.
 
     Parameters
     ----------
@@ -138,6 +138,6 @@ class Clipping(Distorted):
     def distorted(
         self, h: FloatArray, J: FloatArray, largest: float, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
-        """h and J within plus and minus share * largest."""
+        """Clip h and J to plus and minus share * largest."""
         most = self.share * largest
         return np.clip(h, -most, most), np.clip(J, -most, most)

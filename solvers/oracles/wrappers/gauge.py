@@ -1,4 +1,4 @@
-"""Spin reversal: the same problem with the meaning of some bits turned round."""
+"""Spin reversal: the same problem with the meaning of some bits inverted."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from solvers.oracles.wrappers.base import Wrapper, rescored
 class SpinReversal(Wrapper):
     """A random gauge for each call: h_i -> g_i h_i, J_ij -> g_i g_j J_ij with signs g.
 
-    What a machine prefers for reasons of its own, such as a field that is never quite zero, then
-    favours one state of a spin as often as the other.  (Boixo et al., arXiv 1304.4595.)
+    A machine's bias, such as a residual field, then favours either state of a spin equally often.
+    (Boixo et al., arXiv 1304.4595.)
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class SpinReversal(Wrapper):
     """
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """Samples of the QUBO in other signs, turned back."""
+        """Return samples of the gauged QUBO, transformed back."""
         check_question(qubo, seed)
         own, inner = seed.spawn(2)
         turned = np.random.default_rng(own).integers(0, 2, qubo.num_variables, dtype=np.int8)
@@ -43,7 +43,7 @@ class SpinReversal(Wrapper):
 
 
 def _turned(qubo: QUBO, turned: BitArray) -> QUBO:
-    """The QUBO of y = x xor turned: x_i = y_i, or 1 - y_i where it is turned; less a constant.
+    """Return the QUBO of y = x xor turned, up to a constant: x_i = 1 - y_i if turned, else y_i.
 
     c x_i x_j with x_i = 1 - y_i is c x_j - c y_i x_j, and so on.
     """

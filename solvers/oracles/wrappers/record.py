@@ -1,9 +1,9 @@
-"""Record and replay: every answer is on disk before it is used, and need not be paid for again.
+"""Record and replay: every answer is on disk before it is used, and is paid for only once.
 
 One file per answer, an archive (:mod:`formulations.files.archive`) whose name is the digest of the
-question: the QUBO, the states to start from, the seed, and what decides the oracle's answers.  So
-a run that was killed asks the same questions when it is begun again, and finds the answers there;
-what is recorded once can be replayed anywhere, without the oracle.
+question: the QUBO, the starting states, the seed, and the options that determine the oracle's
+answers.  A killed run that is started again asks the same questions and finds the recorded answers.
+A record can be replayed anywhere, without the oracle.
 """
 
 from __future__ import annotations
@@ -48,36 +48,36 @@ from solvers.oracles.wrappers.audit import checked
 from solvers.oracles.wrappers.base import Transparent, layers
 
 ANSWER, REFUSED = "a recorded answer", "an answer that was refused"
-"""What the files hold, by their own account."""
+"""Kinds of content that the files declare."""
 
 LAYOUT = 1
-"""Version of what is put in."""
+"""Version of the content's layout."""
 
 
 @dataclass(frozen=True)
 class Record(Transparent):
-    """Answers are written to a folder, whole or not at all, before anything is made of them.
+    """Wrapper that writes each answer to a folder, completely or not at all, before it is used.
 
-    An answer that is there is taken from there, with what it cost when it was given.  The same
-    question from two threads, or again after a timeout, is asked once.  An answer that is unusable
-    (:func:`~solvers.oracles.wrappers.audit.checked`) is kept under another name, and is asked for
-    anew when the question comes again.
+    A recorded answer is read from the folder, with its original cost.  The same question from two
+    threads, or again after a timeout, is asked once.  An unusable answer
+    (:func:`~solvers.oracles.wrappers.audit.checked`) is kept under another name, and the question
+    is asked again when it recurs.
 
     Parameters
     ----------
     oracle : Oracle
     folder : path-like
-        Made if there is none.  Several runs may share it.
+        Created if missing.  Several runs may share it.
 
     Raises
     ------
     FileAccessError
-        If the folder cannot be made or written to.
+        If the folder cannot be created or written to.
     FileFormatError
-        When asked, for a file that is damaged or of a newer release.
+        From a call, for a file that is damaged or from a newer release.
     OracleError
-        When asked, if the latest answer could not be written: it has been used, but there is no
-        room for another.
+        From a call, if the latest answer could not be written: it was used, but no further answer
+        is bought.
 
     Examples
     --------
@@ -107,9 +107,7 @@ class Record(Transparent):
         check_folder("folder", self.folder)
         try:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(
-                dir=self.folder
-            ) as probe:  # room, before anything is paid for
+            with tempfile.TemporaryFile(dir=self.folder) as probe:  # check space before paying
                 probe.write(bytes(4096))
                 probe.flush()
                 os.fsync(probe.fileno())
@@ -118,12 +116,12 @@ class Record(Transparent):
             raise access_error("keep a record in", self.folder, reason) from error
 
     def path(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Path:
-        """Where the answer to a question is kept."""
+        """Return the path of the answer to a question."""
         question = f"{qubo_digest(qubo, states)} {seed_digest(seed)} {_identity(self)}"
         return Path(self.folder) / f"{hashlib.sha256(question.encode()).hexdigest()[:40]}.npz"
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """The answer on disk, or else the oracle's, which is there from now on."""
+        """Return the recorded answer, or else ask the oracle and record its answer."""
         path = self.path(qubo, states, seed)
         with self._lock:
             asked = self._questions.setdefault(path, threading.Lock())
@@ -135,7 +133,7 @@ class Record(Transparent):
     def missing(
         self, path: Path, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence
     ) -> Samples:
-        """Ask for an answer that is not there, and write it."""
+        """Ask for a missing answer and write it."""
         with _as_oracle_error("a paid answer could not be recorded, so none is asked for"):
             self.flush()
             check_no_link(path)
@@ -152,12 +150,12 @@ class Record(Transparent):
         except KeyboardInterrupt:
             write_archive(path, ANSWER, content, arrays)
             raise
-        except FileAccessError:  # use what is paid for, and stop at the next question
+        except FileAccessError:  # Use the answer that is paid for, and stop at the next question.
             self._unsaved[path] = (path, ANSWER, content, arrays)
         return _unpacked(content, arrays)
 
     def flush(self) -> None:
-        """Write the answers that could not be written when they came.
+        """Write the answers that could not be written earlier.
 
         Raises
         ------
@@ -166,11 +164,11 @@ class Record(Transparent):
         """
         for path, unsaved in list(self._unsaved.items()):
             write_archive(*unsaved)
-            self._unsaved.pop(path, None)  # another thread may have been as fast
+            self._unsaved.pop(path, None)  # another thread may have written it
 
 
 def unrecorded(oracle: object) -> str | None:
-    """Why answers that an oracle gave are in no record, after one more try; None if all are."""
+    """Return why answers are missing from a record after one more try; None if all are written."""
     for layer in layers(oracle):
         if isinstance(layer, Record):
             try:
@@ -182,18 +180,18 @@ def unrecorded(oracle: object) -> str | None:
 
 @dataclass(frozen=True)
 class Replay(Record):
-    """Answers from a record alone: the oracle is never asked.
+    """Wrapper that answers from a record and never asks the oracle.
 
     Parameters
     ----------
     oracle : Oracle
-        The one that was recorded: what it would answer is looked up.
+        The recorded oracle, whose answers are looked up.
     folder : path-like
 
     Raises
     ------
     OracleError
-        When asked what the record has no answer to.
+        From a call, if the record has no answer to the question.
     """
 
     def __post_init__(self) -> None:
@@ -207,7 +205,7 @@ class Replay(Record):
     def missing(
         self, path: Path, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence
     ) -> Samples:
-        """There is no answer."""
+        """Raise: there is no answer."""
         raise OracleError(
             f"the record in {str(self.folder)!r} has no answer to this question: the run was "
             "stopped here when it was recorded, or its problem, solver, seed or oracle was "
@@ -216,8 +214,8 @@ class Replay(Record):
 
 
 def _identity(record: Record) -> str:
-    """What decides the oracle's answers, as a text."""
-    from solvers.run.identity import text  # which needs what a run is, which needs oracles
+    """Return a text that identifies everything that determines the oracle's answers."""
+    from solvers.run.identity import text  # It imports oracles.
 
     return text(record.oracle)
 
@@ -226,7 +224,7 @@ def _identity(record: Record) -> str:
 
 
 def _packed(samples: Samples, oracle: str) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Samples as JSON and arrays.  Of ``info`` what JSON can hold; it holds no credentials."""
+    """Return samples as JSON and arrays; ``info`` keeps what JSON can hold, without credentials."""
     content = {
         "layout": LAYOUT,
         "oracle": oracle,
@@ -238,14 +236,14 @@ def _packed(samples: Samples, oracle: str) -> tuple[dict[str, Any], dict[str, Ar
 
 
 def _unpacked(content: Mapping[str, Any], arrays: Mapping[str, Array]) -> Samples:
-    """The samples that :func:`_packed` made JSON and arrays of."""
+    """Rebuild samples from the JSON and arrays of :func:`_packed`."""
     return Samples(
         arrays["x"], arrays["energies"], content["seconds"], content["exact"], content["info"]
     )
 
 
 def _content(value: Any, where: str) -> None:
-    """The form of an answer's content; that of a newer layout is not looked into."""
+    """Return the form of an answer's content; a newer layout is not inspected."""
     fields({"layout": whole(1)}, more=True)(value, where)
     if value["layout"] <= LAYOUT:
         table = {"oracle": text, "seconds": number(0), "exact": flag, "info": mapping(anything)}
@@ -253,14 +251,14 @@ def _content(value: Any, where: str) -> None:
 
 
 def _arrays(content: Mapping[str, Any], names: list[str]) -> dict[str, ArrayForm]:
-    """The form of an answer's arrays."""
+    """Return the form of an answer's arrays."""
     if content["layout"] > LAYOUT:
         return dict.fromkeys(names, ArrayForm(finite=False))
     return {"x": ArrayForm("biu", (None, None)), "energies": ArrayForm("biuf", (None,))}
 
 
 def _read(path: Path, qubo: QUBO) -> Samples:
-    """The answer to a question in a file."""
+    """Read the answer to a question from a file."""
     content, arrays = read_archive(path, ANSWER, _content, _arrays)
     try:
         if content["layout"] > LAYOUT:
@@ -276,7 +274,7 @@ def _read(path: Path, qubo: QUBO) -> Samples:
 
 
 def _refused(samples: Any, error: Exception) -> tuple[dict[str, Any], dict[str, Array]]:
-    """An unusable answer as it came, as far as a file can hold it."""
+    """Return an unusable answer as it came, as far as a file can hold it."""
     arrays = {name: np.asarray(getattr(samples, name, ())) for name in ("x", "energies")}
     arrays = {name: array for name, array in arrays.items() if array.dtype.kind in "biuf"}
     hide = Redactor()
@@ -285,13 +283,13 @@ def _refused(samples: Any, error: Exception) -> tuple[dict[str, Any], dict[str, 
 
 
 def _free(path: Path) -> Path:
-    """The next name for an answer to this question that was refused."""
+    """Return the next free name for a refused answer to this question."""
     number = 1 + len(list(path.parent.glob(f"{path.stem}.refused-*.npz")))
     return path.with_name(f"{path.stem}.refused-{number}.npz")
 
 
 def _plain(value: Any, hide: Redactor) -> Any:
-    """``value`` as far as JSON can hold it, without credentials; None for anything else."""
+    """Return ``value`` as far as JSON can hold it, without credentials; None for anything else."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, str):
@@ -307,7 +305,7 @@ def _plain(value: Any, hide: Redactor) -> Any:
 
 @contextmanager
 def _as_oracle_error(what: str) -> Iterator[None]:
-    """A file system's refusal as an oracle's: the run stops, with what it has."""
+    """Convert a file system error to an oracle error: the run stops and keeps its result."""
     try:
         yield
     except FileAccessError as error:

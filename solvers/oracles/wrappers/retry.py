@@ -1,4 +1,4 @@
-"""Patience with a machine far away: calls made anew after transient errors, calls given up."""
+"""Retries after transient errors, and timeouts, for remote machines."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Retry(Transparent):
-    """A call that fails with a transient error is made again, after a pause that doubles.
+    """Wrapper that repeats a call after a transient error, with a pause that doubles.
 
-    The same seed every time: with a :class:`~solvers.oracles.wrappers.record.Record` inside, an
-    answer that came after all is not paid for again.
+    Every attempt has the same seed, so with a :class:`~solvers.oracles.wrappers.record.Record`
+    inside, a late answer is not paid for again.
 
     Parameters
     ----------
     oracle : Oracle
     attempts : int
-        Most calls in all.
+        Most attempts in total.
     pause, longest : float
-        Seconds before the second call, and most seconds before any.
+        Seconds before the second attempt, and most seconds before any.
     sleep : callable
-        Called with the seconds.
+        Called with the seconds to wait.
 
     Examples
     --------
@@ -72,20 +72,20 @@ class Retry(Transparent):
             object.__setattr__(self, "sample_many", self._sample_many)
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """The first answer that comes; the error of the last call if none does."""
+        """Return the first answer; raise the last attempt's error if there is none."""
         samples, failures = self._again(lambda: self.ask(qubo, states, same_seed(seed)))
         if not failures:
             return samples
         return replace(samples, info={**samples.info, "retries": failures})
 
     def _sample_many(self, qubos: Sequence[QUBO], seed: np.random.SeedSequence) -> list[Samples]:
-        """The same of an oracle that answers many QUBOs in one call."""
+        """Do the same for many QUBOs in one call."""
         oracle = self.oracle
         assert isinstance(oracle, BatchOracle)
         return self._again(lambda: oracle.sample_many(qubos, same_seed(seed)))[0]
 
     def _again(self, call: Callable[[], Answer]) -> tuple[Answer, int]:
-        """What a call returns in the end, and how often it has failed before."""
+        """Return the result of a call and its number of failed attempts."""
         failures = 0
         while True:
             try:
@@ -98,15 +98,15 @@ class Retry(Transparent):
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether an error may pass by itself.
+    """Return whether an error may resolve itself.
 
     Examples
     --------
     >>> is_transient(ConnectionResetError()), is_transient(ValueError())
     (True, False)
     """
-    # by name, so that nothing of Ocean's need be there; a refused token or a problem that does not
-    # fit are not among them
+    # Compared by name, so that Ocean need not be installed.  A refused token or a problem that does
+    # not fit is not transient.
     transient = {
         "builtins.ConnectionError",
         "dwave.cloud.api.exceptions.InternalServerError",
@@ -126,10 +126,10 @@ def is_transient(error: BaseException) -> bool:
 
 @dataclass(frozen=True)
 class Timeout(Transparent):
-    """A call that has not been answered in time is given up.
+    """Wrapper that abandons a call that is not answered in time.
 
-    It goes on by itself, since nothing can end it from here: with a
-    :class:`~solvers.oracles.wrappers.record.Record` inside, its answer is kept when it comes.
+    The call keeps running, since it cannot be ended from here.  With a
+    :class:`~solvers.oracles.wrappers.record.Record` inside, its late answer is kept.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class Timeout(Transparent):
     Raises
     ------
     OracleTimeoutError
-        When asked, if the time is up.
+        From a call, if the time is up.
 
     Examples
     --------
@@ -157,7 +157,7 @@ class Timeout(Transparent):
         check_seconds("limit", self.limit)
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """The oracle's answer, if it comes in time."""
+        """Return the oracle's answer if it arrives in time."""
         coming: Future[Samples] = Future()
 
         def work() -> None:
@@ -170,7 +170,7 @@ class Timeout(Transparent):
         try:
             return coming.result(self.limit)
         except TimeoutError:
-            if coming.done():  # it is the oracle's own
+            if coming.done():  # the oracle's own error
                 raise
             raise OracleTimeoutError(
                 f"the oracle has not answered within {self.limit:g} seconds: give it more, or "

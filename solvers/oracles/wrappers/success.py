@@ -1,4 +1,4 @@
-"""An oracle that does not always succeed."""
+"""Wrapper for an oracle that succeeds only with some probability."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from solvers.oracles.wrappers.base import Wrapper, rescored
 
 @dataclass(frozen=True)
 class Success(Wrapper):
-    """With a given probability the answer is the oracle's, otherwise as many random states.
+    """Oracle that answers with a given probability, and otherwise with as many random states.
 
-    A call that fails costs what one that succeeds costs.  So a chance q of one success at least
-    takes ln(1 - q) / ln(1 - p) calls.
+    A failed call costs as much as a successful one, so a chance q of at least one success takes
+    ln(1 - q) / ln(1 - p) calls.
 
     Parameters
     ----------
     oracle : Oracle
     probability : float
-        p of a call, from 0 to 1.
+        Success probability p of a call, from 0 to 1.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class Success(Wrapper):
         check_share("probability", self.probability)
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """The oracle's answer or random states; nothing is proven by either."""
+        """Return the oracle's answer or random states; neither proves anything."""
         own, inner = seed.spawn(2)
         rng = np.random.default_rng(own)
         samples = self.ask(qubo, states, inner)
