@@ -1,6 +1,6 @@
-"""D-Wave's machines as oracles, their mocks, and what a call will cost."""
+"""D-Wave's machines as oracles, their mocks, and cost estimates of calls."""
 
 import lazy_loader
 
-# The names stand in __init__.pyi; each is imported when it is first asked for.
+# __init__.pyi lists the names; each one is imported on first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

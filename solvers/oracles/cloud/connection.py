@@ -1,11 +1,11 @@
-"""D-Wave's machines as oracles, by Ocean's own configuration and nothing else.
+"""Connections to D-Wave's machines, configured only by Ocean.
 
-Which account and which solver comes from ``dwave.conf`` and the variables ``DWAVE_*``; nothing of
-it is kept here.  A client is made for the first call, so that an oracle can be made, shown,
-compared and sent elsewhere without an account, and belongs to this process alone.  Each has a mock
-to try things with: :mod:`solvers.oracles.cloud.mock`.
+The account and the solver come from ``dwave.conf`` and the variables ``DWAVE_*``; nothing of them
+is stored here.  A client is made at the first call and belongs to this process alone, so an oracle
+can be made, shown, compared and sent elsewhere without an account.  Each has a mock for trials:
+:mod:`solvers.oracles.cloud.mock`.
 
-``Samples.info`` says what a call cost:
+``Samples.info`` holds the cost of a call:
 
     timing    seconds by kind: ``sampling``, ``programming`` and ``waiting`` (queue, network, and
               work on the way), beside Ocean's own by their names, such as ``qpu_access_time``;
@@ -39,7 +39,7 @@ REMEDY = (
 
 
 class Connection:
-    """A sampler that is made when it is first needed; copies make their own.
+    """Sampler made on first use; copies make their own.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Connection:
     Raises
     ------
     InvalidInputError
-        If that cannot be called, or holds a token.
+        If ``make`` is not callable, or holds a token.
     """
 
     def __init__(self, make: Factory) -> None:
@@ -66,12 +66,12 @@ class Connection:
         self._make, self._sampler, self._lock = make, None, threading.Lock()
 
     def __call__(self) -> Any:
-        """The sampler.
+        """Return the sampler.
 
         Raises
         ------
         OracleError
-            If there are no credentials, or they are refused; the message says what to do.
+            If credentials are missing or refused; the message says what to do.
         """
         with self._lock:
             if self._sampler is None:
@@ -80,10 +80,10 @@ class Connection:
 
 
 def presentably(call: Callable[[], Answer], *, connecting: bool = False) -> Answer:
-    """What ``call`` returns; no error comes out of it that could show a token.
+    """Return the result of ``call``; strip from errors anything that could show a token.
 
-    Ocean's errors carry the request that failed, and that carries the token.  They keep their
-    types, by which a caller knows whether to try again, and lose what is attached to them.
+    Ocean's errors carry the failed request, which carries the token.  They keep their types, by
+    which a caller decides whether to retry, and lose their attachments.
 
     Raises
     ------
@@ -94,11 +94,11 @@ def presentably(call: Callable[[], Answer], *, connecting: bool = False) -> Answ
         return call()
     except Exception as error:
         failure = _without_credentials(error, connecting)
-    raise failure  # out here, where the error that it came from is not attached to it
+    raise failure  # outside the handler, so that the original error is not attached
 
 
 def _without_credentials(error: Exception, connecting: bool) -> Exception:
-    """The error to raise instead: what to do if access is refused, else itself with less in it."""
+    """Make the error to raise: advice if access is refused, else the same error redacted."""
     if isinstance(error, QnnError):
         return error
     kinds = {kind.__name__ for kind in type(error).__mro__}
@@ -118,7 +118,7 @@ def _without_credentials(error: Exception, connecting: bool) -> Exception:
 
 
 def booked(samples: Samples) -> Samples:
-    """The samples with what they cost: see this module's ``timing`` and ``charged``.
+    """Attach the cost to the samples: see this module's ``timing`` and ``charged``.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def booked(samples: Samples) -> Samples:
 
 
 def costs(timing: Mapping[str, float], seconds: float) -> dict[str, Any]:
-    """``timing`` and ``charged`` of a call that took so many seconds, from Ocean's timings."""
+    """Return ``timing`` and ``charged`` of a call of this many seconds, from Ocean's timings."""
     programming = timing.get("qpu_programming_time", 0.0)
     sampling = timing.get("run_time", timing.get("qpu_sampling_time", 0.0))
     kinds = {
@@ -146,7 +146,7 @@ def costs(timing: Mapping[str, float], seconds: float) -> dict[str, Any]:
 
 
 class Cloud:
-    """What has a connection: copies, here and in other processes, are made anew without it."""
+    """Base of objects with a connection: copies, also in other processes, are made without it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         items = [item for item in fields(self) if item.init]  # type: ignore[arg-type]
@@ -154,7 +154,7 @@ class Cloud:
 
 
 def check_mapping(name: str, value: object) -> None:
-    """Refuse anything but a mapping from texts.
+    """Refuse anything but a mapping with text keys.
 
     Examples
     --------

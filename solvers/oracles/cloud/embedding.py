@@ -1,12 +1,12 @@
-"""Whether a QUBO fits a quantum annealer, and with what chains, before anything is sent.
+"""Embedding of a QUBO in a quantum annealer, checked before anything is sent.
 
-A variable of a QUBO is held by a chain of qubits, because a qubit has few neighbours.  Four
-numbers say how many qubits that takes on a graph of largest degree D:
+A chain of qubits represents each variable of a QUBO, because a qubit has few neighbours.  Four
+numbers describe how many qubits that takes on a graph of largest degree D:
 
     at least   sum_i max(1, (d_i - 2) / (D - 2)), rounded up each; d_i is the degree of variable i,
     at most    the qubits of the clique K_n, which holds every QUBO of n variables,
-    between    what a search finds,
-    roughly    a n^(1 + b) d^c, d being the mean degree: what a search is expected to find.
+    between the result of a search, roughly a n^(1 + b) d^c, d being the mean degree: the expected
+    result of a search.
 
 The first holds because a chain of L qubits spends 2 (L - 1) of its L D coupler ends on itself.  The
 second is found in polynomial time (Boothby, King and Roy, Quantum Inf. Process. 15, 495, 2016;
@@ -39,24 +39,25 @@ GRAPHS: Mapping[str, str] = {
     "Z12": "Advantage2",
     "Z15": "Zephyr",
 }
-"""Graphs of QPUs without their few defects: Pegasus of size 16, Zephyr of sizes 12 and 15.  (Which
-QPU has which: D-Wave documentation, "Per-QPU Solver Properties and Schedules".)"""
+"""QPU graphs without defects: Pegasus of size 16, Zephyr of sizes 12 and 15. (Which QPU has which:
+D-Wave documentation, "Per-QPU Solver Properties and Schedules".)"""
 
 METHODS = ["best", "clique", "search"]
-"""Ways to embed."""
+"""Embedding methods."""
 
 DEGREES = {"P": 15, "Z": 20}
 """Most neighbours of a qubit in Pegasus and Zephyr."""
 
 LAWS = {"P": (0.126, 0.181, 0.956), "Z": (0.184, 0.120, 0.868)}
-"""a, b and c of the qubits that a search takes, fitted to 21 embeddings each of restricted problems
-with 26 to 755 variables on P16 and Z12; off by 12 % and 10 % (root mean square)."""
+"""Constants a, b and c of the qubits that a search takes, fitted to 21 embeddings each of
+restricted problems with 26 to 755 variables on P16 and Z12; off by 12 % and 10 % (root mean
+square)."""
 
 WITHOUT = "not tried: pip install 'qnn-ising[ocean]' brings what embeds"
 
 
 def hardware_graph(name: str) -> nx.Graph:
-    """The graph called ``name``: ``P16`` is Pegasus of size 16, ``Z12`` is Zephyr of size 12.
+    """Make the graph called ``name``: ``P16`` is Pegasus of size 16, ``Z12`` is Zephyr of size 12.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def _parts(name: str) -> tuple[str, int]:
 
 
 def num_qubits(name: str) -> int:
-    """Qubits of a graph: 8 (m - 1) (3 m - 1) in P_m, 16 m (2 m + 1) in Z_m.
+    """Count the qubits of a graph: 8 (m - 1) (3 m - 1) in P_m, 16 m (2 m + 1) in Z_m.
 
     Examples
     --------
@@ -96,7 +97,9 @@ def num_qubits(name: str) -> int:
 
 
 def clique_bound(name: str) -> int:
-    """Variables of the largest clique on a graph: 12 (m - 1) on P_m, from P_3 on, 16 m - 8 on Z_m.
+    """Count the variables of the largest clique on a graph.
+
+    It is 12 (m - 1) on P_m from P_3 on, and 16 m - 8 on Z_m.
 
     (Boothby, Bunyk, Raymond and Roy, arXiv 2003.00133; D-Wave technical report 14-1056A-A.)
 
@@ -110,7 +113,7 @@ def clique_bound(name: str) -> int:
 
 
 def largest_clique(graph: nx.Graph) -> int:
-    """Variables of the largest clique that is known to fit a graph, whole or with defects.
+    """Count the variables of the largest clique known to fit a graph, intact or with defects.
 
     Examples
     --------
@@ -121,7 +124,7 @@ def largest_clique(graph: nx.Graph) -> int:
 
 
 def _cliques(graph: nx.Graph) -> Any:
-    """All cliques of a graph, found the first time that it is seen, and kept in Ocean's folder.
+    """Return all cliques of a graph, found on first use and cached in Ocean's folder.
 
     Without that cache the search never ends for some Zephyr graphs (minorminer 0.2.22).
     """
@@ -130,7 +133,7 @@ def _cliques(graph: nx.Graph) -> Any:
 
 
 def clique_embedding(num_variables: int, graph: nx.Graph) -> Chains | None:
-    """Chains in which every two variables touch; None if the graph is too small for that.
+    """Return chains of which every two touch; None if the graph is too small.
 
     Examples
     --------
@@ -153,7 +156,7 @@ def searched_embedding(
     timeout: float,
     seed: int = 0,
 ) -> Chains | None:
-    """Chains found by minorminer in at most ``timeout`` seconds; None if it found none.
+    """Search for chains by minorminer for at most ``timeout`` seconds; None if it finds none.
 
     The same seed gives the same chains, unless the time ran out.
 
@@ -168,7 +171,7 @@ def searched_embedding(
     minorminer = load_extra("minorminer", "ocean", "embedding")
     found: dict[int, tuple[int, ...]] = {}
     coupled = np.union1d(heads, tails)
-    if len(coupled):  # minorminer looks for nothing until the time is up
+    if len(coupled):  # Otherwise minorminer would idle until the time is up.
         edges = list(zip(heads.tolist(), tails.tolist(), strict=True))
         found = minorminer.find_embedding(
             edges, list(graph.edges), timeout=timeout, random_seed=seed, threads=1
@@ -191,18 +194,18 @@ def best_embedding(
     method: str = "best",
     timeout: float = 60.0,
 ) -> Chains | None:
-    """The embedding with the shortest longest chain, then the fewest qubits; None if none is known.
+    """Return the embedding with the shortest longest chain, then the fewest qubits, or None.
 
     Parameters
     ----------
     num_variables, heads, tails
-        Of the QUBO.
+        Variables and couplers of the QUBO.
     graph : networkx.Graph
-        Of the machine.
+        Graph of the machine.
     method : {"best", "clique", "search"}
-        Which to look at; a search is what takes time.
+        Embeddings to consider; only a search takes long.
     timeout : float
-        Seconds of the search.
+        Most seconds of the search.
 
     Examples
     --------
@@ -231,7 +234,7 @@ def _plain(found: Mapping[int, tuple[int, ...]]) -> Chains:
 
 
 def least_qubits(num_variables: int, heads: IntArray, tails: IntArray, degree: int) -> int:
-    """Qubits that any embedding needs on a graph of largest degree ``degree``.
+    """Count the qubits that any embedding needs on a graph of largest degree ``degree``.
 
     Examples
     --------
@@ -246,7 +249,7 @@ def least_qubits(num_variables: int, heads: IntArray, tails: IntArray, degree: i
 
 
 def unsearched_fit(least: int, name: str) -> Fit:
-    """What can be said of so many qubits at least without a search: that they are too many, or not.
+    """Judge a least number of qubits without a search: too many, or not tried.
 
     Examples
     --------
@@ -262,7 +265,7 @@ def unsearched_fit(least: int, name: str) -> Fit:
 
 
 def expected_qubits(num_variables: int, num_couplers: int, name: str) -> float:
-    """Qubits that a search is expected to take, without one; at least one for each variable.
+    """Estimate the qubits that a search would take, at least one per variable.
 
     For QUBOs of restricted and small training problems, see :data:`LAWS`; for others it is a guess.
 
@@ -278,7 +281,7 @@ def expected_qubits(num_variables: int, num_couplers: int, name: str) -> float:
 
 @dataclass(frozen=True)
 class Fit:
-    """Whether a QUBO fits a graph in one way of embedding it.
+    """Fit of a QUBO to a graph by one embedding method.
 
     Parameters
     ----------
@@ -286,11 +289,11 @@ class Fit:
         Such as ``P16``.
     method : {"clique", "search", "expected"}
     fits : bool or None
-        None if nobody knows: a search that was not made, or that found nothing.
+        None if unknown: no search was made, or it found nothing.
     qubits, longest_chain : int or None
-        Of the embedding, if there is one.
+        Size of the embedding, if there is one.
     note : str
-        In words, where there is none.
+        Explanation if there is no embedding.
     """
 
     graph: str
@@ -302,7 +305,7 @@ class Fit:
 
     @classmethod
     def of(cls, graph: str, method: str, chains: Chains) -> Fit:
-        """The fit of an embedding that was found."""
+        """Make the fit of an embedding that was found."""
         lengths = [len(chain) for chain in chains.values()]
         return cls(graph, method, True, sum(lengths), max(lengths, default=0))
 
@@ -311,7 +314,7 @@ class Fit:
 
 
 def expected_fit(num_variables: int, num_couplers: int, name: str) -> Fit:
-    """Whether a search is expected to find an embedding: one that fills half of the graph or less.
+    """Estimate whether a search finds an embedding: it should fill at most half of the graph.
 
     Examples
     --------
@@ -321,15 +324,15 @@ def expected_fit(num_variables: int, num_couplers: int, name: str) -> Fit:
     not expected to fit: 5,761 of 5,640 qubits
     """
     qubits, size = expected_qubits(num_variables, num_couplers, name), num_qubits(name)
-    # a search fills half of a graph in a minute or two: the embeddings of the laws took up to 0.42
-    # with few failures, and above 0.57 hardly any was found
+    # A search fills half of a graph in a minute or two: up to 0.42, the embeddings behind the laws
+    # rarely failed; above 0.57 hardly any was found.
     fits = qubits <= 0.5 * size
     words = f"{'' if fits else 'not '}expected to fit: {qubits:,.0f} of {size:,} qubits"
     return Fit(name, "expected", fits, round(qubits), note=words)
 
 
 def clique_fit(num_variables: int, name: str) -> Fit:
-    """Whether any QUBO of so many variables fits, as a clique.
+    """Check whether any QUBO of so many variables fits as a clique.
 
     Examples
     --------
@@ -360,9 +363,9 @@ def searched_fit(
     timeout: float | None,
     seed: int = 0,
 ) -> Fit:
-    """Whether a search finds an embedding in ``timeout`` seconds; None makes no search.
+    """Search for an embedding for ``timeout`` seconds; None skips the search.
 
-    More than the least number of qubits is refused without one.
+    A QUBO that needs more qubits than the graph has is refused without a search.
 
     Examples
     --------

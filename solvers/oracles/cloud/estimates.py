@@ -1,15 +1,15 @@
-"""What a cloud call will take, before anything is sent.
+"""Time estimates of cloud calls, before anything is sent.
 
 A QPU is charged by its access time,
 
     T = programming + thermalization + reads (anneal + readout(qubits) + delay),
 
-a hybrid solver by the time it runs, which has a least value for each model.  The figures are those
-that D-Wave publishes; an account's own solver has its own, in its properties, and they come first
-where there is one.  Sources, all D-Wave documentation as of 2025: "Operation and Timing",
-"Per-QPU Solver Properties and Schedules", "General QPU Solver Properties" (``problem_timing_data``
-and the ways to read it, also ``dwave.cloud.solver.StructuredSolver.estimate_qpu_access_time``),
-"BQM Solver Properties", "CQM Solver Properties".
+a hybrid solver by the time it runs, with a minimum for each model.  The figures are D-Wave's
+published ones; if an account's solver is given, the figures in its properties take precedence.
+Sources, all D-Wave documentation as of 2025: "Operation and Timing", "Per-QPU Solver Properties and
+Schedules", "General QPU Solver Properties" (``problem_timing_data`` and how to read it, also
+``dwave.cloud.solver.StructuredSolver.estimate_qpu_access_time``), "BQM Solver Properties", "CQM
+Solver Properties".
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class QPUTiming:
     Parameters
     ----------
     name : str
-        Whose they are, and as of when.
+        Machine and date of the figures.
     programming : float
-        Programming and thermalization after it, once a call.
+        Programming and the thermalization after it, once per call.
     delay : float
-        Between two reads.
+        Delay between two reads.
     readout : sequence of (int, float)
-        Qubits read, and the time to read them; in between, the logarithms are interpolated.
+        Qubits read and the time to read them, with logarithmic interpolation.
     annealing_time : float
-        Of a read, unless another is asked for.
+        Default annealing time of a read.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class QPUTiming:
     annealing_time: float = 20.0
 
     def access_seconds(self, qubits: int, reads: int, annealing_time: float | None = None) -> float:
-        """Seconds of QPU access for one call.
+        """Compute the seconds of QPU access for one call.
 
         Parameters
         ----------
@@ -108,7 +108,7 @@ ADVANTAGE2 = QPUTiming(
 """Published as 33.6 ms, 60.6 us and a readout of 17 to 101 us, a Zephyr Z12."""
 
 TIMINGS: Mapping[str, QPUTiming] = {"P": ADVANTAGE, "Z": ADVANTAGE2}
-"""By the letter of a graph's name, see :data:`solvers.oracles.cloud.embedding.GRAPHS`."""
+"""Timings by the letter of a graph's name, see :data:`solvers.oracles.cloud.embedding.GRAPHS`."""
 
 
 def qpu_seconds(
@@ -120,16 +120,16 @@ def qpu_seconds(
     annealing_time: float | None = None,
     solver: Any = None,
 ) -> float:
-    """Seconds of QPU access for ``calls`` calls.
+    """Compute the seconds of QPU access for ``calls`` calls.
 
     Parameters
     ----------
     qubits, reads, annealing_time
-        Of each call.
+        Values for each call.
     timing : QPUTiming
         Published figures.
     solver : dwave.cloud.solver.StructuredSolver, optional
-        A QPU of an account; it estimates by its own figures, and ``timing`` is not used.
+        QPU of an account, whose own figures then replace ``timing``.
 
     Examples
     --------
@@ -163,13 +163,13 @@ CQM_MINIMUM: Mapping[str, float] = {
     "num_biases_multiplier": 4.65705646e-6,
     "num_constraints_multiplier": 6.44385747e-9,
 }
-"""Of ``hybrid_constrained_quadratic_model_version1``."""
+"""Multipliers of ``hybrid_constrained_quadratic_model_version1``."""
 
 
 def hybrid_bqm_seconds(
     num_variables: int, minimum: Sequence[Sequence[float]] = BQM_MINIMUM
 ) -> float:
-    """Least seconds that a hybrid BQM solver takes, and charges, for one call.
+    """Compute the least seconds that a hybrid BQM solver takes and charges for one call.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def hybrid_cqm_seconds(
     num_constraints: int,
     minimum: Mapping[str, float] = CQM_MINIMUM,
 ) -> float:
-    """Least seconds that a hybrid CQM solver takes, and charges, for a model.
+    """Compute the least seconds that a hybrid CQM solver takes and charges for a model.
 
     max(v n + b biases + c n constraints, 5), the multipliers being properties of the solver, as in
     ``dwave.system.LeapHybridCQMSampler.min_time_limit``.
@@ -213,7 +213,7 @@ def hybrid_cqm_seconds(
 
 
 def cqm_seconds(model: QCBO, minimum: Mapping[str, float] = CQM_MINIMUM) -> float:
-    """:func:`hybrid_cqm_seconds` of ``model.to_cqm()``, without making it.
+    """Compute :func:`hybrid_cqm_seconds` of ``model.to_cqm()`` without building it.
 
     Its biases are n + couplers of the objective + entries of the rows + 4 for each product row
     u - v w == 0, or 2 where v is w.
@@ -229,7 +229,7 @@ def cqm_seconds(model: QCBO, minimum: Mapping[str, float] = CQM_MINIMUM) -> floa
 
 
 def cqm_biases(model: QCBO) -> int:
-    """Linear and quadratic biases of ``model.to_cqm()``."""
+    """Count the linear and quadratic biases of ``model.to_cqm()``."""
     _, v, w = model.products.T
     products = 4 * model.num_products - 2 * int(np.count_nonzero(v == w))
     return model.num_variables + model.quadratic.nnz + model.rows.nnz + products

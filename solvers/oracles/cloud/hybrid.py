@@ -26,24 +26,24 @@ from solvers.oracles.dimod_sampler import from_dimod
 
 @dataclass(frozen=True)
 class HybridBQM(Cloud):
-    """Oracle: D-Wave's hybrid solver for QUBOs of up to a million variables, one sample a call.
+    """Oracle: D-Wave's hybrid solver for QUBOs of up to a million variables, one sample per call.
 
     Parameters
     ----------
     time_limit : float, optional
-        Seconds that it may work, and charges; None: the least that it takes for the QUBO's size
+        Seconds that the solver may run and charges; None takes its minimum for the QUBO's size
         (:func:`~solvers.oracles.cloud.estimates.hybrid_bqm_seconds`).
     options : mapping
-        Other parameters of the sampler, checked against those it has.
+        Other parameters of the sampler, checked against those it supports.
     sampler : callable, optional
-        Makes the sampler; None: ``dwave.system.LeapHybridSampler``, by Ocean's configuration.
+        Makes the sampler; None makes a ``dwave.system.LeapHybridSampler``, configured by Ocean.
 
     Raises
     ------
     InvalidInputError
-        For options out of range; by ``sample``, for a QUBO that is not finite.
+        For options out of range; from ``sample``, for a QUBO that is not finite.
     OracleError
-        By ``sample``, without credentials.
+        From ``sample``, without credentials.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class HybridBQM(Cloud):
         object.__setattr__(self, "_connection", Connection(make))
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """A sample of ``qubo``; ``info`` has ``timing``, ``charged`` and ``problem_id``."""
+        """Return a sample of ``qubo``; ``info`` has ``timing``, ``charged`` and ``problem_id``."""
         check_question(qubo, seed)
         if not qubo.num_variables:
             return best_first(qubo, np.zeros((1, 0)), time.perf_counter())

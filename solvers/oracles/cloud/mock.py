@@ -1,8 +1,9 @@
-"""Stand-ins for D-Wave's machines: the same calls and kinds of answers, without an account.
+"""Mocks of D-Wave's machines: the same calls and kinds of answers, without an account.
 
-For trying a pipeline, its budget and its bookkeeping, not for judging a machine: what answers is
-exact or simulated annealing on this computer, and times are those that a real call would be charged
-(the hybrid solvers' least, Ocean's fixed ones for a QPU), not those that it took.
+They are for testing a pipeline, its budget and its bookkeeping, not for judging a machine.  Exact
+solvers or simulated annealing on this computer give the answers, and times are those that a real
+call would be charged (the hybrid solvers' minimum, Ocean's fixed ones for a QPU), not the actual
+ones.
 
 >>> mock_qpu(reads=10, graph="Z12"), mock_hybrid()
 (QPU(reads=10, ...), HybridBQM(time_limit=None, options={}))
@@ -30,12 +31,12 @@ from solvers.oracles.here.annealing import Annealer
 from solvers.oracles.here.exact import ExactOracle
 
 EXACT, EXACT_CQM = 16, 12
-"""Up to so many bits the mocks of the hybrid solvers are exact."""
+"""Up to this many bits, the mocks of the hybrid solvers are exact."""
 
 
 @dataclass(frozen=True)
 class MockQPU:
-    """Makes Ocean's ``MockDWaveSampler`` on a graph without defects, with a seed.
+    """Factory of Ocean's ``MockDWaveSampler`` on a graph without defects, with a seed.
 
     Parameters
     ----------
@@ -65,14 +66,14 @@ class MockQPU:
 
 
 def mock_qpu(reads: int = 100, *, graph: str = "P16", **given: Any) -> Oracle:
-    """:class:`~solvers.oracles.cloud.qpu.QPU` over a :class:`MockQPU`.
+    """Make a :class:`~solvers.oracles.cloud.qpu.QPU` over a :class:`MockQPU`.
 
     Parameters
     ----------
     reads : int
-        Samples of a call.
+        Samples per call.
     graph : str
-        Of the mock, such as ``P16`` or ``Z12``.
+        Graph of the mock, such as ``P16`` or ``Z12``.
     **given
         Other options of ``QPU``.
 
@@ -88,7 +89,7 @@ def mock_qpu(reads: int = 100, *, graph: str = "P16", **given: Any) -> Oracle:
 
 
 def mock_hybrid(**given: Any) -> Oracle:
-    """:class:`~solvers.oracles.cloud.hybrid.HybridBQM` over a :class:`MockHybridBQM`.
+    """Make a :class:`~solvers.oracles.cloud.hybrid.HybridBQM` over a :class:`MockHybridBQM`.
 
     Parameters
     ----------
@@ -107,14 +108,14 @@ def mock_hybrid(**given: Any) -> Oracle:
 
 
 def _check_options(name: str, kind: type[Any], own: list[str], given: Iterable[str]) -> None:
-    """Refuse options that neither the mock has nor the oracle whose mock it is."""
+    """Refuse options that neither the mock nor the mocked oracle has."""
     known = [field.name for field in fields(kind) if field.init and field.name != "sampler"]
     for option in given:
         choose(f"option of {name}", option, own + known)
 
 
 class MockHybridBQM:
-    """Like ``dwave.system.LeapHybridSampler``, over an exact or annealing solver.
+    """Mock of ``dwave.system.LeapHybridSampler``, over an exact or annealing solver.
 
     Examples
     --------
@@ -134,7 +135,7 @@ class MockHybridBQM:
         self.parameters: dict[str, list[str]] = {"time_limit": [], "label": [], "seed": []}
 
     def min_time_limit(self, bqm: Any) -> float:
-        """Least seconds that are accepted for ``bqm``."""
+        """Return the least seconds accepted for ``bqm``."""
         return hybrid_bqm_seconds(bqm.num_variables, self.properties["minimum_time_limit"])
 
     def sample(
@@ -145,12 +146,12 @@ class MockHybridBQM:
         label: str | None = None,
         seed: int | None = None,
     ) -> Any:
-        """One sample of a dimod model.
+        """Return one sample of a dimod model.
 
         Raises
         ------
         ValueError
-            For a time limit below the least, as the real one.
+            For a time limit below the minimum, like the real solver.
         """
         import dimod
 
@@ -167,7 +168,7 @@ class MockHybridBQM:
 
 
 class MockHybridCQM:
-    """Like ``dwave.system.LeapHybridCQMSampler``, over an exact solver, or QCGD with an annealer.
+    """Mock of ``dwave.system.LeapHybridCQMSampler``, over an exact solver or QCGD with an annealer.
 
     Examples
     --------
@@ -190,7 +191,7 @@ class MockHybridCQM:
         self.parameters: dict[str, list[str]] = {"time_limit": [], "label": [], "seed": []}
 
     def min_time_limit(self, cqm: Any) -> float:
-        """Least seconds that are accepted for ``cqm``."""
+        """Return the least seconds accepted for ``cqm``."""
         return hybrid_cqm_seconds(
             len(cqm.variables), cqm.num_biases(), len(cqm.constraints), self.properties
         )
@@ -203,12 +204,12 @@ class MockHybridCQM:
         label: str | None = None,
         seed: int | None = None,
     ) -> Any:
-        """Samples of a dimod CQM, in no order of feasibility, as from the real one.
+        """Return samples of a dimod CQM, not sorted by feasibility, like the real solver.
 
         Raises
         ------
         ValueError
-            For a time limit below the least, as the real one.
+            For a time limit below the minimum, like the real solver.
         """
         import dimod
 
@@ -224,7 +225,7 @@ class MockHybridCQM:
 
 
 def _some(found: Any) -> Any:
-    """The 16 best feasible samples and the 16 lowest ones whether feasible or not, lowest first."""
+    """Keep the 16 best feasible samples and the 16 lowest of all, lowest first."""
     energy, feasible = found.record.energy, found.record.is_feasible
     kept = np.union1d(np.lexsort((energy, ~feasible))[:16], np.argsort(energy)[:16])
     rows = found.record[kept[np.argsort(energy[kept], kind="stable")]]
@@ -232,7 +233,7 @@ def _some(found: Any) -> Any:
 
 
 def _times(time_limit: float | None, least: float, label: str | None) -> dict[str, Any]:
-    """``info`` of a call: what a real one would be charged for, in microseconds."""
+    """Return a call's ``info``: what a real one would be charged, in microseconds."""
     if time_limit is not None and time_limit < least:
         raise ValueError(f"the least time limit is {least:g} s, and {time_limit:g} s were given")
     microseconds = round(1e6 * (least if time_limit is None else time_limit))

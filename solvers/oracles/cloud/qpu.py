@@ -31,39 +31,40 @@ from solvers.run.option_checks import check_effort
 
 @dataclass(frozen=True)
 class QPU(Cloud):
-    """Oracle: a D-Wave quantum computer, with an embedding that is kept while the pattern stays.
+    """Oracle: a D-Wave quantum computer, with an embedding reused while the pattern stays.
 
-    An iterative solver such as QCGD sends the same couplers again and again with new numbers: the
-    embedding is found for the first call and used for all of them.  Other couplers get a new one;
-    restricted problems have others every time, and ``embedding="clique"`` then saves the search.
+    An iterative solver such as QCGD sends the same couplers repeatedly with new numbers: the
+    embedding of the first call serves all of them.  Other couplers need a new one; restricted
+    problems have new couplers every time, and ``embedding="clique"`` then saves the search.
 
     Parameters
     ----------
     reads : int
-        Samples of a call.
+        Samples per call.
     annealing_time : float, optional
-        Microseconds of a read; None: the machine's own.
+        Microseconds of a read; None takes the machine's default.
     chain_strength : float or callable, optional
         As in Ocean's ``EmbeddingComposite``: a number in the QUBO's units or a function of the
         model and the embedding, such as ``functools.partial(uniform_torque_compensation,
-        prefactor=2)`` of ``dwave.embedding.chain_strength``; None: that function with its default.
+        prefactor=2)`` of ``dwave.embedding.chain_strength``; None takes that function with its
+        default.
     embedding : {"best", "clique", "search"}
-        ``clique`` takes milliseconds and any couplers, if there are few variables; ``search`` finds
-        shorter chains for sparse ones; ``best`` takes whichever has the shorter ones.
+        ``clique`` takes milliseconds and accepts any couplers of few variables; ``search`` finds
+        shorter chains for sparse models; ``best`` takes whichever has the shorter chains.
     search : float
         Most seconds of a search.
     options : mapping
-        Other parameters of the sampler, checked against those it has.
+        Other parameters of the sampler, checked against those it supports.
     sampler : callable, optional
-        Makes the sampler; None: ``dwave.system.DWaveSampler``, by Ocean's configuration.
+        Makes the sampler; None makes a ``dwave.system.DWaveSampler``, configured by Ocean.
 
     Raises
     ------
     InvalidInputError
-        For options out of range; by ``sample``, for a QUBO that is not finite, or that no embedding
-        was found for.
+        For options out of range; from ``sample``, for a QUBO that is not finite or has no known
+        embedding.
     OracleError
-        By ``sample``, without credentials.
+        From ``sample``, without credentials.
 
     Examples
     --------
@@ -101,10 +102,10 @@ class QPU(Cloud):
         object.__setattr__(self, "_connection", Connection(make))
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """Samples of ``qubo``, best first.
+        """Return samples of ``qubo``, best first.
 
         ``info`` has ``timing``, ``charged``, ``problem_id``, ``qubits``, ``longest_chain`` and
-        ``chain_breaks``, the mean share of chains that were broken.  A real QPU takes no seed.
+        ``chain_breaks``, the mean share of broken chains.  A real QPU takes no seed.
         """
         check_question(qubo, seed)
         if not qubo.num_variables:
@@ -117,7 +118,7 @@ class QPU(Cloud):
         return booked(replace(samples, info={**samples.info, **size}))
 
     def _embedded(self, qubo: QUBO) -> tuple[Chains, DimodOracle]:
-        """The embedding of the last call if it is for the same couplers, else a new one."""
+        """Return the last call's embedding if the couplers are the same, else a new one."""
         if self._kept and same_pattern(qubo, self._kept[0][0]):
             return self._kept[0][1:]
         ocean = load_extra("dwave.system", "ocean", "a QPU")
@@ -149,7 +150,7 @@ class QPU(Cloud):
 
 
 class _ChainOracle(DimodOracle):
-    """Tells how many chains were broken."""
+    """Oracle that also reports the share of broken chains."""
 
     def _send(self, bqm: Any, arguments: dict[str, Any]) -> Any:
         found = super()._send(bqm, arguments)

@@ -1,7 +1,7 @@
-"""Keeping credentials out of every text: errors, logs, records and reports.
+"""Redaction of credentials from every text: errors, logs, records and reports.
 
-Credentials are Ocean's business: they come from ``DWAVE_*`` and ``dwave.conf``, and nothing here
-keeps them.  But errors of a client may quote what they were given; their texts go through here.
+Ocean manages credentials: they come from ``DWAVE_*`` and ``dwave.conf``, and nothing here stores
+them.  A client's errors may quote them, so their texts pass through this module.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 SHORTEST = 6
-"""Shorter values are no credentials, and would be found in every text."""
+"""Least length of a credential; shorter values would be found in every text."""
 
 BLANK = re.compile(r"(?:\s|\\+[nrt]?)+")
-"""What may stand anywhere in a credential: a line break, one that is written out, an escape."""
+"""Text that may occur anywhere in a credential: a line break, raw or written out, or an escape."""
 
 HIDDEN = "[hidden]"
 
 
 def redacted(text: str) -> str:
-    """``text`` with every credential of Ocean's configuration replaced.
+    """Replace every credential of Ocean's configuration in ``text``.
 
     Examples
     --------
@@ -43,11 +43,11 @@ def redacted(text: str) -> str:
 
 
 class Redactor:
-    """Redacts many texts, reading the configuration for the first of them.
+    """Redactor of many texts; the first one reads the configuration.
 
-    A credential is found in every form that a client's words may give it: broken over lines, line
-    by line, escaped as by ``repr`` or JSON, quoted for an address or a page, in hexadecimal, and
-    inside base64, as headers have it.
+    A credential is found in every form that a client may print: broken over lines, line by line,
+    escaped as by ``repr`` or JSON, quoted for a URL or HTML, in hexadecimal, and inside base64 as
+    in headers.
 
     Examples
     --------
@@ -58,17 +58,17 @@ class Redactor:
 
     @cached_property
     def forms(self) -> list[str]:
-        """What is looked for, with nothing in it that may stand anywhere."""
+        """Texts to look for, without blanks and escapes."""
         return _forms(_secrets())
 
     def __call__(self, text: str) -> str:
-        """``text`` without credentials."""
+        """Return ``text`` without credentials."""
         for start, end in reversed(self.found(text)):
             text = f"{text[:start]}{HIDDEN}{text[end:]}"
         return text
 
     def found(self, text: str) -> list[tuple[int, int]]:
-        """Where credentials begin and end in a text, in order and apart."""
+        """Return the spans of credentials in a text, in order and disjoint."""
         if not self.forms:
             return []
         bare, places = _bare(text)
@@ -87,7 +87,7 @@ class Redactor:
         return [(places(start), places(end - 1) + 1) for start, end in merged]
 
     def deep(self, value: Any) -> Any:
-        """A JSON value, every text in it without credentials."""
+        """Return a JSON value with all its texts redacted."""
         if isinstance(value, str):
             return self(value)
         if isinstance(value, Mapping):
@@ -96,13 +96,13 @@ class Redactor:
 
 
 def without_secrets(error: BaseException) -> bool:
-    """Whether an error, and all that it came from, may be shown."""
+    """Return whether an error and its whole chain of causes may be shown."""
     lines = "".join(traceback.format_exception(error))
     return not Redactor().found(lines)
 
 
 def _bare(text: str) -> tuple[str, Callable[[int], int]]:
-    r"""A text without blanks and escapes, and where each of its characters stood.
+    r"""Strip blanks and escapes from a text; also return where each character stood.
 
     Examples
     --------
@@ -127,13 +127,13 @@ def _bare(text: str) -> tuple[str, Callable[[int], int]]:
 
 
 def _forms(secrets: Iterable[str]) -> list[str]:
-    """All forms of all secrets, bare."""
+    """Return all forms of all secrets, without blanks and escapes."""
     forms = {_bare(form)[0] for secret in secrets for form in _in_other_words(secret)}
     return sorted(form for form in forms if len(form) >= SHORTEST)
 
 
 def _in_other_words(secret: str) -> Iterator[str]:
-    """A secret and its lines as they are, escaped, quoted, in hexadecimal and inside base64."""
+    """Yield a secret and its lines plain, escaped, quoted, in hexadecimal and inside base64."""
     for piece in [secret, *secret.split(), "".join(secret.split())]:
         data = piece.encode("utf-8", "surrogatepass")
         yield from (piece, ascii(piece)[1:-1], repr(data)[2:-1])
@@ -145,7 +145,7 @@ def _in_other_words(secret: str) -> Iterator[str]:
 
 
 def _in_base64(data: bytes) -> Iterator[str]:
-    """What all base64 texts with ``data`` inside have in common, for each of the three offsets."""
+    """Yield the common part of all base64 texts with ``data`` inside, for each of three offsets."""
     for offset in range(3):
         whole = b64encode(bytes(offset) + data).decode().rstrip("=")
         inside = whole[(8 * offset + 5) // 6 : 8 * (offset + len(data)) // 6]
@@ -154,7 +154,7 @@ def _in_base64(data: bytes) -> Iterator[str]:
 
 
 def _secrets() -> list[str]:
-    """All credentials that are configured now."""
+    """Return all configured credentials."""
     found = {value for name, value in os.environ.items() if _is_secret("DWAVE_", name, value)}
     for path in _config_files():
         config = ConfigParser(interpolation=None, default_section="defaults")
@@ -162,14 +162,14 @@ def _secrets() -> list[str]:
             config.read(path, encoding="utf-8")
         for section in [config.defaults(), *config.values()]:
             found |= {value for name, value in section.items() if _is_secret("", name, value)}
-    proxies = ("http_proxy", "https_proxy", "all_proxy")  # an address may hold a password
+    proxies = ("http_proxy", "https_proxy", "all_proxy")  # A URL may hold a password.
     addresses = {value for name, value in os.environ.items() if name.lower() in proxies}
     passwords = {_password(value) for value in found | addresses}
     return sorted(found | {word for word in passwords if word and len(word) >= SHORTEST})
 
 
 def _password(address: str) -> str | None:
-    """The password in an address such as a proxy's."""
+    """Return the password in a URL such as a proxy's."""
     try:
         return urlsplit(address).password if "@" in address else None
     except ValueError:
@@ -177,16 +177,16 @@ def _password(address: str) -> str | None:
 
 
 def _is_secret(prefix: str, name: str, value: str | None) -> bool:
-    """Whether an entry of the configuration is a secret, by its name and length."""
+    """Decide by name and length whether a configuration entry is a secret."""
     words = ("token", "secret", "password", "authorization", "proxy", "key")
     named = name.upper().startswith(prefix) and any(word in name.lower() for word in words)
     return named and value is not None and len(value) >= SHORTEST
 
 
 def _config_files() -> list[Path]:
-    """Where Ocean looks: the file that ``DWAVE_CONFIG_FILE`` names, and its own folders."""
+    """List Ocean's configuration files: the one ``DWAVE_CONFIG_FILE`` names and its own folders."""
     paths = [os.environ.get("DWAVE_CONFIG_FILE", "")]
-    with suppress(Exception):  # without the client there is no configuration either
+    with suppress(Exception):  # Without the client there is no configuration either.
         from dwave.cloud.config import get_configfile_paths
 
         paths += get_configfile_paths()

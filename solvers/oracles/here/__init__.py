@@ -1,1 +1,1 @@
-"""Oracles that run on this computer, one a file."""
+"""Oracles that run on this computer, one per file."""

@@ -1,10 +1,10 @@
-"""Oracles whose spins are the signs of amplitudes that follow an equation of motion.
+"""Base of oracles whose spins are the signs of amplitudes under an equation of motion.
 
-One field for all: spin i feels F_i = (h_i g + sum_j J_ij x_j) / f_i, where f_i is the root mean
+All share one field: spin i feels F_i = (h_i g + sum_j J_ij x_j) / f_i, where f_i is the root mean
 square field f_i^2 = h_i^2 + sum_j J_ij^2 and g is the amplitude of a settled spin.  The published
-equations have one constant in place of the f_i, right for models whose spins are all alike.  The
-rows of a training problem tie some spins a hundred times as strongly as others: with one constant
-either these fly off or the rest stay undecided, and measured on such models no constant came near
+equations replace the f_i by one constant, which suits models with similar spins.  The rows of a
+training problem couple some spins a hundred times as strongly as others: with one constant, either
+these diverge or the rest stay undecided.  In measurements on such models no constant came close to
 the f_i.
 """
 
@@ -27,7 +27,7 @@ from solvers.run.option_checks import check_effort
 
 @dataclass(frozen=True)
 class Field:
-    """What the spins of B models of one pattern feel, on a device, in units of their own scale f_i.
+    """Field on the spins of B models of one pattern, on a device, in units of each spin's f_i.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ class Field:
 
     @classmethod
     def of(cls, qubos: Sequence[QUBO], on: Numpy) -> Field:
-        """The field of each of ``qubos``; a spin that feels nothing has scale 1 and field 0."""
+        """Compute the field of ``qubos``; a spin without a field gets scale 1 and field 0."""
         count, n = len(qubos), qubos[0].num_variables
         around = Neighbours.of(n, qubos[0].heads, qubos[0].tails)
         models = [Ising.of(qubo) for qubo in qubos]
         h, J = np.stack([m.h for m in models]), np.stack([m.J for m in models])
         largest = np.maximum(np.abs(h).max(1, initial=0.0), np.abs(J).max(1, initial=0.0))
-        largest = np.where(largest > 0.0, largest, 1.0)[:, None]  # so that squares do not vanish
+        largest = np.where(largest > 0.0, largest, 1.0)[:, None]  # prevents underflow of squares
         h, J = h / largest, (J / largest)[:, around.coupler]
         rows = np.repeat(np.arange(n), np.diff(around.starts))
         at = (rows + n * np.arange(count)[:, None]).ravel()
@@ -62,13 +62,13 @@ class Field:
         return cls(on, on.array(scale[..., None]), on.array(h[..., None]), on.matrix(matrix))
 
     def at(self, x: DeviceArray, settled: float = 1.0) -> DeviceArray:
-        """F for amplitudes x, shapes (B, n, reads), those of settled spins being ``settled``."""
+        """Compute F for amplitudes x, shapes (B, n, reads); settled spins have ``settled``."""
         force = self._couplings(x)
         force += settled * self.h
         return force
 
     def energies(self, spins: DeviceArray) -> DeviceArray:
-        """sum_i f_i s_i (h_i / f_i + sum_j J_ij s_j / (2 f_i)) of each read, shape (B, reads)."""
+        """Return each read's sum_i f_i s_i (h_i / f_i + sum_j J_ij s_j / (2 f_i)), (B, reads)."""
         terms = self._couplings(spins)
         terms *= 0.5
         terms += self.h
@@ -82,17 +82,17 @@ class Field:
 
 
 class AmplitudeOracle(ABC):
-    """An oracle of this kind; a class says how its amplitudes move.
+    """Base of amplitude oracles; a subclass defines how the amplitudes move.
 
     Parameters
     ----------
     reads : int
-        Independent runs of each call, all moved at once.
+        Independent runs of each call, updated in parallel.
     sweeps : int
         Time steps of each run; a step moves every amplitude once.
     device : {"auto", "numpy", "cpu", "cuda"}
-        Where: ``cpu`` and ``cuda`` are torch's, ``auto`` is ``cuda`` where there is one and
-        ``numpy`` elsewhere.  Like ``reads``, it is a part of what a seed reproduces.
+        ``cpu`` and ``cuda`` are torch's; ``auto`` is ``cuda`` if available, else ``numpy``.  A seed
+        reproduces a result only with the same device and ``reads``.
     """
 
     def __init__(self, reads: int, sweeps: int, device: str) -> None:
@@ -104,18 +104,18 @@ class AmplitudeOracle(ABC):
         return f"{type(self).__name__}(reads={self.reads}, sweeps={self.sweeps})"
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """Samples of ``qubo``, best energy first."""
+        """Return samples of ``qubo``, best energy first."""
         return self.sample_many([qubo], seed)[0]
 
     def sample_many(self, qubos: Sequence[QUBO], seed: np.random.SeedSequence) -> list[Samples]:
-        """Samples of each of several QUBOs that have the same couplers, all moved at once.
+        """Return samples of each of several QUBOs with the same couplers, updated in parallel.
 
-        How many they are is a part of what the seed reproduces.
+        A seed reproduces them only for the same number of QUBOs.
 
         Raises
         ------
         InvalidInputError
-            If there is none, or their couplers differ.
+            If there are none, or their couplers differ.
         """
         started = time.perf_counter()
         check_questions(qubos, seed)
@@ -125,7 +125,7 @@ class AmplitudeOracle(ABC):
         best, least = on.array(np.ones(shape)), on.array(np.full((shape[0], shape[2]), np.inf))
         up, down = on.array(1.0), on.array(-1.0)
         for step, x in enumerate(self._amplitudes(field, shape), 1):
-            # a look at the signs: of each read the best that was seen is returned
+            # Read the signs; the best state seen in each read is returned.
             if step % 10 == 0 or step == self.sweeps:
                 spins = on.xp.where(x < 0.0, down, up)
                 energies = field.energies(spins)
@@ -136,4 +136,4 @@ class AmplitudeOracle(ABC):
 
     @abstractmethod
     def _amplitudes(self, field: Field, shape: tuple[int, int, int]) -> Iterator[DeviceArray]:
-        """Amplitudes after each step, shape (B, n, reads), in one array that changes in place."""
+        """Yield the amplitudes after each step, shape (B, n, reads), in one reused array."""

@@ -1,7 +1,7 @@
 """Simulated annealing on the local machine.
 
-What a call costs is the sweeps: the couplers of an iterative solver never change, so that their
-sorted neighbours are set up once, and the temperatures come from sums over the coefficients.
+The sweeps dominate the cost of a call: an iterative solver's couplers never change, so their sorted
+neighbours are set up once, and the temperatures come from sums over the coefficients.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from solvers.oracles.ising import Ising, Neighbours
 from solvers.run.option_checks import SHARED, check_effort
 
 SHORT, LONG = 2**22, 2**24
-"""A call of at most so many proposed flips, about 20 ms, needs no thread to be stopped; one of at
-least so many is shared among threads without being told so."""
+"""Proposed flips of a call: up to SHORT, about 20 ms, it runs without a thread that could be
+stopped; from LONG on, threads share it by default."""
 
 
 OPTIONS = ["reads", "sweeps", "beta_range", "schedule", "reheat", "threads"]
-"""Of :class:`Annealer`."""
+"""Options of :class:`Annealer`."""
 
 
 class Annealer:
-    """Oracle: simulated annealing, its temperatures taken from each QUBO's own scale.
+    """Oracle: simulated annealing with temperatures from each QUBO's own scale.
 
-    A call that a solver's time limit cuts off returns the states that its reads have reached, and
-    ``info["cut"]`` is True.
+    A call cut off by a solver's time limit returns the states reached so far, and ``info["cut"]``
+    is True.
 
     Parameters
     ----------
@@ -52,13 +52,11 @@ class Annealer:
     schedule : {"geometric", "linear"}
         Spacing of the inverse temperatures.
     reheat : (float, float)
-        Runs that start from given states start at a share of the hot temperature between these
-        two, drawn anew for each call on a logarithmic scale: how far is far enough depends on the
-        model, and a mixture serves all of them.
+        Runs from given states start at a share of the hot temperature between these two, drawn
+        log-uniformly for each call: the best share depends on the model, and a mixture suits all.
     threads : int, optional
-        Threads that share the reads; every read has random numbers of its own, so that their
-        number changes nothing but the time.  None: as many as there are processors, where the
-        call is long enough.
+        Threads that share the reads.  Every read has its own random numbers, so the number of
+        threads affects only the time.  None uses one per processor if the call is long enough.
 
     Examples
     --------
@@ -95,7 +93,7 @@ class Annealer:
         return f"Annealer(reads={self.reads}, sweeps={self.sweeps})"
 
     def changed(self, **options: Any) -> Annealer:
-        """The same but for some options.
+        """Return a copy with some options changed.
 
         Examples
         --------
@@ -105,10 +103,10 @@ class Annealer:
         return Annealer(**{name: getattr(self, name) for name in OPTIONS} | options)
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_kept": None}  # made again where it is needed
+        return vars(self) | {"_kept": None}  # rebuilt when needed
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """Samples from random initial states, best energy first."""
+        """Return samples from random initial states, best energy first."""
         started = time.perf_counter()
         check_question(qubo, seed)
         stream, seed = seed.spawn(2)
@@ -119,14 +117,14 @@ class Annealer:
     def sample_from(
         self, qubo: QUBO, states: npt.ArrayLike, seed: np.random.SeedSequence
     ) -> Samples:
-        """Samples from given states, shape (s, n), reheated only so far; best energy first.
+        """Return samples from given states, shape (s, n), partly reheated, best energy first.
 
         The reads take the states in turn.
 
         Raises
         ------
         InvalidInputError
-            If the states have another number of variables than the QUBO.
+            If the states' number of variables differs from the QUBO's.
         """
         started = time.perf_counter()
         check_question(qubo, seed)
@@ -159,7 +157,7 @@ class Annealer:
         return np.asarray(spacing(hot, cold, self.sweeps) if self.sweeps > 1 else [cold])
 
     def _neighbours(self, qubo: QUBO) -> Neighbours:
-        """Made once for the couplers that come again and again."""
+        """Return the neighbours, cached for recurring couplers."""
         kept = self._kept
         if kept is None or kept[0] is not qubo.heads or kept[1] is not qubo.tails:
             around = Neighbours.of(qubo.num_variables, qubo.heads, qubo.tails)
@@ -189,16 +187,16 @@ def in_threads(
 ) -> bool:
     """Share the reads of a call among threads, and return whether the deadline came first.
 
-    A long call is on threads of its own, so that Ctrl-C is heard and the deadline kept.
+    A long call runs on its own threads, so that Ctrl-C and the deadline take effect.
 
     Parameters
     ----------
     run : callable
-        Runs a slice of the reads without the interpreter's lock, until the flag it is given is set.
+        Runs a slice of the reads without the interpreter lock until the given flag is set.
     reads, proposals : int
-        Of the call.
+        Reads and proposed flips of the call.
     threads : int, optional
-        None: as many as there are processors, where the call is long enough.
+        None uses one per processor if the call is long enough.
 
     Examples
     --------
@@ -215,7 +213,7 @@ def in_threads(
     if threads == 1 and proposals <= SHORT:
         run(slice(None), stop)
         return False
-    run(slice(0), stop)  # compiles where that has not been done yet; only the search is cut off
+    run(slice(0), stop)  # compiles if necessary, uninterrupted
     ends = np.linspace(0, reads, threads + 1).astype(int)
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -232,7 +230,7 @@ def in_threads(
 
 
 def _checked(name: str, value: Any, what: str, most: float = np.inf) -> tuple[float, float]:
-    """A pair of numbers with 0 < first <= second <= most, finite."""
+    """Check a pair of finite numbers with 0 < first <= second <= most."""
     first = second = np.nan
     if isinstance(value, (Sequence, np.ndarray)) and len(value) == 2 and all(map(is_number, value)):
         first, second = (float(number) for number in value)

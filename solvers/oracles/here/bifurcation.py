@@ -1,4 +1,4 @@
-"""Simulated bifurcation: classical oscillators that settle to one of two sides."""
+"""Simulated bifurcation: classical oscillators that settle on one of two sides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from solvers.oracles.here.amplitudes import AmplitudeOracle, Field
 class SimulatedBifurcation(AmplitudeOracle):
     """Oracle: simulated bifurcation, ballistic or discrete, all reads at once.
 
-    Oscillator i with position x_i and momentum y_i moves by
+    Oscillator i with position x_i and momentum y_i follows
 
         dy_i/dt = -(1 - a(t)) x_i - c F_i(x),   dx_i/dt = y_i,   a(t) from 0 to 1,
 
@@ -28,17 +28,17 @@ class SimulatedBifurcation(AmplitudeOracle):
     Parameters
     ----------
     reads, sweeps, device
-        As for all oracles of this kind, see :class:`AmplitudeOracle`.
+        See :class:`AmplitudeOracle`.
     kind : {"ballistic", "discrete"}
     step : float
         Length dt of a time step.
     coupling : float, optional
-        The c of the equations.  None: 0.5 for the ballistic kind, 1 for the discrete one.
+        Constant c of the equations.  None: 0.5 for the ballistic kind, 1 for the discrete one.
 
     Raises
     ------
     InvalidInputError, MissingExtraError
-        By ``sample``, for a device that is not there.
+        From ``sample``, for an unavailable device.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class SimulatedBifurcation(AmplitudeOracle):
         device: str = "auto",
     ) -> None:
         super().__init__(reads, sweeps, device)
-        # the published 0.5 / (sigma sqrt(n)) in units of the field, and what did better
+        # The published 0.5 / (sigma sqrt(n)) in units of the field, and the value that did better.
         couplings = {"ballistic": 0.5, "discrete": 1.0}
         self.kind = choose("kind", kind, list(couplings))
         self.coupling = couplings[self.kind] if coupling is None else coupling

@@ -16,30 +16,30 @@ from solvers.oracles.here.amplitudes import AmplitudeOracle, Field
 class CoherentIsing(AmplitudeOracle):
     """Oracle: the mean-field amplitudes of a coherent Ising machine, with injected noise.
 
-    Pulse i with amplitude x_i and error variable e_i moves by
+    Pulse i with amplitude x_i and error variable e_i follows
 
         dx_i = ((p(t) - 1) x_i - x_i^3 - c e_i F_i(x)) dt + noise dW_i,
         de_i/dt = -b e_i (x_i^2 - 1),
 
     with the pump rate p(t) rising linearly; F is the field of
-    :mod:`solvers.oracles.here.amplitudes`. Euler-Maruyama steps.  The error variables correct what
-    makes mean fields wrong, that amplitudes differ; without them (``feedback=0``, e = 1) these are
-    the equations of Wang et al., "Coherent Ising machine based on degenerate optical parametric
-    oscillators", Physical Review A 88, 063853 (2013).  With them: Leleu, Yamamoto, McMahon and
-    Aihara, "Destabilization of local minima in analog spin systems by correction of amplitude
-    heterogeneity", Physical Review Letters 122, 040607 (2019), equations (2) and (3), with the
-    target amplitude 1.
+    :mod:`solvers.oracles.here.amplitudes`.  Euler-Maruyama steps.  Mean fields are wrong where
+    amplitudes differ, which the error variables correct.  Without them (``feedback=0``, e = 1)
+    these are the equations of Wang et al., "Coherent Ising machine based on degenerate optical
+    parametric oscillators", Physical Review A 88, 063853 (2013).  With them: Leleu, Yamamoto,
+    McMahon and Aihara, "Destabilization of local minima in analog spin systems by correction of
+    amplitude heterogeneity", Physical Review Letters 122, 040607 (2019), equations (2) and (3),
+    with the target amplitude 1.
 
     Parameters
     ----------
     reads, sweeps, device
-        As for all oracles of this kind, see :class:`AmplitudeOracle`.
+        See :class:`AmplitudeOracle`.
     pump : (float, float)
         Pump rate p at the start and at the end; 1 is the threshold without couplings.
     coupling : float
-        The c of the equations.
+        Constant c of the equations.
     feedback : float
-        Rate b of the error variables; 0 for none.
+        Rate b of the error variables; 0 disables them.
     noise : float
         Strength of the injected noise.
     step : float
@@ -48,7 +48,7 @@ class CoherentIsing(AmplitudeOracle):
     Raises
     ------
     InvalidInputError, MissingExtraError
-        By ``sample``, for a device that is not there.
+        From ``sample``, for an unavailable device.
 
     Examples
     --------
@@ -107,5 +107,5 @@ class CoherentIsing(AmplitudeOracle):
             moved()
             if self.noise:
                 x += (self.noise * math.sqrt(dt)) * on.normal(shape)
-            xp.clip(x, -1.5, 1.5, out=x)  # a step that overshoots would never come back
+            xp.clip(x, -1.5, 1.5, out=x)  # An overshooting step would never come back.
             yield x

@@ -10,14 +10,14 @@ from solvers.run.option_checks import check_effort
 
 
 class SteepestDescent(WarmDimodOracle):
-    """Oracle: the best flip, again and again until none lowers the energy.
+    """Oracle: steepest descent by single flips until none lowers the energy.
 
-    The least that any other oracle has to beat.
+    It is the baseline that every other oracle has to beat.
 
     Parameters
     ----------
     reads : int
-        Descents of each call.
+        Descents per call.
 
     Examples
     --------
@@ -38,5 +38,5 @@ class SteepestDescent(WarmDimodOracle):
         return f"SteepestDescent(reads={self.reads})"
 
     def _arguments(self, qubo: QUBO) -> dict[str, Any]:
-        # large models: the sampler keeps its candidates in a search tree
+        # For large models the sampler keeps its candidates in a search tree.
         return self.options | {"large_sparse_opt": qubo.num_variables >= 500}

@@ -1,10 +1,9 @@
-"""Arrays for dynamics that are the same on every device: numpy here, torch on CPU or GPU.
+"""Arrays for the same dynamics on every device: numpy, or torch on CPU or GPU.
 
-What both libraries spell alike (``+=``, ``@``, ``clip``, ``sign``, ``where``) is used directly, by
-way of ``xp``; a device has what they spell otherwise.  Single precision: the dynamics need no more,
-and energies are computed from the QUBO in double precision afterwards.  Nothing but the model goes
-to the device and nothing but the states comes back: schedules lie there as arrays, random numbers
-are drawn there.
+Operations with the same spelling in both libraries (``+=``, ``@``, ``clip``, ``sign``, ``where``)
+are used directly through ``xp``; the device classes provide the others.  The dynamics run in single
+precision; energies are computed from the QUBO in double precision afterwards.  Only the model goes
+to the device and only the states come back: schedules are stored and random numbers drawn there.
 """
 
 from __future__ import annotations
@@ -26,14 +25,16 @@ from formulations.errors import InvalidInputError, MissingExtraError
 from formulations.extras import load_extra
 
 LOGISTIC_TAIL = 2.0**-23
-"""Single precision has no smaller chances near one, so that none is taken near zero either."""
+"""Smallest tail probability: near one, single precision resolves none below it, so near zero none
+is used either.
+"""
 
 _CAPTURING = threading.Lock()
-"""One thread at a time records."""
+"""Only one thread at a time records a graph."""
 
 
 class Numpy:
-    """The device that is always there; torch's has the same methods.
+    """The numpy device, always available; torch's has the same methods.
 
     Examples
     --------
@@ -48,15 +49,15 @@ class Numpy:
         self._random: Any = np.random.default_rng(seed)
 
     def array(self, values: npt.ArrayLike) -> DeviceArray:
-        """``values`` in single precision on the device."""
+        """Return ``values`` in single precision on the device."""
         return np.asarray(values, dtype=np.float32)
 
     def matrix(self, values: Array | sp.csr_array) -> DeviceArray:
-        """A matrix to multiply by in single precision, dense or in compressed rows as it is."""
+        """Return a matrix in single precision, dense or in compressed rows as given."""
         return values.astype(np.float32)
 
     def normal(self, shape: tuple[int, ...]) -> DeviceArray:
-        """The next standard normal numbers of the device's stream."""
+        """Return the next standard normal numbers of the device's stream."""
         return self._random.standard_normal(shape, dtype=np.float32)
 
     def logistic(self, out: DeviceArray) -> None:
@@ -70,22 +71,22 @@ class Numpy:
         out += one * other
 
     def repeated(self, step: Callable[[], None], times: int) -> Callable[[], None]:
-        """A function to be called ``times`` times in place of ``step``.
+        """Return a function to be called ``times`` times instead of ``step``.
 
         ``step`` works in place on arrays that it keeps, and draws no random numbers.
         """
         return step
 
     def wait(self) -> None:
-        """Return when all that was asked for is done."""
+        """Wait until all submitted work is done."""
 
     def host(self, values: DeviceArray) -> DeviceArray:
-        """``values`` as a numpy array."""
+        """Return ``values`` as a numpy array."""
         return np.asarray(values)
 
 
 class Torch(Numpy):
-    """A device of torch's.
+    """Torch device.
 
     Parameters
     ----------
@@ -112,31 +113,31 @@ class Torch(Numpy):
         self._random.manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
 
     def array(self, values: npt.ArrayLike) -> DeviceArray:
-        """``values`` in single precision on the device."""
+        """Return ``values`` in single precision on the device."""
         return self.xp.as_tensor(np.asarray(values, np.float32), device=self._device)
 
     def matrix(self, values: Array | sp.csr_array) -> DeviceArray:
-        """The matrix on the device, dense or in compressed rows."""
+        """Return the matrix on the device, dense or in compressed rows."""
         if not sp.issparse(values):
             return self.array(values)
-        fits = max(values.nnz, *values.shape) < 2**31  # the half of the bytes to read
+        fits = max(values.nnz, *values.shape) < 2**31  # halves the bytes to read
         parts = (
             np.asarray(part, np.int32 if fits else np.int64)
             for part in (values.indptr, values.indices)
         )
         starts, columns = (self.xp.as_tensor(part, device=self._device) for part in parts)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that compressed rows are new in torch
+            warnings.simplefilter("ignore", UserWarning)  # torch: compressed rows are new
             return self.xp.sparse_csr_tensor(
                 starts, columns, self.array(values.data), size=values.shape
             )
 
     def normal(self, shape: tuple[int, ...]) -> DeviceArray:
-        """Standard normal numbers, drawn on the device."""
+        """Draw standard normal numbers on the device."""
         return self.xp.randn(shape, generator=self._random, device=self._device)
 
     def logistic(self, out: DeviceArray) -> None:
-        """Standard logistic numbers, the logit of uniform ones, drawn on the device."""
+        """Draw standard logistic numbers, the logit of uniform ones, on the device."""
         out.uniform_(generator=self._random).logit_(LOGISTIC_TAIL)
 
     def add_product(self, out: DeviceArray, one: DeviceArray, other: DeviceArray) -> None:
@@ -144,13 +145,13 @@ class Torch(Numpy):
         out.addcmul_(one, other)
 
     def repeated(self, step: Callable[[], None], times: int) -> Callable[[], None]:
-        """The step; on a GPU its launches are recorded once and replayed as one graph.
+        """Return the step; on a GPU its launches are recorded once and replayed as one graph.
 
-        Small steps are bound by their launches, a few microseconds each from Python.  The first
-        call is not recorded, since libraries set themselves up in it.  Where a step cannot be
-        recorded it is issued anew each time.
+        Small steps are limited by their launches, a few microseconds each from Python.  The first
+        call is not recorded, since libraries initialise in it.  A step that cannot be recorded is
+        launched each time.
         """
-        # from 20 repetitions on, recording the launches once is cheaper than issuing them again
+        # From 20 repetitions on, recording the launches once is cheaper than repeating them.
         if self._device.type != "cuda" or times < 20:
             return step
         graph = self.xp.cuda.CUDAGraph()
@@ -177,22 +178,22 @@ class Torch(Numpy):
         return run
 
     def wait(self) -> None:
-        """Return when the device is done."""
+        """Wait until the device is done."""
         if self._device.type == "cuda":
             self.xp.cuda.synchronize(self._device)
 
     def host(self, values: DeviceArray) -> DeviceArray:
-        """A numpy array of the values."""
+        """Return the values as a numpy array."""
         return np.asarray(values.cpu().numpy())
 
 
 def checked_device(name: str) -> str:
-    """The name of a device, if it is one.
+    """Check the name of a device and return it.
 
     Raises
     ------
     InvalidInputError
-        Naming those that there are.
+        Naming the available ones.
 
     Examples
     --------
@@ -203,19 +204,19 @@ def checked_device(name: str) -> str:
 
 
 def device(name: str, seed: np.random.SeedSequence) -> Numpy:
-    """The device called ``name``, its random numbers drawn from ``seed``.
+    """Make the device called ``name``, with random numbers from ``seed``.
 
     Parameters
     ----------
     name : {"auto", "numpy", "cpu", "cuda"}
-        ``cpu`` and ``cuda`` are torch's.  ``auto`` is ``cuda`` where torch finds a GPU, and
-        ``numpy`` elsewhere: on a CPU torch is no faster.
+        ``cpu`` and ``cuda`` are torch's.  ``auto`` is ``cuda`` if torch finds a GPU, else
+        ``numpy``: on a CPU torch is no faster.
     seed : SeedSequence
 
     Raises
     ------
     MissingExtraError, InvalidInputError
-        If it is torch's and not there.
+        If it is a torch device and unavailable.
 
     Examples
     --------
@@ -228,7 +229,7 @@ def device(name: str, seed: np.random.SeedSequence) -> Numpy:
 
 
 def _sees_gpu() -> bool:
-    """Whether torch finds a GPU; torch takes seconds to import and is not, without a driver."""
+    """Return whether torch finds a GPU; skip torch's slow import if there is no driver."""
     try:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
         return bool(_torch().cuda.is_available())

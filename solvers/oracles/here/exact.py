@@ -1,4 +1,4 @@
-"""The exact oracle: every state of a small QUBO."""
+"""Exact oracle: enumerates every state of a small QUBO."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from solvers.oracles.wrappers.base import layers
 
 @dataclass(frozen=True)
 class ExactOracle:
-    """Minima of a QUBO by enumeration in Gray-code order, each connected part by itself.
+    """Oracle: minima of a QUBO by Gray-code enumeration of each connected part.
 
     Parameters
     ----------
     max_variables : int
         Largest connected part that is accepted; 24 bits take a fraction of a second.
     max_samples : int
-        Most minima that are returned where several states have the least energy.
+        Most minima returned if several states have the least energy.
 
     Raises
     ------
     InvalidInputError
-        For options out of range; by ``sample``, for a QUBO that is too large or not finite.
+        For options out of range; from ``sample``, for a QUBO that is too large or not finite.
 
     Examples
     --------
@@ -49,13 +49,13 @@ class ExactOracle:
         check_whole("max_samples", self.max_samples, most=2**20)
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """The minima of ``qubo`` in lexicographic order; the seed makes no difference."""
+        """Return the minima of ``qubo`` in lexicographic order; the seed has no effect."""
         started = time.perf_counter()
         check_question(qubo, seed)
         n = qubo.num_variables
         matrix = sp.coo_array((qubo.couplings, (qubo.heads, qubo.tails)), shape=(n, n)).tocsr()
         symmetric = sp.csr_array(matrix + matrix.T)
-        symmetric.eliminate_zeros()  # a zero coupler of a fixed pattern connects nothing
+        symmetric.eliminate_zeros()  # A zero coupler of a fixed pattern connects nothing.
         parts, part = connected_components(symmetric, directed=False)
         sizes = np.bincount(part, minlength=parts)
         if sizes.max(initial=0) > self.max_variables:
@@ -68,7 +68,7 @@ class ExactOracle:
         for number in range(parts):
             members = np.flatnonzero(part == number)
             minima = self._minima(qubo.linear[members], symmetric[members][:, members].toarray())
-            # every minimum so far with every one of this part, as many as may be returned
+            # Combine every minimum so far with every one of this part, up to the limit.
             pairs = min(self.max_samples, len(x) * len(minima))
             x = np.repeat(x, len(minima), axis=0)[:pairs]
             x[:, members] = np.resize(minima, (pairs, len(members)))
@@ -76,12 +76,12 @@ class ExactOracle:
         return Samples(x, qubo.energies(x), time.perf_counter() - started, exact=True)
 
     def _minima(self, linear: FloatArray, symmetric: FloatArray) -> BitArray:
-        """Minima of one connected part, shape (at most max_samples, size)."""
-        # energies that differ by less are equal
+        """Return minima of one connected part, shape (at most max_samples, size)."""
+        # Energies that differ by less count as equal.
         tolerance = 1e-12 * float(np.abs(linear).sum() + np.abs(symmetric).sum() / 2)
         found = np.zeros(max(64, self.max_samples), dtype=np.int64)
         numbers, least = found[:0], np.inf
-        total, chunk = 2 ** len(linear), 2**24  # states between two looks at Ctrl-C
+        total, chunk = 2 ** len(linear), 2**24  # states between two checks for Ctrl-C
         for first in range(0, total, chunk):
             stop = min(first + chunk, total)
             energy, count = least_states(linear, symmetric, first, stop, tolerance, found)
@@ -96,7 +96,7 @@ class ExactOracle:
 
 
 def is_exact(oracle: object) -> bool:
-    """Whether an oracle, or one inside it, is exact, so that its answers may prove bounds.
+    """Return whether an oracle, or one inside it, is exact, so that its answers may prove bounds.
 
     Examples
     --------
@@ -107,6 +107,6 @@ def is_exact(oracle: object) -> bool:
 
 
 def _states(numbers: IntArray, size: int) -> BitArray:
-    """Bits of Gray-code states, shape (len(numbers), size)."""
+    """Return the bits of Gray-code states, shape (len(numbers), size)."""
     codes = numbers ^ (numbers >> 1)
     return ((codes[:, None] >> np.arange(size)) & 1).astype(np.int8)

@@ -1,9 +1,9 @@
-"""Simulated annealing that updates many spins, reads and models at once: for a GPU.
+"""Simulated annealing that updates many spins, reads and models at once, for a GPU.
 
 A heat-bath update sets spin i to -1 with probability 1 / (1 + exp(-2 beta F_i)), F_i being its
-field h_i + sum_j J_ij s_j: in other words s_i = -sign(F_i + T L_i / 2) with T = 1 / beta and a
-standard logistic number L_i.  Spins without a coupler between them can be updated at once and it
-is the same as one after the other, so a sweep takes as many steps as the model's graph has colours.
+field h_i + sum_j J_ij s_j: equivalently s_i = -sign(F_i + T L_i / 2) with T = 1 / beta and a
+standard logistic number L_i.  Spins without couplers between them can be updated at once with the
+same result as one after the other, so a sweep takes as many steps as the model's graph has colours.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from solvers.oracles.ising import Ising, Neighbours
 
 
 class ParallelAnnealer(Annealer):
-    """Oracle: simulated annealing by heat-bath sweeps, all reads and all independent spins at once.
+    """Oracle: simulated annealing by heat-bath sweeps over all reads and independent spins at once.
 
     The spins of a sparse model are coloured so that no two of one colour are coupled, and a colour
-    is one product of a sparse matrix with all reads: correct Gibbs updates, not an approximation.
-    A dense model is swept spin by spin with all reads at once, its fields kept in blocks.
-    Temperatures, warm starts and the time limit are those of :class:`Annealer`.  A GPU pays for
-    sparse models and many reads; on a CPU the :class:`Annealer` is faster.
+    is updated by one product of a sparse matrix with all reads: exact Gibbs updates.  A dense model
+    is swept spin by spin over all reads at once, with its fields kept in blocks.  Temperatures,
+    warm starts and the time limit are those of :class:`Annealer`.  A GPU pays off for sparse models
+    and many reads; on a CPU the :class:`Annealer` is faster.
 
-    In single precision no chance is below 2^-23: a flip that costs more than 16 temperatures never
-    happens.  Couplings are rounded to 2^-23 of the sum of their spin's, so that the same seed gives
-    the same samples on a GPU as well, where sums come in any order.
+    In single precision no probability is below 2^-23: a flip that costs more than 16 temperatures
+    never happens.  Couplings are rounded to 2^-23 of the sum of their spin's, so the same seed
+    gives the same samples even on a GPU, where sums come in any order.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ class ParallelAnnealer(Annealer):
     beta_range, schedule, reheat
         As for :class:`Annealer`.
     device : {"auto", "numpy", "cpu", "cuda"}
-        Where: ``cpu`` and ``cuda`` are torch's, ``auto`` is ``cuda`` where there is one and
-        ``numpy`` elsewhere.  Like ``reads``, it is a part of what a seed reproduces.
+        ``cpu`` and ``cuda`` are torch's; ``auto`` is ``cuda`` if available, else ``numpy``.  A seed
+        reproduces a result only with the same device and ``reads``.
 
     Raises
     ------
     InvalidInputError, MissingExtraError
-        By ``sample``, for a device that is not there.
+        From ``sample``, for an unavailable device.
 
     Examples
     --------
@@ -83,19 +83,19 @@ class ParallelAnnealer(Annealer):
         return f"ParallelAnnealer(reads={self.reads}, sweeps={self.sweeps})"
 
     def changed(self, **options: Any) -> ParallelAnnealer:
-        """The same but for some options."""
+        """Return a copy with some options changed."""
         names = ("reads", "sweeps", "beta_range", "schedule", "reheat", "device")
         return ParallelAnnealer(**{name: getattr(self, name) for name in names} | options)
 
     def sample_many(self, qubos: Sequence[QUBO], seed: np.random.SeedSequence) -> list[Samples]:
-        """Samples of each of several QUBOs that have the same couplers, all annealed at once.
+        """Return samples of each of several QUBOs with the same couplers, annealed in parallel.
 
-        How many they are is a part of what the seed reproduces.
+        A seed reproduces them only for the same number of QUBOs.
 
         Raises
         ------
         InvalidInputError
-            If there is none, or their couplers differ.
+            If there are none, or their couplers differ.
         """
         started = time.perf_counter()
         check_questions(qubos, seed)
@@ -159,7 +159,7 @@ class ParallelAnnealer(Annealer):
             half[...] = halves[k]
             sweep()
             if time_left() < np.inf:
-                on.wait()  # what is asked for only later would not be counted
+                on.wait()  # Unfinished device work would not be counted.
                 cut = time_left() <= 0.0
                 if cut:
                     break
@@ -179,7 +179,7 @@ def _colours(around: Neighbours) -> IntArray:
 def _by_colour(
     on: Numpy, matrix: sp.csr_array, sizes: IntArray, s: DeviceArray
 ) -> Callable[[DeviceArray], None]:
-    """Update spins s (rows, reads), given h + T L / 2: colours of these sizes stand in a row.
+    """Update spins s (rows, reads), given h + T L / 2; ``sizes`` are those of successive colours.
 
     ``matrix`` is -J.
     """
@@ -200,8 +200,8 @@ def _by_colour(
 def _by_spin(on: Numpy, matrix: Array, s: DeviceArray) -> Callable[[DeviceArray], None]:
     """Update spins s (B, n, reads) one after the other, given h + T L / 2; ``matrix`` is -J.
 
-    A block's fields are one product of matrices, without the couplers to spins that the block
-    itself has updated by then; those are added as each spin is decided.
+    A block's fields are one matrix product, without the couplers to spins updated earlier in the
+    same block; those are added as each spin is decided.
     """
     ahead, blocks, size = np.array(matrix), [], 64
     for first in range(0, matrix.shape[1], size):

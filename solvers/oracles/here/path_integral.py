@@ -1,4 +1,4 @@
-"""Ocean's simulated quantum annealing as an oracle, its fields from the model's scale."""
+"""Ocean's simulated quantum annealing as an oracle, with fields from the model's scale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from solvers.run.option_checks import check_effort
 
 
 class PathIntegral(DimodOracle):
-    """Oracle: path-integral Monte Carlo of a transverse-field Ising model, its field turned off.
+    """Oracle: path-integral Monte Carlo of an Ising model whose transverse field is turned off.
 
     Simulated quantum annealing: at a fixed inverse temperature the worldlines of
     H(s) = s (h'z + z'Jz) - (1 - s) gamma f sum_i x_i are annealed from s = 0 to s = 1, f being the
@@ -25,7 +25,7 @@ class PathIntegral(DimodOracle):
     Parameters
     ----------
     reads : int
-        Independent runs of each call.
+        Independent runs per call.
     sweeps : int
         Sweeps of each run.
     beta : float

@@ -1,4 +1,4 @@
-"""QUBOs of one pattern side by side, so that a device moves all of them at once."""
+"""QUBOs of one pattern stacked, so that a device updates all of them at once."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from solvers.oracles.base import QUBO, Samples, check_question, same_pattern
 from solvers.oracles.ising import Neighbours
 
 DENSE_SHARE = 0.1
-"""A matrix with at least this share of entries is multiplied faster as a dense one."""
+"""From this share of nonzero entries on, a dense matrix multiplies faster."""
 
 
 def check_questions(qubos: Sequence[QUBO], seed: object) -> None:
-    """Refuse what is not one or more QUBOs of one pattern and a seed.
+    """Refuse anything but one or more QUBOs of one pattern and a seed.
 
     Raises
     ------
@@ -46,10 +46,10 @@ def check_questions(qubos: Sequence[QUBO], seed: object) -> None:
 
 
 def stacked_matrix(around: Neighbours, J: FloatArray) -> Array | sp.csr_array:
-    """Couplings J (B, 2e), beside their neighbours, as matrices to multiply states by.
+    """Turn couplings J (B, 2e), in the neighbours' order, into matrices to multiply states by.
 
-    Dense, shape (B, n, n), where that is faster; else one matrix of B blocks in compressed rows,
-    shape (B n, B n).
+    The result is dense, shape (B, n, n), if that is faster; else one matrix of B blocks in
+    compressed rows, shape (B n, B n).
 
     Examples
     --------
@@ -70,11 +70,11 @@ def stacked_matrix(around: Neighbours, J: FloatArray) -> Array | sp.csr_array:
 
 
 def exact_sums(around: Neighbours, J: FloatArray) -> FloatArray:
-    """Couplings J (B, 2e) rounded so that fields of spins are exact in single precision.
+    """Round couplings J (B, 2e) so that spins' fields are exact in single precision.
 
     All couplings of a spin become multiples of one power of two, 2^-23 of the sum of their sizes,
-    so that no partial sum of them is rounded.  A sparse product on a GPU adds in an order that
-    changes from run to run; this way every order gives the same field, and a seed the same samples.
+    so no partial sum of them is rounded.  A sparse product on a GPU adds in an order that varies
+    between runs; with the rounding every order gives the same field, and a seed the same samples.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def exact_sums(around: Neighbours, J: FloatArray) -> FloatArray:
 def unstacked(
     qubos: Sequence[QUBO], spins: Array, started: float, info: dict[str, Any] | None = None
 ) -> list[Samples]:
-    """The samples of each QUBO from spins (B, n, reads), each with its share of the time.
+    """Return each QUBO's samples from spins (B, n, reads), each with its share of the time.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Ocean's tabu search as an oracle, with a limit on work: same seed, same samples."""
+"""Ocean's tabu search as an oracle, limited by work, so a seed reproduces its samples."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ class Tabu(WarmDimodOracle):
 
     Palubeckis, "Multistart tabu search strategies for the unconstrained binary quadratic
     optimization problem", Annals of Operations Research 131, 259 (2004).  Ocean's sampler keeps a
-    dense matrix and stops after a time; this one stops after a number of looks at each variable, so
-    that the same seed gives the same samples.
+    dense matrix and stops after a time; this one stops after a number of evaluations per variable,
+    so the same seed gives the same samples.
 
     Parameters
     ----------
     reads : int
-        Independent searches of each call.
+        Independent searches per call.
     sweeps : int
-        Flips that the first search of each read weighs, per variable.
+        Flips evaluated per variable in the first search of each read.
     restarts : int
-        Further searches of each read, each with a quarter of that.
+        Further searches of each read, each with a quarter of the work.
 
     Examples
     --------

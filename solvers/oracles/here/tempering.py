@@ -20,11 +20,11 @@ from solvers.run.option_checks import SHARED, check_effort
 
 
 class ParallelTempering:
-    """Oracle: parallel tempering, with nothing to tune but how long it runs.
+    """Oracle: parallel tempering whose only tuning parameter is its length.
 
     Replicas of the model at a ladder of temperatures are swept by Metropolis flips, and states at
-    neighbouring temperatures change places with the probability that keeps every temperature's
-    Boltzmann distribution, so that a state stuck in a minimum can leave it through the hot end.
+    neighbouring temperatures are exchanged with the probability that preserves every temperature's
+    Boltzmann distribution, so a state stuck in a minimum can leave it through the hot end.
     Hukushima and Nemoto, "Exchange Monte Carlo method and application to spin glass simulations",
     Journal of the Physical Society of Japan 65, 1604 (1996).
 
@@ -35,22 +35,22 @@ class ParallelTempering:
     as 1 / sqrt(t) (Miasojedow, Moulines and Vihola, "An adaptive parallel tempering algorithm",
     Journal of Computational and Graphical Statistics 22, 649 (2013), with the ends fixed).
 
-    Every read is a ladder of its own and returns the best state that any of its replicas reached,
-    the given ones included.  A call that a solver's time limit cuts off returns the best so far,
-    and ``info["cut"]`` is True.
+    Every read is a separate ladder and returns the best state of any of its replicas, including the
+    given states.  A call cut off by a solver's time limit returns the best so far, and
+    ``info["cut"]`` is True.
 
     Parameters
     ----------
     reads : int
-        Independent ladders of each call.
+        Independent ladders per call.
     sweeps : int
         Metropolis sweeps of each replica.
     replicas : int, optional
-        Temperatures of a ladder.  None: sqrt(n) + 8 for n variables, since the energies of
+        Temperatures of a ladder.  None takes sqrt(n) + 8 for n variables, since the energies of
         neighbouring temperatures overlap in a width that shrinks as 1 / sqrt(n).
     threads : int, optional
-        Threads that share the reads; their number changes nothing but the time.  None: as many as
-        there are processors, where the call is long enough.
+        Threads that share the reads; their number affects only the time.  None uses one per
+        processor if the call is long enough.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class ParallelTempering:
         return f"ParallelTempering(reads={self.reads}, sweeps={self.sweeps})"
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """Samples from random initial states, best energy first."""
+        """Return samples from random initial states, best energy first."""
         started = time.perf_counter()
         check_question(qubo, seed)
         stream, seed = seed.spawn(2)
@@ -90,14 +90,14 @@ class ParallelTempering:
     def sample_from(
         self, qubo: QUBO, states: npt.ArrayLike, seed: np.random.SeedSequence
     ) -> Samples:
-        """Samples from given states, shape (s, n), best energy first.
+        """Return samples from given states, shape (s, n), best energy first.
 
         Replicas take the states in turn, from the cold end of each ladder to the hot one.
 
         Raises
         ------
         InvalidInputError
-            If the states have another number of variables than the QUBO.
+            If the states' number of variables differs from the QUBO's.
         """
         started = time.perf_counter()
         check_question(qubo, seed)

@@ -14,23 +14,23 @@ from solvers.run.option_checks import check_effort
 
 
 class TreeDecomposition(DimodOracle):
-    """Oracle: the states of least energy, by elimination of one variable after the other.
+    """Oracle: the states of least energy, by successive elimination of variables.
 
-    Exact, and in a time that grows with the number of variables times two to the power of the width
-    of the elimination order, which is found by the min-fill heuristic.
+    It is exact, and its time grows with the number of variables times two to the power of the width
+    of the elimination order, which the min-fill heuristic finds.
 
     Parameters
     ----------
     reads : int
-        States of each call: the best, the second best and so on.
+        States per call: the best, the second best and so on.
     max_width : int
-        Widest order that is accepted, at most 25.
+        Largest accepted width, at most 25.
 
     Raises
     ------
     InvalidInputError
-        For an option that is out of range; by ``sample``, for coefficients that are not finite, and
-        for a model that is wider.
+        For an option out of range; from ``sample``, for coefficients that are not finite or a model
+        of larger width.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class TreeDecomposition(DimodOracle):
         from dwave.samplers import TreeDecompositionSolver
 
         check_effort(reads)
-        check_whole("max_width", max_width, most=25)  # Ocean's solver runs out of memory above it
+        check_whole("max_width", max_width, most=25)  # Above it, Ocean's solver runs out of memory.
         super().__init__(TreeDecompositionSolver(), num_reads=int(reads))
         self.max_width = int(max_width)
 
@@ -54,16 +54,16 @@ class TreeDecomposition(DimodOracle):
         return f"TreeDecomposition(reads={self.reads}, max_width={self.max_width})"
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """The states of least energy; the seed makes no difference."""
+        """Return the states of least energy; the seed has no effect."""
         check_question(qubo, seed)
-        joined = qubo.couplings != 0.0  # a zero coupler of a fixed pattern widens nothing
+        joined = qubo.couplings != 0.0  # A zero coupler of a fixed pattern adds no width.
         if not joined.all():
             kept = qubo.heads[joined], qubo.tails[joined], qubo.couplings[joined]
             qubo = QUBO(qubo.linear, *kept)
         return super().sample(qubo, seed)
 
     def _arguments(self, qubo: QUBO) -> dict[str, Any]:
-        # of a model without couplers Ocean's solver finds one state and promises all of them
+        # For a model without couplers, Ocean's solver finds one state but promises all of them.
         return self.options if len(qubo.couplings) else self.options | {"num_reads": 1}
 
     def _send(self, bqm: Any, arguments: dict[str, Any]) -> Any:
@@ -71,7 +71,7 @@ class TreeDecomposition(DimodOracle):
         import networkx as nx
         from dwave.samplers.tree.utilities import min_fill_heuristic
 
-        # no order is narrower than the core number, which is known at once
+        # No order is narrower than the core number, which is quick to compute.
         cores = nx.core_number(dimod.to_networkx_graph(bqm))
         width, order = max(cores.values()), None
         if width <= self.max_width:
