@@ -1,6 +1,6 @@
-"""Linear maps of a layer's input: the identity, a graph filter.
+"""Linear maps of a layer's input: the identity and a graph filter.
 
-Each has its adjoint in closed form; leading axes, such as samples, are carried along.
+Each has its adjoint in closed form.  Leading axes, such as samples, are batch axes.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from formulations.errors import InvalidInputError
 
 
 class FeatureMap(Protocol):
-    """A linear map eta of a layer's input, and its adjoint."""
+    """Linear map eta of a layer's input, and its adjoint."""
 
     def apply(self, X: Array) -> Array:
-        """eta(X), features last, shape (n, ..., features)."""
+        """Return eta(X), features last, shape (n, ..., features)."""
         ...
 
     def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
-        """The adjoint of eta at E, in the shape of the input."""
+        """Return the adjoint of eta at E, in the shape of the input."""
         ...
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A dense layer: the input itself."""
+    """Identity, the map of dense layers."""
 
     def apply(self, X: Array) -> Array:
-        """X."""
+        """Return X."""
         return X
 
     def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
-        """E."""
+        """Return E."""
         return E
 
 
 @dataclass(frozen=True)
 class GraphFilter:
-    """The filtered input A X of every sample, shape (n, nodes, channels) -> the same.
+    """Graph filter A X of every sample, shape (n, nodes, channels) -> the same.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class GraphFilter:
 
     @classmethod
     def normalized(cls, adjacency: npt.ArrayLike) -> GraphFilter:
-        """D^-1/2 (A + I) D^-1/2 with D the degrees of A + I [Kipf and Welling 2017].
+        """Return D^-1/2 (A + I) D^-1/2, D the degrees of A + I [Kipf and Welling 2017].
 
         Examples
         --------
@@ -69,9 +69,9 @@ class GraphFilter:
         return cls(scale[:, None] * looped * scale)
 
     def apply(self, X: Array) -> Array:
-        """A X."""
+        """Return A X."""
         return np.asarray(self.matrix @ X)
 
     def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
-        """A' E."""
+        """Return A' E."""
         return np.asarray(self.matrix.T @ E)

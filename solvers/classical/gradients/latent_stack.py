@@ -1,17 +1,17 @@
-"""Networks of one shape side by side: latent weights, straight-through gradients, Adam.
+"""Networks of one shape trained side by side: latent weights, straight-through gradients, Adam.
 
-R networks are trained on the same batches, so that small ones are not slowed down by the cost of a
-call: activations have shape (R, B, units).
+R networks are trained on the same batches, so that call overhead does not dominate small ones:
+activations have shape (R, B, units).
 
-Forward, a latent v in [-1, 1] counts as a level q(v) of its code; backward, q is the identity.  The
-units of a layer read
+In the forward pass a latent v in [-1, 1] counts as a level q(v) of its code; in the backward pass q
+is the identity.  The units of a layer receive
 
     y = W a + b,    b = b_0 + v scale,
 
-with b_0 = -mean of W a and scale = its spread where thresholds are integers, so that v is in units
-of what the layer sees.  The mean is the batch's at first, and gradients pass through it.  Once the
+with b_0 = -mean of W a and scale = its spread for integer thresholds, so that v is in units of the
+layer's pre-activations.  The mean is the batch's at first, and gradients pass through it.  Once the
 thresholds are folded, mean and spread are frozen and b is rounded: the forward pass is that of the
-problem's integer network.  Thresholds of any other code are latent weights like all others.
+problem's integer network.  Thresholds of any other code are ordinary latent weights.
 
 [BinaryConnect, Courbariaux et al. 2015; BinaryNet, Hubara et al. 2016; Adam, Kingma and Ba 2015;
 batch normalisation, Ioffe and Szegedy 2015.]
@@ -47,12 +47,12 @@ class LatentStack(Stack):
     count : int
         Number of networks R.
     rng : Generator
-        Draws the start.
+        Draws the initial weights.
     rounded : bool
-        False: weights and thresholds stay real numbers, whatever trains them; by ``step`` in the
+        If False, weights and thresholds stay real under any trainer; ``step`` keeps them in the
         range of their codes.
     rise : float
-        Of the ramps of steps, see :func:`~solvers.classical.gradients.units.step`.
+        Rise of the ramps of steps, see :func:`~solvers.classical.gradients.units.step`.
     """
 
     layers: list[LatentLayer | Pooling]
@@ -86,7 +86,7 @@ class LatentStack(Stack):
                 for layer, start, part in zip(layers, first, parts, strict=False)
                 if isinstance(part, LatentLayer)
             ]
-        )  # number of each latent weight among those that are stored
+        )  # index of each latent weight among the stored weights
         half, middle = self._cells() if not rounded else (1.0, 0.0)
         for part in self.trained:
             part.begin(rng)
@@ -97,7 +97,7 @@ class LatentStack(Stack):
         self._range = [end[: self.num_bounded] for end in ends]
 
     def _reach(self) -> float:
-        """Largest magnitude that anything can have on the way to the outputs."""
+        """Bound the magnitude of all intermediate values up to the outputs."""
         a, most = float(np.abs(self.problem.X).max()), 0.0
         for number, part in enumerate(self.layers):
             z = part.largest(a)
@@ -108,10 +108,10 @@ class LatentStack(Stack):
         return most
 
     def _allocate(self) -> None:
-        """One vector for all that is trained, and views on its parts.
+        """Allocate one vector for all trained values, with views on its parts.
 
-        First the weights, then the thresholds that are latent weights, too, which all stay within
-        [-1, 1]; then those that follow a mean.
+        Weights come first, then thresholds that are latent weights; both stay within [-1, 1].
+        Thresholds that follow a mean come last.
         """
         shapes = [(part.layer.outputs, part.layer.inputs) for part in self.trained]
         order = sorted(range(len(shapes)), key=lambda number: self.trained[number].centred)
@@ -139,7 +139,7 @@ class LatentStack(Stack):
             part.soft, part.soft_slopes = self.values[:, start:end], self.gradient[:, start:end]
 
     def _cells(self) -> tuple[FloatArray, FloatArray]:
-        """Half the width and the middle of the range of everything that is trained, (1, P)."""
+        """Return half-widths and middles of the ranges of all trained values, shape (1, P)."""
         found = []
         for name, soft in (("half", "reach"), ("middle", "middle")):
             for part in self.trained:
@@ -166,14 +166,14 @@ class LatentStack(Stack):
         X : ndarray, shape (B, d)
             Inputs of the batch.
         samples : ndarray of int64, shape (B,)
-            Their numbers in the problem.
+            Indices of the samples in the problem.
         rate : float or ndarray, shape (R, 1)
         dropout : float
-            Share of the hidden units that the step leaves out, drawn by ``rng``; none once the
-            thresholds are folded.  [Srivastava et al. 2014.]
+            Share of hidden units that the step drops, drawn by ``rng``; none once the thresholds
+            are folded.  [Srivastava et al. 2014.]
         rng : Generator, optional
         share : float
-            Of the run that is over.
+            Finished share of the run.
         """
         self._share = share
         if self.boxes is not None and rng is not None:
@@ -194,15 +194,15 @@ class LatentStack(Stack):
         dropout: float = 0.0,
         rng: np.random.Generator | None = None,
     ) -> Array:
-        """Outputs of a training step, shape (R, B, C)."""
+        """Return the outputs of a training step, shape (R, B, C)."""
         self.quantise()
         return super().forward(X.astype(self.kind)[None], passed, dropout, rng)
 
     def quantise(self) -> None:
-        """Round the latent weights; those that constraints have no room for are zero."""
+        """Round the latent weights; set those in excess of a cardinality constraint to zero."""
         for part in self.trained:
             part.quantise()
-        for keep, begins in self.keepers:  # the largest stay, the gradients of the others go on
+        for keep, begins in self.keepers:  # keep the largest; the others still get gradients
             if self._share < begins:
                 continue
             sizes = [
@@ -218,7 +218,7 @@ class LatentStack(Stack):
     # -- the integer networks ---------------------------------------------------------------------
 
     def fold(self, X: Array) -> None:
-        """Freeze means and spreads, measured on ``X`` through the integer networks themselves."""
+        """Freeze means and spreads, measured on ``X`` through the integer networks."""
         self.quantise()
         self._set_folded(True)
         a = X.astype(self.kind)[None]
@@ -231,12 +231,12 @@ class LatentStack(Stack):
                 a = part.unit.value(z)
 
     def unfold(self) -> None:
-        """Go back to means of batches."""
+        """Return to batch means."""
         self._set_folded(False)
 
     @property
     def folded(self) -> bool:
-        """Whether means and spreads are frozen."""
+        """True if means and spreads are frozen."""
         return self.layers[0].folded
 
     def _set_folded(self, folded: bool) -> None:
@@ -244,9 +244,9 @@ class LatentStack(Stack):
             part.folded = folded
 
     def outputs(self, X: Array) -> FloatArray:
-        """Outputs of the folded networks, shape (R, N, C), in exact arithmetic."""
+        """Return outputs of the folded networks, shape (R, N, C), in exact arithmetic."""
         widest = max(self.problem.network.widths)
-        rows = max(1, 2**22 // (widest * self.count))  # samples at a time
+        rows = max(1, 2**22 // (widest * self.count))  # samples per chunk
         self.quantise()
         thresholds = [part.stored()[:, None, :] for part in self.layers]
         found = []
@@ -261,12 +261,12 @@ class LatentStack(Stack):
         return np.concatenate(found, axis=1)
 
     def real_weights(self, network: int) -> list[FloatArray]:
-        """Weights of a folded network, thresholds last, (n_l, n_{l-1} + 1) each."""
+        """Return weights of a folded network, thresholds last, (n_l, n_{l-1} + 1) each."""
         self.quantise()
         return [part.matrix(network) for part in self.layers]
 
     def best_real_weights(self) -> tuple[float, list[FloatArray]]:
-        """Least loss of the networks, of the nearest integer outputs, and the weights it is of."""
+        """Return the least loss at the nearest integer outputs, and that network's weights."""
         if not self.folded:
             self.fold(self.problem.X)
         outputs = np.rint(self.outputs(self.problem.X)).astype(np.int64)
@@ -274,7 +274,7 @@ class LatentStack(Stack):
         return float(losses.min()), self.real_weights(int(np.argmin(losses)))
 
     def weights(self, network: int) -> Weights:
-        """The weights of a folded network."""
+        """Return the integer weights of a folded network."""
         matrices = [matrix.astype(np.int64) for matrix in self.real_weights(network)]
         return Weights(
             tuple(matrix[:, :-1] for matrix in matrices),
@@ -288,7 +288,7 @@ class LatentStack(Stack):
     # -- checkpoints ------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
-        """All that a step changes."""
+        """Return everything that a step changes."""
         return {
             "values": self.values,
             "first": self.adam.first[0],

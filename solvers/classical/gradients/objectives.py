@@ -1,4 +1,4 @@
-"""What first-order training needs: weights to change in place, and gradients at them."""
+"""Objectives of first-order training: weights to change in place, and their gradients."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from solvers.run.stopping import Over, never
 
 
 class Objective(Protocol):
-    """A mean of losses over samples."""
+    """Mean loss over samples."""
 
     @property
     def weights(self) -> list[Array]:
-        """What is trained, in place."""
+        """Weights to train in place."""
         ...
 
     @property
@@ -36,23 +36,23 @@ class Objective(Protocol):
         ...
 
     def directions(self, samples: IntArray) -> list[Array]:
-        """What each of ``weights`` is to be moved against, from some of the samples."""
+        """Return the directions to move ``weights`` against, from some of the samples."""
         ...
 
 
 @dataclass
 class GradientDescent:
-    """Training by epochs, and what it carries from one to the next.
+    """Training by epochs, with the state that it carries between them.
 
     Parameters
     ----------
     objective : Objective
     stepper : Optimizer
-        Of the objective's weights.
+        Optimizer of the objective's weights.
     batch : int
-        Samples of a step; the last one of an epoch may have fewer.
+        Samples per step; the last step of an epoch may have fewer.
     rng : Generator or None
-        Draws the order of the samples; None leaves them in theirs.
+        Draws the order of the samples; None keeps their order.
     """
 
     objective: Objective
@@ -61,7 +61,7 @@ class GradientDescent:
     rng: np.random.Generator | None
 
     def epoch(self, over: Over = never) -> None:
-        """One pass over the samples, which ends early where ``over`` says that the time is up."""
+        """Pass once over the samples; stop early when ``over`` says that the time is up."""
         count = self.objective.num_samples
         order = np.arange(count) if self.rng is None else self.rng.permutation(count)
         for start in range(0, count, self.batch):
@@ -71,12 +71,12 @@ class GradientDescent:
             self.stepper.step(self.objective.directions(chosen))
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Weights, stepper and order."""
+        """Return weights, optimizer and random generator."""
         weights, stepper = self.objective.weights, self.stepper.snapshot()
         return {"weights": weights, "stepper": stepper, "rng": self.rng}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot, the weights in place."""
+        """Go back to a snapshot, changing the weights in place."""
         for W, kept in zip(self.objective.weights, snapshot["weights"], strict=True):
             W[...] = kept
         self.stepper.restore(snapshot["stepper"])
@@ -84,10 +84,10 @@ class GradientDescent:
 
 
 def own_run(solver: Any, objective: Objective) -> Run:
-    """The run of a solver with options ``checkpoint`` and ``checkpoint_every``, on an objective.
+    """Return an objective's run, by the solver's ``checkpoint`` and ``checkpoint_every``.
 
-    It is told from others by the weights that it starts from, and by the gradient there of
-    thousand samples, which stands for the data and the loss.
+    A checkpoint identifies the run by its initial weights and the gradient there on 1000 samples,
+    which represents the data and the loss.
     """
     if solver.checkpoint is None:
         return Run()
@@ -104,17 +104,17 @@ def own_run(solver: Any, objective: Objective) -> Run:
 
 @dataclass
 class NetworkObjective:
-    """A stack on data, gradients in closed form.
+    """Stack on data, with gradients in closed form.
 
     Parameters
     ----------
     network : Stack
     X, Y : ndarray, shape (N, ...)
-        Inputs, and what the network's output takes as targets.
+        Inputs, and targets of the network's output.
     rule : str
-        Which directions, see :meth:`Stack.directions`.
+        Rule for the directions, see :meth:`Stack.directions`.
     frozen : int
-        First layers that stay as they are.
+        Number of first layers that are not trained.
 
     Examples
     --------
@@ -134,7 +134,7 @@ class NetworkObjective:
 
     @property
     def weights(self) -> list[Array]:
-        """The network's weights and thresholds, but of the frozen layers."""
+        """Weights and thresholds of the layers that are not frozen."""
         return [a for layer in self.network.layers[self.frozen :] for a in layer.arrays]
 
     @property
@@ -147,21 +147,21 @@ class NetworkObjective:
         return self.network.loss(self.X, self.Y)
 
     def directions(self, samples: IntArray) -> list[Array]:
-        """By the rule, from some of the samples."""
+        """Return the rule's directions from some of the samples."""
         return self.network.directions(self.X[samples], self.Y[samples], self.rule, self.frozen)
 
 
 class TorchObjective:
-    """A torch module on data, gradients by automatic differentiation.
+    """Torch module on data, with gradients by automatic differentiation.
 
     The module's parameters are changed in place, through NumPy views of them.
 
     Parameters
     ----------
     module : torch.nn.Module
-        On the CPU.
+        Module on the CPU.
     X, y : torch.Tensor
-        Inputs and targets, first axis the samples.
+        Inputs and targets, with samples along the first axis.
     loss : callable
         Mean loss of (outputs, targets), such as ``torch.nn.functional.cross_entropy``.
 
@@ -196,7 +196,7 @@ class TorchObjective:
             return float(self._loss(self.module(self.X), self.y))
 
     def directions(self, samples: IntArray) -> list[Array]:
-        """Gradients from some of the samples."""
+        """Return gradients from some of the samples."""
         chosen = self._torch.from_numpy(samples)
         value = self._loss(self.module(self.X[chosen]), self.y[chosen])
         return [g.numpy() for g in self._torch.autograd.grad(value, self._parameters)]

@@ -1,6 +1,6 @@
-"""Steps of first-order training: what is done to weights, in place, with a direction for each.
+"""Optimizers of first-order training: they change weights in place, given their directions.
 
-Weights of one axis (thresholds) are never regularised.
+Arrays of one axis (thresholds) are never regularised.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from solvers.run.checkpoint import Carried
 
 
 class Optimizer(Carried, ABC):
-    """Weights that are changed in place, a learning rate, and room for what a step computes.
+    """Weights that are changed in place, a learning rate, and scratch space for a step.
 
-    The weights are saved and put back by whoever has them.
+    The owner of the weights saves and restores them.
     """
 
     CARRIED: ClassVar[tuple[str, ...]] = ("rate",)
@@ -35,19 +35,19 @@ class Optimizer(Carried, ABC):
 
     @abstractmethod
     def step(self, directions: Sequence[Array]) -> None:
-        """One step against the directions."""
+        """Take one step against the directions."""
 
     def restart(self, rate: float) -> None:
         """Begin a stage with another learning rate."""
         self.rate = rate
 
     def answer(self) -> list[Array]:
-        """The weights to be used: as a rule those that are stepped."""
+        """Return the resulting weights: by default those that are stepped."""
         return self.weights
 
 
 class Momentum(Optimizer):
-    """v = momentum v + G; W -= rate v [Polyak 1964].
+    """Momentum: v = momentum v + G; W -= rate v [Polyak 1964].
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Momentum(Optimizer):
         self.momentum, self.velocity = momentum, self._zeros()
 
     def step(self, directions: Sequence[Array]) -> None:
-        """One step."""
+        """Take one step."""
         for W, v, G, scratch in zip(
             self.weights, self.velocity, directions, self._scratch, strict=True
         ):
@@ -76,7 +76,7 @@ class Momentum(Optimizer):
 
 
 class Harmonic(Optimizer):
-    """W -= scale / (t + 1) G at step t = 1, 2, ...: of a strongly monotone operator, 1 / kappa."""
+    """Harmonic steps W -= scale / (t + 1) G, t = 1, 2, ...; 1 / kappa for strong monotonicity."""
 
     CARRIED = ("rate", "steps")
 
@@ -85,14 +85,14 @@ class Harmonic(Optimizer):
         self.steps = 0
 
     def step(self, directions: Sequence[Array]) -> None:
-        """One step."""
+        """Take one step."""
         self.steps += 1
         for W, G in zip(self.weights, directions, strict=True):
             W -= self.rate / (self.steps + 1) * G
 
 
 class Adam(Optimizer):
-    """Adam with its authors' constants [Kingma and Ba 2015]; directions are overwritten.
+    """Adam with its authors' constants [Kingma and Ba 2015]; it overwrites directions.
 
     ``rate`` may be an array that broadcasts with the weights.
     """
@@ -105,7 +105,7 @@ class Adam(Optimizer):
         self.first, self.second, self.steps = self._zeros(), self._zeros(), 0
 
     def step(self, directions: Sequence[Array]) -> None:
-        """One step."""
+        """Take one step."""
         self.steps += 1
         correction = (1 - self.SECOND**self.steps) ** 0.5
         scale = self.rate * correction / (1 - self.FIRST**self.steps)
@@ -130,13 +130,13 @@ class Adam(Optimizer):
 class DualAveraging(Optimizer):
     """Regularised dual averaging with momentum, RMDA [arXiv 2112.02612].
 
-    With W0 the weights at the start of the stage, V = alpha = t = 0 there, each step is
+    A stage starts at weights W0 with V = alpha = t = 0.  Each step is
 
         t += 1;  beta = sqrt(t);  s = rate beta;  alpha += s;  V += s G
         W^ = prox_{(alpha / beta) strength psi}(W0 - V / beta)
         W  = (1 - c) W + c W^
 
-    Zeros live in W^, which is the answer; with c = 1 it is W.
+    Exact zeros are in W^, which is the answer; W^ = W for c = 1.
 
     Parameters
     ----------
@@ -144,11 +144,11 @@ class DualAveraging(Optimizer):
     rate : float
         Learning rate of the first stage.
     regularizer : Regularizer
-        psi, of every weight of two axes or more.
+        psi, for every weight array with two or more axes.
     strength : float
         lambda.
     inertia : float
-        c, which may be set between two steps.
+        c; it may be changed between steps.
     """
 
     CARRIED = ("rate", "inertia", "alpha", "steps", "start", "sums", "averaged")
@@ -167,12 +167,12 @@ class DualAveraging(Optimizer):
         self.restart(rate)
 
     def restart(self, rate: float) -> None:
-        """Begin a stage with another learning rate, from the weights as they are."""
+        """Begin a stage with another learning rate, from the current weights."""
         self.rate, self.alpha, self.steps = rate, 0.0, 0
         self.start, self.sums = [W.copy() for W in self.weights], self._zeros()
 
     def step(self, directions: Sequence[Array]) -> None:
-        """One step."""
+        """Take one step."""
         self.steps += 1
         beta = float(np.sqrt(self.steps))
         s = self.rate * beta
@@ -189,12 +189,12 @@ class DualAveraging(Optimizer):
             W += np.multiply(np.subtract(averaged, W, out=scratch), self.inertia, out=scratch)
 
     def answer(self) -> list[Array]:
-        """W^."""
+        """Return W^."""
         return self.averaged
 
 
 class ProximalGradient(Momentum):
-    """The rival, ProxSGD: v = momentum v + G;  W = prox_{rate strength psi}(W - rate v)."""
+    """ProxSGD, the baseline: v = momentum v + G;  W = prox_{rate strength psi}(W - rate v)."""
 
     def __init__(
         self,
@@ -208,7 +208,7 @@ class ProximalGradient(Momentum):
         self.regularizer, self.strength = regularizer, strength
 
     def step(self, directions: Sequence[Array]) -> None:
-        """One step."""
+        """Take one step."""
         super().step(directions)
         for W in self.weights:
             if W.ndim > 1:

@@ -18,18 +18,18 @@ from solvers.classical.gradients.units import Unit
 
 @dataclass(frozen=True)
 class Output:
-    """The last layer's activation and the loss.
+    """Activation of the last layer and loss.
 
     Parameters
     ----------
     value : callable
-        phi(Z), what is predicted.
+        Prediction phi(Z).
     loss : callable
-        Mean loss over the samples, of Z and the targets Y.
+        Mean loss over the samples, from Z and the targets Y.
     slope : callable
         Exact derivative of the mean loss at Z.
     residual : callable
-        (phi(Z) - Y) / n: what a monotone operator takes instead.
+        (phi(Z) - Y) / n, which a monotone operator uses instead of the slope.
     """
 
     value: Callable[[Array], Array]
@@ -43,9 +43,9 @@ def _probabilities(Z: Array) -> Array:
 
 
 def softmax_cross_entropy() -> Output:
-    """softmax over the last axis; loss -log of the probability of the one-hot target.
+    """Return softmax over the last axis, with loss -log p of the one-hot target.
 
-    The slope and the residual are the same, (p - Y) / n: gradients of the last layer are monotone.
+    Slope and residual are both (p - Y) / n, so gradients of the last layer are monotone.
     """
 
     def loss(Z: Array, Y: Array) -> float:
@@ -64,13 +64,13 @@ def softmax_cross_entropy() -> Output:
 
 
 def softmax_mean_square() -> Output:
-    """softmax over the last axis; loss the mean of (p - Y)^2 over samples and classes."""
+    """Return softmax over the last axis, with loss mean (p - Y)^2 over samples and classes."""
 
     def loss(Z: Array, Y: Array) -> float:
         return float(np.square(_probabilities(Z) - Y).mean())
 
     def slope(Z: Array, Y: Array) -> Array:
-        """p (g - p'g) with g = 2 (p - Y) over the number of all entries."""
+        """Return p (g - p'g) with g = 2 (p - Y) / number of entries."""
         P = _probabilities(Z)
         G = P * (2.0 / Y.size * (P - Y))
         return np.asarray(G - P * G.sum(axis=-1, keepdims=True))
@@ -82,9 +82,9 @@ def softmax_mean_square() -> Output:
 
 
 def mean_square(unit: Unit) -> Output:
-    """Any activation; loss the mean of (phi(Z) - Y)^2 over samples, nodes and channels.
+    """Return any activation, with loss mean (phi(Z) - Y)^2 over samples, nodes and channels.
 
-    n of the residual are the samples alone: it is larger by the number of nodes.
+    The residual divides by the number of samples only, so it is larger by the number of nodes.
     """
 
     def loss(Z: Array, Y: Array) -> float:
@@ -100,10 +100,10 @@ def mean_square(unit: Unit) -> Output:
 
 
 def problem_loss(problem: TrainingProblem) -> Output:
-    """The loss of a training problem at outputs in lattice steps; targets are sample numbers.
+    """Return a training problem's loss at outputs in lattice steps; targets are sample indices.
 
-    The loss is that of all samples, in their order, at the nearest integer outputs.  The slope is
-    that of the loss itself, and of hinge in place of zero-one, which has none.
+    The loss is that of all samples, in order, at the nearest integer outputs.  The slope is that of
+    the loss; hinge replaces zero-one, which has none.
     """
 
     def loss(Z: Array, Y: Array) -> float:

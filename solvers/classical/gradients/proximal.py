@@ -1,8 +1,8 @@
-"""Regularisers with their proximal operators, in closed form.
+"""Regularisers with closed-form proximal operators.
 
     prox_{tau psi}(W) = argmin_U  tau psi(U) + |U - W|^2 / 2
 
-Weights are arrays of shape (outputs, inputs) or, of a convolution, (outputs, inputs, height,
+Weights are arrays of shape (outputs, inputs) or, for a convolution, (outputs, inputs, height,
 width).  [Soft thresholds: Donoho 1995; group lasso: Yuan and Lin 2006; nuclear norm: Cai, Candes,
 Shen 2010; distance to the levels: ProxQuant, Bai, Wang, Liberty 2019.]
 """
@@ -22,7 +22,7 @@ from formulations.errors import InvalidInputError
 
 @dataclass(frozen=True)
 class Regularizer:
-    """A function psi of one array of weights.
+    """Function psi of one array of weights.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class Regularizer:
     value : callable
         psi(W).
     prox : callable
-        The proximal operator of tau psi at (W, tau), a new array.
+        Proximal operator of tau psi, from (W, tau) to a new array.
     settled : callable
-        Which parts of W are where psi wants them: for most, the pattern of zeros.
+        Marks the parts of W at the targets of psi: for most regularisers, the zeros.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Regularizer:
 
 
 def l1() -> Regularizer:
-    """psi(W) = sum |W_ij|; its operator is the soft threshold sign(W) max(|W| - tau, 0).
+    """Return psi(W) = sum |W_ij| with the soft threshold sign(W) max(|W| - tau, 0).
 
     Examples
     --------
@@ -58,11 +58,11 @@ def l1() -> Regularizer:
 
 
 def group_lasso() -> Regularizer:
-    """psi(W) = sum_g sqrt|g| |W_g|_2, where a group is all that one input feeds.
+    """Return psi(W) = sum_g sqrt|g| |W_g|_2; a group is all weights of one input.
 
-    The groups are the columns of a dense weight, the input channels of a convolution: a group of
-    zeros is an input that need not be there.  The operator is W_g max(1 - tau sqrt|g| / |W_g|, 0);
-    what is settled are inputs without a weight, shape (inputs,).
+    The groups are the columns of a dense weight or the input channels of a convolution: a group of
+    zeros is an unneeded input.  The operator is W_g max(1 - tau sqrt|g| / |W_g|, 0); inputs without
+    a weight are settled, shape (inputs,).
 
     Examples
     --------
@@ -72,7 +72,7 @@ def group_lasso() -> Regularizer:
     """
 
     def norms(W: Array) -> Array:
-        """|W_g|_2 of every input, shape (inputs,)."""
+        """Return |W_g|_2 of every input, shape (inputs,)."""
         return np.asarray(np.sqrt(np.square(W).sum(axis=(0, *range(2, W.ndim)))))
 
     def prox(W: Array, tau: float) -> Array:
@@ -90,10 +90,10 @@ def group_lasso() -> Regularizer:
 
 
 def nuclear() -> Regularizer:
-    """psi(W) = sum of the singular values of W as a matrix (outputs, all else): low rank.
+    """Return the low-rank psi(W) = sum of singular values of W as a matrix (outputs, all else).
 
-    The operator is U diag(max(s - tau, 0)) V' of W = U diag(s) V'; what is settled are singular
-    values that are zero, as far as rounding can tell, shape (min(shape),).
+    The operator is U diag(max(s - tau, 0)) V' of W = U diag(s) V'; singular values that are zero up
+    to rounding are settled, shape (min(shape),).
 
     Examples
     --------
@@ -119,11 +119,11 @@ def nuclear() -> Regularizer:
 
 
 def distance_to(levels: Sequence[float]) -> Regularizer:
-    """psi(W) = sum of the distances to the nearest level, of ascending ones, of a weight code.
+    """Return psi(W) = sum of distances to the nearest of a weight code's ascending levels.
 
     The operator is q + sign(W - q) max(|W - q| - tau, 0) with q the nearest level.  psi is not
-    convex: the operator is exact as long as tau is below half the least gap between levels, and
-    beyond that it is still the projection to the nearest level.
+    convex: the operator is exact for tau below half the least gap between levels; for larger tau it
+    is the projection to the nearest level.
 
     Raises
     ------
@@ -165,10 +165,10 @@ REGULARIZERS: Mapping[str, Callable[[], Regularizer]] = MappingProxyType(
 
 
 def settled_share(regularizer: Regularizer, weights: Sequence[Array]) -> float:
-    """Share of the parameters that are where the regulariser wants them.
+    """Return the share of parameters at the regulariser's targets.
 
     For the group lasso this is the weighted group sparsity: parameters in groups of zeros /
-    parameters in groups.  Arrays of one axis, such as thresholds, do not count.
+    parameters in groups.  Arrays of one axis, such as thresholds, are not counted.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Latent weights in [-1, 1] and the levels that they count as."""
+"""Latent weights in [-1, 1] and their levels."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from formulations.network.codes import WeightCode
 class Quantizer:
     """Levels of a weight code for latent values in [-1, 1].
 
-    The range [-1, 1] is that of the levels, widened at both ends by half the gap to the next, so
-    that the cells of equally spaced levels are equally wide.
+    The range [-1, 1] stands for the range of the levels, widened at both ends by half a gap, so
+    that equally spaced levels have cells of equal width.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ class Quantizer:
         self.edges = self.latent((self.levels[1:] + self.levels[:-1]) / 2)
 
     def latent(self, levels: FloatArray) -> FloatArray:
-        """Latent values that stand for levels, and for what is between them."""
+        """Return the latent values of levels and of values between them."""
         return np.asarray((levels - self.low) / (self.high - self.low) * 2 - 1)
 
     def __call__(self, v: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        """Nearest level of each value, written into ``out`` if given."""
+        """Return the nearest level of each value, written into ``out`` if given."""
         if out is None:
             out = np.empty_like(v)
         n, kind = len(self.levels), v.dtype.type
@@ -68,14 +68,14 @@ class Quantizer:
 
 @dataclass(frozen=True)
 class Choice:
-    """Weights that may take the same levels, at most some of the code's.
+    """Weights that may take the same subset of the code's levels.
 
     Parameters
     ----------
     positions : ndarray of int64, shape (n,)
-        Where they stand.
+        Positions of the weights.
     levels : ndarray of int64, shape (L,)
-        Ascending; a single one for weights that are fixed.
+        Levels, ascending; a single one for fixed weights.
     """
 
     positions: IntArray
@@ -83,7 +83,7 @@ class Choice:
 
     @property
     def middles(self) -> FloatArray:
-        """Where one level ends and the next begins."""
+        """Midpoints between consecutive levels."""
         return np.asarray((self.levels[1:] + self.levels[:-1]) / 2)
 
 
@@ -96,7 +96,7 @@ def choices(code: WeightCode, fixed: IntArray, free: BoolArray) -> list[Choice]:
     fixed : ndarray of int64, shape (n,)
         Level of each weight with its free bits at zero.
     free : ndarray of bool, shape (n, bits)
-        Which bits of each weight may change; of a one-hot code all or none.
+        Bits of each weight that may change; all or none for a one-hot code.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A training problem with real weights: the same network, the same loss, gradients."""
+"""Real relaxation of a training problem: same network and loss, trained by gradients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def best_relaxation(
     train: Callable[[NetworkObjective, float, np.random.Generator], None],
     over: Over = never,
 ) -> list[FloatArray]:
-    """Real weights of the problem's network: the best of one trained at each learning rate.
+    """Train the network with real weights once per learning rate; return the best weights.
 
     Parameters
     ----------
@@ -28,15 +28,15 @@ def best_relaxation(
     rng : Generator
     rates : sequence of float
     train : callable
-        Trains the weights of an objective, in place, at a learning rate, with an order of the
-        samples.
+        Trains an objective's weights in place at a learning rate, with a generator for the order of
+        the samples.
     over : callable
-        Leaves out the other learning rates where it says that the time is up.
+        Says if the time is up; the remaining learning rates are then skipped.
 
     Returns
     -------
     list of ndarray of float64, shape (n_l, n_{l-1} + 1)
-        In units of the levels, thresholds last.
+        Weights in units of the levels, thresholds last.
     """
     best: list[FloatArray] = []
     least = np.inf

@@ -1,10 +1,10 @@
-"""A stack of layers: the forward pass, and what each layer is told to change.
+"""Stack of layers: the forward pass, and the directions of each layer.
 
     Z_l = eta_l(X_l) W_l' + b_l,    X_{l+1} = phi_l(Z_l)
 
-with eta_l the identity, a graph filter or the patches of an image.  The weights are real numbers,
-see :class:`RealLayer`, or latent ones that count as levels of a code, see
-:class:`~solvers.classical.gradients.latent_layer.LatentLayer`: both are trained by the same passes.
+with eta_l the identity, a graph filter or the patches of an image.  The weights are real numbers
+(:class:`RealLayer`) or latent ones that count as levels of a code
+(:class:`~solvers.classical.gradients.latent_layer.LatentLayer`).  The same passes train both.
 """
 
 from __future__ import annotations
@@ -24,45 +24,45 @@ from solvers.classical.gradients.units import Unit
 Rule = Literal["gradient", "full", "small", "last"]
 
 Passed = tuple[tuple[int, ...], Array, Array | None]
-"""Of a layer, for the way back: the shape of its input, its features, the slopes of its units."""
+"""A layer's record for the backward pass: shape of its input, features, slopes of its units."""
 
 
 class Layer(ABC):
-    """Weights and thresholds, the map of what they read, and the units that they feed."""
+    """Weights and thresholds with the feature map of their input and their units."""
 
     features: FeatureMap
     unit: Unit | None
 
     @property
     def arrays(self) -> list[Array]:
-        """What is trained: the weights, and the thresholds if there are any."""
+        """Trained arrays: the weights, and the thresholds if there are any."""
         return []
 
     @abstractmethod
     def pre_activations(self, features: Array) -> Array:
-        """Z of what the layer reads."""
+        """Return the pre-activations Z of features."""
 
     def slope(self, Z: Array) -> Array:
-        """Derivative of the units at Z, or what stands for it."""
+        """Return the derivative of the units at Z, or its surrogate."""
         assert self.unit is not None
         return self.unit.slope(Z)
 
     def directions(self, features: Array, E: Array) -> list[Array]:
-        """Derivatives of ``arrays``, of E at Z, which may become :meth:`centred_slope` in place."""
+        """Return derivatives of ``arrays``; E at Z may become :meth:`centred_slope` in place."""
         return []
 
     def centred_slope(self, E: Array) -> Array:
-        """The derivative at eta(X) W' of E at Z: another one where thresholds follow the mean."""
+        """Return E at Z as seen at eta(X) W'; it differs if thresholds follow the mean."""
         return E
 
     def back(self, E: Array) -> Array:
-        """The derivative at eta(X) of E at eta(X) W'."""
+        """Return the derivative at eta(X) for E at eta(X) W'."""
         return E
 
 
 @dataclass
 class RealLayer(Layer):
-    """Weights of shape (outputs, inputs[, k, k]), thresholds (outputs,) or none, and the rest."""
+    """Layer with real weights (outputs, inputs[, k, k]) and thresholds (outputs,) or none."""
 
     W: Array
     b: Array | None
@@ -77,14 +77,14 @@ class RealLayer(Layer):
         unit: Unit | None = None,
         features: FeatureMap | None = None,
     ) -> RealLayer:
-        """Weights and thresholds uniform in +-1/sqrt(inputs), as torch draws them."""
+        """Draw weights and thresholds uniformly in +-1/sqrt(inputs), as torch does."""
         limit = 1.0 / np.sqrt(np.prod(shape[1:]))
         W, b = rng.uniform(-limit, limit, tuple(shape)), rng.uniform(-limit, limit, shape[0])
         return cls(W, b, unit, features or Identity())
 
     @property
     def matrix(self) -> Array:
-        """W as a matrix (outputs, features), a view."""
+        """View of W as a matrix (outputs, features)."""
         return self.W.reshape(len(self.W), -1)
 
     @property
@@ -93,25 +93,25 @@ class RealLayer(Layer):
         return [self.W] if self.b is None else [self.W, self.b]
 
     def pre_activations(self, features: Array) -> Array:
-        """Features W' + b."""
+        """Return features W' + b."""
         Z = features @ self.matrix.T
         if self.b is not None:
             Z += self.b
         return np.asarray(Z)
 
     def directions(self, features: Array, E: Array) -> list[Array]:
-        """features' E for the weights, and the sum of E for the thresholds."""
+        """Return features' E for the weights and the sum of E for the thresholds."""
         flat = E.reshape(-1, E.shape[-1])
         W = (flat.T @ features.reshape(len(flat), -1)).reshape(self.W.shape)
         return [W] if self.b is None else [W, flat.sum(axis=0)]
 
     def back(self, E: Array) -> Array:
-        """E W."""
+        """Return E W."""
         return np.asarray(E @ self.matrix)
 
 
 class Stack:
-    """Layers, and an output with its loss; all but the last layer have a ``unit``.
+    """Layers and an output with its loss; all but the last layer have a ``unit``.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class Stack:
 
     @property
     def arrays(self) -> list[Array]:
-        """Weights and thresholds, layer by layer, to be changed in place."""
+        """Weights and thresholds, layer by layer, to change in place."""
         return [a for layer in self.layers for a in layer.arrays]
 
     def forward(
@@ -144,15 +144,15 @@ class Stack:
         dropout: float = 0.0,
         rng: np.random.Generator | None = None,
     ) -> Array:
-        """Pre-activations of the last layer.
+        """Return the pre-activations of the last layer.
 
         Parameters
         ----------
         X : ndarray
         passed : list, optional
-            Filled with what the way back needs of every layer.
+            Filled with every layer's record for the backward pass.
         dropout : float
-            Share of the hidden units that are left out, drawn by ``rng``.  [Srivastava et al.
+            Share of the hidden units that are dropped, drawn by ``rng``.  [Srivastava et al.
             2014.]
         rng : Generator, optional
         """
@@ -172,11 +172,11 @@ class Stack:
         return Z
 
     def predict(self, X: Array) -> Array:
-        """What the output predicts."""
+        """Return the output's predictions."""
         return self.output.value(self.forward(X))
 
     def loss(self, X: Array, Y: Array) -> float:
-        """Mean loss."""
+        """Return the mean loss."""
         return self.output.loss(self.forward(X), Y)
 
     def directions(
@@ -188,15 +188,15 @@ class Stack:
         dropout: float = 0.0,
         rng: np.random.Generator | None = None,
     ) -> list[Array]:
-        """What each of ``arrays`` is to be moved against, but for the first ``frozen`` layers.
+        """Return the directions to move ``arrays`` against, without the ``frozen`` first layers.
 
-        With R_l the exact derivative of the loss at a layer's output X_{l+1}, and E_l at Z_l,
+        Let R_l and E_l be the exact derivatives of the loss at a layer's output X_{l+1} and at Z_l.
 
-        * ``gradient``: eta_l' E_l, of every layer;
+        * ``gradient``: eta_l' E_l in every layer;
         * ``full``: eta_l' R_l, as if no hidden layer had a slope of its own, and
           eta_L' (phi(Z_L) - Y) / n of the last;
         * ``small``: the same with R_l / n in the hidden layers;
-        * ``last``: ``full`` of the last layer, zero of the others.
+        * ``last``: ``full`` in the last layer, zero in the others.
         """
         passed: list[Passed] = []
         Z = self.forward(X, passed, dropout, rng)

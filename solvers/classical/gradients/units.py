@@ -1,7 +1,7 @@
-"""Activations of hidden layers: their values, and the slopes that gradients go through.
+"""Activations of hidden layers: their values, and their slopes for gradients.
 
-Of real networks the functions themselves; of a problem's network its splines, in units of the
-lattice: where a pre-activation is an integer, the value is exactly that of the spline.
+Real networks use the functions themselves.  A problem's network uses its splines in units of the
+lattice: at integer pre-activations, the value is exactly that of the spline.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from formulations.network.splines import Spline
 
 @dataclass(frozen=True)
 class Unit:
-    """An activation of a layer.
+    """Activation of a layer.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ class Unit:
     value : callable
         phi(z); ``z`` may be overwritten.
     slope : callable
-        From z, and for a step how far from its breakpoint gradients go through, to phi'(z) or what
-        stands for it.
+        Maps z, and for a step the distance from its breakpoint that passes gradients, to phi'(z) or
+        its surrogate.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Unit:
 
 
 def relu() -> Unit:
-    """max(z, 0)."""
+    """Return max(z, 0)."""
     return Unit("relu", lambda z: np.maximum(z, 0), lambda z, reach=1.0: np.asarray(z > 0))
 
 
 def sigmoid() -> Unit:
-    """1 / (1 + exp(-z)), with the slope phi (1 - phi)."""
+    """Return 1 / (1 + exp(-z)) with slope phi (1 - phi)."""
 
     def slope(z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
         a = expit(z)
@@ -51,7 +51,7 @@ def sigmoid() -> Unit:
 
 
 def probit() -> Unit:
-    """The normal distribution function, with the normal density as its slope."""
+    """Return the normal distribution function, with the normal density as slope."""
 
     def slope(z: FloatArray, reach: FloatArray | float = 1.0) -> Array:
         return np.asarray(np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi))
@@ -60,16 +60,15 @@ def probit() -> Unit:
 
 
 def step(breakpoint: int, low: float, high: float, rise: float = 0.5) -> Unit:
-    """``low`` below the breakpoint and ``high`` from it on, such as the sign rule.
+    """Return ``low`` below the breakpoint and ``high`` from it on, such as the sign rule.
 
-    The slope is that of a ramp where z is within ``reach`` of the breakpoint.  ``rise`` is the
-    share of the step's height that the ramp rises: optimizers other than Adam see it as the
-    learning rate of the layers below.
+    The slope is that of a ramp for z within ``reach`` of the breakpoint.  ``rise`` is the ramp's
+    share of the step's height; except under Adam, it acts as a learning rate of the layers below.
     """
 
     def value(z: FloatArray) -> FloatArray:
         kind, half = z.dtype.type, (high - low) / 2
-        # The sum turns -0, whose sign would be taken for that of a negative number, into 0.
+        # The sum turns -0 into 0, since copysign would treat -0 as negative.
         a = np.copysign(kind(half), z + kind(-breakpoint if breakpoint else 0))
         if low != -high:
             a += kind(low + half)
@@ -84,13 +83,13 @@ def step(breakpoint: int, low: float, high: float, rise: float = 0.5) -> Unit:
 
 
 def staircase(first: int, width: int, low: float, rise: float, steps: int) -> Unit:
-    """Constant pieces of one width and one rise: clip and shift.
+    """Return constant pieces of one width and one rise: clip and shift.
 
-    The slope is the mean one between the first and the last piece.
+    The slope is the mean slope between the first and the last piece.
     """
 
     def value(z: FloatArray) -> FloatArray:
-        """The level of the piece that z is in; exact, since integers are divided and floored."""
+        """Return the level of z's piece; exact, since integers are divided and floored."""
         kind = z.dtype.type
         a = z - kind(first - width)
         a /= kind(width)
@@ -112,7 +111,7 @@ def staircase(first: int, width: int, low: float, rise: float, steps: int) -> Un
 
 
 def table(spline: Spline) -> Unit:
-    """Any other spline: its own slopes, or those of a line through its pieces if these are flat."""
+    """Return any other spline, with slopes of lines through its pieces if these are flat."""
     edges, ramps = spline.breakpoints.astype(float), spline.slopes
     if spline.order == 0 and spline.num_pieces > 1:
         gap = float(np.diff(spline.breakpoints).mean())
@@ -136,7 +135,7 @@ def table(spline: Spline) -> Unit:
 
 
 def unit(spline: Spline, rise: float = 0.5) -> Unit:
-    """The hidden unit of an activation; of a step with this ``rise``.
+    """Return the hidden unit of an activation; ``rise`` applies to steps.
 
     Examples
     --------

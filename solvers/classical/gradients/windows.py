@@ -1,9 +1,9 @@
-"""Convolutions and poolings in a stack: what a window sees is a sample of a dense layer.
+"""Convolutions and poolings in a stack: each window is a sample of a dense layer.
 
-Within a stack the units of a convolution stand sample by sample, place by place, shape
-(R, B places, filters), so that the filters are one dense layer of all places: one matrix product,
-and thresholds that follow the mean over samples and places.  A network numbers inputs and units by
-channel, then place; ``columns`` says which of its columns each one in the stack is.
+Within a stack the units of a convolution are ordered by sample, then place, shape (R, B places,
+filters).  The filters are thus one dense layer for all places: one matrix product, and thresholds
+that follow the mean over samples and places.  A network numbers inputs and units by channel, then
+place; ``columns`` maps each one in the stack to its column in the network.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from solvers.run.checkpoint import Carried
 
 @dataclass(frozen=True)
 class Patches:
-    """What each place sees, shape (R, B pixels, channels) -> (R, B places, down across channels).
+    """Patches of all places, (R, B pixels, channels) -> (R, B places, down across channels).
 
     Parameters
     ----------
     window : Window
     first : bool
-        Whether images come as the network numbers them, (R, B, channels pixels).
+        True if images have the network's order, (R, B, channels pixels).
     """
 
     window: Window
     first: bool
 
     def images(self, X: Array) -> Array:
-        """Images with their padding, shape (R, B, height, width, channels)."""
+        """Return padded images, shape (R, B, height, width, channels)."""
         channels, height, width = self.window.shape
         if self.first:
             X = np.moveaxis(X.reshape(len(X), -1, channels, height, width), 2, 4)
@@ -51,14 +51,14 @@ class Patches:
         return X
 
     def apply(self, X: Array) -> Array:
-        """All patches, a copy."""
+        """Return a copy of all patches."""
         (down, across), images = self.window.stride, self.images(X)
         views = np.lib.stride_tricks.sliding_window_view(images, self.window.size, axis=(2, 3))
         views = views[:, :, ::down, ::across].transpose(0, 1, 2, 3, 5, 6, 4)
         return np.asarray(views.reshape(len(X), -1, self.window.num_taps))
 
     def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
-        """Every feature added to the pixel that it was."""
+        """Add every feature to its pixel."""
         channels, height, width = self.window.shape
         (top, left), size = self.window.padding, self.window.size
         parts = E.reshape(len(E), -1, *self.window.units[1:], *size, channels)
@@ -70,7 +70,7 @@ class Patches:
         return total[:, :, top : top + height, left : left + width].reshape(shape)
 
     def _places(self) -> list[tuple[tuple[int, int], slice, slice]]:
-        """Tap after tap, the rows and columns that all places see through it."""
+        """Return for each tap the rows and columns that all places see through it."""
         (down, across), (_, rows, columns) = self.window.stride, self.window.units
         return [
             (
@@ -84,22 +84,22 @@ class Patches:
 
     @property
     def columns(self) -> IntArray:
-        """Tap of each feature: taps stand by channel first."""
+        """Tap of each feature; taps are ordered by channel first."""
         taps = np.arange(self.window.num_taps).reshape(-1, *self.window.size)
         return np.moveaxis(taps, 0, 2).ravel()
 
 
 class Sums(Patches):
-    """The sum of what each place sees, channel by channel."""
+    """Sum of each place's patch, channel by channel."""
 
     def apply(self, X: Array) -> Array:
-        """All sums, shape (R, B places, channels)."""
+        """Return all sums, shape (R, B places, channels)."""
         images = self.images(X)
         total = sum(images[:, :, rows, columns] for _, rows, columns in self._places())
         return np.asarray(total).reshape(len(X), -1, self.window.shape[0])
 
     def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
-        """Every sum added to the pixels that it saw."""
+        """Add every sum to the pixels of its patch."""
         channels, height, width = self.window.shape
         E = E.reshape(len(E), -1, *self.window.units[1:], channels)
         total = np.zeros((*E.shape[:2], height, width, channels), dtype=E.dtype)
@@ -110,27 +110,27 @@ class Sums(Patches):
 
 @dataclass(frozen=True)
 class Flat:
-    """The units of all places as the inputs of a dense layer, place by place."""
+    """Map of all places' units to the inputs of a dense layer, place by place."""
 
     window: Window
 
     def apply(self, X: Array) -> Array:
-        """Shape (R, B places, filters) -> (R, B, places filters)."""
+        """Reshape (R, B places, filters) -> (R, B, places filters)."""
         return X.reshape(len(X), -1, int(np.prod(self.window.units)))
 
     def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
-        """The same numbers."""
+        """Reshape E to the shape of the input."""
         return E.reshape(shape)
 
     @property
     def columns(self) -> IntArray:
-        """Input of the network that each feature is."""
+        """Network input of each feature."""
         filters, *places = self.window.units
         return np.arange(filters * int(np.prod(places))).reshape(filters, -1).T.ravel()
 
 
 class Pooling(Carried, StackedLayer):
-    """Units of fixed weights, all +1, and a fixed threshold: nothing is trained."""
+    """Untrained layer: units with fixed weights, all +1, and a fixed threshold."""
 
     folded = False
 
@@ -140,34 +140,34 @@ class Pooling(Carried, StackedLayer):
         self.features: FeatureMap = Sums(window, first)
 
     def largest(self, a: float) -> float:
-        """Largest magnitude of a pre-activation of inputs up to ``a``."""
+        """Bound the magnitude of a pre-activation for inputs of magnitude up to ``a``."""
         return self.window.num_taps * a + abs(self.threshold)
 
     def stored(self) -> FloatArray:
-        """The threshold of all units."""
+        """Return the threshold of all units."""
         return np.full((1, 1), self.threshold, dtype=np.float32)
 
     def products(self, features: FloatArray) -> FloatArray:
-        """The sums."""
+        """Return the sums."""
         return features
 
     def pre_activations(self, features: Array) -> Array:
-        """Sums and threshold."""
+        """Return the sums plus the threshold."""
         return np.asarray(features + features.dtype.type(self.threshold))
 
     def slope(self, Z: Array) -> Array:
-        """That of the units; of a step over all sums."""
+        """Return the slope of the units; of a step, over all sums."""
         assert self.unit is not None
         return self.unit.slope(Z, Z.dtype.type(self.window.num_taps))
 
     def matrix(self, network: int) -> FloatArray:
-        """The weights, thresholds last, shape (outputs, inputs + 1)."""
+        """Return the weights, thresholds last, shape (outputs, inputs + 1)."""
         assert self.layer.ties is not None
         return self.layer.ties.levels.astype(float)
 
 
 class Filters(LatentLayer):
-    """The filters of a convolution, as a dense layer of what its window sees."""
+    """Filters of a convolution, as a dense layer on the patches of its window."""
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class Filters(LatentLayer):
         super().__init__(filters, free, factor, unit, rounded=rounded, order=order)
 
     def matrix(self, network: int) -> FloatArray:
-        """The weights of all units, thresholds last, shape (outputs, inputs + 1)."""
+        """Return the weights of all units, thresholds last, shape (outputs, inputs + 1)."""
         filters, window = super().matrix(network), self.ties.window
         assert window is not None
         stored = np.zeros(len(self.ties.first))
@@ -220,12 +220,12 @@ def latent_layers(
     *,
     rounded: bool,
 ) -> list[LatentLayer | Pooling]:
-    """The layers of a network in a stack; of several shapes of images, each reads the one below.
+    """Return a network's layers for a stack; each image layer reads the image of the one below.
 
     Parameters
     ----------
     layers, free, factors, units
-        One for each layer, see :class:`LatentLayer`.
+        One entry per layer, see :class:`LatentLayer`.
     rounded : bool
     """
     parts: list[LatentLayer | Pooling] = []
