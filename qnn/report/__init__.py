@@ -1,8 +1,9 @@
-"""One report of comparisons and training runs: a page of HTML, Markdown, or JSON.
+"""Reports of comparisons and training runs: an HTML page, Markdown, or JSON.
 
     load -> parts -> html | markdown | record
 
-A part is made of sentences, tables and charts, which know nothing of files; only the page does.
+A part consists of sentences, tables and charts, which are independent of files; only the page
+writes.
 """
 
 from qnn.report.documents import load

@@ -1,4 +1,4 @@
-"""An answer to a constrained model as a part of a report."""
+"""Report part for an answer to a constrained model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Results = Mapping[str, Any]
 
 
 def part(results: Results, prefix: str) -> Part:
-    """An answer of ``qnn solve`` as it is shown.  ``prefix`` begins the names of its charts."""
+    """Build the part for an answer of ``qnn solve``; ``prefix`` begins the names of its charts."""
     how = {
         **results,
         "datasets": [{"spec": results["model"]}],
@@ -43,7 +43,7 @@ def part(results: Results, prefix: str) -> Part:
 
 
 def _constraints(rows: Sequence[Mapping[str, Any]], most: int = 30) -> list[Section]:
-    """Violated constraints first, then those that bind, with slack and multiplier."""
+    """List violated constraints first, then binding ones, with slack and multiplier."""
     if not rows:
         return []
     lines = [
@@ -66,7 +66,7 @@ def _constraints(rows: Sequence[Mapping[str, Any]], most: int = 30) -> list[Sect
 
 
 def conclusions(results: Results) -> tuple[list[str], list[str]]:
-    """What the answer shows and what it does not.
+    """State what the answer shows and what it does not.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def conclusions(results: Results) -> tuple[list[str], list[str]]:
 
 def _figures(results: Results) -> list[Table]:
     gap = results.get("gap")
-    sign = -1.0 if results.get("sense") == "maximize" else 1.0  # of what the solver minimises
+    sign = -1.0 if results.get("sense") == "maximize" else 1.0  # of the minimised objective
     alone = results.get("oracle_best")
     said = {
         "objective": text.number(results.get("objective"), "{:.10g}"),
@@ -142,7 +142,7 @@ def _figures(results: Results) -> list[Table]:
 
 
 def _figure(value: float | None, column: str, sign: float) -> str:
-    """A figure; objectives, in the column ``best``, as the file has them."""
+    """Format a figure; objectives, in the column ``best``, are as in the file."""
     scaled = value if value is None or column != "best" else 0.0 + sign * value
     return text.number(scaled, "{:.10g}" if column == "best" else "{:.6g}")
 

@@ -1,4 +1,4 @@
-"""A comparison as a part of a report: conclusions, tables, charts, and how it was made."""
+"""Report part for a comparison: conclusions, tables, charts, and how it was made."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from qnn.runs.tables import statuses
 Results = Mapping[str, Any]
 
 CHARTED = 8
-"""Up to so many data sets have charts of their own; more are drawn together."""
+"""Up to this many data sets get charts of their own; more share charts."""
 
 OPEN = 3
-"""Up to so many data sets are shown unfolded."""
+"""Up to this many data sets are shown unfolded."""
 
 EQUAL = "where medians are equal the better mean decides"
-"""Who leads, for the notes of tables."""
+"""How the leader is determined, for the notes of tables."""
 
 
 def part(results: Results, prefix: str) -> Part:
-    """A comparison as it is shown.  ``prefix`` begins the names of its charts."""
+    """Build the part for a comparison; ``prefix`` begins the names of its charts."""
     sets = _data_sets(results, prefix)
     sections = [_overview(sets)] if len(sets) > 1 else []
     sections += [_data_set(one, len(sets)) for one in sets]
@@ -79,7 +79,7 @@ def _title(results: Results, sets: Sequence[DataSet]) -> str:
 
 
 def _line(results: Results, sets: Sequence[DataSet]) -> str:
-    """What was compared, in one line."""
+    """Describe in one line what was compared."""
     trained = [
         cell for cell in results["cells"] if cell.get("widths") and not cell.get("reference")
     ]
@@ -113,7 +113,7 @@ def _range(values: Sequence[float], form: str) -> str:
 
 
 def _overview(sets: Sequence[DataSet]) -> Section:
-    """A line a data set, a column a solver."""
+    """Table with a row per data set and a column per solver."""
     with_references = any(row.get("reference") for one in sets for row in one.rows)
     alone = " That alone is no evidence: see the paired differences."
     scale = " References with real weights have no loss on this scale." * with_references
@@ -130,7 +130,7 @@ def _overview(sets: Sequence[DataSet]) -> Section:
 
 
 def _across(sets: Sequence[DataSet], title: str, best: str, more: str) -> Table:
-    """A measure of every solver on every data set, of which the ``best`` stands out."""
+    """Table of a measure of every solver on every data set, with the ``best`` highlighted."""
     loss, names, rows = best == "lowest", list(sets[0].looks), []
     for one in sets:
         measure = "train_loss" if loss else "test_accuracy"
@@ -164,7 +164,7 @@ def _data_set(one: DataSet, count: int) -> Section:
 
 
 def _figures(one: DataSet) -> Table:
-    """Every solver on one data set."""
+    """Table of every solver's figures on one data set."""
     traced = any(cell.get("trace") for cell in one.cells)
     leaders = leading({row["name"]: row["train_loss"] for row in one.rows})
     rows, cells = [], dict[str, str]()

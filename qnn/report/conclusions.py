@@ -1,6 +1,6 @@
-"""What the figures say in plain words, and what they do not.
+"""Conclusions in plain words: what the figures show and what they do not.
 
-Every sentence follows from figures in the results; none says more than they do.
+Every sentence follows from figures in the results and claims no more than they show.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Results = Mapping[str, Any]
 
 PROVEN = "optimal"
 EARLY = ("time limit", "call limit", "budget used up", "oracle failed", "interrupted")
-"""Statuses of a run whose loss is proven least, and of one that something cut short."""
+"""Status of a run whose loss is proven minimal, and statuses of runs that were cut short."""
 
 
 def of_comparison(results: Results, spelled_out: int = 3) -> tuple[list[str], list[str]]:
-    """What a comparison shows and what it does not; few data sets have sentences of their own."""
+    """State what a comparison shows and what it does not; few data sets get sentences each."""
     parts = results["summary"]
     if len(parts) <= spelled_out:
         can = list(leader(parts, named=len(parts) > 1))
@@ -45,7 +45,7 @@ def of_comparison(results: Results, spelled_out: int = 3) -> tuple[list[str], li
 
 
 def of_training(results: Results) -> tuple[list[str], list[str]]:
-    """What one training run shows and what it does not."""
+    """State what one training run shows and what it does not."""
     can, cannot = [], []
     loss, bound = results.get("train_loss"), results.get("lower_bound")
     if results["status"] == PROVEN:
@@ -84,7 +84,7 @@ def of_training(results: Results) -> tuple[list[str], list[str]]:
 
 
 def _proofs(results: Results) -> Iterator[str]:
-    """How often a solver proved that its own loss is least, and how often others met the proof."""
+    """State how often a solver proved its own loss minimal, and how often others matched it."""
     cells = results["cells"]
     seeds = {(cell.get("data"), cell["seed"]) for cell in cells}
     proven = {
@@ -147,7 +147,7 @@ def _cut(results: Results) -> Iterator[str]:
 
 
 def _failures(results: Results) -> Iterator[str]:
-    """Who failed, how often and why."""
+    """State which runs failed, how often and why."""
     cells = results["cells"]
     for name in dict.fromkeys(cell["variant"] for cell in cells):
         own = [cell for cell in cells if cell["variant"] == name]
@@ -164,7 +164,7 @@ def _failures(results: Results) -> Iterator[str]:
 
 
 def _early(results: Results) -> Iterator[str]:
-    """Who was cut short, how often, and by what."""
+    """State which runs were cut short, how often, and by what."""
     if _equal_seconds(results):
         return
     cells = [cell for cell in results["cells"] if "error" not in cell]
@@ -197,7 +197,7 @@ def _equal_seconds(results: Results) -> bool:
 
 
 def _budget(results: Results) -> Iterator[str]:
-    """What was equal between the solvers, and what was not."""
+    """State what was equal between the solvers, and what was not."""
     if _equal_seconds(results):
         limit = results["options"].get("time_limit")
         yield (

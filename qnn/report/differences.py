@@ -1,4 +1,4 @@
-"""What the paired tests say in words, data set by data set and over all of them."""
+"""Conclusions from the paired tests, per data set and over all of them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from qnn.compare.ranking import leading
 from qnn.report.text import at_most, counted, listed, sentence
 
 SIGNIFICANT = 0.05
-"""A difference counts if its adjusted p value is below."""
+"""Adjusted p-values below this are significant."""
 
 TOO_FEW = 5
-"""With so many seeds or data sets no test can be significant."""
+"""With this many seeds or data sets, or fewer, no test can be significant."""
 
 MEASURES = (
     ("train_loss", "lower training loss", "higher training loss"),
     ("test_accuracy", "higher test accuracy", "lower test accuracy"),
 )
-"""What is tested, and the words for better and worse."""
+"""Tested measures, with the words for better and worse."""
 
 COMPATIBLE = (
     f"what was measured is compatible with chance (adjusted p {SIGNIFICANT:g} or more), which does "
@@ -36,7 +36,7 @@ def _pairs(part: Mapping[str, Any], measure: str) -> list[Mapping[str, Any]]:
 
 
 def decided(pair: Mapping[str, Any]) -> bool:
-    """Whether a pair's difference is significant after the adjustment.
+    """Return True if a pair's difference is significant after the adjustment.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def decided(pair: Mapping[str, Any]) -> bool:
 
 
 def hopeless(pairs: Sequence[Mapping[str, Any]]) -> str:
-    """Why so few seeds cannot make these pairs significant, if that is so; else nothing.
+    """Explain why too few seeds make these pairs insignificant; empty if that is not the reason.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def hopeless(pairs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def leader(parts: Sequence[Mapping[str, Any]], named: bool) -> Iterator[str]:
-    """Who is better than whom, by the tests; data sets that say the same share a sentence."""
+    """State who is significantly better than whom; merge data sets with equal results."""
     where: dict[str, list[str]] = {}
     for part in parts:
         if clauses := _clauses(part):
@@ -80,7 +80,7 @@ def leader(parts: Sequence[Mapping[str, Any]], named: bool) -> Iterator[str]:
 
 
 def _clauses(part: Mapping[str, Any]) -> list[str]:
-    """In what the first is better or worse than whom."""
+    """State the measures in which the first is significantly better or worse, and than whom."""
     clauses = []
     for measure, better, worse in MEASURES:
         pairs = _pairs(part, measure)
@@ -98,7 +98,7 @@ def _clauses(part: Mapping[str, Any]) -> list[str]:
 def undecided(
     parts: Sequence[Mapping[str, Any]], named: bool, units: str = "seeds"
 ) -> Iterator[str]:
-    """Whom the tests do not tell apart, and whether they could have; each reason is said once."""
+    """State which solvers the tests do not distinguish, and whether they could; merge reasons."""
     reasons: dict[str, dict[str, list[str]]] = {}
     for part in parts:
         for clause, reason in _open(part, units):
@@ -109,7 +109,7 @@ def undecided(
 
 
 def _open(part: Mapping[str, Any], units: str) -> Iterator[tuple[str, str]]:
-    """What the tests of one data set leave open, and why."""
+    """Yield what the tests of one data set leave open, and why."""
     if not part.get("pairs"):
         if len(part["rows"]) > 1:
             yield "which solver is better", "there is no paired test"
@@ -141,12 +141,12 @@ def _open(part: Mapping[str, Any], units: str) -> Iterator[tuple[str, str]]:
 
 
 def _equals(part: Mapping[str, Any]) -> list[str]:
-    """Who leads in training loss: several where median and mean are equal."""
+    """Return the leaders in training loss: several if median and mean are equal."""
     return leading({row["name"]: row["train_loss"] for row in part["rows"] if not row["part"]})
 
 
 def _seconds(some: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]) -> str:
-    """The other solvers of some of the pairs, by name or as a whole."""
+    """Name the other solvers of some pairs, individually or as a whole."""
     if len(some) == len(pairs) > 3:
         return f"all {len(pairs)} others"
     return listed([pair["second"] for pair in some], most=5)
@@ -156,7 +156,7 @@ def _seconds(some: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any
 
 
 def leaders(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Who is better over all data sets, and on how many of them by their own tests."""
+    """State who is better over all data sets, and on how many by their own tests."""
     over = {"data": f"all {len(parts)} data sets together", "pairs": over_data_sets(parts)}
     yield from leader([over], named=True)
     led = Counter(pairs[0]["first"] for part in parts if (pairs := _pairs(part, "train_loss")))
@@ -174,7 +174,7 @@ def leaders(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _shared(name: str, least: Sequence[Sequence[str]]) -> str:
-    """On how many data sets others are equal to a solver that leads."""
+    """State on how many data sets others tie with a leading solver."""
     shared = [equal for equal in least if len(equal) > 1]
     others = list(dict.fromkeys(other for equal in shared for other in equal if other != name))
     return f", on {len(shared)} of them equal with {listed(others, most=5)}" if shared else ""
@@ -183,7 +183,7 @@ def _shared(name: str, least: Sequence[Sequence[str]]) -> str:
 def _count_of(
     parts: Sequence[Mapping[str, Any]], first: str, measure: str, better: str, worse: str
 ) -> str:
-    """In how many of its pairs a solver is better and worse by the tests; empty if in none."""
+    """Count the pairs in which a solver is significantly better and worse; empty if none."""
     own = [p for part in parts for p in _pairs(part, measure) if p["first"] == first]
     won = sum(decided(pair) and pair["wins"] > pair["losses"] for pair in own)
     lost = sum(decided(pair) and pair["wins"] <= pair["losses"] for pair in own)
@@ -221,7 +221,7 @@ def undecided_in_all(parts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def over_data_sets(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Paired tests with the data sets in the place of seeds, on medians.  [Demsar 2006.]"""
+    """Run the paired tests on medians, with data sets in place of seeds.  [Demsar 2006.]"""
     from qnn.compare.paired import paired
 
     named: dict[str, dict[str, dict[int, float]]] = {}

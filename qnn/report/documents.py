@@ -1,4 +1,4 @@
-"""Results on disk, of any release and of any command that a report is made of."""
+"""Read results of any release from disk, written by any command that reports cover."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ KINDS = {
     "frontier": ("qnn frontier --json", forms.frontier),
     "answer": ("qnn solve --json", forms.answer),
 }
-"""Kinds of results that a report is made of, what writes them, and their form."""
+"""Kinds of results that a report covers, with the commands that write them, and their form."""
 
 
 def load(run: str | PathLike[str]) -> dict[str, Any]:
-    """The results in a file or a folder, as today's releases write them.
+    """Read the results in a file or a folder, converted to the current format.
 
     ``run`` is a JSON file of ``qnn compare`` or ``qnn train``, a folder of ``qnn compare --keep``,
-    or one of ``qnn train --checkpoint``. Refused are those that are damaged, of another kind, or
-    written by a newer release.
+    or one of ``qnn train --checkpoint``. Results that are damaged, of another kind, or written by a
+    newer release are refused.
     """
     path = Path(run)
     content = _of_folder(path) if path.is_dir() else _of_file(path)
@@ -79,7 +79,7 @@ def _of_folder(path: Path) -> dict[str, Any]:
 
 
 def _of_checkpoint(path: Path) -> dict[str, Any]:
-    """What is known of a training run from its folder: what was asked, and the latest snapshot."""
+    """Read a training run from its folder: its arguments and the latest snapshot."""
     from qnn.runs import resume
     from solvers.run.checkpoint import FILE, peek
 
@@ -116,9 +116,10 @@ def _of_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def upgraded(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Results of any release as today's.
+    """Convert results of any release to the current format.
 
-    Comparisons of format 1 have one data set and no paired tests; the tests follow from the cells.
+    Comparisons of format 1 have one data set and no paired tests, which are computed from the
+    cells.
 
     Examples
     --------

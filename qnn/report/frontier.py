@@ -1,4 +1,4 @@
-"""Accuracy against stored size as a part of a report."""
+"""Report part for accuracy against stored size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BITS_OF_KIB = 8 * 1024
 
 
 def part(results: Results, prefix: str) -> Part:
-    """A frontier as it is shown.  ``prefix`` begins the names of its charts."""
+    """Build the part for a frontier; ``prefix`` begins the names of its charts."""
     spec = results["data"]["spec"]
     points = [p for p in results["points"] if p.get("test_accuracy") is not None]
     lines = [_row(p, " - ".join(map(str, p["widths"])), p["kib"]) for p in results["points"]]
@@ -67,7 +67,7 @@ def _row(point: Results, name: str, kib: float) -> dict[str, str]:
 
 
 def _here(points: Sequence[Results]) -> list[Point]:
-    """Median and quartiles of the networks of each size."""
+    """Return the median and quartiles of our networks by size."""
     found = []
     for size in dict.fromkeys(p["variant"] for p in points):
         same = [p for p in points if p["variant"] == size]
@@ -78,7 +78,7 @@ def _here(points: Sequence[Results]) -> list[Point]:
 
 
 def _others(results: Results) -> list[Point]:
-    """Published networks, and logistic regression."""
+    """Return published networks, and logistic regression."""
     known = [(p["name"], p["kib"] * BITS_OF_KIB, p["accuracy"]) for p in results["published"]]
     fitted = [r for r in results["references"] if r.get("test_accuracy") is not None]
     if fitted:
@@ -90,8 +90,7 @@ def _others(results: Results) -> list[Point]:
 def _can(
     points: Sequence[Results], references: Sequence[Results], published: Sequence[Results]
 ) -> Iterator[str]:
-    """Where we stand against each published network, those that are ahead first, and against
-    logistic regression."""
+    """Compare our networks with published ones (those ahead first) and logistic regression."""
     behind: list[str] = []
     ahead: list[str] = []
     for p in published:

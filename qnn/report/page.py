@@ -1,4 +1,4 @@
-"""A report as a page of HTML, as Markdown, and as a record for JSON."""
+"""A report as an HTML page, as Markdown, and as a JSON record."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Results = Mapping[str, Any]
 
 
 def parts(runs: Sequence[Results] | Results, written: Callable[[str], str] = visible) -> list[Part]:
-    """A part for each run, in the order given.
+    """Return a part for each run, in the order given.
 
-    Names in results come from outside: ``written`` makes of each text what can be shown.
+    Names in results are untrusted: ``written`` makes each text safe to show.
     """
     makers = {
         "answer": answer.part,
@@ -38,17 +38,17 @@ def _several(runs: Sequence[Results] | Results) -> Sequence[Results]:
 
 
 def title(shown: Sequence[Part]) -> str:
-    """The title of the whole report."""
+    """Return the title of the whole report."""
     return shown[0].title if len(shown) == 1 else f"{len(shown)} runs"
 
 
 def html(runs: Sequence[Results] | Results) -> str:
-    """One page that needs nothing but itself.
+    """Return the report as one self-contained HTML page.
 
     Parameters
     ----------
     runs : mapping, or sequence of mappings
-        Results as :func:`qnn.compare.results` makes and :func:`load` reads them.
+        Results as returned by :func:`qnn.compare.results` or :func:`load`.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -65,7 +65,7 @@ def html(runs: Sequence[Results] | Results) -> str:
 
 
 def markdown(runs: Sequence[Results] | Results) -> str:
-    """Everything but the charts, as Markdown."""
+    """Return the report as Markdown, without charts."""
     shown = parts(runs, _in_markdown)
     blocks = [f"# {title(shown)}"]
     for part in shown:
@@ -80,7 +80,7 @@ def markdown(runs: Sequence[Results] | Results) -> str:
 
 
 def told(runs: Sequence[Results] | Results) -> Iterator[str]:
-    """The conclusions alone, line by line, for a terminal."""
+    """Return the conclusions alone, line by line, for a terminal."""
     for part in parts(runs):
         yield f"{part.title}: {part.line}"
         yield from wrap(part.verdict, 98)
@@ -93,7 +93,7 @@ def told(runs: Sequence[Results] | Results) -> Iterator[str]:
 
 
 def record(runs: Sequence[Results] | Results) -> dict[str, Any]:
-    """The results as today's release has them, with what can be concluded from each."""
+    """Return the results in the current format, with the conclusions from each."""
     return {
         "format": COMPARISON_FORMAT,
         "kind": "report",
@@ -112,7 +112,7 @@ def record(runs: Sequence[Results] | Results) -> dict[str, Any]:
 
 
 def check_place(path: str) -> None:
-    """Refuse a file to which no report can be written, before any work."""
+    """Refuse a file that a report cannot be written to, before any work."""
     suffix = Path(path).suffix.lower()
     if suffix not in (".html", ".htm", ".md", ".markdown"):
         raise InvalidInputError(
@@ -126,7 +126,7 @@ def check_place(path: str) -> None:
 
 
 def write(path: str, runs: Sequence[Results] | Results) -> None:
-    """Write a report, HTML or Markdown by the name's end."""
+    """Write a report as HTML or Markdown, depending on the file extension."""
     check_place(path)
     make = html if Path(path).suffix.lower().startswith(".h") else markdown
     write_text(path, make(runs))
@@ -136,7 +136,7 @@ def write(path: str, runs: Sequence[Results] | Results) -> None:
 
 
 def _in_markdown(text: str) -> str:
-    """A text that is no link, picture, code or element of a page, whatever stands in it."""
+    """Escape a text so that it contains no link, picture, code or element of a page."""
     return re.sub(r"[\[\]`\\]", r"\\\g<0>", visible(text)).replace("<", "&lt;")
 
 

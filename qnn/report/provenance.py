@@ -12,7 +12,7 @@ from qnn.report.view import Row, Section, Table, figures
 
 
 def made(results: Mapping[str, Any]) -> Section:
-    """Everything that is needed to make the results again."""
+    """List everything needed to reproduce the results."""
     environment = results.get("environment") or {}
     packages = environment.get("packages") or {}
     created = environment.get("created") or ""
@@ -39,7 +39,7 @@ def made(results: Mapping[str, Any]) -> Section:
 
 
 def _data(data: Sequence[Mapping[str, Any]]) -> str:
-    """Data sets and how they are read; those that are read alike together.
+    """Describe data sets and how they are read, merging those read alike.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def _data(data: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _seeds(seeds: list[int]) -> str:
-    """Seeds, as a range where they are one.
+    """Format seeds, as a range if they are consecutive.
 
     Examples
     --------
@@ -70,10 +70,10 @@ def _seeds(seeds: list[int]) -> str:
 
 
 def ledger(cells: Sequence[Mapping[str, Any]]) -> Section:
-    """What the oracles were asked and what it cost, summed over the runs of each solver."""
+    """Sum the calls to oracles and their cost over the runs of each solver."""
     rows, kept = [], ("calls", "seconds", "charged")
     for name in dict.fromkeys(cell["variant"] for cell in cells):
-        booked = [  # in results without a ledger, what is left of it
+        booked = [  # fallback for results without a ledger
             cell.get("ledger") or {item: cell.get(f"oracle_{item}") or 0 for item in kept}
             for cell in cells
             if cell["variant"] == name

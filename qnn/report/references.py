@@ -1,4 +1,4 @@
-"""Where a reference with real weights is the best of all, in words."""
+"""Conclusions about data sets on which a reference with real weights is best of all."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Part = Mapping[str, Any]
 
 
 def best_of_all(results: Mapping[str, Any], spelled_out: int) -> tuple[list[str], list[str]]:
-    """What can and what cannot be concluded where no solver is as accurate as a reference.
+    """State what follows, and what does not, if no solver is as accurate as a reference.
 
-    Up to ``spelled_out`` data sets have a sentence each.
+    Up to ``spelled_out`` data sets get a sentence each.
     """
     parts: Sequence[Part] = results["summary"]
     won = [part for part in parts if _leader(part)]
@@ -62,7 +62,7 @@ def best_of_all(results: Mapping[str, Any], spelled_out: int) -> tuple[list[str]
 
 
 def _counted(parts: Sequence[Part], won: Sequence[Part]) -> Iterator[str]:
-    """On how many of many data sets which reference is the best."""
+    """State on how many of many data sets each reference is best."""
     for name in dict.fromkeys(_leader(part) for part in won):
         count = sum(_leader(part) == name for part in won)
         yield (
@@ -81,16 +81,16 @@ def _references(part: Part) -> list[str]:
 
 
 def _leader(part: Part) -> str:
-    """The reference that no solver is as accurate as; empty if there is none."""
+    """Return the reference that no solver matches in accuracy; empty if there is none."""
     leaders = leading(_accuracies(part), 1.0)
     references = _references(part)
     return leaders[0] if leaders and all(name in references for name in leaders) else ""
 
 
 def ahead_of_all(cells: Sequence[Mapping[str, Any]], part: Part) -> list[dict[str, Any]]:
-    """The paired tests of accuracy of a reference against the solvers, where it is ahead of all.
+    """Return the paired accuracy tests of a reference against the solvers, if it leads them all.
 
-    ``cells`` are the runs on one data set, ``part`` their summary.
+    ``cells`` are the runs on one data set; ``part`` is their summary.
     """
     from qnn.compare.summary import by_accuracy
 
@@ -103,7 +103,7 @@ def ahead_of_all(cells: Sequence[Mapping[str, Any]], part: Part) -> list[dict[st
 
 
 def most_accurate(results: Mapping[str, Any]) -> str:
-    """The outcome of a comparison in one sentence; empty if nothing was tested.
+    """State the outcome of a comparison in one sentence; empty if nothing was tested.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def most_accurate(results: Mapping[str, Any]) -> str:
 
 
 def _leads(parts: Sequence[Part], *, with_references: bool) -> str:
-    """Who is the most accurate: with the median on one data set, else on how many of them."""
+    """Name the most accurate, with the median on one data set, or the number of sets each leads."""
     counts: Counter[str] = Counter()
     for part in parts:
         left_out = () if with_references else _references(part)

@@ -1,4 +1,4 @@
-"""Figures, and small parts of English, as people read them."""
+"""Figures, and small pieces of English, formatted for readers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NONE = "-"
 
 
 def number(value: Any, form: str = "{:g}") -> str:
-    """A figure, or a dash where there is none.
+    """Format a figure, or a dash if there is none.
 
     Examples
     --------
@@ -21,7 +21,7 @@ def number(value: Any, form: str = "{:g}") -> str:
 
 
 def whole(value: Any) -> str:
-    """A count, or a dash where there is none.
+    """Format a count, or a dash if there is none.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def whole(value: Any) -> str:
 
 
 def seconds(value: Any) -> str:
-    """Seconds to about three digits.
+    """Format seconds to about three digits.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def seconds(value: Any) -> str:
 
 
 def quartiles(value: Mapping[str, float] | None, form: str = "{:.4g}") -> str:
-    """A median, and the quartiles in brackets where they differ.
+    """Format a median, with the quartiles in brackets if they differ.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def quartiles(value: Mapping[str, float] | None, form: str = "{:.4g}") -> str:
 
 
 def p_value(p: float | None) -> str:
-    """A p value to two digits.
+    """Format a p-value to two digits.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def p_value(p: float | None) -> str:
 
 
 def options(values: Mapping[str, Any]) -> str:
-    """Options that are set, between commas.
+    """List the options that are set, separated by commas.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def _said(value: Any) -> str:
 
 
 def widths(cell: Mapping[str, Any] | None) -> str:
-    """A network's widths as people write them.
+    """Format a network's widths.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def widths(cell: Mapping[str, Any] | None) -> str:
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names as English lists them; what has a comma of its own goes on in brackets.
+    """List names in English; the part of a name after a comma goes into brackets.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number and its noun.
+    """Format a number and its noun.
 
     Examples
     --------
@@ -146,7 +146,7 @@ def at_most(p: float, count: int) -> str:
 
 
 def sentence(text: str) -> str:
-    """Ends with a full stop, and begins with a capital unless a solver's name comes first."""
+    """Add a full stop, and capitalise the first letter unless a solver's name comes first."""
     first = text.split(" ", 1)[0]
     begins = first.capitalize() if first in ("on", "whether", "which") else first
     return f"{begins}{text[len(first) :]}."

@@ -1,4 +1,4 @@
-"""A training run as a part of a report."""
+"""Report part for a training run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Results = Mapping[str, Any]
 
 
 def part(results: Results, prefix: str) -> Part:
-    """A training run as it is shown.  ``prefix`` begins the names of its charts."""
+    """Build the part for a training run; ``prefix`` begins the names of its charts."""
     return Part(
         title=f"{results['solver']} on {results['data']['spec']}",
         line=_line(results),
@@ -67,7 +67,7 @@ def _figures(results: Results) -> Table:
 
 
 def _charts(results: Results, prefix: str) -> list[Chart]:
-    """Loss over time or, of results that have no times, by round; and the solver's own history."""
+    """Draw loss over time, or by round if times are missing, and the solver's own history."""
     solver, where = results["solver"], results["data"]["spec"]
     history = results.get("history") or {}
     found = []

@@ -1,4 +1,4 @@
-"""What a report is made of, before anybody says whether it becomes HTML, Markdown or JSON."""
+"""Elements of a report, independent of the output format: HTML, Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qnn.report.text import NONE
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table; ``best`` are columns that stand out, ``minor`` a part of another line."""
+    """Row of a table; ``best`` columns are highlighted, a ``minor`` row belongs to another one."""
 
     cells: Sequence[str]
     best: tuple[int, ...] = ()
@@ -19,9 +19,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its title, its columns, its rows, and what to know when reading it.
+    """Table with title, columns, rows, and a note for its readers.
 
-    ``words`` columns at the left, and the last one if ``wordy_end``, are words; others figures.
+    The first ``words`` columns, and the last one if ``wordy_end``, are words; the others are
+    figures.
     """
 
     title: str
@@ -32,7 +33,7 @@ class Table:
     wordy_end: bool = True
 
     def wordy(self, column: int) -> bool:
-        """Whether a column is words rather than figures.
+        """Return True if a column holds words rather than figures.
 
         Examples
         --------
@@ -43,7 +44,7 @@ class Table:
         return column < self.words or (self.wordy_end and column == len(self.columns) - 1)
 
     def without_empty(self) -> Table:
-        """The same without columns of figures in which nothing is said.
+        """Return the table without empty columns of figures.
 
         Examples
         --------
@@ -68,17 +69,17 @@ class Table:
 
 
 def figures(said: Mapping[str, str], words: int = 1) -> Table:
-    """A table of a figure a line, those left out that are not known."""
+    """Return a table with one figure per row, leaving out unknown ones."""
     rows = [Row([name, value]) for name, value in said.items() if value != NONE]
     return Table("", ["", ""], rows, words=words, wordy_end=words > 1)
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture: what it shows and how to read it in words, and how to draw it.
+    """Chart: its content, a guide for reading it, and the function that draws it.
 
-    Its name is unlike that of every other chart of the page. ``draw`` gives the picture as SVG,
-    with the chart itself as argument; a ``wide`` one takes the page's whole width.
+    Its name is unique on the page. ``draw`` takes the chart and returns it as SVG; a ``wide`` chart
+    spans the page.
     """
 
     name: str
@@ -89,16 +90,16 @@ class Chart:
 
     @property
     def svg(self) -> str:
-        """The picture, as an element that stands inside a page."""
+        """Return the chart as an element to place inside a page."""
         return self.draw(self)
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it: tables first, then charts.
+    """Heading with content below it: tables first, then charts.
 
-    ``line`` says in a few words what a folded section holds; ``researchers`` are charts of a
-    method's own rounds, which are folded away.
+    ``line`` summarises a folded section; ``researchers`` are charts of a method's own rounds, which
+    are folded away.
     """
 
     title: str
@@ -113,7 +114,7 @@ class Section:
 class Part:
     """Everything about one run: a comparison, or the training of one network.
 
-    ``conclusions`` are sentences, those that can be drawn and those that cannot; ``verdict`` is the
+    ``conclusions`` holds two lists of sentences: what follows and what does not. ``verdict`` is the
     outcome in one sentence.
     """
 

@@ -1,6 +1,6 @@
-"""Published tables, found again: each is a function from options to a report.
+"""Reproductions of published tables: each is a function from options to a report.
 
-A new table is a new file and a line here.
+To add a table, add a file and a line here.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ REPRODUCTIONS: Mapping[str, Callable[[ReproduceOptions], Report]] = MappingProxy
         "svi": svi,
     }
 )
-"""Every table by its name."""
+"""Reproductions by name."""
 
 
 def reproduce(name: str, options: ReproduceOptions | None = None) -> Report:
-    """Run the table called ``name``; Ctrl-C ends it with the rows that are there."""
+    """Run the reproduction called ``name``; Ctrl-C ends it with the rows finished so far."""
     table = REPRODUCTIONS[choose("published table", name, list(REPRODUCTIONS))]
     return finished(table(options or ReproduceOptions()))
 

@@ -1,4 +1,4 @@
-"""``qnn reproduce baselines``: what a user would pick instead, in its own game."""
+"""``qnn reproduce baselines``: alternative methods, measured on their own terms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from solvers.classical.straight_through.solver import StraightThrough
 
 
 def baselines(options: ReproduceOptions) -> Report:
-    """All tables of the baselines."""
+    """Return all tables of the baselines."""
     data, missing = first_of({"fashion": "Fashion-MNIST", "mnist": "MNIST"}, options)
     title = "What a user would pick instead: straight-through, random features, rounding"
     source = (
@@ -52,8 +52,8 @@ def _tables(data: dict[str, Split], options: ReproduceOptions) -> Iterator[Table
 
 
 def _random_features(data: Split, options: ReproduceOptions) -> Table:
-    """Ridge regression on random units, beside that on the pixels."""
-    earlier = {1000: 82.7, 4000: 86.1} if options.full else {1000: 82.7}  # of all Fashion-MNIST
+    """Table of ridge regression on random units and on the pixels."""
+    earlier = {1000: 82.7, 4000: 86.1} if options.full else {1000: 82.7}  # all of Fashion-MNIST
 
     def rows() -> Iterator[Row]:
         published = 81.1 if data.whole else None
@@ -76,9 +76,9 @@ def _features_accuracy(data: Split, units: int, seed: int) -> float:
 
 
 def _straight_through(data: Split, options: ReproduceOptions) -> Table:
-    """Networks of one bit a weight and sign units."""
+    """Table of networks with one-bit weights and sign units."""
     inputs, epochs = data.X_train.shape[1], {64: 60, 256: 30} if options.full else {64: 8}
-    accuracies = {64: 93.17, 256: 97.81}  # on the whole of MNIST
+    accuracies = {64: 93.17, 256: 97.81}  # figures for all of MNIST
 
     def rows() -> Iterator[Row]:
         tasks = [(data, width, epochs[width], options.seed) for width in epochs]
@@ -102,7 +102,7 @@ def _straight_through(data: Split, options: ReproduceOptions) -> Table:
 
 
 def _trained(data: Split, width: int, epochs: int, seed: int) -> tuple[float, float, int]:
-    """Accuracies in the test and the training part, and the number of weight bits."""
+    """Return training and test accuracy, and the number of weight bits."""
     middle = data.X_train.max() / 2
     X, X_test = (np.where(part > middle, 1, -1) for part in (data.X_train, data.X_test))
     network = Network.dense([X.shape[1], *[width] * 3, data.num_classes], bias="auto")

@@ -1,8 +1,9 @@
-"""``qnn reproduce bemi``: ten classes from 10 or 40 images of each, beside mixed-integer ensembles.
+"""``qnn reproduce bemi``: ten classes from 10 or 40 images each, against mixed-integer ensembles.
 
-BeMi trains a network of few bits for every pair of classes by mixed-integer programs, and lets the
-pairs vote: 45 networks for ten classes.  Its published accuracies on MNIST stand beside what takes
-seconds here: one network of ten outputs, the same ensemble trained by gradients, and real weights.
+BeMi trains a low-bit network for every pair of classes by mixed-integer programs, and lets the
+pairs vote: 45 networks for ten classes.  Its published accuracies on MNIST are compared with
+methods that take seconds here: one network of ten outputs, the same ensemble trained by gradients,
+and real weights.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from solvers.classical.straight_through.solver import StraightThrough
 
 
 def bemi(options: ReproduceOptions) -> Report:
-    """All tables of few images a class."""
+    """Return all tables for few images per class."""
     data, missing = first_of({"mnist": "MNIST"}, options)
     title = "Few images a class: mixed-integer ensembles, one network, and real weights"
     source = (
@@ -75,7 +76,7 @@ def _rows(
 
 
 def _drawn(data: Split, count: int, seed: int) -> tuple[FloatArray, IntArray]:
-    """So many images of each class."""
+    """Draw a number of images of each class."""
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     order = rng.permutation(len(data.y_train))
     y = data.y_train[order]
@@ -86,7 +87,7 @@ def _drawn(data: Split, count: int, seed: int) -> tuple[FloatArray, IntArray]:
 def _accuracy(
     name: str, X: FloatArray, y: IntArray, X_test: Array, y_test: IntArray, seed: int
 ) -> tuple[float, int]:
-    """Test accuracy of a method in per cent, and its stored bits; 0 of real weights."""
+    """Return a method's test accuracy in per cent, and its stored bits (0 for real weights)."""
     predicted, bits = METHODS[name](X, y, X_test, seed % 2**31)
     return 100.0 * float(np.mean(predicted == y_test)), bits
 
@@ -95,7 +96,7 @@ Found = tuple[Array, int]
 
 
 def _estimated(estimator: Any, X: FloatArray, y: IntArray, X_test: Array, seed: int) -> Found:
-    """A classifier of scikit-learn's kind, on pixels from 0 to 1."""
+    """Train a scikit-learn classifier on pixels from 0 to 1."""
     top = X.max()
     fitted = clone(estimator).set_params(random_state=seed).fit(X / top, y)
     bits = fitted.network_.stored_bits if hasattr(fitted, "network_") else 0
@@ -103,7 +104,7 @@ def _estimated(estimator: Any, X: FloatArray, y: IntArray, X_test: Array, seed: 
 
 
 def _one_network(X: FloatArray, y: IntArray, X_test: Array, seed: int, shift: float = 0) -> Found:
-    """A network with an output for each class, by gradients."""
+    """Train one network with an output per class, by gradients."""
     edges, side = level_thresholds(X, 16, even=True), isqrt(X.shape[1])
     network = Network.dense([X.shape[1], 128, int(y.max()) + 1], "relu:4", "uniform:2", bias="auto")
     problem = TrainingProblem(network, on_levels(X, edges), y, "cross-entropy")
@@ -114,7 +115,7 @@ def _one_network(X: FloatArray, y: IntArray, X_test: Array, seed: int, shift: fl
 
 
 def _ensemble(X: FloatArray, y: IntArray, X_test: Array, seed: int) -> Found:
-    """A network for every pair of classes; the class with the most votes, then the surest."""
+    """Train a network per pair of classes; most votes win, ties go to the most confident."""
     edges, classes = level_thresholds(X, 16, even=True), int(y.max()) + 1
     lattice, X_test = on_levels(X, edges), on_levels(X_test, edges)
     network = Network.dense([X.shape[1], 4, 4, 1], "relu:4", "uniform:4", bias="auto")
@@ -141,4 +142,4 @@ METHODS: dict[str, Callable[[FloatArray, IntArray, Array, int], Found]] = {
     "the same, images shifted": partial(_one_network, shift=2.0),
     "straight-through, a network for every pair": _ensemble,
 }
-"""What is trained on the images of one draw."""
+"""Methods trained on the images of one draw."""

@@ -1,4 +1,4 @@
-"""Data of the published tables: real inputs as they come, and a training and a test part."""
+"""Data of the published tables: unmodified real inputs, in a training and a test part."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Split:
     Parameters
     ----------
     name : str
-        The source and the sizes of its parts, for the table.
+        Source and sizes of its parts, for the table.
     X_train, X_test : ndarray of float64, shape (N, d) and (M, d)
         Inputs as the source has them.
     y_train, y_test : ndarray of int64, shape (N,) and (M,)
         Classes 0 .. C-1.
     known : bool
-        Whether the images are those that were published under their name.
+        True if the images are those published under their name.
     """
 
     name: str
@@ -46,11 +46,11 @@ class Split:
 
     @property
     def whole(self) -> bool:
-        """Whether it has the 60,000 training images on which published figures stand."""
+        """True with the 60,000 training images on which the published figures are based."""
         return self.known and len(self.X_train) == 60_000
 
     def unit(self) -> Split:
-        """The same with inputs from 0 to 1."""
+        """Return the same split with inputs scaled to 0 .. 1."""
         top = self.X_train.max()
         return replace(self, X_train=self.X_train / top, X_test=self.X_test / top)
 
@@ -58,10 +58,10 @@ class Split:
 def split(
     spec: str, options: ReproduceOptions, *, train: int | None = None, test_share: float = 0.2
 ) -> Split:
-    """A data set in two parts: its own test part if it has one, else a share drawn by the seed.
+    """Split a data set: use its own test part, or else a share drawn by the seed.
 
-    Of several folders with the data set, the one with the most samples is taken; ``train`` keeps so
-    many training samples only, drawn by the seed.
+    Among several folders with the data set, the one with the most samples is used; ``train`` limits
+    the training samples, which are drawn by the seed.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def split(
 
 
 def _largest(spec: str, options: ReproduceOptions) -> Source:
-    """The data set from the folder that has the most of it."""
+    """Return the data set from the folder with the most samples."""
     if spec.partition(":")[0] not in IMAGES or not options.data_dirs:
         return open_source(spec)
     found, reasons = [], []
@@ -98,7 +98,7 @@ def _largest(spec: str, options: ReproduceOptions) -> Source:
 
 
 def absence(spec: str, options: ReproduceOptions) -> str | None:
-    """Why the data set cannot be opened; None if it can.
+    """Return the reason why the data set cannot be opened; None if it can.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def absence(spec: str, options: ReproduceOptions) -> str | None:
 
 
 def available(spec: str, options: ReproduceOptions) -> bool:
-    """Whether the data set can be opened at all.
+    """Return True if the data set can be opened at all.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def available(spec: str, options: ReproduceOptions) -> bool:
 def first_of(
     names: Mapping[str, str], options: ReproduceOptions
 ) -> tuple[dict[str, Split], list[str]]:
-    """The data sets called so, digits in the place of those that are missing, and remarks on these.
+    """Return the named data sets, with digits for missing ones, and remarks on these.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def first_of(
 
 
 def not_run(names: Mapping[str, str], options: ReproduceOptions) -> list[str]:
-    """Remarks on the data sets that cannot be opened: what they are called, and why.
+    """Return remarks on data sets that cannot be opened: their names and the reasons.
 
     Examples
     --------

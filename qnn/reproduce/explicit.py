@@ -1,4 +1,4 @@
-"""``qnn reproduce explicit``: the explicit softmax solution, without iteration and as a start."""
+"""``qnn reproduce explicit``: the explicit softmax solution, used directly and as a start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from solvers.run.run import Progress
 
 
 def explicit(options: ReproduceOptions) -> Report:
-    """All tables of the explicit softmax solution."""
+    """Return all tables of the explicit softmax solution."""
     names = {"mnist": "MNIST", "fashion": "Fashion-MNIST", "digits": "digits"}
     found = [spec for spec in names if available(spec, options)]
     data = {spec: split(spec, options).unit() for spec in found}
@@ -68,7 +68,7 @@ def _tables(data: dict[str, Split], options: ReproduceOptions) -> Iterator[Table
 
 
 def _accuracy(network: SoftmaxNetwork, data: Split) -> float:
-    """Test accuracy in per cent."""
+    """Return the test accuracy in per cent."""
     return 100.0 * float(np.mean(network.predict(data.X_test) == data.y_test))
 
 
@@ -76,7 +76,7 @@ def _accuracy(network: SoftmaxNetwork, data: Split) -> float:
 
 
 def _without_iteration(data: dict[str, Split], options: ReproduceOptions) -> Table:
-    """Accuracies of one layer; the figures to find again."""
+    """Table of accuracies of one layer, the figures to reproduce."""
     rows = []
     told: dict[str, tuple[float, Origin]] = {
         "mnist": (82.0, "second hand"), "fashion": (65.8, "measured")
@@ -99,14 +99,14 @@ def _without_iteration(data: dict[str, Split], options: ReproduceOptions) -> Tab
 
 
 def _few(fashion: Split) -> str:
-    """What to say where not all of Fashion-MNIST was found."""
+    """Return the remark for runs without all of Fashion-MNIST."""
     if fashion.whole:
         return ""
     return "The figures to find again are of 60,000 training images of Fashion-MNIST: not shown."
 
 
 def _digits(options: ReproduceOptions) -> list[Row]:
-    """Digits at K = 1 and 30: on one particular draw, and over ten."""
+    """Table of digits at K = 1 and 30: on one particular draw, and over ten."""
     source = open_source("digits")
     X, y = source.X / source.X.max(), source.y.astype(np.int64)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, random_state=0)
@@ -122,7 +122,7 @@ def _digits(options: ReproduceOptions) -> list[Row]:
 
 
 def _same_as_naive_bayes(data: dict[str, Split]) -> Table:
-    """Share of the test samples on which the two agree."""
+    """Return the share of test samples on which the two methods agree."""
     rows = []
     for part in data.values():
         for K in (1.0, 30.0):
@@ -140,9 +140,9 @@ def _same_as_naive_bayes(data: dict[str, Split]) -> Table:
 
 
 def _sweep(spec: str, data: Split) -> Table:
-    """Accuracy and cross-entropy at every K."""
+    """Table of accuracy and cross-entropy at every K."""
     rows = []
-    # of 60,000 training images; measured earlier
+    # of 60,000 training images, measured earlier
     entropies = {1.0: 1.73, 10.0: 0.93, 100.0: 4.1} if spec == "fashion" and data.whole else {}
     for K in (1.0, 3.0, 10.0, 30.0, 100.0):
         network = ExplicitSoftmax(K).fit(data.X_train, data.y_train)
@@ -158,7 +158,7 @@ def _sweep(spec: str, data: Split) -> Table:
 
 
 def _layer_by_layer(data: dict[str, Split]) -> Table:
-    """Accuracies with one hidden layer whose targets are fixed codes of the classes."""
+    """Table of accuracies with one hidden layer whose targets are fixed codes of the classes."""
     rows = []
     for part in data.values():
         flat = ExplicitSoftmax(10.0).fit(part.X_train, part.y_train)
@@ -170,7 +170,7 @@ def _layer_by_layer(data: dict[str, Split]) -> Table:
 
 
 def _warm_start(data: dict[str, Split], options: ReproduceOptions) -> Table:
-    """Test accuracy after as many Adam steps from the explicit solution and from random weights."""
+    """Table of test accuracy after Adam steps from the explicit solution and random weights."""
     return Table(
         "Warm start: test accuracy at equal steps",
         _warm_start_rows(data, options),
@@ -200,7 +200,7 @@ def _warm_start_rows(data: dict[str, Split], options: ReproduceOptions) -> Itera
 
 
 def _both_starts(part: Split, hidden: Sequence[int], seed: int) -> tuple[SoftmaxNetwork, ...]:
-    """The explicit solution, and a network of its shape with small normal weights."""
+    """Return the explicit solution, and a network of its shape with small normal weights."""
     start = ExplicitSoftmax(10.0, hidden=hidden).fit(part.X_train, part.y_train)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     weights = tuple(0.1 * rng.normal(size=U.shape) for U in start.weights)
@@ -210,10 +210,10 @@ def _both_starts(part: Split, hidden: Sequence[int], seed: int) -> tuple[Softmax
 def _best_descent(
     start: SoftmaxNetwork, data: Split, marks: Sequence[int], seed: int
 ) -> dict[int, float]:
-    """Test accuracy after each number of steps, 0 first, at the rate best in training by then."""
+    """Return the test accuracy after each number of steps, at the best rate in training so far."""
     h, one_hot = start.inputs(data.X_train), np.eye(data.num_classes)[data.y_train]
     best = dict.fromkeys(marks, (np.inf, np.nan))
-    for rate in (1e-3, 1e-2, 1e-1):  # the best in training counts, for each start by itself
+    for rate in (1e-3, 1e-2, 1e-1):  # the best in training counts, per start
         network = replace(start, weights=tuple(U.copy() for U in start.weights))
         stepper = Adam(network.weights, rate)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
@@ -229,11 +229,11 @@ def _best_descent(
 # -- the game of low bits --------------------------------------------------------------------------
 
 Trace = list[tuple[float, float]]
-"""Seconds of processor time and the least loss by then."""
+"""Processor seconds, and the lowest loss up to each."""
 
 
 def _low_bits(options: ReproduceOptions) -> Table:
-    """What the explicit solution is worth as the start of a search among low-bit weights."""
+    """Table of the explicit solution as the start of a search over low-bit weights."""
     seeds = options.seeds(10 if options.full else 3)
     return Table(
         "In the game of low bits: restricted problems that start from the explicit solution",
@@ -274,20 +274,20 @@ def _low_bits_rows(options: ReproduceOptions, seeds: Sequence[int]) -> Iterator[
 def _both_searches(
     spec: str, widths: tuple[int, ...], oracle: Oracle | None, rounds: int, seed: int
 ) -> tuple[float, Trace, Trace]:
-    """Loss of the explicit solution, and what is found from random weights and from it."""
+    """Return the loss of the explicit solution, and of searches from random weights and from it."""
     drawn = load(spec, samples=200, inputs=widths[0], seed=seed)
     network = Network.dense(widths, bias=len(drawn.classes) > 2)
     problem = TrainingProblem(network, drawn.X_train, drawn.y_train)
     start = ExplicitSoftmax(seed=seed)
     loss = start.solve(problem).loss
     search = LargeNeighborhoodSearch(oracle, rounds=1, seed=seed)
-    search.solve(problem)  # compiled before it counts
+    search.solve(problem)  # compile before measuring
     search = replace(search, rounds=rounds)
     return loss, _traced(search, problem), _traced(replace(search, start=start), problem)
 
 
 def _traced(search: LargeNeighborhoodSearch, problem: TrainingProblem) -> Trace:
-    """Least losses of a search by the processor time that it took, its start included."""
+    """Return the lowest losses of a search by processor time, including its start."""
     trace: Trace = []
     began = time.process_time()
 
@@ -299,7 +299,7 @@ def _traced(search: LargeNeighborhoodSearch, problem: TrainingProblem) -> Trace:
 
 
 def _reached(trace: Trace, loss: float) -> float:
-    """Seconds until a loss was reached; infinite if it was not."""
+    """Return the seconds until a loss was reached; infinite if it was not."""
     return next((seconds for seconds, least in trace if least <= loss), float("inf"))
 
 

@@ -1,4 +1,4 @@
-"""The other game: a solver of real weights on the identical low-bit network, by the true loss."""
+"""Comparison of real-weight solvers on the same low-bit network, by its true loss."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from qnn.reproduce.report import ReproduceOptions, Row, Table
 def three_or_eight(
     seed: int, weights: str = "bipolar", inputs: int = 16, samples: int = 100
 ) -> tuple[Dataset, Network]:
-    """Digits 3 against 8, pooled to ``inputs`` inputs of two levels, and a network of sign units.
+    """Return digits 3 against 8 on ``inputs`` two-level inputs, and a network of sign units.
 
     Examples
     --------
@@ -30,9 +30,9 @@ def three_or_eight(
 
 
 def low_bits_table(solvers: Mapping[str, Any], options: ReproduceOptions) -> Table:
-    """Median true losses of solvers, dataclasses with a ``seed``, on the same low-bit networks.
+    """Table of the median true losses of solvers, dataclasses with a ``seed``, on low-bit networks.
 
-    All are run with their own budget, which is shown.
+    Each solver runs with its own budget, which is shown.
     """
     seeds = options.seeds(10 if options.full else 3)
     conditions = (
@@ -63,7 +63,7 @@ def _rows(
 
 
 def _loss_and_seconds(solver: Any, weights: str, seed: int) -> tuple[float, float]:
-    """What a solver reaches on a draw, and its time."""
+    """Return a solver's loss on a draw, and its time."""
     data, network = three_or_eight(seed, weights)
     problem = TrainingProblem(network, data.X_train, data.y_train)
     result = replace(solver, seed=seed).solve(problem)

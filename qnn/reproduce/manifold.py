@@ -1,4 +1,4 @@
-"""``qnn reproduce manifold``: the non-gradient manifold network, as released and mended."""
+"""``qnn reproduce manifold``: the non-gradient manifold network, as released and corrected."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ LOW_BITS = {
     "rescaled": ManifoldNetwork(),
     "straight-through": StraightThrough(),
 }
-"""What is compared on the low-bit network; the first two train real weights and round them."""
+"""Solvers compared on the low-bit network; the first two round trained real weights."""
 
 
 def manifold(options: ReproduceOptions) -> Report:
-    """All tables of the manifold network."""
+    """Return all tables of the manifold network."""
     remarks = [
         "Accuracies are those of the last epoch. The authors' code keeps the epoch that is best "
         "on the test part; a remark shows what that is worth.",
@@ -70,11 +70,11 @@ def _tables(options: ReproduceOptions, many: bool) -> Iterator[Table]:
 
 
 def waveform(samples: int, noise: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
-    """Breiman's waves: x = u h_a + (1 - u) h_b + normal noise, h triangles of height 6.
+    """Draw Breiman's waveforms: x = u h_a + (1 - u) h_b + normal noise, h triangles of height 6.
 
-    The triangles stand at 11, 15 and 7 of 21 places, and class 0, 1, 2 mixes the pairs (1, 2), (1,
-    3), (2, 3) of them. Further columns are ``noise`` alone: 19 in the second version of the data
-    set. [Breiman, Friedman, Olshen, Stone 1984, section 2.6.2.]
+    The triangles peak at positions 11, 15 and 7 of 21, and classes 0, 1, 2 mix their pairs (1, 2),
+    (1, 3), (2, 3). ``noise`` adds columns of noise alone: 19 in the second version of the data set.
+    [Breiman, Friedman, Olshen, Stone 1984, section 2.6.2.]
 
     Examples
     --------
@@ -98,7 +98,7 @@ def _table(
     published: float | None = None,
     published_ridge: float | None = None,
 ) -> Table:
-    """Both forms in several shapes, each part with its seed, beside ridge regression."""
+    """Table of both forms in several shapes, each with its own seed, and of ridge regression."""
 
     def rows() -> Iterator[Row]:
         ridge = [ridge_accuracy(part) for part in parts]
@@ -134,9 +134,9 @@ def _table(
 
 
 def _many_samples(options: ReproduceOptions) -> Table:
-    """Fashion-MNIST with more and more samples, either side of 10,000."""
+    """Table of Fashion-MNIST with growing sample sizes, below and above 10,000."""
     data = split("fashion", options)
-    held, breakdown = len(data.X_train), 10_000  # beyond, the released form's targets are constant
+    held, breakdown = len(data.X_train), 10_000  # above, the released targets are constant
     conditions = (
         "10 % is a guess. Baseline: ridge regression on the same samples. The widths of the "
         "earlier figures are not recorded: that of the released form with one hidden layer stands "
@@ -164,7 +164,7 @@ def _many_samples_rows(data: Split, options: ReproduceOptions) -> Iterator[Row]:
         ("released", (100, 100), 20_000): 10.0,
         ("rescaled", (100,), 20_000): 80.7,
     }
-    # a part of the images shows no breakdown, but is measured all the same
+    # A subset of the images shows no breakdown, but is still measured.
     held = len(data.X_train)
     for n in [n for n in sizes if n <= held] or [held]:
         X_train, y_train = data.X_train[:n] / 255.0, data.y_train[:n]
@@ -189,7 +189,7 @@ def _many_samples_rows(data: Split, options: ReproduceOptions) -> Iterator[Row]:
 def _accuracies(
     part: Split, shape: Sequence[int], form: str, seed: int, epochs: int
 ) -> list[float]:
-    """Test accuracy after every epoch, in per cent."""
+    """Return the test accuracy after every epoch, in per cent."""
     reached: list[float] = []
 
     def measure(epoch: int, network: TrainedManifold) -> None:
@@ -201,7 +201,7 @@ def _accuracies(
 
 
 def ridge_accuracy(part: Split) -> float:
-    """Test accuracy of ridge regression on one-hot targets, in per cent."""
+    """Return the test accuracy of ridge regression on one-hot targets, in per cent."""
     fitted = ridge_layer(part.X_train.T, np.eye(part.num_classes)[part.y_train].T, 1.0)
     return 100.0 * float(np.mean(fitted(part.X_test.T).argmax(axis=0) == part.y_test))
 

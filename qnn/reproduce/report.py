@@ -1,4 +1,4 @@
-"""What a reproduction is: rows of published figure and ours, and what to know beside them."""
+"""Structure of a reproduction: rows of published and own figures, with remarks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy as np
 from formulations.errors import InvalidInputError
 
 Mapped = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], Iterator[Any]]
-"""Works out a function's answers to the arguments of each task, in their order."""
+"""Function that applies another one to each task's arguments, yielding results in order."""
 
 
 Origin = Literal["paper", "second hand", "theory", "measured"]
-"""Where the figure comes from that ours stands beside: printed by the authors, in the paper or in
-their public notebooks; told of the paper by others, such as a public review; follows from the
-definitions; not published, but an earlier measurement of our own, with the published method."""
+"""Origin of the published figure: printed by the authors, in the paper or their public notebooks;
+reported by others, such as a public review; implied by the definitions; or not published but
+measured by us earlier, with the published method."""
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,22 @@ class Row:
     Parameters
     ----------
     what : str
-        What is measured, on what, with which setting.
+        The measured quantity, its data and setting.
     ours : float or None
-        Our figure; None where it could not be measured, which ``remark`` then explains.
+        Our figure; None if it could not be measured, which ``remark`` then explains.
     published : float, optional
-        The figure to find again; None where there is none.
+        The figure to reproduce; None if there is none.
     spread : float, optional
         Standard deviation of ours over several seeds.
     form : str
         Format of the figures, with their unit: ``{:.2f} %``.
     origin : Origin
-        Of ``published``.
+        Origin of ``published``.
     remark : str
-        What the reader has to know about this row alone.
+        Remark on this row alone.
     baseline : float, optional
-        Figure of the method that ours is held against in our own runs; the table's conditions say
-        which that is.
+        Figure of the method that ours is compared with in our own runs; the table's conditions name
+        the method.
 
     Examples
     --------
@@ -64,18 +64,18 @@ class Row:
 
     @property
     def difference(self) -> float | None:
-        """Ours less the published figure."""
+        """Our figure minus the published one."""
         if self.ours is None or self.published is None:
             return None
         return self.ours - self.published
 
     @property
     def verdict(self) -> str:
-        """What became of the published figure; empty where there is none to find.
+        """Outcome for the published figure; empty if there is none to reproduce.
 
-        ``found again``: ours is at most one unit of its last decimal away.  ``within the spread``:
-        at most twice the standard deviation of ours over seeds.  ``not``: neither.  ``not run``:
-        there is none of ours.
+        ``found again``: ours differs by at most one unit of its last decimal.  ``within the
+        spread``: at most twice the standard deviation of ours over seeds.  ``not``: neither.  ``not
+        run``: our figure is missing.
         """
         if self.published is None:
             return ""
@@ -89,7 +89,7 @@ class Row:
         return "within the spread" if near else "not"
 
     def cells(self) -> list[str]:
-        """The row as text, in the order of :func:`qnn.reproduce.show.drawn`'s columns."""
+        """Cells of the row as text, in the column order of :func:`qnn.reproduce.show.drawn`."""
         known, ours, baseline = (
             "-" if value is None else self.form.format(value)
             for value in (self.published, self.ours, self.baseline)
@@ -107,9 +107,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that belong together, under the conditions that they share.
+    """Rows that belong together, under shared conditions.
 
-    Rows may be worked out as they are asked for, once: see :func:`finished`.
+    Rows may be computed lazily, once: see :func:`finished`.
     """
 
     title: str
@@ -119,22 +119,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """A published table, found again.
+    """Reproduction of a published table.
 
     Parameters
     ----------
     name : str
-        What ``qnn reproduce`` was asked for.
+        The name given to ``qnn reproduce``.
     title : str
         The method.
     source : str
         The paper: authors, title and number.
     tables : iterable of Table
-        They may be made as they are asked for, once, as their rows.
+        Tables, which may be computed lazily, once, like their rows.
     remarks : sequence of str
-        Where a comparison in the paper does not hold, and what else the figures do not say.
+        Comparisons in the paper that do not hold, and other limits of the figures.
     interrupted : bool
-        Whether Ctrl-C came before the last row.
+        True if Ctrl-C came before the last row.
     """
 
     name: str
@@ -146,7 +146,7 @@ class Report:
 
 
 def finished(report: Report) -> Report:
-    """The report with all its rows worked out, or those that are there when Ctrl-C comes.
+    """Return the report with all rows computed, or those finished before Ctrl-C.
 
     Raises
     ------
@@ -166,7 +166,7 @@ def finished(report: Report) -> Report:
             rows = []
             tables.append(replace(table, rows=rows))
             for row in table.rows:
-                rows.append(row)  # one by one: those that are there are kept
+                rows.append(row)  # one by one, so that finished rows are kept
     except KeyboardInterrupt:
         tables = [table for table in tables if table.rows]
         if not tables:
@@ -176,7 +176,7 @@ def finished(report: Report) -> Report:
 
 
 def verdict(report: Report) -> list[str]:
-    """What was found again, in five lines at most, to be read first.
+    """Summarise what was reproduced, in at most five lines to read first.
 
     Examples
     --------
@@ -213,23 +213,22 @@ def verdict(report: Report) -> list[str]:
 
 @dataclass(frozen=True)
 class ReproduceOptions:
-    """What every reproduction is given.
+    """Options of every reproduction.
 
     Parameters
     ----------
     full : bool
-        The published size of everything; otherwise a form of it that takes two minutes at most.
+        True for the published sizes; otherwise a reduced form that takes at most two minutes.
     seed : int
-        Root of every random choice; several seeds are spawned from it, see :meth:`seeds`.
+        Root of all random choices; :meth:`seeds` spawns several seeds from it.
     data_dirs : sequence of str
-        Folders in which data sets that are not bundled are looked for, in this order; without any,
-        the environment variable ``QNN_DATA`` names one.
+        Folders to search for data sets that are not bundled, in this order; by default the one that
+        the environment variable ``QNN_DATA`` names.
     progress : callable
-        Told in a few words what is being measured next.
+        Called with a short description of the next measurement.
     map : callable
-        Works out independent parts, such as seeds: here, each when it is asked for, or as that of
-        :func:`qnn.reproduce.work.processes`, for which functions and arguments have to be
-        such as can be sent to another process.
+        Computes independent parts, such as seeds: lazily in this process, or by
+        :func:`qnn.reproduce.work.processes`, whose functions and arguments must be picklable.
     """
 
     full: bool = False
@@ -243,7 +242,7 @@ class ReproduceOptions:
             raise InvalidInputError(f"seed={self.seed!r}: expected an integer of at least 0")
 
     def seeds(self, count: int) -> list[int]:
-        """Seeds of ``count`` independent repetitions; the first few stay if there are more.
+        """Return seeds of ``count`` independent repetitions; a larger count keeps the first ones.
 
         Examples
         --------
@@ -257,7 +256,7 @@ class ReproduceOptions:
 def mean_row(
     what: str, values: Sequence[float], published: float | None = None, **more: Any
 ) -> Row:
-    """A row whose figure is the mean over seeds, with the standard deviation as its spread.
+    """Return a row with the mean over seeds, and the standard deviation as its spread.
 
     Examples
     --------

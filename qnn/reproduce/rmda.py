@@ -1,4 +1,4 @@
-"""``qnn reproduce rmda``: dual averaging and proximal gradients, and what group sparsity is for."""
+"""``qnn reproduce rmda``: dual averaging, proximal gradients, and the use of group sparsity."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from solvers.qcgd.qcgd import QCGD
 from solvers.run.run import Progress
 
 INPUTS = 64
-"""Of the table of fewer inputs, before some are left out."""
+"""Number of inputs in the table of fewer inputs, before some are dropped."""
 
 
 def rmda(options: ReproduceOptions) -> Report:
-    """All tables of regularised dual averaging."""
+    """Return all tables of regularised dual averaging."""
     names = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
     found = [spec for spec in names if available(spec, options)]
     title = "Regularised dual averaging with momentum (RMDA)"
@@ -61,7 +61,7 @@ def rmda(options: ReproduceOptions) -> Report:
 
 
 def _tables(found: Sequence[str], options: ReproduceOptions, epochs: int = 500) -> Iterator[Table]:
-    """Tables; the paper has 500 epochs, and a tenth of the learning rate after each 100."""
+    """Return the tables; the paper runs 500 epochs, with a tenth of the learning rate each 100."""
     full = options.full
     data = {spec: split(spec, options, train=None if full else 10_000) for spec in found}
     if "mnist" in data:
@@ -101,7 +101,7 @@ def _tables(found: Sequence[str], options: ReproduceOptions, epochs: int = 500) 
 
 
 Published = Mapping[str, Mapping[str, float]]
-"""Figures to find again, by what they are and by method."""
+"""Figures to reproduce, by measure and by method."""
 
 
 def _regression(
@@ -112,7 +112,7 @@ def _regression(
     published: Published = MappingProxyType({}),
     origin: Origin = "paper",
 ) -> Table:
-    """Both methods on the same batches, from zero; accuracy, sparsity, and how it moves."""
+    """Table of both methods on the same batches, from zero: accuracy, sparsity, and movement."""
 
     def rows() -> Iterator[Row]:
         methods, task = {"RMDA": RMDA, "ProxSGD": ProxSGD}, (data, scale)
@@ -136,7 +136,7 @@ def _regression(
 
 
 def _figures(method: RMDA | ProxSGD, data: Split, scale: str) -> list[tuple[str, float, str, str]]:
-    """What a method comes to: figures with their names, formats and remarks."""
+    """Return a method's figures with their names, formats and remarks."""
     epochs = method.epochs
     X_train, X_test = _scaled(data, scale)
     shape = (data.num_classes, X_train.shape[1])
@@ -167,7 +167,7 @@ def _figures(method: RMDA | ProxSGD, data: Split, scale: str) -> list[tuple[str,
 
 
 def _scaled(data: Split, scale: str) -> tuple[Float32Array, Float32Array]:
-    """Training and test inputs from 0 to 1, or with mean 0 and variance 1 over all pixels."""
+    """Scale training and test inputs to 0 .. 1, or to mean 0 and variance 1 over all pixels."""
     if scale == "from 0 to 1":
         shift, size = 0.0, float(data.X_train.max())
     else:
@@ -180,7 +180,7 @@ def _scaled(data: Split, scale: str) -> tuple[Float32Array, Float32Array]:
 
 
 def _left_out(options: ReproduceOptions) -> Table:
-    """Size of the model, and what QCGD reaches, with all inputs and with those that are left."""
+    """Table of model size and QCGD's result, with all inputs and with the remaining ones."""
     seconds, samples = (30.0, 200) if options.full else (5.0, 100)
     seeds = options.seeds(5 if options.full else 2)
     conditions = (
@@ -228,10 +228,10 @@ def _median(what: str, values: Sequence[float], form: str = "{:g}", remark: str 
 def _with_fewer(
     seed: int, most: int, seconds: float, samples: int
 ) -> tuple[tuple[float, ...], float, list[tuple[float, float]]]:
-    """A run of QCGD on the problem with some of its inputs.
+    """Run QCGD on the problem with some of its inputs.
 
-    Number of inputs, of weight bits and of variables, loss and test accuracy; seconds to choose the
-    inputs; and the loss by seconds.
+    Return the numbers of inputs, weight bits and variables, loss and test accuracy, the seconds to
+    choose the inputs, and the loss by seconds.
     """
     data, network = three_or_eight(seed, inputs=INPUTS, samples=samples)
     problem = TrainingProblem(network, data.X_train, data.y_train)

@@ -1,4 +1,4 @@
-"""A report as tables for the terminal, as a page of Markdown, and as a record for JSON."""
+"""A report as terminal tables, as a page of Markdown, and as a JSON record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qnn.runs.tables import markdown_table, terminal_table
 
 
 def _shown(table: Table) -> tuple[list[str], list[list[str]]]:
-    """Header and rows without the columns in which nothing is said."""
+    """Return header and rows without empty columns."""
     names = ["", "paper", "earlier here", "ours", "baseline", "difference", "verdict", "remark"]
     rows = [row.cells() for row in table.rows]
     kept = [i for i in range(len(names)) if i == 0 or any(r[i] not in ("", "-") for r in rows)]
@@ -21,7 +21,7 @@ def _shown(table: Table) -> tuple[list[str], list[list[str]]]:
 
 
 def drawn(report: Report) -> Iterator[Drawn]:
-    """The tables of a report for a terminal."""
+    """Return the tables of a report for a terminal."""
     for table in report.tables:
         header, rows = _shown(table)
         words = [n for n, column in enumerate(header) if column in ("", "remark")]
@@ -36,7 +36,7 @@ def drawn(report: Report) -> Iterator[Drawn]:
 
 
 def remarks(report: Report) -> str:
-    """What stands below the tables, one paragraph a remark; empty if there is nothing to say."""
+    """Return the text below the tables, one paragraph per remark; empty if there are none."""
     return _bullets(report.remarks)
 
 
@@ -45,7 +45,7 @@ def _bullets(lines: Sequence[str]) -> str:
 
 
 def markdown(report: Report, options: ReproduceOptions) -> str:
-    """A report as a page of Markdown."""
+    """Return a report as a page of Markdown."""
     made = environment()
     packages = ", ".join(f"{k} {v}" for k, v in made["packages"].items() if v)
     words = f"qnn reproduce {report.name}{' --full' if options.full else ''} --seed {options.seed}"
@@ -65,7 +65,7 @@ def markdown(report: Report, options: ReproduceOptions) -> str:
 
 
 def record(report: Report, options: ReproduceOptions) -> dict[str, Any]:
-    """A report as plain values; every row has its difference and its verdict."""
+    """Return a report as plain values; each row includes its difference and its verdict."""
     tables = [
         {
             "title": table.title,

@@ -1,4 +1,4 @@
-"""``qnn reproduce svi``: training by a monotone variational inequality, without the own slope."""
+"""``qnn reproduce svi``: training by a monotone variational inequality, without its own slope."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from solvers.classical.straight_through.solver import StraightThrough
 
 WIDTHS = (8, 16, 32, 64, 128, 256)
 SEEDS = (1103, 1111, 1214)
-"""Of the paper's three repetitions, as its notebooks name them."""
+"""Seeds of the paper's three repetitions, from its notebooks."""
 
 MOONS: dict[str, tuple[Rule, int, dict[int, float], Origin]] = {
     "SVI small": ("small", 0, {32: 1.60, 64: 0.93, 128: 0.47, 256: 0.13}, "paper"),
@@ -31,14 +31,14 @@ MOONS: dict[str, tuple[Rule, int, dict[int, float], Origin]] = {
     "SVI full": ("full", 0, {32: 9.67}, "paper"),
     "SVI, last layer alone": ("last", 0, {}, "paper"),
 }
-"""Rule, frozen layers, figures by width, and where these are from."""
+"""Rule, frozen layers, figures by width, and their origin."""
 
 NODES, STEPS = 15, (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-"""Of the graph recovery: nodes, and learning rates of SGD; those of SVI are less by the nodes."""
+"""Graph recovery: number of nodes, and learning rates of SGD, divided by the nodes for SVI."""
 
 
 def svi(options: ReproduceOptions) -> Report:
-    """All tables of the monotone variational inequality."""
+    """Return all tables of the monotone variational inequality."""
     title = "Monotone variational inequality (SVI)"
     source = (
         "C. Xu, X. Cheng, Y. Xie, Training neural networks using monotone variational inequality, "
@@ -72,7 +72,7 @@ def _tables(options: ReproduceOptions) -> Iterator[Table]:
     yield _moons(options)
     yield _probit(options, (*steps, 30_000) if options.full else steps)
     yield from _graphs(options, *((2000, 100) if options.full else (800, 20)))
-    # the first five train real weights and round them
+    # the first five round trained real weights
     solvers = {
         "SVI full": MonotoneVI(draws=2),
         "SVI small": MonotoneVI("small", draws=2),
@@ -88,7 +88,7 @@ def _tables(options: ReproduceOptions) -> Iterator[Table]:
 
 
 def _moons(options: ReproduceOptions) -> Table:
-    """Test errors of all rules; the published seeds, and the mean over more beside them."""
+    """Table of test errors of all rules: the published seeds, and the mean over more."""
     conditions = (
         "Test error; 500 + 500 standardised points of noise 0.1, two layers, ReLU and softmax with "
         "mean square loss, batch 100, learning rate 0.15, momentum 0.9, 100 epochs, last epoch; "
@@ -117,7 +117,7 @@ def _moons_rows(options: ReproduceOptions) -> Iterator[Row]:
 
 
 def _moons_error(rule: Rule, frozen: int, width: int, seed: int) -> float:
-    """Test error in per cent; the seed draws points, halves and weights, as in the notebooks."""
+    """Return the test error in per cent; the seed draws points, halves and weights as published."""
     X, y = make_moons(1000, noise=0.1, random_state=seed)
     X = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, random_state=seed)
@@ -132,7 +132,7 @@ def _moons_error(rule: Rule, frozen: int, width: int, seed: int) -> float:
 def _as_torch(
     words: np.random.RandomState, shape: tuple[int, int], unit: Unit | None = None
 ) -> RealLayer:
-    """A layer as torch draws it after ``manual_seed``: 24 bits of each word of the twister."""
+    """Draw a layer as torch does after ``manual_seed``: 24 bits per Mersenne Twister word."""
     limit = np.float32(1 / np.sqrt(shape[1]))
 
     def uniform(size: tuple[int, ...]) -> Float32Array:
@@ -146,7 +146,7 @@ def _as_torch(
 
 
 def _probit(options: ReproduceOptions, steps: Sequence[int]) -> Table:
-    """Squared error of the last layer alone by the number of steps, and its rate of decay."""
+    """Table of the last layer's squared error by the number of steps, and its decay rate."""
     seeds = options.seeds(20)
 
     def rows() -> Iterator[Row]:
@@ -169,7 +169,7 @@ def _probit(options: ReproduceOptions, steps: Sequence[int]) -> Table:
 
 
 def _probit_error(steps: int, seed: int, inputs: int = 10, fresh: int = 20) -> float:
-    """Squared error after so many steps of ``fresh`` samples."""
+    """Return the squared error after this many steps of ``fresh`` samples."""
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     truth = rng.normal(size=(1, inputs))
     truth /= np.linalg.norm(truth)
@@ -182,9 +182,10 @@ def _probit_error(steps: int, seed: int, inputs: int = 10, fresh: int = 20) -> f
 
 
 def _modulus() -> float:
-    """Least eigenvalue of E[phi'(x'w) x x'] at |w| = 1, x standard normal.
+    """Smallest eigenvalue of E[phi'(x'w) x x'] at |w| = 1, x standard normal.
 
-    Across w it is E[phi'(s)] = 1 / sqrt(4 pi), along w E[phi'(s) s^2] = 1 / (2 sqrt(4 pi)).
+    The eigenvalue across w is E[phi'(s)] = 1 / sqrt(4 pi), that along w is E[phi'(s) s^2] = 1 / (2
+    sqrt(4 pi)).
     """
     return float(1 / (2 * np.sqrt(4 * np.pi)))
 
@@ -193,11 +194,11 @@ def _modulus() -> float:
 
 
 Task = tuple[GraphFilter, FloatArray, FloatArray, FloatArray, FloatArray]
-"""A graph; inputs X and labels Y that a teacher draws; test inputs and the teacher's P on them."""
+"""A graph; inputs X with a teacher's labels Y; test inputs, and the teacher's P on them."""
 
 
 def _task(seed: int, samples: int, density: float = 0.15) -> Task:
-    """A teacher on a random graph."""
+    """Draw a teacher on a random graph."""
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     upper = np.triu(rng.random((NODES, NODES)) < density, 1).astype(float)
     graph = GraphFilter.normalized(upper + upper.T)
@@ -208,7 +209,7 @@ def _task(seed: int, samples: int, density: float = 0.15) -> Task:
 
 
 def _graph_error(task: Task, rule: MonotoneVI, seed: int, hidden: int = 16) -> float:
-    """Relative error |P - teacher's P| / |teacher's P| on the test inputs."""
+    """Return the relative error |P - teacher's P| / |teacher's P| on the test inputs."""
     graph, X, Y, X_test, P_test = task
     network = _graph_network(graph, np.random.default_rng(np.random.SeedSequence(seed)), hidden)
     rule.fit(network, X, Y)
@@ -216,12 +217,12 @@ def _graph_error(task: Task, rule: MonotoneVI, seed: int, hidden: int = 16) -> f
 
 
 def _graphs(options: ReproduceOptions, samples: int, epochs: int) -> list[Table]:
-    """Both sides at equal learning rates, at matched steps, and at the best of their sweeps."""
+    """Table of both methods at equal learning rates, at matched steps, and at their best rates."""
     seeds = options.seeds(3)
     tasks = [_task(seed, samples) for seed in seeds]
 
     def sweep(rule: Rule, scale: float) -> dict[float, list[float]]:
-        """Errors at each step; the learning rates are less by a factor."""
+        """Return errors at each step; learning rates are divided by a factor."""
         options.progress(f"graph recovery, {rule}")
         methods = [MonotoneVI(rule, rate=step * scale, epochs=epochs) for step in STEPS]
         found = options.map(
@@ -272,7 +273,7 @@ def _graphs(options: ReproduceOptions, samples: int, epochs: int) -> list[Table]
 def _graph_network(
     graph: GraphFilter, rng: np.random.Generator, hidden: int, scale: float = 1.0
 ) -> Stack:
-    """Two graph filters with ReLU and sigmoid, mean square loss."""
+    """Build a network of two graph filters with ReLU and sigmoid, for mean square loss."""
     layers = [
         RealLayer.drawn(rng, (hidden, 2), relu(), graph),
         RealLayer.drawn(rng, (1, hidden), None, graph),

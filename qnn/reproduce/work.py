@@ -1,4 +1,4 @@
-"""Independent parts of a report side by side, in processes of our own."""
+"""Compute independent parts of a report in parallel processes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from solvers.run.workers import begin_worker
 
 @contextmanager
 def processes(workers: int = 1) -> Iterator[Mapped]:
-    """What works out independent parts, in so many processes; with one, in this process.
+    """Return a function that computes independent parts in parallel; one process means this one.
 
-    Each process computes on its share of the cores.  Answers come in the order of the tasks, so
-    that a report is the same however many there are, clocks apart.
+    Each process computes on its share of the cores.  Results come in the order of the tasks, so
+    that a report does not depend on the number of processes, except for times.
 
     Examples
     --------
@@ -55,6 +55,6 @@ def processes(workers: int = 1) -> Iterator[Mapped]:
 
 
 def _worked(threads: int, function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
-    """The answer to one task, on no more threads than the process has."""
+    """Compute one task on the process's share of threads."""
     with threadpool_limits(threads):
         return function(*task)

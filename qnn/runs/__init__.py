@@ -1,1 +1,1 @@
-"""One training run: its solver, its outputs, and how it is resumed."""
+"""Single training runs: solver, outputs, and resuming."""

@@ -1,4 +1,4 @@
-"""Several runs of QCGD on one constrained model, side by side, as one answer."""
+"""Combine parallel QCGD runs on one constrained model into one answer."""
 
 from __future__ import annotations
 
@@ -26,15 +26,14 @@ def answer(
     initial_states: Any = None,
     show: Callable[[Progress], object] | None = None,
 ) -> dimod.SampleSet:
-    """The best points that any of the solvers finds, each in a thread of its own.
+    """Return the best points found by any of the solvers, each running in a thread.
 
-    The solvers have seeds and oracles of their own; one that proves its answer ends the others.
-    ``show`` is told the progress of all together, after each step of any: its loss, bound and
-    source those of the best.
+    Each solver has its own seed and oracle; one that proves its answer ends the others. After each
+    step of any, ``show`` receives the joint progress, with the best loss, bound and source.
 
-    The sample set is as :meth:`solvers.QCGD.sample_cqm` returns it. Its ``info`` is that of the run
-    with the best point, with calls, reads and seconds of the oracle summed over all, and ``runs``
-    and ``trace``: what each run found, and when the objective improved.
+    The sample set is like that of :meth:`solvers.QCGD.sample_cqm`. Its ``info`` is that of the run
+    with the best point, with the oracle's calls, reads and seconds summed over all runs. It adds
+    ``runs``, the result of each run, and ``trace``, the times of improvements of the objective.
 
     Examples
     --------
@@ -50,7 +49,7 @@ def answer(
     best: Progress | None = None
 
     def watch(trace: Points) -> Callable[[Progress], bool]:
-        """The callback of a run: seconds and objective of its improvements go to ``trace``."""
+        """Return a run's callback, which adds seconds and objectives of improvements to trace."""
 
         def told(progress: Progress) -> bool:
             nonlocal best
@@ -88,7 +87,7 @@ def answer(
             futures = [pool.submit(one, solver) for solver in watched]
             try:
                 found = [future.result() for future in futures]
-            except KeyboardInterrupt:  # threads do not hear it
+            except KeyboardInterrupt:  # threads do not receive the interrupt
                 stop.set()
                 found = [future.result() for future in futures]
                 for samples in found:
@@ -100,7 +99,7 @@ def answer(
 
 
 def _together(found: Sequence[dimod.SampleSet], traces: Sequence[Points]) -> dimod.SampleSet:
-    """The distinct samples of all runs, best first; infeasible ones only if all are."""
+    """Merge the distinct samples of all runs, best first; infeasible ones only if all are."""
     import dimod
 
     def rank(samples: dimod.SampleSet) -> tuple[bool, float]:
@@ -141,7 +140,7 @@ def _together(found: Sequence[dimod.SampleSet], traces: Sequence[Points]) -> dim
 
 
 def _all_sources(found: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """What each source of candidates brought in all runs.
+    """Sum the contributions of each source of candidates over all runs.
 
     Examples
     --------
@@ -162,7 +161,7 @@ def _all_sources(found: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, 
 
 
 def _run(samples: dimod.SampleSet, trace: Points) -> dict[str, Any]:
-    """What one run found."""
+    """Describe the result of one run."""
     feasible = bool(len(samples)) and bool(samples.record.is_feasible[0])
     objective = float(samples.record.energy[0]) if feasible else None
     reached = [at for at, value in trace if objective is not None and value <= objective + 1e-9]
@@ -177,7 +176,7 @@ def _run(samples: dimod.SampleSet, trace: Points) -> dict[str, Any]:
 
 
 def _merged(traces: Sequence[Points]) -> dict[str, list[float]]:
-    """Improvements of the best of all runs, by time.
+    """Merge the improvements of the best over all runs, by time.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Constraints by their names in commands and estimators: ``fan-in:6``, ``right:FILE``."""
+"""Parse constraints named in commands and estimators: ``fan-in:6``, ``right:FILE``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from qnn.data.datasets import Dataset, on_lattice
 from qnn.runs.scoring import labelled
 
 Read = Callable[[str], tuple[IntArray, IntArray]]
-"""From the name of a file to its samples on the lattice, and their labels."""
+"""Function that reads a file's samples on the lattice, and their labels."""
 
 
 def constraint(spec: str | Constraint, read: Read) -> Constraint:
-    """The constraint that ``spec`` names, see :data:`formulations.network.vocabulary.CONSTRAINTS`.
+    """Return the constraint in ``spec``, see :data:`formulations.network.vocabulary.CONSTRAINTS`.
 
-    ``read`` makes of a file's name its samples on the lattice, and their labels.
+    ``read`` returns a file's samples on the lattice, and their labels.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def constraints_of(
     target: str | None = None,
     data_dir: str | None = None,
 ) -> list[Constraint]:
-    """The constraints of training on some data; files have its columns and its classes."""
+    """Return the constraints for some data, whose columns and classes the files must share."""
     image, inputs = data.image, data.num_inputs
     raw = image[0] * image[1] if image else inputs // data.repeat
 
@@ -86,7 +86,7 @@ def constraints_of(
 
 
 def kept(broken: dict[str, int], specs: Sequence[object]) -> str | None:
-    """What a report says of constraints: kept, or what is violated and by how much.
+    """Describe for a report whether constraints are kept, or which are violated and by how much.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a run would take, without sending anything: ``--dry-run`` and ``qnn size``."""
+"""Estimate what a run would take, without sending anything: ``--dry-run`` and ``qnn size``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from solvers.oracles import Oracle
 
 ROUNDS = 300
-"""Calls of a solver that counts no iterations: those of the search over restricted problems."""
+"""Calls of a solver without an iteration limit: those of the search over restricted problems."""
 
 SENT_NOTHING = "this was a dry run: nothing was sent"
 
@@ -29,11 +29,10 @@ def footprint(
     search: float | None = None,
     seed: int = 0,
 ) -> Footprint | None:
-    """The footprint of a run's first question; None if it asks no oracle.
+    """Return the footprint of a run's first question; None if it asks no oracle.
 
-    ``ask`` makes the run with the oracle that it is given, which answers nothing; ``model`` is what
-    a hybrid CQM solver would be given; ``search`` is the option ``--search``, and ``seed`` its
-    seed.
+    ``ask`` starts the run with an oracle that answers nothing; ``model`` is the model for a hybrid
+    CQM solver; ``search`` is the option ``--search``, and ``seed`` its seed.
 
     Examples
     --------
@@ -63,14 +62,14 @@ def footprint(
 
 
 def _search_seconds(asked: float | None, variables: int) -> float | None:
-    """Seconds to search for an embedding; small ones are searched for without being asked to."""
+    """Return the seconds to search for an embedding; small ones are always searched for."""
     if asked is None:
         return 10.0 if variables <= 64 else None
     return asked or None
 
 
 def of_training(asked: Asked, search: float | None = None) -> dict[str, Any]:
-    """The record of a dry run of ``qnn train``: counts, and the footprint or None."""
+    """Return the record of a dry run of ``qnn train``: counts, and the footprint or None."""
     from formulations.errors import InvalidInputError
     from qnn.runs.solver_table import make_solver
     from qnn.runs.training import problem_of
@@ -107,7 +106,7 @@ def of_training(asked: Asked, search: float | None = None) -> dict[str, Any]:
 
 
 def _counts(size: ModelSize | None) -> dict[str, int | None]:
-    """The counts of a model's size; None if there is no model, as of cross-entropy."""
+    """Return the counts of a model's size; None if there is no model, as for cross-entropy."""
     names = (
         "num_variables", "weight_bits", "state_bits", "num_rows", "num_products", "nonzeros",
         "bytes",
@@ -118,7 +117,7 @@ def _counts(size: ModelSize | None) -> dict[str, int | None]:
 def drawn_problem(
     network: Network, samples: int, values: np.ndarray[Any, Any], loss: str, seed: int
 ) -> TrainingProblem:
-    """A training problem with inputs and labels drawn at random."""
+    """Return a training problem with random inputs and labels."""
     import numpy as np
 
     from formulations import TrainingProblem
@@ -140,13 +139,13 @@ def of_network(
     search: float | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Counts of a network's model by formula and, where it is not too large, as it is built.
+    """Count a network's model by formula and, unless it is too large, by building it.
 
-    The model is built on inputs drawn by ``seed`` from ``values``, the levels of an input.
+    The model is built on inputs drawn with ``seed`` from ``values``, the levels of an input.
 
-    The record has, beside the counts, the largest errors of the splines carried forward to each
-    layer, the output and the loss; ``num_variables_built``, of the model that was built, or None;
-    and the footprint.
+    Besides the counts, the record holds the largest errors of the splines propagated to each layer,
+    the output and the loss; ``num_variables_built`` for the model that was built, or None; and the
+    footprint.
     """
     import numpy as np
 
@@ -163,7 +162,7 @@ def of_network(
     if one.size(encoding).nonzeros <= MOST_PAIRS:
         model, _ = Slack().apply(one.qcbo(encoding))
     couplers = None if model is None else couplers_by_formula(model, samples)
-    errors = spline_errors(one)  # of the largest inputs, which no data exceed
+    errors = spline_errors(one)  # the largest inputs, which no data exceed
     record = {
         **_counts(size),
         "couplers_by_formula": couplers,
@@ -192,7 +191,7 @@ def of_network(
 
 
 def lines(found: Footprint | None) -> Mapping[str, Any]:
-    """A footprint as the lines of a table."""
+    """Format a footprint as lines of a table."""
     from solvers.oracles.cloud.embedding import GRAPHS
     from solvers.oracles.cloud.estimates import TIMINGS
 

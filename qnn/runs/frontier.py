@@ -1,4 +1,4 @@
-"""Accuracy against stored size: networks of a range of sizes, and published ones beside them."""
+"""Accuracy against stored size: networks of several sizes beside published ones."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ PUBLISHED: Mapping[str, Sequence[tuple[str, float, float, str]]] = MappingProxyT
         "shuttle": (("BTHOWeN", 0.999, 2.63, _TABLES),),
     }
 )
-"""Networks of the literature by the name of the data set, or of its file without the end: name,
-test accuracy, stored KiB, thresholds included, and source."""
+"""Networks of the literature by data set, or by its file name without extension: name, test
+accuracy, stored KiB including thresholds, and source."""
 
 
 def published(spec: str) -> Sequence[tuple[str, float, float, str]]:
-    """The published networks for a data set, all of its classes together.
+    """Return the published networks for a data set with all of its classes.
 
     Examples
     --------
@@ -60,16 +60,16 @@ def published(spec: str) -> Sequence[tuple[str, float, float, str]]:
 
 
 ROOMY = 2.0
-"""KiB from which on a network of images has a third hidden layer, and trains on warped images:
-below, it errs as often on images it has seen.  MNIST, 12 x 12 inputs of 16 levels, 40 epochs on
-50,000 images, answers right of 10,000 held-out ones: two hidden layers at 12.1 KiB .9864, three at
-12.6 KiB .9881, four at 9.7 KiB .9846; with labels smoothed by .1 .9837; hard-tanh:4 .9843."""
+"""KiB from which on a network of images has a third hidden layer and trains on warped images;
+below, it errs as often on images it has seen.  Correct answers on 10,000 held-out images of MNIST,
+12 x 12 inputs of 16 levels, 40 epochs on 50,000 images: two hidden layers at 12.1 KiB .9864, three
+at 12.6 KiB .9881, four at 9.7 KiB .9846; with labels smoothed by .1 .9837; hard-tanh:4 .9843."""
 
 
 def _of_images(
     data: DataOptions, model: ModelOptions, epochs: int | None, limit: float | None, seed: int
 ) -> Training:
-    """A network for images of bytes: deep and of one bit, by gradients, on warped images."""
+    """Train a network on images of bytes: deep, one-bit weights, by gradients, on warped images."""
     assert model.bits is not None
     drawn, roomy = data.load(seed), model.bits >= ROOMY * BITS_OF_KIB
     network = network_for(
@@ -95,7 +95,7 @@ def _of_images(
 
 
 def check_sizes(kib: object) -> list[float]:
-    """The sizes as numbers above zero.
+    """Return the sizes as positive numbers, refusing any other.
 
     Examples
     --------
@@ -116,28 +116,28 @@ def frontier(
     seed: int = 0,
     progress: Callable[[str], object] = lambda note: None,
 ) -> dict[str, Any]:
-    """Train a network of each size: with the default trainer, of images by gradients.
+    """Train a network of each size: by the default trainer, or on images by gradients.
 
-    Images of bytes get networks of two or three hidden layers of one bit a weight; from 2 KiB on
-    they are warped anew at each epoch, see :func:`qnn.data.warped.warped`.
+    Networks on images of bytes have two or three hidden layers of one-bit weights; from 2 KiB on,
+    the images are warped anew at each epoch, see :func:`qnn.data.warped.warped`.
 
     Parameters
     ----------
     data : DataOptions
     model : ModelOptions
-        What is None in it follows from each size.
+        Values that are None are chosen from each size.
     kib : sequence of float
         Stored sizes in KiB of 1,024 bytes: weights and thresholds together.
     seeds : int
-        Draws of the training part, and starts of the trainer, for each size.
+        Number of draws of the training part, and of trainer starts, for each size.
     epochs : int, optional
-        Passes over images; None: as many as take a minute.
+        Passes over images; None: as many as fit in a minute.
     time_limit : float, optional
-        Seconds of a network.
+        Seconds per network.
     seed : int
         The first of the seeds.
     progress : callable
-        Told of each network before it is trained.
+        Called with each network before it is trained.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Results on disk: JSON and text, written whole or not at all, and what they were made with."""
+"""Results on disk: JSON and text, written whole or not at all, with their provenance."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from formulations.files.writing import atomic_write, check_distinct, check_regul
 from qnn.visible import without_credentials
 
 FORMAT, COMPARISON_FORMAT = 1, 2
-"""Versions of the layout of results files; comparisons have several data sets since the second."""
+"""Format versions of results files; comparisons have several data sets since version 2."""
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON knows it; what is not a finite number becomes null.
+    """Convert ``value`` to JSON values; non-finite numbers become null.
 
     Examples
     --------
@@ -49,12 +49,12 @@ def plain(value: Any) -> Any:
 
 
 def to_json(value: Any, indent: int | None = 1) -> str:
-    """``value`` as JSON text that ends in a line break; no text in it holds a credential."""
+    """Convert ``value`` to JSON text with a final line break, hiding credentials."""
     return json.dumps(without_credentials(plain(value)), indent=indent, allow_nan=False) + "\n"
 
 
 def environment() -> dict[str, Any]:
-    """What a result was made with: machine, interpreter, packages and time (UTC)."""
+    """Describe the origin of a result: machine, interpreter, packages and time (UTC)."""
     versions: dict[str, str | None] = {}
     ours = ("qnn-ising", "dimod", "dwave-samplers", "numba", "numpy", "ortools", "scikit-learn")
     for package in (*ours, "scipy"):
@@ -72,7 +72,7 @@ def environment() -> dict[str, Any]:
 
 
 def check_head(path: Path, content: Any, kind: str, newest: int) -> None:
-    """Refuse the content of a JSON file of another kind, or of a newer release."""
+    """Refuse a JSON file of another kind, or of a newer release."""
     head = content if isinstance(content, dict) else {}
     found, version = head.get("kind"), head.get("format")
     if found != kind or not isinstance(version, int) or version > newest:
@@ -83,7 +83,7 @@ def check_head(path: Path, content: Any, kind: str, newest: int) -> None:
 
 
 def check_writable(path: str | PathLike[str]) -> Path:
-    """Refuse a place that could not be written to, before the work whose result it is to hold."""
+    """Refuse an unwritable path for a result before the work begins."""
     check_regular(path)
     place = Path(path)
     if not place.parent.is_dir():
@@ -92,7 +92,7 @@ def check_writable(path: str | PathLike[str]) -> Path:
             "choose another place"
         )
     for descriptor, name in ((1, "standard output"), (2, "standard error")):
-        if _is_open_as(place, descriptor):  # replacing it would lose what else is written there
+        if _is_open_as(place, descriptor):  # replacing it would lose its other content
             raise FileAccessError(
                 f"cannot write {str(place)!r}: it is where {name} goes; give the name of another "
                 "file, or - for standard output"
@@ -107,7 +107,7 @@ def check_writable(path: str | PathLike[str]) -> Path:
 def _is_open_as(place: Path, descriptor: int) -> bool:
     try:
         return place.is_file() and os.path.samestat(place.stat(), os.fstat(descriptor))
-    except OSError:  # closed
+    except OSError:  # the stream is closed
         return False
 
 
@@ -116,10 +116,9 @@ def check_outputs(
     inputs: Iterable[str | PathLike[str]] = (),
     own: Iterable[str | PathLike[str]] = (),
 ) -> None:
-    """Refuse outputs that could not be written, or would take one another's or an input's place.
+    """Refuse outputs that are unwritable, or that would overwrite one another or an input.
 
-    Inputs that do not exist are passed over; ``own`` are files that a folder of runs keeps for
-    itself.
+    Missing inputs are skipped; ``own`` are files that a folder of runs keeps for itself.
 
     Examples
     --------
@@ -142,6 +141,6 @@ def check_outputs(
 
 
 def write_text(path: str | PathLike[str], text: str) -> None:
-    """Write ``text`` to ``path`` whole, or leave what was there."""
+    """Write ``text`` to ``path`` whole, or leave the old content."""
     with atomic_write(check_writable(path)) as file:
         file.write(text.encode("utf-8", "backslashreplace"))

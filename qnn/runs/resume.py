@@ -1,4 +1,4 @@
-"""What a training run was asked for, in a file beside its checkpoint, so that it can go on."""
+"""Arguments of a training run, stored beside its checkpoint so that the run can resume."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ from solvers.run.folder_lock import FolderLock
 FILE = "run.json"
 
 OUTSIDE = {"json_file": "--json", "save_file": "--save", "record": "--record"}
-"""What a run writes outside its folder, and the option that names it."""
+"""Outputs that may lie outside the run's folder, and the options that name them."""
 
 OPTIONS = (
     "time_limit", "budget_calls", "budget_seconds", "budget_charged", "record", "replay",
 )  # fmt: skip
-"""Limits, and records, that may be given anew when a run goes on: solver's options, which do not
-change where it goes."""
+"""Limits and records that may be given anew on resuming: solver options that do not change the
+run's course."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The arguments of ``qnn train``: relative names are relative to ``folder``."""
+    """Arguments of ``qnn train``; relative paths are relative to ``folder``."""
 
     solver: str
     data: DataOptions
@@ -65,13 +65,13 @@ class Asked:
     folder: str = "."
 
     def instead(self, **given: Any) -> Self:
-        """The same with what is not None in ``given``; limits and records are the options'."""
+        """Return a copy with the values of ``given`` that are not None, also within the options."""
         given = {name: value for name, value in given.items() if value is not None}
         own = {name: given.pop(name) for name in OPTIONS if name in given}
         return replace(self, options=replace(self.options, **own), **given)
 
     def outside(self, folder: str) -> dict[str, str]:
-        """What is written to places outside a folder: those places, absolute, by option."""
+        """Return the absolute paths written outside a folder, by option."""
         inside = os.path.realpath(folder)
         found = {}
         for name, option in OUTSIDE.items():
@@ -85,7 +85,7 @@ class Asked:
 
     @contextmanager
     def in_folder(self) -> Iterator[None]:
-        """Work where the run was begun, if that is still there."""
+        """Work in the folder where the run began, if it still exists."""
         if os.path.isdir(self.folder):
             with chdir(self.folder):
                 yield
@@ -94,10 +94,10 @@ class Asked:
 
 
 def check_trusted(asked: Asked, folder: str, given: Collection[str]) -> None:
-    """Refuse to write where only the file in the folder says so: it may be somebody else's.
+    """Refuse external paths that only the folder's file names, since it may be somebody else's.
 
-    ``asked`` is the run as it was read; inside its ``folder`` it may name any place. ``given`` are
-    the options that whoever resumes has named: ``--save``, ``--json``, ``--record``.
+    ``asked`` is the run as it was read; it may name any path inside its ``folder``. ``given`` are
+    the options that the resuming user has named: ``--save``, ``--json``, ``--record``.
     """
     found = {
         option: place for option, place in asked.outside(folder).items() if option not in given
@@ -113,16 +113,16 @@ def check_trusted(asked: Asked, folder: str, given: Collection[str]) -> None:
 
 
 def command(asked: Asked, folder: str) -> str:
-    """How to go on with a run, as a line for a shell."""
+    """Return the shell command that resumes a run."""
     places = [word for option, place in asked.outside(folder).items() for word in (option, place)]
     return shlex.join(["qnn", "resume", folder, *places])
 
 
 @contextmanager
 def kept(asked: Asked, folder: str | None) -> Iterator[None]:
-    """Work with a folder, if there is one, in which the run is kept and nobody else works.
+    """Hold the lock of the folder, if any, that keeps the run.
 
-    Nothing in the folder changes before it is this run's alone.
+    Nothing in the folder changes before it is locked.
     """
     if folder is None:
         yield
@@ -134,7 +134,7 @@ def kept(asked: Asked, folder: str | None) -> Iterator[None]:
 
 
 def write(asked: Asked, folder: str) -> None:
-    """Put ``asked`` into a folder, unless it holds another run that has begun.
+    """Write ``asked`` to a folder, unless it holds another run that has begun.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def write(asked: Asked, folder: str) -> None:
 
 
 def read(folder: str) -> Asked:
-    """What the run in a folder was asked for."""
+    """Read the arguments of the run in a folder."""
     path = Path(folder) / FILE
     if not path.exists():
         raise FileAccessError(
@@ -191,7 +191,7 @@ def read(folder: str) -> Asked:
 
 
 def _content() -> Form:
-    """What ``run.json`` has to look like: the fields of :class:`Asked`, by their annotations."""
+    """Return the required form of ``run.json``: the fields of :class:`Asked`, by annotation."""
     count = whole(0)
 
     def yes_or_text(value: Any, where: str) -> None:
@@ -228,7 +228,7 @@ def _content() -> Form:
 
 @contextmanager
 def warnings_as_lines() -> Iterator[None]:
-    """Show the toolkit's warnings, as of unknown images, as the command line shows errors."""
+    """Show the toolkit's warnings, such as for unknown images, in the style of errors."""
     show = warnings.showwarning
 
     def line(message: Warning | str, category: type[Warning], *place: Any) -> None:
@@ -245,7 +245,7 @@ def warnings_as_lines() -> Iterator[None]:
 
 
 def _flat(asked: Asked) -> dict[str, Any]:
-    """Every option by its name, as it is written to the file."""
+    """Return every option by name, as written to the file."""
     flat: dict[str, Any] = {}
     for item in fields_of(asked):
         value = plain(getattr(asked, item.name))

@@ -1,4 +1,4 @@
-"""Trained networks on data: what they predict, and how often they are right."""
+"""Predictions of trained networks on data, and their accuracy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def unlabelled(
     target: str | None = None,
     data_dir: str | None = None,
 ) -> Array:
-    """All samples of some data as raw inputs of a network; labels are not needed."""
+    """Return all samples of some data as raw inputs of a network, ignoring labels."""
     source = open_source(spec, target=target, data_dir=data_dir, inputs=columns[0])
     kept = np.ones(len(source.X), dtype=bool)
     if source.selection is not None:
@@ -40,30 +40,30 @@ def labelled(
     samples: int | str | None = None,
     seed: int = 0,
 ) -> tuple[Array, Array]:
-    """Raw inputs and answers of the samples to test a classifier or a regression on.
+    """Return raw inputs and answers of the test samples for a classifier or a regression.
 
-    These are the test part of data that have one; otherwise all samples but, with ``samples``,
-    those that :func:`qnn.data.datasets.load` takes for training with this number and seed.
+    These are the data's own test part, if any.  Otherwise they are all samples, except those that
+    :func:`qnn.data.datasets.load` uses for training with this seed and ``samples``, if given.
 
     Parameters
     ----------
     spec, target, data_dir, samples, seed
-        As :func:`qnn.data.datasets.load` takes them.
+        As in :func:`qnn.data.datasets.load`.
     columns : (int, int)
-        Raw numbers of a sample of the network, and its inputs.
+        Numbers of raw numbers and of inputs per sample of the network.
     names : sequence of str
-        The network's classes; none of a regression.
+        The network's classes; empty for a regression.
 
     Returns
     -------
     X : ndarray, shape (N, raw inputs)
     y : ndarray, shape (N,)
-        Number of the class in the network, or the number that a regression is to predict.
+        The network's class number, or the number for a regression to predict.
 
     Raises
     ------
     InvalidInputError
-        If the columns or the classes are not those of the network, or no sample is left.
+        If columns or classes differ from the network's, or no sample is left.
     """
     source = open_source(spec, target=target, data_dir=data_dir)
     X = _raw(source, columns)
@@ -90,7 +90,7 @@ def labelled(
 
 
 def _raw(source: Source, columns: tuple[int, int]) -> Array:
-    """Raw inputs; images are pooled for a network whose file does not say that it pools them."""
+    """Return raw inputs, pooling images for a network whose file does not mention pooling."""
     X = np.asarray(source.X, dtype=np.float64)
     if X.shape[1] not in columns and source.image_shape is not None:
         X = pool(X, source.image_shape, columns[1], source.name)
@@ -107,11 +107,11 @@ def _few(words: Sequence[str], between: str = ", ") -> str:
 
 
 def class_figures(true: IntArray, predicted: IntArray, names: Sequence[str]) -> dict[str, Any]:
-    """Accuracy, confusion matrix, and precision, recall and F1 score of each class.
+    """Return accuracy, confusion matrix, and precision, recall and F1 score of each class.
 
-    ``true`` and ``predicted`` are numbers of classes, shape (N,). The matrix has a row for each
-    true class and a column for each predicted one. A share of nothing, such as the precision of a
-    class that is never predicted, is None.
+    ``true`` and ``predicted`` are class numbers, shape (N,). The matrix has a row for each true
+    class and a column for each predicted one. An undefined ratio, such as the precision of a class
+    that is never predicted, is None.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def regression_figures(true: Array, predicted: Array) -> dict[str, Any]:
-    """Mean absolute error, root of the mean square error, and R^2 (None if all are equal).
+    """Return mean absolute error, root mean square error, and R^2 (None if all are equal).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which solver is meant: its name and options at the front door, and the solver made of them."""
+"""Solver names and options of the public interface, and the solver built from them."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ BLOCKS: Mapping[str, str] = MappingProxyType(
         "annealing": "annealing of the weights",
     }
 )
-"""Who can solve the blocks of ``hedging`` and ``decomposed``; the first two prove bounds."""
+"""Solvers for the blocks of ``hedging`` and ``decomposed``; the first two prove bounds."""
 
 ASKING = ("qcgd", "penalty", "lifted")
-"""Those that ask an oracle."""
+"""Solvers that always ask an oracle."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OracleOptions:
-    """Who answers QUBOs, how, and within which budget.
+    """Choice of the oracle that answers QUBOs, its options, and its budget.
 
     Parameters
     ----------
     oracle : str, optional
-        Who answers QUBOs, a name of :mod:`solvers.oracles.registry`.  None: the annealer, and none
-        for ``restricted``.
+        Name of an oracle in :mod:`solvers.oracles.registry`.  None: the annealer, except for
+        ``restricted``, which then has none.
     oracle_option : sequence of str
-        Its options, each as ``KEY=VALUE``.
+        Options of the oracle, each as ``KEY=VALUE``.
     reads, sweeps, threads : int
-        Options of the oracle that need no ``oracle_option``, wherever it has them.
+        Options of the oracle, if it has them, that need no ``oracle_option``.
     budget_calls, budget_seconds, budget_charged : int, float, float, optional
-        Most calls of the oracle, seconds of its own time, and seconds that are charged.
+        Limits on the oracle's calls, on its own seconds, and on the seconds charged.
     oracle_timeout : float, optional
-        Seconds after which a call is given up, to be made again.
+        Seconds after which a call is abandoned and repeated.
     record, replay : str, optional
-        Folder that every answer is kept in, and folder that all of them are taken from.
+        Folder to store every answer in, and folder to read all answers from.
     """
 
     reads: int = 10
@@ -65,29 +65,29 @@ class OracleOptions:
 
 @dataclass(frozen=True)
 class SolverOptions(OracleOptions):
-    """What can be said about a solver at the front door, and about its oracle.
+    """Solver options of the public interface, including those of the oracle.
 
     Parameters
     ----------
     iterations : int or None
         Oracle calls of ``qcgd``, ``qcgd-cold`` and ``penalty``, rounds of ``hedging`` and
-        ``decomposed``; ``random`` makes as many guesses as these have reads.  None: every solver,
-        whatever it counts, goes on until the time limit, unless it comes to an end of its own.
+        ``decomposed``; ``random`` makes as many guesses as these have reads.  None: every solver
+        runs until the time limit, unless it finishes by itself.
     penalty : float
         Weight of ``penalty``.
     flips, restarts : int
         Proposals per restart, and restarts, of ``annealing``; proposals per block of ``hedging``
         where its blocks are too large for the exact tables that prove a bound.
     restricted_model : {"flips", "states"}
-        What ``restricted`` sends to a named oracle: all single and double moves of 32 weights, or
-        two to eight weights with the network's states.
+        Problems that ``restricted`` sends to a named oracle: all single and double moves of 32
+        weights, or two to eight weights with the network's states.
     time_limit : float, optional
         Seconds.
     level : int
-        Most weight bits in a product on whose mean the blocks of ``decomposed`` agree.
+        Maximum weight bits in a product on whose mean the blocks of ``decomposed`` agree.
     blocks : str, optional
-        Who solves the blocks of ``hedging`` and ``decomposed``, a name of ``BLOCKS``.  None: tables
-        where they are small enough, else the named oracle, or annealing.
+        Solver of the blocks of ``hedging`` and ``decomposed``, a name of ``BLOCKS``.  None: tables
+        if they are small enough, else the named oracle, or annealing.
     block_size : int, optional
         Samples in a block.
     """
@@ -108,9 +108,9 @@ class SolverOptions(OracleOptions):
         object.__setattr__(self, "oracle_option", tuple(self.oracle_option))  # a list in a file
 
     def guarded(self, oracle: Oracle) -> Oracle:
-        """The oracle as it is asked: in its budget, again after transient errors, on the record.
+        """Wrap an oracle with its budget, retries after transient errors, and record.
 
-        The budget is outermost, so that a run that is replayed stops where it stopped.
+        The budget is outermost, so that a replayed run stops at the same call.
 
         Examples
         --------
@@ -136,7 +136,7 @@ class SolverOptions(OracleOptions):
         return oracle if limits == (None, None, None) else Budget(oracle, *limits)
 
     def check_no_oracle(self, solver: str) -> None:
-        """Refuse what is about an oracle, for a solver that asks none."""
+        """Refuse options that concern an oracle, for a solver that asks none."""
         asking = (
             "oracle", "oracle_option", "budget_calls", "budget_seconds", "budget_charged",
             "record", "replay", "oracle_timeout",
@@ -150,9 +150,9 @@ class SolverOptions(OracleOptions):
 
 
 def restricted_form(options: SolverOptions) -> dict[str, Any]:
-    """Form and sizes of the restricted problems that a named oracle is asked about.
+    """Return form and sizes of the restricted problems that a named oracle is asked.
 
-    Of those measured with an annealer, flips of 32 weights end lowest.
+    Among those measured with an annealer, flips of 32 weights reach the lowest loss.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def restricted_form(options: SolverOptions) -> dict[str, Any]:
 def block_solver(
     options: SolverOptions, encoding: str | None, oracle: Callable[[], Oracle]
 ) -> BlockSolver | None:
-    """The solver of blocks that the options name, if they name one.
+    """Return the solver of blocks that the options name, or None.
 
     Examples
     --------

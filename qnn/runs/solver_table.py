@@ -1,4 +1,4 @@
-"""The one table of solvers: their names, one line about each, and how each is made.
+"""The single table of solvers: names, one-line descriptions, and constructors.
 
 Help, completion, ``qnn list``, ``qnn train`` and ``qnn compare`` read it.  Other packages add their
 solvers through the entry-point group ``qnn.solvers``.  Importing this file loads no solver.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Setup:
-    """The arguments from which a solver is made."""
+    """Arguments from which a solver is built."""
 
     options: SolverOptions
     encoding: str | None
@@ -52,32 +52,32 @@ class Setup:
         }
 
     def unending(self, count: str, usual: int | None = None) -> dict[str, Any]:
-        """Without a number of iterations, the argument that removes the solver's own limit."""
+        """Return the argument that removes the solver's own limit if no iterations are given."""
         if self.options.iterations is None:
             return {count: None}
         return {} if usual is None else {count: usual}
 
     def times(self, reads: int) -> int | None:
-        """So many for each iteration; None: until the time limit."""
+        """Return ``reads`` per iteration in total; None: until the time limit."""
         iterations = self.options.iterations
         return None if iterations is None else iterations * reads
 
     @property
     def oracle(self) -> Oracle:
-        """The oracle that was named, or the annealer, with its record, timeout and budget."""
+        """The named oracle, or the annealer, with its record, timeout and budget."""
         return self.options.guarded(named_oracle(self.options))
 
     @property
     def named(self) -> Oracle | None:
-        """The oracle that was named, or none."""
+        """The named oracle, or None."""
         return self.oracle if self.options.oracle else None
 
 
 Asks = Literal["always", "if named", "never"]
-"""Whether a solver asks an oracle: in any case, only if one is named, or never."""
+"""Says if a solver asks an oracle: always, only if one is named, or never."""
 
 Entry = tuple[Asks, str, Callable[[Setup], "Solver"]]
-"""Whether a solver asks an oracle, one line about it, and what makes it."""
+"""Use of an oracle, a one-line description, and the constructor."""
 
 
 def _hedging(s: Setup) -> Solver:
@@ -110,12 +110,12 @@ def _decomposed(s: Setup) -> Solver:
 
 
 def _drawn(kind: str, **own: Any) -> Callable[[Setup], Solver]:
-    """Makes a solver that draws starts; without a limit on them as many as there is time for."""
+    """Return a constructor of a solver that draws starts, until the time limit by default."""
     return lambda s: getattr(solvers, kind)(**own, **s.unending("draws"), **s.common)
 
 
 def _qcgd(**candidates: Any) -> Callable[[Setup], Solver]:
-    """Makes QCGD with other candidates than by default."""
+    """Return a constructor of QCGD with non-default candidates."""
     return lambda s: solvers.QCGD(**s.sampling, candidates=solvers.Candidates(**candidates))
 
 
@@ -174,7 +174,7 @@ SOLVERS: Mapping[str, Entry] = MappingProxyType({
 
 
 def solver_names() -> list[str]:
-    """Names of all solvers that are installed here, the toolkit's own first.
+    """Return the names of all installed solvers, the toolkit's own first.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def solver_names() -> list[str]:
 
 
 def describe(name: str) -> str:
-    """One line about the solver called ``name``, which is not loaded for it.
+    """Return one line about the solver called ``name``, without loading it.
 
     Examples
     --------
@@ -196,16 +196,16 @@ def describe(name: str) -> str:
 
 
 def solver_entry(name: str) -> Entry:
-    """The entry of the solver called ``name``; that of another package is loaded now."""
+    """Return the entry of the solver called ``name``, loading that of another package."""
     if name in SOLVERS:
         return SOLVERS[name]
     return _plugin(plugins.find("solver", name, SOLVERS))
 
 
 def _plugin(entry: EntryPoint) -> Entry:
-    """The entry of another package's solver: it is given those of our options that it takes.
+    """Return the entry of another package's solver, which gets those of our options that it takes.
 
-    An argument ``oracle`` without a default means that it always asks one.
+    A parameter ``oracle`` without a default means that the solver always asks one.
     """
     make = plugins.load("solver", entry)
     takes = inspect.signature(make).parameters
@@ -232,7 +232,7 @@ def _plugin(entry: EntryPoint) -> Entry:
 
 
 def named_oracle(options: SolverOptions) -> Oracle:
-    """The oracle that the options name, with its options.
+    """Return the oracle that the options name, with its options.
 
     Examples
     --------
@@ -249,7 +249,7 @@ def named_oracle(options: SolverOptions) -> Oracle:
 
 
 def _key_and_value(text: str) -> tuple[str, Any]:
-    """``KEY=VALUE`` with the value read as JSON where it is JSON, else as a word.
+    """Parse ``KEY=VALUE``; the value is JSON if it is valid JSON, else a word.
 
     Examples
     --------
@@ -266,7 +266,7 @@ def _key_and_value(text: str) -> tuple[str, Any]:
 
 
 def asks_oracle(name: str, named: bool = True) -> bool:
-    """Whether the solver called ``name`` asks an oracle, if one is ``named`` or if none is.
+    """Return True if the solver called ``name`` asks an oracle, given that one is ``named`` or not.
 
     Examples
     --------
@@ -285,7 +285,7 @@ def make_solver(
     seed: int = 0,
     callbacks: Sequence[Callback] = (),
 ) -> Solver:
-    """The solver called ``name``.
+    """Return the solver called ``name``.
 
     Examples
     --------

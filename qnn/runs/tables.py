@@ -1,4 +1,4 @@
-"""Results as people read them: tables for the terminal, and in Markdown."""
+"""Results formatted for readers: terminal tables and Markdown."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def terminal_table(
     caption: str | None = None,
     styles: Sequence[str | None] = (),
 ) -> Table:
-    """A table for the terminal; without names of columns it has no header.
+    """Return a table for the terminal; without column names it has no header.
 
-    Columns of ``words`` are to the left, others are numbers, to the right; ``rigid`` ones are not
-    wrapped on a narrow terminal; ``overflow`` says whether a word that is too wide is cut, or
-    folded; ``styles`` are those of the first rows.
+    Columns of ``words`` are left-aligned, the others are numbers and right-aligned.  ``rigid``
+    columns are not wrapped on a narrow terminal; ``overflow`` cuts or folds words that are too
+    wide; ``styles`` are those of the first rows.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def terminal_table(
 
 
 def _quartiles(value: Mapping[str, float] | None, form: str, *, spread: bool = False) -> str:
-    """A median, with the quartiles in brackets if the ``spread`` is to be shown."""
+    """Format a median, with the quartiles in brackets if ``spread`` is set."""
     if value is None:
         return "-"
     median = form.format(value["median"])
@@ -65,7 +65,7 @@ def _quartiles(value: Mapping[str, float] | None, form: str, *, spread: bool = F
 
 
 def statuses(counts: Mapping[str, int]) -> str:
-    """How often each, unless all are alike.
+    """Count each status, unless all are equal.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def statuses(counts: Mapping[str, int]) -> str:
 
 
 def comparison_tables(results: Mapping[str, Any], most: int = 6) -> list[Table]:
-    """A table for each data set; of many, one table of medians."""
+    """Return a table per data set, or one table of medians for many."""
     summaries = results["summary"]
     if len(summaries) > most:
         return [medians_table(results)]
@@ -89,7 +89,7 @@ def comparison_tables(results: Mapping[str, Any], most: int = 6) -> list[Table]:
 
 
 def _table(results: Mapping[str, Any], summary: Mapping[str, Any]) -> Table:
-    """The rows of one data set."""
+    """Return the table of one data set."""
     columns = ["solver", "train loss", "train acc.", "test acc.", "bits/weight", "oracle sweeps",
                "seconds", "status"]  # fmt: skip
     rows, styles, last = [], [], len(columns) - 1
@@ -118,7 +118,7 @@ def _table(results: Mapping[str, Any], summary: Mapping[str, Any]) -> Table:
 
 
 def medians_table(results: Mapping[str, Any]) -> Table:
-    """A line for each data set: the median training loss of every solver, the least marked."""
+    """Return a row per data set: each solver's median training loss, the lowest marked."""
     names = list(
         dict.fromkeys(
             row["name"]
@@ -149,7 +149,7 @@ def medians_table(results: Mapping[str, Any]) -> Table:
 
 
 def note(results: Mapping[str, Any]) -> str:
-    """How to read the figures."""
+    """Explain how to read the figures."""
     budget = {
         "sweeps": "Each run with an oracle had the same number of reads x sweeps.",
         "seconds": (
@@ -170,7 +170,7 @@ def note(results: Mapping[str, Any]) -> str:
 
 
 def headline(results: Mapping[str, Any], spec: str) -> str:
-    """What was compared on what, in one line."""
+    """Describe in one line what was compared on which data."""
     own = [cell for cell in results["cells"] if cell["data"] == spec]
     trained = next((cell for cell in own if "num_variables" in cell), None)
     words = [spec]
@@ -187,7 +187,7 @@ def headline(results: Mapping[str, Any], spec: str) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table.
+    """Return a Markdown table.
 
     Examples
     --------
@@ -206,7 +206,7 @@ def _number(value: Any, form: str) -> str:
 
 
 def frontier_table(results: Mapping[str, Any]) -> Table:
-    """Networks by stored size, with logistic regression and published networks below."""
+    """Table of networks by stored size, with logistic regression and published networks below."""
     trained = [
         [
             f"{'-'.join(map(str, point['widths']))} {point.get('weights') or point['variant']}",
@@ -228,8 +228,8 @@ def frontier_table(results: Mapping[str, Any]) -> Table:
 def record_table(
     title: str, record: Mapping[str, Any], given: Mapping[str, Any] = MappingProxyType({})
 ) -> Table:
-    """One record, a line a figure: by our names, whose underscores are shown as blanks, and those
-    that are ``given`` by names of the user's, which are shown as they are.
+    """One record, one figure per line: our names with blanks for underscores, and the user's names
+    in ``given`` unchanged.
 
     Examples
     --------
@@ -251,9 +251,9 @@ def record_table(
 
 
 def class_tables(figures: Mapping[str, Any], most: int = 20) -> list[Table]:
-    """Each class, and the confusion matrix, of :func:`qnn.runs.scoring.class_figures`.
+    """Format class figures and confusion matrix of :func:`qnn.runs.scoring.class_figures`.
 
-    Of more than ``most`` classes the most frequent confusions stand for the matrix.
+    With more than ``most`` classes, the most frequent confusions replace the matrix.
     """
     rows = []
     for row in figures["per_class"]:

@@ -1,4 +1,4 @@
-"""One training run, from the words of the front door to its figures."""
+"""One training run, from the options of the public interface to its figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from solvers.run.solver import Solver
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Arguments of :func:`qnn.data.datasets.load`, without the seed."""
+    """Arguments of :func:`qnn.data.datasets.load`, except the seed."""
 
     spec: str
     samples: int | str | None = 100
@@ -37,7 +37,7 @@ class DataOptions:
     data_dir: str | None = None
 
     def load(self, seed: int) -> Dataset:
-        """The data set that ``seed`` draws."""
+        """Return the data set that ``seed`` draws."""
         return load(
             self.spec,
             samples=self.samples,
@@ -51,9 +51,10 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """The network's hidden part, the loss, and the encoding; the data give the other widths.
+    """Hidden part of the network, loss, and encoding; the data determine the other widths.
 
-    What is None follows from the budget of ``bits``, see :func:`qnn.architecture.network_for`.
+    Values that are None are chosen from the budget of ``bits``, see
+    :func:`qnn.architecture.network_for`.
     """
 
     hidden: tuple[int | str, ...] | None = (5,)
@@ -66,7 +67,7 @@ class ModelOptions:
     constraints: tuple[str, ...] = ()
 
     def network(self, data: Dataset) -> Network:
-        """The network for ``data``."""
+        """Return the network for ``data``."""
         return network_for(
             data.X_train,
             data.num_outputs,
@@ -81,7 +82,7 @@ class ModelOptions:
 def problem_of(
     data: DataOptions, model: ModelOptions, seed: int
 ) -> tuple[Dataset, TrainingProblem]:
-    """The data set that ``seed`` draws, and the problem; bad data and names are refused here."""
+    """Return the data set that ``seed`` draws, and the problem, refusing bad data and names."""
     drawn = data.load(seed)
     if model.encoding is not None:
         choose("encoding", model.encoding, list(ENCODINGS))
@@ -95,9 +96,9 @@ def problem_of(
 
 
 def thinned(columns: Mapping[str, Sequence[float]], most: int = 200) -> dict[str, list[float]]:
-    """Columns of at most so many rows, the first and the last among them, to seven digits.
+    """Thin columns to a number of rows, including the first and the last, to seven digits.
 
-    So histories and traces are kept with the figures.
+    Histories and traces are stored with the figures in this form.
 
     Examples
     --------
@@ -111,7 +112,7 @@ def thinned(columns: Mapping[str, Sequence[float]], most: int = 200) -> dict[str
 
 @dataclass(frozen=True)
 class Training:
-    """A run: what was trained on which data, the solver's result, and the figures to report."""
+    """A run: its data and problem, the solver's result, and the figures to report."""
 
     data: Dataset
     problem: TrainingProblem
@@ -129,7 +130,7 @@ class Training:
 
 
 def with_checkpoint(solver: Any, name: str, folder: str, every: float = EVERY) -> Solver:
-    """The same solver, its state kept in a folder, from which it goes on."""
+    """Return the same solver with its state kept in a folder, from which it resumes."""
     if not hasattr(solver, "checkpoint"):
         raise InvalidInputError(
             f"solver {name!r} keeps no checkpoints: leave out --checkpoint, or take a solver that "
@@ -152,8 +153,8 @@ def train(
 ) -> Training:
     """Load, build, solve and score.  The seed draws the training part and starts the solver.
 
-    With a folder as ``checkpoint`` a run that was stopped goes on from there, when it is called
-    again with the same arguments.
+    With a folder as ``checkpoint``, a stopped run resumes when it is called again with the same
+    arguments.
 
     Examples
     --------
@@ -178,7 +179,7 @@ def trained(
     encoding: str | None,
     seed: int,
 ) -> Training:
-    """Solve a problem and score what is found; ``solver`` is what figures call the chosen one."""
+    """Solve a problem and score the result; ``solver`` is the chosen one's name in the figures."""
     network = problem.network
     result = chosen.solve(problem)
     asked = getattr(chosen, "oracle", None)
@@ -186,7 +187,7 @@ def trained(
     sweeps = next((count for count in counts if count is not None), 0)
     try:
         num_variables = problem.size(encoding).num_variables
-    except InvalidInputError:  # the loss has no model, as cross-entropy
+    except InvalidInputError:  # the loss has no model, such as cross-entropy
         num_variables = None
     figures = {
         "solver": solver,
@@ -206,7 +207,7 @@ def trained(
         "bits_per_weight": network.bits_per_weight,
         "num_variables": num_variables,
         "oracle_calls": result.ledger.calls,
-        "oracle_sweeps": result.ledger.reads * sweeps,  # none of an oracle without such a thing
+        "oracle_sweeps": result.ledger.reads * sweeps,  # None for an oracle without one
         "oracle_seconds": result.ledger.seconds,
         "oracle_charged": result.ledger.charged,
         "seconds": result.seconds,
@@ -220,5 +221,5 @@ def trained(
 def accuracy(
     network: Network, weights: Weights, X: np.ndarray[Any, Any], y: np.ndarray[Any, Any]
 ) -> float | None:
-    """Share of the samples whose class is predicted; None where there is no sample."""
+    """Return the share of samples predicted correctly; None without samples."""
     return float(np.mean(network.predict(weights, X) == y)) if len(X) else None

@@ -1,1 +1,1 @@
-"""The pictures of a report: what they show, and how it is drawn."""
+"""The charts of a report: their content and their drawing."""

@@ -1,4 +1,4 @@
-"""One function, one chart.  A solver looks the same in all of them: color, dashes and marker."""
+"""One function per chart.  A solver has the same color, dashes and marker in all of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qnn.report.view import Chart
 
 @dataclass(frozen=True)
 class Look:
-    """How one solver is drawn everywhere."""
+    """Style of one solver in all charts."""
 
     color: str
     dashes: Any
@@ -24,7 +24,7 @@ class Look:
 
     @classmethod
     def number(cls, number: int) -> Look:
-        """The look of the solver of that number.
+        """Return the style of the solver with this number.
 
         Examples
         --------
@@ -39,16 +39,16 @@ class Look:
 
     @classmethod
     def reference(cls, number: int) -> Look:
-        """The look of a reference, which is no solver: without color."""
+        """Return the style of a reference, without color because it is not a solver."""
         return cls(INK, ":", "1234"[number % 4])
 
 
 Curve = tuple[str, Look, Band]
-"""A solver's median and quartiles over time or rounds, with its name and its look."""
+"""Name and style of a solver, with its median and quartiles over time or rounds."""
 
 
 Point = tuple[str, Look, float, tuple[float, float, float]]
-"""A name and its look, a size, and median, low and high quartile of an accuracy there."""
+"""Name, style, size, and the median, low and high quartiles of the accuracy at this size."""
 
 
 def curves(
@@ -60,7 +60,7 @@ def curves(
     steps: bool = True,
     logarithmic: bool = False,
 ) -> str:
-    """Quantities over wall-clock seconds or rounds; steps hold until the next, their end marked."""
+    """Draw quantities over seconds or rounds as step curves, with the end of each marked."""
 
     def paint(figure: Any) -> None:
         axes, shade = figure.subplots(), 0.16 if len(curves) < 4 else 0.09
@@ -87,9 +87,9 @@ def curves(
 
 
 def share_over_time(about: Chart, reached: Mapping[str, tuple[Look, Array]]) -> str:
-    """Share of the runs that have reached their target over wall-clock seconds.
+    """Draw the share of runs that have reached their target over wall-clock seconds.
 
-    ``reached`` has for every solver the seconds of its runs, infinite where never.
+    ``reached`` holds the seconds of every solver's runs, infinite if the target was not reached.
     """
 
     def paint(figure: Any) -> None:
@@ -122,7 +122,7 @@ def share_over_time(about: Chart, reached: Mapping[str, tuple[Look, Array]]) -> 
 
 
 def accuracy_and_size(about: Chart, points: Sequence[Point]) -> str:
-    """Test accuracy against stored bits."""
+    """Draw test accuracy against stored bits."""
 
     def paint(figure: Any) -> None:
         axes = figure.subplots()
@@ -146,7 +146,7 @@ def accuracy_and_size(about: Chart, points: Sequence[Point]) -> str:
 
 
 def frontier(about: Chart, here: Sequence[Point], others: Sequence[Point]) -> str:
-    """Test accuracy against KiB: networks here on a line, others as crosses with their names."""
+    """Draw test accuracy against KiB: our networks on a line, others as named crosses."""
 
     def paint(figure: Any) -> None:
         axes = figure.subplots()
@@ -177,7 +177,7 @@ def frontier(about: Chart, here: Sequence[Point], others: Sequence[Point]) -> st
 def by_data_set(
     about: Chart, rows: Sequence[str], values: Mapping[str, tuple[Look, Sequence[float | None]]]
 ) -> str:
-    """A measure of every solver on every data set, a line a data set."""
+    """Draw a measure of every solver on every data set, one line per data set."""
 
     def paint(figure: Any) -> None:
         axes = figure.subplots()
@@ -211,19 +211,19 @@ def by_data_set(
 def _drawn(
     about: Chart, paint: Callable[[Any], None], names: Iterable[str], height: float = 2.6
 ) -> str:
-    """A chart with room for its legend, which has these names."""
+    """Create a chart with room for a legend of these names."""
     rows = -(-len(set(names)) // _columns(names))
     return chart(about.name, about.title, about.caption, paint, height=height + 0.24 * rows)
 
 
 def _columns(names: Iterable[str]) -> int:
-    """Columns of a legend that fit."""
+    """Return the number of legend columns that fit."""
     longest = max(map(len, names), default=1)
     return int(np.clip(58 // (longest + 6), 1, 4))
 
 
 def _side_by_side(axes: Any, points: Sequence[Point]) -> Array:
-    """Where the points stand, those of equal size a little apart; sets the axis."""
+    """Spread points of equal size a little apart, and set the axis."""
     sizes = np.array([size for _, _, size, _ in points], dtype=float)
     names = list(dict.fromkeys(name for name, *_ in points))
     _log_where_wide(axes, "x", [sizes], ratio=5.0)
@@ -233,7 +233,7 @@ def _side_by_side(axes: Any, points: Sequence[Point]) -> Array:
     margin = 9 * step
     scaled = np.log(sizes) if axes.get_xscale() == "log" else sizes / high
     gaps = np.diff(np.unique(scaled))
-    if len(gaps):  # those of one size stay nearer to one another than to the next
+    if len(gaps):  # points of one size stay nearer to each other than to those of the next size
         step = min(step, 0.6 * float(gaps.min()) / len(names))
     shift = np.zeros(len(points))
     for one in np.unique(sizes):
@@ -254,7 +254,7 @@ def _side_by_side(axes: Any, points: Sequence[Point]) -> Array:
 
 
 def _apart(sizes: Array, logarithmic: bool, most: int = 6) -> Array:
-    """Sizes to write on an axis: all of them, or some that do not run into one another."""
+    """Choose sizes to label on an axis: all, or some that do not overlap."""
     scaled = np.log(sizes) if logarithmic else sizes
     least = (scaled[-1] - scaled[0]) / most
     kept = [0]
@@ -265,7 +265,7 @@ def _apart(sizes: Array, logarithmic: bool, most: int = 6) -> Array:
 
 
 def shortened(name: str, most: int = 26) -> str:
-    """A name that fits beside an axis: the end of a long one tells most.
+    """Shorten a name to fit beside an axis, keeping the end, which is the most specific.
 
     Examples
     --------
@@ -276,7 +276,7 @@ def shortened(name: str, most: int = 26) -> str:
 
 
 def _mark(look: Look) -> dict[str, Any]:
-    """A mark without a line, with a thin rim, so that marks stay apart where they overlap."""
+    """Draw a marker without a line; a thin rim separates overlapping markers."""
     size = {"*": 9.5, "D": 5.6, "X": 7.2, "P": 7.2}.get(look.marker, 6.5)
     rim: dict[str, Any] = {"markeredgecolor": PAPER, "markeredgewidth": 0.6}
     if look.marker in "1234":
@@ -285,7 +285,7 @@ def _mark(look: Look) -> dict[str, Any]:
 
 
 def _log_where_wide(axes: Any, which: str, values: Sequence[Array], ratio: float = 20.0) -> None:
-    """A logarithmic axis where the figures are positive and far apart, with plain numbers."""
+    """Use a logarithmic axis with plain numbers if the figures are positive and far apart."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     known = np.concatenate([np.asarray(v, dtype=float).ravel() for v in values])
@@ -301,7 +301,7 @@ def _log_where_wide(axes: Any, which: str, values: Sequence[Array], ratio: float
 
 
 def _legend(figure: Any, axes: Any) -> None:
-    """Below the chart, in as many columns as fit."""
+    """Draw the legend below the chart, in as many columns as fit."""
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) < 2:
         return

@@ -1,4 +1,4 @@
-"""The charts of a comparison: which there are, what they are called, and their curves."""
+"""The charts of a comparison, with their names and curves."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from qnn.report.view import Chart
 
 @dataclass(frozen=True)
 class DataSet:
-    """One data set of a comparison: its summary, its cells, and how its rows are drawn.
+    """One data set of a comparison: its summary, its cells, and the styles of its rows.
 
-    ``prefix`` and ``number`` tell its charts from all others of the page.
+    ``prefix`` and ``number`` distinguish its charts from all others on the page.
     """
 
     prefix: str
@@ -31,16 +31,16 @@ class DataSet:
     looks: Mapping[str, Look]
 
     def chart(self, what: str) -> str:
-        """The name of a chart of this data set alone."""
+        """Return the name of a chart of this data set alone."""
         return f"{self.prefix}-{what}-{self.number}"
 
     @property
     def rows(self) -> Sequence[Mapping[str, Any]]:
-        """The rows of its summary, single penalty weights left out."""
+        """Rows of its summary, without single penalty weights."""
         return [row for row in self.summary["rows"] if not row["part"]]
 
     def runs_of(self, row: Mapping[str, Any]) -> dict[int, list[Mapping[str, Any]]]:
-        """The cells behind a row, by seed; several for a sweep of penalty weights."""
+        """Return the cells of a row by seed; several for a sweep of penalty weights."""
         found: dict[int, list[Mapping[str, Any]]] = {}
         for cell in self.cells:
             if cell["solver"] == row["solver"]:
@@ -49,7 +49,7 @@ class DataSet:
 
 
 def loss_over_time(one: DataSet) -> list[Chart]:
-    """Median and quartiles of the incumbent's loss over the seeds."""
+    """Draw the median and quartiles of the incumbent's loss over the seeds."""
     curves = []
     for row in one.rows:
         runs = [steps_of(cells) for cells in one.runs_of(row).values()]
@@ -70,7 +70,7 @@ def loss_over_time(one: DataSet) -> list[Chart]:
 
 
 def share_over_time(sets: Sequence[DataSet]) -> list[Chart]:
-    """Share of the runs that have reached the target of their data set."""
+    """Draw the share of runs that have reached their data set's target."""
     found: dict[str, list[float]] = {}
     looks: dict[str, Look] = {}
     for one in sets:
@@ -104,7 +104,7 @@ def share_over_time(sets: Sequence[DataSet]) -> list[Chart]:
 
 
 def accuracy_and_size(sets: Sequence[DataSet]) -> list[Chart]:
-    """Test accuracy against stored bits, references included."""
+    """Draw test accuracy against stored bits, including references."""
     points = [
         (
             row["name"],
@@ -132,7 +132,7 @@ def accuracy_and_size(sets: Sequence[DataSet]) -> list[Chart]:
 
 
 def accuracy_by_data_set(sets: Sequence[DataSet]) -> list[Chart]:
-    """Median test accuracies, a line a data set."""
+    """Draw median test accuracies, one line per data set."""
     found: dict[str, tuple[Look, list[float | None]]] = {}
     for name, look in sets[0].looks.items():
         values = [_median(one, name, "test_accuracy") for one in sets]
@@ -151,7 +151,7 @@ def accuracy_by_data_set(sets: Sequence[DataSet]) -> list[Chart]:
 
 
 def rounds(one: DataSet) -> list[Chart]:
-    """What solvers tell of themselves: residuals, multipliers, consensus, bounds."""
+    """Draw the solvers' own histories: residuals, multipliers, consensus, bounds."""
     found = []
     for row in one.rows:
         histories = [
@@ -167,8 +167,8 @@ def rounds(one: DataSet) -> list[Chart]:
 def of_history(
     solver: str, histories: Sequence[Mapping[str, Any]], name: str, where: str
 ) -> list[Chart]:
-    """The charts of a solver's own history, median and quartiles over its runs."""
-    kinds = {  # of lifted rows, see solvers.qcgd.lifting
+    """Draw a solver's own history, as median and quartiles over its runs."""
+    kinds = {  # kinds of lifted rows, see solvers.qcgd.lifting
         "mean": "rows: averaged", "square": "rows: averaged squares", "product": "product rows"
     }  # fmt: skip
     each = {

@@ -1,4 +1,4 @@
-"""The curves of the charts: what happened over time and over rounds, seed by seed."""
+"""Curves of the charts: values over time and over rounds, seed by seed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from formulations.arrays import FloatArray
 Outcome = Mapping[str, Any]
 
 Steps = tuple[FloatArray, FloatArray]
-"""Seconds and losses of a run: each loss holds from its second on."""
+"""Seconds and losses of a run: each loss holds from its second onwards."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """Median and quartiles of several curves at the same places."""
+    """Median and quartiles of several curves at common points."""
 
     at: FloatArray
     median: FloatArray
@@ -27,7 +27,7 @@ class Band:
 
 
 def steps_of(outcomes: Sequence[Outcome]) -> Steps | None:
-    """The trace of one run, or of runs one after another: the best loss so far; None if unknown.
+    """Return the best loss so far of one run, or of consecutive runs; None if unknown.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def steps_of(outcomes: Sequence[Outcome]) -> Steps | None:
 
 
 def reached(steps: Steps | None, target: float) -> float:
-    """When the loss first was ``target`` or less; infinite if never.
+    """Return the time at which the loss first was at most ``target``; infinite if never.
 
     Examples
     --------
@@ -68,10 +68,9 @@ def reached(steps: Steps | None, target: float) -> float:
 
 
 def over_time(runs: Sequence[Steps], most: int = 160) -> Band:
-    """Median and quartiles of losses over time, up to the end of the longest run.
+    """Return the median and quartiles of losses over time, up to the end of the longest run.
 
-    Where too few runs have an incumbent for a quartile, it is not a number; of many points some are
-    kept.
+    A quartile is NaN while too few runs have an incumbent; many points are thinned out.
 
     Examples
     --------
@@ -92,7 +91,7 @@ def over_time(runs: Sequence[Steps], most: int = 160) -> Band:
 def over_rounds(
     histories: Sequence[Mapping[str, Sequence[float | None]]], name: str
 ) -> Band | None:
-    """Median and quartiles of a column of solvers' histories; None if there is none.
+    """Return the median and quartiles of a history column; None if there is none.
 
     Examples
     --------
@@ -119,9 +118,9 @@ def _column(
 
 
 def _quartiles(at: FloatArray, values: FloatArray) -> Band:
-    """Quartiles of every column, those that are not a number left out; rows are runs."""
+    """Return the quartiles of every column, ignoring NaN; rows are runs."""
     found = np.full((3, len(at)), np.nan)
-    for column, own in enumerate(np.sort(values, axis=0).T):  # what is not a number comes last
+    for column, own in enumerate(np.sort(values, axis=0).T):  # NaN sorts last
         own = own[~np.isnan(own)]
         for row, share in enumerate((0.25, 0.5, 0.75)):
             place = share * (len(own) - 1)

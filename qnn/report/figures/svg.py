@@ -1,4 +1,4 @@
-"""Charts as SVG inside a page: text is text, and colours are the page's own."""
+"""Charts as SVG inside a page: text stays text, and colours come from the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLORS: Mapping[str, str] = MappingProxyType(
     {"#000001": "ink", "#000002": "soft", "#000003": "grid", "#000004": "paper"}
     | {f"#0000f{number}": f"c{number}" for number in range(8)}
 )
-"""What stands for a colour while a chart is drawn, and the CSS variable that takes its place."""
+"""Placeholder colours used while drawing, and the CSS variables that replace them."""
 
 INK, SOFT, GRID, PAPER, *SERIES = COLORS
 
@@ -43,7 +43,7 @@ STYLE: Mapping[str, Any] = MappingProxyType(
         "xtick.labelcolor": INK,
         "ytick.labelcolor": INK,
         "text.color": INK,
-        "text.parse_math": False,  # a data set may be called $5
+        "text.parse_math": False,  # a data set may be named $5
         "legend.frameon": False,
         "legend.fontsize": 9.0,
         "lines.linewidth": 1.5,
@@ -55,16 +55,16 @@ STYLE: Mapping[str, Any] = MappingProxyType(
 
 
 def check_matplotlib() -> None:
-    """Refuse to begin without what draws the charts."""
+    """Refuse to begin without matplotlib, which draws the charts."""
     instead = ", or take Markdown or JSON, which have none"
     load_extra("matplotlib", "plot", "a chart of an HTML report", instead)
 
 
 @contextmanager
 def drawing(salt: str, width: float = 4.7, height: float = 3.1) -> Iterator[Any]:
-    """A figure to draw on, in the report's style, of so many inches.
+    """Create a figure in the report's style, with its size in inches.
 
-    On a screen of 400 pixels its text is then as large as here in points.
+    On a screen of 400 pixels, its text has the point size given here.
     """
     check_matplotlib()
     import matplotlib as mpl
@@ -77,7 +77,7 @@ def drawing(salt: str, width: float = 4.7, height: float = 3.1) -> Iterator[Any]
 def chart(
     name: str, title: str, description: str, paint: Callable[[Any], None], **size: float
 ) -> str:
-    """What ``paint`` draws on a figure, as an SVG element; the same picture is the same text."""
+    """Return what ``paint`` draws as an SVG element; equal pictures give equal text."""
     text = StringIO()
     with drawing(name, **size) as figure, catch_warnings():
         filterwarnings("ignore", "Glyph .* missing")  # the reader's browser has its own fonts
@@ -87,7 +87,7 @@ def chart(
 
 
 def inline(svg: str, name: str, title: str, description: str) -> str:
-    """A file of matplotlib's as an element of a page that holds others beside it.
+    """Convert a file of matplotlib's to an element that can share a page with others.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def inline(svg: str, name: str, title: str, description: str) -> str:
 
 
 def _place(name: str, value: str) -> str:
-    """An attribute that says where something is, to a tenth of a point; nothing if it is idle."""
+    """Format a position attribute to a tenth of a point; omit one without effect."""
     if value.startswith("rotate(-0 "):
         return ""
     value = re.sub(r"-?\d+\.\d+", lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), value)
@@ -127,7 +127,7 @@ def _place(name: str, value: str) -> str:
 
 
 def _style(style: str) -> str:
-    """CSS with the page's colours and without a font of its own."""
+    """Return CSS with the page's colours and without fonts."""
     for color, variable in COLORS.items():
         style = style.replace(color, f"var(--{variable})")
     style = re.sub(r"font:[^;]*?([\d.]+px)[^;]*", r"font-size:\1", style)
