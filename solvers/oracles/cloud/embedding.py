@@ -5,8 +5,8 @@ numbers describe how many qubits that takes on a graph of largest degree D:
 
     at least   sum_i max(1, (d_i - 2) / (D - 2)), rounded up each; d_i is the degree of variable i,
     at most    the qubits of the clique K_n, which holds every QUBO of n variables,
-    between the result of a search, roughly a n^(1 + b) d^c, d being the mean degree: the expected
-    result of a search.
+    between    the result of a search,
+    roughly    a n^(1 + b) d^c, d being the mean degree: the expected result of a search.
 
 The first holds because a chain of L qubits spends 2 (L - 1) of its L D coupler ends on itself.  The
 second is found in polynomial time (Boothby, King and Roy, Quantum Inf. Process. 15, 495, 2016;
