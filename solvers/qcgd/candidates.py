@@ -1,8 +1,8 @@
-"""What becomes of an oracle's samples, and where its next reads begin.
+"""Candidates from an oracle's samples, and starting points of its next reads.
 
-The same for QCGD and for its rivals: every read is a candidate and is scored.  Where there is a
-repair, what it makes of the read is another one, and what the oracle found by itself stays on
-record.  The best candidates are the pool that later calls, and the other sources, start from.
+QCGD and its baselines share this: every read is a candidate and is scored.  With repair, the
+repaired read is another candidate, and the oracle's own result stays on record.  The best
+candidates form the pool from which later calls and the other sources start.
 """
 
 from __future__ import annotations
@@ -31,43 +31,43 @@ from solvers.run.run import Run
 from solvers.run.stopping import Course, StopRule
 
 GUESSES = 1000
-"""Random networks among which the pool begins.  To score them takes as long as a tenth of a call of
-ten reads of twenty sweeps (64-16-10) to two calls (16-4-1)."""
+"""Random networks from which the pool is seeded.  Scoring them takes between a tenth of a call of
+ten reads of twenty sweeps (64-16-10) and two calls (16-4-1)."""
 
 
 def met(bound: float, loss: float, tolerance: float | None) -> bool:
-    """Whether a loss is as good as the bound; never if no bound is one."""
+    """Return whether a loss meets the bound; never without a tolerance."""
     return tolerance is not None and loss <= bound + tolerance
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """How samples become candidates, and these the starting points of later calls.
+    """Options for turning samples into candidates, and these into starting points of later calls.
 
     Parameters
     ----------
     pool : int
         Best candidates kept as starting points.
     fresh : int
-        Every so many calls start from random states, the others from the pool, in which a network's
-        first are the best of a thousand random ones; 1: all of them, and there is no pool.
+        One call in this many starts from random states, the others from the pool, which for
+        networks is seeded with the best of a thousand random ones. 1: all start from random states,
+        without a pool.
     repair : bool
-        Whether samples of a constrained model are repaired, and networks from several sources
-        polished, see :mod:`solvers.qcgd.repair`.  ``info["oracle_best"]`` is what the oracle found
-        by itself.
+        Whether samples of a constrained model are repaired and networks from several sources
+        polished, see :mod:`solvers.qcgd.repair`.  ``info["oracle_best"]`` is the oracle's own best
+        result.
     sources : tuple of str
-        Where candidates come from where there are a pool and repair: ``"oracle"``,
-        ``"perturbation"``, ``"relinking"`` and, of a constrained model, ``"annealing"``,
-        ``"restricted"``, ``"halves"`` and ``"spectral"``, see :mod:`solvers.qcgd.sources`.
-        ``("oracle",)`` is the pure method: it repairs a constrained model's samples, but scores
-        networks as they are.
+        Sources of candidates if there are a pool and repair: ``"oracle"``, ``"perturbation"``,
+        ``"relinking"`` and, for a constrained model, ``"annealing"``, ``"restricted"``,
+        ``"halves"`` and ``"spectral"``, see :mod:`solvers.qcgd.sources`.  ``("oracle",)`` is the
+        pure method: it repairs a constrained model's samples but does not polish networks.
     wanted : int
-        Distinct candidates that satisfy all rows before a proof ends the run.
+        Distinct feasible candidates required before a proof ends the run.
     parts : int
-        A source's points are repaired or polished in so many parts, each with a random stream of
-        its own; the parts of one batch are worked on side by side.
+        Number of parts in which a source's points are repaired or polished, each with its own
+        random stream; the parts of one batch run in parallel.
     executor, workers
-        Where, see :class:`~solvers.run.executors.Team`; they change no result.
+        Where the parts run, see :class:`~solvers.run.executors.Team`; they change no result.
     """
 
     pool: int = 10
@@ -93,7 +93,7 @@ class Candidates:
 
 
 def _child(seed: np.random.SeedSequence, number: int, kind: int = 2) -> np.random.SeedSequence:
-    """Stream of a batch, by its number in the run: the same if the run is resumed before a call.
+    """Return the random stream of a batch by its number in the run, unchanged by a resume.
 
     Streams 0 and 1 of an iteration are those of its call, 2 those of batches, 3 of their parts.
     """
@@ -103,43 +103,43 @@ def _child(seed: np.random.SeedSequence, number: int, kind: int = 2) -> np.rando
 def _repaired(
     repair: Repair | Polish, part: tuple[BitArray, np.random.SeedSequence]
 ) -> tuple[BitArray, int]:
-    """Points near others, and how many candidates were looked at for them."""
+    """Return points near others, and how many candidates were evaluated for them."""
     looked = repair.looked
     return repair(*part), repair.looked - looked
 
 
 class Scorer:
-    """Scores, pool and starts of one run.
+    """Scorer of one run: scores, pool and starting points.
 
     Parameters
     ----------
     target : Scoring
-        What samples are worth.
+        Scoring of samples.
     pool : int
         Best candidates kept as starting points.
     fresh : int
-        Every so many calls start from random states, the others from the pool; 1: all of them.
+        One call in this many starts from random states, the others from the pool; 1: all.
     repair : Repair or Polish, optional
-        Makes better candidates of candidates.
+        Improves candidates.
     ceiling : float
-        What no candidate that satisfies all rows is worth more than.
+        Upper bound on the value of a candidate that satisfies all rows.
     sources : mapping of str to Source, optional
         Other sources of candidates.
     wanted : int
-        Distinct candidates that satisfy all rows before a proof ends the run.
+        Distinct feasible candidates required before a proof ends the run.
 
     Attributes
     ----------
     oracle_best : Incumbent
         The best candidate that the oracle found without repair.
     feasible_reads : int
-        Reads that satisfied all rows as they were.
+        Reads that satisfied all rows without repair.
     share : float or None
-        Share of these in the latest call; None of weights, which always do.
+        Share of these in the latest call; None for networks, which have no rows.
     holding : int
-        Calls in a row of which more than half of the reads satisfied all rows.
+        Consecutive calls in which more than half of the reads satisfied all rows.
     idle, stale : int
-        Calls since the pool, and since the best candidate, have last become better.
+        Calls since the pool, and since the best candidate, last improved.
     repair_seconds : float
     """
 
@@ -161,14 +161,14 @@ class Scorer:
         self.share: float | None = None
         self.sources = dict(sources or {})
         self.shares = Shares([ORACLE, *self.sources])
-        self.improved_by: str | None = None  # the source of the best candidate
+        self.improved_by: str | None = None  # source of the best candidate
         self.team: Team[Repair | Polish] = Team([])
 
     @classmethod
     def of(cls, target: Scoring, options: Candidates, *, slack: bool = True) -> Scorer:
-        """The search for what ``target`` is, inequalities with slack words if so wished.
+        """Make the scorer for ``target``, on request with slack words for inequalities.
 
-        Local search works on the model without them.
+        Local search uses the model without them.
         """
         model = target.model
         sampled = WithSlack(target) if slack and not model.equality.all() else target
@@ -180,12 +180,12 @@ class Scorer:
         others = {} if search is None else sources_of(target, search.num_variables, sources)
         made = cls(sampled, options.pool, options.fresh, search, ceiling, others, options.wanted)
         if search is not None and options.parts > 1:
-            each = [copy.deepcopy(search) for _ in range(options.parts)]  # threads share nothing
+            each = [copy.deepcopy(search) for _ in range(options.parts)]  # Threads share no state.
             made.team = Team(each, options.executor, options.workers, "part {}".format)
         return made
 
     def _mended(self, points: BitArray, seed: np.random.SeedSequence) -> BitArray:
-        """Points repaired or polished, in parts where there are workers for them."""
+        """Repair or polish points, in parts if there are workers."""
         assert self.repair is not None
         if not self.team.models:
             return self.repair(points, seed)
@@ -196,7 +196,7 @@ class Scorer:
         return np.concatenate([part for part, _ in mended])
 
     def ask(self, run: Run, qubo: QUBO, t: int, seed: np.random.SeedSequence) -> Samples:
-        """Call number t, from random states or from the pool."""
+        """Ask the oracle in call number t, from random states or from the pool."""
         call, draw = seed.spawn(2)
         warm = isinstance(run.oracle, WarmOracle) and len(self.pool.losses)
         warm = bool(warm) and (t - 1) % self.fresh > 0
@@ -209,7 +209,7 @@ class Scorer:
     def score(
         self, samples: Samples, run: Run, seed: np.random.SeedSequence, couplers: int = 0
     ) -> None:
-        """Offer every read, and what repair makes of it, to the incumbent and to the pool."""
+        """Offer every read, and its repaired form, to the incumbent and to the pool."""
         started = time.perf_counter()
         candidates, worth = self.target.candidates(samples.x)
         pool, before, best = replace(self.pool), self.pool.losses, run.incumbent.loss
@@ -217,7 +217,7 @@ class Scorer:
         if pooled and not self.reads:
             self._guess(run, seed)
         self.oracle_best.offer(candidates, worth)
-        self.pool.add(candidates, worth)  # first, so that after Ctrl-C the incumbent is in the pool
+        self.pool.add(candidates, worth)  # keeps the incumbent in the pool on Ctrl-C
         run.incumbent.offer(candidates, worth)
         held = int(np.count_nonzero(worth <= self.ceiling))
         self.feasible_reads += held
@@ -244,12 +244,12 @@ class Scorer:
         self._tell(ORACLE, worth, run.incumbent.loss < best, seconds)
 
     def explore(self, run: Run, seed: np.random.SeedSequence) -> bool:
-        """Take candidates from the other sources until it is the oracle's turn.
+        """Take candidates from the other sources until the oracle's turn.
 
         Returns
         -------
         bool
-            Whether it is; otherwise the time is over.
+            True at the oracle's turn, False if the time is over.
         """
         while self.sources and len(self.pool.losses) and not (self.proven and self.enough):
             name = self.shares.next(timed=run.time_limit is not None)
@@ -265,7 +265,7 @@ class Scorer:
         return True
 
     def _from(self, name: str, run: Run, seed: np.random.SeedSequence) -> None:
-        """Offer a batch of a source's points, repaired."""
+        """Offer a repaired batch of a source's points."""
         assert self.repair is not None
         started, looked, best = time.perf_counter(), self.repair.looked, run.incumbent.loss
         before = replace(self.pool)
@@ -286,7 +286,7 @@ class Scorer:
         self.stale = 0 if run.incumbent.loss < best else self.stale
 
     def _tell(self, name: str, worth: FloatArray, better: bool, seconds: float) -> None:
-        """Keep what a source has brought."""
+        """Record the results of a source."""
         one = self.shares.of[name]
         one.seconds += seconds
         one.improvements += better
@@ -294,10 +294,10 @@ class Scorer:
         one.best = min(one.best, float(worth.min(initial=np.inf)))
 
     def _guess(self, run: Run, seed: np.random.SeedSequence) -> None:
-        """Offer random candidates, so that the pool does not begin with the oracle's alone.
+        """Offer random candidates, so that the pool does not start with the oracle's alone.
 
-        A short anneal of a model of many classes from random states leads to networks that are
-        worse than random ones, and from there nowhere.
+        For a model of many classes, a short anneal from random states gives networks that are worse
+        than random ones and do not improve later.
         """
         guesses, worth = self.target.guesses(np.random.default_rng(seed), GUESSES)
         if len(guesses):
@@ -306,28 +306,28 @@ class Scorer:
 
     @property
     def proven(self) -> bool:
-        """Whether the best candidate is worth no more than any can be, or none keeps all rows."""
+        """True if the best candidate meets the floor, or no candidate can satisfy all rows."""
         target, losses = self.target, self.pool.losses
         return self.hopeless or (len(losses) > 0 and met(target.floor, losses[0], target.tolerance))
 
     @property
     def hopeless(self) -> bool:
-        """Whether no candidate can satisfy all rows."""
+        """True if no candidate can satisfy all rows."""
         return self.target.floor >= self.ceiling
 
     @property
     def enough(self) -> bool:
-        """Whether there are as many distinct candidates as are wanted."""
+        """True if there are enough distinct feasible candidates, or there can be none."""
         held = int(np.count_nonzero(self.pool.losses <= self.ceiling))
         return held >= self.wanted or self.hopeless
 
     def over(self, rule: StopRule, calls: int) -> bool:
-        """Whether the rule ends the run here; never without a candidate that satisfies all rows."""
+        """Return whether the rule ends the run; never without a feasible candidate."""
         course = Course(calls, self.stale, self.idle)
         return bool(self.pool.losses[0] <= self.ceiling) and rule.over(course)
 
     def snapshot(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the state for a checkpoint."""
         return {
             "pool": self.pool.snapshot(),
             "oracle_best": vars(self.oracle_best),
@@ -342,12 +342,12 @@ class Scorer:
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
+        """Restore the state from a checkpoint."""
         self.pool.restore(snapshot["pool"])
         self.oracle_best = Incumbent(**snapshot["oracle_best"])
         for name in ("feasible_reads", "reads", "idle", "stale", "repair_seconds"):
             setattr(self, name, snapshot[name])
-        self.holding = snapshot.get("holding", 0)  # not in checkpoints of older versions
+        self.holding = snapshot.get("holding", 0)  # missing in older checkpoints
         for name, numbers in snapshot.get("shares", {}).items():
             self.shares.of[name] = Contribution(**numbers)
         for name, parts in snapshot.get("sources", {}).items():

@@ -1,4 +1,4 @@
-"""Which constraints an answer violates, which of them bind, and what each costs."""
+"""Report of the constraints that an answer violates, those that bind, and their multipliers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 def constraint_report(
     cqm: dimod.ConstrainedQuadraticModel, samples: Any, *, number: int = 0
 ) -> ShownTable:
-    """Each constraint of an answer: its value, its slack, and its multiplier.
+    """Report each constraint of an answer: its value, slack and multiplier.
 
     Parameters
     ----------
     cqm : dimod.ConstrainedQuadraticModel
     samples : SampleSet, mapping, or anything that dimod takes for samples
-        Answers of ``sample_cqm``, or of any other sampler; these have no multipliers.
+        Answers of ``sample_cqm``, or of any other sampler, which give no multipliers.
     number : int
-        Which of the samples.
+        Index of the sample.
 
     Returns
     -------
@@ -34,19 +34,20 @@ def constraint_report(
 
         ``constraint``   its label;
         ``state``        "violated", "soft, violated" if a weight prices it, "binding" or "slack";
-        ``value``, ``sense``, ``bound``  of the constraint: its left side, ==, <= or >=, its right;
+        ``value``, ``sense``, ``bound`` of the constraint: left side; ==, <= or >=; right side;
         ``slack``        what is left to the bound, negative by what is violated;
         ``multiplier``   what the search last charged for a unit of the left side, in units of the
         objective; None where presolve needed no row, or there is none.
 
-        Violated ones come first, then those that bind, by the size of their multiplier.  The
-        multiplier says which constraints the search has to fight for.  It is no dual of the model:
-        binary models have duality gaps, and it stands where the descent was stopped.
+        Violated constraints come first, then binding ones, by the size of their multiplier.  A
+        multiplier shows which constraints the search finds hard to satisfy.  It is not a dual of
+        the model: binary models have duality gaps, and its value is that at which the descent
+        stopped.
 
     Raises
     ------
     InvalidInputError
-        If the sample does not have all variables, or there is no such sample.
+        If the sample lacks variables, or there is no such sample.
 
     Examples
     --------
@@ -74,7 +75,7 @@ def constraint_report(
             slack = -slack
         elif data.sense.value == "==":
             slack = -abs(slack)
-        tight = 1e-6 * max(1.0, abs(data.rhs_energy))  # as dimod has it
+        tight = 1e-6 * max(1.0, abs(data.rhs_energy))  # dimod's own object
         state = "violated" if slack < -tight else "binding" if slack <= tight else "slack"
         if state == "violated" and cqm.constraints[data.label].lhs.is_soft():
             state = "soft, violated"

@@ -1,4 +1,4 @@
-"""QCGD for dimod's constrained models: presolve, the descent, and an answer in their own terms."""
+"""QCGD for dimod's constrained models: presolve, descent, and an answer in dimod's terms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 Descend: TypeAlias = "Callable[[Scoring, QCBO, float], tuple[Run, Loop]]"
-"""From what samples are worth, the model, and when the clock began, to a run and its descent."""
+"""Maps scoring, model and start time to a run and its descent."""
 
 
 def solve_cqm(
@@ -36,8 +36,8 @@ def solve_cqm(
     one_hot: str = ONE_HOT[0],
     initial_states: Any = None,
 ) -> dimod.SampleSet:
-    """The answer to ``cqm`` by a descent: see :meth:`solvers.qcgd.qcgd.QCGD.sample_cqm`."""
-    started = time.perf_counter()  # presolve counts
+    """Answer ``cqm`` by a descent: see :meth:`solvers.qcgd.qcgd.QCGD.sample_cqm`."""
+    started = time.perf_counter()  # includes presolve
     values = None if initial_states is None else states_of(cqm, initial_states)
     try:
         prepared = Presolved.of(cqm, one_hot=one_hot)
@@ -49,17 +49,17 @@ def solve_cqm(
     run, descent = descend(scoring, prepared.model, started)
     about_run = run.end()
     bits = descent.pool.bits
-    if scoring.starts is not None:  # whatever the oracle is, the answer is no worse than these
+    if scoring.starts is not None:  # The answer is no worse than these, whatever the oracle.
         bits = np.concatenate([bits, scoring.starts])
     samples = prepared.samples(bits)
     feasible = bool(samples.record.is_feasible[0])
     status, bound = run.status, descent.bound
     greatest = _greatest(prepared.model)
-    above = greatest + 1e-6 * max(1.0, abs(greatest))  # more than rounding
+    above = greatest + 1e-6 * max(1.0, abs(greatest))  # a margin above rounding
     if not feasible and bound is not None and bound > above:
         status = Status.INFEASIBLE
         about_run["reason"] = "an exact bound exceeds every value of the objective"
-    elif status is Status.OPTIMAL and not feasible:  # dimod's sums round, and judge otherwise
+    elif status is Status.OPTIMAL and not feasible:  # dimod's sums round differently
         status, bound = Status.FINISHED, None
     samples.info.update(
         _info(
@@ -82,15 +82,15 @@ def solve_cqm(
 
 
 class PresolvedScoring(ModelScoring):
-    """All variables of a prepared model; products and excess bits are what the others imply.
+    """Scoring over all variables of a presolved model; products and excess bits follow the others.
 
-    So that a sample is judged by the CQM's own variables, whatever the oracle made of the rest.
+    A sample is thus judged by the CQM's own variables, whatever the oracle set the rest to.
 
     Parameters
     ----------
     prepared : Presolved
     starts : ndarray, shape (R, n), optional
-        Points of the model that the pool begins with, and what repair makes of them.
+        Points of the model with which the pool starts, together with their repaired forms.
     """
 
     def __init__(self, prepared: Presolved, starts: BitArray | None = None) -> None:
@@ -105,23 +105,23 @@ class PresolvedScoring(ModelScoring):
         self.tolerance = min(MET, objective.step / 4) if tells else None
 
     def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
-        """The settled samples; objective, and price of the violated rows."""
+        """Return the settled samples, scored by the objective and the price of violated rows."""
         return super().score(self._prepared.settled(points))
 
     def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
-        """The points that the pool begins with."""
+        """Return the points with which the pool starts."""
         return super().guesses(rng, count) if self.starts is None else self.score(self.starts)
 
 
 def states_of(
     cqm: dimod.ConstrainedQuadraticModel, states: Any, name: str = "initial_states"
 ) -> FloatArray:
-    """Values of the variables of ``cqm`` in its order, of anything that dimod takes for samples.
+    """Return values of the variables of ``cqm``, in its order, from any dimod samples-like object.
 
     Raises
     ------
     InvalidInputError
-        If it is something else, or has no value for a variable.
+        If the object is something else, or lacks a variable.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def states_of(
 def _proven_infeasible(
     cqm: dimod.ConstrainedQuadraticModel, reason: str, started: float
 ) -> dimod.SampleSet:
-    """No samples, and why."""
+    """Return an empty sample set with the reason."""
     import dimod
 
     info = _info(
@@ -167,7 +167,7 @@ def _proven_infeasible(
 
 
 def _decided(prepared: Presolved, started: float) -> dimod.SampleSet:
-    """The one sample that presolve leaves."""
+    """Return the only sample that presolve leaves."""
     samples = prepared.samples(np.zeros((1, 0), dtype=np.int8))
     feasible = bool(samples.record.is_feasible[0])
     proven = prepared.proves and feasible
@@ -195,7 +195,7 @@ def _info(
     feasible: bool,
     **more: Any,
 ) -> dict[str, Any]:
-    """What every answer says, also where there was nothing to search."""
+    """Return the entries that every answer has, even if there was nothing to search."""
     blame = "model" if status is Status.INFEASIBLE else "search"
     said = {
         "status": status.value,
@@ -214,12 +214,12 @@ def _info(
         "seconds": seconds,
         **more,
     }
-    own = {"constraint_labels"}  # labels themselves, as dimod has them
+    own = {"constraint_labels"}  # labels as dimod has them
     return {name: value if name in own else plain(value) for name, value in said.items()}
 
 
 def gap(objective: float | None, bound: float | None) -> float | None:
-    """By how much a share of the objective's size it may be above the optimum; None if unknown.
+    """Return the relative gap to the optimum at most; None if unknown.
 
     Examples
     --------
@@ -229,14 +229,14 @@ def gap(objective: float | None, bound: float | None) -> float | None:
     if objective is None or bound is None:
         return None
     over, size = objective - bound, max(abs(objective), abs(bound))
-    return 0.0 if over <= 1e-9 * max(size, 1.0) else over / size  # by rounding
+    return 0.0 if over <= 1e-9 * max(size, 1.0) else over / size  # within rounding
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON and dimod's ``to_serializable`` give it back: lists, numbers and text.
+    """Convert ``value`` to what JSON and dimod's ``to_serializable`` return: lists, numbers, text.
 
-    Keys of mappings become text, which is what a JSON object has: a label that is no string is
-    spelt by ``str``, primed where another key is spelt so already.
+    Keys of mappings become text, as JSON requires: ``str`` converts other labels, with a prime
+    added if the text is already taken.
 
     Examples
     --------
@@ -255,7 +255,7 @@ def plain(value: Any) -> Any:
 
 
 def _sizes(prepared: Presolved) -> dict[str, Any]:
-    """What presolve left of the CQM's bits and rows."""
+    """Return the numbers of bits and rows before and after presolve."""
     return {
         "bits": prepared.reading.model.num_variables,
         "bits_after_presolve": prepared.model.num_variables,
@@ -265,7 +265,7 @@ def _sizes(prepared: Presolved) -> dict[str, Any]:
 
 
 def _residuals(cqm: dimod.ConstrainedQuadraticModel, samples: dimod.SampleSet) -> dict[Any, float]:
-    """By how much the first sample violates each constraint that it violates, soft ones too."""
+    """Return the amount of each violation of the first sample, soft constraints included."""
     labels, holds = samples.info["constraint_labels"], samples.record.is_satisfied[0]
     broken = [label for label, good in zip(labels, holds.tolist(), strict=True) if not good]
     first = dict(zip(samples.variables, samples.record.sample[0].tolist(), strict=True))
@@ -273,13 +273,13 @@ def _residuals(cqm: dimod.ConstrainedQuadraticModel, samples: dimod.SampleSet) -
 
 
 def multipliers(lifting: Lifting, p: FloatArray) -> dict[str, dict[Any, float]]:
-    """Multipliers of the lifted rows, in units of the objective per unit of the row.
+    """Return the multipliers of the lifted rows, in units of the objective per unit of the row.
 
     Returns
     -------
     dict
         ``linear`` and ``square`` for the residual a'x - b of a row and for its square, ``product``
-        for what holds u = v w; each a mapping from label to multiplier.
+        for the rows u = v w; each a mapping from label to multiplier.
 
     Examples
     --------
@@ -299,7 +299,7 @@ def multipliers(lifting: Lifting, p: FloatArray) -> dict[str, dict[Any, float]]:
 
 
 def _coefficient_range(descent: Loop) -> list[float]:
-    """Least and greatest size of a coefficient of the QUBO at the last multipliers."""
+    """Return the least and greatest |coefficient| of the QUBO at the last multipliers."""
     qubo = descent.lifting.qubo(descent.applied)
     size = descent.lifting.unit * np.abs(np.concatenate([qubo.linear, qubo.couplings]))
     size = size[size > 0]
@@ -307,7 +307,7 @@ def _coefficient_range(descent: Loop) -> list[float]:
 
 
 def _greatest(model: QCBO) -> float:
-    """A value that no objective exceeds."""
+    """Return an upper bound on the objective."""
     return float(
         model.offset
         + np.maximum(model.linear, 0.0).sum()

@@ -1,4 +1,4 @@
-"""The lifted problem of QCGD, as one sparse map that never changes.
+"""The lifted problem of QCGD as one fixed sparse map.
 
 Lift z = (1, x) and W = z z'.  The rows of a model become linear functions of W, one residual each:
 
@@ -7,11 +7,11 @@ Lift z = (1, x) and W = z z'.  The rows of a model become linear functions of W,
            (a_r'x - b_r)(a_r'x - b_r + g) / s^2  of an inequality with just the sums b and b - g,
     (iii)  x_v x_w - 2 (x_v + x_w) x_u + 3 x_u   of every product row x_u = x_v x_w.
 
-Residuals (ii) and (iii) are never negative on bits, so that their multipliers are penalty weights:
-"at most one" and x <= y need no slack bit for that.  An inequality with more sums needs a word of
-them to become an equality; without one it has (i) alone.  The multipliers of (i) may have either
-sign, and for an inequality only positive ones count.  A QUBO is the vector of its n linear
-coefficients and its e couplings, and with multipliers p it is
+Residuals (ii) and (iii) are never negative on bits, so their multipliers are penalty weights: "at
+most one" and x <= y need no slack bits.  An inequality with more possible sums needs a slack word
+to become an equality; without one it has only (i).  The multipliers of (i) may have either sign;
+for an inequality only positive ones count.  A QUBO is the vector of its n linear coefficients and
+its e couplings, and with multipliers p it is
 
     G = C + A*(p) = objective + M p,
 
@@ -40,7 +40,7 @@ Entries = tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
 
 @dataclass(frozen=True)
 class Lifting:
-    """The maps C, A and A* of a model, with rows and objective scaled.
+    """Maps C, A and A* of a model with scaled rows and objective.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Lifting:
     unit : float
         Frobenius norm of the model's objective; 1 if there is none.
     adjoint : csr_array, shape (n + e, K)
-        M: what each multiplier adds to the coefficients.
+        M: the change of the coefficients per unit of each multiplier.
     constant : ndarray, shape (K,)
         Residual of each lifted row at x = 0.
     rows, rhs : csr_array of shape (m, n), ndarray of shape (m,)
@@ -60,9 +60,9 @@ class Lifting:
     scale : ndarray, shape (m,)
         s_r.
     squared : ndarray of bool, shape (m,)
-        Rows that have a square (ii).
+        Rows with a square (ii).
     gap : ndarray, shape (m,)
-        g / s_r of these; 0 of equalities.
+        g / s_r of these rows; 0 for equalities.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class Lifting:
 
     @classmethod
     def of(cls, model: QCBO) -> Lifting:
-        """The lifting of ``model``: patterns merged and coefficients collected, once."""
+        """Lift ``model``: merge patterns and collect coefficients, once."""
         n, m, p = model.num_variables, model.num_rows, model.num_products
         scale = row_scales(model)
         rows = sp.csr_array(sp.diags_array(1.0 / scale) @ model.rows)
@@ -135,7 +135,7 @@ class Lifting:
 
     @property
     def kinds(self) -> tuple[slice, slice, slice]:
-        """Where the multipliers of (i), (ii) and (iii) stand."""
+        """Slices of the multipliers of (i), (ii) and (iii)."""
         m, p = self.model.num_rows, self.model.num_products
         return (
             slice(0, m),
@@ -145,25 +145,25 @@ class Lifting:
 
     @property
     def signed(self) -> BoolArray:
-        """Multipliers that cannot be negative: those of (i) of an inequality, shape (K,)."""
+        """Mask of multipliers that cannot be negative: those of (i) of inequalities, shape (K,)."""
         signed = np.zeros(self.num_multipliers, dtype=np.bool_)
         signed[self.kinds[0]] = ~self.model.equality
         return signed
 
     def qubo(self, multipliers: npt.ArrayLike) -> QUBO:
-        """G = C + A*(multipliers), without its constant part."""
+        """Compute G = C + A*(multipliers), without its constant part."""
         coefficients = self.objective + self.adjoint @ np.asarray(multipliers, dtype=np.float64)
         n = self.model.num_variables
         return QUBO(coefficients[:n], self.heads, self.tails, coefficients[n:])
 
     def plausible_scale(self) -> float:
-        """Size of a multiplier at which rows hold their own against the objective."""
+        """Estimate the multiplier at which rows balance the objective."""
         n = self.model.num_variables
         linear, couplings = self.objective[:n], self.objective[n:]
         return plausible_scale(linear, self.heads, self.tails, couplings, self.rows, self.rhs)
 
     def residuals(self, x: npt.ArrayLike) -> FloatArray:
-        """A(z z') - v of one point x in {0, 1}^n, shape (K,)."""
+        """Compute A(z z') - v at one point x in {0, 1}^n, shape (K,)."""
         x = np.asarray(x, dtype=np.float64)
         mean = self.rows @ x - self.rhs
         u, v, w = x[self.model.products.T]
@@ -179,15 +179,15 @@ def plausible_scale(
     rows: sp.csr_array,
     rhs: FloatArray,
 ) -> float:
-    """Size of a multiplier at which scaled rows hold their own against an objective.
+    """Estimate the multiplier at which scaled rows balance an objective.
 
     The averaged residuals add their force: with more than a quarter, a search freezes early; with
-    less, no row holds.  Best on QAPLIB and on networks alike.
+    less, no row holds.  This value was best on both QAPLIB and networks.
 
-    A quarter of (root mean square change of the objective when one bit of a plausible point
-    flips) / (mean over the bits of sum_r a_ri^2).  Plausible points are drawn bit by bit around
-    the point of [0, 1]^n that least squares finds for the rows from 1/2.  The mean square,
-    because a few bits may carry all of the objective, as in a network.
+    It is a quarter of (root mean square change of the objective when one bit of a plausible point
+    flips) / (mean over the bits of sum_r a_ri^2).  Plausible points are drawn bit by bit around the
+    point of [0, 1]^n that least squares finds for the rows from 1/2.  The mean square is used
+    because a few bits may carry the whole objective, as in a network.
 
     Examples
     --------
@@ -196,7 +196,7 @@ def plausible_scale(
     >>> plausible_scale(np.array([2.0, 2.0]), none, none, np.zeros(0), rows, np.ones(1))
     0.5
     """
-    n, random = len(linear), np.random.default_rng(0)  # no part of a seed
+    n, random = len(linear), np.random.default_rng(0)  # not part of a seed
     share = np.full(n, 0.5)
     if len(rhs):
         step = lsqr(rows, rhs - rows @ share, iter_lim=30)[0]
@@ -210,11 +210,11 @@ def plausible_scale(
 
 
 def row_scales(model: QCBO) -> FloatArray:
-    """s_r: the largest |a_ri| over the variables that row r shares with another row.
+    """Compute s_r: the largest |a_ri| over the variables that row r shares with other rows.
 
-    A multiplier is then the price of flipping one shared bit.  Bits that a row has to itself, such
-    as a word that spells z, can always be set to satisfy it and say nothing about its scale; a row
-    that shares nothing takes its largest coefficient.
+    A multiplier is then the price of flipping one shared bit.  Bits that occur in one row only,
+    such as a word for z, can always be set to satisfy it, so they do not determine its scale.  A
+    row that shares no variables takes its largest coefficient.
 
     Examples
     --------
@@ -233,7 +233,7 @@ def row_scales(model: QCBO) -> FloatArray:
 
 
 def two_sums(model: QCBO) -> FloatArray:
-    """g of each inequality whose sum can only be b or b - g where it holds; 0 of other rows.
+    """Return g of each inequality whose sum can only be b or b - g if it holds; 0 for other rows.
 
     These are rows of coefficients +g and -g whose least sum is b - g: at most one of several bits,
     at least one of two, x <= y.
@@ -256,7 +256,7 @@ def two_sums(model: QCBO) -> FloatArray:
 
 
 def _pairs(rows: sp.csr_array) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
-    """All pairs of entries of each row: columns i and j, the row, and a_i a_j."""
+    """List all pairs of entries of each row: columns i and j, the row, and a_i a_j."""
     length = np.diff(rows.indptr)
     _refuse_if_too_many(int((length.astype(np.int64) * (length - 1) // 2).sum()))
     later = np.repeat(rows.indptr[1:], length) - np.arange(rows.nnz) - 1
@@ -269,7 +269,7 @@ def _pairs(rows: sp.csr_array) -> tuple[IntArray, IntArray, IntArray, FloatArray
 
 
 def _refuse_if_too_many(pairs: int) -> None:
-    """Raise before pairs are listed of which the four numbers alone would not fit in memory."""
+    """Raise before listing pairs whose four numbers alone would not fit in memory."""
     needed, free = 32 * pairs, available_memory()
     if free is not None and needed > free:
         raise ModelSizeError(
@@ -282,7 +282,7 @@ def _refuse_if_too_many(pairs: int) -> None:
 def _coordinates(
     n: int, *pairs: tuple[IntArray, IntArray]
 ) -> tuple[IntArray, IntArray, list[IntArray]]:
-    """Couplers of several lists of pairs, merged and sorted, and the coordinate of each pair.
+    """Merge and sort the couplers of several lists of pairs; return the coordinate of each pair.
 
     Coordinates below n are linear, x_i x_i being x_i; that of coupler e is n + e.
     """
@@ -297,7 +297,7 @@ def _coordinates(
 
 
 def _matrix(shape: tuple[int, int], *entries: Entries) -> sp.csr_array:
-    """A sparse matrix from lists of (row, column, value); values broadcast."""
+    """Make a sparse matrix from lists of (row, column, value); values broadcast."""
     parts = [np.broadcast_arrays(*part) for part in entries]
     row, column, value = (np.concatenate([part[k] for part in parts]) for k in range(3))
     return sp.csr_array((value.astype(np.float64), (row, column)), shape=shape)

@@ -1,4 +1,4 @@
-"""A model's linear form: products linearised, and the bound of its linear relaxation.
+"""Linear form of a model, with linearised products, and the bound of its linear relaxation.
 
 min c'x + sum_p q_p z_p,   z_p <= x_i, z_p <= x_j where q_p < 0;  z_p >= x_i + x_j - 1 where
 q_p > 0;   low <= A x <= high,   0 <= x, z <= 1        [Fortet 1960; McCormick 1976].
@@ -17,10 +17,10 @@ from formulations.arrays import FloatArray, IntArray
 from formulations.model.qcbo import QCBO
 
 ENTRIES = 200_000
-"""Most entries of the rows of a linear form whose relaxation is solved."""
+"""Most entries in the rows of a linear form whose relaxation is solved."""
 
 ROUNDING = 1e-13
-"""A sum of products is exact up to this share of the sum of their sizes."""
+"""Relative rounding error of a sum of products, as a share of the sum of their absolute values."""
 
 
 class LinearForm(NamedTuple):
@@ -40,7 +40,7 @@ class LinearForm(NamedTuple):
 
     @classmethod
     def of(cls, model: QCBO) -> LinearForm:
-        """The linear form of ``model``, without its offset.
+        """Build the linear form of ``model``, without its offset.
 
         Examples
         --------
@@ -56,7 +56,7 @@ class LinearForm(NamedTuple):
         )
 
     def with_products(self, quadratic: sp.csr_array) -> LinearForm:
-        """With x'Qx in the objective, Q strictly upper triangular, as a variable for each entry."""
+        """Add x'Qx to the objective, Q strictly upper triangular, with a variable per entry."""
         couplers = sp.coo_array(quadratic)
         i, j = (np.asarray(part, dtype=np.int64) for part in couplers.coords)
         q, n = couplers.data, len(self.cost)
@@ -76,7 +76,7 @@ class LinearForm(NamedTuple):
     def with_rows(
         self, blocks: Sequence[tuple[Sequence[IntArray], Sequence[float], float]]
     ) -> LinearForm:
-        """With rows sum_c sign_c x[columns_c] <= most; of each block, columns, signs and most."""
+        """Add rows sum_c sign_c x[columns_c] <= most; of each block, columns, signs and most."""
         parts, low, high, width = [self.rows], [self.low], [self.high], len(self.cost)
         for columns, signs, most in blocks:
             count = len(columns[0])
@@ -89,7 +89,7 @@ class LinearForm(NamedTuple):
         return LinearForm(self.cost, stacked, np.concatenate(low), np.concatenate(high))
 
     def restricted(self, point: FloatArray, free: IntArray) -> LinearForm:
-        """Over the free variables, the others being those of ``point``; rows without one fall."""
+        """Restrict to the free variables, with the others as in ``point``; drop empty rows."""
         held = point.copy()
         held[free] = 0.0
         columns = sp.csr_array(self.rows[:, free])
@@ -106,15 +106,15 @@ class Relaxation(NamedTuple):
     Parameters
     ----------
     bound : float
-        No feasible point has an objective below it.
+        Lower bound on the objective of any feasible point.
     constant : float
         The objective of a feasible point is at least this, without the model's offset, plus the sum
         of the reduced costs of the variables that are 1.
     x : ndarray, shape (n,)
-        A point of the relaxation with that value.
+        Point of the relaxation with that value.
     reduced : ndarray, shape (n,)
-        Reduced costs of the model's variables: by how much at least the bound rises if a variable
-        leaves the end at which it is.
+        Reduced costs of the model's variables: the least rise of the bound if a variable leaves its
+        current end.
     """
 
     bound: float
@@ -124,12 +124,13 @@ class Relaxation(NamedTuple):
 
     @classmethod
     def of(cls, model: QCBO, work: float = 7e7) -> Relaxation | None:
-        """The relaxation by HiGHS; None where it is too large, or HiGHS ends without an answer.
+        """Solve the relaxation by HiGHS; None if it is too large or HiGHS ends without an answer.
 
-        ``work`` bounds its iterations times the entries of the rows: this is half a second.
+        ``work`` bounds its iterations times the entries of the rows; the default takes half a
+        second.
 
-        The bound is that of the dual point, summed here, so that it holds whatever HiGHS' own
-        tolerances are: for any y with y >= 0 on sides >=, y <= 0 on sides <=,
+        The bound is recomputed from the dual point, so it holds whatever HiGHS's tolerances: for
+        any y with y >= 0 on sides >=, y <= 0 on sides <=,
 
             min {c'x : low <= A x <= high, 0 <= x <= 1}  >=  sum_r y_r side_r
                                                              + sum_j min(0, (c - A'y)_j)
@@ -144,7 +145,7 @@ class Relaxation(NamedTuple):
         (-9.3333, [1.0, 0.6667, 0.0])
         """
         form = LinearForm.of(model)
-        most = 5_000 if model.quadratic.nnz else ENTRIES  # products take longer
+        most = 5_000 if model.quadratic.nnz else ENTRIES  # Products take longer.
         if not form.rows.shape[0] or form.rows.nnz > most:
             return None
         equal = form.low == form.high

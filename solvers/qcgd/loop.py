@@ -1,7 +1,7 @@
-"""One loop for QCGD and for fixed penalties: multipliers make QUBOs, the oracle answers, all score.
+"""Loop of QCGD and fixed penalties: build a QUBO from multipliers, ask the oracle, score.
 
-A run alternates between the oracle and the other sources of candidates; what it does with answers
-is :mod:`solvers.qcgd.candidates`.
+A run alternates between the oracle and the other sources of candidates;
+:mod:`solvers.qcgd.candidates` processes the answers.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 FEW, MORE, LESS, SOON, LONG = 0.05, 1.1, 1 / 1.05, 2, 12
-"""beta0 is multiplied by MORE where less than FEW of a call's reads satisfy a model's rows, and by
-LESS where more than half do: the best points lie where rows are at the point of being violated
-[strategic oscillation: Glover, Decision Sciences 8, 1977].  After SOON calls in a row of the latter
-kind by a power of LESS that grows with each, up to LONG calls: one row over many bits may pull a
-hundred times harder than the objective of its good points, which random points do not show."""
+"""beta0 is multiplied by MORE if less than FEW of a call's reads satisfy a model's rows, and by
+LESS if more than half do: the best points lie where rows are about to be violated [strategic
+oscillation: Glover, Decision Sciences 8, 1977].  After SOON consecutive calls of the latter kind,
+the power of LESS grows with each call, up to LONG calls: near good points, a row over many bits may
+pull a hundred times harder than the objective, which random points do not show."""
 
 
 @dataclass
 class Loop:
-    """What is carried from one iteration to the next, and what is read off in the end."""
+    """State carried between iterations, and the results read from it at the end."""
 
     descent: Multipliers | FixedWeights
     search: Scorer
 
     @property
     def pool(self) -> Pool:
-        """The best candidates, best first; none that breaks rows beside others that do not."""
+        """The best candidates, best first; infeasible ones only if there are no feasible ones."""
         pool = self.search.pool
         holds = pool.losses <= self.search.ceiling
         return Pool(pool.size, pool.bits[holds], pool.losses[holds]) if holds.any() else pool
 
     @property
     def bound(self) -> float | None:
-        """The best bound that is proven, by whatever ``bound_kind`` says."""
+        """The best proven bound; ``bound_kind`` names its proof."""
         return self._bound[0]
 
     @property
     def bound_kind(self) -> str | None:
-        """What proves it: an exact oracle, the linear relaxation, or a candidate that meets it."""
+        """Proof of the bound: exact oracle, linear relaxation, or a candidate that meets it."""
         return self._bound[1]
 
     @property
@@ -72,7 +72,7 @@ class Loop:
 
     @property
     def proven(self) -> bool:
-        """Whether nothing can be better than the best candidate."""
+        """True if nothing can be better than the best candidate."""
         search = self.search
         return search.hopeless or (
             self.bound is not None
@@ -81,21 +81,21 @@ class Loop:
 
     @property
     def y(self) -> FloatArray:
-        """The multipliers, in units of the lifting, shape (K,)."""
+        """Multipliers in units of the lifting, shape (K,)."""
         return self.descent.y
 
     @property
     def applied(self) -> FloatArray:
-        """The multipliers of the last QUBO, shape (K,)."""
+        """Multipliers of the last QUBO, shape (K,)."""
         return self.descent.applied
 
     @property
     def lifting(self) -> Lifting:
-        """The lifted rows."""
+        """Lifted rows."""
         return self.descent.lifting
 
     def info(self) -> dict[str, Any]:
-        """Numbers for the result."""
+        """Return numbers for the result."""
         search = self.search
         found, constrained = search.oracle_best.loss, np.isfinite(search.ceiling)
         told = constrained or search.sources
@@ -112,11 +112,11 @@ class Loop:
         }
 
     def snapshot(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the state for a checkpoint."""
         return {"descent": self.descent.snapshot(), "search": self.search.snapshot()}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
+        """Restore the state from a checkpoint."""
         self.descent.restore(snapshot["descent"])
         self.search.restore(snapshot["search"])
 
@@ -129,21 +129,21 @@ def run_loop(
     started: float,
     rule: StopRule | None = None,
 ) -> tuple[Run, Loop]:
-    """Ask the oracle for one QUBO an iteration, and score all that it and other sources find.
+    """Ask the oracle one QUBO per iteration, and score its samples and other sources' points.
 
     Parameters
     ----------
     options : QCGD or PenaltyMethod
-        Its seed, limits, callbacks and checkpoint.
+        Gives the seed, limits, callbacks and checkpoint.
     loop : Loop
         Fresh multipliers and an empty pool.
     oracle : Oracle
     subject : TrainingProblem or QCBO
-        What a checkpoint is of.
+        Problem that identifies a checkpoint.
     started : float
-        When the clock of the time limit began.
+        Start of the time limit's clock.
     rule : StopRule, optional
-        Ends a run that nothing better is to be expected of.
+        Stops the run once further improvement is unlikely.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def run_loop(
         for t in run.steps(options.iterations):
             seed = np.random.SeedSequence(options.seed, spawn_key=(t,))
             if not search.explore(run, seed):
-                run.exhausted()  # says so
+                run.exhausted()  # sets the status
                 run.save()
                 break
             samples = search.ask(run, descent.qubo(t), t, seed)
@@ -181,7 +181,7 @@ def run_loop(
                 **descent.take(samples, t),
             )
             if loop.proven and search.enough:
-                run.told_to_stop(t)  # callbacks hear of the proof, too
+                run.told_to_stop(t)  # Callbacks learn of the proof too.
                 break
             if rule is not None and descent.bound is None and search.over(rule, t):
                 run.reason = f"nothing better in {search.stale} of {t} calls"
@@ -195,9 +195,9 @@ def run_loop(
 
 
 def rescaling_factor(search: Scorer) -> float:
-    """Factor on the scale of the multipliers after a call."""
+    """Return the factor on the multipliers' scale after a call."""
     if search.share is None:
-        return 1.05 if search.idle >= 10 else 1.0  # they grow by themselves; more overshoots
+        return 1.05 if search.idle >= 10 else 1.0  # They grow anyway; more overshoots.
     if search.share < FEW:
         return MORE
     return float(LESS ** max(1, min(search.holding, LONG) - SOON)) if search.holding else 1.0

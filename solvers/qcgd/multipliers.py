@@ -1,4 +1,4 @@
-"""The multipliers of QCGD: what a conditional gradient over the lifted problem carries along.
+"""Multipliers of QCGD, the state of a conditional gradient over the lifted problem.
 
 beta = beta0 sqrt(t + 1);  eta = 2 / (t + 1)
 p = y + beta r                          the multipliers of iteration t
@@ -25,32 +25,32 @@ from solvers.oracles import QUBO, Samples
 from solvers.qcgd.lifting import Lifting
 
 ROUNDING = 1e-12
-"""Energies are exact up to this share of the sum of |coefficients|."""
+"""Relative error of energies, as a share of the sum of |coefficients|."""
 
 
 @dataclass(frozen=True)
 class LiftedRows:
-    """How the rows of a model are lifted, and how their multipliers grow.
+    """Options for lifting the rows of a model and for the growth of their multipliers.
 
     Parameters
     ----------
     beta0 : float, optional
-        Scale of the multipliers, in units of the normalised objective; None finds it from the
-        model (:meth:`~solvers.qcgd.lifting.Lifting.plausible_scale`) and adapts it: so that a share
+        Scale of the multipliers, in units of the normalised objective; None derives it from the
+        model (:meth:`~solvers.qcgd.lifting.Lifting.plausible_scale`) and adapts it, so that a share
         of the reads satisfies a model's rows, and upwards while no better candidate is found.
     dual_step : float
         gamma in units of beta0.
     capped : bool
-        Whether gamma |r|^2 may not exceed beta |x's change of r|^2, as in CGAL.
+        Whether gamma |r|^2 is limited to beta |x's change of r|^2, as in CGAL.
     rows : {"both", "mean", "square"}
-        Lifted rows that get multipliers: (i) and (ii) of :mod:`solvers.qcgd.lifting`, (i) alone, or
-        (ii) alone wherever a row has one.
+        Lifted rows that get multipliers: (i) and (ii) of :mod:`solvers.qcgd.lifting`, only (i), or
+        only (ii) for rows that have one.
     slack : bool
         Whether inequalities get slack words, whose squared rows (ii) make the relaxation exact;
-        without, their averaged residual is projected.
+        without them, their averaged residual is projected.
     one_hot : {"eliminate", "keep"}
-        Whether presolve of a CQM eliminates one bit of one-hot rows of three bits or more, where
-        that adds no entries to the model.
+        Whether presolve of a CQM eliminates one bit of one-hot rows of three or more bits, if that
+        adds no entries to the model.
     """
 
     beta0: float | None = None
@@ -85,9 +85,9 @@ class Multipliers:
     applied : ndarray, shape (K,)
         p of the last QUBO.
     beta0 : float
-        As it has become.
+        Current scale.
     bound : float or None
-        The best bound that an exact answer has proven.
+        The best bound proven by an exact answer.
     """
 
     def __init__(self, model: QCBO, options: LiftedRows | None = None) -> None:
@@ -95,7 +95,7 @@ class Multipliers:
         self.lifting = lifting = Lifting.of(model)
         self.beta0 = lifting.plausible_scale() if options.beta0 is None else options.beta0
         self.bound: float | None = None
-        self.r = np.zeros(lifting.num_multipliers)  # it matters to the first call only: eta_1 = 1
+        self.r = np.zeros(lifting.num_multipliers)  # It affects only the first call: eta_1 = 1.
         self.y = np.zeros_like(self.r)
         mean, squares, products = lifting.kinds
         self.used = np.ones(lifting.num_multipliers, dtype=np.bool_)
@@ -110,15 +110,15 @@ class Multipliers:
 
     @property
     def adapts(self) -> bool:
-        """Whether their scale may be changed: unless ``beta0`` is given."""
+        """True if their scale may be changed: unless ``beta0`` is given."""
         return self.options.beta0 is None
 
     def qubo(self, t: int) -> QUBO:
-        """C + A*(y + beta r) of iteration t."""
+        """Compute C + A*(y + beta r) of iteration t."""
         return self.lifting.qubo(self.multipliers(t))
 
     def take(self, samples: Samples, t: int) -> Mapping[str, float]:
-        """Take in the answer of iteration t: a bound if it is exact, and the first atom."""
+        """Use the answer of iteration t: its bound if it is exact, and its first atom."""
         self.certify(samples, self.applied)
         self.step(samples.x[0], t)
         return {
@@ -129,20 +129,20 @@ class Multipliers:
         }
 
     def projected(self, p: FloatArray) -> FloatArray:
-        """Multipliers of inequalities cut off at zero, those of rows without one at zero."""
+        """Clip multipliers of inequalities at zero, and set those of unused rows to zero."""
         return np.where(self.used, np.where(self.lifting.signed, np.maximum(p, 0.0), p), 0.0)
 
     def multipliers(self, t: int) -> FloatArray:
-        """p of iteration t, shape (K,)."""
+        """Compute p of iteration t, shape (K,)."""
         self.applied = self.projected(self.y + self.beta(t) * self.r)
         return self.applied
 
     def beta(self, t: int) -> float:
-        """Weight of the averaged residual."""
+        """Compute the weight of the averaged residual."""
         return float(self.beta0 * np.sqrt(t + 1.0))
 
     def step(self, x: BitArray, t: int) -> None:
-        """Take in the atom of iteration t."""
+        """Update r and y by the atom of iteration t."""
         eta = 2.0 / (t + 1.0)
         change = self.lifting.residuals(x) - self.r
         self.r += eta * change
@@ -154,9 +154,9 @@ class Multipliers:
         self.y = self.projected(self.y + gamma * self.r)
 
     def certify(self, samples: Samples, p: FloatArray) -> None:
-        """min_x objective(x) + p'(A(x x') - v), from an exact answer, is a bound for any such p.
+        """Update the bound from an exact answer: min_x objective(x) + p'(A(x x') - v), for any p.
 
-        Less what rows that hold by tolerance alone can add to it, and less rounding.
+        It is lowered by what rows that hold only within tolerance can add, and by rounding.
         """
         if samples.exact:
             lifting = self.lifting
@@ -169,7 +169,7 @@ class Multipliers:
             self.bound = bound if self.bound is None else max(self.bound, bound)
 
     def rescale(self, factor: float) -> None:
-        """Multiply the scale of all multipliers, which is 10,000 at most."""
+        """Multiply the scale of all multipliers, limited to 10,000."""
         factor = min(factor, 1e4 / max(self.beta0, 1e-300))
         self.beta0 *= factor
         _, squares, products = self.lifting.kinds
@@ -177,11 +177,11 @@ class Multipliers:
         self.y[products] *= factor
 
     def violation(self) -> FloatArray:
-        """The averaged residual, of inequalities what exceeds zero, shape (K,)."""
+        """Compute the averaged residual, for inequalities only its positive part, shape (K,)."""
         return np.where(self.lifting.signed, np.maximum(self.r, 0.0), self.r)
 
     def residual_norms(self) -> dict[str, float]:
-        """Norm of the averaged residual of each kind of row."""
+        """Compute the norm of the averaged residual of each kind of row."""
         r = self.violation()
         return {
             f"residual_{name}": float(np.linalg.norm(r[kind]))
@@ -189,26 +189,26 @@ class Multipliers:
         }
 
     def multiplier_norms(self) -> dict[str, float]:
-        """Norm of the multipliers of each kind of row, in units of the normalised objective."""
+        """Compute each kind's norm of multipliers, in units of the normalised objective."""
         return {
             f"multiplier_{name}": float(np.linalg.norm(self.y[kind]))
             for name, kind in zip(("mean", "square", "product"), self.lifting.kinds, strict=True)
         }
 
     def snapshot(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the state for a checkpoint."""
         names = ("y", "r", "applied", "beta0", "bound")
         return {name: getattr(self, name) for name in names}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
+        """Restore the state from a checkpoint."""
         self.y, self.r, self.applied = snapshot["y"], snapshot["r"], snapshot["applied"]
         self.beta0, self.bound = snapshot["beta0"], snapshot["bound"]
 
 
 @dataclass(frozen=True)
 class FixedWeights:
-    """Multipliers that stay what they are; nothing is learnt."""
+    """Fixed multipliers, which answers do not change."""
 
     lifting: Lifting
     y: FloatArray
@@ -221,33 +221,33 @@ class FixedWeights:
         return self.lifting.qubo(self.y)
 
     def qubo(self, t: int) -> QUBO:
-        """The same at each iteration."""
+        """Return the same QUBO at each iteration."""
         return self._qubo
 
     def take(self, samples: Samples, t: int) -> Mapping[str, float]:
-        """Nothing is learnt."""
+        """Ignore the answer."""
         return {}
 
     def rescale(self, factor: float) -> None:
-        """Nothing changes."""
+        """Do nothing."""
 
     @property
     def applied(self) -> FloatArray:
-        """The same in every QUBO."""
+        """Multipliers, the same in every QUBO."""
         return self.y
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Nothing changes."""
+        """Return an empty state, since nothing changes."""
         return {}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Nothing has changed."""
+        """Do nothing, since nothing has changed."""
 
 
 def margins(lifting: Lifting) -> FloatArray:
-    """By how much a lifted residual may be other than zero where its row holds, shape (K,).
+    """Compute how far a lifted residual may be from zero while its row holds, shape (K,).
 
-    Rows whose coefficients have a common step hold exactly; others within the model's tolerance.
+    Rows whose coefficients have a common step hold exactly, others within the model's tolerance.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""The penalty method: rows as squared terms of fixed weight, one QUBO sampled again and again.
+"""The penalty method: rows as squared terms of fixed weight, one QUBO sampled repeatedly.
 
     minimise   objective + sum_g penalty_g sum_{r in g} (a_r'x - b_r)^2 / s_r^2 + products,
 
 every product row x_u = x_v x_w as penalty (x_v x_w - 2 (x_v + x_w) x_u + 3 x_u) [Rosenberg 1975].
-The rival that QCGD has to beat: the same model, the same oracle, every read scored the same way.
+It is the baseline that QCGD has to beat: the same model, oracle and scoring of every read.
 """
 
 from __future__ import annotations
@@ -43,25 +43,25 @@ if TYPE_CHECKING:
 @renamed(pool="candidates.pool", fresh="candidates.fresh", repair="candidates.repair")
 @dataclass(frozen=True)
 class PenaltyMethod:
-    """A fixed penalty weight, or one for each group of rows.
+    """Penalty method with one fixed weight, or one for each group of rows.
 
     Parameters
     ----------
     oracle : Oracle, optional
         Samples the QUBO; None takes ``Annealer(reads=10, sweeps=500)``.
     penalty : float or mapping of str to float
-        Weight of every row group, or of each by name.  A unit is what QCGD takes as its scale: the
-        weight at which rows and objective pull on a bit with like force
+        Weight of every row group, or of each by name.  The unit is QCGD's scale: the weight at
+        which rows and objective pull on a bit equally strongly
         (:meth:`~solvers.qcgd.lifting.Lifting.plausible_scale`).
     iterations : int or None
-        Oracle calls; None goes on until the time limit or the call limit.
+        Oracle calls; None continues until the time limit or the call limit.
     candidates : Candidates
-        Warm starts and repair as in :class:`~solvers.qcgd.qcgd.QCGD`; by default there are none,
-        and every call starts from random states.
+        Warm starts and repair as in :class:`~solvers.qcgd.qcgd.QCGD`; by default every call starts
+        from random states, without repair.
     encoding : str, optional
-        Of the training problem's model.
+        Encoding of the training problem's model.
     seed, time_limit, call_limit, callbacks, checkpoint, checkpoint_every
-        As everywhere.
+        See :class:`~solvers.run.solver.Iterative` and :class:`~solvers.qcgd.qcgd.QCGD`.
 
     Examples
     --------
@@ -106,8 +106,8 @@ class PenaltyMethod:
         -------
         Result
             ``info``: ``num_variables`` (slack bits included), ``couplers``, ``penalty``, and
-            ``beta0``, its unit.  Where the time limit is far too short for the model, the best of
-            random networks, and ``info["reason"]``.
+            ``beta0``, its unit.  If the time limit is far too short for the model, the result is
+            the best of random networks, with ``info["reason"]``.
         """
         check_problem(problem)
         annealer = Annealer()
@@ -126,8 +126,8 @@ class PenaltyMethod:
     def descend(
         self, target: Scoring, subject: TrainingProblem | QCBO, started: float | None = None
     ) -> tuple[Run, Loop]:
-        """The loop, whatever the samples are worth; the clock began now, or at ``started``."""
-        started = time.perf_counter() if started is None else started  # building the model counts
+        """Run the loop for any scoring; the clock starts now, or at ``started``."""
+        started = time.perf_counter() if started is None else started  # includes building the model
         search = Scorer.of(target, self.candidates)
         lifting = Lifting.of(search.target.model)
         scale = lifting.plausible_scale()
@@ -135,7 +135,7 @@ class PenaltyMethod:
         return run_loop(self, Loop(fixed, search), self.oracle or Annealer(), subject, started)
 
     def _weights(self, lifting: Lifting) -> FloatArray:
-        """The weights of rows (ii) and (iii), in units of the scale, shape (K,)."""
+        """Return the weights of rows (ii) and (iii), in units of the scale, shape (K,)."""
         model = lifting.model
         groups = list(model.groups)
         weights = dict.fromkeys(groups, 1.0)

@@ -1,4 +1,4 @@
-"""QCGD: conditional gradient over the lifted problem, the oracle solving one QUBO an iteration.
+"""QCGD: conditional gradient over the lifted problem; an oracle solves one QUBO per iteration.
 
     y = 0;  r = 0
     for t = 1 .. T:
@@ -8,11 +8,11 @@
         y = y + gamma r
 
 Q-FW [Yurtsever, Birdal, Golyanik, ECCV 2022, arXiv 2203.12633], which is CGAL [Yurtsever, Fercoq,
-Cevher 2019] with a QUBO as linear minimisation oracle; for networks arXiv 2506.18240.  Ours: rows
-whose residual cannot be negative start with the multiplier beta0, so that the first atom already
-feels them; every sample of every read is scored, and repaired; and most calls start the oracle,
-where it can be started, from completed points of the best candidates so far, which begin as the
-best of random networks.
+Cevher 2019] with a QUBO as linear minimisation oracle; for networks arXiv 2506.18240.  Our
+additions: rows whose residual cannot be negative start with the multiplier beta0, so that they
+already affect the first atom; every sample of every read is scored and repaired; and most calls
+start the oracle, if it supports that, from completed points of the best candidates so far,
+initially the best of random networks.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 READS, SWEEPS = 20, (25, 200)
-"""Reads of a call to the oracle of a run that is given none; limits of its sweeps."""
+"""Reads per call of the default oracle, and limits of its sweeps."""
 
 
 def fitted_annealer(num_variables: int) -> Annealer:
-    """The oracle of a run that is given none: many short calls, the longer the smaller the model.
+    """Make the default oracle: many short calls, longer for smaller models.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def fitted_annealer(num_variables: int) -> Annealer:
     (Annealer(reads=20, sweeps=200), Annealer(reads=20, sweeps=25))
     """
     least, most = SWEEPS
-    sweeps = 2_000_000 // (READS * max(num_variables, 1))  # so many proposed flips
+    sweeps = 2_000_000 // (READS * max(num_variables, 1))  # proposed flips per call
     return Annealer(reads=READS, sweeps=min(max(sweeps, least), most))
 
 
@@ -75,34 +75,34 @@ def fitted_annealer(num_variables: int) -> Annealer:
 )
 @dataclass(frozen=True)
 class QCGD:
-    """Quantum conditional gradient descent, with no penalty weight to choose.
+    """Quantum conditional gradient descent, without penalty weights to choose.
 
     Parameters
     ----------
     oracle : Oracle, optional
         Solves the QUBOs; None takes :func:`fitted_annealer`.
     iterations : int or None
-        Most oracle calls; None goes on until the time limit or the call limit, or without these
-        for as long as ``stop`` says.
+        Most oracle calls; None continues until the time limit or the call limit, or without these
+        until ``stop`` ends the run.
     lifted : LiftedRows
-        How the model's rows are lifted, and how their multipliers grow.
+        Lifting of the model's rows and growth of their multipliers.
     candidates : Candidates
-        How samples become candidates, and these the starting points of later calls.
+        Use of samples as candidates, and of these as starting points of later calls.
     stop : StopRule, optional
-        Ends a run that nothing better is to be expected of, see :mod:`solvers.run.stopping`; None:
-        only a proof and the budgets do.  Not asked where ``iterations=None`` leaves the end to a
-        limit, nor of an exact oracle, whose every answer may improve the bound.
+        Stops the run once further improvement is unlikely, see :mod:`solvers.run.stopping`; with
+        None, only a proof or a budget does.  It is not used if ``iterations=None`` leaves the end
+        to a limit, nor with an exact oracle, whose every answer may improve the bound.
     encoding : str, optional
-        Of a training problem's model.
+        Encoding of a training problem's model.
     seed : int
-        Same seed, same result, unless a time limit cuts in.
+        The same seed reproduces the result unless a time limit cuts the run short.
     time_limit, call_limit : optional
         Seconds, and oracle calls, after which the incumbent is returned.
     callbacks : tuple of callable
-        Called with a ``Progress`` after each iteration, and within one when another source than
-        the oracle has a better candidate; one that returns True stops the run after the iteration.
+        Called with a ``Progress`` after each iteration, and within one when a source other than the
+        oracle finds a better candidate; returning True stops the run after the iteration.
     checkpoint, checkpoint_every
-        Folder for a checkpoint, from which the same call goes on, and seconds between two.
+        Folder for a checkpoint, from which the same call resumes, and seconds between two.
 
     Examples
     --------
@@ -149,11 +149,11 @@ class QCGD:
         Returns
         -------
         Result
-            ``lower_bound`` only from an oracle whose answers are exact, or where the loss has met
-            what no weights fall below.  ``history`` has the loss, norms of the residuals and
-            multipliers of rows (i), (ii) and (iii), beta and the objective of each atom; ``info``
-            has ``num_variables``, ``couplers`` and ``beta0``.  Where the time limit is far too
-            short for the model, the best of random networks, and ``info["reason"]``.
+            ``lower_bound`` needs an exact oracle, or a loss that meets the floor of all weights.
+            ``history`` has the loss, norms of the residuals and multipliers of rows (i), (ii) and
+            (iii), beta and the objective of each atom; ``info`` has ``num_variables``, ``couplers``
+            and ``beta0``.  If the time limit is far too short for the model, the result is the best
+            of random networks, with ``info["reason"]``.
         """
         check_problem(problem)
         early = without_a_call(self, problem, READS * SWEEPS[0])
@@ -165,55 +165,57 @@ class QCGD:
     def sample_cqm(
         self, cqm: dimod.ConstrainedQuadraticModel, *, initial_states: Any = None
     ) -> dimod.SampleSet:
-        """Solve a dimod CQM, with no penalty weight to choose.
+        """Solve a dimod CQM, without penalty weights to choose.
 
         Variables are binary, spin or integer; rows linear or quadratic, hard or soft; coefficients
-        whole or fractional.  It is presolved first: see
+        integer or fractional. It is presolved first: see
         :class:`formulations.cqm.presolved.Presolved`.
 
         Parameters
         ----------
         cqm : dimod.ConstrainedQuadraticModel
         initial_states : samples-like, optional
-            Points to begin with, feasible or not: a mapping, a list of mappings, or a SampleSet.
-            They are repaired, the pool starts with them, and the answer is no worse.
+            Starting points, feasible or not: a mapping, a list of mappings, or a SampleSet.  They
+            are repaired and put into the pool, and the answer is no worse than them.
 
         Returns
         -------
         dimod.SampleSet
-            The best feasible points met, as ``SampleSet.from_samples_cqm`` judges them, best first;
-            infeasible ones if there are no others; no points if presolve proves that none is
-            feasible.  ``info`` has
+            The best feasible points found, as ``SampleSet.from_samples_cqm`` judges them, best
+            first; infeasible ones if there are no others; none if presolve proves infeasibility.
+            ``info`` has
 
             - ``status``, ``lower_bound`` (None if none is proven), ``infeasibility``: None if the
-              first sample is feasible, ``"model"`` if it is proven that none can be, else
-              ``"search"``; ``reason`` of a proof or of an early end;
-            - ``bound_kind``: what proves the bound, ``"exact oracle"``, ``"linear relaxation"``,
+            first sample is feasible, ``"model"`` if the model is proven infeasible, else
+            ``"search"``; ``reason`` of a proof or of an early end;
+            - ``bound_kind``: the proof of the bound, ``"exact oracle"``, ``"linear relaxation"``,
               ``"semidefinite relaxation"``, ``"enumeration"`` or ``"met"`` by the answer itself;
-              ``gap``: by how much a share of the objective's size the answer may be above the
-              optimum;
-            - ``residuals``: by how much the first sample violates each constraint that it violates,
-              by its label as text;
-            - ``oracle_calls``, ``oracle_reads``, ``oracle_seconds``, all that the oracle cost in
-              ``ledger`` (:class:`~solvers.oracles.Ledger`), and ``seconds``, presolve included;
+              ``gap``: the most by which the answer may exceed the optimum, relative to the
+              objective's size;
+            - ``residuals``: the amount of each violation of the first sample, by the constraint's
+            label as text;
+            - ``oracle_calls``, ``oracle_reads``, ``oracle_seconds``, the oracle's full cost in
+            ``ledger`` (:class:`~solvers.oracles.Ledger`), and ``seconds``, presolve included;
             - ``multipliers`` in the units of the rows, ``coefficient_range`` of the last QUBO and
               ``beta0``;
             - ``bits``, ``bits_after_presolve``, ``rows_after_presolve`` and
               ``products_after_presolve``; ``num_variables`` and ``couplers`` of the QUBO, slack
               bits included;
             - ``oracle_best``: the best objective that the oracle found without repair, None if it
-              found nothing feasible; ``oracle_feasible``: the share of its reads that satisfied all
+            found none that is feasible; ``oracle_feasible``: the share of its reads that satisfied
+            all
               rows; ``repair_seconds``;
-            - ``sources``: of each source of candidates its ``calls``, ``seconds``, ``improvements``
-              of the best candidate, and ``best`` value (None if nothing feasible came from it);
+            - ``sources``: for each source of candidates, its ``calls``, ``seconds``,
+            ``improvements``
+              of the best candidate, and ``best`` value (None if it found nothing feasible);
             - ``history`` of each iteration.
 
         Raises
         ------
         InvalidInputError
-            Before any work, for what cannot be done exactly, by name: real variables, integers of
-            too wide a range, soft constraints whose coefficients have no common step, constraints
-            that double precision cannot judge (:mod:`formulations.cqm.exactness`).
+            Before any work, for a named feature that cannot be handled exactly: real variables,
+            integers of too wide a range, soft constraints whose coefficients have no common step,
+            constraints that double precision cannot judge (:mod:`formulations.cqm.exactness`).
 
         Examples
         --------
@@ -232,15 +234,15 @@ class QCGD:
 
     @property
     def _rule(self) -> StopRule | None:
-        """The stop rule, unless a limit is to be used up."""
+        """Return the stop rule, unless a limit is to be used up."""
         limited = self.time_limit is not None or self.call_limit is not None
         return None if limited and self.iterations is None else self.stop
 
     def descend(
         self, target: Scoring, subject: TrainingProblem | QCBO, started: float | None = None
     ) -> tuple[Run, Loop]:
-        """The loop, whatever the samples are worth; the clock began now, or at ``started``."""
-        started = time.perf_counter() if started is None else started  # building the model counts
+        """Run the loop for any scoring; the clock starts now, or at ``started``."""
+        started = time.perf_counter() if started is None else started  # includes building the model
         search = Scorer.of(target, self.candidates, slack=self.lifted.slack)
         model = search.target.model
         return run_loop(

@@ -1,13 +1,13 @@
-"""Local search next to what an oracle found: repair of a model's samples, polish of networks.
+"""Local search around an oracle's samples: repair for models, polish for networks.
 
-A sample is mended first: a variable of a violated row is flipped, the one that costs the objective
-least for what it takes off the violation; where every flip only moves the violation elsewhere, that
-row's weight is raised [breakout: Morris, AAAI 1993; on mixed-integer rows: Luteberget & Sartor,
-Feasibility Jump, Math. Prog. Comp. 15, 2023].  From the feasible point chains of flips descend: one
-variable flips, then one of each row that this violates, until all rows hold again, and what fits
-into room that was made comes in [ejection chains: Glover, Discrete Applied Mathematics 65, 1996].
-With one-hot rows a chain is an exchange, with two families of them a swap in the permutation, with
-a capacity some items for others.
+A sample is first repaired: of a violated row's variables, the one with the least increase of the
+objective per unit of violation removed is flipped; if every flip only moves the violation
+elsewhere, that row's weight is raised [breakout: Morris, AAAI 1993; on mixed-integer rows:
+Luteberget & Sartor, Feasibility Jump, Math. Prog. Comp. 15, 2023].  From the feasible point, chains
+of flips descend: one variable flips, then one of each row that this violates, until all rows hold
+again, and variables that fit into freed capacity are added [ejection chains: Glover, Discrete
+Applied Mathematics 65, 1996].  With one-hot rows a chain is an exchange, with two families of them
+a swap in the permutation, with a capacity some items for others.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ if TYPE_CHECKING:
     from formulations import TrainingProblem
 
 DENSE = 1024
-"""Up to so many variables couplers are looked up in a full matrix, of 8 MB at most."""
+"""Up to this many variables, couplers are read from a full matrix of at most 8 MB."""
 
 LONG = 200_000
-"""A call whose predecessor looked at more candidates, about 10 ms, is shared among threads."""
+"""If the previous call evaluated more candidates, about 10 ms, threads share the call."""
 
 
 class Repair:
-    """Mends samples of a model and descends from them; deterministic in the seed.
+    """Repair of a model's samples and descent from them; deterministic in the seed.
 
     Parameters
     ----------
     model : QCBO
     depth : int
-        Most flips of a chain: a swap in a permutation takes four; where triangle inequalities hold,
-        a node that changes its cluster takes as many as there are nodes in both.
+        Most flips of a chain: a swap in a permutation takes four; with triangle inequalities,
+        moving a node to another cluster takes as many as both clusters have nodes.
     effort : int
-        Candidates looked at for each sample, per variable, and half a million at most.
+        Candidates evaluated per sample and variable, at most half a million per sample.
 
     Attributes
     ----------
     looked : int
-        Candidates looked at so far.
+        Candidates evaluated so far.
 
     Examples
     --------
@@ -76,11 +76,11 @@ class Repair:
         length: int = 0,
         ends: BitArray | None = None,
     ) -> BitArray:
-        """Feasible local minima near samples (reads, n); a sample not mended stays as it was.
+        """Return feasible local minima near samples (reads, n); an unrepaired sample is unchanged.
 
-        It is annealed first between two temperatures, ``heats`` (2,) or (reads, 2), in units of
-        what a move changes, if the first is above 0: ``length`` candidates are looked at, and
-        where the walk ended is put in ``ends`` (reads, n).
+        If the first of two temperatures, ``heats`` (2,) or (reads, 2) in units of a move's change,
+        is above 0, a sample is first annealed between them: ``length`` candidates are evaluated,
+        and the walk's end is written to ``ends`` (reads, n).
         """
         points = np.array(x, dtype=np.int8)
         if points.size:
@@ -109,7 +109,7 @@ class Repair:
         return points
 
     def _settled(self, points: BitArray, flipped: BitArray) -> BitArray:
-        """Points with other values of what is flipped, and of the products."""
+        """Return points with new values of the flipped variables and of the products."""
         settled = points.copy()
         settled[:, self._flipped] = flipped
         u, v, w = self._products.T
@@ -118,10 +118,10 @@ class Repair:
 
 
 class Polish:
-    """Local minima among the networks that differ in one or two weights; deterministic in the seed.
+    """Descent to networks no change of one or two weights improves; deterministic in the seed.
 
-    Each pass pairs all weights at random and gives every pair the best of its values, ties drawn
-    evenly, by the incremental loss.
+    Each pass pairs all weights at random and sets every pair to its best values by the incremental
+    loss, with ties drawn evenly.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class Polish:
     Attributes
     ----------
     looked : int
-        Networks looked at so far, in candidates that :class:`Repair` looks at in the same time.
+        Networks evaluated so far, in units of :class:`Repair` candidates of equal time.
 
     Examples
     --------
@@ -150,7 +150,7 @@ class Polish:
         self.looked, self.num_variables = 0, problem.num_free_bits
 
     def __call__(self, points: BitArray, seed: np.random.SeedSequence) -> BitArray:
-        """Networks at least as good, free weight bits (R, k) to free weight bits (R, k)."""
+        """Return networks at least as good, free weight bits (R, k) to free weight bits (R, k)."""
         rng, samples = np.random.default_rng(seed), self._problem.num_samples
         share = int(1e8 / (samples * max(len(points), 1))) + 1  # some tenths of a second
         polished = np.empty((len(points), self.num_variables), dtype=np.int8)
@@ -161,7 +161,7 @@ class Polish:
         return polished
 
     def _descend(self, bits: BitArray, most: int, rng: np.random.Generator) -> int:
-        """Go from these weights to a local minimum; return how many networks were looked at."""
+        """Descend from these weights to a local minimum; return the networks evaluated."""
         landscape = self._landscape
         landscape.set_bits(bits)
         moves, looked, idle = landscape.moves, 0, 0
@@ -190,11 +190,11 @@ class Polish:
 
 
 def _ground(model: QCBO) -> tuple[Ground, IntArray, IntArray]:
-    """The arrays of the compiled searches, the variables that they flip, and the products u, v, w.
+    """Return the compiled searches' arrays, the variables they flip, and the products u, v, w.
 
-    A product u = v w follows its factors, in rows and in the objective.  Where u is itself a factor
-    or has couplers it is flipped as others are, and u <= v, u <= w and v + w - u <= 1 are rows: on
-    bits these hold just where u = v w.
+    A product u = v w follows its factors, in rows and in the objective.  If u is itself a factor or
+    has couplers, it is flipped like the others, with rows u <= v, u <= w and v + w - u <= 1, which
+    on bits hold exactly if u = v w.
     """
     n, Q = model.num_variables, sp.csr_array(model.quadratic + model.quadratic.T)
     u, v, w = model.products.T
@@ -251,7 +251,7 @@ def _ground(model: QCBO) -> tuple[Ground, IntArray, IntArray]:
 
 
 def _with_rows_of_products(rows: sp.csr_array, products: IntArray) -> sp.csr_array:
-    """The rows, and three for each product."""
+    """Append three rows for each product."""
     p, (u, v, w) = len(products), products.T
     of = np.arange(p)
     places = (

@@ -1,4 +1,4 @@
-"""QCGD in the shape of dimod's and Ocean's samplers, for models with constraints and without."""
+"""QCGD as a sampler like dimod's and Ocean's, for models with and without constraints."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from solvers.shown import verbosely
 class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
     """QCGD for constrained models (``sample_cqm``), and a dimod sampler for those without.
 
-    Composites of Ocean's take it as any other sampler; in a ``with`` block it has nothing to close.
+    Ocean's composites accept it like any other sampler; a ``with`` block closes nothing.
 
     Parameters
     ----------
     solver : QCGD, optional
-        What its methods do unless a parameter says otherwise.
+        Solver whose options apply unless a parameter overrides them.
 
     Attributes
     ----------
     parameters : dict
         Keywords of ``sample_cqm`` and ``sample``: the options of :class:`~solvers.qcgd.qcgd.QCGD`;
-        ``num_reads`` (also ``reads``) and ``sweeps`` of the annealer that is its oracle, of which
-        the one that is not given is what that annealer has, or 20 and 100 where the solver was
-        given none; ``initial_states`` (also ``initial_state``); ``num_samples`` and ``diverse``;
-        ``label``; ``verbose``.
+        ``num_reads`` (also ``reads``) and ``sweeps`` of its oracle, an annealer, with that
+        annealer's values as defaults, or 20 and 100 if the solver was given none;
+        ``initial_states`` (also ``initial_state``); ``num_samples`` and ``diverse``; ``label``;
+        ``verbose``.
     properties : dict
-        What it takes.
+        Kinds of models it accepts.
 
     Examples
     --------
@@ -68,18 +68,18 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     @property
     def parameters(self) -> dict[str, list[str]]:
-        """Keywords of its methods, with the properties that concern each, of which none does."""
+        """Keywords of its methods, with the properties related to each, which are none."""
         own = [field.name for field in fields(QCGD) if field.name not in self.NOT_HERE]
         names = (*own, *self.OF_ANNEALER, *self.OF_ANSWER, *self.ALSO)
         return {name: [] for name in names}
 
     @property
     def properties(self) -> dict[str, Any]:
-        """Kinds of variables, degrees and penalties that are taken."""
+        """Supported kinds of variables, degrees and penalties."""
         return {
             "category": "software",
             "vartypes": ["BINARY", "SPIN", "INTEGER"],
@@ -88,7 +88,7 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
         }
 
     def min_time_limit(self, cqm: dimod.ConstrainedQuadraticModel) -> float:
-        """Least time limit in seconds: any positive one is taken, and kept."""
+        """Return the least time limit in seconds: any positive one is accepted and kept."""
         return 0.0
 
     def sample_cqm(
@@ -100,15 +100,15 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
         ----------
         cqm : dimod.ConstrainedQuadraticModel
         **parameters
-            Of ``parameters``.  ``num_samples`` distinct answers at most are returned, the best
-            ones, or with ``diverse=True`` the best one and others far from it and from each other;
-            ``label`` comes back as ``info["problem_label"]``; ``verbose`` shows the log on standard
-            error, 1 what is found, 2 each step.
+            Keywords in ``parameters``.  At most ``num_samples`` distinct answers are returned, the
+            best ones, or with ``diverse=True`` the best one and others far from it and from each
+            other.  ``label`` is returned as ``info["problem_label"]``; ``verbose`` shows the log on
+            standard error, 1 for improvements, 2 for each step.
 
         Raises
         ------
         InvalidInputError
-            For a parameter that there is not, and for what the model cannot hold.
+            For an unknown parameter, or a model that is not supported.
         """
         given = self._by_own_names(parameters)
         about = {name: given.pop(name) for name in self.OF_ANSWER if name in given}
@@ -127,12 +127,12 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
         return samples
 
     def sample(self, bqm: dimod.BinaryQuadraticModel, **parameters: Any) -> dimod.SampleSet:
-        """Minimise a model without constraints; as ``sample_cqm`` otherwise.
+        """Minimise a model without constraints, otherwise like ``sample_cqm``.
 
         Returns
         -------
         dimod.SampleSet
-            Best first, in the model's own kind of variables.
+            Best first, in the model's variable type.
         """
         answer = self.sample_cqm(dimod.ConstrainedQuadraticModel.from_bqm(bqm), **parameters)
         values = answer.record.sample.astype(np.int8)
@@ -141,12 +141,12 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
         )
 
     def _by_own_names(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters, those with two names by the first one.
+        """Return the parameters, with the first name for those that have two.
 
         Raises
         ------
         InvalidInputError
-            For one that there is not, or that is given by both names.
+            For an unknown parameter, or one given by both names.
         """
         given: dict[str, Any] = {}
         known = [*self.parameters, *getattr(QCGD, "old_keywords", ())]
@@ -159,7 +159,7 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
         return given
 
     def _with(self, given: Mapping[str, Any]) -> QCGD:
-        """The solver with some options changed."""
+        """Return the solver with some options changed."""
         given = self._by_own_names(given)
         annealing = {name: given.pop(name) for name in self.OF_ANNEALER if name in given}
         if annealing:
@@ -168,7 +168,7 @@ class QCGDSampler(dimod.Sampler):  # type: ignore[misc]
 
 
 def _chosen(samples: dimod.SampleSet, number: int, diverse: bool) -> dimod.SampleSet:
-    """The first samples, or the first one and others as far from those before as there are."""
+    """Return the first samples, or the first and others as far apart as possible."""
     record = samples.record
     if diverse and len(record):
         feasible = record[record.is_feasible] if record.is_feasible.any() else record
@@ -178,7 +178,7 @@ def _chosen(samples: dimod.SampleSet, number: int, diverse: bool) -> dimod.Sampl
 
 
 def _far_apart(points: FloatArray, number: int) -> IntArray:
-    """The first point, then always the one farthest from the nearest of those before.
+    """Return the first point, then repeatedly the one farthest from those chosen.
 
     Examples
     --------
@@ -193,7 +193,7 @@ def _far_apart(points: FloatArray, number: int) -> IntArray:
 
 
 def _annealer(oracle: Oracle | None, changed: dict[str, Any]) -> Annealer:
-    """An annealer with other reads or sweeps."""
+    """Make an annealer with other reads or sweeps."""
     if oracle is None:
         return Annealer(**{"reads": 20, "sweeps": 100, **changed})
     if not isinstance(oracle, Annealer):

@@ -1,8 +1,8 @@
-"""What an oracle's samples are worth: candidates read from them, their scores, the way back.
+"""Scoring of an oracle's samples: candidates, their values, and completion to full points.
 
-A solver that asks an oracle again and again looks at a model in one of two ways: as a training
-problem, where a sample is worth the real loss of its weight bits, or as a constrained model for its
-own sake, where it is worth its objective once all rows hold.
+A solver that asks an oracle repeatedly sees a model in one of two ways: as a training problem,
+where a sample's value is the real loss of its weight bits, or as a constrained model, where it is
+the objective once all rows hold.
 """
 
 from __future__ import annotations
@@ -30,61 +30,61 @@ if TYPE_CHECKING:
 
 
 MET = 1e-6
-"""A bound that is so near is met."""
+"""A loss within this distance of a bound meets it."""
 
 
 class Scoring(Protocol):
-    """Reads candidates from samples of a model."""
+    """Scoring: reads candidates from samples of a model and values them."""
 
     @property
     def model(self) -> QCBO:
-        """The model that is sampled."""
+        """The sampled model."""
         ...
 
     @property
     def floor(self) -> float:
-        """What no candidate can be worth less than."""
+        """Lower bound on any candidate's value."""
         ...
 
     @property
     def floor_kind(self) -> str | None:
-        """What proves the floor; None if it is only the sum of the least of each term."""
+        """Proof of the floor; None if it is only the sum of the least of each term."""
         ...
 
     @property
     def relaxation(self) -> Relaxation | None:
-        """The linear relaxation of the model, if there is one; its bound is in ``floor``."""
+        """Linear relaxation of the model, if any; its bound is included in ``floor``."""
         ...
 
     @property
     def tolerance(self) -> float | None:
-        """A bound that is so near to a candidate's worth is met; None: no bound is one."""
+        """Distance at which a candidate's value meets a bound; None if no bound can be met."""
         ...
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
-        """Candidates (R, k) of samples (R, n), and what each is worth (R,), less being better."""
+        """Return candidates (R, k) of samples (R, n) and their values (R,), less being better."""
         ...
 
     def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
-        """Points (R, k) as the candidates nearest to them, and what each is worth (R,)."""
+        """Return the candidates nearest to points (R, k) and their values (R,)."""
         ...
 
     def local_search(self) -> Repair | Polish | None:
-        """Makes better candidates of candidates; None where there is no such search."""
+        """Make a local search that improves candidates; None if there is none."""
         ...
 
     def complete(self, candidate: BitArray) -> BitArray:
-        """All variables of the model at a candidate, (k,) -> (n,)."""
+        """Complete a candidate to all variables of the model, (k,) -> (n,)."""
         ...
 
     def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
-        """Candidates drawn at random, (count, k), and their worth; or none."""
+        """Draw random candidates (count, k) with their values, or none."""
         ...
 
 
 @dataclass(frozen=True)
 class TrainingScoring:
-    """Weight bits, scored by the real forward pass on all samples."""
+    """Scoring of weight bits by the real forward pass on all samples."""
 
     problem: TrainingProblem
     encoding: str | None = None
@@ -93,7 +93,7 @@ class TrainingScoring:
 
     @property
     def tolerance(self) -> float:
-        """A bound that is so near is met."""
+        """Distance at which a loss meets a bound."""
         return MET
 
     @property
@@ -103,53 +103,53 @@ class TrainingScoring:
 
     @cached_property
     def floor(self) -> float:
-        """The least losses of outputs in range, summed."""
+        """Sum of the least losses of outputs in range."""
         return LossForm.of(self.problem).floor
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
-        """Weight bits and their real losses."""
+        """Return weight bits and their real losses."""
         return self.score(x[:, self.model.weight_variables])
 
     def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
-        """Weight bits, words that spell no level replaced, and their real losses."""
+        """Return weight bits, with words without a level replaced, and their real losses."""
         problem, bits = self.problem, self.problem.repair_bits(points)
-        if problem.constraints:  # what has too many weights loses some
+        if problem.constraints:  # Weights beyond a count limit are removed.
             bits = problem.sparse(problem.full_bits(bits))[:, problem.free]
         return bits, self.problem.losses(bits)
 
     def local_search(self) -> Polish:
-        """Changes of one or two weights, by the incremental loss."""
+        """Make a search over changes of one or two weights by the incremental loss."""
         return Polish(self.problem)
 
     def complete(self, candidate: BitArray) -> BitArray:
-        """The one feasible point of these weights."""
+        """Return the only feasible point with these weights."""
         return self.problem.complete_bits(candidate, self.encoding)
 
     def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
-        """Random weights and their real losses."""
+        """Draw random weights with their real losses."""
         bits = self.problem.random_bits(rng, count)
         return bits, self.problem.losses(bits)
 
 
 class ModelScoring:
-    """All variables of a model; a sample that breaks rows is worth more than any that does not.
+    """Scoring of all variables of a model; violating samples rank behind all feasible ones.
 
-    The price of a violation is twice the range of the objective, for each unit of it.
+    The price per unit of violation is twice the range of the objective.
 
     Attributes
     ----------
     model : QCBO
     ceiling : float
-        What a sample that breaks no row is worth at most, and any other one more.
+        Upper bound on the value of feasible samples; all others exceed it.
     relaxation : Relaxation or None
-        Linear relaxation, where it is no large one.
+        Linear relaxation, unless it is too large.
     floor_kind : str or None
-        What proves the floor, if it is not the sum of the least of each term.
+        Proof of the floor, if it is not the sum of the least of each term.
     floor : float
-        What no sample that breaks no row is worth less than: the relaxation's bound, if that is
-        better than the sum of the least of each term.
+        Lower bound on the value of feasible samples: the relaxation's bound, if it is better than
+        the sum of the least of each term.
     tolerance : float or None
-        A bound that is so near to a sample's worth is met; None: no bound is one.
+        Distance at which a sample's value meets a bound; None if no bound can be met.
     """
 
     tolerance: float | None = MET
@@ -165,40 +165,40 @@ class ModelScoring:
             self.prove(self.relaxation.bound, self.floor_kind)
 
     def prove(self, bound: float, kind: str) -> None:
-        """Raise the floor to the least value of the objective that is no less than ``bound``."""
+        """Raise the floor to the least possible objective that is no less than ``bound``."""
         bound = least_multiple(self.model, bound)
         if bound > self.floor:
             self.floor, self.floor_kind = bound, kind
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
-        """The samples themselves; objective, and price of the violated rows."""
+        """Return the samples, scored by the objective and the price of violated rows."""
         return self.score(x)
 
     def score(self, points: BitArray) -> tuple[BitArray, FloatArray]:
-        """The same: a candidate is a sample."""
+        """Return the same, since a candidate is a sample."""
         rows, products = self.model.row_violations(points), self.model.product_violations(points)
         broken = (rows > TOLERANCE).any(axis=-1) | (products > TOLERANCE).any(axis=-1)
         price = (1.0 + rows.sum(axis=-1) + products.sum(axis=-1)) * 2.0 * self._range
         return points, self.model.objective(points) + np.where(broken, price, 0.0)
 
     def local_search(self) -> Repair:
-        """Feasible points near samples, see :mod:`solvers.qcgd.repair`."""
+        """Make a search for feasible points near samples, see :mod:`solvers.qcgd.repair`."""
         return Repair(self.model)
 
     def complete(self, candidate: BitArray) -> BitArray:
-        """The candidate itself."""
+        """Return the candidate itself."""
         return candidate
 
     def guesses(self, rng: np.random.Generator, count: int) -> tuple[BitArray, FloatArray]:
-        """None: hardly any would satisfy all rows, and repair begins anywhere."""
+        """Return none: hardly any would satisfy all rows, and repair can start anywhere."""
         return np.zeros((0, self.model.num_variables), dtype=np.int8), np.zeros(0)
 
 
 class WithSlack:
-    """A target whose model has slack words for inequalities; candidates stay as they were.
+    """Target whose model has slack words for inequalities; candidates are unchanged.
 
-    Rows that can be squared without (:func:`solvers.qcgd.lifting.two_sums`) and rows whose word
-    would be too long stay inequalities.
+    Rows that can be squared without slack (:func:`solvers.qcgd.lifting.two_sums`) and rows whose
+    word would be too long stay inequalities.
     """
 
     floor: float
@@ -227,24 +227,24 @@ class WithSlack:
         )
 
     def __getattr__(self, name: str) -> Any:
-        """What proves bounds is that of the target without slack words."""
+        """Take the attributes of bounds from the target without slack words."""
         if name in ("floor", "floor_kind", "relaxation", "tolerance"):
             return getattr(self._target, name)
         raise AttributeError(name)
 
     def candidates(self, x: BitArray) -> tuple[BitArray, FloatArray]:
-        """Those of the samples without their slack bits, if they have any."""
+        """Return the candidates of the samples without their slack bits, if they have any."""
         return self._target.candidates(self._inverse.invert(x))
 
     def complete(self, candidate: BitArray) -> BitArray:
-        """All variables, the slack words spelling what the rows leave."""
+        """Complete to all variables; the slack words hold the rows' remainders."""
         return self._inverse.lift(self._target.complete(candidate))
 
 
 def least_objective(model: QCBO) -> float:
-    """A value that no feasible point falls below: the least of each term by itself.
+    """Bound the objective from below by the least of each term.
 
-    Of the linear terms of bits that exclude each other only one counts.
+    Only one linear term counts among bits that exclude each other.
 
     Examples
     --------
@@ -264,9 +264,9 @@ def least_objective(model: QCBO) -> float:
 
 
 def least_multiple(model: QCBO, bound: float) -> float:
-    """The least value of the objective on bits that is no less than a bound.
+    """Return the least possible objective on bits that is no less than a bound.
 
-    Where its coefficients have a common step; else the bound itself.
+    This needs coefficients with a common step; otherwise the bound itself is returned.
 
     Examples
     --------
@@ -298,24 +298,24 @@ class Pool:
     losses: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def add(self, bits: BitArray, losses: FloatArray) -> None:
-        """Take in candidates, shapes (R, k) and (R,)."""
+        """Add candidates, shapes (R, k) and (R,)."""
         if len(self.losses):
             bits, losses = np.concatenate([self.bits, bits]), np.append(self.losses, losses)
         bits, losses = np.asarray(bits, dtype=np.int8), np.asarray(losses, dtype=float)
-        packed = np.pad(np.packbits(bits, axis=1), ((0, 0), (0, 1)))  # ordered as the bits are
+        packed = np.pad(np.packbits(bits, axis=1), ((0, 0), (0, 1)))  # same order as the bits
         packed = np.ascontiguousarray(packed)
         _, first = np.unique(packed.view(f"V{packed.shape[1]}").ravel(), return_index=True)
         best = first[np.argsort(losses[first], kind="stable")[: self.size]]
         self.bits, self.losses = bits[best], losses[best]
 
     def draw(self, rng: np.random.Generator, count: int) -> BitArray:
-        """Candidates drawn evenly, with repetition, shape (count, k)."""
+        """Draw candidates evenly, with repetition, shape (count, k)."""
         return self.bits[rng.integers(0, len(self.bits), count)]
 
     def snapshot(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the state for a checkpoint."""
         return {"bits": self.bits, "losses": self.losses}
 
     def restore(self, snapshot: Any) -> None:
-        """From a checkpoint."""
+        """Restore the state from a checkpoint."""
         self.bits, self.losses = snapshot["bits"], snapshot["losses"]

@@ -1,1 +1,1 @@
-"""Sources of candidates besides the oracle, a file each, and how the time is shared."""
+"""Sources of candidates besides the oracle, one per file, and their time sharing."""

@@ -1,4 +1,4 @@
-"""What a source of candidates is."""
+"""Base of the sources of candidates."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from solvers.qcgd.scoring import Pool
 ORACLE = "oracle"
 
 BATCH = 20
-"""Points that a source makes at a time."""
+"""Points per batch of a source."""
 
 FORGET = 0.98
-"""Gains and efforts count by this factor less after each batch or call."""
+"""Factor by which gains and efforts decay after each batch or call."""
 
 AFFORDED = 1e6
-"""Effort of a first batch for each time that it is a source's turn: a costly one waits."""
+"""Effort allowed per turn before a source's first batch: a costly source waits some turns."""
 
 HOPE = 0.1
-"""Gain that each source is credited with for one batch or call before it has made any."""
+"""Gain credited to each source for one batch or call before it has made any."""
 
 
 class Source:
-    """Makes points from the pool, and learns from what became of them.
+    """Source of points from the pool, which learns from their gains.
 
     Attributes
     ----------
     effort : float
-        What the latest points have cost, in candidates that repair looks at in the time.
+        Cost of the latest points, in units of repair candidates of equal time.
     repaired : bool
         Whether its points are local minima, so that repair would find nothing.
     kept : tuple of str
-        Attributes that a checkpoint has.
+        Attributes stored in a checkpoint.
     """
 
     effort: float = 0.0
@@ -43,17 +43,17 @@ class Source:
     kept: tuple[str, ...] = ()
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """New points, shape (m, k), to be repaired unless they are."""
+        """Make new points, shape (m, k), which are repaired unless ``repaired``."""
         raise NotImplementedError
 
     def learn(self, gains: FloatArray) -> None:
-        """Take in what each of the latest points has gained, shape (m,)."""
+        """Learn from the gain of each of the latest points, shape (m,)."""
 
     def snapshot(self) -> Mapping[str, Any]:
-        """For a checkpoint."""
+        """Return the state for a checkpoint."""
         return {name: getattr(self, name) for name in self.kept}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """From a checkpoint; what an older version had not kept stays as it is."""
+        """Restore the state from a checkpoint; attributes missing in older ones stay unchanged."""
         for name in self.kept:
             setattr(self, name, snapshot.get(name, getattr(self, name)))

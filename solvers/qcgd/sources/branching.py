@@ -1,4 +1,4 @@
-"""Depth-first branch and bound over a few bits under linear rows, the others being fixed."""
+"""Depth-first branch and bound over a few bits under linear rows, with the others fixed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from formulations.arrays import Array
 from solvers.kernels.compiled import compiled
 
 SLACK = 1e-9
-"""Rows may be violated by so much, relative to their largest coefficient: rounding."""
+"""Allowed violation of rows relative to their largest coefficient, for rounding."""
 
 
 @compiled()
@@ -30,15 +30,15 @@ def branch(
 ) -> tuple[float, int, bool]:
     """Find bits x with low <= A x <= high whose cost'x + x'Qx/2 is least; put them in ``best``.
 
-    Bits are decided in their order, ``first`` being tried first.  A branch ends where a row can no
-    longer hold, or where one of two bounds is no less than the best value:
+    Bits are decided in order, with the value ``first`` tried first.  A branch ends if a row can no
+    longer hold, or if one of two bounds is no less than the best value:
 
         cost'x + x'Qx/2 + sum over the undecided of min(0, cost_j + (Q x)_j + sum of Q_jk < 0),
                           of a group with none decided to be 1 the least such term instead,
         dual_value + dual_cost'x + sum over the undecided of min(0, dual_cost_j),
 
-    the second one that of multipliers of the rows [Lagrangian relaxation: Geoffrion, Math. Prog.
-    Study 2, 1974].
+    the second from multipliers of the rows [Lagrangian relaxation: Geoffrion, Math. Prog. Study 2,
+    1974].
 
     Parameters
     ----------
@@ -48,24 +48,24 @@ def branch(
         Columns of A.
     low, high : ndarray, shape (m,)
     group : ndarray of int, shape (k,)
-        Bits of the same number, which stand together, are 0 but for one; -1: no such group.
+        Of adjacent bits with the same number exactly one is 1; -1 for no such group.
     first : ndarray of int8, shape (k,)
     best : ndarray of int8, shape (k,)
     best_value : float
         Only a better value counts.
     most : int
-        Nodes after which the search is given up.
+        Nodes after which the search is abandoned.
 
     Returns
     -------
     float, int, bool
-        The best value, the number of nodes, and whether all was searched.
+        The best value, the number of nodes, and whether the search is complete.
     """
     k, m = len(cost), len(low)
     x = np.full(k, -1, np.int8)
     tried = np.zeros(k, np.int8)
     field, value, dual = cost.copy(), 0.0, dual_value
-    least, greatest, size = np.zeros(m), np.zeros(m), np.zeros(m)  # of A x, over the undecided
+    least, greatest, size = np.zeros(m), np.zeros(m), np.zeros(m)  # of A x, over the undecided bits
     for j in range(k):
         for e in range(starts[j], starts[j + 1]):
             least[rows[e]] += min(data[e], 0.0)

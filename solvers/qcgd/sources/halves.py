@@ -1,11 +1,11 @@
-"""Points at which every term of a linear objective is least, where sums of two halves meet.
+"""Points that minimise every term of a linear objective, by meet in the middle.
 
-Variables with a cost are put where they cost least.  If the others can satisfy all rows then, no
-point is better; if not, which is known once all of them are looked at, the optimum is at least the
-smallest cost above that.  Each half of the others has a list of what it adds to the equalities, and
-a solution is a pair of entries with the right total: 2^(k/2) entries for k variables [Horowitz,
+Variables with a cost take their cheapest value.  If the others can then satisfy all rows, no point
+is better; if not, which is known once all of them are checked, the optimum exceeds this value by at
+least the smallest cost.  Each half of the others has a list of its contributions to the equalities,
+and a solution is a pair of entries with the right total: 2^(k/2) entries for k variables [Horowitz,
 Sahni, J. ACM 21, 1974].  All equalities are one number in the lists, mixed by random odd factors
-modulo 2^64, and what meets is looked at by the rows themselves.
+modulo 2^64, and matches are checked against the rows themselves.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from solvers.qcgd.scoring import ModelScoring, Pool
 from solvers.qcgd.sources.base import AFFORDED, BATCH, Source
 
 HALF = 21
-"""The logarithm of the most entries of a list."""
+"""Base-2 logarithm of the most entries in a list."""
 
 ENTRY = 2.0
-"""Effort of an entry, in candidates that repair looks at in the time."""
+"""Effort per entry, in units of repair candidates of equal time."""
 
 
 class Halves(Source):
-    """Solutions of the equalities at the least value of the objective, if there are any.
+    """Source of solutions of the equalities at the least value of the objective.
 
     Parameters
     ----------
     target : ModelScoring
-        Its floor rises when none is left.
+        Its floor rises if there is no solution.
 
     Examples
     --------
@@ -62,7 +62,7 @@ class Halves(Source):
 
     @classmethod
     def of(cls, target: ModelScoring) -> Halves | None:
-        """The source for a model with whole equalities, a linear objective and few free bits."""
+        """Make the source for integer equalities, a linear objective and few free bits."""
         model = target.model
         rows = model.rows[model.equality]
         free = np.flatnonzero(model.linear == 0.0)
@@ -74,7 +74,7 @@ class Halves(Source):
         return cls(target, free) if unit is not None and unit.denominator == 1 else None
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """The solutions of one stretch of the second list, at most a batch of them."""
+        """Return at most a batch of solutions from one section of the second list."""
         first, second = self._sizes
         outer = len(self._free) - first - second
         self._asked += 1
@@ -89,9 +89,9 @@ class Halves(Source):
         sums, order, inner = self._table
         high = (self._next >> np.arange(outer)) & 1
         outside = self._keys[first + second :] * high.astype(np.uint64)
-        with np.errstate(over="ignore"):  # all of this is modulo 2^64
+        with np.errstate(over="ignore"):  # all modulo 2^64
             wanted = (self._goal - outside.sum(dtype=np.uint64)) - inner
-        sought = np.argsort(wanted)  # in this order the list is read from one end to the other
+        sought = np.argsort(wanted)  # sequential memory access
         place = np.searchsorted(sums, wanted[sought])
         met = np.flatnonzero(sums[np.minimum(place, len(sums) - 1)] == wanted[sought])
         self._next += 1
@@ -108,7 +108,7 @@ class Halves(Source):
         return found
 
     def _prove(self) -> None:
-        """Raise the floor: all has been looked at, and nothing ever met."""
+        """Raise the floor: the search is complete without a match."""
         model = self._target.model
         costs = np.abs(model.linear[model.linear != 0.0])
         least = model.offset + float(np.minimum(model.linear, 0.0).sum())
@@ -117,7 +117,7 @@ class Halves(Source):
 
 
 def _sums(keys: Array) -> Array:
-    """The sums of all subsets, that of bits x at place sum x_i 2^i.
+    """Compute the sums of all subsets, that of bits x at index sum x_i 2^i.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Perturbation: good points with some bits flipped, or annealed within the rows."""
+"""Perturbation: flip some bits of good points, or anneal them within the rows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from solvers.qcgd.sources.base import BATCH, FORGET, HOPE, Source
 class Perturbation(Source):
     """Members of the pool with some bits flipped, as in iterated local search.
 
-    How many is drawn for each point from 2, 4, 8, ... up to a quarter of them, by what these
-    numbers have gained [adaptive pursuit of the strength: Thierens, GECCO 2005].
+    For each point, the number of flips is drawn from 2, 4, 8, ... up to a quarter of the bits,
+    according to their past gains [adaptive pursuit of the strength: Thierens, GECCO 2005].
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ class Perturbation(Source):
         self._learn_which(np.minimum(2 ** np.arange(1, 1 + max(top, 2).bit_length()), top))
 
     def _learn_which(self, strengths: npt.ArrayLike) -> None:
-        """Begin with these strengths, none of which has gained anything."""
+        """Start with these strengths, none of which has gained anything."""
         self.strengths = np.unique(strengths)
         self.gained = np.full(len(self.strengths), HOPE)
         self.tried = np.ones(len(self.strengths))
         self._drawn = np.zeros(0, dtype=np.int64)
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """Pool members with distinct bits flipped."""
+        """Return pool members with distinct bits flipped."""
         points = pool.draw(rng, BATCH).copy()
         order = rng.random(points.shape).argsort(axis=1)
         flipped = order < self._drawn_strengths(rng, BATCH)[:, None]
@@ -53,14 +53,14 @@ class Perturbation(Source):
         return points
 
     def _drawn_strengths(self, rng: np.random.Generator, count: int) -> FloatArray:
-        """As many strengths, those more often that have gained more."""
+        """Draw this many strengths, favouring those with larger gains."""
         chance = self.gained / self.tried
         chance = 0.2 / len(chance) + 0.8 * chance / chance.sum()
         self._drawn = rng.choice(len(chance), count, p=chance)
         return np.asarray(self.strengths[self._drawn])
 
     def learn(self, gains: FloatArray) -> None:
-        """Credit the numbers of flips that were drawn."""
+        """Credit the strengths that were drawn."""
         self.gained *= FORGET
         self.tried *= FORGET
         np.add.at(self.gained, self._drawn, gains)
@@ -68,14 +68,14 @@ class Perturbation(Source):
 
 
 class Annealing(Perturbation):
-    """Members of the pool annealed by moves that keep every row: simulated annealing of chains.
+    """Pool members annealed by moves that keep every row: simulated annealing of chains.
 
-    From which temperature follows from what came of it.
+    Start temperatures are drawn according to their past gains.
 
     Parameters
     ----------
     repair : Repair
-        Has the moves, see :mod:`solvers.qcgd.repair`.
+        Provides the moves, see :mod:`solvers.qcgd.repair`.
 
     Examples
     --------
@@ -96,9 +96,9 @@ class Annealing(Perturbation):
         self._walkers, self._left, self._length = np.zeros((0, 0), dtype=np.int8), 0, 1
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """Local minima at the best points of a stretch of two walks, which go on from its end.
+        """Return local minima at the best points of a segment of two walks, which continue from it.
 
-        Both together look at half as many candidates as all before: longer walks reach deeper.
+        Together they evaluate half as many candidates as all before: longer walks reach deeper.
         """
         if not self._left:
             self._length = self._left = max(1, self._looked // (4 * STRETCH))
@@ -115,4 +115,4 @@ class Annealing(Perturbation):
 
 
 STRETCH = 1_000_000
-"""Candidates that a walk looks at in a batch: less than a tenth of a second."""
+"""Candidates that a walk evaluates in a batch, in less than a tenth of a second."""

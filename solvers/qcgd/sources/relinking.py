@@ -10,7 +10,7 @@ from solvers.qcgd.sources.base import BATCH, Source
 
 
 class Relinking(Source):
-    """Points between two members of the pool: of the bits that differ, a share from each.
+    """Points between two pool members, with a share of the differing bits from each.
 
     [Path relinking: Glover, Laguna, Marti, Control and Cybernetics 29, 2000.]
 
@@ -25,7 +25,7 @@ class Relinking(Source):
     repaired = False
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """Mixtures of two members drawn for each point."""
+        """Return mixtures of two members drawn for each point."""
         one, other = pool.draw(rng, BATCH), pool.draw(rng, BATCH)
         share = rng.uniform(0.1, 0.5, (BATCH, 1))
         return np.where(rng.random(one.shape) < share, other, one)

@@ -1,6 +1,6 @@
-"""Restricted models: a few bits are freed, the others stay as in a good point; solved exactly.
+"""Restricted models: a few bits of a good point are freed and solved exactly.
 
-Which are freed: those on which good points disagree [relaxation induced neighbourhoods: Danna,
+The freed bits are those on which good points disagree [relaxation induced neighbourhoods: Danna,
 Rothberg, Le Pape, Math. Prog. 102, 2005; with the atoms of a conditional gradient arXiv
 2508.01299], those of a few rows, and those that the linear relaxation leaves nearly undecided, the
 least reduced costs first [core problems: Balas, Zemel, Oper. Res. 28, 1980].
@@ -23,23 +23,23 @@ from solvers.qcgd.sources.base import FORGET, HOPE, Source
 from solvers.qcgd.sources.branching import branch
 
 KINDS = DISAGREEMENT, ROWS, UNDECIDED, _ = range(4)
-"""Which bits are freed; the last: any."""
+"""Rules for choosing the freed bits; the last one frees any."""
 
 MODELS = 5
-"""Restricted models solved at a time."""
+"""Restricted models solved per batch."""
 
 LEAST, MOST = 10, 120
 """Fewest and most bits freed."""
 
 
 class Restricted(Source):
-    """Best points of restricted models; how many bits are freed follows from what came of it.
+    """Best points of restricted models; the number of freed bits adapts to their success.
 
     Parameters
     ----------
     model : QCBO
     relaxation : Relaxation, optional
-        Of its rows; used where the objective is linear.
+        Linear relaxation; used if the objective is linear.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Restricted(Source):
         self._relaxation = None if model.quadratic.nnz else relaxation
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """The best points near members of the pool, the first of them as often as all others."""
+        """Return the best points near pool members; half of the draws take the first."""
         among = len(pool.losses)
         numbers = np.where(rng.random(MODELS) < 0.5, 0, rng.integers(among, size=MODELS))
         self.effort = 0.0
@@ -88,7 +88,7 @@ class Restricted(Source):
         return np.stack([point for point, _ in solved])
 
     def _freed(self, kind: int, pool: Pool, point: BitArray, rng: np.random.Generator) -> IntArray:
-        """Bits to free."""
+        """Choose the bits to free."""
         n, rows = len(point), self._form.rows
         count = min(round(self.sizes[kind]), n)
         weights = np.full(n, 1e-6)
@@ -103,16 +103,16 @@ class Restricted(Source):
         elif kind == UNDECIDED and self._relaxation is not None:
             reduced = self._relaxation.reduced
             size = np.abs(reduced)
-            against = 1.0 + 9.0 * (point != (reduced < 0.0))  # of what the relaxation says
+            against = 1.0 + 9.0 * (point != (reduced < 0.0))  # penalises disagreement with it
             weights = against / (size + 0.1 * size.mean() + 1e-9)
         else:
             weights[:] = 1.0
-        # the largest log(u) / w are a draw without repetition [Efraimidis, Spirakis 2006]
+        # The largest log(u) / w give a draw without repetition [Efraimidis, Spirakis 2006].
         keys = np.log(rng.random(n) + 1e-300) / weights
         return np.argpartition(-keys, count - 1)[:count]
 
     def _able(self, point: BitArray, free: IntArray) -> IntArray:
-        """Those of the free bits that can be 1 while the others stay."""
+        """Return the free bits that can be 1 while the others stay fixed."""
         form, columns = self._form, self._columns[:, free]
         least = form.rows @ point.astype(np.float64) - columns @ point[free]
         least += columns.minimum(0.0).sum(axis=1)
@@ -123,7 +123,7 @@ class Restricted(Source):
         return free[kept | (point[free] > 0)]
 
     def _solved(self, point: BitArray, free: IntArray) -> tuple[BitArray, bool]:
-        """The point with the best values of the free bits, and whether all were looked at."""
+        """Return the point with the best free bits, and whether the search was complete."""
         form, values = self._form, point.astype(np.float64)
         values[free] = 0.0
         cost = form.cost[free] + self._couplers[free] @ values
@@ -132,10 +132,10 @@ class Restricted(Source):
             reduced = self._relaxation.reduced[free]
             known = (self._relaxation.reduced - form.cost) @ values
             constant = self._relaxation.constant + float(known)
-        # what is decided most clearly comes first: then bounds end the other branch early
+        # The most clearly decided bits come first, so that bounds end the other branch early.
         order = np.argsort(-np.abs(cost if self._relaxation is None else reduced), kind="stable")
         groups = self._groups[free[order]]
-        if self._couplers.nnz:  # bits of which one is 1 stand together
+        if self._couplers.nnz:  # one-hot bits are adjacent
             order = order[np.argsort(_first_of_each(groups), kind="stable")]
         free, cost, reduced = free[order], cost[order], reduced[order]
         columns = self._columns[:, free]
@@ -160,7 +160,7 @@ class Restricted(Source):
         return solved, done
 
     def _one_of(self, point: BitArray, free: IntArray) -> IntArray:
-        """Group of each free bit, if one of these has to be 1 and none but free ones are; or -1."""
+        """Return each free bit's group if exactly one of its free bits must be 1, else -1."""
         of, needed = self._groups, np.append(self._exact, False)
         held = point.copy()
         held[free] = 0
@@ -168,7 +168,7 @@ class Restricted(Source):
         return np.where(needed[of[free]], of[free], -1)
 
     def learn(self, gains: FloatArray) -> None:
-        """Credit the kinds; free more bits where all was searched, fewer where it was given up."""
+        """Credit the kinds; free more bits after complete searches, fewer after abandoned ones."""
         self.gained *= FORGET
         self.tried *= FORGET
         if not len(self._drawn):
@@ -183,7 +183,7 @@ class Restricted(Source):
 
 
 def _first_of_each(groups: IntArray) -> IntArray:
-    """Where the first of each entry's group stands, -1 being no group.
+    """Return the position of the first member of each entry's group; -1 means no group.
 
     Examples
     --------
@@ -197,16 +197,16 @@ def _first_of_each(groups: IntArray) -> IntArray:
 def core_point(
     model: QCBO, form: LinearForm, *, nodes: int = 200, seconds: float = 5.0
 ) -> BitArray:
-    """A point that satisfies all rows, by HiGHS on the variables of least reduced cost.
+    """Find a point that satisfies all rows, by HiGHS on the variables of least reduced cost.
 
-    A sixteenth of them are free at first, the others 0; then twice as many, and so on [core
-    problems, see above].  The objective is the linear one; each step ends after so many nodes or
+    A sixteenth of them are free at first, with the others 0, and the number doubles each step [core
+    problems, see above].  The objective is the linear one; each step has limits on nodes and
     seconds.
 
     Returns
     -------
     ndarray of int8, shape (1, n)
-        Or (0, n) where there is none, or the model is too large.
+        Or (0, n) if none is found or the model is too large.
 
     Examples
     --------

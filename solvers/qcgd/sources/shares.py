@@ -1,9 +1,8 @@
-"""How the time is shared among the sources of candidates, the oracle first.
+"""Time sharing among the sources of candidates, including the oracle.
 
-A source makes new points from the pool of the best candidates; they are repaired and scored as an
-oracle's samples are.  Each gets time in proportion to what it has lately gained for its effort, and
-no source less than a small share of its own.  Effort is counted, not timed, so that the same seed
-gives the same result.
+A source makes new points from the pool of the best candidates; they are repaired and scored like an
+oracle's samples.  Each source gets time in proportion to its recent gain per effort, and at least a
+small share.  Effort is counted, not timed, so that the same seed gives the same result.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from solvers.qcgd.scoring import Pool
 from solvers.qcgd.sources.base import FORGET, HOPE
 
 LEAST, PATIENT, MOST = 0.05, {"annealing": 0.4}, {"spectral": 0.1}
-"""Share of the effort that every source gets, those that gain seldom, but what others miss, and at
-most one whose bounds cost more than its points are worth."""
+"""Shares of the effort: the minimum for every source, a minimum for sources that gain rarely but
+find what others miss, and a maximum for one whose bounds cost more than its points gain."""
 
 BATCH_EFFORT = 5e4
-"""Of what a batch takes besides repair, in candidates that repair looks at in the same time."""
+"""Effort of a batch besides repair, in units of repair candidates of equal time."""
 
 
 @dataclass
 class Contribution:
-    """What a source has cost and brought.
+    """Cost and gains of a source.
 
     Parameters
     ----------
@@ -38,11 +37,11 @@ class Contribution:
     seconds : float
         Repair included.
     improvements : int
-        Calls that made the best candidate better.
+        Calls that improved the best candidate.
     best : float
-        Worth of the best candidate that came from it.
+        Value of its best candidate.
     gained, effort : float
-        Lately, see :class:`Shares`.
+        Recent values, see :class:`Shares`.
     spent : float
         All effort so far.
     """
@@ -58,7 +57,7 @@ class Contribution:
 
 @dataclass
 class Shares:
-    """Which source is next: the one that is furthest behind its share of the effort.
+    """Choice of the next source: the one furthest behind its share of the effort.
 
     Parameters
     ----------
@@ -82,10 +81,10 @@ class Shares:
         self.of = {name: Contribution() for name in self.names}
 
     def next(self, *, timed: bool = True) -> str:
-        """The name of the source whose turn it is; ``timed``: whether a time limit ends the run.
+        """Return the next source's name; ``timed`` says whether a time limit ends the run.
 
-        Where none does, the oracle's calls are what is counted, and it has half of the effort at
-        least, so that these take no more than twice as long.
+        Without one, the oracle's calls limit the run, so it gets at least half of the effort, and
+        the calls take at most twice as long.
         """
         each = [self.of[name] for name in self.names]
         for name, one in zip(self.names, each, strict=True):
@@ -105,7 +104,7 @@ class Shares:
         return self.names[int(np.argmin(np.where(over & (most < 1.0), np.inf, effort / share)))]
 
     def told(self, ceiling: float) -> dict[str, dict[str, float | None]]:
-        """Calls, seconds, improvements and best value of each, which is None if it breaks rows."""
+        """Report each source's calls, seconds, improvements and best feasible value or None."""
         return {
             name: {
                 "calls": one.calls,
@@ -117,7 +116,7 @@ class Shares:
         }
 
     def book(self, name: str, *, effort: float, gained: float) -> None:
-        """Take in a call's effort and gain."""
+        """Book a call's effort and gain."""
         for one in self.of.values():
             one.gained *= FORGET
             one.effort *= FORGET
@@ -128,10 +127,10 @@ class Shares:
 
 
 def effort_of_call(oracle: object, samples: Samples, couplers: int, timed: bool) -> float:
-    """What a call has cost, in candidates that repair looks at in the same time.
+    """Return the cost of a call, in units of repair candidates of equal time.
 
-    By the work of the annealer, so that the same seed gives the same result; by the seconds that
-    another oracle says it took only where a time limit ends the run anyway.
+    An annealer's cost is counted by its work, so that the same seed gives the same result.  Another
+    oracle's reported seconds count only if a time limit ends the run anyway.
 
     Examples
     --------
@@ -147,8 +146,7 @@ def effort_of_call(oracle: object, samples: Samples, couplers: int, timed: bool)
 
 
 def gains(pool: Pool, before: Pool, points: BitArray, worth: FloatArray) -> FloatArray:
-    """What each point has gained: 1 if it is the new best one, 0.1 / (1 + its rank) if the pool has
-    it newly elsewhere, else 0.
+    """Return each point's gain: 1 for the new best, 0.1 / (1 + rank) if new in the pool, else 0.
 
     Examples
     --------
@@ -167,7 +165,7 @@ def gains(pool: Pool, before: Pool, points: BitArray, worth: FloatArray) -> Floa
 
 
 def _among(points: BitArray, others: BitArray) -> BoolArray:
-    """Which points are among others."""
+    """Return which points are among others."""
     if not len(others):
         return np.zeros(len(points), dtype=np.bool_)
     return np.asarray((points[:, None] == others[None]).all(axis=2).any(axis=1))

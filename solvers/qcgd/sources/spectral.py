@@ -1,4 +1,4 @@
-"""The semidefinite relaxation of a model: a proven bound, and points rounded from it.
+"""Semidefinite relaxation of a model: a proven bound and rounded points.
 
 With multipliers p of the lifted rows (:mod:`solvers.qcgd.lifting`), G = C + A*(p) and spins z,
 z_0 = 1, every feasible point has an objective of at least
@@ -7,8 +7,8 @@ z_0 = 1, every feasible point has an objective of at least
 
 the dual value of min <M, Z>, diag Z = 1, Z psd.  Z = V V' with short vectors of length one is
 found by coordinates, v_i <- -g_i / |g_i| with g_i = sum_j M_ij v_j, and -|g_i| is the dual d_i
-[mixing method: Wang, Chang, Kolter, arXiv 1706.00476]; multipliers go along the residuals of V, as
-an oracle's do.  The least eigenvalue is lowered by what rounding can have added, so that the bound
+[mixing method: Wang, Chang, Kolter, arXiv 1706.00476]; multipliers follow the residuals of V, as
+with an oracle.  The least eigenvalue is lowered by the possible rounding error, so that the bound
 holds.  Points are the signs of V r for random r [Goemans, Williamson, J. ACM 42, 1995].
 """
 
@@ -24,12 +24,12 @@ from solvers.qcgd.scoring import ModelScoring, Pool
 from solvers.qcgd.sources.base import AFFORDED, BATCH, Source
 
 ROUNDS, SWEEPS = 10, 5
-"""Steps of the multipliers in a batch, and sweeps over all vectors before each."""
+"""Steps of the multipliers per batch, and sweeps over all vectors before each."""
 
 
 @compiled()
 def mix(M: Array, V: Array, lengths: Array, sweeps: int) -> None:
-    """Turn every vector against the others' weighted sum, again and again; write its length."""
+    """Turn every vector against the others' weighted sum repeatedly, and write the sum's length."""
     size, rank = V.shape
     g = np.empty(rank)
     for _ in range(sweeps):
@@ -51,7 +51,7 @@ def mix(M: Array, V: Array, lengths: Array, sweeps: int) -> None:
 
 
 class Spectral(Source):
-    """Bounds by least eigenvalues, and points rounded from the vectors that go with them.
+    """Source of bounds from least eigenvalues and of points rounded from their vectors.
 
     Parameters
     ----------
@@ -81,16 +81,16 @@ class Spectral(Source):
         self._pace, self._best = 1.0, -np.inf
         sweeps = ROUNDS * SWEEPS * rank + 20.0 * size
         self.effort, self._asked = 0.0, 0
-        self._cost = 4e-3 * size * size * sweeps  # as measured, in looks of repair
+        self._cost = 4e-3 * size * size * sweeps  # measured, in repair candidates
 
     @classmethod
     def of(cls, target: ModelScoring) -> Spectral | None:
-        """The source for a model of no more than some hundred variables whose bounds count."""
-        fits = target.model.num_variables <= 250 and target.tolerance is not None  # .1 s a batch
+        """Make the source for a model of at most some hundred variables whose bounds matter."""
+        fits = target.model.num_variables <= 250 and target.tolerance is not None  # .1 s per batch
         return cls(target) if fits else None
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """Some more steps; the signs of random projections."""
+        """Take some more steps and return the signs of random projections."""
         self._asked += 1
         if self._cost > self._asked * AFFORDED:
             return np.zeros((0, len(self._V) - 1), dtype=np.int8)
@@ -115,7 +115,7 @@ class Spectral(Source):
         return np.asarray((signs[1:] * signs[0] > 0.0).T, dtype=np.int8)
 
     def _ahead(self, residuals: FloatArray, gap: float) -> FloatArray:
-        """The multipliers after a step that would close the gap to the best point, were it linear.
+        """Return the multipliers after a step that would close the gap if the dual were linear.
 
         [Polyak, USSR Comp. Math. Math. Phys. 9(3), 1969].
         """
@@ -129,7 +129,7 @@ class Spectral(Source):
         return np.where(signed, np.maximum(p, 0.0), p)
 
     def _matrix(self) -> tuple[FloatArray, float]:
-        """M and the constant, in units of the lifting, at the multipliers."""
+        """Compute M and the constant at the multipliers, in units of the lifting."""
         qubo, n = self._lifting.qubo(self._p), len(self._V) - 1
         M = np.zeros((n + 1, n + 1))
         M[1 + qubo.heads, 1 + qubo.tails] = qubo.couplings / 8
@@ -139,7 +139,7 @@ class Spectral(Source):
         return M, float(constant + self._p @ self._lifting.constant)
 
     def _bound(self, M: FloatArray, constant: float, lengths: FloatArray, p: FloatArray) -> float:
-        """The dual value, by less than what rounding may have added to it."""
+        """Compute the dual value, lowered by the possible rounding error."""
         lifting, size = self._lifting, len(M)
         shifted = M + np.diag(lengths)
         least = float(np.linalg.eigvalsh(shifted)[0])
@@ -150,7 +150,7 @@ class Spectral(Source):
         return float(self._target.model.offset + lifting.unit * value)
 
     def _residuals(self) -> FloatArray:
-        """Those of the lifted rows, on average over the points that V stands for."""
+        """Compute the lifted rows' residuals, averaged over the points that V represents."""
         lifting, V = self._lifting, self._V
         mean = V[1:] @ V[0]
         heads, tails = lifting.heads, lifting.tails

@@ -1,4 +1,4 @@
-"""The sources by name."""
+"""Table of the sources by name."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from solvers.qcgd.sources.spectral import Spectral
 SOURCES: dict[str, Callable[[Scoring, int], Source | None]] = {
     "perturbation": lambda target, size: Perturbation(size),
     "relinking": lambda target, size: Relinking(),
-    "annealing": lambda target, size: (  # linear models: restricted ones find what it would
+    "annealing": lambda target, size: (  # Linear models need only restricted ones.
         Annealing(Repair(target.model))
         if isinstance(target, ModelScoring)
         and (target.model.quadratic.nnz or target.model.num_products)
         else None
     ),
-    "restricted": lambda target, size: (  # a few bits do not free products that others make
+    "restricted": lambda target, size: (  # Few bits cannot free others' products.
         Restricted(target.model, target.relaxation)
         if isinstance(target, ModelScoring) and 2 * target.model.num_products <= size
         else None
@@ -32,12 +32,12 @@ SOURCES: dict[str, Callable[[Scoring, int], Source | None]] = {
         Spectral.of(target) if isinstance(target, ModelScoring) else None
     ),
 }
-"""From what is scored, and the bits of a candidate, to a source; None where there is none of it.
-The oracle is one more."""
+"""Functions from a scoring and the number of a candidate's bits to a source, or None if it does not
+apply.  The oracle is a further source."""
 
 
 def sources_of(target: Scoring, size: int, names: Collection[str]) -> dict[str, Source]:
-    """The named sources that there are for ``target``.
+    """Make the named sources that apply to ``target``.
 
     Examples
     --------
