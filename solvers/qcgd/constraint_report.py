@@ -34,7 +34,7 @@ def constraint_report(
 
         ``constraint``   its label;
         ``state``        "violated", "soft, violated" if a weight prices it, "binding" or "slack";
-        ``value``, ``sense``, ``bound`` of the constraint: left side; ==, <= or >=; right side;
+        ``value``, ``sense``, ``bound``  of the constraint: left side; ==, <= or >=; right side;
         ``slack``        what is left to the bound, negative by what is violated;
         ``multiplier``   what the search last charged for a unit of the left side, in units of the
         objective; None where presolve needed no row, or there is none.
@@ -75,7 +75,7 @@ def constraint_report(
             slack = -slack
         elif data.sense.value == "==":
             slack = -abs(slack)
-        tight = 1e-6 * max(1.0, abs(data.rhs_energy))  # dimod's own object
+        tight = 1e-6 * max(1.0, abs(data.rhs_energy))  # dimod's tolerance
         state = "violated" if slack < -tight else "binding" if slack <= tight else "slack"
         if state == "violated" and cqm.constraints[data.label].lhs.is_soft():
             state = "soft, violated"

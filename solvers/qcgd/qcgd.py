@@ -168,7 +168,7 @@ class QCGD:
         """Solve a dimod CQM, without penalty weights to choose.
 
         Variables are binary, spin or integer; rows linear or quadratic, hard or soft; coefficients
-        integer or fractional. It is presolved first: see
+        integer or fractional.  It is presolved first: see
         :class:`formulations.cqm.presolved.Presolved`.
 
         Parameters
@@ -186,28 +186,27 @@ class QCGD:
             ``info`` has
 
             - ``status``, ``lower_bound`` (None if none is proven), ``infeasibility``: None if the
-            first sample is feasible, ``"model"`` if the model is proven infeasible, else
-            ``"search"``; ``reason`` of a proof or of an early end;
+              first sample is feasible, ``"model"`` if the model is proven infeasible, else
+              ``"search"``; ``reason`` of a proof or of an early end;
             - ``bound_kind``: the proof of the bound, ``"exact oracle"``, ``"linear relaxation"``,
               ``"semidefinite relaxation"``, ``"enumeration"`` or ``"met"`` by the answer itself;
               ``gap``: the most by which the answer may exceed the optimum, relative to the
               objective's size;
             - ``residuals``: the amount of each violation of the first sample, by the constraint's
-            label as text;
+              label as text;
             - ``oracle_calls``, ``oracle_reads``, ``oracle_seconds``, the oracle's full cost in
-            ``ledger`` (:class:`~solvers.oracles.Ledger`), and ``seconds``, presolve included;
+              ``ledger`` (:class:`~solvers.oracles.Ledger`), and ``seconds``, presolve included;
             - ``multipliers`` in the units of the rows, ``coefficient_range`` of the last QUBO and
               ``beta0``;
             - ``bits``, ``bits_after_presolve``, ``rows_after_presolve`` and
               ``products_after_presolve``; ``num_variables`` and ``couplers`` of the QUBO, slack
               bits included;
             - ``oracle_best``: the best objective that the oracle found without repair, None if it
-            found none that is feasible; ``oracle_feasible``: the share of its reads that satisfied
-            all
+              found nothing feasible; ``oracle_feasible``: the share of its reads that satisfied all
               rows; ``repair_seconds``;
-            - ``sources``: for each source of candidates, its ``calls``, ``seconds``,
-            ``improvements``
-              of the best candidate, and ``best`` value (None if it found nothing feasible);
+            - ``sources``: for each source of candidates its ``calls``, ``seconds``,
+              ``improvements`` of the best candidate, and ``best`` value (None if it found nothing
+              feasible);
             - ``history`` of each iteration.
 
         Raises
