@@ -3,12 +3,12 @@
     python benchmarks/all_solvers.py [--seconds 1] [--seeds 10] [--quick] --json FILE [--report MD]
 
 Every solver trains the identical network (one-bit weights, sign units, 5 hidden, hinge loss, 100
-training samples; digits pooled to 16 inputs) from the same draw of data for as many seconds.  Those
-that go in rounds or draws go on until their time is over.  What a solver does between two looks at
-the clock may be longer than its budget (a gradient training, the building of a whole model): the
-seconds that it really took are on the page.  The page has median and quartiles over the seeds.
+training samples; digits pooled to 16 inputs) from the same draw of data for as many seconds.
+Solvers that work in rounds or draws run until their time is over.  A step between two looks at the
+clock (a gradient training, building a whole model) may exceed the budget, so the page reports the
+actual seconds.  It has median and quartiles over the seeds.
 
-The JSON file is written after every task; called again with it, the script goes on where it was.
+The JSON file is written after every task; called again with it, the script resumes.
 """
 
 from __future__ import annotations
@@ -68,17 +68,17 @@ SOLVERS: dict[str, Callable[[dict[str, Any]], Solver]] = {
     "random features": lambda b: RandomFeatures(draws=None, **b),
     "random guesses": lambda b: RandomSearch(FOREVER, **b),
 }
-"""From the budget and the seed to a solver that uses it up."""
+"""Functions from the budget and the seed to a solver that uses it up."""
 
 
 def specs(quick: bool) -> list[str]:
-    """Every data set of the page."""
+    """Return every data set of the page."""
     pairs = [f"digits:{a},{b}" for a, b in combinations(range(10), 2)]
     return [*(["digits:3,8", "digits:0,1"] if quick else pairs), "breast_cancer", "wine"]
 
 
 def measure(spec: str, seeds: int, seconds: float) -> dict[str, Any]:
-    """Every solver on every draw of a data set."""
+    """Run every solver on every draw of a data set."""
     data = DataOptions(spec, samples=100, inputs=16 if spec.startswith("digits") else None)
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in SOLVERS}
     for seed in range(seeds):
@@ -105,12 +105,12 @@ def measure(spec: str, seeds: int, seconds: float) -> dict[str, Any]:
 
 
 def figures(tasks: Sequence[dict[str, Any]], solver: str, what: str) -> list[float]:
-    """One figure of all runs of a solver on some tasks."""
+    """Return one figure of all runs of a solver on some tasks."""
     return [run[what] for task in tasks for run in task["runs"][solver] if "error" not in run]
 
 
 def quartiles(values: Sequence[float], form: str = "{:g}") -> str:
-    """Median, and quartiles in brackets."""
+    """Format the median, with quartiles in brackets."""
     if not values:
         return "-"
     low, middle, high = (form.format(v) for v in np.quantile(values, [0.25, 0.5, 0.75]))
@@ -118,7 +118,7 @@ def quartiles(values: Sequence[float], form: str = "{:g}") -> str:
 
 
 def summary(tasks: Sequence[dict[str, Any]]) -> str:
-    """A row for each solver over some tasks, the least median loss first."""
+    """Return a row for each solver over some tasks, lowest median loss first."""
     medians = {
         name: [float(np.median(figures([task], name, "loss") or [np.inf])) for task in tasks]
         for name in SOLVERS
@@ -140,7 +140,7 @@ def summary(tasks: Sequence[dict[str, Any]]) -> str:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The whole page in Markdown."""
+    """Return the whole page in Markdown."""
     tasks, made = results["tasks"], results["environment"]
     digits = [task for task in tasks if task["spec"].startswith("digits")]
     parts = [
@@ -180,7 +180,7 @@ def main() -> None:
             raise SystemExit(f"{given.json} has another budget or other solvers: name a new file")
         results["tasks"] = kept["tasks"]
     done = {task["spec"] for task in results["tasks"]}
-    measure("digits:3,8", 1, 0.05)  # what is compiled at its first call is so before it counts
+    measure("digits:3,8", 1, 0.05)  # compile everything before measuring
     todo = [spec for spec in specs(given.quick) if spec not in done]
     for number, spec in enumerate(todo, start=1):
         results["tasks"].append(measure(spec, seeds, seconds))

@@ -1,13 +1,12 @@
-"""Networks on the very splits of BTHOWeN (Susskind et al. 2022), at no more KiB than theirs.
+"""Networks on the exact splits of BTHOWeN (Susskind et al. 2022), within its KiB.
 
     python benchmarks/bthowen.py [--tables FOLDER] [--seeds 9] [--plain] [NAME ...]
 
-Of iris, wine, vehicle and letter a third of the samples is the test part, the first ones of
+The test part of iris, wine, vehicle and letter is a third of the samples, the first ones of
 ``RandomState(123).permutation(N)``, as in the authors' ``tabular_tools.py``; satellite and shuttle
-have a test part of their own, the last 2,000 and 14,500 samples.  A row has the medians of so many
-seeds of the training on that split, least and greatest in brackets, and of fewer than 1,000 samples
-those of as many other draws.  What is not the default was chosen on the training part by folds;
-``--plain`` leaves it out.
+have their own, the last 2,000 and 14,500 samples.  A row has the medians over the seeds of training
+on that split, with extremes in brackets, and for fewer than 1,000 samples also those of as many
+other draws.  Non-default options were chosen on the training part by folds; ``--plain`` omits them.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ SETS: dict[str, tuple[float, float, dict[str, Any]]] = {
     "letterrecognition": (12.0, 0.900, {}),
     "shuttle": (2.63, 0.999, {"levels": "thermometer:16"}),
 }
-"""KiB at most, BTHOWeN's accuracy, and what differs from the default classifier."""
+"""Maximum KiB, BTHOWeN's accuracy, and deviations from the default classifier."""
 
 TESTS = {"satellite": 2_000, "shuttle": 14_500}
 
 
 def split(name: str, count: int, draw: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Training and test part: theirs, or another draw of the same sizes."""
+    """Return training and test part: the original split, or another draw of the same sizes."""
     if draw is None and name in TESTS:
         order = np.roll(np.arange(count), TESTS[name])
     else:
@@ -52,7 +51,7 @@ def split(name: str, count: int, draw: int | None) -> tuple[np.ndarray, np.ndarr
 
 
 def spread(values: list[float]) -> str:
-    """Median, and the least and greatest in brackets."""
+    """Format the median, with the extremes in brackets."""
     return f"{statistics.median(values):.4f} ({min(values):.3f} - {max(values):.3f})"
 
 

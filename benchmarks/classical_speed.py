@@ -1,12 +1,12 @@
-"""Time of the classical solvers against what they are made of.
+"""Time of the classical solvers relative to the operations that they consist of.
 
     python benchmarks/classical_speed.py [--repeats 15] [--report FILE]
 
 Steps: a whole step of RMDA (gradient by torch, averaging, proximal operator) against one of torch's
-SGD with momentum on the same network and batch.  Closed forms: a fit against nothing but its own
-matrix products, solves and decompositions, on arrays of the same shapes, and in which functions its
-time goes.  Medians of processor time, on one thread (set OMP_NUM_THREADS=1); the two sides take
-turns.
+SGD with momentum on the same network and batch.  Closed forms: a fit against its own matrix
+products, solves and decompositions alone, on arrays of the same shapes, with a profile of its
+functions.  Times are medians of processor time on one thread (set OMP_NUM_THREADS=1); the two sides
+take turns.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from solvers.classical.gradients.units import relu
 
 STEP_LIMIT, FORM_LIMIT = 1.3, 2.0
 BATCH = 128
-BLOCK = 0.03  # seconds that are timed at once
-PROFILED, SHOWN = 1.0, 0.02  # seconds that are profiled; least share of a function that is shown
+BLOCK = 0.03  # seconds timed at once
+PROFILED, SHOWN = 1.0, 0.02  # seconds profiled; minimum share of a function shown
 
 Action = Callable[[], object]
 
 
 def ratio(ours: Action, theirs: Action, repeats: int) -> tuple[float, float, float]:
-    """Median processor seconds of both, taking turns, and the median of their ratios."""
+    """Return median processor seconds of both, taking turns, and the median of their ratios."""
     warm = min(seconds(theirs, 1) for _ in range(3))
     inner, pairs = max(1, round(BLOCK / max(warm, 1e-6))), []
     for turn in range(repeats):
@@ -54,7 +54,7 @@ def ratio(ours: Action, theirs: Action, repeats: int) -> tuple[float, float, flo
 
 
 def seconds(action: Action, times: int) -> float:
-    """Processor seconds of one of several calls; other processes do not count."""
+    """Return processor seconds per call, averaged over several; other processes do not count."""
     started = time.process_time()
     for _ in range(times):
         action()
@@ -65,7 +65,7 @@ def seconds(action: Action, times: int) -> float:
 
 
 def torch_networks() -> dict[str, Callable[[], Any]]:
-    """Networks for 28 x 28 images and ten classes."""
+    """Return networks for 28 x 28 images and ten classes."""
     from torch import nn
 
     return {
@@ -95,7 +95,7 @@ def torch_networks() -> dict[str, Callable[[], Any]]:
 
 
 def steps(repeats: int) -> list[list[str]]:
-    """A step of RMDA against one of torch's SGD."""
+    """Compare a step of RMDA with one of torch's SGD."""
     import torch
 
     rng = np.random.default_rng(0)
@@ -127,7 +127,7 @@ def steps(repeats: int) -> list[list[str]]:
 
 
 def closed_forms() -> dict[str, tuple[Action, Action]]:
-    """Fits, and nothing but their own linear algebra."""
+    """Compare fits with their own linear algebra."""
     rng = np.random.default_rng(0)
     n, d, classes, hidden = 4000, 256, 10, 128
     X, y = rng.random((n, d)), rng.integers(0, classes, n)
@@ -159,7 +159,7 @@ def closed_forms() -> dict[str, tuple[Action, Action]]:
 
 
 def explicit_algebra(X: Any, Y: Any, hidden: int = 0) -> Action:
-    """The sums and the products of one layer, or of two."""
+    """Compute the sums and products of one layer, or of two."""
     rng = np.random.default_rng(1)
     A, codes = rng.random((len(X), hidden)), rng.random((len(X), hidden))
     W = rng.random((X.shape[1], hidden))
@@ -178,7 +178,7 @@ def explicit_algebra(X: Any, Y: Any, hidden: int = 0) -> Action:
 
 
 def features_algebra(X: Any, Y: Any, units: int) -> Action:
-    """The products and the solve of ridge regression on random units, in single precision."""
+    """Compute products and solve of ridge regression on random units, in single precision."""
     rng = np.random.default_rng(1)
     W = rng.choice([-1, 1], (X.shape[1], units)).astype(np.float32)
     X, Y = X.astype(np.float32), Y.astype(np.float32)
@@ -192,7 +192,7 @@ def features_algebra(X: Any, Y: Any, units: int) -> Action:
 
 
 def directions_algebra(X: Any, W: Any, V: Any) -> Action:
-    """The products of a pass forwards and back through two layers."""
+    """Compute the products of a forward and a backward pass through two layers."""
     rng = np.random.default_rng(1)
     A, E = rng.random((len(X), len(W))), rng.random((len(X), len(V)))
 
@@ -207,14 +207,14 @@ def directions_algebra(X: Any, W: Any, V: Any) -> Action:
 
 
 def manifold_algebra(X: Any, Y: Any, hidden: int) -> Action:
-    """The products, decompositions and solves of an epoch with one hidden layer."""
+    """Compute the products, decompositions and solves of an epoch with one hidden layer."""
     (d, n), c = X.shape, len(Y)
     rng = np.random.default_rng(1)
     A, W = rng.random((hidden, n)), rng.random((d, hidden))
     cross, root, T = rng.random((hidden, c)), rng.random((hidden, hidden)), rng.random((hidden, n))
 
     def algebra() -> None:
-        W.T @ X  # forward
+        W.T @ X  # forward pass
         for _ in range(4):  # rounds of the decision layer
             scipy.linalg.eigh(A @ A.T)
             A @ Y.T
@@ -222,7 +222,7 @@ def manifold_algebra(X: Any, Y: Any, hidden: int) -> Action:
             np.linalg.svd(root @ cross, full_matrices=False)
             root @ cross
             cross.T @ A
-        cross @ Y  # targets carried back
+        cross @ Y  # propagation of targets
         gram = X @ X.T + np.eye(d)
         scipy.linalg.solve(gram, X @ T.T, assume_a="pos")
 
@@ -230,7 +230,7 @@ def manifold_algebra(X: Any, Y: Any, hidden: int) -> Action:
 
 
 def profile(action: Action) -> list[list[str]]:
-    """Functions by the share of the time that is their own, matrix products included."""
+    """List functions by their own share of the time, matrix products included."""
     profiler, began = cProfile.Profile(), time.perf_counter()
     while time.perf_counter() - began < PROFILED:
         profiler.runcall(action)
@@ -246,7 +246,7 @@ def profile(action: Action) -> list[list[str]]:
 
 
 def row(name: str, measured: tuple[float, float, float], limit: float) -> list[str]:
-    """One line of the table."""
+    """Return one row of the table."""
     ours, theirs, factor = measured
     return [name, f"{1e3 * ours:.3f}", f"{1e3 * theirs:.3f}", f"{factor:.2f}", f"{limit:.1f}"]
 
@@ -280,7 +280,7 @@ def main() -> None:
 
 
 def page(table: str, profiles: dict[str, Sequence[Sequence[str]]], left_out: str) -> str:
-    """The whole page in Markdown."""
+    """Return the whole page in Markdown."""
     made = environment()
     parts = [
         "# The classical solvers against what they are made of",

@@ -65,12 +65,12 @@ ROBUST = ["breast_cancer", "satellite", "Fashion 2 v 4, 784 pixels"]
 
 
 def chosen(given: argparse.Namespace, names: list[str]) -> list[str]:
-    """Those of some data sets that were asked for."""
+    """Return those of some data sets that were requested."""
     return [name for name in names if not given.sets or name.startswith(given.sets)]
 
 
 def data_of(name: str, given: argparse.Namespace, seed: int) -> tuple[Dataset, Network]:
-    """A data set as a seed draws it, and its network."""
+    """Return a data set as a seed draws it, and its network."""
     source, samples, inputs, hidden = SETS[name]
     if source.endswith(".csv"):
         source = str(given.tables / source)
@@ -94,7 +94,7 @@ def accuracy(problem: TrainingProblem, weights: Weights, data: Dataset) -> float
 
 
 def certified(problem: TrainingProblem, weights: Weights, X: Any, y: Any, radius: int) -> Any:
-    """Which samples are right for all inputs within the radius, by interval propagation."""
+    """Return which samples interval propagation proves right for all inputs within the radius."""
     low, high = Robust(X, y, radius=radius).box(problem)
     bits = problem.network.encode_bits(weights)[None]
     ends = next(iter(output_bounds(problem, bits, low, high)))[-1]
@@ -102,7 +102,7 @@ def certified(problem: TrainingProblem, weights: Weights, X: Any, y: Any, radius
 
 
 def sparse(given: argparse.Namespace) -> list[str]:
-    """Fan-in 6, and a tenth of the weights, beside straight-through with projection."""
+    """Measure fan-in 6 and a tenth of the weights, against straight-through with projection."""
     lines = [
         "## Sparse networks", "",
         "| data | network, stored bits | constraint | straight-through with projection | "
@@ -140,7 +140,7 @@ def sparse(given: argparse.Namespace) -> list[str]:
 
 
 def right(given: argparse.Namespace) -> list[str]:
-    """Fifty training samples that the plain network has wrong, which must be right."""
+    """Require fifty training samples to be right that the plain network has wrong."""
     lines = [
         "", "## Fifty hard samples that must be right", "",
         "| data | network | seeds | test accuracy, plain | right of 50, `Right` | test accuracy, "
@@ -176,7 +176,7 @@ def right(given: argparse.Namespace) -> list[str]:
 
 
 def certified_line(problem: TrainingProblem, data: Dataset) -> tuple[float, float]:
-    """Test accuracy and certified test accuracy of a line of real weights: the plain rival.
+    """Return test and certified test accuracy of a line with real weights, the plain rival.
 
     Logistic regression on the worst inputs of each box, w = u - v with u, v >= 0, by L-BFGS-B.
     """
@@ -199,7 +199,7 @@ def certified_line(problem: TrainingProblem, data: Dataset) -> tuple[float, floa
 
 
 def robust(given: argparse.Namespace) -> list[str]:
-    """Right for all inputs within one of 16 levels, as interval propagation certifies it."""
+    """Require right answers for all inputs within one of 16 levels, certified by intervals."""
     lines = [
         "", "## Robust networks: radius 1 of 16 levels", "",
         "| data | network | seeds | trained by | test accuracy | certified test accuracy |",
@@ -209,7 +209,7 @@ def robust(given: argparse.Namespace) -> list[str]:
         rows = []
         for seed in range(given.seeds):
             data, net = data_of(name, given, seed)
-            fan = [FanIn(24)] if data.num_inputs > 100 else []  # far fewer inputs are summed
+            fan = [FanIn(24)] if data.num_inputs > 100 else []  # sums over far fewer inputs
             plain = problem_of(data, net)
             some = np.random.default_rng(seed).permutation(len(data.y_train))[:3000]
             near = Robust(data.X_train[some], data.y_train[some], radius=1)
@@ -245,10 +245,10 @@ def robust(given: argparse.Namespace) -> list[str]:
 
 
 class QuickCQM(MockHybridCQM):
-    """A mock of the hybrid solver that answers at once, whether or not it has found anything."""
+    """Mock of the hybrid solver that answers at once, feasible or not."""
 
     def sample_cqm(self, cqm: Any, time_limit: float | None = None, **given: Any) -> Any:
-        """Samples of four rounds of QCGD, feasible or not."""
+        """Return samples of four rounds of QCGD, feasible or not."""
         oracle = Annealer(reads=4, sweeps=20)
         return QCGD(seed=given["seed"] or 0, oracle=oracle, iterations=4).sample_cqm(cqm)
 
@@ -274,7 +274,7 @@ KEEPERS: dict[str, Any] = {
 
 
 def random_problem(rng: np.random.Generator) -> TrainingProblem:
-    """A network of a few weights, a few samples, and one to three constraints of any kind."""
+    """Draw a network of few weights, few samples, and one to three constraints of any kind."""
     widths = [int(rng.integers(2, 5)), *rng.integers(1, 4, rng.integers(0, 3)).tolist()]
     widths.append(int(rng.choice([1, 1, 2, 3])))
     code = str(rng.choice(["ternary", "ternary", "bipolar", "codebook:-1,0,2"]))
@@ -305,7 +305,7 @@ def random_problem(rng: np.random.Generator) -> TrainingProblem:
 
 
 def holds(rule: Any, net: Network, weights: Weights, bits: Any, X: Any) -> bool:
-    """Whether weights keep a constraint, by counts and predictions alone, not by its own code."""
+    """Check a constraint by counts and predictions alone, independently of its own code."""
     nonzero = [matrix != 0 for matrix in weights.matrices]
     if isinstance(rule, FanIn):
         return max(int(part.sum(axis=1).max()) for part in nonzero) <= rule.most
@@ -326,14 +326,14 @@ def holds(rule: Any, net: Network, weights: Weights, bits: Any, X: Any) -> bool:
     if isinstance(rule, Robust):
         near = list(itertools.product((-1, 0, 1), repeat=net.widths[0]))
     own, y = np.asarray(rule.X), np.asarray(rule.y)
-    low, high = min(own.min(), X.min()), max(own.max(), X.max())  # levels end there
+    low, high = min(own.min(), X.min()), max(own.max(), X.max())  # levels end at the edges
     inputs = np.clip(own[:, None] + np.array(near), low, high)
     found = net.predict(weights, inputs.reshape(-1, own.shape[1])).reshape(len(own), -1)
     return bool((found == y[:, None]).all())
 
 
 def kept(given: argparse.Namespace) -> list[str]:
-    """Random problems: no network that breaks a constraint is called satisfying."""
+    """Check that no network of a random problem is wrongly said to satisfy its constraints."""
     rng, solved, possible, hopeless = np.random.default_rng(0), 0, 0, 0
     asked = {name: KEEPERS[name] for name in KEEPERS if name.startswith(given.solver)}
     said, lied = dict.fromkeys(asked, 0), dict.fromkeys(asked, 0)

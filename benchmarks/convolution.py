@@ -1,12 +1,12 @@
-"""MNIST in 1.1 KiB: a convolutional network of one bit a weight beside the widest dense one.
+"""MNIST in 1.1 KiB: a convolutional network with one-bit weights against the widest dense one.
 
     python benchmarks/convolution.py [--data-dir FOLDER] [--epochs 6] [--save NETWORK] [--dense]
                                      [--checkpoint FOLDER]
 
-Both are trained on 55,000 of the 60,000 training images; the other 5,000 say which epoch is kept.
+Both are trained on 55,000 of the 60,000 training images; the other 5,000 select the epoch to keep.
 Without a clock, the same command finds the same network.  The convolutional network is exported as
-C, which is compiled and run, and as ONNX, where onnxruntime is installed: their answers to 1,000
-raw test images are the network's, or the program ends with an error.
+C, which is compiled and run, and as ONNX if onnxruntime is installed.  The program fails unless
+their answers to 1,000 raw test images equal the network's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HELD_OUT, CHECKED = 5000, 1000
 def trained(
     data: Dataset, network: Network, epochs: int, checkpoint: str | None
 ) -> tuple[TrainedModel, float, float]:
-    """The network after so many epochs, seconds, and the share of held-out images it gets right."""
+    """Return the network after training, seconds, and its accuracy on held-out images."""
     X, y = data.X_train, data.y_train
     problem = TrainingProblem(network, X[:-HELD_OUT], y[:-HELD_OUT], loss="cross-entropy")
     solver = StraightThrough(
@@ -54,7 +54,7 @@ def trained(
 
 
 def check_exports(model: TrainedModel, raw: np.ndarray) -> list[str]:
-    """Forms whose answers to raw images are the network's, with their bytes; an error otherwise."""
+    """Return forms and bytes; fail unless their answers to raw images equal the network's."""
     answers = [str(answer) for answer in model.predict(raw)]
     text = "\n".join(" ".join(map(str, row)) for row in raw.astype(int).tolist())
     with TemporaryDirectory() as folder:

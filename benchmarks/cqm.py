@@ -1,12 +1,13 @@
-"""Constrained models against the field: QCGD, penalty weights, CP-SAT, and what repair does alone.
+"""Constrained models: QCGD against penalty weights, CP-SAT, and repair alone.
 
     python benchmarks/cqm.py FOLDER [--qaplib DIR] [--seeds 10] [--only NAMES] [--quick]
 
-Every method with an oracle has the same calls x reads x sweeps of the same annealer, and every one
-is also read off at the time that QCGD without repair took: seconds of the processor, one thread, so
-that other work on the machine changes nothing (but CP-SAT's limit, which is by the clock).  A
-family's instance is drawn from the seed; QAPLIB's instances are fixed and a seed only starts the
-solver.  Gaps are in percent of QAPLIB's best known value, or of the best of all runs here.
+Every method with an oracle has the same calls x reads x sweeps of the same annealer.  Every method
+is also evaluated at the time that QCGD without repair took.  Times are processor seconds of one
+thread, so other work on the machine does not matter, except for CP-SAT's limit, which is
+wall-clock. A family's instance is drawn from the seed; QAPLIB's instances are fixed, and the seed
+only starts the solver.  Gaps are in percent of QAPLIB's best known value, or of the best of all
+runs here.
 
 FOLDER gets cqm.json with every run and cqm.md with the tables.
 """
@@ -39,7 +40,7 @@ CQM = dimod.ConstrainedQuadraticModel
 Trace = list[tuple[float, float]]
 
 WEIGHTS = (0.5, 4.0, 16.0, 64.0, 256.0)
-"""Penalty weights, in units of what QCGD takes as its scale."""
+"""Penalty weights, in units of QCGD's scale."""
 
 LIBRARY = ("chr12a", "had12", "nug12", "tai12a", "chr15a", "nug15", "tai15a", "had16")
 
@@ -56,7 +57,7 @@ class Budget:
 
 @dataclass
 class Outcome:
-    """The best objective of one run, None where nothing feasible was found."""
+    """Best objective of one run; None if nothing feasible was found."""
 
     family: str
     instance: str
@@ -70,18 +71,18 @@ class Outcome:
     best: float = 0.0
 
     def value_after(self, seconds: float) -> float | None:
-        """The best objective after so many seconds."""
+        """Return the best objective after a number of seconds."""
         return min((value for at, value in self.trace if at <= seconds), default=None)
 
     def gap(self, value: float | None) -> float:
-        """Percent above the best known value."""
+        """Return the gap above the best known value in percent."""
         if value is None:
             return float("inf")
         return 100.0 * (value - self.best) / max(abs(self.best), 1e-9)
 
 
 class Watch:
-    """Keeps when a run's incumbent became better, once it satisfies all rows."""
+    """Record when a run's incumbent improved, once it satisfies all rows."""
 
     def __init__(self, model: QCBO) -> None:
         self.ceiling = ModelScoring(model).ceiling
@@ -96,11 +97,12 @@ class Watch:
 
 
 Method = Callable[[CQM, QCBO, Budget, int], tuple[Trace, float, float]]
-"""From a model, as CQM and presolved, and a seed to the trace, the seconds and the oracle's."""
+"""Function from a model, as CQM and presolved, and a seed to the trace and seconds, also of the
+oracle."""
 
 
 def solver(make: Callable[..., Any], **options: Any) -> Method:
-    """QCGD or the penalty method with some options."""
+    """Build QCGD or the penalty method with some options."""
 
     def method(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trace, float, float]:
         watch = Watch(model)
@@ -116,13 +118,13 @@ def solver(make: Callable[..., Any], **options: Any) -> Method:
 
 
 class FromNothing:
-    """An oracle that draws random states: what is found is the repair's."""
+    """Oracle that draws random states, so that all success is due to repair."""
 
     def __init__(self, reads: int) -> None:
         self.reads = reads
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """Random bits."""
+        """Return random bits."""
         x = np.random.default_rng(seed).integers(0, 2, (self.reads, qubo.num_variables))
         energies = qubo.energies(x)
         order = np.argsort(energies, kind="stable")
@@ -130,7 +132,7 @@ class FromNothing:
 
 
 def repair_alone(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trace, float, float]:
-    """Repair of as many random states as the others have reads."""
+    """Repair as many random states as the others have reads."""
     watch = Watch(model)
     started = time.process_time()
     QCGD(
@@ -144,7 +146,7 @@ def repair_alone(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trac
 
 
 def dimods_own(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trace, float, float]:
-    """``dimod.cqm_to_bqm`` with its default multiplier, the same annealer."""
+    """Run ``dimod.cqm_to_bqm`` with its default multiplier, and the same annealer."""
     started = time.process_time()
     bqm, invert = dimod.cqm_to_bqm(cqm)
     qubo, order = _qubo(bqm)
@@ -162,7 +164,7 @@ def dimods_own(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trace,
 
 
 def _qubo(bqm: dimod.BinaryQuadraticModel) -> tuple[QUBO, list[Any]]:
-    """A BQM as a QUBO, and its variables in order."""
+    """Return a BQM as a QUBO, and its variables in order."""
     order = list(bqm.variables)
     linear, (i, j, values), _ = bqm.change_vartype("BINARY", inplace=False).to_numpy_vectors(
         variable_order=order
@@ -173,7 +175,7 @@ def _qubo(bqm: dimod.BinaryQuadraticModel) -> tuple[QUBO, list[Any]]:
 
 
 def cp_sat(cqm: CQM, model: QCBO, budget: Budget, seed: int) -> tuple[Trace, float, float]:
-    """CP-SAT, one worker, with a time limit."""
+    """Run CP-SAT with one worker and a time limit."""
     started = time.process_time()
     found = solve_qcbo(model, time_limit=budget.seconds, seed=seed, workers=1).x
     seconds = time.process_time() - started
@@ -209,7 +211,7 @@ Case = tuple[str, str, int, CQM, float | None]
 
 
 def instances(folder: Path | None, seeds: int, quick: bool) -> Iterator[Case]:
-    """All of them; QAPLIB's where there is a folder."""
+    """Yield all instances; those of QAPLIB if its folder is given."""
     for name in () if folder is None else LIBRARY[1:3] if quick else LIBRARY:
         cqm, best = assignment(folder, name)
         for seed in range(seeds):
@@ -220,14 +222,14 @@ def instances(folder: Path | None, seeds: int, quick: bool) -> Iterator[Case]:
 
 
 def begins(name: str, prefixes: str) -> bool:
-    """Whether a name begins with one of the prefixes, which commas separate."""
+    """Return True if a name begins with one of the comma-separated prefixes."""
     return any(name.startswith(prefix) for prefix in prefixes.split(","))
 
 
 def measure(
     cases: list[Case], budget: Budget, methods: dict[str, Method]
 ) -> Iterator[list[Outcome]]:
-    """Every method on every instance, one after the other."""
+    """Run every method on every instance, one after the other."""
     for family, name, seed, cqm, known in cases:
         model = Presolved.of(cqm).model
         here = []
@@ -262,17 +264,17 @@ def main() -> None:
     budget = Budget(calls=20, seconds=1.0) if options.quick else Budget()
     started = time.perf_counter()
     chosen = {name: method for name, method in METHODS.items() if begins(name, options.only)}
-    cases = [  # by seed, so that all families have been seen when a long run is stopped
+    cases = [  # by seed, so that a long run covers all families before it is stopped
         case
         for case in sorted(instances(options.qaplib, seeds, options.quick), key=lambda c: c[2])
         if begins(case[0], options.families) or begins(case[1], options.families)
     ]
     if not cases:
         parser.error("no instances: QAP needs --qaplib")
-    QCGD(iterations=2).sample_cqm(FAMILIES["set packing"](0))  # what is compiled or loaded once
+    QCGD(iterations=2).sample_cqm(FAMILIES["set packing"](0))  # one-time compilation and loading
     options.folder.mkdir(parents=True, exist_ok=True)
     outcomes: list[Outcome] = []
-    for more in measure(cases, budget, chosen):  # what there is stays, if this is stopped
+    for more in measure(cases, budget, chosen):  # keep finished runs if this is stopped
         outcomes += more
         text = markdown(outcomes, asdict(budget), time.perf_counter() - started)
         (options.folder / "cqm.md").write_text(text)

@@ -1,11 +1,11 @@
-"""QCGD over an exact oracle on random small CQMs of all kinds: how often it finds the optimum.
+"""QCGD with an exact oracle on random small CQMs of all kinds: how often it finds the optimum.
 
     python benchmarks/cqm_correctness.py [--models 2000] [--iterations 200] [--json FILE]
 
 The models come from tests/cqms.py: bits, spins, integers and one-hots; linear, quadratic and soft
-rows; whole, fractional and irregular coefficients.  dimod.ExactCQMSolver judges what is feasible
-and what is optimal.  A model whose QUBO has more than ``--bits`` connected bits is too large for an
-exact oracle and is drawn anew.
+rows; integer, fractional and irregular coefficients.  dimod.ExactCQMSolver determines feasibility
+and optimality.  A model whose QUBO has more than ``--bits`` connected bits is too large for an
+exact oracle and is redrawn.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
     @given(cqms(min_variables=3, max_variables=5, min_rows=1, max_rows=4))
     def solve(cqm: dimod.ConstrainedQuadraticModel) -> None:
         if len(seen) >= asked.models or time.perf_counter() - started > asked.seconds:
-            raise KeyboardInterrupt  # which hypothesis lets through
+            raise KeyboardInterrupt  # hypothesis lets this through
         with cqm.to_file() as file:
             key = file.read()
         if key in seen:

@@ -1,4 +1,4 @@
-"""Constrained models that everybody knows, drawn from a seed or read from QAPLIB, as dimod CQMs."""
+"""Well-known constrained models, drawn from a seed or read from QAPLIB, as dimod CQMs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = npt.NDArray[np.float64]
 def model(
     linear: Array, couplers: dict[tuple[int, int], float], rows: list[tuple[Array, str, float]]
 ) -> dimod.ConstrainedQuadraticModel:
-    """A binary CQM from arrays; ``rows`` are (coefficients, sense, right-hand side)."""
+    """Build a binary CQM from arrays; ``rows`` are (coefficients, sense, right-hand side)."""
     cqm = dimod.ConstrainedQuadraticModel()
     cqm.add_variables("BINARY", len(linear))
     cqm.set_objective(
@@ -28,18 +28,18 @@ def model(
 
 
 def upper(Q: Array) -> dict[tuple[int, int], float]:
-    """Couplers of the quadratic form x'Qx of a square matrix with zero diagonal."""
+    """Return the couplers of the form x'Qx of a square matrix with zero diagonal."""
     both = np.triu(Q + Q.T, 1)
     return {(int(i), int(j)): float(both[i, j]) for i, j in np.argwhere(both)}
 
 
 def choices(groups: int, options: int) -> list[tuple[Array, str, float]]:
-    """One-hot rows over x[group * options + option]."""
+    """Return one-hot rows over x[group * options + option]."""
     return [(row, "==", 1.0) for row in np.kron(np.eye(groups), np.ones(options))]
 
 
 def assignment(folder: Path, name: str) -> tuple[dimod.ConstrainedQuadraticModel, float]:
-    """An instance of QAPLIB [Burkard, Karisch, Rendl 1997] and its best known value."""
+    """Read an instance of QAPLIB [Burkard, Karisch, Rendl 1997] and its best known value."""
     numbers = np.array((folder / f"{name}.dat").read_text().split(), dtype=np.float64)
     n = int(numbers[0])
     flow, distance = numbers[1 : 1 + 2 * n * n].reshape(2, n, n)

@@ -1,4 +1,4 @@
-"""The tables of benchmarks/cqm.py, from its runs."""
+"""Tables of benchmarks/cqm.py, from its runs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from cqm import Outcome
 
 VARIANTS = ("", ", warm", ", warm, repaired")
-"""What may follow a penalty weight in a method's name."""
+"""Suffixes of a penalty weight in a method's name."""
 
 
 def markdown(outcomes: Sequence[Outcome], budget: dict[str, Any], seconds: float) -> str:
-    """Gaps and feasible runs of every method on every family, and QAPLIB by instance."""
+    """Format gaps and feasible runs of every method on every family, and QAPLIB by instance."""
     families = list(dict.fromkeys(o.family for o in outcomes))
     rows = _methods(outcomes)
     lines = [
@@ -38,7 +38,7 @@ def markdown(outcomes: Sequence[Outcome], budget: dict[str, Any], seconds: float
 
 
 def _methods(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
-    """Runs by method; the penalty weights of a variant also as the best one for each run."""
+    """Group runs by method; each variant of penalty weights also as its best one per run."""
     rows: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         rows.setdefault(outcome.method, []).append(outcome)
@@ -55,7 +55,7 @@ def _methods(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
 
 
 def _clock(outcomes: Sequence[Outcome]) -> dict[tuple[str, int], float]:
-    """Seconds of the run that sets the clock, by instance and seed."""
+    """Return the seconds of the run that sets the clock, by instance and seed."""
     return {(o.instance, o.seed): o.seconds for o in outcomes if o.method == "QCGD without repair"}
 
 
@@ -65,7 +65,7 @@ def _table(
     families: list[str],
     clock: dict[tuple[str, int], float] | None,
 ) -> list[str]:
-    """One row for each method."""
+    """Format one row per method."""
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for name, runs in rows.items():
         cells = [name]
@@ -84,7 +84,7 @@ def _table(
 
 
 def _by_instance(outcomes: Sequence[Outcome]) -> list[str]:
-    """Gaps of QCGD, with and without repair, for every seed."""
+    """Format gaps of QCGD, with and without repair, for every seed."""
     lines = ["| instance | method | gaps | median | at the best known |", "|" + " --- |" * 5]
     for instance in dict.fromkeys(o.instance for o in outcomes):
         for method in ("QCGD", "QCGD without repair"):

@@ -7,12 +7,12 @@ Four tables, all in processor time of one core, so that other work on the machin
 building     a restricted model and its QUBO by the compiled builder, against the general one; both
              make the identical model, bit for bit, which is checked first
 enumeration  k free weights of a hidden unit of 49-8-1 on N samples: seconds to enumerate all 2^k
-             settings, to build each of the two forms, and what is left for the machine's answer;
-             which share of the improvement that the best setting of a block would be a call of the
-             annealer here brings, on average over the blocks of an early incumbent that have one
+             settings and to build each of the two forms, time left for the machine's answer, and
+             the share of the best possible improvement of a block that a call of the annealer
+             here achieves, averaged over the improvable blocks of an early incumbent
 annealing    direct annealing of the weights: its median loss and time; how many restricted problems
              reach that loss, each answered exactly (states) or by the annealer here (flips); and
-             so the most that a call may take for the search to be as fast
+             hence the longest call with which the search is as fast
 machines     published times of a call
 """
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import time
 
-time.perf_counter = time.process_time  # before the solvers' clocks are made
+time.perf_counter = time.process_time  # before the solvers' clocks are created
 
 import argparse  # noqa: E402
 import json  # noqa: E402
@@ -45,7 +45,7 @@ from solvers.restricted.flips import flip_model  # noqa: E402
 from solvers.restricted.penalised import penalised  # noqa: E402
 
 MOST_SECONDS = 30.0
-"""Processor time after which a search that has not reached its rival's loss is given up."""
+"""Processor time after which a search that has not reached its rival's loss is abandoned."""
 
 MACHINES = [
     ("D-Wave Advantage, 5 reads, clique of 180", 1e6 * ADVANTAGE.access_seconds(3_000, 5)),
@@ -54,13 +54,13 @@ MACHINES = [
     ("coherent Ising machine, 2,000 spins", 5_000.0),
     ("simulated bifurcation on an FPGA, 2,000 spins", 500.0),
 ]
-"""Microseconds of a call.  QPU: access time as :mod:`solvers.oracles.cloud.estimates` has it, from
-D-Wave's documentation.  The others: Goto, Tatsumura, Dixon, Science Advances 5, eaav2372 (2019),
-0.5 ms on an FPGA, a tenth of the coherent machine's."""
+"""Microseconds of a call.  QPU: access time according to :mod:`solvers.oracles.cloud.estimates`,
+from D-Wave's documentation.  The others: Goto, Tatsumura, Dixon, Science Advances 5, eaav2372
+(2019), 0.5 ms on an FPGA, a tenth of the coherent machine's time."""
 
 
 def seconds_of(call: Callable[[], Any], runs: int = 1) -> float:
-    """Median processor time of a call."""
+    """Return the median processor time of a call."""
     taken = []
     for _ in range(runs):
         start = time.process_time()
@@ -70,7 +70,7 @@ def seconds_of(call: Callable[[], Any], runs: int = 1) -> float:
 
 
 def problem(widths: list[int], samples: int) -> TrainingProblem:
-    """A noisy majority over some of the inputs."""
+    """Return a noisy majority over some of the inputs."""
     rng = np.random.default_rng(0)
     X = rng.choice([-3, -1, 1, 3], size=(samples, widths[0]))
     score = X[:, :9].sum(axis=1) + rng.normal(size=samples)
@@ -82,17 +82,17 @@ def problem(widths: list[int], samples: int) -> TrainingProblem:
 
 
 def ask_states(builder: RestrictedBuilder, *restriction: Any, weight: float = 1.0) -> QUBO:
-    """The QUBO of a restriction, as the compiled builder makes it."""
+    """Build the QUBO of a restriction with the compiled builder."""
     return penalised(builder.build(*restriction)[0], weight)[0]
 
 
 def general_model(part: TrainingProblem, free: np.ndarray, bits: np.ndarray, z: list) -> QCBO:
-    """The model of a restriction, as the general builder makes it."""
+    """Build the model of a restriction with the general builder."""
     return part.restrict(free, bits, z).qcbo()
 
 
 def general_qubo(model: QCBO) -> QUBO:
-    """The QUBO of a model, by way of its lifted rows and the scale that their penalties take."""
+    """Build the QUBO of a model from its lifted rows and the scale of their penalties."""
     lifting = Lifting.of(model)
     return lifting.qubo(np.full(lifting.num_multipliers, lifting.plausible_scale()))
 
@@ -149,7 +149,7 @@ def building(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def against_enumeration(task: TrainingProblem, bits: np.ndarray, k: int, blocks: int):
-    """Medians over some blocks of k weights of a hidden unit."""
+    """Return medians over some blocks of k weights of a hidden unit."""
     rng, annealer = np.random.default_rng(k), Annealer(reads=5, sweeps=100)
     landscape, builder = IncrementalLoss(task), RestrictedBuilder(task)
     landscape.set_bits(bits)
@@ -247,7 +247,7 @@ def _microseconds(seconds: float) -> str:
 def rounds_to_match(
     task: TrainingProblem, loss: float, seeds: int, **options: Any
 ) -> tuple[int, float] | None:
-    """Restricted problems that reach a loss in the median, and the seconds of one without calls."""
+    """Count restricted problems to reach a median loss, and the seconds of one without calls."""
     rounds, spent = 32, time.process_time()
     while time.process_time() - spent < MOST_SECONDS:
         runs = [
@@ -276,7 +276,7 @@ def annealing(options: argparse.Namespace) -> list[dict[str, Any]]:
         for form, k in [("states", k) for k in options.matched] + [
             ("flips", k) for k in options.flip_sizes
         ]:
-            if form == "states":  # answered exactly: by enumeration, whose time does not count
+            if form == "states":  # answered by enumeration, whose time does not count
                 reached = rounds_to_match(task, loss, options.seeds, sizes=(k,))
                 free = np.sort(rng.integers(8) * 50 + rng.choice(50, k, replace=False))
                 own = seconds_of(partial(ask_states, builder, free, runs[0].bits, *known), 5)

@@ -1,11 +1,11 @@
-"""The decomposed lifted problem: its bounds by level, its multipliers' method, training.
+"""The decomposed lifted problem: bounds by level, the multipliers' method, training.
 
     python benchmarks/decomposed.py [--only bound training] [--json FILE]
 
 bound     Twenty small problems (noisy teachers, 4-2-1 and 3-3-1, 20 samples, cross-entropy, whose
-          values lie on no grid), in blocks of four, symmetry kept: levels 1 and 2, and the optimum
-          by enumeration; and the rounds until a bound is within a thousandth of its last value.
-training  Digits 3 v 8, 16-5-1, N = 100, blocks by an annealer: levels 1 and 2 beside hedging with
+          values lie on no grid), in blocks of four, symmetry kept: levels 1 and 2, the optimum by
+          enumeration, and the rounds until a bound is within a thousandth of its final value.
+training  Digits 3 v 8, 16-5-1, N = 100, blocks by an annealer: levels 1 and 2 against hedging with
           the same calls and direct annealing of the weights.
 """
 
@@ -23,13 +23,13 @@ from solvers.oracles import Annealer
 
 
 def rounds_until_near(result: Result, share: float = 1e-3) -> int:
-    """Rounds until the bound is within a share of its last value."""
+    """Return the rounds until the bound is within a share of its last value."""
     bounds = result.history["bound"]
     return 1 + int(np.argmax(bounds >= bounds[-1] - share * abs(bounds[-1])))
 
 
 def bound() -> dict[str, Any]:
-    """Bounds of twenty small problems."""
+    """Measure the bounds of twenty small problems."""
     rows = []
     for number in range(20):
         widths = (4, 2, 1) if number % 2 else (3, 3, 1)
@@ -68,7 +68,7 @@ def bound() -> dict[str, Any]:
 
 
 def training() -> dict[str, Any]:
-    """Losses by blocks that an annealer answers, beside the rivals."""
+    """Measure losses with blocks answered by an annealer, against the rivals."""
     problem, oracle = digits(0, 16, 5, 100), Annealer(reads=5, sweeps=100)
     solvers = {
         "level 1": DecomposedQCGD(oracle, 1, iterations=20),

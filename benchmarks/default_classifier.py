@@ -1,4 +1,4 @@
-"""``QNNClassifier()`` as it is, beside logistic regression: accuracy on the fold left out of five.
+"""``QNNClassifier()`` unchanged against logistic regression: accuracy by 5-fold cross-validation.
 
     python benchmarks/default_classifier.py [--tables FOLDER] [--seeds 3] [--votes K] [NAME ...]
 
@@ -31,7 +31,7 @@ BUNDLED = ("digits", "breast_cancer", "wine", "iris")
 
 
 def read(name: str, tables: Path | None) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and class numbers of a data set."""
+    """Read columns and class numbers of a data set."""
     if name in BUNDLED:
         X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
         return X, y
@@ -43,7 +43,7 @@ def read(name: str, tables: Path | None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fitted(X: np.ndarray, y: np.ndarray, seed: int, votes: int) -> list[QNNClassifier]:
-    """The default classifier, or several that share its stored bits."""
+    """Fit the default classifier, or several that share its stored bits."""
     one = QNNClassifier(random_state=seed)
     if votes == 1:
         return [one.fit(X, y)]

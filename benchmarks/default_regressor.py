@@ -1,10 +1,10 @@
-"""``QNNRegressor()`` as it is, beside ridge regression: R^2 on the fold left out of five.
+"""``QNNRegressor()`` unchanged against ridge regression: R^2 by 5-fold cross-validation.
 
     python benchmarks/default_regressor.py [--seeds 3] [NAME ...]
 
-NAME is scikit-learn's diabetes; proline, that column of its wine table from the twelve others; or
-friedman, 1,000 draws of its Friedman 1 with noise of deviation 1.  Ridge regression sees the raw
-columns, standardised, and chooses its penalty by leaving one out.
+NAME is scikit-learn's diabetes; proline, that column of its wine table from the other twelve; or
+friedman, 1,000 draws of its Friedman 1 with noise of standard deviation 1.  Ridge regression sees
+the raw columns, standardised, and chooses its penalty by leave-one-out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NAMES = ("diabetes", "proline", "friedman")
 
 
 def read(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and targets of a data set."""
+    """Read columns and targets of a data set."""
     if name == "diabetes":
         X, y = datasets.load_diabetes(return_X_y=True)
     elif name == "proline":

@@ -1,10 +1,10 @@
-"""Whether a QUBO fits a QPU, as told beforehand, against what minorminer finds.
+"""Predictions of whether a QUBO fits a QPU, checked against minorminer.
 
 Random restricted problems: networks of 6 to 16 inputs and 2 to 6 hidden units, 5 to 250 samples, 3
-to 12 free weights around random ones.  For each, on each graph: the clique's qubits, the qubits
-that are expected, and what a search finds.  Counted: searches that took more qubits than the clique
-that was promised, and expectations that came true, where whatever fits as a clique is expected to.
-Run: python benchmarks/embedding.py [--json FILE]
+to 12 free weights around random ones.  For each problem and graph: the clique's qubits, the
+expected qubits, and the result of a search.  The counts are of searches that took more qubits than
+the promised clique, and of expectations that came true; a problem that fits as a clique is always
+expected to fit.  Run: python benchmarks/embedding.py [--json FILE]
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from solvers.oracles.cloud.embedding import clique_fit, expected_fit, expected_q
 
 
 def restricted_qubo(random: np.random.Generator) -> QUBO:
-    """The first QUBO of QCGD on a random restricted problem."""
+    """Return the first QUBO of QCGD on a random restricted problem."""
     inputs, hidden = random.integers(6, 17), random.integers(2, 7)
     samples = int(np.exp(random.uniform(np.log(5), np.log(250))))
     free = random.integers(3, 13)
@@ -41,7 +41,7 @@ def restricted_qubo(random: np.random.Generator) -> QUBO:
 
 
 def measure(qubo: QUBO, graph: str, search: float) -> dict[str, Any]:
-    """What is told beforehand and what a search finds."""
+    """Compare the prediction with the result of a search."""
     n, couplers = qubo.num_variables, len(qubo.couplings)
     clique, expected = clique_fit(n, graph), expected_fit(n, couplers, graph)
     started = time.process_time()

@@ -1,4 +1,4 @@
-"""What ``gpu_oracles.py`` knows of a card, its name and its ceilings; and its figures as a page."""
+"""A card's name and ceilings for ``gpu_oracles.py``, and its figures as a page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def card(device: str, quick: bool) -> dict[str, Any]:
-    """The card's name and its two ceilings, and the processor's name."""
+    """Return the card's name, its two ceilings, and the processor's name."""
     import torch
 
     small = quick or device == "cpu"
@@ -38,7 +38,7 @@ def card(device: str, quick: bool) -> dict[str, Any]:
 
 
 def median_seconds(work: Callable[[], object], device: str) -> float:
-    """Of one of several runs, the first two not counted."""
+    """Return the median seconds of a run, without the first two."""
     import torch
 
     seconds = []
@@ -54,7 +54,7 @@ def median_seconds(work: Callable[[], object], device: str) -> float:
 
 
 def table(found: dict[str, Any]) -> str:
-    """The figures as a page."""
+    """Format the figures as a page."""
     one, lines = found.get("card", {}), []
     if one:
         lines += [
@@ -98,7 +98,7 @@ def table(found: dict[str, Any]) -> str:
 
 
 def short(value: object) -> str:
-    """A cell."""
+    """Format a cell."""
     if value is None:
         return ""
     if isinstance(value, float):

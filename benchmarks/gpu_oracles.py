@@ -1,17 +1,17 @@
-"""Updates a second and energies of the oracles on a GPU, against the compiled annealer beside it.
+"""Updates per second and energies of the oracles on a GPU, against the compiled annealer.
 
     python benchmarks/gpu_oracles.py [FOLDER] [--seconds S] [--quick] [--device cuda]
 
 Models: a dense glass of 2,000 spins (normal couplings, Sherrington-Kirkpatrick), sparse ones of
 10,000 and 100,000 spins (couplings 1 and -1, three couplers a spin).  Batches of 1 to 256 reads.
-Every oracle runs the same number of sweeps; the annealer of the same machine's processor runs them
-on all of its cores, and once more for as long as the GPU took.  Updates a second are spins times
-reads of the sweeps that a longer call has more than a shorter one, so that what is done once a call
-is left out; the seconds of a call hold everything, up to energies in double precision.  Many QUBOs
-of one pattern in one call: updates a second of the whole call, and the sum of their best energies.
+Every oracle runs the same number of sweeps; the annealer on the same machine's processor runs them
+on all cores, and once more for as long as the GPU took.  Updates per second are spins times reads
+of the additional sweeps of a longer call over a shorter one, which excludes the fixed cost of a
+call; the seconds of a call include everything, up to energies in double precision.  Many QUBOs of
+one pattern in one call: updates per second of the whole call, and the sum of their best energies.
 In training: 256 walks of restricted problems (flips of 32 weights, 49-8-1, 1,000 samples) and 32
 blocks of the decomposed problem (16-4-1, inputs 1 and -1), whose QUBOs of a round go to the card in
-one call, and to the annealer one by one; questions a second, with all that is done between them.
+one call, and to the annealer one by one; questions per second, including all work between them.
 
 Roofline: the least time of a sweep is the larger of its bytes over the bandwidth of a large copy
 and its floating-point operations over the rate of a large product in single precision, both
@@ -56,21 +56,21 @@ SHORT, LONG = 40, 240
 """Sweeps of the two calls whose difference is timed."""
 
 ENOUGH, MOST = 0.5, 20_000
-"""Seconds that the difference should be, else a third call has more sweeps, at most so many."""
+"""Minimum seconds of the difference, else a third call has more sweeps; the maximum of these."""
 
 BYTES = {"parallel-annealer": 64, "ballistic": 86, "discrete": 94, "coherent-ising": 152}
-"""Of one update, without the couplings: float32 arrays read and written by a sweep's launches.
+"""Bytes per update, without couplings: float32 arrays read and written by a sweep's launches.
 
 Annealing: numbers drawn 4, logit 8, scaled 8, fields added 8, product 8, noise 12, signs 8, and the
 copies of spins in and out of the product 8.  Bifurcation: product 8, fields 8, three updates of 12,
 walls 22, clipping 8, a tenth of a look (40); signs 8 more in the discrete kind.  Coherent machine:
-the same way, with the error variables and the noise.
+likewise, with error variables and noise.
 """
 
 
 @dataclass
 class Model:
-    """A spin glass as a QUBO; ``shift`` makes its energies those of the spins."""
+    """A spin glass as a QUBO; adding ``shift`` gives the energies of the spins."""
 
     name: str
     qubo: QUBO
@@ -84,7 +84,7 @@ class Model:
 
 @dataclass
 class Bench:
-    """What has been measured, the files it goes to, and how long it may go on."""
+    """Results so far, their files, and the time limit."""
 
     folder: Path
     device: str
@@ -92,7 +92,7 @@ class Bench:
     found: dict[str, Any] = field(default_factory=dict)
 
     def left(self) -> float:
-        """Seconds until the end."""
+        """Return the seconds until the end."""
         return self.ends - time.perf_counter()
 
     def keep(self, row: dict[str, Any]) -> None:
@@ -103,19 +103,19 @@ class Bench:
         self.write()
 
     def skip(self, why: str) -> None:
-        """Say what was left out, here and in the files."""
+        """Report a skipped case, here and in the files."""
         self.found.setdefault("skipped", []).append(why)
         print(f"skipped: {why}", flush=True)
         self.write()
 
     def write(self) -> None:
-        """Both files as they stand."""
+        """Write both files with the current results."""
         (self.folder / "gpu_oracles.json").write_text(json.dumps(self.found, indent=1))
         (self.folder / "gpu_oracles.md").write_text(table(self.found))
 
 
 def glass(name: str, n: int, dense: bool) -> Model:
-    """A dense glass, normal couplings of variance 1/n, or a sparse one, couplings 1 and -1."""
+    """Return a dense glass, normal couplings of variance 1/n, or a sparse one, couplings +-1."""
     random = np.random.default_rng(n)
     if dense:
         heads, tails = (ends.astype(np.int64) for ends in np.triu_indices(n, 1))
@@ -130,7 +130,7 @@ def glass(name: str, n: int, dense: bool) -> Model:
 
 
 def oracles(device: str) -> dict[str, Callable[[int, int], Oracle]]:
-    """What runs on the GPU: name -> (reads, sweeps) -> oracle."""
+    """Return the GPU oracles: name -> (reads, sweeps) -> oracle."""
     return {
         "parallel-annealer": lambda r, s: ParallelAnnealer(r, s, device=device),
         "ballistic": lambda r, s: SimulatedBifurcation(r, s, device=device),
@@ -140,7 +140,7 @@ def oracles(device: str) -> dict[str, Callable[[int, int], Oracle]]:
 
 
 def timed(oracle: Oracle, qubo: QUBO, number: int) -> tuple[float, Samples]:
-    """Seconds of a call, and its samples."""
+    """Return the seconds of a call, and its samples."""
     started = time.perf_counter()
     samples = oracle.sample(qubo, np.random.SeedSequence(number))
     return time.perf_counter() - started, samples
@@ -149,20 +149,20 @@ def timed(oracle: Oracle, qubo: QUBO, number: int) -> tuple[float, Samples]:
 def measure(
     bench: Bench, model: Model, name: str, make: Callable[[int, int], Oracle], reads: int
 ) -> dict[str, Any] | None:
-    """A row: the rate between a short and a long call, and where the long one ended."""
+    """Measure the rate between a short and a long call, and the result of the long one."""
     n = model.qubo.num_variables
     case = f"{model.name}, {reads} reads, {name}"
     if bench.left() < 15.0:
         bench.skip(f"{case}: no time left")
         return None
     try:
-        first, _ = timed(make(reads, SHORT), model.qubo, 0)  # sets libraries up
+        first, _ = timed(make(reads, SHORT), model.qubo, 0)  # initialises libraries
         if (1.0 + LONG / SHORT) * first > bench.left() - 10.0:
             bench.skip(f"{case}: a call of {SHORT} sweeps takes {first:.1f} s")
             return None
         short = min(timed(make(reads, SHORT), model.qubo, number)[0] for number in (1, 2))
         long, samples = timed(make(reads, LONG), model.qubo, 3)
-    except Exception as error:  # such as out of memory: what else there is still gets measured
+    except Exception as error:  # such as out of memory: go on with the other cases
         bench.skip(f"{case}: {type(error).__name__}: {str(error)[:200]}")
         return None
     sweep = max(long - short, 1e-6) / (LONG - SHORT)
@@ -187,10 +187,10 @@ def measure(
 
 
 def floor(bench: Bench, model: Model, name: str, reads: int) -> dict[str, float]:
-    """The least seconds of a sweep on this card, and what sets them."""
+    """Return the minimum seconds of a sweep on this card, and the limiting resource."""
     n, card = model.qubo.num_variables, bench.found["card"]
     entries = 2.0 * len(model.qubo.heads)
-    stored = 4.0 if model.degree > 0.1 * n else 8.0  # dense, or with the column's number
+    stored = 4.0 if model.degree > 0.1 * n else 8.0  # sparse adds a column index
     moved = (BYTES[name] * n * reads + stored * entries) / card["bytes_per_second"]
     computed = 2.0 * entries * reads / card["flops_per_second"]
     return {
@@ -201,7 +201,7 @@ def floor(bench: Bench, model: Model, name: str, reads: int) -> dict[str, float]
 
 
 def check(device: str) -> dict[str, float]:
-    """How far the annealer is from Boltzmann's shares, and how far a seed from the same samples.
+    """Measure the annealer's distance from Boltzmann's shares, and how repeatable a seed is.
 
     A clique (swept in order) and a ring (by colours) at one temperature, 20,000 reads: three
     standard deviations of a share are 0.011.  Then the share of bits that differ between two calls
@@ -214,7 +214,7 @@ def check(device: str) -> dict[str, float]:
         linear, J = random.normal(size=5), random.normal(size=len(heads))
         qubo = QUBO(linear, heads.astype(np.int64), tails.astype(np.int64), J)
         weight = np.exp(-0.7 * qubo.energies(states))
-        copies = 12 if name == "ring" else 1  # twelve rings in one model are sparse
+        copies = 12 if name == "ring" else 1  # twelve rings form a sparse model
         if copies > 1:
             heads, tails = (np.tile(ends, copies) + sparse for ends in (heads, tails))
             linear, J = np.tile(linear, copies), np.tile(J, copies)
@@ -232,7 +232,7 @@ def check(device: str) -> dict[str, float]:
 
 
 def many(bench: Bench, count: int, n: int, dense: bool, quick: bool) -> None:
-    """Many QUBOs of one pattern in one call, against the annealer with one on each core."""
+    """Compare many QUBOs of one pattern in one call with the annealer, one on each core."""
     sweeps, reads = (20, 4) if quick else (200, 16)
     first, random = glass("", n, dense).qubo, np.random.default_rng(0)
     qubos = [
@@ -273,7 +273,7 @@ def many(bench: Bench, count: int, n: int, dense: bool, quick: bool) -> None:
 
 
 def side_by_side(bench: Bench, model: Model, batches: tuple[int, ...]) -> None:
-    """A row for each batch and oracle, and the processor's annealer: same sweeps, same time."""
+    """Add a row per batch and oracle, and the processor's annealer: same sweeps, same time."""
     for reads in batches:
         here = measure(bench, model, "annealer, processor", Annealer, reads)
         if here is not None:
@@ -298,7 +298,7 @@ def side_by_side(bench: Bench, model: Model, batches: tuple[int, ...]) -> None:
 
 
 def in_training(bench: Bench, quick: bool) -> None:
-    """Questions a second of walks and of blocks, one call a round or one by one."""
+    """Measure questions per second of walks and of blocks, one call a round or one by one."""
     from workers import teacher
 
     from formulations import TrainingProblem
@@ -352,7 +352,7 @@ def main() -> None:
     if options.device == "cuda" and not torch.cuda.is_available():
         print("torch finds no GPU: measuring torch on the processor instead", flush=True)
         options.device = "cpu"
-    if hasattr(signal, "alarm"):  # whatever hangs, what was written stays
+    if hasattr(signal, "alarm"):  # results are already written if a case hangs
         signal.alarm(int(options.seconds) + 20)
     folder = Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -385,7 +385,7 @@ def main() -> None:
     batches = (4, 1) if options.quick else BATCHES
     for n, dense, share in ((10_000, False, 0.3), (2_000, True, 0.7), (100_000, False, 1.0)):
         name = f"{'dense' if dense else 'sparse'}, {n // scale:,}"
-        bench.ends = started + share * seconds  # every model has its part of the time
+        bench.ends = started + share * seconds  # every model gets its share of the time
         side_by_side(bench, glass(name, n // scale, dense), batches)
         if n == 10_000:
             bench.ends += 0.1 * seconds

@@ -1,4 +1,4 @@
-"""Progressive hedging: its bound on small problems, consensus, time per round.
+"""Progressive hedging: bounds on small problems, consensus, time per round.
 
     python benchmarks/hedging.py [--only bound consensus growth] [--json FILE]
 
@@ -47,7 +47,7 @@ BLOCKS: dict[str, tuple[int, Any]] = {
 
 
 def digits(seed: int, inputs: int, hidden: int, samples: int) -> TrainingProblem:
-    """Digits 3 v 8, pooled, pixels of two levels."""
+    """Return digits 3 v 8, pooled to two-level pixels."""
     data = qnn.load("digits:3,8", samples=samples, inputs=inputs, seed=seed)
     network = Network.dense([inputs, hidden, 1], activation="sign")
     return TrainingProblem(network, data.X_train, data.y_train)
@@ -56,7 +56,7 @@ def digits(seed: int, inputs: int, hidden: int, samples: int) -> TrainingProblem
 def teacher(
     seed: int, widths: Sequence[int] = (5, 2, 1), samples: int = 30, loss: str = "hinge"
 ) -> TrainingProblem:
-    """A random network's labels, one in ten of them turned."""
+    """Return a random network's labels, one in ten of them flipped."""
     rng = np.random.default_rng(seed)
     network = Network.dense(widths, activation="sign")
     X = rng.integers(-2, 3, (samples, widths[0]))
@@ -67,7 +67,7 @@ def teacher(
 
 
 def bound() -> dict[str, Any]:
-    """The bound and the best visited point, beside the optimum."""
+    """Compare the bound and the best visited point with the optimum."""
     cases = [(f"digits {seed}", digits(seed, 4, 3, 30)) for seed in range(10)]
     cases += [(f"teacher {seed}", teacher(seed)) for seed in range(10)]
     print(f"{'':12}{'optimum':>8}" + "".join(f"{name:>28}" for name in SOLVERS))
@@ -104,7 +104,7 @@ def bound() -> dict[str, Any]:
 
 
 def consensus() -> dict[str, Any]:
-    """Whether the copies agree at N = 300, and what the best visited point is worth."""
+    """Measure the disagreement of the copies at N = 300, and the best visited point."""
     rows = []
     heads = ("loss", "mean's loss", "disagreement", "rounds", "seconds", "agreed")
     print(f"{'':34}" + "".join(f"{head:>14}" for head in heads))
@@ -148,7 +148,7 @@ def consensus() -> dict[str, Any]:
 def times_of_rounds(
     solver: ProgressiveHedging, problem: TrainingProblem
 ) -> npt.NDArray[np.float64]:
-    """Seconds of each round but the first, which prepares."""
+    """Return the seconds of each round except the first, which prepares."""
     clock: list[float] = []
 
     def tick(progress: Any) -> None:
@@ -159,7 +159,7 @@ def times_of_rounds(
 
 
 def growth() -> dict[str, Any]:
-    """Time of a round as N grows, in blocks of 50 samples."""
+    """Measure the time of a round as N grows, in blocks of 50 samples."""
     rows = []
     print(f"{'N':>8}" + "".join(f"{name:>28}" for name in ("annealed blocks", "penalty QUBO")))
     for samples in (500, 1000, 2000, 4000, 8000):

@@ -1,9 +1,9 @@
 """QCGD under imperfect oracles: objective error and infeasibility against T, beside 1/sqrt(T).
 
-Random QCBOs of 15 bits and three equality rows, whose least feasible objective is known by
-enumeration.  The same oracles for all: exact, annealed, and the exact one behind noise of three
-variances, behind 4, 5, 6 and 8 bits, and with two success probabilities.  Plain QCGD: every call
-from random states, no repair, a fixed beta0.
+The models are random QCBOs of 15 bits and three equality rows, whose minimum feasible objective is
+enumerated.  All get the same oracles: exact, annealed, and the exact one with noise of three
+variances, with 4, 5, 6 and 8 bits, and with two success probabilities.  QCGD is plain: every call
+starts from random states, without repair, with a fixed beta0.
 
 The conditional gradient's guarantee is about the averaged W_T = sum_t 2t / (T (T + 1)) x_t x_t':
 
@@ -34,7 +34,7 @@ from solvers.qcgd.scoring import ModelScoring
 
 BITS, ROWS = 15, 3
 ORACLES: dict[str, Callable[[], Oracle]] = {
-    "exact": lambda: Success(ExactOracle(), 1.0),  # proves nothing: a proof would end the run
+    "exact": lambda: Success(ExactOracle(), 1.0),  # without proofs, which would end the run
     "annealed": lambda: Annealer(reads=5, sweeps=50),
     "noise 0.0001": lambda: Noise(ExactOracle(), 1e-4),
     "noise 0.001": lambda: Noise(ExactOracle(), 1e-3),
@@ -55,7 +55,7 @@ STYLE = {
     "legend.frameon": False,
     "savefig.transparent": True,
 }
-"""To be read on white and on black alike."""
+"""Readable on white and on black."""
 
 CLAIMED_BETA0 = {0.1: 5, 1.0: 8, 10.0: 10}
 """Optima in ten draws with an exact oracle, by beta0, as measured earlier."""
@@ -65,7 +65,7 @@ CLAIMED_BITS = {"4 bits": 1, "5 bits": 5, "6 bits": 6, "8 bits": 8, "exact": 8}
 
 
 def drawn(number: int) -> tuple[QCBO, float]:
-    """A model with a feasible point, and its least feasible objective."""
+    """Return a model with a feasible point, and its minimum feasible objective."""
     rng = np.random.default_rng(number)
     rows = np.zeros((ROWS, BITS))
     for row in rows:
@@ -78,7 +78,7 @@ def drawn(number: int) -> tuple[QCBO, float]:
 
 
 def descent(model: QCBO, least: float, oracle: Oracle, T: int, beta0: float) -> dict[str, Any]:
-    """One run: errors of the averaged iterate after each t, and whether the optimum was met."""
+    """Return one run's errors of the averaged iterate after each t, and if it met the optimum."""
     lifted, candidates = LiftedRows(beta0=beta0), Candidates(fresh=1, repair=False)
     solver = QCGD(oracle, iterations=T, lifted=lifted, candidates=candidates, stop=None)
     run, _ = solver.descend(ModelScoring(model), model)
@@ -96,7 +96,7 @@ def descent(model: QCBO, least: float, oracle: Oracle, T: int, beta0: float) -> 
 
 
 def slope(curve: np.ndarray) -> float:
-    """Exponent a of a fit C T^a from T = 10 on."""
+    """Return the exponent a of a fit C T^a from T = 10 on."""
     t = np.arange(1, len(curve) + 1)
     late = (t >= 10) & (curve > 1e-9)
     if np.count_nonzero(late) < 2:
@@ -105,7 +105,7 @@ def slope(curve: np.ndarray) -> float:
 
 
 def measured(draws: int, T: int) -> dict[str, Any]:
-    """Every figure of the report."""
+    """Return all figures of the report."""
     models = [drawn(number) for number in range(draws)]
     curves, optima = {}, {}
     for name, make in ORACLES.items():
@@ -124,7 +124,7 @@ def measured(draws: int, T: int) -> dict[str, Any]:
 
 
 def report(figures: dict[str, Any], plotted: bool) -> str:
-    """The figures as Markdown."""
+    """Return the figures as Markdown."""
     draws, T, curves = figures["draws"], figures["T"], figures["curves"]
     lines = [
         "# QCGD under imperfect oracles",
@@ -164,16 +164,16 @@ def report(figures: dict[str, Any], plotted: bool) -> str:
 
 
 def _claim(what: str, claimed: int, found: int, draws: int) -> str:
-    """A row of the table of earlier figures."""
+    """Return a row of the table of earlier figures."""
     from scipy.stats import binomtest
 
-    chance = (found + 0.5) / (draws + 1.0)  # Jeffreys: a chance is never 0 or 1
+    chance = (found + 0.5) / (draws + 1.0)  # Jeffreys prior: a probability is never 0 or 1
     within = "yes" if binomtest(claimed, 10, chance).pvalue >= 0.05 else "no"
     return f"| {what} | {claimed}/10 | {found}/{draws} | {within} |"
 
 
 def plot(figures: dict[str, Any], path: Path) -> bool:
-    """The curves as SVG; False without matplotlib."""
+    """Draw the curves as SVG; return False without matplotlib."""
     try:
         import matplotlib
     except ImportError:

@@ -5,17 +5,17 @@
 DIR holds Fashion-MNIST (IDX files, see ``qnn.load``).  Every trainer trains the identical network
 of sign units with integer thresholds (none on the smallest rung) on the same training images or
 digits, 16 levels, for the same seconds of one core; a seed draws the samples and starts the
-trainer.  Each contender is as its own user would run it:
+trainer.  Each contender runs as its users would run it:
 
 - ``Trainer`` with its defaults;
-- ``StraightThrough`` with its defaults, which train many small networks side by side, begun again
-  with other seeds while time is left, the one of least training loss kept;
-- ``LargeNeighborhoodSearch`` from random networks, on the loss that suits it best: errors counted
-  where there is one output, with four walks, and cross-entropy where there are ten.
+- ``StraightThrough`` with its defaults, which train many small networks side by side, restarted
+  with other seeds while time is left, keeping the one of lowest training loss;
+- ``LargeNeighborhoodSearch`` from random networks, on the loss that suits it best: the number of
+  errors, with four walks, for one output, and cross-entropy for ten.
 
-No choice was made on test samples.  With OMP_NUM_THREADS=1 all keep to one thread.  Seconds are the
-processor's, so that other work on the machine changes nothing.  Every run is written to FILE at
-once; called again, the script goes on where it was.  ``--seconds 0.2`` is a quick look.
+No choice was made on test samples.  With OMP_NUM_THREADS=1 all use one thread.  Times are processor
+seconds, so other work on the machine does not matter.  Every run is written to FILE at once; called
+again, the script resumes.  ``--seconds 0.2`` gives a quick overview.
 """
 
 # ruff: noqa: E402
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import time
 
-time.perf_counter = time.process_time  # before the solvers are imported: their clock, too
+time.perf_counter = time.process_time  # also replaces the solvers' clock, before they are imported
 
 import argparse
 import json
@@ -43,7 +43,7 @@ from solvers import LargeNeighborhoodSearch, Result, StraightThrough, Trainer
 
 @dataclass(frozen=True)
 class Rung:
-    """One network on one data set, and the seconds that each trainer has."""
+    """One network on one data set, and the seconds of each trainer."""
 
     name: str
     data: str
@@ -54,7 +54,7 @@ class Rung:
     bias: bool | str = "auto"
 
     def problem(self, folder: str, seed: int) -> tuple[TrainingProblem, qnn.Dataset]:
-        """The network on a draw of the data."""
+        """Return the network on a draw of the data."""
         data = qnn.load(
             self.data, data_dir=folder, samples=self.samples, inputs=self.widths[0], levels=16,
             seed=seed,
@@ -74,13 +74,13 @@ RUNGS = (
 
 
 def trainer(problem: TrainingProblem, seed: int, seconds: float) -> tuple[Weights, str]:
-    """The default trainer, and the recipe that it took."""
+    """Run the default trainer; return the recipe that it chose."""
     result = Trainer(seed=seed, time_limit=seconds).solve(problem)
     return result.weights, result.info["recipe"]
 
 
 def straight_through(problem: TrainingProblem, seed: int, seconds: float) -> tuple[Weights, str]:
-    """Gradients alone, and how many runs there was time for."""
+    """Run gradients alone; return the number of runs within the time."""
     began, left = time.perf_counter(), seconds
     runs: list[Result] = []
     while not runs or left > (seconds - left) / len(runs):
@@ -91,11 +91,11 @@ def straight_through(problem: TrainingProblem, seed: int, seconds: float) -> tup
 
 
 def search(problem: TrainingProblem, seed: int, seconds: float) -> tuple[Weights, str]:
-    """Restricted problems alone, and the loss that they minimise."""
+    """Run restricted problems alone; return the loss that they minimise."""
     one = problem.network.num_outputs == 1
     loss = "zero-one" if one else "cross-entropy"
     own = TrainingProblem(problem.network, problem.X, problem.y, loss)
-    # eight weights of four levels at once would take longer than the whole limit
+    # Eight weights of four levels at once would take longer than the whole limit.
     sizes = (2, 4, 6, 8) if problem.network.layers[0].code.bits == 1 else (1, 2, 3, 4)
     solver = LargeNeighborhoodSearch(
         sizes=sizes, walks=4 if one else 1, seed=seed, time_limit=seconds
@@ -111,7 +111,7 @@ TRAINERS: dict[str, Callable[[TrainingProblem, int, float], tuple[Weights, str]]
 
 
 def measured(rung: Rung, name: str, seed: int, folder: str, share: float) -> dict[str, Any]:
-    """One run's figures."""
+    """Return one run's figures."""
     problem, data = rung.problem(folder, seed)
     began = time.perf_counter()
     weights, how = TRAINERS[name](problem, seed, share * rung.seconds)
@@ -131,7 +131,7 @@ def measured(rung: Rung, name: str, seed: int, folder: str, share: float) -> dic
 
 
 def page(rows: list[dict[str, Any]], seeds: int) -> str:
-    """The table in Markdown."""
+    """Return the table in Markdown."""
     header = ["network", "stored bits", "samples", "samples a bit", "seconds"]
     header += [*TRAINERS, "lead over the better, points", "recipe taken"]
     lines = [" | ".join(["", *header, ""]).strip(), "| --- " * len(header) + "|"]
@@ -165,7 +165,7 @@ def page(rows: list[dict[str, Any]], seeds: int) -> str:
 
 
 def main() -> None:
-    """Run what has not been run, and print the page."""
+    """Run what is missing, and print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, metavar="DIR")
     parser.add_argument("--json", type=Path, required=True)
@@ -178,7 +178,7 @@ def main() -> None:
     done = {(row["rung"], row["trainer"], row["seed"]) for row in rows}
     tiny = TrainingProblem(Network.dense([2, 2, 1], bias=True), [[1, -1], [1, 1]], [1, -1])
     wide = TrainingProblem(Network.dense([2, 2, 3]), np.ones((3, 2)), [0, 1, 2], "cross-entropy")
-    for problem in (tiny, wide):  # what has to be compiled is compiled before the clock runs
+    for problem in (tiny, wide):  # compile before the clock runs
         LargeNeighborhoodSearch(rounds=50).solve(problem)
         StraightThrough(epochs=1).solve(problem)
     for seed in range(given.seeds):

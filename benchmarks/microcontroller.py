@@ -2,13 +2,13 @@
 
     python benchmarks/microcontroller.py FOLDER [--data-dir FOLDER]
 
-FOLDER keeps the trained networks; those that it has are not trained again.  Each network is
-exported as embedded C, compiled by arm-none-eabi-gcc and avr-gcc, and run in QEMU and simavr on raw
-test samples: every output and every class is the network's, or the program ends with an error.
-Beside each stands logistic regression with weights of 8 bits on the same inputs, in plain C.
+FOLDER keeps the trained networks; those in it are not trained again.  Each network is exported as
+embedded C, compiled by arm-none-eabi-gcc and avr-gcc, and run in QEMU and simavr on raw test
+samples.  The program fails unless every output and class equals the network's.  Each network is
+compared with logistic regression with 8-bit weights on the same inputs, in plain C.
 
-Debian has the tools as gcc-arm-none-eabi, libnewlib-arm-none-eabi, qemu-system-arm, gcc-avr,
-avr-libc and simavr.  A processor whose tools are missing is left out, and the program says so.
+Debian's packages are gcc-arm-none-eabi, libnewlib-arm-none-eabi, qemu-system-arm, gcc-avr, avr-libc
+and simavr.  A processor whose tools are missing is skipped with a message.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ NETWORKS = {
     "--loss cross-entropy --samples all --solver straight-through --time-limit 60",
     "conv": "mnist",
 }
-TRACED = 3  # samples whose every instruction is counted; 1 of a convolution
+TRACED = 3  # samples traced instruction by instruction; 1 for a convolution
 HERE = Path(__file__).parent / "microcontroller_c"
 
 
@@ -55,11 +55,11 @@ class Processor(NamedTuple):
 
     @property
     def is_avr(self) -> bool:
-        """Whether it is an AVR, else a Cortex-M."""
+        """True for an AVR, False for a Cortex-M."""
         return self.prefix == "avr-"
 
     def missing(self) -> str:
-        """The tools that are not installed."""
+        """Names of the tools that are not installed."""
         tools = (self.prefix + "gcc", self.prefix + "size", self.emulator[0])
         return ", ".join(tool for tool in tools if shutil.which(tool) is None)
 
@@ -98,7 +98,7 @@ class Measured(NamedTuple):
 
 
 class Program(NamedTuple):
-    """C with the interface of embedded C, samples, and what it must answer to them."""
+    """C with the interface of embedded C, samples, and the right answers to them."""
 
     name: str
     folder: Path
@@ -108,7 +108,7 @@ class Program(NamedTuple):
 
 
 def run(*command: str | Path) -> str:
-    """Standard output and errors of a command, which must succeed."""
+    """Return standard output and errors of a command, which must succeed."""
     done = subprocess.run(
         list(map(str, command)),
         stdin=subprocess.DEVNULL,
@@ -126,7 +126,7 @@ def run(*command: str | Path) -> str:
 
 
 def program_of(name: str, model: TrainedModel, data: Dataset, folder: Path) -> Program:
-    """The network as `qnn export --inputs raw --embedded` writes it."""
+    """Return the network as `qnn export --inputs raw --embedded` writes it."""
     export(model, embedded=folder, raw=True)
     lattice = model.on_lattice(data.X_test)
     right = float((model.labels(lattice) == data.y_test).mean())
@@ -138,12 +138,12 @@ def program_of(name: str, model: TrainedModel, data: Dataset, folder: Path) -> P
 
 
 def chosen(data: Dataset) -> np.ndarray:
-    """Raw test samples that fit into 16,000 bytes of flash, a hundred at most."""
+    """Return raw test samples that fit into 16,000 bytes of flash, a hundred at most."""
     return data.X_test[: min(100, 16_000 // data.X_test.shape[1])].astype(np.int64)
 
 
 def regression(model: TrainedModel, data: Dataset, folder: Path) -> Program:
-    """Logistic regression on the inputs that the network sees before levels, weights of 8 bits."""
+    """Fit logistic regression with 8-bit weights on the network's inputs before levels."""
     side = int(model.num_inputs**0.5)
     height, width = model.image or (side, side)
     block = height // side
@@ -203,7 +203,7 @@ def regression(model: TrainedModel, data: Dataset, folder: Path) -> Program:
 
 
 def measure(program: Program, processor: Processor, level: str) -> Measured:
-    """Compile, run, compare with what is right, and measure."""
+    """Compile, run, compare with the right answers, and measure."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         rows = ",\n".join("{" + ",".join(map(str, row)) + "}" for row in program.samples.tolist())
@@ -223,7 +223,7 @@ def measure(program: Program, processor: Processor, level: str) -> Measured:
         data = sizes.get("data", 0) + sizes.get("bss", 0)
 
         def image(count: int, *more: str) -> Path:
-            """The program with so many samples."""
+            """Compile the program with a number of samples."""
             source = HERE / ("avr.c" if processor.is_avr else "arm.c")
             run(gcc, *flags, "-Os", f"-DCOUNT={count}", *more, "-c", source, "-o", harness)
             made = folder / f"{count}.elf"
@@ -248,12 +248,12 @@ def measure(program: Program, processor: Processor, level: str) -> Measured:
 
 
 def exact(fine: int, coarse: int) -> int:
-    """Cycles of a call: modulo 65,536 by one timer, in units of 1,024 by another."""
+    """Return the cycles of a call: modulo 65,536 by one timer, in units of 1,024 by another."""
     return fine + 65_536 * round((1024 * coarse + 512 - fine) / 65_536)
 
 
 def traced(image: Path, count: int, processor: Processor) -> tuple[float, float | None]:
-    """Instructions of a call, counted one by one, and of a Cortex-M0 the cycles they take."""
+    """Return the exact instruction count of a call, and the cycles on a Cortex-M0."""
     listed = run(processor.prefix + "nm", image)
     symbols = {name: at for at, _, name in map(str.split, listed.splitlines())}
     first, last = (int(symbols[f"network_{end}"], 16) for end in ("begin", "end"))
@@ -277,12 +277,12 @@ def traced(image: Path, count: int, processor: Processor) -> tuple[float, float 
 
 
 def addresses(log: Iterator[str]) -> Iterator[int]:
-    """Where each instruction of QEMU's log stands."""
+    """Return the address of each instruction in QEMU's log."""
     return (int(line.split("/")[1], 16) for line in log if line.startswith("Trace"))
 
 
 def m0_costs(listing: str) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Cycles of each instruction of a disassembly if the next one follows, and if it jumps.
+    """Return cycles of each instruction of a disassembly, without and with a jump.
 
     From table 3-1 of Arm's Technical Reference Manual of the Cortex-M0 (DDI 0432C): memory without
     wait states, and the multiplier of one cycle.
@@ -308,7 +308,7 @@ def m0_costs(listing: str) -> Iterator[tuple[int, tuple[int, int]]]:
 
 
 def programs(folder: Path, given: argparse.Namespace) -> Iterator[Program]:
-    """The networks of a folder, each with a regression beside it; trains what is not there."""
+    """Return the networks of a folder, each with a regression; train missing ones."""
     for name, words in NETWORKS.items():
         spec, *options = words.split()
         saved = folder / f"{name}.npz"
@@ -330,7 +330,7 @@ def programs(folder: Path, given: argparse.Namespace) -> Iterator[Program]:
 
 
 def main() -> None:
-    """Print a table, a row for each network and processor: -Os / -O2."""
+    """Print a table with a row for each network and processor: -Os / -O2."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data-dir")

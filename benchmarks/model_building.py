@@ -9,10 +9,10 @@ cqm       the same, and then ``to_cqm()``: a dimod CQM built from the arrays
 symbolic  ``dimod.Binary`` variables, one ``dimod.quicksum`` of products per row, and
           ``cqm.add_constraint(expression == rhs)``
 
-The symbolic way is given every coefficient, so its time is that of the expressions alone; working
-the coefficients out in Python would come on top.  With ``--naive`` it adds terms by ``sum``, as
-tutorials do, which takes time quadratic in a row's length; it is run on a tenth of the rows then,
-and the time is scaled up.  All models are compared with ``QCBO.equals`` before a figure is printed.
+The symbolic way receives every coefficient, so its time covers the expressions alone; computing the
+coefficients in Python would add to it.  With ``--naive`` it adds terms by ``sum``, as in tutorials,
+which takes time quadratic in a row's length; it then runs on a tenth of the rows, and the time is
+scaled up.  All models are compared with ``QCBO.equals`` before a figure is printed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ GROWTH = [1000, 2000, 5000, 10_000]
 
 
 def data(widths: list[int], samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Random inputs of four levels and random labels, the same in every process."""
+    """Return random inputs of four levels and random labels, the same in every process."""
     rng = np.random.default_rng(0)
     X = rng.integers(0, 4, (samples, widths[0]))
     y = rng.integers(0, widths[-1], samples) if widths[-1] > 1 else rng.choice([-1, 1], samples)
@@ -48,12 +48,12 @@ def data(widths: list[int], samples: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def from_arrays(widths: list[int], X: np.ndarray, y: np.ndarray) -> QCBO:
-    """The model by way of arrays."""
+    """Build the model from arrays."""
     return TrainingProblem(Network.dense(widths, activation="sign"), X, y, loss="hinge").qcbo()
 
 
 def symbolic(model: QCBO, add: Callable[[Any], Any]) -> Callable[[], dimod.CQM]:
-    """A function that builds ``model`` from symbols; numbers and labels are unpacked before."""
+    """Return a function that builds ``model`` from symbols, with numbers and labels unpacked."""
     labels, row_labels = model.labels.strings(), model.row_labels.strings()
     product_labels = model.product_labels()
     bounds = zip(model.rows.indptr[:-1].tolist(), model.rows.indptr[1:].tolist(), strict=True)
@@ -66,7 +66,7 @@ def symbolic(model: QCBO, add: Callable[[Any], Any]) -> Callable[[], dimod.CQM]:
     def build() -> dimod.CQM:
         x = [dimod.Binary(label) for label in labels]
         cqm = dimod.ConstrainedQuadraticModel()
-        cqm.add_variables("BINARY", labels)  # so that the order is the model's
+        cqm.add_variables("BINARY", labels)  # keeps the model's order
         objective = [c * x[i] for i, c in terms] + [c * x[i] * x[j] for i, j, c in pairs]
         cqm.set_objective(dimod.quicksum(objective) + model.offset)
         for row, equality, rhs, label in zip(
@@ -83,7 +83,7 @@ def symbolic(model: QCBO, add: Callable[[Any], Any]) -> Callable[[], dimod.CQM]:
 
 
 def a_tenth(model: QCBO) -> QCBO:
-    """The model with every tenth row and product."""
+    """Return the model with every tenth row and product."""
     from dataclasses import replace
 
     from formulations.passes.base import take_rows
@@ -96,10 +96,10 @@ def a_tenth(model: QCBO) -> QCBO:
 
 
 def memory() -> tuple[float, float]:
-    """Memory of this process now, and the most that it has had, in MB.
+    """Return this process's current and peak memory in MB.
 
-    Where there is no /proc both are ``ru_maxrss``, which a process inherits from its parent and
-    which does not fall: then the figures are too small.
+    Without /proc both are ``ru_maxrss``, which a process inherits from its parent and which never
+    falls, so the figures are too small.
     """
     try:
         status = Path("/proc/self/status").read_text().splitlines()
@@ -112,8 +112,8 @@ def memory() -> tuple[float, float]:
 
 
 def measure(way: str, widths: list[int], samples: int, runs: int, path: Path) -> dict[str, Any]:
-    """Seconds of each run, and the memory that the first one took on top of what it was given."""
-    from_arrays(*_small())  # imports and first calls
+    """Measure the seconds of each run, and the additional memory of the first."""
+    from_arrays(*_small())  # for imports and first calls
     if way in ("arrays", "cqm"):
         X, y = data(widths, samples)
 
@@ -128,7 +128,7 @@ def measure(way: str, widths: list[int], samples: int, runs: int, path: Path) ->
     before, seconds, result = memory()[0], [], None
     megabytes = 0.0
     for run in range(runs):
-        result = None  # the last one's memory is free again
+        result = None  # frees the last one's memory
         start = time.perf_counter()
         result = build()
         seconds.append(time.perf_counter() - start)
@@ -163,7 +163,7 @@ def in_its_own_process(
 
 
 def compare(widths: list[int], samples: int, runs: int, naive: bool) -> dict[str, Any]:
-    """One network, all ways."""
+    """Compare all ways on one network."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.npz"
         model = from_arrays(widths, *data(widths, samples))
@@ -182,7 +182,7 @@ def compare(widths: list[int], samples: int, runs: int, naive: bool) -> dict[str
 
 
 def grow(runs: int) -> list[dict[str, Any]]:
-    """16-4-1 by arrays, for more and more samples."""
+    """Measure 16-4-1 by arrays, for increasing numbers of samples."""
     results = []
     for samples in GROWTH:
         with tempfile.TemporaryDirectory() as folder:

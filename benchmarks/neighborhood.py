@@ -1,12 +1,12 @@
-"""Restricted problems against their rivals, at equal wall-clock, on digits 3 against 8.
+"""Restricted problems against their rivals at equal wall-clock time, on digits 3 against 8.
 
     python benchmarks/neighborhood.py [--seeds 10] [--seconds 1 2] [--json FILE]
 
-The identical network (16-5-1, signs, +-1 weights, hinge loss) and time for: restricted problems by
+All get the same network (16-5-1, signs, +-1 weights, hinge loss) and time: restricted problems by
 enumeration and by an annealer as oracle, direct annealing of the weights (restarts until the time
 is over), and straight-through training (16 networks side by side, in at most this time).
-For the oracle a second column counts its time at a given number of microseconds a call, as
-hardware would take it.
+For the oracle, a second column counts a given number of microseconds per call, as on
+hardware.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ SOLVERS: dict[str, Make] = {
 
 
 def problem(samples: int, seed: int) -> TrainingProblem:
-    """Digits 3 and 8, pooled to 16 two-level inputs."""
+    """Return digits 3 and 8, pooled to 16 two-level inputs."""
     data = qnn.load("digits:3,8", samples=samples, inputs=16, levels=2, seed=seed)
     return TrainingProblem(Network.dense([16, 5, 1]), data.X_train, data.y_train)
 
 
 def as_hardware(result: Result, microseconds: float) -> float:
-    """Seconds of the run with each oracle call counted at some microseconds."""
+    """Return the seconds of the run with each oracle call counted at some microseconds."""
     ledger = result.ledger
     return result.seconds - ledger.seconds + 1e-6 * microseconds * ledger.calls
 
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--microseconds", type=float, default=100.0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    for make in SOLVERS.values():  # what has to be compiled is compiled before the clock runs
+    for make in SOLVERS.values():  # compile before the clock runs
         make(0, 0.5).solve(problem(50, 0))
     rows = []
     for samples, seconds in zip(options.samples, options.seconds, strict=True):

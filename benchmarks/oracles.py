@@ -1,12 +1,11 @@
-"""Which local oracle reaches which energy in the same time, and what the dimod adapter costs.
+"""Energies that local oracles reach in equal time, and the cost of the dimod adapter.
 
     python benchmarks/oracles.py [--seconds S] [--seeds N] [--json FILE]
 
-Side by side: the same QUBOs, each oracle called again and again for the same wall-clock time, its
-length of a read the best of three; shown is how far its best energy lies above the least that any
-oracle found, in thousandths of the gap between that and a single descent.  Adapter: the time of a
-call through ``from_dimod`` above that of the bare sampler, with the same model at hand, at 3,000
-variables.
+Comparison: each oracle is called repeatedly on the same QUBOs for the same wall-clock time, with
+the best of three read lengths.  The table shows its best energy above the lowest of all oracles, in
+thousandths of the gap between that and a single descent.  Adapter: the additional time of a call
+through ``from_dimod`` over the bare sampler, with the same prepared model, at 3,000 variables.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def _moving(name: str, sweeps: int, **options: Any) -> Oracle:
 
 
 def network_qubo(widths: list[int], samples: int) -> QUBO:
-    """The penalty method's QUBO of a network on random samples."""
+    """Return the penalty method's QUBO of a network on random samples."""
     random = np.random.default_rng(0)
     X, y = random.choice([-1, 1], (samples, widths[0])), random.choice([-1, 1], samples)
     problem = TrainingProblem(Network.dense(widths), X, y)
@@ -57,7 +56,7 @@ def network_qubo(widths: list[int], samples: int) -> QUBO:
 
 
 def models() -> dict[str, QUBO]:
-    """Two of networks, a dense and a sparse random one."""
+    """Return models: two of networks, a dense and a sparse random one."""
     return {
         "8-3-1, 20 samples": network_qubo([8, 3, 1], 20),
         "16-4-1, 60 samples": network_qubo([16, 4, 1], 60),
@@ -67,13 +66,13 @@ def models() -> dict[str, QUBO]:
 
 
 def least_within(oracle: Oracle, qubo: QUBO, seconds: float, seed: int) -> float:
-    """Least energy of as many calls as begin within the time, after one that does not count.
+    """Return the lowest energy of calls that begin within the time, after one uncounted call.
 
     Infinite if a call alone takes longer.
     """
     started = time.perf_counter()
     oracle.sample(qubo, np.random.SeedSequence(seed, spawn_key=(2**31,)))
-    if time.perf_counter() - started > max(seconds, 2.0):  # what is compiled takes up to a second
+    if time.perf_counter() - started > max(seconds, 2.0):  # compilation takes up to a second
         return np.inf
     started, call, least = time.perf_counter(), 0, np.inf
     while time.perf_counter() - started < seconds:
@@ -83,7 +82,7 @@ def least_within(oracle: Oracle, qubo: QUBO, seconds: float, seed: int) -> float
 
 
 def side_by_side(seconds: float, seeds: int, small: bool = False) -> list[dict[str, Any]]:
-    """A row per model and oracle."""
+    """Return a row per model and oracle."""
     rows = []
     for model, qubo in models().items():
         if small and qubo.num_variables > 1500:
@@ -93,7 +92,7 @@ def side_by_side(seconds: float, seeds: int, small: bool = False) -> list[dict[s
             for sweeps in SWEEPS:
                 first = least_within(make(sweeps), qubo, seconds, 0)
                 if np.isinf(first) and name in found:
-                    break  # longer reads as well
+                    break  # also longer reads
                 rest = range(1, seeds if np.isfinite(first) else 1)
                 others = [least_within(make(sweeps), qubo, seconds, seed) for seed in rest]
                 found.setdefault(name, []).append([first, *others])
@@ -117,7 +116,7 @@ def side_by_side(seconds: float, seeds: int, small: bool = False) -> list[dict[s
 
 
 def overhead(repetitions: int = 15) -> dict[str, float]:
-    """Share of a call's time that the adapter adds, at 3,000 variables; medians of pairs."""
+    """Return the adapter's share of a call's time at 3,000 variables, as medians of pairs."""
     qubo = random_qubo(3000, 0, 0.004)
     bqm = to_bqm(qubo)
     cases = {

@@ -1,7 +1,7 @@
-"""Microseconds an inference and bytes of one network: packed, float32, int8, ONNX.
+"""Microseconds per inference and bytes of one network: packed, float32, int8, ONNX.
 
-The network is 196-64-10 with weights and thresholds of one bit and the sign rule.  A ratio above 1
-is faster than numpy's float32.  Everything has one thread, and inputs are in the type that each way
+The network is 196-64-10 with one-bit weights and thresholds and the sign rule.  A ratio above 1 is
+faster than numpy's float32.  Everything uses one thread, with inputs in the type that each way
 takes.  The C reader takes one sample at a time; a batch is a loop in C.
 """
 
@@ -54,7 +54,7 @@ Way = Callable[[Array], Array]
 
 
 def random_model(seed: int) -> TrainedModel:
-    """Random weights: speed and size do not depend on them."""
+    """Return random weights, which do not affect speed and size."""
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     network = Network.dense(WIDTHS, "sign", "bipolar", bias=True)
     matrices = tuple(rng.choice([-1, 1], (m.outputs, m.inputs)) for m in network.layers)
@@ -66,7 +66,7 @@ def random_model(seed: int) -> TrainedModel:
 
 
 def in_c(data: bytes, flags: list[str], folder: Path) -> Way:
-    """The C reader, compiled, and called by ctypes once a batch."""
+    """Return the C reader, compiled, called by ctypes once per batch."""
     source, library = folder / "loop.c", folder / f"reader{''.join(flags)}.so"
     source.write_text(LOOP)
     command = ["cc", *flags, "-shared", "-fPIC", "-I", READER, source, READER / "qnn.c"]
@@ -90,7 +90,7 @@ def in_c(data: bytes, flags: list[str], folder: Path) -> Way:
 
 
 def in_float32(model: TrainedModel) -> Way:
-    """numpy's float32, by BLAS."""
+    """Return inference by numpy's float32 with BLAS."""
     (W, V), (b, c) = (
         [np.ascontiguousarray(part.T, np.float32) for part in parts if part is not None]
         for parts in (model.weights.matrices, model.weights.biases)
@@ -100,7 +100,7 @@ def in_float32(model: TrainedModel) -> Way:
     def way(X: Array) -> Array:
         z = X @ W
         z += b
-        np.copysign(one, z, out=z)  # z is no -0: a sum in IEEE 754 is +0 where it is zero
+        np.copysign(one, z, out=z)  # z is never -0, since IEEE 754 sums that are zero are +0
         z = z @ V
         z += c
         return np.asarray(z.argmax(axis=1))
@@ -109,7 +109,7 @@ def in_float32(model: TrainedModel) -> Way:
 
 
 def in_int8(model: TrainedModel) -> Way:
-    """numpy's integers: int8 weights, sums in int32, which no BLAS has."""
+    """Return inference by numpy's integers: int8 weights, int32 sums, without BLAS."""
     W, V = (m.T.astype(np.int8) for m in model.weights.matrices)
     b, c = (np.asarray(b, np.int32) for b in model.weights.biases)
 
@@ -123,7 +123,7 @@ def in_int8(model: TrainedModel) -> Way:
 
 
 def in_onnxruntime(content: bytes) -> Way:
-    """onnxruntime's CPU provider, one thread."""
+    """Return inference by onnxruntime's CPU provider on one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -133,7 +133,7 @@ def in_onnxruntime(content: bytes) -> Way:
 
 
 def quantized(content: bytes, folder: Path) -> bytes:
-    """The same ONNX model with onnxruntime's dynamic int8 products."""
+    """Return inference of the same ONNX model with onnxruntime's dynamic int8 products."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     before, after = folder / "float32.onnx", folder / "int8.onnx"
@@ -146,9 +146,9 @@ def quantized(content: bytes, folder: Path) -> bytes:
 
 
 def measured(ways: dict[str, tuple[Way, Array]], repeats: int, seconds: float) -> dict[str, float]:
-    """Median microseconds an inference of each way, the ways taking turns.
+    """Return the median microseconds per inference of each way, taking turns.
 
-    Time of the processor in this thread, so that others on the machine matter less.
+    Times are of the processor in this thread, so that other work matters less.
     """
     calls = {}
     for name, (way, X) in ways.items():
@@ -170,7 +170,7 @@ def measured(ways: dict[str, tuple[Way, Array]], repeats: int, seconds: float) -
 def all_ways(
     model: TrainedModel, folder: Path
 ) -> dict[str, tuple[Way, type[np.generic], int | None]]:
-    """Each way, the type of its inputs, and the bytes of what it computes from."""
+    """Return each way, the type of its inputs, and the bytes that it computes from."""
     data, onnx = pack(model), to_onnx(model).SerializeToString()
     int8 = quantized(onnx, folder)
     numbers = model.network.stored_bits  # one bit each
@@ -186,7 +186,7 @@ def all_ways(
 
 
 def figures(repeats: int, seconds: float, seed: int) -> dict[str, Any]:
-    """Bytes, microseconds and agreement of every way, for batches of 1 and of BATCH."""
+    """Return bytes, microseconds and agreement of every way, for batches of 1 and BATCH."""
     model = random_model(seed)
     X = np.random.default_rng(np.random.SeedSequence(seed)).choice([-1, 1], (BATCH, WIDTHS[0]))
     expected = model.labels(X)
@@ -215,7 +215,7 @@ def figures(repeats: int, seconds: float, seed: int) -> dict[str, Any]:
 
 
 def table(found: dict[str, Any]) -> str:
-    """The figures in Markdown."""
+    """Format the figures as Markdown."""
     ways = found["ways"]
     base = ways["float32, numpy and BLAS"]
     claimed = found["stored_bits"] / 8

@@ -1,12 +1,12 @@
-"""What QCGD's own choices do: when to stop, reads against sweeps, one-hot bits in presolve.
+"""Effects of QCGD's own choices: stopping, reads against sweeps, one-hot bits in presolve.
 
     python benchmarks/qcgd_defaults.py [--qaplib DIR] [--seeds 3] [--only NAMES] [--json FILE]
 
 Every variant solves the same cases with the same seeds, at most 100 calls of the same number of
 proposed flips: digits 3 v 8 (16 inputs, 5 hidden units, 100 samples), QAPLIB's instances of 12 to
 16 places, the six families of cqm.py and two whose one-hot rows lose a bit in presolve, the
-constrained models with and without repair.  Gaps are in percent of the best value that any variant
-found or that is known; of digits, the hinge loss.
+constrained models with and without repair.  Gaps are in percent of the best value known or found by
+any variant; for digits, the figure is the hinge loss.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from solvers import QCGD, Candidates
 
 Figures = dict[str, Any]
 Solve = Callable[[QCGD], tuple[float, int]]
-"""The value that a solver finds, infinite if nothing feasible, and the calls that it took."""
+"""Returns the value that a solver finds, infinite if infeasible, and the calls that it took."""
 
 
 VARIANTS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -38,7 +38,7 @@ VARIANTS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def cases(folder: Path | None, seed: int) -> Iterator[tuple[str, str, Solve, bool, float]]:
-    """Family, name, what solves it, whether to repair, and the best known value."""
+    """Return family, name, solving function, use of repair, and best known value."""
     problem = two_levels(seed)
 
     def train(solver: QCGD) -> tuple[float, int]:
@@ -61,7 +61,7 @@ def cases(folder: Path | None, seed: int) -> Iterator[tuple[str, str, Solve, boo
 
 
 def measure(folder: Path | None, seeds: Sequence[int], only: str) -> list[Figures]:
-    """Every variant on every case."""
+    """Run every variant on every case."""
     runs: list[Figures] = []
     for seed in seeds:
         for family, name, solve, repair, best in cases(folder, seed):
@@ -88,7 +88,7 @@ def measure(folder: Path | None, seeds: Sequence[int], only: str) -> list[Figure
 
 
 def table(runs: list[Figures]) -> str:
-    """Mean gap and mean calls of every variant on every family."""
+    """Format the mean gap and mean calls of every variant on every family."""
     families = list(dict.fromkeys(run["family"] for run in runs))
     lines = ["| family | " + " | ".join(VARIANTS) + " |", "|" + " --- |" * (1 + len(VARIANTS))]
     for family in families:

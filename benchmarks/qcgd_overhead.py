@@ -1,14 +1,14 @@
-"""What a round of QCGD costs outside the oracle, against a new BQM from Python in each round.
+"""Cost of a QCGD round outside the oracle, against building a new BQM in Python each round.
 
     python benchmarks/qcgd_overhead.py [--large] [--json FILE]
 
 Models of one-hot groups of ten with random couplers, at 3,000 and at 50,000 variables; a network of
 32,073 bits (16-4-1 with thresholds on 1,000 samples); with ``--large`` 50,000 variables and
-5,000,000 couplers, each model in a process of its own so that its peak memory is its own.  Outside
-the oracle are the sparse product that makes the QUBO, the scores of all reads, the residual and the
-multipliers; repair is given by itself.  All times are the processor's, one thread, so that other
-work on the machine does not change them.  The naive way makes the same QUBO through dimod: the
-objective, and ``add_linear_equality_constraint`` for every row.
+5,000,000 couplers, each model in a process of its own so that its peak memory is its own.  The cost
+outside the oracle covers the sparse product that makes the QUBO, the scores of all reads, the
+residual and the multipliers; repair is listed separately.  All times are processor times of one
+thread, so other work on the machine does not change them.  The naive way makes the same QUBO with
+dimod: the objective, and ``add_linear_equality_constraint`` for every row.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LARGE = {"n": 50_000, "couplers": 5_000_000, "reads": 4, "sweeps": 20}
 
 
 def groups(n: int, couplers: int) -> QCBO:
-    """One of each ten bits, random objective."""
+    """Return a model with one of every ten bits set and a random objective."""
     rng = np.random.default_rng(0)
     keys = np.unique(rng.integers(0, n * n, int(2.1 * couplers)))
     heads, tails = keys // n, keys % n
@@ -53,7 +53,7 @@ def groups(n: int, couplers: int) -> QCBO:
 
 
 def network() -> TrainingProblem:
-    """Random two-level inputs with labels that a noisy majority of five gives."""
+    """Return random two-level inputs with labels of a noisy majority of five."""
     rng = np.random.default_rng(0)
     X = rng.choice([-1, 1], size=(1000, 16))
     y = np.where(X[:, :5].sum(axis=1) + rng.normal(size=1000) > 0, 1, -1)
@@ -61,12 +61,12 @@ def network() -> TrainingProblem:
 
 
 class Timed(Wrapper):
-    """Counts the processor time of an oracle's calls."""
+    """Oracle that records the processor time of its calls."""
 
     spent: ClassVar[list[float]] = []
 
     def answer(self, qubo: QUBO, states: BitArray | None, seed: np.random.SeedSequence) -> Samples:
-        """What the oracle inside answers."""
+        """Return the inner oracle's answer."""
         started = time.process_time()
         samples = self.ask(qubo, states, seed)
         self.spent.append(time.process_time() - started)
@@ -74,7 +74,7 @@ class Timed(Wrapper):
 
 
 def naive_round(model: QCBO) -> float:
-    """Seconds that a BQM of the model takes, made afresh by dimod's own means."""
+    """Return the seconds to rebuild a BQM of the model with dimod's own functions."""
     couplers = sp.coo_array(model.quadratic)
     quadratic = {(i, j): value for i, j, value in zip(*couplers.coords, couplers.data, strict=True)}
     linear = dict(enumerate(model.linear.tolist()))
@@ -96,7 +96,7 @@ def measure(
     rounds: int = 6,
     repaired: bool = False,
 ) -> dict[str, float]:
-    """Medians over the rounds after the first, which also pays for what is made once."""
+    """Return medians over the rounds after the first, which includes one-time work."""
     target = TrainingScoring(network()) if n is None else ModelScoring(groups(n, couplers))
     subject = target.problem if isinstance(target, TrainingScoring) else target.model
     marks: list[float] = []

@@ -1,16 +1,16 @@
-"""What QCGD's parts contribute: hinge loss at an equal budget, against penalty weights.
+"""Contributions of QCGD's parts: hinge loss at an equal budget, against penalty weights.
 
     python benchmarks/qcgd_tuning.py [--seeds 5] [--json FILE]
     python benchmarks/qcgd_tuning.py --seconds 2 --seeds 10 [--json FILE]
 
-Digits 3 v 8 pooled to 16 inputs, 5 hidden sign units, 100 samples, on two levels or with the sums
-0 .. 64 as they are; and the three classes of wine, 90 samples on two levels.  Every line has the
-same reads x sweeps of the same annealer, and every read is scored.  ``penalty, warm`` is the honest
-middle: the fixed QUBO of the penalty method, started from the best candidates as QCGD is; what it
-lacks are the multipliers.
+Digits 3 v 8 pooled to 16 inputs, 5 hidden sign units, 100 samples, on two levels or with the sums 0
+.. 64 as they are; and the three classes of wine, 90 samples on two levels.  Every line has the same
+reads x sweeps of the same annealer, and every read is scored.  ``penalty, warm`` lies between the
+two: the fixed QUBO of the penalty method, started from the best candidates like QCGD, but without
+multipliers.
 
-With ``--seconds`` QCGD as shipped, its oracle alone and direct annealing have equal time on pairs
-of digits, wine and iris, and a table says what part the oracle has in QCGD's result.
+With ``--seconds``, QCGD with defaults, its oracle alone and direct annealing get equal time on
+pairs of digits, wine and iris, and a table shows the oracle's contribution to QCGD's result.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from solvers.oracles import Annealer
 from solvers.qcgd import candidates as search
 
 ITERATIONS, READS, SWEEPS = 100, 10, 20
-"""As in make demo-solvers."""
+"""As in ``make demo-solvers``."""
 
 PENALTIES = [0.3, 1.0, 3.0, 10.0]
 Method = Callable[[TrainingProblem, int], float]
 
 
 def two_levels(seed: int) -> TrainingProblem:
-    """Pooled pixels above or below their median."""
+    """Threshold pooled pixels at their median."""
     data = load("digits:3,8", samples=100, inputs=16, levels=2, seed=seed)
     return TrainingProblem(Network.dense([16, 5, 1]), data.X_train, data.y_train)
 
 
 def sums(seed: int) -> TrainingProblem:
-    """Pooled pixels as they are, 0 .. 64: words of ten bits."""
+    """Return pooled pixels unchanged, 0 .. 64: words of ten bits."""
     X, y = load_digits(return_X_y=True)
     chosen = np.random.default_rng(seed).permutation(np.flatnonzero((y == 3) | (y == 8)))[:100]
     pooled = X[chosen].reshape(-1, 4, 2, 4, 2).sum(axis=(2, 4)).reshape(-1, 16)
@@ -54,13 +54,13 @@ def sums(seed: int) -> TrainingProblem:
 
 
 def wine(seed: int) -> TrainingProblem:
-    """Three classes, columns above or below their median."""
+    """Return three classes, with columns thresholded at their median."""
     data = load("wine", samples=90, levels=2, seed=seed)
     return TrainingProblem(Network.dense([13, 5, 3]), data.X_train, data.y_train)
 
 
 def qcgd(guesses: int = search.GUESSES, **options: Any) -> Method:
-    """QCGD with some options changed, and its pool with so many random networks to begin with."""
+    """Run QCGD with some options changed, and a number of random networks in its initial pool."""
 
     def method(problem: TrainingProblem, seed: int) -> float:
         oracle = Annealer(READS, SWEEPS)
@@ -72,7 +72,7 @@ def qcgd(guesses: int = search.GUESSES, **options: Any) -> Method:
 
 
 def penalty(weight: float, fresh: int = 1) -> Method:
-    """The penalty method at one weight; one of ``fresh`` calls from random states."""
+    """Run the penalty method at one weight, with ``fresh`` calls from random states."""
 
     def method(problem: TrainingProblem, seed: int) -> float:
         oracle = Annealer(READS, SWEEPS)
@@ -101,7 +101,7 @@ METHODS: dict[str, Method] = {
 def table(
     name: str, make: Callable[[int], TrainingProblem], seeds: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Losses of every method on one data set."""
+    """Return the losses of every method on one data set."""
     problems = [make(seed) for seed in seeds]
     print(f"{name}: {ITERATIONS} calls x {READS} reads x {SWEEPS} sweeps")
     results = []
@@ -119,11 +119,11 @@ def table(
 
 
 PAIRS = [f"digits:{pair}" for pair in ("0,1", "3,8", "4,9")]
-"""Chosen before anything was run."""
+"""Chosen before any run."""
 
 
 def timed(seconds: float, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """Losses at equal time, 90 samples, 16-5-1 or 5 hidden units of more classes."""
+    """Measure losses at equal time: 90 samples, 16-5-1 or 5 hidden units with more classes."""
     results, rows, none = [], [], Candidates(sources=("oracle",))
     for name in [*PAIRS, "wine", "iris"]:
         losses: dict[str, list[float]] = {"qcgd": [], "its oracle alone": [], "annealing": []}

@@ -3,10 +3,10 @@
     python -m venv hls && hls/bin/pip install hls4ml -e '.[onnx]'
     hls/bin/python benchmarks/qonnx_tools.py FOLDER --data-dir DIR
 
-Each network is exported twice.  As it is, its file takes raw numbers; qonnx's executor runs it on
-1,000 samples, scores and labels.  hls4ml knows neither thresholds of raw numbers nor labels: its
-file takes the inputs on their levels and ends with the integers of the last layer.  g++ compiles
-what hls4ml writes, with its fixed-point types, and that runs on the same samples.
+Each network is exported twice.  The full file takes raw numbers; qonnx's executor computes scores
+and labels of 1,000 samples.  hls4ml supports neither thresholds of raw numbers nor labels, so its
+file takes inputs on their levels and ends with the integers of the last layer.  g++ compiles the
+code of hls4ml, with its fixed-point types, which runs on the same samples.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NETWORKS = {
 
 
 def until_integers(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph up to the last layer's integers, which are what the scores are made of."""
+    """Return the graph up to the last layer's integers, from which scores are computed."""
     helper, graph = onnx.helper, proto.graph
     double = onnx.TensorProto.DOUBLE
     (last,) = [n for n in graph.node if n.op_type == "Cast" and n.attribute[0].i == double]
@@ -66,8 +66,8 @@ def until_integers(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def by_qonnx(proto: onnx.ModelProto, X: Array) -> dict[str, Array]:
-    """Scores and labels by qonnx's executor."""
-    onnx.IR_VERSION = proto.ir_version  # it makes a model of each node, for onnxruntime to run
+    """Compute scores and labels with qonnx's executor."""
+    onnx.IR_VERSION = proto.ir_version  # it makes an onnxruntime model of each node
     model = ModelWrapper(proto)
     model.set_tensor_shape("inputs", list(X.shape))
     found: dict[str, Array] = execute_onnx(model.transform(InferShapes()), {"inputs": X})
@@ -75,7 +75,7 @@ def by_qonnx(proto: onnx.ModelProto, X: Array) -> dict[str, Array]:
 
 
 def by_hls4ml(proto: onnx.ModelProto, X: Array, folder: Path) -> Array:
-    """Integers of the last layer by the compiled project of hls4ml."""
+    """Compute the last layer's integers with the compiled project of hls4ml."""
     model: Any = cleanup_model(ModelWrapper(until_integers(proto)))
     config = config_from_onnx_model(
         model, granularity="name", backend="Vitis", default_precision="fixed<32,24>"
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--only", choices=list(NETWORKS), default=None)
     arguments = parser.parse_args()
     arguments.folder.mkdir(exist_ok=True)
-    # hls4ml 1.3.0 takes weights of 0 and 1 for -1 and +1 a second time where a threshold follows
+    # hls4ml 1.3.0 maps weights -1 and +1 to 0 and 1 a second time if a threshold follows
     update_flow("vivado:quantization", remove_optimizers=["vivado:quantize_dense_output"])
     rows = ["| network | widths | samples | qonnx: scores, labels | hls4ml: integers, labels |"]
     rows.append("|---|---|--:|--:|--:|")

@@ -1,26 +1,26 @@
-"""Restricted problems by an oracle, by enumeration, and their rivals, at equal processor time.
+"""Restricted problems by an oracle or enumeration, against rivals at equal processor time.
 
     python benchmarks/restricted_search.py --data DIR [--seeds 3] [--scale 1.0] [--json FILE]
 
-DIR holds Fashion-MNIST (IDX files or NPZ, see ``qnn.load``).  Three rungs of the ladder: 16-4-1
-(4 against 6, 1,000 samples), 49-8-1 (2 against 4, 1,000 samples) and 196-64-10 (ten classes, 10,000
+DIR holds Fashion-MNIST (IDX files or NPZ, see ``qnn.load``).  Three rungs of the ladder: 16-4-1 (4
+against 6, 1,000 samples), 49-8-1 (2 against 4, 1,000 samples) and 196-64-10 (ten classes, 10,000
 samples), +-1 weights with thresholds, hinge loss.  ``states`` and ``flips`` are the two forms in
-which a restricted problem goes to the annealer here (5 reads of 100 sweeps); ``own ms`` is what a
-round takes besides the oracle's answer.  Seconds are processor time of one core, so that other work
-on the machine changes little.  The first call of everything is left out: it compiles.
+which a restricted problem goes to the annealer here (5 reads of 100 sweeps); ``own ms`` is the time
+of a round without the oracle's answer.  Seconds are processor time of one core, so other work on
+the machine matters little.  First calls, which compile, are not counted.
 
     python benchmarks/restricted_search.py --data DIR --as-sources
 
-Both forms as one more source of the hybrid search (QCGD over the whole model, whose model is small
-enough with few samples): each batch starts a walk at a member of the pool, asks the annealer a few
-questions and hands over the best weights that it met, to be polished as any source's points are.
+This adds both forms as a source of the hybrid search (QCGD over the whole model, which is small
+enough with few samples).  Each batch starts a walk at a member of the pool, asks the annealer a few
+questions and returns the best weights found, which are polished like any source's points.
 """
 
 from __future__ import annotations
 
 import time
 
-time.perf_counter = time.process_time  # before the solvers' clocks are made
+time.perf_counter = time.process_time  # before the solvers' clocks are created
 
 import argparse  # noqa: E402
 import json  # noqa: E402
@@ -47,7 +47,7 @@ RUNGS = [  # name, data, samples, inputs, hidden, seconds
     ("49-8-1", "fashion:2,4", 1_000, 49, 8, 6.0),
     ("196-64-10", "fashion", 10_000, 196, 64, 16.0),
 ]
-HYBRID = [  # as RUNGS, with few samples
+HYBRID = [  # like RUNGS, with few samples
     ("16-4-1, N = 200", "fashion:4,6", 200, 16, 4, 5.0),
     ("49-8-1, N = 100", "fashion:2,4", 100, 49, 8, 5.0),
     ("16-8-10, N = 200", "fashion", 200, 16, 8, 5.0),
@@ -62,7 +62,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
 
 
 def search(name: str, **options: Any) -> LargeNeighborhoodSearch | None:
-    """A search by its name; None where this version has not the model."""
+    """Return a search by its name; None if this version lacks the model."""
     options |= SEARCHES[name]
     if "model" in options and "model" not in [f.name for f in fields(LargeNeighborhoodSearch)]:
         return None
@@ -71,14 +71,14 @@ def search(name: str, **options: Any) -> LargeNeighborhoodSearch | None:
 
 
 def annealed(problem: TrainingProblem, seed: int, seconds: float) -> Any:
-    """Direct annealing that cools down once in the time."""
+    """Run direct annealing that cools down once within the time."""
     probe = WeightAnnealing(flips=10**9, time_limit=0.1 * seconds, seed=seed).solve(problem)
     flips = int(probe.info["flips_per_second"] * seconds)
     return WeightAnnealing(flips=flips, time_limit=1.2 * seconds, seed=seed).solve(problem)
 
 
 def measure(problem: TrainingProblem, name: str, seed: int, seconds: float) -> dict[str, float]:
-    """Loss, rounds, and what the oracle took of the time."""
+    """Return the loss, rounds, and the oracle's share of the time."""
     if name == "direct annealing":
         result = annealed(problem, seed, seconds)
         return {"loss": result.loss, "seconds": result.seconds}
@@ -99,7 +99,7 @@ def measure(problem: TrainingProblem, name: str, seed: int, seconds: float) -> d
 
 
 class WeightsByOracle:
-    """A source of :mod:`solvers.qcgd.sources`: restricted problems around the pool's members."""
+    """Source of :mod:`solvers.qcgd.sources`: restricted problems around the pool's members."""
 
     repaired, questions = False, 4
 
@@ -108,32 +108,32 @@ class WeightsByOracle:
         sizes = (32,) if model == "flips" else (4, 8)
         arms = [(policy(name), size) for name in POLICIES for size in sizes]
         self.worker, self.effort = Worker(walk, arms, Annealer(reads=5, sweeps=100)), 0.0
-        self.look = 2 + problem.num_samples // 16  # of one network, as Polish counts it
+        self.look = 2 + problem.num_samples // 16  # for one network, counted as in Polish
 
     def points(self, pool: Any, rng: np.random.Generator) -> Any:
-        """The best weights that a short walk from a member meets."""
+        """Return the best weights found on a short walk from a member."""
         start = self.worker.begin(pool.draw(rng, 1)[0], np.random.default_rng(rng.integers(2**31)))
         segment = Segment(start.snapshot, 1e-9, self.questions)
         (end,) = advance(self.worker, [segment])
         sizes = np.array(end.tally.sizes, dtype=float)
         passes = sizes * (sizes + 1) / 2 if sizes.max(initial=0.0) <= 32 else 40 * sizes
-        swept = 0.2 * 5 * 100 * (sizes + 2 * sizes)  # as Shares counts the annealer
+        swept = 0.2 * 5 * 100 * (sizes + 2 * sizes)  # the annealer, counted as in Shares
         self.effort = float((passes * self.look + swept).sum())
         return end.best_bits[None]
 
     def learn(self, gains: Any) -> None:
-        """Nothing is learnt."""
+        """Do nothing."""
 
     def snapshot(self) -> dict[str, Any]:
-        """Nothing changes."""
+        """Return no state."""
         return {}
 
     def restore(self, snapshot: Any) -> None:
-        """Nothing has changed."""
+        """Do nothing."""
 
 
 def as_sources(options: argparse.Namespace) -> None:
-    """Losses of the hybrid search with neither, either, and both forms among its sources."""
+    """Compare the hybrid search without, with either, and with both forms among its sources."""
     for model in MODELS:
         SOURCES[model] = lambda target, size, model=model: WeightsByOracle(target.problem, model)
     usual = ("oracle", "perturbation", "relinking")

@@ -1,11 +1,11 @@
-"""Kills runs with SIGKILL at random moments, and compares how they end with runs left alone.
+"""Kill runs with SIGKILL at random moments, and compare their results with undisturbed runs.
 
     python benchmarks/sigkill.py [--kills 50] [--seed 0] [--json FILE]
 
-Every iterative solver in a process of its own, with a checkpoint after every step.  A process is
-killed after a random time and started again with the same arguments, until it ends; then its bits,
-loss, status, bound, history and ledger (without its clocks) must be those of a run that was never
-touched, bit for bit.
+Every iterative solver runs in its own process, with a checkpoint after every step.  A process is
+killed after a random time and restarted with the same arguments until it ends.  Then its bits,
+loss, status, bound, history and ledger (without clocks) must equal those of an undisturbed run, bit
+for bit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CLOCKS = {"oracle_seconds"}
 
 
 def digits(inputs: int, hidden: int, samples: int) -> TrainingProblem:
-    """Digits 3 v 8, pooled to inputs x inputs."""
+    """Return digits 3 v 8, pooled to inputs x inputs."""
     X, y = load_digits(return_X_y=True)
     chosen = np.random.default_rng(0).permutation(np.flatnonzero((y == 3) | (y == 8)))[:samples]
     size = 8 // inputs
@@ -43,7 +43,7 @@ def digits(inputs: int, hidden: int, samples: int) -> TrainingProblem:
 
 
 def cases() -> dict[str, tuple[Callable[..., Any], TrainingProblem]]:
-    """Solvers and problems that keep them busy for a second or two."""
+    """Return solvers, and problems that keep them busy for a second or two."""
     from solvers.classical.random_features import RandomFeatures
     from solvers.classical.straight_through.solver import StraightThrough
     from solvers.decomposed.decomposed import DecomposedQCGD
@@ -79,7 +79,7 @@ def cases() -> dict[str, tuple[Callable[..., Any], TrainingProblem]]:
 
 
 def work(name: str, folder: str, out: str) -> None:
-    """Solve, with a checkpoint in ``folder`` unless it is empty, and write what came out."""
+    """Solve, with a checkpoint in ``folder`` unless it is empty, and write the result."""
     make, problem = cases()[name]
     options = {"checkpoint": folder, "checkpoint_every": 0} if folder else {}
     print("begun", flush=True)
@@ -100,7 +100,7 @@ def work(name: str, folder: str, out: str) -> None:
 
 
 def start(name: str, folder: str, out: Path) -> subprocess.Popen[str]:
-    """The process, when it has begun to solve."""
+    """Start a process; return it once it has begun to solve."""
     command = [sys.executable, __file__, "--worker", name, folder, str(out)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -113,7 +113,7 @@ def start(name: str, folder: str, out: Path) -> subprocess.Popen[str]:
 
 @dataclass
 class Row:
-    """What became of one solver's runs."""
+    """Outcome of one solver's runs."""
 
     solver: str
     steps: int = 0
@@ -126,7 +126,7 @@ class Row:
 
 
 def measure(name: str, kills: int, chance: random.Random) -> Row:
-    """Kill runs of one solver until there were enough kills; then let the last one end."""
+    """Kill runs of one solver until there are enough kills; then let the last one end."""
     row = Row(name)
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "out.json"

@@ -2,13 +2,13 @@
 
     python benchmarks/time_to_solution.py [--quick] [--instances N] [--json FILE] [--plot FILE]
 
-Two kinds of QUBO: random ones, six normal couplers at each variable; and those of networks, the
-penalty method's QUBO of a 6-2-1 network on more and more random samples.  The energy to be reached
-is the least that any oracle found in any call, a long anneal's included; nobody proves it for the
-larger ones, so that times are lower bounds there.  Each oracle is given three lengths of a read and
-is shown with the one that is best at each size.  Times are medians over the instances, in
-milliseconds, for a probability of 0.99; in brackets the median bounds of the 95 % intervals.  With
-matplotlib (the extra ``plot``) ``--plot`` draws them.
+There are two kinds of QUBO: random ones, with six normal couplers per variable; and the penalty
+method's QUBO of a 6-2-1 network on increasing numbers of random samples.  The target energy is the
+lowest that any oracle found in any call, including a long anneal.  It is unproven for the larger
+ones, so times there are lower bounds.  Each oracle is run with three read lengths and shown with
+the best one at each size.  Times are medians over the instances, in milliseconds, for a probability
+of 0.99; in brackets the median bounds of the 95 % intervals.  With matplotlib (the extra ``plot``)
+``--plot`` draws them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from solvers.oracles import QUBO, Annealer, Oracle, TreeDecomposition, registry
 from solvers.oracles.time_to_solution import TimeToSolution, Trials
 
 SWEEPS = (30, 100, 300)
-"""Lengths of a read."""
+"""Read lengths."""
 
 ORACLES: dict[str, Callable[[int], Oracle]] = {
     "annealer": lambda sweeps: Annealer(20, sweeps),
@@ -50,7 +50,7 @@ def _moving(name: str, sweeps: int, **options: Any) -> Oracle:
 
 
 def random_model(n: int, seed: int) -> QUBO:
-    """About six normal couplers at each variable."""
+    """Return a model with about six normal couplers per variable."""
     random = np.random.default_rng((seed, n))
     ends = np.sort(random.integers(0, n, (4 * n, 2)), axis=1)
     ends = np.unique(ends[ends[:, 0] < ends[:, 1]], axis=0)
@@ -60,7 +60,7 @@ def random_model(n: int, seed: int) -> QUBO:
 
 
 def network_model(samples: int, seed: int) -> QUBO:
-    """The penalty method's QUBO of a 6-2-1 network."""
+    """Return the penalty method's QUBO of a 6-2-1 network."""
     random = np.random.default_rng((seed, samples))
     X, y = random.choice([-1, 1], (samples, 6)), random.choice([-1, 1], samples)
     problem = TrainingProblem(Network.dense([6, 2, 1]), X, y)
@@ -76,28 +76,28 @@ MODELS: dict[str, tuple[Callable[[int, int], QUBO], tuple[int, ...]]] = {
 
 
 def measure(qubo: QUBO, calls: int, limit: float) -> dict[str, list[TimeToSolution]]:
-    """Times of every oracle with each length of a read, to the least energy that any found."""
+    """Measure times of every oracle at each read length, to the lowest energy that any found."""
     found: dict[str, list[Trials]] = {}
     for name, make in ORACLES.items():
         for sweeps in SWEEPS:
             oracle = make(sweeps)
             started = time.perf_counter()
             try:
-                oracle.sample(qubo, np.random.SeedSequence(99))  # compiled, and how long it takes
+                oracle.sample(qubo, np.random.SeedSequence(99))  # compiles, and is timed
             except InvalidInputError:
-                break  # too wide for a tree
+                break  # too wide for a tree decomposition
             share = limit / max(time.perf_counter() - started, 1e-9)
             trials = Trials.of(oracle, qubo, calls=int(np.clip(share, 1, calls)))
             found.setdefault(name, []).append(trials)
             if trials.energies.size == trials.seconds.size:
-                break  # exact, whatever the length
+                break  # exact at any length
     long = Annealer(20, 2000).sample(qubo, np.random.SeedSequence(98)).energies[0]
     least = min([long, *(t.energies.min() for several in found.values() for t in several)])
     return {name: [t.time_to(least) for t in several] for name, several in found.items()}
 
 
 def rows_of(kind: str, sizes: int, instances: int, calls: int, limit: float) -> Iterator[Any]:
-    """One row per oracle and size."""
+    """Return one row per oracle and size."""
     make, parameters = MODELS[kind]
     for parameter in parameters[:sizes]:
         qubos = [make(parameter, seed) for seed in range(instances)]
@@ -124,7 +124,7 @@ def _median(times: list[TimeToSolution]) -> dict[str, float]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """A Markdown table: an oracle a line, a size a column."""
+    """Return a Markdown table: a row per oracle, a column per size."""
     lines = []
     for kind in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == kind]
@@ -148,7 +148,7 @@ def _short(seconds: float) -> str:
 
 
 def plot(rows: list[dict[str, Any]], path: str) -> None:
-    """Time against size, both logarithmic, with intervals."""
+    """Plot time against size on logarithmic axes, with intervals."""
     import matplotlib
 
     matplotlib.use("Agg")

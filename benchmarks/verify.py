@@ -5,12 +5,12 @@
 
 Fashion 2 v 4 in 7 x 7 sums of pixels, 16 levels, ternary weights, integer thresholds, 4,000
 training samples and 15 s of straight-through; the noisy networks are trained on three copies of
-them whose inputs are moved by up to three levels, so that more samples are robust.  The first test
-samples, one thread.
+them with inputs moved by up to three levels, so that more samples are robust.  The first test
+samples are verified on one thread.
 
-`qnn verify` is intervals, then the search, then the model by CP-SAT.  Its rivals: intervals alone;
-the model alone, in both forms; and CP-SAT on inputs as integers and units as reified sums, written
-here without the toolkit's models.  The last one judges every verdict.
+`qnn verify` runs intervals, then the search, then the model by CP-SAT.  Its rivals are intervals
+alone; the model alone, in both forms; and CP-SAT on integer inputs and units as reified sums,
+written here without the toolkit's models.  The last one checks every verdict.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CASES = [
 """Name, activation, levels of noise in training, radius."""
 
 ASKED = 20
-"""Samples with a counter-example that the oracle is asked for."""
+"""Number of samples with a counter-example that the oracle is asked for."""
 
 
 def trained(activation: str, noise: int, data_dir: str | None) -> tuple[TrainedModel, Any]:
@@ -69,7 +69,7 @@ def trained(activation: str, noise: int, data_dir: str | None) -> tuple[TrainedM
 def by_model(
     model: TrainedModel, box: InputBox, right: int, encoding: str | None, limit: float
 ) -> str:
-    """The model alone, by CP-SAT."""
+    """Solve the model alone, by CP-SAT."""
     program = input_model(model.network, model.weights, box, right, -right, encoding=encoding)
     try:
         found = solve_qcbo(program, time_limit=limit, workers=1)
@@ -83,7 +83,7 @@ def by_model(
 
 
 def direct(model: TrainedModel, box: InputBox, right: int, limit: float) -> str:
-    """CP-SAT on integers: levels of the inputs, and reified sums."""
+    """Solve with CP-SAT on integers: levels of the inputs, and reified sums."""
     cp = cp_model.CpModel()
     tables = [sorted({int(v) for v in column[:, 0]}) for column in box.values]
     a: list[Any] = [
@@ -147,7 +147,7 @@ def measured(case: int, given: argparse.Namespace) -> dict[str, Any]:
 
         return decided
 
-    decide(model.network, model.weights, boxes[0], int(y[0]))  # what is loaded and compiled once
+    decide(model.network, model.weights, boxes[0], int(y[0]))  # one-time loading and compilation
     run("intervals alone", verdict_of("intervals"))
     run("intervals and search", verdict_of("search"))
     run("qnn verify", verdict_of("cp-sat"))

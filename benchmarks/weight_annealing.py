@@ -4,14 +4,14 @@
     python benchmarks/weight_annealing.py --before COMMIT --data DIR [--runs 5] [--json FILE]
 
 A flip is one proposed change of one weight with its exact change of the training loss, on one
-thread.  Speed is measured where every flip is kept, which costs most, where about a third is, and
-where hardly any is; after each run the loss is computed from nothing and compared.  ``full`` is the
-same work by a whole forward pass in NumPy for every flip.
+thread.  Speed is measured with every flip accepted, which costs most, with about a third, and with
+hardly any; after each run the loss is recomputed from scratch and compared.  ``full`` does the same
+work with a whole forward pass in NumPy for every flip.
 
-With ``--before`` only the speed beside that of another commit is measured: whole annealing runs and
+With ``--before`` only the speed relative to another commit is measured: whole annealing runs and
 blocks by enumeration, on 10,000 images of Fashion-MNIST (196-64-10, four levels, hinge loss) and on
-two small networks.  Both commits take turns, each run in a process of its own, in processor time of
-one thread; they have to end at the same loss.
+two small networks.  Both commits take turns, each run in its own process, in processor time of one
+thread; both must reach the same loss.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ CASES: list[tuple[str, dict[str, Any], int, int, str]] = [
 def random_problem(
     network: dict[str, Any], samples: int, largest: int, loss: str
 ) -> TrainingProblem:
-    """Random inputs 0 .. largest and random labels."""
+    """Return random inputs 0 .. largest and random labels."""
     rng = np.random.default_rng(0)
     dense = Network.dense(**network)
     X = rng.integers(0, largest + 1, (samples, dense.widths[0]))
@@ -75,7 +75,7 @@ def random_problem(
 
 
 def flips_per_second(landscape: IncrementalLoss, temperature: float, runs: int) -> list[float]:
-    """Speed at one temperature, after a walk that reaches its equilibrium."""
+    """Measure the speed at one temperature, after a walk to its equilibrium."""
     rng = np.random.default_rng(1)
     landscape.set_choice(rng.integers(landscape.moves.num_levels))
     state, moves = landscape.state, landscape.moves
@@ -96,7 +96,7 @@ def flips_per_second(landscape: IncrementalLoss, temperature: float, runs: int) 
 
 
 def temperature_that_keeps(landscape: IncrementalLoss, share: float) -> float:
-    """A temperature at which about ``share`` of the flips is kept."""
+    """Return a temperature at which about ``share`` of the flips is accepted."""
     rng = np.random.default_rng(2)
     state, moves = landscape.state, landscape.moves
     best, high, low = moves.choice.copy(), 1e6, 1e-6
@@ -112,7 +112,7 @@ def temperature_that_keeps(landscape: IncrementalLoss, share: float) -> float:
 
 
 def full_passes_per_second(problem: TrainingProblem) -> float:
-    """Speed of scoring one changed weight vector after the other by whole forward passes."""
+    """Measure the speed of scoring changed weights one by one with whole forward passes."""
     rng = np.random.default_rng(1)
     bits = rng.integers(0, 2, problem.num_free_bits).astype(np.int8)
     problem.losses(bits[None])
@@ -125,7 +125,7 @@ def full_passes_per_second(problem: TrainingProblem) -> float:
 
 
 def speed(runs: int) -> list[dict[str, Any]]:
-    """The table of speeds."""
+    """Return the table of speeds."""
     results = []
     heads = "".join(f"{head:>12}" for head in ("all kept", "1/3 kept", "few kept", "full"))
     print(f"{'thousand flips per second':40}{'N':>8}{'integers':>10}{heads}")
@@ -150,13 +150,13 @@ def speed(runs: int) -> list[dict[str, Any]]:
 
 
 BESIDE = {"196-64-10": 160_000, "49-16-10": 400_000, "16-4-1": 1_000_000}
-"""Networks on which two commits are compared, and flips of an annealing run on each."""
+"""Networks on which two commits are compared, and annealing flips on each."""
 
 FIGURES = "annealing", "hottest eighth", "coldest eighth", "blocks of six"
 
 
 def one_run(name: str, data: str) -> dict[str, float]:
-    """Flips a second of an annealing run and its ends, choices a second of blocks; the loss."""
+    """Return flips per second and ends of annealing, choices per second of blocks, and the loss."""
     if name == "196-64-10":
         images = np.load(data)
         problem = TrainingProblem(Network.dense([196, 64, 10]), images["X"], images["y"])
@@ -189,7 +189,7 @@ def one_run(name: str, data: str) -> dict[str, float]:
 
 
 def beside(commit: str, folder: str, runs: int) -> list[dict[str, Any]]:
-    """The table of two commits, in runs that take turns."""
+    """Return the table of two commits, in runs that take turns."""
     import qnn
 
     here, results = Path(__file__).resolve(), []
@@ -224,7 +224,7 @@ def beside(commit: str, folder: str, runs: int) -> list[dict[str, Any]]:
 
 
 def digits(samples: int, seed: int) -> TrainingProblem:
-    """Digits 3 v 8 pooled to 16 inputs, 5 hidden units."""
+    """Return digits 3 v 8 pooled to 16 inputs, 5 hidden units."""
     X, y = load_digits(return_X_y=True)
     chosen = np.random.default_rng(seed).permutation(np.flatnonzero((y == 3) | (y == 8)))[:samples]
     pooled = X[chosen].reshape(-1, 4, 2, 4, 2).sum(axis=(2, 4)).reshape(-1, 16)
@@ -232,7 +232,7 @@ def digits(samples: int, seed: int) -> TrainingProblem:
 
 
 def losses() -> list[dict[str, Any]]:
-    """Hinge loss on the training set after 20,000 flips, and the best of ten restarts."""
+    """Return the training hinge loss after 20,000 flips, and the best of ten restarts."""
     results = []
     print("digits 3 v 8, 16-5-1, hinge loss on the training set, five seeds")
     for samples in (100, 300):

@@ -1,15 +1,15 @@
-"""Time of a round on one and two workers, and by a model with more.
+"""Time of a round on one and two workers, and a model's prediction for more.
 
     python benchmarks/workers.py [--processes 1 2] [--only NAME ...] [--repeats 3] [--markdown FILE]
 
-Every case does the same work whatever the workers are, so that its rounds can be compared one by
-one: a round's time is the least of the repeats, and a case's the mean over its rounds after the
-first, which starts workers and is told apart.  Beyond two workers, with K tasks a round,
+Every case does the same work on any number of workers, so its rounds can be compared one by one.  A
+round's time is the minimum over the repeats.  A case's time is the mean over its rounds after the
+first, which starts workers and is listed separately.  Beyond two workers, with K tasks a round,
 
     T(w) = c + K m + ceil(K / w) b        [Amdahl 1967, with the task overhead counted as serial]
 
-c is what a round takes outside its tasks and b a task, both measured without workers; m is what one
-worker process takes longer than none, for each task.
+c is the time of a round outside its tasks and b that of a task, both measured without workers; m is
+the additional time per task with one worker process.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ORACLE = Annealer(reads=5, sweeps=40, threads=1)
 
 
 def teacher(widths: Sequence[int], samples: int) -> TrainingProblem:
-    """Inputs of four levels, and the labels of a random network."""
+    """Return inputs of four levels, and the labels of a random network."""
     rng = np.random.default_rng(0)
     network = Network.dense(widths, activation="sign")
     X = rng.integers(0, 4, (samples, widths[0]))
@@ -84,21 +84,21 @@ CASES: dict[str, tuple[Any, TrainingProblem]] = {
 
 
 class Clock:
-    """Ends of rounds, and in each the seconds in tasks; tasks of a round, and those at once."""
+    """Ends of rounds and seconds in their tasks; number of tasks, in a round and at once."""
 
     def __init__(self) -> None:
         self.ends, self.tasks, self.count, self.at_once = [time.perf_counter()], [0.0], 0, 1
         self.round = 0
 
     def tick(self, progress: Any) -> None:
-        """A round has ended, unless it is only a better candidate within one."""
+        """Record the end of a round, but not a better candidate within one."""
         if progress.iteration > self.round:
             self.round = progress.iteration
             self.ends.append(time.perf_counter())
             self.tasks.append(0.0)
 
     def timed(self, ask: Any) -> Any:
-        """``Team.ask``, timed."""
+        """Return ``Team.ask`` with timing."""
 
         def timed_ask(team: Any, function: Any, tasks: Any, seconds: Any = None) -> Any:
             began = time.perf_counter()
@@ -112,7 +112,7 @@ class Clock:
 
 
 def run_once(solver: Any, problem: TrainingProblem) -> tuple[Any, ...]:
-    """Seconds of each round, and of its tasks; their number, and at once; the loss, as a check."""
+    """Return seconds of rounds and of tasks, both numbers of tasks, and the loss as a check."""
     clock, ask = Clock(), executors.Team.ask
     executors.Team.ask = clock.timed(ask)
     try:
@@ -125,7 +125,7 @@ def run_once(solver: Any, problem: TrainingProblem) -> tuple[Any, ...]:
 
 
 def with_workers(solver: Any, options: dict[str, Any]) -> Any:
-    """The solver on an executor: QCGD's is that of its candidates."""
+    """Return the solver on an executor, which for QCGD is that of its candidates."""
     if isinstance(solver, QCGD):
         return replace(solver, candidates=replace(solver.candidates, **options))
     return replace(solver, **options)
@@ -134,7 +134,7 @@ def with_workers(solver: Any, options: dict[str, Any]) -> Any:
 def measure(
     solver: Any, problem: TrainingProblem, repeats: int, processes: Sequence[int]
 ) -> dict[str, Any]:
-    """Round, start-up and parts of the model of one case."""
+    """Measure round, start-up and parts of the model of one case."""
     run_once(solver, problem)  # compiles
     kinds: dict[str, dict[str, Any]] = {"none": {}}
     kinds |= {str(n): {"executor": "processes", "workers": n} for n in processes}
@@ -159,7 +159,7 @@ def measure(
 
 
 def page(figures: dict[str, dict[str, Any]]) -> str:
-    """Two tables, in milliseconds."""
+    """Return two tables, in milliseconds."""
     kinds = list(next(iter(figures.values()))["seconds"])
     lines = [
         f"| milliseconds a round, by workers | tasks | {' | '.join(kinds)} | 2 against none "

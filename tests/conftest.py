@@ -1,4 +1,4 @@
-"""What every test shares: hypothesis' profile and the folder of real data outside the project."""
+"""Configuration shared by all tests: hypothesis profile and folder of real data."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# The same commit has the same verdict: every run draws the same examples.  New ones are drawn with
-# HYPOTHESIS_PROFILE=explore, and what these find becomes a test of its own.
+# Every run draws the same examples, so a commit always has the same verdict.  To draw new ones, set
+# HYPOTHESIS_PROFILE=explore; any failure found becomes a test of its own.
 usual: dict[str, Any] = {
     "deadline": None,
     "max_examples": 30,
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder ``../shared/data`` beside the project; the test is skipped where there is none."""
+    """Return the folder ``../shared/data`` beside the project; skip the test if it is missing."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("no ../shared/data beside the project")
@@ -34,6 +34,6 @@ def shared_data() -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hear Ctrl-C even where the run was started in the background, which ignores it."""
+    """Handle Ctrl-C even if the run was started in the background, which ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -11,7 +11,7 @@ SENSES = ("==", "<=", ">=")
 SMALL = st.integers(-4, 4)
 STEPS = st.sampled_from([1.0, 1.0, 1.0, 0.5, 0.25, 0.1, 0.05, 1 / 3])
 ODD = st.floats(-4, 4, allow_subnormal=False).filter(lambda a: a == 0 or abs(a) > 1e-3)
-"""Coefficients of no common step."""
+"""Coefficients without a common step."""
 
 
 @st.composite
@@ -23,9 +23,9 @@ def cqms(
     min_rows: int = 0,
     max_rows: int = 3,
 ) -> object:
-    """CQMs over bits, spins and integers: linear, quadratic and soft rows, one-hots, fractions.
+    """Draw CQMs of bits, spins and integers: linear, quadratic and soft rows, one-hots, fractions.
 
-    Most are feasible by construction: their right-hand sides are what a drawn point leaves.
+    Most are feasible by construction: their right-hand sides follow from a drawn point.
     """
     cqm = dimod.ConstrainedQuadraticModel()
     names: list[object] = []
@@ -63,7 +63,7 @@ def _value(draw: st.DrawFn, cqm: dimod.ConstrainedQuadraticModel, v: object) -> 
 def _expression(
     draw: st.DrawFn, cqm: dimod.ConstrainedQuadraticModel, names: list[object], quadratic: bool
 ) -> dimod.QuadraticModel:
-    """A polynomial of degree one or two with coefficients on a step, or, rarely, on none."""
+    """Draw a polynomial of degree one or two with coefficients on a step or, rarely, off it."""
     step = draw(STEPS)
     odd = draw(st.integers(0, 9)) == 0
     coefficients = ODD if odd else SMALL.map(lambda k: k * step)
@@ -119,7 +119,7 @@ def _add_row(
 
 
 def optimum(cqm: dimod.ConstrainedQuadraticModel) -> float | None:
-    """Least energy of the feasible samples, both as dimod judges them; None if there are none."""
+    """Return the lowest energy of the feasible samples by dimod's rules; None if there are none."""
     samples = dimod.ExactCQMSolver().sample_cqm(cqm)
     energies = samples.record.energy[samples.record.is_feasible]
     return float(energies.min()) if len(energies) else None
@@ -128,7 +128,7 @@ def optimum(cqm: dimod.ConstrainedQuadraticModel) -> float | None:
 def verdict(
     cqm: dimod.ConstrainedQuadraticModel, samples: dimod.SampleSet, least: float | None
 ) -> str:
-    """What an answer is worth, given the optimum; ``right``, ``missed`` or ``FALSE``."""
+    """Judge an answer, given the optimum: ``right``, ``missed`` or ``FALSE``."""
     status, bound = samples.info["status"], samples.info["lower_bound"]
     judged = [
         bool(dimod.SampleSet.from_samples_cqm(datum.sample, cqm).record.is_feasible[0])

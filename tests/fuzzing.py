@@ -1,4 +1,4 @@
-"""Hostile files: JSON, arrays and bytes changed at random, by a seed."""
+"""Hostile files: JSON, arrays and bytes, randomly changed by a seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ODD: list[Any] = [
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to everything inside a JSON value."""
+    """Return the paths to everything inside a JSON value."""
     inside: dict[Any, Any] = value if isinstance(value, dict) else {}
     if isinstance(value, list):
         inside = dict(enumerate(value))
@@ -31,7 +31,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def rewritten(rng: random.Random, value: Any, changes: int = 1) -> Any:
-    """A JSON value with fields replaced, dropped, renamed or doubled."""
+    """Return a JSON value with fields replaced, dropped, renamed or duplicated."""
     value = copy.deepcopy(value)
     for _ in range(changes):
         places = _places(value)
@@ -58,7 +58,7 @@ def rewritten(rng: random.Random, value: Any, changes: int = 1) -> Any:
 
 
 def reshaped(rng: random.Random, array: np.ndarray) -> np.ndarray:
-    """An array of another type or shape, or of other numbers."""
+    """Return an array of another type or shape, or with other numbers."""
     changed = np.array(array)
     kind = rng.randrange(10)
     if kind == 0:
@@ -85,7 +85,7 @@ def reshaped(rng: random.Random, array: np.ndarray) -> np.ndarray:
 
 
 def damaged(rng: random.Random, data: bytes) -> bytes:
-    """Bytes cut off, flipped, doubled, zeroed or put in."""
+    """Return bytes truncated, flipped, duplicated, zeroed or inserted."""
     changed = bytearray(data)
     for _ in range(rng.choice([1, 1, 3, 20])):
         place = rng.randrange(max(1, len(changed)))
@@ -112,7 +112,7 @@ def hostile_archive(
     content: dict[str, Any],
     arrays: dict[str, np.ndarray],
 ) -> None:
-    """Write an archive that is whole, with a good checksum, but holds something else; or damage."""
+    """Write an intact archive with a valid checksum but other content, or a damaged one."""
     content, arrays = copy.deepcopy(content), dict(arrays)
     kind = rng.randrange(8)
     if kind < 4:
@@ -126,7 +126,7 @@ def hostile_archive(
         arrays[other] = arrays.pop(name)
     try:
         write_archive(path, file_format, content, arrays)
-    except (ValueError, UnicodeEncodeError):  # what JSON or NPY cannot hold is not in a file
+    except (ValueError, UnicodeEncodeError):  # JSON and NPY cannot hold this
         write_archive(path, file_format, {}, {})
     if kind == 7:
         path.write_bytes(damaged(rng, path.read_bytes()))

@@ -1,4 +1,4 @@
-"""Hypothesis strategies shared by the tests, and what they are checked by: enumeration."""
+"""Hypothesis strategies shared by the tests, and enumeration to check results."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def qcbos(
     inequalities: bool = True,
     feasible: bool = True,
 ) -> QCBO:
-    """Random small models.
+    """Draw random small models.
 
-    With ``feasible`` some point satisfies every row; otherwise right-hand sides and products are
+    With ``feasible``, some point satisfies every row; otherwise right-hand sides and products are
     drawn freely, and a product may name one variable more than once.
     """
     n = draw(st.integers(1, max_variables))
@@ -39,7 +39,7 @@ def qcbos(
     point = draw(arrays(np.int8, n, elements=st.integers(0, 1)))
     products: list[tuple[int, int, int]] = []
     for _ in range(draw(st.integers(0, max_products)) if n >= 3 else 0):
-        if feasible:  # u after v and w, and at most one product per u, so that a point can be set
+        if feasible:  # u after v and w, and one product per u, so that a point can be set
             u = draw(st.integers(2, n - 1))
             v = draw(st.integers(0, u - 2))
             if u not in [product[0] for product in products]:
@@ -74,11 +74,11 @@ def _labels(draw: st.DrawFn, n: int) -> list[object] | None:
 
 
 def every_point(n: int) -> npt.NDArray[np.int8]:
-    """All 2^n assignments, shape (2^n, n)."""
+    """Return all 2^n assignments, shape (2^n, n)."""
     return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.int8)
 
 
 def feasible_points(model: QCBO) -> npt.NDArray[np.int8]:
-    """All assignments that satisfy every row, shape (count, n)."""
+    """Return all assignments that satisfy every row, shape (count, n)."""
     points = every_point(model.num_variables)
     return points[model.is_feasible(points)]

@@ -1,4 +1,4 @@
-"""The rules of the house, counted from the source; ``CONTRIBUTING.md`` states them in words."""
+"""House rules, checked on the source; ``CONTRIBUTING.md`` states them in words."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ if not (ROOT / "formulations" / "arrays.py").exists():
     pytest.skip("the packages are not in their new folders yet", allow_module_level=True)
 
 LAYERS = ("formulations", "solvers", "qnn")
-"""Lowest first: a package imports itself and the packages before it."""
+"""Lowest first: a package imports only itself and the packages before it."""
 
 MAX_FILES = 12
 MORE_FILES = {"formulations/passes": 15, "solvers/oracles/here": 15}
-"""Files in a folder besides ``__init__.py``; two folders of many small files may hold more."""
+"""Maximum files in a folder besides ``__init__.py``; two folders of many small files may hold
+more."""
 
 MAX_LINES = 400
 MAX_OPTIONS = 12
@@ -37,25 +38,25 @@ PROMISED = {
     ("formulations/model/qcbo.py", "formulations/cqm/to_dimod.py"),
     ("formulations/model/qcbo.py", "formulations/files/saved.py"),
 }
-"""The one exception to "no circles": the convenience methods of ``QCBO``, promised names."""
+"""The one exception to "no circles": promised convenience methods of ``QCBO``."""
 
 TO_CUT = {
     ("formulations/training/problem.py", "formulations/training/builder.py"),
     ("formulations/training/problem.py", "formulations/training/sizes.py"),
 }
-"""Imports that close a circle and have yet to go.  Nothing is added here."""
+"""Imports that close a circle and are still to be removed.  Nothing is added here."""
 
 OVER = {
     "tests/formulations/model/test_files.py": 453,
 }
-"""What is still over its limit, and how much it may have.  Nothing is added here."""
+"""Files still over a limit, with their allowance.  Nothing is added here."""
 
 CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]+")
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A file: its path from the root, its text, its top level, its imports and its classes."""
+    """A file: path from the root, text, top level, imports and classes."""
 
     path: str
     text: str
@@ -65,23 +66,23 @@ class Source:
 
     @property
     def module(self) -> str:
-        """Its dotted name."""
+        """Dotted name of the file."""
         return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
     @property
     def is_face(self) -> bool:
-        """Whether it only says what its folder offers."""
+        """True if the file only lists what its folder offers."""
         return self.path.endswith("/__init__.py")
 
 
 @cache
 def sources() -> dict[str, Source]:
-    """Every file of the three packages by its dotted name."""
+    """Return every file of the three packages by dotted name."""
     found = []
     for path in sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
-        nodes = list(ast.walk(tree))  # so that imports within functions and for types count as well
+        nodes = list(ast.walk(tree))  # imports within functions and for types count as well
         found.append(
             Source(
                 path.relative_to(ROOT).as_posix(),
@@ -95,7 +96,7 @@ def sources() -> dict[str, Source]:
 
 
 def imported(source: Source) -> Iterator[str]:
-    """Dotted names of what a file imports.
+    """Return the dotted names that a file imports.
 
     ``from package import name`` is the module ``package.name`` if there is one, else ``package``.
     """
@@ -113,7 +114,7 @@ def imported(source: Source) -> Iterator[str]:
 
 
 def import_graph() -> nx.DiGraph:
-    """Which file imports which; faces are left out, since they import whatever they offer."""
+    """Map each file to its imports; faces are left out, since they import whatever they offer."""
     graph = nx.DiGraph()
     for source in sources().values():
         graph.add_node(source.path)
@@ -124,7 +125,7 @@ def import_graph() -> nx.DiGraph:
 
 
 def num_options(node: ast.ClassDef) -> int:
-    """Fields of a dataclass, or arguments of ``__init__`` besides ``self``."""
+    """Count the fields of a dataclass, or the arguments of ``__init__`` besides ``self``."""
     counts = [0]
     if any("dataclass" in ast.dump(decorator) for decorator in node.decorator_list):
         fields = [item for item in node.body if isinstance(item, ast.AnnAssign)]
@@ -136,7 +137,7 @@ def num_options(node: ast.ClassDef) -> int:
 
 
 def num_constants(source: Source) -> int:
-    """Assignments to upper-case names at the top level of a file."""
+    """Count assignments to upper-case names at the top level of a file."""
     targets = [
         node.targets if isinstance(node, ast.Assign) else [node.target]
         for node in source.body
@@ -149,7 +150,7 @@ def num_constants(source: Source) -> int:
 
 
 def too_much(counts: Mapping[str, int], limit: int) -> str:
-    """What is over its limit, a line each."""
+    """List everything over its limit, one line each."""
     lines = []
     for name, count in counts.items():
         allowed = max(MORE_FILES.get(name, limit), OVER.get(name, 0))

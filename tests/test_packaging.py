@@ -1,4 +1,4 @@
-"""What a wheel and a source distribution hold, and what works with the core dependencies alone."""
+"""Contents of the wheel and source distribution, and use with the core dependencies alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXTRAS = ("dwave.system", "dwave.cloud", "dwave.graphs", "minorminer", "ortools"
 
 
 def without_extras(code: str) -> str:
-    """What Python prints in a process that has the core dependencies alone."""
+    """Return what Python prints in a process with the core dependencies alone."""
     block = f"import sys\nfor name in {EXTRAS!r}: sys.modules[name] = None\n"
     run = subprocess.run([sys.executable, "-c", block + code], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

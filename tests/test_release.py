@@ -1,4 +1,4 @@
-"""Version, release notes and citation agree with one another."""
+"""Consistency of version, release notes and citation."""
 
 from __future__ import annotations
 

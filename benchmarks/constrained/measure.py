@@ -3,10 +3,9 @@
     python benchmarks/constrained/measure.py DATA --seconds 10 --json results.json
     python benchmarks/constrained/measure.py --sets bundled --seconds 5
 
-DATA has folders qplib, qkp, mkp, qoblib, qaplib, or some of them; the set "bundled" needs none.  A
-table for each set is printed: the median gap to the best known value in percent (to the best of all
-methods where none is known), on how many instances that was met, and on how many a feasible point
-was found.
+DATA has some or all of the folders qplib, qkp, mkp, qoblib, qaplib; the set "bundled" needs none.
+Each set's table gives the median gap to the best known value in percent (to the best of all methods
+if none is known), the number of instances that reach it, and the number with a feasible point.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ from solvers import QCGD
 
 
 def run(instance: Instance, name: str, seconds: float, threads: int, seed: int) -> dict[str, Any]:
-    """One method on one instance."""
+    """Run one method on one instance."""
     cqm = instance.load()
     started = time.perf_counter()
     answer, failure = None, None
     try:
         answer = RIVALS[name](cqm, seconds, threads, seed)
-    except Exception as error:  # a rival that cannot take the model is a result, too
+    except Exception as error:  # A failure of a rival to take the model is also a result.
         failure = f"{type(error).__name__}: {error}"
     taken = time.perf_counter() - started
     sampled = isinstance(answer, dimod.SampleSet)
@@ -59,7 +58,7 @@ def run(instance: Instance, name: str, seconds: float, threads: int, seed: int) 
 
 
 def judged(instance: Instance, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The runs on one instance with their gaps."""
+    """Add gaps to the runs on one instance."""
     values = [one["value"] for one in runs if one["value"] is not None]
     known = None if instance.best is None else instance.best * instance.unit
     best = known if known is not None else min(values, default=None)
@@ -70,7 +69,7 @@ def judged(instance: Instance, runs: list[dict[str, Any]]) -> list[dict[str, Any
 
 
 def table(runs: Sequence[dict[str, Any]]) -> str:
-    """A set's methods on the instances that all of them had, the best median gap first."""
+    """Compare a set's methods on their common instances, best median gap first."""
     names = list(dict.fromkeys(one["method"] for one in runs))
     of = {(one["instance"], one["method"]): one for one in runs}
     common = [
@@ -104,7 +103,7 @@ def table(runs: Sequence[dict[str, Any]]) -> str:
 
 
 def every_instance(runs: Sequence[dict[str, Any]]) -> str:
-    """Each instance with what the first method reached, and who found its best points."""
+    """List each instance with the first method's result, and the finders of its best points."""
     own = [one for one in runs if one["method"] == runs[0]["method"]]
     gaps = np.array([one["gap"] for one in own])
     feasible = sum(one["value"] is not None for one in own)
@@ -130,7 +129,7 @@ def every_instance(runs: Sequence[dict[str, Any]]) -> str:
 
 
 def verdict(runs: Sequence[dict[str, Any]]) -> str:
-    """Which methods did better than the first on the instances that both had, if any did."""
+    """State which methods beat the first on common instances, if any did."""
     first = runs[0]["method"]
     own = {one["instance"]: one["gap"] for one in runs if one["method"] == first}
     better, rivals = [], list(dict.fromkeys(one["method"] for one in runs))[1:]
@@ -146,7 +145,7 @@ def verdict(runs: Sequence[dict[str, Any]]) -> str:
 
 
 def head(options: argparse.Namespace, about: dict[str, Any]) -> str:
-    """How a page was made."""
+    """Describe how a page was made."""
     rivals = f" --methods '{options.methods}'" if options.methods != ",".join(RIVALS) else ""
     every = f" --every {options.every}" if options.every > 1 else ""
     every += " --processor" if options.processor else ""
@@ -162,12 +161,12 @@ def head(options: argparse.Namespace, about: dict[str, Any]) -> str:
 
 
 def number(value: float | None) -> str:
-    """A value of the model, as the minimised objective."""
+    """Convert a value of the model to the minimised objective."""
     return "-" if value is None else f"{value:.10g}"
 
 
 def main() -> None:
-    """Measure what is not yet in the JSON file, print the tables, write every run."""
+    """Measure what is missing in the JSON file, print the tables, write every run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "data", type=Path, nargs="?", help="folder with qplib, qkp, mkp, qoblib, qaplib"
@@ -224,13 +223,13 @@ def main() -> None:
                 key = (instance.family, instance.name, method)
                 late = options.until and time.perf_counter() - started > options.until
                 if key not in done and not late:
-                    if not warm:  # what is compiled or loaded once
+                    if not warm:  # one-time compilation and loading
                         warm = bool(QCGD(iterations=2).sample_cqm(instance.load()))
                     done[key] = run(
                         instance, method, options.seconds, options.threads, options.seed
                     )
                     kept["runs"] = list(done.values())
-                    if options.json:  # what there is stays, if this is stopped
+                    if options.json:  # keep finished runs if this is stopped
                         options.json.write_text(json.dumps(plain(kept), indent=1))
                 if key in done:
                     here.append(done[key])

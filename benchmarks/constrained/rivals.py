@@ -1,7 +1,7 @@
 """Solvers of constrained models at equal time: each takes a CQM, seconds, threads and a seed.
 
-The clock begins with the CQM in memory: presolve, conversion and compilation of a model count.  The
-answer of each is judged by dimod; a rival that cannot take a model says so by an exception.
+The clock starts with the CQM in memory, so presolve, conversion and compilation of a model count.
+dimod judges each answer; a rival that cannot take a model raises an exception.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from solvers.qcgd.linear import LinearForm
 
 CQM = dimod.ConstrainedQuadraticModel
 Rival = Callable[[CQM, float, int, int], float | dimod.SampleSet | None]
-"""The best feasible objective, None if none was found; or samples that have it, and tell more."""
+"""Returns the best feasible objective, None if none was found; or samples, which also tell more."""
 
 WEIGHTS = (0.5, 4.0, 16.0, 64.0, 256.0)
-"""Penalty weights, in units of what QCGD takes as its scale."""
+"""Penalty weights, in units of QCGD's scale."""
 
 
 def best_of(samples: dimod.SampleSet) -> float | None:
-    """The best feasible objective among samples that dimod has judged."""
+    """Return the best feasible objective among samples judged by dimod."""
     if not len(samples):
         return None
     good = samples.record.energy[samples.record.is_feasible]
@@ -39,22 +39,22 @@ def best_of(samples: dimod.SampleSet) -> float | None:
 
 
 def ours(cqm: CQM, seconds: float, threads: int, seed: int) -> dimod.SampleSet:
-    """QCGD as shipped."""
+    """Run QCGD with default options."""
     return QCGD(iterations=None, time_limit=seconds, seed=seed).sample_cqm(cqm)
 
 
 def oracle_only(cqm: CQM, seconds: float, threads: int, seed: int) -> dimod.SampleSet:
-    """QCGD whose only source of candidates is the oracle, repaired as always."""
+    """Run QCGD with the oracle as its only source of candidates, repaired as usual."""
     candidates = Candidates(sources=("oracle",))
     solver = QCGD(iterations=None, time_limit=seconds, seed=seed, candidates=candidates)
     return solver.sample_cqm(cqm)
 
 
 class FromNothing:
-    """An oracle that draws random states: what is found is the repair's."""
+    """Oracle that draws random states, so that all success is due to repair."""
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
-        """Twenty random points."""
+        """Return twenty random points."""
         x = np.random.default_rng(seed).integers(0, 2, (20, qubo.num_variables), dtype=np.int8)
         energies = qubo.energies(x)
         order = np.argsort(energies, kind="stable")
@@ -62,7 +62,7 @@ class FromNothing:
 
 
 def repair_alone(cqm: CQM, seconds: float, threads: int, seed: int) -> dimod.SampleSet:
-    """Repair of random states, without an oracle or a pool."""
+    """Repair random states, without an oracle or a pool."""
     candidates = Candidates(sources=("oracle",), fresh=1)
     solver = QCGD(
         oracle=FromNothing(), iterations=None, time_limit=seconds, seed=seed, candidates=candidates
@@ -71,9 +71,9 @@ def repair_alone(cqm: CQM, seconds: float, threads: int, seed: int) -> dimod.Sam
 
 
 def perturbation(cqm: CQM, seconds: float, threads: int, seed: int) -> dimod.SampleSet:
-    """Good points perturbed and repaired, from random states: the sources without an Ising machine.
+    """Perturb and repair good points, from random states: all sources without an Ising machine.
 
-    The random states take what share of the time they deserve, as an oracle would.
+    Random states take a share of the time by merit, as an oracle would.
     """
     solver = QCGD(
         oracle=FromNothing(), iterations=None, time_limit=seconds, seed=seed,
@@ -83,7 +83,7 @@ def perturbation(cqm: CQM, seconds: float, threads: int, seed: int) -> dimod.Sam
 
 
 def penalties(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
-    """The best of five penalty weights, a fifth of the time each, judged as the CQM is."""
+    """Return the best of five penalty weights at a fifth of the time each, judged like the CQM."""
     found = []
     for weight in WEIGHTS:
         solver = PenaltyMethod(
@@ -94,11 +94,11 @@ def penalties(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None
 
 
 def saim(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
-    """Self-adaptive Ising machine [arXiv 2501.04971], written from its description.
+    """Run the self-adaptive Ising machine [arXiv 2501.04971], written from its description.
 
-    Slack words; rows and objective scaled to a largest coefficient of 1; one small fixed penalty
-    P = 2 n d, d being the objective's density; multipliers lambda += 20 (A s - b) after each anneal
-    of 1,000 sweeps from a random state, whose state is judged.
+    Slack words; rows and objective scaled to a largest coefficient of 1; one small fixed penalty P
+    = 2 n d with the objective's density d; multipliers lambda += 20 (A s - b) after each anneal of
+    1,000 sweeps from a random state, whose final state is judged.
     """
     started = time.perf_counter()
     prepared = Presolved.of(cqm)
@@ -131,7 +131,7 @@ def saim(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
 
 
 def cqm_to_bqm(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
-    """dimod's conversion with its default multiplier, Ocean's annealer again and again."""
+    """Run dimod's conversion with its default multiplier, and Ocean's annealer repeatedly."""
     from dwave.samplers import SimulatedAnnealingSampler
 
     started = time.perf_counter()
@@ -155,7 +155,7 @@ def cqm_to_bqm(cqm: CQM, seconds: float, threads: int, seed: int) -> float | Non
 
 
 def cp_sat(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
-    """CP-SAT on the presolved model, products linearised, its threads free of our determinism."""
+    """Run CP-SAT on the presolved, linearised model, with nondeterministic threads."""
     started = time.perf_counter()
     prepared, cp_model = Presolved.of(cqm), import_cp_model()
     program, solver = _Program.of(prepared.model, cp_model), cp_model.CpSolver()
@@ -168,7 +168,7 @@ def cp_sat(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
 
 
 def highs(cqm: CQM, seconds: float, threads: int, seed: int) -> float | None:
-    """HiGHS on the presolved model, products linearised; scipy's has one thread."""
+    """Run HiGHS on the presolved, linearised model; scipy's build has one thread."""
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     started = time.perf_counter()

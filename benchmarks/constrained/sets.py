@@ -1,4 +1,4 @@
-"""Public sets of constrained models, read from a folder with one folder for each."""
+"""Public sets of constrained models, read from a folder with one subfolder each."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from qnn.data.models import read_model_file
 
 @dataclass(frozen=True)
 class Instance:
-    """A model to be minimised, and what is known of it.
+    """A model to be minimised, with known results.
 
-    ``best`` is in the set's own unit and sense; ``unit`` times that is what the model says.
+    ``best`` is in the set's own unit and sense; ``unit`` times ``best`` is the model's value.
     """
 
     family: str
@@ -33,10 +33,10 @@ class Instance:
     best: float | None
     unit: float = 1.0
     tolerance: float = 1e-6
-    """By so much, in the set's unit, the best known value is rounded."""
+    """Rounding of the best known value, in the set's unit."""
 
     def gap(self, value: float | None, best: float | None) -> float:
-        """Percent by which a value of the model is above the best, or above 0 in units of one."""
+        """Return a value's gap above the best, in percent, or in units if the best is 0."""
         if value is None or best is None:
             return float("inf")
         above = (value - best) / abs(self.unit)
@@ -46,7 +46,7 @@ class Instance:
 
 
 def of_bundled(_: Path) -> Iterator[Instance]:
-    """Models of scikit-learn's bundled data: which columns to keep, and groups of equal size."""
+    """Build models from scikit-learn's bundled data: columns to keep, and groups of equal size."""
     from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
     for name, data, count in (
@@ -63,7 +63,7 @@ def of_bundled(_: Path) -> Iterator[Instance]:
 
 
 def columns(X: np.ndarray, y: np.ndarray, count: int) -> dimod.ConstrainedQuadraticModel:
-    """Columns that tell the classes apart and repeat each other little, so many of them.
+    """Select a number of columns that separate the classes and correlate little with each other.
 
     min sum_ij |corr_ij| x_i x_j / (count - 1) - sum_i F_i x_i, F the share of a column's variance
     that lies between the classes [minimal redundancy, maximal relevance: Peng, Long, Ding, IEEE
@@ -79,7 +79,7 @@ def columns(X: np.ndarray, y: np.ndarray, count: int) -> dimod.ConstrainedQuadra
 
 
 def groups(X: np.ndarray, count: int) -> dimod.ConstrainedQuadraticModel:
-    """Groups of equal size with the least sum of squared distances within; in tenths."""
+    """Form groups of equal size with the least sum of squared distances within; in tenths."""
     n = len(X)
     distances = np.rint(10 * ((X[:, None] - X[None]) ** 2).sum(axis=2))
     cqm = dimod.ConstrainedQuadraticModel()
@@ -97,7 +97,7 @@ def groups(X: np.ndarray, count: int) -> dimod.ConstrainedQuadraticModel:
 
 
 def of_qplib(folder: Path) -> Iterator[Instance]:
-    """QPLIB's binary models with rows, as OPB [Furini et al. 2019]."""
+    """Read QPLIB's binary models with rows, as OPB [Furini et al. 2019]."""
     with open(folder / "best_known.csv") as file:
         for line in csv.DictReader(file):
             if "#constraint= 0" in line["header"]:
@@ -113,7 +113,7 @@ def of_qplib(folder: Path) -> Iterator[Instance]:
 
 
 def of_qoblib(folder: Path) -> Iterator[Instance]:
-    """QOBLIB's market splits, portfolios and independent sets [arXiv 2504.03832]."""
+    """Read QOBLIB's market splits, portfolios and independent sets [arXiv 2504.03832]."""
     with open(folder / "best_known.csv") as file:
         for line in csv.DictReader(file):
             name = line["file"]
@@ -129,15 +129,15 @@ KINDS = {"ms_": "market split", "bqp_": "portfolio"}
 
 
 def of_qkp(folder: Path) -> Iterator[Instance]:
-    """Quadratic knapsacks [Billionnet, Soutif]; the best of all methods stands for the optimum."""
+    """Read quadratic knapsacks [Billionnet, Soutif]; the best method replaces the optimum."""
     for path in sorted(folder.glob("jeu_*.txt")):
         yield Instance("qkp", path.stem, lambda path=path: quadratic_knapsack(path), None, -1.0)
 
 
 def of_mkp(folder: Path) -> Iterator[Instance]:
-    """Multi-dimensional knapsacks [Chu, Beasley 1998], best values of their own table."""
+    """Read multi-dimensional knapsacks [Chu, Beasley 1998], with best values of their own table."""
     table = (folder / "best-feasible-slns.txt").read_text().splitlines()
-    known: dict[str, float] = {}  # the first table has best values, a second one bounds
+    known: dict[str, float] = {}  # the first table has best values, a second has bounds
     for words in map(str.split, table):
         if len(words) == 2 and re.fullmatch(r"\d+\.\d+-\d+", words[0]):
             known.setdefault(words[0], float(words[1]))
@@ -157,7 +157,7 @@ def of_mkp(folder: Path) -> Iterator[Instance]:
 
 
 def of_qaplib(folder: Path) -> Iterator[Instance]:
-    """Assignments of QAPLIB [Burkard, Karisch, Rendl]."""
+    """Read assignments of QAPLIB [Burkard, Karisch, Rendl]."""
     for path in sorted(folder.glob("*.dat")):
         best = float((folder / f"{path.stem}.sln").read_text().split()[1])
         yield Instance(
@@ -170,7 +170,7 @@ def _reading(path: Path) -> Callable[[], dimod.ConstrainedQuadraticModel]:
 
 
 def quadratic_knapsack(path: Path) -> dimod.ConstrainedQuadraticModel:
-    """Name, n, linear profits, upper triangle, 0, capacity, weights; maximised."""
+    """Parse name, n, linear profits, upper triangle, 0, capacity, weights; maximised."""
     words = path.read_text().split()
     n = int(words[1])
     pairs = n * (n - 1) // 2
@@ -192,7 +192,7 @@ def quadratic_knapsack(path: Path) -> dimod.ConstrainedQuadraticModel:
 
 
 def knapsack(given: np.ndarray, n: int, m: int) -> dimod.ConstrainedQuadraticModel:
-    """Profits, m rows of weights, m capacities; maximised."""
+    """Parse profits, m rows of weights, m capacities; maximised."""
     cqm = dimod.ConstrainedQuadraticModel()
     cqm.add_variables("BINARY", n)
     cqm.set_objective(list(enumerate((-given[:n]).tolist())))

@@ -1,9 +1,9 @@
-"""`StraightThrough` on MNIST and Fashion-MNIST: test accuracy, seconds of the processor, KiB.
+"""`StraightThrough` on MNIST and Fashion-MNIST: test accuracy, processor seconds, KiB.
 
     python benchmarks/strong_straight_through/measure.py FOLDER --widths 196-64-10 --samples 10000
 
-``FOLDER`` holds the four IDX files of the set.  Which epoch is kept, and which settings are worth
-it, held-out training images say (``--held-out``), never test images.
+``FOLDER`` holds the four IDX files of the set.  Held-out training images (``--held-out``), never
+test images, select the epoch to keep and the settings.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-lab
 
 
 def pooled(images: np.ndarray, inputs: int) -> np.ndarray:
-    """Means of square patches, shape (N, inputs), of images (N, 28, 28)."""
+    """Return means of square patches, shape (N, inputs), of images (N, 28, 28)."""
     side = 28 // int(inputs**0.5)
     blocks = images.reshape(len(images), 28 // side, side, 28 // side, side).astype(np.uint16)
     return blocks.sum((2, 4)).reshape(len(images), -1) // side**2
