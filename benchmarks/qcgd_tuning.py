@@ -3,8 +3,8 @@
     python benchmarks/qcgd_tuning.py [--seeds 5] [--json FILE]
     python benchmarks/qcgd_tuning.py --seconds 2 --seeds 10 [--json FILE]
 
-Digits 3 v 8 pooled to 16 inputs, 5 hidden sign units, 100 samples, on two levels or with the sums 0
-.. 64 as they are; and the three classes of wine, 90 samples on two levels.  Every line has the same
+Digits 3 v 8 pooled to 16 inputs, 5 hidden sign units, 100 samples, on two levels or with the sums
+0 .. 64 unchanged; and the three classes of wine, 90 samples on two levels.  Every line has the same
 reads x sweeps of the same annealer, and every read is scored.  ``penalty, warm`` lies between the
 two: the fixed QUBO of the penalty method, started from the best candidates like QCGD, but without
 multipliers.

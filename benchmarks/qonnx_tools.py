@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--only", choices=list(NETWORKS), default=None)
     arguments = parser.parse_args()
     arguments.folder.mkdir(exist_ok=True)
-    # hls4ml 1.3.0 maps weights -1 and +1 to 0 and 1 a second time if a threshold follows
+    # hls4ml 1.3.0 converts weights 0 and 1 to -1 and +1 a second time if a threshold follows
     update_flow("vivado:quantization", remove_optimizers=["vivado:quantize_dense_output"])
     rows = ["| network | widths | samples | qonnx: scores, labels | hls4ml: integers, labels |"]
     rows.append("|---|---|--:|--:|--:|")
