@@ -152,7 +152,7 @@ def smallest_p(seeds: int) -> float:
     return float(min(1.0, 2.0 ** (1 - seeds)))
 
 
-# -- the choice of the best, and the number of pairs -----------------------------------------------
+# -- adjustment for the choice and the number of pairs ---------------------------------------------
 
 
 def _adjusted(

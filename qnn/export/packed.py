@@ -35,12 +35,12 @@ u16, u16        0, 0; or height and width of an image of whole numbers, row by r
                 rows or columns, fewer than k, may be left out
 =============== ==================================================================================
 
-A *lattice* says which integers come into a layer: low + 2^shift * q with 0 <= q < 2^planes.
+A *lattice* is the set of a layer's inputs: low + 2^shift * q with 0 <= q < 2^planes.
 
 =============== ==================================================================================
 i32             low
 u8              shift; shift + planes is at most 31
-u8              planes, 1 to 8; 0 for any 32-bit integers, low and shift being 0 then
+u8              planes, 1 to 8; 0 for any 32-bit integers, with low and shift 0
 =============== ==================================================================================
 
 A *layer*:
@@ -69,10 +69,10 @@ i32             with 2: the threshold of all units
 =============== ==================================================================================
 
 Inputs and units are numbered by channel, row and column.  A window's weights are stored filter by
-filter, in place of neurons, and have a bit for each tap, in place of inputs: by channel, row and
-column; so have thresholds one for each filter.  A tap beyond the edge of an image adds nothing.
+filter instead of by neuron, with a bit for each tap instead of each input, by channel, row and
+column.  Thresholds are one per filter.  A tap beyond the edge of an image adds nothing.
 
-A *code* makes a level of the B bits w_0, w_1, ... of a weight, w_0 being in the lowest plane:
+A *code* maps the B bits w_0, w_1, ... of a weight to a level; w_0 is in the lowest plane:
 
 =============== ==================================================================================
 u8 = 0          nothing: no thresholds
@@ -98,7 +98,7 @@ u8 = 3          version 2, clip and shift: u16 number P of values; u32 unit; the
 =============== ==================================================================================
 
 A layer computes z = sum of weight * input + unit * threshold; the unit is 1 except after pieces
-and clips.  The class is the number of the first largest z, or, of a single z, 1 from zero on and
+and clips.  The class is the number of the first largest z; for a single z, it is 1 from zero on,
 else 0.
 """
 

@@ -66,7 +66,7 @@ def _seeds(seeds: list[int]) -> str:
     return ", ".join(map(str, seeds))
 
 
-# -- what the oracles were asked ------------------------------------------------------------------
+# -- oracle calls ----------------------------------------------------------------------------------
 
 
 def ledger(cells: Sequence[Mapping[str, Any]]) -> Section:

@@ -154,7 +154,7 @@ def _sweep(spec: str, data: Split) -> Table:
     return Table(f"{data.name}: K sweep on the test part", rows, few)
 
 
-# -- more layers, and as a start -------------------------------------------------------------------
+# -- more layers, and use as a start ---------------------------------------------------------------
 
 
 def _layer_by_layer(data: dict[str, Split]) -> Table:
@@ -226,7 +226,7 @@ def _best_descent(
     return {0: _accuracy(start, data), **{steps: best[steps][1] for steps in marks}}
 
 
-# -- the game of low bits --------------------------------------------------------------------------
+# -- low-bit networks ------------------------------------------------------------------------------
 
 Trace = list[tuple[float, float]]
 """Processor seconds, and the lowest loss up to each."""

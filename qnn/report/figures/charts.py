@@ -205,7 +205,7 @@ def by_data_set(
     return _drawn(about, paint, list(values), height=1.0 + height * len(rows))
 
 
-# -- what they have in common ---------------------------------------------------------------------
+# -- shared by all charts --------------------------------------------------------------------------
 
 
 def _drawn(
