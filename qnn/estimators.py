@@ -53,10 +53,10 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     loss : str or callable
         See :class:`formulations.TrainingProblem`.
     levels : int, str or None
-        Integer levels of each input, see :func:`qnn.data.levels.level_thresholds`: 16 puts as many
-        samples on each, ``"even:16"`` (of pixels) makes all equally wide, ``"scaled:64"`` equally
-        wide in each column's own spread, ``"thermometer:4"`` makes four inputs of two levels of
-        each; None for integer inputs.  ``"auto"``: 16 or ``"scaled:64"``, see
+        Integer levels of each input, see :func:`qnn.data.levels.level_thresholds`: 16 gives all the
+        same number of samples, ``"even:16"`` (for pixels) the same width, ``"scaled:64"`` the same
+        width within each column's spread, ``"thermometer:4"`` makes four two-level inputs of each
+        column; None for integer inputs.  ``"auto"``: 16 or ``"scaled:64"``, see
         :func:`qnn.architecture.levels_by_folds`; 16 if a ``solver`` is given.  An input outside the
         training range takes the outermost level; with None it is used unchanged.  ``predict`` warns
         of inputs far outside.
