@@ -26,7 +26,7 @@ from solvers.trainer import Trainer
 T = TypeVar("T")
 
 FINEST = 16
-"""Sample weights are rounded to this fraction of their mean, unless few repetitions are exact."""
+"""Sample weights are rounded to their mean over this, unless few repetitions are exact."""
 
 MOST_ROWS = 200_000
 """Maximum rows after repeating weighted samples; above it, weights are rounded more coarsely."""
