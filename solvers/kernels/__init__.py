@@ -1,1 +1,1 @@
-"""Compiled inner loops, and what prepares a training problem for them."""
+"""Compiled inner loops, and the preparation of training problems for them."""

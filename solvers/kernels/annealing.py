@@ -25,14 +25,13 @@ def anneal(
     """Anneal every row of ``spins`` (reads, n) in place, one sweep at each inverse temperature.
 
     Spin i has the neighbours ``neighbours[starts[i]:starts[i + 1]]`` and couplings ``J`` beside
-    them.  Each read has a stream of its own, started by its number in ``seeds`` (reads,) of uint64,
-    so that how reads are shared among threads makes no difference.  All end early once ``stop[0]``
-    is set.
+    them.  Each read has its own random stream, seeded by its entry of ``seeds`` (reads,) of uint64,
+    so results do not depend on how threads share the reads.  All end early once ``stop[0]`` is set.
 
     Random numbers are xorshift64* [Vigna, ACM TOMS 42(4), 2016].
     """
     n = len(h)
-    change = np.empty(n)  # of the energy if spin i flips: -2 s_i (h_i + sum_j J_ij s_j)
+    change = np.empty(n)  # change of the energy if spin i flips: -2 s_i (h_i + sum_j J_ij s_j)
     for read in range(len(spins)):
         s, state = spins[read], seeds[read]
         for i in range(n):
@@ -65,11 +64,11 @@ def anneal(
 
 @compiled()
 def colours(starts: Array, neighbours: Array, order: Array) -> Array:
-    """The first colour that no neighbour has, for one variable after the other, shape (n,).
+    """Give each variable in turn the first colour that no neighbour has, shape (n,).
 
     Variable i has the neighbours ``neighbours[starts[i]:starts[i + 1]]``.  In an ``order`` of
     falling degrees this is the heuristic of Welsh and Powell, The Computer Journal 10, 85 (1967),
-    with at most one colour more than the largest degree.
+    which needs at most one colour more than the largest degree.
     """
     n = len(order)
     colour = np.full(n, -1)

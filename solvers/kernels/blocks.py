@@ -1,10 +1,10 @@
-"""Exact search of small blocks of weights, one after the other, by incremental forward passes.
+"""Exact search of successive small blocks of weights by incremental forward passes.
 
 A block's choices are visited in modular mixed-radix Gray code (each step moves one weight to its
-next level, cyclically), so that each costs one change of a weight.  The next state is drawn from
-all of them with the heat-bath probability exp(-loss / temperature) / sum, by the Gumbel maximum:
-argmax of -loss / temperature + g with g = -log(-log(u)).  At temperature zero it is the best one,
-ties drawn evenly, which is the exact answer of the restricted problem that frees this block.
+next level, cyclically), so each costs one weight change.  The next state is drawn from all of them
+with the heat-bath probability exp(-loss / temperature) / sum, by the Gumbel maximum: argmax of
+-loss / temperature + g with g = -log(-log(u)).  At temperature zero it is the best one, with ties
+drawn evenly: the exact solution of the restricted problem that frees this block.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from solvers.kernels.sweeps import State
 TINY = 1e-280
 
 WINDOW = 4
-"""Levels of a wide integer that a block tries: this one and others some 2^e from it, in a row."""
+"""Levels of a wide integer that a block tries: its own and others, 2^e apart."""
 
 
 @compiled(counts=False)
@@ -36,7 +36,7 @@ def _change(
     old: int,
     new: int,
 ) -> int:
-    """Change of weight k's level from one place of its window to another."""
+    """Return the change of weight k's level from one place of its window to another."""
     old, new = (start + step * old) % num_levels[k], (start + step * new) % num_levels[k]
     return int(change_of(firsts, gaps, levels, k, old, new))
 
@@ -53,16 +53,16 @@ def heat_bath(
     best_loss: float,
     goal: float,
 ) -> tuple[float, int]:
-    """Solve block after block; the best visited choice goes to ``best``.
+    """Solve the blocks in turn; write the best visited choice to ``best``.
 
     ``blocks`` (B, K) lists the weights of each block, -1 where it is shorter; ``temperatures`` (B,)
-    is one for each.  ``gains`` (B,) receives by how much each block lowered the loss.  Ends early
+    has one for each.  ``gains`` (B,) receives the decrease of the loss by each block.  Ends early
     when the best loss is no more than ``goal``.  Returns the best loss and the number of choices
     that were evaluated.
     """
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
-    # of each weight of a block: digit of the code, place in its window, where that begins, its
-    # step and its length, and the place that is picked
+    # For each weight of a block: digit of the code, place in its window, the window's start, step
+    # and length, and the picked place.
     digits, at, start, step, counts, picked = np.zeros((6, blocks.shape[1]), np.int64)
     loss, evaluated = state.losses[0], 0
     for b in range(len(blocks)):
@@ -88,8 +88,8 @@ def heat_bath(
         left = 1
         for d in range(size):
             left *= counts[d]
-        # all other choices, then each weight goes to its picked place: one loop for both, because
-        # a proposal is much code, and each call of it is compiled
+        # Visit all other choices, then move each weight to its picked place.  One loop does both,
+        # because a proposal is much code, and each call of it is compiled again.
         for turn in range(1 - left, size):
             d, new, draws = turn, picked[max(turn, 0)], turn < 0
             if draws:
@@ -120,7 +120,7 @@ def heat_bath(
                             best[j] = (start[i] + step[i] * at[i]) % num_levels[j]
                 if taken or turn < -1:
                     commit(state, layer, neuron, source, change)
-                else:  # nothing follows from the last choice: stay at the one before
+                else:  # Nothing follows the last choice: stay at the one before.
                     at[d] = old
             if not draws:
                 choice[k] = (start[d] + step[d] * new) % num_levels[k]
@@ -131,9 +131,9 @@ def heat_bath(
 
 @compiled()
 def visit(state: State, moves: Moves, weights: Array, places: Array, stay: bool) -> Array:
-    """Losses as some weights, one after the other, take the level at a place of their list.
+    """Compute the losses as each of some weights in turn takes the level at a place of its list.
 
-    With ``stay`` they keep it; without it each goes back before the next one moves.
+    With ``stay`` they keep it; otherwise each returns before the next one moves.
     """
     layers, neurons, sources, firsts, _, gaps, choices, choice = moves
     out = np.zeros(len(weights))

@@ -1,8 +1,7 @@
-"""How the inner loops are compiled: without the interpreter's lock, and kept on disk.
+"""Compilation of the inner loops, without the interpreter lock and cached on disk.
 
-Some instructions are missing from compiled Python: to change and to compare many lanes at once, and
-to find a bit.  They are written in LLVM's own language, which every processor translates to what it
-has.
+Compiled Python lacks some instructions: to change and compare many lanes at once, and to find a
+bit.  They are written in LLVM's own language, which is compiled for each processor.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from numba.extending import intrinsic
 from formulations.arrays import Array
 
 LANES = 64
-"""Samples that are compared at once; rows of samples are padded to a multiple of it."""
+"""Samples compared at once; rows of samples are padded to a multiple of it."""
 
 GROUP = 8
-"""Units that are changed at once; lines of several units are padded to a multiple of it."""
+"""Units changed at once; lines of several units are padded to a multiple of it."""
 
 u64: Any = np.uint64
-"""An offset or a counter in a flat array: an index of Python's could be negative, and to test for
+"""Type of offsets and counters in flat arrays: a Python index could be negative, and testing for
 that in each lane takes longer than the sweep."""
 
 Typed = tuple[types.Type, Callable[..., Any]]
@@ -34,18 +33,18 @@ Typed = tuple[types.Type, Callable[..., Any]]
 def compiled(
     counts: bool = True, **options: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compile a function by numba, cached on disk where there is a folder that can be written.
+    """Compile a function by numba, cached on disk if a folder is writable.
 
-    A cached function is compiled again when its own file changes, not when a function that it
-    calls from another file does: in development, remove ``__pycache__`` then.
+    A cached function is recompiled when its own file changes, but not when a function that it calls
+    from another file changes: in development, remove ``__pycache__`` then.
 
     Parameters
     ----------
     counts : bool
-        Whether references to arrays are counted, as a function has to that makes arrays or views of
-        them.  For others, called millions of times a second, it would take longer than the work.
+        Whether references to arrays are counted, which functions that make arrays or views need.
+        In others, called millions of times a second, it would take longer than the work.
     **options
-        Of ``numba.njit``.
+        Options of ``numba.njit``.
 
     Examples
     --------
@@ -59,7 +58,7 @@ def compiled(
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             decorated = njit(nogil=True, cache=True, _nrt=counts, **options)(function)
-        except RuntimeError:  # no place for the cache: neither beside the file nor at home
+        except RuntimeError:  # no writable cache folder, neither beside the file nor at home
             decorated = njit(nogil=True, _nrt=counts, **options)(function)
         return decorated  # type: ignore[no-any-return]
 
@@ -67,20 +66,20 @@ def compiled(
 
 
 def _lanes(context: Any, builder: Any, kind: Any, array: Any, place: Any, count: int) -> Any:
-    """A pointer to ``count`` lanes of an array, from ``place`` on."""
+    """Return a pointer to ``count`` lanes of an array, from ``place`` on."""
     data = context.make_array(kind)(context, builder, array).data
     lanes = ir.VectorType(context.get_value_type(kind.dtype), count)
     return builder.bitcast(builder.gep(data, [place]), lanes.as_pointer())
 
 
 def _load(context: Any, builder: Any, kind: Any, array: Any, place: Any, count: int) -> Any:
-    """``count`` lanes of an array, from ``place`` on."""
+    """Load ``count`` lanes of an array, from ``place`` on."""
     pointer = _lanes(context, builder, kind, array, place, count)
     return builder.load(pointer, align=kind.dtype.bitwidth // 8)
 
 
 def _spread(builder: Any, number: Any, lanes: Any) -> Any:
-    """A number, cut to the type of the lanes, in each of them."""
+    """Spread a number, cut to the lanes' type, over all lanes."""
     width = lanes.element.width
     if width < number.type.width:
         number = builder.trunc(number, lanes.element)
@@ -91,7 +90,7 @@ def _spread(builder: Any, number: Any, lanes: Any) -> Any:
 
 @intrinsic
 def _unequal(typing: Any, values: Any, x: Any, y: Any) -> Typed:
-    """Bit s of the result: whether values[x + s] != values[y + s], s < LANES."""
+    """Set bit s of the result if values[x + s] != values[y + s], s < LANES."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind, (array, x, y) = signature.args[0], arguments
@@ -102,14 +101,14 @@ def _unequal(typing: Any, values: Any, x: Any, y: Any) -> Typed:
 
 
 def _cast(builder: Any, value: Any, lanes: Any) -> Any:
-    """Whole numbers as wider or narrower ones."""
+    """Convert whole numbers to wider or narrower ones."""
     if value.type.element.width < lanes.element.width:
         return builder.sext(value, lanes)
     return value if value.type == lanes else builder.trunc(value, lanes)
 
 
 def _two_steps(builder: Any, before: Any, added: Any, numbers: Sequence[Any]) -> list[Any]:
-    """Steps of ``before`` and of before + factor added; ``numbers``: factor, low, high, shift."""
+    """Return steps of ``before`` and before + factor added; numbers: factor, low, high, shift."""
     lanes, steps = before.type, []
     factor, low, high, shift = (_spread(builder, number, lanes) for number in numbers)
     after = builder.add(before, builder.mul(factor, _cast(builder, added, lanes)))
@@ -124,7 +123,7 @@ def _two_steps(builder: Any, before: Any, added: Any, numbers: Sequence[Any]) ->
 def _clipped_apart(
     typing: Any, z: Any, o: Any, x: Any, i: Any, factor: Any, low: Any, high: Any, shift: Any
 ) -> Typed:
-    """Bit s of the result: whether z[o + s] and z[o + s] + factor x[i + s] are in other steps.
+    """Set bit s of the result if z[o + s] and z[o + s] + factor x[i + s] are in different steps.
 
     A step of z is (clip(z, low, high) - low) >> shift.
     """
@@ -165,7 +164,7 @@ def add_new_steps(
 
 @intrinsic
 def _add_group(typing: Any, out: Any, o: Any, x: Any, i: Any, factor: Any, w: Any, j: Any) -> Typed:
-    """out[o + c] = x[i + c] + factor w[j + c], c < GROUP, of one type."""
+    """Set out[o + c] = x[i + c] + factor w[j + c], c < GROUP, all of one type."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (out, o, x, i, factor, w, j), kinds = arguments, signature.args
@@ -181,7 +180,7 @@ def _add_group(typing: Any, out: Any, o: Any, x: Any, i: Any, factor: Any, w: An
 
 
 def _two_pieces(builder: Any, z: Any, own: Any, numbers: Sequence[Any]) -> Any:
-    """slope m + (m >= start) (slope_added m + added) where m is z if ``own``, else shift - z."""
+    """Return slope m + (m >= start) (slope_added m + added), m = z if ``own``, else shift - z."""
     shift, slope, start, slope_added, added = (
         _spread(builder, number, z.type) for number in numbers
     )
@@ -193,7 +192,7 @@ def _two_pieces(builder: Any, z: Any, own: Any, numbers: Sequence[Any]) -> Any:
 
 
 def _sum(builder: Any, value: Any) -> Any:
-    """The sum over the lanes, in twice their width, as a whole number of 64 bits."""
+    """Sum the lanes in twice their width, as a 64-bit whole number."""
     lanes = value.type
     wide = ir.VectorType(ir.IntType(min(64, 2 * lanes.element.width)), lanes.count)
     if wide != lanes:
@@ -210,9 +209,9 @@ def two_pieces_apart(
     typing: Any, x: Any, i: Any, y: Any, j: Any, labels: Any, k: Any,
     shift: Any, slope: Any, start: Any, slope_added: Any, added: Any,
 ) -> Typed:  # fmt: skip
-    """Sum over ``LANES`` samples of a loss of two pieces at the only output: x[i + s] - y[j + s].
+    """Sum a two-piece loss of one output over ``LANES`` samples, at x[i + s] less at y[j + s].
 
-    The type of x has to hold twice each loss.
+    The type of x must hold twice each loss.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -230,16 +229,16 @@ def two_pieces_apart(
 
 
 def _two_piece_lines(count: int) -> Any:
-    """The sum over a group of ``count`` outputs of a loss of the margin that has two pieces."""
+    """Sum a two-piece loss of the margin over a group of ``count`` outputs."""
 
     @intrinsic
     def two_pieces(
         typing: Any, x: Any, i: Any, own: Any, shift: Any,
         slope: Any, start: Any, slope_added: Any, added: Any,
     ) -> Typed:  # fmt: skip
-        """Sum of slope m + (m >= start) (slope_added m + added), m = x[i + own], shift - x[i + c].
+        """Sum slope m + (m >= start) (slope_added m + added), m = x[i + own], shift - x[i + c].
 
-        The type of x has to hold each of them.
+        The type of x must hold each term.
         """
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -261,7 +260,7 @@ two_pieces_of_8, two_pieces_of_16 = _two_piece_lines(8), _two_piece_lines(16)
 
 @intrinsic
 def _lowest_bit(typing: Any, word: Any) -> Typed:
-    """Number of the lowest bit that is set in a word; LANES if none is."""
+    """Return the number of a word's lowest set bit; LANES if none is set."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
@@ -271,7 +270,7 @@ def _lowest_bit(typing: Any, word: Any) -> Typed:
 
 @intrinsic
 def _bits(typing: Any, word: Any) -> Typed:
-    """How many bits of a word are set."""
+    """Count the set bits of a word."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -283,7 +282,7 @@ def _bits(typing: Any, word: Any) -> Typed:
 def add_line(
     out: Array, o: int, x: Array, i: int, factor: int, w: Array, j: int, size: int
 ) -> None:
-    """out[o + c] = x[i + c] + factor w[j + c], c < size: 1, or a multiple of ``GROUP``."""
+    """Set out[o + c] = x[i + c] + factor w[j + c], c < size: 1, or a multiple of ``GROUP``."""
     if size == 1:
         out[u64(o)] = x[u64(i)] + factor * w[u64(j)]
     else:
@@ -293,10 +292,10 @@ def add_line(
 
 @compiled(counts=False, forceinline=True)
 def _list_bits(word: int, start: int, found: Array, number: int) -> int:
-    """Write ``start`` + the place of each bit to ``found`` from ``number`` on; return their end.
+    """Write ``start`` + the place of each bit to ``found`` from ``number`` on; return the end.
 
-    Four are written at a time, whether there are as many or not, since a processor guesses the end
-    of a loop of few turns wrongly too often.
+    Four are always written at a time, because processors mispredict the end of short loops too
+    often.
     """
     end, one = number + _bits(word), u64(1)
     while number < end:
@@ -333,7 +332,7 @@ def list_new_steps(
     count: int,
     found: Array,
 ) -> int:
-    """As ``list_unequal``, but the s whose step of z changes as z[o + s] grows by factor x[i + s].
+    """Like ``list_unequal``, for each s whose step changes as z[o + s] grows by factor x[i + s].
 
     A step of z is (clip(z, low, high) - low) >> shift.
     """

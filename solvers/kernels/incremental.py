@@ -1,19 +1,19 @@
-"""The loss of a network after a change of one weight, from the samples that it changes only.
+"""Loss of a network after a change of one weight, from the changed samples only.
 
 Changing weight (j, i) of layer l by d levels makes, on every sample,
 
     z_l[j] += d a_{l-1}[i],    D_l[j] = act(z_l[j]) - a_l[j],
 
-which is one sweep over two rows of narrow integers.  Samples with D_l[j] = 0 are done with.  The
-few others are listed, and for each layer above
+which is one sweep over two rows of narrow integers.  Samples with D_l[j] = 0 need no more work.
+The few others are listed, and for each layer above
 
     z_m    += W_m D_{m-1},     D_m    = act(z_m) - a_m
 
-is computed for these alone.  In the layers above the first one all units of a sample stand side by
-side in a line, so that a sample that changes costs a few adjacent numbers, and so does its loss.
-:func:`propose` writes new values to scratch lines and returns the new loss; :func:`commit` makes
-them the state.  A rejected proposal therefore costs nothing to undo.  Losses are whole numbers, so
-that their sums are exact in whatever order, and no error builds up.
+is computed for these alone.  Above the first layer, all units of a sample are adjacent in a line,
+so a changed sample costs a few adjacent numbers, and so does its loss.  :func:`propose` writes new
+values to scratch lines and returns the new loss; :func:`commit` makes them the state.  Undoing a
+rejected proposal is therefore free.  Losses are whole numbers, so their sums are exact in any
+order, and no error accumulates.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ from solvers.kernels.sweeps import (
 
 
 class Moves(NamedTuple):
-    """The weights that may change, and to which levels.
+    """Movable weights and their levels.
 
-    Weight k is (neuron[k], source[k]) of layer[k], and of its ``num_levels[k]`` levels number
-    ``choice[k]`` is set.  Number c is ``levels[first[k] + c]`` where ``gap[k]`` is 0; else, so that
-    wide integers need no list, it is ``first[k] + gap[k] c``.
+    Weight k is (neuron[k], source[k]) of layer[k], and is set to level number ``choice[k]`` of
+    ``num_levels[k]``.  Level number c is ``levels[first[k] + c]`` if ``gap[k]`` is 0, else
+    ``first[k] + gap[k] c``, so that wide integers need no list.
     """
 
     layer: Array
@@ -74,7 +74,7 @@ class Moves(NamedTuple):
 
 @compiled(counts=False)
 def change_of(firsts: Array, gaps: Array, levels: Array, k: int, old: int, new: int) -> int:
-    """Change of weight k's level from its level number ``old`` to number ``new``."""
+    """Return the change of weight k's level from level number ``old`` to number ``new``."""
     if gaps[k] > 0:
         return int(gaps[k] * (new - old))
     return int(levels[firsts[k] + new] - levels[firsts[k] + old])
@@ -82,14 +82,14 @@ def change_of(firsts: Array, gaps: Array, levels: Array, k: int, old: int, new: 
 
 @compiled(counts=False)
 def copy_choice(best: Array, choice: Array) -> None:
-    """best = choice; a slice would compile the messages of all that can go wrong with slices."""
+    """Copy choice to best; a slice would compile the messages of all possible errors."""
     for k in range(len(choice)):
         best[k] = choice[k]
 
 
 @compiled(counts=False, forceinline=True)
 def _line_losses(state: State, x: Array, at: int, found: int) -> int:
-    """Write the losses of the changed samples, whose outputs begin at x[at]; return the change."""
+    """Write the losses of the changed samples, whose outputs start at x[at]; return the change."""
     samples, plan, sample_losses, total = state.samples, state.plan, state.sample_losses, 0
     last = plan.shape[0] - 2
     line_losses(
@@ -103,7 +103,7 @@ def _line_losses(state: State, x: Array, at: int, found: int) -> int:
 
 @compiled(counts=False)
 def _change_output(state: State, neuron: int, source: int, change: int) -> int:
-    """Change of the loss by a weight of the last layer, which changes one output of all samples."""
+    """Return the change of the loss by a last-layer weight: one output of all samples."""
     rows, z, lines, part = state.rows, state.z, state.lines, state.part
     samples, pieces, plan, form = state.samples, state.pieces, state.plan, state.form
     table, reals, labels, sample_losses = (
@@ -145,7 +145,7 @@ def _change_output(state: State, neuron: int, source: int, change: int) -> int:
 
 @compiled(counts=False, forceinline=True)
 def _follow(state: State, reach: int, found: int) -> int:
-    """Change of the loss that follows from ``found`` new lines of the layer ``reach``."""
+    """Return the change of the loss from ``found`` new lines of the layer ``reach``."""
     plan, last = state.plan, state.plan.shape[0] - 2
     while reach < last and change_units(state, reach, found):
         reach += 1
@@ -158,10 +158,10 @@ def _follow(state: State, reach: int, found: int) -> int:
 def _propose_shared(
     ties: Array | None, state: State, layer: int, neuron: int, source: int, change: int
 ) -> tuple[bool, int]:
-    """Whether a weight stands in several places, and the change of the loss by all of them at once.
+    """Return whether a weight is shared, and the change of the loss by all its places at once.
 
-    It changes all the units that have it, z_l[j] += d sum_i a_{l-1}[i], on all samples; the layers
-    above follow as after any change of activations.
+    It changes all units that use it, z_l[j] += d sum_i a_{l-1}[i], on all samples; the layers above
+    follow as after any change of activations.
     """
     if ties is None:
         return False, 0
@@ -204,7 +204,7 @@ def _propose_shared(
 def _commit_shared(
     ties: Array | None, state: State, layer: int, neuron: int, source: int, change: int
 ) -> bool:
-    """Change a shared weight and the units that have it; False if it stands in one place only."""
+    """Change a shared weight and the units that use it; return False if it is not shared."""
     if ties is None:
         return False
     place = state.plan[layer, LEVEL] + source * state.plan[layer, SIZE] + neuron
@@ -239,7 +239,7 @@ def _commit_shared(
 def _visit(
     samples: Array | None, state: State, layer: int, neuron: int, source: int, change: int
 ) -> int:
-    """Change of the loss by a weight, from the samples that it changes, which are listed."""
+    """Return the change of the loss by a weight, from the changed samples, which are listed."""
     if samples is None:
         return 0
     plan, last = state.plan, state.plan.shape[0] - 2
@@ -259,9 +259,9 @@ def _visit(
 
 @compiled(counts=False, forceinline=True)
 def propose(state: State, layer: int, neuron: int, source: int, change: int) -> int:
-    """Loss after weight (neuron, source) of ``layer`` has changed by ``change`` levels."""
+    """Return the loss after weight (neuron, source) of ``layer`` changes by ``change`` levels."""
     losses = state.losses
-    total = sweep(state.samples, state, layer, neuron, source, change)  # one of them is nothing
+    total = sweep(state.samples, state, layer, neuron, source, change)  # One of the two is 0.
     total += _visit(state.samples, state, layer, neuron, source, change)
     losses[1] = losses[0] + total
     return int(losses[1])
@@ -323,7 +323,7 @@ def _commit_visit(
 
 @compiled(counts=False, forceinline=True)
 def commit(state: State, layer: int, neuron: int, source: int, change: int) -> None:
-    """Make the latest proposal, which had these arguments, the state."""
+    """Make the latest proposal, with the same arguments, the state."""
     commit_sweep(state.samples, state, layer, neuron, source, change)
     _commit_visit(state.samples, state, layer, neuron, source, change)
     state.losses[0] = state.losses[1]
@@ -331,7 +331,7 @@ def commit(state: State, layer: int, neuron: int, source: int, change: int) -> N
 
 @compiled(counts=False)
 def _all_losses(samples: Array | None, state: State) -> int:
-    """The loss, from the outputs; that of each sample where samples are listed."""
+    """Compute the loss from the outputs, and that of each sample if samples are listed."""
     lines, plan, form, pieces = state.lines, state.plan, state.form, state.pieces
     last, count, total = plan.shape[0] - 2, form[SAMPLES], 0
     if samples is None:

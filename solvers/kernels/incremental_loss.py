@@ -1,4 +1,4 @@
-"""A training problem as the arrays that the compiled walks read, and back."""
+"""Conversion of a training problem to the arrays of the compiled walks, and back."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ SOME_BITS = 3
 
 
 class IncrementalLoss:
-    """The loss over the weights of a problem, walked one weight at a time.
+    """Loss of a problem over its weights, updated one weight at a time.
 
-    A *choice* is a number per movable weight: which of the levels that its free bits allow.
+    A *choice* is a number per movable weight: the index of one of the levels that its free bits
+    allow.
 
     Parameters
     ----------
@@ -53,11 +54,11 @@ class IncrementalLoss:
     Attributes
     ----------
     state : State
-        Arrays of the compiled walks; training loss = unit * (loss in there) + offset.
+        Arrays of the compiled walks; training loss = unit * (its loss) + offset.
     moves : Moves
-        The movable weights, those of the last layer first, and the choice that is set.
+        Movable weights, those of the last layer first, and the current choice.
     floor : float
-        A training loss that no weights can fall below.
+        Lower bound on the training loss of any weights.
 
     Examples
     --------
@@ -89,15 +90,15 @@ class IncrementalLoss:
         return prod(self.moves.num_levels.tolist())
 
     def loss(self, value: float) -> float:
-        """Training loss of a loss in the state's unit."""
+        """Convert a loss in the state's unit to a training loss."""
         return self.unit * value + self.offset
 
     def value(self, loss: float) -> float:
-        """A training loss in the state's unit."""
+        """Convert a training loss to the state's unit."""
         return (loss - self.offset) / self.unit
 
     def bits(self, choice: Array) -> BitArray:
-        """Free weight bits of a choice, shape (num_free_bits,)."""
+        """Return the free weight bits of a choice, shape (num_free_bits,)."""
         moves, used = self.moves, self._slots >= 0
         counted = (choice[:, None] >> np.arange(self._slots.shape[1])) & 1
         place = np.where(moves.gap == 0, moves.first + choice, 0)
@@ -107,12 +108,12 @@ class IncrementalLoss:
         return bits
 
     def bits_of(self, weights: Array) -> IntArray:
-        """Positions of the free bits of some of the movable weights, ascending."""
+        """Return positions of the free bits of some of the movable weights, ascending."""
         slots = self._slots[weights]
         return np.sort(slots[slots >= 0])
 
     def some_bits_of(self, weights: Array, rng: np.random.Generator) -> IntArray:
-        """As :meth:`bits_of`, but of a wide integer only a few neighbouring bits, drawn evenly."""
+        """Like :meth:`bits_of`, with only a few adjacent bits of a wide integer, drawn evenly."""
         slots = self._slots[weights]
         wide = self.moves.gap[weights] > 0
         sizes = (slots >= 0).sum(axis=1)
@@ -122,7 +123,7 @@ class IncrementalLoss:
         return np.sort(slots[(slots >= 0) & (near | ~wide[:, None])])
 
     def choice(self, bits: npt.ArrayLike) -> IntArray:
-        """The choice that has the levels of free weight bits, shape (num_free_bits,)."""
+        """Return the choice with the levels of free weight bits, shape (num_free_bits,)."""
         bits, moves = self._problem.repair_bits(bits), self.moves
         levels = np.zeros(len(moves.layer), dtype=np.int64)
         for number, free in enumerate(self._problem.free_layers):
@@ -132,7 +133,7 @@ class IncrementalLoss:
             levels[here] = matrix[moves.neuron[here], moves.source[here]]
         counted = moves.gap > 0
         choice = np.where(counted, (levels - moves.first) // np.maximum(moves.gap, 1), 0)
-        # levels ascend within a weight, so that the number of smaller ones is the place
+        # Levels ascend within a weight, so the number of smaller levels is the index.
         most = int(moves.num_levels[~counted].max(initial=0))
         for place in range(1, most):
             inside = (place < moves.num_levels) & ~counted
@@ -141,9 +142,9 @@ class IncrementalLoss:
         return choice
 
     def random_choice(self, rng: np.random.Generator) -> IntArray:
-        """A choice drawn evenly, but thresholds that are wide integers as near to 0 as can be.
+        """Draw a choice evenly, except wide integer thresholds, which are set nearest to 0.
 
-        Most of their levels are far beyond any pre-activation that the data bring about.
+        Most of their levels are far beyond any pre-activation in the data.
         """
         choice, moves = rng.integers(self.moves.num_levels), self.moves
         inputs = np.array([layer.inputs for layer in self._problem.network.layers])
@@ -153,9 +154,9 @@ class IncrementalLoss:
         return np.asarray(choice)
 
     def linear_term(self, linear: Array) -> Array:
-        """A number for each free bit as one for each level of each weight, or bit of an integer.
+        """Convert a number per free bit to one per level of each weight, or per bit of an integer.
 
-        Shape (K, L), as ``anneal_with_linear_term`` takes it.
+        Shape (K, L), as for ``anneal_with_linear_term``.
         """
         moves, used = self.moves, self._slots >= 0
         per_bit = np.where(used, linear[self._slots], 0.0)
@@ -170,7 +171,7 @@ class IncrementalLoss:
         return term
 
     def set_choice(self, choice: Array) -> float:
-        """Make a choice the state; return its training loss."""
+        """Set the state to a choice; return its training loss."""
         moves, plan = self.moves, self.state.plan
         moves.choice[:] = choice
         place = plan[moves.layer, LEVEL] + moves.source * plan[moves.layer, SIZE] + moves.neuron
@@ -182,7 +183,7 @@ class IncrementalLoss:
         return self.loss(refresh(self.state))
 
     def pre_activation_rows(self) -> Array:
-        """Those of all units of the state on all samples, shape (units, N)."""
+        """Return the pre-activations of all units on all samples, shape (units, N)."""
         state, count, rows = self.state, self._problem.num_samples, []
         for number, layer in enumerate(state.plan[:-1]):
             z = state.z.reshape(-1, state.rows.size // state.plan[-1, SOURCE])[:, :count]
@@ -192,21 +193,21 @@ class IncrementalLoss:
         return np.concatenate(rows)
 
     def pre_activations(self, samples: IntArray) -> list[IntArray]:
-        """Those of the state on some samples, an array (len(samples), n_l) for each layer."""
+        """Return pre-activations on some samples, an array (len(samples), n_l) for each layer."""
         ends = np.cumsum(self.state.plan[:-1, UNITS])[:-1]
         rows = self.pre_activation_rows()[:, samples].T.astype(np.int64)
         return np.split(rows, ends, axis=1)
 
     def set_bits(self, bits: npt.ArrayLike) -> float:
-        """Make free weight bits the state; return their training loss."""
+        """Set the state to free weight bits; return their training loss."""
         return self.set_choice(self.choice(bits))
 
     def snapshot(self) -> dict[str, Array]:
-        """What the state follows from."""
+        """Return what determines the state."""
         return {"choice": self.moves.choice}
 
     def restore(self, snapshot: Mapping[str, Array]) -> None:
-        """Go back to a snapshot."""
+        """Restore a snapshot."""
         self.set_choice(snapshot["choice"])
 
 
@@ -217,9 +218,9 @@ class IncrementalLoss:
 class _Group:
     """Weights of one layer with the same free bits in the same code.
 
-    ``fixed`` (K,) is the level with the free bits at zero; ``change`` (L,), ascending, what word
-    ``words`` (L, f) of the free bits adds; ``slots`` (K, f) where the bits stand in the problem.
-    With a ``gap`` levels are counted rather than listed: ``size`` of them, ``gap`` apart.
+    ``fixed`` (K,) is the level with the free bits at zero; ``change`` (L,), ascending, the amount
+    that word ``words`` (L, f) of the free bits adds; ``slots`` (K, f) the positions of the bits in
+    the problem.  With a ``gap``, levels are not listed: there are ``size`` of them, ``gap`` apart.
     """
 
     layer: int
@@ -234,7 +235,7 @@ class _Group:
 
 
 def _movable_weights(problem: TrainingProblem, number: int) -> Iterator[_Group]:
-    """Groups of the weights and thresholds of one layer that have a choice of levels."""
+    """Group the weights and thresholds of one layer that have a choice of levels."""
     layer, free = problem.network.layers[number], problem.free_layers[number]
     for code, first, stop in (
         (layer.code, 0, layer.inputs),
@@ -244,7 +245,7 @@ def _movable_weights(problem: TrainingProblem, number: int) -> Iterator[_Group]:
             continue
         slot = free.slot[:, first:stop, : code.bits]
         here = np.full((layer.outputs, layer.inputs + 1), layer.ties is None)
-        if layer.ties is not None:  # a shared weight moves once, at its first place
+        if layer.ties is not None:  # A shared weight moves once, at its first place.
             here.ravel()[layer.ties.first] = True
         for mask in np.unique((slot >= 0).reshape(-1, code.bits), axis=0):
             neuron, column = np.nonzero(((slot >= 0) == mask).all(axis=2) & here[:, first:stop])
@@ -267,7 +268,7 @@ def _movable_weights(problem: TrainingProblem, number: int) -> Iterator[_Group]:
 
 
 def _moves(groups: list[_Group]) -> tuple[Moves, BitArray, IntArray]:
-    """All groups as one list, with the word of each level and the slots of each weight.
+    """Join all groups into one list, with the word of each level and the slots of each weight.
 
     Weights of a group with the same fixed level share their levels.  Words and slots are padded to
     the longest word, slots by -1.
@@ -305,7 +306,7 @@ def _moves(groups: list[_Group]) -> tuple[Moves, BitArray, IntArray]:
 
 
 def _state(problem: TrainingProblem, form: LossForm) -> State:
-    """The arrays and the plan; weights that cannot move are set, the others wait for a choice."""
+    """Build the arrays and the plan; fixed weights are set, the others wait for a choice."""
     layers, count = problem.network.layers, problem.num_samples
     fan_in = np.array([la.inputs + (la.bias_code is not None) for la in layers])
     units = np.array([la.outputs for la in layers])
@@ -371,9 +372,9 @@ def _state(problem: TrainingProblem, form: LossForm) -> State:
 def _integer_types(
     problem: TrainingProblem, form: LossForm, clips: list[tuple[int, ...]]
 ) -> tuple[Any, Any]:
-    """The smallest type for every pre-activation, margin and loss, and one for the inputs.
+    """Choose the smallest type for all pre-activations, margins and losses, and one for inputs.
 
-    Sums may wrap around on the way: only their ends have to fit.
+    Intermediate sums may wrap around; only the results must fit.
     """
     inputs = max(problem.bias_units)
     largest = max(form.bound, *(abs(la.code.low) for la in problem.network.layers))

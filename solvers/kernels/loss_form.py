@@ -1,9 +1,9 @@
-"""A problem's loss in the form that the compiled walks evaluate fastest.
+"""Loss of a problem in the form that the compiled walks evaluate fastest.
 
 Separable losses: few pieces with whole coefficients of the margin (hinge, zero-one), the square of
 a difference, and a table for everything else.  Joint losses: a softmax, and hinges of pairs.
-Losses are whole numbers times a unit: the pieces' own where they have one, else a power of two so
-small that the sum over all samples just fits in 60 bits.
+Losses are whole numbers times a unit: that of the pieces if they have one, else the smallest power
+of two for which the sum over all samples fits in 60 bits.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LossForm:
-    """loss = unit * sum over samples and outputs of one of the forms + offset.
+    """Form of a loss: unit * sum over samples and outputs of one of the forms + offset.
 
     Parameters
     ----------
     unit, offset : float
     floor : float
-        Sum over samples and outputs of the least loss of any output in range: no weights do better.
+        Sum over samples and outputs of the least loss of any output in range, a lower bound.
     form : ndarray of int64
-        As in ``State``, without the place of the pieces.
+        As in ``State``, without the position of the pieces.
     labels : ndarray of int64, shape (N,)
-        Class of each sample; with one output, number of its target.
+        Class of each sample; with one output, index of its target.
     pieces : ndarray of int64, shape (3, P)
         As in ``State``, zero at margin zero; P = 0 in the other forms.
     bound : int
-        Largest change of a margin and of what a piece adds.
+        Largest change of a margin and of a piece's contribution.
     table : ndarray of int64, shape (2, R)
         Loss of both targets at every output; R = 0 in the other forms.
     reals : ndarray of float64, shape (1 or 2, M)
@@ -71,12 +71,12 @@ class LossForm:
 
     @property
     def is_joint(self) -> bool:
-        """Whether all outputs of a sample are taken together."""
+        """True if all outputs of a sample are taken together."""
         return bool(self.form[KIND] >= SOFTMAX)
 
     @classmethod
     def of(cls, problem: TrainingProblem) -> LossForm:
-        """The fastest form that is exact for the problem's loss."""
+        """Find the fastest form that is exact for the problem's loss."""
         if problem.loss_kind.is_quadratic:
             return _squared(problem)
         if isinstance(problem.loss_kind, MultiHinge):
@@ -122,12 +122,12 @@ def _form(
 
 
 def _exponent(largest: float, count: int) -> int:
-    """The most digits after the point with which the sum of ``count`` losses has 60 bits."""
+    """Return the most binary digits for which the sum of ``count`` losses fits in 60 bits."""
     return 60 - ceil(log2(max(largest, 1e-300))) - ceil(log2(count)) - 1
 
 
 def _squared(problem: TrainingProblem) -> LossForm:
-    """(step z - y)^2 = step^2 (z - y / step)^2."""
+    """Build the squared loss: (step z - y)^2 = step^2 (z - y / step)^2."""
     targets = problem.targets / problem.out_step
     ends = np.array([problem.output_low, problem.output_high], dtype=float)
     nearest = np.clip(np.rint(targets), *ends)
@@ -144,7 +144,7 @@ def _squared(problem: TrainingProblem) -> LossForm:
 
 
 def _table(problem: TrainingProblem, margin: LossForm | None) -> LossForm:
-    """In the unit of the pieces of the margin, if there are any."""
+    """Build a table of the loss, in the unit of the margin's pieces if there are any."""
     low, table = problem.loss_table()
     unit = 2.0 ** -_exponent(float(np.abs(table).max()), problem.target_index.size)
     return _form(
@@ -158,7 +158,7 @@ def _table(problem: TrainingProblem, margin: LossForm | None) -> LossForm:
 
 
 def _pairs(problem: TrainingProblem) -> LossForm:
-    """sum of max(0, margin - step (z_y - z_c)) over the wrong classes c."""
+    """Build the loss sum of max(0, margin - step (z_y - z_c)) over the wrong classes c."""
     margin, step = problem.loss_kind.function(np.zeros(1)).item(), problem.out_step
     unit = common_unit(np.array([margin, step]))
     wide = problem.output_high - problem.output_low
@@ -170,10 +170,10 @@ def _pairs(problem: TrainingProblem) -> LossForm:
 
 
 def _softmax(problem: TrainingProblem) -> LossForm:
-    """log sum_c exp((z_c - z_y) / T), T = scale / step."""
+    """Build the loss log sum_c exp((z_c - z_y) / T), T = scale / step."""
     per = problem.out_step / problem.loss_kind.scale
     wide, classes = problem.output_high - problem.output_low, problem.network.num_outputs
-    size = min(wide, ceil(45 / per)) + 1  # exp(-45) is less than the last digit of 1
+    size = min(wide, ceil(45 / per)) + 1  # exp(-45) is below the rounding of 1
     shares = np.exp(-per * np.arange(size))
     if size <= wide:
         shares[-1] = 0.0  # all larger gaps
@@ -189,14 +189,14 @@ def _softmax(problem: TrainingProblem) -> LossForm:
 
 
 def _joint_floor(problem: TrainingProblem) -> float:
-    """Sum of the least losses that any outputs in range could have."""
+    """Sum the least losses that any outputs in range could have."""
     low = np.full((problem.num_samples, problem.network.num_outputs), problem.output_low)
     high = np.full_like(low, problem.output_high)
     return float(problem.loss_bounds(low, high)[0].sum())
 
 
 def _margin(problem: TrainingProblem) -> LossForm | None:
-    """Pieces of the margin with whole coefficients, if the loss has such a form."""
+    """Build pieces of the margin with whole coefficients, if the loss has such a form."""
     low, high = problem.output_low, problem.output_high
     against, along = problem.loss_splines  # targets -1 and +1, in this order
     shift = _mirror(against, along, low, high)
@@ -224,13 +224,13 @@ def _margin(problem: TrainingProblem) -> LossForm | None:
 
 
 def _least(problem: TrainingProblem) -> FloatArray:
-    """Least loss of each target over the outputs in range, shape (K,)."""
+    """Compute the least loss of each target over the outputs in range, shape (K,)."""
     low, high = problem.output_low, problem.output_high
     return np.array([float(s.step * s.bounds(low, high)[0]) for s in problem.loss_splines])
 
 
 def _mirror(against: Spline, along: Spline, low: int, high: int) -> int | None:
-    """The shift, 0 or -1, with against(z) = along(shift - z) for every z in [low, high]."""
+    """Find the shift, 0 or -1, with against(z) = along(shift - z) for every z in [low, high]."""
     for shift in (0, -1):
         ends = np.array([low, high])
         breaks = [against.breakpoints, shift - along.breakpoints + 1]
@@ -242,7 +242,7 @@ def _mirror(against: Spline, along: Spline, low: int, high: int) -> int | None:
 
 
 def common_unit(values: FloatArray, largest_denominator: int = 10_000) -> Fraction | None:
-    """The largest number that all values are whole multiples of, None without a simple one.
+    """Find the largest number of which all values are whole multiples; None without a simple one.
 
     Examples
     --------

@@ -1,8 +1,7 @@
-"""Losses of the outputs, in whole numbers, sample by sample.
+"""Losses of the outputs in whole numbers, per sample.
 
 A separable loss is a sum over the outputs; a joint loss takes all outputs of a sample together.
-``form`` says which one it is, and holds its whole numbers: see :mod:`solvers.kernels.loss_form`,
-which makes them.
+``form`` names the kind and holds its whole numbers, which :mod:`solvers.kernels.loss_form` makes.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from solvers.kernels.compiled import compiled, two_pieces_of_8, two_pieces_of_16
 
 KIND, SAMPLES, FIRST, SHIFT, EXPONENT, MARGIN, SLOPE = range(7)
 """Entries of ``form``: a kind below; number of samples; first piece of the loss; SHIFT - z is the
-margin of target 0, and a table starts at the output SHIFT; losses are in units of 2^-EXPONENT; the
-numbers of PAIRS."""
+margin of target 0, and a table starts at the output SHIFT; losses are in units of 2^-EXPONENT; then
+the numbers of PAIRS."""
 
 PIECES, TABLE, SQUARED, SOFTMAX, PAIRS = range(5)
 """Pieces of the margin; a table over the outputs; (z - target)^2; and, of all outputs together,
@@ -28,7 +27,7 @@ log sum_c exp((z_c - z_y) / T) and sum_{c != y} max(0, MARGIN - SLOPE (z_y - z_c
 def apply_pieces(
     out: Array, o: int, x: Array, z: int, count: int, pieces: Array, first: int, last: int
 ) -> None:
-    """out[o + k] = sum over the pieces that x[z + k] has reached of slope x[z + k] + intercept."""
+    """Set out[o + k] to the sum of slope x[z + k] + intercept over the pieces it has reached."""
     o, z, count = u64(o), u64(z), u64(count)
     slope, intercept = pieces[1, first], pieces[2, first]
     for k in range(count):
@@ -52,7 +51,7 @@ def change_margin_losses(
     labels: Array,
     losses: Array,
 ) -> None:
-    """losses[1, s] = losses[0, s] and how much an output changes it from x[old + s] to x[new + s].
+    """Set losses[1, s] to losses[0, s] after an output changes from x[old + s] to x[new + s].
 
     For a loss of two pieces of the margin; ``output`` as in ``add_output_losses``.
     """
@@ -85,9 +84,10 @@ def add_output_losses(
     labels: Array,
     losses: Array,
 ) -> None:
-    """losses[1, k] += sign * separable loss of an output, which is x[at + k size] of samples[k].
+    """Add sign * separable loss of the output x[at + k size] of samples[k] to losses[1, k].
 
-    The only ``output`` is number -1: its target is the label; else that is whether they are equal.
+    A single ``output`` has number -1 and the label as target; otherwise the target is whether label
+    and output are equal.
     """
     at, size, shift, alone = u64(at), u64(size), form[SHIFT], output < 0
     if table is not None:
@@ -129,7 +129,7 @@ def line_losses(
     labels: Array,
     losses: Array,
 ) -> None:
-    """losses[1, k] = loss of samples[k], whose outputs stand at x[at + k size] and after."""
+    """Set losses[1, k] to the loss of samples[k], whose outputs start at x[at + k size]."""
     line, step, shift = u64(at), u64(size), form[SHIFT]
     if table is not None:
         if outputs > 1:
@@ -155,7 +155,7 @@ def line_losses(
     elif form[KIND] == PAIRS:
         margin, slope = form[MARGIN], form[SLOPE]
         for k in range(u64(count)):
-            total, own = -margin, x[line + u64(labels[samples[k]])]  # the label is no pair
+            total, own = -margin, x[line + u64(labels[samples[k]])]  # excludes the label's own pair
             for c in range(u64(outputs)):
                 total += max(margin - slope * (own - x[line + c]), 0)
             losses[1, k] = total

@@ -1,4 +1,4 @@
-"""Local search around samples of a constrained model, as compiled loops over sparse rows."""
+"""Local search around samples of a constrained model, in compiled loops over sparse rows."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NOTHING = 1e-9
 
 
 class Ground(NamedTuple):
-    """A model as the searches read it: lower <= row <= upper, objective linear'x + x'Q x / 2.
+    """Model in the searches' form: lower <= row <= upper, objective linear'x + x'Q x / 2.
 
     Rows are linear and may have products, sum_i a_i x_i + sum_ij p_ij x_i x_j.  Their entries are
     numbered by variables (``column_*``, values a); ``row_entries`` has those of each row, and
     ``partner_*``, for each entry (row, i), the entries (row, j) and the p_ij of its products.
     Q is symmetric by variables (``Q_*``, ascending) and, if small, in full (``Q_dense``).
-    ``weight`` is the price of one unit of a row's violation.
+    ``weight`` is the price per unit of a row's violation.
     """
 
     linear: Array
@@ -47,7 +47,7 @@ class Ground(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """Temperatures (reads, 2), the number of candidates, and where walks end (reads, n)."""
+    """Temperatures (reads, 2), number of candidates, and ends of the walks (reads, n)."""
 
     heats: Array
     length: int
@@ -55,7 +55,7 @@ class Walk(NamedTuple):
 
 
 class Point(NamedTuple):
-    """Bits, row sums, and what a growing x_i changes: in rows, by entry, and in the objective."""
+    """Bits, row sums, and the change per unit of x_i: in rows, by entry, and in the objective."""
 
     x: Array
     activity: Array
@@ -65,14 +65,14 @@ class Point(NamedTuple):
 
 @compiled()
 def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int, walk: Walk) -> int:
-    """Mend every point (reads, n) in place and, where that succeeds, descend from there.
+    """Repair every point (reads, n) in place and, if that succeeds, descend from it.
 
-    ``effort`` bounds the candidates looked at for each point, half of them for mending; ``depth``
-    is the most flips of a chain.  Before it descends, a point of ``walk.heats`` above 0 walks and
-    looks at ``length`` more: chains that raise the objective are accepted as in simulated
-    annealing, from the first temperature, in units of a chain's mean change, down to the second,
-    and where the walk ends is put in ``ends``.  A point that cannot be mended stays as it was.
-    Returns how many were looked at.
+    ``effort`` bounds the candidates evaluated for each point, half of them for repair; ``depth`` is
+    the most flips of a chain.  With ``walk.heats`` above 0, a point first walks and evaluates
+    ``length`` more: chains that raise the objective are accepted as in simulated annealing, from
+    the first temperature, in units of a chain's mean change, down to the second, and the walk's end
+    is written to ``ends``.  A point that cannot be repaired stays unchanged.  Returns the number of
+    candidates evaluated.
     """
     looked, half = 0, effort // 2
     n, m = points.shape[1], len(ground.lower)
@@ -96,7 +96,7 @@ def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int,
 
 @compiled()
 def _begin(ground: Ground, at: Point) -> None:
-    """Row sums, slopes, and what a growing x_i changes in the objective, all from x = 0."""
+    """Compute row sums, slopes and the objective's change per unit of x_i, starting from x = 0."""
     at.activity[:] = 0.0
     at.slope[:] = ground.column_values
     at.field[:] = ground.linear
@@ -109,13 +109,13 @@ def _begin(ground: Ground, at: Point) -> None:
 
 @compiled()
 def _excess(ground: Ground, r: int, activity: float) -> float:
-    """By how much row r is violated at a row sum."""
+    """Return the violation of row r at a row sum."""
     return float(max(activity - ground.upper[r], ground.lower[r] - activity, 0.0))
 
 
 @compiled()
 def _coupling(ground: Ground, i: int, j: int) -> float:
-    """Q_ij."""
+    """Return Q_ij."""
     if len(ground.Q_dense):
         return float(ground.Q_dense[i, j])
     first, stop = ground.Q_starts[i], ground.Q_starts[i + 1]
@@ -125,7 +125,7 @@ def _coupling(ground: Ground, i: int, j: int) -> float:
 
 @compiled()
 def _price(ground: Ground, at: Point, i: int, step: float, weight: Array) -> float:
-    """Change of the weighted violation if x_i changes by ``step``."""
+    """Return the change of the weighted violation if x_i changes by ``step``."""
     total = 0.0
     for e in range(ground.column_starts[i], ground.column_starts[i + 1]):
         r = ground.column_rows[e]
@@ -136,7 +136,7 @@ def _price(ground: Ground, at: Point, i: int, step: float, weight: Array) -> flo
 
 @compiled()
 def _move(ground: Ground, at: Point, i: int, step: float) -> int:
-    """Change the row sums and slopes by x_i += step; return how many slopes."""
+    """Change the row sums and slopes by x_i += step; return the number of slopes."""
     column, stop = ground.column_starts[i], ground.column_starts[i + 1]
     for e in range(column, stop):
         at.activity[ground.column_rows[e]] += step * at.slope[e]
@@ -148,7 +148,7 @@ def _move(ground: Ground, at: Point, i: int, step: float) -> int:
 
 @compiled()
 def _set(ground: Ground, at: Point, i: int, step: float) -> None:
-    """Change x_i and the fields."""
+    """Change x_i and the objective's fields."""
     at.x[i] = 1 - at.x[i]
     for e in range(ground.Q_starts[i], ground.Q_starts[i + 1]):
         at.field[ground.Q_others[e]] += step * ground.Q_values[e]
@@ -156,7 +156,7 @@ def _set(ground: Ground, at: Point, i: int, step: float) -> None:
 
 @compiled()
 def _draw(state: np.uint64) -> np.uint64:
-    """The next number of xorshift64."""
+    """Draw the next number of xorshift64."""
     state ^= state << np.uint64(13)
     state ^= state >> np.uint64(7)
     state ^= state << np.uint64(17)
@@ -167,11 +167,11 @@ def _draw(state: np.uint64) -> np.uint64:
 def _mend(
     ground: Ground, at: Point, weight: Array, state: np.uint64, effort: int
 ) -> tuple[bool, int]:
-    """Flip one variable of a violated row after the other until none is violated.
+    """Flip variables of violated rows one by one until none is violated.
 
-    Of those that lower the weighted violation, the one that costs the objective least per unit; if
-    there is none, the row's weight is raised; where no flip helps the row, any is made.  Returns
-    whether all rows hold, and what is left of the effort.
+    Among the flips that lower the weighted violation, it takes the one with the least increase of
+    the objective per unit.  If there is none, the row's weight is raised; if no flip helps the row,
+    any is made.  Returns whether all rows hold, and the remaining effort.
     """
     m = len(at.activity)
     broken, place = np.empty(m, np.int64), np.full(m, -1)
@@ -199,7 +199,7 @@ def _mend(
             weight[row] += ground.weight[row]
             if helped or first == stop:
                 continue
-            state = _draw(state)  # products need another factor first
+            state = _draw(state)  # Products need another factor first.
             best = ground.row_columns[first + np.int64(state % np.uint64(stop - first))]
         step = 1.0 - 2.0 * at.x[best]
         _set(ground, at, best, step)
@@ -220,7 +220,7 @@ def _mend(
 
 @compiled()
 def _helps(ground: Ground, at: Point, row: int, e: int, step: float) -> bool:
-    """Whether a step of the variable at ``e`` brings a violated row nearer to where it holds."""
+    """Return whether a step of the variable at ``e`` reduces the row's violation."""
     linear = len(ground.partner_entries) == 0
     change = step * (ground.row_values[e] if linear else at.slope[ground.row_entries[e]])
     return bool(change < 0.0 if at.activity[row] > ground.upper[row] else change > 0.0)
@@ -228,7 +228,7 @@ def _helps(ground: Ground, at: Point, row: int, e: int, step: float) -> bool:
 
 @compiled()
 def _descend(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int) -> int:
-    """Chains of flips that keep every row and lower the objective, until there is none."""
+    """Apply chains of flips that keep every row and lower the objective, until there is none."""
     n, chain = len(at.x), np.empty(depth, np.int64)
     tolerance = NOTHING * max(np.abs(ground.linear).max(), np.abs(at.field).max())
     state = _draw(state)
@@ -247,7 +247,7 @@ def _descend(ground: Ground, at: Point, state: np.uint64, effort: int, depth: in
 
 @compiled()
 def _walk(ground: Ground, at: Point, state: np.uint64, depth: int, walk: Walk, read: int) -> int:
-    """Chains of flips from one temperature to another; x becomes the best point met."""
+    """Anneal by chains of flips between two temperatures; x becomes the best point found."""
     left, heat, best, chain = walk.length, walk.heats[read], at.x.copy(), np.empty(depth, np.int64)
     value, least, total, count = 0.0, 0.0, 0.0, 0
     while left > 0:
@@ -277,12 +277,12 @@ def _walk(ground: Ground, at: Point, state: np.uint64, depth: int, walk: Walk, r
 
 @compiled()
 def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float, int, int]:
-    """A chain of flips that begins with x_i, in the row sums and slopes alone.
+    """Build a chain of flips that starts with x_i, in the row sums and slopes alone.
 
     As long as a row is violated, one of its variables follows: the one that leaves the least
-    violation, then the least objective.  Where a variable that was taken out has made room, another
-    one that fits comes in.  Returns whether all rows hold, the change of the objective, the number
-    of flips, and how many candidates were looked at.
+    violation, then the least objective.  If a removed variable has freed capacity, another one that
+    fits is added.  Returns whether all rows hold, the change of the objective, and the numbers of
+    flips and of candidates evaluated.
     """
     depth, length, change = len(chain), 1, (1.0 - 2.0 * at.x[i]) * at.field[i]
     chain[0] = i
@@ -313,7 +313,7 @@ def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float
 
 @compiled()
 def _settle(ground: Ground, at: Point, chain: Array, length: int, take: bool) -> int:
-    """Take a chain's flips, or take them back; return how many candidates that is worth."""
+    """Apply a chain's flips or undo them; return the equivalent number of candidates."""
     changed = 0
     for j in chain[:length]:
         if take:
@@ -326,7 +326,7 @@ def _settle(ground: Ground, at: Point, chain: Array, length: int, take: bool) ->
 
 @compiled()
 def _first_broken(ground: Ground, at: Point, chain: Array, length: int) -> int:
-    """A violated row of the chain's variables, -1 if all hold."""
+    """Return a violated row of the chain's variables, -1 if all hold."""
     for k in range(length):
         for e in range(ground.column_starts[chain[k]], ground.column_starts[chain[k] + 1]):
             r = ground.column_rows[e]
@@ -337,7 +337,7 @@ def _first_broken(ground: Ground, at: Point, chain: Array, length: int) -> int:
 
 @compiled()
 def _follower(ground: Ground, at: Point, chain: Array, length: int, row: int) -> tuple[int, float]:
-    """The variable of a violated row that should follow, or -1, and its change of the objective."""
+    """Choose the next variable of a violated row, or -1, with its change of the objective."""
     best, least, cheapest = -1, np.inf, np.inf
     for e in range(ground.row_starts[row], ground.row_starts[row + 1]):
         j = ground.row_columns[e]
@@ -355,16 +355,16 @@ def _follower(ground: Ground, at: Point, chain: Array, length: int, row: int) ->
 
 @compiled()
 def _filler(ground: Ground, at: Point, chain: Array, length: int) -> tuple[int, float, int]:
-    """The variable that fits where the chain's last has made room and lowers the objective most.
+    """Choose the variable that fits the freed capacity and lowers the objective most.
 
-    Only variables of the tightest inequality with room are looked at.  -1 if there is none.
+    Only variables of the tightest inequality with capacity are considered. -1 if there is none.
     """
     best, cheapest, tightest, slack = -1, 0.0, -1, np.inf
     last = chain[length - 1]
     for place in range(ground.column_starts[last], ground.column_starts[last + 1]):
         row, value = ground.column_rows[place], at.slope[place]
         if ground.lower[row] > -np.inf or value <= 0.0:
-            continue  # an equality has no room, and this one has not got more
+            continue  # An equality has no capacity, and this one has gained none.
         room = (ground.upper[row] - at.activity[row]) / value
         if room < slack:
             tightest, slack = row, room
@@ -389,7 +389,7 @@ def _filler(ground: Ground, at: Point, chain: Array, length: int) -> tuple[int, 
 
 @compiled()
 def _cost(ground: Ground, at: Point, chain: Array, length: int, j: int) -> float:
-    """Change of the objective if x_j flips after the chain; infinite for one of its variables."""
+    """Return the objective's change if x_j flips after the chain; infinite for its members."""
     pull = at.field[j]
     coupled = ground.Q_starts[j] < ground.Q_starts[j + 1]
     for k in range(length):

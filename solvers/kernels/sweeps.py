@@ -1,7 +1,7 @@
-"""What a change of a weight or of units makes of the layer above, on the samples that change.
+"""Effects of a changed weight or changed units on the layer above, for the changed samples.
 
 A row has one number per sample, a line one number per unit of a layer; see :class:`State`.  Other
-ways to change units, such as shared weights, are steps of these functions too.
+changes of units, such as those of shared weights, use the same functions.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ from solvers.kernels.output_losses import FIRST, SAMPLES, SHIFT, apply_pieces
 
 FAN_IN, SOURCE, UNITS, SIZE, LINE, NEW, DELTA, LEVEL, PIECE = range(9)
 """Columns of ``plan``, a line per layer: number of inputs; first row of the inputs in ``rows``;
-number of units, and of numbers in a line of them; where the lines begin in ``lines``, their new
-values and the activations' changes in ``part``, the weights in ``levels``, and first piece.  The
-line after the last layer ends the pieces; SOURCE there is the number of rows, and FAN_IN and UNITS
-are the number of samples that the proposal changes, and the last layer that it touches."""
+number of units, and of numbers in a line of them; start of the lines in ``lines``, of their new
+values and of the activations' changes in ``part``, and of the weights in ``levels``; and first
+piece.  The line after the last layer ends the pieces; its SOURCE is the number of rows, and its
+FAN_IN and UNITS are the number of samples that the proposal changes and the last layer that it
+affects."""
 
 LOW, HIGH, LIFT, STEP, GAIN, OFFSET = range(6)
-"""Columns of ``clips``: an activation OFFSET + GAIN ((clip(z, LOW, HIGH) + LIFT) >> STEP); where
-GAIN is 0 it has no such form and is read from its pieces."""
+"""Columns of ``clips``: an activation OFFSET + GAIN ((clip(z, LOW, HIGH) + LIFT) >> STEP); with
+GAIN 0 it has no such form and is evaluated by pieces."""
 
 
 class State(NamedTuple):
@@ -44,13 +45,13 @@ class State(NamedTuple):
 
     A row has one number per sample, padded to a multiple of ``LANES`` by samples that are zero
     everywhere; a line has one number per unit of a layer, padded to a multiple of ``GROUP`` by
-    units that are zero unless the layer has only one unit.  Either stand one after the other in a
-    flat array.  T is int16, int32 or int64; A is int8 where all inputs and activations fit, else T.
+    units that are zero unless the layer has only one unit.  Both are stored consecutively in flat
+    arrays.  T is int16, int32 or int64; A is int8 if all inputs and activations fit, else T.
 
     Parameters
     ----------
     rows : ndarray of A, shape (R * N,)
-        Inputs of each layer, a constant row after them where there are thresholds; one scratch row.
+        Inputs of each layer, followed by a constant row if there are thresholds; one scratch row.
     z : ndarray of T, shape ((n + 2) * N,)
         Pre-activations of the first layer, unless it is the only one; two scratch rows.
     lines : ndarray of T
@@ -58,30 +59,30 @@ class State(NamedTuple):
     part : ndarray of T
         Scratch, a line for each changed sample: new pre-activations, changes of activations.
     samples, deltas : ndarray of uint32 and of T, shape (N + 3,)
-        Scratch: the changed samples, and by how much the activation of the changed unit changes.
-        ``samples`` is None where all samples are swept over.
+        Scratch: the changed samples, and the change of the changed unit's activation.  ``samples``
+        is None if all samples are swept over.
     levels : ndarray of T
         Weight levels of each layer, a line for each input.
     clips : ndarray of T, shape (L, 6)
         Activations that are a clip and a shift, see the columns above.
     pieces : ndarray of T, shape (3, P)
-        Start of each piece of each activation, and by how much slope and intercept change there;
-        those of the loss come last.
+        Start of each piece of each activation, and the changes of slope and intercept there; those
+        of the loss come last.
     plan : ndarray of int64, shape (L + 1, 9)
     form, table, reals : ndarray of int64, int64 and float64
-        The loss, see :mod:`solvers.kernels.output_losses`; no table or no reals are None.  What is
+        The loss, see :mod:`solvers.kernels.output_losses`; a missing table or reals are None.  Code
         for an array that is None is not compiled.
     labels : ndarray of T, shape (N,)
         Label of each sample.
     losses : ndarray of int64, shape (2,)
         Loss of the state, and after the proposal.
     sample_losses : ndarray of int64, shape (2, N)
-        Loss of each sample in the state, and of each changed one after the proposal; None where
-        all samples are swept over.
+        Loss of each sample in the state, and of each changed one after the proposal; None if all
+        samples are swept over.
     ties : ndarray of int64
-        For each place of ``levels``, where its list begins, and one end more; then the lists: pairs
-        of neuron and source, by neuron, at the first place of each shared weight, and nothing at
-        the others.  None where every weight has one place.
+        For each place of ``levels`` the start of its list, and one end more; then the lists: pairs
+        of neuron and source, by neuron, at the first place of each shared weight, empty at the
+        others.  None if every weight has one place.
     """
 
     rows: Array
@@ -115,14 +116,14 @@ def activate(
     plan: Array,
     layer: int,
 ) -> None:
-    """out[o + k] = activation at the pre-activation x[z + k], k < count."""
+    """Set out[o + k] to the activation at the pre-activation x[z + k], k < count."""
     o, z, number = u64(o), u64(z), u64(count)
     low, high, lift = clips[layer, LOW], clips[layer, HIGH], clips[layer, LIFT]
     shift, gain, offset = clips[layer, STEP], clips[layer, GAIN], clips[layer, OFFSET]
     if gain == 0:
         first, last = plan[layer, PIECE], plan[layer + 1, PIECE]
         apply_pieces(out, o, x, z, count, pieces, first, last)
-    elif shift == 0:  # on its own, since shifts of short integers are slow on most processors
+    elif shift == 0:  # separate, since shifts of short integers are slow on most processors
         offset += gain * lift
         for k in range(number):
             out[o + k] = offset + gain * min(max(x[z + k], low), high)
@@ -133,13 +134,13 @@ def activate(
 
 @compiled(counts=False, forceinline=True)
 def list_changed_samples(state: State, layer: int, neuron: int, source: int, change: int) -> int:
-    """List the samples on which a unit of a hidden layer changes, and by how much; how many."""
+    """List the samples on which a hidden unit changes, and the changes; return their number."""
     rows, z, samples = state.rows, state.z, state.samples
     deltas, clips, pieces, plan = state.deltas, state.clips, state.pieces, state.plan
     form = state.form
     width = len(rows) // plan[plan.shape[0] - 1, SOURCE]
     x, old = (plan[layer, SOURCE] + source) * width, neuron * width
-    if layer > 0:  # the unit's numbers stand in lines: take them out
+    if layer > 0:  # Copy the unit's numbers out of the lines.
         old = len(z) - width
         take_row(state, layer, neuron, old)
     a = (plan[layer + 1, SOURCE] + neuron) * width
@@ -147,7 +148,7 @@ def list_changed_samples(state: State, layer: int, neuron: int, source: int, cha
     shift, gain, offset = clips[layer, STEP], clips[layer, GAIN], clips[layer, OFFSET]
     if gain != 0:
         found = list_new_steps(z, old, rows, x, change, low, high, shift, width, samples)
-        if high - low == 1 << shift:  # two steps: the other one
+        if high - low == 1 << shift:  # two steps: it is in the other one
             both = 2 * offset + gain
             for k in range(u64(found)):
                 deltas[k] = both - 2 * rows[u64(a) + samples[k]]
@@ -171,7 +172,7 @@ def list_changed_samples(state: State, layer: int, neuron: int, source: int, cha
 
 @compiled(counts=False, forceinline=True)
 def add_unit_to_next_layer(state: State, layer: int, neuron: int, found: int) -> None:
-    """New lines of the layer above one changed unit: z + w D."""
+    """Write new lines of the layer above one changed unit: z + w D."""
     lines, part, samples, deltas = state.lines, state.part, state.samples, state.deltas
     levels, plan = state.levels, state.plan
     size, at, new = plan[layer + 1, SIZE], plan[layer + 1, LINE], plan[layer + 1, NEW]
@@ -183,7 +184,7 @@ def add_unit_to_next_layer(state: State, layer: int, neuron: int, found: int) ->
 
 @compiled(counts=False)
 def add_units_to_layer(state: State, layer: int, found: int) -> None:
-    """New lines of a layer above all changed units of the one before: z + W D."""
+    """Write new lines of a layer above all changed units of the one before: z + W D."""
     lines, part, samples, levels, plan = (
         state.lines,
         state.part,
@@ -204,7 +205,7 @@ def add_units_to_layer(state: State, layer: int, found: int) -> None:
 
 @compiled(counts=False)
 def change_units(state: State, layer: int, found: int) -> bool:
-    """Changes of the activations of a hidden layer with new lines; whether there are any."""
+    """Write a hidden layer's activation changes from new lines; return whether there are any."""
     lines, part, samples, clips = state.lines, state.part, state.samples, state.clips
     pieces, plan = state.pieces, state.plan
     size, new, delta = plan[layer, SIZE], plan[layer, NEW], plan[layer, DELTA]
@@ -223,7 +224,7 @@ def change_units(state: State, layer: int, found: int) -> bool:
 
 @compiled(counts=False)
 def take_row(state: State, layer: int, neuron: int, row: int) -> None:
-    """Copy the pre-activations of a unit, on all samples, to z[row] and after."""
+    """Copy a unit's pre-activations on all samples to z from ``row`` on."""
     z, lines, plan, count = state.z, state.lines, state.plan, u64(state.form[SAMPLES])
     out, size = u64(row), u64(plan[layer, SIZE])
     if layer == 0 and plan.shape[0] > 2:
@@ -240,7 +241,7 @@ def take_row(state: State, layer: int, neuron: int, row: int) -> None:
 def sweep(
     samples: Array | None, state: State, layer: int, neuron: int, source: int, change: int
 ) -> int:
-    """Change of the loss by a weight, in sweeps over all samples: of the only output's two pieces.
+    """Return the change by a weight of a two-piece loss of one output, in sweeps over all samples.
 
     There is at most one hidden layer, and its activation is a clip and a shift.
     """
@@ -296,7 +297,7 @@ def commit_sweep(
 
 
 def lists_of_ties(layers: Sequence[Layer], fan_in: IntArray, sizes: IntArray) -> IntArray | None:
-    """The places of shared weights, as ``State.ties`` holds them."""
+    """Build the lists of places of shared weights in the format of ``State.ties``."""
     if all(layer.ties is None for layer in layers):
         return None
     counts, pairs = [], []
@@ -308,7 +309,7 @@ def lists_of_ties(layers: Sequence[Layer], fan_in: IntArray, sizes: IntArray) ->
             number = numbers[neuron, source]
             first = np.divmod(layer.ties.first, layer.inputs + 1)
             count[first[1], first[0]] = 2 * np.bincount(number)
-            rank = np.argsort(np.lexsort(first))  # lists stand in the order of their first places
+            rank = np.argsort(np.lexsort(first))  # lists in the order of their first places
             at = np.lexsort((source, neuron, rank[number]))
             pairs.append(np.stack([neuron[at], source[at]], axis=1).ravel())
         counts.append(count.ravel())
@@ -320,7 +321,7 @@ def lists_of_ties(layers: Sequence[Layer], fan_in: IntArray, sizes: IntArray) ->
 def set_shared(
     levels: Array, ties: IntArray | None, plan: Array, layers: IntArray, at: IntArray
 ) -> None:
-    """Write the levels of weights, which stand at ``at``, to their other places."""
+    """Copy the levels of weights at ``at`` to their other places."""
     if ties is not None:
         owner, entry = ragged(ties[at], ties[at + 1] - ties[at])
         (neuron, source), owner = ties[entry].reshape(-1, 2).T, owner[::2]
@@ -329,11 +330,11 @@ def set_shared(
 
 
 NO_CLIP = (0, 0, 0, 0, 0, 0)
-"""A line of ``State.clips`` for an activation that is read from its pieces."""
+"""Entry of ``State.clips`` for an activation that is evaluated by pieces."""
 
 
 def clip_and_shift(spline: Spline) -> tuple[int, ...]:
-    """LOW, HIGH, LIFT, STEP, GAIN and OFFSET of a spline of equal steps, 2^STEP apart.
+    """Return LOW, HIGH, LIFT, STEP, GAIN and OFFSET of a spline of equal steps, 2^STEP apart.
 
     Examples
     --------
@@ -352,7 +353,7 @@ def clip_and_shift(spline: Spline) -> tuple[int, ...]:
 
 
 def increments(spline: Spline) -> IntArray:
-    """Start of each piece, and by how much slope and intercept change there, shape (3, P)."""
+    """Return each piece's start and its changes of slope and intercept, shape (3, P)."""
     starts = np.concatenate([[np.iinfo(np.int64).min], spline.breakpoints])
     coefficients = [np.rint(c).astype(np.int64) for c in (spline.slopes, spline.intercepts)]
     return np.stack([starts, *(np.diff(c, prepend=0) for c in coefficients)])

@@ -26,17 +26,17 @@ def temper(
     swapped: Array,
     stop: Array,
 ) -> None:
-    """Run the ladders of replicas ``spins`` (reads, K, n) in place; their best states to ``best``.
+    """Run the ladders of replicas ``spins`` (reads, K, n) in place; best states go to ``best``.
 
     Every read is a ladder of K replicas at the inverse temperatures ``betas`` (reads, K), hot
-    first.  Each sweep proposes every flip of every replica once (Metropolis), then the exchange of
-    the states at neighbouring temperatures, even and odd pairs in turn, which is accepted with
+    first.  Each sweep proposes every flip of every replica once (Metropolis), then exchanges of the
+    states at neighbouring temperatures, alternating even and odd pairs, which are accepted with
     probability min(1, exp((beta_k - beta_l) (E_k - E_l))).  During the first ``adapting`` sweeps
-    the ladder's spacing follows the exchanges (see :mod:`solvers.oracles.here.tempering`), in
-    ``betas`` itself.  ``best`` (reads, n) receives the best state at the end of any sweep, the
-    first ones included; ``swapped`` (reads, K - 1) the share of accepted exchanges of each pair
-    after that; ``spins`` are in order of temperature at the end.  Random numbers as in
-    :mod:`solvers.kernels.annealing`.
+    the ladder's spacing in ``betas`` follows the exchanges (see
+    :mod:`solvers.oracles.here.tempering`).  ``best`` (reads, n) receives the best state at the end
+    of any sweep, the first ones included; ``swapped`` (reads, K - 1) the share of accepted
+    exchanges of each pair after that; ``spins`` are in order of temperature at the end.  Random
+    numbers as in :mod:`solvers.kernels.annealing`.
     """
     n, replicas = len(h), betas.shape[1]
     change = np.empty((replicas, n))  # of the energy if spin i flips: -2 s_i (h_i + sum_j J_ij s_j)
@@ -113,7 +113,7 @@ def temper(
                     total += gaps[k]
                 for k in range(replicas - 1):
                     gaps[k] *= width / total
-                for k in range(replicas - 2):  # both ends stay
+                for k in range(replicas - 2):  # Both ends stay fixed.
                     beta[k + 1] = beta[k] * math.exp(gaps[k])
         ordered = spins[read][slots]
         spins[read] = ordered

@@ -1,4 +1,4 @@
-"""Walks over the weights of a network by its incremental loss: annealing, and every choice."""
+"""Walks over the weights of a network by its incremental loss: annealing and enumeration."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from solvers.kernels.incremental import Moves, change_of, commit, copy_choice, p
 from solvers.kernels.sweeps import State
 
 FEW = 4
-"""Up to this many levels of an integer are tried alike."""
+"""Up to this many levels of an integer are drawn evenly."""
 
 
 @compiled(counts=False)
 def another_place(rng: np.random.Generator, place: int, num_levels: int, gap: int) -> int:
-    """Number of another level: any of them alike, or of an integer's one that is 2^e away.
+    """Draw another level's number: any, or for a wide integer one that is 2^e away.
 
     ``gap`` is that of :class:`Moves`.  The power and the direction are drawn evenly, and levels are
-    on a circle, so that a move and its reverse are equally likely.
+    cyclic, so a move and its reverse are equally likely.
     """
     if num_levels == 2:
         return 1 - place
@@ -36,7 +36,7 @@ def another_place(rng: np.random.Generator, place: int, num_levels: int, gap: in
 
 @compiled(counts=False)
 def _term(linear_term: Array, k: int, place: int, gap: int) -> float:
-    """Linear term of a weight at one of its levels."""
+    """Return the linear term of a weight at one of its levels."""
     if gap == 0:
         return float(linear_term[k, place])
     total, b = 0.0, 0
@@ -58,7 +58,7 @@ def anneal(
     best_loss: float,
     goal: float,
 ) -> tuple[float, int, float]:
-    """Metropolis steps at a falling temperature; the best visited choice goes to ``best``.
+    """Run Metropolis steps at a falling temperature; write the best visited choice to ``best``.
 
     One flip moves one weight, drawn uniformly, to another of its levels, drawn uniformly, and is
     kept with probability min(1, exp(-change of the loss / temperature)).  Ends early when the best
@@ -101,11 +101,12 @@ def enumerate_choices(
     best_loss: float,
     goal: float,
 ) -> tuple[float, bool]:
-    """Visit up to ``steps`` choices, each one level away from the one before.
+    """Visit up to ``steps`` choices, each one level from the previous one.
 
     Reflected mixed-radix Gray code by focus pointers (Knuth, TAOCP 4A, 7.2.1.1, algorithm H), from
-    the choice 0 everywhere; weight 0 changes most often.  ``focus`` (K + 1,) starts as 0 .. K and
-    ``direction`` (K,) as ones.  Returns the best loss, and whether all choices have been visited.
+    choice 0 for every weight; weight 0 changes most often.  ``focus`` (K + 1,) starts as 0 ..  K
+    and ``direction`` (K,) as ones.  Returns the best loss, and whether all choices have been
+    visited.
     """
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
     for _ in range(steps):
@@ -143,12 +144,12 @@ def anneal_with_linear_term(
     best: Array,
     best_value: float,
 ) -> tuple[float, float, float]:
-    """Metropolis steps by the loss plus ``linear_term``; the best visited choice goes to ``best``.
+    """Run Metropolis steps by the loss plus ``linear_term``; write the best choice to ``best``.
 
-    ``linear_term`` (K, L) is the linear term of every weight at each of its levels, of an integer
-    that of each of its bits; otherwise as ``anneal``.  ``best`` has ``best_value`` so far, infinity
-    for none.  Returns the best value, the mean |change of the value| of a flip, and the temperature
-    that the next flip would have.
+    ``linear_term`` (K, L) is the linear term of every weight at each of its levels, for an integer
+    that of each of its bits; otherwise like ``anneal``.  ``best`` has ``best_value`` so far,
+    infinity for none.  Returns the best value, the mean |change of the value| of a flip, and the
+    temperature of the next flip.
     """
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
     loss, spread = state.losses[0], 0.0
