@@ -1,6 +1,6 @@
-"""Constraints on the weights of a network: objects that a training problem is given."""
+"""Constraints on the weights of a network: objects passed to a training problem."""
 
 import lazy_loader
 
-# The names stand in __init__.pyi; each is imported when it is first asked for.
+# __init__.pyi lists the names; each one is imported on first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

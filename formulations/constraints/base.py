@@ -1,7 +1,7 @@
-"""What every constraint on the weights of a network knows, and what it may use to say it.
+"""Base classes of constraints on the weights of a network.
 
-A constraint is exact on integer weights: its *amounts* are whole numbers, zero where it holds.  In
-a model it is rows; a search keeps it by never raising what they cost.
+A constraint is exact on integer weights: its *amounts* are whole numbers, zero if it holds.  In a
+model it becomes rows; a search keeps it by never increasing its cost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Keeper = Callable[[FloatArray], BoolArray]
 
 
 class Constraint(ABC):
-    """A demand on the weights of a network.
+    """Constraint on the weights of a network.
 
     Constraints are small frozen objects; ``TrainingProblem(..., constraints=[...])`` takes them.
     """
@@ -34,7 +34,7 @@ class Constraint(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """The constraint as the command line names it, such as ``fan-in:6``."""
+        """Name of the constraint on the command line, such as ``fan-in:6``."""
 
     @abstractmethod
     def check(self, subject: Subject) -> None:
@@ -50,18 +50,18 @@ class Constraint(ABC):
 
     @abstractmethod
     def labels(self, subject: Subject) -> list[str]:
-        """Each thing that may be broken, in words."""
+        """Label each condition that may be violated, in words."""
 
     @abstractmethod
     def amounts(self, subject: Subject, bits: BitArray) -> IntArray:
-        """By how much each of these is broken, weight bits (R, n_w) -> (R, len(labels))."""
+        """Return the violation of each condition, weight bits (R, n_w) -> (R, len(labels))."""
 
     def cost(self, subject: Subject, bits: BitArray) -> IntArray:
-        """What that counts for where searches compare weights, (R, n_w) -> (R,)."""
+        """Return the cost by which searches compare weights, (R, n_w) -> (R,)."""
         return np.asarray(self.amounts(subject, bits).sum(axis=1))
 
     def states(self, subject: Subject, bits: BitArray) -> list[IntArray]:
-        """Pre-activations of each layer that the rows have words for, of one vector (n_w,)."""
+        """Return pre-activations of layers with words in the rows, of one vector (n_w,)."""
         return []
 
     @abstractmethod
@@ -70,21 +70,23 @@ class Constraint(ABC):
 
 
 class Cardinality(Constraint):
-    """At most so many non-zero weights in each of some groups; thresholds are not counted.
+    """Limit on the non-zero weights in each of several groups; thresholds are not counted.
 
-    A shared weight is judged as it is stored: once.  Subclasses are frozen dataclasses of whole
-    numbers, ``most`` and, at last, ``layer``: a number from 1, or None for all layers.
+    A shared weight counts once, as it is stored.  Subclasses are frozen dataclasses of whole
+    numbers, with ``most`` and, as the last field, ``layer``: a number from 1, or None for all
+    layers.
     """
 
     most: int
     layer: int | None
     kind: ClassVar[str]
     begins: ClassVar[float] = 0.5
-    """Share of a run of gradients from which on they project on the largest weights.
+    """Share of a gradient run after which it projects onto the largest weights.
 
-    Groups of single units from the middle on: on held-out training samples, 2.4 s, better than
-    at every step by .1 (breast_cancer, 8 draws), .7 (satellite) and 1.4 points (Fashion 2 v 4, 3
-    draws) at fan-in 6.  A group of all weights at every step: later ones starve whole units.
+    Groups of single units start in the middle: on held-out training samples, 2.4 s, that is better
+    than at every step by .1 (breast_cancer, 8 draws), .7 (satellite) and 1.4 points (Fashion 2 v 4,
+    3 draws) at fan-in 6.  A group of all weights projects at every step: a later start starves
+    whole units.
     """
 
     def __post_init__(self) -> None:
@@ -94,18 +96,18 @@ class Cardinality(Constraint):
 
     @property
     def name(self) -> str:
-        """The kind and its numbers, such as ``fan-in:6`` or ``fan-in:6,1``."""
+        """Kind and numbers, such as ``fan-in:6`` or ``fan-in:6,1``."""
         return f"{self.kind}:{','.join(str(n) for n in vars(self).values() if n is not None)}"
 
     @abstractmethod
     def split(self, number: int, layer: Layer, known: int) -> tuple[IntArray, IntArray, list[str]]:
-        """Stored weights of a layer and the group of each; what to call the groups from ``known``.
+        """Return a layer's stored weights, their groups, and names of the groups from ``known`` on.
 
-        A weight that stands there twice counts twice.
+        A weight listed twice counts twice.
         """
 
     def groups(self, network: Network) -> tuple[IntArray, IntArray, list[str]]:
-        """Of all layers, weights numbered as :func:`stored_levels` has them."""
+        """Return the groups of all layers, with weights numbered as in :func:`stored_levels`."""
         weights, owners, names, first = [], [], list[str](), 0
         for number, layer in enumerate(network.layers, start=1):
             if self.layer in (None, number):
@@ -119,7 +121,7 @@ class Cardinality(Constraint):
     def of_kernels(
         self, number: int, layer: Layer, known: int, width: int | None = None
     ) -> tuple[IntArray, IntArray, list[str]]:
-        """Groups of each ``width`` inputs in a row, or of all inputs, of each kernel."""
+        """Group each ``width`` consecutive inputs, or all inputs, of each kernel."""
         kernels = stored_kernels(layer)
         window = None if layer.ties is None else layer.ties.window
         if window is not None and window.pooled is not None and window.num_taps > self.most:
@@ -138,7 +140,7 @@ class Cardinality(Constraint):
         return kernels[unit, source], known + unit * parts + source // width, names
 
     def check(self, subject: Subject) -> None:
-        """Refuse layers that there are not, and such whose weights cannot be zero."""
+        """Refuse layers that do not exist and layers whose weights cannot be zero."""
         layers = subject.network.layers
         if self.layer is not None and self.layer > len(layers):
             raise InvalidInputError(
@@ -156,11 +158,11 @@ class Cardinality(Constraint):
                 )
 
     def labels(self, subject: Subject) -> list[str]:
-        """The groups."""
+        """Return the names of the groups."""
         return [f"{self.name} of {group}" for group in self.groups(subject.network)[2]]
 
     def counts(self, network: Network, bits: BitArray) -> IntArray:
-        """Non-zero weights of each group, (R, n_w) -> (R, G)."""
+        """Count the non-zero weights of each group, (R, n_w) -> (R, G)."""
         weights, owners, names = self.groups(network)
         nonzero = stored_levels(network, bits)[:, weights] != 0
         place = np.arange(len(bits))[:, None] * len(names) + owners
@@ -168,19 +170,19 @@ class Cardinality(Constraint):
         return found.reshape(len(bits), len(names)).astype(np.int64)
 
     def amounts(self, subject: Subject, bits: BitArray) -> IntArray:
-        """Non-zero weights beyond the limit."""
+        """Count the non-zero weights beyond the limit."""
         return np.maximum(self.counts(subject.network, bits) - self.most, 0)
 
     def add_rows(self, parts: Parts, number: int) -> None:
-        """sum of the non-zero indicators of a group <= limit."""
+        """Add rows: sum of a group's non-zero indicators <= limit."""
         weights, owners, names = self.groups(parts.subject.network)
         parts.add_counts(self.kind, number, weights, owners, len(names), self.most)
 
     def keeper(self, network: Network) -> Keeper:
-        """The function that says which weights to keep: the largest ones of each group.
+        """Make the function that selects the weights to keep: the largest ones of each group.
 
-        It takes magnitudes (R, S) of the stored weights and returns True for as many of a group as
-        it may have, and for all that are in none.
+        It takes magnitudes (R, S) of the stored weights and returns True for as many weights of a
+        group as it may have, and for all weights outside the groups.
 
         Examples
         --------

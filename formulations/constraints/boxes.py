@@ -1,13 +1,13 @@
-"""Samples that must be right, and boxes of inputs around them, in weights and in models.
+"""Samples that must be right, and input boxes around them, for given weights and in models.
 
 Interval propagation of given weights: a layer turns bounds a_low <= a <= a_high into
 
     z_low = W+ a_low + W- a_high + b,    z_high = W+ a_high + W- a_low + b,
 
 with W+ = max(W, 0) and W- = min(W, 0), and an activation into its bounds over [z_low, z_high].  A
-sample is right with margin m if the bounds say so: with one output z_low >= m - 1 for the class +1
-and z_high <= -m for -1; with several z_low of its class minus z_high of class c at least m, and one
-less where c comes after it.  Margin 1 is what ``Network.predict`` calls right.
+sample is right with margin m by its bounds: with one output, z_low >= m - 1 for the class +1 and
+z_high <= -m for -1; with several, z_low of its class minus z_high of class c is at least m, or
+m - 1 if c comes after it.  Margin 1 agrees with ``Network.predict``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from formulations.neurons.base import Neurons
 
 
 def check_samples(name: str, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[IntArray, IntArray]:
-    """Samples (S, d) and labels (S,) as integers."""
+    """Check samples (S, d) and labels (S,) and return them as integers."""
     inputs, labels = check_integers(f"{name}: X", X), check_integers(f"{name}: y", y)
     if inputs.ndim != 2 or labels.shape != inputs.shape[:1] or not inputs.size:
         raise InvalidInputError(
@@ -41,7 +41,7 @@ def check_samples(name: str, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[IntArr
 
 
 def check_fit(name: str, subject: Subject, X: IntArray, y: IntArray) -> None:
-    """Refuse samples of another width, and labels that are no classes of the network."""
+    """Refuse samples of another width, and labels that are not classes of the network."""
     network = subject.network
     if X.shape[1] != network.widths[0]:
         raise InvalidInputError(
@@ -58,12 +58,12 @@ def check_fit(name: str, subject: Subject, X: IntArray, y: IntArray) -> None:
 def output_bounds(
     subject: Subject, bits: BitArray, low: IntArray, high: IntArray
 ) -> Iterator[list[tuple[IntArray, IntArray]]]:
-    """Bounds (z_low, z_high) of every layer for weight bits (R, n_w), one vector at a time.
+    """Yield bounds (z_low, z_high) of every layer for weight bits (R, n_w), one vector at a time.
 
     Parameters
     ----------
     low, high : ndarray of int, shape (S, d)
-        The boxes; the same array where they are points.
+        The boxes; the same array twice for points.
     """
     layers = batch_levels(subject.network, bits)
     for row in range(len(bits)):
@@ -85,7 +85,7 @@ def output_bounds(
 
 
 def deficits(z_low: IntArray, z_high: IntArray, y: IntArray, margin: int) -> IntArray:
-    """By how many steps of the output each sample falls short, (S, C) bounds -> (S,).
+    """Count the output steps by which each sample falls short, (S, C) bounds -> (S,).
 
     Examples
     --------
@@ -108,7 +108,7 @@ def deficits(z_low: IntArray, z_high: IntArray, y: IntArray, margin: int) -> Int
 def add_box_rows(
     parts: Parts, name: str, number: int, low: IntArray, high: IntArray, y: IntArray, margin: int
 ) -> None:
-    """States of the samples or boxes in hidden layers, and rows that make the outputs right."""
+    """Add states of the samples or boxes in hidden layers, and rows that make the outputs right."""
     chains = [low] if low is high else [low, high]
     forms = [Forms(box.astype(float), Terms.join([])) for box in chains]
     bounds = [(box, box) for box in chains]  # of the ends themselves, over all weights
@@ -127,7 +127,7 @@ def add_box_rows(
 
 
 def _sums(parts: Parts, layer: int, forms: list[Forms]) -> list[Forms]:
-    """Pre-activations of a layer, or those at both ends."""
+    """Build the pre-activations of a layer, or those at both ends."""
     weights = parts.levels(layer)
     count = len(parts.free[layer].fixed)
     matrix, bias = weights[:, :-1], weights[:, -1].scaled(float(parts.subject.bias_units[layer]))
@@ -142,12 +142,12 @@ def _sums(parts: Parts, layer: int, forms: list[Forms]) -> list[Forms]:
 
 
 def _halves(parts: Parts, layer: int, matrix: Forms) -> tuple[Forms, Forms]:
-    """W+ = max(W, 0) and W- = min(W, 0) as forms; P and N are the indicators of the signs."""
+    """Build W+ = max(W, 0) and W- = min(W, 0) as forms; P and N are the indicators of the signs."""
     code = parts.subject.network.layers[layer].code
     positive, negative = parts.signs(layer)
     if len(code.levels) <= 3 and {code.low, code.high} <= {-1, 0, 1}:
         return positive, negative.scaled(-1.0)
-    # W+ = W P: the constant times P, and a product of P with every bit
+    # W+ = W P: the constant times P, and a product of P with every bit.
     constant = matrix.constant
     flat = constant.ravel()
     t, p = matrix.terms, positive.terms
@@ -162,14 +162,14 @@ def _halves(parts: Parts, layer: int, matrix: Forms) -> tuple[Forms, Forms]:
 
 
 def _entries(of: IntArray, asked: IntArray, size: int) -> tuple[IntArray, IntArray]:
-    """Of each asked place number and entry of all terms whose own, below ``size``, it is."""
+    """Return number and entry of all terms that each asked place owns."""
     count = np.bincount(of, minlength=size)
     owner, entry = ragged((np.cumsum(count) - count)[asked], count[asked])
     return owner, np.argsort(of, kind="stable")[entry]
 
 
 def _new_products(parts: Parts, layer: int, v: IntArray, w: IntArray) -> IntArray:
-    """New bits u = v w, or v itself where w is the same."""
+    """Return bits u = v w, new or v itself if w is the same."""
     different = v != w
     first = parts.assembly.count
     found = v.copy()
@@ -184,7 +184,7 @@ def _new_products(parts: Parts, layer: int, v: IntArray, w: IntArray) -> IntArra
 
 
 def _product(parts: Parts, layer: int, w: Forms, a: Forms) -> Forms:
-    """sum_i w_ji a_si as forms (S, n_l), from (n_l, d) and (S, d)."""
+    """Build sum_i w_ji a_si as forms (S, n_l), from (n_l, d) and (S, d)."""
     outputs, width = w.constant.shape
     samples = len(a.constant)
     constant = a.constant @ w.constant.T
@@ -214,7 +214,7 @@ def _product(parts: Parts, layer: int, w: Forms, a: Forms) -> Forms:
 def _end_bounds(
     parts: Parts, layer: int, bounds: list[tuple[Array, Array]]
 ) -> list[tuple[IntArray, IntArray]]:
-    """Least and greatest z, or z_low and z_high, that weights in their boxes can make."""
+    """Bound z, or z_low and z_high, over all weights in their boxes."""
     box = parts.free[layer].box(parts.subject.network.layers[layer])
     unit = parts.subject.bias_units[layer]
     wl, wh = box.weight_low, box.weight_high
@@ -239,7 +239,7 @@ def _end_bounds(
 
 
 def _greatest_of_least(wl: IntArray, wh: IntArray, low: Array, high: Array) -> FloatArray:
-    """sum_i max over w in its box of W+ low + W- high, shape (S, n): at an end or at zero."""
+    """Maximise sum_i W+ low + W- high over w in its box, shape (S, n): at an end or at zero."""
     total = np.zeros((len(low), len(wl)))
     for j in range(len(wl)):
         ends = [
@@ -253,7 +253,7 @@ def _greatest_of_least(wl: IntArray, wh: IntArray, low: Array, high: Array) -> F
 def _activated(
     parts: Parts, layer: int, sums: Forms, ends: tuple[IntArray, IntArray], offset: int
 ) -> tuple[Forms, tuple[IntArray, IntArray]]:
-    """Activations of sums: state bits where they are not decided; and their bounds."""
+    """Build the activations of sums, with state bits if undecided, and their bounds."""
     spline: Spline = parts.subject.splines[layer]
     low, high = (end.astype(np.int64) for end in spline.bounds(*ends))
     sample, unit = np.nonzero(low < high)
@@ -291,7 +291,7 @@ def _output_rows(
     y: IntArray,
     margin: int,
 ) -> None:
-    """Rows that the samples, or the ends of their boxes, are right; none where that is certain."""
+    """Add rows that the samples, or the ends of their boxes, are right, unless that is certain."""
     low, high = sums[0], sums[-1]
     least, most = ends[0][0], ends[-1][1]
     samples, outputs = least.shape

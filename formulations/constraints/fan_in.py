@@ -1,4 +1,4 @@
-"""At most so many inputs a unit: six of them fit a lookup table of an FPGA."""
+"""Limit on the inputs of each unit: six fit a lookup table of an FPGA."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FanIn(Cardinality):
     ----------
     most : int
     layer : int or None
-        Number of the layer, from 1; None: all layers.
+        Number of the layer, from 1; None for all layers.
 
     Examples
     --------
@@ -34,5 +34,5 @@ class FanIn(Cardinality):
     kind: ClassVar[str] = "fan-in"
 
     def split(self, number: int, layer: Layer, known: int) -> tuple[IntArray, IntArray, list[str]]:
-        """A group for each unit or filter."""
+        """Make a group for each unit or filter."""
         return self.of_kernels(number, layer, known)

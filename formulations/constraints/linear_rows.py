@@ -1,4 +1,4 @@
-"""Linear rows on the weight bits, for every demand that has no object of its own."""
+"""Linear rows on the weight bits, for constraints without their own class."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from formulations.model.labels import Family
 
 @dataclass(frozen=True, eq=False)
 class LinearRows(Constraint):
-    """A x <= b, A x >= b or A x = b of all weight bits x in canonical order, whole numbers.
+    """Integer rows A x <= b, A x >= b or A x = b over all weight bits x in canonical order.
 
-    A weight of a level with several words, such as the zero of a ternary code, is judged by the
-    bits that it has; by those of the first word where weights are given as levels.
+    A level with several words, such as the zero of a ternary code, is judged by the bits it has, or
+    by those of the first word if weights are given as levels.
 
     Parameters
     ----------
@@ -63,13 +63,13 @@ class LinearRows(Constraint):
         return "linear-rows"
 
     def at_most(self) -> tuple[IntArray, IntArray]:
-        """The rows as A x <= b; an equality gives two."""
+        """Return the rows as A x <= b; an equality gives two."""
         A, b = np.asarray(self.A), np.asarray(self.b)
         signs = {"<=": [1], ">=": [-1], "=": [1, -1]}[self.sense]
         return np.concatenate([s * A for s in signs]), np.concatenate([s * b for s in signs])
 
     def check(self, subject: Subject) -> None:
-        """Refuse rows of another length, and rows that no bits satisfy."""
+        """Refuse rows of another length and rows that no bits satisfy."""
         A, b = self.at_most()
         if A.shape[1] != subject.network.num_weight_bits:
             raise InvalidInputError(
@@ -82,17 +82,17 @@ class LinearRows(Constraint):
             raise InfeasibleModelError(f"linear-rows: no weight bits satisfy row {row}")
 
     def labels(self, subject: Subject) -> list[str]:
-        """The rows by number."""
+        """Label the rows by number."""
         return [f"linear-rows: row {row}" for row in range(len(np.asarray(self.b)))]
 
     def amounts(self, subject: Subject, bits: BitArray) -> IntArray:
-        """By how much each row is exceeded."""
+        """Return the excess of each row."""
         A, b = self.at_most()
         beyond = np.maximum(bits.astype(np.int64) @ A.T - b, 0)
         return np.asarray(beyond.reshape(len(bits), -1, len(np.asarray(self.b))).sum(axis=1))
 
     def add_rows(self, parts: Parts, number: int) -> None:
-        """The rows of the free bits, what the others add taken to the right."""
+        """Add the rows over the free bits; the others' contribution moves to the right side."""
         A, b = np.asarray(self.A), np.asarray(self.b)
         sign = -1 if self.sense == ">=" else 1
         rest = sign * (b - A @ parts.held)

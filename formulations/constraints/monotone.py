@@ -1,4 +1,4 @@
-"""An output that never falls as a feature rises, by the signs of the paths between them."""
+"""Monotonicity of an output in a feature, by the signs of the paths between them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from formulations.network.weight_bits import batch_levels
 
 @dataclass(frozen=True)
 class Monotone(Constraint):
-    """No path of weights from a feature to an output has the wrong sign.
+    """Monotonicity: no path of weights from a feature to an output has the wrong sign.
 
-    Where activations never fall, an output then moves in one direction only as the feature rises.
-    The condition is sufficient, not necessary; its amount is the number of wrong paths.
+    With non-decreasing activations, the output then moves in only one direction as the feature
+    rises.  The condition is sufficient, not necessary; its amount is the number of wrong paths.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Monotone(Constraint):
         return f"monotone:{self.feature},{self.direction}{last}"
 
     def check(self, subject: Subject) -> None:
-        """Refuse features and outputs that there are not, and activations that fall."""
+        """Refuse features and outputs that do not exist, and activations that fall."""
         widths = subject.network.widths
         for what, number, count in (
             ("feature", self.feature, widths[0]),
@@ -76,11 +76,11 @@ class Monotone(Constraint):
                 )
 
     def labels(self, subject: Subject) -> list[str]:
-        """The one pair."""
+        """Label the single pair."""
         return [f"{self.name}: paths from feature {self.feature} to output {self.output}"]
 
     def amounts(self, subject: Subject, bits: BitArray) -> IntArray:
-        """Number of paths of the wrong sign."""
+        """Count the paths of the wrong sign."""
         rising: FloatArray = np.zeros((len(bits), subject.network.widths[0]))
         rising[:, self.feature] = 1.0
         falling = np.zeros_like(rising)
@@ -94,9 +94,9 @@ class Monotone(Constraint):
         return wrong[:, [self.output]].astype(np.int64)
 
     def add_rows(self, parts: Parts, number: int) -> None:
-        """Rows against each wrong sign in the last layer; in between a unit knows its paths.
+        """Add rows against each wrong sign in the last layer, and bits for the paths below.
 
-        Bits say whether a unit has a rising, and whether it has a falling path from the feature.
+        Two bits per unit say whether it has a rising and a falling path from the feature.
         """
         depth = len(parts.subject.network.layers)
         positive, negative = parts.signs(0)
@@ -124,7 +124,7 @@ class Monotone(Constraint):
         self._rows(parts, number, 0, wrong_sign[[self.output]], 0.0)
 
     def _rows(self, parts: Parts, number: int, side: int, form: Forms, limit: float) -> None:
-        """form <= limit, at each of its places."""
+        """Add rows form <= limit at each place of the form."""
         size = form.constant.size
         every = np.arange(size)
         table = np.stack([np.full(size, number), np.full(size, side), every], axis=1)
@@ -144,7 +144,7 @@ class Monotone(Constraint):
         side: int,
         pairs: tuple[tuple[Forms, Forms], ...],
     ) -> Forms:
-        """Bits of a layer's units: whether any pair of indicators (unit below, weight) is set."""
+        """Add a layer's unit bits: whether any pair of indicators (unit below, weight) is set."""
         here = parts.subject.network.layers[layer]
         outputs, inputs = here.outputs, here.inputs
         total = Forms(np.zeros(outputs), Terms.join([]))

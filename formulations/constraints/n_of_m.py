@@ -1,4 +1,4 @@
-"""Structured sparsity: at most n non-zero weights of every m inputs in a row, such as 2 of 4."""
+"""Structured sparsity: at most n non-zero weights of every m consecutive inputs, such as 2 of 4."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from formulations.network.layer import Layer
 
 @dataclass(frozen=True)
 class NofM(Cardinality):
-    """At most ``most`` non-zero weights of each ``of`` inputs in a row, of every unit or filter.
+    """At most ``most`` non-zero weights of each ``of`` consecutive inputs of every unit or filter.
 
-    The last inputs of a unit, if they are fewer than ``of``, are a group as well; those of a filter
-    stand by channel, row and column.  [2 of 4 on tensor cores: Mishra et al., arXiv 2104.08378.]
+    The last inputs of a unit form a group even if they are fewer than ``of``; a filter's inputs are
+    ordered by channel, row and column.  [2 of 4 on tensor cores: Mishra et al., arXiv 2104.08378.]
 
     Parameters
     ----------
     most, of : int
     layer : int or None
-        Number of the layer, from 1; None: all layers.
+        Number of the layer, from 1; None for all layers.
 
     Examples
     --------
@@ -44,5 +44,5 @@ class NofM(Cardinality):
             )
 
     def split(self, number: int, layer: Layer, known: int) -> tuple[IntArray, IntArray, list[str]]:
-        """A group for each unit or filter and each ``of`` inputs."""
+        """Make a group for each unit or filter and each ``of`` inputs."""
         return self.of_kernels(number, layer, known, self.of)

@@ -1,4 +1,4 @@
-"""At most so many non-zero weights in all, or in a layer."""
+"""Limit on the non-zero weights of the network or of a layer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class NonZeros(Cardinality):
     ----------
     most : int
     layer : int or None
-        Number of the layer, from 1; None: the whole network.
+        Number of the layer, from 1; None for the whole network.
 
     Examples
     --------
@@ -34,7 +34,7 @@ class NonZeros(Cardinality):
     begins: ClassVar[float] = 0.0
 
     def split(self, number: int, layer: Layer, known: int) -> tuple[IntArray, IntArray, list[str]]:
-        """One group for all."""
+        """Make one group for all."""
         where = "the network" if self.layer is None else f"layer {self.layer}"
         weights = np.arange(layer.num_stored[0])
         return weights, np.zeros_like(weights), [] if known else [where]

@@ -1,8 +1,8 @@
-"""What constraints add to a model under construction: signs of weights, counts, and their rows.
+"""Parts that constraints add to a model: signs of weights, counts, and their rows.
 
 The positive and the negative indicator of a weight w, P = [w > 0] and N = [w < 0], are affine forms
-of its bits where the code allows it (bipolar, uniform, codebooks), have a product of two bits for
-ternary weights (b_0 b_1, levels b_0 + b_1 - 1), and else a bit of their own with two rows.
+of its bits if the code allows it (bipolar, uniform, codebooks), use a product of two bits for
+ternary weights (b_0 b_1, levels b_0 + b_1 - 1), and otherwise have their own bit with two rows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from formulations.neurons.base import Neurons, Values
 
 @dataclass(frozen=True)
 class Forms:
-    """Affine forms of a model's variables: a constant array, and terms owned by its flat places."""
+    """Affine forms of a model's variables: a constant array and terms owned by flat indices."""
 
     constant: FloatArray
     terms: Terms
@@ -33,14 +33,14 @@ class Forms:
         return Forms(self.constant + other.constant, Terms.join([self.terms, other.terms]))
 
     def scaled(self, factor: float | Array) -> Forms:
-        """The forms times a number, or each times its own."""
+        """Scale the forms by one number, or each by its own."""
         t, each = self.terms, np.broadcast_to(factor, self.constant.shape).ravel()
         return Forms(
             factor * self.constant, Terms.linear(t.owner, t.variable, each[t.owner] * t.coefficient)
         )
 
     def take(self, places: IntArray) -> Forms:
-        """The forms at some flat places, in their shape; zero where a place is -1."""
+        """Take the forms at some flat indices, in their shape; zero for index -1."""
         size, t = self.constant.size, self.terms
         count = np.bincount(t.owner, minlength=size + 1)
         start = np.cumsum(count) - count
@@ -56,7 +56,7 @@ class Forms:
 
 
 class Subject(Protocol):
-    """What a constraint asks of a training problem."""
+    """Interface of a training problem for constraints."""
 
     network: Network
     splines: tuple[Spline, ...]
@@ -67,7 +67,7 @@ class Subject(Protocol):
 
 @dataclass
 class Parts:
-    """A model under construction, as constraints see it.
+    """Model under construction, as constraints see it.
 
     Parameters
     ----------
@@ -78,15 +78,15 @@ class Parts:
     free_bits : ndarray of int
         Numbers of the free weight bits.
     held : ndarray of int, shape (n_w,)
-        All weight bits, the free ones at zero.
+        All weight bits, with the free ones at zero.
     weights : ndarray of int
         Variable of each free bit.
     encode : callable
-        Adds state bits of hidden neurons, and returns their activations.
+        Adds state bits of hidden neurons and returns their activations.
     digits : tuple of int
         Widths of sample, layer and unit numbers in labels.
     position, number : int
-        Of the next sample of a constraint, among those of a completion and in labels.
+        Number of the next sample of a constraint, in a completion and in labels.
     """
 
     assembly: Assembly
@@ -102,7 +102,7 @@ class Parts:
     _signs: dict[int, tuple[Forms, Forms]] = field(default_factory=dict)
 
     def levels(self, number: int) -> Forms:
-        """Weights and thresholds of a layer, (n_l, n_{l-1} + 1)."""
+        """Return the weights and thresholds of a layer, (n_l, n_{l-1} + 1)."""
         free = self.free[number]
         j, i, b = np.nonzero(free.slot >= 0)
         owner = j * free.fixed.shape[1] + i
@@ -112,7 +112,7 @@ class Parts:
         )
 
     def signs(self, number: int) -> tuple[Forms, Forms]:
-        """Indicators of positive and of negative weights of a layer, (n_l, n_{l-1}) each."""
+        """Return the positive and negative indicators of a layer's weights, (n_l, n_{l-1}) each."""
         numbers = stored_numbers(self.subject.network.layers[number])
         fixed = np.where(numbers < 0, self.free[number].fixed[:, :-1], 0)
         none = Terms.join([])
@@ -123,7 +123,7 @@ class Parts:
         return positive, negative
 
     def stored_signs(self, number: int) -> tuple[Forms, Forms]:
-        """Those of its stored weights, (S,) each."""
+        """Return the indicators of its stored weights, (S,) each."""
         if number not in self._signs:
             self._signs[number] = self._made_signs(number)
         return self._signs[number]
@@ -188,7 +188,7 @@ class Parts:
         target: BoolArray,
         words: IntArray,
     ) -> tuple[float, FloatArray, IntArray | None] | None:
-        """An indicator that is a product of two bits, or of their complements."""
+        """Make an indicator that is a product of two bits or of their complements."""
         if words.shape[1] != 2:
             return None
         if np.array_equal(target, words.all(axis=1)):
@@ -202,7 +202,7 @@ class Parts:
         return None
 
     def _variables(self, name: str, number: int, at: IntArray) -> IntArray:
-        """A new bit for each of some stored weights of a layer."""
+        """Add a bit for each of some stored weights of a layer."""
         widest = len(str(max(self.subject.network.widths) - 1))
         return self.assembly.variables(
             name, ("", "", ""), (self.digits[1], self.digits[2], widest),
@@ -210,14 +210,14 @@ class Parts:
         )  # fmt: skip
 
     def _labels(self, number: int, at: IntArray) -> IntArray:
-        """Layer, neuron and input of some stored weights of a layer, (len(at), 3)."""
+        """Return layer, neuron and input of some stored weights of a layer, (len(at), 3)."""
         neuron, source = stored_places(self.subject.network.layers[number])
         return np.stack([np.full(len(at), number + 1), neuron[at], source[at]], axis=1)
 
     def _indicators(
         self, name: str, number: int, at: IntArray, forms: Forms, low: int, high: int
     ) -> IntArray:
-        """New bits of weights of a layer: whether a form of each is positive."""
+        """Add indicator bits of a layer's weights: whether the form of each is positive."""
         x, table = self._variables(name, number, at), self._labels(number, at)
         self.assembly.indicators(x, forms.constant, forms.terms, low, high, name, table)
         return x
@@ -225,7 +225,7 @@ class Parts:
     def add_counts(
         self, kind: str, number: int, weights: IntArray, owners: IntArray, count: int, limit: int
     ) -> None:
-        """Rows: at most ``limit`` non-zero stored weights in each of ``count`` groups."""
+        """Add rows: at most ``limit`` non-zero stored weights in each of ``count`` groups."""
         matters, constants, found, first = [], [], [], 0
         for layer, free in enumerate(self.free):
             place = stored_places(self.subject.network.layers[layer])
@@ -259,7 +259,7 @@ class Parts:
 def _literal(
     target: BoolArray, words: IntArray
 ) -> tuple[float, FloatArray, IntArray | None] | None:
-    """A truth table over words as a constant, a bit or its complement, if it is one.
+    """Reduce a truth table over words to a constant, a bit or its complement, if possible.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Samples that must be right: the regression tests of a network."""
+"""Samples that must be right: regression tests of a network."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from formulations.constraints.boxes import (
 from formulations.constraints.parts import Parts, Subject
 
 WRONG = 8
-"""What a sample costs that is not right, where a unit of another constraint costs 1."""
+"""Cost of a wrong sample, where a unit of another constraint costs 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class Right(Constraint):
-    """Every one of these samples is right.
+    """Constraint that every one of these samples is right.
 
     Parameters
     ----------
     X : array of int, shape (S, d)
-        Inputs on the lattice of the problem's.
+        Inputs on the lattice of the problem's inputs.
     y : array of int, shape (S,)
         -1 and +1 for one output, else class indices.
     margin : int
-        1: right, as ``Network.predict`` has it; each more asks for one step of the integer output
-        more, see :mod:`formulations.constraints.boxes`.
+        1: right by ``Network.predict``; each further unit requires one more step of the integer
+        output, see :mod:`formulations.constraints.boxes`.
 
     Examples
     --------
@@ -62,7 +62,7 @@ class Right(Constraint):
         return "right"
 
     def box(self, subject: Subject) -> tuple[IntArray, IntArray]:
-        """Least and greatest inputs (S, d); the same array where they are points."""
+        """Return the least and greatest inputs (S, d); the same array twice for points."""
         X = np.asarray(self.X)
         return X, X
 
@@ -71,27 +71,27 @@ class Right(Constraint):
         check_fit(type(self).__name__, subject, np.asarray(self.X), np.asarray(self.y))
 
     def labels(self, subject: Subject) -> list[str]:
-        """The samples by number."""
+        """Label the samples by number."""
         return [f"{self.name}: sample {k}" for k in range(len(np.asarray(self.y)))]
 
     def amounts(self, subject: Subject, bits: BitArray) -> IntArray:
-        """Steps of the output that each sample lacks."""
+        """Count the output steps that each sample lacks."""
         y = np.asarray(self.y)
         ends = output_bounds(subject, bits, *self.box(subject))
         short = [deficits(*layers[-1], y, self.margin) for layers in ends]
         return np.array(short, dtype=np.int64).reshape(len(bits), len(y))
 
     def cost(self, subject: Subject, bits: BitArray) -> IntArray:
-        """``WRONG`` for each sample that is not right, and the binary digits of what it lacks.
+        """Return ``WRONG`` per wrong sample plus the number of binary digits of its missing steps.
 
-        By the steps themselves a network of small outputs would be better than one that is right
+        If the steps themselves counted, a network with small outputs would beat one that is right
         more often.
         """
         short = self.amounts(subject, bits)
         return np.asarray((WRONG * (short > 0) + np.frexp(short)[1]).sum(axis=1), dtype=np.int64)
 
     def states(self, subject: Subject, bits: BitArray) -> list[IntArray]:
-        """Pre-activations of each layer that the model has words for, one vector (n_w,)."""
+        """Return pre-activations of layers with words in the model, of one vector (n_w,)."""
         low, high = self.box(subject)
         layers = next(iter(output_bounds(subject, bits[None], low, high)))
         if low is high:
@@ -99,7 +99,7 @@ class Right(Constraint):
         return [np.concatenate(ends) for ends in layers]
 
     def add_rows(self, parts: Parts, number: int) -> None:
-        """States of the samples in hidden layers, and a row for each output or pair."""
+        """Add states of the samples in hidden layers, and a row for each output or pair."""
         add_box_rows(
             parts, self.name, number, *self.box(parts.subject), np.asarray(self.y), self.margin
         )

@@ -14,21 +14,21 @@ from formulations.constraints.right import Right
 
 @dataclass(frozen=True, eq=False)
 class Robust(Right):
-    """Every sample is right for every input within ``radius`` levels of it.
+    """Constraint that every sample is right for every input within ``radius`` levels of it.
 
-    Sound: where interval propagation says so, no such input is wrong.  Exact for one layer with one
-    output; with hidden layers or several outputs it may ask for more than that.  Inputs stay within
-    the range of the problem's own, since levels end there.  [Interval bound propagation: Gowal et
-    al., arXiv 1810.12715.]
+    Sound: if interval propagation confirms it, no such input is wrong.  Exact for one layer with
+    one output; with hidden layers or several outputs it may be stricter than necessary.  Inputs
+    stay within the range of the problem's inputs, where their levels end.  [Interval bound
+    propagation: Gowal et al., arXiv 1810.12715.]
 
     Parameters
     ----------
     X, y, margin
         As in :class:`~formulations.constraints.right.Right`.
     radius : int
-        In levels.
+        Radius in levels.
     step : int or None
-        Distance of two levels; None: that of the problem's inputs, 2 where all of them are odd.
+        Distance of two levels; None takes that of the problem's inputs, 2 if all of them are odd.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class Robust(Right):
         return f"robust:{self.radius}"
 
     def box(self, subject: Subject) -> tuple[IntArray, IntArray]:
-        """The inputs within the radius, and within the range of the problem's."""
+        """Return the inputs within the radius and within the range of the problem's inputs."""
         X, step = np.asarray(self.X), self.step
         if step is None:
             step = 2 if (subject.X % 2 == 1).all() else 1

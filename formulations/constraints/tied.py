@@ -1,4 +1,4 @@
-"""Shared weights: several weights of a layer are one, and have its bits."""
+"""Shared weights: several weights of a layer are one and share its bits."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from formulations.network.ties import Ties
 class Tied:
     """Groups of weights that are one.
 
-    They need no rows: the problem's network stores one weight for each group, so that its model
-    has fewer variables, and every solver keeps them.
+    They need no rows: the problem's network stores one weight for each group, so its model has
+    fewer variables, and every solver keeps the ties.
 
     Parameters
     ----------
     groups : sequence of sequences
-        Of each group the weights, as labels ``w[LAYER,NEURON,INPUT]`` or as triples, layers
-        counted from 1; the input of a threshold is the number of inputs.  A group is of one layer.
+        Weights of each group, as labels ``w[LAYER,NEURON,INPUT]`` or as triples, layers counted
+        from 1; the input of a threshold is the number of inputs.  A group lies in one layer.
 
     Examples
     --------
@@ -51,16 +51,16 @@ class Tied:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the constraint."""
         return "tied"
 
     def applied(self, network: Network) -> Network:
-        """The network with these weights shared.
+        """Return the network with these weights shared.
 
         Raises
         ------
         InvalidInputError
-            For weights that it does not have, and groups of several layers, or of weights and
+            For weights that do not exist, and for groups across layers or of both weights and
             thresholds.
         """
         by_layer: dict[int, list[IntArray]] = {}
@@ -88,7 +88,7 @@ class Tied:
 
     @staticmethod
     def _place(weight: str | Sequence[int]) -> IntArray:
-        """Layer, neuron and input of a weight."""
+        """Parse layer, neuron and input of a weight."""
         label = r"w\[(\d+),(\d+),(\d+)\]"
         if isinstance(weight, str) and (match := re.fullmatch(label, weight)) is not None:
             return np.array([int(word) for word in match.groups()])

@@ -1,1 +1,1 @@
-"""Constraints in a search over weights: none of its steps breaks more than the one before."""
+"""Weight search under constraints: once all of them hold, no step violates one."""

@@ -1,10 +1,10 @@
-"""Exact search of small blocks of weights, where a constraint comes before the loss.
+"""Exact search of small blocks of weights in which constraints take precedence over the loss.
 
-As :mod:`solvers.kernels.blocks`, but once nothing is broken, only those choices of a block are
-candidates that break nothing either: no step ever breaks a constraint.  While something is, the
-next state is drawn by what it breaks and by its loss, each at a temperature of its own.  Choices
-are visited in Gray-code order by their rows, which cost next to nothing; boxes, and the loss, catch
-up only where a choice is a candidate.
+It works like :mod:`solvers.kernels.blocks`, but once nothing is violated, only choices of a block
+without violations are candidates: no step violates a constraint again.  Until then, the next state
+is drawn by its violation and its loss, each at its own temperature.  Choices are visited in
+Gray-code order by their rows, which are cheap; boxes and the loss are updated only if a choice is a
+candidate.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def guarded_heat_bath(
     best_loss: float,
     goal: float,
 ) -> tuple[int, float, int]:
-    """Solve block after block; the best visited choice goes to ``best``.
+    """Solve the blocks in turn; write the best visited choice to ``best``.
 
-    Arguments as those of ``solvers.kernels.blocks.heat_bath``.  ``gains`` (B,) receives by how much
-    each block lowered the loss, or 1 for each unit that it mended.  Returns what the best choice
-    breaks, its loss, and the number of choices whose loss was found.
+    Arguments are those of ``solvers.kernels.blocks.heat_bath``.  ``gains`` (B,) receives the
+    decrease of the loss by each block, or 1 for each unit of violation that it removed.  Returns
+    the violation and the loss of the best choice, and the number of losses evaluated.
     """
     layers, neurons, sources, firsts, num_levels, gaps, choices, choice = moves
-    # of each weight of a block: digit of the code; places in its window, of the code, of the boxes,
-    # of the loss, and the one that is picked; where the window begins, its step and its length
+    # For each weight of a block: digit of the code; places in its window of the code, the boxes,
+    # the loss and the pick; the window's start, step and length.
     digits, at, turned, boxed, valued, start, step, counts, picked = np.zeros(
         (9, blocks.shape[1]), np.int64
     )
@@ -72,10 +72,10 @@ def guarded_heat_bath(
         left = 1
         for d in range(size):
             left *= counts[d]
-        most = 0  # what a candidate may break: a tenth more than is broken, and three units
+        most = 0  # largest violation of a candidate: a tenth more than now, and three units
         if begun > 0:
             most = begun + 3 * (WRONG if has_boxes else 1) + int(0.1 * begun)
-        # the more choices, the colder: else the many bad ones would outnumber the few good ones
+        # More choices need a lower temperature, or the many bad ones outweigh the few good ones.
         mending = guard.heat[0] / (1.0 + math.log(left))
         score = -begun / mending - loss / temperature
         score -= math.log(-math.log(rng.random() + TINY) + TINY)
@@ -88,7 +88,7 @@ def guarded_heat_bath(
                     d += 1
                 digits[d] += 1
                 turned[d] = at[d] + 1 if at[d] + 1 < counts[d] else 0
-            else:  # in the end, to what was picked
+            else:  # finally, move to the pick
                 turned[:size] = picked[:size]
             for i in range(size):
                 if at[i] != turned[i]:

@@ -1,13 +1,14 @@
-"""Gradients of samples, or boxes of inputs, that have to be right: ``Right`` and ``Robust``.
+"""Gradients of samples or input boxes that must be right: ``Right`` and ``Robust``.
 
 Boxes pass through a stack as their centres c and radii r >= 0,
 
     z_c = W c + b,    z_r = |W| r,    a_c -+ a_r = phi(z_c -+ z_r),
 
-with phi that never falls, and the loss is that of the worst outputs: the low end of what has to be
-large, the high end of the rest.  [Interval bound propagation: Gowal et al., arXiv 1810.12715.]  A
-box counts more the longer it has been wrong: its weight grows by a factor at each step in which it
-is, and falls otherwise.  [Multiplicative weights: Arora, Hazan and Kale 2012.]
+with non-decreasing phi, and the loss is that of the worst outputs: the low end of the output that
+must be large, the high end of the rest.  [Interval bound propagation: Gowal et al., arXiv
+1810.12715.]  A box counts more the longer it has been wrong: its weight grows by a factor at each
+step in which it is wrong, and falls otherwise.  [Multiplicative weights: Arora, Hazan and Kale
+2012.]
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Boxes:
-    """The boxes of a problem's constraints, and what each counts for in each of R networks.
+    """Boxes of a problem's constraints and their weights in each of R networks.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ class Boxes:
 
     @staticmethod
     def of(problem: TrainingProblem, count: int) -> Boxes | None:
-        """Those of a problem; None if it has none, units that fall somewhere, or shared weights."""
+        """Make a problem's boxes; None without any, with falling activations or shared weights."""
         asked = any(isinstance(rule, Right) for rule in problem.constraints)
         rise = all(spline.rises for spline in problem.splines)
         dense = all(layer.ties is None for layer in problem.network.layers)
@@ -57,20 +58,20 @@ class Boxes:
     def draw(
         self, most: int, share: float, rng: np.random.Generator
     ) -> tuple[IntArray, FloatArray, FloatArray]:
-        """Numbers of at most so many boxes, their centres and their radii, at a share of a run.
+        """Draw at most ``most`` boxes at a share of a run: their numbers, centres and radii.
 
-        The radii grow to what is asked for until the middle of the run.
+        The radii grow to the required ones until the middle of the run.
         """
         count = min(most, len(self.y))
         drawn = rng.choice(len(self.y), count, replace=False, shuffle=False)
-        if not self.least:  # what a box would count for as a sample like all others
+        if not self.least:  # weight of a box as an ordinary sample
             self.least = min(1.0, most / count / self.share)
             self.weights = np.maximum(self.weights, self.least)
         low, high = self.low[drawn].astype(float), self.high[drawn].astype(float)
         return drawn, (low + high) / 2, min(1.0, 2 * share) * (high - low) / 2
 
     def slopes(self, drawn: IntArray, z: FloatArray, r: FloatArray) -> tuple[Array, Array]:
-        """Derivatives of the loss of worst outputs at centres and radii, shapes (R, B, C)."""
+        """Compute derivatives of the worst outputs' loss at centres and radii, shapes (R, B, C)."""
         y, margin = self.y[drawn], self.margin[drawn][:, None]
         if z.shape[2] == 1:
             rising = y[:, None] > 0
@@ -104,9 +105,9 @@ def directions_with_boxes(
     share: float,
     rng: np.random.Generator,
 ) -> None:
-    """Leave in rounded layers the gradient of a batch, with that of as many boxes added.
+    """Store the gradient of a batch and as many boxes in rounded layers.
 
-    The boxes' centres pass as rows after the samples, whose means alone the thresholds follow.
+    The boxes' centres pass as rows after the samples; thresholds follow only the samples' means.
     """
     count, kind = len(samples), layers[0].latent.dtype.type
     drawn, centres, radii = boxes.draw(count, share, rng)

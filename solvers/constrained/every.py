@@ -1,4 +1,4 @@
-"""Every weight vector of a small problem, of which those that break no constraint count."""
+"""Enumeration of all weight vectors of a small problem that satisfy its constraints."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 def every_choice(problem: TrainingProblem, landscape: IncrementalLoss, run: Run) -> bool:
-    """Offer the best weights that satisfy the constraints; return whether all have been visited.
+    """Offer the best weights that satisfy the constraints; return whether all were visited.
 
     Raises
     ------
     InfeasibleModelError
-        If none do, which is proven then.
+        If it is proven that no weights do.
     """
     moves, watch = landscape.moves, Watch(problem, landscape)
     floor = landscape.floor
     goal = landscape.value(reach(floor))
     narrow = (moves.gap == 0) | (moves.num_levels <= WINDOW)
     order = np.argsort(~narrow, kind="stable")
-    # a block takes as many of the narrow ones as are visited between two looks at the clock
+    # A block takes as many narrow weights as can be enumerated between two checks of the clock.
     choices = np.cumprod(moves.num_levels[order[: int(narrow.sum())]].astype(float))
     inside = int((choices <= 2**14).sum())
     block, outside = np.sort(order[:inside]), np.sort(order[inside:])

@@ -1,12 +1,13 @@
-"""How much of its constraints a network breaks, kept up to date one weight at a time.
+"""Violations of a network's constraints, updated one weight at a time.
 
-Two kinds, each with weights of its own, so that the dear kind may lag behind the cheap one:
+There are two kinds, each with its own copy of the weights, so that the expensive kind may lag
+behind the cheap one:
 
 - *rows*: sums over the weights of a number for each level, each with a limit (non-zero counts,
   linear rows of bits), and numbers of paths of a wrong sign;
 - *boxes*: samples, or boxes of inputs, that must be right by interval propagation.
 
-Every amount is a whole number, as :meth:`formulations.constraints.base.Constraint.amounts` has it.
+Every amount is a whole number, as in :meth:`formulations.constraints.base.Constraint.amounts`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from formulations.constraints.right import WRONG
 from solvers.kernels.compiled import compiled
 
 INPUTS, LEVEL, UNIT, BIAS, PIECE, HIDDEN = range(6)
-"""Columns of ``plan``, a line per layer and one after the last: number of inputs, the threshold
-among them; first weight; first unit; factor of the threshold; first piece of the activation; first
-hidden unit, inputs before all."""
+"""Columns of ``plan``, a line per layer and one after the last: number of inputs including the
+threshold; first weight; first unit; factor of the threshold; first piece of the activation; first
+hidden unit, counted after the inputs."""
 
 ROWS, PATHS, BOXES = range(3)
 """Entries of ``totals``."""
 
 LISTED, NONZERO, BITS = range(3)
-"""Kinds of an entry: a number for each level, listed; whether an integer is zero or not; a number
-for each bit of an integer."""
+"""Kinds of an entry: a listed number for each level; whether an integer is nonzero; a number for
+each bit of an integer."""
 
 
 class Guard(NamedTuple):
@@ -37,12 +38,12 @@ class Guard(NamedTuple):
     ----------
     plan : ndarray of int64, shape (L + 1, 6)
     levels, box_levels : ndarray of int64
-        Weights, each layer's matrix row-major with the thresholds last: those that rows and paths,
-        and those that boxes have been told of.
+        Weights, each layer's matrix row-major with the thresholds last: those known to rows and
+        paths, and those known to boxes.
     begins : ndarray of int64, shape (K + 1,)
         First place of each movable weight.
     places : ndarray of int64, shape (P, 2)
-        Neuron and input, by neurons: of a shared weight all of them.
+        Neuron and input, by neurons; all of them for a shared weight.
     starts : ndarray of int64, shape (K + 1,)
         First entry of each movable weight.
     entries : ndarray of int64, shape (E, 3)
@@ -60,11 +61,11 @@ class Guard(NamedTuple):
     asked : ndarray of int64, shape (2, S)
         Class, or -1 and +1, and margin.
     totals : ndarray of int64, shape (3,)
-        What is broken: of rows, of paths, of boxes.
+        Violations of rows, paths and boxes.
     dirty : ndarray of int64, shape (2, widest)
         Scratch.
     heat : ndarray of float64, shape (1,)
-        Temperature of a single choice while something is broken, in units of violation.
+        Temperature of a single choice while anything is violated, in units of violation.
     """
 
     plan: Array
@@ -92,7 +93,7 @@ class Guard(NamedTuple):
 
 @compiled()
 def count_paths(guard: Guard) -> int:
-    """Recount the paths of wrong signs of all pairs; return their sum."""
+    """Recount the paths of wrong sign of all pairs; return their sum."""
     plan, levels, pairs, paths = guard.plan, guard.levels, guard.pairs, guard.paths
     last, total = len(plan) - 2, 0
     for m in range(len(pairs)):
@@ -125,7 +126,7 @@ def count_paths(guard: Guard) -> int:
 
 @compiled(inline="always")
 def number_at(values: Array, kind: int, first: int, place: int, level: int) -> int:
-    """What an entry adds to its row where its weight has a level, number ``place``."""
+    """Return an entry's contribution to its row if its weight has level number ``place``."""
     if kind == LISTED:
         return int(values[first + place])
     if kind == NONZERO:
@@ -139,7 +140,7 @@ def number_at(values: Array, kind: int, first: int, place: int, level: int) -> i
 
 @compiled()
 def move_rows(guard: Guard, k: int, layer: int, old: int, new: int, change: int) -> int:
-    """Movable weight k goes from level ``old`` to ``new``; return what rows and paths break."""
+    """Move weight k from level ``old`` to ``new``; return the violations of rows and paths."""
     before, totals = 0, guard.totals
     for p in range(guard.begins[k], guard.begins[k + 1]):
         at = guard.plan[layer, LEVEL] + guard.places[p, 0] * guard.plan[layer, INPUTS]
@@ -161,7 +162,7 @@ def move_rows(guard: Guard, k: int, layer: int, old: int, new: int, change: int)
 
 @compiled(inline="always")
 def _activation(pieces: Array, first: int, last: int, z: int) -> int:
-    """Value of a piecewise linear activation."""
+    """Evaluate a piecewise linear activation."""
     p = last - 1
     while p > first and z < pieces[0, p]:
         p -= 1
@@ -170,7 +171,7 @@ def _activation(pieces: Array, first: int, last: int, z: int) -> int:
 
 @compiled()
 def judge(guard: Guard) -> int:
-    """What the boxes cost, from the bounds of the outputs: see ``Right.cost``."""
+    """Compute the cost of the boxes from the bounds of the outputs: see ``Right.cost``."""
     plan, asked, total = guard.plan, guard.asked, 0
     first, stop = plan[len(plan) - 2, UNIT], plan[len(plan) - 1, UNIT]
     for s in range(asked.shape[1]):
@@ -198,7 +199,7 @@ def judge(guard: Guard) -> int:
 
 @compiled()
 def move_boxes(guard: Guard, k: int, layer: int, change: int) -> None:
-    """Change a weight of the boxes by some levels; :func:`judge` then says what they break."""
+    """Change a weight of the boxes by some levels; :func:`judge` then gives their violation."""
     plan, levels, pieces, dirty = guard.plan, guard.box_levels, guard.pieces, guard.dirty
     a_low, a_high, z_low, z_high = guard.a_low, guard.a_high, guard.z_low, guard.z_high
     last, samples = len(plan) - 2, guard.asked.shape[1]

@@ -1,4 +1,4 @@
-"""A walk by enumerated restricted problems that keeps the constraints at every step."""
+"""Walk by enumerated restricted problems that keeps constraints once they hold."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 
 class GuardedWalk(Walk):
-    """Restricted problems solved exactly among the choices that break no more than before.
+    """Walk that solves restricted problems exactly and keeps constraints once they hold.
 
-    The loss of a walk that breaks something is that of its weights and the price of a violation
-    for each unit, as ``problem.losses`` has it.
+    The loss of a walk with violations includes their price per unit, as in ``problem.losses``.
 
     Parameters
     ----------
@@ -35,11 +34,11 @@ class GuardedWalk(Walk):
 
     @property
     def at_floor(self) -> bool:
-        """Whether no weights can beat the best ones met so far, which break nothing."""
+        """True if no weights can beat the best ones found so far, which violate nothing."""
         return self._best_broken == 0 and super().at_floor
 
     def begin(self, bits: BitArray) -> None:
-        """Start at free weight bits; what they break has its price."""
+        """Start at free weight bits; the loss includes the price of their violations."""
         super().begin(bits)
         self._best_broken = self.watch.refresh()
         self._price()
@@ -62,9 +61,9 @@ class GuardedWalk(Walk):
         while size > 1 and levels**size * self.problem.num_samples > 1e9:
             size -= 1
         sparse = not self.watch.broken and not self.watch.guard.asked.shape[1]
-        if not sparse:  # most choices are candidates then
+        if not sparse:  # most choices are then candidates
             size = min(size, 4)
-        # the loss of twenty samples takes as long as a box
+        # The loss of twenty samples takes as long as one box.
         work = self.problem.num_samples + 20 * self.watch.guard.asked.shape[1]
         dear = max(levels ** (size / 2 if sparse else size), 2.0) * work
         count = int(np.clip(WORK / dear, 16, 1024))
@@ -82,7 +81,7 @@ class GuardedWalk(Walk):
             self._goal,
         )
         self._best_broken, self._best_value, evaluated = found
-        # at first the loss has its say, in the end only among choices that break as much
+        # At first the loss matters, at the end only among choices with equal violation.
         heat = self.watch.guard.heat
         heat[0] = max(heat[0] * (0.99 if self.watch.broken else 1.0), 0.02)
         before = self.loss
@@ -92,24 +91,24 @@ class GuardedWalk(Walk):
         return max(before - self.loss, 0.0) / max(1, evaluated)
 
     def draw(self, policy: Policy, count: int, size: int, rng: np.random.Generator) -> IntArray:
-        """Blocks of weights, in most of them some that are not zero, which can make room."""
+        """Draw blocks of weights; most include nonzero ones, which can make room."""
         blocks = super().draw(policy, count, size, rng)
         if size == 1 or policy.guided or rng.random() >= 0.75:
             return blocks
         return self.watch.exchanging(blocks, (size + 1) // 2, rng)
 
     def best(self) -> tuple[BitArray, float]:
-        """Best free weight bits met so far, and their loss with the price of what they break."""
+        """Best free weight bits found so far, and their loss including the price of violations."""
         bits, loss = super().best()
         return bits, loss + self.problem.price * self._best_broken
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Everything that a step changes."""
+        """Return everything that a step changes."""
         heat = self.watch.guard.heat
         return {**super().snapshot(), "best_broken": self._best_broken, "heat": heat}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
+        """Restore a snapshot."""
         super().restore(snapshot)
         self._best_broken = snapshot["best_broken"]
         self.watch.guard.heat[:] = snapshot["heat"]

@@ -1,4 +1,4 @@
-"""The constraints of a problem as the arrays that a guarded search keeps up to date."""
+"""Arrays for a problem's constraints, kept up to date by a guarded search."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 class Watch:
-    """What of a problem's constraints the state of an incremental loss breaks.
+    """Violations of a problem's constraints by the state of an incremental loss.
 
     Parameters
     ----------
     problem : TrainingProblem
     landscape : IncrementalLoss
-        Whose movable weights are watched; :meth:`refresh` follows its choice.
+        Its movable weights are watched; :meth:`refresh` follows its choice.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Watch:
 
     @property
     def broken(self) -> int:
-        """Sum of all that is broken now."""
+        """Sum of all violations."""
         return int(self.guard.totals.sum())
 
     def _guard(self) -> Guard:
@@ -121,10 +121,10 @@ class Watch:
         )
 
     def _places(self) -> tuple[IntArray, IntArray]:
-        """First place of each movable weight, and all neurons and inputs where they stand."""
+        """Return the first place of each movable weight, and all its neurons and inputs."""
         moves, found, counts = self.landscape.moves, [], [np.zeros(1, dtype=np.int64)]
         layers = self.problem.network.layers
-        for number in reversed(range(len(layers))):  # the movable weights are in this order
+        for number in reversed(range(len(layers))):  # The movable weights are in this order.
             here, numbers = moves.layer == number, layers[number].free_ties.numbers
             order = np.argsort(numbers, axis=None, kind="stable")
             asked, known = numbers[moves.neuron[here], moves.source[here]], numbers.ravel()[order]
@@ -135,7 +135,7 @@ class Watch:
         return np.cumsum(np.concatenate(counts)), np.ascontiguousarray(np.concatenate(found))
 
     def _rows(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-        """Entries of the movable weights, sorted by weight; their numbers; limits of the rows."""
+        """Return the movable weights' entries by weight, their numbers, and the rows' limits."""
         moves, landscape = self.landscape.moves, self.landscape
         listed = moves.gap == 0
         values: list[Array] = [(moves.levels != 0).astype(np.int64)]
@@ -144,7 +144,7 @@ class Watch:
         size = len(values[0])
         layers, first = self.problem.network.layers, 0
         mover = np.full(sum(layer.num_stored[0] for layer in layers), -1, dtype=np.int64)
-        for number, layer in enumerate(layers):  # which movable weight a stored weight is
+        for number, layer in enumerate(layers):  # movable weight of each stored weight
             here = np.flatnonzero((moves.layer == number) & (moves.source < layer.inputs))
             own = stored_numbers(layer)[moves.neuron[here], moves.source[here]]
             mover[first + own] = here
@@ -178,7 +178,7 @@ class Watch:
         )
 
     def refresh(self) -> int:
-        """Compute everything for the choice that the landscape has now; return what is broken."""
+        """Recompute everything for the landscape's current choice; return the violation."""
         problem, guard = self.problem, self.guard
         bits = problem.full_bits(self.landscape.bits(self.landscape.moves.choice))[None]
         parts = [
@@ -199,7 +199,7 @@ class Watch:
         return self.broken
 
     def _fill_boxes(self, bits: BitArray) -> None:
-        """Bounds of all layers of all boxes."""
+        """Compute the bounds of all layers for all boxes."""
         problem, guard, begin = self.problem, self.guard, 0
         for constraint in self._boxed:
             low, high = constraint.box(problem)
@@ -217,9 +217,9 @@ class Watch:
                 array[:, here] = np.concatenate(ends, axis=1).T.astype(np.int64)
 
     def exchanging(self, blocks: IntArray, columns: int, rng: np.random.Generator) -> IntArray:
-        """Blocks with weights number 1 to ``columns`` - 1 replaced by others that are not zero.
+        """Replace weights number 1 to ``columns`` - 1 of blocks by nonzero ones.
 
-        By some of the unit of the first one in most cases, else by any.
+        In most cases these are from the first weight's unit, otherwise from any.
         """
         moves = self.landscape.moves
         place = np.where(moves.gap == 0, moves.first + moves.choice, 0)
@@ -239,7 +239,7 @@ class Watch:
         return np.ascontiguousarray(np.take_along_axis(blocks, packed, axis=1))
 
     def heat_bath(self, *given: Any) -> tuple[int, float, int]:
-        """:func:`~solvers.constrained.blocks.guarded_heat_bath` with all that follows the guard."""
+        """Run :func:`~solvers.constrained.blocks.guarded_heat_bath` on this landscape."""
         landscape = self.landscape
         found: tuple[int, float, int] = guarded_heat_bath(
             landscape.state, landscape.moves, self.guard, *given
