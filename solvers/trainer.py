@@ -316,7 +316,7 @@ class _Trial:
         return {name: getattr(self, name) for name in names}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
+        """Restore a snapshot."""
         vars(self).update(snapshot)
 
 

@@ -177,7 +177,7 @@ class _Walk:
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
+        """Restore a snapshot."""
         self.landscape.restore(snapshot["landscape"])
         self._rng, self._best = snapshot["rng"], snapshot["best"]
         self._best_value, self._offered = snapshot["best_value"], snapshot["offered"]
@@ -289,7 +289,7 @@ class _GuardedWalk(_Walk):
         return {**super().snapshot(), "found": list(self._found)}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
+        """Restore a snapshot."""
         super().restore(snapshot)
         self._found = (int(snapshot["found"][0]), float(snapshot["found"][1]))
         assert self.watch is not None

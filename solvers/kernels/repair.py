@@ -13,7 +13,7 @@ HOLDS = 1e-6
 """A row whose violation is this small holds."""
 
 NOTHING = 1e-9
-"""Changes below this share of the objective's largest coefficient are rounding."""
+"""Changes below this share of the objective's largest coefficient count as rounding."""
 
 
 class Ground(NamedTuple):

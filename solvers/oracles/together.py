@@ -24,7 +24,7 @@ Asked = tuple[QUBO, BitArray | None, np.random.SeedSequence, Ledger]
 """A question to an oracle, and the ledger that books it."""
 
 Asking = Generator[Asked, Samples, Outcome]
-"""An asker."""
+"""Type of an asker."""
 
 
 def together(askers: Sequence[Asking[Outcome]], oracle: Oracle | None) -> list[Outcome]:

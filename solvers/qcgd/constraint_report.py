@@ -35,9 +35,9 @@ def constraint_report(
         ``constraint``   its label;
         ``state``        "violated", "soft, violated" if a weight prices it, "binding" or "slack";
         ``value``, ``sense``, ``bound``  of the constraint: left side; ==, <= or >=; right side;
-        ``slack``        what is left to the bound, negative by what is violated;
-        ``multiplier``   what the search last charged for a unit of the left side, in units of the
-        objective; None where presolve needed no row, or there is none.
+        ``slack``        the distance to the bound, negative if violated;
+        ``multiplier``   the search's last price per unit of the left side, in units of the
+        objective; None if presolve needed no row, or there is none.
 
         Violated constraints come first, then binding ones, by the size of their multiplier.  A
         multiplier shows which constraints the search finds hard to satisfy.  It is not a dual of

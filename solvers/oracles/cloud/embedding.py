@@ -46,7 +46,7 @@ METHODS = ["best", "clique", "search"]
 """Embedding methods."""
 
 DEGREES = {"P": 15, "Z": 20}
-"""Most neighbours of a qubit in Pegasus and Zephyr."""
+"""Largest number of neighbours of a qubit in Pegasus and Zephyr."""
 
 LAWS = {"P": (0.126, 0.181, 0.956), "Z": (0.184, 0.120, 0.868)}
 """Constants a, b and c of the qubits that a search takes, fitted to 21 embeddings each of
