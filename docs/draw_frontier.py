@@ -20,13 +20,13 @@ def draw() -> Figure:
     ours = {float(row[3]): float(row[4].strip(" *")) for row in rows}  # the last of each size
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     axes.semilogx(*zip(*sorted(ours.items()), strict=True), "o-", color=BLUE, label="here, one bit")
-    for number, known in enumerate(PUBLISHED["mnist"]):
-        place, said = (known.kib, known.accuracy), "" if number else "published"
+    for number, (name, accuracy, kib, _) in enumerate(PUBLISHED["mnist"]):
+        place, said = (kib, accuracy), "" if number else "published"
         axes.semilogx(*place, "x", color=ORANGE, label=said)
         # These have another's point or name beside them.
-        below = known.name.startswith(("BitNetMCU, 4", "LILogicNet, large", "SFC"))
+        below = name.startswith(("BitNetMCU, 4", "LILogicNet, large", "SFC"))
         at = (5, -12 if below else -1)
-        axes.annotate(known.name, place, at, textcoords="offset points", fontsize=9, color=ORANGE)
+        axes.annotate(name, place, at, textcoords="offset points", fontsize=9, color=ORANGE)
     axes.set_xlim(0.9, 9000)
     label(axes, "KiB stored", "test accuracy", "MNIST, 60,000 + 10,000 images")
     axes.legend(loc="lower right")

@@ -131,7 +131,7 @@ def test_other_kinds_of_use_that_are_refused() -> None:
     for name in ("hiden", "hidden__a", "solver__round"):
         with pytest.raises(InvalidInputError, match="unknown parameter of"):
             classifier.set_params(levels=2, **{name: 1})
-        assert classifier.levels == 16
+        assert classifier.levels == "auto"
     assert QNNClassifier(solver=QCGD).get_params()["solver"] is QCGD
     assert classifier.set_params(solver=QUICK, solver__epochs=7).solver.epochs == 7
 
