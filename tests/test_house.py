@@ -29,9 +29,9 @@ more."""
 MAX_LINES = 400
 MAX_OPTIONS = 12
 
-MAX_CLASSES = 451
-MAX_CONSTANTS = 492
-MAX_TOTAL_LINES = 64_900
+MAX_CLASSES = 378
+MAX_CONSTANTS = 212
+MAX_TOTAL_LINES = 61_400
 """Of the three packages together.  Lower these as the code shrinks, to 250, 170 and 32,000."""
 
 PROMISED = {
@@ -39,17 +39,6 @@ PROMISED = {
     ("formulations/model/qcbo.py", "formulations/files/saved.py"),
 }
 """The one exception to "no circles": promised convenience methods of ``QCBO``."""
-
-TO_CUT = {
-    ("formulations/training/problem.py", "formulations/training/builder.py"),
-    ("formulations/training/problem.py", "formulations/training/sizes.py"),
-}
-"""Imports that close a circle and are still to be removed.  Nothing is added here."""
-
-OVER = {
-    "tests/formulations/model/test_files.py": 453,
-}
-"""Files still over a limit, with their allowance.  Nothing is added here."""
 
 CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]+")
 
@@ -153,7 +142,7 @@ def too_much(counts: Mapping[str, int], limit: int) -> str:
     """List everything over its limit, one line each."""
     lines = []
     for name, count in counts.items():
-        allowed = max(MORE_FILES.get(name, limit), OVER.get(name, 0))
+        allowed = MORE_FILES.get(name, limit)
         if count > allowed:
             lines.append(f"{name}: {count}, at most {allowed}")
     return "\n".join(lines)
@@ -161,7 +150,7 @@ def too_much(counts: Mapping[str, int], limit: int) -> str:
 
 def test_no_file_imports_itself_through_others() -> None:
     graph = import_graph()
-    graph.remove_edges_from(PROMISED | TO_CUT)
+    graph.remove_edges_from(PROMISED)
     circles = [sorted(group) for group in nx.strongly_connected_components(graph) if len(group) > 1]
     found = "\n".join(sorted(", ".join(group) for group in circles))
     assert not found, f"circles of imports:\n{found}"
