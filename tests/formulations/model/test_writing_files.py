@@ -9,16 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from formulations import QCBO
 from formulations.errors import FileAccessError, QnnError
 from formulations.files import archive, bounded, writing
 from formulations.files.saved import atomic_write, load_qcbo, load_weights
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-
-
-def golden_model() -> QCBO:
-    return load_qcbo(FIXTURES / "model-v1.npz")
+MODEL = load_qcbo(FIXTURES / "model-v1.npz")
 
 
 class FullDisk(io.FileIO):
@@ -51,7 +47,7 @@ def test_a_full_disk_leaves_what_was_there(
 
         monkeypatch.setattr(writing, "open", full, raising=False)
         with pytest.raises(FileAccessError, match=r"cannot write .*model': no space .*free some"):
-            golden_model().save(path)
+            MODEL.save(path)
         assert [p.name for p in tmp_path.iterdir()] == (["model"] if before else [])
         assert before is None or path.read_bytes() == before
 
@@ -79,10 +75,10 @@ def test_each_call_that_fails_leaves_what_was_there(
     with monkeypatch.context() as patched:
         patched.setattr(archive.os, call, fail)
         if call == "chmod":  # a file system without permissions is no reason to fail
-            golden_model().save(path)
+            MODEL.save(path)
         else:
             with pytest.raises(FileAccessError, match=rf"cannot write .*{message}"):
-                golden_model().save(path)
+                MODEL.save(path)
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
     assert (path.read_bytes() == b"what was there") == (call != "chmod")
 
@@ -104,7 +100,7 @@ def test_an_interruption_leaves_what_was_there(tmp_path: Path, error: type[BaseE
 
 
 def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
-    model = golden_model()
+    model = MODEL
     with pytest.raises(FileAccessError, match=r"cannot write .*: it is a folder; give the name"):
         model.save(tmp_path)
     with pytest.raises(FileAccessError, match=r"there is no folder '.*missing'; make it first"):
@@ -121,7 +117,7 @@ def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
 def test_a_folder_without_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(FileAccessError, match="no permission"):
-        golden_model().save(tmp_path / "model")
+        MODEL.save(tmp_path / "model")
 
 
 def test_places_that_cannot_be_read_are_named(
