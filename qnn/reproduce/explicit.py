@@ -50,9 +50,8 @@ def explicit(options: ReproduceOptions) -> Report:
         "Warm start: both starts take the same batches in the same order and the best of the same "
         "learning rates, chosen by training cross-entropy, each for itself. A comparison at one "
         "learning rate would favour whichever start it suits.",
-        "As an incumbent the explicit solution saves the rounds to its own loss. That pays where a "
-        "round asks an oracle; where restricted problems are enumerated the rounds are over sooner "
-        "than the explicit solution itself is found.",
+        "As an incumbent the explicit solution saves the rounds to its own loss. Enumerated "
+        "restricted problems pass that loss before the explicit solution itself has been found.",
     ]
     remarks += not_run(names, options)
     return Report("explicit", title, source, _tables(data, options), remarks)
