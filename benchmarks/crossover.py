@@ -38,7 +38,7 @@ from solvers.kernels.blocks import heat_bath, visit  # noqa: E402
 from solvers.kernels.incremental_loss import IncrementalLoss  # noqa: E402
 from solvers.neighborhood.asking import DAMPING  # noqa: E402
 from solvers.oracles import QUBO, Annealer  # noqa: E402
-from solvers.oracles.cloud.estimates import ADVANTAGE, ADVANTAGE2  # noqa: E402
+from solvers.oracles.cloud.estimates import TIMINGS  # noqa: E402
 from solvers.qcgd.lifting import Lifting  # noqa: E402
 from solvers.restricted.builder import RestrictedBuilder  # noqa: E402
 from solvers.restricted.flips import flip_model  # noqa: E402
@@ -48,8 +48,8 @@ MOST_SECONDS = 30.0
 """Processor time after which a search that has not reached its rival's loss is abandoned."""
 
 MACHINES = [
-    ("D-Wave Advantage, 5 reads, clique of 180", 1e6 * ADVANTAGE.access_seconds(3_000, 5)),
-    ("D-Wave Advantage2, 5 reads, clique of 180", 1e6 * ADVANTAGE2.access_seconds(3_000, 5)),
+    ("D-Wave Advantage, 5 reads, clique of 180", 1e6 * TIMINGS["P"].access_seconds(3_000, 5)),
+    ("D-Wave Advantage2, 5 reads, clique of 180", 1e6 * TIMINGS["Z"].access_seconds(3_000, 5)),
     ("the same two, anneal and readout of one read alone", 20.0 + 101.0),
     ("coherent Ising machine, 2,000 spins", 5_000.0),
     ("simulated bifurcation on an FPGA, 2,000 spins", 500.0),

@@ -20,14 +20,6 @@ from solvers.run.result import Result, Status, reach
 from solvers.run.run import Callback, Run
 from solvers.weight_annealing import WeightAnnealing
 
-HINT_RESTARTS, HINT_SHARE = 20, 0.1
-"""Restarts, and largest share of the time, of the annealing behind CP-SAT's first weights."""
-
-
-ENTRY, FAR = 4e-6, 3.0
-"""Seconds for CP-SAT to take in one entry of the model's rows.  No model is built if its entries
-together would take more than this multiple of the time limit."""
-
 
 @dataclass(frozen=True)
 class ExactSolver:
@@ -171,11 +163,14 @@ class ExactSolver:
         )
 
     def _cp_sat(self, problem: TrainingProblem, landscape: IncrementalLoss, run: Run) -> Result:
-        """Run CP-SAT on the model, starting from the best result of a quick annealing."""
+        """Run CP-SAT on the model, starting from the best result of a quick annealing.
+
+        The annealing has at most a tenth of the time.
+        """
         hint = WeightAnnealing(
-            restarts=HINT_RESTARTS,
+            restarts=20,
             seed=self.seed,
-            time_limit=self.time_limit and HINT_SHARE * self.time_limit,
+            time_limit=self.time_limit and 0.1 * self.time_limit,
         ).solve(problem)
         run.incumbent.offer(hint.bits[None], problem.losses(hint.bits))
         bound = landscape.floor
@@ -194,8 +189,8 @@ class ExactSolver:
         """Return whether building the model alone would far exceed the time limit."""
         if self.time_limit is None:
             return False
-        needed = ENTRY * problem.size(self.encoding).nonzeros
-        if needed <= FAR * self.time_limit:
+        needed = 4e-6 * problem.size(self.encoding).nonzeros  # seconds to take in an entry
+        if needed <= 3.0 * self.time_limit:
             return False
         run.reason = (
             f"a model that CP-SAT would take about {needed:,.0f} s to read: the best weights of a "

@@ -27,9 +27,6 @@ from solvers.run.result import Result, Status, reach
 from solvers.run.run import Run
 from solvers.run.solver import Iterative
 
-START, END = 0.5, 0.005
-"""Default temperatures, in units of the mean |change of the loss| of a flip at random weights."""
-
 
 @dataclass(frozen=True)
 class WeightAnnealing(Iterative):
@@ -137,11 +134,13 @@ class WeightAnnealing(Iterative):
     def _temperatures(self, walk: _Walk) -> tuple[float, float]:
         """Return the first and last temperature, by default from the scale of a flip.
 
+        The scale is the mean |change of the loss| of a flip at random weights.
+
         If only one is given, the other is clipped to it rather than crossing it.
         """
         start, end = self.start_temperature, self.end_temperature
         scale = 1.0 if start and end else walk.mean_change()
-        hot, cold = start or START * scale, end or END * scale
+        hot, cold = start or 0.5 * scale, end or 0.005 * scale
         return (hot, min(hot, cold)) if end is None else (max(hot, cold), cold)
 
 

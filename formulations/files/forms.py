@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from formulations.checks import WIDEST
 from formulations.errors import InvalidInputError
@@ -26,7 +26,7 @@ from formulations.files.schema import (
 from formulations.network import vocabulary
 from formulations.network.activations import activation
 from formulations.network.codes import MOST, WIDEST_INTEGER
-from formulations.network.splines import PLACEMENTS
+from formulations.network.splines import Placement
 
 # -- models ---------------------------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ def _layer(value: Any, where: str) -> None:
             "activation": nothing_or(_activation),
             "pieces": count,
             "order": nothing_or(one_of(0, 1)),
-            "placement": one_of(*PLACEMENTS),
+            "placement": one_of(*get_args(Placement)),
             "resolution": count,
             "scale": count,
             "ties": may(ties),

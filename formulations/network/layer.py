@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class Layer:
                 check_whole(name, getattr(self, name))
         if self.order is not None:
             check_whole("order", self.order, 0, 1)
-        choose("placement", self.placement, splines.PLACEMENTS)
+        choose("placement", self.placement, list(get_args(Placement)))
         for name, kind in (
             ("code", WeightCode),
             ("bias_code", WeightCode | None),

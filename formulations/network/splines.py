@@ -23,7 +23,6 @@ from formulations.files.bounded import available_memory
 
 Function = Callable[[FloatArray], FloatArray]
 Placement = Literal["uniform", "power-of-two", "minimax"]
-PLACEMENTS = list(get_args(Placement))
 
 
 @dataclass(frozen=True)
@@ -222,7 +221,7 @@ def fit(
     """
     check_whole("pieces", pieces)
     check_whole("order", order, 0, 1)
-    choose("placement", placement, PLACEMENTS)
+    choose("placement", placement, list(get_args(Placement)))
     unit = 1.0 if step is None else check_number("step", step)
     refuse_if_too_long(lo, hi)
     z = np.arange(lo, hi + 1)

@@ -32,13 +32,6 @@ from solvers.run.executors import Team
 from solvers.run.result import Incumbent
 from solvers.run.stopping import Over, never
 
-SERIOUS, GOOD, SETTLED = 0.1, 0.5, 1e-7
-"""Shares of the predicted gain required to take a step and to grow the box; gain that counts as
-none, in units of the value."""
-
-POLISH, FLIPS = 3, 30
-"""First number of polishing's random streams; proposals per bit of a polished point."""
-
 
 @dataclass
 class DecomposedState(HedgingState):
@@ -177,13 +170,16 @@ class Decomposition(Hedge):
             state.atom_losses[b, k, places] = answer.losses[new]
 
     def _improve(self, state: DecomposedState, b: int, before: float) -> None:
-        """Judge the trial, predicted at ``before`` by the earlier points; find the next trial."""
+        """Judge the trial, predicted at ``before`` by the earlier points; find the next trial.
+
+        A tenth of the predicted gain is enough to take the step, half of it to grow the box.
+        """
         value = self._values(state, b, state.trial)[1]
         at_centre = self._values(state, b, state.W)[1]
         predicted = before - at_centre
-        if value >= at_centre + SERIOUS * predicted:
+        if value >= at_centre + 0.1 * predicted:
             state.W[b] = state.trial[b]
-            if value >= at_centre + GOOD * predicted:
+            if value >= at_centre + 0.5 * predicted:
                 state.rho[b] *= 2.0
         elif value < at_centre:
             state.rho[b] /= 2.0
@@ -205,7 +201,7 @@ class Decomposition(Hedge):
         assert isinstance(state, DecomposedState)
         for b in state.open:
             at_W = self._values(state, b, state.W)[1]
-            tolerance = SETTLED * max(1.0, abs(at_W))
+            tolerance = 1e-7 * max(1.0, abs(at_W))  # a smaller gain counts as none
             if self.up(float(state.bounds[b])) >= best.loss:
                 state.outcome[b] = BEATEN
             elif state.gap[b] <= tolerance and state.bounds[b] >= at_W - 10.0 * tolerance:
@@ -223,7 +219,7 @@ class Decomposition(Hedge):
         """
         means = np.array([self._rounded(state.xbar[b], this.incumbent) for b in state.open])
         best = means[np.argmin(self.problem.losses(means))]
-        rng = self._rng(POLISH, this.number)
+        rng = self._rng(3, this.number)  # hedging's own streams begin with 0, 1 and 2
         polished = [self._polished(start, rng) for start in (best, points[np.argmin(losses)])]
         return np.concatenate([means, polished])
 
@@ -232,7 +228,7 @@ class Decomposition(Hedge):
         walk = self.incremental
         choice = walk.choice(bits)
         walk.set_choice(choice)
-        best, flips = choice.copy(), FLIPS * len(bits)
+        best, flips = choice.copy(), 30 * len(bits)
         anneal(walk.state, walk.moves, rng, flips, 1e-300, 1.0, best, np.inf, -np.inf)
         return walk.bits(best)
 

@@ -25,13 +25,8 @@ from solvers.restricted.builder import RestrictedBuilder, plan_of
 from solvers.restricted.flips import best_on_the_way, flip_model
 from solvers.restricted.penalised import penalised
 
-FIRST_SAMPLES, GROWTH, FILL, ENOUGH = 64, 8, 0.93, 0.85
-"""For size-limited models: number of samples to try first, largest growth factor per try, share of
-the limit to aim at, and share that is accepted."""
-
-DAMPING, TRUST = 0.1, 1.5
-"""Damping of the first flip model, and the factor by which it falls after an answer that is taken
-in full and grows after any other."""
+DAMPING = 0.1
+"""Damping of the first flip model."""
 
 Question = tuple[QUBO, Callable[[BitArray], IntArray]]
 """A QUBO, and the map from its samples (R, n) to places of the block's weights (R, K)."""
@@ -105,7 +100,8 @@ class OracleWalk(Walk):
         moved = np.flatnonzero(reads[chosen] != start)
         taken = moved[: lengths[chosen]]
         if self.model == "flips":
-            self._scales[kind] *= 1 / TRUST if len(taken) == len(moved) else TRUST
+            # less damping after an answer that is taken in full, more after any other
+            self._scales[kind] *= 1 / 1.5 if len(taken) == len(moved) else 1.5
         if not len(taken):
             return 0.0
         gain = self.loss - self.landscape.loss(values[chosen])
@@ -213,10 +209,11 @@ class OracleWalk(Walk):
         """Restrict the problem to some free bits (positions), on as many samples as fit.
 
         The search for the number of samples starts at the last number for this kind of question, or
-        at a small one, so the work is proportional to the model, not to all samples.
+        at a small one, and grows at most eightfold, so the work is proportional to the model, not
+        to all samples.  It aims at 93 % of the limit, and accepts 85 %.
         """
         full = self.problem.full_bits(self.bits)
-        first = len(samples) if self.variables is None else FIRST_SAMPLES
+        first = len(samples) if self.variables is None else 64
         count, grows = min(self._fitted.get(kind, first), len(samples)), True
         while True:
             chosen = np.sort(samples[:count])
@@ -227,13 +224,13 @@ class OracleWalk(Walk):
                 return restricted
             size = restricted.size().num_variables
             fits = size <= self.variables
-            full_enough = size >= ENOUGH * self.variables or count == len(samples)
-            wanted = int(count * FILL * self.variables / max(size, 1))
+            full_enough = size >= 0.85 * self.variables or count == len(samples)
+            wanted = int(count * 0.93 * self.variables / max(size, 1))
             if count == 1 or (fits and (full_enough or not grows)):
                 self._fitted[kind] = max(1, wanted)
                 return restricted
             grows = grows and fits
-            count = min(wanted, GROWTH * count, len(samples)) if fits else max(1, wanted)
+            count = min(wanted, 8 * count, len(samples)) if fits else max(1, wanted)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return everything that a step changes."""

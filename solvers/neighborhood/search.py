@@ -29,12 +29,6 @@ from solvers.run.executors import Team
 from solvers.run.result import Result, Status, reach
 from solvers.run.solver import Parallel, Start, check_start, start_bits
 
-START, END = 0.2, 0.0003
-"""Default temperatures, in units of the mean |change of the loss| of a move at the start.
-
-That mean grows with the number of samples, while near the end a move affects only a few: on 10,000
-nearly separable samples, an end temperature of 0.003 leaves ten times the loss."""
-
 ROUNDS, ASKED_ROUNDS = 20_000, 300
 """Default numbers of rounds by enumeration and by an oracle."""
 
@@ -212,10 +206,15 @@ class LargeNeighborhoodSearch(Parallel):
     def _temperatures(
         self, ground: Worker, start: SegmentResult, rng: np.random.Generator
     ) -> tuple[float, float]:
-        """Return first and last temperature; defaults are scaled by the effect of a move."""
+        """Return first and last temperature; defaults are scaled by the effect of a move.
+
+        Its mean |change of the loss| at the start grows with the number of samples, while near the
+        end a move affects only a few: on 10,000 nearly separable samples, an end temperature of
+        0.003 leaves ten times the loss of 0.0003.
+        """
         first, last = self.start_temperature, self.end_temperature
         given = first is not None and last is not None
         scale = 1.0 if given else ground.mean_change(start, rng)
-        hot = START * scale if first is None else first
-        cold = min(hot, END * scale) if last is None else last
+        hot = 0.2 * scale if first is None else first
+        cold = min(hot, 0.0003 * scale) if last is None else last
         return max(hot, 1e-12), max(cold, 1e-12)

@@ -26,9 +26,6 @@ import numpy as np
 from formulations.arrays import BitArray
 from solvers.oracles.base import QUBO, Oracle, Samples, WarmOracle
 
-TOLERANCE = 1e-9
-"""Energies agree to this share of the sum of |coefficients|."""
-
 LARGEST = 16
 """Most variables that are enumerated."""
 
@@ -100,9 +97,10 @@ def checked(samples: Samples, qubo: QUBO) -> Samples:
         energies.shape == (len(x),),
         f"energies has shape {energies.shape}: expected ({len(x)},), one per read",
     )
-    scale = float(np.abs(qubo.linear).sum() + np.abs(qubo.couplings).sum())
+    # energies agree to this share of the sum of |coefficients|
+    tolerance = 1e-9 * float(np.abs(qubo.linear).sum() + np.abs(qubo.couplings).sum())
     expect(
-        bool((np.abs(energies - qubo.energies(x)) <= TOLERANCE * scale).all()),
+        bool((np.abs(energies - qubo.energies(x)) <= tolerance).all()),
         "energies differ from those of the QUBO that was sent: are variables in another order?",
     )
     expect(bool((np.diff(energies) >= 0.0).all()), "the reads are not in order, best first")
@@ -115,7 +113,7 @@ def checked(samples: Samples, qubo: QUBO) -> Samples:
     if samples.exact and n <= LARGEST:
         least = float(qubo.energies(every_state(n)).min())
         expect(
-            energies[0] <= least + TOLERANCE * scale,
+            energies[0] <= least + tolerance,
             f"it claims to be exact with energy {energies[0]}, and there is a state with {least}",
         )
     return samples

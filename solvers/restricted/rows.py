@@ -31,9 +31,6 @@ from solvers.restricted.bounds import (
     word_bits,
 )
 
-LONGEST = 64
-"""Upper bound on the bits of a word."""
-
 
 class Rows(NamedTuple):
     """Arrays of a model in the canonical order of its variables; all rows are equalities.
@@ -86,10 +83,11 @@ def assemble(
     length, beta = np.full(E, -1, np.int64), np.full(E, -1, np.int64)
     word, constant, states = np.zeros(E, np.int64), np.zeros(E), np.zeros(E, np.int64)
     products = np.empty((num_u, 3), np.int64)
+    longest = 64  # bits of a word, at most
     # terms of all pre-activations, record by record, sorted by column
     at = np.zeros(E + 1, np.int64)
     column, value = np.empty(64 + 16 * E, np.int64), np.empty(64 + 16 * E)
-    of_key = np.zeros((depth - 1 + targets) * LONGEST + 1, np.int64)
+    of_key = np.zeros((depth - 1 + targets) * longest + 1, np.int64)
     next_beta, next_s, next_u = 0, num_beta, first_u
     begin = end = 0  # records of the layer below for the same sample
     entries = 0
@@ -161,7 +159,7 @@ def assemble(
                 t += 1
         at[e + 1], constant[e] = t, total
         if length[e] >= 0:
-            key = (layer if target < 0 else depth - 1 + target) * LONGEST + length[e]
+            key = (layer if target < 0 else depth - 1 + target) * longest + length[e]
             of_key[key + 1] += 1
             entries += t - at[e] + 1 + length[e]
     of_key = np.cumsum(of_key)
@@ -171,7 +169,7 @@ def assemble(
     for e in range(E):
         if length[e] >= 0:
             layer, target = records[LAYER, e], records[TARGET, e]
-            key = (layer if target < 0 else depth - 1 + target) * LONGEST + length[e]
+            key = (layer if target < 0 else depth - 1 + target) * longest + length[e]
             line[e] = of_key[key]
             record[of_key[key]] = e
             of_key[key] += 1

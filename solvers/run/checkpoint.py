@@ -219,7 +219,7 @@ class Checkpoint:
         """
         if not self.path.exists():
             return None
-        content, arrays = read_archive(self.path, CHECKPOINT, _CONTENT)
+        content, arrays = read_archive(self.path, CHECKPOINT, _content)
         return self.understood(lambda: self._unpacked(content, arrays))
 
     def _unpacked(self, content: dict[str, Any], arrays: dict[str, Array]) -> dict[str, Any]:
@@ -264,7 +264,7 @@ def peek(folder: Folder) -> dict[str, Any] | None:
     path = Path(folder) / FILE
     if not path.exists():
         return None
-    content, _ = read_archive(path, CHECKPOINT, _CONTENT)
+    content, _ = read_archive(path, CHECKPOINT, _content)
     return Checkpoint(folder, content["identity"]).load()
 
 
@@ -361,9 +361,10 @@ def _packed_form(value: Any, where: str) -> None:
         text(value, where)
 
 
-_CONTENT = fields(
-    {"layout": whole(1), "identity": mapping(text), "snapshot": _packed_form}, more=True
-)
+def _content(value: Any, where: str) -> None:
+    """Return the form of a checkpoint's content."""
+    table = {"layout": whole(1), "identity": mapping(text), "snapshot": _packed_form}
+    fields(table, more=True)(value, where)
 
 
 def _unpacked(packed: Any, arrays: Mapping[str, Array]) -> Any:

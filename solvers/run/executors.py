@@ -37,9 +37,6 @@ Answer = TypeVar("Answer")
 ExecutorChoice = str | Executor | Callable[[], Executor] | None
 """None or "serial", "threads", "processes", an executor, or a function that makes one."""
 
-FAILURES = 3
-"""Consecutive failures of one block that end the run."""
-
 
 def check_executor(choice: object) -> None:
     """Refuse an invalid executor, or one that is shut down.
@@ -248,9 +245,9 @@ class Team(Generic[Model]):
             raise error
         self.failures += 1
         job.failures += 1
-        if job.failures >= FAILURES:
+        if job.failures >= 3:
             raise OracleError(
-                f"{self.name(job.block)} has failed {FAILURES} times in a row, the last time by "
+                f"{self.name(job.block)} has failed 3 times in a row, the last time by "
                 f"{type(error).__name__}: {error or 'no message'}. What was found before is kept "
                 "in the state of the last finished round; look at this block's samples and the "
                 "worker's memory"

@@ -45,14 +45,6 @@ D-Wave documentation, "Per-QPU Solver Properties and Schedules".)"""
 METHODS = ["best", "clique", "search"]
 """Embedding methods."""
 
-DEGREES = {"P": 15, "Z": 20}
-"""Largest number of neighbours of a qubit in Pegasus and Zephyr."""
-
-LAWS = {"P": (0.126, 0.181, 0.956), "Z": (0.184, 0.120, 0.868)}
-"""Constants a, b and c of the qubits that a search takes, fitted to 21 embeddings each of
-restricted problems with 26 to 755 variables on P16 and Z12; off by 12 % and 10 % (root mean
-square)."""
-
 WITHOUT = "not tried: pip install 'qnn-ising[ocean]' brings what embeds"
 
 
@@ -267,14 +259,16 @@ def unsearched_fit(least: int, name: str) -> Fit:
 def expected_qubits(num_variables: int, num_couplers: int, name: str) -> float:
     """Estimate the qubits that a search would take, at least one per variable.
 
-    For QUBOs of restricted and small training problems, see :data:`LAWS`; for others it is a guess.
+    The law is fitted to 21 embeddings each of restricted problems with 26 to 755 variables on P16
+    and Z12, and off by 12 % and 10 % there (root mean square); for other QUBOs it is a guess.
 
     Examples
     --------
     >>> round(expected_qubits(331, 1679, "P16"))  # a search found 1,355
     1092
     """
-    a, b, c = LAWS[_parts(name)[0]]
+    laws = {"P": (0.126, 0.181, 0.956), "Z": (0.184, 0.120, 0.868)}
+    a, b, c = laws[_parts(name)[0]]
     degree = 2.0 * num_couplers / max(1, num_variables)
     return float(num_variables * max(1.0, a * num_variables**b * degree**c))
 
@@ -376,7 +370,8 @@ def searched_fit(
     >>> print(searched_fit(2, *pair, "Z12", timeout=None))
     not tried
     """
-    least = least_qubits(num_variables, heads, tails, DEGREES[_parts(name)[0]])
+    neighbours = {"P": 15, "Z": 20}  # at most, of a qubit in Pegasus and Zephyr
+    least = least_qubits(num_variables, heads, tails, neighbours[_parts(name)[0]])
     if timeout is None or least > num_qubits(name):
         return unsearched_fit(least, name)
     try:

@@ -44,7 +44,7 @@ class QPUTiming:
 
     Examples
     --------
-    >>> seconds = ADVANTAGE.access_seconds(qubits=500, reads=100)
+    >>> seconds = TIMINGS["P"].access_seconds(qubits=500, reads=100)
     >>> round(seconds, 4)
     0.0405
     """
@@ -84,6 +84,7 @@ class QPUTiming:
 
 
 def _advantage() -> QPUTiming:
+    """Return ``problem_timing_data`` of the documentation's example, a Pegasus P16."""
     at = (0.0, 0.7699665876947938, 1.7242758696010096, 2.711975459489206, 3.1639057672764026,
           3.750276915153992)  # fmt: skip
     times = (1.539131714800995, 1.8726623164229292, 2.125631787097315, 2.332672340068556,
@@ -96,18 +97,16 @@ def _advantage() -> QPUTiming:
     )
 
 
-ADVANTAGE = _advantage()
-"""``problem_timing_data`` of the documentation's example, a Pegasus P16."""
-
-ADVANTAGE2 = QPUTiming(
-    "Advantage2_system1, readout at its slowest",
-    programming=33600.0 + 1000.0,
-    delay=60.6,
-    readout=((1.0, 101.0), (4800.0, 101.0)),
-)
-"""Published as 33.6 ms, 60.6 us and a readout of 17 to 101 us, a Zephyr Z12."""
-
-TIMINGS: Mapping[str, QPUTiming] = {"P": ADVANTAGE, "Z": ADVANTAGE2}
+TIMINGS: Mapping[str, QPUTiming] = {
+    "P": _advantage(),
+    # Published as 33.6 ms, 60.6 us and a readout of 17 to 101 us, a Zephyr Z12.
+    "Z": QPUTiming(
+        "Advantage2_system1, readout at its slowest",
+        programming=33600.0 + 1000.0,
+        delay=60.6,
+        readout=((1.0, 101.0), (4800.0, 101.0)),
+    ),
+}
 """Timings by the letter of a graph's name, see :data:`solvers.oracles.cloud.embedding.GRAPHS`."""
 
 
@@ -116,7 +115,7 @@ def qpu_seconds(
     reads: int,
     calls: int = 1,
     *,
-    timing: QPUTiming = ADVANTAGE,
+    timing: QPUTiming = TIMINGS["P"],
     annealing_time: float | None = None,
     solver: Any = None,
 ) -> float:
@@ -135,7 +134,7 @@ def qpu_seconds(
     --------
     >>> round(qpu_seconds(qubits=500, reads=100, calls=50), 2)
     2.03
-    >>> round(qpu_seconds(qubits=500, reads=100, calls=50, timing=ADVANTAGE2), 2)
+    >>> round(qpu_seconds(qubits=500, reads=100, calls=50, timing=TIMINGS["Z"]), 2)
     2.64
     """
     if solver is None:

@@ -30,9 +30,6 @@ from solvers.oracles.cloud.estimates import (
 from solvers.oracles.here.annealing import Annealer
 from solvers.oracles.here.exact import ExactOracle
 
-EXACT, EXACT_CQM = 16, 12
-"""Up to this many bits, the mocks of the hybrid solvers are exact."""
-
 
 @dataclass(frozen=True)
 class MockQPU:
@@ -217,7 +214,7 @@ class MockHybridCQM:
 
         info = _times(time_limit, self.min_time_limit(cqm), label)
         states = np.prod([cqm.upper_bound(v) - cqm.lower_bound(v) + 1.0 for v in cqm.variables])
-        if states <= 2.0**EXACT_CQM:
+        if states <= 2.0**12:  # up to 12 bits the mock is exact
             found = _some(dimod.ExactCQMSolver().sample_cqm(cqm))
         else:
             found = QCGD(seed=seed or 0, iterations=50).sample_cqm(cqm)
@@ -248,6 +245,6 @@ def _times(time_limit: float | None, least: float, label: str | None) -> dict[st
 
 
 def _answer(qubo: QUBO, seed: int | None) -> Samples:
-    small = qubo.num_variables <= EXACT
+    small = qubo.num_variables <= 16  # up to here the mock is exact
     oracle: Oracle = ExactOracle() if small else Annealer(reads=10, sweeps=500)
     return oracle.sample(qubo, np.random.SeedSequence(seed))

@@ -25,9 +25,6 @@ from urllib.parse import quote, quote_plus, urlsplit
 SHORTEST = 6
 """Least length of a credential; shorter values would be found in every text."""
 
-BLANK = re.compile(r"(?:\s|\\+[nrt]?)+")
-"""Text that may occur anywhere in a credential: a line break, raw or written out, or an escape."""
-
 HIDDEN = "[hidden]"
 
 
@@ -112,7 +109,8 @@ def _bare(text: str) -> tuple[str, Callable[[int], int]]:
     """
     parts: list[str] = []
     begins, stood, last = [0], [0], 0
-    for blank in BLANK.finditer(text):
+    # Anywhere in a credential there may be a line break, raw or written out, or an escape.
+    for blank in re.finditer(r"(?:\s|\\+[nrt]?)+", text):
         parts.append(text[last : blank.start()])
         begins.append(begins[-1] + len(parts[-1]))
         last = blank.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from formulations import QnnError
 from formulations.network.losses import loss
-from formulations.network.splines import PLACEMENTS, fit, sign
+from formulations.network.splines import Placement, fit, sign
 
 FUNCTIONS = [np.tanh, np.sin, lambda z: np.maximum(z, 0), lambda z: z**2 / 10, np.abs]
 
@@ -23,7 +24,7 @@ FUNCTIONS = [np.tanh, np.sin, lambda z: np.maximum(z, 0), lambda z: z**2 / 10, n
     width=st.integers(0, 20),
     pieces=st.integers(1, 6),
     order=st.sampled_from([0, 1]),
-    placement=st.sampled_from(PLACEMENTS),
+    placement=st.sampled_from(get_args(Placement)),
     step=st.sampled_from([None, 0.5, 0.125]),
 )
 def test_error_is_what_it_says(function, lo, width, pieces, order, placement, step) -> None:

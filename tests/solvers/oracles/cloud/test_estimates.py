@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from formulations.errors import InvalidInputError
 from solvers.oracles.cloud.estimates import (
-    ADVANTAGE,
-    ADVANTAGE2,
     TIMINGS,
     hybrid_bqm_seconds,
     hybrid_cqm_seconds,
@@ -40,7 +38,8 @@ def test_ocean_estimates_the_same(
 
 
 def test_readout_within_the_published_range() -> None:
-    for timing, low, high in ((ADVANTAGE, 18e-6, 250e-6), (ADVANTAGE2, 17e-6, 101.1e-6)):
+    for graph, low, high in (("P", 18e-6, 250e-6), ("Z", 17e-6, 101.1e-6)):
+        timing = TIMINGS[graph]
         for qubits in (1, 10, 1000, 5000):
             one, two = (timing.access_seconds(qubits, reads) for reads in (1, 2))
             assert low <= (two - one) - 1e-6 * (20.0 + timing.delay) <= high
