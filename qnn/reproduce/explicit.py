@@ -32,7 +32,8 @@ def explicit(options: ReproduceOptions) -> Report:
     title = "Explicit softmax solution"
     source = (
         "J. R. Williams, H. Zhao, Reducing the Need for Backpropagation and Discovering Better "
-        "Optima With Explicit Optimizations of Neural Networks, arXiv 2311.07498; and 2311.07510"
+        "Optima With Explicit Optimizations of Neural Networks, arXiv 2311.07498; and 2311.07510; "
+        "its figure for MNIST as a public review quotes it"
     )
     remarks = [
         "The one-layer solution is multinomial naive Bayes: its predictions agree with those of "
@@ -42,7 +43,7 @@ def explicit(options: ReproduceOptions) -> Report:
         "(Fashion-MNIST): it only scales the logits. Elsewhere a small K lets the classes' shares "
         "decide, which is why digits are worse at K = 1: that figure measures the draw of the "
         "training part more than the method.",
-        "The MNIST figure is told of the paper by a public review, which names neither K nor a "
+        "The public review that quotes the figure for MNIST names neither K nor a "
         "split. Sizes of the training and the test part are in brackets; of MNIST's test file "
         "alone a fifth is held out.",
         "The digits figures stand on one draw (30 % held out, random_state=0); ten draws show how "

@@ -50,7 +50,10 @@ def manifold(options: ReproduceOptions) -> Report:
         )
     title = "Non-gradient manifold network"
     source = (
-        "R. Zhang, Z. Jiao, H. Zhang, X. Li, Non-Gradient Manifold Neural Network, arXiv 2106.07905"
+        "R. Zhang, Z. Jiao, H. Zhang, X. Li, Non-Gradient Manifold Neural Network, arXiv "
+        "2106.07905; also as Manifold Neural Network With Non-Gradient Optimization, IEEE "
+        "Transactions on Pattern Analysis and Machine Intelligence 45(3), 2023; none of its tables "
+        "stands here"
     )
     return Report("manifold", title, source, _tables(options, reason is None), remarks)
 

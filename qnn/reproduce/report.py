@@ -101,7 +101,7 @@ class Row:
         ours += f" ± {bare.format(self.spread)}" if self.spread is not None else ""
         away = "-"
         if self.difference is not None:
-            away = bare.replace("{:", "{:+").format(self.difference)
+            away = bare.replace("{:", "{:+z").format(self.difference)
         return [self.what, *beside, ours, baseline, away, self.verdict, self.remark]
 
 
@@ -128,7 +128,8 @@ class Report:
     title : str
         The method.
     source : str
-        The paper: authors, title and number.
+        The paper: authors, title and number, and where in it the figures stand, if we could read
+        that.
     tables : iterable of Table
         Tables, which may be computed lazily, once, like their rows.
     remarks : sequence of str
@@ -183,19 +184,25 @@ def verdict(report: Report) -> list[str]:
     >>> rows = (Row("a", 90.0, 90.0), Row("b", 1.0, 2.0), Row("c", 5.0, 5.3, 0.2))
     >>> for line in verdict(Report("r", "R", "paper", (Table("t", rows),))):
     ...     print(line)
-    Published figures: 1 found again, 1 within the spread over seeds, 1 not.
+    Published figures: 1 found again, 1 within the spread over seeds, 1 not found again.
     Furthest from it: b, 2.00 % published, 1.00 % here.
     """
     rows = [row for table in report.tables for row in table.rows if row.published is not None]
     lines = []
-    for name, earlier in (("Published figures", False), ("Measured here earlier", True)):
-        words = Counter(row.verdict for row in rows if (row.origin == "measured") is earlier)
+    told_as = {
+        "found again": "found again",
+        "within the spread": "within the spread over seeds",
+        "not": "not found again",
+        "not run": "not run",
+    }
+    for name, origins in (
+        ("Published figures", ("paper", "second hand")),
+        ("Implied by theory", ("theory",)),
+        ("Measured here earlier", ("measured",)),
+    ):
+        words = Counter(row.verdict for row in rows if row.origin in origins)
         if words:
-            counts = [
-                f"{words[word]} {word}{' over seeds' if word == 'within the spread' else ''}"
-                for word in ("found again", "within the spread", "not", "not run")
-                if words[word]
-            ]
+            counts = [f"{words[word]} {told}" for word, told in told_as.items() if words[word]]
             lines.append(f"{name}: {', '.join(counts)}.")
     away = [row for row in rows if row.verdict == "not" and row.origin != "measured"]
     if away:

@@ -41,12 +41,12 @@ def rmda(options: ReproduceOptions) -> Report:
     remarks = [
         "The published sparsity of ProxSGD is that of its best epoch, of RMDA that of the last: "
         "the rival's zeros come and go to the end. Here it stands beside the last epoch of both.",
-        "Of the scale of the inputs we could read nothing. Standardised, RMDA's published "
-        "accuracy and sparsity on the whole of MNIST are found again to one image in 10,000, "
-        "which speaks for that scale; ProxSGD then has the published accuracy and no group of "
-        "zeros at all. With pixels from 0 to 1 it has some 42 %, but mostly leaves at zero what "
-        "began there: pixels that are dark in nearly every image and have hardly any gradient, as "
-        "the rows count.",
+        "The authors' program standardises the inputs by one mean and one deviation. On that "
+        "scale, RMDA's published accuracy and sparsity on the whole of MNIST are found again to "
+        "one image in 10,000; ProxSGD has the published accuracy and no group of zeros at all. "
+        "With pixels from 0 to 1 it has some 42 %, but mostly leaves at zero what began there: "
+        "pixels that are dark in nearly every image and have hardly any gradient, as the rows "
+        "count.",
         "The pattern of zeros settles only when a stage is long enough for averages to lose their "
         "noise: with 100 epochs to a stage in its first few, with 8 not at all.",
         "Published figures are of MNIST's 60,000 + 10,000 images, 500 epochs; ours are of the "

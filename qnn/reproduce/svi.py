@@ -41,8 +41,9 @@ def svi(options: ReproduceOptions) -> Report:
     """Return all tables of the monotone variational inequality."""
     title = "Monotone variational inequality (SVI)"
     source = (
-        "C. Xu, X. Cheng, Y. Xie, Training neural networks using monotone variational inequality, "
-        "arXiv 2202.08876, with the authors' notebooks"
+        "C. Xu, X. Cheng, Y. Xie, An alternative approach to train neural networks using monotone "
+        "variational inequality, arXiv 2202.08876; figures from the authors' notebooks "
+        "(simulation_two_moon_old_exact_as_paper)"
     )
     remarks = [
         "The two moons are those of the authors' notebooks: their three seeds, for points, halves "

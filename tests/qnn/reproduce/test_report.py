@@ -56,12 +56,20 @@ def test_a_verdict_allows_one_unit_of_the_last_digit_or_twice_the_spread() -> No
 
 def test_the_page_begins_with_what_was_found_again() -> None:
     assert verdict(REPORT) == [
-        "Published figures: 1 not.",
+        "Published figures: 1 not found again.",
         "Furthest from it: a, 2.00 % published, 1.00 % here.",
     ]
     page = markdown(REPORT, ReproduceOptions())
     assert page.index("Furthest from it") < page.index("## Both")
     assert verdict(replace(REPORT, tables=()))[0].startswith("No published figure")
+
+
+def test_a_figure_of_theory_does_not_count_as_published() -> None:
+    row = Row("a", 99.996, 100.0, origin="theory")
+    assert verdict(replace(REPORT, tables=(Table("t", (row,)),))) == [
+        "Implied by theory: 1 found again."
+    ]
+    assert row.cells()[5] == "+0.00"
 
 
 def test_a_mean_has_a_spread_if_there_are_several_seeds() -> None:
