@@ -33,8 +33,8 @@ def manifold(options: ReproduceOptions) -> Report:
         "on the raw features by more than the spread over seeds.",
         "The released squashing is a softmax over the samples, clipped at 1e-4: its n values sum "
         "to one, so that beyond 10,000 samples most are below the clip, the hidden targets become "
-        "constant and the network guesses. Where exactly depends on the width. The rescaled form maps "
-        "each row into [0.05, 0.95] instead.",
+        "constant and the network guesses. Where exactly depends on the width. The rescaled form "
+        "maps each row into [0.05, 0.95] instead.",
         "With two classes the target that is carried back to a hidden unit has two values, one for "
         "each class, so that all units of the layer learn the same rule: wider layers add nothing.",
         "On the low-bit network the released form guesses: its targets, shares of one among all "
