@@ -17,9 +17,8 @@ from formulations.arrays import BitArray
 from formulations.errors import InvalidInputError, OracleError
 from formulations.extras import load_extra
 from formulations.model.qcbo import QCBO
-from solvers.oracles.base import Samples
+from solvers.oracles.base import Samples, rebuilt
 from solvers.oracles.cloud.connection import (
-    Cloud,
     Connection,
     Factory,
     check_mapping,
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class HybridCQM(Cloud):
+class HybridCQM:
     """D-Wave's hybrid solver for constrained models, configured by Ocean.
 
     Parameters
@@ -83,6 +82,8 @@ class HybridCQM(Cloud):
     options: Mapping[str, Any] = field(default_factory=dict)
     sampler: Factory | None = field(default=None, repr=False)
     _connection: Connection = field(init=False, repr=False, compare=False)
+
+    __reduce__ = rebuilt
 
     def __post_init__(self) -> None:
         check_common(self)

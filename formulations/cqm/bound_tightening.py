@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from formulations.cqm.exactness import ATOL, RTOL, Precision, precision
+from formulations.cqm.exactness import ATOL, RTOL, precision
 from formulations.errors import InfeasibleModelError
 from formulations.model.labels import canonical_order
 
@@ -80,7 +80,7 @@ def _linear_rows(cqm: dimod.ConstrainedQuadraticModel) -> dimod.ConstrainedQuadr
         lhs, sense = constraint.lhs, constraint.sense.value
         if lhs.is_soft() or any(bias for _, _, bias in lhs.iter_quadratic()):
             continue
-        if precision(constraint, reach) is Precision.WIDE:
+        if precision(constraint, reach) == "wide":
             continue
         slack = ATOL + RTOL * abs(constraint.rhs)
         terms, rhs = list(lhs.iter_linear()), constraint.rhs - lhs.offset

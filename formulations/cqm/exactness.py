@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from fractions import Fraction
 from math import gcd, lcm
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -30,19 +29,6 @@ RTOL, ATOL = 1e-6, 1e-8
 
 EXACT = 2.0**52
 """Sums of integers are exact in double precision if their absolute values add up to less."""
-
-
-class Precision(Enum):
-    """Accuracy of evaluating a constraint in double precision.
-
-    TELLS: evaluation decides whether the constraint holds.  ROUGH: it decides only whether the
-    constraint nearly holds, since dimod's tolerance or the rounding exceeds half a step of the row;
-    nothing is proven then.  WIDE: it decides nothing.
-    """
-
-    TELLS = "tells"
-    ROUGH = "rough"
-    WIDE = "wide"
 
 
 def satisfied(constraint: dimod.sym.Comparison, sample: Mapping[Hashable, int]) -> bool:
@@ -73,21 +59,25 @@ Reach = Mapping[Hashable, float]
 """Largest absolute value of each variable."""
 
 
-def precision(constraint: dimod.sym.Comparison, reach: Reach) -> Precision:
+def precision(constraint: dimod.sym.Comparison, reach: Reach) -> Literal["tells", "rough", "wide"]:
     """Return the accuracy of evaluating ``constraint`` in double precision.
+
+    ``tells``: evaluation decides whether the constraint holds.  ``rough``: it decides only whether
+    the constraint nearly holds, since dimod's tolerance or the rounding exceeds half a step of the
+    row; nothing is proven then.  ``wide``: it decides nothing.
 
     Examples
     --------
     >>> import dimod
     >>> x, y = dimod.Binaries("xy")
     >>> reach = {"x": 1.0, "y": 1.0}
-    >>> [precision(row, reach).value for row in (x + y <= 1, x + y <= 1e7, 1e16 * x + y >= 1)]
+    >>> [precision(row, reach) for row in (x + y <= 1, x + y <= 1e7, 1e16 * x + y >= 1)]
     ['tells', 'rough', 'wide']
     """
     lhs, rhs = constraint.lhs, float(constraint.rhs)
     terms = _terms(lhs, reach)
     if not terms:
-        return Precision.TELLS
+        return "tells"
     biases = np.array([a for a, _ in terms])
     numbers = np.array([*biases, rhs, float(lhs.offset)])
     total = sum(abs(a) * size for a, size in terms) + abs(rhs) + abs(float(lhs.offset))
@@ -95,17 +85,17 @@ def precision(constraint: dimod.sym.Comparison, reach: Reach) -> Precision:
     whole = bool((numbers == np.rint(numbers)).all())
     rounding = _rounding(len(numbers), total, whole)
     if whole and total < EXACT and tolerance < 0.5:
-        return Precision.TELLS
+        return "tells"
     dust = min(tolerance, RTOL) / (4 * len(biases))  # smaller coefficients do not matter
     smallest = float(np.abs(biases).min(where=np.abs(biases) > dust, initial=np.inf))
     steps, fits = common_steps(sp.csr_array(biases[None]))
     if rounding >= (steps.step[0] if fits[0] else smallest) / 4:
-        return Precision.WIDE
+        return "wide"
     if fits[0]:
         tells = max(tolerance, rounding) < steps.step[0] / 2
     else:
         tells = rounding < tolerance / 4 and tolerance < smallest / 1000
-    return Precision.TELLS if tells else Precision.ROUGH
+    return "tells" if tells else "rough"
 
 
 @dataclass(frozen=True)

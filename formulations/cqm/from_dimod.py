@@ -21,7 +21,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
-from formulations.cqm.exactness import ATOL, RTOL, ExactRow, Precision, precision, too_wide
+from formulations.cqm.exactness import ATOL, RTOL, ExactRow, precision, too_wide
 from formulations.cqm.integer_encoding import Bounds, IntegerEncoding
 from formulations.model.labels import canonical_order, distinct
 from formulations.model.qcbo import QCBO
@@ -225,7 +225,7 @@ def _constraints(
         lhs, sense = constraint.lhs, constraint.sense.value
         sign = -1.0 if sense == ">=" else 1.0  # a'x >= b is -a'x <= -b
         told = precision(constraint, reach)
-        wide = told is Precision.WIDE
+        wide = told == "wide"
         if wide and lhs.is_soft():
             biases = [*lhs.iter_linear(), *lhs.iter_quadratic()]
             raise too_wide(label, [abs(float(term[-1])) for term in biases if term[-1]])
@@ -239,7 +239,7 @@ def _constraints(
             ATOL + RTOL * abs(float(constraint.rhs)),
             float(lhs.weight()) if lhs.is_soft() else np.inf,
             lhs.is_soft() and lhs.penalty() == "quadratic",
-            told is not Precision.TELLS and not lhs.is_soft(),
+            told != "tells" and not lhs.is_soft(),
             exact if wide else None,
         )
         product = _product(row, binary)

@@ -83,34 +83,28 @@ def pre_activation_bounds(
     return low.astype(np.int64), high.astype(np.int64)
 
 
-@dataclass(frozen=True)
-class Anchor:
-    """Forward pass of the incumbent of a restricted problem.
-
-    Parameters
-    ----------
-    levels : list of ndarray of int, shape (n_out, n_in + 1)
-        Weights of each layer, with the thresholds in the last column.
-    z : list of ndarray of int, shape (N, n_out)
-        Pre-activations of each layer under these weights.
-    """
-
-    levels: list[IntArray]
-    z: list[IntArray]
-
-
 def propagate_around(
     layers: Sequence[Layer],
     X: IntArray,
     splines: tuple[Spline, ...],
     boxes: Sequence[LayerBox],
-    anchor: Anchor,
+    levels: Sequence[IntArray],
+    z: Sequence[IntArray],
 ) -> list[LayerBounds]:
-    """Compute the bounds of :func:`propagate` from an anchor, at the cost of what may change.
+    """Compute the bounds of :func:`propagate` from an incumbent, at the cost of what may change.
 
-    For the columns C of undecided inputs or weights, the anchor's share is replaced by the bounds:
+    For the columns C of undecided inputs or weights, its share is replaced by the bounds:
 
         low = z + least(W_C, a_C) - W_C a_C.
+
+    Parameters
+    ----------
+    layers, X, splines, boxes
+        As for :func:`propagate`.
+    levels : list of ndarray of int, shape (n_out, n_in + 1)
+        The incumbent's weights of each layer, with the thresholds in the last column.
+    z : list of ndarray of int, shape (N, n_out)
+        Pre-activations of each layer under these weights.
     """
     units = [bias_unit(*pair) for pair in zip(layers, lattice_units(splines), strict=True)]
     bounds: list[LayerBounds] = []
@@ -121,21 +115,21 @@ def propagate_around(
         columns = np.flatnonzero(moving | loose.any(axis=0))
         rows = np.flatnonzero(loose.any(axis=1) | (box.bias_low < box.bias_high) | moving.any())
         part = np.ix_(rows, columns)
-        level = anchor.levels[number]
+        level = levels[number]
         inner = LayerBox(
             box.weight_low[part], box.weight_high[part], box.bias_low[rows], box.bias_high[rows]
         )
-        rest = anchor.z[number][:, rows] - units[number] * level[rows, -1]
+        rest = z[number][:, rows] - units[number] * level[rows, -1]
         if len(columns):
             rest = rest - (a[:, columns].astype(float) @ level[part].T).astype(np.int64)
         low, high = pre_activation_bounds(
             inner, units[number], a_low[:, columns], a_high[:, columns]
         )
-        z_low, z_high = anchor.z[number].copy(), anchor.z[number].copy()
+        z_low, z_high = z[number].copy(), z[number].copy()
         z_low[:, rows], z_high[:, rows] = rest + low, rest + high
         bounds.append(LayerBounds(a_low, a_high, z_low, z_high))
         if number < len(splines):
-            a = splines[number].units(anchor.z[number]).astype(np.int64)
+            a = splines[number].units(z[number]).astype(np.int64)
             a_low, a_high = a.copy(), a.copy()
             least, greatest = splines[number].bounds(z_low[:, rows], z_high[:, rows])
             a_low[:, rows], a_high[:, rows] = least, greatest

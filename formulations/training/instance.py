@@ -17,7 +17,7 @@ from formulations.constraints.tied import Tied
 from formulations.errors import InvalidInputError
 from formulations.model.labels import Family
 from formulations.network.from_inputs import output_spread, placed
-from formulations.network.intervals import Anchor, LayerBounds, propagate, propagate_around
+from formulations.network.intervals import LayerBounds, propagate, propagate_around
 from formulations.network.losses import JointLoss, Loss
 from formulations.network.losses import loss as resolve_loss
 from formulations.network.network import Network, Weights
@@ -96,7 +96,7 @@ class Instance(Constrained):
         self.incumbent_bits: BitArray = np.zeros(network.num_weight_bits, dtype=np.int8)
         self.sample_numbers: IntArray = np.arange(len(self.X))
         self.num_samples_in_all = len(self.X)
-        self._anchor: Anchor | None = None
+        self._anchor: tuple[list[IntArray], list[IntArray]] | None = None  # weights and z
         self._forward: tuple[bytes, list[IntArray]] | None = None
         self.constraints = self._check_constraints(constraints)
 
@@ -148,7 +148,7 @@ class Instance(Constrained):
         boxes = [free.box(layer) for layer, free in layers]
         network = self.network.layers
         if self._anchor is not None:
-            return propagate_around(network, self.X, self.splines, boxes, self._anchor)
+            return propagate_around(network, self.X, self.splines, boxes, *self._anchor)
         return propagate(network, self.X, self.splines, boxes)
 
     @cached_property
@@ -285,7 +285,8 @@ class Instance(Constrained):
         twin.target_index = self.target_index[samples]
         twin.sample_numbers = self.sample_numbers[samples]
         if self._anchor is not None:
-            twin._anchor = Anchor(self._anchor.levels, [z[samples] for z in self._anchor.z])
+            levels, z = self._anchor
+            twin._anchor = levels, [part[samples] for part in z]
         return twin
 
     def on(self, X: IntArray, y: IntArray) -> Self:
@@ -349,7 +350,7 @@ class Instance(Constrained):
             pre_activations = self._forward_pass(bits)
         none = np.zeros(0, dtype=np.int64)
         levels = [layer.fixed for layer in free_layers(self.network, none, bits)]
-        twin._anchor = Anchor(levels, list(pre_activations))
+        twin._anchor = levels, list(pre_activations)
         return twin
 
     def _forward_pass(self, bits: BitArray) -> list[IntArray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -191,3 +191,8 @@ def check_oracle(oracle: object) -> None:
             f"oracle={oracle!r}: a dimod sampler takes a BQM and no QUBO's arrays; give "
             "solvers.oracles.from_dimod(sampler), with its options such as num_reads=10"
         )
+
+
+def rebuilt(self: Any) -> tuple[Any, ...]:
+    """Rebuild a dataclass from its options, as ``__reduce__``: without locks and connections."""
+    return type(self), tuple(getattr(self, item.name) for item in fields(self) if item.init)

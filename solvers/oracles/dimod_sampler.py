@@ -25,12 +25,6 @@ from solvers.oracles.answers import best_first, checked_states
 from solvers.oracles.base import QUBO, Samples, check_question
 from solvers.oracles.deadline import time_left
 
-OURS = ("seed", "initial_states", "initial_states_generator", "interrupt_function")
-"""Parameters that the oracle sets itself: from the seed and the states of each call."""
-
-UNITS = {"_ns": 1e-9, "_us": 1e-6, "_ms": 1e-3, "_s": 1.0}
-"""Seconds per unit, by the suffix of a timing's name; without a suffix it is in microseconds."""
-
 
 class DimodOracle:
     """Oracle over a dimod sampler.
@@ -90,6 +84,10 @@ class DimodOracle:
         seconds = timings(sample_set.info)
         charged = seconds.get("charge_time", seconds.get("qpu_access_time", 0.0))
         info = {**plain, "timing": seconds, "charged": charged}
+        record = sample_set.record
+        if "chain_break_fraction" in record.dtype.names:
+            shares, counts = record.chain_break_fraction, record.num_occurrences
+            info["chain_breaks"] = float(np.average(shares, weights=counts))
         return best_first(qubo, x, started, exact=self.exact, info=info)
 
     @property
@@ -195,9 +193,10 @@ def check_parameters(sampler: Any, options: Mapping[str, Any]) -> None:
             f"sampler={shown(sampler)}: expected a dimod sampler, an object with its parameters, "
             "such as dwave.samplers.TabuSampler()"
         )
-    known = [name for name in sampler.parameters if name not in OURS]
+    ours = ("seed", "initial_states", "initial_states_generator", "interrupt_function")
+    known = [name for name in sampler.parameters if name not in ours]
     for name in options:
-        if name in OURS:
+        if name in ours:
             raise InvalidInputError(
                 f"option {name!r} of {kind}: the oracle sets it itself, from the seed and the "
                 "states that it is called with; leave it out"
@@ -288,7 +287,9 @@ def timings(info: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _in_seconds(durations: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, float]]:
+    """Convert timings by the suffix of their names; without one they are in microseconds."""
+    units = {"_ns": 1e-9, "_us": 1e-6, "_ms": 1e-3, "_s": 1.0}
     for name, value in durations:
         if isinstance(value, (int, float, np.number)) and math.isfinite(value):
-            unit = next((end for end in UNITS if name.endswith(end)), "")
-            yield name.removesuffix(unit), float(value) * UNITS.get(unit, 1e-6)
+            unit = next((end for end in units if name.endswith(end)), "")
+            yield name.removesuffix(unit), float(value) * units.get(unit, 1e-6)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from formulations.checks import is_finite, is_number, shown
@@ -143,14 +143,6 @@ def costs(timing: Mapping[str, float], seconds: float) -> dict[str, Any]:
     }
     charged = timing.get("charge_time", timing.get("qpu_access_time", 0.0))
     return {"timing": {**timing, **kinds}, "charged": charged}
-
-
-class Cloud:
-    """Base of objects with a connection: copies, also in other processes, are made without it."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        items = [item for item in fields(self) if item.init]  # type: ignore[arg-type]
-        return type(self), tuple(getattr(self, item.name) for item in items)
 
 
 def check_mapping(name: str, value: object) -> None:

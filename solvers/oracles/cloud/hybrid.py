@@ -11,9 +11,8 @@ import numpy as np
 
 from formulations.extras import load_extra
 from solvers.oracles.answers import best_first
-from solvers.oracles.base import QUBO, Samples, check_question
+from solvers.oracles.base import QUBO, Samples, check_question, rebuilt
 from solvers.oracles.cloud.connection import (
-    Cloud,
     Connection,
     Factory,
     booked,
@@ -25,7 +24,7 @@ from solvers.oracles.dimod_sampler import from_dimod
 
 
 @dataclass(frozen=True)
-class HybridBQM(Cloud):
+class HybridBQM:
     """Oracle: D-Wave's hybrid solver for QUBOs of up to a million variables, one sample per call.
 
     Parameters
@@ -58,6 +57,8 @@ class HybridBQM(Cloud):
     options: Mapping[str, Any] = field(default_factory=dict)
     sampler: Factory | None = field(default=None, repr=False)
     _connection: Connection = field(init=False, repr=False, compare=False)
+
+    __reduce__ = rebuilt
 
     def __post_init__(self) -> None:
         check_positive("time_limit", self.time_limit, "seconds")

@@ -14,9 +14,8 @@ from formulations.checks import choose
 from formulations.errors import InvalidInputError
 from formulations.extras import load_extra
 from solvers.oracles.answers import best_first
-from solvers.oracles.base import QUBO, Samples, check_question, same_pattern
+from solvers.oracles.base import QUBO, Samples, check_question, rebuilt, same_pattern
 from solvers.oracles.cloud.connection import (
-    Cloud,
     Connection,
     Factory,
     booked,
@@ -30,7 +29,7 @@ from solvers.run.option_checks import check_effort
 
 
 @dataclass(frozen=True)
-class QPU(Cloud):
+class QPU:
     """Oracle: a D-Wave quantum computer, with an embedding reused while the pattern stays.
 
     An iterative solver such as QCGD sends the same couplers repeatedly with new numbers: the
@@ -90,6 +89,8 @@ class QPU(Cloud):
         default_factory=list, init=False, repr=False, compare=False
     )
 
+    __reduce__ = rebuilt
+
     def __post_init__(self) -> None:
         check_effort(self.reads)
         choose("embedding", self.embedding, METHODS)
@@ -139,7 +140,7 @@ class QPU(Cloud):
             )
         given = {"annealing_time": self.annealing_time, "chain_strength": self.chain_strength}
         options = {name: value for name, value in given.items() if value is not None}
-        oracle = _ChainOracle(
+        oracle = DimodOracle(
             ocean.FixedEmbeddingComposite(sampler, chains),
             num_reads=self.reads,
             **options,
@@ -147,17 +148,6 @@ class QPU(Cloud):
         )
         self._kept[:] = [(qubo, chains, oracle)]
         return chains, oracle
-
-
-class _ChainOracle(DimodOracle):
-    """Oracle that also reports the share of broken chains."""
-
-    def _send(self, bqm: Any, arguments: dict[str, Any]) -> Any:
-        found = super()._send(bqm, arguments)
-        record = found.record
-        breaks = np.average(record.chain_break_fraction, weights=record.num_occurrences)
-        found.info["chain_breaks"] = float(breaks)
-        return found
 
 
 def _qpu_sampler() -> Any:

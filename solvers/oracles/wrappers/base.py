@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,15 @@ import numpy.typing as npt
 from formulations.arrays import BitArray
 from formulations.errors import InvalidInputError
 from solvers.oracles.answers import check_form, checked_states
-from solvers.oracles.base import QUBO, Oracle, Samples, WarmOracle, check_oracle, check_question
+from solvers.oracles.base import (
+    QUBO,
+    Oracle,
+    Samples,
+    WarmOracle,
+    check_oracle,
+    check_question,
+    rebuilt,
+)
 
 
 @dataclass(frozen=True)
@@ -50,9 +58,7 @@ class Wrapper:
         if isinstance(self.oracle, WarmOracle):  # Protocols look for the attribute.
             object.__setattr__(self, "sample_from", self._sample_from)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Rebuild copies, also in other processes, from the constructor's arguments."""
-        return type(self), tuple(getattr(self, item.name) for item in fields(self) if item.init)
+    __reduce__ = rebuilt
 
     @property
     def reads(self) -> int:
