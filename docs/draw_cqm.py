@@ -29,8 +29,8 @@ def draw() -> Figure:
     found = history()
     rounds = found["iteration"]
     figure, (above, below) = plt.subplots(2, sharex=True, figsize=(6, 5), layout="constrained")
-    above.semilogy(rounds, found["residual_square"], label="(ii) averaged squared residual")
-    above.semilogy(rounds, found["residual_mean"], label="(i) averaged residual")
+    above.semilogy(rounds, found["residual_mean"], label="residual of the rows, averaged")
+    above.semilogy(rounds, found["residual_square"], label="squared residual, averaged")
     label(above, "", "norm over the rows")
     below.step(rounds, found["loss"], where="post", label="best feasible so far")
     floor, ceiling = min(found["loss"]), max(found["loss"])
