@@ -13,7 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 
 from formulations.arrays import Array
 
@@ -31,7 +31,7 @@ Typed = tuple[types.Type, Callable[..., Any]]
 
 
 def compiled(
-    counts: bool = True, **options: Any
+    counts: bool = True, inner: bool = False, **options: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compile a function by numba, cached on disk if a folder is writable.
 
@@ -43,6 +43,9 @@ def compiled(
     counts : bool
         Whether references to arrays are counted, which functions that make arrays or views need.
         In others, called millions of times a second, it would take longer than the work.
+    inner : bool
+        Whether only compiled functions call it.  That takes less time to compile: nothing unpacks
+        Python objects, and a number that a caller writes out is no type of its own.
     **options
         Options of ``numba.njit``.
 
@@ -56,6 +59,9 @@ def compiled(
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        if inner:
+            inside = register_jitable(_nrt=counts, no_cfunc_wrapper=True, **options)(function)
+            return inside  # type: ignore[no-any-return]
         try:
             decorated = njit(nogil=True, cache=True, _nrt=counts, **options)(function)
         except RuntimeError:  # no writable cache folder, neither beside the file nor at home
@@ -341,3 +347,31 @@ def list_new_steps(
         word = _clipped_apart(z, o + start, x, i + start, factor, low, high, shift)
         number = _list_bits(word, start, found, number)
     return number
+
+
+@compiled(counts=False, inner=True)
+def assign(to: Array, values: Array) -> None:
+    """Copy an array into another; a slice would compile the messages of all possible errors."""
+    for k in range(len(values)):
+        to[k] = values[k]
+
+
+@compiled(counts=False, inner=True)
+def search(values: Array, first: int, stop: int, wanted: int) -> int:
+    """Return the first place from ``first`` on, before ``stop``, of a number of at least this."""
+    while first < stop:
+        middle = (first + stop) >> 1
+        if values[middle] < wanted:
+            first = middle + 1
+        else:
+            stop = middle
+    return first
+
+
+@compiled(counts=False, inner=True)
+def draw(state: np.uint64) -> np.uint64:
+    """Draw the next number of xorshift64."""
+    state ^= state << np.uint64(13)
+    state ^= state >> np.uint64(7)
+    state ^= state << np.uint64(17)
+    return state

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from formulations.arrays import Array
-from solvers.kernels.compiled import compiled
+from solvers.kernels.compiled import assign, compiled, draw, search
 
 HOLDS = 1e-6
 """A row whose violation is this small holds."""
@@ -82,11 +82,11 @@ def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int,
         x = points[read]
         original, at = x.copy(), Point(x, activity, slope, field)
         _begin(ground, at)
-        weight[:] = ground.weight
+        assign(weight, ground.weight)
         holds, left = _mend(ground, at, weight, seeds[read], half)
         looked += half - left
         if not holds:
-            x[:] = original
+            assign(x, original)
             continue
         if walk.heats[read, 0] > 0.0:
             looked += _walk(ground, at, seeds[read], depth, walk, read)
@@ -94,12 +94,13 @@ def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int,
     return looked
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _begin(ground: Ground, at: Point) -> None:
     """Compute row sums, slopes and the objective's change per unit of x_i, starting from x = 0."""
-    at.activity[:] = 0.0
-    at.slope[:] = ground.column_values
-    at.field[:] = ground.linear
+    for r in range(len(at.activity)):
+        at.activity[r] = 0.0
+    assign(at.slope, ground.column_values)
+    assign(at.field, ground.linear)
     for i in range(len(at.x)):
         if at.x[i]:
             at.x[i] = 0
@@ -107,23 +108,23 @@ def _begin(ground: Ground, at: Point) -> None:
             _set(ground, at, i, 1.0)
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _excess(ground: Ground, r: int, activity: float) -> float:
     """Return the violation of row r at a row sum."""
     return float(max(activity - ground.upper[r], ground.lower[r] - activity, 0.0))
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _coupling(ground: Ground, i: int, j: int) -> float:
     """Return Q_ij."""
     if len(ground.Q_dense):
         return float(ground.Q_dense[i, j])
     first, stop = ground.Q_starts[i], ground.Q_starts[i + 1]
-    place = first + np.searchsorted(ground.Q_others[first:stop], j)
+    place = search(ground.Q_others, first, stop, j)
     return float(ground.Q_values[place]) if place < stop and ground.Q_others[place] == j else 0.0
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _price(ground: Ground, at: Point, i: int, step: float, weight: Array) -> float:
     """Return the change of the weighted violation if x_i changes by ``step``."""
     total = 0.0
@@ -134,7 +135,7 @@ def _price(ground: Ground, at: Point, i: int, step: float, weight: Array) -> flo
     return total
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _move(ground: Ground, at: Point, i: int, step: float) -> int:
     """Change the row sums and slopes by x_i += step; return the number of slopes."""
     column, stop = ground.column_starts[i], ground.column_starts[i + 1]
@@ -146,7 +147,7 @@ def _move(ground: Ground, at: Point, i: int, step: float) -> int:
     return int(last - first)
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _set(ground: Ground, at: Point, i: int, step: float) -> None:
     """Change x_i and the objective's fields."""
     at.x[i] = 1 - at.x[i]
@@ -154,16 +155,7 @@ def _set(ground: Ground, at: Point, i: int, step: float) -> None:
         at.field[ground.Q_others[e]] += step * ground.Q_values[e]
 
 
-@compiled()
-def _draw(state: np.uint64) -> np.uint64:
-    """Draw the next number of xorshift64."""
-    state ^= state << np.uint64(13)
-    state ^= state >> np.uint64(7)
-    state ^= state << np.uint64(17)
-    return state
-
-
-@compiled()
+@compiled(inner=True)
 def _mend(
     ground: Ground, at: Point, weight: Array, state: np.uint64, effort: int
 ) -> tuple[bool, int]:
@@ -174,14 +166,14 @@ def _mend(
     any is made.  Returns whether all rows hold, and the remaining effort.
     """
     m = len(at.activity)
-    broken, place = np.empty(m, np.int64), np.full(m, -1)
-    count = 0
+    broken, place, count = np.empty(m, np.int64), np.empty(m, np.int64), 0
     for r in range(m):
+        place[r] = -1
         if _excess(ground, r, at.activity[r]) > HOLDS:
             broken[count], place[r] = r, count
             count += 1
     while count and effort > 0:
-        state = _draw(state)
+        state = draw(state)
         row = broken[state % np.uint64(count)]
         best, least, helped = -1, np.inf, False
         first, stop = ground.row_starts[row], ground.row_starts[row + 1]
@@ -199,7 +191,7 @@ def _mend(
             weight[row] += ground.weight[row]
             if helped or first == stop:
                 continue
-            state = _draw(state)  # Products need another factor first.
+            state = draw(state)  # Products need another factor first.
             best = ground.row_columns[first + np.int64(state % np.uint64(stop - first))]
         step = 1.0 - 2.0 * at.x[best]
         _set(ground, at, best, step)
@@ -218,7 +210,7 @@ def _mend(
     return count == 0, effort
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _helps(ground: Ground, at: Point, row: int, e: int, step: float) -> bool:
     """Return whether a step of the variable at ``e`` reduces the row's violation."""
     linear = len(ground.partner_entries) == 0
@@ -226,12 +218,14 @@ def _helps(ground: Ground, at: Point, row: int, e: int, step: float) -> bool:
     return bool(change < 0.0 if at.activity[row] > ground.upper[row] else change > 0.0)
 
 
-@compiled()
+@compiled(inner=True)
 def _descend(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int) -> int:
     """Apply chains of flips that keep every row and lower the objective, until there is none."""
     n, chain = len(at.x), np.empty(depth, np.int64)
-    tolerance = NOTHING * max(np.abs(ground.linear).max(), np.abs(at.field).max())
-    state = _draw(state)
+    tolerance = 0.0
+    for j in range(n):
+        tolerance = max(tolerance, NOTHING * max(abs(ground.linear[j]), abs(at.field[j])))
+    state = draw(state)
     i, failures = np.int64(state % np.uint64(n)), 0
     stride = int(0.618 * n) | 1
     while np.gcd(stride, n) > 1:
@@ -245,37 +239,39 @@ def _descend(ground: Ground, at: Point, state: np.uint64, effort: int, depth: in
     return effort
 
 
-@compiled()
+@compiled(inner=True)
 def _walk(ground: Ground, at: Point, state: np.uint64, depth: int, walk: Walk, read: int) -> int:
     """Anneal by chains of flips between two temperatures; x becomes the best point found."""
-    left, heat, best, chain = walk.length, walk.heats[read], at.x.copy(), np.empty(depth, np.int64)
+    left, hot, cold = walk.length, walk.heats[read, 0], walk.heats[read, 1]
+    best, chain = at.x.copy(), np.empty(depth, np.int64)
     value, least, total, count = 0.0, 0.0, 0.0, 0
     while left > 0:
-        state = _draw(state)
+        state = draw(state)
         i = np.int64((state >> np.uint64(11)) % np.uint64(len(at.x)))
         holds, change, length, looked = _chain(ground, at, chain, i)
         left -= looked
         if holds and count < 1000:  # the unit of temperatures
             total += abs(change)
             count += 1
-        state, take = _draw(state), holds
+        state, take = draw(state), holds
         if holds and change > 0.0:
             chance = (np.float64(state >> np.uint64(11)) + 1.0) * 2.0**-53
-            now = heat[1] + (heat[0] - heat[1]) * max(left, 0) / walk.length
+            now = cold + (hot - cold) * max(left, 0) / walk.length
             take = change < -now * total / count * np.log(chance)
         left -= _settle(ground, at, chain, length, take)
         if take:
             value += change
             if value < least - NOTHING * total / count:
                 least = value
-                best[:] = at.x
-    walk.ends[read] = at.x
-    at.x[:] = best
+                assign(best, at.x)
+    for j in range(len(best)):
+        walk.ends[read, j] = at.x[j]
+    assign(at.x, best)
     _begin(ground, at)
     return walk.length - left
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float, int, int]:
     """Build a chain of flips that starts with x_i, in the row sums and slopes alone.
 
@@ -311,11 +307,12 @@ def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float
     return row < 0, change, length, looked
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _settle(ground: Ground, at: Point, chain: Array, length: int, take: bool) -> int:
     """Apply a chain's flips or undo them; return the equivalent number of candidates."""
     changed = 0
-    for j in chain[:length]:
+    for k in range(length):
+        j = chain[k]
         if take:
             _set(ground, at, j, 1.0 - 2.0 * at.x[j])
             changed += ground.Q_starts[j + 1] - ground.Q_starts[j]
@@ -324,7 +321,7 @@ def _settle(ground: Ground, at: Point, chain: Array, length: int, take: bool) ->
     return int(changed // 4)
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _first_broken(ground: Ground, at: Point, chain: Array, length: int) -> int:
     """Return a violated row of the chain's variables, -1 if all hold."""
     for k in range(length):
@@ -335,7 +332,7 @@ def _first_broken(ground: Ground, at: Point, chain: Array, length: int) -> int:
     return -1
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _follower(ground: Ground, at: Point, chain: Array, length: int, row: int) -> tuple[int, float]:
     """Choose the next variable of a violated row, or -1, with its change of the objective."""
     best, least, cheapest = -1, np.inf, np.inf
@@ -353,7 +350,7 @@ def _follower(ground: Ground, at: Point, chain: Array, length: int, row: int) ->
     return best, cheapest
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _filler(ground: Ground, at: Point, chain: Array, length: int) -> tuple[int, float, int]:
     """Choose the variable that fits the freed capacity and lowers the objective most.
 
@@ -387,7 +384,7 @@ def _filler(ground: Ground, at: Point, chain: Array, length: int) -> tuple[int, 
     return best, cheapest, 1 + stop - first
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def _cost(ground: Ground, at: Point, chain: Array, length: int, j: int) -> float:
     """Return the objective's change if x_j flips after the chain; infinite for its members."""
     pull = at.field[j]
