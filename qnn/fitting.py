@@ -25,20 +25,6 @@ from solvers.trainer import Trainer
 
 T = TypeVar("T")
 
-FINEST = 16
-"""Sample weights are rounded to their mean over this, unless few repetitions are exact."""
-
-MOST_ROWS = 200_000
-"""Maximum rows after repeating weighted samples; above it, weights are rounded more coarsely."""
-
-PART = 0.4
-"""Share of a limit for each gradient run of a trainer: the trial run and the final one, or a single
-run of twice that."""
-
-FAR = 10.0
-"""An input is far outside if it exceeds this many times the training range: most likely a change of
-units rather than a tail of the data."""
-
 
 def hidden_layers(hidden: object) -> list[Part] | None:
     """Return the given hidden layers as widths or words; None if the budget determines them.
@@ -183,8 +169,8 @@ def repeated(
     if not np.isfinite(weight.sum()):
         weight = weight / weight.max()
     counts = np.rint(weight)
-    if not np.array_equal(counts, weight) or weight.sum() > FINEST * counted.sum():
-        mean = min(FINEST, max(1, MOST_ROWS // int(counted.sum())))
+    if not np.array_equal(counts, weight) or weight.sum() > 16 * counted.sum():
+        mean = min(16, max(1, 200_000 // int(counted.sum())))
         # The mean over all samples, including zero weights, keeps earlier results.
         counts = np.rint(mean * (weight / weight.mean()))
         counts = np.where(counted, np.maximum(counts, 1), 0)
@@ -233,12 +219,14 @@ def limited(solver: Any, seconds: float | None) -> tuple[Any, Limit | None]:
         return solver, None
     limit = Limit(seconds)
     options: dict[str, Any] = {"callbacks": (*solver.callbacks, limit)}
+    # The trial run and the final one have this share of the limit each, or a single run twice that.
+    share = 0.4
     if isinstance(solver, Trainer) and solver.gradients.time_limit is None:
         # Gradients that know their limit do better than those that are cut off.
-        options["gradients"] = replace(solver.gradients, time_limit=2 * PART * seconds)
+        options["gradients"] = replace(solver.gradients, time_limit=2 * share * seconds)
     if isinstance(solver, Trainer) and solver.search.time_limit is None:
         # A stretch of the search takes a share of its limit, so the search needs one.
-        part = min(PART * STRETCHES * seconds, 1e9)
+        part = min(share * STRETCHES * seconds, 1e9)
         options["search"] = replace(solver.search, time_limit=part)
     if isinstance(solver, LargeNeighborhoodSearch):
         usual = ROUNDS if solver.oracle is None else ASKED_ROUNDS
@@ -276,9 +264,12 @@ def warn_near_chance(correct: float, numbers: IntArray) -> None:
 
 
 def warn_far(X: FloatArray, low: FloatArray, high: FloatArray, levels: bool) -> None:
-    """Warn of inputs far outside the training data's range, see :data:`FAR`."""
+    """Warn of inputs more than ten times the training range outside it.
+
+    That is most likely a change of units rather than a tail of the data.
+    """
     with np.errstate(over="ignore"):
-        margin = FAR * np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
+        margin = 10.0 * np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
         far = (X < low - margin) | (X > high + margin)
     if far.any():
         count, columns = int(far.any(axis=1).sum()), np.flatnonzero(far.any(axis=0))

@@ -17,9 +17,6 @@ from qnn.estimator import Estimator
 from qnn.fitting import check_inputs, old_options, repeated
 from solvers.run.solver import Solver
 
-PROBES = 32
-"""Number of random networks whose outputs set the scale of the targets."""
-
 
 @old_options
 class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
@@ -90,9 +87,9 @@ class QNNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         return self
 
     def _usual_output(self, lattice: IntArray) -> float:
-        """Return the standard deviation of random networks' outputs."""
+        """Return the standard deviation of 32 random networks' outputs."""
         problem = TrainingProblem(self.network_, lattice, np.zeros(len(lattice)), loss="squared")
-        bits = problem.random_bits(np.random.default_rng(0), PROBES)
+        bits = problem.random_bits(np.random.default_rng(0), 32)
         z = problem.pre_activations(bits)[-1]
         return float(problem.out_step * z.std(axis=1).mean()) or 1.0
 

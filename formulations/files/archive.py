@@ -30,12 +30,12 @@ from formulations.files.bounded import (
     refuse_if_too_much,
 )
 from formulations.files.schema import (
-    ANY_FIELDS,
     JSON_SHARE,
     ArrayForm,
     Form,
     Misfit,
     Optional,
+    any_fields,
     anything,
     checked,
     fields,
@@ -106,7 +106,7 @@ def write_archive(
 def read_archive(
     path: str | PathLike[str],
     file_format: str,
-    content: Form = ANY_FIELDS,
+    content: Form = any_fields,
     arrays: Callable[[dict[str, Any], list[str]], Mapping[str, ArrayForm]] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return the content and the arrays of a file that :func:`write_archive` wrote.

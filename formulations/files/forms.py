@@ -8,11 +8,11 @@ from typing import Any, get_args
 from formulations.checks import WIDEST
 from formulations.errors import InvalidInputError
 from formulations.files.schema import (
-    ANY_FIELDS,
     INT64,
     ArrayForm,
     Form,
     Misfit,
+    any_fields,
     fields,
     flag,
     items,
@@ -55,7 +55,7 @@ def _label(value: Any, where: str) -> None:
 
 def _family(value: Any, where: str) -> None:
     """Check a family of labels: names that the user gave, or a numbered family."""
-    ANY_FIELDS(value, where)
+    any_fields(value, where)
     if "names" in value:
         fields({"names": items(_label)})(value, where)
         return

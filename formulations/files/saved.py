@@ -24,7 +24,7 @@ from formulations.files.forms import (
     network_content,
 )
 from formulations.files.layers import pack_layer, unpack_layer
-from formulations.files.schema import ANY_FIELDS, Form
+from formulations.files.schema import Form, any_fields
 from formulations.model.labels import Family, Labels, Names
 from formulations.model.qcbo import QCBO
 from formulations.network.network import Network, Weights
@@ -289,7 +289,7 @@ def load_about(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Arr
 
 
 def load_network(
-    path: str | PathLike[str], about: Form = ANY_FIELDS
+    path: str | PathLike[str], about: Form = any_fields
 ) -> tuple[Network, Weights, dict[str, Any], dict[str, Array]]:
     """Return a network, its weights, and the details and arrays stored with them.
 

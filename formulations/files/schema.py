@@ -233,7 +233,9 @@ def mapping(form: Form) -> Form:
     return check
 
 
-ANY_FIELDS = mapping(anything)
+def any_fields(value: Any, where: str) -> None:
+    """Accept named fields of any content."""
+    mapping(anything)(value, where)
 
 
 def fields(table: Mapping[str, Form | Optional], *, more: bool = False) -> Form:
@@ -254,7 +256,7 @@ def fields(table: Mapping[str, Form | Optional], *, more: bool = False) -> Form:
     """
 
     def check(value: Any, where: str) -> None:
-        ANY_FIELDS(value, where)
+        any_fields(value, where)
         said = f"the list of fields of {where or 'the content'}"
         for name, form in table.items():
             if name in value:

@@ -18,9 +18,6 @@ from formulations.errors import FileFormatError, InvalidInputError
 from formulations.files.bounded import read_regular
 from qnn.data.readers import EXACT, Source, content_kind, make_source
 
-NUMBER = re.compile(
-    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.IGNORECASE
-)
 MOST_DIGITS = 18
 """Most digits of an integer that surely fits in 64 bits."""
 
@@ -176,7 +173,8 @@ def _delimiter_hint(text: str, width: int) -> str:
 
 
 def _is_number(word: str) -> bool:
-    return NUMBER.fullmatch(word.strip()) is not None
+    number = r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)"
+    return re.fullmatch(number, word.strip(), re.IGNORECASE) is not None
 
 
 def _number(word: str, where: str, column: str) -> float:

@@ -12,9 +12,6 @@ from formulations.errors import InvalidInputError
 MOST_LEVELS = 1024
 """Maximum levels of an input: more than any model here can use."""
 
-LEAST_OF_KIND = {"even": (2, MOST_LEVELS), "scaled": (2, MOST_LEVELS), "thermometer": (1, 255)}
-"""Smallest and largest number allowed with each kind of levels."""
-
 LARGEST = 2**31
 """Largest input kept unchanged: the limit of a training problem."""
 
@@ -22,7 +19,7 @@ LARGEST = 2**31
 def level_count(value: object) -> int | str | None:
     """Check a number or kind of levels; ``"keep"`` and None return None, which keeps inputs as is.
 
-    ``"auto"`` is returned unchanged, for :func:`qnn.architecture.levels_by_folds`.
+    ``"auto"`` is returned unchanged, for :func:`qnn.architecture.recipe_by_folds`.
 
     Raises
     ------
@@ -48,12 +45,13 @@ def _kind(levels: object) -> tuple[str, int]:
     if not isinstance(levels, str):
         return "", check_whole("levels", levels, least=2, most=MOST_LEVELS)
     kind, _, number = levels.partition(":")
-    if kind not in LEAST_OF_KIND or not number.isdecimal():
+    allowed = {"even": (2, MOST_LEVELS), "scaled": (2, MOST_LEVELS), "thermometer": (1, 255)}
+    if kind not in allowed or not number.isdecimal():
         raise InvalidInputError(
             f"levels={shown(levels)}: expected an integer from 2 to 1,024, 'even:16', "
             "'scaled:32', 'thermometer:4', 'auto' (of classes) or 'keep'"
         )
-    least, most = LEAST_OF_KIND[kind]
+    least, most = allowed[kind]
     return kind, check_whole(f"levels={levels}: number", int(number), least=least, most=most)
 
 

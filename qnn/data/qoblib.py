@@ -39,8 +39,6 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of a summary, in the order that the library's checker requires."""
 
-NOT_KNOWN = "N/A"
-
 
 def instance_of(path: str) -> str:
     """Return the name of the instance in a file.
@@ -127,6 +125,7 @@ def summary(
     """Return the line of the summary by column."""
     import dimod
 
+    unknown = "N/A"
     cqm, runs = model.cqm, info["runs"]
     own = model.variables
     types = [cqm.vartype(v) for v in own]
@@ -146,11 +145,11 @@ def summary(
     bound = model.stated(info["lower_bound"])
     charged = float((info.get("ledger") or {}).get("charged") or 0.0)
     return {
-        **dict.fromkeys(COLUMNS, NOT_KNOWN),
+        **dict.fromkeys(COLUMNS, unknown),
         "Problem": name,
         "Date": datetime.now(UTC).date().isoformat(),
-        "Best Objective Value": NOT_KNOWN if objective is None else f"{objective:.15g}",
-        "Optimality Bound": NOT_KNOWN if bound is None else f"{bound:.15g}",
+        "Best Objective Value": unknown if objective is None else f"{objective:.15g}",
+        "Optimality Bound": unknown if bound is None else f"{bound:.15g}",
         "Modeling Approach": "constrained quadratic model, as in the library's model file",
         "# Decision Variables": len(own),
         "# Binary Variables": bits,
@@ -158,7 +157,7 @@ def summary(
         "# Continuous Variables": 0,
         "# Non-Zero Coefficients": len(sizes),
         "Coefficients Type": "Integer" if whole else "Continuous",
-        "Coefficients Range": f"{sizes.min():g} - {sizes.max():g}" if len(sizes) else NOT_KNOWN,
+        "Coefficients Range": f"{sizes.min():g} - {sizes.max():g}" if len(sizes) else unknown,
         "Workflow": "Presolve; QCGD: conditional gradient over the lifted model, QUBOs answered by "
         f"{oracle}; candidates repaired, the best are kept and tried again; dimod's judgement",
         "Algorithm Type": "Stochastic",
@@ -169,9 +168,9 @@ def summary(
         "Success Threshold": 0,
         "Hardware Specifications": f"{platform.machine()}, {len(runs)} threads",
         "Total Runtime": f"{seconds:.3f}",
-        "Time to Solution": f"{mean(times):.3f}" if times else NOT_KNOWN,
-        "CPU Runtime": f"{seconds:.3f}" if not remote else NOT_KNOWN,
-        "QPU Runtime": f"{charged / len(runs):.6f}" if remote else NOT_KNOWN,
+        "Time to Solution": f"{mean(times):.3f}" if times else unknown,
+        "CPU Runtime": f"{seconds:.3f}" if not remote else unknown,
+        "QPU Runtime": f"{charged / len(runs):.6f}" if remote else unknown,
         "Remarks": "Fill in Submitter, Affiliation, Reference and hardware",
     }
 

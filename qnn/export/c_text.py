@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from string import Template
 
 import numpy as np
@@ -9,7 +10,10 @@ import numpy as np
 from formulations.arrays import Array, IntArray
 from formulations.errors import InvalidInputError
 
-HEADER = Template("""\
+
+def header(**parts: object) -> str:
+    """Return ``network.h`` with the named parts filled in."""
+    text = Template("""\
 /* A trained network, $widths: $bits bits of weights and thresholds.  Written by qnn export.
  *
  * No heap, no global state; $size bytes of constants.  On the stack network_class has arrays of
@@ -31,22 +35,32 @@ void network_outputs(const network_number sample[NETWORK_NUMBERS],
 $answer
 #endif
 """)
+    return text.substitute(parts)
 
-CLASS_HEADER = Template("""
-#define NETWORK_CLASSES $count
-#define NETWORK_NAMES {$names}
+
+def class_declared(names: Sequence[str]) -> str:
+    """Return the header's part on classes."""
+    return f"""
+#define NETWORK_CLASSES {len(names)}
+#define NETWORK_NAMES {{{", ".join(map(quoted, names))}}}
 
 /* Number of the class of one sample, from 0. */
 unsigned network_class(const network_number sample[NETWORK_NUMBERS]);
-""")
+"""
 
-REGRESSION_HEADER = Template("""
+
+def number_declared(scale: float, shift: float) -> str:
+    """Return the header's part on the predicted number of a regression."""
+    return f"""
 /* The predicted number is NETWORK_SCALE * output + NETWORK_SHIFT. */
-#define NETWORK_SCALE ($scale)
-#define NETWORK_SHIFT ($shift)
-""")
+#define NETWORK_SCALE ({scale!r})
+#define NETWORK_SHIFT ({shift!r})
+"""
 
-BEGIN = """\
+
+def beginning(counts_ones: bool) -> str:
+    """Return the beginning of ``network.c``, with a function that counts ones if it is needed."""
+    begin = """\
 #include "network.h"
 
 #if defined(__FLASH) && !defined(__STRICT_ANSI__) /* avr-gcc copies other constants to RAM */
@@ -55,8 +69,7 @@ BEGIN = """\
 #define CONSTANT static const
 #endif
 """
-
-ONES = """
+    ones = """
 /* Number of ones. */
 static uint32_t ones(uint32_t x) {
     x -= x >> 1 & 0x55555555u;
@@ -65,14 +78,19 @@ static uint32_t ones(uint32_t x) {
     return x * 0x01010101u >> 24;
 }
 """
+    return begin + ones if counts_ones else begin
 
-CLASS = """
+
+def class_function(outputs: int) -> str:
+    """Return the function that classifies a sample."""
+    start = """
 unsigned network_class(const network_number sample[NETWORK_NUMBERS]) {
     network_sum z[NETWORK_OUTPUTS];
     network_outputs(sample, z);
 """
-ONE_OUTPUT = "    return z[0] >= 0;\n}\n"
-MANY_OUTPUTS = """\
+    if outputs == 1:
+        return start + "    return z[0] >= 0;\n}\n"
+    best = """\
     unsigned best = 0;
     for (unsigned j = 1; j < NETWORK_OUTPUTS; j++)
         if (z[j] > z[best])
@@ -80,6 +98,7 @@ MANY_OUTPUTS = """\
     return best;
 }
 """
+    return start + best
 
 
 def signed(largest: int, *, fast: bool = True) -> str:

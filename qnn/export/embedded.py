@@ -24,7 +24,7 @@ from formulations.network.splines import Spline
 from formulations.network.ties import Window
 from qnn.export import c_text
 from qnn.export.c_source import reader_file
-from qnn.export.c_text import braces, literal, quoted, signed, stored, unsigned, word_of, words_of
+from qnn.export.c_text import braces, literal, signed, stored, unsigned, word_of, words_of
 from qnn.export.packed import MOST_PLANES, TABLE, TERNARY, bit_planes, kind_of
 from qnn.export.parts import clip_of, stored_part, stored_thresholds
 from qnn.export.reach import ANYTHING, reaches
@@ -79,23 +79,19 @@ class _Source:
         for number in range(len(network.layers)):
             self.layer(number)
         counted = any(self.counts(number) for number in range(len(network.layers)))
-        source = [c_text.BEGIN, c_text.ONES if counted else "", *self.constants]
+        source = [c_text.beginning(counted), *self.constants]
         source += ["\nvoid network_outputs(const network_number sample[NETWORK_NUMBERS],\n"]
         source += ["                     network_sum outputs[NETWORK_OUTPUTS]) {\n"]
         source += [*(f"    {line}".rstrip() + "\n" for line in self.body), "}\n"]
         if model.line is None:
-            ending = c_text.ONE_OUTPUT if network.num_outputs == 1 else c_text.MANY_OUTPUTS
-            source += [c_text.CLASS, ending]
-            names = ", ".join(map(quoted, model.names))
-            answer = c_text.CLASS_HEADER.substitute(count=len(model.names), names=names)
+            source += [c_text.class_function(network.num_outputs)]
+            answer = c_text.class_declared(model.names)
         else:
-            answer = c_text.REGRESSION_HEADER.substitute(
-                scale=repr(model.scale), shift=repr(model.shift)
-            )
+            answer = c_text.number_declared(model.scale, model.shift)
         kind, limits = self.number()
         total = signed(self.limits[-1].largest, fast=False)
         self.array(total, "outputs", network.num_outputs)
-        header = c_text.HEADER.substitute(
+        header = c_text.header(
             widths=str(network),
             bits=f"{network.stored_bits:,}",
             arrays=f"{self.stack:,}",

@@ -118,7 +118,6 @@ from qnn.export.parts import clip_of, stored_part, stored_thresholds
 from qnn.export.reach import Reach, reaches
 from qnn.export.trained import TrainedModel
 
-MAGIC = b"QNNP"
 SCALE, REGRESSION, THRESHOLDS, NAMES = 1, 2, 4, 8
 TERNARY, TABLE, INTEGER = 9, 10, 11
 NONE, SIGN, PIECES, CLIP = 0, 1, 2, 3
@@ -161,7 +160,7 @@ def pack(model: TrainedModel, *, raw: bool = False) -> bytes:
     thresholds = stored_thresholds(model) if raw else None
     version = _version(model, thresholds)
     flags, extras = _extras(model, thresholds, version)
-    parts = [MAGIC, struct.pack("<BBBI", version, flags, len(network.layers), model.num_inputs)]
+    parts = [b"QNNP", struct.pack("<BBBI", version, flags, len(network.layers), model.num_inputs)]
     parts += [_lattice(limits[0]), extras]
     for number, layer in enumerate(network.layers):
         inner = number < len(network.layers) - 1

@@ -14,7 +14,6 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 Lattice = tuple[int, int, int]
 Code = tuple[int, Callable[[Array], Array], Array]
-NO_CODE: Code = (0, np.asarray, np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -277,7 +276,8 @@ class _File:
         good = outputs <= 2**24 and outputs == (outputs if taps is None else rows * taps.shape[1])
         _require(good and outputs > 0, f"{outputs} outputs")
         rows, columns = (outputs, width) if taps is None else (rows, taps.shape[2])
-        codes = [self.code(), self.code()] if fixed is None else [NO_CODE, NO_CODE]
+        none: Code = (0, np.asarray, np.zeros(0, np.int64))
+        codes = [self.code(), self.code()] if fixed is None else [none, none]
         (bits, level, signs), (bias_bits, bias_level, _) = codes
         _require(bits > 0 or fixed is not None, "weights without a code")
         pieces: list[Array] = []

@@ -13,11 +13,6 @@ from formulations.network.layer import Layer
 from formulations.network.splines import Spline
 from qnn.export.trained import TrainedModel
 
-MOST_THRESHOLDS = 255
-"""Maximum number of thresholds of an input in every form: eight bit planes."""
-
-I32 = np.iinfo(np.int32)
-
 
 def stored_part(
     layer: Layer, matrix: IntArray, bias: IntArray | None
@@ -95,13 +90,15 @@ def stored_thresholds(model: TrainedModel) -> Array:
             "the network has no thresholds of its inputs, which are whole numbers already: leave "
             "raw inputs out"
         )
-    if len(model.thresholds) > MOST_THRESHOLDS:
+    most = 255  # thresholds of an input, which take eight bit planes in every form
+    if len(model.thresholds) > most:
         raise InvalidInputError(
             f"{len(model.thresholds) + 1} levels of an input: raw inputs are exported with at most "
-            f"{MOST_THRESHOLDS + 1}; train with fewer levels, or export without raw inputs"
+            f"{most + 1}; train with fewer levels, or export without raw inputs"
         )
     if model.raw_span is not None:
-        whole = np.clip(np.floor(model.thresholds), I32.min, I32.max).astype(np.int64)
+        largest = np.iinfo(np.int32).max
+        whole = np.clip(np.floor(model.thresholds), -largest - 1, largest).astype(np.int64)
         kinds = (np.uint8, np.int16, np.int32)
         kind = next(k for k in kinds if np.array_equal(whole.astype(k), whole))
         found: Array = whole.astype(kind)

@@ -13,9 +13,6 @@ from qnn.export.trained import TrainedModel
 ANYTHING = (-(2**31), 2**31 - 1, 1)
 """Span of inputs whose range is unknown."""
 
-MOST = 2**62
-"""Upper limit for pre-activations."""
-
 
 @dataclass(frozen=True)
 class Reach:
@@ -70,7 +67,7 @@ def reaches(model: TrainedModel) -> list[Reach]:
         largest = (up - down) * max(abs(low), abs(high)) + abs(added)
         z_low, z_high = up * low + down * high + added, up * high + down * low + added
         found.append(Reach(low, high, shift, int(max(largest)), int(min(z_low)), int(max(z_high))))
-        if found[-1].largest >= MOST:
+        if found[-1].largest >= 2**62:
             raise InvalidInputError(
                 f"layer {number + 1} can reach {found[-1].largest:g}, and the exported networks "
                 "compute with 64 bits: name the range of the inputs, or take fewer levels"

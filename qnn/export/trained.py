@@ -21,19 +21,6 @@ from qnn.data.datasets import Dataset, on_lattice
 from qnn.data.images import poolable
 from qnn.data.levels import level_values, span_of
 
-ABOUT = fields(
-    {
-        "classes": may(items(text)),
-        "span": may(nothing_or(items(whole(-(2**31), 2**31), 3, 3))),
-        "line": may(nothing_or(items(number(), 2, 2))),
-        "raw_span": may(nothing_or(items(whole(-(2**31), 2**31), 2, 2))),
-        "image": may(nothing_or(items(whole(1, 2**15), 2, 2))),
-        "repeat": may(whole(1, 255)),
-    },
-    more=True,
-)
-"""Additional fields of a network's file, see :mod:`formulations.files.schema`."""
-
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -249,7 +236,15 @@ class TrainedModel:
         FileFormatError
             If it is of another kind, written by a newer version, cut off or damaged.
         """
-        network, weights, about, arrays = load_network(path, ABOUT)
+        added = {
+            "classes": may(items(text)),
+            "span": may(nothing_or(items(whole(-(2**31), 2**31), 3, 3))),
+            "line": may(nothing_or(items(number(), 2, 2))),
+            "raw_span": may(nothing_or(items(whole(-(2**31), 2**31), 2, 2))),
+            "image": may(nothing_or(items(whole(1, 2**15), 2, 2))),
+            "repeat": may(whole(1, 255)),
+        }
+        network, weights, about, arrays = load_network(path, fields(added, more=True))
         known: dict[str, Any] = {
             name: tuple(about[name])
             for name in ("classes", "span", "line", "raw_span", "image")

@@ -21,8 +21,6 @@ from qnn.export.trained import TrainedModel
 from qnn.export.verilog import simulate
 
 SAMPLES = 1000
-WIDE = 100
-"""Range of the inputs if it is unknown."""
 
 
 class ExportError(QnnError, RuntimeError):
@@ -43,7 +41,7 @@ def inputs_for(model: TrainedModel, *, raw: bool, seed: int = 0) -> Array:
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     shape = (SAMPLES, model.num_inputs)
     if not raw:
-        low, high, step = model.span or (-WIDE, WIDE, 1)
+        low, high, step = model.span or (-100, 100, 1)
         return np.asarray(low + step * rng.integers(0, (high - low) // step + 1, shape))
     if model.image is not None:  # bright and dark images cover sums at every level
         low, high = model.raw_span or (0, 1)

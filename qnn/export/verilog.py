@@ -21,9 +21,6 @@ from formulations.arrays import BoolArray, IntArray
 from formulations.errors import InvalidInputError
 from qnn.export.trained import TrainedModel
 
-MOST = 6
-"""Maximum number of inputs of a lookup table."""
-
 
 def to_verilog(model: TrainedModel, name: str = "network") -> str:
     """Return a Verilog module that computes the network's predictions.
@@ -90,9 +87,9 @@ def _levels(model: TrainedModel) -> list[tuple[int, int]]:
         )
     for number, matrix in enumerate(model.weights.matrices, start=1):
         most = int((matrix != 0).sum(axis=1).max())
-        if most > MOST:
+        if most > 6:
             raise InvalidInputError(
-                f"Verilog: a unit of layer {number} has {most} inputs, and a lookup table {MOST}: "
+                f"Verilog: a unit of layer {number} has {most} inputs, and a lookup table 6: "
                 "train with the constraint fan-in:6"
             )
     found = [model.span[:2]]

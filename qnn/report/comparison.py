@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from qnn.compare.ranking import leading
 from qnn.report import conclusions as words
@@ -22,9 +22,6 @@ Results = Mapping[str, Any]
 
 CHARTED = 8
 """Up to this many data sets get charts of their own; more share charts."""
-
-OPEN = 3
-"""Up to this many data sets are shown unfolded."""
 
 EQUAL = "where medians are equal the better mean decides"
 """How the leader is determined, for the notes of tables."""
@@ -122,7 +119,7 @@ def _overview(sets: Sequence[DataSet]) -> Section:
         _across(sets, "Training loss", "lowest", scale),
     ]
     if len(sets) > TOO_FEW:
-        tables += _pairs(over_data_sets([one.summary for one in sets]), OVER_SETS)
+        tables += _pairs(over_data_sets([one.summary for one in sets]), "sets")
     charts = pictures.accuracy_by_data_set(sets)
     if len(sets) > CHARTED:
         charts += [*pictures.accuracy_and_size(sets), *pictures.share_over_time(sets)]
@@ -144,8 +141,8 @@ def _across(sets: Sequence[DataSet], title: str, best: str, more: str) -> Table:
 
 
 def _data_set(one: DataSet, count: int) -> Section:
-    tables = [_figures(one), *_pairs(one.summary.get("pairs", ()), OVER_SEEDS)]
-    tables += _pairs(ahead_of_all(one.cells, one.summary), OVER_REFERENCE)
+    tables = [_figures(one), *_pairs(one.summary.get("pairs", ()), "seeds")]
+    tables += _pairs(ahead_of_all(one.cells, one.summary), "reference")
     charts: list[Chart] = []
     researchers: list[Chart] = []
     if count <= CHARTED:
@@ -160,7 +157,7 @@ def _data_set(one: DataSet, count: int) -> Section:
     if leaders := leading(losses):
         least = losses[leaders[0]]["median"]
         line = f"least median training loss: {listed(leaders)}, {least:.4g}"
-    return Section(one.name, line, tables, charts, researchers, folded=count > OPEN)
+    return Section(one.name, line, tables, charts, researchers, folded=count > 3)
 
 
 def _figures(one: DataSet) -> Table:
@@ -215,29 +212,32 @@ def _bound(row: Mapping[str, Any]) -> str:
     return f"{_range(bounds, '{:.4g}')} ({len(bounds)} of {row['runs']})"
 
 
-OVER_SEEDS = (
-    "Paired differences",
-    "The first, named above, minus each other on the same draw of data, seed by seed: median and "
-    "quartiles, and how often the first was better, equal and worse. p: Wilcoxon's signed-rank "
-    "test of this pair alone, two-sided. p adjusted allows for the choice of the first and for the "
-    "number of solvers: how often the best of as many equal solvers is as far ahead of any other; "
-    "below 0.05 it stands out. Least p: the smallest p that so many seeds can give.",
-)
-OVER_REFERENCE = (
-    "Paired differences of the most accurate",
-    "A reference with real weights, named above, has the highest median test accuracy; the same "
-    "tests, against every solver.",
-)
-OVER_SETS = (
-    "Paired differences over data sets",
-    "The first, named above, minus each other, on the medians over the seeds; the same tests, "
-    "with data sets in the place of seeds. Data sets that share samples or classes are not "
-    "independent, which makes p too small.",
-)
-"""Title and note of each kind of table of pairs."""
-
-
-def _pairs(pairs: Sequence[Mapping[str, Any]], about: tuple[str, str]) -> list[Table]:
+def _pairs(
+    pairs: Sequence[Mapping[str, Any]], over: Literal["seeds", "reference", "sets"]
+) -> list[Table]:
+    """Return the table of paired differences, none without pairs."""
+    title, note = {
+        "seeds": (
+            "Paired differences",
+            "The first, named above, minus each other on the same draw of data, seed by seed: "
+            "median and quartiles, and how often the first was better, equal and worse. p: "
+            "Wilcoxon's signed-rank test of this pair alone, two-sided. p adjusted allows for the "
+            "choice of the first and for the number of solvers: how often the best of as many "
+            "equal solvers is as far ahead of any other; below 0.05 it stands out. Least p: the "
+            "smallest p that so many seeds can give.",
+        ),
+        "reference": (
+            "Paired differences of the most accurate",
+            "A reference with real weights, named above, has the highest median test accuracy; the "
+            "same tests, against every solver.",
+        ),
+        "sets": (
+            "Paired differences over data sets",
+            "The first, named above, minus each other, on the medians over the seeds; the same "
+            "tests, with data sets in the place of seeds. Data sets that share samples or classes "
+            "are not independent, which makes p too small.",
+        ),
+    }[over]
     rows, cells = [], dict[str, str]()
     for pair in pairs:
         loss = pair["measure"] == "train_loss"
@@ -252,7 +252,6 @@ def _pairs(pairs: Sequence[Mapping[str, Any]], about: tuple[str, str]) -> list[T
             "least p": text.p_value(pair["smallest_p"]),
         }
         rows.append(Row([*cells.values()], best=(5,) if decided(pair) else ()))
-    title, note = about
     return [Table(title, [*cells], rows, note, words=2, wordy_end=False)] if rows else []
 
 

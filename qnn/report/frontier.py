@@ -13,10 +13,9 @@ from qnn.report.figures import charts
 from qnn.report.figures.charts import Look, Point
 from qnn.report.provenance import made
 from qnn.report.view import Chart, Part, Row, Section, Table
+from qnn.runs.output import BITS_OF_KIB
 
 Results = Mapping[str, Any]
-
-BITS_OF_KIB = 8 * 1024
 
 
 def part(results: Results, prefix: str) -> Part:

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from solvers.footprint import Calls, Footprint
     from solvers.oracles import Oracle
 
-ROUNDS = 300
-"""Calls of a solver without an iteration limit: those of the search over restricted problems."""
-
 SENT_NOTHING = "this was a dry run: nothing was sent"
 
 
@@ -74,6 +71,7 @@ def of_training(asked: Asked, search: float | None = None) -> dict[str, Any]:
     from qnn.runs.solver_table import make_solver
     from qnn.runs.training import problem_of
     from solvers.footprint import Calls
+    from solvers.neighborhood.search import ASKED_ROUNDS
     from solvers.oracles.wrappers.base import layers
 
     _, problem = problem_of(asked.data, asked.model, asked.seed)
@@ -85,7 +83,7 @@ def of_training(asked: Asked, search: float | None = None) -> dict[str, Any]:
         found = footprint(
             lambda oracle: replace(solver, oracle=oracle).solve(problem),
             Calls(
-                getattr(solver, "iterations", ROUNDS),
+                getattr(solver, "iterations", ASKED_ROUNDS),
                 int(getattr(real, "reads", 1)),
                 next((time for time in times if time is not None), None),
             ),

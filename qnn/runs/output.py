@@ -24,6 +24,8 @@ from qnn.visible import without_credentials
 FORMAT, COMPARISON_FORMAT = 1, 2
 """Format versions of results files; comparisons have several data sets since version 2."""
 
+BITS_OF_KIB = 8 * 1024
+
 
 def plain(value: Any) -> Any:
     """Convert ``value`` to JSON values; non-finite numbers become null.

@@ -40,9 +40,6 @@ from solvers.run.folder_lock import FolderLock
 
 FILE = "run.json"
 
-OUTSIDE = {"json_file": "--json", "save_file": "--save", "record": "--record"}
-"""Outputs that may lie outside the run's folder, and the options that name them."""
-
 OPTIONS = (
     "time_limit", "budget_calls", "budget_seconds", "budget_charged", "record", "replay",
 )  # fmt: skip
@@ -73,8 +70,9 @@ class Asked:
     def outside(self, folder: str) -> dict[str, str]:
         """Return the absolute paths written outside a folder, by option."""
         inside = os.path.realpath(folder)
+        outputs = {"json_file": "--json", "save_file": "--save", "record": "--record"}
         found = {}
-        for name, option in OUTSIDE.items():
+        for name, option in outputs.items():
             place = getattr(self.options if name in OPTIONS else self, name)
             if place in (None, "-"):
                 continue

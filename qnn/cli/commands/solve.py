@@ -21,16 +21,6 @@ CALLS, READS, SWEEPS = 100, 20, 100
 """Oracle calls of a run without a time limit; reads and sweeps of an oracle that is named, guarded,
 or given one of the two."""
 
-KINDS = {
-    "FILE.cqm": "A constrained quadratic model, written by dimod's to_file.",
-    "FILE.lp, .mps": "An LP or MPS file with bits and bounded integers.",
-    "FILE.opb": "A pseudo-Boolean model, linear, quadratic, or with products of any degree.",
-    "FILE.qplib": "A QPLIB file with bits and bounded integers.",
-    "FILE.*.gz, .xz": "Any of these, compressed.",
-    "FILE.npz": "A QCBO saved by this toolkit.",
-}
-"""Accepted kinds of MODEL."""
-
 
 @command(
     examples="""
@@ -42,7 +32,18 @@ KINDS = {
     qnn solve model.cqm --oracle qpu --dry-run
     """
 )
-@argument("model", known=KINDS, shell_complete=file)
+@argument(
+    "model",
+    known={
+        "FILE.cqm": "A constrained quadratic model, written by dimod's to_file.",
+        "FILE.lp, .mps": "An LP or MPS file with bits and bounded integers.",
+        "FILE.opb": "A pseudo-Boolean model, linear, quadratic, or with products of any degree.",
+        "FILE.qplib": "A QPLIB file with bits and bounded integers.",
+        "FILE.*.gz, .xz": "Any of these, compressed.",
+        "FILE.npz": "A QCBO saved by this toolkit.",
+    },
+    shell_complete=file,
+)
 @under(
     "Solver",
     option("--iterations N", "Number of oracle calls.",

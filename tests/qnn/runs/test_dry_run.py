@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from qnn.runs import dry_run
-from solvers import LargeNeighborhoodSearch
 from solvers.oracles import Annealer, ExactOracle
 from solvers.oracles.cloud.connection import Connection
 from solvers.oracles.cloud.qpu import QPU
@@ -78,10 +77,6 @@ def test_a_dry_run_leaves_no_files(run: Any, tmp_path: Path) -> None:
     code, _, _ = run(*RUN, *kept, "--dry-run", "--json", tmp_path / "r.json")
     assert code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
-
-
-def test_restricted_problems_are_called_about_as_often_as_is_told() -> None:
-    assert LargeNeighborhoodSearch(oracle=ExactOracle())._rounds() == dry_run.ROUNDS
 
 
 # -- qnn size ----------------------------------------------------------------------------------
