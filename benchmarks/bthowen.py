@@ -28,8 +28,8 @@ from sklearn.preprocessing import StandardScaler
 from qnn import QNNClassifier
 
 SETS: dict[str, tuple[float, float, dict[str, Any]]] = {
-    "iris": (0.28, 0.980, {"weights": "ternary", "levels": "even:32"}),
-    "wine": (0.42, 0.983, {"weights": "bipolar", "levels": 16}),
+    "iris": (0.28, 0.980, {}),
+    "wine": (0.42, 0.983, {}),
     "vehicle": (2.25, 0.762, {}),
     "satellite": (9.0, 0.880, {}),
     "letterrecognition": (12.0, 0.900, {}),

@@ -18,6 +18,7 @@ from formulations.arrays import Array, FloatArray, IntArray
 from formulations.checks import check_seconds, check_several, check_whole, choose
 from formulations.constraints import Constraint
 from formulations.errors import InvalidInputError
+from formulations.network.convolution import Part
 from formulations.network.network import Weights
 from qnn.architecture import network_for
 from qnn.data.levels import (
@@ -40,6 +41,7 @@ from qnn.fitting import (
     warn_far,
 )
 from qnn.runs.constraints import constraint
+from solvers.classical.logistic import RidgeLogistic
 from solvers.run.result import Result
 from solvers.run.solver import Solver
 from solvers.shown import verbosely
@@ -53,6 +55,8 @@ OF_SOLVER = "solver__"
 
 class Estimator(BaseEstimator):  # type: ignore[misc]
     """Base class of the classifier and the regressor: levels, network, problem, solver."""
+
+    _strength: float | None = None  # of the penalty, for a linear network chosen by folds
 
     def __init__(
         self,
@@ -157,14 +161,17 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.span_ = span_of(lattice)
         self.data_min_, self.data_max_ = X.min(axis=0), X.max(axis=0)
         self.raw_span_ = whole_span(X)
-        network = self._network(lattice, outputs)
+        linear = self._strength is not None
+        network = self._network(lattice, outputs, [] if linear else None)
         before = getattr(self, "network_", None) if getattr(self, "_warm_start", False) else None
         start = self.weights_ if before is not None and before.widths == network.widths else None
         self.network_ = network
         self._solve(lattice, target(lattice), start)
 
-    def _network(self, lattice: IntArray, outputs: int) -> Network:
-        """Build the network for inputs on their levels."""
+    def _network(
+        self, lattice: IntArray, outputs: int, hidden: list[Part] | None = None
+    ) -> Network:
+        """Build the network for inputs on their levels; ``hidden`` unless layers are given."""
         both: Any = self.weights
         pair = isinstance(both, tuple | list) and len(both) == 2
         code, bias = both if pair else (both, "auto")
@@ -172,7 +179,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             lattice,
             outputs,
             self.bits,
-            hidden=hidden_layers(self.hidden),
+            hidden=hidden if hidden is not None else hidden_layers(self.hidden),
             activation=self.activation,
             weights=code,
             bias=bias,
@@ -202,7 +209,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _chosen_solver(self, start: Weights | None) -> tuple[Solver, Limit | None]:
         """Return a copy of the solver with seed, start and limit, and the limit added, if any."""
-        given = Trainer() if self.solver is None else self.solver
+        given: Any = self.solver
+        if given is None:
+            linear = self._strength is not None and start is None
+            given = RidgeLogistic(self._strength) if linear else Trainer()
         solver: Any = clone(given, safe=False)
         options: dict[str, Any] = {}
         if self.random_state is not None:

@@ -18,10 +18,11 @@ from formulations.arrays import Array, FloatArray, IntArray
 from formulations.checks import shown
 from formulations.constraints import Constraint
 from formulations.errors import InvalidInputError
-from qnn.architecture import levels_by_folds
+from qnn.architecture import fits_linear, recipe_by_folds
 from qnn.estimator import Estimator
 from qnn.fitting import (
     check_inputs,
+    hidden_layers,
     likeliest_scale,
     old_options,
     repeated,
@@ -41,7 +42,8 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     ----------
     hidden : sequence of int or None
         Widths of the hidden layers; ``()`` for none.  None takes one layer whose width follows from
-        the budget of bits, see :func:`qnn.architecture.network_for`.
+        the budget of bits, see :func:`qnn.architecture.network_for`, or with ``levels="auto"`` none
+        if cross-validation favours a linear network.
     bits : int or None
         Budget in bits for weights and thresholds together; None: 128 hidden units of two bits a
         weight.
@@ -57,13 +59,13 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         same number of samples, ``"even:16"`` (for pixels) the same width, ``"scaled:64"`` the same
         width within each column's spread, ``"thermometer:4"`` makes four two-level inputs of each
         column; None for integer inputs.  ``"auto"``: 16 or ``"scaled:64"``, see
-        :func:`qnn.architecture.levels_by_folds`; 16 if a ``solver`` is given.  An input outside the
+        :func:`qnn.architecture.recipe_by_folds`; 16 if a ``solver`` is given.  An input outside the
         training range takes the outermost level; with None it is used unchanged.  ``predict`` warns
         of inputs far outside.
     solver : solver, optional
         Anything with ``solve(problem)``; it is copied, never changed.  None:
         :class:`solvers.Trainer`, which uses gradients, then restricted problems if held-out samples
-        prefer them.
+        prefer them; a linear network is a rounded logistic regression.
     time_limit : float or None
         Seconds after which a solver without a limit of its own is stopped at the end of its step,
         with a ``ConvergenceWarning``; None for no limit.
@@ -206,10 +208,10 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             raise InvalidInputError("y has 1 class: a classifier needs samples of two at least")
         target = 2 * numbers - 1 if count == 2 else numbers
         if anew:
-            levels = self.levels
+            levels, self._strength = self.levels, None
             if levels == "auto":
                 once = np.unique(given, return_index=True)[1]  # duplicates would enter both sides
-                levels = self._levels(inputs[once], numbers[once])
+                levels, self._strength = self._recipe(inputs[once], numbers[once])
             self._train(inputs, 1 if count == 2 else count, lambda _: target, levels)
         else:
             self._solve(self._on_levels(inputs), target, self.weights_)
@@ -218,13 +220,21 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.scale_ = likeliest_scale(logits, numbers)
         return self
 
-    def _levels(self, X: FloatArray, numbers: IntArray) -> int | str:
-        """Choose the levels for ``"auto"``."""
+    def _recipe(self, X: FloatArray, numbers: IntArray) -> tuple[int | str, float | None]:
+        """Choose levels ``"auto"``, and whether a network that may be linear is."""
         present = np.unique(numbers, return_inverse=True)[1]
         if self.solver is not None or not present.any():
-            return 16
+            return 16, None
         limit = None if self.time_limit is None else self.time_limit / 5
-        return levels_by_folds(X, present, self._network, time_limit=limit)
+        free = hidden_layers(self.hidden) is None and self.weights is None
+        linear = free and self.loss == "cross-entropy" and not self.constraints
+        return recipe_by_folds(
+            X,
+            present,
+            self._network,
+            linear=linear and fits_linear(X, present, self.bits),
+            time_limit=limit,
+        )
 
     def decision_function(self, X: npt.ArrayLike) -> FloatArray:
         """Return outputs: two classes, shape (N,), positive for the second; else (N, classes)."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -67,8 +65,9 @@ bits_option = under(
     option(
         "--bits N",
         "Largest number of stored bits, weights and thresholds together.  Options that are not "
-        "given follow from it: one hidden layer as wide as the bits allow, relu:4, integer "
-        "thresholds, cross-entropy, 16 levels of the inputs, all samples.",
+        "given follow from it: one hidden layer as wide as the bits allow, or none if "
+        "cross-validation favours a linear network; relu:4, integer thresholds, cross-entropy, "
+        "levels by cross-validation, all samples.",
         least=1,
         otherwise="set by the other options",
     ),
@@ -276,20 +275,6 @@ def file_option(words: str, help: str) -> Decorator:
     return under(OUTPUT, option(words, help))
 
 
-FROM_BUDGET: Mapping[str, Any] = MappingProxyType(
-    {
-        "hidden": None,
-        "activation": "relu:4",
-        "weights": None,
-        "bias": "auto",
-        "loss": "cross-entropy",
-        "levels": "auto",
-        "samples": None,
-    }
-)
-"""Options that ``--bits`` leaves open: None is chosen from the budget, and all samples train."""
-
-
 def chosen(given: dict[str, Any]) -> tuple[DataOptions, ModelOptions, SolverOptions]:
     """Convert the options of ``train`` and ``compare`` to the values that the work uses."""
     from qnn.runs.solver_options import SolverOptions
@@ -297,8 +282,18 @@ def chosen(given: dict[str, Any]) -> tuple[DataOptions, ModelOptions, SolverOpti
 
     if given.get("bits") is not None:
         source = click.get_current_context().get_parameter_source
-        unsaid = [name for name in FROM_BUDGET if source(name) is ParameterSource.DEFAULT]
-        given = {**given, **{name: FROM_BUDGET[name] for name in unsaid}}
+        # The budget determines what is None here, and all samples train.
+        by_budget = {
+            "hidden": None,
+            "activation": "relu:4",
+            "weights": None,
+            "bias": "auto",
+            "loss": "cross-entropy",
+            "levels": "auto",
+            "samples": None,
+        }
+        unsaid = [name for name in by_budget if source(name) is ParameterSource.DEFAULT]
+        given = {**given, **{name: by_budget[name] for name in unsaid}}
     given = {**given, "spec": given["data"]}
 
     def part(kind: type[Any]) -> Any:

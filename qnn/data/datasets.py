@@ -6,8 +6,9 @@ and puts every column on a few integer levels.  Everything fitted uses only the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 
 import numpy as np
@@ -27,12 +28,6 @@ from qnn.data.levels import (
 )
 from qnn.data.readers import Source
 from qnn.data.sources import open_source
-
-EVEN = 8
-"""Number of levels of pixels at which equal widths begin to beat quantiles.  Accuracy on held-out
-images of Fashion-MNIST, equal widths first, 196-64-10, relu:4: .840 and .832 at 8 levels, .847 and
-.832 at 16; sign units: .804 and .814 at 4, .825 and .817 at 8.  10,000 training images, 20 epochs,
-two seeds."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,8 @@ class Dataset:
         Inputs per number of the source: the length of a thermometer code, else 1.
     pixels : ndarray of uint8, shape (N, h, w), or None
         Training images as in the source, if these are images of bytes.
+    strength : float or None
+        Inverse strength of the penalty if ``recipe`` favours a linear network.
     """
 
     name: str
@@ -75,6 +72,7 @@ class Dataset:
     image: tuple[int, int] | None = None
     repeat: int = 1
     pixels: ByteArray | None = None
+    strength: float | None = None
 
     @property
     def num_inputs(self) -> int:
@@ -96,6 +94,7 @@ def load(
     seed: int = 0,
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
+    recipe: Callable[[FloatArray, IntArray], tuple[int | str, float | None]] | None = None,
 ) -> Dataset:
     """Read a data set and prepare it for training.
 
@@ -113,9 +112,9 @@ def load(
         Number of inputs to pool images to, by sums; a square number whose root divides the side.
     levels : int, str or None
         Levels of each input, see :func:`level_thresholds`: a number, ``"even:16"``, ``"scaled:64"``
-        or ``"thermometer:4"``, or ``"auto"``, see :func:`qnn.architecture.levels_by_folds`, which
-        is 16 for pixels.  For images of bytes, a number of 8 or more means levels of equal width.
-        None and ``"keep"`` leave the values as they are, which must be integers up to 2^31.
+        or ``"thermometer:4"``, or ``"auto"``, see ``recipe``, which is 16 for pixels.  Of images of
+        bytes, 8 or more levels have equal width.  None and ``"keep"`` leave the
+        values as they are, which must be integers up to 2^31.
     seed : int
         Seed of the draw.  For equal seeds, a smaller training part is contained in a larger one.
     target : str, optional
@@ -123,6 +122,9 @@ def load(
     data_dir : path, optional
         Folder of ``mnist`` and ``fashion``; None reads the environment variable ``QNN_DATA``,
         and without one takes Debian's package or fetches them from OpenML.
+    recipe : callable, optional
+        Chooses ``"auto"`` levels and whether the network is linear; None stands for
+        :func:`qnn.architecture.recipe_by_folds` without linear networks.
 
     Raises
     ------
@@ -139,7 +141,7 @@ def load(
     >>> np.unique(data.X_train).tolist(), np.unique(data.y_train).tolist()
     ([-1, 1], [-1, 1])
     """
-    samples, levels = sample_count(samples), level_count(levels)
+    samples, levels, strength = sample_count(samples), level_count(levels), None
     if inputs is not None:
         check_whole("inputs", inputs)
     check_whole("seed", seed, least=0, most=2**62)
@@ -161,10 +163,15 @@ def load(
     train, test = split(y, held_out, samples, seed, classes, name)
     are_pixels = image_shape is not None and source.X.dtype == np.uint8
     if levels == "auto":
-        from qnn.architecture import levels_by_folds
+        from qnn.architecture import recipe_by_folds
 
-        levels = 16 if are_pixels else levels_by_folds(X[train], y[train])
-    even = are_pixels and isinstance(levels, int) and levels >= EVEN
+        chosen = recipe or partial(recipe_by_folds, linear=False)
+        levels, strength = (16, None) if are_pixels else chosen(X[train], y[train])
+    # From 8 levels on, equal widths of pixels beat quantiles.  Accuracy on held-out images of
+    # Fashion-MNIST, equal widths first, 196-64-10, relu:4: .840 and .832 at 8 levels, .847 and .832
+    # at 16; sign units: .804 and .814 at 4, .825 and .817 at 8.  10,000 training images, 20 epochs,
+    # two seeds.
+    even = are_pixels and isinstance(levels, int) and levels >= 8
     thresholds = None if levels is None else level_thresholds(X[train], levels, even=even)
     lattice = whole_numbers(X, name) if thresholds is None else on_levels(X, thresholds)
     coded = np.where(y == 1, 1, -1) if len(classes) == 2 else y
@@ -180,7 +187,7 @@ def load(
         pixels = source.X[np.flatnonzero(keep)[train]].reshape(len(train), *(image_shape or ()))
     return Dataset(
         name, lattice[train], coded[train], lattice[test], coded[test],
-        classes, levels, thresholds, raw_span, image, repeat, pixels,
+        classes, levels, thresholds, raw_span, image, repeat, pixels, strength,
     )  # fmt: skip
 
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from formulations import Network, TrainingProblem
+from formulations.arrays import FloatArray, IntArray
 from formulations.checks import choose
 from formulations.errors import InvalidInputError
+from formulations.network.convolution import Part
 from formulations.network.network import Weights
 from formulations.neurons import ENCODINGS
-from qnn.architecture import network_for
+from qnn.architecture import fits_linear, network_for, recipe_by_folds
 from qnn.data.datasets import Dataset, load
 from qnn.runs.constraints import constraints_of, kept
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.solver_table import make_solver
+from solvers.classical.logistic import RidgeLogistic
 from solvers.oracles.wrappers.base import layers
 from solvers.run.checkpoint import EVERY
 from solvers.run.result import Result
 from solvers.run.run import Callback
-from solvers.run.solver import Solver
+from solvers.run.solver import Iterative, Solver
+from solvers.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ class DataOptions:
     target: str | None = None
     data_dir: str | None = None
 
-    def load(self, seed: int) -> Dataset:
-        """Return the data set that ``seed`` draws."""
+    def load(self, seed: int, recipe: Any = None) -> Dataset:
+        """Return the data set that ``seed`` draws; ``recipe`` chooses levels ``"auto"``."""
         return load(
             self.spec,
             samples=self.samples,
@@ -46,6 +50,7 @@ class DataOptions:
             seed=seed,
             target=self.target,
             data_dir=self.data_dir,
+            recipe=recipe,
         )
 
 
@@ -68,11 +73,28 @@ class ModelOptions:
 
     def network(self, data: Dataset) -> Network:
         """Return the network for ``data``."""
+        if data.strength is not None:
+            return self._of_inputs(data.X_train, data.num_outputs, hidden=[])
+        return self._of_inputs(data.X_train, data.num_outputs)
+
+    def recipe(self, X: FloatArray, numbers: IntArray) -> tuple[int | str, float | None]:
+        """Choose levels, and whether a network that may be linear is, by folds."""
+        free = self.hidden is None and self.weights is None and not self.constraints
+        return recipe_by_folds(
+            X,
+            numbers,
+            self._of_inputs,
+            linear=free and self.loss == "cross-entropy" and fits_linear(X, numbers, self.bits),
+        )
+
+    def _of_inputs(
+        self, X: IntArray, outputs: int, hidden: Sequence[Part] | None = None
+    ) -> Network:
         return network_for(
-            data.X_train,
-            data.num_outputs,
+            X,
+            outputs,
             self.bits,
-            hidden=None if self.hidden is None else list(self.hidden),
+            hidden=hidden if self.hidden is None else list(self.hidden),
             activation=self.activation,
             weights=self.weights,
             bias=self.bias,
@@ -83,7 +105,7 @@ def problem_of(
     data: DataOptions, model: ModelOptions, seed: int
 ) -> tuple[Dataset, TrainingProblem]:
     """Return the data set that ``seed`` draws, and the problem, refusing bad data and names."""
-    drawn = data.load(seed)
+    drawn = data.load(seed, model.recipe)
     if model.encoding is not None:
         choose("encoding", model.encoding, list(ENCODINGS))
     network = model.network(drawn)
@@ -167,6 +189,9 @@ def train(
     if checkpoint is not None:
         chosen = with_checkpoint(chosen, solver, checkpoint, checkpoint_every)
     drawn, problem = problem_of(data, model, seed)
+    if drawn.strength is not None and isinstance(chosen, Trainer):
+        shared = {one.name: getattr(chosen, one.name) for one in fields(Iterative)}
+        chosen = RidgeLogistic(drawn.strength, **shared)
     return trained(drawn, problem, chosen, solver, options, model.encoding, seed)
 
 

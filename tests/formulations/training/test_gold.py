@@ -12,7 +12,7 @@ from pathlib import Path
 import dimod
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from formulations import QCBO, Network, TrainingProblem
@@ -113,8 +113,18 @@ def least_objectives(model: QCBO, points: np.ndarray) -> dict[tuple[int, ...], f
     return least
 
 
+def linear(widths: list[int], code: str, labels: list[int], **options: str) -> TrainingProblem:
+    """Two samples of a network without hidden layer, with weights of several bits."""
+    X = np.array([[5, -3], [-1, 7]])[:, : widths[0]]
+    network = Network.dense(widths, weights=code, bias=options.pop("bias", False))
+    return TrainingProblem(network, X, labels, **options)
+
+
 @settings(deadline=None, max_examples=240)
 @given(problem=either(), encoding=st.sampled_from(ENCODINGS))
+@example(linear([1, 1], "uniform:6", [1, -1], bias="integer:2"), None)
+@example(linear([2, 1], "uniform:4", [-1, 1]), "one-hot")
+@example(linear([1, 2], "uniform:4", [1, 0], loss="multi-hinge:2"), "threshold")
 def test_feasible_set_is_weights_times_completions(
     problem: TrainingProblem, encoding: str | None
 ) -> None:

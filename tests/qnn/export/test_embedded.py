@@ -49,6 +49,14 @@ def test_raw_inputs_of_every_kind_of_network(tmp_path: Path, seed: int) -> None:
     assert np.array_equal(outputs(model, tmp_path, X, raw=True), expected)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_weights_of_six_bits_without_hidden_layer(tmp_path: Path, count: int) -> None:
+    model = random_model((13, count), weights="uniform:6", bias="integer:15", levels=64)
+    X = inputs_for(model, raw=True)
+    expected = model.network.pre_activations(model.weights, model.on_lattice(X))[-1]
+    assert np.array_equal(outputs(model, tmp_path, X, raw=True), expected)
+
+
 @pytest.mark.parametrize("number", range(0, len(KINDS), 9))
 def test_inputs_on_their_levels(tmp_path: Path, number: int) -> None:
     levels = (2, 3, 8, None)[number % 4]

@@ -88,6 +88,13 @@ def test_raw_inputs_of_every_kind_of_network(seed: int) -> None:
         assert check_onnx(model, to_onnx(model, raw=raw), raw=raw) == 1000
 
 
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_weights_of_six_bits_without_hidden_layer(outputs: int) -> None:
+    model = random_model((13, outputs), weights="uniform:6", bias="integer:15", levels=64)
+    for raw in (False, True):
+        assert check_onnx(model, to_onnx(model, raw=raw), raw=raw) == 1000
+
+
 @pytest.mark.parametrize("seed", [0, 2, 3, 4, 8, 13, 17])
 def test_qonnx_of_every_kind_of_network(seed: int) -> None:
     model = drawn_model(seed)
