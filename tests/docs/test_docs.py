@@ -102,3 +102,8 @@ def test_every_page_is_in_the_contents() -> None:
 def test_pages_have_every_name(page: str, names: Iterable[str]) -> None:
     text = (DOCS / page).read_text()
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_benchmark_is_in_their_readme() -> None:
+    text = (ROOT / "benchmarks" / "README.md").read_text()
+    assert [f.name for f in (ROOT / "benchmarks").rglob("*.py") if f.name not in text] == []

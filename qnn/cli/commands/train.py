@@ -128,7 +128,7 @@ def _dry_run(asked: Asked, search: float | None) -> int:
 @options.budget_options
 @under(
     options.OUTPUT,
-    option("--seed N", "Must be the run's own, with which it goes on."),
+    option("--seed N", "Seed of the run; another one is refused."),
     option("--json json_file FILE", "Write the results to this file instead."),
     option("--save save_file FILE", "Write network and weights to this file instead."),
 )
