@@ -25,18 +25,20 @@ def part(results: Results, prefix: str) -> Part:
     lines = [_row(p, " - ".join(map(str, p["widths"])), p["kib"]) for p in results["points"]]
     lines += [_row(p, p["variant"], p["stored_bits"] / BITS_OF_KIB) for p in results["references"]]
     known = [
-        Row([p["name"], f"{p['kib']:g}", f"{p['accuracy']:.2%}", text.NONE, text.NONE, p["source"]],
+        Row([p["name"], f"{p['kib']:.2f}", f"{p['accuracy']:.2%}", *[text.NONE] * 2, p["source"]],
             minor=True)
         for p in results["published"]
     ]  # fmt: skip
     rows = [*(Row([*line.values()]) for line in lines), *known]
-    note = "Sizes count weights and thresholds. Published figures are from other programs."
+    note = "Sizes count weights and thresholds."
+    if known:
+        note += " Published figures are from other programs."
     table = Table("", [*_row({}, "", 0.0)], rows, note)
     chart = Chart(
         f"{prefix}-frontier",
         "Test accuracy against stored size",
-        "Points are networks, medians and quartiles of those of one size; crosses are published "
-        "networks and, with real weights, logistic regression.",
+        "Each point is the median of the networks of one size, with its quartiles; crosses are "
+        "published networks, and logistic regression with real weights.",
         partial(charts.frontier, here=_here(points), others=_others(results)),
         wide=True,
     )
@@ -57,11 +59,11 @@ def part(results: Results, prefix: str) -> Part:
 def _row(point: Results, name: str, kib: float) -> dict[str, str]:
     return {
         "network": name,
-        "KiB": f"{kib:.3g}",
+        "KiB": f"{kib:.2f}",
         "test accuracy": text.number(point.get("test_accuracy"), "{:.2%}"),
         "training accuracy": text.number(point.get("train_accuracy"), "{:.2%}"),
         "seconds": text.seconds(point.get("seconds")),
-        "": str(point.get("weights") or "real weights of 32 bits"),
+        "weights, or source": str(point.get("weights") or "real, 32 bits"),
     }
 
 
@@ -117,5 +119,10 @@ def _can(
 def _cannot(results: Results) -> Iterator[str]:
     if len(results["seeds"]) == 1:
         yield "How much a figure varies: each network was trained on one draw, from one seed."
+    if len(sizes := {p["variant"] for p in results["points"]}) > 1:
+        yield (
+            f"How good the best network is on new data: it is the best of {len(sizes)} sizes on "
+            "the same test samples."
+        )
     if results["published"]:
         yield "Differences from published figures whose data were split or prepared otherwise."

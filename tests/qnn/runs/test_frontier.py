@@ -66,8 +66,9 @@ def test_the_report_says_where_a_published_network_is_ahead(
 ) -> None:
     pytest.importorskip("matplotlib")
     found = results(accuracy)
-    conclusions, _ = part(found, "p").conclusions
+    conclusions, open_questions = part(found, "p").conclusions
     assert verdict in conclusions[0]
+    assert any("best of 2 sizes" in line for line in open_questions)
     report.write(str(tmp_path / "page.html"), found)
     page = (tmp_path / "page.html").read_text()
     assert "BTHOWeN" in page[page.index("<svg") : page.index("</svg>")]  # beside its cross
