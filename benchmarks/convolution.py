@@ -1,7 +1,7 @@
 """MNIST in 1.1 KiB: a convolutional network with one-bit weights against the widest dense one.
 
-    python benchmarks/convolution.py [--data-dir FOLDER] [--epochs 6] [--save NETWORK] [--dense]
-                                     [--checkpoint FOLDER]
+    python benchmarks/convolution.py [--data-dir FOLDER] [--epochs 6] [--seed 0] [--dense]
+                                     [--save NETWORK] [--checkpoint FOLDER]
 
 Both are trained on 55,000 of the 60,000 training images; the other 5,000 select the epoch to keep.
 Without a clock, the same command finds the same network.  The convolutional network is exported as
@@ -32,13 +32,13 @@ HELD_OUT, CHECKED = 5000, 1000
 
 
 def trained(
-    data: Dataset, network: Network, epochs: int, checkpoint: str | None
+    data: Dataset, network: Network, epochs: int, seed: int, checkpoint: str | None
 ) -> tuple[TrainedModel, float, float]:
     """Return the network after training, seconds, and its accuracy on held-out images."""
     X, y = data.X_train, data.y_train
     problem = TrainingProblem(network, X[:-HELD_OUT], y[:-HELD_OUT], loss="cross-entropy")
     solver = StraightThrough(
-        epochs=epochs, held_out=1 / 12, seed=0, checkpoint=checkpoint, checkpoint_every=20
+        epochs=epochs, held_out=1 / 12, seed=seed, checkpoint=checkpoint, checkpoint_every=20
     )
     result = solver.solve(problem)
     right = problem.network.predict(result.weights, X[-HELD_OUT:]) == y[-HELD_OUT:]
@@ -86,6 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir")
     parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint", help="go on from here, and write it every ten seconds")
     parser.add_argument("--save")
     parser.add_argument("--dense", action="store_true", help="the dense network alone")
@@ -98,7 +99,9 @@ def main() -> None:
             network = network_for(data.X_train, 10, BITS)
         else:
             network = Network.conv((1, 28, 28), HIDDEN, 10, "relu:4", "bipolar", "auto")
-        model, seconds, held_out = trained(data, network, given.epochs, given.checkpoint)
+        model, seconds, held_out = trained(
+            data, network, given.epochs, given.seed, given.checkpoint
+        )
         right = model.network.predict(model.weights, data.X_test) == data.y_test
         bits = model.network.stored_bits
         print(
