@@ -267,8 +267,7 @@ def class_tables(figures: Mapping[str, Any], most: int = 20) -> list[Table]:
             [name, *(f"{count:,}" if count else "." for count in row)]
             for name, row in zip(names, matrix, strict=True)
         ]
-        title = "true class by row, predicted class by column"
-        return [each, terminal_table(title, ["", *names], rows)]
+        return [each, terminal_table("confusion matrix", ["true / predicted", *names], rows)]
     pairs = [
         (-count, i, j)
         for i, row in enumerate(matrix)
