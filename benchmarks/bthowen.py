@@ -74,7 +74,8 @@ def main() -> None:
         cells = []
         others = range(given.seeds) if len(y) < 1_000 else ()
         for draws in ([None] * given.seeds, others):
-            ours, theirs = [], []
+            ours: list[float] = []
+            theirs: list[float] = []
             for seed, draw in enumerate(draws):
                 train, test = split(name, len(y), draw)
                 began = time.perf_counter()

@@ -71,7 +71,7 @@ def main() -> None:
                 began = time.perf_counter()
                 fits = fitted(X[train], y[train], seed, given.votes)
                 seconds.append(time.perf_counter() - began)
-                chosen = sum(fit.predict_proba(X[test]) for fit in fits).argmax(axis=1)
+                chosen = np.sum([fit.predict_proba(X[test]) for fit in fits], axis=0).argmax(axis=1)
                 ours.append(np.mean(fits[0].classes_[chosen] == y[test]))
                 sizes.append(sum(fit.network_.stored_bits for fit in fits) / 8192)
                 regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))

@@ -211,8 +211,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         """Return a copy of the solver with seed, start and limit, and the limit added, if any."""
         given: Any = self.solver
         if given is None:
-            linear = self._strength is not None and start is None
-            given = RidgeLogistic(self._strength) if linear else Trainer()
+            strength = self._strength if start is None else None
+            given = Trainer() if strength is None else RidgeLogistic(strength)
         solver: Any = clone(given, safe=False)
         options: dict[str, Any] = {}
         if self.random_state is not None:
