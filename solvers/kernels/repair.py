@@ -77,20 +77,22 @@ def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int,
     looked, half = 0, effort // 2
     n, m = points.shape[1], len(ground.lower)
     activity, field, weight = np.empty(m), np.empty(n), np.empty(m)
-    slope = np.empty(len(ground.column_values))
+    slope, chain = np.empty(len(ground.column_values)), np.empty(depth, np.int64)
+    todo, place = np.empty(m, np.int64), np.empty(m, np.int64)
     for read in range(len(points)):
         x = points[read]
-        original, at = x.copy(), Point(x, activity, slope, field)
+        kept, at = x.copy(), Point(x, activity, slope, field)
         _begin(ground, at)
         assign(weight, ground.weight)
-        holds, left = _mend(ground, at, weight, seeds[read], half)
+        holds, left = _mend(ground, at, weight, todo, place, seeds[read], half)
         looked += half - left
         if not holds:
-            assign(x, original)
+            assign(x, kept)
             continue
         if walk.heats[read, 0] > 0.0:
-            looked += _walk(ground, at, seeds[read], depth, walk, read)
-        looked += half - _descend(ground, at, seeds[read], half, depth)
+            looked += _walk(ground, at, kept, chain, seeds[read], walk, read)
+            _begin(ground, at)
+        looked += half - _descend(ground, at, chain, seeds[read], half)
     return looked
 
 
@@ -155,9 +157,9 @@ def _set(ground: Ground, at: Point, i: int, step: float) -> None:
         at.field[ground.Q_others[e]] += step * ground.Q_values[e]
 
 
-@compiled(inner=True)
+@compiled(counts=False, inner=True)
 def _mend(
-    ground: Ground, at: Point, weight: Array, state: np.uint64, effort: int
+    ground: Ground, at: Point, weight: Array, todo: Array, place: Array, state: np.uint64, left: int
 ) -> tuple[bool, int]:
     """Flip variables of violated rows one by one until none is violated.
 
@@ -165,19 +167,18 @@ def _mend(
     the objective per unit.  If there is none, the row's weight is raised; if no flip helps the row,
     any is made.  Returns whether all rows hold, and the remaining effort.
     """
-    m = len(at.activity)
-    broken, place, count = np.empty(m, np.int64), np.empty(m, np.int64), 0
-    for r in range(m):
+    count = 0
+    for r in range(len(at.activity)):
         place[r] = -1
         if _excess(ground, r, at.activity[r]) > HOLDS:
-            broken[count], place[r] = r, count
+            todo[count], place[r] = r, count
             count += 1
-    while count and effort > 0:
+    while count and left > 0:
         state = draw(state)
-        row = broken[state % np.uint64(count)]
+        row = todo[state % np.uint64(count)]
         best, least, helped = -1, np.inf, False
         first, stop = ground.row_starts[row], ground.row_starts[row + 1]
-        effort -= stop - first + 1
+        left -= stop - first + 1
         for e in range(first, stop):
             i = ground.row_columns[e]
             step = 1.0 - 2.0 * at.x[i]
@@ -195,19 +196,19 @@ def _mend(
             best = ground.row_columns[first + np.int64(state % np.uint64(stop - first))]
         step = 1.0 - 2.0 * at.x[best]
         _set(ground, at, best, step)
-        effort -= _move(ground, at, best, step)
+        left -= _move(ground, at, best, step)
         for e in range(ground.column_starts[best], ground.column_starts[best + 1]):
             r = ground.column_rows[e]
             violated = _excess(ground, r, at.activity[r]) > HOLDS
             if violated and place[r] < 0:
-                broken[count], place[r] = r, count
+                todo[count], place[r] = r, count
                 count += 1
             elif not violated and place[r] >= 0:
                 count -= 1
-                last = broken[count]
-                broken[place[r]], place[last] = last, place[r]
+                last = todo[count]
+                todo[place[r]], place[last] = last, place[r]
                 place[r] = -1
-    return count == 0, effort
+    return count == 0, left
 
 
 @compiled(counts=False, inner=True)
@@ -218,11 +219,10 @@ def _helps(ground: Ground, at: Point, row: int, e: int, step: float) -> bool:
     return bool(change < 0.0 if at.activity[row] > ground.upper[row] else change > 0.0)
 
 
-@compiled(inner=True)
-def _descend(ground: Ground, at: Point, state: np.uint64, effort: int, depth: int) -> int:
+@compiled(counts=False, inner=True)
+def _descend(ground: Ground, at: Point, chain: Array, state: np.uint64, effort: int) -> int:
     """Apply chains of flips that keep every row and lower the objective, until there is none."""
-    n, chain = len(at.x), np.empty(depth, np.int64)
-    tolerance = 0.0
+    n, tolerance = len(at.x), 0.0
     for j in range(n):
         tolerance = max(tolerance, NOTHING * max(abs(ground.linear[j]), abs(at.field[j])))
     state = draw(state)
@@ -239,11 +239,13 @@ def _descend(ground: Ground, at: Point, state: np.uint64, effort: int, depth: in
     return effort
 
 
-@compiled(inner=True)
-def _walk(ground: Ground, at: Point, state: np.uint64, depth: int, walk: Walk, read: int) -> int:
-    """Anneal by chains of flips between two temperatures; x becomes the best point found."""
+@compiled(counts=False, inner=True)
+def _walk(
+    ground: Ground, at: Point, best: Array, chain: Array, state: np.uint64, walk: Walk, read: int
+) -> int:
+    """Anneal by chains of flips between two temperatures; only x becomes the best point found."""
     left, hot, cold = walk.length, walk.heats[read, 0], walk.heats[read, 1]
-    best, chain = at.x.copy(), np.empty(depth, np.int64)
+    assign(best, at.x)
     value, least, total, count = 0.0, 0.0, 0.0, 0
     while left > 0:
         state = draw(state)
@@ -267,7 +269,6 @@ def _walk(ground: Ground, at: Point, state: np.uint64, depth: int, walk: Walk, r
     for j in range(len(best)):
         walk.ends[read, j] = at.x[j]
     assign(at.x, best)
-    _begin(ground, at)
     return walk.length - left
 
 
