@@ -23,6 +23,7 @@ from formulations.passes import (
     Integral,
     Inverse,
     OneHot,
+    OwnSlack,
     Pass,
     Presolve,
     Rounded,
@@ -128,6 +129,7 @@ class Presolved:
     ) -> Presolved:
         reading = read(cqm, bounds, canonical=True)
         steps: list[Pass] = [Presolve(), CoefficientTightening(), Presolve()]
+        steps += [OwnSlack(), Presolve()]
         if one_hot == "eliminate":
             steps += [OneHot(), Presolve()]
         return cls._of(cqm, reading, [*steps, Rounded()])

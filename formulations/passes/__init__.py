@@ -13,7 +13,7 @@ from formulations.passes.penalty import Penalty, sufficient_penalty
 from formulations.passes.presolve import Presolve
 from formulations.passes.product_reduction import ProductReduction
 from formulations.passes.rounded import Rounded
-from formulations.passes.slack import Slack
+from formulations.passes.slack import OwnSlack, Slack
 from formulations.passes.soft import soften
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Composed",
     "Appended",
     "Slack",
+    "OwnSlack",
     "soften",
     "Integral",
     "Rounded",

@@ -6,13 +6,23 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.errors import InvalidInputError
 from formulations.model.labels import Family, Labels
 from formulations.model.qcbo import QCBO, TOLERANCE, times
-from formulations.passes.base import Appended, row_range, scaled_rows, take_rows, widened
+from formulations.passes.base import (
+    Appended,
+    canonical,
+    entry_rows,
+    row_range,
+    scaled_rows,
+    take_rows,
+    widened,
+    with_inequalities,
+)
 from formulations.passes.coefficient_step import common_steps, lattice
 
 
@@ -155,6 +165,131 @@ class SlackWord:
         rest = values - np.where(high, top, 0)
         digits = (rest[..., self.row] >> self.place) & 1
         return np.where(last, high[..., self.row], digits).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class OwnSlack:
+    """Turn rows that have a slack word of the model's own back into inequalities.
+
+    A word is two bits or more that occur in one equality only, a'x + g sum_k c_k s_k = b, and cost
+    the same per unit, a whole number p: f(x) + p g sum_k c_k s_k.  If its values are 0 .. R and all
+    else in the row are multiples of g, then b - g R <= a'x <= b says the same, and the cost is
+    f(x) + p (b - a'x).  Local search moves in fewer steps without it: 7 + 1 = 8 changes four bits.
+    Words that cost something stay in models without couplers.
+
+    Examples
+    --------
+    >>> model = QCBO.from_arrays([-3, -4, 0, 0], [[2, 3, 1, 2]], [4])
+    >>> smaller, inverse = OwnSlack().apply(model)
+    >>> smaller.rows.toarray().tolist(), smaller.rhs.tolist(), smaller.equality.tolist()
+    ([[2.0, 3.0], [-2.0, -3.0]], [4.0, -1.0], [False, False])
+    >>> inverse.invert([0, 1]).tolist()
+    [0, 1, 1, 0]
+    """
+
+    def apply(self, model: QCBO) -> tuple[QCBO, Refilled]:
+        """Return the model without the words, and the inverse that spells them again."""
+        words = _own_words(model)
+        gone = np.concatenate([np.zeros(0, dtype=np.int64), *(bits for _, bits in words)])
+        n, rows = model.num_variables, np.array([r for r, _ in words], dtype=np.int64)
+        kept = np.setdiff1d(np.arange(n), gone)
+        those = sp.csr_array(model.rows[rows])
+        rest, taken = sp.csr_array(those[:, kept]), sp.csr_array(those[:, gone])
+        inverse = Refilled(gone, kept, rest, model.rhs[rows], taken)
+        if not len(gone):
+            return model, inverse
+        number = np.full(n, -1, dtype=np.int64)
+        number[kept] = np.arange(len(kept))
+        price = np.array([model.linear[bits[0]] for _, bits in words])
+        price /= np.array([model.rows[[r]][:, bits[:1]].data[0] for r, bits in words])
+        least, most = row_range(taken)
+        rhs, equality = model.rhs.copy(), model.equality.copy()
+        rhs[rows], equality[rows] = model.rhs[rows] - least, False
+        smaller = replace(
+            model,
+            linear=model.linear[kept] - rest.T @ price,
+            quadratic=canonical(model.quadratic[kept][:, kept]),
+            offset=model.offset + float(price @ model.rhs[rows]),
+            rows=canonical(model.rows[:, kept]),
+            rhs=rhs,
+            equality=equality,
+            products=number[model.products],
+            labels=model.labels.take(kept),
+        )
+        labels = [f"{model.row_labels[int(r)]} from below" for r in rows]
+        group = model.row_group[rows]
+        low = most - model.rhs[rows]
+        return with_inequalities(smaller, sp.csr_array(-rest), low, group, labels), inverse
+
+
+@dataclass(frozen=True)
+class Refilled:
+    """The inverse: words take what their rows leave.
+
+    Parameters
+    ----------
+    gone, kept : ndarray of int
+        Bits of the words, and the others, ascending.
+    rest, taken : csr_array, shapes (r, n') and (r, g)
+        The rows in both; rows hold if rest y + taken s = rhs.
+    rhs : ndarray, shape (r,)
+    """
+
+    gone: IntArray
+    kept: IntArray
+    rest: sp.csr_array
+    rhs: FloatArray
+    taken: sp.csr_array
+
+    def invert(self, x: npt.ArrayLike) -> BitArray:
+        """Convert samples of the smaller model to the original, shape (..., n') -> (..., n)."""
+        y = np.asarray(x, dtype=np.int8)
+        full = np.empty((*y.shape[:-1], len(self.gone) + len(self.kept)), dtype=np.int8)
+        full[..., self.kept] = y
+        size = np.zeros(len(self.gone))
+        size[self.taken.indices] = self.taken.data
+        row = entry_rows(self.taken)[np.argsort(self.taken.indices)]
+        left = self.rhs - times(self.rest, y.astype(np.float64))
+        left -= np.minimum(row_range(self.taken)[0], 0.0)  # Negative bits count from their sum.
+        for j in range(len(self.gone)):  # largest first within each row
+            value = left[..., row[j]] >= abs(size[j]) - TOLERANCE
+            full[..., self.gone[j]] = value if size[j] > 0.0 else ~value
+            left[..., row[j]] -= np.where(value, abs(size[j]), 0.0)
+        return full
+
+    def lift(self, x: npt.ArrayLike) -> BitArray:
+        """Convert feasible samples of the original to the smaller model, (..., n) -> (..., n')."""
+        return np.asarray(x, dtype=np.int8)[..., self.kept]
+
+
+def _own_words(model: QCBO) -> list[tuple[int, IntArray]]:
+    """Find equalities with a word of their own, and its bits, largest first."""
+    Q, rows, found = model.quadratic, model.rows, []
+    coupled = (
+        Q.nnz > 0
+    )  # Where it is linear, least words make equalities, which are solved exactly.
+    alone = np.diff(sp.csc_array(rows).indptr) == 1
+    alone &= (np.diff(Q.indptr) == 0) & (np.bincount(Q.indices, minlength=len(alone)) == 0)
+    alone[model.products] = False
+    per_row = np.bincount(entry_rows(rows), alone[rows.indices], rows.shape[0])
+    for r in np.flatnonzero(model.equality & (per_row > 1)).tolist():
+        part = slice(rows.indptr[r], rows.indptr[r + 1])
+        bits, size = rows.indices[part].astype(np.int64), rows.data[part]
+        price = model.linear[bits] / size
+        able = alone[bits] & (price == np.rint(price)) & (size == np.rint(size))
+        able &= (price == 0.0) | coupled
+        for p in np.unique(price[able]).tolist():
+            own = able & (price == p)
+            unit = np.abs(size[own]).min()
+            order = np.argsort(np.abs(size[own]), kind="stable")
+            ranked = np.abs(size[own])[order]
+            reach = np.append(0.0, np.cumsum(ranked)[:-1]) + unit
+            steps = np.append(size, model.rhs[r]) / unit
+            whole = (steps == np.rint(steps)).all() and (ranked <= reach).all()
+            if whole and ranked[0] < ranked[-1] and not own.all():
+                found.append((r, bits[own][order[::-1]]))
+                break
+    return found
 
 
 def _left(x: BitArray, units: sp.csr_array, bound: FloatArray, word: SlackWord) -> BitArray:

@@ -19,6 +19,7 @@ from formulations.passes import (
     CoefficientTightening,
     Integral,
     OneHot,
+    OwnSlack,
     Pass,
     Penalty,
     Presolve,
@@ -37,6 +38,8 @@ EXACT: list[Pass] = [
     Presolve(),
     CoefficientTightening(),
     OneHot(),
+    OwnSlack(),
+    Chain((Slack(), OwnSlack())),
     Rounded(bits=3, longest=2),
     Chain((CoefficientTightening(), Presolve(), OneHot(), Presolve(), Slack())),
 ]
