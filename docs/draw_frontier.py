@@ -31,7 +31,7 @@ def draw() -> Figure:
         }.get(name, ((6, -3), "left"))
         style = {"textcoords": "offset points", "fontsize": 9, "color": ORANGE, "ha": side}
         axes.annotate(name, place, at, **style)
-    axes.set_xlim(0.9, 9000)
+    axes.set(xlim=(0.9, 9000), ylim=(0.926, 0.995))
     label(axes, "KiB stored", "test accuracy", "MNIST, 60,000 + 10,000 images")
     axes.legend(loc="lower right")
     return figure
