@@ -275,9 +275,7 @@ def _activated(
             Terms.linear(place[t.owner], t.variable, t.coefficient),
             parts.digits,
         )
-        values = parts.encode(neurons, spline)
-        constant[sample, unit] = values.constant
-        v = values.terms
+        constant[sample, unit], v = parts.encode(neurons, spline)
         terms = Terms.linear(flat[v.owner], v.variable, v.coefficient)
     return Forms(constant, terms), (low, high)
 

@@ -112,12 +112,8 @@ class Neurons:
         return Family(name, ("k", "l", "j", "p"), table, (*self.digits, 2))
 
 
-@dataclass(frozen=True)
-class Values:
-    """Activations as affine forms of state bits; losses may be quadratic forms."""
-
-    constant: FloatArray
-    terms: Terms
+Values = tuple[FloatArray, Terms]
+"""Activations as affine forms of state bits: constants, terms.  Losses may be quadratic forms."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +168,7 @@ class NeuronEncoding:
         Return the :class:`Counts` of (sketch, spline, reduce).
     encode : callable
         Add the state bits and rows of (assembly, neurons, spline, reduce, indexed), and return the
-        :class:`Values`.  ``reduce`` makes the values linear, by product variables, as the next
+        ``Values``.  ``reduce`` makes the values linear, by product variables, as the next
         layer needs them; the objective takes quadratic terms as they are.  ``indexed`` gives sign
         bits the index p of their piece, where a model mixes encodings.
     """
@@ -224,7 +220,7 @@ def linear_word(assembly: Assembly, neurons: Neurons, spline: Spline) -> Values:
         assembly.steps.append(StateStep(group.layer, group.sample, group.unit, s, word))
         weight = slope[chosen][:, None] * powers
         parts.append(Terms.linear(chosen[owner], s, weight))
-    return Values(slope * neurons.low + spline.intercepts[piece], Terms.join(parts))
+    return slope * neurons.low + spline.intercepts[piece], Terms.join(parts)
 
 
 def linear_word_counts(sketch: Sketch, spline: Spline) -> Counts:

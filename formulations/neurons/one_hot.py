@@ -108,7 +108,7 @@ def encode(
         parts.append(Terms.linear(np.broadcast_to(owner, beta.shape), beta, level))
         if sloped and group.length:
             parts.append(_slopes(assembly, members, group, spline, beta, below, reduce))
-    return Values(constant, Terms.join(parts))
+    return constant, Terms.join(parts)
 
 
 def _states(assembly: Assembly, neurons: Neurons, group: _Group) -> tuple[IntArray, IntArray]:

@@ -88,7 +88,7 @@ def encode(
         parts.append(Terms.linear(chosen, beta, step))
         weight = change * members.terms.coefficient
         parts.append(Terms.linear(chosen[members.terms.owner], products, weight))
-    return Values(constant, Terms.join(parts))
+    return constant, Terms.join(parts)
 
 
 def _threshold(
@@ -174,4 +174,4 @@ def _epigraph(
         word = partial(excess, corner=corner, sign=int(sign), length=int(length))
         assembly.steps.append(StateStep(members.layer, members.sample, members.unit, e, word))
         parts.append(Terms.linear(chosen[owner], e, slope * powers))
-    return Values(np.zeros(len(neurons)), Terms.join(parts))
+    return np.zeros(len(neurons)), Terms.join(parts)

@@ -158,7 +158,7 @@ def encode(
         beta, word = _states(assembly, members, group, indexed)
         constant[group.chosen] = group.values[:, 0]
         parts += _polynomial(assembly, members, group, beta, word, reduce)
-    return Values(constant, Terms.join(parts))
+    return constant, Terms.join(parts)
 
 
 def _states(

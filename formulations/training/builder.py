@@ -224,8 +224,8 @@ class ModelBuilder:
     def _activations(self, number: int, neurons: Neurons, encoded: Values) -> _Forms:
         """Return the inputs of the next layer: constants if decided, else forms of state bits."""
         constant = self.problem.bounds[number + 1].a_low.astype(float)
-        constant[neurons.sample, neurons.unit] = encoded.constant
-        return _Forms.of(constant, neurons, encoded.terms)
+        constant[neurons.sample, neurons.unit], terms = encoded
+        return _Forms.of(constant, neurons, terms)
 
     # -- outputs ----------------------------------------------------------------------------------
 
@@ -249,9 +249,9 @@ class ModelBuilder:
 
     def _encode_losses(self, neurons: Neurons, spline: Spline) -> None:
         """Add the loss of each neuron's integer to the objective."""
-        values = self._encode(neurons, spline, reduce=False)
-        self.assembly.offset += float(values.constant.sum())
-        self.assembly.objective(values.terms)
+        constant, terms = self._encode(neurons, spline, reduce=False)
+        self.assembly.offset += float(constant.sum())
+        self.assembly.objective(terms)
 
     def _squares(self, neurons: Neurons, target: FloatArray) -> None:
         """Add sum_e (step z_e - y_e)^2, expanded over the terms of z by one sparse product."""
@@ -290,15 +290,13 @@ def encoded(
             continue
         group = neurons if len(chosen) == len(neurons) else neurons.take(chosen)
         if crossing[chosen[0]]:
-            values = encoder.encode(assembly, group, spline, reduce, indexed)
+            constant[chosen], terms = encoder.encode(assembly, group, spline, reduce, indexed)
         elif reduce and encoder.has_words:
-            values = linear_word(assembly, group, spline)
+            constant[chosen], terms = linear_word(assembly, group, spline)
         else:
-            values = _sloped(group, spline)
-        constant[chosen] = values.constant
-        terms = values.terms
+            constant[chosen], terms = _sloped(group, spline)
         parts.append(Terms(chosen[terms.owner], terms.variable, terms.coefficient, terms.second))
-    return Values(constant, Terms.join(parts))
+    return constant, Terms.join(parts)
 
 
 def _num_states(problem: Instance) -> int:
@@ -314,7 +312,7 @@ def _sloped(neurons: Neurons, spline: Spline) -> Values:
     slope = spline.slopes[piece]
     terms = neurons.terms
     weighted = Terms.linear(terms.owner, terms.variable, slope[terms.owner] * terms.coefficient)
-    return Values(slope * neurons.constant + spline.intercepts[piece], weighted)
+    return slope * neurons.constant + spline.intercepts[piece], weighted
 
 
 @dataclass(frozen=True)
