@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from formulations import Network, TrainingProblem
-from formulations.arrays import BoolArray, FloatArray, IntArray
+from formulations.arrays import FloatArray, IntArray
 from formulations.checks import check_whole
 from formulations.errors import InvalidInputError
 from formulations.network.convolution import Part, image_shape
@@ -113,14 +113,14 @@ def recipe_by_folds(
     distribution, which suits skewed columns; equal widths keep distances, which suits classes that
     are nearly linear in the columns.  The linear network is a logistic regression, see
     :class:`~solvers.classical.logistic.RidgeLogistic`; the strength of its penalty has the lowest
-    held-out cross-entropy, after the outputs are rescaled as in ``predict_proba``.
+    held-out cross-entropy, after the outputs are rescaled as in ``predict_proba``.  If this is also
+    lower than the usual network's, the network is linear.
 
     The usual network trains for 100 epochs outside each of five folds and predicts the samples
     inside; up to 300 samples, the folds are drawn twice.  With more than 1,000 samples, one of
     three folds is used, and at most 3,000 samples are drawn.  Quantiles are kept unless they err
-    more often than equal widths by a standard error; so is the linear network against the usual
-    one, but with more than 1,000 samples it may not err more often at all.  With fewer than 60
-    samples there are no folds: 16 quantile levels and the usual network.
+    more often than equal widths by a standard error.  With fewer than 60 samples there are no
+    folds: 16 quantile levels and the usual network.
 
     Parameters
     ----------
@@ -166,7 +166,8 @@ def recipe_by_folds(
         parts += [(order[cells != fold], order[cells == fold]) for fold in range(folds)]
     judged = np.concatenate([held_out for _, held_out in parts])
 
-    def wrong(levels: int | str) -> BoolArray:
+    def usual(levels: int | str) -> FloatArray:
+        """Return the usual network's held-out outputs, one for each class."""
         found = []
         for seed, (train, held_out) in enumerate(parts):
             thresholds = level_thresholds(X[train], levels)
@@ -175,11 +176,11 @@ def recipe_by_folds(
             problem = TrainingProblem(built, lattice, target[train], "cross-entropy")
             solver = StraightThrough(epochs=100, time_limit=time_limit, seed=seed)
             weights = solver.solve(problem).weights
-            answers = built.predict(weights, on_levels(X[held_out], thresholds))
-            found.append(answers != target[held_out])
-        return np.concatenate(found)
+            z = built.pre_activations(weights, on_levels(X[held_out], thresholds))[-1]
+            found.append(z if count > 2 else np.column_stack([-z - 0.5, z + 0.5]))
+        return np.concatenate(found).astype(float)
 
-    def linear_logits() -> list[FloatArray]:
+    def linear_outputs() -> list[FloatArray]:
         """Return the held-out outputs of a linear network at each strength."""
         found = []
         for train, held_out in parts:
@@ -194,25 +195,22 @@ def recipe_by_folds(
                 found.append(inputs @ V[:-1] + V[-1])
         return [np.concatenate(found[k :: len(strengths)]) for k in range(len(strengths))]
 
-    def clearly(fewer: IntArray) -> bool:
-        """Return whether errors saved on the judged samples exceed their standard error."""
-        each = np.bincount(judged, fewer, len(X)) / draws
-        return bool(each.sum() > np.sqrt((each**2).sum()))
+    def cost(z: FloatArray) -> float:
+        """Return the cross-entropy of outputs on the best scale."""
+        likely = log_softmax(likeliest_scale(z, numbers[judged]) * z, axis=1)
+        return -float(likely[np.arange(len(z)), numbers[judged]].mean())
 
-    usual, scaled = wrong(16).astype(int), wrong("scaled:64").astype(int)
     levels: int | str = 16
-    if clearly(usual - scaled):
-        levels, usual = "scaled:64", scaled
+    z, scaled = usual(16), usual("scaled:64")
+    fewer = (z.argmax(axis=1) != numbers[judged]) * 1 - (scaled.argmax(axis=1) != numbers[judged])
+    fewer = np.bincount(judged, fewer, len(X)) / draws
+    if fewer.sum() > np.sqrt((fewer**2).sum()):
+        levels, z = "scaled:64", scaled
     if linear:
         strengths = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-        costs, logits = [], linear_logits()
-        for z in logits:
-            likely = log_softmax(likeliest_scale(z, numbers[judged]) * z, axis=1)
-            costs.append(-float(likely[np.arange(len(z)), numbers[judged]].mean()))
-        best = int(np.argmin(costs))
-        saved = (logits[best].argmax(axis=1) != numbers[judged]) - usual
-        if not clearly(saved) and (few or saved.sum() <= 0):
-            return "scaled:64", strengths[best]
+        costs = [cost(outputs) for outputs in linear_outputs()]
+        if min(costs) < cost(z):
+            return "scaled:64", strengths[int(np.argmin(costs))]
     return levels, None
 
 
