@@ -12,9 +12,6 @@ from solvers.kernels.compiled import assign, compiled, draw, search
 HOLDS = 1e-6
 """A row whose violation is this small holds."""
 
-NOTHING = 1e-9
-"""Changes below this share of the objective's largest coefficient count as rounding."""
-
 
 class Ground(NamedTuple):
     """Model in the searches' form: lower <= row <= upper, objective linear'x + x'Q x / 2.
@@ -23,7 +20,9 @@ class Ground(NamedTuple):
     numbered by variables (``column_*``, values a); ``row_entries`` has those of each row, and
     ``partner_*``, for each entry (row, i), the entries (row, j) and the p_ij of its products.
     Q is symmetric by variables (``Q_*``, ascending) and, if small, in full (``Q_dense``).
-    ``weight`` is the price per unit of a row's violation.
+    ``weight`` is the price per unit of a row's violation.  ``alone`` has, for a variable whose only
+    row allows one of its variables to be 1, that row, else -1.  Changes of the objective up to
+    ``nothing`` count as rounding.
     """
 
     linear: Array
@@ -44,6 +43,8 @@ class Ground(NamedTuple):
     lower: Array
     upper: Array
     weight: Array
+    alone: Array
+    nothing: float
 
 
 class Walk(NamedTuple):
@@ -70,9 +71,9 @@ def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int,
     ``effort`` bounds the candidates evaluated for each point, half of them for repair; ``depth`` is
     the most flips of a chain.  With ``walk.heats`` above 0, a point first walks and evaluates
     ``length`` more: chains that raise the objective are accepted as in simulated annealing, from
-    the first temperature, in units of a chain's mean change, down to the second, and the walk's end
-    is written to ``ends``.  A point that cannot be repaired stays unchanged.  Returns the number of
-    candidates evaluated.
+    the first temperature, in units of the mean change of chains that have one, down to the second,
+    and the walk's end is written to ``ends``.  A point that cannot be repaired stays unchanged.
+    Returns the number of candidates evaluated.
     """
     looked, half = 0, effort // 2
     n, m = points.shape[1], len(ground.lower)
@@ -222,9 +223,7 @@ def _helps(ground: Ground, at: Point, row: int, e: int, step: float) -> bool:
 @compiled(counts=False, inner=True)
 def _descend(ground: Ground, at: Point, chain: Array, state: np.uint64, effort: int) -> int:
     """Apply chains of flips that keep every row and lower the objective, until there is none."""
-    n, tolerance = len(at.x), 0.0
-    for j in range(n):
-        tolerance = max(tolerance, NOTHING * max(abs(ground.linear[j]), abs(at.field[j])))
+    n = len(at.x)
     state = draw(state)
     i, failures = np.int64(state % np.uint64(n)), 0
     stride = int(0.618 * n) | 1
@@ -233,7 +232,7 @@ def _descend(ground: Ground, at: Point, chain: Array, state: np.uint64, effort: 
     while failures < n and effort > 0:
         i = (i + stride) % n
         holds, change, length, looked = _chain(ground, at, chain, i)
-        take = holds and change < -tolerance
+        take = holds and change < -ground.nothing
         effort -= looked + _settle(ground, at, chain, length, take)
         failures = 0 if take else failures + 1
     return effort
@@ -252,18 +251,18 @@ def _walk(
         i = np.int64((state >> np.uint64(11)) % np.uint64(len(at.x)))
         holds, change, length, looked = _chain(ground, at, chain, i)
         left -= looked
-        if holds and count < 1000:  # the unit of temperatures
+        if holds and abs(change) > ground.nothing and count < 1000:  # the unit of temperatures
             total += abs(change)
             count += 1
         state, take = draw(state), holds
-        if holds and change > 0.0:
+        if holds and change > ground.nothing:
             chance = (np.float64(state >> np.uint64(11)) + 1.0) * 2.0**-53
             now = cold + (hot - cold) * max(left, 0) / walk.length
             take = change < -now * total / count * np.log(chance)
         left -= _settle(ground, at, chain, length, take)
         if take:
             value += change
-            if value < least - NOTHING * total / count:
+            if value < least - ground.nothing:
                 least = value
                 assign(best, at.x)
     for j in range(len(best)):
@@ -284,20 +283,23 @@ def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float
     depth, length, change = len(chain), 1, (1.0 - 2.0 * at.x[i]) * at.field[i]
     chain[0] = i
     looked = 1 + _move(ground, at, i, 1.0 - 2.0 * at.x[i])
+    row = -1 if at.x[i] or depth == 1 else ground.alone[i]
+    if row >= 0:  # The only chain is an exchange, of which the change is known at once.
+        for e in range(ground.row_starts[row], ground.row_starts[row + 1]):
+            j = ground.row_columns[e]
+            if at.x[j] and ground.alone[j] == row:
+                chain[1] = j
+                _move(ground, at, j, -1.0)
+                return True, change - at.field[j] - _coupling(ground, i, j), 2, 1
     while True:
         row = _first_broken(ground, at, chain, length)
-        if row < 0 or length == depth:
+        if length == depth or (row < 0 and (change < 0.0 or not at.x[chain[length - 1]])):
             break
-        looked += ground.row_starts[row + 1] - ground.row_starts[row]
-        j, more = _follower(ground, at, chain, length, row)
-        if j < 0:
-            break
-        chain[length] = j
-        length += 1
-        change += more
-        looked += _move(ground, at, j, 1.0 - 2.0 * at.x[j])
-    while row < 0 and change >= 0.0 and length < depth and at.x[chain[length - 1]]:
-        j, more, tried = _filler(ground, at, chain, length)
+        if row < 0:
+            j, more, tried = _filler(ground, at, chain, length)
+        else:
+            j, more = _follower(ground, at, chain, length, row)
+            tried = ground.row_starts[row + 1] - ground.row_starts[row]
         looked += tried
         if j < 0:
             break

@@ -85,7 +85,8 @@ class Repair:
         points = np.array(x, dtype=np.int8)
         if points.size:
             numbers = seed.generate_state(len(points), np.uint64) | np.uint64(1)
-            hot = np.broadcast_to(np.asarray(heats, dtype=np.float64), (len(points), 2))
+            # A copy: another layout would be compiled again.
+            hot = np.array(np.broadcast_to(heats, (len(points), 2)), dtype=np.float64, order="C")
             flipped = points[:, self._flipped]
             last = flipped.copy()
 
@@ -235,6 +236,16 @@ def _ground(model: QCBO) -> tuple[Ground, IntArray, IntArray]:
     Q.sort_indices()
     dense = Q.toarray() if len(kept) <= DENSE else np.zeros((0, 0))
 
+    # Rows a x_1 + ... + a x_k <= a or = a, without products, of variables that have no other row.
+    least = np.full(m, np.inf)
+    np.minimum.at(least, columns.indices, columns.data)
+    one = (least == largest) & (least == upper) & (np.isin(lower, -np.inf) | (lower == upper))
+    one[columns.indices[firsts]] = False
+    alone = np.full(len(kept), -1)
+    single = np.flatnonzero(np.diff(columns.indptr) == 1)
+    of_single = columns.indices[columns.indptr[single]]
+    alone[single] = np.where(one[of_single], of_single, -1)
+
     def starts(of: IntArray, count: int) -> IntArray:
         return np.append(0, np.cumsum(np.bincount(of, minlength=count)))
 
@@ -245,7 +256,8 @@ def _ground(model: QCBO) -> tuple[Ground, IntArray, IntArray]:
         columns.data[by_row], by_row,
         columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data,
         starts(firsts, columns.nnz), seconds[partners], np.tile(a, 2)[partners],
-        lower, upper, 1.0 / np.where(largest > 0.0, largest, 1.0),
+        lower, upper, 1.0 / np.where(largest > 0.0, largest, 1.0), alone,
+        1e-9 * max(float(np.abs(of).max(initial=0.0)) for of in (model.linear, Q.data)),
     )  # fmt: skip
     return ground, kept, followers
 

@@ -21,6 +21,9 @@ class Perturbation(Source):
     ----------
     size : int
         Bits of a candidate.
+    corners : bool
+        Whether the first batch begins with all bits 0 and all bits 1, as MIP solvers do: no good
+        point need be near these [Achterberg, Constraint Integer Programming, 2007].
 
     Examples
     --------
@@ -31,10 +34,10 @@ class Perturbation(Source):
     """
 
     repaired = False
-    kept: tuple[str, ...] = ("gained", "tried")
+    kept: tuple[str, ...] = ("gained", "tried", "_corners")
 
-    def __init__(self, size: int) -> None:
-        top = max(size // 4, 1)
+    def __init__(self, size: int, *, corners: bool = False) -> None:
+        top, self._corners = max(size // 4, 1), corners
         self._learn_which(np.minimum(2 ** np.arange(1, 1 + max(top, 2).bit_length()), top))
 
     def _learn_which(self, strengths: npt.ArrayLike) -> None:
@@ -50,6 +53,8 @@ class Perturbation(Source):
         order = rng.random(points.shape).argsort(axis=1)
         flipped = order < self._drawn_strengths(rng, BATCH)[:, None]
         points[flipped] ^= 1
+        if self._corners:
+            self._corners, points[0], points[1] = False, 0, 1
         return points
 
     def _drawn_strengths(self, rng: np.random.Generator, count: int) -> FloatArray:

@@ -14,7 +14,9 @@ from solvers.qcgd.sources.restricted import Restricted
 from solvers.qcgd.sources.spectral import Spectral
 
 SOURCES: dict[str, Callable[[Scoring, int], Source | None]] = {
-    "perturbation": lambda target, size: Perturbation(size),
+    "perturbation": lambda target, size: Perturbation(
+        size, corners=isinstance(target, ModelScoring)
+    ),
     "relinking": lambda target, size: Relinking(),
     "annealing": lambda target, size: (  # Linear models need only restricted ones.
         Annealing(Repair(target.model))

@@ -208,3 +208,37 @@ def test_a_walk_ends_no_worse_and_keeps_every_row(model: QCBO, number: int) -> N
     assert (model.objective(walked) <= model.objective(points) + 1e-9).all()
     again = Repair(model)(points, seed(number), heats, 500)
     np.testing.assert_array_equal(walked, again)
+
+
+def test_a_quick_exchange_is_the_chain_that_it_stands_for() -> None:
+    random = np.random.default_rng(3)
+    one_of = np.kron(np.eye(8), np.ones(5))
+    at_most = np.zeros((1, 40))
+    at_most[0, ::5] = 1.0  # These variables have two rows, so that only chains exchange them.
+    couplers = np.triu(random.integers(-9, 9, (40, 40)), 1)
+    for equality in (True, False):
+        model = QCBO.from_arrays(
+            random.integers(-9, 9, 40), np.concatenate([one_of, at_most]), np.append(np.ones(8), 3),
+            equality=[equality] * 8 + [False], quadratic=couplers,
+        )  # fmt: skip
+        quick, chains = Repair(model), Repair(model)
+        assert ((quick.ground.alone >= 0) == (np.arange(40) % 5 > 0)).all()
+        chains.ground = chains.ground._replace(alone=np.full(40, -1))
+        points = random.integers(0, 2, (9, 40))
+        found = quick(points, seed())
+        np.testing.assert_array_equal(found, chains(points, seed()))
+        assert model.is_feasible(found).all()
+        assert quick.looked < chains.looked
+
+
+def test_moves_that_change_nothing_do_not_cool_a_walk() -> None:
+    """The hot walks end anywhere, not only in the optimum, from which each way leads up by 8."""
+    idle = 200
+    model = QCBO.from_arrays(
+        [0.0] * idle + [-10, -2, -9], [[0.0] * idle + [2, 3, 2]], [4], equality=[False],
+    )  # fmt: skip
+    points = np.zeros((20, idle + 3), dtype=np.int8)
+    points[:, -2] = 1
+    ends = np.empty_like(points)
+    Repair(model)(points, seed(), (2.0, 2.0), 5_000, ends)
+    assert len(np.unique(ends[:, -3:], axis=0)) > 2

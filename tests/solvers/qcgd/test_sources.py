@@ -350,3 +350,22 @@ def test_a_walk_goes_on_from_a_checkpoint() -> None:
     after = [source.points(pool, np.random.default_rng(1)) for source in (one, two)]
     assert (after[0] == after[1]).all()
     assert MODEL.is_feasible(after[0]).all()
+
+
+def test_corners_come_first_and_once() -> None:
+    """The optimum 0 of least squares with capacities is far from all other good points."""
+    random = np.random.default_rng(5)
+    factor = random.integers(-99, 100, (12, 40))
+    weights = random.integers(1, 100, (3, 40))
+    square = factor.T @ factor
+    model = QCBO.from_arrays(
+        np.diag(square), weights, weights.sum(axis=1) // 2, equality=[False] * 3,
+        quadratic=2 * np.triu(square, 1),
+    )  # fmt: skip
+    source, pool = Perturbation(40, corners=True), Pool(1)
+    pool.add(np.tile([0, 1], (1, 20)), np.zeros(1))
+    first, second = (source.points(pool, random) for _ in range(2))
+    assert first[:2].tolist() == [[0] * 40, [1] * 40]
+    assert not second.all(axis=1).any()
+    solver = QCGD(iterations=3, seed=0, oracle=QUICK)
+    assert solver.sample_cqm(model.to_cqm()).first.energy == 0.0
