@@ -44,8 +44,9 @@ class Dataset:
         -1 and +1 for two classes, 0 .. C-1 for more.
     classes : tuple of str
         Labels as spelled in the source, for -1 and +1 or for 0 .. C-1.
-    levels : int, str or None
-        Levels of each input; None if the source's own integers were kept.
+    recipe : (int, str or None; float or None)
+        ``levels`` of each input, None if the source's own integers were kept; and ``strength``, the
+        inverse strength of the penalty if the recipe favours a linear network.
     thresholds : ndarray of float64, shape (levels - 1, d), or None
         Upper end of each level, see :func:`on_levels`; None if ``levels`` is None.
     raw_span : (int, int) or None
@@ -56,8 +57,6 @@ class Dataset:
         Inputs per number of the source: the length of a thermometer code, else 1.
     pixels : ndarray of uint8, shape (N, h, w), or None
         Training images as in the source, if these are images of bytes.
-    strength : float or None
-        Inverse strength of the penalty if ``recipe`` favours a linear network.
     """
 
     name: str
@@ -66,13 +65,22 @@ class Dataset:
     X_test: IntArray
     y_test: IntArray
     classes: tuple[str, ...]
-    levels: int | str | None
+    recipe: tuple[int | str | None, float | None]
     thresholds: FloatArray | None = None
     raw_span: tuple[int, int] | None = None
     image: tuple[int, int] | None = None
     repeat: int = 1
     pixels: ByteArray | None = None
-    strength: float | None = None
+
+    @property
+    def levels(self) -> int | str | None:
+        """Levels of each input, as chosen; None if the source's own integers were kept."""
+        return self.recipe[0]
+
+    @property
+    def strength(self) -> float | None:
+        """Inverse strength of a linear network's penalty; None for the usual network."""
+        return self.recipe[1]
 
     @property
     def num_inputs(self) -> int:
@@ -187,7 +195,7 @@ def load(
         pixels = source.X[np.flatnonzero(keep)[train]].reshape(len(train), *(image_shape or ()))
     return Dataset(
         name, lattice[train], coded[train], lattice[test], coded[test],
-        classes, levels, thresholds, raw_span, image, repeat, pixels, strength,
+        classes, (levels, strength), thresholds, raw_span, image, repeat, pixels,
     )  # fmt: skip
 
 
