@@ -248,8 +248,7 @@ def _activated(
     if encoding is not None or spline.order:
         none, units = np.zeros(len(low), dtype=np.int64), np.arange(len(low))
         neurons = Neurons(number + 1, none, units, none, low, high, z, sums, digits)
-        values = encoded(assembly, neurons, spline, encoding, reduce=True, indexed=True)
-        return values.constant, values.terms
+        return encoded(assembly, neurons, spline, encoding, reduce=True, indexed=True)
     start = spline.breakpoints
     unit, p = np.nonzero((low[:, None] < start) & (start <= high[:, None]))
     table = np.stack([np.full(len(unit), number + 1), unit, p + 1], axis=1)
