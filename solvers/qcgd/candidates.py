@@ -59,7 +59,7 @@ class Candidates:
     sources : tuple of str
         Sources of candidates if there are a pool and repair: ``"oracle"``, ``"perturbation"``,
         ``"relinking"`` and, for a constrained model, ``"annealing"``, ``"restricted"``,
-        ``"halves"`` and ``"spectral"``, see :mod:`solvers.qcgd.sources`.  ``("oracle",)`` is the
+        ``"enumeration"``, ``"halves"`` and ``"spectral"``, see :mod:`solvers.qcgd.sources`.  ``("oracle",)`` is the
         pure method: it repairs a constrained model's samples but does not polish networks.
     wanted : int
         Distinct feasible candidates required before a proof ends the run.

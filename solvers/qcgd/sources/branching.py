@@ -15,8 +15,6 @@ SLACK = 1e-9
 def branch(
     cost: Array,
     couplers: Array,
-    dual_cost: Array,
-    dual_value: float,
     starts: Array,
     rows: Array,
     data: Array,
@@ -31,19 +29,15 @@ def branch(
     """Find bits x with low <= A x <= high whose cost'x + x'Qx/2 is least; put them in ``best``.
 
     Bits are decided in order, with the value ``first`` tried first.  A branch ends if a row can no
-    longer hold, or if one of two bounds is no less than the best value:
+    longer hold, or if a bound is no less than the best value:
 
         cost'x + x'Qx/2 + sum over the undecided of min(0, cost_j + (Q x)_j + sum of Q_jk < 0),
-                          of a group with none decided to be 1 the least such term instead,
-        dual_value + dual_cost'x + sum over the undecided of min(0, dual_cost_j),
-
-    the second from multipliers of the rows [Lagrangian relaxation: Geoffrion, Math. Prog. Study 2,
-    1974].
+                          of a group with none decided to be 1 the least such term instead.
 
     Parameters
     ----------
-    cost, dual_cost : ndarray, shape (k,)
-    couplers : ndarray, shape (k, k), symmetric, or (0, 0) if there are none
+    cost : ndarray, shape (k,)
+    couplers : ndarray, shape (k, k), symmetric
     starts, rows, data : ndarray
         Columns of A.
     low, high : ndarray, shape (m,)
@@ -64,26 +58,21 @@ def branch(
     k, m = len(cost), len(low)
     x = np.full(k, -1, np.int8)
     tried = np.zeros(k, np.int8)
-    field, value, dual = cost.copy(), 0.0, dual_value
+    field, value = cost.copy(), 0.0
     least, greatest, size = np.zeros(m), np.zeros(m), np.zeros(m)  # of A x, over the undecided bits
     for j in range(k):
         for e in range(starts[j], starts[j + 1]):
             least[rows[e]] += min(data[e], 0.0)
             greatest[rows[e]] += max(data[e], 0.0)
             size[rows[e]] = max(size[rows[e]], abs(data[e]))
-        dual += min(dual_cost[j], 0.0)
     for r in range(m):
         if least[r] > high[r] + SLACK * size[r] or greatest[r] < low[r] - SLACK * size[r]:
             return best_value, 0, True
     pull = np.zeros(k)  # sum of the negative couplers to later bits
-    if len(couplers):
-        for j in range(k):
-            for i in range(j + 1, k):
-                pull[j] += min(couplers[j, i], 0.0)
-    tail = 0.0
     for j in range(k):
-        tail += min(cost[j] + pull[j], 0.0)
-    depth, nodes, linear_tail = 0, 0, tail
+        for i in range(j + 1, k):
+            pull[j] += min(couplers[j, i], 0.0)
+    depth, nodes = 0, 0
     while depth >= 0:
         if depth == k:
             if value < best_value - SLACK:
@@ -97,14 +86,10 @@ def branch(
                 r, a = rows[e], data[e]
                 least[r] -= a * bit - min(a, 0.0)
                 greatest[r] -= a * bit - max(a, 0.0)
-            dual -= dual_cost[depth] * bit - min(dual_cost[depth], 0.0)
             if bit:
                 value -= field[depth]
-                if len(couplers):
-                    for i in range(depth + 1, k):
-                        field[i] -= couplers[depth, i]
-            if not len(couplers):
-                linear_tail += min(cost[depth], 0.0)
+                for i in range(depth + 1, k):
+                    field[i] -= couplers[depth, i]
             x[depth] = -1
         if tried[depth] == 2:
             tried[depth] = 0
@@ -123,34 +108,28 @@ def branch(
             greatest[r] += a * bit - max(a, 0.0)
             slack = SLACK * size[r]
             holds &= least[r] <= high[r] + slack and greatest[r] >= low[r] - slack
-        dual += dual_cost[depth] * bit - min(dual_cost[depth], 0.0)
         if bit:
             value += field[depth]
-            if len(couplers):
-                for i in range(depth + 1, k):
-                    field[i] += couplers[depth, i]
-        if len(couplers):
-            tail, i = 0.0, depth + 1
-            taken = False
-            for j in range(depth, -1, -1):
-                if group[depth] < 0 or group[j] != group[depth]:
-                    break
-                taken |= x[j] == 1
-            while i < k:
-                own = group[i]
-                if own < 0:
-                    tail += min(field[i] + pull[i], 0.0)
-                    i += 1
-                    continue
-                least_of = np.inf
-                while i < k and group[i] == own:
-                    least_of = min(least_of, field[i] + pull[i])
-                    i += 1
-                if own != group[depth] or not taken:
-                    tail += least_of
-        else:
-            linear_tail -= min(cost[depth], 0.0)
-            tail = linear_tail
-        if holds and max(value + tail, dual) < best_value - SLACK:
+            for i in range(depth + 1, k):
+                field[i] += couplers[depth, i]
+        tail, i = 0.0, depth + 1
+        taken = False
+        for j in range(depth, -1, -1):
+            if group[depth] < 0 or group[j] != group[depth]:
+                break
+            taken |= x[j] == 1
+        while i < k:
+            own = group[i]
+            if own < 0:
+                tail += min(field[i] + pull[i], 0.0)
+                i += 1
+                continue
+            least_of = np.inf
+            while i < k and group[i] == own:
+                least_of = min(least_of, field[i] + pull[i])
+                i += 1
+            if own != group[depth] or not taken:
+                tail += least_of
+        if holds and value + tail < best_value - SLACK:
             depth += 1
     return best_value, nodes, True

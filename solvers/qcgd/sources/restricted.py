@@ -14,13 +14,14 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.arrays import BitArray, BoolArray, FloatArray, IntArray
 from formulations.model.qcbo import QCBO, TOLERANCE
 from formulations.passes.cliques import cliques
 from solvers.qcgd.linear import ENTRIES, LinearForm, Relaxation
 from solvers.qcgd.scoring import Pool
 from solvers.qcgd.sources.base import FORGET, HOPE, Source
 from solvers.qcgd.sources.branching import branch
+from solvers.qcgd.sources.enumeration import WORK, Tree, least_gain, search
 
 KINDS = DISAGREEMENT, ROWS, UNDECIDED, _ = range(4)
 """Rules for choosing the freed bits; the last one frees any."""
@@ -63,6 +64,7 @@ class Restricted(Source):
         self._linear = replace(model, quadratic=sp.csr_array(model.quadratic.shape))
         self._form = LinearForm.of(self._linear)
         self._columns = sp.csc_array(self._form.rows)
+        self._gain = least_gain(self._form.cost)
         self._relaxation = None if model.quadratic.nnz else relaxation
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
@@ -89,15 +91,16 @@ class Restricted(Source):
 
     def _freed(self, kind: int, pool: Pool, point: BitArray, rng: np.random.Generator) -> IntArray:
         """Choose the bits to free."""
-        n, rows = len(point), self._form.rows
-        count = min(round(self.sizes[kind]), n)
+        n, rows, settled = len(point), self._form.rows, self._settled(pool, point)
         weights = np.full(n, 1e-6)
         if kind == DISAGREEMENT:
             others = pool.bits[rng.integers(len(pool.losses), size=2)]
             weights += (others != point).sum(axis=0)
-        elif kind == ROWS and rows.shape[0] and count < n:
+        elif kind == ROWS and rows.shape[0] and round(self.sizes[kind]) < n:
+            count = round(self.sizes[kind])
             drawn = rng.permutation(rows.shape[0])[: round(count**0.5)]
-            free = self._able(point, np.unique(rows[drawn].indices))
+            free = np.unique(rows[drawn].indices)
+            free = self._able(point, free[~settled[free]])
             if len(free):
                 return free if len(free) <= 2 * count else rng.permutation(free)[:count]
         elif kind == UNDECIDED and self._relaxation is not None:
@@ -107,9 +110,19 @@ class Restricted(Source):
             weights = against / (size + 0.1 * size.mean() + 1e-9)
         else:
             weights[:] = 1.0
+        weights[settled] = 0.0
+        count = min(round(self.sizes[kind]), max(np.count_nonzero(weights), 1))
         # The largest log(u) / w give a draw without repetition [Efraimidis, Spirakis 2006].
-        keys = np.log(rng.random(n) + 1e-300) / weights
+        keys = np.log(rng.random(n) + 1e-300) / np.maximum(weights, 1e-300)
         return np.argpartition(-keys, count - 1)[:count]
+
+    def _settled(self, pool: Pool, point: BitArray) -> BoolArray:
+        """Return which bits a better point than the pool's has as this one, by reduced costs."""
+        if self._relaxation is None:
+            return np.zeros(len(point), dtype=np.bool_)
+        reduced, gain = self._relaxation.reduced, self._gain
+        dear = self._relaxation.bound + np.abs(reduced) >= pool.losses[0] - gain
+        return np.asarray(dear & (point == (reduced < 0.0)))
 
     def _able(self, point: BitArray, free: IntArray) -> IntArray:
         """Return the free bits that can be 1 while the others stay fixed."""
@@ -124,37 +137,42 @@ class Restricted(Source):
 
     def _solved(self, point: BitArray, free: IntArray) -> tuple[BitArray, bool]:
         """Return the point with the best free bits, and whether the search was complete."""
+        if not self._couplers.nnz:
+            return self._enumerated(point, free)
         form, values = self._form, point.astype(np.float64)
         values[free] = 0.0
         cost = form.cost[free] + self._couplers[free] @ values
-        reduced, constant = np.zeros(len(cost)), float(-np.inf)
-        if self._relaxation is not None:
-            reduced = self._relaxation.reduced[free]
-            known = (self._relaxation.reduced - form.cost) @ values
-            constant = self._relaxation.constant + float(known)
-        # The most clearly decided bits come first, so that bounds end the other branch early.
-        order = np.argsort(-np.abs(cost if self._relaxation is None else reduced), kind="stable")
-        groups = self._groups[free[order]]
-        if self._couplers.nnz:  # one-hot bits are adjacent
-            order = order[np.argsort(_first_of_each(groups), kind="stable")]
-        free, cost, reduced = free[order], cost[order], reduced[order]
+        # The most clearly decided bits come first, so that bounds end the other branch early, and
+        # one-hot bits are adjacent.
+        order = np.argsort(-np.abs(cost), kind="stable")
+        order = order[np.argsort(_first_of_each(self._groups[free[order]]), kind="stable")]
+        free, cost = free[order], cost[order]
         columns = self._columns[:, free]
         used, rows = np.unique(columns.indices, return_inverse=True)
         taken = form.rows[used] @ values
         low, high = form.low[used] - taken, form.high[used] - taken
-        inside = self._couplers[free][:, free]
-        couplers = inside.toarray() if inside.nnz else np.zeros((0, 0))
+        couplers = self._couplers[free][:, free].toarray()
         best = point[free]
         held = (columns @ best)[used]
         holds = (held >= low - TOLERANCE).all() and (held <= high + TOLERANCE).all()
-        own = float(cost @ best + best @ (inside @ best) / 2) if holds else np.inf
-        first = best.copy() if self._relaxation is None else (reduced < 0.0).astype(np.int8)
+        own = float(cost @ best + best @ (couplers @ best) / 2) if holds else np.inf
         _, nodes, done = branch(
-            cost, couplers, reduced, constant,
-            columns.indptr.astype(np.int64), rows.astype(np.int64), columns.data, low, high,
-            self._one_of(point, free), first, best, own, 30_000,
+            cost, couplers, columns.indptr.astype(np.int64), rows.astype(np.int64), columns.data,
+            low, high, self._one_of(point, free), best.copy(), best, own, 30_000,
         )  # fmt: skip
         self.effort += 3e3 + 0.3 * nodes * (2.0 + columns.nnz / len(free) + len(couplers))
+        solved = point.copy()
+        solved[free] = best
+        return solved, done
+
+    def _enumerated(self, point: BitArray, free: IntArray) -> tuple[BitArray, bool]:
+        """Return the same for a linear objective, with a linear relaxation at each node."""
+        part, best = self._form.restricted(point.astype(np.float64), free), point[free]
+        held = part.rows @ best
+        holds = (held >= part.low - TOLERANCE).all() and (held <= part.high + TOLERANCE).all()
+        own = float(part.cost @ best) if holds else np.inf
+        _, work, done = search(Tree.of(part), best, own, self._gain, 1e7)
+        self.effort += 3e3 + work / WORK
         solved = point.copy()
         solved[free] = best
         return solved, done

@@ -18,7 +18,7 @@ from solvers.oracles.wrappers.base import layers
 from solvers.qcgd.scoring import Pool
 from solvers.qcgd.sources.base import FORGET, HOPE
 
-LEAST, PATIENT, MOST = 0.05, {"annealing": 0.4}, {"spectral": 0.1}
+LEAST, PATIENT, MOST = 0.05, {"annealing": 0.4, "enumeration": 0.3}, {"spectral": 0.1}
 """Shares of the effort: the minimum for every source, a minimum for sources that gain rarely but
 find what others miss, and a maximum for one whose bounds cost more than its points gain."""
 

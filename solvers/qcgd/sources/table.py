@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from solvers.qcgd.repair import Repair
 from solvers.qcgd.scoring import ModelScoring, Scoring
 from solvers.qcgd.sources.base import Source
+from solvers.qcgd.sources.enumeration import Enumeration
 from solvers.qcgd.sources.halves import Halves
 from solvers.qcgd.sources.perturbation import Annealing, Perturbation
 from solvers.qcgd.sources.relinking import Relinking
@@ -28,6 +29,9 @@ SOURCES: dict[str, Callable[[Scoring, int], Source | None]] = {
         Restricted(target.model, target.relaxation)
         if isinstance(target, ModelScoring) and 2 * target.model.num_products <= size
         else None
+    ),
+    "enumeration": lambda target, size: (
+        Enumeration.of(target) if isinstance(target, ModelScoring) else None
     ),
     "halves": lambda target, size: Halves.of(target) if isinstance(target, ModelScoring) else None,
     "spectral": lambda target, size: (

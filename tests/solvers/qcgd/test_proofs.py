@@ -5,7 +5,9 @@ import pytest
 
 from formulations.model.qcbo import QCBO
 from solvers import QCGD
+from solvers.qcgd.linear import LinearForm
 from solvers.qcgd.scoring import ModelScoring, Pool
+from solvers.qcgd.sources.enumeration import Enumeration, Tree, search
 from solvers.qcgd.sources.halves import Halves
 from solvers.qcgd.sources.spectral import Spectral
 
@@ -61,6 +63,54 @@ def test_the_semidefinite_bound_of_a_cut_is_better_than_the_linear_one() -> None
         pool.add(*target.score(source.points(pool, rng)))
     assert linear < target.floor <= pool.losses[0] <= 0.95 * target.floor
     assert target.floor_kind == "semidefinite relaxation"
+
+
+def linear_model(number: int) -> tuple[np.random.Generator, QCBO]:
+    """A linear model of a few bits and rows of both kinds, which may be impossible."""
+    rng = np.random.default_rng(number)
+    n, m = int(rng.integers(1, 11)), int(rng.integers(1, 6))
+    cost = rng.integers(-9, 10, n) + (number % 3 == 1) * rng.random(n)
+    equality, offset = rng.random(m) < 0.3, number % 7
+    rows = rng.integers(-6, 7, (m, n)) * (rng.random((m, n)) < 0.8)
+    rhs = rows @ rng.integers(0, 2, n) + (number % 2) * rng.integers(-2, 3, m)
+    unit = 0.37 if number % 3 == 2 else 1.0
+    return rng, QCBO.from_arrays(cost, unit * rows, unit * rhs, equality=equality, offset=offset)
+
+
+@pytest.mark.parametrize("number", range(90))
+def test_enumeration_ends_with_the_optimum_and_its_proof(
+    number: int,
+) -> None:
+    rng, model = linear_model(number)
+    target = ModelScoring(model)
+    points, worth = target.score(every_point(model.num_variables))
+    optimum = float(worth[worth <= target.ceiling].min(initial=np.inf))
+    source, pool = Enumeration.of(target), Pool(3)
+    assert source is not None
+    pool.add(points[:1], worth[:1])
+    pool.add(*target.score(source.points(pool, rng)))
+    assert len(source.points(pool, rng)) == 0  # It is over.
+    if optimum == np.inf:
+        assert target.floor >= target.ceiling
+    else:
+        assert pool.losses[0] == pytest.approx(optimum, abs=1e-9)
+        assert optimum - 1e-6 < target.floor <= optimum + 1e-9
+
+
+def test_a_search_in_small_parts_ends_as_in_one() -> None:
+    rng = np.random.default_rng(0)
+    rows, cost = rng.integers(1, 100, (4, 30)), -rng.integers(50, 99, 30).astype(float)
+    form = LinearForm.of(QCBO.from_arrays(cost, rows, rows.sum(axis=1) // 2, equality=[False] * 4))
+    ends = []
+    for most in (1e12, 1.0):
+        tree, best, least, done = Tree.of(form), np.zeros(30, dtype=np.int8), 0.0, False
+        while not done:
+            least, _, done = search(tree, best, least, 0.999, most)
+        assert tree.count[3]
+        assert least == cost @ best
+        assert (rows @ best <= form.high).all()
+        ends.append((least, best.tolist()))
+    assert ends[0] == ends[1]
 
 
 def market_split(rng: np.random.Generator, rows: int, columns: int) -> tuple[np.ndarray, ...]:
