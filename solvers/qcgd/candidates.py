@@ -59,8 +59,9 @@ class Candidates:
     sources : tuple of str
         Sources of candidates if there are a pool and repair: ``"oracle"``, ``"perturbation"``,
         ``"relinking"`` and, for a constrained model, ``"annealing"``, ``"restricted"``,
-        ``"enumeration"``, ``"halves"`` and ``"spectral"``, see :mod:`solvers.qcgd.sources`.  ``("oracle",)`` is the
-        pure method: it repairs a constrained model's samples but does not polish networks.
+        ``"enumeration"``, ``"halves"`` and ``"spectral"``, see :mod:`solvers.qcgd.sources`.
+        ``("oracle",)`` is the pure method: it repairs a constrained model's samples but does not
+        polish networks.
     wanted : int
         Distinct feasible candidates required before a proof ends the run.
     parts : int
