@@ -44,7 +44,7 @@ class Tree(NamedTuple):
     has the basic ones, ``base``, as sums of the nonbasic ones, ``outside``, and ``reduced`` the
     objective.  ``trail`` has the bits fixed so far, ``branched`` those of them that were chosen,
     with the length of the trail before, the end taken first (1: 0), and whether the other one has
-    been tried.  ``count`` has the numbers of levels, of fixed bits and of pivots since the tableau
+    been tried.  ``state`` has the numbers of levels, of fixed bits and of pivots since the tableau
     was computed, and whether all cuts so far are certain.
     """
 
@@ -60,7 +60,7 @@ class Tree(NamedTuple):
     x: Array
     trail: Array
     branched: Array
-    count: Array
+    state: Array
 
     @classmethod
     def of(cls, form: LinearForm) -> Tree:
@@ -168,7 +168,7 @@ def _solve(t: Tree, cutoff: float) -> tuple[float, int, bool, int]:
             v = t.outside[best]
             need -= abs(pivot[best]) * (t.high[v] - t.low[v])
             if need < FRACTION:  # Exactly enough is enough.
-                entering = best
+                entering = int(best)
             ratio[best] = np.inf
         _pivot(t, row, entering)
     return value, -1, False, most
@@ -246,31 +246,31 @@ def search(
     """Continue a search, depth first, for points whose cost is at least ``gain`` below ``least``.
 
     Returns the best cost, whose bits are put in ``best``, the work done, which ends soon after it
-    exceeds ``most``, and whether the search is complete; ``t.count[3]`` says whether it then is a
+    exceeds ``most``, and whether the search is complete; ``t.state[3]`` says whether it then is a
     proof.
     """
     m, k = t.rows.shape
     y, reduced, work = np.empty(m), np.empty(k), 0.0
     while work < most:
-        if t.count[2] > FRESH:
+        if t.state[2] > FRESH:
             _renew(t)
-            t.count[2] = 0
+            t.state[2] = 0
         value, row, optimal, pivots = _solve(t, least - gain)
-        t.count[2] += pivots
+        t.state[2] += pivots
         work += (6.0 + 2.0 * pivots) * (m + 1) * k
         _multipliers(t, row, y)
         bound = _bound(t, y, 0.0 if row >= 0 else 1.0, reduced)
         certain = bound > 0.0 if row >= 0 else bound >= least - gain
         cut = row >= 0 or value > least - gain or certain
         if cut and not certain:
-            t.count[3] = 0
+            t.state[3] = 0
         chosen, down = -1, True
         if not cut:
             for j in range(k):
                 if t.low[j] < t.high[j] and bound + abs(reduced[j]) >= least - gain:
                     t.low[j] = t.high[j] = 0.0 if reduced[j] > 0.0 else 1.0
-                    t.trail[t.count[1]] = j
-                    t.count[1] += 1
+                    t.trail[t.state[1]] = j
+                    t.state[1] += 1
             chosen, down = _fraction(t, value)
             if chosen < 0:
                 x = np.rint(t.x[:k])
@@ -289,26 +289,26 @@ def search(
                         chosen, down = j, x[j] == 0.0
                         break
                 cut |= chosen < 0  # All bits are decided.
-        level = t.count[0]
+        level = t.state[0]
         if cut:
             while level > 0 and t.branched[level - 1, 3]:
                 level -= 1
-            t.count[0] = level
+            t.state[0] = level
             if level == 0:
                 return least, work, True
-            while t.count[1] > t.branched[level - 1, 1]:
-                t.count[1] -= 1
-                j = t.trail[t.count[1]]
+            while t.state[1] > t.branched[level - 1, 1]:
+                t.state[1] -= 1
+                j = t.trail[t.state[1]]
                 t.low[j], t.high[j] = 0.0, 1.0
             chosen, down = t.branched[level - 1, 0], t.branched[level - 1, 2] == 0
             t.branched[level - 1, 3] = 1
         else:
-            t.branched[level, 0], t.branched[level, 1] = chosen, t.count[1]
+            t.branched[level, 0], t.branched[level, 1] = chosen, t.state[1]
             t.branched[level, 2], t.branched[level, 3] = down, 0
-            t.count[0] += 1
+            t.state[0] += 1
         t.low[chosen] = t.high[chosen] = 0.0 if down else 1.0
-        t.trail[t.count[1]] = chosen
-        t.count[1] += 1
+        t.trail[t.state[1]] = chosen
+        t.state[1] += 1
     return least, work, False
 
 
@@ -368,7 +368,7 @@ class Enumeration(Source):
         known = known - offset if known <= target.ceiling else np.inf
         least, work, self._over = search(self._tree, found[0], known, self._gain, 2e7)
         self.effort = work / WORK
-        if self._over and self._tree.count[3]:
+        if self._over and self._tree.state[3]:
             target.prove(min(offset + least - self._gain, target.ceiling), "enumeration")
         return found if least < known else found[:0]
 

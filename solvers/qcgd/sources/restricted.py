@@ -99,7 +99,7 @@ class Restricted(Source):
         elif kind == ROWS and rows.shape[0] and round(self.sizes[kind]) < n:
             count = round(self.sizes[kind])
             drawn = rng.permutation(rows.shape[0])[: round(count**0.5)]
-            free = np.unique(rows[drawn].indices)
+            free = np.unique(rows[drawn].indices).astype(np.int64)
             free = self._able(point, free[~settled[free]])
             if len(free):
                 return free if len(free) <= 2 * count else rng.permutation(free)[:count]

@@ -106,7 +106,7 @@ def test_a_search_in_small_parts_ends_as_in_one() -> None:
         tree, best, least, done = Tree.of(form), np.zeros(30, dtype=np.int8), 0.0, False
         while not done:
             least, _, done = search(tree, best, least, 0.999, most)
-        assert tree.count[3]
+        assert tree.state[3]
         assert least == cost @ best
         assert (rows @ best <= form.high).all()
         ends.append((least, best.tolist()))
