@@ -17,7 +17,7 @@ from formulations.arrays import Array
 from formulations.constraints.right import WRONG
 from solvers.constrained.guard import BOXES, PATHS, ROWS, Guard, judge, move_boxes, move_rows
 from solvers.kernels.blocks import TINY, WINDOW
-from solvers.kernels.compiled import compiled
+from solvers.kernels.compiled import assign, compiled
 from solvers.kernels.incremental import Moves, change_of, commit, propose
 from solvers.kernels.sweeps import State
 
@@ -89,7 +89,8 @@ def guarded_heat_bath(
                 digits[d] += 1
                 turned[d] = at[d] + 1 if at[d] + 1 < counts[d] else 0
             else:  # finally, move to the pick
-                turned[:size] = picked[:size]
+                for i in range(size):
+                    turned[i] = picked[i]
             for i in range(size):
                 if at[i] != turned[i]:
                     k = blocks[b, i]
@@ -135,7 +136,7 @@ def guarded_heat_bath(
                     picked[i] = at[i]
             if now < best_broken or (now == best_broken and loss < best_loss):
                 best_broken, best_loss = now, float(loss)
-                best[:] = choice
+                assign(best, choice)
                 for i in range(size):
                     k = blocks[b, i]
                     best[k] = (start[i] + step[i] * at[i]) % num_levels[k]

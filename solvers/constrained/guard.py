@@ -91,7 +91,7 @@ class Guard(NamedTuple):
     heat: Array
 
 
-@compiled()
+@compiled(counts=False)
 def count_paths(guard: Guard) -> int:
     """Recount the paths of wrong sign of all pairs; return their sum."""
     plan, levels, pairs, paths = guard.plan, guard.levels, guard.pairs, guard.paths
@@ -138,7 +138,7 @@ def number_at(values: Array, kind: int, first: int, place: int, level: int) -> i
     return int(total)
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def move_rows(guard: Guard, k: int, layer: int, old: int, new: int, change: int) -> int:
     """Move weight k from level ``old`` to ``new``; return the violations of rows and paths."""
     before, totals = 0, guard.totals
@@ -169,7 +169,7 @@ def _activation(pieces: Array, first: int, last: int, z: int) -> int:
     return int(pieces[1, p] * z + pieces[2, p])
 
 
-@compiled()
+@compiled(counts=False)
 def judge(guard: Guard) -> int:
     """Compute the cost of the boxes from the bounds of the outputs: see ``Right.cost``."""
     plan, asked, total = guard.plan, guard.asked, 0
@@ -197,7 +197,7 @@ def judge(guard: Guard) -> int:
     return int(total)
 
 
-@compiled()
+@compiled(counts=False, inner=True)
 def move_boxes(guard: Guard, k: int, layer: int, change: int) -> None:
     """Change a weight of the boxes by some levels; :func:`judge` then gives their violation."""
     plan, levels, pieces, dirty = guard.plan, guard.box_levels, guard.pieces, guard.dirty

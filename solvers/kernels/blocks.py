@@ -14,8 +14,8 @@ import math
 import numpy as np
 
 from formulations.arrays import Array
-from solvers.kernels.compiled import compiled
-from solvers.kernels.incremental import Moves, change_of, commit, copy_choice, propose
+from solvers.kernels.compiled import assign, compiled
+from solvers.kernels.incremental import Moves, change_of, commit, propose
 from solvers.kernels.sweeps import State
 
 TINY = 1e-280
@@ -24,7 +24,7 @@ WINDOW = 4
 """Levels of a wide integer that a block tries: its own and others, 2^e apart."""
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def _change(
     firsts: Array,
     num_levels: Array,
@@ -114,7 +114,7 @@ def heat_bath(
                             picked[i] = at[i]
                     if loss < best_loss:
                         best_loss = float(loss)
-                        copy_choice(best, choice)
+                        assign(best, choice)
                         for i in range(size):
                             j = blocks[b, i]
                             best[j] = (start[i] + step[i] * at[i]) % num_levels[j]

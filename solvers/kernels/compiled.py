@@ -13,7 +13,8 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic, register_jitable
+from numba.core.typing.templates import infer_global
+from numba.extending import intrinsic, models, register_model
 
 from formulations.arrays import Array
 
@@ -28,6 +29,21 @@ u64: Any = np.uint64
 that in each lane takes longer than the sweep."""
 
 Typed = tuple[types.Type, Callable[..., Any]]
+
+
+class _Inner(types.Dispatcher):  # type: ignore[misc]
+    """Type of a function that only compiled functions call, once for each kind of numbers."""
+
+    def __init__(self, dispatcher: Any) -> None:
+        super().__init__(dispatcher)
+        self.kept = dispatcher  # The base class refers to it weakly.
+
+    def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
+        """Compile for an integer what is called with one that is written out."""
+        return super().get_call_type(context, [types.unliteral(kind) for kind in args], kws)
+
+
+register_model(_Inner)(models.OpaqueModel)
 
 
 def compiled(
@@ -59,14 +75,16 @@ def compiled(
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        if inner:
-            inside = register_jitable(_nrt=counts, no_cfunc_wrapper=True, **options)(function)
-            return inside  # type: ignore[no-any-return]
+        flags = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if inner else {"nogil": True}
+        flags |= {"_nrt": counts, **options}
         try:
-            decorated = njit(nogil=True, cache=True, _nrt=counts, **options)(function)
+            decorated = njit(cache=True, **flags)(function)
         except RuntimeError:  # no writable cache folder, neither beside the file nor at home
-            decorated = njit(nogil=True, _nrt=counts, **options)(function)
-        return decorated  # type: ignore[no-any-return]
+            decorated = njit(**flags)(function)
+        if not inner:
+            return decorated  # type: ignore[no-any-return]
+        infer_global(function, _Inner(decorated))
+        return function
 
     return decorate
 
@@ -284,7 +302,7 @@ def _bits(typing: Any, word: Any) -> Typed:
     return types.int64(types.uint64), generate
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inner=True, forceinline=True)
 def add_line(
     out: Array, o: int, x: Array, i: int, factor: int, w: Array, j: int, size: int
 ) -> None:
@@ -296,7 +314,7 @@ def add_line(
             _add_group(out, o + c, x, i + c, factor, w, j + c)
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inner=True, forceinline=True)
 def _list_bits(word: int, start: int, found: Array, number: int) -> int:
     """Write ``start`` + the place of each bit to ``found`` from ``number`` on; return the end.
 
@@ -312,7 +330,7 @@ def _list_bits(word: int, start: int, found: Array, number: int) -> int:
     return int(end)
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def list_unequal(values: Array, x: int, y: int, count: int, found: Array) -> int:
     """Write the s < count with values[x + s] != values[y + s] to ``found``; return how many.
 
@@ -325,7 +343,7 @@ def list_unequal(values: Array, x: int, y: int, count: int, found: Array) -> int
     return number
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inner=True, forceinline=True)
 def list_new_steps(
     z: Array,
     o: int,

@@ -72,7 +72,7 @@ class Moves(NamedTuple):
     choice: Array
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def change_of(firsts: Array, gaps: Array, levels: Array, k: int, old: int, new: int) -> int:
     """Return the change of weight k's level from level number ``old`` to number ``new``."""
     if gaps[k] > 0:
@@ -80,14 +80,7 @@ def change_of(firsts: Array, gaps: Array, levels: Array, k: int, old: int, new: 
     return int(levels[firsts[k] + new] - levels[firsts[k] + old])
 
 
-@compiled(counts=False)
-def copy_choice(best: Array, choice: Array) -> None:
-    """Copy choice to best; a slice would compile the messages of all possible errors."""
-    for k in range(len(choice)):
-        best[k] = choice[k]
-
-
-@compiled(counts=False, forceinline=True)
+@compiled(inline="always")
 def _line_losses(state: State, x: Array, at: int, found: int) -> int:
     """Write the losses of the changed samples, whose outputs start at x[at]; return the change."""
     samples, plan, sample_losses, total = state.samples, state.plan, state.sample_losses, 0
@@ -101,7 +94,7 @@ def _line_losses(state: State, x: Array, at: int, found: int) -> int:
     return int(total)
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def _change_output(state: State, neuron: int, source: int, change: int) -> int:
     """Return the change of the loss by a last-layer weight: one output of all samples."""
     rows, z, lines, part = state.rows, state.z, state.lines, state.part
@@ -143,7 +136,7 @@ def _change_output(state: State, neuron: int, source: int, change: int) -> int:
     return int(total)
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(inline="always")
 def _follow(state: State, reach: int, found: int) -> int:
     """Return the change of the loss from ``found`` new lines of the layer ``reach``."""
     plan, last = state.plan, state.plan.shape[0] - 2
@@ -154,7 +147,7 @@ def _follow(state: State, reach: int, found: int) -> int:
     return int(_line_losses(state, state.part, plan[last, NEW], found)) if reach == last else 0
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def _propose_shared(
     ties: Array | None, state: State, layer: int, neuron: int, source: int, change: int
 ) -> tuple[bool, int]:
@@ -200,7 +193,7 @@ def _propose_shared(
     return True, int(_follow(state, reach, count))
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def _commit_shared(
     ties: Array | None, state: State, layer: int, neuron: int, source: int, change: int
 ) -> bool:
@@ -235,7 +228,7 @@ def _commit_shared(
     return True
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inner=True, forceinline=True)
 def _visit(
     samples: Array | None, state: State, layer: int, neuron: int, source: int, change: int
 ) -> int:
@@ -257,7 +250,7 @@ def _visit(
     return int(_follow(state, layer + 1, found))
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inner=True, forceinline=True)
 def propose(state: State, layer: int, neuron: int, source: int, change: int) -> int:
     """Return the loss after weight (neuron, source) of ``layer`` changes by ``change`` levels."""
     losses = state.losses
@@ -267,7 +260,7 @@ def propose(state: State, layer: int, neuron: int, source: int, change: int) -> 
     return int(losses[1])
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(inline="always")
 def _commit_one(state: State, layer: int, neuron: int, source: int, change: int) -> None:
     """Change a weight and its unit."""
     rows, z, lines, samples = state.rows, state.z, state.lines, state.samples
@@ -293,7 +286,7 @@ def _commit_one(state: State, layer: int, neuron: int, source: int, change: int)
             state.sample_losses[0, s] = state.sample_losses[1, s]
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inner=True, forceinline=True)
 def _commit_visit(
     samples: Array | None, state: State, layer: int, neuron: int, source: int, change: int
 ) -> None:
@@ -321,7 +314,7 @@ def _commit_visit(
             sample_losses[0, samples[k]] = sample_losses[1, k]
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inner=True, forceinline=True)
 def commit(state: State, layer: int, neuron: int, source: int, change: int) -> None:
     """Make the latest proposal, with the same arguments, the state."""
     commit_sweep(state.samples, state, layer, neuron, source, change)
@@ -329,7 +322,7 @@ def commit(state: State, layer: int, neuron: int, source: int, change: int) -> N
     state.losses[0] = state.losses[1]
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def _all_losses(samples: Array | None, state: State) -> int:
     """Compute the loss from the outputs, and that of each sample if samples are listed."""
     lines, plan, form, pieces = state.lines, state.plan, state.form, state.pieces

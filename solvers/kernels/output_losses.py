@@ -23,7 +23,7 @@ PIECES, TABLE, SQUARED, SOFTMAX, PAIRS = range(5)
 log sum_c exp((z_c - z_y) / T) and sum_{c != y} max(0, MARGIN - SLOPE (z_y - z_c))."""
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def apply_pieces(
     out: Array, o: int, x: Array, z: int, count: int, pieces: Array, first: int, last: int
 ) -> None:
@@ -39,7 +39,7 @@ def apply_pieces(
             out[o + k] += reached * (slope * x[z + k] + intercept)
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def change_margin_losses(
     x: Array,
     old: int,
@@ -68,7 +68,7 @@ def change_margin_losses(
         losses[1, s] = losses[0, s] + gain
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def add_output_losses(
     sign: int,
     x: Array,
@@ -114,7 +114,7 @@ def add_output_losses(
                     losses[1, k] += sign * (slope * margin + intercept)
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inner=True, forceinline=True)
 def line_losses(
     x: Array,
     at: int,

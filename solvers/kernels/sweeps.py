@@ -104,7 +104,7 @@ class State(NamedTuple):
     ties: Any
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def activate(
     out: Array,
     o: int,
@@ -132,7 +132,7 @@ def activate(
             out[o + k] = offset + gain * ((min(max(x[z + k], low), high) + lift) >> shift)
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(inline="always")
 def list_changed_samples(state: State, layer: int, neuron: int, source: int, change: int) -> int:
     """List the samples on which a hidden unit changes, and the changes; return their number."""
     rows, z, samples = state.rows, state.z, state.samples
@@ -170,7 +170,7 @@ def list_changed_samples(state: State, layer: int, neuron: int, source: int, cha
     return int(found)
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(inline="always")
 def add_unit_to_next_layer(state: State, layer: int, neuron: int, found: int) -> None:
     """Write new lines of the layer above one changed unit: z + w D."""
     lines, part, samples, deltas = state.lines, state.part, state.samples, state.deltas
@@ -182,7 +182,7 @@ def add_unit_to_next_layer(state: State, layer: int, neuron: int, found: int) ->
         add_line(part, new + k * size, lines, s, deltas[u64(k)], levels, w, size)
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def add_units_to_layer(state: State, layer: int, found: int) -> None:
     """Write new lines of a layer above all changed units of the one before: z + W D."""
     lines, part, samples, levels, plan = (
@@ -203,7 +203,7 @@ def add_units_to_layer(state: State, layer: int, found: int) -> None:
                 add_line(part, new, part, new, change, levels, w + i * size, size)
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def change_units(state: State, layer: int, found: int) -> bool:
     """Write a hidden layer's activation changes from new lines; return whether there are any."""
     lines, part, samples, clips = state.lines, state.part, state.samples, state.clips
@@ -222,7 +222,7 @@ def change_units(state: State, layer: int, found: int) -> bool:
     return rest != 0
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def take_row(state: State, layer: int, neuron: int, row: int) -> None:
     """Copy a unit's pre-activations on all samples to z from ``row`` on."""
     z, lines, plan, count = state.z, state.lines, state.plan, u64(state.form[SAMPLES])
@@ -237,7 +237,7 @@ def take_row(state: State, layer: int, neuron: int, row: int) -> None:
             z[out + s] = lines[at + s * size]
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inner=True, forceinline=True)
 def sweep(
     samples: Array | None, state: State, layer: int, neuron: int, source: int, change: int
 ) -> int:
@@ -271,7 +271,7 @@ def sweep(
     return int(total)
 
 
-@compiled(counts=False, forceinline=True)
+@compiled(counts=False, inner=True, forceinline=True)
 def commit_sweep(
     samples: Array | None, state: State, layer: int, neuron: int, source: int, change: int
 ) -> None:

@@ -7,15 +7,15 @@ import math
 import numpy as np
 
 from formulations.arrays import Array
-from solvers.kernels.compiled import compiled
-from solvers.kernels.incremental import Moves, change_of, commit, copy_choice, propose
+from solvers.kernels.compiled import assign, compiled
+from solvers.kernels.incremental import Moves, change_of, commit, propose
 from solvers.kernels.sweeps import State
 
 FEW = 4
 """Up to this many levels of an integer are drawn evenly."""
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def another_place(rng: np.random.Generator, place: int, num_levels: int, gap: int) -> int:
     """Draw another level's number: any, or for a wide integer one that is 2^e away.
 
@@ -34,7 +34,7 @@ def another_place(rng: np.random.Generator, place: int, num_levels: int, gap: in
     return (place + (step if drawn & 1 else num_levels - step)) % num_levels
 
 
-@compiled(counts=False)
+@compiled(counts=False, inner=True)
 def _term(linear_term: Array, k: int, place: int, gap: int) -> float:
     """Return the linear term of a weight at one of its levels."""
     if gap == 0:
@@ -85,7 +85,7 @@ def anneal(
             loss = proposed
             if loss < best_loss:
                 best_loss = float(loss)
-                copy_choice(best, choice)
+                assign(best, choice)
         temperature *= cooling
     return best_loss, proposals, spread
 
@@ -128,7 +128,7 @@ def enumerate_choices(
             focus[k + 1] = k + 1
         if loss < best_loss:
             best_loss = float(loss)
-            copy_choice(best, choice)
+            assign(best, choice)
     return best_loss, False
 
 
@@ -157,7 +157,7 @@ def anneal_with_linear_term(
     for k in range(len(layers)):
         value += _term(linear_term, k, choice[k], gaps[k])
     if value < best_value:
-        copy_choice(best, choice)
+        assign(best, choice)
         best_value = value
     for _ in range(flips):
         k = int(rng.random() * len(layers))
@@ -180,6 +180,6 @@ def anneal_with_linear_term(
             value += rise
             if value < best_value:
                 best_value = value
-                copy_choice(best, choice)
+                assign(best, choice)
         temperature *= cooling
     return best_value, spread / max(1, flips), temperature
