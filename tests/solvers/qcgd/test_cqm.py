@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import dimod
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from formulations.errors import InvalidInputError
-from solvers import QCGD, LiftedRows, PenaltyMethod, QCGDSampler, Status
+from solvers import QCGD, Candidates, LiftedRows, PenaltyMethod, QCGDSampler, Status
 from solvers.oracles import Annealer, ExactOracle
 from tests.cqms import cqms, optimum, verdict
 
@@ -142,9 +143,10 @@ def test_infeasibility_that_the_bound_proves_is_the_models() -> None:
 
 
 def test_infeasibility_that_nothing_proves_is_the_searchs() -> None:
-    samples = QCGD(oracle=Annealer(reads=5, sweeps=50), iterations=5).sample_cqm(
-        three_colours_for_four()
-    )
+    solver = QCGD(oracle=Annealer(reads=5, sweeps=50), iterations=5)
+    assert solver.sample_cqm(three_colours_for_four()).info["status"] == "infeasible"  # enumerated
+    pure = replace(solver, candidates=Candidates(sources=("oracle",)))
+    samples = pure.sample_cqm(three_colours_for_four())
     assert samples.info["status"] == "finished"
     assert samples.info["infeasibility"] == "search"
     assert len(samples.info["residuals"]) >= 1
