@@ -87,7 +87,7 @@ class Repair:
             numbers = seed.generate_state(len(points), np.uint64) | np.uint64(1)
             # A copy: another layout would be compiled again.
             hot = np.array(np.broadcast_to(heats, (len(points), 2)), dtype=np.float64, order="C")
-            flipped = points[:, self._flipped]
+            flipped = np.ascontiguousarray(points[:, self._flipped])
             last = flipped.copy()
 
             def run(part: slice) -> int:
