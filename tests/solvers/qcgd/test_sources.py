@@ -240,7 +240,8 @@ def test_a_perfect_oracle_gets_nearly_all_of_a_run() -> None:
 
 
 def test_a_quick_oracle_of_noise_gets_little_of_a_run() -> None:
-    solver = QCGD(Noise(), iterations=None, time_limit=1.5, stop=None)
+    others = Candidates(sources=("oracle", "perturbation", "relinking", "restricted"))
+    solver = QCGD(Noise(), candidates=others, iterations=None, time_limit=1.5, stop=None)
     _, loop = solver.descend(ModelScoring(MODEL), MODEL)
     spent = {name: one.seconds for name, one in loop.search.shares.of.items()}
     assert spent["oracle"] <= 0.25 * sum(spent.values())
