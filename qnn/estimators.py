@@ -101,7 +101,7 @@ class QNNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     >>> X, y = load_iris(return_X_y=True)
     >>> classifier = QNNClassifier(bits=400).fit(X, y)
     >>> bool(classifier.score(X, y) > 0.9), classifier.network_.stored_bits
-    (True, 394)
+    (True, 117)
     """
 
     def __init__(
