@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
-from formulations.arrays import BitArray, IntArray
-from formulations.model.qcbo import QCBO, times
+from formulations.arrays import IntArray
+from formulations.model.qcbo import QCBO
 from formulations.passes.base import canonical, substituted
 from formulations.passes.cliques import columns, exclusive_rows
+from formulations.passes.slack import Refilled
 
 
 @dataclass(frozen=True)
@@ -35,46 +35,16 @@ class OneHot:
     [[1, 0, 0], [0, 0, 1]]
     """
 
-    def apply(self, model: QCBO) -> tuple[QCBO, Rest]:
+    def apply(self, model: QCBO) -> tuple[QCBO, Refilled]:
         """Return the smaller model, and the inverse that restores the eliminated bits."""
         rows, gone = _chosen(model)
         n = model.num_variables
         kept = np.setdiff1d(np.arange(n), gone)
         others = sp.csr_array(model.rows[rows])[:, kept]
         others.data = np.ones_like(others.data)
-        inverse = Rest(gone, kept, others)
+        each = sp.csr_array(sp.eye_array(len(gone)))
+        inverse = Refilled(gone, kept, others, np.ones(len(gone)), each)
         return (_without(model, rows, inverse) if len(gone) else model), inverse
-
-
-@dataclass(frozen=True)
-class Rest:
-    """The inverse: an eliminated bit is 1 where the other bits of its row are 0.
-
-    Parameters
-    ----------
-    gone : ndarray of int, shape (g,)
-        Eliminated bits.
-    kept : ndarray of int, shape (n',)
-        The others, ascending.
-    others : csr_array, shape (g, n')
-        1 at the other bits of the row of each eliminated bit.
-    """
-
-    gone: IntArray
-    kept: IntArray
-    others: sp.csr_array
-
-    def invert(self, x: npt.ArrayLike) -> BitArray:
-        """Convert samples of the smaller model to the original, shape (..., n') -> (..., n)."""
-        y = np.asarray(x, dtype=np.int8)
-        full = np.empty((*y.shape[:-1], len(self.gone) + len(self.kept)), dtype=np.int8)
-        full[..., self.kept] = y
-        full[..., self.gone] = times(self.others, y.astype(np.float64)) == 0
-        return full
-
-    def lift(self, x: npt.ArrayLike) -> BitArray:
-        """Convert feasible samples of the original to the smaller model, (..., n) -> (..., n')."""
-        return np.asarray(x, dtype=np.int8)[..., self.kept]
 
 
 def _chosen(model: QCBO) -> tuple[IntArray, IntArray]:
@@ -109,23 +79,23 @@ def _chosen(model: QCBO) -> tuple[IntArray, IntArray]:
     return pairs[:, 0], pairs[:, 1]
 
 
-def _without(model: QCBO, chosen: IntArray, rest: Rest) -> QCBO:
+def _without(model: QCBO, chosen: IntArray, inverse: Refilled) -> QCBO:
     """Rewrite the model in the kept bits y, x = T y + d; chosen rows become at-most-one rows."""
-    n, kept = model.num_variables, rest.kept
+    n, kept = model.num_variables, inverse.kept
     number = np.full(n, -1, dtype=np.int64)
     number[kept] = np.arange(len(kept))
-    others = sp.coo_array(rest.others)
+    others = sp.coo_array(inverse.rest)
     T = sp.csr_array(
         (
             np.concatenate([np.ones(len(kept)), -others.data]),
-            (np.concatenate([kept, rest.gone[others.row]]), np.append(number[kept], others.col)),
+            (np.concatenate([kept, inverse.gone[others.row]]), np.append(number[kept], others.col)),
         ),
         shape=(n, len(kept)),
     )
     d = np.zeros(n)
-    d[rest.gone] = 1.0
+    d[inverse.gone] = 1.0
     linear, quadratic, offset = substituted(model.linear, model.quadratic, model.offset, T, d)
-    together = sp.csr_array(rest.others.T @ rest.others)  # pairs of bits of which at most one is 1
+    together = sp.csr_array(inverse.rest.T @ inverse.rest)  # pairs: at most one bit is 1
     together.data = np.ones_like(together.data)
     quadratic = sp.csr_array(quadratic - quadratic.multiply(together))
     keep, rhs, equality = np.ones(model.num_rows), model.rhs - model.rows @ d, model.equality.copy()
@@ -138,7 +108,7 @@ def _without(model: QCBO, chosen: IntArray, rest: Rest) -> QCBO:
         linear=linear,
         quadratic=canonical(quadratic),
         offset=offset,
-        rows=canonical(sp.diags_array(keep) @ model.rows @ T + place @ rest.others),
+        rows=canonical(sp.diags_array(keep) @ model.rows @ T + place @ inverse.rest),
         rhs=rhs,
         equality=equality,
         products=number[model.products],

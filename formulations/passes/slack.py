@@ -224,12 +224,12 @@ class OwnSlack:
 
 @dataclass(frozen=True)
 class Refilled:
-    """The inverse: words take what their rows leave.
+    """The inverse of an elimination of words: they take what their rows leave.
 
     Parameters
     ----------
     gone, kept : ndarray of int
-        Bits of the words, and the others, ascending.
+        Bits of the words, word by word, largest first; and the others, ascending.
     rest, taken : csr_array, shapes (r, n') and (r, g)
         The rows in both; rows hold if rest y + taken s = rhs.
     rhs : ndarray, shape (r,)
@@ -251,10 +251,12 @@ class Refilled:
         row = entry_rows(self.taken)[np.argsort(self.taken.indices)]
         left = self.rhs - times(self.rest, y.astype(np.float64))
         left -= np.minimum(row_range(self.taken)[0], 0.0)  # Negative bits count from their sum.
-        for j in range(len(self.gone)):  # largest first within each row
-            value = left[..., row[j]] >= abs(size[j]) - TOLERANCE
-            full[..., self.gone[j]] = value if size[j] > 0.0 else ~value
-            left[..., row[j]] -= np.where(value, abs(size[j]), 0.0)
+        rank = np.arange(len(row)) - np.searchsorted(row, row)
+        for k in range(rank.max(initial=-1) + 1):  # largest first within each row
+            at = np.flatnonzero(rank == k)
+            value = left[..., row[at]] >= np.abs(size[at]) - TOLERANCE
+            full[..., self.gone[at]] = value == (size[at] > 0.0)
+            left[..., row[at]] -= np.where(value, np.abs(size[at]), 0.0)
         return full
 
     def lift(self, x: npt.ArrayLike) -> BitArray:
