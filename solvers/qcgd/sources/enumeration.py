@@ -19,7 +19,7 @@ import scipy.sparse as sp
 
 from formulations.arrays import Array, BitArray, FloatArray
 from formulations.passes.coefficient_step import common_steps
-from solvers.kernels.compiled import compiled
+from solvers.kernels.compiled import assign, compiled
 from solvers.qcgd.linear import ROUNDING, LinearForm
 from solvers.qcgd.scoring import ModelScoring, Pool
 from solvers.qcgd.sources.base import Source
@@ -80,7 +80,7 @@ class Tree(NamedTuple):
         )  # fmt: skip
 
 
-@compiled()
+@compiled(inner=True)
 def _pivot(t: Tree, i: int, j: int) -> None:
     """Exchange the basic variable of row i and the nonbasic one of column j."""
     pivot, p = t.tableau[i], 1.0 / t.tableau[i, j]
@@ -99,17 +99,17 @@ def _pivot(t: Tree, i: int, j: int) -> None:
     t.base[i], t.outside[j] = t.outside[j], t.base[i]
 
 
-@compiled()
+@compiled(inner=True)
 def _renew(t: Tree) -> None:
     """Compute the tableau of the basis from the rows, without its pivots' rounding."""
     m, k = t.rows.shape
-    before = t.base.copy()
-    kept = np.zeros(k + m, np.bool_)
-    kept[before] = True
-    t.tableau[:] = t.rows
-    t.reduced[:] = t.cost
-    t.outside[:] = np.arange(k)
-    t.base[:] = np.arange(k, k + m)
+    before, kept = t.base.copy(), np.zeros(k + m, np.bool_)
+    assign(t.reduced, t.cost)
+    for j in range(k):
+        t.outside[j] = j
+    for i in range(m):
+        kept[before[i]], t.base[i] = True, k + i
+        assign(t.tableau[i], t.rows[i])
     for v in before:
         row = -1
         for i in range(m if v < k else 0):
@@ -120,7 +120,7 @@ def _renew(t: Tree) -> None:
             _pivot(t, row, v)
 
 
-@compiled(fastmath={"reassoc", "contract"})
+@compiled(inner=True, fastmath={"reassoc", "contract"})
 def _sum(row: Array, values: Array) -> float:
     """Compute row'values."""
     total = 0.0
@@ -129,7 +129,7 @@ def _sum(row: Array, values: Array) -> float:
     return total
 
 
-@compiled()
+@compiled(inner=True)
 def _solve(t: Tree, cutoff: float) -> tuple[float, int, bool, int]:
     """Solve a node's relaxation by the dual simplex until its value exceeds the cutoff.
 
@@ -174,7 +174,7 @@ def _solve(t: Tree, cutoff: float) -> tuple[float, int, bool, int]:
     return value, -1, False, most
 
 
-@compiled()
+@compiled(inner=True)
 def _bound(t: Tree, y: Array, costs: float, reduced: Array) -> float:
     """Compute the dual value of y, less its possible rounding, and the reduced costs.
 
@@ -183,7 +183,8 @@ def _bound(t: Tree, y: Array, costs: float, reduced: Array) -> float:
     """
     m, k = t.rows.shape
     value, size = 0.0, costs * t.sizes[m]
-    reduced[:] = costs * t.cost
+    for j in range(k):
+        reduced[j] = costs * t.cost[j]
     for r in range(m):
         side = t.low[k + r] if y[r] > 0.0 else t.high[k + r]
         if y[r] != 0.0 and abs(side) < np.inf:
@@ -197,11 +198,12 @@ def _bound(t: Tree, y: Array, costs: float, reduced: Array) -> float:
     return float(value - ROUNDING * size)
 
 
-@compiled()
+@compiled(inner=True)
 def _multipliers(t: Tree, row: int, y: Array) -> None:
     """Read the rows' multipliers from the basis, or those that show that ``row`` cannot hold."""
     k = t.rows.shape[1]
-    y[:] = 0.0
+    for r in range(len(y)):
+        y[r] = 0.0
     source, sign = t.reduced, 1.0
     if row >= 0:
         source = t.tableau[row]
@@ -213,7 +215,7 @@ def _multipliers(t: Tree, row: int, y: Array) -> None:
             y[t.outside[j] - k] = sign * source[j]
 
 
-@compiled()
+@compiled(inner=True)
 def _fraction(t: Tree, value: float) -> tuple[int, bool]:
     """Choose a fractional bit and the end to take first, the one of the lesser least rise."""
     best, chosen, down = -1.0, -1, True
