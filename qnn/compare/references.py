@@ -54,7 +54,7 @@ def refer(name: str, options: DataOptions, model: ModelOptions, seed: int) -> di
     >>> found["test_accuracy"], found["stored_bits"], found["train_loss"]
     (1.0, 160, None)
     """
-    return figures(name, seen(name, options).load(seed), model.loss, seed)
+    return figures(name, seen(name, options).load(seed, model.recipe), model.loss, seed)
 
 
 def figures(name: str, data: Dataset, loss: str, seed: int) -> dict[str, Any]:
