@@ -290,11 +290,13 @@ def test_a_run_that_stands_still_ends() -> None:
 def test_a_run_goes_on_without_an_answer_or_where_a_limit_is_to_be_used_up() -> None:
     impossible = QCBO.from_arrays([1.0, 2, 3, 4], [[2, 2, 2, 2]], [3])
     strict = NoImprovement(factor=0.0, least=1)
+    unproven = Candidates(sources=("oracle", "perturbation"))
     for model, options, calls in (
         (impossible, {"iterations": 30}, 30),
         (constrained(1), {"iterations": None, "call_limit": 25}, 25),
     ):
-        run, _ = QCGD(Annealer(2, 20), stop=strict, **options).descend(ModelScoring(model), model)
+        solver = QCGD(Annealer(2, 20), stop=strict, candidates=unproven, **options)
+        run, _ = solver.descend(ModelScoring(model), model)
         assert run.ledger.calls == calls
 
 
