@@ -152,7 +152,8 @@ def frontier(
     are_images = data.spec.partition(":")[0] in IMAGES or "idx3" in data.spec
     for number in range(seed, seed + seeds):
         progress("logistic regression")
-        reference = refer("logistic-regression", data, model, number)
+        largest = replace(model, bits=int(max(check_sizes(kib)) * BITS_OF_KIB))
+        reference = refer("logistic-regression", data, largest, number)
         references.append({"variant": "logistic-regression", "seed": number, **reference})
         for size in check_sizes(kib):
             progress(f"{size:g} KiB, seed {number}")
