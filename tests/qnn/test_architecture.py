@@ -73,7 +73,7 @@ def test_networks_are_linear_if_the_classes_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bits", "code"), [(None, "uniform:6"), (60, "uniform:3"), (35, "bipolar")]
+    ("bits", "code"), [(None, "uniform:6"), (60, "uniform:4"), (25, "bipolar")]
 )
 def test_weights_without_hidden_layer_have_as_many_bits_as_fit(bits: int | None, code: str) -> None:
     network = network_for(inputs(10), 1, bits, hidden=[])
