@@ -225,7 +225,8 @@ class Scorer:
         self.reads += len(samples.x)
         self.share = held / len(worth) if np.isfinite(self.ceiling) else None
         self.holding = self.holding + 1 if self.share is not None and self.share > 0.5 else 0
-        effort = effort_of_call(run.oracle, samples, couplers, run.time_limit is not None)
+        pace = None if run.time_limit is None else self.shares.pace()
+        effort = effort_of_call(run.oracle, samples, couplers, pace)
         if self.repair is not None:
             effort -= self.repair.looked
             begun = time.perf_counter()

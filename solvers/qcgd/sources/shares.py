@@ -95,9 +95,11 @@ class Shares:
         unit = float(effort.sum()) / max(min(calls, 1 / (1 - FORGET)), 1.0)
         rate = (np.array([one.gained for one in each]) + HOPE) / (effort + unit)
         least = np.array([PATIENT.get(name, LEAST) for name in self.names])
-        share = np.maximum(rate / rate.sum(), least)
+        share = rate / rate.sum()
         share[0] = max(share[0], LEAST if timed else 0.5)
-        share[1:] *= (1.0 - share[0]) / share[1:].sum()
+        above = np.maximum(share - least, HOPE)[1:]
+        others = least[1:] + (1.0 - least[1:].sum()) * above / above.sum()
+        share[1:] = (1.0 - share[0]) * others
         spent = np.array([one.spent for one in each])
         most = np.array([MOST.get(name, 1.0) for name in self.names])
         over = spent * (1.0 + 1.0 / np.array([one.calls for one in each])) > most * spent.sum()
@@ -115,6 +117,12 @@ class Shares:
             for name, one in self.of.items()
         }
 
+    def pace(self) -> float:
+        """Return the effort per second of the sources besides the oracle, as measured so far."""
+        others = [self.of[name] for name in self.names[1:]]
+        seconds = sum(one.seconds for one in others)
+        return sum(one.spent for one in others) / seconds if seconds else 7e7  # 10 to 290 million
+
     def book(self, name: str, *, effort: float, gained: float) -> None:
         """Book a call's effort and gain."""
         for one in self.of.values():
@@ -126,23 +134,28 @@ class Shares:
         self.of[name].spent += effort
 
 
-def effort_of_call(oracle: object, samples: Samples, couplers: int, timed: bool) -> float:
+def effort_of_call(
+    oracle: object, samples: Samples, couplers: int, pace: float | None = None
+) -> float:
     """Return the cost of a call, in units of repair candidates of equal time.
 
     An annealer's cost is counted by its work, so that the same seed gives the same result.  Another
-    oracle's reported seconds count only if a time limit ends the run anyway.
+    oracle's reported seconds count only if a time limit ends the run anyway; ``pace`` is then the
+    effort that other sources make in a second.
 
     Examples
     --------
     >>> answer = Samples(np.zeros((2, 5), dtype=np.int8), np.zeros(2), seconds=3.0)
-    >>> effort_of_call(Annealer(reads=2, sweeps=10), answer, 4, True)
+    >>> effort_of_call(Annealer(reads=2, sweeps=10), answer, 4)
     24.0
+    >>> effort_of_call(None, answer, 4, pace=1e6)
+    3000000.0
     """
     for layer in layers(oracle):
         if isinstance(layer, Annealer):
             swept: float = samples.x.shape[1] + couplers / 4
             return 0.2 * layer.reads * layer.sweeps * swept
-    return 2e7 * samples.seconds if timed else 2e6  # 15 to 28 million were measured
+    return 2e6 if pace is None else pace * samples.seconds
 
 
 def gains(pool: Pool, before: Pool, points: BitArray, worth: FloatArray) -> FloatArray:

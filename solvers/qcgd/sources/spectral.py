@@ -81,7 +81,7 @@ class Spectral(Source):
         self._pace, self._best = 1.0, -np.inf
         sweeps = ROUNDS * SWEEPS * rank + 20.0 * size
         self.effort, self._asked = 0.0, 0
-        self._cost = 4e-3 * size * size * sweeps  # measured, in repair candidates
+        self._cost = 2e5 + 1e-2 * size * size * sweeps  # measured, in repair candidates
 
     @classmethod
     def of(cls, target: ModelScoring) -> Spectral | None:
