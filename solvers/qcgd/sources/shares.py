@@ -84,7 +84,7 @@ class Shares:
         """Return the next source's name; ``timed`` says whether a time limit ends the run.
 
         Without one, the oracle's calls limit the run, so it gets at least half of the effort, and
-        the calls take at most twice as long.
+        the calls take at most twice as long.  Seconds count for the maximal shares of a timed run.
         """
         each = [self.of[name] for name in self.names]
         for name, one in zip(self.names, each, strict=True):
@@ -100,7 +100,7 @@ class Shares:
         above = np.maximum(share - least, HOPE)[1:]
         others = least[1:] + (1.0 - least[1:].sum()) * above / above.sum()
         share[1:] = (1.0 - share[0]) * others
-        spent = np.array([one.spent for one in each])
+        spent = np.array([one.seconds if timed else one.spent for one in each])
         most = np.array([MOST.get(name, 1.0) for name in self.names])
         over = spent * (1.0 + 1.0 / np.array([one.calls for one in each])) > most * spent.sum()
         return self.names[int(np.argmin(np.where(over & (most < 1.0), np.inf, effort / share)))]
