@@ -160,6 +160,7 @@ def shared(
     for _ in range(rounds):
         name = shares.next()
         shares.book(name, effort=effort[name], gained=gained[name])
+        shares.of[name].seconds += effort[name]
         spent[name] += effort[name]
     return {name: value / sum(spent.values()) for name, value in spent.items()}
 
