@@ -267,9 +267,8 @@ class Refilled:
 def _own_words(model: QCBO) -> list[tuple[int, IntArray]]:
     """Find equalities with a word of their own, and its bits, largest first."""
     Q, rows, found = model.quadratic, model.rows, []
-    coupled = (
-        Q.nnz > 0
-    )  # Where it is linear, least words make equalities, which are solved exactly.
+    # In a linear model a word at its least value makes an equality, which a search solves exactly.
+    coupled = Q.nnz > 0
     alone = np.diff(sp.csc_array(rows).indptr) == 1
     alone &= (np.diff(Q.indptr) == 0) & (np.bincount(Q.indices, minlength=len(alone)) == 0)
     alone[model.products] = False

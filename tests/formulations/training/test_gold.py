@@ -120,7 +120,7 @@ def linear(widths: list[int], code: str, labels: list[int], **options: str) -> T
     return TrainingProblem(network, X, labels, **options)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=240)
 @given(problem=either(), encoding=st.sampled_from(ENCODINGS))
 @example(linear([1, 1], "uniform:6", [1, -1], bias="integer:2"), None)
 @example(linear([2, 1], "uniform:4", [-1, 1]), "one-hot")
