@@ -164,7 +164,6 @@ class _Walk:
             self._best, self._best_value = choice, value
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Return the walk's position and the best weights visited."""
         return {
             "landscape": self.landscape.snapshot(),
             "rng": self._rng,
@@ -176,7 +175,6 @@ class _Walk:
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Restore a snapshot."""
         self.landscape.restore(snapshot["landscape"])
         self._rng, self._best = snapshot["rng"], snapshot["best"]
         self._best_value, self._offered = snapshot["best_value"], snapshot["offered"]
@@ -280,15 +278,12 @@ class _GuardedWalk(_Walk):
 
     @property
     def at_floor(self) -> bool:
-        """True if no weights can be better than the best ones visited."""
         return self._found[0] == 0 and super().at_floor
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Return the walk's position and the best weights visited."""
         return {**super().snapshot(), "found": list(self._found)}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Restore a snapshot."""
         super().restore(snapshot)
         self._found = (int(snapshot["found"][0]), float(snapshot["found"][1]))
         assert self.watch is not None

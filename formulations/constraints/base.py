@@ -158,7 +158,6 @@ class Cardinality(Constraint):
                 )
 
     def labels(self, subject: Subject) -> list[str]:
-        """Return the names of the groups."""
         return [f"{self.name} of {group}" for group in self.groups(subject.network)[2]]
 
     def counts(self, network: Network, bits: BitArray) -> IntArray:

@@ -59,7 +59,6 @@ class LinearRows(Constraint):
 
     @property
     def name(self) -> str:
-        """``linear-rows``."""
         return "linear-rows"
 
     def at_most(self) -> tuple[IntArray, IntArray]:
@@ -82,11 +81,9 @@ class LinearRows(Constraint):
             raise InfeasibleModelError(f"linear-rows: no weight bits satisfy row {row}")
 
     def labels(self, subject: Subject) -> list[str]:
-        """Label the rows by number."""
         return [f"linear-rows: row {row}" for row in range(len(np.asarray(self.b)))]
 
     def amounts(self, subject: Subject, bits: BitArray) -> IntArray:
-        """Return the excess of each row."""
         A, b = self.at_most()
         beyond = np.maximum(bits.astype(np.int64) @ A.T - b, 0)
         return np.asarray(beyond.reshape(len(bits), -1, len(np.asarray(self.b))).sum(axis=1))

@@ -76,7 +76,6 @@ class Monotone(Constraint):
                 )
 
     def labels(self, subject: Subject) -> list[str]:
-        """Label the single pair."""
         return [f"{self.name}: paths from feature {self.feature} to output {self.output}"]
 
     def amounts(self, subject: Subject, bits: BitArray) -> IntArray:

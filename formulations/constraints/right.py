@@ -58,7 +58,6 @@ class Right(Constraint):
 
     @property
     def name(self) -> str:
-        """``right``."""
         return "right"
 
     def box(self, subject: Subject) -> tuple[IntArray, IntArray]:
@@ -71,7 +70,6 @@ class Right(Constraint):
         check_fit(type(self).__name__, subject, np.asarray(self.X), np.asarray(self.y))
 
     def labels(self, subject: Subject) -> list[str]:
-        """Label the samples by number."""
         return [f"{self.name}: sample {k}" for k in range(len(np.asarray(self.y)))]
 
     def amounts(self, subject: Subject, bits: BitArray) -> IntArray:

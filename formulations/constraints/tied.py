@@ -51,7 +51,6 @@ class Tied:
 
     @property
     def name(self) -> str:
-        """Name of the constraint."""
         return "tied"
 
     def applied(self, network: Network) -> Network:

@@ -348,7 +348,6 @@ class _Bits:
         return _Spelt(-rhs, bits, exact.rough)
 
     def _product(self, pair: Pair) -> int:
-        """Return the product bit of a pair of bits."""
         if pair not in self._of_pair:
             bit = self._of_pair[pair] = self._first_new + len(self.pairs_made)
             self.pairs_made.append(pair)

@@ -46,7 +46,6 @@ class Terms:
 
     @classmethod
     def linear(cls, owner: IntArray, variable: IntArray, coefficient: npt.ArrayLike) -> Terms:
-        """Make linear entries."""
         coefficient = np.broadcast_to(np.asarray(coefficient, dtype=float), np.shape(owner))
         return cls(owner, variable, coefficient, np.full(np.shape(owner), -1, dtype=np.int64))
 

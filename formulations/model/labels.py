@@ -78,11 +78,9 @@ class Names:
         return len(self.names)
 
     def strings(self) -> list[str]:
-        """Return the labels as they were given."""
         return list(self.names)
 
     def take(self, positions: IntArray) -> Names:
-        """Return some of the labels."""
         return Names(tuple(self.names[i] for i in positions.tolist()))
 
 

@@ -221,7 +221,6 @@ class JointLoss(Loss):
 
     @property
     def is_joint(self) -> bool:
-        """True for a joint loss."""
         return True
 
     def resolved(self, outputs: int, spread: float, step: float, rms_target: float = 1.0) -> Loss:

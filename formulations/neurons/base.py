@@ -126,7 +126,6 @@ class Sketch:
     entries: IntArray
 
     def take(self, chosen: IntArray) -> Sketch:
-        """Return the chosen neurons."""
         return Sketch(
             self.low[chosen], self.high[chosen], self.constant[chosen], self.entries[chosen]
         )
@@ -224,7 +223,6 @@ def linear_word(assembly: Assembly, neurons: Neurons, spline: Spline) -> Values:
 
 
 def linear_word_counts(sketch: Sketch, spline: Spline) -> Counts:
-    """Return the sizes of :func:`linear_word`."""
     length = word_length(sketch.high - sketch.low)
     piece = spline.piece(sketch.low)
     value = spline.slopes[piece] * sketch.low + spline.intercepts[piece]

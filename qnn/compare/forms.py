@@ -139,7 +139,6 @@ def _head(kind: str, **more: Any) -> Form:
 
 
 def comparison() -> Form:
-    """Form of a comparison; its summary is recomputed from the cells."""
     sets = items(_with(spec=text), 1)
     return _head(
         "comparison", interrupted=may(flag), datasets=sets, cells=items(cell()), summary=anything
@@ -184,14 +183,12 @@ def frontier() -> Form:
 
 
 def training() -> Form:
-    """Form of a training run."""
     own = {"kind": one_of("training"), **_all(text, "solver", "status"), "seed": whole(0)}
     model = _with(weights=nothing_or(text), loss=text)
     return fields(_made(**own, data=_with(spec=text), model=model, **_run()), more=True)
 
 
 def answer() -> Form:
-    """Form of an answer to a constrained model."""
     run = {
         "status": text,
         **_all(nothing_or(_figure), "objective", "seconds_to_best"),

@@ -73,7 +73,6 @@ class _Source:
         self.stack = self.size = 0
 
     def text(self) -> tuple[str, str]:
-        """Return header and source."""
         model, network = self.model, self.model.network
         self.inputs()
         for number in range(len(network.layers)):

@@ -19,7 +19,6 @@ from solvers.classical.straight_through.solver import StraightThrough
 
 
 def baselines(options: ReproduceOptions) -> Report:
-    """Return all tables of the baselines."""
     data, missing = first_of({"fashion": "Fashion-MNIST", "mnist": "MNIST"}, options)
     title = "What a user would pick instead: straight-through, random features, rounding"
     source = (

@@ -69,7 +69,6 @@ class Setup:
 
     @property
     def named(self) -> Oracle | None:
-        """The named oracle, or None."""
         return self.oracle if self.options.oracle else None
 
 

@@ -72,7 +72,6 @@ class ModelOptions:
     constraints: tuple[str, ...] = ()
 
     def network(self, data: Dataset) -> Network:
-        """Return the network for ``data``."""
         if data.strength is not None:
             return self._of_inputs(data.X_train, data.num_outputs, hidden=[])
         return self._of_inputs(data.X_train, data.num_outputs)

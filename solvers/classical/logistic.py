@@ -124,7 +124,6 @@ class RidgeLogistic(Iterative):
         return run.result(problem, recipe="logistic regression")
 
     def _rounded(self, problem: TrainingProblem) -> Weights:
-        """Return the rounded weights."""
         layer, count = problem.network.layers[0], problem.network.num_outputs
         X = problem.X.astype(float)
         mean, spread = X.mean(axis=0), X.std(axis=0)

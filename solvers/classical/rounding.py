@@ -73,7 +73,6 @@ class RealTraining:
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
-        """Return the trained weights."""
         stack = LatentStack(problem, len(self.rates), rng, rounded=False)
         rates = np.array(self.rates)[:, None]
         batch = min(self.batch, problem.num_samples)

@@ -103,12 +103,10 @@ class GuardedWalk(Walk):
         return bits, loss + self.problem.price * self._best_broken
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Return everything that a step changes."""
         heat = self.watch.guard.heat
         return {**super().snapshot(), "best_broken": self._best_broken, "heat": heat}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Restore a snapshot."""
         super().restore(snapshot)
         self._best_broken = snapshot["best_broken"]
         self.watch.guard.heat[:] = snapshot["heat"]

@@ -92,7 +92,6 @@ class Decomposition(Hedge):
         return all_of_them.reshape(*points.shape[:-1], -1)
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
         self._break_symmetry(snapshot["start"])
         self.state, self.begun = DecomposedState.of(snapshot["state"]), True
 

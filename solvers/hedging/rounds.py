@@ -118,7 +118,6 @@ class Hedge:
         return {"start": self.start, "state": self.state.snapshot()}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
         self._break_symmetry(snapshot["start"])
         self.state, self.begun = HedgingState.of(snapshot["state"]), True
 

@@ -203,11 +203,9 @@ class IncrementalLoss:
         return self.set_choice(self.choice(bits))
 
     def snapshot(self) -> dict[str, Array]:
-        """Return what determines the state."""
         return {"choice": self.moves.choice}
 
     def restore(self, snapshot: Mapping[str, Array]) -> None:
-        """Restore a snapshot."""
         self.set_choice(snapshot["choice"])
 
 

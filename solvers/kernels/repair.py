@@ -257,9 +257,10 @@ def _walk(
         state, take = draw(state), holds
         if holds and change > ground.nothing:
             chance = (np.float64(state >> np.uint64(11)) + 1.0) * 2.0**-53
-            now = cold + (hot - cold) * max(left, 0) / walk.length
-            take = change < -now * total / count * np.log(chance)
-        left -= _settle(ground, at, chain, length, take)
+            now = (cold + (hot - cold) * max(left, 0) / walk.length) * total / count
+            take = change < 37.0 * now and change < -now * np.log(chance)
+        if take or looked > 1:
+            left -= _settle(ground, at, chain, length, take)
         if take:
             value += change
             if value < least - ground.nothing:
@@ -282,15 +283,14 @@ def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float
     """
     depth, length, change = len(chain), 1, (1.0 - 2.0 * at.x[i]) * at.field[i]
     chain[0] = i
-    looked = 1 + _move(ground, at, i, 1.0 - 2.0 * at.x[i])
     row = -1 if at.x[i] or depth == 1 else ground.alone[i]
-    if row >= 0:  # The only chain is an exchange, of which the change is known at once.
+    if row >= 0:  # The only chain is an exchange, which leaves the row's sum as it is.
         for e in range(ground.row_starts[row], ground.row_starts[row + 1]):
             j = ground.row_columns[e]
             if at.x[j] and ground.alone[j] == row:
                 chain[1] = j
-                _move(ground, at, j, -1.0)
-                return True, change - at.field[j] - _coupling(ground, i, j), 2, 1
+                return True, change - at.field[j], 2, 1
+    looked = 1 + _move(ground, at, i, 1.0 - 2.0 * at.x[i])
     while True:
         row = _first_broken(ground, at, chain, length)
         if length == depth or (row < 0 and (change < 0.0 or not at.x[chain[length - 1]])):

@@ -233,12 +233,10 @@ class OracleWalk(Walk):
             count = min(wanted, 8 * count, len(samples)) if fits else max(1, wanted)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Return everything that a step changes."""
         kept = {"fitted": self._fitted, "asked": self._asked, "scales": self._scales}
         return {**super().snapshot(), **kept}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
         super().restore(snapshot)
         self._fitted = dict(snapshot["fitted"])
         self._asked, self._scales = dict(snapshot["asked"]), dict(snapshot["scales"])

@@ -56,7 +56,6 @@ class Search:
         return tally
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Everything that a segment changes."""
         parts = {"walk": self.walk.snapshot(), "rewards": self.arms.rewards, "rng": self.rng}
         self.at = copy.deepcopy(parts)
         return self.at
@@ -253,13 +252,11 @@ class Population:
         return dict(zip(names, np.mean(chances, axis=0).round(3).tolist(), strict=True))
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Everything that a segment changes."""
         names = ("rng", "losses", "temperature", "hot", "cold")
         own = {name: getattr(self, name) for name in names}
         return {**own, "walks": self.snapshots, "tally": self.tally.snapshot()}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
         own = dict(snapshot)
         self.snapshots, self.tally = own.pop("walks"), Tally.of(own.pop("tally"))
         vars(self).update(own)

@@ -74,7 +74,6 @@ class Tally:
 
     @classmethod
     def of(cls, snapshot: Mapping[str, Any]) -> Self:
-        """Build a tally from a checkpoint."""
         return cls(snapshot["rounds"], snapshot["evaluated"], snapshot["sizes"].tolist())
 
 
@@ -158,7 +157,6 @@ class Walk(ABC):
         return self.landscape.bits(self._best), self.landscape.loss(self._best_value)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Return everything that a step changes."""
         return {
             "landscape": self.landscape.snapshot(),
             "loss": self.loss,
@@ -169,7 +167,6 @@ class Walk(ABC):
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
         self.landscape.restore(snapshot["landscape"])
         self.loss = snapshot["loss"]
         self._best[:], self._best_value = snapshot["best"], snapshot["best_value"]

@@ -92,7 +92,6 @@ class DimodOracle:
 
     @property
     def reads(self) -> int:
-        """Reads per call."""
         return int(self.options.get("num_reads") or 1)
 
     def _arguments(self, qubo: QUBO) -> dict[str, Any]:

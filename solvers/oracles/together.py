@@ -59,7 +59,6 @@ def together(askers: Sequence[Asking[Outcome]], oracle: Oracle | None) -> list[O
 
 
 def _answers(oracle: Oracle, asked: Sequence[Asked]) -> list[Samples]:
-    """Answer each question."""
     answers: dict[int, Samples] = {}
     cold = [number for number, (_, states, *_) in enumerate(asked) if states is None]
     if len(cold) > 1 and isinstance(oracle, BatchOracle):

@@ -67,11 +67,9 @@ class Carried:
     CARRIED: ClassVar[tuple[str, ...]] = ()
 
     def snapshot(self) -> dict[str, Any]:
-        """Return all state carried from one step to the next."""
         return {name: getattr(self, name) for name in self.CARRIED}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Restore a snapshot."""
         vars(self).update(snapshot)
 
 

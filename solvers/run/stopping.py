@@ -74,7 +74,6 @@ class NoImprovement:
         check_whole("least", self.least)
 
     def over(self, course: Course) -> bool:
-        """Return whether the run should end."""
         found = course.calls - course.stale
         long = course.stale >= self.least + self.factor * found
         return long and 2 * course.idle >= self.least

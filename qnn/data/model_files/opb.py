@@ -92,7 +92,6 @@ class _Statements:
 
     @classmethod
     def of(cls, words: Words) -> _Statements:
-        """Parse the words into statements."""
         letters = np.frombuffer(words.data, dtype=np.uint8)
         kind, first = words.kind, letters[words.start].astype(np.int64)
         number = np.cumsum(kind == END) - (kind == END)  # number of the statement

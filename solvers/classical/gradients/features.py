@@ -32,11 +32,9 @@ class Identity:
     """Identity, the map of dense layers."""
 
     def apply(self, X: Array) -> Array:
-        """Return X."""
         return X
 
     def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
-        """Return E."""
         return E
 
 
@@ -69,9 +67,7 @@ class GraphFilter:
         return cls(scale[:, None] * looped * scale)
 
     def apply(self, X: Array) -> Array:
-        """Return A X."""
         return np.asarray(self.matrix @ X)
 
     def adjoint(self, E: Array, shape: tuple[int, ...]) -> Array:
-        """Return A' E."""
         return np.asarray(self.matrix.T @ E)

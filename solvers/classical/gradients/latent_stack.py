@@ -288,7 +288,6 @@ class LatentStack(Stack):
     # -- checkpoints ------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
-        """Return everything that a step changes."""
         return {
             "values": self.values,
             "first": self.adam.first[0],
@@ -300,7 +299,6 @@ class LatentStack(Stack):
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
         self.values[...] = snapshot["values"]
         self.adam.first, self.adam.second = [snapshot["first"]], [snapshot["second"]]
         self.adam.steps = snapshot["steps"]

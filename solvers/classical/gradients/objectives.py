@@ -71,7 +71,6 @@ class GradientDescent:
             self.stepper.step(self.objective.directions(chosen))
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Return weights, optimizer and random generator."""
         weights, stepper = self.objective.weights, self.stepper.snapshot()
         return {"weights": weights, "stepper": stepper, "rng": self.rng}
 
@@ -139,11 +138,9 @@ class NetworkObjective:
 
     @property
     def num_samples(self) -> int:
-        """Number of samples."""
         return len(self.X)
 
     def loss(self) -> float:
-        """Mean loss."""
         return self.network.loss(self.X, self.Y)
 
     def directions(self, samples: IntArray) -> list[Array]:
@@ -187,16 +184,13 @@ class TorchObjective:
 
     @property
     def num_samples(self) -> int:
-        """Number of samples."""
         return len(self.X)
 
     def loss(self) -> float:
-        """Mean loss."""
         with self._torch.no_grad():
             return float(self._loss(self.module(self.X), self.y))
 
     def directions(self, samples: IntArray) -> list[Array]:
-        """Return gradients from some of the samples."""
         chosen = self._torch.from_numpy(samples)
         value = self._loss(self.module(self.X[chosen]), self.y[chosen])
         return [g.numpy() for g in self._torch.autograd.grad(value, self._parameters)]

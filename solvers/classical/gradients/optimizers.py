@@ -66,7 +66,6 @@ class Momentum(Optimizer):
         self.momentum, self.velocity = momentum, self._zeros()
 
     def step(self, directions: Sequence[Array]) -> None:
-        """Take one step."""
         for W, v, G, scratch in zip(
             self.weights, self.velocity, directions, self._scratch, strict=True
         ):
@@ -85,7 +84,6 @@ class Harmonic(Optimizer):
         self.steps = 0
 
     def step(self, directions: Sequence[Array]) -> None:
-        """Take one step."""
         self.steps += 1
         for W, G in zip(self.weights, directions, strict=True):
             W -= self.rate / (self.steps + 1) * G
@@ -105,7 +103,6 @@ class Adam(Optimizer):
         self.first, self.second, self.steps = self._zeros(), self._zeros(), 0
 
     def step(self, directions: Sequence[Array]) -> None:
-        """Take one step."""
         self.steps += 1
         correction = (1 - self.SECOND**self.steps) ** 0.5
         scale = self.rate * correction / (1 - self.FIRST**self.steps)
@@ -172,7 +169,6 @@ class DualAveraging(Optimizer):
         self.start, self.sums = [W.copy() for W in self.weights], self._zeros()
 
     def step(self, directions: Sequence[Array]) -> None:
-        """Take one step."""
         self.steps += 1
         beta = float(np.sqrt(self.steps))
         s = self.rate * beta
@@ -189,7 +185,6 @@ class DualAveraging(Optimizer):
             W += np.multiply(np.subtract(averaged, W, out=scratch), self.inertia, out=scratch)
 
     def answer(self) -> list[Array]:
-        """Return W^."""
         return self.averaged
 
 
@@ -208,7 +203,6 @@ class ProximalGradient(Momentum):
         self.regularizer, self.strength = regularizer, strength
 
     def step(self, directions: Sequence[Array]) -> None:
-        """Take one step."""
         super().step(directions)
         for W in self.weights:
             if W.ndim > 1:

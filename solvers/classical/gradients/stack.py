@@ -89,11 +89,9 @@ class RealLayer(Layer):
 
     @property
     def arrays(self) -> list[Array]:
-        """The weights, and the thresholds if there are any."""
         return [self.W] if self.b is None else [self.W, self.b]
 
     def pre_activations(self, features: Array) -> Array:
-        """Return features W' + b."""
         Z = features @ self.matrix.T
         if self.b is not None:
             Z += self.b
@@ -106,7 +104,6 @@ class RealLayer(Layer):
         return [W] if self.b is None else [W, flat.sum(axis=0)]
 
     def back(self, E: Array) -> Array:
-        """Return E W."""
         return np.asarray(E @ self.matrix)
 
 
@@ -176,7 +173,6 @@ class Stack:
         return self.output.value(self.forward(X))
 
     def loss(self, X: Array, Y: Array) -> float:
-        """Return the mean loss."""
         return self.output.loss(self.forward(X), Y)
 
     def directions(

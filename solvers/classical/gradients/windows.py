@@ -140,7 +140,6 @@ class Pooling(Carried, StackedLayer):
         self.features: FeatureMap = Sums(window, first)
 
     def largest(self, a: float) -> float:
-        """Bound the magnitude of a pre-activation for inputs of magnitude up to ``a``."""
         return self.window.num_taps * a + abs(self.threshold)
 
     def stored(self) -> FloatArray:
@@ -148,11 +147,9 @@ class Pooling(Carried, StackedLayer):
         return np.full((1, 1), self.threshold, dtype=np.float32)
 
     def products(self, features: FloatArray) -> FloatArray:
-        """Return the sums."""
         return features
 
     def pre_activations(self, features: Array) -> Array:
-        """Return the sums plus the threshold."""
         return np.asarray(features + features.dtype.type(self.threshold))
 
     def slope(self, Z: Array) -> Array:
@@ -161,7 +158,6 @@ class Pooling(Carried, StackedLayer):
         return self.unit.slope(Z, Z.dtype.type(self.window.num_taps))
 
     def matrix(self, network: int) -> FloatArray:
-        """Return the weights, thresholds last, shape (outputs, inputs + 1)."""
         assert self.layer.ties is not None
         return self.layer.ties.levels.astype(float)
 
@@ -201,7 +197,6 @@ class Filters(LatentLayer):
         super().__init__(filters, free, factor, unit, rounded=rounded, order=order)
 
     def matrix(self, network: int) -> FloatArray:
-        """Return the weights of all units, thresholds last, shape (outputs, inputs + 1)."""
         filters, window = super().matrix(network), self.ties.window
         assert window is not None
         stored = np.zeros(len(self.ties.first))

@@ -180,12 +180,10 @@ class Training:
     # -- checkpoints ------------------------------------------------------------------------------
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Return everything that an epoch changes."""
         names = ("rng", "other_rng", "share", "latest", "number", "best_judged")
         return {name: getattr(self, name) for name in names} | {"stack": self.stack.snapshot()}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Go back to a snapshot."""
         own = dict(snapshot)
         self.stack.restore(own.pop("stack"))
         vars(self).update(own)

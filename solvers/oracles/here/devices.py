@@ -183,7 +183,6 @@ class Torch(Numpy):
             self.xp.cuda.synchronize(self._device)
 
     def host(self, values: DeviceArray) -> DeviceArray:
-        """Return the values as a numpy array."""
         return np.asarray(values.cpu().numpy())
 
 
