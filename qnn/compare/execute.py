@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -20,7 +19,7 @@ from qnn.compare.store import Store
 from qnn.runs.output import plain
 from qnn.runs.solver_options import SolverOptions
 from qnn.runs.training import DataOptions
-from solvers.run.executors import dismiss
+from solvers.run.executors import available_cores, dismiss
 from solvers.run.result import Status
 from solvers.run.workers import begin_worker
 
@@ -89,14 +88,6 @@ def run(
             raise
         interrupted = True
     return [outcomes[number] for number in sorted(outcomes)], interrupted
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not available on every system
-        return os.cpu_count() or 1
 
 
 def threads(workers: int) -> int:

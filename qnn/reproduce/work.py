@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from formulations.checks import check_whole
 from formulations.errors import QnnError
 from qnn.reproduce.report import Mapped
-from solvers.run.executors import dismiss
+from solvers.run.executors import available_cores, dismiss
 from solvers.run.workers import begin_worker
 
 
@@ -36,7 +35,7 @@ def processes(workers: int = 1) -> Iterator[Mapped]:
     if workers == 1:
         yield starmap
         return
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, available_cores() // workers)
     context = multiprocessing.get_context("spawn")  # a fork would copy this process's threads
     pool = ProcessPoolExecutor(workers, context, begin_worker)
 

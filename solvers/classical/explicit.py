@@ -25,7 +25,7 @@ from formulations.arrays import FloatArray, IntArray
 from formulations.checks import WIDEST, check_flag, check_number, check_several, check_whole
 from formulations.errors import InvalidInputError
 from solvers.classical.level_fit import class_targets, read_by_layer
-from solvers.classical.rounding import RealWeights, Rounded
+from solvers.classical.rounding import Rounded
 from solvers.classical.samples import checked_samples
 from solvers.run.stopping import Over, never
 
@@ -223,26 +223,17 @@ class ExplicitSoftmax(Rounded):
 
     # -- for low bits ------------------------------------------------------------------------------
 
-    def _source(self) -> RealWeights:
-        return _LogOdds(self.scale)
-
-
-@dataclass(frozen=True)
-class _LogOdds:
-    """Real weights of a network from the explicit two-class solution of every unit.
-
-    A unit separates the samples on which it should be on from the others: its pre-activation is the
-    difference of two columns of x U.  Output units have the classes as targets.  Hidden unit k
-    separates class k from the rest, as in the fixed codes.  Further units, which the codes leave
-    unused, separate a random half of the classes on a random half of the samples, so they differ.
-    """
-
-    scale: float
-
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
-        """Return the weights of every unit, in units of the levels up to a factor per unit."""
+        """Return weights from the explicit two-class solution of every unit of the network.
+
+        A unit separates the samples on which it should be on from the others: its pre-activation is
+        the difference of two columns of x U.  Output units have the classes as targets.  Hidden
+        unit k separates class k from the rest, as in the fixed codes.  Further units, which the
+        codes leave unused, separate a random half of the classes on a random half of the samples,
+        so they differ.  The weights are in units of the levels up to a factor per unit.
+        """
         outputs = class_targets(problem)
         a: FloatArray = problem.X.astype(float)
         weights = []

@@ -22,7 +22,7 @@ from formulations import TrainingProblem
 from formulations.arrays import FloatArray, IntArray
 from formulations.checks import WIDEST, check_number, check_several, check_whole, choose
 from solvers.classical.level_fit import class_targets
-from solvers.classical.rounding import RealWeights, Rounded
+from solvers.classical.rounding import Rounded
 from solvers.classical.samples import checked_samples
 from solvers.run.stopping import Over, never
 
@@ -307,22 +307,13 @@ class ManifoldNetwork(Rounded):
 
     # -- for low bits ------------------------------------------------------------------------------
 
-    def _source(self) -> RealWeights:
-        return _Trained(self.epochs, self.gamma, self.squashing)
-
-
-@dataclass(frozen=True)
-class _Trained:
-    """Real weights of a network trained as a manifold network with its own activations."""
-
-    epochs: int
-    gamma: float
-    squashing: str
-
     def real_weights(
         self, problem: TrainingProblem, rng: np.random.Generator, over: Over = never
     ) -> list[FloatArray]:
-        """Return the weights after the last epoch, in units of the levels up to a layer factor."""
+        """Return the weights after the last epoch, with the problem's network and activations.
+
+        They are in units of the levels up to a factor per layer.
+        """
         network, splines = problem.network, problem.splines
 
         def activate(number: int, layer: Affine, A: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ loss.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -90,17 +90,6 @@ class RealTraining:
         return stack.best_real_weights()[1]
 
 
-class _Cut:
-    """Clock that says if the time is up, and records if anything ended early because of it."""
-
-    def __init__(self, run: Run) -> None:
-        self._run, self.short = run, False
-
-    def __call__(self) -> bool:
-        self.short = self.short or self._run.late()
-        return self.short
-
-
 @dataclass(frozen=True)
 class Rounding(Iterative):
     """Post-training rounding of a network with real weights.
@@ -158,6 +147,13 @@ class Rounding(Iterative):
         source = self.weights or RealTraining()
         anything = problem.random_bits(self._rng(0), 1)  # an answer for runs that stop early
         run.incumbent.offer(anything, problem.losses(anything))
+        cut = False
+
+        def over() -> bool:
+            nonlocal cut
+            cut = cut or run.late()
+            return cut
+
         with run.guarded():
             run.resume()
             for t in run.steps(self.draws):
@@ -166,15 +162,14 @@ class Rounding(Iterative):
                     run.save()
                     break
                 seed, oracle_seed = np.random.SeedSequence(self.seed, spawn_key=(t,)).spawn(2)
-                cut = _Cut(run)
-                real = source.real_weights(problem, np.random.default_rng(seed), cut)
-                bits = self._rounded(problem, real, run, oracle_seed, cut)
+                real = source.real_weights(problem, np.random.default_rng(seed), over)
+                bits = self._rounded(problem, real, run, oracle_seed, over)
                 loss = float(problem.losses(bits)[0])
                 run.incumbent.offer(bits[None], [loss])
-                if cut.short and run.exhausted():
+                if cut and run.exhausted():
                     run.save()  # discard this draw: a longer run repeats it
                 run.history.record(iteration=t, loss=loss, best_loss=run.incumbent.loss)
-                if cut.short:
+                if cut:
                     break
         return run.result(problem, draws=len(run.history))
 
@@ -275,18 +270,13 @@ class Rounded(Iterative):
         check_common(self)
         self._solver(None)  # validates the other options
 
-    def _source(self) -> RealWeights:
-        """Return the source of a draw's real weights: this method without the shared options."""
-        return replace(  # type: ignore[return-value]
-            self, draws=1, time_limit=None, callbacks=(), checkpoint=None
-        )
-
     def solve(self, problem: TrainingProblem) -> Result:
         """Train the free weight bits of ``problem``: real weights, then rounded.
 
         See :meth:`solvers.Rounding.solve`.
         """
-        return self._solver(self._source()).solve(problem)
+        source: Any = replace(self, draws=1, time_limit=None, callbacks=(), checkpoint=None)
+        return self._solver(source).solve(problem)
 
     def _solver(self, source: RealWeights | None) -> Rounding:
         shared = {field.name: getattr(self, field.name) for field in fields(Iterative)}

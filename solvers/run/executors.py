@@ -118,7 +118,7 @@ class Team(Generic[Model]):
         SHARED["workers"]("workers", workers)
         self.models, self.name = list(models), name
         self.shipments, self.failures = 0, 0
-        self._workers = workers or _cores()
+        self._workers = workers or available_cores()
         known = workers is not None or executor is None or isinstance(executor, str)
         self._window = 4 * self._workers if known else inf  # most tasks in flight at once
         self._given = executor if isinstance(executor, Executor) else None
@@ -345,7 +345,7 @@ def _check(until: float | None) -> None:
         raise OutOfTimeError
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """Count the cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))

@@ -104,9 +104,9 @@ def compare(
     """
     from qnn import compare as comparison
     from qnn import report
-    from qnn.compare.execute import available_cores
     from qnn.runs.resume import warnings_as_lines
     from qnn.runs.tables import comparison_tables
+    from solvers.run.executors import available_cores
 
     places = console.data_files(words, given["data_dir"])
     console.check_outputs(json_file, report_file, inputs=places, folders=[keep])

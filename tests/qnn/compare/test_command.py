@@ -9,6 +9,7 @@ import pytest
 
 from qnn.cli import main as cli
 from qnn.compare import execute, in_folder
+from solvers.run import executors
 
 QUICK = "--samples 20 --hidden 2 --flips 300 --solvers random,annealing,logistic-regression"
 
@@ -46,7 +47,7 @@ def test_several_data_sets_in_a_folder(
 def test_equal_seconds_and_too_many_workers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "available_cores", lambda: 1)
+    monkeypatch.setattr(executors, "available_cores", lambda: 1)
     words = f"compare iris:0,1 {QUICK} --seeds 1 --equal seconds --time-limit 0.1 --workers 2"
     assert qnn(words, "--json", tmp_path / "r.json") == 0
     results = json.loads((tmp_path / "r.json").read_text())

@@ -138,7 +138,7 @@ def test_weights_that_are_levels_are_kept() -> None:
 @pytest.mark.parametrize("source", [QUICK, None])
 def test_the_oracle_is_asked_once_a_neuron_and_booked(source: RealTraining | None) -> None:
     problem = three_or_eight(0)
-    result = Rounding("qubo", weights=source or ExplicitSoftmax()._source(), draws=2)
+    result = Rounding("qubo", weights=source or ExplicitSoftmax(), draws=2)
     ledger = result.solve(problem).ledger
     assert ledger.calls == 2 * 6
     assert Rounding("greedy", weights=QUICK, draws=1).solve(problem).ledger.calls == 0
