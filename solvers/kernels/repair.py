@@ -21,7 +21,7 @@ class Ground(NamedTuple):
     ``partner_*``, for each entry (row, i), the entries (row, j) and the p_ij of its products.
     Q is symmetric by variables (``Q_*``, ascending) and, if small, in full (``Q_dense``).
     ``weight`` is the price per unit of a row's violation.  ``alone`` has, for a variable whose only
-    row allows one of its variables to be 1, that row, else -1.  Changes of the objective up to
+    row allows one of its variables to be 1, that row, else -1; two of these have no coupler.  Changes of the objective up to
     ``nothing`` count as rounding.
     """
 
@@ -231,9 +231,9 @@ def _descend(ground: Ground, at: Point, chain: Array, state: np.uint64, effort: 
         stride += 2
     while failures < n and effort > 0:
         i = (i + stride) % n
-        holds, change, length, looked = _chain(ground, at, chain, i)
+        holds, change, length, moved, looked = _chain(ground, at, chain, i)
         take = holds and change < -ground.nothing
-        effort -= looked + _settle(ground, at, chain, length, take)
+        effort -= looked + _settle(ground, at, chain, length if take else moved, take)
         failures = 0 if take else failures + 1
     return effort
 
@@ -249,7 +249,7 @@ def _walk(
     while left > 0:
         state = draw(state)
         i = np.int64((state >> np.uint64(11)) % np.uint64(len(at.x)))
-        holds, change, length, looked = _chain(ground, at, chain, i)
+        holds, change, length, moved, looked = _chain(ground, at, chain, i)
         left -= looked
         if holds and abs(change) > ground.nothing and count < 1000:  # the unit of temperatures
             total += abs(change)
@@ -257,10 +257,9 @@ def _walk(
         state, take = draw(state), holds
         if holds and change > ground.nothing:
             chance = (np.float64(state >> np.uint64(11)) + 1.0) * 2.0**-53
-            now = (cold + (hot - cold) * max(left, 0) / walk.length) * total / count
-            take = change < 37.0 * now and change < -now * np.log(chance)
-        if take or looked > 1:
-            left -= _settle(ground, at, chain, length, take)
+            now = cold + (hot - cold) * max(left, 0) / walk.length
+            take = change < -now * total / count * np.log(chance)
+        left -= _settle(ground, at, chain, length if take else moved, take)
         if take:
             value += change
             if value < least - ground.nothing:
@@ -273,13 +272,13 @@ def _walk(
 
 
 @compiled(counts=False, inner=True)
-def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float, int, int]:
+def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float, int, int, int]:
     """Build a chain of flips that starts with x_i, in the row sums and slopes alone.
 
     As long as a row is violated, one of its variables follows: the one that leaves the least
     violation, then the least objective.  If a removed variable has freed capacity, another one that
     fits is added.  Returns whether all rows hold, the change of the objective, and the numbers of
-    flips and of candidates evaluated.
+    flips, of those that have moved the row sums, and of candidates evaluated.
     """
     depth, length, change = len(chain), 1, (1.0 - 2.0 * at.x[i]) * at.field[i]
     chain[0] = i
@@ -289,7 +288,7 @@ def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float
             j = ground.row_columns[e]
             if at.x[j] and ground.alone[j] == row:
                 chain[1] = j
-                return True, change - at.field[j], 2, 1
+                return True, change - at.field[j], 2, 0, 1
     looked = 1 + _move(ground, at, i, 1.0 - 2.0 * at.x[i])
     while True:
         row = _first_broken(ground, at, chain, length)
@@ -307,7 +306,7 @@ def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float
         length += 1
         change += more
         looked += _move(ground, at, j, 1.0 - 2.0 * at.x[j])
-    return row < 0, change, length, looked
+    return row < 0, change, length, length, looked
 
 
 @compiled(counts=False, inner=True)

@@ -232,10 +232,6 @@ def _ground(model: QCBO) -> tuple[Ground, IntArray, IntArray]:
     partners = np.argsort(firsts, kind="stable")
     by_row = np.lexsort((column, columns.indices))
     products = sp.csr_array((model.linear[u], (v, w)), shape=(len(kept),) * 2)
-    Q = sp.csr_array(Q[kept][:, kept] + products + products.T)
-    Q.sort_indices()
-    dense = Q.toarray() if len(kept) <= DENSE else np.zeros((0, 0))
-
     # Rows a x_1 + ... + a x_k <= a or = a, without products, of variables that have no other row.
     least = np.full(m, np.inf)
     np.minimum.at(least, columns.indices, columns.data)
@@ -245,6 +241,12 @@ def _ground(model: QCBO) -> tuple[Ground, IntArray, IntArray]:
     single = np.flatnonzero(np.diff(columns.indptr) == 1)
     of_single = columns.indices[columns.indptr[single]]
     alone[single] = np.where(one[of_single], of_single, -1)
+
+    Q = sp.coo_array(Q[kept][:, kept] + products + products.T)
+    apart = (alone[Q.row] < 0) | (alone[Q.row] != alone[Q.col])  # Two of a row are never both 1.
+    Q = sp.csr_array((Q.data[apart], (Q.row[apart], Q.col[apart])), shape=Q.shape)
+    Q.sort_indices()
+    dense = Q.toarray() if len(kept) <= DENSE else np.zeros((0, 0))
 
     def starts(of: IntArray, count: int) -> IntArray:
         return np.append(0, np.cumsum(np.bincount(of, minlength=count)))
