@@ -233,7 +233,9 @@ def _descend(ground: Ground, at: Point, chain: Array, state: np.uint64, effort: 
         i = (i + stride) % n
         holds, change, length, moved, looked = _chain(ground, at, chain, i)
         take = holds and change < -ground.nothing
-        effort -= looked + _settle(ground, at, chain, length if take else moved, take)
+        effort -= looked
+        if take or moved:
+            effort -= _settle(ground, at, chain, length, take)
         failures = 0 if take else failures + 1
     return effort
 
@@ -259,7 +261,8 @@ def _walk(
             chance = (np.float64(state >> np.uint64(11)) + 1.0) * 2.0**-53
             now = cold + (hot - cold) * max(left, 0) / walk.length
             take = change < -now * total / count * np.log(chance)
-        left -= _settle(ground, at, chain, length if take else moved, take)
+        if take or moved:
+            left -= _settle(ground, at, chain, length, take)
         if take:
             value += change
             if value < least - ground.nothing:
