@@ -15,7 +15,6 @@ import numpy as np
 
 from formulations.arrays import BitArray
 from formulations.errors import InvalidInputError, OracleError
-from formulations.extras import load_extra
 from formulations.model.qcbo import QCBO
 from solvers.oracles.base import Samples, rebuilt
 from solvers.oracles.cloud.connection import (
@@ -88,9 +87,8 @@ class HybridCQM:
     def __post_init__(self) -> None:
         check_common(self)
         check_mapping("options", self.options)
-        object.__setattr__(
-            self, "_connection", Connection(_leap_sampler if self.sampler is None else self.sampler)
-        )
+        connection = Connection(self.sampler, "LeapHybridCQMSampler", "the hybrid solver")
+        object.__setattr__(self, "_connection", connection)
 
     def solve(self, problem: TrainingProblem) -> Result:
         """Train the free weight bits of ``problem``.
@@ -183,7 +181,3 @@ def _resolved(found: dimod.SampleSet) -> dimod.SampleSet:
     """Wait for the samples and return them."""
     found.resolve()
     return found
-
-
-def _leap_sampler() -> Any:
-    return load_extra("dwave.system", "ocean", "the hybrid solver").LeapHybridCQMSampler()

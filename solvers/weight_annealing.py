@@ -22,6 +22,7 @@ from formulations.errors import InvalidInputError
 from solvers.constrained.watch import Watch
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.kernels.walks import anneal
+from solvers.run.checkpoint import Carried
 from solvers.run.option_checks import check_count
 from solvers.run.result import Result, Status, reach
 from solvers.run.run import Run
@@ -144,8 +145,10 @@ class WeightAnnealing(Iterative):
         return (hot, min(hot, cold)) if end is None else (max(hot, cold), cold)
 
 
-class _Walk:
+class _Walk(Carried):
     """Walk over the weights of a problem that keeps the best weights it has visited."""
+
+    CARRIED = ("landscape", "_rng", "_best", "_best_value", "_offered", "flips", "seconds")
 
     def __init__(self, problem: TrainingProblem, rng: np.random.Generator) -> None:
         self.problem, self.landscape = problem, IncrementalLoss(problem)
@@ -162,23 +165,6 @@ class _Walk:
         value = self.landscape.value(self.landscape.set_choice(choice))
         if value < self._best_value:
             self._best, self._best_value = choice, value
-
-    def snapshot(self) -> Mapping[str, Any]:
-        return {
-            "landscape": self.landscape.snapshot(),
-            "rng": self._rng,
-            "best": self._best,
-            "best_value": self._best_value,
-            "offered": self._offered,
-            "flips": self.flips,
-            "seconds": self.seconds,
-        }
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        self.landscape.restore(snapshot["landscape"])
-        self._rng, self._best = snapshot["rng"], snapshot["best"]
-        self._best_value, self._offered = snapshot["best_value"], snapshot["offered"]
-        self.flips, self.seconds = snapshot["flips"], snapshot["seconds"]
 
     @property
     def loss(self) -> float:
@@ -280,7 +266,7 @@ class _GuardedWalk(_Walk):
     def at_floor(self) -> bool:
         return self._found[0] == 0 and super().at_floor
 
-    def snapshot(self) -> Mapping[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         return {**super().snapshot(), "found": list(self._found)}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:

@@ -102,7 +102,7 @@ class GuardedWalk(Walk):
         bits, loss = super().best()
         return bits, loss + self.problem.price * self._best_broken
 
-    def snapshot(self) -> Mapping[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         heat = self.watch.guard.heat
         return {**super().snapshot(), "best_broken": self._best_broken, "heat": heat}
 

@@ -7,8 +7,8 @@ samples (:mod:`solvers.restricted.flips`); small, dense, and trusted within a ra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
@@ -44,6 +44,8 @@ class OracleWalk(Walk):
     variables : int, optional
         Maximum model size: samples (states) or weights (flips) are dropped until it fits.
     """
+
+    CARRIED = (*Walk.CARRIED, "_fitted", "_asked", "_scales")
 
     def __init__(
         self,
@@ -231,12 +233,3 @@ class OracleWalk(Walk):
                 return restricted
             grows = grows and fits
             count = min(wanted, 8 * count, len(samples)) if fits else max(1, wanted)
-
-    def snapshot(self) -> Mapping[str, Any]:
-        kept = {"fitted": self._fitted, "asked": self._asked, "scales": self._scales}
-        return {**super().snapshot(), **kept}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        super().restore(snapshot)
-        self._fitted = dict(snapshot["fitted"])
-        self._asked, self._scales = dict(snapshot["asked"]), dict(snapshot["scales"])

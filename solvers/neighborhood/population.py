@@ -23,6 +23,7 @@ from solvers.neighborhood.steps import Tally, Walk
 from solvers.oracles.base import BatchOracle, Oracle
 from solvers.oracles.deadline import answer_by
 from solvers.oracles.together import Asking, together
+from solvers.run.checkpoint import Carried
 from solvers.run.executors import Team
 from solvers.run.run import Run
 
@@ -168,8 +169,8 @@ def advance(ground: Worker, segments: Sequence[Segment]) -> list[SegmentResult]:
 
 
 @dataclass
-class Population:
-    """All walks between two segments.
+class Population(Carried):
+    """All walks between two segments, as snapshots.
 
     Parameters
     ----------
@@ -179,9 +180,11 @@ class Population:
         Random stream for resampling the walks.
     """
 
+    CARRIED = ("rng", "losses", "temperature", "hot", "cold", "walks", "tally")
+
     team: Team[Worker]
     rng: np.random.Generator
-    snapshots: list[Mapping[str, Any]] = field(default_factory=list)
+    walks: list[Mapping[str, Any]] = field(default_factory=list)
     losses: FloatArray = field(default_factory=lambda: np.zeros(0))
     temperature: float = inf
     hot: float = np.nan
@@ -190,7 +193,7 @@ class Population:
 
     def arrive(self, arrivals: Sequence[SegmentResult], run: Run) -> None:
         """Store the walks' new positions, and offer the best weights that they met."""
-        self.snapshots = [arrival.snapshot for arrival in arrivals]
+        self.walks = [arrival.snapshot for arrival in arrivals]
         self.losses = np.array([arrival.loss for arrival in arrivals])
         for arrival in arrivals:
             self.tally.add(arrival.tally)
@@ -212,9 +215,9 @@ class Population:
         """
         temperature = float(self.hot * (self.cold / self.hot) ** done)
         self._resample(temperature)
-        count = len(self.snapshots)
+        count = len(self.walks)
         segments = []
-        for k, snapshot in enumerate(self.snapshots):
+        for k, snapshot in enumerate(self.walks):
             share = None if rounds is None else (rounds + k) // count
             segments.append(Segment(snapshot, temperature, steps, share, seconds))
         whole = isinstance(self.team.models[0].oracle, BatchOracle)
@@ -226,37 +229,27 @@ class Population:
         """Resample the walks for a lower temperature, systematically by their weights."""
         fall = 1.0 / temperature - 1.0 / self.temperature
         self.temperature = temperature
-        if fall <= 0 or len(self.snapshots) == 1 or not np.isfinite(fall):
+        if fall <= 0 or len(self.walks) == 1 or not np.isfinite(fall):
             return
         weights = np.exp(-fall * (self.losses - self.losses.min()))
         edges = np.cumsum(weights / weights.mean())
         drawn = np.searchsorted(edges, np.arange(len(edges)) + self.rng.random())
         chosen = np.minimum(drawn, len(edges) - 1)
-        copies = [copy.deepcopy(self.snapshots[k]) for k in chosen]
+        copies = [copy.deepcopy(self.walks[k]) for k in chosen]
         for number, place in enumerate(chosen.tolist()):
             if place in chosen[:number]:  # a copy gets its own random stream
                 own = np.random.default_rng(int(self.rng.integers(2**63)))
                 copies[number] = {**copies[number], "rng": own}
-        self.snapshots, self.losses = copies, self.losses[chosen]
+        self.walks, self.losses = copies, self.losses[chosen]
 
     def shares(self, arms: Sequence[tuple[Policy, int]]) -> dict[str, float]:
         """Return the share of each policy and size in the draws, averaged over the walks."""
-        if not self.snapshots:  # interrupted before the first walk began
+        if not self.walks:  # interrupted before the first walk began
             return {}
         names = [f"{policy.name}:{size}" for policy, size in arms]
         chances = []
-        for snapshot in self.snapshots:
+        for snapshot in self.walks:
             learnt = Adaptive(list(arms))
             learnt.rewards = snapshot["rewards"]
             chances.append(learnt.chances())
         return dict(zip(names, np.mean(chances, axis=0).round(3).tolist(), strict=True))
-
-    def snapshot(self) -> Mapping[str, Any]:
-        names = ("rng", "losses", "temperature", "hot", "cold")
-        own = {name: getattr(self, name) for name in names}
-        return {**own, "walks": self.snapshots, "tally": self.tally.snapshot()}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        own = dict(snapshot)
-        self.snapshots, self.tally = own.pop("walks"), Tally.of(own.pop("tally"))
-        vars(self).update(own)

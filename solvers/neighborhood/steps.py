@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from solvers.kernels.blocks import heat_bath, visit
 from solvers.kernels.incremental_loss import IncrementalLoss
 from solvers.neighborhood.neighborhoods import Policy, WeightTable, first_order_gains
 from solvers.oracles.together import Asking
+from solvers.run.checkpoint import Carried
 from solvers.run.result import reach
 from solvers.run.run import Ledger
 
@@ -72,12 +73,12 @@ class Tally:
         sizes = np.array(self.sizes, dtype=np.int64)
         return {"rounds": self.rounds, "evaluated": self.evaluated, "sizes": sizes}
 
-    @classmethod
-    def of(cls, snapshot: Mapping[str, Any]) -> Self:
-        return cls(snapshot["rounds"], snapshot["evaluated"], snapshot["sizes"].tolist())
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        self.rounds, self.evaluated = snapshot["rounds"], snapshot["evaluated"]
+        self.sizes = snapshot["sizes"].tolist()
 
 
-class Walk(ABC):
+class Walk(Carried, ABC):
     """Walk over the weights by restricted problems.
 
     Parameters
@@ -91,6 +92,8 @@ class Walk(ABC):
     floor : float
         Lower bound on the loss of all weights.
     """
+
+    CARRIED = ("landscape", "loss", "_best", "_best_value", "_guide", "_guide_age")
 
     def __init__(self, problem: TrainingProblem) -> None:
         self.problem, self.landscape = problem, IncrementalLoss(problem)
@@ -155,22 +158,6 @@ class Walk(ABC):
     def best(self) -> tuple[BitArray, float]:
         """Return the best free weight bits so far, and their exact loss over all samples."""
         return self.landscape.bits(self._best), self.landscape.loss(self._best_value)
-
-    def snapshot(self) -> Mapping[str, Any]:
-        return {
-            "landscape": self.landscape.snapshot(),
-            "loss": self.loss,
-            "best": self._best,
-            "best_value": self._best_value,
-            "guide": self._guide,
-            "guide_age": self._guide_age,
-        }
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        self.landscape.restore(snapshot["landscape"])
-        self.loss = snapshot["loss"]
-        self._best[:], self._best_value = snapshot["best"], snapshot["best_value"]
-        self._guide, self._guide_age = snapshot["guide"], snapshot["guide_age"]
 
 
 class EnumeratedWalk(Walk):

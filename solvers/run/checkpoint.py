@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from copy import copy
 from math import isfinite
 from os import PathLike
 from pathlib import Path
@@ -62,15 +63,24 @@ class Resumable(Protocol):
 
 
 class Carried:
-    """Loop, or part of one, saved by the names of the attributes it carries."""
+    """Loop, or part of one, saved by the names of the attributes it carries, without ``_``.
+
+    An attribute with a snapshot of its own is saved by that.
+    """
 
     CARRIED: ClassVar[tuple[str, ...]] = ()
 
     def snapshot(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.CARRIED}
+        parts = {name.lstrip("_"): getattr(self, name) for name in self.CARRIED}
+        return {k: v.snapshot() if hasattr(v, "snapshot") else v for k, v in parts.items()}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        vars(self).update(snapshot)
+        for name in self.CARRIED:
+            part, saved = getattr(self, name), snapshot[name.lstrip("_")]
+            if hasattr(part, "restore"):
+                part.restore(saved)
+            else:  # what the loop changes in place must not change the snapshot
+                setattr(self, name, copy(saved) if isinstance(saved, np.ndarray | dict) else saved)
 
 
 class CheckpointWarning(UserWarning):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from solvers.classical.straight_through.pace import (
     one_cycle,
     share_over,
 )
+from solvers.run.checkpoint import Carried
 from solvers.run.result import Incumbent
 from solvers.run.run import Run
 
@@ -30,7 +31,7 @@ MEASURED = 10_000
 """Maximum number of samples used to fold thresholds."""
 
 
-class Training:
+class Training(Carried):
     """State that a run carries from one epoch to the next.
 
     Parameters
@@ -45,6 +46,8 @@ class Training:
     share : float
         Finished share of the schedule.
     """
+
+    CARRIED = ("rng", "other_rng", "share", "latest", "number", "best_judged", "stack")
 
     def __init__(
         self,
@@ -176,17 +179,6 @@ class Training:
         if len(self.judges):
             found["held_out_loss"] = self.best_judged / len(self.judges)
         return found
-
-    # -- checkpoints ------------------------------------------------------------------------------
-
-    def snapshot(self) -> Mapping[str, Any]:
-        names = ("rng", "other_rng", "share", "latest", "number", "best_judged")
-        return {name: getattr(self, name) for name in names} | {"stack": self.stack.snapshot()}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        own = dict(snapshot)
-        self.stack.restore(own.pop("stack"))
-        vars(self).update(own)
 
 
 def _compact(X: IntArray) -> Array:

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from formulations.checks import is_finite, is_number, shown
 from formulations.errors import InvalidInputError, OracleError, QnnError
+from formulations.extras import load_extra
 from solvers.oracles.base import Samples
 from solvers.oracles.cloud.secrets import redacted
 
@@ -43,8 +44,10 @@ class Connection:
 
     Parameters
     ----------
-    make : callable
-        Makes the sampler.
+    make : callable, optional
+        Makes the sampler; None makes the class of ``dwave.system`` called ``name``.
+    name, what : str
+        That class, and what it samples on, for messages.
 
     Raises
     ------
@@ -52,7 +55,9 @@ class Connection:
         If ``make`` is not callable, or holds a token.
     """
 
-    def __init__(self, make: Factory) -> None:
+    def __init__(self, make: Factory | None, name: str, what: str) -> None:
+        if make is None:
+            make = functools.partial(_ocean_sampler, name, what)
         if not callable(make):
             raise InvalidInputError(
                 f"sampler={type(make).__name__}(...): expected a function that makes a sampler, so "
@@ -77,6 +82,10 @@ class Connection:
             if self._sampler is None:
                 self._sampler = presentably(self._make, connecting=True)
             return self._sampler
+
+
+def _ocean_sampler(name: str, what: str) -> Any:
+    return getattr(load_extra("dwave.system", "ocean", what), name)()
 
 
 def presentably(call: Callable[[], Answer], *, connecting: bool = False) -> Answer:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from formulations.extras import load_extra
 from solvers.oracles.answers import best_first
 from solvers.oracles.base import QUBO, Samples, check_question, rebuilt
 from solvers.oracles.cloud.connection import (
@@ -63,8 +62,8 @@ class HybridBQM:
     def __post_init__(self) -> None:
         check_positive("time_limit", self.time_limit, "seconds")
         check_mapping("options", self.options)
-        make = _hybrid_sampler if self.sampler is None else self.sampler
-        object.__setattr__(self, "_connection", Connection(make))
+        connection = Connection(self.sampler, "LeapHybridSampler", "the hybrid solver")
+        object.__setattr__(self, "_connection", connection)
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """Return a sample of ``qubo``; ``info`` has ``timing``, ``charged`` and ``problem_id``."""
@@ -74,7 +73,3 @@ class HybridBQM:
         limit = {} if self.time_limit is None else {"time_limit": self.time_limit}
         oracle = from_dimod(self._connection(), **limit, **self.options)
         return booked(presentably(lambda: oracle.sample(qubo, seed)))
-
-
-def _hybrid_sampler() -> Any:
-    return load_extra("dwave.system", "ocean", "the hybrid solver").LeapHybridSampler()

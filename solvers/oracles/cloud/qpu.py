@@ -99,8 +99,8 @@ class QPU:
         if not callable(self.chain_strength) or isinstance(self.chain_strength, type):
             check_positive("chain_strength", self.chain_strength, "energy")
         check_mapping("options", self.options)
-        make = _qpu_sampler if self.sampler is None else self.sampler
-        object.__setattr__(self, "_connection", Connection(make))
+        connection = Connection(self.sampler, "DWaveSampler", "a QPU")
+        object.__setattr__(self, "_connection", connection)
 
     def sample(self, qubo: QUBO, seed: np.random.SeedSequence) -> Samples:
         """Return samples of ``qubo``, best first.
@@ -148,7 +148,3 @@ class QPU:
         )
         self._kept[:] = [(qubo, chains, oracle)]
         return chains, oracle
-
-
-def _qpu_sampler() -> Any:
-    return load_extra("dwave.system", "ocean", "a QPU").DWaveSampler()

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,6 @@ from solvers.run.option_checks import SHARED, check_effort
 SHORT, LONG = 2**22, 2**24
 """Proposed flips of a call: up to SHORT, about 20 ms, it runs without a thread that could be
 stopped; from LONG on, threads share it by default."""
-
-
-OPTIONS = ["reads", "sweeps", "beta_range", "schedule", "reheat", "threads"]
-"""Options of :class:`Annealer`."""
 
 
 class Annealer:
@@ -66,6 +62,8 @@ class Annealer:
     ([[0, 1], [0, 1]], [-3.0, -3.0])
     """
 
+    OPTIONS = ("reads", "sweeps", "beta_range", "schedule", "reheat", "threads")
+
     def __init__(
         self,
         reads: int = 10,
@@ -78,7 +76,7 @@ class Annealer:
         **unknown: Any,
     ) -> None:
         for name in unknown:
-            choose("option of Annealer", name, OPTIONS)
+            choose("option of Annealer", name, list(self.OPTIONS))
         check_effort(reads, sweeps)
         SHARED["threads"]("threads", threads)
         self.reads, self.sweeps, self.threads = int(reads), int(sweeps), threads
@@ -90,9 +88,9 @@ class Annealer:
         self._kept: tuple[IntArray, IntArray, Neighbours] | None = None
 
     def __repr__(self) -> str:
-        return f"Annealer(reads={self.reads}, sweeps={self.sweeps})"
+        return f"{type(self).__name__}(reads={self.reads}, sweeps={self.sweeps})"
 
-    def changed(self, **options: Any) -> Annealer:
+    def changed(self, **options: Any) -> Self:
         """Return a copy with some options changed.
 
         Examples
@@ -100,7 +98,7 @@ class Annealer:
         >>> Annealer(reads=7, schedule="linear").changed(sweeps=9)
         Annealer(reads=7, sweeps=9)
         """
-        return Annealer(**{name: getattr(self, name) for name in OPTIONS} | options)
+        return type(self)(**{name: getattr(self, name) for name in self.OPTIONS} | options)
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_kept": None}  # rebuilt when needed

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -66,6 +65,8 @@ class ParallelAnnealer(Annealer):
     [[-3.0, -3.0], [-3.0, -3.0]]
     """
 
+    OPTIONS = ("reads", "sweeps", "beta_range", "schedule", "reheat", "device")
+
     def __init__(
         self,
         reads: int = 64,
@@ -78,14 +79,6 @@ class ParallelAnnealer(Annealer):
     ) -> None:
         super().__init__(reads, sweeps, beta_range=beta_range, schedule=schedule, reheat=reheat)
         self.device = checked_device(device)
-
-    def __repr__(self) -> str:
-        return f"ParallelAnnealer(reads={self.reads}, sweeps={self.sweeps})"
-
-    def changed(self, **options: Any) -> ParallelAnnealer:
-        """Return a copy with some options changed."""
-        names = ("reads", "sweeps", "beta_range", "schedule", "reheat", "device")
-        return ParallelAnnealer(**{name: getattr(self, name) for name in names} | options)
 
     def sample_many(self, qubos: Sequence[QUBO], seed: np.random.SeedSequence) -> list[Samples]:
         """Return samples of each of several QUBOs with the same couplers, annealed in parallel.

@@ -72,7 +72,7 @@ def test_walks_are_drawn_again_by_their_weights(problem: TrainingProblem) -> Non
     np.testing.assert_array_equal(np.sort(them.losses), np.sort(losses))
     them._resample(1e-3)  # only the best is left, and its copies go ways of their own
     assert (them.losses == losses.min()).all()
-    draws = {snapshot["rng"].random() for snapshot in them.snapshots}
+    draws = {snapshot["rng"].random() for snapshot in them.walks}
     assert len(draws) == 4
     them._resample(1.0)  # it is warmer again: nobody is drawn
     assert (them.losses == losses.min()).all()
@@ -80,11 +80,11 @@ def test_walks_are_drawn_again_by_their_weights(problem: TrainingProblem) -> Non
 
 def test_the_mean_number_of_copies_is_the_weight(problem: TrainingProblem) -> None:
     them, _ = population(problem, 3)
-    start, losses = list(them.snapshots), np.array([0.0, 1.0, 2.0])
+    start, losses = list(them.walks), np.array([0.0, 1.0, 2.0])
     expected = 3 * np.exp(-losses) / np.exp(-losses).sum()
     counts = np.zeros(3)
     for _ in range(400):
-        them.snapshots, them.losses, them.temperature = start, losses, np.inf
+        them.walks, them.losses, them.temperature = start, losses, np.inf
         them._resample(1.0)
         counts += np.bincount(them.losses.astype(int), minlength=3)
     np.testing.assert_allclose(counts / 400, expected, atol=0.06)
