@@ -334,11 +334,15 @@ def _refined(
         low, high = max(first + 1, edges[i] - thin + 1), min(last, edges[i] + thin)
         residuals = scaled[first:last] - slopes[:, None] * z[first:last]
         errors = []
-        for view in (residuals, residuals[:, ::-1]):
-            spread = np.maximum.accumulate(view, axis=1) - np.minimum.accumulate(view, axis=1)
-            errors.append(spread.min(axis=0))
+        for view, begin in ((residuals, low - first), (residuals[:, ::-1], last - high + 1)):
+            # All candidates share the columns before ``begin``: only the others are accumulated.
+            ends = [f.reduce(view[:, :begin], axis=1) for f in (np.minimum, np.maximum)]
+            rest = view[:, begin : begin + high - low - 1]
+            least = np.minimum.accumulate(np.column_stack([ends[0], rest]), axis=1)
+            greatest = np.maximum.accumulate(np.column_stack([ends[1], rest]), axis=1)
+            errors.append((greatest - least).min(axis=0))
         candidates = np.arange(low, high)[::-1]  # the last of equals, as without thinning
-        worst = np.maximum(errors[0][candidates - first - 1], errors[1][last - candidates - 1])
+        worst = np.maximum(errors[0][::-1], errors[1])
         edges[i] = candidates[np.argmax(worst <= worst.min() + 1e-12 * np.abs(scaled).max())]
     return edges[:-1]
 
@@ -346,19 +350,22 @@ def _refined(
 def _reach(residuals: FloatArray, start: int, spread: float) -> int:
     """Return the end of the longest piece from ``start`` with residuals within ``spread``.
 
-    Successive stretches double in length, and only slopes that fit so far are kept.
+    Successive stretches double in length while a slope fits, and halve afterwards; only slopes that
+    fit so far are kept.
     """
-    slopes, end, width = np.arange(len(residuals)), start, 64
-    least, greatest = np.full((2, len(slopes), 1), residuals[:, start : start + 1])
-    while len(slopes) and end < residuals.shape[1]:
+    slopes, end, width, grows = np.arange(len(residuals)), start, 64, True
+    least = greatest = residuals[:, start]
+    while width and end < residuals.shape[1]:
         here = residuals[slopes, end : end + width]
-        low = np.minimum(np.minimum.accumulate(here, axis=1), least[slopes])
-        high = np.maximum(np.maximum.accumulate(here, axis=1), greatest[slopes])
-        counts = (high - low <= spread).sum(axis=1)
-        end += int(counts.max())
-        through = counts == here.shape[1]
-        slopes, width = slopes[through], 2 * width
-        least[slopes], greatest[slopes] = low[through, -1:], high[through, -1:]
+        low = np.minimum(np.minimum.reduce(here, axis=1), least)
+        high = np.maximum(np.maximum.reduce(here, axis=1), greatest)
+        fits = high - low <= spread
+        if fits.any():
+            slopes, least, greatest = slopes[fits], low[fits], high[fits]
+            end = min(end + width, residuals.shape[1])
+        else:
+            grows = False
+        width = 2 * width if grows else width // 2
     return end
 
 

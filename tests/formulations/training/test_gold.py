@@ -67,6 +67,7 @@ def feasible_points(model: QCBO) -> np.ndarray:
     solver.parameters.catch_sigint_signal = False  # it would not give the handler back
     solver.parameters.num_workers = 1
     solver.parameters.cp_model_presolve = False  # presolve may drop equivalent solutions' variables
+    solver.parameters.linearization_level = 0  # relaxations prune nothing where all are wanted
     solver.solve(cp, collector)
     points = np.array(sorted(collector.found), dtype=np.int8).reshape(-1, model.num_variables)
     return points if not one_sided else with_least_loss(model, points, one_sided, sorted(loss))
