@@ -9,8 +9,6 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from qnn.compare.ranking import leading
-
 
 def terminal_table(
     title: str,
@@ -119,6 +117,9 @@ def _table(results: Mapping[str, Any], summary: Mapping[str, Any]) -> Table:
 
 def medians_table(results: Mapping[str, Any]) -> Table:
     """Return a row per data set: each solver's median training loss, the lowest marked."""
+    # A list of names, whose table is made here as well, needs no solver.
+    from qnn.compare.ranking import leading
+
     names = list(
         dict.fromkeys(
             row["name"]

@@ -127,7 +127,7 @@ def long_cells(seconds: float, seeds: int) -> list[Cell]:
 
 
 def test_interrupt_ends_the_workers() -> None:
-    planned = long_cells(0.3, 4) + [replace(cell, seed=9) for cell in long_cells(600, 1)]
+    planned = long_cells(0.05, 4) + [replace(cell, seed=9) for cell in long_cells(600, 1)]
     finished: list[str] = []
 
     def interrupt(cell: Cell, outcome: Any) -> None:
@@ -153,7 +153,7 @@ def test_a_worker_that_is_killed_costs_no_cell() -> None:
             killed.append(worker.pid)
             worker.kill()
 
-    planned = long_cells(0.5, 6)
+    planned = long_cells(0.1, 4)
     outcomes, interrupted = run(planned, workers=2, on_outcome=kill_one)
     assert not interrupted
     assert [o["key"] for o in outcomes] == [cell.key for cell in planned]

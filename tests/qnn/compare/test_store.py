@@ -138,7 +138,7 @@ def test_killed_at_any_moment_it_goes_on_and_repeats_nothing(tmp_path: Path) -> 
     folder = tmp_path / "kept"
     words = (
         "compare iris:0,1 wine --samples 40 --hidden 3 --seeds 4 --workers 2 "
-        "--solvers random,annealing --equal seconds --time-limit 0.2"
+        "--solvers random,annealing --equal seconds --time-limit 0.1"
     )
     command = [sys.executable, "-m", "qnn", *words.split(), "--keep", str(folder)]
     quiet = subprocess.DEVNULL
