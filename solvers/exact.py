@@ -84,10 +84,6 @@ class ExactSolver:
     def solve(self, problem: TrainingProblem) -> Result:
         """Find weights of least loss for ``problem``.
 
-        Parameters
-        ----------
-        problem : TrainingProblem
-
         Returns
         -------
         Result

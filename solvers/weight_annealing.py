@@ -82,10 +82,6 @@ class WeightAnnealing(Iterative):
     def solve(self, problem: TrainingProblem) -> Result:
         """Anneal the free weight bits of ``problem``.
 
-        Parameters
-        ----------
-        problem : TrainingProblem
-
         Returns
         -------
         Result

@@ -278,13 +278,7 @@ def load_weights(path: str | PathLike[str]) -> tuple[Network, Weights]:
 
 
 def load_about(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return the details and arrays stored with a network; older files have none.
-
-    Raises
-    ------
-    FileAccessError, FileFormatError
-        As :func:`load_weights`.
-    """
+    """Return the details and arrays stored with a network; older files have none."""
     return load_network(path)[2:]
 
 

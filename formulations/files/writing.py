@@ -55,10 +55,6 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 
     All bytes are on the disk, in temporary files, before the first file is renamed.
 
-    Parameters
-    ----------
-    contents : mapping of path-like to bytes
-
     Raises
     ------
     InvalidInputError
@@ -151,11 +147,6 @@ def check_no_link(path: Path) -> None:
 
 def check_distinct(paths: Mapping[Path, object] | list[Path]) -> None:
     """Refuse two paths that lead to the same file, even if they are spelled differently.
-
-    Raises
-    ------
-    InvalidInputError
-        Naming both.
 
     Examples
     --------

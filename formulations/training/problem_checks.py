@@ -17,11 +17,6 @@ from formulations.network.network import Network
 
 def check_network(network: Network) -> None:
     """Refuse anything but a network.
-
-    Raises
-    ------
-    InvalidInputError
-        Naming the value.
     """
     if not isinstance(network, Network):
         raise InvalidInputError(

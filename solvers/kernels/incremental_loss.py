@@ -47,10 +47,6 @@ class IncrementalLoss:
     A *choice* is a number per movable weight: the index of one of the levels that its free bits
     allow.
 
-    Parameters
-    ----------
-    problem : TrainingProblem
-
     Attributes
     ----------
     state : State

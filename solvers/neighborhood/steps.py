@@ -81,10 +81,6 @@ class Tally:
 class Walk(Carried, ABC):
     """Walk over the weights by restricted problems.
 
-    Parameters
-    ----------
-    problem : TrainingProblem
-
     Attributes
     ----------
     loss : float

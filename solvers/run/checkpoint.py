@@ -104,11 +104,6 @@ class Checkpoint:
     failure : str or None
         Why the latest snapshot could not be written, or None.
 
-    Raises
-    ------
-    InvalidInputError
-        For seconds out of range.
-
     Examples
     --------
     >>> folder = tempfile.mkdtemp()
@@ -133,13 +128,7 @@ class Checkpoint:
 
     @classmethod
     def of(cls, solver: Any, problem: object) -> Self | None:
-        """Make a solver's checkpoint from ``checkpoint`` and ``checkpoint_every``, if wanted.
-
-        Parameters
-        ----------
-        solver : object
-        problem : TrainingProblem or QCBO
-        """
+        """Make a solver's checkpoint from ``checkpoint`` and ``checkpoint_every``, if wanted."""
         from solvers.run.identity import identity
 
         if solver.checkpoint is None:

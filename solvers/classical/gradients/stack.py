@@ -110,11 +110,6 @@ class RealLayer(Layer):
 class Stack:
     """Layers and an output with its loss; all but the last layer have a ``unit``.
 
-    Parameters
-    ----------
-    layers : sequence of Layer
-    output : Output
-
     Examples
     --------
     >>> from solvers.classical.gradients.outputs import softmax_cross_entropy

@@ -18,10 +18,6 @@ class SpinReversal(Wrapper):
     A machine's bias, such as a residual field, then favours either state of a spin equally often.
     (Boixo et al., arXiv 1304.4595.)
 
-    Parameters
-    ----------
-    oracle : Oracle
-
     Examples
     --------
     >>> from solvers.oracles import ExactOracle
