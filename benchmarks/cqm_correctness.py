@@ -10,9 +10,7 @@ exact oracle and is redrawn.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import statistics
 import sys
 import time
@@ -22,6 +20,7 @@ from pathlib import Path
 import dimod
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
+from sharing import parser_of, write_figures
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -33,14 +32,13 @@ from tests.cqms import cqms, optimum, verdict  # noqa: E402
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--models", type=int, default=2000)
     parser.add_argument("--iterations", type=int, default=200)
     parser.add_argument("--bits", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=3600, help="Stop and report after these.")
     parser.add_argument("--no-repair", action="store_true", help="What the oracle finds alone.")
-    parser.add_argument("--json", type=Path, help="Write all figures to this file.")
     parser.add_argument("--show", type=int, default=0, help="Print this many models that failed.")
     asked = parser.parse_args()
     oracle = ExactOracle(max_variables=asked.bits)
@@ -98,9 +96,8 @@ def main() -> None:
     print(f"right: {100 * right / len(seen):.2f} %")
     for outcome, cqm in failed[: asked.show]:
         print(f"\n{outcome}\n{cqm}")
-    if asked.json is not None:
-        figures = {"outcomes": counts, "calls": calls, "bits": bits, "seconds": seconds}
-        asked.json.write_text(json.dumps({**figures, "right": right / len(seen)}, indent=1))
+    figures = {"outcomes": counts, "calls": calls, "bits": bits, "seconds": seconds}
+    write_figures(asked.json, {**figures, "right": right / len(seen)})
 
 
 if __name__ == "__main__":

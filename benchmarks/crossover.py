@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import time
 
+from sharing import parser_of, write_figures
+
 time.perf_counter = time.process_time  # before the solvers' clocks are created
 
 import argparse  # noqa: E402
-import json  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from functools import partial  # noqa: E402
-from pathlib import Path  # noqa: E402
 from statistics import median  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -308,7 +308,7 @@ def annealing(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Measure, print the tables, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     names = ["building", "enumeration", "annealing"]
     parser.add_argument("--tables", nargs="+", choices=names, default=names)
     parser.add_argument("--k", type=int, nargs="+", default=[4, 8, 12, 16, 18])
@@ -318,14 +318,12 @@ def main() -> None:
     parser.add_argument("--flip-sizes", type=int, nargs="+", default=[16, 64, 180])
     parser.add_argument("--flips", type=int, default=20_000, help="of direct annealing")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     tables = {"building": building, "enumeration": enumeration, "annealing": annealing}
     figures: dict[str, Any] = {}
     for name in options.tables:
         figures[name] = tables[name](options)
-        if options.json:
-            options.json.write_text(json.dumps({**figures, "machines": MACHINES}, indent=1))
+        write_figures(options.json, {**figures, "machines": MACHINES})
     for name, microseconds in MACHINES:
         print(f"{name:55} {microseconds:>8,.0f} us a call")
 

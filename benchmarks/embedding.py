@@ -9,13 +9,11 @@ expected to fit.  Run: python benchmarks/embedding.py [--json FILE]
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sharing import parser_of, write_figures
 
 from formulations import Network, TrainingProblem
 from solvers import QCGD
@@ -63,12 +61,11 @@ def measure(qubo: QUBO, graph: str, search: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--problems", type=int, default=30)
     parser.add_argument("--graphs", nargs="+", default=["P16", "Z12"])
     parser.add_argument("--search", type=float, default=120.0, help="seconds of each search")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     random = np.random.default_rng(options.seed)
     rows: list[dict[str, Any]] = []
@@ -82,8 +79,7 @@ def main() -> None:
         for graph in options.graphs:
             rows.append(measure(qubo, graph, options.search))
             print(" ".join(f"{rows[-1][name]!s:>18}" for name in columns), flush=True)
-            if options.json:
-                options.json.write_text(json.dumps(rows, indent=1) + "\n")
+            write_figures(options.json, rows)
     for graph in options.graphs:
         of_graph = [row for row in rows if row["graph"] == graph]
         right = sum(row["right"] for row in of_graph)

@@ -12,8 +12,6 @@ growth     Time of a round in blocks of 50 samples for N = 500 .. 8,000 (random 
 
 from __future__ import annotations
 
-import argparse
-import json
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import workers
+from sharing import parser_of, write_figures
 
 import qnn
 from formulations import Network, TrainingProblem
@@ -193,19 +192,14 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
 
 def main(parts: Mapping[str, Callable[[], dict[str, Any]]], what: str) -> None:
     """Measure, print, write the figures."""
-    parser = argparse.ArgumentParser(description=what)
+    parser = parser_of(what)
     parser.add_argument("--only", nargs="+", choices=list(parts), default=list(parts))
-    parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     arguments = parser.parse_args()
     figures: dict[str, Any] = {"python": platform.python_version()}
     for name in arguments.only:
         print(f"\n{name}")
         figures[name] = parts[name]()
-    if arguments.json:
-        from formulations.files.saved import atomic_write
-
-        with atomic_write(arguments.json) as file:
-            file.write(json.dumps(figures, indent=1).encode())
+    write_figures(arguments.json, figures)
 
 
 if __name__ == "__main__":

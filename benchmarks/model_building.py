@@ -32,6 +32,7 @@ from typing import Any
 
 import dimod
 import numpy as np
+from sharing import parser_of, write_figures
 
 from formulations import QCBO, Network, TrainingProblem
 
@@ -196,9 +197,8 @@ def grow(runs: int) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Measure, print the table, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each measurement")
-    parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--naive", action="store_true", help="also add terms by sum()")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -236,19 +236,15 @@ def main() -> None:
     logs = [np.log([row[key] for row in growth]) for key in ("samples", "median", "megabytes")]
     time_power, memory_power = (np.polyfit(logs[0], log, 1)[0] for log in logs[1:])
     print(f"time grows as N^{time_power:.2f}, memory as N^{memory_power:.2f}")
-    if arguments.json:
-        from formulations.files.saved import atomic_write
-
-        figures = {
-            "comparisons": comparisons,
-            "growth": growth,
-            "time_power": time_power,
-            "memory_power": memory_power,
-            "python": platform.python_version(),
-            "dimod": dimod.__version__,
-        }
-        with atomic_write(arguments.json) as file:
-            file.write(json.dumps(figures, indent=1).encode())
+    figures = {
+        "comparisons": comparisons,
+        "growth": growth,
+        "time_power": time_power,
+        "memory_power": memory_power,
+        "python": platform.python_version(),
+        "dimod": dimod.__version__,
+    }
+    write_figures(arguments.json, figures)
 
 
 if __name__ == "__main__":

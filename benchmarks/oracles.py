@@ -10,15 +10,13 @@ through ``from_dimod`` over the bare sampler, with the same prepared model, at 3
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from dwave.samplers import SimulatedAnnealingSampler, SteepestDescentSampler
+from sharing import parser_of, write_figures
 
 from formulations import Network, TrainingProblem
 from solvers import PenaltyMethod
@@ -145,11 +143,10 @@ def overhead(repetitions: int = 15) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each oracle on each model")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--small", action="store_true", help="without the largest model")
-    parser.add_argument("--json", help="write every figure to this file")
     options = parser.parse_args()
     rows, shares = side_by_side(options.seconds, options.seeds, options.small), overhead()
     names = list(dict.fromkeys(row["model"] for row in rows))
@@ -167,8 +164,7 @@ def main() -> None:
     print()
     for name, share in shares.items():
         print(f"adapter, {name}: {share:+.1%}")
-    if options.json:
-        Path(options.json).write_text(json.dumps({"rows": rows, "overhead": shares}, indent=1))
+    write_figures(options.json, {"rows": rows, "overhead": shares})
 
 
 if __name__ == "__main__":

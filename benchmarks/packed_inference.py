@@ -7,9 +7,7 @@ takes.  The C reader takes one sample at a time; a batch is a loop in C.
 
 from __future__ import annotations
 
-import argparse
 import ctypes
-import json
 import os
 import subprocess
 import tempfile
@@ -17,6 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from sharing import parser_of, write_figures
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"  # before numpy is loaded
@@ -242,16 +242,14 @@ def table(found: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--repeats", type=int, default=31)
     parser.add_argument("--seconds", type=float, default=0.05, help="of a repeat")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", help="write the figures to this file")
     options = parser.parse_args()
     found = figures(options.repeats, options.seconds, options.seed)
     print(table(found))
-    if options.json:
-        Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
+    write_figures(options.json, found)
 
 
 if __name__ == "__main__":

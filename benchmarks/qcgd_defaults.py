@@ -11,8 +11,6 @@ any variant; for digits, the figure is the hinge loss.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ import numpy as np
 from cqm import LIBRARY, begins
 from cqm_families import FAMILIES, ONE_HOTS, assignment
 from qcgd_tuning import two_levels
+from sharing import parser_of, write_figures
 
 from solvers import QCGD, Candidates
 
@@ -103,16 +102,14 @@ def table(runs: list[Figures]) -> str:
 
 def main() -> None:
     """Measure, print the table, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--qaplib", type=Path, help="folder with QAPLIB's .dat and .sln files")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default="", help="families that begin so, comma-separated")
-    parser.add_argument("--json", type=Path, help="write all runs to this file")
     asked = parser.parse_args()
     runs = measure(asked.qaplib, range(asked.seeds), asked.only)
     print(table(runs))
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(runs, indent=1))
+    write_figures(asked.json, runs)
 
 
 if __name__ == "__main__":

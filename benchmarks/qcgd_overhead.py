@@ -13,17 +13,15 @@ dimod: the objective, and ``add_linear_equality_constraint`` for every row.
 
 from __future__ import annotations
 
-import argparse
-import json
 import multiprocessing
 import resource
 import time
-from pathlib import Path
 from typing import Any, ClassVar
 
 import dimod
 import numpy as np
 import scipy.sparse as sp
+from sharing import parser_of, write_figures
 
 from formulations import Network, TrainingProblem
 from formulations.arrays import BitArray
@@ -129,9 +127,8 @@ def measure(
 
 def main() -> None:
     """Measure, print the table, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--large", action="store_true", help="5,000,000 couplers as well")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cases = CASES | ({"5,000,000 couplers": LARGE} if options.large else {})
     print(
@@ -151,8 +148,7 @@ def main() -> None:
             f"{row.get('naive_seconds', np.nan):>8.2f} {row['peak_megabytes']:>8.0f}",
             flush=True,
         )
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2))
+    write_figures(options.json, figures)
 
 
 if __name__ == "__main__":

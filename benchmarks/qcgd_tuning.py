@@ -15,14 +15,13 @@ pairs of digits, wine and iris, and a table shows the oracle's contribution to Q
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from sharing import parser_of, write_figures
 from sklearn.datasets import load_digits
 
 from formulations import Network, TrainingProblem
@@ -176,9 +175,8 @@ def timed(seconds: float, seeds: Sequence[int]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Measure, print the tables, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="number of draws of the data")
-    parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--seconds", type=float, help="of every run: the table at equal time")
     arguments = parser.parse_args()
     seeds = range(arguments.seeds)
@@ -191,11 +189,7 @@ def main() -> None:
             for row in table(name, make, seeds)
         ]
     )
-    if arguments.json:
-        from formulations.files.saved import atomic_write
-
-        with atomic_write(arguments.json) as file:
-            file.write(json.dumps(figures, indent=1).encode())
+    write_figures(arguments.json, figures)
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ from __future__ import annotations
 
 import time
 
+from sharing import parser_of, write_figures
+
 time.perf_counter = time.process_time  # before the solvers' clocks are created
 
 import argparse  # noqa: E402
-import json  # noqa: E402
 import statistics  # noqa: E402
 from dataclasses import fields, replace  # noqa: E402
 from functools import partial  # noqa: E402
-from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -180,20 +180,18 @@ def as_sources(options: argparse.Namespace) -> None:
                 f"{name + ', ' + kind:52}{statistics.median(found):>8,.0f}  {share:5.0%}  {found}",
                 flush=True,
             )
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1))
+    write_figures(options.json, rows)
 
 
 def main() -> None:
     """Measure, print the table, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--rungs", nargs="+", default=[rung[0] for rung in RUNGS + HYBRID])
     parser.add_argument("--solvers", nargs="+", default=[*SEARCHES, "direct annealing"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="seed, of the sources")
     parser.add_argument("--scale", type=float, default=1.0, help="of the seconds")
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--as-sources", action="store_true", help="of the hybrid search")
     options = parser.parse_args()
     if options.as_sources:
@@ -230,8 +228,7 @@ def main() -> None:
                 f"{row.get('variables', 0):>6.0f}",
                 flush=True,
             )
-            if options.json:
-                options.json.write_text(json.dumps(rows, indent=1))
+            write_figures(options.json, rows)
 
 
 if __name__ == "__main__":

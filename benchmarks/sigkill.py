@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sharing import parser_of, write_figures
 from sklearn.datasets import load_digits
 
 from formulations import Network, TrainingProblem
@@ -160,10 +161,9 @@ def measure(name: str, kills: int, chance: random.Random) -> Row:
 
 def main() -> None:
     """Kill, print the table, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--kills", type=int, default=50, help="kills in all")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
@@ -184,11 +184,7 @@ def main() -> None:
         print(f"{name:34}" + "".join(f"{value:>11}" for value in shown), flush=True)
     kills, runs, equal = (sum(getattr(r, f) for r in rows) for f in ("kills", "runs", "equal"))
     print(f"{kills} kills; {equal} of {runs} killed runs ended as if they had been left alone")
-    if arguments.json:
-        from formulations.files.saved import atomic_write
-
-        with atomic_write(arguments.json) as file:
-            file.write(json.dumps([vars(row) for row in rows], indent=1).encode())
+    write_figures(arguments.json, [vars(row) for row in rows])
     if equal < runs:
         raise SystemExit(1)
 

@@ -13,14 +13,12 @@ of 0.99; in brackets the median bounds of the 95 % intervals.  With matplotlib (
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sharing import parser_of, write_figures
 
 from formulations import Network, TrainingProblem
 from formulations.errors import InvalidInputError
@@ -181,12 +179,11 @@ def plot(rows: list[dict[str, Any]], path: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--quick", action="store_true", help="three sizes, two instances")
     parser.add_argument("--instances", type=int, default=5)
     parser.add_argument("--calls", type=int, default=10, help="most calls of an oracle")
     parser.add_argument("--limit", type=float, default=1.0, help="seconds for these calls")
-    parser.add_argument("--json", help="write every figure to this file")
     parser.add_argument("--plot", help="draw to this file, such as tts.svg")
     options = parser.parse_args()
     sizes, instances = (3, 2) if options.quick else (5, options.instances)
@@ -196,8 +193,7 @@ def main() -> None:
         for row in rows_of(kind, sizes, instances, options.calls, options.limit)
     ]
     print(table(rows))
-    if options.json:
-        Path(options.json).write_text(json.dumps(rows, indent=1))
+    write_figures(options.json, rows)
     if options.plot:
         plot(rows, options.plot)
 

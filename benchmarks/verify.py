@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from ortools.sat.python import cp_model
+from sharing import parser_of, write_figures
 
 import qnn.verification as verification
 from formulations import Network, TrainingProblem
@@ -208,17 +209,15 @@ def page(results: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--data-dir")
     parser.add_argument("--cases", default="0,1,2,3")
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--json")
     parser.add_argument("--join", nargs="*", default=[])
     given = parser.parse_args()
     results = [row for file in given.join for row in json.loads(Path(file).read_text())]
     for case in [] if given.join else given.cases.split(","):
         results.append(measured(int(case), given))
     print(page(results))
-    if given.json:
-        Path(given.json).write_text(json.dumps(results, indent=1))
+    write_figures(given.json, results)

@@ -30,6 +30,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from sharing import parser_of, write_figures
 from sklearn.datasets import load_digits
 
 from formulations import Network, TrainingProblem
@@ -255,9 +256,8 @@ def losses() -> list[dict[str, Any]]:
 
 def main() -> None:
     """Measure, print the tables, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each measurement")
-    parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--before", metavar="COMMIT", help="compare with this commit only")
     parser.add_argument("--data", metavar="DIR", help="folder of Fashion-MNIST")
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -271,11 +271,7 @@ def main() -> None:
         figures = {"beside": beside(arguments.before, arguments.data, arguments.runs), **versions}
     else:
         figures = {"speed": speed(arguments.runs), "digits": losses(), **versions}
-    if arguments.json:
-        from formulations.files.saved import atomic_write
-
-        with atomic_write(arguments.json) as file:
-            file.write(json.dumps(figures, indent=1).encode())
+    write_figures(arguments.json, figures)
 
 
 if __name__ == "__main__":
