@@ -13,6 +13,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Mapping
+from math import prod
 from os import PathLike
 from typing import Any
 
@@ -22,9 +23,7 @@ from formulations.arrays import Array
 from formulations.errors import FileFormatError
 from formulations.files.bounded import (
     ArchiveReader,
-    access_error,
     bounded_read,
-    count_of,
     damaged,
     open_regular,
     refuse_if_too_much,
@@ -45,14 +44,6 @@ from formulations.files.schema import (
     whole,
 )
 from formulations.files.writing import atomic_write
-
-__all__ = [
-    "access_error",
-    "atomic_write",
-    "damaged",
-    "read_archive",
-    "write_archive",
-]
 
 VERSION = 2
 """Version 2 adds networks with shared weights; all other content is written as version 1."""
@@ -145,7 +136,7 @@ def read_archive(
         heads = {name: archive.head(f"{name}.npy") for name in checksums}
         for name, head in heads.items():
             forms[name].check_head(name, *head)
-        total = sum(count_of(shape) * kind.itemsize for shape, kind in heads.values())
+        total = sum(prod(shape) * kind.itemsize for shape, kind in heads.values())
         refuse_if_too_much(path, total)
         values = {name: archive.array(f"{name}.npy") for name in checksums}
         for name, checksum in checksums.items():

@@ -333,7 +333,7 @@ class ArchiveReader:
     ) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
         """Return shape, order, type and bytes of an array that is as long as its header says."""
         shape, fortran, kind, start = npy_head(file, self.path, member)
-        count, there = count_of(shape) * kind.itemsize, self.members[member].file_size - start
+        count, there = prod(shape) * kind.itemsize, self.members[member].file_size - start
         if count != there:
             raise damaged(
                 self.path, f"{member!r} announces {count:,} bytes of numbers and holds {there:,}"
@@ -374,8 +374,3 @@ def npy_head(
     if kind.hasobject or kind.itemsize == 0 or any(length < 0 for length in shape):
         raise damaged(path, f"{name!r} announces {kind} of shape {shape}: expected numbers")
     return shape, fortran, kind, file.tell()
-
-
-def count_of(shape: tuple[int, ...]) -> int:
-    """Return the number of elements of an array of a shape, without overflow."""
-    return prod(shape)

@@ -16,7 +16,8 @@ import scipy.sparse as sp
 
 from formulations.arrays import Array
 from formulations.errors import InvalidInputError
-from formulations.files.archive import atomic_write, damaged, read_archive, write_archive
+from formulations.files.archive import read_archive, write_archive
+from formulations.files.bounded import damaged
 from formulations.files.forms import (
     model_arrays,
     model_content,
@@ -29,8 +30,6 @@ from formulations.model.labels import Family, Labels, Names
 from formulations.model.qcbo import QCBO
 from formulations.network.network import Network, Weights
 from formulations.network.splines import Spline
-
-__all__ = ["atomic_write", "save_qcbo", "load_qcbo", "save_weights", "load_weights", "load_about"]
 
 MODEL = "a QCBO model"
 NETWORK = "a trained network"

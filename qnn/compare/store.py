@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from formulations.errors import FileAccessError, FileFormatError
-from formulations.files.archive import access_error
+from formulations.files.bounded import access_error
 from formulations.files.schema import Form, checked, fields, one_of, read_json
 from formulations.files.writing import check_no_link
 from qnn.compare import forms

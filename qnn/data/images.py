@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from formulations.arrays import FloatArray
 from formulations.errors import FileAccessError, InvalidInputError
-from formulations.files.archive import atomic_write
+from formulations.files.writing import atomic_write
 from qnn.data.fingerprints import matches
 from qnn.data.readers import Source, make_source, present, read_idx_pair, read_npz
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import IO, cast
 
@@ -20,7 +21,6 @@ from formulations.errors import FileFormatError, InvalidInputError
 from formulations.files.bounded import (
     ArchiveReader,
     bounded_read,
-    count_of,
     damaged,
     open_regular,
     read_regular,
@@ -78,7 +78,7 @@ def make_source(
     inputs = _inputs(name, X)
     if inputs.ndim == 3:
         image_shape = (inputs.shape[1], inputs.shape[2])
-        inputs = inputs.reshape(len(inputs), count_of(image_shape))
+        inputs = inputs.reshape(len(inputs), prod(image_shape))
     if inputs.ndim != 2 or inputs.size == 0:
         raise InvalidInputError(
             f"{name}: inputs X of shape {inputs.shape}: expected (N, d) or, for images, (N, h, w), "
@@ -178,7 +178,7 @@ def read_npz(path: Path, *, labelled: bool = True) -> Source:
         wanted = _wanted(name, present, labelled)
         # bytes of the arrays as stored, and as floats
         announced = sum(
-            count_of(shape) * (kind.itemsize + 8 * (kind != np.uint8))
+            prod(shape) * (kind.itemsize + 8 * (kind != np.uint8))
             for shape, kind in (archive.head(f"{key}.npy") for key in wanted)
         )
         refuse_if_too_much(path, announced, "its arrays")
@@ -256,7 +256,7 @@ def read_idx(path: Path) -> ByteArray:
                 f"{path.name} is not an IDX file of bytes with 1 to 3 axes: fetch it again"
             )
         shape = tuple(np.frombuffer(bounded_read(stream, 4 * head[3], path), dtype=">u4").tolist())
-        count = count_of(shape)
+        count = prod(shape)
         if count == 0:
             raise FileFormatError(f"{path.name} holds no value, its head says {shape}")
         values = np.frombuffer(bounded_read(stream, count, path), dtype=np.uint8)

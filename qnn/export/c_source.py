@@ -10,7 +10,7 @@ from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 
-from formulations.files.archive import access_error
+from formulations.files.bounded import access_error
 from formulations.files.writing import write_together
 
 C_FILES = ("qnn.h", "qnn.c", "reading.h", "main.c", "network.c")

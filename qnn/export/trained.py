@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from formulations.arrays import Array, FloatArray, IntArray
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
-from formulations.files.archive import damaged
+from formulations.files.bounded import damaged
 from formulations.files.saved import load_network, save_weights
 from formulations.files.schema import fields, items, may, nothing_or, number, text, whole
 from formulations.network.network import Network, Weights

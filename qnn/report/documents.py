@@ -10,7 +10,7 @@ from typing import Any
 
 from formulations.checks import shown
 from formulations.errors import FileAccessError, FileFormatError
-from formulations.files.archive import damaged
+from formulations.files.bounded import damaged
 from formulations.files.schema import checked, read_json
 from qnn.compare import forms
 from qnn.compare.summary import summarize

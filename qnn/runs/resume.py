@@ -15,7 +15,7 @@ from typing import Any, Self
 import click
 
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
-from formulations.files.archive import access_error
+from formulations.files.bounded import access_error
 from formulations.files.schema import (
     Form,
     Misfit,

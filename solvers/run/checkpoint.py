@@ -22,7 +22,8 @@ import numpy as np
 
 from formulations.arrays import Array
 from formulations.errors import FileAccessError, FileFormatError, InvalidInputError
-from formulations.files.archive import access_error, damaged, read_archive, write_archive
+from formulations.files.archive import read_archive, write_archive
+from formulations.files.bounded import access_error, damaged
 from formulations.files.schema import (
     Form,
     Misfit,

@@ -29,7 +29,8 @@ from formulations.errors import (
     OracleError,
     UnusableAnswerError,
 )
-from formulations.files.archive import access_error, damaged, read_archive, write_archive
+from formulations.files.archive import read_archive, write_archive
+from formulations.files.bounded import access_error, damaged
 from formulations.files.schema import (
     ArrayForm,
     anything,

@@ -11,7 +11,8 @@ import pytest
 
 from formulations.errors import FileAccessError, QnnError
 from formulations.files import archive, bounded, writing
-from formulations.files.saved import atomic_write, load_qcbo, load_weights
+from formulations.files.saved import load_qcbo, load_weights
+from formulations.files.writing import atomic_write
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 MODEL = load_qcbo(FIXTURES / "model-v1.npz")
