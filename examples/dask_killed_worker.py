@@ -1,4 +1,4 @@
-"""Four Dask workers, one of them killed during the run: the result is the same as in one process.
+"""Two Dask workers, one of them killed during the run: the result is the same as in one process.
 
     pip install 'qnn-ising[dask]'
     python examples/dask_killed_worker.py
@@ -39,7 +39,7 @@ def main() -> None:
         LargeNeighborhoodSearch(walks=4, rounds=4000),
         QCGD(Annealer(reads=8, sweeps=20, threads=1), 6, candidates=Candidates(parts=4)),
     ]
-    with LocalCluster(n_workers=4, threads_per_worker=1) as cluster, Client(cluster) as client:
+    with LocalCluster(n_workers=2, threads_per_worker=1) as cluster, Client(cluster) as client:
         for solver in solvers:
             killed: list[int] = []
 
@@ -50,7 +50,7 @@ def main() -> None:
                     os.kill(killed[0], signal.SIGKILL)
 
             there = placed(
-                replace(solver, callbacks=(kill,)), executor=client.get_executor(), workers=4
+                replace(solver, callbacks=(kill,)), executor=client.get_executor(), workers=2
             ).solve(problem)
             here = solver.solve(problem)
             same = np.array_equal(there.bits, here.bits) and there.loss == here.loss

@@ -21,7 +21,7 @@ grid = {
     "qnnclassifier__hidden": [(2,), (8,)],
     "qnnclassifier__solver": [
         WeightAnnealing(flips=5000),
-        LargeNeighborhoodSearch(rounds=500),
+        LargeNeighborhoodSearch(rounds=100),
         StraightThrough(epochs=5),
     ],
 }
