@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -89,7 +89,14 @@ class Walk(Carried, ABC):
         Lower bound on the loss of all weights.
     """
 
-    CARRIED = ("landscape", "loss", "_best", "_best_value", "_guide", "_guide_age")
+    CARRIED: ClassVar[tuple[str, ...]] = (
+        "landscape",
+        "loss",
+        "_best",
+        "_best_value",
+        "_guide",
+        "_guide_age",
+    )
 
     def __init__(self, problem: TrainingProblem) -> None:
         self.problem, self.landscape = problem, IncrementalLoss(problem)
