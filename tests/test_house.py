@@ -29,9 +29,9 @@ more."""
 MAX_LINES = 400
 MAX_OPTIONS = 12
 
-MAX_CLASSES = 378
-MAX_CONSTANTS = 162
-MAX_TOTAL_LINES = 62_200
+MAX_CLASSES = 375
+MAX_CONSTANTS = 161
+MAX_TOTAL_LINES = 61_900
 """Of the three packages together.  Lower these as the code shrinks, to 250, 170 and 32,000."""
 
 PROMISED = {
