@@ -9,7 +9,7 @@ Without an address, the program starts a cluster of two workers on this machine.
 import sys
 
 import numpy as np
-from dask.distributed import Client, LocalCluster
+from dask.distributed import Client
 
 import qnn
 from formulations import Network, TrainingProblem
@@ -23,8 +23,8 @@ def main() -> None:
     problem = TrainingProblem(network, data.X_train, data.y_train)
     hedging = {"blocks": AnnealedBlocks(flips=5000), "block_size": 40, "rounds": 30, "seed": 0}
 
-    cluster = sys.argv[1] if len(sys.argv) > 1 else LocalCluster(n_workers=2, threads_per_worker=1)
-    with Client(cluster) as client:
+    address, own = sys.argv[1:2], {"n_workers": 2, "threads_per_worker": 1}
+    with Client(*address, **({} if address else own)) as client:
         there = ProgressiveHedging(**hedging, executor=client.get_executor()).solve(problem)
     here = ProgressiveHedging(**hedging).solve(problem)
 
