@@ -48,9 +48,10 @@ class Ground(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """Temperatures (reads, 2), number of candidates, and ends of the walks (reads, n)."""
+    """Temperatures (reads, 2) and their units (reads,), number of candidates, ends (reads, n)."""
 
     heats: Array
+    units: Array
     length: int
     ends: Array
 
@@ -71,8 +72,9 @@ def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int,
     ``effort`` bounds the candidates evaluated for each point, half of them for repair; ``depth`` is
     the most flips of a chain.  With ``walk.heats`` above 0, a point first walks and evaluates
     ``length`` more: chains that raise the objective are accepted as in simulated annealing, from
-    the first temperature, in units of the mean change of chains that have one, down to the second,
-    and the walk's end is written to ``ends``.  A point that cannot be repaired stays unchanged.
+    the first temperature, in units of the mean change of chains that have one, down to the second.
+    The unit is measured unless it is given, and written to ``units``, and the walk's end to
+    ``ends``.  A point that cannot be repaired stays unchanged.
     Returns the number of candidates evaluated.
     """
     looked, half = 0, effort // 2
@@ -247,20 +249,22 @@ def _walk(
     """Anneal by chains of flips between two temperatures; only x becomes the best point found."""
     left, hot, cold = walk.length, walk.heats[read, 0], walk.heats[read, 1]
     assign(best, at.x)
-    value, least, total, count = 0.0, 0.0, 0.0, 0
+    value, least, unit, total, count = 0.0, 0.0, walk.units[read], 0.0, 0
+    given = unit > 0.0
     while left > 0:
         state = draw(state)
         i = np.int64((state >> np.uint64(11)) % np.uint64(len(at.x)))
         holds, change, length, moved, looked = _chain(ground, at, chain, i)
         left -= looked
-        if holds and abs(change) > ground.nothing and count < 1000:  # the unit of temperatures
+        if holds and abs(change) > ground.nothing and count < 1000 and not given:
             total += abs(change)
             count += 1
+            unit = total / count
         state, take = draw(state), holds
         if holds and change > ground.nothing:
             chance = (np.float64(state >> np.uint64(11)) + 1.0) * 2.0**-53
             now = cold + (hot - cold) * max(left, 0) / walk.length
-            take = change < -now * total / count * np.log(chance)
+            take = change < -now * unit * np.log(chance)
         if take or moved:
             left -= _settle(ground, at, chain, length, take)
         if take:
@@ -270,6 +274,7 @@ def _walk(
                 assign(best, at.x)
     for j in range(len(best)):
         walk.ends[read, j] = at.x[j]
+    walk.units[read] = unit
     assign(at.x, best)
     return walk.length - left
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from formulations.arrays import BitArray, IntArray
+from formulations.arrays import BitArray, FloatArray, IntArray
 from formulations.model.qcbo import QCBO
 from solvers.constrained.watch import Watch
 from solvers.kernels.blocks import heat_bath
@@ -62,7 +62,7 @@ class Repair:
     """
 
     def __init__(self, model: QCBO, *, depth: int = 40, effort: int = 1000) -> None:
-        self._model = model
+        self.model = model
         self.ground, self._flipped, self._products = _ground(model)
         self.depth, self.effort = depth, min(effort * max(len(self._flipped), 1), 500_000)
         self.looked, self.num_variables = 0, model.num_variables
@@ -75,12 +75,14 @@ class Repair:
         heats: npt.ArrayLike = (0.0, 0.0),
         length: int = 0,
         ends: BitArray | None = None,
+        units: FloatArray | None = None,
     ) -> BitArray:
         """Return feasible local minima near samples (reads, n); an unrepaired sample is unchanged.
 
         If the first of two temperatures, ``heats`` (2,) or (reads, 2) in units of a move's change,
         is above 0, a sample is first annealed between them: ``length`` candidates are evaluated,
-        and the walk's end is written to ``ends`` (reads, n).
+        and the walk's end is written to ``ends`` (reads, n).  A unit of 0 in ``units`` (reads,) is
+        measured and written there.
         """
         points = np.array(x, dtype=np.int8)
         if points.size:
@@ -88,11 +90,11 @@ class Repair:
             # A copy: another layout would be compiled again.
             hot = np.array(np.broadcast_to(heats, (len(points), 2)), dtype=np.float64, order="C")
             flipped = np.ascontiguousarray(points[:, self._flipped])
-            last = flipped.copy()
+            last, unit = flipped.copy(), np.zeros(len(points)) if units is None else units
 
             def run(part: slice) -> int:
                 given = (flipped[part], numbers[part], self.effort, self.depth)
-                return int(polish(self.ground, *given, Walk(hot[part], length, last[part])))
+                return int(polish(self.ground, *given, Walk(hot[part], unit[part], length, last[part])))
 
             threads = min(os.cpu_count() or 1, len(points)) if self._latest > LONG else 1
             if threads == 1:
@@ -103,7 +105,7 @@ class Repair:
                     self._latest = sum(pool.map(run, map(slice, cuts[:-1], cuts[1:])))
             self.looked += self._latest
             settled = self._settled(points, flipped)
-            mended = self._model.is_feasible(settled)
+            mended = self.model.is_feasible(settled)
             if ends is not None:
                 ends[:] = self._settled(points, last)
             points[mended] = settled[mended]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
-import numpy.typing as npt
 
 from formulations.arrays import BitArray, FloatArray
 from solvers.qcgd.repair import Repair
@@ -38,10 +39,7 @@ class Perturbation(Source):
 
     def __init__(self, size: int, *, corners: bool = False) -> None:
         top, self._corners = max(size // 4, 1), corners
-        self._learn_which(np.minimum(2 ** np.arange(1, 1 + max(top, 2).bit_length()), top))
-
-    def _learn_which(self, strengths: npt.ArrayLike) -> None:
-        """Start with these strengths, none of which has gained anything."""
+        strengths = np.minimum(2 ** np.arange(1, 1 + max(top, 2).bit_length()), top)
         self.strengths = np.unique(strengths)
         self.gained = np.full(len(self.strengths), HOPE)
         self.tried = np.ones(len(self.strengths))
@@ -72,10 +70,13 @@ class Perturbation(Source):
         np.add.at(self.tried, self._drawn, 1.0)
 
 
-class Annealing(Perturbation):
-    """Pool members annealed by moves that keep every row: simulated annealing of chains.
+class Annealing(Source):
+    """Random points annealed by moves that keep every row: simulated annealing of chains.
 
-    Start temperatures are drawn according to their past gains.
+    Two walks at a time cool from a temperature to half of it, one from twice the other's.  The walk
+    that ends lower gives its temperature to the next two: a model freezes at its own temperature,
+    and annealing finds little above or below it.  Two walks evaluate half as many candidates as all
+    before: longer walks reach deeper.
 
     Parameters
     ----------
@@ -92,31 +93,43 @@ class Annealing(Perturbation):
     [[0, 1, 0], [0, 1, 0]]
     """
 
-    repaired = True
-    kept = ("gained", "tried", "_drawn", "_walkers", "_left", "_length", "_looked")
+    kept = ("_looked", "_heat", "_heats", "_units", "_walkers", "_least", "_left", "_length")
 
     def __init__(self, repair: Repair) -> None:
-        self._repair, self._looked = repair, 0
-        self._learn_which(2.0 ** np.arange(1, -6, -1))
-        self._walkers, self._left, self._length = np.zeros((0, 0), dtype=np.int8), 0, 1
+        self._repair, self._left, self._length = repair, 0, 1
+        self._looked, self._heat = 0, 0.25  # in units of a move's mean change
+        self._heats, self._units, self._least = np.zeros(2), np.zeros(2), np.zeros(2)
+        self._walkers = np.zeros((0, 0), dtype=np.int8)
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """Return local minima at the best points of a segment of two walks, which continue from it.
-
-        Together they evaluate half as many candidates as all before: longer walks reach deeper.
-        """
+        """Return local minima at the best points of a segment of two walks, which continue from it."""
+        before, repair = self._repair.looked, self._repair
         if not self._left:
-            self._length = self._left = max(1, self._looked // (4 * STRETCH))
-            self._drawn_strengths(rng, 2)
-            self._walkers = pool.draw(rng, 2)
-        shares = np.array([self._left, self._left - 1]) / self._length
-        heats, seed = np.outer(self.strengths[self._drawn], shares), rng.integers(2**63)
-        ends, before = np.empty_like(self._walkers), self._repair.looked
-        points = self._repair(self._walkers, np.random.SeedSequence(seed), heats, STRETCH, ends)
+            self._start(pool, rng)
+        shares = 0.5 + 0.5 * np.array([self._left, self._left - 1]) / self._length
+        seed, ends = np.random.SeedSequence(rng.integers(2**63)), np.empty_like(self._walkers)
+        heats = np.outer(self._heats, shares)
+        points = repair(self._walkers, seed, heats, STRETCH, ends, self._units)
         self._walkers, self._left = ends, self._left - 1
-        self._looked += self._repair.looked - before
-        self.effort = float(self._repair.looked - before)
+        values = np.where(repair.model.is_feasible(points), repair.model.objective(points), np.inf)
+        self._least = np.minimum(self._least, values)
+        if not self._left and self._least[1] < self._least[0]:
+            self._heat = float(self._heats[1])
+        if not self._left and os.environ.get("ANNLOG"):
+            print(self._length, self._heats, self._least, self._units, flush=True)
+        self.effort = float(repair.looked - before)
+        self._looked += repair.looked - before
         return points
+
+    def _start(self, pool: Pool, rng: np.random.Generator) -> None:
+        """Start two walks from random points, or from the pool's if these cannot be repaired."""
+        self._length = self._left = max(1, self._looked // (4 * STRETCH))
+        self._heats = self._heat * 2.0 ** np.array([0, rng.choice([-1, 1])])
+        self._units, self._least = np.zeros(2), np.full(2, np.inf)
+        random = rng.integers(0, 2, (2, self._repair.num_variables), dtype=np.int8)
+        repaired = self._repair(random, np.random.SeedSequence(rng.integers(2**63)))
+        feasible = self._repair.model.is_feasible(repaired)
+        self._walkers = np.where(feasible[:, None], repaired, pool.draw(rng, 2))
 
 
 STRETCH = 1_000_000
