@@ -121,7 +121,7 @@ class ModelBuilder:
         ids = self.assembly.variables(
             "w", ("",) * len(columns), widths[: len(columns)], list(columns)
         )
-        for words in problem.free_words():
+        for words in problem.free_words:
             owner = np.repeat(np.arange(len(words)), words.shape[1])
             self.assembly.rows(
                 Terms.linear(owner, ids[words.ravel()], 1.0),

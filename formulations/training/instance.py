@@ -165,8 +165,9 @@ class Instance(Constrained):
             needed.insert(0, used & (above.a_low < above.a_high))
         return needed
 
+    @cached_property
     def free_words(self) -> list[IntArray]:
-        """Return positions in ``free`` of the free one-hot words: (words, bits) per codebook."""
+        """Positions in ``free`` of the free one-hot words: (words, bits) per codebook."""
         position = np.full(self.network.num_weight_bits, -1, dtype=np.int64)
         position[self.free] = np.arange(len(self.free))
         words = [position[w] for w in one_hot_words(self.network)]
@@ -194,7 +195,7 @@ class Instance(Constrained):
     def repair_bits(self, bits: npt.ArrayLike) -> BitArray:
         """Make every codebook word one-hot by keeping only its first set bit."""
         bits = check_bits("weight bits", bits, self.num_free_bits).copy()
-        for words in self.free_words():
+        for words in self.free_words:
             first = np.argmax(bits[..., words], axis=-1)
             bits[..., words] = np.arange(words.shape[1]) == first[..., None]
         return bits
@@ -211,7 +212,7 @@ class Instance(Constrained):
             if layer.bias_code is not None and layer.bias_code.is_integer:
                 here = (table[:, 0] == number) & (table[:, 2] == layer.inputs)
                 bits[:, here] = layer.bias_code.encode(0)[table[here, 3]]
-        for words in self.free_words():
+        for words in self.free_words:
             level = rng.integers(0, words.shape[1], (count, len(words), 1))
             bits[:, words] = np.arange(words.shape[1]) == level
         if self.constraints:

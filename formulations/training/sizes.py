@@ -67,7 +67,7 @@ class ModelSize:
 def model_size(problem: Instance, encoding: str | None = None) -> ModelSize:
     """Return the size of ``problem.qcbo(encoding)``, computed from bounds only."""
     refuse_without_model(problem)
-    words = problem.free_words()
+    words = problem.free_words
     state_bits, rows, products = 0, sum(len(w) for w in words), 0
     nonzeros = sum(w.size for w in words)
     for counts, weight_products in _walk(problem, encoding):

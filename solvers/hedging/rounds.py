@@ -240,7 +240,7 @@ class Hedge:
     def _rounded(self, xbar: FloatArray, ties: BitArray) -> BitArray:
         """Round a mean to majority bits, one-hot words to the largest; ``ties`` break ties."""
         bits: BitArray = np.where(xbar == 0.5, ties, xbar > 0.5).astype(np.int8)
-        for words in self.problem.free_words():
+        for words in self.problem.free_words:
             bits[words] = np.arange(words.shape[1]) == np.argmax(xbar[words], axis=1)[:, None]
         canonical: BitArray = canonical_bits(self.problem, bits[None])[0]
         return canonical

@@ -193,7 +193,7 @@ def test_restricted_model_agrees_with_full_model_with_bits_fixed(
 ) -> None:
     every = all_bits(problem)
     incumbent = every[data.draw(st.integers(0, len(every) - 1))]
-    words = [set(w) for group in problem.free_words() for w in group.tolist()]
+    words = [set(w) for group in problem.free_words for w in group.tolist()]
     chosen = set(
         data.draw(st.sets(st.integers(0, problem.num_free_bits - 1), min_size=1, max_size=4))
     )

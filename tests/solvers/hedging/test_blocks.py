@@ -32,7 +32,7 @@ def test_enumeration_is_exact_under_every_pattern(
     linear = rng.normal(size=n)
     bits = all_bits(problem)
     pattern = np.where(rng.random(n) < 0.5, bits[rng.integers(len(bits))], FREE).astype(np.int8)
-    for words in problem.free_words():  # a word is fixed whole or not at all
+    for words in problem.free_words:  # a word is fixed whole or not at all
         whole = (pattern[words] == FREE).any(axis=1)
         pattern[words[whole]] = FREE
     inside = bits[((pattern == FREE) | (pattern == bits)).all(axis=1)]

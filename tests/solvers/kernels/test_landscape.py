@@ -28,7 +28,7 @@ def restricted_problems(draw: st.DrawFn) -> TrainingProblem:
     incumbent = problem.repair_bits(
         draw(st.lists(st.integers(0, 1), min_size=len(problem.free), max_size=len(problem.free)))
     )
-    words = [word.tolist() for group in problem.free_words() for word in group]
+    words = [word.tolist() for group in problem.free_words for word in group]
     single = sorted(set(problem.free.tolist()) - {bit for word in words for bit in word})
     units = words + [[bit] for bit in single]
     chosen = draw(st.lists(st.sampled_from(units), min_size=1, unique_by=lambda unit: unit[0]))
