@@ -47,6 +47,9 @@ VARIANTS = ["partial", "duplicated", "whole", "whole"]
 ENDS = {Status.FINISHED, Status.OPTIMAL}
 MAKERS: dict[str, Callable[..., Any]] = {
     "qcgd": lambda oracle, **o: QCGD(oracle, iterations=8, candidates=Candidates(fresh=3), **o),
+    "pure": lambda oracle, **o: QCGD(
+        oracle, iterations=8, candidates=Candidates(fresh=3, sources=("oracle",)), **o
+    ),
     "penalty": lambda oracle, **o: PenaltyMethod(oracle, iterations=6, **o),
     "restricted": lambda oracle, **o: LargeNeighborhoodSearch(
         oracle, rounds=8, sizes=(2, 3), policies=("random",), **o
@@ -55,6 +58,9 @@ MAKERS: dict[str, Callable[..., Any]] = {
         PenaltyBlocks(oracle), block_size=5, rounds=2, **o
     ),
 }
+OTHERS = ["penalty", "restricted", "hedging"]
+TURNS = ["qcgd", *OTHERS, "pure", *OTHERS]
+"""Whose turn it is: QCGD with all sources seldom, for most of its time passes between the calls."""
 
 
 def problem(number: int) -> TrainingProblem:
@@ -188,7 +194,7 @@ def test_no_answer_is_lost_and_no_result_is_wrong(tmp_path: Path) -> None:
     met: Counter[str] = Counter()
     number = stops = 0
     while met.total() < WANTED * 6 // 7:
-        name = list(MAKERS)[number % len(MAKERS)]
+        name = TURNS[number % len(TURNS)]
         folder, subject = tmp_path / str(number), problem(number)
         folder.mkdir()
         unharmed = content(MAKERS[name](Machine(folder / "none")).solve(subject))
