@@ -133,9 +133,11 @@ def test_hostile_values(
     for work in ("qnn.runs.training.train", "qnn.runs.frontier.frontier", "qnn.compare.run",
                  "qnn.reproduce.reproduce", "qnn.runs.dry_run.of_network", "qnn.export.export",
                  "qnn.verification.decide",
+                 "solvers.footprint.first_qubo",
                  "solvers.footprint.Footprint.of",
                  "solvers.footprint.Footprint.by_formula"):  # fmt: skip
         monkeypatch.setattr(work, begin)
+    monkeypatch.setattr("qnn.report.html", lambda results: "a page")
     monkeypatch.setattr("qnn.data.images.fetch_openml", begin, raising=False)
     monkeypatch.setenv("QNN_DATA", str(folder))  # nothing is fetched
     for words in cases(name):
