@@ -74,9 +74,14 @@ def test_damaged_files_are_refused_by_both_readers(check: Path, tmp_path: Path) 
     models = [random_model((9, 5, 3), *kind, levels=5) for kind in KINDS[::8]]
     models += [random_model((9, 5, 3), levels=None), random_model((9, 5, 3), "tanh", levels=2)]
     models += [drawn_model(seed) for seed in range(15)]
+    packed = [
+        [pack(model, raw=bool(raw)) for raw in range(1 + (model.thresholds is not None))]
+        for model in models
+    ]
     for number in range(1200):
-        model = models[rng.integers(len(models))]
-        data = bytearray(pack(model, raw=model.thresholds is not None and bool(rng.integers(2))))
+        chosen = rng.integers(len(models))
+        model = models[chosen]
+        data = bytearray(packed[chosen][rng.integers(len(packed[chosen]))])
         if number % 4 == 0:
             data = data[: rng.integers(len(data))]
         else:
