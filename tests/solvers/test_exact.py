@@ -103,7 +103,7 @@ def test_too_many_weight_vectors_are_refused_with_the_number() -> None:
 @settings(max_examples=25)
 @given(problems(max_bits=7, max_samples=2), st.sampled_from(ENCODINGS))
 def test_cp_sat_finds_the_least_loss(problem: TrainingProblem, encoding: str | None) -> None:
-    solver = ExactSolver(method="cp-sat", encoding=encoding, time_limit=60)
+    solver = ExactSolver(method="cp-sat", encoding=encoding, time_limit=60, workers=1)
     result = solver.solve(problem)
     assert result.info["method"] == "cp-sat"
     check_optimal(problem, result)
