@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from difflib import get_close_matches
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 
@@ -75,12 +76,15 @@ def _text(name: str, value: object) -> str:
 
 
 def _bundled(name: str) -> Source:
-    from sklearn import datasets
-
-    bunch = getattr(datasets, f"load_{name}")()
-    if name == "digits":  # pixels from 0 to 16, as floats
-        return make_source(name, bunch.data.astype(np.uint8), bunch.target, (8, 8))
-    return make_source(name, bunch.data, bunch.target)
+    """Read a file of scikit-learn, which would take longer to import."""
+    package, digits = find_spec("sklearn"), name == "digits"
+    assert package is not None
+    assert package.origin is not None
+    file = {"digits": "digits.csv.gz", "wine": "wine_data.csv"}.get(name, f"{name}.csv")
+    path = Path(package.origin).parent / "datasets" / "data" / file
+    table = np.loadtxt(path, delimiter=",", skiprows=0 if digits else 1)
+    X, y = table[:, :-1].copy(), table[:, -1].astype(np.int64)
+    return make_source(name, X.astype(np.uint8) if digits else X, y, (8, 8) if digits else None)
 
 
 def _file(path: Path, target: str | None, inputs: int | None) -> Source:

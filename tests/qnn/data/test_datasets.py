@@ -9,6 +9,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+import sklearn.datasets
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from qnn.data.datasets import load
 from qnn.data.images import pool
 from qnn.data.levels import level_thresholds, on_levels
 from qnn.data.readers import read_idx
+from qnn.data.sources import BUNDLED, open_source
 
 
 def write_idx(path: Path, array: np.ndarray) -> Path:
@@ -57,6 +59,14 @@ def test_bundled(spec: str, inputs: int, outputs: int, total: int) -> None:
     labels = [-1, 1] if outputs == 1 else list(range(outputs))
     assert np.unique(data.y_train).tolist() == labels
     assert data.X_train.dtype == data.y_train.dtype == np.int64
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_sets_are_those_of_scikit_learn(name: str) -> None:
+    X, y = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
+    source = open_source(name)
+    np.testing.assert_array_equal(source.X, X)
+    np.testing.assert_array_equal(source.y, y)
 
 
 def test_order_of_the_classes_gives_the_signs() -> None:
