@@ -21,8 +21,8 @@ class Ground(NamedTuple):
     ``partner_*``, for each entry (row, i), the entries (row, j) and the p_ij of its products.
     Q is symmetric by variables (``Q_*``, ascending) and, if small, in full (``Q_dense``).
     ``weight`` is the price per unit of a row's violation.  ``alone`` has, for a variable whose only
-    row allows one of its variables to be 1, that row, else -1; two of these have no coupler.  Changes of the objective up to
-    ``nothing`` count as rounding.
+    row allows one of its variables to be 1, that row, else -1; no coupler joins two of such a row.
+    Changes of the objective up to ``nothing`` count as rounding.
     """
 
     linear: Array
@@ -48,10 +48,9 @@ class Ground(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """Temperatures (reads, 2) and their units (reads,), number of candidates, ends (reads, n)."""
+    """Temperatures (reads, 2), number of candidates, and ends of the walks (reads, n)."""
 
     heats: Array
-    units: Array
     length: int
     ends: Array
 
@@ -72,9 +71,8 @@ def polish(ground: Ground, points: Array, seeds: Array, effort: int, depth: int,
     ``effort`` bounds the candidates evaluated for each point, half of them for repair; ``depth`` is
     the most flips of a chain.  With ``walk.heats`` above 0, a point first walks and evaluates
     ``length`` more: chains that raise the objective are accepted as in simulated annealing, from
-    the first temperature, in units of the mean change of chains that have one, down to the second.
-    The unit is measured unless it is given, and written to ``units``, and the walk's end to
-    ``ends``.  A point that cannot be repaired stays unchanged.
+    the first temperature, in units of the mean change of chains that have one, down to the second,
+    and the walk's end is written to ``ends``.  A point that cannot be repaired stays unchanged.
     Returns the number of candidates evaluated.
     """
     looked, half = 0, effort // 2
@@ -166,9 +164,9 @@ def _mend(
 ) -> tuple[bool, int]:
     """Flip variables of violated rows one by one until none is violated.
 
-    Among the flips that lower the weighted violation, it takes the one with the least increase of
-    the objective per unit.  If there is none, the row's weight is raised; if no flip helps the row,
-    any is made.  Returns whether all rows hold, and the remaining effort.
+    Of the flips that lower the weighted violation, the one with the least increase of the objective
+    per unit is made.  If there is none, the row's weight is raised; if no flip helps the row, any
+    is made.  Returns whether all rows hold, and the remaining effort.
     """
     count = 0
     for r in range(len(at.activity)):
@@ -235,9 +233,7 @@ def _descend(ground: Ground, at: Point, chain: Array, state: np.uint64, effort: 
         i = (i + stride) % n
         holds, change, length, moved, looked = _chain(ground, at, chain, i)
         take = holds and change < -ground.nothing
-        effort -= looked
-        if take or moved:
-            effort -= _settle(ground, at, chain, length, take)
+        effort -= looked + (_settle(ground, at, chain, length, take) if take or moved else 0)
         failures = 0 if take else failures + 1
     return effort
 
@@ -249,24 +245,21 @@ def _walk(
     """Anneal by chains of flips between two temperatures; only x becomes the best point found."""
     left, hot, cold = walk.length, walk.heats[read, 0], walk.heats[read, 1]
     assign(best, at.x)
-    value, least, unit, total, count = 0.0, 0.0, walk.units[read], 0.0, 0
-    given = unit > 0.0
+    value, least, total, count = 0.0, 0.0, 0.0, 0
     while left > 0:
         state = draw(state)
         i = np.int64((state >> np.uint64(11)) % np.uint64(len(at.x)))
         holds, change, length, moved, looked = _chain(ground, at, chain, i)
         left -= looked
-        if holds and abs(change) > ground.nothing and count < 1000 and not given:
+        if holds and abs(change) > ground.nothing and count < 1000:  # the unit of temperatures
             total += abs(change)
             count += 1
-            unit = total / count
         state, take = draw(state), holds
         if holds and change > ground.nothing:
             chance = (np.float64(state >> np.uint64(11)) + 1.0) * 2.0**-53
             now = cold + (hot - cold) * max(left, 0) / walk.length
-            take = change < -now * unit * np.log(chance)
-        if take or moved:
-            left -= _settle(ground, at, chain, length, take)
+            take = change < -now * total / count * np.log(chance)
+        left -= _settle(ground, at, chain, length, take) if take or moved else 0
         if take:
             value += change
             if value < least - ground.nothing:
@@ -274,19 +267,18 @@ def _walk(
                 assign(best, at.x)
     for j in range(len(best)):
         walk.ends[read, j] = at.x[j]
-    walk.units[read] = unit
     assign(at.x, best)
     return walk.length - left
 
 
 @compiled(counts=False, inner=True)
-def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float, int, int, int]:
+def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float, int, bool, int]:
     """Build a chain of flips that starts with x_i, in the row sums and slopes alone.
 
     As long as a row is violated, one of its variables follows: the one that leaves the least
     violation, then the least objective.  If a removed variable has freed capacity, another one that
-    fits is added.  Returns whether all rows hold, the change of the objective, and the numbers of
-    flips, of those that have moved the row sums, and of candidates evaluated.
+    fits is added.  Returns whether all rows hold, the change of the objective, the number of flips,
+    whether row sums have moved, and the number of candidates evaluated.
     """
     depth, length, change = len(chain), 1, (1.0 - 2.0 * at.x[i]) * at.field[i]
     chain[0] = i
@@ -296,7 +288,7 @@ def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float
             j = ground.row_columns[e]
             if at.x[j] and ground.alone[j] == row:
                 chain[1] = j
-                return True, change - at.field[j], 2, 0, 1
+                return True, change - at.field[j], 2, False, 1
     looked = 1 + _move(ground, at, i, 1.0 - 2.0 * at.x[i])
     while True:
         row = _first_broken(ground, at, chain, length)
@@ -314,7 +306,7 @@ def _chain(ground: Ground, at: Point, chain: Array, i: int) -> tuple[bool, float
         length += 1
         change += more
         looked += _move(ground, at, j, 1.0 - 2.0 * at.x[j])
-    return row < 0, change, length, length, looked
+    return row < 0, change, length, True, looked
 
 
 @compiled(counts=False, inner=True)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from formulations.arrays import BitArray, FloatArray, IntArray
+from formulations.arrays import BitArray, IntArray
 from formulations.model.qcbo import QCBO
 from solvers.constrained.watch import Watch
 from solvers.kernels.blocks import heat_bath
@@ -75,14 +75,12 @@ class Repair:
         heats: npt.ArrayLike = (0.0, 0.0),
         length: int = 0,
         ends: BitArray | None = None,
-        units: FloatArray | None = None,
     ) -> BitArray:
         """Return feasible local minima near samples (reads, n); an unrepaired sample is unchanged.
 
         If the first of two temperatures, ``heats`` (2,) or (reads, 2) in units of a move's change,
         is above 0, a sample is first annealed between them: ``length`` candidates are evaluated,
-        and the walk's end is written to ``ends`` (reads, n).  A unit of 0 in ``units`` (reads,) is
-        measured and written there.
+        and the walk's end is written to ``ends`` (reads, n).
         """
         points = np.array(x, dtype=np.int8)
         if points.size:
@@ -90,11 +88,11 @@ class Repair:
             # A copy: another layout would be compiled again.
             hot = np.array(np.broadcast_to(heats, (len(points), 2)), dtype=np.float64, order="C")
             flipped = np.ascontiguousarray(points[:, self._flipped])
-            last, unit = flipped.copy(), np.zeros(len(points)) if units is None else units
+            last = flipped.copy()
 
             def run(part: slice) -> int:
                 given = (flipped[part], numbers[part], self.effort, self.depth)
-                return int(polish(self.ground, *given, Walk(hot[part], unit[part], length, last[part])))
+                return int(polish(self.ground, *given, Walk(hot[part], length, last[part])))
 
             threads = min(os.cpu_count() or 1, len(points)) if self._latest > LONG else 1
             if threads == 1:
@@ -244,9 +242,10 @@ def _ground(model: QCBO) -> tuple[Ground, IntArray, IntArray]:
     of_single = columns.indices[columns.indptr[single]]
     alone[single] = np.where(one[of_single], of_single, -1)
 
-    Q = sp.coo_array(Q[kept][:, kept] + products + products.T)
-    apart = (alone[Q.row] < 0) | (alone[Q.row] != alone[Q.col])  # Two of a row are never both 1.
-    Q = sp.csr_array((Q.data[apart], (Q.row[apart], Q.col[apart])), shape=Q.shape)
+    couplers = sp.coo_array(Q[kept][:, kept] + products + products.T)
+    i, j = couplers.coords
+    apart = (alone[i] < 0) | (alone[i] != alone[j])  # Two of such a row are never both 1.
+    Q = sp.csr_array((couplers.data[apart], (i[apart], j[apart])), shape=couplers.shape)
     Q.sort_indices()
     dense = Q.toarray() if len(kept) <= DENSE else np.zeros((0, 0))
 

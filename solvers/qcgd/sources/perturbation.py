@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 
 from formulations.arrays import BitArray, FloatArray
@@ -73,10 +71,10 @@ class Perturbation(Source):
 class Annealing(Source):
     """Random points annealed by moves that keep every row: simulated annealing of chains.
 
-    Two walks at a time cool from a temperature to half of it, one from twice the other's.  The walk
-    that ends lower gives its temperature to the next two: a model freezes at its own temperature,
-    and annealing finds little above or below it.  Two walks evaluate half as many candidates as all
-    before: longer walks reach deeper.
+    Two walks at a time cool from a temperature to half of it, one of them from twice or half of the
+    other's.  The walk that ends lower gives its temperature to the next two: a model freezes at its
+    own temperature, and annealing finds little above or below it.  They start from random points,
+    or from the pool's if these cannot be repaired: a cold walk from a good point would always win.
 
     Parameters
     ----------
@@ -93,39 +91,39 @@ class Annealing(Source):
     [[0, 1, 0], [0, 1, 0]]
     """
 
-    kept = ("_looked", "_heat", "_heats", "_units", "_walkers", "_least", "_left", "_length")
+    kept = ("_looked", "_heat", "_heats", "_walkers", "_least", "_left", "_length")
 
     def __init__(self, repair: Repair) -> None:
-        self._repair, self._left, self._length = repair, 0, 1
-        self._looked, self._heat = 0, 0.25  # in units of a move's mean change
-        self._heats, self._units, self._least = np.zeros(2), np.zeros(2), np.zeros(2)
-        self._walkers = np.zeros((0, 0), dtype=np.int8)
+        self._repair, self._looked, self._left, self._length = repair, 0, 0, 1
+        self._heat, self._heats = 0.25, np.zeros(2)  # in units of a move's mean change
+        self._walkers, self._least = np.zeros((0, 0), dtype=np.int8), np.zeros(2)
 
     def points(self, pool: Pool, rng: np.random.Generator) -> BitArray:
-        """Return local minima at the best points of a segment of two walks, which continue from it."""
-        before, repair = self._repair.looked, self._repair
+        """Return local minima at the best points of a segment of two walks, which continue from it.
+
+        Together they evaluate half as many candidates as all before: longer walks reach deeper.
+        """
+        repair, before = self._repair, self._repair.looked
         if not self._left:
             self._start(pool, rng)
         shares = 0.5 + 0.5 * np.array([self._left, self._left - 1]) / self._length
-        seed, ends = np.random.SeedSequence(rng.integers(2**63)), np.empty_like(self._walkers)
-        heats = np.outer(self._heats, shares)
-        points = repair(self._walkers, seed, heats, STRETCH, ends, self._units)
+        heats, seed = np.outer(self._heats, shares), np.random.SeedSequence(rng.integers(2**63))
+        ends = np.empty_like(self._walkers)
+        points = repair(self._walkers, seed, heats, STRETCH, ends)
         self._walkers, self._left = ends, self._left - 1
         values = np.where(repair.model.is_feasible(points), repair.model.objective(points), np.inf)
         self._least = np.minimum(self._least, values)
         if not self._left and self._least[1] < self._least[0]:
             self._heat = float(self._heats[1])
-        if not self._left and os.environ.get("ANNLOG"):
-            print(self._length, self._heats, self._least, self._units, flush=True)
-        self.effort = float(repair.looked - before)
         self._looked += repair.looked - before
+        self.effort = float(repair.looked - before)
         return points
 
     def _start(self, pool: Pool, rng: np.random.Generator) -> None:
-        """Start two walks from random points, or from the pool's if these cannot be repaired."""
+        """Start two walks of one length, at the temperature that won and at one beside it."""
         self._length = self._left = max(1, self._looked // (4 * STRETCH))
-        self._heats = self._heat * 2.0 ** np.array([0, rng.choice([-1, 1])])
-        self._units, self._least = np.zeros(2), np.full(2, np.inf)
+        self._heats = np.clip(self._heat * np.array([1.0, rng.choice([0.5, 2.0])]), 1 / 32, 2.0)
+        self._least = np.full(2, np.inf)
         random = rng.integers(0, 2, (2, self._repair.num_variables), dtype=np.int8)
         repaired = self._repair(random, np.random.SeedSequence(rng.integers(2**63)))
         feasible = self._repair.model.is_feasible(repaired)

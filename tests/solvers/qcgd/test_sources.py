@@ -334,13 +334,28 @@ def test_rows_whose_bits_are_all_blocked_are_not_freed() -> None:
         assert star.is_feasible(source.points(pool_of(centre), rng)).all()
 
 
-def test_annealing_within_the_rows_makes_members_no_worse() -> None:
-    start = Repair(MODEL)(np.zeros((3, 150), dtype=np.int8), np.random.SeedSequence(0))
-    pool = Pool(3)
-    pool.add(start, MODEL.objective(start))
-    points = Annealing(Repair(MODEL)).points(pool, np.random.default_rng(0))
-    assert MODEL.is_feasible(points).all()
-    assert MODEL.objective(points).max() <= MODEL.objective(start).max()
+def test_annealing_keeps_every_row() -> None:
+    pool = pool_of(Repair(MODEL)(np.zeros((1, 150), dtype=np.int8), np.random.SeedSequence(0)))
+    source, rng = Annealing(Repair(MODEL)), np.random.default_rng(0)
+    for _ in range(3):
+        assert MODEL.is_feasible(source.points(pool, rng)).all()
+
+
+@pytest.mark.parametrize("start", [1.0, 0.06])
+def test_annealing_finds_the_temperature_of_a_model(start: float) -> None:
+    """Colouring by exchanges in one-hot rows freezes at .25."""
+    nodes, colors = 60, 4
+    edges = np.triu(np.random.default_rng(0).random((nodes, nodes)) < 0.2, 1)
+    model = QCBO.from_arrays(
+        np.zeros(nodes * colors), np.kron(np.eye(nodes), np.ones(colors)), np.ones(nodes),
+        quadratic=np.kron(edges, np.eye(colors)),
+    )  # fmt: skip
+    source, rng = Annealing(Repair(model)), np.random.default_rng(3)
+    source.restore({"_heat": start})
+    pool = pool_of(Repair(model)(np.zeros((1, 240), dtype=np.int8), np.random.SeedSequence(0)))
+    for _ in range(40):
+        source.points(pool, rng)
+    assert 0.1 < source.snapshot()["_heat"] < 0.6
 
 
 def test_a_walk_goes_on_from_a_checkpoint() -> None:
