@@ -57,15 +57,22 @@ class Search:
         return tally
 
     def snapshot(self) -> Mapping[str, Any]:
-        parts = {"walk": self.walk.snapshot(), "rewards": self.arms.rewards, "rng": self.rng}
-        self.at = copy.deepcopy(parts)
+        parts = {"walk": self.walk.snapshot(), "rewards": self.arms.rewards}
+        self.at = {**copy.deepcopy(parts), "rng": _twin(self.rng)}
         return self.at
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Go back to a snapshot, unless it is the latest one."""
         if snapshot is not self.at:
             self.walk.restore(snapshot["walk"])
-            self.arms.rewards, self.rng = snapshot["rewards"].copy(), copy.deepcopy(snapshot["rng"])
+            self.arms.rewards, self.rng = snapshot["rewards"].copy(), _twin(snapshot["rng"])
+
+
+def _twin(rng: np.random.Generator) -> np.random.Generator:
+    """Copy a generator; ``deepcopy`` takes longer, since it also copies how it was seeded."""
+    bits = type(rng.bit_generator)(0)
+    bits.state = rng.bit_generator.state
+    return np.random.Generator(bits)
 
 
 class Segment(NamedTuple):
@@ -235,7 +242,7 @@ class Population(Carried):
         edges = np.cumsum(weights / weights.mean())
         drawn = np.searchsorted(edges, np.arange(len(edges)) + self.rng.random())
         chosen = np.minimum(drawn, len(edges) - 1)
-        copies = [copy.deepcopy(self.walks[k]) for k in chosen]
+        copies = [{**self.walks[k]} for k in chosen]  # a search copies what it changes
         for number, place in enumerate(chosen.tolist()):
             if place in chosen[:number]:  # a copy gets its own random stream
                 own = np.random.default_rng(int(self.rng.integers(2**63)))
