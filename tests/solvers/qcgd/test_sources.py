@@ -341,9 +341,12 @@ def test_annealing_keeps_every_row() -> None:
         assert MODEL.is_feasible(source.points(pool, rng)).all()
 
 
-@pytest.mark.parametrize("start", [1.0, 0.06])
-def test_annealing_finds_the_temperature_of_a_model(start: float) -> None:
-    """Colouring by exchanges in one-hot rows freezes at .25."""
+@pytest.mark.parametrize("start", [2.0, 1 / 32])
+def test_annealing_finds_the_temperature_of_a_model(
+    start: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Colouring by exchanges in one-hot rows freezes between .06 and .25."""
+    monkeypatch.setattr("solvers.qcgd.sources.perturbation.STRETCH", 50_000)
     nodes, colors = 60, 4
     edges = np.triu(np.random.default_rng(0).random((nodes, nodes)) < 0.2, 1)
     model = QCBO.from_arrays(
@@ -353,9 +356,9 @@ def test_annealing_finds_the_temperature_of_a_model(start: float) -> None:
     source, rng = Annealing(Repair(model)), np.random.default_rng(3)
     source.restore({"_heat": start})
     pool = pool_of(Repair(model)(np.zeros((1, 240), dtype=np.int8), np.random.SeedSequence(0)))
-    for _ in range(40):
+    for _ in range(100):
         source.points(pool, rng)
-    assert 0.1 < source.snapshot()["_heat"] < 0.6
+    assert 0.05 < source.snapshot()["_heat"] < 0.6
 
 
 def test_a_walk_goes_on_from_a_checkpoint() -> None:
