@@ -180,12 +180,6 @@ def attempt(solver: Any, subject: TrainingProblem) -> Result | None:
     return result
 
 
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a killed process has written is there, synchronised or not."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
 def files(folder: Path) -> int:
     return sum("refused" not in path.name for path in folder.glob("*.npz"))
 
