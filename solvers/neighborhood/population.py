@@ -242,7 +242,8 @@ class Population(Carried):
         edges = np.cumsum(weights / weights.mean())
         drawn = np.searchsorted(edges, np.arange(len(edges)) + self.rng.random())
         chosen = np.minimum(drawn, len(edges) - 1)
-        copies = [{**self.walks[k]} for k in chosen]  # a search copies what it changes
+        # Shallow copies do, for a search copies what it changes.
+        copies: list[Mapping[str, Any]] = [{**self.walks[k]} for k in chosen]
         for number, place in enumerate(chosen.tolist()):
             if place in chosen[:number]:  # a copy gets its own random stream
                 own = np.random.default_rng(int(self.rng.integers(2**63)))
