@@ -251,9 +251,10 @@ def test_killed_between_answer_and_use(kept: bool, tmp_path: Path) -> None:
         oracle: Oracle = Killed(Record(machine, folder / "record"), machine)
         options = {"checkpoint": folder / "run", "checkpoint_every": 0} if kept else {}
         solver = MAKERS[name](oracle, **options)
+        # What is compiled is loaded here, so that no child has to do it anew.
+        unharmed = content(MAKERS[name](Machine(folder / "none")).solve(subject))
         while not in_a_process_of_its_own(lambda: solver.solve(subject)):  # noqa: B023
             kills += 1
-        unharmed = content(MAKERS[name](Machine(folder / "none")).solve(subject))
         assert content(MAKERS[name](Replay(machine, folder / "record")).solve(subject)) == unharmed
         assert machine.calls == 0  # here: all were made by those that were killed
         paid = machine.paid()
