@@ -244,7 +244,7 @@ def in_a_process_of_its_own(work: Callable[[], object]) -> bool:
 def test_killed_between_answer_and_use(kept: bool, tmp_path: Path) -> None:
     kills = number = 0
     while kills < WANTED // 14:
-        name = ["qcgd", "penalty", "restricted"][number % 3]
+        name = ["qcgd" if kept else "pure", "penalty", "restricted"][number % 3]
         folder, subject = tmp_path / str(number), problem(number)
         folder.mkdir()
         machine = Machine(folder / "bill")
