@@ -251,8 +251,12 @@ def test_killed_between_answer_and_use(kept: bool, tmp_path: Path) -> None:
         oracle: Oracle = Killed(Record(machine, folder / "record"), machine)
         options = {"checkpoint": folder / "run", "checkpoint_every": 0} if kept else {}
         solver = MAKERS[name](oracle, **options)
-        # What is compiled is loaded here, so that no child has to do it anew.
-        unharmed = content(MAKERS[name](Machine(folder / "none")).solve(subject))
+        # A whole run first: no child has to import or load anew what this one needs.
+        whole = MAKERS[name](
+            Record(Machine(folder / "none"), folder / "whole"),
+            **({"checkpoint": folder / "whole run", "checkpoint_every": 0} if kept else {}),
+        )
+        unharmed = content(whole.solve(subject))
         while not in_a_process_of_its_own(lambda: solver.solve(subject)):  # noqa: B023
             kills += 1
         assert content(MAKERS[name](Replay(machine, folder / "record")).solve(subject)) == unharmed
