@@ -85,6 +85,7 @@ def test_networks_are_linear_if_the_classes_are() -> None:
     assert levels == "scaled:64"
     _, strong = recipe_by_folds(X, noisy)
     assert (weak or 0.0) > (strong or np.inf)
+    assert recipe_by_folds(X, (X[:, 0] * X[:, 1] > 0).astype(int))[1] is None
 
 
 @pytest.mark.parametrize(
