@@ -153,7 +153,7 @@ def test_a_worker_that_is_killed_costs_no_cell() -> None:
             killed.append(worker.pid)
             worker.kill()
 
-    planned = long_cells(0.1, 4)
+    planned = long_cells(0.1, 6)
     outcomes, interrupted = run(planned, workers=2, on_outcome=kill_one)
     assert not interrupted
     assert [o["key"] for o in outcomes] == [cell.key for cell in planned]
