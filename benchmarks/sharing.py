@@ -1,4 +1,4 @@
-"""What several scripts need: a parser with ``--json``, and the file of figures that it names."""
+"""Parser with ``--json`` and writer of figures, shared by several scripts."""
 
 from __future__ import annotations
 

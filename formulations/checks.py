@@ -54,6 +54,11 @@ def choose(name: str, value: object, known: list[str]) -> str:
     known : list of str
         The valid names.
 
+    Raises
+    ------
+    InvalidInputError
+        If ``value`` is not one of ``known``.
+
     Examples
     --------
     >>> choose("loss", "hinge", ["hinge", "squared"])

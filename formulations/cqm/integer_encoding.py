@@ -147,7 +147,13 @@ class IntegerEncoding:
 
 
 def check_usable(cqm: dimod.ConstrainedQuadraticModel) -> None:
-    """Refuse anything but a CQM; also real variables and numbers that are not finite."""
+    """Refuse anything but a CQM; also real variables and numbers that are not finite.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first offender.
+    """
     import dimod
 
     if not isinstance(cqm, dimod.ConstrainedQuadraticModel):

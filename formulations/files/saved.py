@@ -277,7 +277,13 @@ def load_weights(path: str | PathLike[str]) -> tuple[Network, Weights]:
 
 
 def load_about(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return the details and arrays stored with a network; older files have none."""
+    """Return the details and arrays stored with a network; older files have none.
+
+    Raises
+    ------
+    FileAccessError, FileFormatError
+        As :func:`load_weights`.
+    """
     return load_network(path)[2:]
 
 

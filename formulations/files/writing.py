@@ -148,6 +148,11 @@ def check_no_link(path: Path) -> None:
 def check_distinct(paths: Mapping[Path, object] | list[Path]) -> None:
     """Refuse two paths that lead to the same file, even if they are spelled differently.
 
+    Raises
+    ------
+    InvalidInputError
+        Naming both.
+
     Examples
     --------
     >>> check_distinct(["a", "b"])

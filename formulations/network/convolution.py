@@ -116,7 +116,13 @@ def image_shape(inputs: int) -> tuple[int, ...]:
 
 
 def check_parts(hidden: object) -> list[Part]:
-    """Check hidden layers, given as words and widths."""
+    """Check hidden layers, given as words and widths.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first invalid part.
+    """
     parts: list[Part] = []
     for part in check_several("hidden", hidden, "layers", empty=True):
         if isinstance(part, str) and part.isascii() and part.isdigit():

@@ -111,7 +111,13 @@ class Layer:
         return self.bias_code == AUTO or (self.clip is not None and self.scale is None)
 
     def refuse_if_auto(self) -> None:
-        """Refuse thresholds whose width is not known yet."""
+        """Refuse thresholds whose width is not known yet.
+
+        Raises
+        ------
+        InvalidInputError
+            Naming the network that has all widths.
+        """
         if self.bias_code == AUTO:
             raise InvalidInputError(
                 "the width of thresholds with bias='auto' follows from the inputs: ask "

@@ -189,6 +189,11 @@ def hinge(corner: float = 1.0) -> Loss:
 
     A larger corner penalises small margins as well, which generalises better for wide networks.
 
+    Raises
+    ------
+    InvalidInputError
+        If ``corner`` is not a positive number.
+
     Examples
     --------
     >>> hinge(4).function(np.array([-1.0, 1.0, 5.0])).tolist()

@@ -19,7 +19,13 @@ from formulations.training.instance import Instance
 
 
 def refuse_without_model(problem: Instance) -> None:
-    """Refuse a loss that has no quadratic model."""
+    """Refuse a loss that has no quadratic model.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming losses to use instead.
+    """
     if problem.loss_kind.is_joint and not problem.loss_splines:
         raise InvalidInputError(
             f"the {problem.loss_kind.name} loss over {problem.network.num_outputs} outputs has no "

@@ -16,7 +16,13 @@ from formulations.network.network import Network
 
 
 def check_network(network: Network) -> None:
-    """Refuse anything but a network."""
+    """Refuse anything but a network.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the value.
+    """
     if not isinstance(network, Network):
         raise InvalidInputError(
             f"network={shown(network)}: expected a Network, such as Network.dense([16, 4, 1])"

@@ -35,6 +35,11 @@ def select_inputs(problem: TrainingProblem, most: int, method: RMDA | None = Non
     ndarray of int64
         Indices of the inputs, ascending; at least one.
 
+    Raises
+    ------
+    InvalidInputError
+        For a number out of range.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)

@@ -16,6 +16,11 @@ from solvers.oracles.base import QUBO, Samples
 def checked_states(states: npt.ArrayLike, n: int) -> BitArray:
     """Return the given states as an array of bits, shape (s, n).
 
+    Raises
+    ------
+    InvalidInputError
+        If there are none, or their number of variables differs.
+
     Examples
     --------
     >>> checked_states([[True, False]], 2).tolist()

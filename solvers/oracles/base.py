@@ -170,6 +170,10 @@ def same_pattern(one: QUBO, other: QUBO) -> bool:
 def check_oracle(oracle: object) -> None:
     """Refuse anything but an oracle, including a dimod sampler that has not been wrapped.
 
+    Raises
+    ------
+    InvalidInputError
+
     Examples
     --------
     >>> import dimod

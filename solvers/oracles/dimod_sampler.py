@@ -178,7 +178,13 @@ def from_dimod(sampler: Any, **options: Any) -> DimodOracle:
 
 
 def check_parameters(sampler: Any, options: Mapping[str, Any]) -> None:
-    """Refuse options that ``sampler.parameters`` does not list, or that the oracle sets itself."""
+    """Refuse options that ``sampler.parameters`` does not list, or that the oracle sets itself.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the option and the nearest existing one.
+    """
     kind = type(sampler).__name__
     named = isinstance(getattr(sampler, "parameters", None), Mapping)
     if isinstance(sampler, type) or not named:

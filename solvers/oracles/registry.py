@@ -82,6 +82,11 @@ def describe(name: str) -> str:
 def options(name: str) -> list[str]:
     """List the options of the oracle called ``name``.
 
+    Raises
+    ------
+    InvalidInputError, OracleError
+        As :func:`make`.
+
     Examples
     --------
     >>> options("steepest-descent")
@@ -92,6 +97,11 @@ def options(name: str) -> list[str]:
 
 def parameters(name: str) -> list[inspect.Parameter]:
     """Return the options of the oracle called ``name`` with their defaults.
+
+    Raises
+    ------
+    InvalidInputError, OracleError
+        As :func:`make`.
 
     Examples
     --------

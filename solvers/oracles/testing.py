@@ -309,6 +309,11 @@ def check_oracle(make: Callable[[], Oracle], **claims: bool | int) -> None:
     **claims
         Claims of :class:`Subject`, such as ``reproducible=False``.
 
+    Raises
+    ------
+    AssertionError
+        Naming the failed check and what was expected.
+
     Examples
     --------
     >>> from solvers.oracles import Annealer, ExactOracle

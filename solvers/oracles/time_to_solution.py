@@ -84,6 +84,11 @@ class Trials:
     def of(cls, oracle: Oracle, qubo: QUBO, *, calls: int = 20, seed: int = 0) -> Trials:
         """Call the oracle repeatedly; setup and compilation in its first call are measured too.
 
+        Raises
+        ------
+        InvalidInputError
+            If the number of calls is not positive.
+
         Examples
         --------
         >>> from solvers.oracles import Annealer

@@ -105,6 +105,11 @@ class Checkpoint:
     failure : str or None
         Why the latest snapshot could not be written, or None.
 
+    Raises
+    ------
+    InvalidInputError
+        For seconds out of range.
+
     Examples
     --------
     >>> folder = tempfile.mkdtemp()

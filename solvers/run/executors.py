@@ -41,6 +41,10 @@ ExecutorChoice = str | Executor | Callable[[], Executor] | None
 def check_executor(choice: object) -> None:
     """Refuse an invalid executor, or one that is shut down.
 
+    Raises
+    ------
+    InvalidInputError
+
     Examples
     --------
     >>> check_executor("treads")

@@ -46,6 +46,11 @@ def check_effort(reads: object, sweeps: object = 1) -> None:
 def check_count(name: str, value: object, *limits: float | None) -> None:
     """Refuse anything but a positive integer, or None if one of the limits ends the run.
 
+    Raises
+    ------
+    InvalidInputError
+        Naming the option and what was expected.
+
     Examples
     --------
     >>> check_count("iterations", None, 2.0)
@@ -93,6 +98,11 @@ def check_common(solver: object) -> None:
     ``encoding``                 Of sums in a model, or None for the one with fewer variables.
     ``batch``, ``block_size``    Samples of a step or of a block, or None.
     ============================ ===============================================================
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the option and what was expected.
 
     Examples
     --------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,8 +9,6 @@ from hypothesis import strategies as st
 
 from formulations.errors import InvalidInputError
 from qnn.architecture import network_for, recipe_by_folds
-from solvers.classical.straight_through import solver
-from solvers.classical.straight_through.solver import StraightThrough
 
 
 def inputs(count: int, seed: int = 0) -> np.ndarray:
@@ -57,17 +53,6 @@ def test_a_budget_that_is_too_small_is_refused_with_the_least(
         network_for(inputs(20), 10, bits, hidden=hidden)
 
 
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folds trained for a quarter of the epochs: these choices are plain by then."""
-
-    def quarter(epochs: int, **options: Any) -> StraightThrough:
-        return StraightThrough(epochs=epochs // 4, **options)
-
-    monkeypatch.setattr(solver, "StraightThrough", quarter)
-
-
-@pytest.mark.usefixtures("short")
 def test_levels_keep_distances_unless_the_columns_are_skewed() -> None:
     X = np.random.default_rng(0).normal(size=(200, 3))
     classes = (X.sum(axis=1) > 0).astype(int)
@@ -76,7 +61,6 @@ def test_levels_keep_distances_unless_the_columns_are_skewed() -> None:
     assert recipe_by_folds(X[:59], classes[:59]) == (16, None)  # too few to tell
 
 
-@pytest.mark.usefixtures("short")
 def test_networks_are_linear_if_the_classes_are() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(120, 5))

@@ -125,6 +125,11 @@ def distance_to(levels: Sequence[float]) -> Regularizer:
     convex: the operator is exact for tau below half the least gap between levels; for larger tau it
     is the projection to the nearest level.
 
+    Raises
+    ------
+    InvalidInputError
+        For levels that do not ascend.
+
     Examples
     --------
     >>> distance_to((-1.0, 1.0)).prox(np.array([[3.0, 0.5, -1.1]]), 0.25).tolist()

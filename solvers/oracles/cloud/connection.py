@@ -172,6 +172,11 @@ def check_mapping(name: str, value: object) -> None:
 def check_positive(name: str, value: object, what: str) -> None:
     """Refuse anything but a positive number, or None.
 
+    Raises
+    ------
+    InvalidInputError
+        Naming the option and what was expected.
+
     Examples
     --------
     >>> check_positive("time_limit", -1.0, "seconds")

@@ -65,6 +65,11 @@ class QPUTiming:
         reads : int
         annealing_time : float, optional
             Microseconds of a read.
+
+        Raises
+        ------
+        InvalidInputError
+            For numbers out of range.
         """
         check_whole("qubits", qubits)
         check_whole("reads", reads)

@@ -189,6 +189,11 @@ class Torch(Numpy):
 def checked_device(name: str) -> str:
     """Check the name of a device and return it.
 
+    Raises
+    ------
+    InvalidInputError
+        Naming the available ones.
+
     Examples
     --------
     >>> checked_device("auto")

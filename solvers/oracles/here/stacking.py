@@ -23,6 +23,10 @@ DENSE_SHARE = 0.1
 def check_questions(qubos: Sequence[QUBO], seed: object) -> None:
     """Refuse anything but one or more QUBOs of one pattern and a seed.
 
+    Raises
+    ------
+    InvalidInputError
+
     Examples
     --------
     >>> check_questions([], np.random.SeedSequence(0))

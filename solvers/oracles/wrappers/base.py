@@ -36,6 +36,11 @@ class Wrapper:
     oracle : Oracle
         The inner oracle.
 
+    Raises
+    ------
+    InvalidInputError
+        If that is not an oracle.
+
     Examples
     --------
     >>> from solvers.oracles import Annealer, ExactOracle, SpinReversal

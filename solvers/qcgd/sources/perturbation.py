@@ -120,7 +120,10 @@ class Annealing(Source):
         return points
 
     def _start(self, pool: Pool, rng: np.random.Generator) -> None:
-        """Start two walks of one length, at the temperature that won and at one beside it."""
+        """Start two walks of one length, at the temperature that won and at one beside it.
+
+        Below 1/32 every walk stays where it is, and above 2 none settles: contests tell nothing.
+        """
         self._length = self._left = max(1, self._looked // (4 * STRETCH))
         self._heats = np.clip(self._heat * np.array([1.0, rng.choice([0.5, 2.0])]), 1 / 32, 2.0)
         self._least = np.full(2, np.inf)

@@ -47,9 +47,6 @@ VARIANTS = ["partial", "duplicated", "whole", "whole"]
 ENDS = {Status.FINISHED, Status.OPTIMAL}
 MAKERS: dict[str, Callable[..., Any]] = {
     "qcgd": lambda oracle, **o: QCGD(oracle, iterations=8, candidates=Candidates(fresh=3), **o),
-    "pure": lambda oracle, **o: QCGD(
-        oracle, iterations=8, candidates=Candidates(fresh=3, sources=("oracle",)), **o
-    ),
     "penalty": lambda oracle, **o: PenaltyMethod(oracle, iterations=6, **o),
     "restricted": lambda oracle, **o: LargeNeighborhoodSearch(
         oracle, rounds=8, sizes=(2, 3), policies=("random",), **o
@@ -58,9 +55,6 @@ MAKERS: dict[str, Callable[..., Any]] = {
         PenaltyBlocks(oracle), block_size=5, rounds=2, **o
     ),
 }
-OTHERS = ["penalty", "restricted", "hedging"]
-TURNS = ["qcgd", *OTHERS, "pure", *OTHERS]
-"""Whose turn it is: QCGD with all sources seldom, for most of its time passes between the calls."""
 
 
 def problem(number: int) -> TrainingProblem:
@@ -188,7 +182,7 @@ def test_no_answer_is_lost_and_no_result_is_wrong(tmp_path: Path) -> None:
     met: Counter[str] = Counter()
     number = stops = 0
     while met.total() < WANTED * 6 // 7:
-        name = TURNS[number % len(TURNS)]
+        name = list(MAKERS)[number % len(MAKERS)]
         folder, subject = tmp_path / str(number), problem(number)
         folder.mkdir()
         unharmed = content(MAKERS[name](Machine(folder / "none")).solve(subject))
@@ -244,7 +238,7 @@ def in_a_process_of_its_own(work: Callable[[], object]) -> bool:
 def test_killed_between_answer_and_use(kept: bool, tmp_path: Path) -> None:
     kills = number = 0
     while kills < WANTED // 14:
-        name = ["qcgd" if kept else "pure", "penalty", "restricted"][number % 3]
+        name = ["qcgd", "penalty", "restricted"][number % 3]
         folder, subject = tmp_path / str(number), problem(number)
         folder.mkdir()
         machine = Machine(folder / "bill")
